@@ -1,0 +1,47 @@
+# Each target makes .venv itself. On Windows see the README: the same in plain commands.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench mutation lock clean
+
+demo: .venv/ready
+	$(BIN)/recours demo
+
+test: .venv/ready-dev
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/ready-dev
+	$(BIN)/python tests/benchmarks/bench.py
+
+mutation: .venv/ready-dev
+	$(BIN)/python tests/mutation.py
+
+# The project itself goes in without its dependencies: those are the pinned ones of requirements.txt.
+.venv/ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/ready-dev: .venv/ready tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	touch $@
+
+# For whoever raises a version: resolves anew, for all platforms, with hashes.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links
+
+lock: .venv/ready
+	$(BIN)/python -m pip install --quiet uv
+	echo 'flit_core>=3.11,<5' | $(LOCK) --upgrade pyproject.toml - --output-file requirements.txt
+	$(LOCK) --upgrade pyproject.toml --extra dev --extra postgres --constraint requirements.txt \
+		--output-file tests/requirements.txt
+
+clean:
+	rm -rf .venv data/demo mutants
