@@ -1,0 +1,115 @@
+"""A claim as the rules see it, and the state of its proof of delivery."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recours.core.errors import ErrorKind
+
+# A claim without a response_deadline is ranked as if it had this long from its failure.
+VIRTUAL_DEADLINE = timedelta(days=14)
+
+
+class FetchStatus(StrEnum):
+    """`claims.pod_fetch_status`, a column that the service's own application writes too."""
+
+    PENDING = "pending"
+    FETCHING = "fetching"  # written by other software only
+    FAILED = "failed"
+    SUCCESS = "success"
+
+
+class Stage(StrEnum):
+    """Where a claim stands with us (`claims.pod_stage`, ours). NULL: not judged yet, or its POD is there."""
+
+    UNNUMBERED = "unnumbered"  # pending, without a tracking number: waits for one
+    NEW = "new"  # pending, ready for the fetch worker
+    WAITING = "waiting"  # its next turn has a time
+    READY = "ready"  # its turn has come, the scheduler may call the carrier
+    SETTLED = "settled"  # a persistent error was confirmed: its turns pass without a call
+    SHELVED = "shelved"  # its claim status says that no POD is wanted (paid)
+    GIVEN_UP = "given_up"  # all turns used
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What is known of a parcel's delivery. `at` is aware."""
+
+    at: datetime | None = None
+    signatory: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """Our part of a claim: what is stored in our columns. Datetimes are aware UTC."""
+
+    stage: Stage | None = None
+    turns_used: int = 0  # pod_retry_count; the fetch worker's attempt is not among them
+    last_turn_at: datetime | None = None
+    next_at: datetime | None = None
+    failed_at: datetime | None = None  # the moment of failure, fixed when first seen
+    kind: ErrorKind | None = None
+    delivery: Delivery | None = None  # learnt by an earlier attempt with the same number
+    rank_at: datetime | None = None  # the order among claims that are due
+    rank_is_deadline: bool = False
+    interruptions: int = 0  # how often in a row a run died with this claim in hand
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row of `claims`, read. Values that could not be read are None and named in `unreadable`."""
+
+    id: Any
+    reference: str
+    client_id: Any = None
+    carrier_name: str = ""  # as the service wrote it
+    carrier: str | None = None  # its canonical key; None: no carrier of ours
+    number: str | None = None  # upper case, without blanks; None: no number
+    fetch_status: str | None = None
+    claim_status: str | None = None
+    deadline: date | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    error_text: str | None = None
+    turns_counted: int = 0  # pod_retry_count as it stands; NULL, negative and garbage are 0
+    state: State = field(default_factory=State)
+    # What the state was judged on. None: never judged.
+    judged: "Judged | None" = None
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def is_pending(self) -> bool:
+        """Tell whether it is the fetch worker's (an abandoned `fetching` counts as pending)."""
+        return self.fetch_status in (FetchStatus.PENDING, FetchStatus.FETCHING)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The values of the service's columns at our last judgement, to notice corrections."""
+
+    fetch_status: str | None
+    number: str | None
+    carrier: str | None
+    turns_used: int
+
+
+def tidy_number(raw: object) -> str | None:
+    """A tracking number in upper case without blanks; None if nothing is left."""
+    return "".join(str(raw).split()).upper() or None if raw is not None else None
+
+
+def deadline_end(deadline: date, zone: ZoneInfo) -> datetime:
+    """The moment (UTC) at which a deadline day ends in `zone`."""
+    try:
+        return datetime.combine(deadline + timedelta(days=1), time(), zone).astimezone(UTC)
+    except OverflowError:  # the year 9999: as good as never
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def rank(claim: Claim, since: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
+    """What a failed claim is ordered by among the due ones, and whether that is a real deadline."""
+    if claim.deadline is not None:
+        return deadline_end(claim.deadline, zone), True
+    return since + VIRTUAL_DEADLINE, False

@@ -1,0 +1,357 @@
+"""What becomes of a claim: judged when it is first seen or was edited, taken at its turn, decided by an answer.
+
+Every function here is pure: the moment, the policy and the facts come in, a new state goes out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recours.core.claim import (
+    Claim,
+    FetchStatus,
+    Stage,
+    State,
+    deadline_end,
+    rank,
+)
+from recours.core.classify import classify
+from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
+from recours.core.outcome import Failure, Retrieved
+from recours.core.timetable import Timetable
+
+# `fetching`, set by other software, counts as pending once it is this old.
+ABANDONED_AFTER = timedelta(hours=1)
+
+# A claim that was in hand this often in a row when its run died is not tried a further time.
+MOST_INTERRUPTIONS = 3
+
+_OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP})
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The settings that the rules depend on."""
+
+    zone: ZoneInfo
+    timetable: Timetable = field(default_factory=Timetable)
+    max_retries: int = 4
+    skip_claim_statuses: frozenset[str] = frozenset({"paid"})
+    patience: timedelta = timedelta(days=14)
+    tell_persistent_at_once: bool = False
+    tell_temporary: bool = False
+
+    def sets_aside(self, claim: Claim) -> bool:
+        """Tell whether the claim's own status says that no POD is wanted any more."""
+        return (
+            claim.claim_status is not None and claim.claim_status.strip().lower() in self.skip_claim_statuses
+        )
+
+
+class EventName(StrEnum):
+    """What someone is to be told. Values are stored."""
+
+    POD_FAILED = "pod_failed"
+    POD_RETRIEVED = "pod_retrieved"
+    GAVE_UP = "gave_up"
+    ACCOUNT_FAULT = "account_fault"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing to be told, at most once for a claim, carrier and tracking number."""
+
+    name: EventName
+    audience: Actor
+    carrier: str
+    number: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be recorded of an attempt, or of a turn that passed without one."""
+
+    state: State
+    fetch_status: FetchStatus
+    error: str | None = None
+    kind: ErrorKind | None = None
+    events: tuple[Event, ...] = ()
+    uses_attempt: bool = True
+    gave_up: bool = False
+
+
+class Step(StrEnum):
+    """What to do with a claim whose turn has come."""
+
+    CALL = "call"
+    PASS = "pass"  # noqa: S105 (not a password: the turn passes without a call)
+    GIVE_UP = "give_up"
+    SHELVE = "shelve"
+    WAIT = "wait"
+    FAIL = "fail"
+
+
+# ---------------------------------------------------------------- a row that is new, or was edited
+
+
+def judge(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The state of a claim that we see for the first time, or that others have edited since.
+
+    A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now.
+    """
+    state = _judge_pending(claim, now) if claim.is_pending else _judge_failed(claim, now, policy)
+    return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
+
+
+def _judge_pending(claim: Claim, now: datetime) -> State:
+    oldest_first = claim.created_at or now
+    state = State(
+        stage=Stage.NEW if claim.number else Stage.UNNUMBERED,
+        rank_at=oldest_first,
+        delivery=None if _corrected(claim) else claim.state.delivery,
+        interruptions=claim.state.interruptions,
+    )
+    if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
+        return state
+    since = min(claim.updated_at or now, now)
+    return replace(state, stage=Stage.WAITING, next_at=since + ABANDONED_AFTER)
+
+
+def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
+    judged = claim.judged
+    if judged is None:
+        state = _adopt(claim, now, policy)
+    elif _corrected(claim) or claim.turns_counted < judged.turns_used:
+        state = State(stage=Stage.WAITING, next_at=now, failed_at=now)
+        if not _corrected(claim):
+            state = replace(state, delivery=claim.state.delivery)
+    elif judged.fetch_status != FetchStatus.FAILED:
+        fresh = replace(claim, turns_counted=0, state=State(delivery=claim.state.delivery))
+        state = _adopt(fresh, now, policy)
+    else:
+        state = _resume(replace(claim.state, turns_used=claim.turns_counted), now, policy)
+    return ranked(claim, state, now, policy)
+
+
+def _corrected(claim: Claim) -> bool:
+    """Tell whether number or carrier differ from what the claim was last judged on."""
+    judged = claim.judged
+    return judged is not None and (judged.number != claim.number or judged.carrier != (claim.carrier or ""))
+
+
+def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The first sight of a failure that other software wrote."""
+    kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING
+    failed_at = _moment_of_failure(claim, now)
+    last = claim.state.last_turn_at
+    turns = claim.turns_counted
+    since = last if turns and last and last <= now else failed_at
+    next_at = policy.timetable.next_turn(turns, since) if since else now
+    return State(
+        stage=Stage.WAITING,
+        turns_used=turns,
+        last_turn_at=last if last and last <= now else None,
+        next_at=next_at,
+        failed_at=failed_at or now,
+        kind=kind,
+        delivery=claim.state.delivery,
+    )
+
+
+def _moment_of_failure(claim: Claim, now: datetime) -> datetime | None:
+    """From the row, never later than now; None if what the row says cannot be read: due now."""
+    if claim.updated_at is None and "updated_at" in claim.unreadable:
+        return None
+    if claim.updated_at is None and claim.created_at is None:
+        return None if "created_at" in claim.unreadable else now
+    return min(claim.updated_at or claim.created_at or now, now)
+
+
+def _resume(state: State, now: datetime, policy: Policy) -> State:
+    """Keep the timetable of a claim that nobody corrected; mend what of it cannot be read."""
+    if state.stage not in _OF_FAILED:
+        state = replace(state, stage=_stage_between_turns(state))
+    if state.next_at is None:
+        return retimed(state, now, policy)
+    return replace(state, failed_at=state.failed_at or now)
+
+
+def _stage_between_turns(state: State) -> Stage:
+    settled = state.turns_used > 0 and state.kind is not None and is_persistent(state.kind)
+    return Stage.SETTLED if settled else Stage.WAITING
+
+
+def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
+    """Give the state its place in the order of claims that are due."""
+    at, is_deadline = rank(claim, state.failed_at or now, policy.zone)
+    return replace(state, rank_at=at, rank_is_deadline=is_deadline)
+
+
+def retimed(state: State, now: datetime, policy: Policy) -> State:
+    """Recompute the next turn from the last one, or from the failure."""
+    since = state.last_turn_at if state.turns_used else state.failed_at
+    since = since if since and since <= now else now
+    next_at = policy.timetable.next_turn(state.turns_used, since)
+    failed_at = state.failed_at if state.failed_at and state.failed_at <= now else since
+    return replace(state, next_at=next_at, failed_at=failed_at)
+
+
+def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
+    """Take up a claim that had given up under a lower `--max-retries`."""
+    state = retimed(replace(claim.state, stage=_stage_between_turns(claim.state)), now, policy)
+    return ranked(claim, state, now, policy)
+
+
+# ---------------------------------------------------------------- a claim whose turn has come
+
+
+def step(claim: Claim, now: datetime, policy: Policy, *, asked: bool = False) -> Step:
+    """What to do with a claim whose turn has come, or that someone `asked` for by its name."""
+    if policy.sets_aside(claim):
+        return Step.SHELVE
+    if asked:
+        return Step.CALL
+    if claim.fetch_status == FetchStatus.FETCHING and (claim.updated_at or now) + ABANDONED_AFTER > now:
+        return Step.WAIT
+    if claim.state.interruptions >= MOST_INTERRUPTIONS:
+        return Step.FAIL
+    return Step.CALL if claim.is_pending else _step_of_failed(claim.state, policy)
+
+
+def _step_of_failed(state: State, policy: Policy) -> Step:
+    if state.turns_used >= policy.max_retries:
+        return Step.GIVE_UP
+    return Step.PASS if state.stage is Stage.SETTLED else Step.CALL
+
+
+def pass_turn(claim: Claim, now: datetime, policy: Policy) -> Decision:
+    """A turn of a settled claim: no call, the next turn, or the end."""
+    state = replace(claim.state, last_turn_at=now)
+    return _after_turn(claim, state, state.turns_used + 1, now, policy, settled=True)
+
+
+def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
+    """Give a claim up without a call: `--max-retries` was lowered below the turns it has used."""
+    settled = claim.state.stage is Stage.SETTLED
+    return _after_turn(claim, claim.state, claim.state.turns_used, now, policy, settled=settled)
+
+
+# ---------------------------------------------------------------- an answer
+
+
+def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, asked: bool = False) -> Decision:
+    """What a failed attempt means for the claim.
+
+    `asked`: someone asked for this claim by name, so its timetable starts afresh.
+    """
+    failure = _out_of_patience(failure, claim, now, policy)
+    delivery = failure.delivery or claim.state.delivery
+    if not TRAITS[failure.kind].uses_attempt:
+        return Decision(
+            state=replace(claim.state, delivery=delivery),
+            fetch_status=FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED,
+            kind=failure.kind,
+            uses_attempt=False,
+        )
+    state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0)
+    if asked or claim.fetch_status != FetchStatus.FAILED:
+        state = replace(state, turns_used=0, last_turn_at=None, failed_at=now)
+        settled = asked and claim.fetch_status == FetchStatus.FAILED and is_persistent(failure.kind)
+        return _between_turns(claim, state, now, policy, error=failure.message, settled=settled)
+    state = replace(state, last_turn_at=now)
+    used = claim.state.turns_used + 1
+    settled = is_persistent(failure.kind)
+    return _after_turn(claim, state, used, now, policy, error=failure.message, settled=settled)
+
+
+def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Policy) -> Failure:
+    """A POD that has not come long after the delivery will not come."""
+    delivery = failure.delivery or claim.state.delivery
+    late = delivery is not None and delivery.at is not None and now - delivery.at > policy.patience
+    if failure.kind is not ErrorKind.POD_NOT_AVAILABLE_YET or not late:
+        return failure
+    days = policy.patience.days
+    message = f"{failure.message} (none {days} days after the delivery: none is expected any more)"
+    return replace(failure, kind=ErrorKind.POD_NEVER_AVAILABLE, message=message)
+
+
+def succeed(claim: Claim, got: Retrieved, now: datetime) -> Decision:
+    """A checked document is there. Someone is told if it took a retry."""
+    retried = claim.fetch_status == FetchStatus.FAILED
+    turns = claim.state.turns_used + 1 if retried else 0
+    state = State(turns_used=turns, last_turn_at=now if retried else None, delivery=got.delivery)
+    facts = {"reference": claim.reference, "attempts": turns}
+    events = (_event(claim, EventName.POD_RETRIEVED, Actor.CLIENT, facts),) if retried else ()
+    return Decision(state=state, fetch_status=FetchStatus.SUCCESS, events=events)
+
+
+def _after_turn(
+    claim: Claim,
+    state: State,
+    used: int,
+    now: datetime,
+    policy: Policy,
+    *,
+    settled: bool,
+    error: str | None = None,
+) -> Decision:
+    """A turn is used: the last one ends it, else the next one gets its time."""
+    state = replace(state, turns_used=used, interruptions=0)
+    if used < policy.max_retries:
+        return _between_turns(claim, state, now, policy, error=error, settled=settled)
+    kind = state.kind or ErrorKind.INTERNAL_ERROR
+    persistent = settled or is_persistent(kind, last_turn=True)
+    facts = _facts(claim, state, error) | {"final": True}
+    events = [_event(claim, EventName.GAVE_UP, Actor.OPERATOR, facts)]
+    if told := _who_is_told(kind, policy, persistent=persistent):
+        events.insert(0, _event(claim, EventName.POD_FAILED, told, facts))
+    state = ranked(claim, replace(state, stage=Stage.GIVEN_UP, next_at=None), now, policy)
+    return Decision(state, FetchStatus.FAILED, error, kind, tuple(events), gave_up=True)
+
+
+def _between_turns(
+    claim: Claim, state: State, now: datetime, policy: Policy, *, settled: bool, error: str | None
+) -> Decision:
+    next_at = policy.timetable.next_turn(state.turns_used, now)
+    stage = Stage.SETTLED if settled else Stage.WAITING
+    state = ranked(claim, replace(state, stage=stage, next_at=next_at), now, policy)
+    events: tuple[Event, ...] = ()
+    if settled and _is_told_early(claim, state, policy):
+        told = _who_is_told(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
+        facts = _facts(claim, state, error) | {"final": False}
+        events = (_event(claim, EventName.POD_FAILED, told, facts),) if told else ()
+    return Decision(state, FetchStatus.FAILED, error, state.kind, events)
+
+
+def _is_told_early(claim: Claim, state: State, policy: Policy) -> bool:
+    """Tell whether waiting for the last turn would be too late, or is not wanted."""
+    if policy.tell_persistent_at_once:
+        return True
+    if claim.deadline is None or state.next_at is None:
+        return False
+    last = policy.timetable.last_turn(state.turns_used, state.next_at, policy.max_retries)
+    return deadline_end(claim.deadline, policy.zone) < last
+
+
+def _who_is_told(kind: ErrorKind, policy: Policy, *, persistent: bool) -> Actor | None:
+    if not persistent:
+        return Actor.CLIENT if policy.tell_temporary else None
+    actor = TRAITS[kind].actor
+    return actor if actor in (Actor.CLIENT, Actor.OPERATOR) else None
+
+
+def _facts(claim: Claim, state: State, error: str | None) -> dict[str, Any]:
+    return {
+        "reference": claim.reference,
+        "kind": state.kind,
+        "error": error or claim.error_text,
+        "turns": state.turns_used,
+    }
+
+
+def _event(claim: Claim, name: EventName, audience: Actor, facts: Mapping[str, Any]) -> Event:
+    return Event(name, audience, claim.carrier or claim.carrier_name, claim.number or "", facts)

@@ -1,0 +1,43 @@
+"""What an attempt ended with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The carrier gave a document. Whether it is one is for the evidence check to say."""
+
+    content: bytes
+    delivery: Delivery
+    source: str  # which call of which carrier, for the record
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The carrier gave none, or was not asked. `message` is a sentence for people, already harmless."""
+
+    kind: ErrorKind
+    message: str
+    http_status: int | None = None
+    # For rate_limited: not before this moment (aware UTC); None if the carrier named none.
+    retry_at: datetime | None = None
+    # Learnt on the way: not to be asked again.
+    delivery: Delivery | None = None
+    # False only if no connection could be made at all: certainly nothing was sent.
+    connected: bool = True
+
+
+Outcome = Retrieved | Failure
+
+
+class CallFailed(Exception):  # noqa: N818 (it carries a Failure, it is not one more error)
+    """A call to a carrier that brought no answer to parse."""
+
+    def __init__(self, failure: Failure) -> None:
+        """Keep the failure for whoever turns the attempt into an outcome."""
+        super().__init__(failure.message)
+        self.failure = failure

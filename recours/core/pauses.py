@@ -1,0 +1,44 @@
+"""How long a carrier is left alone after it asked to wait, or refused our account."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+LONGEST_PAUSE = timedelta(hours=24)
+UNNAMED_PAUSE = timedelta(minutes=60)
+_AFTER_REFUSALS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+
+
+def pause_until(asked: datetime | None, now: datetime) -> datetime:
+    """Until when a carrier is left alone that asked to wait until `asked` (None: it named no time)."""
+    if asked is None:
+        return now + UNNAMED_PAUSE
+    return min(max(asked, now), now + LONGEST_PAUSE)
+
+
+def next_try_after_refusals(refusals: int, now: datetime, slack: timedelta) -> datetime:
+    """When our account is presented again after `refusals` (at least 1) in a row: 1 h, 6 h, then daily.
+
+    Less the slack, as in the timetable: an hourly run is never on the second.
+    """
+    return now + _AFTER_REFUSALS[min(max(refusals, 1), len(_AFTER_REFUSALS)) - 1] - slack
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """What all processes know of our account at a carrier."""
+
+    refusals: int = 0  # in a row
+    refused_until: datetime | None = None
+    refusal: str | None = None  # the carrier's words, harmless
+    # A fingerprint of the refused credentials, to notice that they were changed.
+    salt: str | None = None
+    credentials_print: str | None = None
+
+
+@dataclass(frozen=True)
+class CarrierState:
+    """What all processes know of a carrier."""
+
+    paused_until: datetime | None = None
+    reason: str | None = None
+    account: AccountState = field(default_factory=AccountState)

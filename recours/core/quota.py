@@ -1,0 +1,170 @@
+"""Limits on calls to a carrier: how many in which window."""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+# Windows up to this long are waited out within a run; longer ones end the carrier's turn in it.
+SHORT = timedelta(minutes=1)
+
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+_LARGEST = 1_000_000_000
+_FORM = re.compile(
+    r"(?P<number>\d{1,10})\s*/\s*(?P<count>\d{0,6})\s*(?P<unit>second|minute|hour|day)s?(?:@(?P<zone>[\w+\-/]+))?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+class Capability(StrEnum):
+    """What a call is for; limits can be set for each."""
+
+    TRACKING = "TRACKING"
+    POD = "POD"
+    TOKEN = "TOKEN"  # noqa: S105 (the name of a capability)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A fixed window: `seconds` long, aligned to the epoch; or, if `seconds` is 0, a calendar day in `zone`."""
+
+    seconds: int = 0
+    zone: str = "UTC"
+
+    @property
+    def is_short(self) -> bool:
+        """Tell whether it is waited out."""
+        return 0 < self.seconds <= SHORT.total_seconds()
+
+    @property
+    def label(self) -> str:
+        """`day`, `hour`, `10 seconds`, as shown to people."""
+        if self.seconds == 0:
+            return "day"
+        named = {seconds: unit for unit, seconds in _SECONDS.items()}
+        return named.get(self.seconds, f"{self.seconds} seconds")
+
+    @property
+    def key(self) -> str:
+        """What the ledger knows the window by. Another number in the same window is the same window."""
+        return f"day@{self.zone}" if self.seconds == 0 else f"{self.seconds}s"
+
+    def around(self, moment: datetime) -> tuple[datetime, datetime]:
+        """The start and end (aware UTC) of the window that `moment` lies in. Days may have 23 or 25 hours."""
+        if self.seconds:
+            start = int(moment.timestamp()) // self.seconds * self.seconds
+            return datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(start + self.seconds, UTC)
+        zone = ZoneInfo(self.zone)
+        today = moment.astimezone(zone).date()
+        tomorrow = today + timedelta(days=1)
+        return tuple(datetime.combine(day, time(), zone).astimezone(UTC) for day in (today, tomorrow))  # type: ignore[return-value]  # two in, two out
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `number` calls to `carrier` (for `capability`; None: for whatever) in one window."""
+
+    carrier: str
+    number: int
+    window: Window
+    capability: Capability | None = None
+
+    @property
+    def key(self) -> str:
+        """What the ledger counts under."""
+        return f"{self.carrier}/{self.capability or '*'}/{self.window.key}"
+
+    def __str__(self) -> str:
+        return f"{self.number} per {self.window.label}"
+
+    def units(self, calls: dict[Capability, int]) -> int:
+        """How many units of this limit the calls take."""
+        return sum(n for what, n in calls.items() if self.capability in (None, what))
+
+
+def parse_limits(text: str, carrier: str, capability: Capability | None, zone: str) -> tuple[Limit, ...]:
+    """Read `250/day@UTC,1/second`. A day without a zone is one in `zone`. Raises ValueError with a sentence."""
+    limits = tuple(_parse_limit(part.strip(), carrier, capability, zone) for part in text.split(","))
+    if len({limit.window.key for limit in limits}) != len(limits):
+        raise ValueError("it names the same window twice")
+    return limits
+
+
+def _parse_limit(text: str, carrier: str, capability: Capability | None, zone: str) -> Limit:
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"'{text[:40]}' is not a limit; write for example 100/day, 250/day@UTC, 200/hour or 1400/10seconds"
+        )
+    number, count, unit = int(match["number"]), match["count"], match["unit"].lower()
+    if not 1 <= number <= _LARGEST:
+        raise ValueError(f"the number of calls in '{text}' must be from 1 to {_LARGEST}")
+    if count and (unit != "second" or int(count) == 0):
+        raise ValueError(f"'{text}': only seconds can be counted, as in 1400/10seconds")
+    if match["zone"] and unit != "day":
+        raise ValueError(f"'{text}': only a day has a time zone")
+    if unit == "day":
+        return Limit(carrier, number, Window(0, _known_zone(match["zone"] or zone)), capability)
+    return Limit(carrier, number, Window(_SECONDS[unit] * int(count or 1)), capability)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        return str(ZoneInfo(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"'{name[:40]}' is not a time zone; write for example Europe/Paris or UTC") from None
+
+
+@dataclass(frozen=True)
+class Want:
+    """Units of one limit. `spare`: so many of the limit are left to others."""
+
+    limit: Limit
+    units: int
+    spare: int = 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """Units of one limit, in one of its windows."""
+
+    limit: Limit
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """Which limit stood in the way."""
+
+    limit: Limit
+    left: int  # units that could be had now
+    held: int  # units that are held, and may come back
+    resets_at: datetime
+
+
+@dataclass(frozen=True)
+class Use:
+    """How far a limit is used in its present window."""
+
+    limit: Limit
+    used: int
+    held: int
+    resets_at: datetime
+
+    @property
+    def left(self) -> int:
+        """Calls that can still be granted."""
+        return max(0, self.limit.number - self.used - self.held)
+
+
+def reserve_for_new_claims(limit: Limit, share: float, now: datetime, *, until_hour: int = 16) -> int:
+    """How many of a day's calls the scheduler leaves to the fetch worker while new claims wait.
+
+    After `until_hour` o'clock in the quota's zone nothing is held back any more: what is left would be lost.
+    """
+    if limit.window.seconds or now.astimezone(ZoneInfo(limit.window.zone)).hour >= until_hour:
+        return 0
+    return math.ceil(round(limit.number * share, 6))

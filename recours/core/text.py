@@ -1,0 +1,36 @@
+"""Text from outside, made harmless before it is shown or stored."""
+
+import unicodedata
+
+LIMIT = 300
+
+# Signs that can move, hide or reorder what a person reads, beside the control characters proper.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
+
+
+def clean(text: object, limit: int = LIMIT) -> str:
+    """Escape control characters and cut to `limit` characters, so that no foreign text can forge a line."""
+    raw = text if isinstance(text, str) else str(text)
+    # Cut first: the foreign text may be megabytes long.
+    shown = "".join(map(_visible, raw[: limit + 1].strip() if len(raw) <= limit else raw[: limit + 1]))
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _visible(char: str) -> str:
+    if unicodedata.category(char) not in _INVISIBLE:
+        return char
+    code = ord(char)
+    if code <= 0xFF:  # noqa: PLR2004 (the range of \x escapes)
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 (the range of \u escapes)
+
+
+def plain(text: str) -> str:
+    """Lower-case text without accents, for comparing what people wrote."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 attempt`, `2 attempts`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
