@@ -1,0 +1,1 @@
+"""The database: connection, tables, repository of claims, quota ledger, journal, schema."""

@@ -1,0 +1,44 @@
+"""The conditions under which rows are looked for, each with a partial index that answers it (see migrations/).
+
+An index of this kind holds only the rows in question, so that looking for them costs the same among ten thousand
+claims and among ten million. It is used only where the query repeats its condition with the very same constants:
+hence the constants are written into the SQL, not passed as parameters. A test asserts the plans.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, and_, literal_column, or_
+
+from recours.core.claim import FetchStatus, Stage
+from recours.database.tables import claims
+
+_c = claims.c
+
+
+def const(value: str) -> ColumnElement[Any]:
+    """A constant of ours inside the SQL text."""
+    return literal_column(f"'{value}'", Text)
+
+
+def at_stage(stage: Stage) -> ColumnElement[bool]:
+    """Rows of one stage."""
+    return _c.pod_stage == const(stage)
+
+
+def edited(*, with_deadline: bool) -> ColumnElement[bool]:
+    """Rows that we never judged, that differ from what they were judged on, or whose place in the order is lost."""
+    statuses = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
+    differs = [
+        _c.pod_stage.is_(None),
+        _c.pod_stage.not_in([const(stage) for stage in Stage]),
+        _c.pod_rank_at.is_(None),
+        _c.pod_rank_is_deadline.is_(None),
+        _c.pod_rank_is_deadline.not_in([literal_column("0"), literal_column("1")]),
+        _c.pod_seen_status.is_distinct_from(_c.pod_fetch_status),
+        _c.pod_seen_number.is_distinct_from(_c.tracking_number),
+        _c.pod_seen_carrier.is_distinct_from(_c.carrier),
+        _c.pod_seen_count.is_distinct_from(_c.pod_retry_count),
+    ]
+    if with_deadline:
+        differs.append(_c.pod_seen_deadline.is_distinct_from(_c.response_deadline))
+    return and_(_c.pod_fetch_status.in_([const(status) for status in statuses]), or_(*differs))

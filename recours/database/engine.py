@@ -1,0 +1,135 @@
+"""The connection to the database, and its faults in plain words."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
+
+from recours.runs.ports import RunFault
+
+# How long a statement waits for another program's lock.
+LOCK_WAIT_S = 30
+
+
+class DatabaseFault(RunFault):
+    """The database cannot be used. The text says why and what to do."""
+
+
+class Database:
+    """One database, read and written in short transactions.
+
+    On SQLite a write transaction takes the write lock at its beginning, so that it never has to be rolled back
+    half-way because another process wrote first. The threads of this process queue for it on a lock of ours: SQLite's
+    own waiting is a sleep that grows.
+    """
+
+    def __init__(self, url: URL, *, lock_wait_s: float = LOCK_WAIT_S) -> None:
+        """Connect nowhere yet."""
+        self.url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._write_lock = threading.RLock()
+        if self.is_sqlite:
+            self.engine = _sqlite_engine(url, lock_wait_s)
+        else:
+            self.engine = create_engine(url, pool_pre_ping=True)
+
+    @property
+    def shown(self) -> str:
+        """The database for people, without its password."""
+        if self.is_sqlite:
+            return f"SQLite {self.url.database}"
+        return self.url.render_as_string(hide_password=True)
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file; None if it is another kind of database."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read with. Raises DatabaseFault."""
+        with self._translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction to write in, committed at the end. Raises DatabaseFault."""
+        lock = self._write_lock if self.is_sqlite else nullcontext()
+        with lock, self._translated(), self.engine.connect() as connection:
+            writing = connection.execution_options(recours_write=True)
+            with writing.begin():
+                yield writing
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, PoolTimeout) as error:
+            raise DatabaseFault(explain(error, self.shown)) from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: URL, lock_wait_s: float) -> Any:
+    # mode=rw: a missing file must not come into being because someone looked.
+    path = Path(url.database or "").absolute().as_uri()
+    target = f"{path}?mode={url.query.get('mode', 'rw')}"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            target, uri=True, timeout=lock_wait_s, isolation_level=None, check_same_thread=False
+        )
+        # One badly encoded value must not hide the other rows.
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, max_overflow=-1)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: Any) -> None:
+        # With a write-ahead log this loses no committed transaction when a process dies; without one the
+        # service's own choice stands.
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("recours_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+_SQLITE_WORDS = (
+    ("not a database", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
+    ("file is encrypted", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
+    ("malformed", "is damaged; restore it from a back-up"),
+    ("readonly", "is read-only; give the user of this job the right to write the file and its folder"),
+    ("locked", f"is locked by another program; waited {LOCK_WAIT_S} s. Find out which one holds it"),
+    ("disk is full", "cannot be written: the disk is full"),
+    (
+        "unable to open",
+        "cannot be opened; check that the file exists and that this user may read and write it",
+    ),
+    ("disk i/o", "cannot be read or written: the disk reports an error"),
+)
+
+
+def explain(error: Exception, shown: str) -> str:
+    """A driver's error as a sentence. Never holds the statement or its values."""
+    text = str(getattr(error, "orig", None) or error)
+    folded = text.lower()
+    for sign, words in _SQLITE_WORDS:
+        if sign in folded:
+            return f"The database {shown} {words}."
+    first_line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
+    return f"The database {shown} cannot be used: {first_line}"

@@ -1,0 +1,173 @@
+"""Values that other software wrote, read one by one: what cannot be read is unknown, and never an exception."""
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, Delivery, Judged, Stage, State, tidy_number
+from recours.core.errors import ErrorKind
+from recours.core.text import clean
+
+_MOST_TURNS = 10_000
+
+
+class Row(Protocol):
+    """A row by the names of its columns: a dict, or what SQLAlchemy gives."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+    def get(self, column: str, /) -> Any:
+        """The value, or None if there is no such column."""
+
+
+class Reader:
+    """Reads the values of one row and remembers which of them could not be read."""
+
+    def __init__(self, row: Row) -> None:
+        """Read from this row; a column that is not in it is NULL."""
+        self._row = row
+        self.unreadable: list[str] = []
+
+    def text(self, column: str) -> str | None:
+        """Text, or whatever else as text; bytes are unreadable."""
+        value = self._row.get(column)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, bytes):
+            self.unreadable.append(column)
+            return None
+        return str(value)
+
+    def whole(self, column: str) -> int:
+        """A count; NULL, negative and unreadable are 0."""
+        value = self._row.get(column)
+        if value is None:
+            return 0
+        try:
+            number = int(value)
+        except (TypeError, ValueError, OverflowError):
+            self.unreadable.append(column)
+            return 0
+        return min(max(number, 0), _MOST_TURNS)
+
+    def moment(self, column: str) -> datetime | None:
+        """A timestamp, aware UTC; without an offset it is UTC."""
+        value = self._row.get(column)
+        if value is None:
+            return None
+        parsed = value if isinstance(value, datetime) else _parsed(value)
+        moment = _as_utc(parsed) if parsed else None
+        if moment is None:
+            self.unreadable.append(column)
+        return moment
+
+    def day(self, column: str) -> date | None:
+        """A date; the time of a timestamp is dropped."""
+        value = self._row.get(column)
+        if value is None or value == "":
+            return None
+        if isinstance(value, datetime):
+            return value.date()
+        if isinstance(value, date):
+            return value
+        parsed = _parsed(value)
+        if parsed is None:
+            self.unreadable.append(column)
+            return None
+        return parsed.date()
+
+
+def _parsed(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _as_utc(moment: datetime) -> datetime | None:
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def read_claim(row: Row, catalog: Catalog) -> Claim:
+    """A row of `claims` as the rules see it. Never raises."""
+    read = Reader(row)
+    carrier_name = read.text("carrier") or ""
+    return Claim(
+        id=row["id"],
+        reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
+        client_id=row.get("client_id"),
+        carrier_name=clean(carrier_name, 60),
+        carrier=catalog.resolve(carrier_name),
+        number=tidy_number(read.text("tracking_number")),
+        fetch_status=read.text("pod_fetch_status"),
+        claim_status=read.text("status"),
+        deadline=read.day("response_deadline"),
+        created_at=read.moment("created_at"),
+        updated_at=read.moment("updated_at"),
+        error_text=read.text("pod_fetch_error"),
+        turns_counted=read.whole("pod_retry_count"),
+        state=_read_state(read),
+        judged=_read_judged(read, catalog),
+        unreadable=tuple(read.unreadable),
+    )
+
+
+def _read_state(read: Reader) -> State:
+    return State(
+        stage=_member(Stage, read.text("pod_stage")),
+        turns_used=read.whole("pod_retry_count"),
+        last_turn_at=read.moment("pod_last_retry_at"),
+        next_at=read.moment("pod_next_retry_at"),
+        failed_at=read.moment("pod_failed_at"),
+        kind=_member(ErrorKind, read.text("pod_error_kind")),
+        delivery=_read_delivery(read.text("pod_known_delivery")),
+        rank_at=read.moment("pod_rank_at"),
+        rank_is_deadline=read.whole("pod_rank_is_deadline") == 1,
+        interruptions=read.whole("pod_interruptions"),
+    )
+
+
+def _read_judged(read: Reader, catalog: Catalog) -> Judged | None:
+    status = read.text("pod_seen_status")
+    if status is None:
+        return None
+    return Judged(
+        fetch_status=status,
+        number=tidy_number(read.text("pod_seen_number")),
+        carrier=catalog.resolve(read.text("pod_seen_carrier") or "") or "",
+        turns_used=read.whole("pod_seen_count"),
+    )
+
+
+def _member(kind: Any, value: str | None) -> Any:
+    try:
+        return None if value is None else kind(value)
+    except ValueError:
+        return None
+
+
+def _read_delivery(text: str | None) -> Delivery | None:
+    """The inverse of `delivery_text`; what cannot be read is asked again."""
+    if text is None:
+        return None
+    try:
+        facts = json.loads(text)
+        at = datetime.fromisoformat(facts["at"]) if facts["at"] else None
+        signatory = facts["signatory"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    if at is not None and at.tzinfo is None:
+        return None
+    return Delivery(at, signatory if isinstance(signatory, str) else None)
+
+
+def delivery_text(delivery: Delivery | None) -> str | None:
+    """What is known of a delivery, for the column `pod_known_delivery`."""
+    if delivery is None:
+        return None
+    at = delivery.at.isoformat() if delivery.at else None
+    return json.dumps({"at": at, "signatory": delivery.signatory})

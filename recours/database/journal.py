@@ -1,0 +1,46 @@
+"""The record of runs, and events that belong to no claim."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from recours.core.decision import Event
+from recours.database.engine import Database
+from recours.database.outbox import OF_NO_CLAIM, write_events
+from recours.database.tables import runs
+
+
+@dataclass(frozen=True)
+class RunJournal:
+    """Runs, written as they begin and end."""
+
+    database: Database
+
+    def last_run(self, worker: str) -> datetime | None:
+        """When the worker's last run began."""
+        query = (
+            select(runs.c.started_at)
+            .where(runs.c.worker == worker)
+            .order_by(runs.c.started_at.desc())
+            .limit(1)
+        )
+        with self.database.read() as connection:
+            return connection.scalar(query)
+
+    def begin(self, run_id: str, worker: str, at: datetime) -> None:
+        """A run begins."""
+        with self.database.write() as connection:
+            connection.execute(insert(runs).values(id=run_id, worker=worker, started_at=at))
+
+    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
+        """A run ends."""
+        values = {"ended_at": at, "exit_status": exit_status, "stats": stats}
+        with self.database.write() as connection:
+            connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+
+    def tell(self, event: Event, run_id: str, at: datetime) -> None:
+        """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""
+        with self.database.write() as connection:
+            write_events(connection, OF_NO_CLAIM, (event,), run_id, at)

@@ -1,0 +1,42 @@
+"""Events to be told, each written by the transaction that causes it, at most once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from recours.core.decision import Event
+from recours.core.text import clean
+from recours.database.tables import events
+
+OF_NO_CLAIM = 0
+
+
+def insert_for(connection: Connection, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
+def write_events(
+    connection: Connection, claim_id: Any, told: Sequence[Event], run_id: str, now: datetime
+) -> None:
+    """Write events of one claim; one that was written before for the same number stays as it is."""
+    if not told:
+        return
+    rows = [
+        {
+            "event": event.name,
+            "audience": event.audience,
+            "claim_id": claim_id,
+            "carrier": clean(event.carrier, 60),
+            "tracking_number": clean(event.number, 60),
+            "run_id": run_id,
+            "created_at": now,
+            "facts": dict(event.facts),
+        }
+        for event in told
+    ]
+    connection.execute(insert_for(connection, events).on_conflict_do_nothing(), rows)

@@ -1,0 +1,189 @@
+"""The ledger of calls: how many were taken in which window, and the state of each carrier.
+
+A unit is held before the call it is for and becomes used just before the call is sent, each by a committed
+transaction. What a process held when it died is thus known not to have been sent, and is given back once its hold
+has expired.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
+
+from recours.core.pauses import AccountState, CarrierState
+from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
+from recours.database.engine import Database
+from recours.database.outbox import insert_for
+from recours.database.tables import carriers, quota, quota_shares
+
+_q, _s = quota.c, quota_shares.c
+
+
+class _ShortageError(Exception):
+    def __init__(self, want: Want) -> None:
+        self.want = want
+
+
+@dataclass(frozen=True)
+class QuotaLedger:
+    """The counts in the database."""
+
+    database: Database
+    holder: str  # the run that holds and uses
+
+    # ---------------------------------------------------------------- windows
+
+    def reserve(self, wants: Sequence[Want], now: datetime, expires_at: datetime) -> list[Held] | Shortage:
+        """Hold all that is wanted, or nothing. Units of a short window are used at once, not held."""
+        try:
+            with self.database.write() as connection:
+                return [self._reserve(connection, want, now, expires_at) for want in wants]
+        except _ShortageError as short:
+            return self._shortage(short.want, now)
+
+    def _reserve(self, connection: Connection, want: Want, now: datetime, expires_at: datetime) -> Held:
+        start, end = want.limit.window.around(now)
+        most = want.limit.number - want.spare
+        if want.units > most:
+            raise _ShortageError(want)
+        row = {"limit_key": want.limit.key, "window_start": start, "window_end": end, "taken": want.units}
+        taken = _q.taken + want.units
+        upsert = insert_for(connection, quota).values(row)
+        upsert = upsert.on_conflict_do_update(
+            index_elements=[_q.limit_key, _q.window_start], set_={"taken": taken}, where=taken <= most
+        )
+        if connection.execute(upsert).rowcount != 1:
+            raise _ShortageError(want)
+        if not want.limit.window.is_short:
+            self._add_to_share(connection, want, start, expires_at)
+        return Held(want.limit, start, end)
+
+    def _add_to_share(
+        self, connection: Connection, want: Want, start: datetime, expires_at: datetime
+    ) -> None:
+        row = {
+            "limit_key": want.limit.key,
+            "window_start": start,
+            "holder": self.holder,
+            "used": 0,
+            "held": want.units,
+            "expires_at": expires_at,
+        }
+        upsert = insert_for(connection, quota_shares).values(row)
+        keys = [_s.limit_key, _s.window_start, _s.holder]
+        changed = {"held": _s.held + want.units, "expires_at": expires_at}
+        connection.execute(upsert.on_conflict_do_update(index_elements=keys, set_=changed))
+
+    def _shortage(self, want: Want, now: datetime) -> Shortage:
+        """What stands in the way, after what dead processes held was given back."""
+        start, end = want.limit.window.around(now)
+        window = and_(_q.limit_key == want.limit.key, _q.window_start == start)
+        shares = and_(_s.limit_key == want.limit.key, _s.window_start == start)
+        with self.database.write() as connection:
+            expired = and_(shares, _s.held > 0, _s.expires_at <= now)
+            lost = int(connection.scalar(select(func.coalesce(func.sum(_s.held), 0)).where(expired)) or 0)
+            if lost:
+                connection.execute(update(quota_shares).where(expired).values(held=0))
+                connection.execute(update(quota).where(window).values(taken=_q.taken - lost))
+            taken = int(connection.scalar(select(_q.taken).where(window)) or 0)
+            held = int(connection.scalar(select(func.coalesce(func.sum(_s.held), 0)).where(shares)) or 0)
+        left = max(0, want.limit.number - want.spare - taken)
+        return Shortage(want.limit, left, held, end)
+
+    def use(self, held: Held, expires_at: datetime) -> bool:
+        """Turn a held unit into a used one; False if it is not held any more (it expired and was given back)."""
+        with self.database.write() as connection:
+            changed = {"held": _s.held - 1, "used": _s.used + 1, "expires_at": expires_at}
+            ours = self._share(held), _s.held > 0
+            return bool(connection.execute(update(quota_shares).where(*ours).values(changed)).rowcount)
+
+    def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
+        """Give back units that were not sent: kept ones, or used ones of which that is certain."""
+        enough = _s.held >= kept, _s.used >= used
+        window = _q.limit_key == held.limit.key, _q.window_start == held.start
+        with self.database.write() as connection:
+            if not held.limit.window.is_short:
+                changed = {"held": _s.held - kept, "used": _s.used - used}
+                share = update(quota_shares).where(self._share(held), *enough).values(changed)
+                if not connection.execute(share).rowcount:
+                    return
+            connection.execute(update(quota).where(*window).values(taken=_q.taken - kept - used))
+
+    def leave(self) -> None:
+        """Give back all that this holder still holds."""
+        with self.database.write() as connection:
+            mine = and_(_s.holder == self.holder, _s.held > 0)
+            for share in connection.execute(select(quota_shares).where(mine)).all():
+                window = _q.limit_key == share.limit_key, _q.window_start == share.window_start
+                connection.execute(update(quota).where(*window).values(taken=_q.taken - share.held))
+            connection.execute(update(quota_shares).where(mine).values(held=0))
+
+    def forget_short_windows(self, now: datetime) -> None:
+        """Delete the counts of short windows that are over; those of longer ones are kept, as a record."""
+        shared = select(_s.limit_key).where(_s.limit_key == _q.limit_key, _s.window_start == _q.window_start)
+        with self.database.write() as connection:
+            # Only longer windows have shares.
+            connection.execute(delete(quota).where(_q.window_end < now - SHORT, ~shared.exists()))
+
+    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Use]:
+        """How far these limits are used now."""
+        with self.database.read() as connection:
+            return [self._use(connection, limit, now) for limit in limits]
+
+    def _use(self, connection: Connection, limit: Limit, now: datetime) -> Use:
+        start, end = limit.window.around(now)
+        taken = (
+            connection.scalar(select(_q.taken).where(_q.limit_key == limit.key, _q.window_start == start))
+            or 0
+        )
+        shares = _s.limit_key == limit.key, _s.window_start == start
+        held = connection.scalar(select(func.coalesce(func.sum(_s.held), 0)).where(*shares)) or 0
+        return Use(limit, used=taken - held, held=held, resets_at=end)
+
+    def _share(self, held: Held) -> Any:
+        return and_(_s.limit_key == held.limit.key, _s.window_start == held.start, _s.holder == self.holder)
+
+    # ---------------------------------------------------------------- carriers
+
+    def carrier_state(self, carrier: str) -> CarrierState:
+        """What all processes know of a carrier."""
+        with self.database.read() as connection:
+            row = connection.execute(select(carriers).where(carriers.c.carrier == carrier)).mappings().first()
+        if row is None:
+            return CarrierState()
+        account = AccountState(**{field: row[column] for field, column in _ACCOUNT_COLUMNS.items()})
+        return CarrierState(row["paused_until"], row["reason"], account)
+
+    def set_account_state(self, carrier: str, state: AccountState) -> None:
+        """Remember refusals of our account, or that there are none."""
+        values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
+        with self.database.write() as connection:
+            upsert = insert_for(connection, carriers).values(values | {"carrier": carrier})
+            connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
+
+    def pause(self, carrier: str, until: datetime, reason: str) -> None:
+        """The carrier asked to wait; a longer wait that stands already is kept."""
+        values = {"paused_until": until, "reason": reason}
+        longer = or_(carriers.c.paused_until.is_(None), carriers.c.paused_until < until)
+        with self.database.write() as connection:
+            upsert = insert_for(connection, carriers).values(values | {"carrier": carrier, "refusals": 0})
+            upsert = upsert.on_conflict_do_update(index_elements=["carrier"], set_=values, where=longer)
+            connection.execute(upsert)
+
+    def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
+        """Take the one try that is due after a refusal of our account; False if another process has it."""
+        due = carriers.c.carrier == carrier, carriers.c.refused_until <= now
+        with self.database.write() as connection:
+            statement = update(carriers).where(*due).values(refused_until=until)
+            return bool(connection.execute(statement).rowcount)
+
+
+_ACCOUNT_COLUMNS = {
+    "refusals": "refusals",
+    "refused_until": "refused_until",
+    "refusal": "refusal",
+    "salt": "credentials_salt",
+    "credentials_print": "credentials_print",
+}

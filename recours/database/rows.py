@@ -1,0 +1,115 @@
+"""How a claim's row is selected, and how our part of it is written."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, Update, and_, bindparam, or_, type_coerce, update
+
+from recours.core.claim import Claim, FetchStatus, State
+from recours.database.conditions import const
+from recours.database.foreign import delivery_text
+from recours.database.tables import OPTIONAL_CLAIM_COLUMNS, claims
+
+_c = claims.c
+
+# No lease is ever set for longer than this: one that ends later was left by a clock that was wrong.
+_LONGEST_LEASE = timedelta(hours=1)
+
+
+def raw_columns(present: Iterable[str]) -> list[ColumnElement[Any]]:
+    """Every column a claim is read from, without conversion; only those that the table has."""
+    present = frozenset(present)
+    return [
+        type_coerce(column, Text).label(column.name) if column.name != "id" else column
+        for column in claims.columns
+        if column.name in present
+    ]
+
+
+def readable_columns(table_columns: frozenset[str]) -> list[ColumnElement[Any]]:
+    """The columns of a claims table whose schema is current; the service's optional ones may lack."""
+    absent = {name for name in OPTIONAL_CLAIM_COLUMNS if name not in table_columns}
+    return raw_columns(column.name for column in claims.columns if column.name not in absent)
+
+
+def free(now: datetime) -> ColumnElement[bool]:
+    """Rows that no run holds."""
+    return or_(
+        _c.pod_lease_until.is_(None),
+        _c.pod_lease_until <= now,
+        _c.pod_lease_until > now + _LONGEST_LEASE,
+    )
+
+
+def unedited() -> ColumnElement[bool]:
+    """Rows that are still what they were judged on. Compared inside the database: no value makes a round trip."""
+    return and_(
+        _c.pod_seen_status.is_not_distinct_from(_c.pod_fetch_status),
+        _c.pod_seen_number.is_not_distinct_from(_c.tracking_number),
+        _c.pod_seen_carrier.is_not_distinct_from(_c.carrier),
+        _c.pod_seen_count.is_not_distinct_from(_c.pod_retry_count),
+    )
+
+
+def state_values(claim: Claim, state: State) -> dict[str, Any]:
+    """Our columns for a state."""
+    return {
+        "pod_stage": state.stage,
+        "pod_carrier_key": claim.carrier or "",
+        "pod_retry_count": state.turns_used,
+        "pod_last_retry_at": state.last_turn_at,
+        "pod_next_retry_at": state.next_at,
+        "pod_failed_at": state.failed_at,
+        "pod_error_kind": state.kind,
+        "pod_known_delivery": delivery_text(state.delivery),
+        "pod_rank_at": state.rank_at,
+        "pod_rank_is_deadline": int(state.rank_is_deadline),
+        "pod_interruptions": state.interruptions,
+        "pod_seen_count": state.turns_used,
+    }
+
+
+_STATE_COLUMNS = [
+    "pod_stage",
+    "pod_carrier_key",
+    "pod_retry_count",
+    "pod_last_retry_at",
+    "pod_next_retry_at",
+    "pod_failed_at",
+    "pod_error_kind",
+    "pod_known_delivery",
+    "pod_rank_at",
+    "pod_rank_is_deadline",
+    "pod_interruptions",
+    "pod_seen_count",
+]
+
+
+def update_states(*, seen: bool, has_deadline: bool) -> Update:
+    """An update of many rows by their id, the values as parameters; `seen`: they were judged on what they hold."""
+    values: dict[str, Any] = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in _STATE_COLUMNS}
+    if seen:
+        values |= seen_values(has_deadline=has_deadline)
+    return update(claims).where(_c.id == bindparam("which")).values(values)
+
+
+def seen_values(*, has_deadline: bool) -> dict[str, Any]:
+    """Remember what the row holds now as what it was judged on."""
+    values: dict[str, Any] = {
+        "pod_seen_status": _c.pod_fetch_status,
+        "pod_seen_number": _c.tracking_number,
+        "pod_seen_carrier": _c.carrier,
+    }
+    return values | {"pod_seen_deadline": _c.response_deadline} if has_deadline else values
+
+
+def parameters(claim: Claim, state: State) -> dict[str, Any]:
+    """The parameters of `update_states` for one row."""
+    named = {f"to_{name}": value for name, value in state_values(claim, state).items()}
+    return named | {"which": claim.id}
+
+
+def is_failed() -> ColumnElement[bool]:
+    """Rows that the retry scheduler is for."""
+    return _c.pod_fetch_status == const(FetchStatus.FAILED)

@@ -1,0 +1,198 @@
+"""The tables, as far as this system reads and writes them.
+
+`claims` and `clients` belong to the service's own application: their values are read raw and parsed row by row,
+since one that cannot be read must not hide the others. The `recours_` tables and the `pod_` columns named in
+`OWN_CLAIM_COLUMNS` are ours.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData()
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware UTC datetime, stored naive: never dependent on the session's time zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware to naive."""
+        del dialect
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Naive to aware."""
+        del dialect
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+# The columns of the service that a run cannot do without, and those that it can.
+NEEDED_CLAIM_COLUMNS = ("id", "claim_reference", "carrier", "tracking_number")
+OPTIONAL_CLAIM_COLUMNS = ("client_id", "status", "response_deadline", "created_at", "updated_at")
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("claim_reference", Text),
+    Column("client_id", Integer),
+    Column("carrier", Text),
+    Column("tracking_number", Text),
+    Column("status", Text),
+    Column("response_deadline", Date),
+    Column("created_at", Utc),
+    Column("updated_at", Utc),
+    # the service's POD columns, which old databases lack
+    Column("pod_fetch_status", Text),
+    Column("pod_url", Text),
+    Column("pod_fetched_at", Utc),
+    Column("pod_fetch_error", Text),
+    Column("pod_delivery_person", Text),
+    Column("pod_signature_url", Text),
+    # the guide's
+    Column("pod_retry_count", Integer),
+    Column("pod_last_retry_at", Utc),
+    # ours
+    Column("pod_stage", Text),
+    Column("pod_carrier_key", Text),
+    Column("pod_next_retry_at", Utc),
+    Column("pod_failed_at", Utc),
+    Column("pod_error_kind", Text),
+    Column("pod_known_delivery", Text),
+    Column("pod_rank_at", Utc),
+    Column("pod_rank_is_deadline", Integer),
+    Column("pod_interruptions", Integer),
+    Column("pod_lease_token", Text),
+    Column("pod_lease_until", Utc),
+    Column("pod_seen_status", Text),
+    Column("pod_seen_number", Text),
+    Column("pod_seen_carrier", Text),
+    Column("pod_seen_count", Integer),
+    Column("pod_seen_deadline", Date),
+)
+
+SERVICE_POD_COLUMNS = (
+    "pod_fetch_status",
+    "pod_url",
+    "pod_fetched_at",
+    "pod_fetch_error",
+    "pod_delivery_person",
+    "pod_signature_url",
+)
+GUIDE_COLUMNS = ("pod_retry_count", "pod_last_retry_at")
+OWN_CLAIM_COLUMNS = tuple(
+    column.name
+    for column in claims.columns
+    if column.name.startswith("pod_") and column.name not in (*SERVICE_POD_COLUMNS, *GUIDE_COLUMNS)
+)
+
+runs = Table(
+    "recours_runs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("worker", Text, nullable=False),
+    Column("started_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Column("exit_status", Integer),
+    Column("stats", JSON),
+    Index("ix_recours_runs_worker", "worker", "started_at"),
+)
+
+# A document is what a successful attempt brought: it stands in the attempt's row, and recours_documents is a view.
+attempts = Table(
+    "recours_attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("claim_id", Integer, nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("carrier", Text, nullable=False),
+    Column("tracking_number", Text, nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("started_at", Utc, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("used", Boolean, nullable=False),
+    Column("error_kind", Text),
+    Column("message", Text),
+    Column("http_status", Integer),
+    Column("delivered_at", Utc),
+    Column("signatory", Text),
+    Column("document_path", Text),
+    Column("document_sha256", String(64)),
+    Column("document_size", Integer),
+    Column("document_type", Text),
+    Column("document_source", Text),
+    Index("ix_recours_attempts_claim", "claim_id", "id"),
+)
+
+carriers = Table(
+    "recours_carriers",
+    metadata,
+    Column("carrier", String(40), primary_key=True),
+    Column("paused_until", Utc),
+    Column("reason", Text),
+    Column("refusals", Integer, nullable=False, default=0),  # of our account, in a row
+    Column("refused_until", Utc),
+    Column("refusal", Text),
+    Column("credentials_salt", String(32)),
+    Column("credentials_print", String(64)),
+)
+
+quota = Table(
+    "recours_quota",
+    metadata,
+    Column("limit_key", String(80), primary_key=True),
+    Column("window_start", Utc, primary_key=True),
+    Column("window_end", Utc, nullable=False),
+    Column("taken", Integer, nullable=False),  # used and held, by all
+)
+
+quota_shares = Table(
+    "recours_quota_shares",
+    metadata,
+    Column("limit_key", String(80), primary_key=True),
+    Column("window_start", Utc, primary_key=True),
+    Column("holder", String(40), primary_key=True),
+    Column("used", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("expires_at", Utc, nullable=False),  # what is held then was certainly not sent
+)
+
+events = Table(
+    "recours_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("audience", Text, nullable=False),
+    Column("claim_id", Integer, nullable=False),  # 0: of no claim
+    Column("carrier", Text, nullable=False),
+    Column(
+        "tracking_number", Text, nullable=False
+    ),  # of no claim: what tells it from others, such as the day
+    Column("run_id", String(32), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("facts", JSON, nullable=False),
+    UniqueConstraint("claim_id", "event", "carrier", "tracking_number", name="uq_recours_events"),
+)

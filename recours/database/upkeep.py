@@ -1,0 +1,122 @@
+"""Keeping the timetable in the rows: judging edited ones, making due ones ready, letting settled turns pass."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, Stage, State
+from recours.core.decision import Decision
+from recours.database.conditions import at_stage, edited
+from recours.database.engine import Database
+from recours.database.foreign import read_claim
+from recours.database.outbox import write_events
+from recours.database.rows import free, is_failed, parameters, readable_columns, unedited, update_states
+from recours.database.tables import claims
+
+# Rows of one transaction: short enough that nobody waits long for the write lock.
+CHUNK = 500
+_c = claims.c
+
+Judge = Callable[[Claim], State]
+
+
+@dataclass(frozen=True)
+class ClaimUpkeep:
+    """The timetable in the rows, kept by one run."""
+
+    database: Database
+    catalog: Catalog
+    columns: frozenset[str]  # those that `claims` has
+    run_id: str
+
+    def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
+        """Judge every row that is new to us or that others edited since; yields what was read."""
+        yield from self._rejudge(edited(with_deadline=self._has("response_deadline")), judge, now)
+
+    def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
+        """Give a next turn to claims that gave up under a lower limit."""
+        yield from self._rejudge(and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries), judge, now)
+
+    def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
+        """Judge anew the shelved claims whose status is no longer one of `skip` (lower case)."""
+        wanted = at_stage(Stage.SHELVED)
+        if self._has("status"):
+            lower = func.lower(func.trim(_c.status))
+            wanted = and_(wanted, or_(_c.status.is_(None), lower.not_in(sorted(skip))))
+        yield from self._rejudge(wanted, judge, now)
+
+    def mend_times(self, horizon: datetime, retime: Judge, now: datetime) -> Iterator[Claim]:
+        """Recompute turns that lie after `horizon`: no timetable can have made them."""
+        for stage in (Stage.WAITING, Stage.SETTLED):
+            yield from self._rejudge(and_(at_stage(stage), _c.pod_next_retry_at > horizon), retime, now)
+
+    def make_ready(self, due_until: datetime) -> None:
+        """Put the claims whose turn has come among the ready ones."""
+        statement = (
+            update(claims)
+            .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until)
+            .values(pod_stage=case((is_failed(), Stage.READY), else_=Stage.NEW))
+        )
+        with self.database.write() as connection:
+            connection.execute(statement)
+
+    def pass_turns(
+        self, due_until: datetime, pass_turn: Callable[[Claim], Decision | None], now: datetime
+    ) -> Iterator[tuple[Claim, Decision]]:
+        """Let the due turns of settled claims pass, with their events; a claim without a decision is shelved.
+
+        Every row that is handled leaves the condition: its next turn lies in the future, or its stage changes.
+        """
+        due = and_(at_stage(Stage.SETTLED), _c.pod_next_retry_at <= due_until, free(now), unedited())
+        query = select(*readable_columns(self.columns)).where(due).order_by(_c.pod_next_retry_at).limit(CHUNK)
+        while True:
+            with self.database.write() as connection:
+                rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
+                found = [read_claim(row, self.catalog) for row in rows]
+                decided = [(claim, pass_turn(claim)) for claim in found]
+                self._write_passed(connection, decided, now)
+            yield from ((claim, decision) for claim, decision in decided if decision)
+            if len(found) < CHUNK:
+                return
+
+    def _write_passed(
+        self, connection: Connection, decided: list[tuple[Claim, Decision | None]], now: datetime
+    ) -> None:
+        for claim, decision in decided:
+            if decision:
+                write_events(connection, claim.id, decision.events, self.run_id, now)
+        self._write(
+            connection,
+            [
+                (claim, decision.state if decision else replace(claim.state, stage=Stage.SHELVED))
+                for claim, decision in decided
+            ],
+            seen=False,
+        )
+
+    def _rejudge(self, condition: ColumnElement[bool], judge: Judge, now: datetime) -> Iterator[Claim]:
+        columns = readable_columns(self.columns)
+        last = None
+        while True:
+            query = select(*columns).where(condition, free(now)).order_by(_c.id).limit(CHUNK)
+            if last is not None:
+                query = query.where(_c.id > last)
+            with self.database.write() as connection:
+                rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
+                found = [read_claim(row, self.catalog) for row in rows]
+                self._write(connection, [(claim, judge(claim)) for claim in found], seen=True)
+            yield from found
+            if len(found) < CHUNK:
+                return
+            last = found[-1].id
+
+    def _write(self, connection: Connection, states: list[tuple[Claim, State]], *, seen: bool) -> None:
+        if states:
+            statement = update_states(seen=seen, has_deadline=self._has("response_deadline"))
+            connection.execute(statement, [parameters(claim, state) for claim, state in states])
+
+    def _has(self, column: str) -> bool:
+        return column in self.columns
