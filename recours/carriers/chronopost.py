@@ -1,0 +1,261 @@
+"""Chronopost: tracking and proof of delivery, SOAP 1.1 (Apache CXF).
+
+Facts from the carrier's "Web Services CHRONOPOST" of October 2024 (VL3.24.10.14) and of November 2018 (v2.6.2) unless
+said otherwise. Nothing was tried against the live service.
+"""
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from recours.carriers import soap
+from recours.carriers.http import Request, Response
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.core.text import clean, plain
+from recours.runs.ports import Line
+
+SPEC = CarrierSpec(
+    key="chronopost",
+    name="Chronopost",
+    spellings=("Chronopost International", "Chronopost France", "Chrono"),
+    limits={None: "100/day@Europe/Paris"},  # ours: the carrier publishes none
+    credentials=("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),
+    # One address for production and trials; ws2.chronopost.fr only while this one is down.
+    base_url="https://ws.chronopost.fr",
+    # Main form, then 14 digits with or without a check sign (several public clients). The check digit of the first
+    # form holds for some prefixes only, so it is not checked.
+    number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9]{14}[0-9A-Z]?"),
+    number_words="two letters, nine digits and two letters, or 14 digits",
+    calls={Capability.TRACKING: 1, Capability.POD: 1},
+)
+
+_PATH = "/tracking-cxf/TrackingServiceWS"
+_NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
+_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
+_LANGUAGE = "fr_FR"
+
+# Event codes that mean: handed over. Table of both documents; D6, D7 of 2024 only.
+DELIVERED_CODES = frozenset({"D", "D1", "D2", "D6", "D7", "RG", "RI", "U", "Y", "DD", "VC"})
+# "Image disponible": the proof is there to be asked for, so the parcel is delivered.
+POD_READY_CODE = "IM"
+
+# statusCode of searchPOD (1, 2, 3 in both documents; 5, available, of 2024 only).
+POD_STATUS: dict[int, tuple[ErrorKind, str]] = {
+    1: (
+        ErrorKind.POD_NEVER_AVAILABLE,
+        "Chronopost keeps no proof for this parcel: it was sent without signature",
+    ),
+    2: (
+        ErrorKind.POD_NEVER_AVAILABLE,
+        "Chronopost has no proof of delivery for this parcel and will have none",
+    ),
+    3: (
+        ErrorKind.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but Chronopost has not published the proof yet",
+    ),
+}
+
+# errorCode of either call. 1: recorded. 2: of 2018 only. 3, 30, 33: of sister services, inferred for this one.
+ERROR_CODES: dict[int, tuple[ErrorKind, str]] = {
+    1: (ErrorKind.SERVER_ERROR, "Chronopost reports an error of its own"),
+    2: (ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Chronopost contract"),
+    3: (ErrorKind.AUTH_FAILED, "Chronopost refused our account"),
+    30: (ErrorKind.AUTH_FAILED, "Chronopost refused our account"),
+    33: (ErrorKind.AUTH_FAILED, "Chronopost refused our account"),
+}
+# Inferred: what a message about our account speaks of, whatever its code.
+_ACCOUNT_WORDS = ("password", "mot de passe", "contract", "contrat")
+
+
+class Chronopost:
+    """The client: `trackSkybillV2` first, `searchPOD` only for a delivered parcel."""
+
+    spec = SPEC
+
+    def __init__(self, credentials: dict[str, str]) -> None:
+        """`credentials`: CHRONOPOST_ACCOUNT (8 digits) and CHRONOPOST_PASSWORD (6 digits)."""
+        self._account = credentials["CHRONOPOST_ACCOUNT"]
+        self._password = credentials["CHRONOPOST_PASSWORD"]
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """The document, or why there is none. `number` has the form of the spec."""
+        if known is None:
+            tracked = parse_tracking(line.call(Capability.TRACKING, tracking_request(number)))
+            if isinstance(tracked, Failure):
+                return tracked
+            known = tracked
+        request = pod_request(number, self._account, self._password)
+        outcome = parse_pod(line.call(Capability.POD, request), known)
+        if isinstance(outcome, Retrieved) or outcome.kind in _ACCOUNT_ACCEPTED:
+            line.credentials_accepted()
+        return outcome
+
+
+# Answers about the parcel: the service looked it up for us, so it knows our account.
+_ACCOUNT_ACCEPTED = frozenset(
+    {ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.ACCESS_DENIED}
+)
+
+
+def tracking_request(number: str) -> Request:
+    """`trackSkybillV2`: needs no credentials. The elements in the order of the schema: CXF refuses any other."""
+    fields = [("language", _LANGUAGE), ("skybillNumber", number)]
+    return _request("trackSkybillV2", fields)
+
+
+def pod_request(number: str, account: str, password: str) -> Request:
+    """`searchPOD`, asking for a PDF."""
+    fields = [
+        ("accountNumber", account),
+        ("password", password),
+        ("language", _LANGUAGE),
+        ("skybillNumber", number),
+        ("pdf", "true"),
+    ]
+    return _request("searchPOD", fields)
+
+
+def _request(operation: str, fields: list[tuple[str, str]]) -> Request:
+    return Request("POST", _PATH, _HEADERS, soap.envelope("cxf", _NAMESPACE, operation, fields))
+
+
+# ---------------------------------------------------------------- answers
+
+
+def parse_tracking(answer: Response) -> Delivery | Failure:
+    """The delivery, if the parcel is delivered."""
+    result = _result(answer, "trackSkybillV2Response")
+    if isinstance(result, Failure):
+        return result
+    listed = soap.child(result, "listEventInfoComp")
+    found = soap.children(listed, "events") if listed is not None else []
+    if not found:
+        # One public client's notes: an unknown number is answered with its echo and no events.
+        return Failure(ErrorKind.NOT_FOUND, "Chronopost does not know this number", answer.status)
+    delivered = [event for event in found if soap.text(event, "code") in DELIVERED_CODES]
+    if delivered:
+        return _delivery(max(delivered, key=_event_time))
+    latest = max(found, key=_event_time)
+    if any(soap.text(event, "code") == POD_READY_CODE for event in found):
+        return Delivery()
+    label = clean(soap.text(latest, "eventLabel") or soap.text(latest, "code") or "no details", 80)
+    return Failure(ErrorKind.NOT_DELIVERED_YET, f"The parcel is not delivered yet ({label})", answer.status)
+
+
+def _delivery(event: Any) -> Delivery:
+    """Time and signatory. The label of the name is not documented: the delivered event has one such item."""
+    values = [soap.text(info, "value") for info in soap.children(event, "infoCompList")]
+    signatory = next((value for value in values if value), None)
+    at = _event_time(event)
+    return Delivery(None if at == _NEVER else at, clean(signatory, 100) if signatory else None)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _event_time(event: Any) -> datetime:
+    try:
+        at = datetime.fromisoformat(soap.text(event, "eventDate") or "")
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return _NEVER
+
+
+def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
+    """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
+    result = _result(answer, "searchPODResponse")
+    if isinstance(result, Failure):
+        return _knowing(result, delivery)
+    status = _whole(soap.text(result, "statusCode"))
+    encoded = soap.text(result, "pod")
+    if encoded is not None:
+        return _decoded(encoded, delivery, answer.status)
+    if status in POD_STATUS:
+        kind, words = POD_STATUS[status]
+    elif soap.text(result, "podPresente") == "true":
+        kind, words = ErrorKind.BAD_RESPONSE, "Chronopost says that there is a proof, but sent none"
+    else:
+        kind, words = (
+            ErrorKind.POD_NOT_AVAILABLE_YET,
+            "The parcel is delivered, but Chronopost has no proof yet",
+        )
+    return Failure(kind, words, answer.status, delivery=delivery)
+
+
+def _decoded(encoded: str, delivery: Delivery, http_status: int) -> Outcome:
+    try:
+        content = base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        words = "Chronopost sent a proof that is not valid base64"
+        return Failure(ErrorKind.BAD_RESPONSE, words, http_status, delivery=delivery)
+    return Retrieved(content, delivery, "chronopost searchPOD")
+
+
+def _result(answer: Response, wrapper: str) -> Any | Failure:
+    """The `return` element of an answer without error."""
+    try:
+        body = soap.body_of(soap.parse(answer.body))
+    except soap.NotXml:
+        return _unreadable(answer)
+    if body is None:
+        return _unreadable(answer)
+    if soap.local(body) == "Fault":
+        return _fault(body, answer)
+    result = soap.child(body, "return") if soap.local(body) == wrapper else None
+    if result is None:
+        return _unreadable(answer)
+    return _error(result, answer) or result
+
+
+def _error(result: Any, answer: Response) -> Failure | None:
+    text = soap.text(result, "errorCode")
+    code = _whole(text)
+    if code == 0 or text is None:
+        return None
+    message = soap.text(result, "errorMessage") or ""
+    said = f": {clean(message)}" if message else ""
+    if code in ERROR_CODES:
+        kind, words = ERROR_CODES[code]
+        return Failure(kind, f"{words}{said}", answer.status)
+    if any(word in plain(message) for word in _ACCOUNT_WORDS):
+        return Failure(ErrorKind.AUTH_FAILED, f"Chronopost refused our account{said}", answer.status)
+    shown = clean(text, 20)
+    return Failure(
+        ErrorKind.BAD_RESPONSE,
+        f"Chronopost answered with the unknown error code {shown}{said}",
+        answer.status,
+    )
+
+
+def _fault(fault: Any, answer: Response) -> Failure:
+    """CXF: soap:Client is a request it could not read, which is our mistake; soap:Server is its own (inferred)."""
+    said = clean(soap.text(fault, "faultstring") or "no details")
+    if (soap.text(fault, "faultcode") or "").rpartition(":")[2] == "Client":
+        words = f"Chronopost could not read our request: {said}"
+        return Failure(ErrorKind.BAD_RESPONSE, words, answer.status)
+    return Failure(ErrorKind.SERVER_ERROR, f"Chronopost reports an error of its own: {said}", answer.status)
+
+
+def _unreadable(answer: Response) -> Failure:
+    if answer.status >= 500:  # noqa: PLR2004 (the server's own errors)
+        words = f"Chronopost is out of order (HTTP {answer.status})"
+        return Failure(ErrorKind.SERVER_ERROR, words, answer.status)
+    what = "an empty answer" if not answer.body else "an answer that cannot be read"
+    return Failure(ErrorKind.BAD_RESPONSE, f"Chronopost sent {what} (HTTP {answer.status})", answer.status)
+
+
+def _knowing(failure: Failure, delivery: Delivery) -> Failure:
+    """The failure, with what the tracking told: not to be asked again."""
+    return Failure(
+        failure.kind, failure.message, failure.http_status, failure.retry_at, delivery, failure.connected
+    )
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"-?[0-9]{1,9}", text) else None

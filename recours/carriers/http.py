@@ -1,0 +1,246 @@
+"""One HTTP call: time-outs, a deadline for the whole answer, a cap on its size, no redirects, its faults in words.
+
+Nothing here repeats a call: each one takes a unit of the carrier's quota first, and only the line knows of quotas.
+"""
+
+import http.client
+import io
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ProtocolError
+
+LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
+_PIECE = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call to a carrier: `path` begins with a slash; the body is sent as it is."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Response:
+    """The whole answer."""
+
+    status: int
+    headers: Mapping[str, str]  # as requests gives them: found whatever the case of the name
+    body: bytes = field(repr=False)
+
+
+class HttpFault(Exception):  # noqa: N818 (one of its kinds is raised)
+    """No answer to parse. The text is a phrase for people that goes after the carrier's name."""
+
+
+class NotSent(HttpFault):
+    """No connection could be made: certainly nothing was sent."""
+
+
+class TimedOut(HttpFault):
+    """It took too long."""
+
+
+class Broken(HttpFault):
+    """The connection broke, or the answer could not be read to its end."""
+
+
+class Unacceptable(HttpFault):
+    """An answer came that no carrier should give: too large, wrongly encoded, a redirect."""
+
+
+class Http:
+    """Calls to one base URL, with a session for each thread: one that is shared mixes up cookies."""
+
+    def __init__(self, base_url: str, connect_s: float, read_s: float, deadline_s: float) -> None:
+        """All times in seconds. Connects nowhere yet."""
+        self.base_url = base_url
+        self._timeouts = (connect_s, read_s)
+        self._deadline_s = deadline_s
+        self._of_thread = threading.local()
+
+    def send(self, request: Request) -> Response:
+        """Send it once. Raises NotSent, TimedOut, Broken or Unacceptable."""
+        deadline = time.monotonic() + self._deadline_s
+        try:
+            answer = self._session(deadline).request(
+                request.method,
+                self.base_url + request.path,
+                headers=dict(request.headers),
+                data=request.body,
+                timeout=self._timeouts,
+                allow_redirects=False,
+                stream=True,
+            )
+            with answer:
+                if answer.is_redirect or 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
+                    raise Unacceptable("answered with a redirect, which is not followed")
+                return Response(answer.status_code, answer.headers, _whole(answer.raw, deadline))
+        except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
+            raise _translated(error) from error
+
+    def _session(self, deadline: float) -> requests.Session:
+        session: requests.Session | None = getattr(self._of_thread, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = True
+            session.auth = _NoAuth()
+            session.mount("http://", _Adapter())
+            session.mount("https://", _Adapter())
+            self._of_thread.session = session
+        _deadline_of_thread.at = deadline
+        return session
+
+
+class _NoAuth(requests.auth.AuthBase):
+    """Keeps requests from adding credentials of its own from a .netrc file."""
+
+    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        return prepared
+
+
+def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """The body, decompressed. Read piece by piece, against the clock and the cap."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := raw.read1(_PIECE, decode_content=True):
+        size += len(piece)
+        if size > LARGEST_ANSWER:
+            raise Unacceptable(f"sent more than {LARGEST_ANSWER // (1024 * 1024)} MB")
+        if time.monotonic() > deadline:
+            raise TimedOut("did not finish its answer in time")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _translated(error: Exception) -> HttpFault:
+    """What a library's exception means for the unit of quota and for the claim."""
+    chain = list(_causes(error))
+    if any(
+        isinstance(cause, requests.ConnectTimeout | NewConnectionError | requests.exceptions.SSLError)
+        for cause in chain
+    ):
+        words = "certificate" if any("CERTIFICATE" in str(c).upper() for c in chain) else "connection"
+        if words == "certificate":
+            return NotSent("showed a certificate that is not valid, so nothing was sent")
+        return NotSent("could not be reached: no connection could be made")
+    if any(
+        isinstance(cause, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError)
+        for cause in chain
+    ):
+        return TimedOut("did not answer in time")
+    if any(isinstance(cause, requests.exceptions.ContentDecodingError | DecodeError) for cause in chain):
+        return Unacceptable("sent an answer that cannot be decompressed")
+    if any(
+        isinstance(cause, ProtocolError | requests.ConnectionError | OSError | http.client.HTTPException)
+        for cause in chain
+    ):
+        return Broken("broke the connection before its answer was complete")
+    return Unacceptable(f"could not be asked ({type(error).__name__})")
+
+
+def _causes(error: BaseException | None) -> Any:
+    seen: set[int] = set()
+    todo = [error]
+    while todo:
+        cause = todo.pop()
+        if cause is None or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        reason = getattr(cause, "reason", None)
+        inner = [arg for arg in cause.args if isinstance(arg, BaseException)]
+        todo += [
+            cause.__cause__,
+            cause.__context__,
+            reason if isinstance(reason, BaseException) else None,
+            *inner,
+        ]
+
+
+# ---------------------------------------------------------------- a deadline for every byte, the header's too
+
+_deadline_of_thread = threading.local()
+
+
+class _AgainstTheClock(io.RawIOBase):
+    """What a socket gives, each piece with the time that is left as its time-out.
+
+    The time-outs of requests count anew for every piece, so that a server which sends a byte a second keeps a call
+    for ever.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        super().__init__()
+        self._socket = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._deadline = deadline
+        self._piece_s = sock.gettimeout()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline of the call has passed")
+        self._socket.settimeout(left if self._piece_s is None else min(left, self._piece_s))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, deadline: float, **named: Any) -> None:
+        super().__init__(sock, *args, **named)
+        self.fp.close()
+        self.fp = io.BufferedReader(_AgainstTheClock(sock, deadline))
+
+
+class _TimedHttp(HTTPConnection):
+    def getresponse(self) -> Any:
+        """Read the answer against the deadline of the call that this thread is making."""
+        self.response_class = partial(_TimedResponse, deadline=_deadline_of_thread.at)  # type: ignore[assignment]  # called like one
+        return super().getresponse()
+
+
+class _TimedHttps(HTTPSConnection):
+    def getresponse(self) -> Any:
+        """Like plain HTTP."""
+        self.response_class = partial(_TimedResponse, deadline=_deadline_of_thread.at)  # type: ignore[assignment]  # called like one
+        return super().getresponse()
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _TimedHttp
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _TimedHttps
+
+
+class _Adapter(HTTPAdapter):
+    """No repeats by the library: they would be calls that no quota sees."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **named: Any) -> None:
+        super().init_poolmanager(*args, **named)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}

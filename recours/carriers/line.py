@@ -1,0 +1,117 @@
+"""How a carrier's client speaks to it: each call takes its unit of quota first, and is repeated only where that helps."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from recours.carriers.http import Broken, Http, HttpFault, NotSent, Request, Response, TimedOut, Unacceptable
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure
+from recours.core.quota import Capability
+from recours.runs.ports import Clock, Grant
+
+# One repeat, a few seconds later: hours and days belong to the timetable.
+TRIES = 2
+_LONGEST_PAUSE_S = 4.0
+_PASSING_STATUSES = frozenset({502, 503, 504})
+_TOO_MANY = 429
+
+_KINDS: dict[type[HttpFault], ErrorKind] = {
+    NotSent: ErrorKind.NETWORK,
+    Broken: ErrorKind.NETWORK,
+    TimedOut: ErrorKind.TIMEOUT,
+    Unacceptable: ErrorKind.BAD_RESPONSE,
+}
+
+
+class _PassingError(Exception):
+    """A failure that a repeat within seconds may mend."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+
+
+class HttpLine:
+    """The calls of one fetch."""
+
+    def __init__(
+        self, name: str, grant: Grant, http: Http, clock: Clock, jitter: Callable[[], float]
+    ) -> None:
+        """`jitter`: a number from 0 to 1, a fresh one each time."""
+        self._name = name
+        self._grant = grant
+        self._http = http
+        self._clock = clock
+        self._jitter = jitter
+        self.calls = 0  # that were sent, as far as can be known
+        self.unsent = 0  # that could not connect
+        self.accepted = False  # our account, by an answer
+
+    def credentials_accepted(self) -> None:
+        """An answer showed that our account is good."""
+        self.accepted = True
+
+    def call(self, what: Capability, request: Request) -> Response:
+        """Send the request, once more if the network or a gateway failed. Raises CallFailed."""
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt  # noqa: PLC0415 (slow to import)
+
+        repeated = Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=lambda _state: self._jitter() * _LONGEST_PAUSE_S,
+            retry=retry_if_exception_type(_PassingError),
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        failed: list[Failure] = []
+        try:
+            return repeated(self._once, what, request, failed)
+        except _PassingError as passing:
+            raise CallFailed(passing.failure) from passing
+
+    def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
+        try:
+            self._grant.use(what)
+        except CallFailed:
+            if failed:  # no unit for a repeat: the first failure stands
+                raise CallFailed(failed[-1]) from None
+            raise
+        try:
+            answer = self._http.send(request)
+        except HttpFault as fault:
+            raise self._failed(fault, what, failed) from fault
+        self.calls += 1
+        if answer.status == _TOO_MANY:
+            raise CallFailed(self._asked_to_wait(answer))
+        if answer.status in _PASSING_STATUSES:
+            words = f"{self._name} is out of order (HTTP {answer.status})"
+            failed.append(Failure(ErrorKind.SERVER_ERROR, words, answer.status))
+            raise _PassingError(failed[-1])
+        return answer
+
+    def _failed(self, fault: HttpFault, what: Capability, failed: list[Failure]) -> Exception:
+        sent = not isinstance(fault, NotSent)
+        if sent:
+            self.calls += 1
+        else:
+            self.unsent += 1
+            self._grant.unsent(what)
+        failed.append(Failure(_KINDS[type(fault)], f"{self._name} {fault}", connected=sent))
+        passing = isinstance(fault, NotSent | Broken)
+        return _PassingError(failed[-1]) if passing else CallFailed(failed[-1])
+
+    def _asked_to_wait(self, answer: Response) -> Failure:
+        retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now())
+        words = f"{self._name} asks us to wait: too many calls (HTTP {answer.status})"
+        return Failure(ErrorKind.RATE_LIMITED, words, answer.status, retry_at=retry_at)
+
+
+def parse_retry_after(text: str | None, now: datetime) -> datetime | None:
+    """Seconds, or an HTTP date; None if the carrier named no time that can be read."""
+    text = (text or "").strip()
+    if text.isascii() and text.isdigit():
+        return now + timedelta(seconds=min(int(text[:9]), 10**8))
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

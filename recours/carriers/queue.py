@@ -1,0 +1,373 @@
+"""`APIRequestQueue`, the only way to a carrier: it grants calls, or says when one will be free.
+
+Both workers and every machine share it exactly, since its counts live in the database.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from recours.carriers.http import Http
+from recours.carriers.line import HttpLine
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure
+from recours.core.pauses import AccountState, CarrierState, next_try_after_refusals, pause_until
+from recours.core.quota import Capability, Held, Limit, Shortage, Use, Want, reserve_for_new_claims
+from recours.core.redact import Redactor
+from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Refusal
+
+# What is held longer than this without a sign of life is given back.
+LEASE = timedelta(minutes=10)
+_TOO_MANY = 429
+
+
+class Ledger(Protocol):
+    """Where the counts live."""
+
+    def reserve(self, wants: Sequence[Want], now: datetime, expires_at: datetime) -> list[Held] | Shortage:
+        """Hold all that is wanted, or nothing. Units of a short window are used at once."""
+
+    def use(self, held: Held, expires_at: datetime) -> bool:
+        """Turn a held unit into a used one; False if it is not held any more."""
+
+    def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
+        """Give back units that were certainly not sent: `kept` ones, or used ones."""
+
+    def leave(self) -> None:
+        """Give back all that this holder still holds."""
+
+    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Use]:
+        """How far these limits are used."""
+
+    def carrier_state(self, carrier: str) -> CarrierState:
+        """What all processes know of a carrier."""
+
+    def pause(self, carrier: str, until: datetime, reason: str) -> None:
+        """The carrier asked to wait; a longer wait that stands already is kept."""
+
+    def set_account_state(self, carrier: str, state: AccountState) -> None:
+        """Remember refusals of our account, or that there are none."""
+
+    def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
+        """Take the one try that is due after a refusal; False if another process has it."""
+
+    def forget_short_windows(self, now: datetime) -> None:
+        """Delete the counts of short windows that are over."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is needed to speak to one carrier."""
+
+    spec: CarrierSpec
+    limits: tuple[Limit, ...]
+    client: CarrierClient | None  # None: credentials are missing
+    http: Http
+    credentials: tuple[str, ...] = field(repr=False)
+    source: str = ""  # where the credentials come from
+    missing: tuple[str, ...] = ()
+
+    @property
+    def long_limits(self) -> list[Limit]:
+        """Limits whose units are held before a fetch begins."""
+        return [limit for limit in self.limits if not limit.window.is_short]
+
+    @property
+    def short_limits(self) -> list[Limit]:
+        """Limits that are waited out before each call."""
+        return [limit for limit in self.limits if limit.window.is_short]
+
+
+class APIRequestQueue:
+    """Grants calls to carriers, makes them, and remembers for all processes what the carriers ask for."""
+
+    def __init__(
+        self,
+        accounts: Mapping[str, Account],
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        slack: timedelta = timedelta(minutes=5),
+        redact: Redactor | None = None,
+        jitter: Callable[[], float] = lambda: 0.5,
+    ) -> None:
+        """`slack`: how early a due try counts as due. `jitter`: numbers from 0 to 1."""
+        self._accounts = accounts
+        self._ledger = ledger
+        self._clock = clock
+        self._slack = slack
+        self._redact = redact or Redactor(())
+        self._jitter = jitter
+        self._trying_again: dict[str, AccountState] = {}
+        self._accepted: set[str] = set()
+
+    # ---------------------------------------------------------------- granting
+
+    def reserve(
+        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, spare: float = 0.0
+    ) -> tuple[list[Grant], Refusal | None]:
+        """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
+
+        `spare`: the part of a day's quota that is left to new claims.
+        """
+        if refusal := self.closed(carrier):
+            return [], refusal
+        wanted = list(fetches)
+        while wanted:
+            held = self._hold(carrier, wanted, spare)
+            if not isinstance(held, Shortage):
+                return held, refusal
+            refusal = self._at_limit(carrier, held)
+            wanted = _fitting(held, wanted)
+        return [], refusal
+
+    def _hold(
+        self, carrier: str, fetches: Sequence[dict[Capability, int]], spare: float
+    ) -> list[Grant] | Shortage:
+        account, now = self._accounts[carrier], self._clock.now()
+        wants = [
+            Want(limit, units, reserve_for_new_claims(limit, spare, now))
+            for limit in account.long_limits
+            if (units := sum(limit.units(calls) for calls in fetches))
+        ]
+        held = self._ledger.reserve(wants, now, now + LEASE)
+        if isinstance(held, Shortage):
+            return held
+        return [
+            QueueGrant(self._ledger, self._clock, account, {h: h.limit.units(calls) for h in held})
+            for calls in fetches
+        ]
+
+    def _at_limit(self, carrier: str, short: Shortage) -> Refusal:
+        reason = f"{self._accounts[carrier].spec.name} is at its limit ({short.limit})"
+        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=short.held > 0)
+
+    def closed(self, carrier: str) -> Refusal | None:
+        """Why the carrier can take no call at all now, whatever its quota."""
+        if refusal := self.unconfigured(carrier):
+            return refusal
+        state, now = self._ledger.carrier_state(carrier), self._clock.now()
+        return self._paused(carrier, state, now) or self._account_closed(carrier, state.account, now)
+
+    def _account_closed(self, carrier: str, account: AccountState, now: datetime) -> Refusal | None:
+        """Why our account is not presented now: it was refused, and neither changed nor waited long enough."""
+        if account.refusals == 0 or carrier in self._trying_again:
+            return None
+        if self._has_new_credentials(carrier, account):
+            self._ledger.set_account_state(carrier, AccountState())
+            return None
+        due = account.refused_until is None or account.refused_until <= now
+        if due and self._ledger.try_again(carrier, now, now + LEASE):
+            self._trying_again[carrier] = account
+            return None
+        return self._refused(carrier, account)
+
+    def would_refuse(self, carrier: str) -> Refusal | None:
+        """Like `closed`, and a used-up quota too; looks only, and takes no try that is due."""
+        if refusal := self.unconfigured(carrier):
+            return refusal
+        now, state = self._clock.now(), self._ledger.carrier_state(carrier)
+        if refusal := self._paused(carrier, state, now):
+            return refusal
+        account = state.account
+        waits = account.refused_until is not None and account.refused_until > now
+        if account.refusals and waits and not self._has_new_credentials(carrier, account):
+            return self._refused(carrier, account)
+        for use in self.use(carrier):
+            if not use.limit.window.is_short and not use.left:
+                reason = f"{self._accounts[carrier].spec.name} is at its limit ({use.limit})"
+                return Refusal(Blocked.RATE_LIMIT, reason, use.resets_at)
+        return None
+
+    def _paused(self, carrier: str, state: CarrierState, now: datetime) -> Refusal | None:
+        if state.paused_until is None or state.paused_until <= now:
+            return None
+        reason = state.reason or f"{self._accounts[carrier].spec.name} asked us to wait"
+        return Refusal(Blocked.RATE_LIMIT, reason, state.paused_until)
+
+    def _refused(self, carrier: str, account: AccountState) -> Refusal:
+        reason = account.refusal or f"{self._accounts[carrier].spec.name} refused our account"
+        return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=ErrorKind.AUTH_FAILED)
+
+    def unconfigured(self, carrier: str) -> Refusal | None:
+        """A refusal if the carrier's credentials are missing."""
+        account = self._accounts[carrier]
+        if account.client is not None:
+            return None
+        reason = f"{account.spec.name} has no credentials: set {' and '.join(account.missing)}"
+        return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
+
+    def _has_new_credentials(self, carrier: str, state: AccountState) -> bool:
+        if state.salt is None:
+            return False
+        return print_of(self._accounts[carrier].credentials, state.salt) != state.credentials_print
+
+    # ---------------------------------------------------------------- calling
+
+    def fetch(self, grant: Grant, carrier: str, number: str, known: Delivery | None) -> Fetched:
+        """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only."""
+        account = self._accounts[carrier]
+        line = HttpLine(account.spec.name, grant, account.http, self._clock, self._jitter)
+        try:
+            if account.client is None:
+                raise RuntimeError(f"{carrier} was asked without credentials")
+            outcome = account.client.fetch(number, known, line)
+        except CallFailed as failed:
+            outcome = failed.failure
+        finally:
+            grant.settle()
+        if line.accepted:
+            self._account_accepted(carrier)
+        if isinstance(outcome, Failure):
+            outcome = self._remembered(carrier, replace(outcome, message=self._redact(outcome.message)))
+        return Fetched(outcome, line.calls, line.unsent)
+
+    def _remembered(self, carrier: str, failure: Failure) -> Failure:
+        """What of a failure concerns every claim of the carrier is made known to all processes."""
+        if failure.kind is ErrorKind.RATE_LIMITED and failure.http_status == _TOO_MANY:
+            until = pause_until(failure.retry_at, self._clock.now())
+            self._ledger.pause(carrier, until, failure.message)
+            return replace(failure, retry_at=until)
+        if failure.kind is ErrorKind.AUTH_FAILED:
+            source = self._accounts[carrier].source
+            failure = replace(failure, message=f"{failure.message} (credentials from {source})")
+            return replace(failure, retry_at=self._account_refused(carrier, failure.message))
+        return failure
+
+    def _account_refused(self, carrier: str, message: str) -> datetime:
+        before = self._trying_again.pop(carrier, None) or AccountState()
+        refusals, now = before.refusals + 1, self._clock.now()
+        until = next_try_after_refusals(refusals, now, self._slack)
+        salt = secrets.token_hex(16)
+        state = AccountState(
+            refusals=refusals,
+            refused_until=until,
+            refusal=message,
+            salt=salt,
+            credentials_print=print_of(self._accounts[carrier].credentials, salt),
+        )
+        self._ledger.set_account_state(carrier, state)
+        return until
+
+    def _account_accepted(self, carrier: str) -> None:
+        self._accepted.add(carrier)
+        if self._trying_again.pop(carrier, None):
+            self._ledger.set_account_state(carrier, AccountState())
+
+    def accepted(self, carrier: str) -> bool:
+        """Tell whether a call of this run that presented our account was accepted."""
+        return carrier in self._accepted
+
+    # ---------------------------------------------------------------- the end, and looking
+
+    def leave(self) -> None:
+        """The run ends: what it still holds is given back, tries that were not made are left to the next run."""
+        for carrier, state in self._trying_again.items():
+            self._ledger.set_account_state(carrier, state)
+        self._trying_again.clear()
+        self._ledger.leave()
+        self._ledger.forget_short_windows(self._clock.now())
+
+    def use(self, carrier: str) -> list[Use]:
+        """How far the carrier's limits are used, the longest window last."""
+        limits = sorted(self._accounts[carrier].limits, key=lambda limit: limit.window.seconds or 10**9)
+        return self._ledger.uses(limits, self._clock.now())
+
+
+class QueueGrant:
+    """Units held for one fetch."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, account: Account, held: Mapping[Held, int]) -> None:
+        """`held`: how many units of each limit are this fetch's."""
+        self._ledger = ledger
+        self._clock = clock
+        self._account = account
+        self._held = dict(held)
+        self._last: list[Held] = []  # what the last call used
+
+    def use(self, what: Capability) -> None:
+        """Turn a held unit into a used one, just before the call; waits out short windows. Raises CallFailed."""
+        self._last = [
+            self._in_short_window(limit) for limit in self._account.short_limits if limit.units({what: 1})
+        ]
+        for limit in self._account.long_limits:
+            if limit.units({what: 1}):
+                self._last.append(self._in_long_window(limit))
+
+    def _in_long_window(self, limit: Limit) -> Held:
+        held = self._current(limit)
+        if held is None or not self._ledger.use(held, self._clock.now() + LEASE):
+            # A repeated call, a window that has ended, or a hold that expired: one more unit, if there is one.
+            held = self._one_more(limit)
+            self._ledger.use(held, self._clock.now() + LEASE)
+        else:
+            self._held[held] -= 1
+        return held
+
+    def _current(self, limit: Limit) -> Held | None:
+        """What is held of the limit in the present window; what is held in one that has ended is given back."""
+        now = self._clock.now()
+        for held, units in list(self._held.items()):
+            if held.limit != limit or units == 0:
+                continue
+            if held.start <= now < held.end:
+                return held
+            self._ledger.give_back(held, kept=self._held.pop(held))
+        return None
+
+    def _one_more(self, limit: Limit) -> Held:
+        now = self._clock.now()
+        got = self._ledger.reserve([Want(limit, 1)], now, now + LEASE)
+        if isinstance(got, Shortage):
+            words = f"{self._account.spec.name} is at its limit ({limit})"
+            raise CallFailed(Failure(ErrorKind.RATE_LIMITED, words, retry_at=got.resets_at))
+        return got[0]
+
+    def _in_short_window(self, limit: Limit) -> Held:
+        while True:
+            now = self._clock.now()
+            got = self._ledger.reserve([Want(limit, 1)], now, now + LEASE)
+            if not isinstance(got, Shortage):
+                return got[0]
+            self._clock.sleep(max((got.resets_at - now).total_seconds(), 0.01))
+
+    def unsent(self, what: Capability) -> None:
+        """Give back the units of the last call: certainly nothing of it was sent."""
+        del what
+        for held in self._last:
+            self._ledger.give_back(held, used=1)
+        self._last = []
+
+    def settle(self) -> None:
+        """Give back what is still held."""
+        for held, units in self._held.items():
+            if units:
+                self._ledger.give_back(held, kept=units)
+        self._held = {}
+
+
+def _fitting(short: Shortage, wanted: list[dict[Capability, int]]) -> list[dict[Capability, int]]:
+    """As many of the fetches as what is left allows, and fewer than were wanted."""
+    fitting: list[dict[Capability, int]] = []
+    left = short.left
+    for calls in wanted[:-1]:
+        left -= short.limit.units(calls)
+        if left < 0:
+            break
+        fitting.append(calls)
+    return fitting
+
+
+def print_of(credentials: Sequence[str], salt: str) -> str:
+    """A fingerprint by which a change of credentials is noticed.
+
+    Slow on purpose: a six-digit password must not be found by trying all of them against the database.
+    """
+    import hashlib  # noqa: PLC0415 (needed only when an account was refused)
+
+    secret = "\x00".join(credentials).encode()
+    return hashlib.scrypt(secret, salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=16).hex()

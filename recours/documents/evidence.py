@@ -1,0 +1,52 @@
+"""Whether bytes are a document that can win a dispute, and of which kind."""
+
+import io
+import logging
+
+from recours.runs.ports import NotADocument
+
+_SMALLEST = 64  # bytes: no document of any kind is smaller
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "application/pdf"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+)
+# How a complete image ends: one that was cut off shows half a signature.
+_ENDINGS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9"}
+
+SUFFIXES = {
+    "application/pdf": ".pdf",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/tiff": ".tif",
+}
+
+
+def media_type_of(content: bytes) -> str:
+    """The kind of document that the bytes are. Raises NotADocument with a phrase that says why they are none."""
+    if len(content) < _SMALLEST:
+        raise NotADocument(f"it has only {len(content)} bytes")
+    found = next((kind for start, kind in _SIGNATURES if content.startswith(start)), None)
+    if found is None:
+        raise NotADocument("it is neither PDF, PNG, JPEG nor TIFF")
+    ending = _ENDINGS.get(found)
+    if ending and ending not in content[-1024:]:
+        raise NotADocument("the image is cut off")
+    if found == "application/pdf":
+        _open_pdf(content)
+    return found
+
+
+def _open_pdf(content: bytes) -> None:
+    from pypdf import PdfReader  # noqa: PLC0415 (imported when the first document comes)
+
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it says of a damaged file, our sentence says
+    try:
+        pages = len(PdfReader(io.BytesIO(content)).pages)
+    except Exception as error:
+        raise NotADocument(f"the PDF cannot be opened ({type(error).__name__})") from error
+    if pages == 0:
+        raise NotADocument("the PDF has no page")

@@ -1,0 +1,123 @@
+"""The folder of documents: each is written whole or not at all, never over another, with its facts beside it.
+
+The facts (`NAME.json`) are written first. A document that a run stored before it died is thus found again with its
+signatory and its time, and neither lost nor asked for again.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import threading
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+
+from recours.core.claim import Delivery
+from recours.documents.evidence import SUFFIXES, media_type_of
+from recours.runs.ports import Label, RunFault, StoredDocument
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class DocumentStore:
+    """Documents under one folder, a sub-folder for each carrier."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is absolute; it is made when it is first needed."""
+        self.folder = folder
+
+    def make_sure(self) -> None:
+        """See that a document could be stored now. Raises RunFault."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as trial:
+                trial.write(b"\x00" * 64 * 1024)
+                trial.flush()
+                os.fsync(trial.fileno())
+        except OSError as error:
+            raise self._fault(error) from error
+
+    def store(self, label: Label, content: bytes, delivery: Delivery, source: str) -> StoredDocument:
+        """Check the content and keep it. Raises NotADocument, RunFault."""
+        media_type = media_type_of(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = self.folder / label.carrier / f"{_stem(label)}_{sha256[:16]}{SUFFIXES[media_type]}"
+        document = StoredDocument(str(path), sha256, len(content), media_type, delivery, source)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path.with_name(path.name + ".json"), _facts(document))
+            _write(path, content)
+        except OSError as error:
+            raise self._fault(error) from error
+        return document
+
+    def find(self, label: Label) -> StoredDocument | None:
+        """A document of this claim and number that a run stored before it died, if it is whole."""
+        folder = self.folder / label.carrier
+        for facts in sorted(folder.glob(f"{_stem(label)}_*.json")):
+            path = facts.with_name(facts.name.removesuffix(".json"))
+            try:
+                document = _read(facts)
+                whole = hashlib.sha256(path.read_bytes()).hexdigest() == document.sha256
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            if whole:
+                return replace(document, path=str(path))
+        return None
+
+    def _fault(self, error: OSError) -> RunFault:
+        return RunFault(
+            f"Documents cannot be stored in {self.folder}: {error.strerror or error}. "
+            "No carrier is called before that is mended."
+        )
+
+
+def _stem(label: Label) -> str:
+    """Made by us: of a foreign reference only letters, digits, - and _ are kept. The claim's id tells it from others."""
+    reference = _UNSAFE.sub("-", label.reference).strip("-")[:60]
+    number = _UNSAFE.sub("-", label.number)[:40]
+    claim_id = _UNSAFE.sub("-", str(label.claim_id))[:40]
+    return f"{reference}_{claim_id}_{number}"
+
+
+def _facts(document: StoredDocument) -> bytes:
+    facts = asdict(document)
+    del facts["path"]  # the folder may be moved
+    at = document.delivery.at
+    facts["delivery"]["at"] = at.isoformat() if at else None
+    return json.dumps(facts, indent=1, ensure_ascii=False).encode()
+
+
+def _read(path: Path) -> StoredDocument:
+    facts = json.loads(path.read_bytes())
+    told = facts.pop("delivery")
+    at = datetime.fromisoformat(told["at"]) if told["at"] else None
+    return StoredDocument(path="", delivery=Delivery(at, told["signatory"]), **facts)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all. One of that name holds the same content, since its digest is in the name."""
+    part = path.with_name(f".part-{os.getpid()}-{threading.get_ident()}-{path.name}")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable. Windows neither can nor needs to."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
