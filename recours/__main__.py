@@ -1,0 +1,6 @@
+"""`python -m recours`."""
+
+from recours.cli.main import main
+
+if __name__ == "__main__":
+    main()

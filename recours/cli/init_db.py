@@ -1,0 +1,37 @@
+"""`recours init-db`: create or complete the database."""
+
+from pathlib import Path
+
+import click
+
+from recours.carriers.registry import CATALOG
+from recours.database.create import complete, create_file
+from recours.database.engine import Database, DatabaseFault
+from recours.settings.model import SettingsFault, load
+from recours.settings.sources import process_environment
+from recours.wiring import connect
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@click.command("init-db")
+@click.option("--database-url", metavar="URL", help="The database, instead of the configured one.")
+def command(database_url: str | None) -> None:
+    """Create the configured database with its whole schema, or add to it what lacks. Nothing that is there changes."""
+    try:
+        settings = load(ROOT, process_environment(), CATALOG, database_url=database_url)
+        path = Database(settings.database_url).path
+        if path is not None and not path.exists():
+            made = create_file(path)
+            click.echo(f"{'Created' if made else 'Another process created'} {path} with its whole schema.")
+            return
+        database = connect(settings)
+        for remark in complete(database) or ["Nothing was missing."]:
+            click.echo(f"{database.shown}: {remark}")
+    except SettingsFault as faults:
+        for fault in faults.faults:
+            click.echo(f"Error: {fault}", err=True)
+        raise SystemExit(2) from faults
+    except DatabaseFault as fault:
+        click.echo(f"Error: {fault}", err=True)
+        raise SystemExit(1) from fault

@@ -1,0 +1,55 @@
+"""`recours`: everything a person may type beside the two workers."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from recours import __version__
+
+# Name of the subcommand, the module that holds it under the same name, its line in --help. Modules are loaded when
+# their command is typed.
+_COMMANDS = {
+    "demo": "Five simulated days of the scheduler on made-up claims and a made-up carrier.",
+    "init-db": "Create or bring up to date the database that the settings name.",
+    "sandbox": "Serve simulated carriers on this machine, for trials.",
+}
+
+
+class _Group(click.Group):
+    """Loads a subcommand when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names."""
+        del ctx
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"recours.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of --help, without loading any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="recours", message="%(prog)s %(version)s")
+def recours() -> None:
+    """Fetch proofs of delivery for parcel claims."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run what was typed."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a sign that the console cannot show must not end a command
+            stream.reconfigure(errors="replace")
+    return recours.main(arguments, prog_name="recours")

@@ -1,0 +1,86 @@
+"""`--dry-run`: what a run would take, and why the rest waits. No call is made, nothing is written."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recours import logs
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Stage
+from recours.core.text import plural
+from recours.database.schema import Schema, look, require_claims
+from recours.database.survey import survey
+from recours.runs.preview import Preview, preview
+from recours.runs.summary import minute
+from recours.runs.worker import Worker
+from recours.settings.model import Settings
+from recours.wiring import SystemClock, closed_carriers, connect
+
+
+def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
+    """Print the preview. Raises DatabaseFault."""
+    log = logs.run_log()
+    if settings.database_is_embedded and not Path(settings.database_url.database or "").exists():
+        log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
+        return 0
+    clock = SystemClock()
+    now, policy = clock.now(), replace(settings.policy, max_retries=options.get("max_retries", 4))
+    database = connect(settings)
+    try:
+        schema = look(database)
+        require_claims(database, schema)
+        closed = closed_carriers(settings, database, clock) if schema.is_current else {}
+        found = survey(database, schema, CATALOG, policy.timetable.due_until(now), policy.max_retries, now)
+        result = preview(found, kind.stage, options["batch_size"], options["carriers"], closed, policy, now)
+    finally:
+        database.close()
+    log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")
+    for line in (*_schema_lines(schema), *_lines(result, kind, closed)):
+        log.info(line)
+    if options["as_json"]:
+        click.echo(json.dumps(_as_json(kind, schema, result)))
+    return 0
+
+
+def _schema_lines(schema: Schema) -> list[str]:
+    if schema.is_current:
+        return []
+    missing = ", ".join(schema.missing_columns) or "none"
+    return [f"A run would first bring the schema up to date; columns it would add to claims: {missing}"]
+
+
+def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any]) -> list[str]:
+    lines = [f"Would take {plural(len(result.taken), 'claim')}"]
+    for place, (claim, state) in enumerate(result.taken, 1):
+        carrier = CATALOG.name_of(claim.carrier, claim.carrier_name)
+        what = "Fetch" if kind.stage is Stage.NEW else f"Retry #{state.turns_used + 1}"
+        lines.append(f"[{place}] {what} for {claim.reference} ({carrier})")
+    for key, count in sorted(result.left_behind.items()):
+        refusal = closed[key]
+        until = f" until {minute(refusal.until, logs.local)}" if refusal.until else ""
+        lines.append(f"{plural(count, 'claim')} left behind{until}: {refusal.reason}")
+    reasons = (
+        (result.beyond_batch, "due, beyond the batch"),
+        (result.passing, "persistent, a turn would pass without a call"),
+        (result.ending, "would give up without a call: all turns are used"),
+        (result.held, "held by another run"),
+        (result.shelved, "set aside by the claim's status"),
+        (result.waiting, "new to us, not due yet"),
+    )
+    return lines + [f"{plural(count, 'claim')}: {reason}" for count, reason in reasons if count]
+
+
+def _as_json(kind: type[Worker], schema: Schema, result: Preview) -> dict[str, Any]:
+    return {
+        "worker": kind.name,
+        "dry_run": True,
+        "would_take": [claim.reference for claim, _ in result.taken],
+        "would_add_columns": schema.missing_columns,
+        "beyond_batch": result.beyond_batch,
+        "skipped_persistent": result.passing,
+        "held": result.held,
+        "left_behind": dict(result.left_behind),
+    }

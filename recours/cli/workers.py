@@ -1,0 +1,275 @@
+"""The two workers' command line: options, exit status, signals."""
+
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recours import __version__, logs
+from recours.carriers.registry import CATALOG
+from recours.core.text import clean
+from recours.database.schema import NOT_DONE
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import RunFault
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.source import RefusedError
+from recours.runs.worker import Options, Worker
+from recours.settings.model import Settings, SettingsFault, load, log_dir_of
+from recours.settings.sources import process_environment
+from recours.wiring import Opened, make_worker, open_database, redactor
+
+ROOT = Path(__file__).resolve().parents[2]
+DONE, FAILED, USAGE = 0, 1, 2
+_STOPPED = 128  # plus the number of the signal
+
+WORKERS: dict[str, type[Worker]] = {
+    PODRetryScheduler.name: PODRetryScheduler,
+    PODFetchWorker.name: PODFetchWorker,
+}
+_DEFAULT_BATCH = {PODRetryScheduler.name: 30, PODFetchWorker.name: 50}
+
+
+def main(name: str, arguments: list[str] | None = None) -> int:
+    """Run the worker of that name; returns its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a sign that the console cannot show must not end a run
+            stream.reconfigure(errors="replace")
+    command = _command(name)
+    try:
+        return int(command.main(arguments, prog_name=f"{name}.py", standalone_mode=False) or DONE)
+    except click.UsageError as error:
+        error.show()
+        _note_in_log(name, f"Error: {error.format_message()}")
+        return USAGE
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        return _STOPPED + signal.SIGINT
+
+
+def _command(name: str) -> click.Command:
+    is_scheduler = name == PODRetryScheduler.name
+    what = (
+        "Retry failed POD fetches: on their timetable, within the carriers' limits."
+        if is_scheduler
+        else "Fetch the PODs of new claims, within the carriers' limits."
+    )
+    own = [
+        click.Option(
+            ["--max-retries"],
+            type=click.IntRange(1, 20),
+            default=4,
+            show_default=True,
+            metavar="N",
+            help="Turns of the timetable before a claim gives up, 1 to 20.",
+        ),
+        click.Option(
+            ["--claim", "claims"],
+            multiple=True,
+            metavar="REF",
+            help="Fetch this claim now, whatever its timetable; repeatable.",
+        ),
+    ]
+    return click.Command(
+        name,
+        params=[*_common(_DEFAULT_BATCH[name]), *(own if is_scheduler else [])],
+        callback=lambda **options: _run(name, options),
+        help=what,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+def _common(batch: int) -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--batch-size"],
+            type=click.IntRange(1, 10000),
+            default=batch,
+            show_default=True,
+            metavar="N",
+            help="Claims to process in this run, 1 to 10000.",
+        ),
+        click.Option(
+            ["--carrier", "carriers"],
+            multiple=True,
+            metavar="NAME",
+            callback=_resolved_carriers,
+            help="Only claims of this carrier; repeatable.",
+        ),
+        click.Option(
+            ["--dry-run"],
+            is_flag=True,
+            help="Show what would be taken and why the rest waits; change nothing.",
+        ),
+        click.Option(
+            ["--json", "as_json"], is_flag=True, help="Print the summary as one JSON object on stdout."
+        ),
+        click.Option(
+            ["--concurrency"],
+            type=click.IntRange(1, 64),
+            default=8,
+            show_default=True,
+            metavar="N",
+            help="Claims fetched at the same time, 1 to 64.",
+        ),
+        click.Option(
+            ["--max-runtime"],
+            type=click.FloatRange(0, 1440, min_open=True),
+            default=55,
+            show_default=True,
+            metavar="MINUTES",
+            help="Begin no new claim after this time.",
+        ),
+        click.Option(["--database-url"], metavar="URL", help="The database, instead of the configured one."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Log more."),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Show the version and exit.",
+        ),
+    ]
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"recours {__version__}")
+        context.exit()
+
+
+def _resolved_carriers(
+    context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    keys = []
+    for name in names:
+        key = CATALOG.resolve(name)
+        if key is None:
+            near = CATALOG.nearest(name)
+            hint = f" Did you mean {near}?" if near else f" Known: {', '.join(CATALOG.names)}."
+            raise click.BadParameter(f"there is no carrier '{clean(name, 60)}'.{hint}", context, parameter)
+        keys.append(key)
+    return tuple(dict.fromkeys(keys))
+
+
+# ---------------------------------------------------------------- a run
+
+
+def _run(name: str, options: dict[str, Any]) -> int:
+    try:
+        settings = load(ROOT, process_environment(), CATALOG, database_url=options["database_url"])
+    except SettingsFault as faults:
+        for fault in faults.faults:
+            _note_in_log(name, fault)
+            click.echo(f"Error: {fault}", err=True)
+        return USAGE
+    try:
+        log = logs.set_up(
+            settings.log_dir / f"{name}.log",
+            max_bytes=settings.log_max_bytes,
+            files=settings.log_files,
+            verbose=options["verbose"],
+            redact=redactor(settings),
+        )
+    except RunFault as fault:
+        click.echo(f"Error: {fault}", err=True)
+        return FAILED
+    try:
+        status = _logged_run(name, settings, options)
+        if log.fault:
+            click.echo(f"Error: {log.fault}", err=True)
+            status = status or FAILED
+        return status
+    finally:
+        log.close()
+
+
+def _logged_run(name: str, settings: Settings, options: dict[str, Any]) -> int:
+    log = logs.run_log()
+    for warning in settings.warnings:
+        log.warning(warning)
+    try:
+        if options["dry_run"]:
+            from recours.cli.preview import show  # noqa: PLC0415 (not needed by a run)
+
+            return show(WORKERS[name], settings, options)
+        opened = open_database(settings)
+        try:
+            return _work(WORKERS[name], settings, opened, options)
+        finally:
+            opened.database.close()
+    except RunFault as fault:
+        log.error(str(fault))
+        return FAILED
+    except RefusedError as refused:
+        for sentence in str(refused).splitlines():
+            log.error(sentence)
+        return USAGE
+    except Exception:
+        log.exception("The run ended by an error of ours")
+        return FAILED
+
+
+def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[str, Any]) -> int:
+    log = logs.run_log()
+    worker = make_worker(kind, settings, opened, asked_of(options), max_retries=options.get("max_retries", 4))
+    stopped_by = _stop_on_signals(worker)
+    worker.greet()
+    for remark in opened.remarks:
+        log.log(logging.WARNING if remark.startswith(NOT_DONE) else logging.INFO, remark)
+    if settings.database_is_embedded:
+        log.warning(
+            f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {settings.database_url.database} is used"
+        )
+    log.info(f"Database: {opened.database.shown}, {worker.around.claims.count()} claim(s)")
+    report = worker.run()
+    if options["as_json"]:
+        click.echo(json.dumps(report.as_json()))
+    if report.fault:
+        log.error(report.fault)
+    if stopped_by:
+        log.warning(f"Stopped by {signal.Signals(stopped_by[0]).name}")
+        return report.exit_status or _STOPPED + stopped_by[0]
+    return report.exit_status
+
+
+def asked_of(options: dict[str, Any]) -> Options:
+    """What was asked for on the command line."""
+    return Options(
+        batch_size=options["batch_size"],
+        concurrency=options["concurrency"],
+        max_runtime=timedelta(minutes=options["max_runtime"]),
+        carriers=options["carriers"],
+        claims=options.get("claims", ()),
+    )
+
+
+def _stop_on_signals(worker: Worker) -> list[int]:
+    """Have SIGINT and SIGTERM end the run in order; which one came is in the list."""
+    came: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        came.append(number)
+        worker.stop.set()
+
+    handler: Callable[[int, object], None] = stop
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+    return came
+
+
+def _note_in_log(name: str, sentence: str) -> None:
+    """The sentence that explains an exit status 2 is in the log file too, where one can be written."""
+    try:
+        log = logs.set_up(log_dir_of(ROOT, process_environment()) / f"{name}.log", quiet=True)
+    except RunFault:
+        return
+    logs.run_log().error(sentence)
+    log.close()

@@ -1,0 +1,122 @@
+"""The log: in the guide's form, in a rotating file that several processes share, and on stderr."""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+from recours.core.text import clean
+from recours.runs.ports import RunFault
+
+RUN_LOGGER = "__main__"
+_FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
+_LONGEST_LINE = 4000
+
+
+def local(moment: datetime) -> datetime:
+    """A moment in this machine's time zone."""
+    return moment.astimezone()
+
+
+class GuideFormatter(logging.Formatter):
+    """The guide's form. A record is one line, whatever its text holds; only a traceback adds some, indented."""
+
+    def __init__(self, redact: Callable[[str], str], now: Callable[[], datetime]) -> None:
+        """`redact` takes secrets out as the last resort; `now` is the clock, aware."""
+        super().__init__(_FORM)
+        self._redact = redact
+        self._now = now
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's name)
+        """Local time by the clock that was passed in."""
+        del record, datefmt
+        return f"{local(self._now()):%Y-%m-%d %H:%M:%S}"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
+        """One line."""
+        record.message = clean(record.message, _LONGEST_LINE)
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with the traceback below it if there is one."""
+        first, *rest = super().format(record).splitlines()
+        return self._redact("\n".join([first, *(f"    {line}" for line in rest)]))
+
+
+class _File(ConcurrentRotatingFileHandler):
+    """Remembers that a line could not be written, instead of printing a traceback for each."""
+
+    failure: BaseException | None = None
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        del record
+        self.failure = self.failure or sys.exc_info()[1]
+
+
+@dataclass
+class Log:
+    """The handlers of this process."""
+
+    path: Path
+    file: Any
+    console: logging.Handler
+
+    @property
+    def fault(self) -> str | None:
+        """A sentence if lines were lost."""
+        if self.file.failure is None:
+            return None
+        reason = getattr(self.file.failure, "strerror", None) or self.file.failure
+        return f"The log {self.path} could not be written: {reason}. Lines of this run are missing in it."
+
+    def close(self) -> None:
+        """Take the handlers off again."""
+        root = logging.getLogger()
+        for handler in (self.file, self.console):
+            root.removeHandler(handler)
+            handler.close()
+
+
+def run_log() -> logging.Logger:
+    """The logger of a run's own lines."""
+    return logging.getLogger(RUN_LOGGER)
+
+
+def set_up(
+    path: Path,
+    *,
+    max_bytes: int = 5 * 1024 * 1024,
+    files: int = 10,
+    verbose: bool = False,
+    redact: Callable[[str], str] = str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    console: Any = None,
+    quiet: bool = False,
+) -> Log:
+    """Send log lines to `path` and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunFault."""
+    formatter = GuideFormatter(redact, now)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # With the byte-order mark, `type` on Windows shows the signs.
+        encoding = "utf-8-sig" if sys.platform == "win32" else "utf-8"
+        file = _File(str(path), "a", max_bytes, files, encoding=encoding)
+        with path.open("ab"):  # so that a fault shows now, not at the first line
+            pass
+    except OSError as error:
+        raise RunFault(
+            f"The log cannot be written in {path.parent}: {error.strerror or error}. "
+            "Give the user of this job the right to write there, or set RECOURS_LOG_DIR."
+        ) from error
+    screen = logging.NullHandler() if quiet else logging.StreamHandler(console or sys.stderr)
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    logging.getLogger(RUN_LOGGER).setLevel(logging.DEBUG if verbose else logging.INFO)
+    for handler in (file, screen):
+        handler.setFormatter(formatter)
+        root.addHandler(handler)
+    return Log(path, file, screen)

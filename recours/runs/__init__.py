@@ -1,0 +1,1 @@
+"""The use cases: take claims, fetch, decide, record, tell."""

@@ -1,0 +1,75 @@
+"""One attempt at one claim, from the call to the stored document: what a thread of a run does."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.claim import Claim
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.runs.ports import (
+    Clock,
+    Documents,
+    Fetched,
+    Grant,
+    Label,
+    NotADocument,
+    Queue,
+    StoredDocument,
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended. `document` is there exactly if the outcome is Retrieved."""
+
+    outcome: Outcome
+    started_at: datetime
+    duration_s: float
+    calls: int = 0
+    unsent: int = 0
+    document: StoredDocument | None = None
+
+
+def without_call(claim: Claim, catalog: Catalog) -> Failure | None:
+    """The answer that needs no call: no number, one that cannot be one, no carrier of ours; else None."""
+    if claim.carrier is None:
+        name = claim.carrier_name or "(none)"
+        known = ", ".join(catalog.names)
+        return Failure(ErrorKind.UNSUPPORTED_CARRIER, f"The carrier {name} is not supported; known: {known}")
+    if claim.number is None:
+        return Failure(ErrorKind.INVALID_TRACKING, "Invalid tracking number: the claim has none")
+    return malformed(claim.number, catalog.specs[claim.carrier])
+
+
+def malformed(number: str, spec: CarrierSpec) -> Failure | None:
+    """No call is spent on a number that cannot be one of the carrier's."""
+    if spec.number_form.fullmatch(number):
+        return None
+    words = f"Invalid tracking number: {spec.name} numbers have {spec.number_words}"
+    return Failure(ErrorKind.INVALID_TRACKING, words)
+
+
+def attempt(claim: Claim, grant: Grant, queue: Queue, documents: Documents, clock: Clock) -> Ended:
+    """Fetch the POD of a claim and keep it. Raises RunFault if it cannot be kept, and our own mistakes."""
+    started_at, start = clock.now(), clock.monotonic()
+    label = Label(claim.carrier or "", claim.id, claim.reference, claim.number or "")
+    if claim.state.interruptions and (kept := documents.find(label)):
+        # Stored by a run that died before it could record it: paid for already.
+        grant.settle()
+        got = Retrieved(b"", kept.delivery, kept.source)
+        return Ended(got, started_at, clock.monotonic() - start, document=kept)
+    fetched = queue.fetch(grant, label.carrier, label.number, claim.state.delivery)
+    outcome, document = _kept(fetched, label, documents)
+    return Ended(outcome, started_at, clock.monotonic() - start, fetched.calls, fetched.unsent, document)
+
+
+def _kept(fetched: Fetched, label: Label, documents: Documents) -> tuple[Outcome, StoredDocument | None]:
+    got = fetched.outcome
+    if isinstance(got, Failure):
+        return got, None
+    try:
+        return got, documents.store(label, got.content, got.delivery, got.source)
+    except NotADocument as finding:
+        words = f"What {label.carrier.title()} sent as a proof is no document: {finding}"
+        return Failure(ErrorKind.BAD_RESPONSE, words, delivery=got.delivery), None

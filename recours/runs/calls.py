@@ -1,0 +1,347 @@
+"""The calls of a run: slices of claims are taken, provided with units of quota, and fetched by threads.
+
+One thread takes, decides and records; the others ask carriers. No transaction is open while a carrier thinks.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, Stage, State
+from recours.core.decision import (
+    ABANDONED_AFTER,
+    MOST_INTERRUPTIONS,
+    Event,
+    EventName,
+    Step,
+    give_up,
+    step,
+)
+from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind
+from recours.core.outcome import Failure
+from recours.core.text import plural
+from recours.runs.attempt import Ended, attempt, without_call
+from recours.runs.lanes import Lane, lane_key
+from recours.runs.ports import Grant, Hold, Refusal, RunFault, Surroundings
+from recours.runs.recorder import Recorder
+from recours.runs.source import Source
+from recours.runs.summary import minute
+
+log = logging.getLogger("__main__")
+
+LEASE = timedelta(minutes=10)
+_RENEW_BELOW = timedelta(minutes=5)
+_LONGEST_WAIT_FOR_HELD_S = 60.0
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a run may do at once, and in all."""
+
+    batch_size: int
+    concurrency: int
+    carrier_concurrency: int
+    max_runtime: timedelta
+    pending_share: float = 0.0  # of a day's quota, left to new claims
+    new_claims_wait: Collection[str] = ()  # carriers for which that holds
+
+
+@dataclass
+class _InHand:
+    """A claim that the run holds, with the units for its calls."""
+
+    claim: Claim
+    grant: Grant
+    held_until: datetime
+
+
+class Calls:
+    """The part of a run in which carriers are asked."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        catalog: Catalog,
+        limits: Limits,
+        recorder: Recorder,
+        source: Source,
+        stop: threading.Event,
+        what: Callable[[Claim], str],
+    ) -> None:
+        """`what` names an attempt for the log, such as `Retry #2`."""
+        self._around = around
+        self._catalog = catalog
+        self._limits = limits
+        self._recorder = recorder
+        self._source = source
+        self._stop = stop
+        self._what = what
+        self._ends_at = around.clock.monotonic() + limits.max_runtime.total_seconds()
+        self._lanes: dict[str, Lane] = {}
+        self._buffer: list[_InHand] = []
+        self._in_flight: dict[Future[Ended], _InHand] = {}
+        self._unreached: list[tuple[Claim, Ended]] = []
+        self._any_connected = False
+        self._budget = limits.batch_size
+        self._place = 0
+        self.carriers_asked: set[str] = set()
+
+    def closed_lanes(self) -> dict[str, Refusal]:
+        """The carriers that took no more calls, and why."""
+        return {key: lane.refusal for key, lane in self._lanes.items() if lane.refusal}
+
+    # ---------------------------------------------------------------- the loop
+
+    def run(self, ready: Collection[str]) -> None:
+        """Fetch the claims of these lanes, up to the batch. Raises RunFault."""
+        for key in ready:
+            self._lanes[key] = Lane(key, self._name(key))
+            if key in self._catalog.specs and (refusal := self._around.queue.closed(key)):
+                self._close(self._lanes[key], refusal)
+        pool = ThreadPoolExecutor(self._limits.concurrency, thread_name_prefix="fetch")
+        try:
+            while self._go_on(pool):
+                self._await_answers()
+            self._settle_unreached()
+        finally:
+            self._hand_back(self._buffer)
+            pool.shutdown(wait=True)
+            self._record_what_can_be()
+
+    def _go_on(self, pool: ThreadPoolExecutor) -> bool:
+        """Begin what can be begun; False when nothing is under way and nothing more can be taken."""
+        if not self._may_begin():
+            self._hand_back(self._buffer)
+            return bool(self._in_flight)
+        self._begin(pool)
+        while self._take_more():
+            self._begin(pool)
+        held_by_others = self._budget > 0 and any(lane.waits for lane in self._lanes.values())
+        return bool(self._in_flight or self._buffer or held_by_others)
+
+    def _may_begin(self) -> bool:
+        return not self._stop.is_set() and self._around.clock.monotonic() < self._ends_at
+
+    def _await_answers(self) -> None:
+        if not self._in_flight:
+            self._around.clock.sleep(_POLL_S)  # for units that others hold
+            return
+        done, _ = wait(self._in_flight, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        for future in done:
+            self._finish(self._in_flight.pop(future), future)
+
+    # ---------------------------------------------------------------- taking claims in hand
+
+    def _take_more(self) -> bool:
+        """Take a slice for the carriers that have no claim in hand; False if there was none to take."""
+        if len(self._in_flight) >= self._limits.concurrency or self._budget < 1 or not self._may_begin():
+            return False
+        monotonic = self._around.clock.monotonic()
+        buffered = {lane_key(entry.claim) for entry in self._buffer}
+        lanes = [
+            lane for lane in self._lanes.values() if lane.is_open(monotonic) and lane.key not in buffered
+        ]
+        if not lanes:
+            return False
+        most, now = min(self._limits.concurrency, self._budget), self._around.clock.now()
+        hold = self._hold(now)
+        taken = self._source.take([lane.key for lane in lanes], most, hold, now)
+        if len(taken) < most:
+            for lane in lanes:
+                lane.drained = True
+        self._budget -= len(taken)
+        self._provide([claim for claim in taken if not self._done_without_call(claim, hold)], hold)
+        return bool(taken)
+
+    def _hold(self, now: datetime) -> Hold:
+        return Hold(self._recorder.run_id, now + LEASE)
+
+    def _provide(self, taken: list[Claim], hold: Hold) -> None:
+        """Put taken claims in hand with the units for their calls; those that get none go back."""
+        for key in dict.fromkeys(map(lane_key, taken)):
+            lane = self._lanes.setdefault(key, Lane(key, self._name(key)))
+            claims = [claim for claim in taken if lane_key(claim) == key]
+            grants, refusal = self._reserve(lane, claims)
+            entries = [
+                _InHand(claim, grant, hold.until) for claim, grant in zip(claims, grants, strict=False)
+            ]
+            self._buffer += entries
+            if entries:
+                lane.waits_since = None
+            if refusal:
+                self._source_takes_back(claims[len(entries) :])
+                self._heed(lane, refusal)
+
+    def _reserve(self, lane: Lane, claims: list[Claim]) -> tuple[list[Grant], Refusal | None]:
+        if lane.refusal:
+            return [], lane.refusal
+        calls = [self._catalog.specs[lane.key].calls_for(claim.state.delivery) for claim in claims]
+        spare = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
+        return self._around.queue.reserve(lane.key, calls, spare=spare)
+
+    def _heed(self, lane: Lane, refusal: Refusal) -> None:
+        """Close the lane; or have it wait a little if only units that others hold stand in the way."""
+        monotonic = self._around.clock.monotonic()
+        since = monotonic if lane.waits_since is None else lane.waits_since
+        if refusal.passing and monotonic - since < _LONGEST_WAIT_FOR_HELD_S:
+            lane.wait(since, monotonic + _POLL_S)
+        elif lane.refusal is None:
+            self._close(lane, refusal)
+
+    def _close(self, lane: Lane, refusal: Refusal) -> None:
+        lane.refusal = refusal
+        until = f"until {minute(refusal.until, self._recorder.local)}" if refusal.until else "in this run"
+        log.warning(f"⚠️ {refusal.reason}: {lane.name} is skipped {until}")
+        self._hand_back([entry for entry in self._buffer if lane_key(entry.claim) == lane.key])
+        if refusal.kind in ACCOUNT_KINDS:
+            self._tell_account_fault(lane, refusal)
+
+    def _tell_account_fault(self, lane: Lane, refusal: Refusal) -> None:
+        """The operator is told at most once a day and carrier: the day tells the event from others."""
+        now = self._around.clock.now()
+        facts = {"carrier": lane.name, "kind": refusal.kind, "error": refusal.reason}
+        day = now.astimezone(self._around.policy.zone).date().isoformat()
+        event = Event(EventName.ACCOUNT_FAULT, Actor.OPERATOR, lane.key, day, facts)
+        self._around.journal.tell(event, self._recorder.run_id, now)
+
+    # ---------------------------------------------------------------- claims that need no call
+
+    def _done_without_call(self, claim: Claim, hold: Hold) -> bool:
+        """Deal with a claim that needs no call; False if it needs one."""
+        now = self._around.clock.now()
+        what = step(claim, now, self._around.policy, asked=self._recorder.asked)
+        if what is Step.SHELVE:
+            self._return(claim, replace(claim.state, stage=Stage.SHELVED), hold)
+        elif what is Step.WAIT:
+            later = (claim.updated_at or now) + ABANDONED_AFTER
+            self._return(claim, replace(claim.state, stage=Stage.WAITING, next_at=later), hold)
+        elif what in (Step.GIVE_UP, Step.PASS):
+            self._budget += 1
+            self._recorder.end(claim, give_up(claim, now, self._around.policy))
+        elif failure := self._known_failure(claim, what):
+            self._announce(claim, self._catalog.name_of(claim.carrier, claim.carrier_name))
+            self._recorder.conclude(claim, Ended(failure, now, 0.0))
+        else:
+            return False
+        return True
+
+    def _known_failure(self, claim: Claim, what: Step) -> Failure | None:
+        if what is Step.FAIL:
+            words = f"{MOST_INTERRUPTIONS} runs in a row ended while they had this claim in hand"
+            return Failure(ErrorKind.INTERNAL_ERROR, words)
+        return without_call(claim, self._catalog)
+
+    def _return(self, claim: Claim, state: State, hold: Hold) -> None:
+        self._around.claims.put_back([(claim, state)], hold)
+        self._budget += 1
+
+    # ---------------------------------------------------------------- asking
+
+    def _begin(self, pool: ThreadPoolExecutor) -> None:
+        for entry in list(self._buffer):
+            if len(self._in_flight) >= self._limits.concurrency:
+                return
+            lane = self._lanes[lane_key(entry.claim)]
+            proven = self._around.queue.accepted(lane.key)
+            if lane.has_room(self._limits.carrier_concurrency if proven else 1):
+                self._buffer.remove(entry)
+                self._begin_one(pool, entry, lane)
+
+    def _begin_one(self, pool: ThreadPoolExecutor, entry: _InHand, lane: Lane) -> None:
+        around, now = self._around, self._around.clock.now()
+        if entry.held_until - now < _RENEW_BELOW:
+            entry.held_until = now + LEASE
+            around.claims.extend([entry.claim], self._hold(now))
+        self._announce(entry.claim, lane.name)
+        self.carriers_asked.add(lane.key)
+        lane.in_flight += 1
+        future = pool.submit(attempt, entry.claim, entry.grant, around.queue, around.documents, around.clock)
+        self._in_flight[future] = entry
+
+    def _announce(self, claim: Claim, carrier: str) -> None:
+        self._place += 1
+        log.info(f"[{self._place}] {self._what(claim)} for {claim.reference} ({carrier})")
+
+    # ---------------------------------------------------------------- answers
+
+    def _finish(self, entry: _InHand, future: Future[Ended]) -> None:
+        lane = self._lanes[lane_key(entry.claim)]
+        lane.in_flight -= 1
+        ended = self._ended(entry.claim, future)
+        if ended.calls:
+            self._any_connected = True
+            self._settle_unreached()
+        refusal = lane.note(ended.outcome)
+        if ended.unsent and not self._any_connected:
+            self._unreached.append((entry.claim, ended))
+        else:
+            self._conclude(entry.claim, ended)
+        if refusal:
+            self._close(lane, refusal)
+
+    def _conclude(self, claim: Claim, ended: Ended) -> None:
+        if not self._recorder.conclude(claim, ended):
+            self._budget += 1
+
+    def _ended(self, claim: Claim, future: Future[Ended]) -> Ended:
+        try:
+            return future.result()
+        except RunFault:
+            raise
+        except Exception as error:
+            log.exception(f"{claim.reference}: an error of ours")
+            words = f"An error of ours ({type(error).__name__}); the log has its details"
+            return Ended(Failure(ErrorKind.INTERNAL_ERROR, words), self._around.clock.now(), 0.0)
+
+    def _settle_unreached(self) -> None:
+        """Judge the attempts that could not connect.
+
+        If no call of the run could, to whatever carrier, our own network is at fault: no attempt is used up.
+        """
+        unreached, self._unreached = self._unreached, []
+        calls = sum(ended.unsent for _, ended in unreached)
+        if self._any_connected or calls < 2:  # noqa: PLR2004 (one call proves little)
+            for claim, ended in unreached:
+                self._conclude(claim, ended)
+            return
+        for claim, ended in unreached:
+            self._recorder.leave(claim, ended)
+        raise RunFault(
+            "No carrier could be reached at all: is this machine online, and does it resolve names? "
+            f"No attempt was used up ({plural(len(unreached), 'claim')})."
+        )
+
+    # ---------------------------------------------------------------- the end
+
+    def _hand_back(self, entries: list[_InHand]) -> None:
+        """Give claims back with the units for their calls; if the database fails, their holds run out."""
+        entries = list(entries)
+        self._buffer = [entry for entry in self._buffer if entry not in entries]
+        with suppress(RunFault):
+            for entry in entries:
+                entry.grant.settle()
+            self._source_takes_back([entry.claim for entry in entries])
+
+    def _source_takes_back(self, claims: list[Claim]) -> None:
+        if claims:
+            self._source.put_back(claims, self._hold(self._around.clock.now()))
+            self._budget += len(claims)
+
+    def _record_what_can_be(self) -> None:
+        """After a fault of the run: what was under way is recorded if possible, else its hold runs out."""
+        for future, entry in self._in_flight.items():
+            with suppress(RunFault):
+                self._finish(entry, future)
+        self._in_flight = {}
+        for claim, ended in self._unreached:
+            with suppress(RunFault):
+                self._recorder.leave(claim, ended)
+
+    def _name(self, key: str) -> str:
+        return self._catalog.name_of(key, "no carrier that is known")

@@ -1,0 +1,33 @@
+"""`PODFetchWorker`: new claims, fetched for the first time."""
+
+import logging
+from datetime import timedelta
+
+from recours.core.claim import Claim, Stage
+from recours.runs.worker import RULE, Worker
+
+log = logging.getLogger("__main__")
+
+
+class PODFetchWorker(Worker):
+    """The run of every 30 minutes."""
+
+    name = "pod_fetch_worker"
+    stage = Stage.NEW
+    schedule = timedelta(minutes=30)
+
+    def greet(self) -> None:
+        """In the form of the guide's header."""
+        log.info(RULE)
+        log.info("POD FETCH WORKER - Starting")
+        log.info(f"Batch size: {self.options.batch_size}")
+        log.info(RULE)
+
+    def say_found(self, ready: int) -> None:
+        """How many claims are pending."""
+        log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")
+
+    def what(self, claim: Claim) -> str:
+        """A first attempt has no number."""
+        del claim
+        return "Fetch"

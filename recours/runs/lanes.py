@@ -1,0 +1,66 @@
+"""The carriers of a run: which are open, how many of their claims are under way, what made one close."""
+
+from dataclasses import dataclass
+
+from recours.core.claim import Claim
+from recours.core.errors import OUTAGE_KINDS, ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.runs.ports import Blocked, Refusal
+
+# So many failures of the carrier itself in a row, without another answer between, are an outage.
+OUTAGE_AFTER = 3
+
+
+@dataclass
+class Lane:
+    """One carrier in one run. The key "" stands for claims of no carrier that we know: they need no call."""
+
+    key: str
+    name: str
+    in_flight: int = 0
+    failures_in_a_row: int = 0
+    refusal: Refusal | None = None
+    drained: bool = False  # no ready claim of it was left when last looked
+    not_before: float = 0.0  # monotonic seconds: others hold the last units, and may give them back
+    waits_since: float | None = None
+
+    def is_open(self, monotonic: float) -> bool:
+        """Tell whether more of its claims may be taken."""
+        return self.refusal is None and not self.drained and monotonic >= self.not_before
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether it only waits for units that others hold."""
+        return self.refusal is None and not self.drained and self.waits_since is not None
+
+    def wait(self, since: float, until: float) -> None:
+        """Take no claim of it before `until`; it has waited since `since` (both monotonic seconds)."""
+        self.waits_since, self.not_before, self.drained = since, until, False
+
+    def has_room(self, most: int) -> bool:
+        """Tell whether one more of its claims may be begun."""
+        return self.in_flight < most
+
+    def note(self, outcome: Outcome) -> Refusal | None:
+        """Learn from an answer; a refusal if it closed the lane now."""
+        kind = outcome.kind if isinstance(outcome, Failure) else None
+        self.failures_in_a_row = self.failures_in_a_row + 1 if kind in OUTAGE_KINDS else 0
+        if self.refusal is None and isinstance(outcome, Failure):
+            self.refusal = self._closing(outcome)
+            return self.refusal
+        return None
+
+    def _closing(self, failure: Failure) -> Refusal | None:
+        if failure.kind is ErrorKind.RATE_LIMITED:
+            return Refusal(Blocked.RATE_LIMIT, failure.message, failure.retry_at)
+        if failure.kind is ErrorKind.AUTH_FAILED:
+            return Refusal(Blocked.CARRIER, failure.message, failure.retry_at, kind=failure.kind)
+        if self.failures_in_a_row >= OUTAGE_AFTER:
+            reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for the next run"
+            return Refusal(Blocked.CARRIER, reason, kind=failure.kind)
+        return None
+
+
+def lane_key(claim: Claim) -> str:
+    """The lane of a claim."""
+    return claim.carrier or ""

@@ -1,0 +1,298 @@
+"""What a run needs from the outside: each of these is implemented at an edge, and by a fake in the tests."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Claim, Delivery, Stage, State
+from recours.core.decision import Decision, Event, Policy
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.core.quota import Capability, Use
+
+
+class Clock(Protocol):
+    """The time, passed in."""
+
+    def now(self) -> datetime:
+        """The moment, aware UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class RunFault(Exception):  # noqa: N818 (it ends a run, it is not one more error of a claim)
+    """The run itself cannot go on: database, log or document folder. The text is a sentence for the operator."""
+
+
+# ---------------------------------------------------------------- documents
+
+
+class NotADocument(Exception):  # noqa: N818 (a finding about evidence)
+    """What a carrier sent as a document is none. The text says why."""
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """Where a document lies and what it is."""
+
+    path: str  # absolute
+    sha256: str
+    size: int  # bytes
+    media_type: str
+    delivery: Delivery
+    source: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a stored document's name is made of, and what it is found by again."""
+
+    carrier: str
+    claim_id: Any
+    reference: str
+    number: str
+
+
+class Documents(Protocol):
+    """The store of proofs."""
+
+    def make_sure(self) -> None:
+        """See that a document could be stored now. Raises RunFault."""
+
+    def store(self, label: Label, content: bytes, delivery: Delivery, source: str) -> StoredDocument:
+        """Check and keep a document. Raises NotADocument, RunFault."""
+
+    def find(self, label: Label) -> StoredDocument | None:
+        """A document of this claim and number that a run stored before it died."""
+
+
+# ---------------------------------------------------------------- the queue and the carriers
+
+
+class Blocked(StrEnum):
+    """Why a carrier can take no call now."""
+
+    RATE_LIMIT = "rate_limit"
+    CARRIER = "carrier"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The queue's no. `until` is aware UTC; None: not before someone acts, or the next run."""
+
+    why: Blocked
+    reason: str  # for people
+    until: datetime | None = None
+    # Only units that others hold stand in the way: they may come back within seconds.
+    passing: bool = False
+    kind: ErrorKind = ErrorKind.RATE_LIMITED
+
+
+class Grant(Protocol):
+    """Units of quota held for one fetch."""
+
+    def use(self, what: Capability) -> None:
+        """Turn a held unit into a used one, just before the call. Waits out short windows. Raises CallFailed."""
+
+    def unsent(self, what: Capability) -> None:
+        """Give back the unit of a call of which certainly nothing was sent."""
+
+    def settle(self) -> None:
+        """Give back what is still held."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """How asking a carrier ended."""
+
+    outcome: Outcome
+    calls: int  # sent, as far as can be known
+    unsent: int  # that could not connect: certainly nothing was sent
+
+
+class Queue(Protocol):
+    """The only way to a carrier: `APIRequestQueue`."""
+
+    def reserve(
+        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, spare: float = 0.0
+    ) -> tuple[list[Grant], Refusal | None]:
+        """Hold the units of as many fetches as can be had, in their order, and say why not for the rest."""
+
+    def closed(self, carrier: str) -> Refusal | None:
+        """Why the carrier can take no call at all now, whatever its quota."""
+
+    def unconfigured(self, carrier: str) -> Refusal | None:
+        """A refusal if the carrier's credentials are missing."""
+
+    def fetch(self, grant: Grant, carrier: str, number: str, known: Delivery | None) -> Fetched:
+        """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only."""
+
+    def accepted(self, carrier: str) -> bool:
+        """Tell whether a call of this run that presented our account was accepted."""
+
+    def leave(self) -> None:
+        """The run ends: nothing of it is held any more."""
+
+    def use(self, carrier: str) -> list[Use]:
+        """How far the carrier's limits are used, the longest window last."""
+
+
+class CarrierClient(Protocol):
+    """One carrier's protocol."""
+
+    spec: CarrierSpec
+
+    def fetch(self, number: str, known: Delivery | None, line: "Line") -> Outcome:
+        """Track, and ask for the document if delivered. `number` has the carrier's form."""
+
+
+class Line(Protocol):
+    """How a carrier's client speaks to it: every call takes its unit of quota first."""
+
+    def call(self, what: Capability, request: Any) -> Any:
+        """Send the request. Raises CallFailed if no answer to parse came."""
+
+    def credentials_accepted(self) -> None:
+        """To be told by the client when an answer shows that our account was accepted."""
+
+
+# ---------------------------------------------------------------- the database
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt, for the record."""
+
+    claim: Claim
+    turn: int
+    started_at: datetime
+    duration_s: float
+    calls: int
+    outcome: str  # success, failed, left
+    used: bool
+    failure: Failure | None = None
+    document: StoredDocument | None = None
+
+
+@dataclass(frozen=True)
+class Hold:
+    """How a run holds claims: by a token, until a moment."""
+
+    token: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many claims wait for a later turn, and when the first of these comes."""
+
+    count: int
+    first_at: datetime | None
+
+
+class Claims(Protocol):
+    """The repository of claims."""
+
+    def count(self) -> int:
+        """All claims in the database."""
+
+    def find(self, reference: str) -> Claim | None:
+        """Read one claim by its reference."""
+
+    def references_like(self, reference: str) -> list[str]:
+        """References that begin like this one, for suggesting the nearest."""
+
+    def is_held(self, claim: Claim, now: datetime) -> bool:
+        """Tell whether a run holds the claim."""
+
+    def waiting(self) -> Waiting:
+        """Failed claims that wait for a later turn, and when the first turn comes."""
+
+    def ready_by_carrier(self, stage: Stage, now: datetime) -> dict[str, int]:
+        """How many claims under each carrier's key ("": of none that we know) are ready and held by nobody."""
+
+    def times_asked(self, claim: Claim) -> int:
+        """How often the carrier was asked about the claim with its present number."""
+
+    def take(
+        self, stage: Stage, carriers: Collection[str], most: int, hold: Hold, now: datetime
+    ) -> list[Claim]:
+        """Hold up to `most` ready claims of these carriers, the most urgent first."""
+
+    def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
+        """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
+
+    def extend(self, held: Sequence[Claim], hold: Hold) -> None:
+        """Hold these claims longer."""
+
+    def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
+        """Hand claims back without an attempt, each with the state it is to have."""
+
+    def record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:
+        """Record an attempt and what it means; False if the claim is not as it was taken."""
+
+
+class Upkeep(Protocol):
+    """The timetable in the rows."""
+
+    def judge_edited(self, judge: Callable[[Claim], State], now: datetime) -> Iterable[Claim]:
+        """Judge every row that is new to us or that others edited since; yields what was read."""
+
+    def take_up_given_up(
+        self, max_retries: int, judge: Callable[[Claim], State], now: datetime
+    ) -> Iterable[Claim]:
+        """Give a next turn to claims that gave up under a lower limit."""
+
+    def unshelve(
+        self, skip: Collection[str], judge: Callable[[Claim], State], now: datetime
+    ) -> Iterable[Claim]:
+        """Judge anew the shelved claims whose status is no longer one of `skip` (lower case)."""
+
+    def mend_times(
+        self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
+    ) -> Iterable[Claim]:
+        """Recompute turns that lie after `horizon`: no timetable can have made them."""
+
+    def make_ready(self, due_until: datetime) -> None:
+        """Put the claims whose turn has come among the ready ones."""
+
+    def pass_turns(
+        self, due_until: datetime, pass_turn: Callable[[Claim], Decision | None], now: datetime
+    ) -> Iterable[tuple[Claim, Decision]]:
+        """Let the due turns of settled claims pass, with their events; without a decision: shelved."""
+
+
+class Journal(Protocol):
+    """The record of runs, and the outbox of what is to be told."""
+
+    def last_run(self, worker: str) -> datetime | None:
+        """When the worker's last run began."""
+
+    def begin(self, run_id: str, worker: str, at: datetime) -> None:
+        """A run begins."""
+
+    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
+        """A run ends."""
+
+    def tell(self, event: Event, run_id: str, at: datetime) -> None:
+        """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """All that a run works with."""
+
+    clock: Clock
+    claims: Claims
+    upkeep: Upkeep
+    journal: Journal
+    queue: Queue
+    documents: Documents
+    policy: Policy

@@ -1,0 +1,115 @@
+"""What a run would do with the claims there are, found out without changing any of them."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from recours.core.claim import Claim, Judged, Stage, State
+from recours.core.decision import Policy, Step, go_on, judge, step
+from recours.runs.lanes import lane_key
+from recours.runs.ports import Refusal
+
+Key = tuple[bool, datetime]
+
+
+@dataclass
+class Preview:
+    """What would be taken, in order, and why the rest waits."""
+
+    taken: list[tuple[Claim, State]] = field(default_factory=list)
+    beyond_batch: int = 0
+    waiting: int = 0  # that were looked at: new to us, with a later turn
+    passing: int = 0  # settled errors whose turn would pass without a call
+    ending: int = 0  # claims that would give up without a call
+    shelved: int = 0
+    held: int = 0
+    left_behind: Counter[str] = field(default_factory=Counter)  # by lane
+
+
+def preview(
+    found: Iterable[tuple[Claim, bool]],
+    stage: Stage,
+    batch_size: int,
+    carriers: tuple[str, ...],
+    closed: dict[str, Refusal],
+    policy: Policy,
+    now: datetime,
+) -> Preview:
+    """Sort claims as a run would, at most `batch_size` of them in memory."""
+    result = Preview()
+    best: list[tuple[_Backwards, int, Claim, State]] = []
+    for place, (claim, held) in enumerate(found):
+        state = _state(claim, policy, now)
+        if held:
+            result.held += 1
+        elif carriers and lane_key(claim) not in carriers:
+            continue
+        elif _is_ready(claim, state, stage, policy, now, result):
+            if lane_key(claim) in closed:
+                result.left_behind[lane_key(claim)] += 1
+                continue
+            heapq.heappush(best, (_Backwards(_order(state, now)), -place, claim, state))
+            if len(best) > batch_size:
+                heapq.heappop(best)
+                result.beyond_batch += 1
+    result.taken = [
+        (claim, state) for _, _, claim, state in sorted(best, key=lambda entry: entry[:2], reverse=True)
+    ]
+    return result
+
+
+def _is_ready(
+    claim: Claim, state: State, stage: Stage, policy: Policy, now: datetime, result: Preview
+) -> bool:
+    """Tell whether a run would call for it; count it as what it is if not."""
+    is_mine = claim.is_pending == (stage is Stage.NEW)
+    if not is_mine:
+        return False
+    if state.stage is Stage.SHELVED:
+        result.shelved += 1
+    elif state.stage is Stage.WAITING and (state.next_at or now) > policy.timetable.due_until(now):
+        result.waiting += 1
+    elif state.stage in (Stage.WAITING, Stage.READY, Stage.NEW, Stage.SETTLED):
+        return _is_called(replace(claim, state=state), policy, now, result)
+    return False
+
+
+def _is_called(claim: Claim, policy: Policy, now: datetime, result: Preview) -> bool:
+    what = step(claim, now, policy)
+    result.passing += what is Step.PASS
+    result.ending += what is Step.GIVE_UP
+    return what in (Step.CALL, Step.FAIL)
+
+
+def _state(claim: Claim, policy: Policy, now: datetime) -> State:
+    """The state that a run would find the claim in."""
+    if claim.state.stage is Stage.GIVEN_UP and claim.judged == _as_it_stands(claim):
+        return go_on(claim, now, policy)
+    if (
+        claim.state.stage is None
+        or claim.state.stage is Stage.SHELVED
+        or claim.judged != _as_it_stands(claim)
+    ):
+        return judge(claim, now, policy)
+    return claim.state
+
+
+def _as_it_stands(claim: Claim) -> Judged:
+    return Judged(claim.fetch_status, claim.number, claim.carrier or "", claim.turns_counted)
+
+
+def _order(state: State, now: datetime) -> Key:
+    at = state.rank_at or now
+    return state.rank_is_deadline and at < now, at
+
+
+class _Backwards:
+    """Turns an order round: the heap gives up the least urgent first."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+
+    def __lt__(self, other: "_Backwards") -> bool:
+        return other.key < self.key

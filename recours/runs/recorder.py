@@ -1,0 +1,119 @@
+"""What an attempt ended with, decided, recorded and said in the log."""
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.decision import Decision, Policy, decide, succeed
+from recours.core.errors import ErrorKind, is_persistent
+from recours.core.outcome import Failure, Retrieved
+from recours.core.text import clean, plural
+from recours.runs.attempt import Ended
+from recours.runs.ports import Attempt, Claims, Clock, Hold
+from recours.runs.summary import LocalTime, Stats, minute
+
+log = logging.getLogger("__main__")
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Decides and records, one claim at a time."""
+
+    claims: Claims
+    clock: Clock
+    policy: Policy
+    stats: Stats
+    run_id: str
+    local: LocalTime
+    asked: bool  # the claims were asked for by name
+
+    def conclude(self, claim: Claim, ended: Ended) -> bool:
+        """Decide what an attempt means, record it and say it; tell whether it was used up."""
+        now, outcome = self.clock.now(), ended.outcome
+        if isinstance(outcome, Retrieved):
+            decision = succeed(claim, outcome, now)
+        else:
+            decision = decide(claim, outcome, now, self.policy, asked=self.asked)
+        if not self._record(claim, ended, decision, now):
+            log.info(
+                f"{claim.reference} was edited while its call was under way: the answer is kept among the attempts, "
+                "and the claim is judged anew"
+            )
+        elif isinstance(outcome, Retrieved):
+            self.stats.success += 1
+            self._say_success(claim, decision)
+        elif decision.uses_attempt:
+            self.stats.failed += 1
+            self._say_failure(claim, decision)
+        else:
+            log.warning(f"⏸️ LEFT: {claim.reference} - {outcome.message}; no attempt was used up")
+        return decision.uses_attempt
+
+    def leave(self, claim: Claim, ended: Ended) -> None:
+        """Record an attempt that is not the claim's fault: none is used up."""
+        status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
+        self._record(claim, ended, Decision(claim.state, status, uses_attempt=False), self.clock.now())
+
+    def end(self, claim: Claim, decision: Decision) -> None:
+        """Record that a claim gave up without a call."""
+        now = self.clock.now()
+        error = clean(claim.error_text or "no answer is on record")
+        ended = Ended(Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error), now, 0.0)
+        if self._record(claim, ended, replace(decision, error=claim.error_text), now):
+            self.say_final(claim, decision, error)
+
+    def _record(self, claim: Claim, ended: Ended, decision: Decision, now: datetime) -> bool:
+        failure = ended.outcome if isinstance(ended.outcome, Failure) else None
+        if failure and decision.uses_attempt:  # the rules may have read more in it than the carrier said
+            kind, message = decision.kind or failure.kind, decision.error or failure.message
+            failure = replace(failure, kind=kind, message=message)
+        word = "success" if failure is None else ("failed" if decision.uses_attempt else "left")
+        done = Attempt(
+            claim,
+            turn=0 if claim.is_pending else claim.state.turns_used + 1,
+            started_at=ended.started_at,
+            duration_s=ended.duration_s,
+            calls=ended.calls,
+            outcome=word,
+            used=decision.uses_attempt,
+            failure=failure,
+            document=ended.document,
+        )
+        return self.claims.record(done, decision, Hold(self.run_id, now), now)
+
+    # ---------------------------------------------------------------- what the log says
+
+    def _say_success(self, claim: Claim, decision: Decision) -> None:
+        turns = decision.state.turns_used
+        after = f" after {plural(turns, 'attempt')}" if turns else ""
+        log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{after}")
+
+    def _say_failure(self, claim: Claim, decision: Decision) -> None:
+        error = decision.error or ""
+        if decision.gave_up:
+            self.say_final(claim, decision, error)
+        elif decision.state.stage is Stage.SETTLED:
+            log.warning(f"❌ FAILED: {claim.reference} - {error}; not asked again unless it is corrected")
+        else:
+            at = minute(decision.state.next_at, self.local)
+            log.warning(f"❌ FAILED: {claim.reference} - {error}; next try {at}")
+
+    def say_passed(self, claim: Claim, decision: Decision) -> None:
+        """A turn of a settled claim passed without a call."""
+        self.stats.skipped_persistent += 1
+        error = clean(claim.error_text or "")
+        if decision.gave_up:
+            self.say_final(claim, decision, error)
+        else:
+            turn = f"turn {decision.state.turns_used} of {self.policy.max_retries}"
+            log.info(f"⏭️ SKIPPED: {claim.reference} - {error} (persistent, {turn})")
+
+    def say_final(self, claim: Claim, decision: Decision, error: str) -> None:
+        """A claim gave up."""
+        self.stats.max_retries_reached += 1
+        asked = ""
+        if decision.kind and is_persistent(decision.kind, last_turn=True):
+            asked = f" (the carrier was asked {plural(self.claims.times_asked(claim), 'time')})"
+        turns = plural(decision.state.turns_used, "attempt")
+        log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {turns} - {error}{asked}")

@@ -1,0 +1,76 @@
+"""`PODRetryScheduler`: failed claims, tried again on their timetable."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from recours.core.claim import Claim, Stage, State
+from recours.core.decision import Decision, Step, give_up, go_on, judge, pass_turn, retimed, step
+from recours.runs.calls import Limits
+from recours.runs.summary import minute, waiting_line
+from recours.runs.worker import RULE, Worker
+
+log = logging.getLogger("__main__")
+
+
+class PODRetryScheduler(Worker):
+    """The hourly run."""
+
+    name = "pod_retry_scheduler"
+    stage = Stage.READY
+    schedule = timedelta(hours=1)
+
+    def greet(self) -> None:
+        """The guide's header."""
+        log.info(RULE)
+        log.info("POD AUTO-RETRY SCHEDULER - Starting")
+        log.info(f"Batch size: {self.options.batch_size} | Max retries: {self.policy.max_retries}")
+        log.info(RULE)
+
+    def say_found(self, ready: int) -> None:
+        """How many are due; if none, how many wait and until when."""
+        if ready:
+            log.info(f"Found {ready} claim(s) to retry")
+        else:
+            log.info("No failed PODs eligible for retry")
+            log.info(waiting_line(self.around.claims.waiting(), self.local))
+
+    def what(self, claim: Claim) -> str:
+        """`Retry #2`; a claim that was never fetched has no number yet."""
+        return "Fetch" if claim.is_pending else f"Retry #{claim.state.turns_used + 1}"
+
+    def limits(self) -> Limits:
+        """New claims that wait have their part of the day's quota."""
+        now = self.around.clock.now()
+        waiting = self.around.claims.ready_by_carrier(Stage.NEW, now)
+        return replace(
+            super().limits(), pending_share=self.options.pending_share, new_claims_wait=frozenset(waiting)
+        )
+
+    def keep_own_timetable(self, now: datetime) -> None:
+        """Claims that go on after a raised limit, impossible times, and turns that pass without a call."""
+        upkeep, policy = self.around.upkeep, self.policy
+        for _ in upkeep.take_up_given_up(policy.max_retries, lambda claim: self._go_on(claim, now), now):
+            pass
+        horizon = policy.timetable.horizon(now)
+        for claim in upkeep.mend_times(horizon, lambda claim: retimed(claim.state, now, policy), now):
+            at = minute(claim.state.next_at, self.local)
+            log.warning(f"{claim.reference}: its next try ({at}) was set by no timetable of ours; recomputed")
+        due_until = policy.timetable.due_until(now)
+        for claim, decision in upkeep.pass_turns(due_until, lambda claim: self._pass(claim, now), now):
+            self._recorder.say_passed(claim, decision)
+
+    def _go_on(self, claim: Claim, now: datetime) -> State:
+        return (
+            judge(claim, now, self.policy)
+            if self.policy.sets_aside(claim)
+            else go_on(claim, now, self.policy)
+        )
+
+    def _pass(self, claim: Claim, now: datetime) -> Decision | None:
+        what = step(claim, now, self.policy)
+        if what is Step.SHELVE:
+            return None
+        return (
+            give_up(claim, now, self.policy) if what is Step.GIVE_UP else pass_turn(claim, now, self.policy)
+        )

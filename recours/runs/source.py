@@ -1,0 +1,122 @@
+"""Where a run gets its claims from: those whose turn has come, or those that someone asked for by name."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Protocol
+
+from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.decision import Policy, judge
+from recours.core.text import clean
+from recours.runs.lanes import lane_key
+from recours.runs.ports import Claims, Hold
+
+
+class RefusedError(Exception):
+    """Claims that were asked for by name cannot be fetched: a sentence for each."""
+
+
+class Source(Protocol):
+    """Claims for a run."""
+
+    def ready(self, now: datetime) -> dict[str, int]:
+        """How many claims of each lane are there to be taken."""
+
+    def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:
+        """Hold some of them, the most urgent first; fewer than `most` only if no more are there."""
+
+    def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
+        """Hand claims back as they were taken."""
+
+
+class DueClaims:
+    """Claims at a stage that is ready for calls, of some carriers (none named: of all)."""
+
+    def __init__(self, claims: Claims, stage: Stage, carriers: Collection[str] = ()) -> None:
+        """Take from this repository."""
+        self._claims = claims
+        self._stage = stage
+        self._carriers = carriers
+
+    def ready(self, now: datetime) -> dict[str, int]:
+        """How many claims of each lane are there to be taken."""
+        found = self._claims.ready_by_carrier(self._stage, now)
+        return {key: n for key, n in found.items() if not self._carriers or key in self._carriers}
+
+    def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:
+        """Hold the most urgent ones."""
+        return self._claims.take(self._stage, lanes, most, hold, now)
+
+    def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
+        """Hand claims back as they were taken."""
+        self._claims.put_back([(claim, claim.state) for claim in claims], hold)
+
+
+class NamedClaims:
+    """Claims that someone asked for, whatever their timetable."""
+
+    def __init__(self, repository: Claims, claims: Sequence[Claim]) -> None:
+        """`claims`: as `find_named` gives them."""
+        self._repository = repository
+        self._left = list(claims)
+
+    def ready(self, now: datetime) -> dict[str, int]:
+        """How many claims of each lane are left."""
+        del now
+        return dict(Counter(map(lane_key, self._left)))
+
+    def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:
+        """Hold those that no run has taken in the meantime."""
+        wanted = [claim for claim in self._left if lane_key(claim) in lanes][:most]
+        self._left = [claim for claim in self._left if claim not in wanted]
+        return [taken for claim in wanted if (taken := self._repository.take_named(claim, hold, now))]
+
+    def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
+        """Hand claims back as they were taken."""
+        self._repository.put_back([(claim, claim.state) for claim in claims], hold)
+        self._left += claims
+
+
+def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: datetime) -> list[Claim]:
+    """The claims of these references, judged. Raises RefusedError if one of them cannot be fetched."""
+    found, faults = [], []
+    for reference in dict.fromkeys(references):
+        claim = claims.find(reference)
+        if claim is None:
+            faults.append(_unknown(claims, reference))
+        elif fault := _fault(claims, claim, policy, now):
+            faults.append(fault)
+        else:
+            found.append(replace(claim, state=_state(claim, policy, now)))
+    if faults:
+        raise RefusedError("\n".join(faults))
+    return found
+
+
+def _state(claim: Claim, policy: Policy, now: datetime) -> State:
+    """Its state, if need be judged as a failure of this moment: the service may never have asked for its POD."""
+    if claim.judged is not None:
+        return claim.state
+    return judge(claim if claim.is_pending else replace(claim, fetch_status=FetchStatus.FAILED), now, policy)
+
+
+def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> str | None:
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return f"{claim.reference} already has its POD; nothing was fetched."
+    if policy.sets_aside(claim):
+        status = clean(claim.claim_status, 30)
+        return (
+            f"{claim.reference} has the status '{status}': such claims are not fetched "
+            "(RECOURS_SKIP_CLAIM_STATUSES)."
+        )
+    if claims.is_held(claim, now):
+        return f"{claim.reference} is being fetched by another run at this moment; try again in a minute."
+    return None
+
+
+def _unknown(claims: Claims, reference: str) -> str:
+    near = get_close_matches(reference, claims.references_like(reference), n=1, cutoff=0.5)
+    hint = f" Did you mean {clean(near[0], 100)}?" if near else ""
+    return f"There is no claim '{clean(reference, 100)}'.{hint}"

@@ -1,0 +1,113 @@
+"""What a run did, counted, and said as the guide says it."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from recours.core.quota import Use
+from recours.runs.ports import Waiting
+
+LocalTime = Callable[[datetime], datetime]
+
+
+@dataclass
+class Stats:
+    """Counts of one run. `failed`: claims whose attempt was used up."""
+
+    success: int = 0
+    failed: int = 0
+    skipped_persistent: int = 0
+    skipped_rate_limit: int = 0
+    skipped_carrier: int = 0
+    max_retries_reached: int = 0
+
+    @property
+    def total(self) -> int:
+        """Claims whose attempt ended."""
+        return self.success + self.failed
+
+    @property
+    def success_rate(self) -> float:
+        """Percent, one decimal; 0.0 when nothing was tried."""
+        return round(100 * self.success / self.total, 1) if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run, told."""
+
+    worker: str
+    run_id: str
+    started_at: datetime
+    duration_s: float
+    stats: Stats
+    usage: dict[str, list[Use]] = field(default_factory=dict)  # by the carrier's name
+    exit_status: int = 0
+    fault: str | None = None  # why the run itself failed
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `--json`; the usage is that of each carrier's longest window."""
+        counts = asdict(self.stats)
+        return {
+            "worker": self.worker,
+            "run_id": self.run_id,
+            "started_at": self.started_at.isoformat(),
+            "duration_s": round(self.duration_s, 2),
+            "total": self.stats.total,
+            **counts,
+            "success_rate": self.stats.success_rate,
+            "api_usage": {name: _usage_json(uses[-1]) for name, uses in self.usage.items() if uses},
+        }
+
+    def lines(self) -> list[str]:
+        """The summary, each on a line of its own and nothing else on it."""
+        stats = self.stats
+        return [
+            f"Duration: {self.duration_s:.2f}s",
+            f"Total processed: {stats.total}",
+            f"✅ Success: {stats.success}",
+            f"❌ Failed: {stats.failed}",
+            f"⏭️ Skipped (persistent): {stats.skipped_persistent}",
+            f"⚠️ Skipped (rate limit): {stats.skipped_rate_limit}",
+            f"⚠️ Skipped (carrier): {stats.skipped_carrier}",
+            f"🛑 Max retries reached: {stats.max_retries_reached}",
+            f"Success rate: {stats.success_rate:.1f}%",
+        ]
+
+
+def _usage_json(use: Use) -> dict[str, Any]:
+    return {
+        "used": use.used,
+        "limit": use.limit.number,
+        "window": use.limit.window.label,
+        "resets_at": use.resets_at.isoformat(),
+    }
+
+
+def usage_line(name: str, use: Use, local: LocalTime) -> str:
+    """`Chronopost: 5/100 per day, resets 2026-02-07 00:00`."""
+    what = f" {use.limit.capability}" if use.limit.capability else ""
+    window = use.limit.window.label
+    return f"{name}{what}: {use.used}/{use.limit.number} per {window}, resets {minute(use.resets_at, local)}"
+
+
+def minute(moment: datetime | None, local: LocalTime) -> str:
+    """A moment for people, in local time, to the minute."""
+    return f"{local(moment):%Y-%m-%d %H:%M}" if moment else "an unknown time"
+
+
+def waiting_line(waiting: Waiting, local: LocalTime) -> str:
+    """How many claims wait, and until when."""
+    if not waiting.count:
+        return "No failed claim is waiting for a later try"
+    claims = "1 failed claim waits" if waiting.count == 1 else f"{waiting.count} failed claims wait"
+    return f"{claims} for a later try, the next one at {minute(waiting.first_at, local)}"
+
+
+def words_for(span: timedelta) -> str:
+    """`30 min`, `5 h`, `3 days`."""
+    hours = span.total_seconds() / 3600
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"  # noqa: PLR2004 (two days)

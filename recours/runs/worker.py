@@ -1,0 +1,174 @@
+"""A run of a worker: keep the timetable → take → fetch → decide → record → tell."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, Stage
+from recours.core.decision import Policy, judge
+from recours.runs.calls import Calls, Limits
+from recours.runs.ports import Blocked, RunFault, Surroundings
+from recours.runs.recorder import Recorder
+from recours.runs.source import DueClaims, NamedClaims, Source, find_named
+from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for
+
+log = logging.getLogger("__main__")
+
+_SHOWN_REMARKS = 20
+RULE = "=" * 70
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may ask of a run. Carriers by their keys; none: all."""
+
+    batch_size: int
+    concurrency: int = 8
+    max_runtime: timedelta = timedelta(minutes=55)
+    carriers: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    carrier_concurrency: int = 4
+    pending_share: float = 0.0
+
+
+class Worker:
+    """What both workers are: `PODRetryScheduler` and `PODFetchWorker` say which claims they take."""
+
+    name: str
+    stage: Stage
+    schedule: timedelta
+
+    def __init__(
+        self, around: Surroundings, catalog: Catalog, options: Options, run_id: str, local: LocalTime
+    ) -> None:
+        """`local` turns a moment into local time, for the log."""
+        self.around = around
+        self.catalog = catalog
+        self.options = options
+        self.run_id = run_id
+        self.local = local
+        self.stats = Stats()
+        self.stop = threading.Event()  # set by a signal: nothing more is begun
+        self._recorder = Recorder(
+            around.claims, around.clock, around.policy, self.stats, run_id, local, asked=bool(options.claims)
+        )
+        self._asked: set[str] = set()
+        self._fault: str | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """The rules' settings."""
+        return self.around.policy
+
+    # ---------------------------------------------------------------- what the workers differ in
+
+    def greet(self) -> None:
+        """The first lines of the log."""
+        raise NotImplementedError
+
+    def say_found(self, ready: int) -> None:
+        """How many claims there are to fetch."""
+        raise NotImplementedError
+
+    def what(self, claim: Claim) -> str:
+        """An attempt's name in the log."""
+        raise NotImplementedError
+
+    def keep_own_timetable(self, now: datetime) -> None:
+        """What only one of the workers keeps."""
+
+    def limits(self) -> Limits:
+        """How much may be done at once, and in all."""
+        options = self.options
+        batch = len(options.claims) or options.batch_size
+        return Limits(batch, options.concurrency, options.carrier_concurrency, options.max_runtime)
+
+    # ---------------------------------------------------------------- the run
+
+    def run(self) -> Report:
+        """Do the run. Raises RefusedError, RunFault if it cannot begin; a later fault is in the report."""
+        clock, journal = self.around.clock, self.around.journal
+        started_at, start = clock.now(), clock.monotonic()
+        named = find_named(self.around.claims, self.options.claims, self.policy, started_at)
+        self._mention_gap(started_at)
+        journal.begin(self.run_id, self.name, started_at)
+        self._try_to(lambda: self._work(named))
+        self._try_to(self.around.queue.leave)
+        usage = {self.catalog.name_of(key): self.around.queue.use(key) for key in sorted(self._asked)}
+        duration = clock.monotonic() - start
+        report = Report(self.name, self.run_id, started_at, duration, self.stats, usage)
+        self._say(report)
+        status = 1 if self._fault else 0
+        self._try_to(lambda: journal.end(self.run_id, clock.now(), status, report.as_json()))
+        return replace(report, exit_status=1 if self._fault else 0, fault=self._fault)
+
+    def _try_to(self, do: Callable[[], None]) -> None:
+        """Do it; a fault of the run is kept for the report, and what is left to do at the end is still done."""
+        try:
+            do()
+        except RunFault as fault:
+            self._fault = self._fault or str(fault)
+
+    def _work(self, named: list[Claim]) -> None:
+        self._keep_timetable()
+        source: Source = (
+            NamedClaims(self.around.claims, named)
+            if named
+            else DueClaims(self.around.claims, self.stage, self.options.carriers)
+        )
+        ready = source.ready(self.around.clock.now())
+        self.say_found(min(sum(ready.values()), self.limits().batch_size))
+        if not ready:
+            return
+        self.around.documents.make_sure()
+        calls = Calls(self.around, self.catalog, self.limits(), self._recorder, source, self.stop, self.what)
+        try:
+            calls.run(ready)
+        finally:
+            self._asked = calls.carriers_asked
+            self._try_to(lambda: self._count_left_behind(calls, source))
+
+    def _count_left_behind(self, calls: Calls, source: Source) -> None:
+        """Due claims of carriers that took no more calls: outside the batch."""
+        closed = calls.closed_lanes()
+        ready = source.ready(self.around.clock.now()) if closed else {}
+        for key, refusal in closed.items():
+            if refusal.why is Blocked.RATE_LIMIT:
+                self.stats.skipped_rate_limit += ready.get(key, 0)
+            else:
+                self.stats.skipped_carrier += ready.get(key, 0)
+
+    def _keep_timetable(self) -> None:
+        now, upkeep, policy = self.around.clock.now(), self.around.upkeep, self.policy
+        unreadable = 0
+        for claim in upkeep.judge_edited(lambda claim: judge(claim, now, policy), now):
+            unreadable += bool(claim.unreadable)
+            if claim.unreadable and unreadable <= _SHOWN_REMARKS:
+                values = ", ".join(claim.unreadable)
+                log.warning(f"{claim.reference}: cannot read the value of {values}; it is treated as unknown")
+        if unreadable > _SHOWN_REMARKS:
+            log.warning(f"{unreadable - _SHOWN_REMARKS} more claims have values that cannot be read")
+        for _ in upkeep.unshelve(policy.skip_claim_statuses, lambda claim: judge(claim, now, policy), now):
+            pass
+        self.keep_own_timetable(now)
+        upkeep.make_ready(policy.timetable.due_until(now))
+
+    # ---------------------------------------------------------------- what the log says
+
+    def _say(self, report: Report) -> None:
+        for line in report.lines():
+            log.info(line)
+        for name, uses in report.usage.items():
+            for use in uses:
+                log.info(usage_line(name, use, self.local))
+
+    def _mention_gap(self, now: datetime) -> None:
+        last = self.around.journal.last_run(self.name)
+        if last is not None and now - last > 3 * self.schedule:
+            log.warning(
+                f"The last run began {words_for(now - last)} ago, at {minute(last, self.local)}; it is due every "
+                f"{words_for(self.schedule)}. Was the machine off, or the schedule disabled?"
+            )

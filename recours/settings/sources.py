@@ -1,0 +1,125 @@
+"""Where settings come from: the environment, `.env`, `.streamlit/secrets.toml`, in that order."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ENVIRONMENT = "the environment"
+SECRETS_SETTING = "RECOURS_SECRETS_FILE"
+_DEFAULT_SECRETS = ".streamlit/secrets.toml"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A setting's text and the name of the place it came from."""
+
+    text: str = field(repr=False)
+    source: str
+
+
+@dataclass
+class Found:
+    """All the values of each setting, the one that holds first; blank ones are not set."""
+
+    values: dict[str, list[Value]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def get(self, name: str) -> Value | None:
+        """The value that holds."""
+        return next(iter(self.values.get(name, ())), None)
+
+    def differing(self, name: str) -> list[Value]:
+        """The values that are passed over although they differ from the one that holds."""
+        first, *others = self.values.get(name, [None])
+        return [other for other in others if first and other and other.text != first.text]
+
+    def add(self, source: str, values: Mapping[str, str | None]) -> None:
+        """Add what a source says, after what the sources before it said."""
+        for name, text in values.items():
+            if text is not None and text.strip():
+                self.values.setdefault(name, []).append(Value(text.strip(), source))
+
+
+def find(root: Path, environment: Mapping[str, str]) -> Found:
+    """Read every source. What cannot be read is a fault, never an exception."""
+    found = Found()
+    found.add(ENVIRONMENT, environment)
+    _add_dotenv(found, root / ".env")
+    named = found.get(SECRETS_SETTING)
+    path = root / (named.text if named else _DEFAULT_SECRETS)
+    if path.exists():
+        _add_secrets(found, path, _shown(path, root))
+    elif named:
+        found.faults.append(
+            f"{SECRETS_SETTING} in {named.source} names {named.text}, but there is no such file."
+        )
+    return found
+
+
+def _add_dotenv(found: Found, path: Path) -> None:
+    if not path.exists():
+        return
+    from dotenv import dotenv_values  # noqa: PLC0415 (imported only where there is a file to read)
+    from dotenv.parser import parse_stream  # noqa: PLC0415
+
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            bad_lines = [binding.original.line for binding in parse_stream(stream) if binding.error]
+        # A password may hold "${": nothing in it is replaced.
+        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig") if not bad_lines else {}
+    except UnicodeDecodeError:
+        found.faults.append(".env is not UTF-8 text; save it again as UTF-8.")
+        return
+    except OSError as error:
+        found.faults.append(f".env cannot be read: {error.strerror}.")
+        return
+    found.faults += [f".env, line {line}: not of the form NAME=value." for line in bad_lines]
+    found.add(".env", values)
+
+
+def _add_secrets(found: Found, path: Path, shown: str) -> None:
+    import tomllib  # noqa: PLC0415 (imported only where there is a file to read)
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        found.faults.append(f"{shown} is not UTF-8 text; save it again as UTF-8.")
+    except tomllib.TOMLDecodeError as error:
+        # The parser's message may quote a piece of the file: only the place is said.
+        place = str(error).rpartition("(at ")[2].rstrip(")")
+        found.faults.append(f'{shown} is not valid TOML ({place}); text needs quotes, as in password = "…".')
+    except OSError as error:
+        found.faults.append(f"{shown} cannot be read: {error.strerror}.")
+    else:
+        found.add(shown, flattened(content))
+
+
+def flattened(content: Mapping[str, Any]) -> dict[str, str]:
+    """`[chronopost] account = 1` is CHRONOPOST_ACCOUNT; a flat key has the environment's name. Lists are not ours."""
+    flat: dict[str, str] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{_named(key)}_{name}": text for name, text in flattened(value).items()}
+        elif isinstance(value, bool):
+            flat[_named(key)] = str(value).lower()
+        elif isinstance(value, str | int | float):
+            flat[_named(key)] = str(value)
+    return flat
+
+
+def _named(key: str) -> str:
+    return key.strip().upper().replace("-", "_").replace(" ", "_")
+
+
+def _shown(path: Path, root: Path) -> str:
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def process_environment() -> dict[str, str]:
+    """The environment of this process. On Windows its names are upper case already."""
+    return dict(os.environ)

@@ -1,0 +1,176 @@
+"""Where the parts are put together, and nowhere else."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from random import random
+
+from recours.carriers.http import Http
+from recours.carriers.queue import Account, APIRequestQueue
+from recours.carriers.registry import CATALOG, CLIENTS
+from recours.core.decision import Policy
+from recours.core.redact import Redactor
+from recours.database.claims import ClaimRepository
+from recours.database.create import create_file
+from recours.database.engine import Database, DatabaseFault
+from recours.database.journal import RunJournal
+from recours.database.quota import QuotaLedger
+from recours.database.schema import Schema, bring_up_to_date, look, require_claims
+from recours.database.upkeep import ClaimUpkeep
+from recours.documents.store import DocumentStore
+from recours.logs import local
+from recours.runs.ports import Clock, Refusal, Surroundings
+from recours.runs.worker import Options, Worker
+from recours.settings.model import Settings
+
+CREATED = "created with its whole schema"
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """The moment, aware UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A database that a run can work with."""
+
+    database: Database
+    schema: Schema
+    remarks: tuple[str, ...]  # what was done to it, for the log
+
+
+def open_database(settings: Settings) -> Opened:
+    """Connect, create the embedded database if it is not there yet, bring the schema up to date.
+
+    Raises DatabaseFault.
+    """
+    remarks = []
+    if settings.database_is_embedded and create_embedded(settings):
+        remarks.append(f"{settings.database_url.database} was {CREATED}")
+    database = connect(settings)
+    schema = look(database)
+    require_claims(database, schema)
+    schema, done = bring_up_to_date(database, schema)
+    return Opened(database, schema, (*remarks, *done))
+
+
+def create_embedded(settings: Settings) -> bool:
+    """Create the embedded database; False if it is there."""
+    path = Database(settings.database_url).path
+    return path is not None and not path.exists() and create_file(path)
+
+
+def connect(settings: Settings) -> Database:
+    """The database that the settings name. Raises DatabaseFault if its file is missing, or its driver."""
+    try:
+        database = Database(settings.database_url)
+    except ModuleNotFoundError as error:
+        raise DatabaseFault(
+            f"PostgreSQL needs the package {error.name}: install it with pip install 'recours[postgres]'."
+        ) from error
+    if database.path is not None and not database.path.exists():
+        raise DatabaseFault(
+            f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "
+            "or create it with 'recours init-db'."
+        )
+    return database
+
+
+def redactor(settings: Settings) -> Redactor:
+    """Knows every secret of the settings, and what an Authorization header makes of two of them."""
+    pairs = []
+    for credentials in settings.credentials.values():
+        texts = list(credentials.values.values())
+        pairs += [f"{one}:{other}" for one in texts for other in texts if one != other]
+    return Redactor([*settings.secrets, *pairs])
+
+
+def make_worker(
+    kind: type[Worker],
+    settings: Settings,
+    opened: Opened,
+    options: Options,
+    *,
+    max_retries: int = 4,
+    clock: Clock | None = None,
+    jitter: Callable[[], float] = random,
+    run_id: str | None = None,
+) -> Worker:
+    """A worker, ready to run once."""
+    clock = clock or SystemClock()
+    run_id = run_id or uuid.uuid4().hex
+    policy = replace(settings.policy, max_retries=max_retries)
+    database, columns = opened.database, opened.schema.columns
+    around = Surroundings(
+        clock=clock,
+        claims=ClaimRepository(database, CATALOG, columns, run_id, kind.name),
+        upkeep=ClaimUpkeep(database, CATALOG, columns, run_id),
+        journal=RunJournal(database),
+        queue=make_queue(settings, database, policy, clock, jitter, run_id),
+        documents=DocumentStore(settings.pod_dir),
+        policy=policy,
+    )
+    options = replace(
+        options,
+        carrier_concurrency=settings.carrier_concurrency,
+        pending_share=settings.pending_share,
+    )
+    return kind(around, CATALOG, options, run_id, local)
+
+
+def make_queue(
+    settings: Settings,
+    database: Database,
+    policy: Policy,
+    clock: Clock,
+    jitter: Callable[[], float],
+    holder: str,
+) -> APIRequestQueue:
+    """The queue, for one run."""
+    return APIRequestQueue(
+        accounts(settings),
+        QuotaLedger(database, holder),
+        clock,
+        slack=policy.timetable.slack,
+        redact=redactor(settings),
+        jitter=jitter,
+    )
+
+
+def closed_carriers(settings: Settings, database: Database, clock: Clock) -> dict[str, Refusal]:
+    """The carriers that could take no call now, and why; found out without taking a try that is due."""
+    queue = make_queue(settings, database, settings.policy, clock, random, "preview")
+    closed = {key: queue.would_refuse(key) for key in CATALOG.specs}
+    return {key: refusal for key, refusal in closed.items() if refusal}
+
+
+def accounts(settings: Settings) -> Mapping[str, Account]:
+    """What is needed to speak to each carrier."""
+    found = {}
+    for key, spec in CATALOG.specs.items():
+        credentials, http = settings.credentials[key], settings.http
+        complete = not credentials.missing
+        found[key] = Account(
+            spec=spec,
+            limits=settings.limits[key],
+            client=CLIENTS[key](dict(credentials.values)) if complete else None,
+            http=Http(settings.base_urls[key], http.connect_s, http.read_s, http.deadline_s),
+            credentials=tuple(credentials.values.values()),
+            source=credentials.source,
+            missing=credentials.missing,
+        )
+    return found

@@ -1,0 +1,11 @@
+"""Started by cron or the Task Scheduler; see the README."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from recours.launch import main
+
+if __name__ == "__main__":
+    main("pod_retry_scheduler")
