@@ -117,6 +117,7 @@ EDITED = """
     pod_fetch_status IN ('failed', 'pending', 'fetching') AND (
         pod_stage IS NULL
         OR pod_stage NOT IN ('unnumbered', 'new', 'waiting', 'ready', 'settled', 'shelved', 'given_up')
+        OR pod_carrier_key IS NULL
         OR pod_rank_at IS NULL
         OR pod_rank_is_deadline IS NULL
         OR pod_rank_is_deadline NOT IN (0, 1)

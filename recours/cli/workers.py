@@ -4,7 +4,6 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -259,9 +258,8 @@ def _stop_on_signals(worker: Worker) -> list[int]:
         came.append(number)
         worker.stop.set()
 
-    handler: Callable[[int, object], None] = stop
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
+        signal.signal(number, stop)
     return came
 
 

@@ -84,12 +84,18 @@ class ClaimRepository:
         moments = [moment for row in rows if (moment := Reader(row).moment("first"))]
         return Waiting(sum(row["n"] for row in rows), min(moments, default=None))
 
-    def ready_by_carrier(self, stage: Stage, now: datetime) -> dict[str, int]:
-        """How many claims under each carrier's key ("": of none that we know) are ready and held by nobody."""
-        query = select(_c.pod_carrier_key, func.count()).where(at_stage(stage), free(now))
+    def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
+        """How many claims under each carrier's key ("": of none that we know) are ready and held by nobody.
+
+        Counted up to `most` for each, so that the cost does not grow with a backlog; None: all of them.
+        """
         with self.database.read() as connection:
-            rows = connection.execute(query.group_by(_c.pod_carrier_key)).all()
-        return {str(carrier or ""): count for carrier, count in rows}
+            keys = [key for key in connection.scalars(_carrier_keys(stage)) if key is not None]
+            counts = {}
+            for key in keys:
+                ready = select(_c.id).where(at_stage(stage), _c.pod_carrier_key == key, free(now)).limit(most)
+                counts[str(key)] = connection.scalar(select(func.count()).select_from(ready.subquery())) or 0
+        return {key: count for key, count in counts.items() if count}
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
@@ -235,6 +241,18 @@ def _released() -> dict[str, Any]:
 def _not_counting_this_time(claim: Claim) -> Claim:
     """Taking a claim counts as an interruption until it is recorded or put back; this very time is not one."""
     return replace(claim, state=replace(claim.state, interruptions=max(claim.state.interruptions - 1, 0)))
+
+
+def _carrier_keys(stage: Stage) -> Select[Any]:
+    """The different carrier keys at a stage: each is found from the one before by one look into the index."""
+    first = (
+        select(func.min(_c.pod_carrier_key).label("carrier_key")).where(at_stage(stage)).cte(recursive=True)
+    )
+    after = select(func.min(_c.pod_carrier_key)).where(
+        at_stage(stage), _c.pod_carrier_key > first.c.carrier_key
+    )
+    found = first.union_all(select(after.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
+    return select(found.c.carrier_key)
 
 
 def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime) -> Select[Any]:

@@ -71,5 +71,5 @@ def _kept(fetched: Fetched, label: Label, documents: Documents) -> tuple[Outcome
     try:
         return got, documents.store(label, got.content, got.delivery, got.source)
     except NotADocument as finding:
-        words = f"What {label.carrier.title()} sent as a proof is no document: {finding}"
+        words = f"What the carrier sent as a proof is no document: {finding}"
         return Failure(ErrorKind.BAD_RESPONSE, words, delivery=got.delivery), None

@@ -215,8 +215,11 @@ class Claims(Protocol):
     def waiting(self) -> Waiting:
         """Failed claims that wait for a later turn, and when the first turn comes."""
 
-    def ready_by_carrier(self, stage: Stage, now: datetime) -> dict[str, int]:
-        """How many claims under each carrier's key ("": of none that we know) are ready and held by nobody."""
+    def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
+        """How many claims under each carrier's key ("": of none that we know) are ready and held by nobody.
+
+        Counted up to `most` for each; None: all of them.
+        """
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""

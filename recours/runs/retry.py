@@ -42,7 +42,7 @@ class PODRetryScheduler(Worker):
     def limits(self) -> Limits:
         """New claims that wait have their part of the day's quota."""
         now = self.around.clock.now()
-        waiting = self.around.claims.ready_by_carrier(Stage.NEW, now)
+        waiting = self.around.claims.ready_by_carrier(Stage.NEW, now, 1)
         return replace(
             super().limits(), pending_share=self.options.pending_share, new_claims_wait=frozenset(waiting)
         )

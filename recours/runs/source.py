@@ -21,8 +21,8 @@ class RefusedError(Exception):
 class Source(Protocol):
     """Claims for a run."""
 
-    def ready(self, now: datetime) -> dict[str, int]:
-        """How many claims of each lane are there to be taken."""
+    def ready(self, now: datetime, most: int | None = None) -> dict[str, int]:
+        """How many claims of each lane are there to be taken, counted up to `most` for each."""
 
     def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:
         """Hold some of them, the most urgent first; fewer than `most` only if no more are there."""
@@ -40,9 +40,9 @@ class DueClaims:
         self._stage = stage
         self._carriers = carriers
 
-    def ready(self, now: datetime) -> dict[str, int]:
+    def ready(self, now: datetime, most: int | None = None) -> dict[str, int]:
         """How many claims of each lane are there to be taken."""
-        found = self._claims.ready_by_carrier(self._stage, now)
+        found = self._claims.ready_by_carrier(self._stage, now, most)
         return {key: n for key, n in found.items() if not self._carriers or key in self._carriers}
 
     def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:
@@ -62,9 +62,9 @@ class NamedClaims:
         self._repository = repository
         self._left = list(claims)
 
-    def ready(self, now: datetime) -> dict[str, int]:
+    def ready(self, now: datetime, most: int | None = None) -> dict[str, int]:
         """How many claims of each lane are left."""
-        del now
+        del now, most
         return dict(Counter(map(lane_key, self._left)))
 
     def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:

@@ -119,12 +119,13 @@ class Worker:
             if named
             else DueClaims(self.around.claims, self.stage, self.options.carriers)
         )
-        ready = source.ready(self.around.clock.now())
-        self.say_found(min(sum(ready.values()), self.limits().batch_size))
+        limits = self.limits()
+        ready = source.ready(self.around.clock.now(), limits.batch_size)
+        self.say_found(min(sum(ready.values()), limits.batch_size))
         if not ready:
             return
         self.around.documents.make_sure()
-        calls = Calls(self.around, self.catalog, self.limits(), self._recorder, source, self.stop, self.what)
+        calls = Calls(self.around, self.catalog, limits, self._recorder, source, self.stop, self.what)
         try:
             calls.run(ready)
         finally:

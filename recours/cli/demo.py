@@ -1,0 +1,236 @@
+"""`recours demo`: the real scheduler over five simulated days, on made-up claims and the simulated carrier."""
+
+import logging
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from recours import logs
+from recours.carriers.registry import CATALOG
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.summary import Report
+from recours.runs.worker import Options
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.settings.model import Settings, load
+from recours.wiring import Opened, create_embedded, make_worker, open_database
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path("data") / "demo"
+BEGINS = datetime(2026, 2, 2, 7, 0, tzinfo=UTC)
+DAYS = 5
+QUOTA = 60  # calls a day: too few for the first one
+
+_S = Scenario
+
+
+@dataclass(frozen=True)
+class _Story:
+    """Claims that fare alike."""
+
+    claims: int
+    steps: tuple[Scenario, ...]
+    words: str
+    number: str = "XY{0:09d}FR"
+    error: str = "API timeout"
+
+
+STORIES = (
+    _Story(5, (_S.DELIVERED,), "the POD is there at the first retry"),
+    _Story(4, (_S.IN_TRANSIT, _S.DELIVERED), "delivered between retries 1 and 2"),
+    _Story(4, (_S.MAINTENANCE, _S.POD_LATE, _S.DELIVERED), "a hiccup of the carrier, then the proof is late, then it is there"),
+    _Story(3, (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED), "there at the last retry"),
+    _Story(3, (_S.IN_TRANSIT,), "never delivered: gives up after the last retry"),
+    _Story(3, (_S.UNKNOWN,), "a number that the carrier does not know"),
+    _Story(2, (_S.POD_NEVER,), "sent without signature: persistent, asked once"),
+    _Story(2, (_S.NOT_OURS,), "not on our contract: persistent, asked once"),
+    _Story(2, (_S.DELIVERED,), "a number that cannot be one: no call at all", "12-34-{0}", "Numéro de suivi invalide"),
+    _Story(2, (_S.HTML, _S.BROKEN_PDF, _S.DELIVERED), "garbage twice, then a real document"),
+)  # fmt: skip
+
+
+@click.command("demo")
+def command() -> None:
+    """Run the real scheduler hour by hour over five simulated days, in a few seconds. Nothing leaves this machine."""
+    begun = time.monotonic()
+    folder = ROOT / FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    clock = SimulatedClock(BEGINS)
+    with Sandbox(now=clock.now) as box:
+        settings = _settings(folder, box)
+        create_embedded(settings)
+        _fill(settings, box)
+        log = logs.set_up(settings.log_dir / "pod_retry_scheduler.log", now=clock.now, quiet=True)
+        opened = open_database(settings)
+        try:
+            _five_days(settings, opened, clock)
+            _tell_stories(opened)
+        finally:
+            opened.database.close()
+            log.close()
+        calls = len(box.calls)
+    took = time.monotonic() - begun
+    click.echo(
+        f"\n{DAYS} simulated days, {DAYS * 24} runs and {calls} calls to the simulated carrier in {took:.1f} s."
+    )
+    for what, path in (("log", log.path), ("PODs", settings.pod_dir), ("database", opened.database.path)):
+        click.echo(f"  the {what}: {path}")
+    click.echo("Next: connect your own database and credentials, see README.md.")
+
+
+def _settings(folder: Path, box: Sandbox) -> Settings:
+    account, password = next(iter(box.accounts.items()))
+    environment = {
+        "CHRONOPOST_BASE_URL": box.url,
+        "CHRONOPOST_ACCOUNT": account,
+        "CHRONOPOST_PASSWORD": password,
+        "QUOTA_CHRONOPOST": f"{QUOTA}/day",
+        "RECOURS_POD_DIR": "pods",
+    }
+    return load(folder, environment, CATALOG)
+
+
+# ---------------------------------------------------------------- the claims
+
+
+def _fill(settings: Settings, box: Sandbox) -> None:
+    """Some thirty failed claims of several clients, as the service's own application would have left them."""
+    with closing(sqlite3.connect(settings.database_url.database or "")) as connection:
+        for client in range(1, 5):
+            row = (client, f"shop{client}@example.com", f"Boutique {client}")
+            connection.execute("INSERT INTO clients (id, email, company_name) VALUES (?, ?, ?)", row)
+        place = 0
+        for story in STORIES:
+            for _ in range(story.claims):
+                place += 1
+                number = story.number.format(place)
+                box.parcels[number] = Parcel(story.steps)
+                connection.execute(_INSERT, _row(place, number, story))
+        connection.commit()
+
+
+_INSERT = """
+    INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type, amount_requested, status,
+        response_deadline, tracking_number, created_at, updated_at, pod_fetch_status, pod_fetch_error)
+    VALUES (?, ?, ?, ?, 'lost', ?, 'submitted', ?, ?, ?, ?, 'failed', ?)
+"""
+
+
+def _row(place: int, number: str, story: _Story) -> tuple[object, ...]:
+    failed_at = f"{BEGINS - timedelta(minutes=place % 3):%Y-%m-%d %H:%M:%S}"
+    deadline = f"{BEGINS + timedelta(days=10 + place):%Y-%m-%d}" if place % 2 else None
+    carrier = ("Chronopost", "chronopost", "CHRONOPOST")[place % 3]
+    reference = f"CLM-2026-{place:03d}"
+    money = 20.0 + place
+    return (
+        reference,
+        place % 4 + 1,
+        f"ORD-{place}",
+        carrier,
+        money,
+        deadline,
+        number,
+        failed_at,
+        failed_at,
+        story.error,
+    )
+
+
+# ---------------------------------------------------------------- the days
+
+
+class _Listener(logging.Handler):
+    """Keeps what the log says of one run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.lines.append(record.getMessage())
+
+
+def _five_days(settings: Settings, opened: Opened, clock: SimulatedClock) -> None:
+    count = sum(story.claims for story in STORIES)
+    click.echo(
+        f"{count} failed claims, at most {QUOTA} calls a day, a run every hour; hours without news are left out."
+    )
+    listener, teller = _Listener(), _Teller()
+    logs.run_log().addHandler(listener)
+    for hour in range(1, DAYS * 24 + 1):
+        clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
+        listener.lines.clear()
+        worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=30), clock=clock)
+        worker.greet()
+        teller.tell(worker.run(), clock.now(), listener.lines)
+    logs.run_log().removeHandler(listener)
+
+
+_COUNTS = {
+    "success": "✅ {} fetched",
+    "failed": "❌ {} failed",
+    "skipped_persistent": "⏭️ {} skipped (persistent)",
+    "skipped_rate_limit": "⚠️ {} skipped (rate limit)",
+    "skipped_carrier": "⚠️ {} skipped (carrier)",
+    "max_retries_reached": "🛑 {} gave up",
+}
+_NEWS = ("✅ SUCCESS", "❌ FAILED", "⏭️ SKIPPED", "🛑 FINAL", "⚠️ Chronopost")
+_MOST_SHOWN = 5  # lines of one kind in one hour: the log has them all
+
+
+class _Teller:
+    """Says what an hour brought; several hours alike are told once."""
+
+    def __init__(self) -> None:
+        self._last: list[str] = []
+
+    def tell(self, report: Report, now: datetime, lines: list[str]) -> None:
+        """Say it, if there is anything new."""
+        counts = report.as_json()
+        told = [words.format(counts[name]) for name, words in _COUNTS.items() if counts[name]]
+        if not told or told == self._last:
+            return
+        self._last = told
+        click.echo(f"\n{logs.local(now):%a %d %b %H:%M}  {', '.join(told)}")
+        for kind in _NEWS:
+            of_kind = [line for line in lines if line.startswith(kind)]
+            for line in of_kind[:_MOST_SHOWN]:
+                click.echo(f"    {line}")
+            if len(of_kind) > _MOST_SHOWN:
+                click.echo(f"    {kind.split()[0]} … and {len(of_kind) - _MOST_SHOWN} more")
+
+
+# ---------------------------------------------------------------- the claims, told one by one
+
+
+def _tell_stories(opened: Opened) -> None:
+    click.echo("\nOne claim of each kind, attempt by attempt (hours after its failure):\n")
+    path = opened.database.path
+    place = 1
+    with closing(sqlite3.connect(path or "")) as connection:
+        for story in STORIES:
+            click.echo(f"  CLM-2026-{place:03d}  {story.words}\n      {_attempts(connection, place)}")
+            place += story.claims
+
+
+def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
+    rows = connection.execute(
+        "SELECT started_at, outcome, error_kind, calls FROM recours_attempts WHERE claim_id = ? ORDER BY id",
+        (claim_id,),
+    )
+    told = []
+    for started_at, outcome, kind, calls in rows:
+        hours = (datetime.fromisoformat(started_at).replace(tzinfo=UTC) - BEGINS) / timedelta(hours=1)
+        result = "✅ POD" if outcome == "success" else f"{kind}{'' if calls else ', no call'}"
+        told.append(f"{hours:.0f} h {result}")
+    (status, stage, turns) = connection.execute(
+        "SELECT pod_fetch_status, pod_stage, pod_retry_count FROM claims WHERE id = ?", (claim_id,)
+    ).fetchone()
+    end = f"   [{turns} turns, {stage}]" if status != "success" else ""
+    return " → ".join(told) + end

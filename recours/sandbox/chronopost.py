@@ -1,0 +1,224 @@
+"""Chronopost's tracking and POD web service, simulated. Pure: a request and a turn give an answer.
+
+Sources of the facts: the carrier's specifications v2.6.2 (2018, below "D18") and VL3.24.10.14 (2024, "D24"), and the
+schema and recorded answers in karrio's Chronopost connector ("KAR"). Inferred, as no source says it: the answer to
+a wrong account or password in searchPOD (errorCode 3 "Invalid Password", which a sister service gives), the answer
+of searchPOD for a parcel that is not delivered (podPresente false, no statusCode), the French label of the
+signatory, the faults (Apache CXF's), the message of errorCode 2, and that an unlisted language is refused.
+Of the service's operations the two that a fetch needs are there; the others are faults.
+"""
+
+import base64
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from recours.sandbox import documents, soap
+from recours.sandbox.answers import Answer, HttpRequest, Question, hostile_text
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import Scenario
+from recours.sandbox.soap import CONTENT_TYPE, element
+
+PATH = "/tracking-cxf/TrackingServiceWS"
+NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
+
+# The parameters in the order of the schema. [D24, D18, KAR]
+OPERATIONS = {
+    "trackSkybillV2": ("language", "skybillNumber"),
+    "searchPOD": ("accountNumber", "password", "language", "skybillNumber", "pdf"),
+}
+LANGUAGES = {
+    "trackSkybillV2": ("fr_FR", "en_GB", "it_IT", "es_ES", "de_DE", "nl_NL", "pt_PT"),
+    "searchPOD": ("fr_FR", "en_GB"),
+}
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}  # of XML Schema
+
+# Codes of D24's table of events: code, French label, English label, how long before the last event.
+_ON_THE_WAY = (
+    ("DC", "Envoi en préparation", "Shipment prepared", timedelta(days=2)),
+    ("PC", "Envoi pris en charge", "Picked up", timedelta(days=1, hours=15)),
+    ("TS", "Envoi en transit", "In transit", timedelta(hours=9)),
+    ("TA", "Envoi en cours de livraison", "Out for delivery", timedelta(hours=3, minutes=19)),
+)
+
+# statusCode of an answer without a POD. [D24, D18] None: the field is left out.
+_STATUS_WITHOUT_POD = {
+    Scenario.POD_NEVER: 1,
+    Scenario.POD_NONE: 2,
+    Scenario.POD_LATE: 3,
+    Scenario.POD_UNSAID: None,
+    Scenario.IN_TRANSIT: None,
+    Scenario.UNKNOWN: None,
+}
+_STATUS_WITH_POD = 5  # [D24]
+
+_POD_ERRORS = {
+    Scenario.NOT_OURS: (2, "The shipment belongs to another customer"),  # [D18]
+    Scenario.AUTH_REFUSED: (3, "Invalid Password"),  # inferred
+}
+
+_NOT_BASE64 = "JVBERi0xLjQK*** ceci n'est pas du base64 ***"
+_LAUGHS = 9  # each a tenfold of the one before: a billion in the end
+
+
+class Chronopost:
+    """The simulated service."""
+
+    key = "chronopost"
+
+    def owns(self, path: str) -> bool:
+        """The service has one address."""
+        return path == PATH
+
+    def read(self, request: HttpRequest) -> Question:
+        """Understand a call. Raises NotUnderstoodError."""
+        operation, values = soap.read_call(request, NAMESPACE, OPERATIONS)
+        language = values["language"]
+        if language not in LANGUAGES[operation]:
+            raise soap.bad_request(f"{language!r} is not one of {LANGUAGES[operation]}")
+        if operation == "trackSkybillV2":
+            return Question(operation, values["skybillNumber"], tracking=True, language=language)
+        if values["pdf"] not in _BOOLEANS:
+            raise soap.bad_request(f"{values['pdf']!r} is not a boolean")
+        return Question(
+            operation,
+            values["skybillNumber"],
+            tracking=False,
+            account=values["accountNumber"],
+            password=values["password"],
+            needs_account=True,
+            language=language,
+            wants_pdf=_BOOLEANS[values["pdf"]],
+        )
+
+    def answer(self, question: Question, turn: Turn) -> Answer:
+        """Answer a call, as the turn's scenario has it."""
+        scenario = turn.scenario
+        if scenario is Scenario.FAULT_CLIENT:
+            return soap.fault("soap:Client", "Unmarshalling Error: the request was refused")
+        if scenario is Scenario.FAULT_SERVER:
+            return soap.fault("soap:Server", "Fault occurred while processing.")
+        if scenario is Scenario.WRONG_TYPE and turn.tries % 2 == 0:
+            return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', CONTENT_TYPE)
+        body = _envelope(question, _result(question, turn))
+        if scenario is Scenario.DTD_BOMB:
+            body = _bomb_before(body)
+        if scenario is Scenario.INVALID_UTF8:  # Latin-1, which old services send under the name of UTF-8
+            body = body.replace(b"</errorCode>", b"</errorCode><errorMessage>Livr\xe9</errorMessage>")
+        return Answer(200, body, CONTENT_TYPE)
+
+
+def _envelope(question: Question, result: str) -> bytes:
+    name = f"ns2:{question.operation}Response"
+    return soap.envelope(f'<{name} xmlns:ns2="{NAMESPACE}"><return>{result}</return></{name}>')
+
+
+def _result(question: Question, turn: Turn) -> str:
+    """What stands in `return`."""
+    scenario = turn.scenario
+    if scenario is Scenario.SYSTEM_ERROR:
+        return _error(1, "System Error")  # [D24, KAR]
+    if scenario is Scenario.HOSTILE_TEXT:
+        return _error(1, hostile_text(question.password))
+    if scenario is Scenario.DTD_BOMB:
+        return f"<errorCode>0</errorCode><errorMessage>&laugh{_LAUGHS};</errorMessage>"
+    if scenario is Scenario.WRONG_TYPE:
+        return element("errorCode", "abc")
+    return _tracking(question, turn) if question.tracking else _pod(question, turn)
+
+
+def _error(code: int, message: str) -> str:
+    return element("errorCode", code) + element("errorMessage", message)
+
+
+def _tracking(question: Question, turn: Turn) -> str:
+    """Events oldest first, the last one with highPriority; for an unknown number none [D24, KAR; a tracker's README]."""
+    events = ""
+    if turn.scenario is not Scenario.UNKNOWN:
+        events = _events(question, turn)
+    found = f"<listEventInfoComp>{events}{element('skybillNumber', question.number)}</listEventInfoComp>"
+    return element("errorCode", 0) + found
+
+
+def _events(question: Question, turn: Turn) -> str:
+    french = question.language == "fr_FR"
+    delivered = turn.scenario is not Scenario.IN_TRANSIT
+    end = turn.delivered_at if delivered else turn.first_seen
+    last = len(_ON_THE_WAY) - 1
+    parts = [
+        _event(code, label if french else english, end - before, state=not delivered and n == last)
+        for n, (code, label, english, before) in enumerate(_ON_THE_WAY)
+    ]
+    if delivered:
+        signatory = "" if turn.scenario is Scenario.DELIVERED_NO_SIGNATORY else turn.parcel.signatory
+        name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
+        info = f"<infoCompList>{element('name', name)}{element('value', signatory)}</infoCompList>"
+        label = "Livré" if french else "Delivered"
+        parts.append(_event("D", label, end, state=True, info=info if signatory else ""))
+    return "".join(parts)
+
+
+def _event(code: str, label: str, when: datetime, *, state: bool, info: str = "") -> str:
+    """`state`: this event tells the parcel's state. The order of the fields is the schema's [KAR]."""
+    fields = [
+        element("code", code),
+        element("eventDate", _local(when).isoformat(timespec="seconds")),
+        element("eventLabel", label),
+        element("highPriority", state),
+        "" if code == "D" else element("NPC", "ZZ"),
+        element("officeLabel", "LILLE CHRONOPOST"),
+        element("zipCode", "59000"),
+        info,
+    ]
+    return f"<events>{''.join(fields)}</events>"
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Europe/Paris"))
+
+
+def _pod(question: Question, turn: Turn) -> str:
+    """The POD or why there is none. Every field may be absent [D24, D18, KAR]."""
+    if turn.scenario in _POD_ERRORS:
+        return _error(*_POD_ERRORS[turn.scenario])
+    if turn.scenario in _STATUS_WITHOUT_POD:
+        status = _STATUS_WITHOUT_POD[turn.scenario]
+        ending = "" if status is None else element("statusCode", status)
+        return element("errorCode", 0) + element("podPresente", value=False) + ending
+    kind, pod = _document(question, turn)
+    fields = [
+        element("errorCode", 0),
+        element("formatPOD", kind),
+        element("pod", pod),
+        element("podPresente", value=True),
+        element("statusCode", _STATUS_WITH_POD),
+    ]
+    return "".join(fields)
+
+
+def _document(question: Question, turn: Turn) -> tuple[str, str]:
+    """The form and the text of the `pod` field. Asked for no PDF, the service gives a PNG [D24]."""
+    scenario = turn.scenario
+    if scenario is Scenario.EMPTY_POD:
+        return "PDF", ""
+    if scenario is Scenario.BAD_BASE64:
+        return "PDF", _NOT_BASE64
+    if scenario is Scenario.NOT_A_DOCUMENT:
+        return "PDF", _base64(b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30)
+    if scenario is Scenario.BROKEN_PDF:
+        return "PDF", _base64(documents.broken_pdf())
+    if scenario is Scenario.DELIVERED_PNG or not question.wants_pdf:
+        return "PNG", _base64(documents.signature_png(question.number))
+    signatory = "" if scenario is Scenario.DELIVERED_NO_SIGNATORY else turn.parcel.signatory
+    when = _local(turn.delivered_at)
+    return "PDF", _base64(documents.proof_pdf("Chronopost", question.number, signatory, when))
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _bomb_before(body: bytes) -> bytes:
+    """Put a document type before the answer in which each entity is ten times the one before."""
+    entities = ['<!ENTITY laugh0 "lol">']
+    entities += [f'<!ENTITY laugh{n} "{f"&laugh{n - 1};" * 10}">' for n in range(1, _LAUGHS + 1)]
+    return f'<?xml version="1.0"?><!DOCTYPE bomb [{"".join(entities)}]>'.encode() + body

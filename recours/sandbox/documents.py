@@ -1,0 +1,112 @@
+"""Makes proofs of delivery: small and invented, yet real documents. The same facts give the same bytes."""
+
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+
+_PAGE = (595, 420)  # points: A5, landscape
+_INK_BOX = (300, 60, 240, 120)  # of the signature on the page: left, bottom, width, height
+_PNG = (480, 200)  # pixels
+
+
+def proof_pdf(carrier: str, number: str, signatory: str, delivered_at: datetime) -> bytes:
+    """A PDF of one page with these facts as text, and a drawn signature if there is a signatory.
+
+    The date is shown as it is given, so in the zone it is given in.
+    """
+    lines = [
+        ("F2", 20, 370, f"{carrier} - Preuve de livraison"),
+        ("F1", 12, 320, f"Numéro : {number}"),
+        ("F1", 12, 295, f"Livré le : {delivered_at:%d/%m/%Y %H:%M}"),
+        ("F1", 12, 270, f"Réceptionnaire : {signatory or '(non renseigné)'}"),
+        ("F1", 8, 25, "Document simulé, sans valeur (simulated, not a real proof of delivery)"),
+    ]
+    text = "".join(
+        f"BT /{font} {size} Tf 40 {y} Td ({_pdf_text(line)}) Tj ET\n" for font, size, y, line in lines
+    )
+    drawing = _ink(number + signatory) if signatory else ""
+    return _pdf(f"{text}{drawing}".encode("cp1252", "replace"))
+
+
+def broken_pdf() -> bytes:
+    """Bytes that begin and end like a PDF, with nothing in between that a reader could use."""
+    noise = b"".join(bytes([(n * 37 + n // 7) % 251]) for n in range(2000))
+    return b"%PDF-1.4\n" + noise.replace(b"obj", b"___") + b"\nstartxref\n99999999\n%%EOF\n"
+
+
+def signature_png(seed: str) -> bytes:
+    """A greyscale picture of a signature, another one for another seed."""
+    width, height = _PNG
+    rows = [bytearray(row) for row in _paper()]
+    for x, y in _scribble(seed, 4000):
+        column, row = 20 + int(x * (width - 42)), 20 + int(y * (height - 42))
+        for line in (rows[row], rows[row + 1]):
+            line[column : column + 2] = b"\x20\x20"
+    pixels = b"".join(b"\x00" + row for row in rows)  # each row begins with its filter: none
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8 bits of grey
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(kind, data) for kind, data in chunks)
+
+
+@cache
+def _paper() -> list[bytes]:
+    """Rows of pixels that are not quite white, as a scanner sees a sheet."""
+    width, height = _PNG
+    return [bytes(245 + (x * 7 + y * 13 + x * y) % 9 for x in range(width)) for y in range(height)]
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _scribble(seed: str, points: int) -> Sequence[tuple[float, float]]:
+    """A curve like a signature, as points between 0 and 1."""
+    mark = zlib.crc32(seed.encode("utf-8", "replace"))
+    a, b, c = 5 + mark % 7, 9 + mark // 7 % 11, mark // 77 % 100 / 16
+    steps = [n / (points - 1) for n in range(points)]
+    return [
+        (
+            min(1.0, max(0.0, t + 0.06 * math.sin(2 * math.pi * a * t + c))),
+            0.5 + 0.3 * math.sin(2 * math.pi * b * t + c) * (1 - 0.6 * t) + 0.15 * math.cos(math.pi * a * t),
+        )
+        for t in steps
+    ]
+
+
+def _ink(seed: str) -> str:
+    left, bottom, width, height = _INK_BOX
+    points = [f"{left + x * width:.1f} {bottom + y * height:.1f}" for x, y in _scribble(seed, 160)]
+    return f"1.2 w {points[0]} m " + " ".join(f"{point} l" for point in points[1:]) + " S\n"
+
+
+def _pdf_text(text: str) -> str:
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    return shown.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+
+
+def _pdf(content: bytes) -> bytes:
+    """A file of one page: the objects, the table of where each begins (20 bytes a line), and the trailer."""
+    font = "<< /Type /Font /Subtype /Type1 /BaseFont /{} /Encoding /WinAnsiEncoding >>"
+    width, height = _PAGE
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Contents 4 0 R "
+        "/Resources << /Font << /F1 5 0 R /F2 6 0 R >> >> >>".encode(),
+        f"<< /Length {len(content)} >>\nstream\n".encode() + content + b"\nendstream",
+        font.format("Helvetica").encode(),
+        font.format("Helvetica-Bold").encode(),
+    ]
+    file = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")  # four high bytes tell programs that it is binary
+    starts = []
+    for number, content_of in enumerate(objects, 1):
+        starts.append(len(file))
+        file += b"%d 0 obj\n" % number + content_of + b"\nendobj\n"
+    table = len(file)
+    file += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    file += b"".join(b"%010d 00000 n \n" % start for start in starts)
+    file += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table)
+    return bytes(file)

@@ -1,0 +1,246 @@
+"""The sandbox: an HTTP server on loopback behind which all simulated carriers stand."""
+
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    Manner,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    disturbed,
+    ready_made,
+)
+from recours.sandbox.progress import Ledger, Turn
+from recours.sandbox.registry import simulated_carriers
+from recours.sandbox.scenarios import Parcel, Scenario, parcel_for
+from recours.sandbox.wire import Wire, abort
+
+HOST = "127.0.0.1"
+DEFAULT_ACCOUNT = "10000001"
+DEFAULT_PASSWORD = "123456"  # noqa: S105 (invented, and known to nobody but this sandbox)
+NOT_KNOWN = "?"
+_LARGEST_REQUEST = 1_000_000  # bytes
+_FAREWELL = 2.0  # seconds given to the connections when the sandbox stops
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that was received. What could not be understood is NOT_KNOWN, with no scenario; passwords are not kept.
+
+    `at` is the moment of receipt by the sandbox's clock. `account` is empty where the call names none. `scenario`
+    is the one that was played: AUTH_REFUSED, whatever the script, if the account or the password was wrong.
+    """
+
+    at: datetime
+    carrier: str
+    operation: str
+    number: str
+    account: str
+    scenario: Scenario | None
+
+
+class Sandbox:
+    """The simulated carriers, running between `start` and `stop` or in a `with` block.
+
+    `now` gives aware UTC datetimes; `latency` is real seconds before every answer; port 0 takes a free one, which
+    is kept for the sandbox's life. These may be changed at any time: `parcels` (scripts by number), `accounts`
+    (passwords by account), `latency`, and in real seconds `slow_seconds` (SLOW) and `drip_seconds` (a byte of DRIP).
+    """
+
+    def __init__(
+        self, now: Callable[[], datetime] = lambda: datetime.now(UTC), latency: float = 0.0, port: int = 0
+    ) -> None:
+        """Prepare. Nothing listens before `start`."""
+        self.parcels: dict[str, Parcel] = {}
+        self.accounts: dict[str, str] = {DEFAULT_ACCOUNT: DEFAULT_PASSWORD}
+        self.calls: list[Call] = []
+        self.latency = latency
+        self.slow_seconds = 5.0
+        self.drip_seconds = 1.0
+        self._now = now
+        self._port = port
+        self._carriers = simulated_carriers()
+        self._ledger = Ledger()
+        self._lock = threading.Lock()
+        self._server: _Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port. Raises RuntimeError while the port is not known."""
+        if not self._port:
+            raise RuntimeError("the sandbox has not been started")
+        return f"http://{HOST}:{self._port}"
+
+    def start(self) -> None:
+        """Listen. Raises RuntimeError if it runs already, OSError if the port is taken."""
+        if self._server is not None:
+            raise RuntimeError("the sandbox runs already")
+        self._server = _Server(self._port, self)
+        self._port = self._server.server_port
+        self._server.begin()
+
+    def stop(self) -> None:
+        """Stop, cutting short what is being answered. What was recorded stays. Does nothing if it does not run."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.end()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def calls_for(self, number: str) -> list[Call]:
+        """The calls received about one number, in order."""
+        with self._lock:
+            return [call for call in self.calls if call.number == number]
+
+    def answer(self, request: HttpRequest) -> Answer:
+        """Record a request and answer it, without the latency."""
+        carrier = next((c for c in self._carriers if c.owns(request.path)), None)
+        if carrier is None:
+            self.record_unknown()
+            return Answer(404, b"No carrier is simulated at this path")
+        try:
+            question = carrier.read(request)
+        except NotUnderstoodError as refusal:
+            self.record_unknown(carrier.key)
+            return refusal.answer
+        turn = self._record(carrier, question)
+        # A wrong password is AUTH_REFUSED by now, which is nothing ready-made.
+        return ready_made(turn) or disturbed(carrier.answer(question, turn), turn.scenario)
+
+    def record_unknown(self, carrier: str = NOT_KNOWN) -> None:
+        """Record a call that could not be understood."""
+        with self._lock:
+            self.calls.append(Call(self._now(), carrier, NOT_KNOWN, NOT_KNOWN, "", None))
+
+    def _record(self, carrier: SimulatedCarrier, question: Question) -> Turn:
+        number, account = question.number, question.account
+        with self._lock:
+            at = self._now()
+            script = self.parcels.get(number) or parcel_for(number)
+            refused = question.needs_account and self.accounts.get(account) != question.password
+            turn = self._ledger.turn(number, script, at, tracking=question.tracking, refused=refused)
+            self.calls.append(Call(at, carrier.key, question.operation, number, account, turn.scenario))
+            return turn
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    # On Windows this option would let two programs share a port.
+    allow_reuse_address = sys.platform != "win32"
+    allow_reuse_port = False
+
+    def __init__(self, port: int, box: Sandbox) -> None:
+        self.box = box
+        self.stopping = threading.Event()
+        self._changed = threading.Condition()
+        self._open: set[Any] = set()
+        super().__init__((HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        # Not HTTPServer's, which asks the name service for our own name and can wait for it for seconds.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, int(self.server_address[1])
+
+    def begin(self) -> None:
+        self._loop = threading.Thread(target=self.serve_forever, args=(0.02,), name="sandbox", daemon=True)
+        self._loop.start()
+
+    def end(self) -> None:
+        self.stopping.set()
+        self.shutdown()
+        self._loop.join()
+        self.server_close()
+        with self._changed:
+            for connection in self._open:
+                _hang_up(connection)
+            self._changed.wait_for(lambda: not self._open, _FAREWELL)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._changed:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self._changed:
+            self._open.discard(request)
+            self._changed.notify_all()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # That a client hangs up, or we do, is nothing to print.
+        if not (self.stopping.is_set() or isinstance(sys.exception(), ConnectionError)):
+            super().handle_error(request, client_address)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):  # it may be gone already
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def _serve(self) -> None:
+        box, stopping = self.server.box, self.server.stopping
+        answer = self._answer()
+        if self.command == "HEAD":
+            answer = replace(answer, body=b"")
+        if stopping.wait(box.latency):
+            self.close_connection = True
+        elif answer.manner is Manner.RESET:
+            self.close_connection = True
+            self.rfile.close()
+            abort(self.connection)
+        else:
+            wire = Wire(self.connection, stopping, box.slow_seconds, box.drip_seconds)
+            self.close_connection = not wire.send(answer, last=self.close_connection)
+
+    def _answer(self) -> Answer:
+        box = self.server.box
+        try:
+            body = self.rfile.read(self._length())
+        except NotUnderstoodError as refusal:
+            self.close_connection = True  # where the next request begins cannot be known
+            box.record_unknown()
+            return refusal.answer
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return box.answer(HttpRequest(self.command, self.path.partition("?")[0], headers, body))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
+
+    def _length(self) -> int:
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers:
+            raise NotUnderstoodError(Answer(411, b"Send a Content-Length"))
+        if not (length.isascii() and length.isdecimal()):
+            raise NotUnderstoodError(Answer(400, b"Content-Length is no number"))
+        if int(length) > _LARGEST_REQUEST:
+            raise NotUnderstoodError(Answer(413, b"The request is too large"))
+        return int(length)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name is the base class's)
+        """Say nothing: the calls are recorded."""
