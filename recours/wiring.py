@@ -5,10 +5,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from random import random
+from typing import TYPE_CHECKING
 
-from recours.carriers.http import Http
-from recours.carriers.queue import Account, APIRequestQueue
+from recours.carriers.queue import Account, APIRequestQueue, CarrierLine
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.decision import Policy
 from recours.core.redact import Redactor
@@ -21,9 +22,12 @@ from recours.database.schema import Schema, bring_up_to_date, look, require_clai
 from recours.database.upkeep import ClaimUpkeep
 from recours.documents.store import DocumentStore
 from recours.logs import local
-from recours.runs.ports import Clock, Refusal, Surroundings
+from recours.runs.ports import Clock, Grant, Refusal, Surroundings
 from recours.runs.worker import Options, Worker
-from recours.settings.model import Settings
+from recours.settings.model import HttpLimits, Settings
+
+if TYPE_CHECKING:
+    from recours.carriers.http import Http
 
 CREATED = "created with its whole schema"
 
@@ -142,12 +146,11 @@ def make_queue(
 ) -> APIRequestQueue:
     """The queue, for one run."""
     return APIRequestQueue(
-        accounts(settings),
+        accounts(settings, clock, jitter),
         QuotaLedger(database, holder),
         clock,
         slack=policy.timetable.slack,
         redact=redactor(settings),
-        jitter=jitter,
     )
 
 
@@ -158,19 +161,43 @@ def closed_carriers(settings: Settings, database: Database, clock: Clock) -> dic
     return {key: refusal for key, refusal in closed.items() if refusal}
 
 
-def accounts(settings: Settings) -> Mapping[str, Account]:
+def accounts(settings: Settings, clock: Clock, jitter: Callable[[], float]) -> Mapping[str, Account]:
     """What is needed to speak to each carrier."""
     found = {}
     for key, spec in CATALOG.specs.items():
-        credentials, http = settings.credentials[key], settings.http
+        credentials = settings.credentials[key]
         complete = not credentials.missing
         found[key] = Account(
             spec=spec,
             limits=settings.limits[key],
             client=CLIENTS[key](dict(credentials.values)) if complete else None,
-            http=Http(settings.base_urls[key], http.connect_s, http.read_s, http.deadline_s),
+            open_line=_Lines(spec.name, settings.base_urls[key], settings.http, clock, jitter),
             credentials=tuple(credentials.values.values()),
             source=credentials.source,
             missing=credentials.missing,
         )
     return found
+
+
+class _Lines:
+    """Opens lines to one carrier. The HTTP library is loaded when the first one is opened: many runs call nobody."""
+
+    def __init__(
+        self, name: str, base_url: str, limits: HttpLimits, clock: Clock, jitter: Callable[[], float]
+    ) -> None:
+        self._name = name
+        self._base_url = base_url
+        self._limits = limits
+        self._clock = clock
+        self._jitter = jitter
+
+    def __call__(self, grant: Grant) -> CarrierLine:
+        from recours.carriers.line import HttpLine  # noqa: PLC0415 (see above)
+
+        return HttpLine(self._name, grant, self._http, self._clock, self._jitter)
+
+    @cached_property
+    def _http(self) -> "Http":
+        from recours.carriers.http import Http  # noqa: PLC0415 (see above)
+
+        return Http(self._base_url, self._limits.connect_s, self._limits.read_s, self._limits.deadline_s)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recours.carriers import soap
-from recours.carriers.http import Request, Response
+from recours.carriers.message import Request, Response
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind

@@ -5,42 +5,25 @@ Nothing here repeats a call: each one takes a unit of the carrier's quota first,
 
 import http.client
 import io
+import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ProtocolError
 
+from recours.carriers.message import Request, Response
+
 LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Request:
-    """A call to a carrier: `path` begins with a slash; the body is sent as it is."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Response:
-    """The whole answer."""
-
-    status: int
-    headers: Mapping[str, str]  # as requests gives them: found whatever the case of the name
-    body: bytes = field(repr=False)
 
 
 class HttpFault(Exception):  # noqa: N818 (one of its kinds is raised)
@@ -97,20 +80,15 @@ class Http:
         session: requests.Session | None = getattr(self._of_thread, "session", None)
         if session is None:
             session = requests.Session()
-            session.trust_env = True
-            session.auth = _NoAuth()
+            # Proxies and certificates of the environment, looked up once; no passwords from a .netrc file.
+            session.trust_env = False
+            session.proxies.update(get_environ_proxies(self.base_url))
+            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
             session.mount("http://", _Adapter())
             session.mount("https://", _Adapter())
             self._of_thread.session = session
         _deadline_of_thread.at = deadline
         return session
-
-
-class _NoAuth(requests.auth.AuthBase):
-    """Keeps requests from adding credentials of its own from a .netrc file."""
-
-    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        return prepared
 
 
 def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from recours.carriers.http import Broken, Http, HttpFault, NotSent, Request, Response, TimedOut, Unacceptable
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+from recours.carriers.http import Broken, Http, HttpFault, NotSent, TimedOut, Unacceptable
+from recours.carriers.message import Request, Response
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability
@@ -53,8 +56,6 @@ class HttpLine:
 
     def call(self, what: Capability, request: Request) -> Response:
         """Send the request, once more if the network or a gateway failed. Raises CallFailed."""
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt  # noqa: PLC0415 (slow to import)
-
         repeated = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=lambda _state: self._jitter() * _LONGEST_PAUSE_S,

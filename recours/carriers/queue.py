@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from recours.carriers.http import Http
-from recours.carriers.line import HttpLine
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -18,7 +16,7 @@ from recours.core.outcome import CallFailed, Failure
 from recours.core.pauses import AccountState, CarrierState, next_try_after_refusals, pause_until
 from recours.core.quota import Capability, Held, Limit, Shortage, Use, Want, reserve_for_new_claims
 from recours.core.redact import Redactor
-from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Refusal
+from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal
 
 # What is held longer than this without a sign of life is given back.
 LEASE = timedelta(minutes=10)
@@ -59,6 +57,14 @@ class Ledger(Protocol):
         """Delete the counts of short windows that are over."""
 
 
+class CarrierLine(Line, Protocol):
+    """A line that counts what went over it."""
+
+    calls: int  # that were sent, as far as can be known
+    unsent: int  # that could not connect
+    accepted: bool  # our account, by an answer
+
+
 @dataclass(frozen=True)
 class Account:
     """What is needed to speak to one carrier."""
@@ -66,7 +72,7 @@ class Account:
     spec: CarrierSpec
     limits: tuple[Limit, ...]
     client: CarrierClient | None  # None: credentials are missing
-    http: Http
+    open_line: Callable[[Grant], CarrierLine]  # a line for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
     missing: tuple[str, ...] = ()
@@ -93,15 +99,13 @@ class APIRequestQueue:
         *,
         slack: timedelta = timedelta(minutes=5),
         redact: Redactor | None = None,
-        jitter: Callable[[], float] = lambda: 0.5,
     ) -> None:
-        """`slack`: how early a due try counts as due. `jitter`: numbers from 0 to 1."""
+        """`slack`: how early a due try counts as due."""
         self._accounts = accounts
         self._ledger = ledger
         self._clock = clock
         self._slack = slack
         self._redact = redact or Redactor(())
-        self._jitter = jitter
         self._trying_again: dict[str, AccountState] = {}
         self._accepted: set[str] = set()
 
@@ -211,7 +215,7 @@ class APIRequestQueue:
     def fetch(self, grant: Grant, carrier: str, number: str, known: Delivery | None) -> Fetched:
         """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only."""
         account = self._accounts[carrier]
-        line = HttpLine(account.spec.name, grant, account.http, self._clock, self._jitter)
+        line = account.open_line(grant)
         try:
             if account.client is None:
                 raise RuntimeError(f"{carrier} was asked without credentials")

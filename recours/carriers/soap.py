@@ -1,8 +1,8 @@
 """SOAP 1.1: a request as bytes, an answer as elements without their namespaces."""
 
+import html
 from collections.abc import Sequence
 from typing import Any
-from xml.sax.saxutils import escape
 
 _ENVELOPE = (
     '<?xml version="1.0" encoding="UTF-8"?>'
@@ -17,7 +17,7 @@ class NotXml(ValueError):  # noqa: N818 (a finding about bytes)
 
 def envelope(prefix: str, namespace: str, operation: str, fields: Sequence[tuple[str, str]]) -> bytes:
     """A request whose fields are elements without a namespace, in the given order."""
-    inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields)
+    inner = "".join(f"<{name}>{html.escape(value, quote=False)}</{name}>" for name, value in fields)
     return _ENVELOPE.format(prefix=prefix, namespace=namespace, operation=operation, fields=inner).encode()
 
 

@@ -1,10 +1,10 @@
 """Secrets taken out of text that came from outside."""
 
 import base64
+import html
 import re
 from collections.abc import Iterable
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 MASK = "***"
 _SHORTEST = 3  # a shorter one is found in every text, and protects nothing
@@ -30,4 +30,4 @@ class Redactor:
 
 def _forms(secret: str) -> set[str]:
     encoded = base64.b64encode(secret.encode()).decode()
-    return {secret, quote(secret, safe=""), escape(secret), encoded, encoded.rstrip("=")}
+    return {secret, quote(secret, safe=""), html.escape(secret, quote=False), encoded, encoded.rstrip("=")}

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from recours.core.decision import Event
 from recours.core.text import clean
@@ -15,9 +15,8 @@ OF_NO_CLAIM = 0
 
 
 def insert_for(connection: Connection, table: Table) -> Any:
-    """An INSERT that knows ON CONFLICT."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+    """An INSERT that knows ON CONFLICT. Only the dialect in use is loaded: the other one is slow to import."""
+    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
 
 
 def write_events(

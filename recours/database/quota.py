@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 
 from recours.core.pauses import AccountState, CarrierState
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
@@ -24,6 +24,19 @@ _q, _s = quota.c, quota_shares.c
 class _ShortageError(Exception):
     def __init__(self, want: Want) -> None:
         self.want = want
+
+
+# Built once: it runs before every call.
+_USE = (
+    update(quota_shares)
+    .where(
+        _s.limit_key == bindparam("of_limit"),
+        _s.window_start == bindparam("of_window"),
+        _s.holder == bindparam("of_holder"),
+        _s.held > 0,
+    )
+    .values(held=_s.held - 1, used=_s.used + 1, expires_at=bindparam("until"))
+)
 
 
 @dataclass(frozen=True)
@@ -94,10 +107,14 @@ class QuotaLedger:
 
     def use(self, held: Held, expires_at: datetime) -> bool:
         """Turn a held unit into a used one; False if it is not held any more (it expired and was given back)."""
+        unit = {
+            "of_limit": held.limit.key,
+            "of_window": held.start,
+            "of_holder": self.holder,
+            "until": expires_at,
+        }
         with self.database.write() as connection:
-            changed = {"held": _s.held - 1, "used": _s.used + 1, "expires_at": expires_at}
-            ours = self._share(held), _s.held > 0
-            return bool(connection.execute(update(quota_shares).where(*ours).values(changed)).rowcount)
+            return bool(connection.execute(_USE, unit).rowcount)
 
     def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
         """Give back units that were not sent: kept ones, or used ones of which that is certain."""

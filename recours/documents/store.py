@@ -47,8 +47,8 @@ class DocumentStore:
         document = StoredDocument(str(path), sha256, len(content), media_type, delivery, source)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path.with_name(path.name + ".json"), _facts(document))
-            _write(path, content)
+            _write(path.with_name(path.name + ".json"), _facts(document), durable=False)
+            _write(path, content, durable=True)
         except OSError as error:
             raise self._fault(error) from error
         return document
@@ -97,19 +97,25 @@ def _read(path: Path) -> StoredDocument:
     return StoredDocument(path="", delivery=Delivery(at, told["signatory"]), **facts)
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all. One of that name holds the same content, since its digest is in the name."""
+def _write(path: Path, content: bytes, *, durable: bool) -> None:
+    """Write a file whole or not at all. One of that name holds the same content, since its digest is in the name.
+
+    `durable`: it outlasts a power cut too, which takes some milliseconds. The facts need not: they serve a run that
+    follows one that died, and are in the database from then on.
+    """
     part = path.with_name(f".part-{os.getpid()}-{threading.get_ident()}-{path.name}")
     try:
         with part.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -107,7 +107,7 @@ class Calls:
         pool = ThreadPoolExecutor(self._limits.concurrency, thread_name_prefix="fetch")
         try:
             while self._go_on(pool):
-                self._await_answers()
+                self._await_answers(pool)
             self._settle_unreached()
         finally:
             self._hand_back(self._buffer)
@@ -128,19 +128,25 @@ class Calls:
     def _may_begin(self) -> bool:
         return not self._stop.is_set() and self._around.clock.monotonic() < self._ends_at
 
-    def _await_answers(self) -> None:
+    def _await_answers(self, pool: ThreadPoolExecutor) -> None:
         if not self._in_flight:
             self._around.clock.sleep(_POLL_S)  # for units that others hold
             return
         done, _ = wait(self._in_flight, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-        for future in done:
-            self._finish(self._in_flight.pop(future), future)
+        heard = [(self._in_flight[future].claim, self._hear(future)) for future in done]
+        if self._may_begin():
+            self._begin(pool)  # first of all, so that no thread waits while answers are recorded
+        for claim, ended in heard:
+            if isinstance(ended, Ended):
+                self._settle(claim, ended)
+        if fault := next((ended for _, ended in heard if isinstance(ended, RunFault)), None):
+            raise fault
 
     # ---------------------------------------------------------------- taking claims in hand
 
     def _take_more(self) -> bool:
         """Take a slice for the carriers that have no claim in hand; False if there was none to take."""
-        if len(self._in_flight) >= self._limits.concurrency or self._budget < 1 or not self._may_begin():
+        if self._budget < 1 or not self._may_begin():
             return False
         monotonic = self._around.clock.monotonic()
         buffered = {lane_key(entry.claim) for entry in self._buffer}
@@ -270,30 +276,40 @@ class Calls:
 
     # ---------------------------------------------------------------- answers
 
-    def _finish(self, entry: _InHand, future: Future[Ended]) -> None:
+    def _hear(self, future: Future[Ended]) -> Ended | RunFault:
+        """Take an answer: its thread is free, and what it says of the carrier is known before another call."""
+        entry = self._in_flight.pop(future)
         lane = self._lanes[lane_key(entry.claim)]
         lane.in_flight -= 1
         ended = self._ended(entry.claim, future)
-        if ended.calls:
-            self._any_connected = True
-            self._settle_unreached()
-        refusal = lane.note(ended.outcome)
-        if ended.unsent and not self._any_connected:
-            self._unreached.append((entry.claim, ended))
-        else:
-            self._conclude(entry.claim, ended)
-        if refusal:
+        if isinstance(ended, RunFault):
+            self._stop.set()
+            with suppress(RunFault):
+                self._source_takes_back([entry.claim])
+            return ended
+        self._any_connected = self._any_connected or ended.calls > 0
+        if refusal := lane.note(ended.outcome):
             self._close(lane, refusal)
+        return ended
+
+    def _settle(self, claim: Claim, ended: Ended) -> None:
+        """Decide and record an answer; one from a call that could not connect waits for what the others bring."""
+        if self._any_connected:
+            self._settle_unreached()
+        if ended.unsent and not self._any_connected:
+            self._unreached.append((claim, ended))
+        else:
+            self._conclude(claim, ended)
 
     def _conclude(self, claim: Claim, ended: Ended) -> None:
         if not self._recorder.conclude(claim, ended):
             self._budget += 1
 
-    def _ended(self, claim: Claim, future: Future[Ended]) -> Ended:
+    def _ended(self, claim: Claim, future: Future[Ended]) -> Ended | RunFault:
         try:
             return future.result()
-        except RunFault:
-            raise
+        except RunFault as fault:  # its document could not be kept, or the database failed
+            return fault
         except Exception as error:
             log.exception(f"{claim.reference}: an error of ours")
             words = f"An error of ours ({type(error).__name__}); the log has its details"
@@ -335,10 +351,11 @@ class Calls:
 
     def _record_what_can_be(self) -> None:
         """After a fault of the run: what was under way is recorded if possible, else its hold runs out."""
-        for future, entry in self._in_flight.items():
+        for future, entry in list(self._in_flight.items()):
+            ended = self._hear(future)
             with suppress(RunFault):
-                self._finish(entry, future)
-        self._in_flight = {}
+                if isinstance(ended, Ended):
+                    self._settle(entry.claim, ended)
         for claim, ended in self._unreached:
             with suppress(RunFault):
                 self._recorder.leave(claim, ended)

@@ -1,0 +1,316 @@
+"""`make bench`: how fast it is, as ratios within one run, since machines differ and are never quiet.
+
+Prints a table and writes the figures to tests/benchmarks/last.json (not committed).
+"""
+
+import json
+import os
+import platform
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, event
+
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Stage
+from recours.core.decision import judge
+from recours.database.claims import ClaimRepository, most_urgent
+from recours.database.create import create_file
+from recours.database.engine import Database
+from recours.database.schema import look
+from recours.database.upkeep import ClaimUpkeep
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Options
+from recours.sandbox import Parcel, Sandbox, Scenario
+from recours.settings.model import Settings, load
+from recours.wiring import make_worker, open_database
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "pod_retry_scheduler.py"
+NOW = datetime.now(UTC).replace(microsecond=0)
+LATENCY_S = 0.05
+CLAIMS = 300
+CALLS_A_CLAIM = 2
+
+
+# ---------------------------------------------------------------- what is measured against
+
+
+def environment(folder: Path, box: Sandbox | None = None, **more: str) -> dict[str, str]:
+    """What a scheduler's process is given; bytecode is compiled, as it is for a user."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ}
+    settings = {
+        "DATABASE_PATH": str(folder / "bench.db"),
+        "RECOURS_LOG_DIR": str(folder / "logs"),
+        "RECOURS_POD_DIR": str(folder / "pods"),
+        "QUOTA_CHRONOPOST": "1000000/day",
+        "CHRONOPOST_ACCOUNT": "10000001",
+        "CHRONOPOST_PASSWORD": "123456",
+    }
+    return kept | settings | ({"CHRONOPOST_BASE_URL": box.url} if box else {}) | more
+
+
+def timed(command: list[str], given: dict[str, str]) -> float:
+    """Seconds of a whole process."""
+    begun = time.perf_counter()
+    subprocess.run(command, env=given, check=True, capture_output=True)
+    return time.perf_counter() - begun
+
+
+def failed_claims(count: int) -> Iterator[tuple[Any, ...]]:
+    """Rows as the service leaves them, due now."""
+    at = f"{NOW - timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
+    for n in range(count):
+        yield (f"CLM-{n:07d}", f"XY{n:09d}FR", at, at, "failed", "API timeout")
+
+
+_INSERT = """
+    INSERT INTO claims (claim_reference, tracking_number, created_at, updated_at, pod_fetch_status, pod_fetch_error,
+        order_id, carrier, dispute_type, amount_requested) VALUES (?, ?, ?, ?, ?, ?, 'o', 'Chronopost', 'lost', 10)
+"""
+
+
+def new_database(folder: Path, count: int) -> Path:
+    """A database with so many due claims."""
+    path = folder / "bench.db"
+    path.unlink(missing_ok=True)
+    create_file(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(_INSERT, failed_claims(count))
+        connection.commit()
+    return path
+
+
+# ---------------------------------------------------------------- the figures
+
+
+def throughput(folder: Path, concurrency: int) -> dict[str, Any]:
+    """A whole run over 300 claims of two calls, against the time that the calls alone need."""
+    new_database(folder, CLAIMS)
+    ideal = CLAIMS * CALLS_A_CLAIM * LATENCY_S / concurrency
+    with Sandbox(now=lambda: datetime.now(UTC), latency=LATENCY_S) as box:
+        for n in range(CLAIMS):
+            box.parcels[f"XY{n:09d}FR"] = Parcel((Scenario.DELIVERED,))
+        given = environment(folder, box, RECOURS_CARRIER_CONCURRENCY=str(concurrency))
+        command = [
+            sys.executable,
+            str(SCRIPT),
+            "--batch-size",
+            str(CLAIMS),
+            "--concurrency",
+            str(concurrency),
+            "--json",
+        ]
+        begun = time.perf_counter()
+        done = subprocess.run(command, env=given, check=True, capture_output=True)
+        took = time.perf_counter() - begun
+        calls = len(box.calls)
+    report = json.loads(done.stdout)
+    assert report["success"] == CLAIMS, report
+    assert calls == CLAIMS * CALLS_A_CLAIM, calls
+    return {
+        "seconds": took,
+        "run_seconds": report["duration_s"],
+        "ideal": ideal,
+        "ratio": took / ideal,
+        "bound": 1.3,
+    }
+
+
+def nothing_due(folder: Path, rounds: int = 15) -> dict[str, Any]:
+    """A run with nothing to do, against importing SQLAlchemy's ORM; in turns, so that noise hits both alike."""
+    path = new_database(folder, 0)
+    given = environment(folder)
+    run, reference = [sys.executable, str(SCRIPT)], [sys.executable, "-c", "import sqlalchemy.orm"]
+    for command in (run, reference):
+        timed(command, given)  # compiles the bytecode
+    pairs = [(timed(run, given), timed(reference, given)) for _ in range(rounds)]
+    seconds, base = (statistics.median(column) for column in zip(*pairs, strict=True))
+    assert path.exists()
+    return {"seconds": seconds, "reference": base, "ratio": seconds / base, "bound": 1.6}
+
+
+_MEASURED = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    print(peak.split()[1], file=sys.stderr)
+"""
+
+
+def memory(folder: Path) -> dict[str, Any]:
+    """The most memory that a run with nothing to do holds, in MB: what Linux counts since the process began."""
+    if platform.system() != "Linux":
+        return {"megabytes": None, "bound": 60}
+    new_database(folder, 0)
+    command = [sys.executable, "-c", _MEASURED, str(SCRIPT)]
+    done = subprocess.run(command, env=environment(folder), check=True, capture_output=True, text=True)
+    return {"megabytes": int(done.stderr.split()[-1]) / 1024, "bound": 60}
+
+
+_LARGE = """
+    INSERT INTO claims (claim_reference, tracking_number, created_at, updated_at, order_id, carrier, dispute_type,
+        amount_requested, pod_fetch_status, pod_stage, pod_carrier_key, pod_retry_count, pod_next_retry_at,
+        pod_failed_at, pod_rank_at, pod_rank_is_deadline, response_deadline, pod_seen_status, pod_seen_number,
+        pod_seen_carrier, pod_seen_count, pod_seen_deadline, pod_interruptions)
+    VALUES (?, ?, ?, ?, 'o', 'Chronopost', 'lost', 10, ?, ?, 'chronopost', ?, ?, ?, ?, ?, ?, ?, ?, 'Chronopost', ?, ?, 0)
+"""
+
+
+def large_rows(count: int) -> Iterator[tuple[Any, ...]]:
+    """Nine of ten done, given up or waiting; one of ten due, half of these with a deadline."""
+    stamp = "%Y-%m-%d %H:%M:%S.%f"
+    failed = (NOW - timedelta(days=2)).strftime(stamp)
+    stages = (
+        "success",
+        "success",
+        "success",
+        "waiting",
+        "waiting",
+        "waiting",
+        "given_up",
+        "given_up",
+        "given_up",
+        "ready",
+    )
+    for n in range(count):
+        stage = stages[n % 10]
+        status = "success" if stage == "success" else "failed"
+        turns = 4 if stage == "given_up" else 1
+        next_at = (
+            (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(stamp) if stage == "waiting" else None
+        )
+        deadline = (NOW + timedelta(days=n % 60 - 20)).date().isoformat() if n % 20 == 9 else None  # noqa: PLR2004
+        rank = (
+            f"{deadline} 23:00:00.000000"
+            if deadline
+            else (NOW + timedelta(seconds=n % 999_983)).strftime(stamp)
+        )
+        number = f"XY{n:09d}FR"
+        yield (
+            f"CLM-{n:07d}", number, failed, failed, status, None if stage == "success" else stage, turns, next_at,
+            failed, rank, int(deadline is not None), deadline, status, number, turns, deadline,
+        )  # fmt: skip
+
+
+def due_query(folder: Path) -> dict[str, Any]:
+    """All that finding the due claims costs a run, among a million claims against among ten thousand."""
+    medians = {}
+    for count in (10_000, 1_000_000):
+        path = new_database(folder, 0)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executemany(_LARGE, large_rows(count))
+            connection.commit()
+        medians[count] = _median_of_looking(path)
+    small, large = medians[10_000], medians[1_000_000]
+    found = {f"{name}_ratio": large[name] / small[name] for name in small}
+    return {"milliseconds": {n: {k: v * 1000 for k, v in m.items()} for n, m in medians.items()}, **found,
+            "ratio": found["all_ratio"], "bound": 2.0}  # fmt: skip
+
+
+def _median_of_looking(path: Path) -> dict[str, float]:
+    database = Database(URL.create("sqlite", database=str(path)))
+    columns = look(database).columns
+    claims = ClaimRepository(database, CATALOG, columns, "bench", "bench")
+    upkeep = ClaimUpkeep(database, CATALOG, columns, "bench")
+    policy = load(path.parent, {}, CATALOG).policy
+    now = datetime.now(UTC)
+
+    def query() -> None:
+        with database.read() as connection:
+            assert len(connection.execute(most_urgent(Stage.READY, ["chronopost"], 30, now)).all()) == 30  # noqa: PLR2004
+
+    def everything() -> None:
+        list(upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
+        upkeep.make_ready(now)
+        assert claims.ready_by_carrier(Stage.READY, now, 30) == {"chronopost": 30}
+        query()
+
+    found = {"query": _median(query), "all": _median(everything)}
+    database.close()
+    return found
+
+
+def _median(work: Callable[[], None], rounds: int = 41) -> float:
+    work()
+    taken = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
+
+
+def statements(folder: Path) -> dict[str, Any]:
+    """SELECT and DML for one more claim that succeeds with two calls under one window."""
+    counted = {count: _statements_of_run(folder, count) for count in (50, 100)}
+    return {"of_runs": counted, "a_claim": (counted[100] - counted[50]) / 50, "bound": 6}
+
+
+def _statements_of_run(folder: Path, count: int) -> int:
+    new_database(folder, count)
+    with Sandbox(now=lambda: datetime.now(UTC)) as box:
+        for n in range(count):
+            box.parcels[f"XY{n:09d}FR"] = Parcel((Scenario.DELIVERED,))
+        settings: Settings = load(folder, environment(folder, box), CATALOG)
+        opened = open_database(settings)
+        seen: list[str] = []
+        event.listen(opened.database.engine, "before_cursor_execute", lambda *call: seen.append(call[2]))
+        make_worker(PODRetryScheduler, settings, opened, Options(batch_size=count)).run()
+        opened.database.close()
+    return sum(not statement.startswith(("BEGIN", "PRAGMA")) for statement in seen)
+
+
+# ---------------------------------------------------------------- the table
+
+
+def main() -> None:
+    """Measure and show."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        figures = {
+            "throughput, 8 at once": throughput(folder, 8),
+            "throughput, 4 at once": throughput(folder, 4),
+            "nothing due": nothing_due(folder),
+            "memory, nothing due": memory(folder),
+            "statements": statements(folder),
+            "due query": due_query(folder),
+        }
+    rows = [
+        *(_row(f"300 claims at 50 ms, {n} at once: time / ideal", figures[f"throughput, {n} at once"], "ratio") for n in (8, 4)),
+        _row("nothing due: time / import sqlalchemy.orm", figures["nothing due"], "ratio"),
+        _row("nothing due: memory, MB", figures["memory, nothing due"], "megabytes"),
+        _row("statements for one more claim", figures["statements"], "a_claim"),
+        _row("due query: 1,000,000 rows / 10,000 rows", figures["due query"], "query_ratio"),
+        _row("all looking for due claims: the same", figures["due query"], "ratio"),
+    ]  # fmt: skip
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}")
+    for words, value, bound, verdict in rows:
+        print(f"{words:<48} {value:>7} (at most {bound}) {verdict}")
+    target = Path(__file__).with_name("last.json")
+    target.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    print(f"All figures: {target.relative_to(ROOT)}")
+
+
+def _row(words: str, figures: dict[str, Any], name: str) -> tuple[str, str, Any, str]:
+    value, bound = figures[name], figures["bound"]
+    if value is None:
+        return words, "-", bound, "not measured"
+    return words, f"{value:.2f}", bound, "ok" if value <= bound else "NOT MET"
+
+
+if __name__ == "__main__":
+    main()
