@@ -118,11 +118,11 @@ def make_worker(
     clock = clock or SystemClock()
     run_id = run_id or uuid.uuid4().hex
     policy = replace(settings.policy, max_retries=max_retries)
-    database, columns = opened.database, opened.schema.columns
+    database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
     around = Surroundings(
         clock=clock,
-        claims=ClaimRepository(database, CATALOG, columns, run_id, kind.name),
-        upkeep=ClaimUpkeep(database, CATALOG, columns, run_id),
+        claims=ClaimRepository(database, CATALOG, columns, run_id, kind.name, redact),
+        upkeep=ClaimUpkeep(database, CATALOG, columns, run_id, redact),
         journal=RunJournal(database),
         queue=make_queue(settings, database, policy, clock, jitter, run_id),
         documents=DocumentStore(settings.pod_dir),

@@ -137,35 +137,52 @@ CLAIM_INDEXES = {
 }
 
 
+VIEW = """
+CREATE VIEW recours_documents AS
+    SELECT id AS attempt_id, claim_id, run_id, carrier, tracking_number, started_at AS fetched_at, delivered_at,
+        signatory, document_path AS path, document_sha256 AS sha256, document_size AS size,
+        document_type AS media_type, document_source AS source
+    FROM recours_attempts WHERE document_path IS NOT NULL
+"""
+
+
 def upgrade() -> None:
     """Add what is missing."""
     connection = op.get_bind()
-    postgres = connection.dialect.name == "postgresql"
-    there = {column["name"] for column in inspect(connection).get_columns("claims")}
-    for name, kind in CLAIM_COLUMNS.items():
-        if name not in there:
-            op.execute(f"ALTER TABLE claims ADD COLUMN {name} {kind}")
-    serial = "SERIAL PRIMARY KEY" if postgres else "INTEGER PRIMARY KEY"
-    for name, columns in TABLES.items():
-        op.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns.format(id=serial)})")
-    _create_indexes(there, postgres=postgres)
-    op.execute(
-        "CREATE VIEW recours_documents AS SELECT id AS attempt_id, claim_id, run_id, carrier, tracking_number,"
-        " started_at AS fetched_at, delivered_at, signatory, document_path AS path, document_sha256 AS sha256,"
-        " document_size AS size, document_type AS media_type, document_source AS source"
-        " FROM recours_attempts WHERE document_path IS NOT NULL"
-    )
+    columns = {column["name"] for column in inspect(connection).get_columns("claims")}
+    for statement in statements(columns, connection.dialect.name):
+        op.execute(statement)
 
 
-def _create_indexes(there: set[str], *, postgres: bool) -> None:
-    differs = "IS DISTINCT FROM" if postgres else "IS NOT"
-    deadline = f" OR pod_seen_deadline {differs} response_deadline" if "response_deadline" in there else ""
-    indexes = CLAIM_INDEXES | {
+def statements(columns: set[str], dialect: str) -> list[str]:
+    """The SQL for a database whose claims table has these columns."""
+    serial = "SERIAL PRIMARY KEY" if dialect == "postgresql" else "INTEGER PRIMARY KEY"
+    return [
+        *(
+            f"ALTER TABLE claims ADD COLUMN {name} {kind}"
+            for name, kind in CLAIM_COLUMNS.items()
+            if name not in columns
+        ),
+        *(f"CREATE TABLE {name} ({body.format(id=serial)})" for name, body in TABLES.items()),
+        *indexes(columns, dialect),
+        VIEW,
+    ]
+
+
+def indexes(columns: set[str], dialect: str) -> list[str]:
+    """The indexes; two of them depend on what the service's table has."""
+    differs = "IS DISTINCT FROM" if dialect == "postgresql" else "IS NOT"
+    deadline = f" OR pod_seen_deadline {differs} response_deadline" if "response_deadline" in columns else ""
+    wanted = CLAIM_INDEXES | {
         "ix_claims_pod_edited": ("id", EDITED.format(differs=differs, deadline=deadline))
     }
-    if "status" in there:
-        indexes["ix_claims_pod_shelved"] = ("status", "pod_stage = 'shelved'")
-    for name, (columns, where) in indexes.items():
-        op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON claims ({columns}) WHERE {where}")
-    op.execute("CREATE INDEX IF NOT EXISTS ix_recours_runs_worker ON recours_runs (worker, started_at)")
-    op.execute("CREATE INDEX IF NOT EXISTS ix_recours_attempts_claim ON recours_attempts (claim_id, id)")
+    if "status" in columns:
+        wanted["ix_claims_pod_shelved"] = ("status", "pod_stage = 'shelved'")
+    return [
+        *(
+            f"CREATE INDEX IF NOT EXISTS {name} ON claims ({keys}) WHERE {where}"
+            for name, (keys, where) in wanted.items()
+        ),
+        "CREATE INDEX IF NOT EXISTS ix_recours_runs_worker ON recours_runs (worker, started_at)",
+        "CREATE INDEX IF NOT EXISTS ix_recours_attempts_claim ON recours_attempts (claim_id, id)",
+    ]

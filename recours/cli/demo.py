@@ -167,7 +167,7 @@ def _five_days(settings: Settings, opened: Opened, clock: SimulatedClock) -> Non
         clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
         listener.lines.clear()
         worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=30), clock=clock)
-        worker.greet()
+        worker.greet(30, 4)
         teller.tell(worker.run(), clock.now(), listener.lines)
     logs.run_log().removeHandler(listener)
 

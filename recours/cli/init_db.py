@@ -33,5 +33,5 @@ def command(database_url: str | None) -> None:
             click.echo(f"Error: {fault}", err=True)
         raise SystemExit(2) from faults
     except DatabaseFault as fault:
-        click.echo(f"Error: {fault}", err=True)
+        click.echo("\n".join([f"Error: {fault}", *fault.details]), err=True)
         raise SystemExit(1) from fault

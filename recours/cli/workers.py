@@ -192,6 +192,8 @@ def _run(name: str, options: dict[str, Any]) -> int:
 
 def _logged_run(name: str, settings: Settings, options: dict[str, Any]) -> int:
     log = logs.run_log()
+    if not options["dry_run"]:
+        WORKERS[name].greet(options["batch_size"], options.get("max_retries", 0))
     for warning in settings.warnings:
         log.warning(warning)
     try:
@@ -205,7 +207,8 @@ def _logged_run(name: str, settings: Settings, options: dict[str, Any]) -> int:
         finally:
             opened.database.close()
     except RunFault as fault:
-        log.error(str(fault))
+        for line in (str(fault), *fault.details):
+            log.error(line)
         return FAILED
     except RefusedError as refused:
         for sentence in str(refused).splitlines():
@@ -220,7 +223,7 @@ def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[
     log = logs.run_log()
     worker = make_worker(kind, settings, opened, asked_of(options), max_retries=options.get("max_retries", 4))
     stopped_by = _stop_on_signals(worker)
-    worker.greet()
+
     for remark in opened.remarks:
         log.log(logging.WARNING if remark.startswith(NOT_DONE) else logging.INFO, remark)
     if settings.database_is_embedded:

@@ -28,7 +28,7 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
     (
         ErrorKind.AUTH_FAILED,
         r"\b401\b|unauthori[sz]ed|authenti(cation|fication)|(invalid|bad|wrong) (password|credentials?|api.?key|token)"
-        r"|mot de passe|identifiants? (invalide|incorrect|errone)s?|(invalid|expired) token|jeton (expire|invalide)",
+        r"|mot de passe|identifiants?( client)? (invalide|incorrect|errone)s?|(invalid|expired) token|jeton (expire|invalide)",
     ),
     (
         ErrorKind.ACCESS_DENIED,
@@ -38,8 +38,9 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
     ),
     (
         ErrorKind.UNSUPPORTED_CARRIER,
-        r"(unsupported|unknown|unhandled) carrier|carrier.{0,40}(not supported|unsupported|unknown)"
-        r"|transporteur.{0,40}(non (supporte|pris en charge|gere)|inconnu|pas (supporte|pris en charge))",
+        r"(unsupported|unhandled) carrier|carrier.{0,40}(not supported|unsupported)|unknown carrier(?! error)"
+        r"|carrier (is )?unknown(?! error)|transporteur( est| «[^»]{0,40}»)? inconnu\b"
+        r"|transporteur.{0,40}(non (supporte|pris en charge|gere)|pas (supporte|pris en charge))",
     ),
     (
         ErrorKind.POD_NEVER_AVAILABLE,
@@ -51,8 +52,9 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
     (
         ErrorKind.POD_NOT_AVAILABLE_YET,
         r"(pod|proof|document|signature|image|preuve|justificatif).{0,40}"
-        r"(not (yet )?(available|ready|found)|unavailable|pas (encore )?disponible|indisponible|non disponible|en attente)"
-        r"|no (pod|proof)|aucune? (pod|preuve|justificatif)",
+        r"(not (yet )?(available|ready|found)|unavailable|pas (encore )?disponible|indisponible|non disponible"
+        r"|introuvable|en attente)"
+        r"|\bno (pod|proof)|aucune? (pod|preuve|justificatif)",
     ),
     (
         ErrorKind.NOT_DELIVERED_YET,
@@ -61,22 +63,24 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
     ),
     (
         ErrorKind.INVALID_TRACKING,
-        r"(invalid|malformed|wrong|incorrect|bad|missing|no|empty).{0,20}(tracking|parcel|shipment|skybill)"
-        r"|(tracking|parcel|shipment|skybill)( number)?.{0,25}"
+        r"\b(invalid|malformed|wrong|incorrect|bad|missing|empty)\b"
+        r"((?!gateway|json|xml|response|answer|request).){0,20}(tracking|parcel|shipment|skybill)"
+        r"|\bno (valid )?(tracking|parcel|shipment|skybill) (number|id|code)|(pas de|aucun) numero|(tracking|parcel|shipment|skybill)( number)?.{0,25}"
         r"(invalid|malformed|wrong format|incorrect|bad format|missing|is empty)"
-        r"|(numero|n°|no) ?(de )?(suivi|colis).{0,25}(invalide|incorrect|errone|manquant|absent|mal forme)"
+        r"|(numero|n°|no) ?(de )?(suivi|colis).{0,25}(invalide|incorrect|errone|manquant|absent|mal forme|\bvide)"
         r"|(format|numero).{0,30}(suivi|colis).{0,25}(invalide|incorrect)|(suivi|colis) invalide"
         r"|format (de|du) numero",
     ),
     (
         ErrorKind.NOT_FOUND,
-        r"not found|\b404\b|unknown (tracking|parcel|shipment|number)|introuvable|inconnu|no (such|tracking info)"
-        r"|does not exist|n'existe pas|aucun (colis|resultat|envoi)|pas trouve",
+        r"(?<!host )not found|\b404\b|unknown (tracking|parcel|shipment|number)|introuvable|(?<!erreur )inconnu"
+        r"|\bno (such|tracking info|parcel|shipment)|does not exist|n'existe pas|inexistant"
+        r"|aucun (colis|resultat|envoi)|(pas|non|pas ete) trouve",
     ),
     (ErrorKind.TIMEOUT, r"time.?d? ?out|delai (d'attente )?(depasse|expire)|\b504\b|deadline exceeded"),
     (
         ErrorKind.NETWORK,
-        r"connection|connexion|network|reseau|dns|name resolution|unreachable|injoignable|socket|ssl|certificat",
+        r"connection|connexion|network|reseau|dns|name resolution|host not found|unreachable|injoignable|socket|ssl|certificat",
     ),
     (
         ErrorKind.BAD_RESPONSE,

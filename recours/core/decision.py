@@ -21,6 +21,7 @@ from recours.core.claim import (
 from recours.core.classify import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
 from recours.core.outcome import Failure, Retrieved
+from recours.core.text import clean
 from recours.core.timetable import Timetable
 
 # `fetching`, set by other software, counts as pending once it is this old.
@@ -348,7 +349,7 @@ def _facts(claim: Claim, state: State, error: str | None) -> dict[str, Any]:
     return {
         "reference": claim.reference,
         "kind": state.kind,
-        "error": error or claim.error_text,
+        "error": error or clean(claim.error_text or ""),
         "turns": state.turns_used,
     }
 

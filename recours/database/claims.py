@@ -1,6 +1,6 @@
 """The repository of claims: looked for, held, recorded."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,7 @@ class ClaimRepository:
     columns: frozenset[str]  # those that `claims` has
     run_id: str
     worker: str
+    redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
 
     # ---------------------------------------------------------------- looking
 
@@ -57,7 +58,7 @@ class ClaimRepository:
         query = select(*readable_columns(self.columns)).where(_c.claim_reference == reference)
         with self.database.read() as connection:
             row = connection.execute(query).mappings().first()
-        return read_claim(row, self.catalog) if row else None
+        return read_claim(row, self.catalog, self.redact) if row else None
 
     def references_like(self, reference: str) -> list[str]:
         """References that begin like this one, for suggesting the nearest."""
@@ -143,7 +144,7 @@ class ClaimRepository:
             .returning(*readable_columns(self.columns))
         )
         rows = connection.execute(statement).mappings().all()
-        return [_not_counting_this_time(read_claim(row, self.catalog)) for row in rows]
+        return [_not_counting_this_time(read_claim(row, self.catalog, self.redact)) for row in rows]
 
     def extend(self, held: Sequence[Claim], hold: Hold) -> None:
         """Hold these claims longer."""

@@ -1,6 +1,7 @@
 """Values that other software wrote, read one by one: what cannot be read is unknown, and never an exception."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
@@ -92,9 +93,10 @@ def _as_utc(moment: datetime) -> datetime | None:
         return None
 
 
-def read_claim(row: Row, catalog: Catalog) -> Claim:
-    """A row of `claims` as the rules see it. Never raises."""
+def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -> Claim:
+    """A row of `claims` as the rules see it; `redact` takes secrets out of the error it holds. Never raises."""
     read = Reader(row)
+    error = read.text("pod_fetch_error")
     carrier_name = read.text("carrier") or ""
     return Claim(
         id=row["id"],
@@ -108,7 +110,7 @@ def read_claim(row: Row, catalog: Catalog) -> Claim:
         deadline=read.day("response_deadline"),
         created_at=read.moment("created_at"),
         updated_at=read.moment("updated_at"),
-        error_text=read.text("pod_fetch_error"),
+        error_text=redact(error) if error else None,
         turns_counted=read.whole("pod_retry_count"),
         state=_read_state(read),
         judged=_read_judged(read, catalog),

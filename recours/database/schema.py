@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from recours.database.engine import Database, DatabaseFault, explain
+from recours.database.engine import Database, DatabaseFault
 from recours.database.tables import (
     GUIDE_COLUMNS,
     NEEDED_CLAIM_COLUMNS,
@@ -116,10 +116,50 @@ def bring_up_to_date(database: Database, schema: Schema) -> tuple[Schema, list[s
                 return before, []
             remarks += _copied_aside(database, before)
             migrate(connection)
-            remarks.append(f"The schema of {database.shown} is now {HEAD}; added: {_added(before)}")
-    except DBAPIError as error:
-        raise DatabaseFault(explain(error, database.shown)) from error
-    return look(database), remarks
+    except DatabaseFault as fault:
+        raise _with_sql(fault, schema, database.engine.dialect.name) from fault
+    after = look(database)
+    if not after.is_current:
+        raise DatabaseFault(
+            f"The database {database.shown} says that its schema is {after.version}, but claims lacks "
+            f"{', '.join(after.missing_columns)}: someone removed them. Add them again, or restore a back-up."
+        )
+    return after, [
+        *remarks,
+        f"The schema of {database.shown} is now {HEAD}; added to claims: {_added(before)}",
+    ]
+
+
+_NOT_ALLOWED = ("read-only", "permission denied", "must be owner")
+
+
+def _with_sql(fault: DatabaseFault, schema: Schema, dialect: str) -> DatabaseFault:
+    """The fault; with the SQL for someone who may, if this database user may not alter tables."""
+    if not any(sign in str(fault) for sign in _NOT_ALLOWED):
+        return fault
+    sentence = (
+        f"{fault} The schema must be brought to {HEAD} first; someone who may alter tables can run this SQL:"
+    )
+    return DatabaseFault(sentence, sql_of_upgrade(schema, dialect))
+
+
+def sql_of_upgrade(schema: Schema, dialect: str) -> list[str]:
+    """What an upgrade would run, a statement a line."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 (slow to import, and rarely needed)
+
+    script = ScriptDirectory.from_config(_alembic_config())
+    pending = list(script.iterate_revisions("head", schema.version or "base"))
+    found = [
+        " ".join(statement.split()) + ";"
+        for revision in reversed(pending)
+        for statement in revision.module.statements(set(schema.columns), dialect)
+    ]
+    return [
+        *found,
+        f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY);",
+        f"DELETE FROM {VERSION_TABLE};",  # noqa: S608 (a constant)
+        f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}');",  # noqa: S608 (a constant)
+    ]
 
 
 def _added(before: Schema) -> str:
@@ -129,11 +169,16 @@ def _added(before: Schema) -> str:
 def migrate(connection: Connection) -> None:
     """Run the migrations in the transaction of this connection."""
     from alembic import command  # noqa: PLC0415 (slow to import, and rarely needed)
-    from alembic.config import Config  # noqa: PLC0415
 
-    config = Config(toml_file=Path(__file__).parents[2] / "pyproject.toml")
+    config = _alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _alembic_config() -> Any:
+    from alembic.config import Config  # noqa: PLC0415 (slow to import, and rarely needed)
+
+    return Config(toml_file=Path(__file__).parents[2] / "pyproject.toml")
 
 
 def _copied_aside(database: Database, before: Schema) -> list[str]:

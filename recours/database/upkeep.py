@@ -31,6 +31,7 @@ class ClaimUpkeep:
     catalog: Catalog
     columns: frozenset[str]  # those that `claims` has
     run_id: str
+    redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
 
     def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""
@@ -75,7 +76,7 @@ class ClaimUpkeep:
         while True:
             with self.database.write() as connection:
                 rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
-                found = [read_claim(row, self.catalog) for row in rows]
+                found = [read_claim(row, self.catalog, self.redact) for row in rows]
                 decided = [(claim, pass_turn(claim)) for claim in found]
                 self._write_passed(connection, decided, now)
             yield from ((claim, decision) for claim, decision in decided if decision)
@@ -106,7 +107,7 @@ class ClaimUpkeep:
                 query = query.where(_c.id > last)
             with self.database.write() as connection:
                 rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
-                found = [read_claim(row, self.catalog) for row in rows]
+                found = [read_claim(row, self.catalog, self.redact) for row in rows]
                 self._write(connection, [(claim, judge(claim)) for claim in found], seen=True)
             yield from found
             if len(found) < CHUNK:

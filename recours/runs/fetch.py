@@ -16,11 +16,13 @@ class PODFetchWorker(Worker):
     stage = Stage.NEW
     schedule = timedelta(minutes=30)
 
-    def greet(self) -> None:
+    @staticmethod
+    def greet(batch_size: int, max_retries: int) -> None:
         """In the form of the guide's header."""
+        del max_retries  # it never gives up
         log.info(RULE)
         log.info("POD FETCH WORKER - Starting")
-        log.info(f"Batch size: {self.options.batch_size}")
+        log.info(f"Batch size: {batch_size}")
         log.info(RULE)
 
     def say_found(self, ready: int) -> None:

@@ -28,7 +28,15 @@ class Clock(Protocol):
 
 
 class RunFault(Exception):  # noqa: N818 (it ends a run, it is not one more error of a claim)
-    """The run itself cannot go on: database, log or document folder. The text is a sentence for the operator."""
+    """The run itself cannot go on: database, log or document folder. The text is a sentence for the operator.
+
+    `details`: lines that help whoever mends it, such as SQL to run.
+    """
+
+    def __init__(self, sentence: str, details: Sequence[str] = ()) -> None:
+        """Keep both."""
+        super().__init__(sentence)
+        self.details = tuple(details)
 
 
 # ---------------------------------------------------------------- documents

@@ -20,11 +20,12 @@ class PODRetryScheduler(Worker):
     stage = Stage.READY
     schedule = timedelta(hours=1)
 
-    def greet(self) -> None:
+    @staticmethod
+    def greet(batch_size: int, max_retries: int) -> None:
         """The guide's header."""
         log.info(RULE)
         log.info("POD AUTO-RETRY SCHEDULER - Starting")
-        log.info(f"Batch size: {self.options.batch_size} | Max retries: {self.policy.max_retries}")
+        log.info(f"Batch size: {batch_size} | Max retries: {max_retries}")
         log.info(RULE)
 
     def say_found(self, ready: int) -> None:

@@ -65,8 +65,9 @@ class Worker:
 
     # ---------------------------------------------------------------- what the workers differ in
 
-    def greet(self) -> None:
-        """The first lines of the log."""
+    @staticmethod
+    def greet(batch_size: int, max_retries: int) -> None:
+        """Write the first lines of the log, before anything can fail."""
         raise NotImplementedError
 
     def say_found(self, ready: int) -> None:
