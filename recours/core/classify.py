@@ -65,7 +65,8 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
         ErrorKind.INVALID_TRACKING,
         r"\b(invalid|malformed|wrong|incorrect|bad|missing|empty)\b"
         r"((?!gateway|json|xml|response|answer|request).){0,20}(tracking|parcel|shipment|skybill)"
-        r"|\bno (valid )?(tracking|parcel|shipment|skybill) (number|id|code)|(pas de|aucun) numero|(tracking|parcel|shipment|skybill)( number)?.{0,25}"
+        r"|\bno (valid )?(tracking|parcel|shipment|skybill) (number|id|code)|(pas de|aucun) numero"
+        r"|(tracking|parcel|shipment|skybill)( number)?.{0,25}"
         r"(invalid|malformed|wrong format|incorrect|bad format|missing|is empty)"
         r"|(numero|n°|no) ?(de )?(suivi|colis).{0,25}(invalide|incorrect|errone|manquant|absent|mal forme|\bvide)"
         r"|(format|numero).{0,30}(suivi|colis).{0,25}(invalide|incorrect)|(suivi|colis) invalide"
@@ -80,7 +81,8 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
     (ErrorKind.TIMEOUT, r"time.?d? ?out|delai (d'attente )?(depasse|expire)|\b504\b|deadline exceeded"),
     (
         ErrorKind.NETWORK,
-        r"connection|connexion|network|reseau|dns|name resolution|host not found|unreachable|injoignable|socket|ssl|certificat",
+        r"connection|connexion|network|reseau|dns|name resolution|host not found|unreachable|injoignable|socket|ssl"
+        r"|certificat",
     ),
     (
         ErrorKind.BAD_RESPONSE,

@@ -216,11 +216,18 @@ def step(claim: Claim, now: datetime, policy: Policy, *, asked: bool = False) ->
         return Step.SHELVE
     if asked:
         return Step.CALL
-    if claim.fetch_status == FetchStatus.FETCHING and (claim.updated_at or now) + ABANDONED_AFTER > now:
+    if claim.fetch_status == FetchStatus.FETCHING and abandoned_at(claim, now) > now:
         return Step.WAIT
     if claim.state.interruptions >= MOST_INTERRUPTIONS:
         return Step.FAIL
     return Step.CALL if claim.is_pending else _step_of_failed(claim.state, policy)
+
+
+def abandoned_at(claim: Claim, now: datetime) -> datetime:
+    """From when on a claim that others are fetching is ours; if its row does not tell, as it was first judged."""
+    if claim.updated_at is not None and claim.updated_at <= now:
+        return claim.updated_at + ABANDONED_AFTER
+    return claim.state.next_at or now
 
 
 def _step_of_failed(state: State, policy: Policy) -> Step:

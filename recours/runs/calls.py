@@ -204,7 +204,6 @@ class Calls:
         lane.refusal = refusal
         until = f"until {minute(refusal.until, self._recorder.local)}" if refusal.until else "in this run"
         log.warning(f"⚠️ {refusal.reason}: {lane.name} is skipped {until}")
-        self._hand_back([entry for entry in self._buffer if lane_key(entry.claim) == lane.key])
         if refusal.kind in ACCOUNT_KINDS:
             self._tell_account_fault(lane, refusal)
 
@@ -290,6 +289,8 @@ class Calls:
         self._any_connected = self._any_connected or ended.calls > 0
         if refusal := lane.note(ended.outcome):
             self._close(lane, refusal)
+            # What was granted before the carrier's answer is not called for any more.
+            self._hand_back([held for held in self._buffer if lane_key(held.claim) == lane.key])
         return ended
 
     def _settle(self, claim: Claim, ended: Ended) -> None:

@@ -129,7 +129,7 @@ BY_DIGITS: dict[str, tuple[Scenario, ...]] = {
     "03": (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED),
     "04": (_S.DELIVERED_PNG,),
     "05": (_S.DELIVERED_NO_SIGNATORY,),
-    "06": (_S.POD_LATE, _S.DELIVERED),
+    "06": (_S.IN_TRANSIT, _S.POD_LATE, _S.DELIVERED),
     "07": (_S.MAINTENANCE, _S.DELIVERED),
     "08": (_S.RATE_LIMITED, _S.DELIVERED),
     "09": (_S.SLOW, _S.DELIVERED),

@@ -1,0 +1,103 @@
+"""A claims service, a simulated carrier and a clock that is moved by hand: runs are the real ones, wired as always."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from recours.carriers.registry import CATALOG
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.summary import Report
+from recours.runs.worker import Options, Worker
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.settings.model import load
+from recours.wiring import Opened, create_embedded, make_worker, open_database
+
+FAILED_AT = datetime(2026, 2, 2, 6, 0, 20, tzinfo=UTC)
+
+
+class Service:
+    """A database with claims, whose workers run when told to."""
+
+    def __init__(self, folder: Path, box: Sandbox, clock: SimulatedClock, **settings: str) -> None:
+        self.folder = folder
+        self.box = box
+        self.clock = clock
+        self.environment = {
+            "CHRONOPOST_BASE_URL": box.url,
+            "CHRONOPOST_ACCOUNT": "10000001",
+            "CHRONOPOST_PASSWORD": "123456",
+            "QUOTA_CHRONOPOST": "100000/day",
+            **settings,
+        }
+        create_embedded(self.settings)
+        self._count = 0
+        self._opened: Opened | None = None
+
+    @property
+    def settings(self) -> Any:
+        return load(self.folder, self.environment, CATALOG)
+
+    def add(
+        self, *steps: Scenario, carrier: str = "Chronopost", number: str | None = None, **columns: Any
+    ) -> int:
+        """A failed claim whose parcel answers so; returns its id."""
+        self._count += 1
+        number = number or f"XY{self._count:09d}FR"
+        if steps:
+            self.box.parcels[number] = Parcel(steps)
+        at = f"{columns.pop('failed_at', FAILED_AT):%Y-%m-%d %H:%M:%S}"
+        row = {
+            "claim_reference": f"CLM-{self._count:04d}",
+            "order_id": "o",
+            "carrier": carrier,
+            "dispute_type": "lost",
+            "amount_requested": 10,
+            "tracking_number": number,
+            "created_at": at,
+            "updated_at": at,
+            "pod_fetch_status": "failed",
+            "pod_fetch_error": "API timeout",
+        } | columns
+        marks = ", ".join("?" * len(row))
+        self.sql(f"INSERT INTO claims ({', '.join(row)}) VALUES ({marks})", *row.values())
+        return self._count
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What the service's own application does to its database, or what someone looks up in it."""
+        with closing(sqlite3.connect(self.folder / "data" / "recours.db")) as connection:
+            rows = connection.execute(statement, values).fetchall()
+            connection.commit()
+        return rows
+
+    def run(self, kind: type[Worker] = PODRetryScheduler, *, max_retries: int = 4, **options: Any) -> Report:
+        """One run at the present moment."""
+        settings = self.settings
+        self._opened = self._opened or open_database(settings)
+        asked = replace(Options(batch_size=30), **options)
+        return make_worker(
+            kind, settings, self._opened, asked, max_retries=max_retries, clock=self.clock
+        ).run()
+
+    def run_hourly(self, hours: int, *, both: bool = False, **options: Any) -> list[Report]:
+        """Runs on the hour, from the next one on; `both`: with the fetch worker every 30 minutes."""
+        reports = []
+        start = self.clock.now().replace(minute=0, second=0, microsecond=0)
+        for half in range(2, 2 * hours + 2):
+            if half % 2 and not both:
+                continue
+            self.clock.advance(max(start + timedelta(minutes=30 * half) - self.clock.now(), timedelta()))
+            if both:
+                reports.append(self.run(PODFetchWorker, batch_size=50))
+            if half % 2 == 0:
+                reports.append(self.run(PODRetryScheduler, **options))
+        return reports
+
+    def hours_of_calls(self, claim: int) -> list[int]:
+        """When the carrier was first called in each attempt at a claim: whole hours after its failure."""
+        number = self.sql("SELECT tracking_number FROM claims WHERE id = ?", claim)[0][0]
+        moments = [call.at - FAILED_AT for call in self.box.calls_for(number)]
+        return sorted({round(moment / timedelta(hours=1)) for moment in moments})

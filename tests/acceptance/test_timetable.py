@@ -1,0 +1,229 @@
+"""The timetable as the carrier sees it: real runs, hour by hour, with the clock passed in."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulation import FAILED_AT, Service
+
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+
+S = Scenario
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(FAILED_AT)
+
+
+@pytest.fixture
+def box(clock: SimulatedClock) -> Iterator[Sandbox]:
+    with Sandbox(now=clock.now) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def service(tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Service:
+    return Service(tmp_path, box, clock)
+
+
+def events(service: Service, claim: int) -> list[tuple[Any, ...]]:
+    return service.sql("SELECT event, audience FROM recours_events WHERE claim_id = ? ORDER BY id", claim)
+
+
+# ---------------------------------------------------------------- when the carrier is called
+
+
+@pytest.mark.parametrize(
+    ("max_retries", "called_at"),
+    [(4, [1, 7, 31, 103]), (6, [1, 7, 31, 103, 175, 247]), (2, [1, 7])],
+)
+def test_a_claim_that_always_fails_is_called_on_the_timetable_and_never_again(
+    service: Service, max_retries: int, called_at: list[int]
+) -> None:
+    claim = service.add(S.IN_TRANSIT)
+    service.run_hourly(called_at[-1] + 80, max_retries=max_retries)
+    assert service.hours_of_calls(claim) == called_at
+    assert service.sql("SELECT pod_retry_count, pod_stage FROM claims") == [(max_retries, "given_up")]
+    assert events(service, claim) == [("gave_up", "operator")]
+
+
+def test_success_ends_it(service: Service) -> None:
+    claim = service.add(S.IN_TRANSIT, S.DELIVERED)
+    service.run_hourly(40)
+    assert service.hours_of_calls(claim) == [1, 7]
+    [(status, error, turns, path, person)] = service.sql(
+        "SELECT pod_fetch_status, pod_fetch_error, pod_retry_count, pod_url, pod_delivery_person FROM claims"
+    )
+    assert (status, error, turns, person) == ("success", None, 2, "DUPONT")
+    assert Path(path).read_bytes().startswith(b"%PDF-")
+    assert events(service, claim) == [("pod_retrieved", "client")]
+
+
+def test_a_persistent_error_is_asked_once_and_told_at_the_last_turn(service: Service) -> None:
+    claim = service.add(S.POD_NEVER)
+    reports = service.run_hourly(102)
+    assert events(service, claim) == []
+    reports += service.run_hourly(20)
+    assert service.hours_of_calls(claim) == [1]
+    assert sum(report.stats.skipped_persistent for report in reports) == 3
+    assert sum(report.stats.max_retries_reached for report in reports) == 1
+    assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
+    [(facts,)] = service.sql("SELECT facts FROM recours_events WHERE event = 'pod_failed'")
+    assert json.loads(facts)["kind"] == "pod_never_available"
+
+
+def test_a_persistent_error_is_told_at_once_if_that_is_wanted(
+    tmp_path: Path, box: Sandbox, clock: SimulatedClock
+) -> None:
+    service = Service(tmp_path, box, clock, RECOURS_NOTIFY_PERSISTENT="at-once")
+    claim = service.add(S.POD_NEVER)
+    service.run_hourly(1)
+    assert events(service, claim) == [("pod_failed", "client")]
+    service.run_hourly(120)
+    assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
+
+
+def test_a_deadline_before_the_last_turn_is_a_reason_to_tell_at_once(service: Service) -> None:
+    soon = (FAILED_AT + timedelta(days=2)).date().isoformat()
+    claim = service.add(S.POD_NEVER, response_deadline=soon)
+    service.run_hourly(1)
+    assert events(service, claim) == [("pod_failed", "client")]
+
+
+# ---------------------------------------------------------------- edits and requests
+
+
+def test_a_corrected_number_starts_afresh_even_after_giving_up(service: Service) -> None:
+    claim = service.add(S.UNKNOWN)
+    service.run_hourly(110)
+    assert service.hours_of_calls(claim) == [1, 7, 31, 103]
+    assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
+    service.box.parcels["XY999999999FR"] = service.box.parcels["XY000000001FR"]
+    service.sql("UPDATE claims SET tracking_number = 'XY999999999FR'")
+    service.run_hourly(110)
+    assert service.hours_of_calls(claim) == [111, 117, 141, 213]
+    assert len(events(service, claim)) == 4
+
+
+def test_asking_for_a_claim_that_gave_up_tells_nobody_twice(service: Service) -> None:
+    claim = service.add(S.UNKNOWN)
+    service.run_hourly(110)
+    told = events(service, claim)
+    service.run(claims=("CLM-0001",))
+    service.run_hourly(110)
+    assert service.hours_of_calls(claim) == [1, 7, 31, 103, 110, 111, 117, 141, 213]
+    assert events(service, claim) == told
+
+
+def test_a_count_reset_by_hand_and_a_raised_limit_go_on_without_a_second_event(service: Service) -> None:
+    claim = service.add(S.UNKNOWN)
+    service.run_hourly(110)
+    told = events(service, claim)
+    service.sql("UPDATE claims SET pod_retry_count = 0")
+    service.run_hourly(1)
+    assert service.hours_of_calls(claim)[-1] == 111
+    service.run_hourly(110)
+    service.run_hourly(80, max_retries=6)
+    assert service.hours_of_calls(claim)[-2:] == [213, 285]
+    assert events(service, claim) == told
+
+
+def test_a_paid_claim_is_set_aside_and_taken_up_again(service: Service) -> None:
+    claim = service.add(S.IN_TRANSIT, status="paid")
+    service.run_hourly(20)
+    assert service.hours_of_calls(claim) == []
+    service.sql("UPDATE claims SET status = 'submitted'")
+    service.run_hourly(1)
+    assert len(service.hours_of_calls(claim)) == 1
+
+
+# ---------------------------------------------------------------- nobody keeps the others waiting
+
+
+@pytest.mark.parametrize("obstacle", ["waiting", "persistent", "at its limit", "no credentials"])
+def test_due_claims_are_taken_however_many_cannot_be(
+    tmp_path: Path, box: Sandbox, clock: SimulatedClock, obstacle: str
+) -> None:
+    service = Service(tmp_path, box, clock)
+    early = "2026-02-03"  # ranked before the claim that is due
+    if obstacle == "waiting":
+        for _ in range(200):
+            service.add(failed_at=FAILED_AT + timedelta(minutes=50), response_deadline=early)
+    elif obstacle == "persistent":
+        for _ in range(200):
+            service.add(number="malformed", response_deadline=early)
+        service.run_hourly(1, batch_size=1000)
+        clock.advance(timedelta(hours=6))
+    else:
+        for _ in range(200):
+            service.add(carrier="Chronopost", response_deadline=early)
+        limits = {"QUOTA_CHRONOPOST": "2/day"} if obstacle == "at its limit" else {"CHRONOPOST_PASSWORD": ""}
+        service.environment |= limits
+        if obstacle == "at its limit":
+            service.run_hourly(1)
+    due = service.add(carrier="No Such Carrier", failed_at=FAILED_AT - timedelta(hours=1))
+    clock.advance(timedelta(hours=1, minutes=-1) if obstacle == "waiting" else timedelta())
+    report = service.run(batch_size=1)
+    assert service.sql("SELECT pod_error_kind FROM claims WHERE id = ?", due) == [("unsupported_carrier",)], (
+        report
+    )
+
+
+# ---------------------------------------------------------------- our account, and the quota
+
+
+def test_a_wrong_password_for_a_day_costs_at_most_eight_calls(
+    tmp_path: Path, box: Sandbox, clock: SimulatedClock
+) -> None:
+    service = Service(tmp_path, box, clock, CHRONOPOST_PASSWORD="000000")
+    for _ in range(40):
+        service.add(S.DELIVERED)
+    for _ in range(40):
+        service.add(S.DELIVERED, pod_fetch_status="pending", pod_fetch_error=None)
+    reports = service.run_hourly(24, both=True)
+    assert 1 <= len(box.calls) <= 8
+    assert sum(report.stats.failed + report.stats.success for report in reports) == 0
+    assert service.sql("SELECT DISTINCT pod_retry_count FROM claims") == [(0,)]
+    days = service.sql("SELECT tracking_number FROM recours_events WHERE event = 'account_fault'")
+    assert days == [("2026-02-02",), ("2026-02-03",)]
+    # Mended: all of them are fetched by the very next runs.
+    service.environment["CHRONOPOST_PASSWORD"] = "123456"
+    service.run(batch_size=100)
+    service.run(PODFetchWorker, batch_size=100)
+    assert service.sql("SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", 80)]
+
+
+def test_a_quota_that_runs_out_comes_back_the_next_day(
+    tmp_path: Path, box: Sandbox, clock: SimulatedClock
+) -> None:
+    service = Service(tmp_path, box, clock, QUOTA_CHRONOPOST="10/day")
+    for _ in range(8):
+        service.add(S.DELIVERED)
+    first, *_ = service.run_hourly(16)
+    assert (first.stats.success, first.stats.skipped_rate_limit) == (5, 3)
+    assert len(box.calls) == 10
+    assert service.sql(
+        "SELECT count(*) FROM claims WHERE pod_retry_count > 0 AND pod_fetch_status = 'failed'"
+    ) == [(0,)]
+    service.run_hourly(2)  # 23:00 UTC is midnight in Paris
+    assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(8,)]
+    second_day = [call.at for call in box.calls[10:]]
+    assert min(second_day) >= datetime(2026, 2, 2, 23, tzinfo=UTC)
+
+
+def test_asked_to_wait_no_attempt_is_used_and_all_processes_wait(service: Service) -> None:
+    claim = service.add(S.RATE_LIMITED, S.DELIVERED)
+    other = service.add(S.DELIVERED)
+    service.run_hourly(1)
+    assert service.sql("SELECT pod_retry_count FROM claims WHERE id = ?", claim) == [(0,)]
+    calls = len(service.box.calls)
+    service.run()
+    assert len(service.box.calls) == calls
+    service.run_hourly(1)
+    statuses = service.sql("SELECT pod_fetch_status FROM claims WHERE id IN (?, ?)", claim, other)
+    assert statuses == [("success",), ("success",)]
