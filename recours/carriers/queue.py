@@ -21,6 +21,8 @@ from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Li
 # What is held longer than this without a sign of life is given back.
 LEASE = timedelta(minutes=10)
 _TOO_MANY = 429
+# Each limit may allow fewer of the fetches, and others take and give back in between.
+_MOST_TRIES = 8
 
 
 class Ledger(Protocol):
@@ -121,13 +123,17 @@ class APIRequestQueue:
         if refusal := self.closed(carrier):
             return [], refusal
         wanted = list(fetches)
-        while wanted:
-            held = self._hold(carrier, wanted, spare)
+        for _ in range(_MOST_TRIES):
+            held = self._hold(carrier, wanted, spare) if wanted else []
             if not isinstance(held, Shortage):
                 return held, refusal
-            refusal = self._at_limit(carrier, held)
-            wanted = _fitting(held, wanted)
-        return [], refusal
+            fitting = _fitting(held, wanted)
+            if len(fitting) < len(wanted):  # else units came back in between: the same again
+                refusal = self._at_limit(carrier, held, wanted[len(fitting)])
+            wanted = fitting
+        return [], Refusal(
+            Blocked.RATE_LIMIT, f"{self._name(carrier)} is asked by many at once", passing=True
+        )
 
     def _hold(
         self, carrier: str, fetches: Sequence[dict[Capability, int]], spare: float
@@ -146,9 +152,14 @@ class APIRequestQueue:
             for calls in fetches
         ]
 
-    def _at_limit(self, carrier: str, short: Shortage) -> Refusal:
-        reason = f"{self._accounts[carrier].spec.name} is at its limit ({short.limit})"
-        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=short.held > 0)
+    def _at_limit(self, carrier: str, short: Shortage, calls: dict[Capability, int]) -> Refusal:
+        """The refusal of a fetch; it passes if the units that others hold would be enough."""
+        reason = f"{self._name(carrier)} is at its limit ({short.limit})"
+        passing = short.left + short.held >= short.limit.units(calls)
+        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=passing)
+
+    def _name(self, carrier: str) -> str:
+        return self._accounts[carrier].spec.name
 
     def closed(self, carrier: str) -> Refusal | None:
         """Why the carrier can take no call at all now, whatever its quota."""
@@ -183,18 +194,18 @@ class APIRequestQueue:
             return self._refused(carrier, account)
         for use in self.use(carrier):
             if not use.limit.window.is_short and not use.left:
-                reason = f"{self._accounts[carrier].spec.name} is at its limit ({use.limit})"
+                reason = f"{self._name(carrier)} is at its limit ({use.limit})"
                 return Refusal(Blocked.RATE_LIMIT, reason, use.resets_at)
         return None
 
     def _paused(self, carrier: str, state: CarrierState, now: datetime) -> Refusal | None:
         if state.paused_until is None or state.paused_until <= now:
             return None
-        reason = state.reason or f"{self._accounts[carrier].spec.name} asked us to wait"
+        reason = state.reason or f"{self._name(carrier)} asked us to wait"
         return Refusal(Blocked.RATE_LIMIT, reason, state.paused_until)
 
     def _refused(self, carrier: str, account: AccountState) -> Refusal:
-        reason = account.refusal or f"{self._accounts[carrier].spec.name} refused our account"
+        reason = account.refusal or f"{self._name(carrier)} refused our account"
         return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=ErrorKind.AUTH_FAILED)
 
     def unconfigured(self, carrier: str) -> Refusal | None:
@@ -355,10 +366,10 @@ class QueueGrant:
 
 
 def _fitting(short: Shortage, wanted: list[dict[Capability, int]]) -> list[dict[Capability, int]]:
-    """As many of the fetches as what is left allows, and fewer than were wanted."""
+    """As many of the fetches as what is left allows, from the first on."""
     fitting: list[dict[Capability, int]] = []
     left = short.left
-    for calls in wanted[:-1]:
+    for calls in wanted:
         left -= short.limit.units(calls)
         if left < 0:
             break

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
 from recours.core.pauses import AccountState, CarrierState
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
@@ -50,11 +50,13 @@ class QuotaLedger:
 
     def reserve(self, wants: Sequence[Want], now: datetime, expires_at: datetime) -> list[Held] | Shortage:
         """Hold all that is wanted, or nothing. Units of a short window are used at once, not held."""
-        try:
-            with self.database.write() as connection:
-                return [self._reserve(connection, want, now, expires_at) for want in wants]
-        except _ShortageError as short:
-            return self._shortage(short.want, now)
+        while True:
+            try:
+                with self.database.write() as connection:
+                    return [self._reserve(connection, want, now, expires_at) for want in wants]
+            except _ShortageError as short:
+                if not self._take_back_from_the_dead(short.want.limit, now):
+                    return self._shortage(short.want, now)
 
     def _reserve(self, connection: Connection, want: Want, now: datetime, expires_at: datetime) -> Held:
         start, end = want.limit.window.around(now)
@@ -67,7 +69,7 @@ class QuotaLedger:
         upsert = upsert.on_conflict_do_update(
             index_elements=[_q.limit_key, _q.window_start], set_={"taken": taken}, where=taken <= most
         )
-        if connection.execute(upsert).rowcount != 1:
+        if connection.execute(upsert.returning(_q.taken)).first() is None:
             raise _ShortageError(want)
         if not want.limit.window.is_short:
             self._add_to_share(connection, want, start, expires_at)
@@ -89,21 +91,24 @@ class QuotaLedger:
         changed = {"held": _s.held + want.units, "expires_at": expires_at}
         connection.execute(upsert.on_conflict_do_update(index_elements=keys, set_=changed))
 
-    def _shortage(self, want: Want, now: datetime) -> Shortage:
-        """What stands in the way, after what dead processes held was given back."""
-        start, end = want.limit.window.around(now)
-        window = and_(_q.limit_key == want.limit.key, _q.window_start == start)
-        shares = and_(_s.limit_key == want.limit.key, _s.window_start == start)
+    def _take_back_from_the_dead(self, limit: Limit, now: datetime) -> bool:
+        """Give back what expired holds keep; tell whether there was any."""
+        start, _ = limit.window.around(now)
+        expired = and_(*_of_window(_s, limit, start), _s.held > 0, _s.expires_at <= now)
         with self.database.write() as connection:
-            expired = and_(shares, _s.held > 0, _s.expires_at <= now)
             lost = int(connection.scalar(select(func.coalesce(func.sum(_s.held), 0)).where(expired)) or 0)
             if lost:
                 connection.execute(update(quota_shares).where(expired).values(held=0))
-                connection.execute(update(quota).where(window).values(taken=_q.taken - lost))
-            taken = int(connection.scalar(select(_q.taken).where(window)) or 0)
-            held = int(connection.scalar(select(func.coalesce(func.sum(_s.held), 0)).where(shares)) or 0)
-        left = max(0, want.limit.number - want.spare - taken)
-        return Shortage(want.limit, left, held, end)
+                connection.execute(
+                    update(quota).where(*_of_window(_q, limit, start)).values(taken=_q.taken - lost)
+                )
+        return lost > 0
+
+    def _shortage(self, want: Want, now: datetime) -> Shortage:
+        with self.database.read() as connection:
+            use = self._use(connection, want.limit, now)
+        left = max(0, use.left - want.spare)
+        return Shortage(want.limit, left, use.held, use.resets_at)
 
     def use(self, held: Held, expires_at: datetime) -> bool:
         """Turn a held unit into a used one; False if it is not held any more (it expired and was given back)."""
@@ -119,7 +124,7 @@ class QuotaLedger:
     def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
         """Give back units that were not sent: kept ones, or used ones of which that is certain."""
         enough = _s.held >= kept, _s.used >= used
-        window = _q.limit_key == held.limit.key, _q.window_start == held.start
+        window = _of_window(_q, held.limit, held.start)
         with self.database.write() as connection:
             if not held.limit.window.is_short:
                 changed = {"held": _s.held - kept, "used": _s.used - used}
@@ -151,16 +156,13 @@ class QuotaLedger:
 
     def _use(self, connection: Connection, limit: Limit, now: datetime) -> Use:
         start, end = limit.window.around(now)
-        taken = (
-            connection.scalar(select(_q.taken).where(_q.limit_key == limit.key, _q.window_start == start))
-            or 0
-        )
-        shares = _s.limit_key == limit.key, _s.window_start == start
-        held = connection.scalar(select(func.coalesce(func.sum(_s.held), 0)).where(*shares)) or 0
-        return Use(limit, used=taken - held, held=held, resets_at=end)
+        taken = connection.scalar(select(_q.taken).where(*_of_window(_q, limit, start))) or 0
+        held = select(func.coalesce(func.sum(_s.held), 0)).where(*_of_window(_s, limit, start))
+        holding = connection.scalar(held) or 0
+        return Use(limit, used=taken - holding, held=holding, resets_at=end)
 
     def _share(self, held: Held) -> Any:
-        return and_(_s.limit_key == held.limit.key, _s.window_start == held.start, _s.holder == self.holder)
+        return and_(*_of_window(_s, held.limit, held.start), _s.holder == self.holder)
 
     # ---------------------------------------------------------------- carriers
 
@@ -195,6 +197,10 @@ class QuotaLedger:
         with self.database.write() as connection:
             statement = update(carriers).where(*due).values(refused_until=until)
             return bool(connection.execute(statement).rowcount)
+
+
+def _of_window(columns: Any, limit: Limit, start: datetime) -> tuple[ColumnElement[bool], ...]:
+    return columns.limit_key == limit.key, columns.window_start == start
 
 
 _ACCOUNT_COLUMNS = {
