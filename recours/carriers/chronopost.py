@@ -90,6 +90,7 @@ class Chronopost:
             if isinstance(tracked, Failure):
                 return tracked
             known = tracked
+            line.learnt(known)
         request = pod_request(number, self._account, self._password)
         outcome = parse_pod(line.call(Capability.POD, request), known)
         if isinstance(outcome, Retrieved) or outcome.kind in _ACCOUNT_ACCEPTED:

@@ -1,6 +1,7 @@
 """How a carrier's client speaks to it: each call takes its unit of quota first, and is repeated only where that helps."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -8,6 +9,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from recours.carriers.http import Broken, Http, HttpFault, NotSent, TimedOut, Unacceptable
 from recours.carriers.message import Request, Response
+from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability
@@ -46,9 +48,14 @@ class HttpLine:
         self._http = http
         self._clock = clock
         self._jitter = jitter
+        self._delivery: Delivery | None = None
         self.calls = 0  # that were sent, as far as can be known
         self.unsent = 0  # that could not connect
         self.accepted = False  # our account, by an answer
+
+    def learnt(self, delivery: Delivery) -> None:
+        """The parcel is delivered: a call that fails from here on keeps that."""
+        self._delivery = delivery
 
     def credentials_accepted(self) -> None:
         """An answer showed that our account is good."""
@@ -66,8 +73,8 @@ class HttpLine:
         failed: list[Failure] = []
         try:
             return repeated(self._once, what, request, failed)
-        except _PassingError as passing:
-            raise CallFailed(passing.failure) from passing
+        except (_PassingError, CallFailed) as error:
+            raise CallFailed(replace(error.failure, delivery=self._delivery)) from error
 
     def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
         try:

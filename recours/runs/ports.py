@@ -167,6 +167,9 @@ class Line(Protocol):
     def call(self, what: Capability, request: Any) -> Any:
         """Send the request. Raises CallFailed if no answer to parse came."""
 
+    def learnt(self, delivery: Delivery) -> None:
+        """To be told by the client when it knows that the parcel is delivered: a later failure keeps it."""
+
     def credentials_accepted(self) -> None:
         """To be told by the client when an answer shows that our account was accepted."""
 
