@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ProtocolError
+from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
 
 from recours.carriers.message import Request, Response
 
@@ -58,9 +58,10 @@ class Http:
 
     def send(self, request: Request) -> Response:
         """Send it once. Raises NotSent, TimedOut, Broken or Unacceptable."""
-        deadline = time.monotonic() + self._deadline_s
+        _call.deadline = deadline = time.monotonic() + self._deadline_s
+        _call.connected = False
         try:
-            answer = self._session(deadline).request(
+            answer = self._session().request(
                 request.method,
                 self.base_url + request.path,
                 headers=dict(request.headers),
@@ -74,9 +75,9 @@ class Http:
                     raise Unacceptable("answered with a redirect, which is not followed")
                 return Response(answer.status_code, answer.headers, _whole(answer.raw, deadline))
         except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
-            raise _translated(error) from error
+            raise _translated(error, connected=_call.connected) from error
 
-    def _session(self, deadline: float) -> requests.Session:
+    def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._of_thread, "session", None)
         if session is None:
             session = requests.Session()
@@ -87,7 +88,6 @@ class Http:
             session.mount("http://", _Adapter())
             session.mount("https://", _Adapter())
             self._of_thread.session = session
-        _deadline_of_thread.at = deadline
         return session
 
 
@@ -105,28 +105,22 @@ def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     return b"".join(pieces)
 
 
-def _translated(error: Exception) -> HttpFault:
+def _translated(error: Exception, *, connected: bool) -> HttpFault:
     """What a library's exception means for the unit of quota and for the claim."""
     chain = list(_causes(error))
-    if any(
-        isinstance(cause, requests.ConnectTimeout | NewConnectionError | requests.exceptions.SSLError)
-        for cause in chain
-    ):
-        words = "certificate" if any("CERTIFICATE" in str(c).upper() for c in chain) else "connection"
-        if words == "certificate":
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in chain)
+
+    if not connected:
+        if any("CERTIFICATE" in str(cause).upper() for cause in chain):
             return NotSent("showed a certificate that is not valid, so nothing was sent")
         return NotSent("could not be reached: no connection could be made")
-    if any(
-        isinstance(cause, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError)
-        for cause in chain
-    ):
+    if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
         return TimedOut("did not answer in time")
-    if any(isinstance(cause, requests.exceptions.ContentDecodingError | DecodeError) for cause in chain):
+    if has(requests.exceptions.ContentDecodingError, DecodeError):
         return Unacceptable("sent an answer that cannot be decompressed")
-    if any(
-        isinstance(cause, ProtocolError | requests.ConnectionError | OSError | http.client.HTTPException)
-        for cause in chain
-    ):
+    if has(ProtocolError, requests.ConnectionError, OSError, http.client.HTTPException):
         return Broken("broke the connection before its answer was complete")
     return Unacceptable(f"could not be asked ({type(error).__name__})")
 
@@ -152,7 +146,8 @@ def _causes(error: BaseException | None) -> Any:
 
 # ---------------------------------------------------------------- a deadline for every byte, the header's too
 
-_deadline_of_thread = threading.local()
+# Of the call that a thread is making: its deadline (monotonic seconds), and whether it has a connection.
+_call = threading.local()
 
 
 class _AgainstTheClock(io.RawIOBase):
@@ -191,26 +186,35 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_AgainstTheClock(sock, deadline))
 
 
-class _TimedHttp(HTTPConnection):
+class _WatchedHttp(HTTPConnection):
+    """Notes when there is a connection, since from then on something may have been sent; answers run by the clock."""
+
+    def connect(self) -> None:
+        super().connect()
+        _call.connected = True
+
+    def request(self, *args: Any, **named: Any) -> None:
+        _call.connected = _call.connected or self.sock is not None
+        super().request(*args, **named)
+
     def getresponse(self) -> Any:
-        """Read the answer against the deadline of the call that this thread is making."""
-        self.response_class = partial(_TimedResponse, deadline=_deadline_of_thread.at)  # type: ignore[assignment]  # called like one
+        self.response_class = partial(_TimedResponse, deadline=_call.deadline)  # type: ignore[assignment]  # called like one
         return super().getresponse()
 
 
-class _TimedHttps(HTTPSConnection):
-    def getresponse(self) -> Any:
-        """Like plain HTTP."""
-        self.response_class = partial(_TimedResponse, deadline=_deadline_of_thread.at)  # type: ignore[assignment]  # called like one
-        return super().getresponse()
+class _WatchedHttps(_WatchedHttp, HTTPSConnection):
+    pass
 
 
 class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _TimedHttp
+    ConnectionCls = _WatchedHttp
 
 
 class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _TimedHttps
+    ConnectionCls = _WatchedHttps
+
+
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
 
 class _Adapter(HTTPAdapter):
@@ -221,4 +225,9 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **named: Any) -> None:
         super().init_poolmanager(*args, **named)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **named: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **named)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager

@@ -18,14 +18,14 @@ from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
-from recours.runs.worker import Options, Worker
+from recours.runs.worker import STOPPED, Options, Worker
 from recours.settings.model import Settings, SettingsFault, load, log_dir_of
 from recours.settings.sources import process_environment
 from recours.wiring import Opened, make_worker, open_database, redactor
 
 ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, USAGE = 0, 1, 2
-_STOPPED = 128  # plus the number of the signal
+
 
 WORKERS: dict[str, type[Worker]] = {
     PODRetryScheduler.name: PODRetryScheduler,
@@ -49,7 +49,7 @@ def main(name: str, arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.Abort:
-        return _STOPPED + signal.SIGINT
+        return STOPPED + signal.SIGINT
 
 
 def _command(name: str) -> click.Command:
@@ -222,7 +222,7 @@ def _logged_run(name: str, settings: Settings, options: dict[str, Any]) -> int:
 def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[str, Any]) -> int:
     log = logs.run_log()
     worker = make_worker(kind, settings, opened, asked_of(options), max_retries=options.get("max_retries", 4))
-    stopped_by = _stop_on_signals(worker)
+    _stop_on_signals(worker)
 
     for remark in opened.remarks:
         log.log(logging.WARNING if remark.startswith(NOT_DONE) else logging.INFO, remark)
@@ -236,9 +236,8 @@ def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[
         click.echo(json.dumps(report.as_json()))
     if report.fault:
         log.error(report.fault)
-    if stopped_by:
-        log.warning(f"Stopped by {signal.Signals(stopped_by[0]).name}")
-        return report.exit_status or _STOPPED + stopped_by[0]
+    if report.exit_status > STOPPED:
+        log.warning(f"Stopped by {signal.Signals(report.exit_status - STOPPED).name}")
     return report.exit_status
 
 
@@ -253,17 +252,10 @@ def asked_of(options: dict[str, Any]) -> Options:
     )
 
 
-def _stop_on_signals(worker: Worker) -> list[int]:
-    """Have SIGINT and SIGTERM end the run in order; which one came is in the list."""
-    came: list[int] = []
-
-    def stop(number: int, _frame: object) -> None:
-        came.append(number)
-        worker.stop.set()
-
+def _stop_on_signals(worker: Worker) -> None:
+    """Have SIGINT and SIGTERM end the run in order."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return came
+        signal.signal(number, lambda number, _frame: worker.stop(number))
 
 
 def _note_in_log(name: str, sentence: str) -> None:

@@ -61,7 +61,7 @@ class DocumentStore:
             try:
                 document = _read(facts)
                 whole = hashlib.sha256(path.read_bytes()).hexdigest() == document.sha256
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
             if whole:
                 return replace(document, path=str(path))

@@ -19,6 +19,7 @@ log = logging.getLogger("__main__")
 
 _SHOWN_REMARKS = 20
 RULE = "=" * 70
+STOPPED = 128  # plus the number of the signal: the exit status of a run that was stopped
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,18 @@ class Worker:
         self.run_id = run_id
         self.local = local
         self.stats = Stats()
-        self.stop = threading.Event()  # set by a signal: nothing more is begun
+        self._stop = threading.Event()
+        self._stopped_by = 0
         self._recorder = Recorder(
             around.claims, around.clock, around.policy, self.stats, run_id, local, asked=bool(options.claims)
         )
         self._asked: set[str] = set()
         self._fault: str | None = None
+
+    def stop(self, signal_number: int) -> None:
+        """Begin nothing more; what is under way is finished, the rest handed back. Called by a signal's handler."""
+        self._stopped_by = signal_number
+        self._stop.set()
 
     @property
     def policy(self) -> Policy:
@@ -102,9 +109,13 @@ class Worker:
         duration = clock.monotonic() - start
         report = Report(self.name, self.run_id, started_at, duration, self.stats, usage)
         self._say(report)
-        status = 1 if self._fault else 0
-        self._try_to(lambda: journal.end(self.run_id, clock.now(), status, report.as_json()))
-        return replace(report, exit_status=1 if self._fault else 0, fault=self._fault)
+        self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))
+        return replace(report, exit_status=self._exit_status(), fault=self._fault)
+
+    def _exit_status(self) -> int:
+        if self._fault:
+            return 1
+        return STOPPED + self._stopped_by if self._stopped_by else 0
 
     def _try_to(self, do: Callable[[], None]) -> None:
         """Do it; a fault of the run is kept for the report, and what is left to do at the end is still done."""
@@ -126,7 +137,7 @@ class Worker:
         if not ready:
             return
         self.around.documents.make_sure()
-        calls = Calls(self.around, self.catalog, limits, self._recorder, source, self.stop, self.what)
+        calls = Calls(self.around, self.catalog, limits, self._recorder, source, self._stop, self.what)
         try:
             calls.run(ready)
         finally:
