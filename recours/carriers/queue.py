@@ -155,7 +155,7 @@ class APIRequestQueue:
     def _at_limit(self, carrier: str, short: Shortage, calls: dict[Capability, int]) -> Refusal:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
         reason = f"{self._name(carrier)} is at its limit ({short.limit})"
-        passing = short.left + short.held >= short.limit.units(calls)
+        passing = short.at_best >= short.limit.units(calls)
         return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=passing)
 
     def _name(self, carrier: str) -> str:

@@ -141,7 +141,7 @@ class Shortage:
 
     limit: Limit
     left: int  # units that could be had now
-    held: int  # units that are held, and may come back
+    at_best: int  # units that could be had if all that is held came back
     resets_at: datetime
 
 

@@ -107,8 +107,8 @@ class QuotaLedger:
     def _shortage(self, want: Want, now: datetime) -> Shortage:
         with self.database.read() as connection:
             use = self._use(connection, want.limit, now)
-        left = max(0, use.left - want.spare)
-        return Shortage(want.limit, left, use.held, use.resets_at)
+        at_best = max(0, want.limit.number - want.spare - use.used)
+        return Shortage(want.limit, max(0, at_best - use.held), at_best, use.resets_at)
 
     def use(self, held: Held, expires_at: datetime) -> bool:
         """Turn a held unit into a used one; False if it is not held any more (it expired and was given back)."""

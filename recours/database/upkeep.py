@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
@@ -35,7 +36,12 @@ class ClaimUpkeep:
 
     def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""
-        yield from self._rejudge(edited(with_deadline=self._has("response_deadline")), judge, now)
+        wanted = edited(with_deadline=self._has("response_deadline"))
+        query = select(*readable_columns(self.columns)).where(wanted, free(now)).order_by(_c.id).limit(CHUNK)
+        found = self._judge_chunk(query, judge)
+        while found:  # each row once, even one that goes on to look edited
+            yield from found
+            found = self._judge_chunk(query.where(_c.id > found[-1].id), judge)
 
     def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Give a next turn to claims that gave up under a lower limit."""
@@ -99,20 +105,19 @@ class ClaimUpkeep:
         )
 
     def _rejudge(self, condition: ColumnElement[bool], judge: Judge, now: datetime) -> Iterator[Claim]:
-        columns = readable_columns(self.columns)
-        last = None
-        while True:
-            query = select(*columns).where(condition, free(now)).order_by(_c.id).limit(CHUNK)
-            if last is not None:
-                query = query.where(_c.id > last)
-            with self.database.write() as connection:
-                rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
-                found = [read_claim(row, self.catalog, self.redact) for row in rows]
-                self._write(connection, [(claim, judge(claim)) for claim in found], seen=True)
+        """Judge the rows of a condition, in no order: sorted, SQLite would read the whole table by its key."""
+        query = select(*readable_columns(self.columns)).where(condition, free(now)).limit(CHUNK)
+        done: set[Any] = set()
+        while found := [claim for claim in self._judge_chunk(query, judge) if claim.id not in done]:
+            done.update(claim.id for claim in found)
             yield from found
-            if len(found) < CHUNK:
-                return
-            last = found[-1].id
+
+    def _judge_chunk(self, query: Select[Any], judge: Judge) -> list[Claim]:
+        with self.database.write() as connection:
+            rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
+            found = [read_claim(row, self.catalog, self.redact) for row in rows]
+            self._write(connection, [(claim, judge(claim)) for claim in found], seen=True)
+        return found
 
     def _write(self, connection: Connection, states: list[tuple[Claim, State]], *, seen: bool) -> None:
         if states:

@@ -22,7 +22,7 @@ from sqlalchemy import URL, event
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
-from recours.core.decision import judge
+from recours.core.decision import go_on, judge, retimed
 from recours.database.claims import ClaimRepository, most_urgent
 from recours.database.create import create_file
 from recours.database.engine import Database
@@ -234,6 +234,13 @@ def _median_of_looking(path: Path) -> dict[str, float]:
 
     def everything() -> None:
         list(upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
+        list(upkeep.unshelve(policy.skip_claim_statuses, lambda claim: judge(claim, now, policy), now))
+        list(upkeep.take_up_given_up(4, lambda claim: go_on(claim, now, policy), now))
+        list(
+            upkeep.mend_times(
+                policy.timetable.horizon(now), lambda claim: retimed(claim.state, now, policy), now
+            )
+        )
         upkeep.make_ready(now)
         assert claims.ready_by_carrier(Stage.READY, now, 30) == {"chronopost": 30}
         query()
