@@ -1,0 +1,652 @@
+"""The set-up guide, held to its letter: its commands are run, its file names, columns, log lines and messages looked for.
+
+Every run is a process of its own, in a copy of the checkout, so that no `.env` of a developer plays a part.
+"""
+
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import sysconfig
+import time
+import venv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from recours.sandbox import Parcel, Sandbox, Scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+RETRY, FETCH = "scripts/pod_retry_scheduler.py", "scripts/pod_fetch_worker.py"
+FORM = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[(INFO|WARNING|ERROR)\] - __main__ - (\S.*)"
+)  # the guide's form
+HEADER = ["=" * 70, "POD AUTO-RETRY SCHEDULER - Starting", "Batch size: 30 | Max retries: 4", "=" * 70]
+NOW = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+DAY = timedelta(days=1)
+
+# A number's first two digits choose what the simulated carrier says about it.
+DELIVERED, IN_TRANSIT, NEVER_A_POD = (f"XY{digits}{{0:07d}}FR" for digits in ("00", "10", "13"))
+
+
+# ---------------------------------------------------------------- a checkout, a database, a run
+
+
+def copy_of_checkout(folder: Path) -> Path:
+    """What a clone would hold, without a `.venv`."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("recours", "scripts", "migrations"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "logs").mkdir()
+    shutil.copy(ROOT / "logs" / ".gitkeep", folder / "logs")
+    return folder
+
+
+def bare_python(folder: Path) -> Path:
+    """A Python without any package, like the one that cron finds."""
+    venv.create(folder, symlinks=True)
+    return folder / "bin" / "python3"
+
+
+def give_packages(environment: Path) -> None:
+    """Let a bare environment see the packages that these tests run with; not the project itself."""
+    (site,) = environment.glob("lib/python*/site-packages")
+    (site / "packages.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout that is set up."""
+    folder = copy_of_checkout(tmp_path_factory.mktemp("Recours_Ecommerce"))
+    bare_python(folder / ".venv")
+    give_packages(folder / ".venv")
+    return folder
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as box:
+        yield box
+
+
+@pytest.fixture
+def environment(box: Sandbox, tmp_path: Path) -> dict[str, str]:
+    """All that a run is given: nothing of this process's environment."""
+    account, password = next(iter(box.accounts.items()))
+    return {
+        "DATABASE_PATH": str(tmp_path / "claims.db"),
+        "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+        "RECOURS_POD_DIR": str(tmp_path / "pods"),
+        "CHRONOPOST_BASE_URL": box.url,
+        "CHRONOPOST_ACCOUNT": account,
+        "CHRONOPOST_PASSWORD": password,
+    }
+
+
+# As a service that knows the guide's predecessor would have it: neither the guide's two columns nor ours.
+SERVICE = """
+    CREATE TABLE claims (
+        id INTEGER PRIMARY KEY, claim_reference TEXT UNIQUE NOT NULL, order_id TEXT NOT NULL, carrier TEXT NOT NULL,
+        status TEXT, response_deadline DATE, tracking_number TEXT, updated_at TIMESTAMP,
+        pod_fetch_status TEXT, pod_fetch_error TEXT
+    )
+"""
+GUIDE_COLUMNS = (
+    "ALTER TABLE claims ADD COLUMN pod_retry_count INTEGER DEFAULT 0",
+    "ALTER TABLE claims ADD COLUMN pod_last_retry_at TIMESTAMP",
+)
+
+
+class Claims:
+    """The service's database, written as the service's own application writes it."""
+
+    def __init__(self, path: Path, *statements: str) -> None:
+        self.path = path
+        self.n = 0
+        self.execute(SERVICE)
+        for statement in statements:
+            self.execute(statement)
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+            return connection.execute(statement, values).fetchall()
+
+    def add(self, reference: str, number: str, **columns: object) -> None:
+        """A failed claim, due now, unless its columns say otherwise."""
+        self.n += 1
+        row = {
+            "claim_reference": reference,
+            "order_id": f"ORD-{self.n}",
+            "carrier": "chronopost",
+            "status": "submitted",
+            "tracking_number": number.format(self.n),
+            "updated_at": f"{NOW - 2 * DAY}",
+            "pod_fetch_status": "failed",
+            "pod_fetch_error": "API timeout",
+        } | columns
+        marks = ", ".join("?" * len(row))
+        self.execute(f"INSERT INTO claims ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+
+    def get(self, reference: str, column: str) -> object:
+        return self.execute(f"SELECT {column} FROM claims WHERE claim_reference = ?", [reference])[0][0]
+
+
+@pytest.fixture
+def claims(tmp_path: Path) -> Claims:
+    return Claims(tmp_path / "claims.db", *GUIDE_COLUMNS)
+
+
+class Ended:
+    """A run that has ended."""
+
+    def __init__(self, done: "subprocess.CompletedProcess[bytes]") -> None:
+        self.status = done.returncode
+        self.raw = done.stderr
+        self.out, self.err = done.stdout.decode("utf-8"), done.stderr.decode("utf-8", "replace")
+
+    @property
+    def messages(self) -> list[str]:
+        """What the log lines say; every line of stderr must have the guide's form."""
+        found = [FORM.fullmatch(line) for line in self.err.splitlines()]
+        assert all(found), self.err
+        return [match[2] for match in found if match]
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(checkout: Path, environment: dict[str, str]) -> Run:
+    """`run("--batch-size 5")`: the retry scheduler, as the guide starts it."""
+
+    def started(options: str = "", script: str = RETRY, cwd: Path = checkout, **more: str) -> Ended:
+        command = [str(checkout / ".venv/bin/python"), script, *options.split()]
+        done = subprocess.run(
+            command, cwd=cwd, env=environment | more, capture_output=True, timeout=60, check=False
+        )
+        return Ended(done)
+
+    return started
+
+
+def sh(line: str, cwd: Path, environment: Mapping[str, str]) -> Ended:
+    command = ["/bin/sh", "-c", line]
+    done = subprocess.run(
+        command, cwd=cwd, env=dict(environment), capture_output=True, timeout=60, check=False
+    )
+    return Ended(done)
+
+
+# ---------------------------------------------------------------- Log Format
+
+
+def five_due(claims: Claims) -> None:
+    """The guide's run: five claims, three of which succeed, CLM-2024-001 at its second attempt."""
+    claims.add(
+        "CLM-2024-001",
+        DELIVERED,
+        response_deadline=f"{NOW + DAY:%Y-%m-%d}",
+        pod_retry_count=1,
+        pod_last_retry_at=f"{NOW - 7 * timedelta(hours=1)}",
+    )
+    claims.add("CLM-2024-002", IN_TRANSIT)
+    claims.add("CLM-2024-003", DELIVERED)
+    claims.add("CLM-2024-004", DELIVERED)
+    claims.add("CLM-2024-005", IN_TRANSIT, pod_retry_count=3, pod_last_retry_at=f"{NOW - 4 * DAY}")
+
+
+def test_the_log_of_the_guides_run(run: Run, claims: Claims, tmp_path: Path) -> None:
+    five_due(claims)
+    ended = run()
+    said = ended.messages
+    assert ended.status == 0
+    assert said[:4] == HEADER
+    found = said.index("Found 5 claim(s) to retry")
+    assert said[found + 1] == "[1] Retry #2 for CLM-2024-001 (Chronopost)"
+    assert "✅ SUCCESS: POD fetched for CLM-2024-001 after 2 attempts" in said
+    assert "✅ SUCCESS: POD fetched for CLM-2024-003 after 1 attempt" in said
+    last = next(line for line in said if line.startswith("🛑"))
+    assert last.startswith("🛑 FINAL FAILURE: CLM-2024-005 gave up after 4 attempts - The parcel is not")
+    failed = next(line for line in said if line.startswith("❌ FAILED"))
+    assert re.fullmatch(r"❌ FAILED: CLM-2024-002 - .+; next try \d{4}-\d\d-\d\d \d\d:\d\d", failed)
+
+    summary = said[-10:]
+    assert re.fullmatch(r"Duration: \d+\.\d\ds", summary[0])
+    assert summary[1:9] == [
+        "Total processed: 5",
+        "✅ Success: 3",
+        "❌ Failed: 2",
+        "⏭️ Skipped (persistent): 0",
+        "⚠️ Skipped (rate limit): 0",
+        "⚠️ Skipped (carrier): 0",
+        "🛑 Max retries reached: 1",
+        "Success rate: 60.0%",
+    ]
+    assert re.fullmatch(r"Chronopost: 8/100 per day, resets \d{4}-\d\d-\d\d \d\d:\d\d", summary[9])
+    assert (tmp_path / "logs/pod_retry_scheduler.log").read_text(encoding="utf-8") == ended.err
+
+
+def test_the_level_says_whether_someone_must_act(run: Run, claims: Claims) -> None:
+    five_due(claims)
+    lines = [match for match in map(FORM.fullmatch, run().err.splitlines()) if match]
+    levels = {
+        start: {line[1] for line in lines if start in line[2]} for start in ("SUCCESS", "FAILED", "FINAL")
+    }
+    assert levels == {"SUCCESS": {"INFO"}, "FAILED": {"WARNING"}, "FINAL": {"ERROR"}}
+
+
+def test_the_readme_shows_the_guides_lines() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    stamp = "2026-02-06 14:00:"
+    for second, text in (
+        ("00", HEADER[0]),
+        ("00", HEADER[1]),
+        ("00", HEADER[2]),
+        ("01", "Found 5 claim(s) to retry"),
+        ("01", "[1] Retry #2 for CLM-2024-001 (Chronopost)"),
+        ("02", "✅ SUCCESS: POD fetched for CLM-2024-001 after 2 attempts"),
+        ("10", "Duration: 9.45s"),
+        ("10", "Total processed: 5"),
+        ("10", "✅ Success: 3"),
+        ("10", "❌ Failed: 2"),
+        ("10", "Success rate: 60.0%"),
+    ):
+        assert f"\n{stamp}{second} - [INFO] - __main__ - {text}\n" in readme
+
+
+def test_nothing_is_due(run: Run, claims: Claims) -> None:
+    ended = run()
+    assert ended.status == 0
+    assert "No failed PODs eligible for retry" in ended.messages
+    assert not [line for line in ended.messages if line.startswith("Found")]
+    claims.add("CLM-1", DELIVERED, updated_at=f"{NOW - timedelta(minutes=30)}")
+    said = run().messages
+    assert "No failed PODs eligible for retry" in said
+    assert said[said.index("No failed PODs eligible for retry") + 1].startswith("1 failed claim waits")
+    assert claims.execute("SELECT COUNT(*) FROM claims WHERE pod_fetch_status = 'failed';") == [(1,)]
+
+
+def test_a_database_that_cannot_be_read_is_not_nothing_to_do(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "claims.db").write_text("this is no database, whatever its name says " * 50)
+    ended = run()
+    assert ended.status == 1
+    assert "No failed PODs" not in ended.err
+    assert "is not a SQLite database" in (tmp_path / "logs/pod_retry_scheduler.log").read_text("utf-8")
+
+
+# ---------------------------------------------------------------- Configuration: the commands
+
+
+@pytest.mark.parametrize(
+    ("options", "header", "taken"),
+    [
+        ("", "Batch size: 30 | Max retries: 4", 7),
+        ("--batch-size 30", "Batch size: 30 | Max retries: 4", 7),
+        ("--batch-size 50", "Batch size: 50 | Max retries: 4", 7),
+        ("--batch-size 5", "Batch size: 5 | Max retries: 4", 5),
+        ("--max-retries 4", "Batch size: 30 | Max retries: 4", 7),
+        ("--max-retries 6", "Batch size: 30 | Max retries: 6", 7),
+        ("--batch-size 50 --max-retries 5", "Batch size: 50 | Max retries: 5", 7),
+    ],
+)
+def test_the_commands(run: Run, claims: Claims, options: str, header: str, taken: int) -> None:
+    for n in range(7):
+        claims.add(f"CLM-{n}", DELIVERED)
+    ended = run(options)
+    assert ended.status == 0
+    assert header in ended.messages
+    assert f"Found {taken} claim(s) to retry" in ended.messages
+    assert f"Total processed: {taken}" in ended.messages
+    assert claims.execute("SELECT COUNT(*) FROM claims WHERE pod_fetch_status = 'success'") == [(taken,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--batch-size 0", ["--batch-size", "10000"]),
+        ("--max-retries 21", ["--max-retries", "20"]),
+        ("--batch-size many", ["--batch-size", "many"]),
+        ("--batch 5", ["--batch", "--batch-size"]),
+    ],
+)
+def test_bad_options(run: Run, claims: Claims, tmp_path: Path, options: str, words: list[str]) -> None:
+    ended = run(options)
+    log = (tmp_path / "logs/pod_retry_scheduler.log").read_text(encoding="utf-8")
+    assert ended.status == 2
+    assert [word for word in words if word not in ended.err or word not in log] == []
+
+
+def test_more_retries_take_up_what_had_given_up(run: Run, claims: Claims) -> None:
+    used = {"pod_retry_count": 3, "pod_last_retry_at": f"{NOW - 4 * DAY}"}
+    claims.add("CLM-1", IN_TRANSIT, **used)
+    assert "🛑 Max retries reached: 1" in run().messages
+    assert claims.get("CLM-1", "pod_stage") == "given_up"
+    said = run("--max-retries 6").messages
+    assert claims.get("CLM-1", "pod_stage") == "waiting"
+    assert "1 failed claim waits" in "\n".join(said)
+
+
+# ---------------------------------------------------------------- Setup Instructions: working folder, cron, Windows' console
+
+
+def test_from_another_working_directory(run: Run, claims: Claims, checkout: Path, tmp_path: Path) -> None:
+    claims.add("CLM-1", DELIVERED)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    ended = run(
+        script=str(checkout / RETRY), cwd=elsewhere, RECOURS_LOG_DIR="data/logs", RECOURS_POD_DIR="data/pods"
+    )
+    assert ended.status == 0
+    assert "✅ Success: 1" in ended.messages
+    assert list(elsewhere.iterdir()) == []
+    assert (checkout / "data/logs/pod_retry_scheduler.log").exists()
+    stored = Path(str(claims.get("CLM-1", "pod_url")))
+    assert stored.parent.parent == checkout / "data/pods"
+    assert stored.read_bytes().startswith(b"%PDF-")
+
+
+def test_the_crontab_line(tmp_path: Path, box: Sandbox) -> None:
+    """With the bare `python3` and the empty environment that cron gives, settings in `.env`, and default paths."""
+    path = copy_of_checkout(tmp_path / "Recours_Ecommerce")
+    bare = bare_python(tmp_path / "bare")
+    bare_python(path / ".venv")
+    give_packages(path / ".venv")
+    claims = Claims(path / "claims.db")
+    claims.add("CLM-2024-001", DELIVERED)
+    claims.add("CLM-2024-002", DELIVERED, pod_fetch_status="pending")
+    account, password = next(iter(box.accounts.items()))
+    (path / ".env").write_text(
+        f"DATABASE_PATH=claims.db\nCHRONOPOST_BASE_URL={box.url}\n"
+        f"CHRONOPOST_ACCOUNT={account}\nCHRONOPOST_PASSWORD={password}\n"
+    )
+    cron = {"PATH": f"{bare.parent}:/usr/bin:/bin", "HOME": str(tmp_path), "SHELL": "/bin/sh"}
+    for script in (RETRY, FETCH):
+        line = f"cd {path} && python3 {script} >> logs/cron.log 2>&1"
+        ended = sh(line, tmp_path, cron)
+        assert (ended.status, ended.out, ended.err) == (0, "", "")
+    copied = (path / "logs/cron.log").read_text(encoding="utf-8")
+    logged = [
+        (path / f"logs/{Path(script).stem}.log").read_text(encoding="utf-8") for script in (RETRY, FETCH)
+    ]
+    assert copied == "".join(logged)
+    assert [log.count("✅ SUCCESS") for log in logged] == [1, 1]
+    assert claims.execute("SELECT DISTINCT pod_fetch_status FROM claims") == [("success",)]
+    assert password not in copied
+
+
+def test_the_folder_that_cron_writes_to_is_in_the_repository() -> None:
+    assert (ROOT / "logs" / ".gitkeep").exists()
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "!/logs/.gitkeep" in ignored
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("script", [RETRY, FETCH])
+def test_a_console_that_cannot_show_the_signs(
+    run: Run, claims: Claims, tmp_path: Path, encoding: str, script: str
+) -> None:
+    five_due(claims)
+    claims.add("CLM-Ωé", DELIVERED, pod_fetch_status="pending")
+    ended = run("--json", script=script, PYTHONIOENCODING=encoding)
+    assert ended.status == 0
+    assert "Traceback" not in ended.err
+    shown = ended.raw.decode(encoding)
+    assert "? Success: " in shown
+    assert json.loads(ended.out)["success"] == (3 if script == RETRY else 1)
+    log = (tmp_path / "logs" / f"{Path(script).stem}.log").read_text(encoding="utf-8")
+    assert "✅ Success: " in log
+    assert log.encode(encoding, "replace") == ended.raw
+
+
+def test_a_python_without_the_packages_hands_over(
+    checkout: Path, tmp_path: Path, environment: dict[str, str], claims: Claims
+) -> None:
+    bare = bare_python(tmp_path / "bare")
+    claims.add("CLM with blanks", DELIVERED, pod_retry_count=4, pod_last_retry_at=f"{NOW}")
+    path = environment | {"PATH": f"{bare.parent}:/usr/bin:/bin"}
+    ended = sh(f"python3 {RETRY} --claim 'CLM with blanks'", checkout, path)
+    assert ended.status == 0
+    assert "[1] Retry #5 for CLM with blanks (Chronopost)" in ended.messages
+    assert sh(f"python3 {RETRY} --batch-size none", checkout, path).status == 2
+    assert sh(f"python3 {FETCH} --version", checkout, path).out == "recours 0.1.0\n"
+
+
+@pytest.mark.parametrize("script", [RETRY, FETCH])
+def test_without_a_venv_it_says_how_to_make_one(tmp_path: Path, script: str) -> None:
+    path = copy_of_checkout(tmp_path / "checkout")
+    bare = bare_python(tmp_path / "bare")
+    ended = sh(f"{bare} {script} --batch-size 5", path, {})
+    assert (ended.status, ended.out) == (2, "")
+    assert "Traceback" not in ended.err
+    for words in ("python3 -m venv .venv", "requirements.txt", str(path), "sqlalchemy"):
+        assert words in ended.err
+    assert len(ended.err.splitlines()) == 2
+
+
+# ---------------------------------------------------------------- Database Schema
+
+
+@pytest.mark.parametrize("statements", [(), GUIDE_COLUMNS[:1]])
+def test_the_two_columns(run: Run, tmp_path: Path, statements: tuple[str, ...]) -> None:
+    claims = Claims(tmp_path / "claims.db", *statements)
+    claims.add("CLM-1", DELIVERED)
+    claims.add("CLM-2", IN_TRANSIT, status="under_review")
+    before = claims.execute(
+        "SELECT id, claim_reference, order_id, carrier, status, tracking_number FROM claims"
+    )
+    first, second = run(), run()
+    assert (first.status, second.status) == (0, 0)
+    columns = {row[1]: (row[2], row[4]) for row in claims.execute("PRAGMA table_info(claims)")}
+    assert columns["pod_retry_count"] == ("INTEGER", "0")
+    assert columns["pod_last_retry_at"] == ("TIMESTAMP", None)
+    after = claims.execute(
+        "SELECT id, claim_reference, order_id, carrier, status, tracking_number FROM claims"
+    )
+    assert after == before
+    assert len([line for line in first.messages if line.startswith("The schema of")]) == 1
+    assert "The schema of" not in second.err
+    (copy,) = tmp_path.glob("claims.db.before-recours-*")
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT pod_fetch_status FROM claims").fetchall() == [("failed",)] * 2
+
+
+def test_a_dry_run_changes_nothing(run: Run, tmp_path: Path, box: Sandbox) -> None:
+    claims = Claims(tmp_path / "claims.db")
+    five = [claims.add(f"CLM-{n}", DELIVERED) for n in range(5)]
+    before = (tmp_path / "claims.db").read_bytes()
+    ended = run("--dry-run")
+    assert ended.status == 0
+    assert f"Would take {len(five)} claims" in ended.messages
+    assert "pod_retry_count" in ended.err
+    assert (tmp_path / "claims.db").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["claims.db", "logs"]
+    assert box.calls == []
+
+
+# ---------------------------------------------------------------- Retry Strategy
+
+
+def test_the_waits(run: Run, claims: Claims) -> None:
+    """Before the wait is over (less the slack of five minutes) nothing is due; after it, the claim is."""
+    for turns, hours in enumerate((1, 6, 24, 72)):
+        for name, minutes in (("early", -10), ("due", 1)):
+            at = f"{datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=hours, minutes=minutes)}"
+            moment = {"pod_retry_count": turns, "pod_last_retry_at": at} if turns else {"updated_at": at}
+            claims.add(f"CLM-{name}-{turns}", DELIVERED, **moment)
+    said = run().messages
+    assert "Found 4 claim(s) to retry" in said
+    begun = {line.partition("] ")[2] for line in said if line.startswith("[")}
+    assert begun == {f"Retry #{turns + 1} for CLM-due-{turns} (Chronopost)" for turns in range(4)}
+    assert claims.execute(
+        "SELECT DISTINCT pod_fetch_status FROM claims WHERE claim_reference LIKE '%early%'"
+    ) == [("failed",)]
+
+
+def test_the_next_waits(run: Run, claims: Claims) -> None:
+    for turns in range(3):
+        claims.add(f"CLM-{turns}", IN_TRANSIT, pod_retry_count=turns, pod_last_retry_at=f"{NOW - 5 * DAY}")
+    run()
+    rows = claims.execute(
+        "SELECT pod_retry_count, pod_last_retry_at, pod_next_retry_at FROM claims ORDER BY id"
+    )
+    waits = {
+        n: datetime.fromisoformat(str(then)) - datetime.fromisoformat(str(last)) for n, last, then in rows
+    }
+    assert waits == {1: timedelta(hours=6), 2: timedelta(hours=24), 3: timedelta(hours=72)}
+
+
+# ---------------------------------------------------------------- Smart Features
+
+
+def test_persistent_errors_are_told_and_temporary_ones_are_not(run: Run, claims: Claims) -> None:
+    used = {"pod_retry_count": 3, "pod_last_retry_at": f"{NOW - 4 * DAY}"}
+    claims.add("CLM-persistent", NEVER_A_POD, **used)
+    claims.add("CLM-invalid", "12-34", **used)
+    claims.add("CLM-temporary", IN_TRANSIT, **used)
+    assert "🛑 Max retries reached: 3" in run().messages
+    told = "SELECT claim_reference FROM recours_events e JOIN claims c ON c.id = e.claim_id WHERE event = ? ORDER BY 1"
+    assert claims.execute(told, ["pod_failed"]) == [("CLM-invalid",), ("CLM-persistent",)]
+    assert len(claims.execute(told, ["gave_up"])) == 3
+
+
+def test_a_persistent_error_is_not_asked_again(run: Run, claims: Claims, box: Sandbox) -> None:
+    claims.add("CLM-1", NEVER_A_POD)
+    run("--max-retries 2")
+    calls = len(box.calls)
+    claims.execute("UPDATE claims SET pod_next_retry_at = ?", [f"{NOW - DAY}"])
+    said = run("--max-retries 2").messages
+    assert "⏭️ Skipped (persistent): 1" in said
+    assert "🛑 Max retries reached: 1" in said
+    assert (calls, len(box.calls)) == (2, 2)
+
+
+def test_a_carrier_at_its_limit_is_skipped(run: Run, claims: Claims, box: Sandbox) -> None:
+    for n in range(5):
+        claims.add(f"CLM-{n}", DELIVERED)
+    said = run("--batch-size 20", QUOTA_CHRONOPOST="4/day").messages
+    assert "✅ Success: 2" in said
+    assert "⚠️ Skipped (rate limit): 3" in said
+    assert said[-1].startswith("Chronopost: 4/4 per day, resets ")
+    again = run("--batch-size 20", QUOTA_CHRONOPOST="4/day").messages
+    assert "⚠️ Skipped (rate limit): 3" in again
+    assert "Total processed: 0" in again
+    assert len(box.calls) == 4
+    assert claims.execute("SELECT SUM(pod_retry_count) FROM claims WHERE pod_fetch_status = 'failed'") == [
+        (0,)
+    ]
+    assert "✅ Success: 3" in run("--batch-size 20").messages
+
+
+# ---------------------------------------------------------------- Integration with Existing Workers
+
+
+def test_the_whole_workflow(run: Run, claims: Claims, box: Sandbox) -> None:
+    claims.add("CLM-now", DELIVERED, pod_fetch_status="pending", pod_fetch_error=None)
+    claims.add("CLM-later", "XY999999999FR", pod_fetch_status="pending", pod_fetch_error=None)
+    box.parcels["XY999999999FR"] = Parcel((Scenario.IN_TRANSIT, Scenario.IN_TRANSIT, Scenario.DELIVERED))
+
+    said = run(script=FETCH).messages
+    assert said[:4] == ["=" * 70, "POD FETCH WORKER - Starting", "Batch size: 50", "=" * 70]
+    assert "Found 2 claim(s) to fetch" in said
+    assert claims.get("CLM-now", "pod_fetch_status") == "success"
+    assert Path(str(claims.get("CLM-now", "pod_url"))).read_bytes().startswith(b"%PDF-")
+    assert claims.get("CLM-later", "pod_fetch_status") == "failed"
+    assert "not delivered" in str(claims.get("CLM-later", "pod_fetch_error"))
+
+    for line in ("❌ FAILED: CLM-later", "✅ SUCCESS: POD fetched for CLM-later after 2 attempts"):
+        assert "No failed PODs eligible for retry" in run().messages
+        claims.execute("UPDATE claims SET pod_next_retry_at = ?", [f"{NOW - timedelta(minutes=1)}"])
+        assert line in "\n".join(run().messages)
+    assert claims.get("CLM-later", "pod_fetch_status") == "success"
+    assert claims.get("CLM-later", "pod_retry_count") == 2
+    assert claims.get("CLM-later", "pod_fetch_error") is None
+
+
+def test_both_workers_at_once_ask_nothing_twice(
+    checkout: Path, environment: dict[str, str], claims: Claims, box: Sandbox
+) -> None:
+    """Four processes, first runs all of them: the schema is brought up to date once, no claim is fetched twice."""
+    for n in range(12):
+        claims.add(f"CLM-{n}", DELIVERED, pod_fetch_status="pending" if n % 2 else "failed")
+    command = [str(checkout / ".venv/bin/python")]
+    started = [
+        subprocess.Popen([*command, script], cwd=checkout, env=environment, stderr=subprocess.PIPE)
+        for script in (RETRY, FETCH, RETRY, FETCH)
+    ]
+    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in started]
+    assert [status for _, status in ended] == [0] * 4
+    assert claims.execute("SELECT COUNT(*) FROM claims WHERE pod_fetch_status = 'success'") == [(12,)]
+    assert sorted((call.number, call.operation) for call in box.calls) == sorted(
+        (f"XY00{n:07d}FR", operation) for n in range(1, 13) for operation in ("searchPOD", "trackSkybillV2")
+    )
+    assert sum(log.decode().count("The schema of") for log, _ in ended) == 1
+
+
+def test_a_run_is_stopped_in_order(
+    checkout: Path, environment: dict[str, str], claims: Claims, box: Sandbox
+) -> None:
+    for n in range(20):
+        claims.add(f"CLM-{n}", DELIVERED)
+    box.latency = 0.2
+    command = [str(checkout / ".venv/bin/python"), RETRY, "--concurrency", "1"]
+    process = subprocess.Popen(command, cwd=checkout, env=environment, stderr=subprocess.PIPE)
+    ends = time.monotonic() + 20
+    while not box.calls and time.monotonic() < ends:
+        time.sleep(0.02)
+    process.terminate()
+    log = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 143
+    assert "Total processed: 1" in log
+    assert claims.execute("SELECT COUNT(*) FROM claims WHERE pod_lease_token IS NOT NULL") == [(0,)]
+
+
+# ---------------------------------------------------------------- what the README keeps of the guide's letter
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'schtasks /query /tn "PODRetryScheduler" /fo LIST /v',
+        'schtasks /run /tn "PODRetryScheduler"',
+        'schtasks /change /tn "PODRetryScheduler" /disable',
+        'schtasks /change /tn "PODRetryScheduler" /enable',
+        'schtasks /delete /tn "PODRetryScheduler" /f',
+        "type logs\\pod_retry_scheduler.log",
+        "type logs\\pod_retry_scheduler.log | more",
+        "python scripts\\pod_retry_scheduler.py",
+        "crontab -e",
+        "crontab -l",
+        "tail -f logs/pod_retry_scheduler.log",
+        "tail -f logs/cron.log",
+        "tail -100 logs/pod_retry_scheduler.log",
+        "0 * * * * cd /path/to/Recours_Ecommerce && python3 scripts/pod_retry_scheduler.py >> logs/cron.log 2>&1",
+        "python scripts/pod_retry_scheduler.py --batch-size 5\n",
+        "python scripts/pod_retry_scheduler.py --batch-size 30\n",
+        "python scripts/pod_retry_scheduler.py --batch-size 50\n",
+        "python scripts/pod_retry_scheduler.py --max-retries 4\n",
+        "python scripts/pod_retry_scheduler.py --max-retries 6\n",
+        "--batch-size 50 --max-retries 5",
+        "--batch-size 20",
+        "SELECT COUNT(*) FROM claims WHERE pod_fetch_status = 'failed';",
+        f"{GUIDE_COLUMNS[0]};",
+        f"{GUIDE_COLUMNS[1]};",
+        "No failed PODs eligible for retry",
+        "<admin@refundly.ai>",
+    ],
+)
+def test_the_readme_has_the_guides_commands(text: str) -> None:
+    assert text in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tests_run_the_python_of_this_process(checkout: Path) -> None:
+    """The copy's environment is this one's Python with this one's packages, and the copy's own code."""
+    code = "import sys, recours.launch; print(sys.version_info[:2], recours.launch.__file__)"
+    command = [str(checkout / ".venv/bin/python"), "-c", code]
+    shown = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == f"{sys.version_info[:2]} {checkout / 'recours/launch.py'}"

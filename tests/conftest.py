@@ -1,0 +1,161 @@
+"""What several folders of tests share: databases of every kind, claims in them, and the settings of a run."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from sqlalchemy import URL, Column, Float, MetaData, Text, insert, make_url
+
+from recours.carriers.registry import CATALOG
+from recours.database.create import create_file
+from recours.database.engine import Database
+from recours.database.tables import claims
+from recours.sandbox import Sandbox, SimulatedClock
+from recours.settings.model import Settings, load
+
+START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock stands here
+
+
+class Kind(Protocol):
+    """A kind of database. Folders given are empty and not shared."""
+
+    def empty(self, folder: Path) -> URL:
+        """A new database without any table."""
+
+    def ready(self, folder: Path) -> URL:
+        """A new database with the whole schema."""
+
+
+class Sqlite:
+    """Files in write-ahead mode, as the service and `init-db` make them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._template = folder / "template.db"
+        create_file(self._template)
+
+    def empty(self, folder: Path) -> URL:
+        with closing(sqlite3.connect(folder / "claims.db")) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        return URL.create("sqlite", database=str(folder / "claims.db"))
+
+    def ready(self, folder: Path) -> URL:
+        shutil.copyfile(self._template, folder / "claims.db")
+        return URL.create("sqlite", database=str(folder / "claims.db"))
+
+
+# Another kind of database is another entry: every contract is then held to it too.
+KINDS: dict[str, Callable[[Path], Kind]] = {"sqlite": Sqlite}
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Kind]:
+    made: dict[str, Kind] = {}
+
+    def kind(name: str) -> Kind:
+        if name not in made:
+            made[name] = KINDS[name](tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return kind
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
+    return kinds(request.param)
+
+
+@pytest.fixture
+def empty_url(kind: Kind, tmp_path: Path) -> str:
+    """A database without any table."""
+    return kind.empty(tmp_path).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def url(kind: Kind, tmp_path: Path) -> str:
+    """A database with the whole schema."""
+    return kind.ready(tmp_path).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = Database(make_url(url))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(START)
+
+
+@pytest.fixture
+def sandbox(clock: SimulatedClock) -> Iterator[Sandbox]:
+    with Sandbox(now=clock.now) as box:
+        yield box
+
+
+@pytest.fixture
+def repeats() -> Callable[[int, int], range]:
+    """`repeats(short, long)`: how often, by default and with RECOURS_LONG=1."""
+    long_form = os.environ.get("RECOURS_LONG", "") not in ("", "0")
+    return lambda short, long: range(long if long_form else short)
+
+
+# With the columns that a claim must have, and that the code knows nothing of.
+SERVICE_CLAIMS = claims.to_metadata(MetaData())
+for _column in (Column("order_id", Text), Column("dispute_type", Text), Column("amount_requested", Float)):
+    SERVICE_CLAIMS.append_column(_column)
+
+
+def claim_row(n: int) -> dict[str, Any]:
+    """A failed claim whose parcel is delivered, according to the sandbox, and whose first retry is due at START."""
+    return {
+        "claim_reference": f"CLM-{n:05d}",
+        "order_id": f"O-{n}",
+        "carrier": "Chronopost",
+        "dispute_type": "lost",
+        "amount_requested": 10.0,
+        "tracking_number": f"XY00{n:07d}FR",
+        "pod_fetch_status": "failed",
+        "pod_fetch_error": "Timeout",
+        "created_at": START - timedelta(days=2),
+        "updated_at": START - timedelta(hours=2),
+    }
+
+
+@pytest.fixture
+def add_claims() -> Callable[..., None]:
+    """`add_claims(database, rows)`: each row is a dict of what differs from `claim_row`."""
+
+    def add(database: Database, rows: Iterable[dict[str, Any]]) -> None:
+        with database.write() as connection:
+            for n, row in enumerate(rows):
+                connection.execute(insert(SERVICE_CLAIMS).values(claim_row(n) | row))
+
+    return add
+
+
+@pytest.fixture
+def settings_of(tmp_path: Path) -> Callable[..., Settings]:
+    """`settings_of(url, sandbox, **more)`: the settings of a run against the sandbox, in a folder of its own."""
+
+    def settings(url: str, sandbox: Sandbox, **more: str) -> Settings:
+        return load(tmp_path, environment_of(url, sandbox.url) | more, CATALOG)
+
+    return settings
+
+
+def environment_of(url: str, base_url: str) -> dict[str, str]:
+    return {
+        "DATABASE_URL": url,
+        "CHRONOPOST_ACCOUNT": "10000001",
+        "CHRONOPOST_PASSWORD": "123456",
+        "CHRONOPOST_BASE_URL": base_url,
+        "QUOTA_CHRONOPOST": "100000/day",
+    }

@@ -1,0 +1,588 @@
+"""Chronopost's protocol, byte for byte: what is sent, and what each of its answers means.
+
+The facts are those of the carrier's documents of October 2024 (VL3.24.10.14) and November 2018 (v2.6.2), and of the
+schema and the recorded answers in karrio's connector.
+"""
+
+import base64
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import canonicalize
+
+import pytest
+
+from recours.carriers.chronopost import SPEC, Chronopost
+from recours.carriers.message import Request, Response
+from recours.core.claim import Claim, Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.documents.store import DocumentStore
+from recours.runs.attempt import attempt, malformed, without_call
+from recours.runs.ports import Fetched
+from recours.sandbox import SimulatedClock
+
+NUMBER = "XY123456789FR"
+CREDENTIALS = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
+PDF = b"%PDF-1.4\n" + b"x" * 200
+
+
+@dataclass
+class Line:
+    """Answers each call with the next answer, or fails with it; keeps what was asked."""
+
+    answers: Sequence[Response | Failure]
+    asked: list[tuple[Capability, Request]] = field(default_factory=list)
+    accepted: bool = False
+    known: Delivery | None = None
+
+    def call(self, what: Capability, request: Request) -> Response:
+        answer = self.answers[len(self.asked)]
+        self.asked.append((what, request))
+        if isinstance(answer, Failure):
+            raise CallFailed(replace(answer, delivery=self.known))
+        return answer
+
+    def learnt(self, delivery: Delivery) -> None:
+        self.known = delivery
+
+    def credentials_accepted(self) -> None:
+        self.accepted = True
+
+
+def response(body: bytes | str, status: int = 200) -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    return Response(status, {"Content-Type": "text/xml;charset=UTF-8"}, content)
+
+
+def envelope(inside: str) -> str:
+    return (
+        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
+        f"{inside}</soap:Body></soap:Envelope>"
+    )
+
+
+def tracked(inside: str) -> Response:
+    return response(
+        envelope(
+            '<ns2:trackSkybillV2Response xmlns:ns2="http://cxf.tracking.soap.chronopost.fr/">'
+            f"<return>{inside}</return></ns2:trackSkybillV2Response>"
+        )
+    )
+
+
+def proved(inside: str) -> Response:
+    return response(
+        envelope(
+            '<ns2:searchPODResponse xmlns:ns2="http://cxf.tracking.soap.chronopost.fr/">'
+            f"<return>{inside}</return></ns2:searchPODResponse>"
+        )
+    )
+
+
+def fault(code: str, text: str = "Unmarshalling Error: unexpected element") -> Response:
+    inside = f"<soap:Fault><faultcode>{code}</faultcode><faultstring>{text}</faultstring></soap:Fault>"
+    return response(envelope(inside), 500)
+
+
+def an_event(code: str, date: str = "2026-10-05T10:31:00+02:00", more: str = "") -> str:
+    return (
+        f"<events><code>{code}</code><eventDate>{date}</eventDate><eventLabel>Un événement</eventLabel>"
+        "<highPriority>true</highPriority><NPC>ZZ</NPC><officeLabel>LILLE CHRONOPOST</officeLabel>"
+        f"<zipCode>59000</zipCode>{more}</events>"
+    )
+
+
+def signed_by(name: str, label: str = "Nom du réceptionnaire") -> str:
+    return f"<infoCompList><name>{label}</name><value>{name}</value></infoCompList>"
+
+
+def with_events(*events: str) -> Response:
+    listed = "".join(events) + f"<skybillNumber>{NUMBER}</skybillNumber>"
+    return tracked(f"<errorCode>0</errorCode><listEventInfoComp>{listed}</listEventInfoComp>")
+
+
+IN_TRANSIT = an_event("TA", "2026-10-05T07:12:00+02:00")
+DELIVERED = with_events(IN_TRANSIT, an_event("D", more=signed_by("DUPONT")))
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+KNOWN = Delivery(AT, "DUPONT")
+WITH_POD = proved(
+    "<errorCode>0</errorCode><formatPOD>PDF</formatPOD>"
+    f"<pod>{base64.b64encode(PDF).decode()}</pod><podPresente>true</podPresente><statusCode>5</statusCode>"
+)
+
+
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, Line]:
+    line = Line(answers)
+    return Chronopost(CREDENTIALS).fetch(NUMBER, known, line), line
+
+
+def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
+    outcome, line = fetch(*answers, known=known)
+    assert isinstance(outcome, Failure)
+    assert len(line.asked) == len(answers)
+    return outcome
+
+
+# ---------------------------------------------------------------- what is sent
+
+TRACKING_REQUEST = """
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
+                  xmlns:cxf="http://cxf.tracking.soap.chronopost.fr/">
+  <soapenv:Body>
+    <cxf:trackSkybillV2>
+      <language>fr_FR</language>
+      <skybillNumber>XY123456789FR</skybillNumber>
+    </cxf:trackSkybillV2>
+  </soapenv:Body>
+</soapenv:Envelope>
+"""
+POD_REQUEST = """
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
+                  xmlns:cxf="http://cxf.tracking.soap.chronopost.fr/">
+  <soapenv:Body>
+    <cxf:searchPOD>
+      <accountNumber>10000001</accountNumber>
+      <password>123456</password>
+      <language>fr_FR</language>
+      <skybillNumber>XY123456789FR</skybillNumber>
+      <pdf>true</pdf>
+    </cxf:searchPOD>
+  </soapenv:Body>
+</soapenv:Envelope>
+"""
+
+
+def canonical(xml: str | bytes) -> str:
+    text = xml.decode() if isinstance(xml, bytes) else xml
+    return str(canonicalize(text.strip(), strip_text=True, rewrite_prefixes=True))
+
+
+def test_the_requests_are_those_of_the_documents() -> None:
+    _, line = fetch(DELIVERED, WITH_POD)
+    (first, tracking), (second, pod) = line.asked
+    assert (first, second) == (Capability.TRACKING, Capability.POD)
+    assert canonical(tracking.body or b"") == canonical(TRACKING_REQUEST)
+    assert canonical(pod.body or b"") == canonical(POD_REQUEST)
+    for request in (tracking, pod):
+        assert (request.method, request.path) == ("POST", "/tracking-cxf/TrackingServiceWS")
+        assert dict(request.headers) == {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
+        assert (request.body or b"").startswith(b"<?xml")
+
+
+def test_the_base_url_is_the_carriers() -> None:
+    assert SPEC.base_url == "https://ws.chronopost.fr"
+    assert SPEC.base_url_setting == "CHRONOPOST_BASE_URL"
+
+
+def test_credentials_are_escaped() -> None:
+    hostile = {"CHRONOPOST_ACCOUNT": "1&2", "CHRONOPOST_PASSWORD": "</password><language>é\"'"}
+    line = Line([WITH_POD])
+    Chronopost(hostile).fetch(NUMBER, KNOWN, line)
+    sent = canonical(line.asked[0][1].body or b"")
+    expected = POD_REQUEST.replace("10000001", "1&amp;2").replace(
+        "123456<", "&lt;/password&gt;&lt;language&gt;é&quot;&apos;<"
+    )
+    assert sent == canonical(expected)
+
+
+def test_the_tracking_presents_no_credentials() -> None:
+    _, line = fetch(with_events())
+    ((_, request),) = line.asked
+    assert b"123456</" not in (request.body or b"")
+    assert b"10000001" not in (request.body or b"")
+
+
+def test_a_parcel_known_to_be_delivered_goes_straight_to_the_document() -> None:
+    outcome, line = fetch(WITH_POD, known=KNOWN)
+    assert [what for what, _ in line.asked] == [Capability.POD]
+    assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+    assert SPEC.calls_for(KNOWN) == {Capability.POD: 1}
+    assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
+
+
+# ---------------------------------------------------------------- the tracking's answers
+
+DELIVERED_CODES = ["D", "D1", "D2", "D6", "D7", "RG", "RI", "U", "Y", "DD", "VC"]
+OTHER_CODES = [
+    *("B", "MD", "IP", "RB", "P"),  # near
+    *("DC", "DB", "DV", "DY", "PC", "PE", "SC", "EC", "TS", "TI", "TO", "TP", "AT", "SD", "ED"),
+    *("TA", "LR", "J", "X", "CL"),
+    *("N", "NA", "CO", "RC", "PA", "AV", "IV", "IN", "NL", "PR", "DO", "DF", "EJ"),  # exceptions
+    *("Q", "R", "AN", "DR"),  # will never be delivered
+    *("ZZZ", "", "d"),
+]
+
+
+@pytest.mark.parametrize("code", DELIVERED_CODES)
+def test_delivered_codes_lead_to_the_document(code: str) -> None:
+    outcome, line = fetch(with_events(IN_TRANSIT, an_event(code, more=signed_by("DUPONT"))), WITH_POD)
+    assert len(line.asked) == 2
+    assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+
+
+@pytest.mark.parametrize("code", OTHER_CODES)
+def test_other_codes_mean_not_delivered(code: str) -> None:
+    failure = failure_of(with_events(IN_TRANSIT, an_event(code)))
+    assert failure.kind is ErrorKind.NOT_DELIVERED_YET
+    assert "Un événement" in failure.message
+
+
+def test_an_image_that_is_available_leads_to_the_document() -> None:
+    outcome, _ = fetch(with_events(IN_TRANSIT, an_event("IM")), WITH_POD)
+    assert outcome == Retrieved(PDF, Delivery(), "chronopost searchPOD")
+    outcome, _ = fetch(
+        with_events(an_event("D", more=signed_by("DUPONT")), an_event("IM", "2026-10-06T09:00:00+02:00")),
+        WITH_POD,
+    )
+    assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+
+
+def test_the_latest_delivery_counts_whatever_the_order() -> None:
+    early = an_event("D1", "2026-10-05T09:00:00+02:00", signed_by("MARTIN"))
+    late = an_event(
+        "D", "2026-10-05T08:31:00+00:00", signed_by("DUPONT")
+    )  # later, though its digits are smaller
+    for events in ([early, late], [late, early], [late, IN_TRANSIT, early]):
+        outcome, _ = fetch(with_events(*events), WITH_POD)
+        assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+
+
+@pytest.mark.parametrize(
+    ("date", "at"),
+    [
+        ("2026-10-05T10:31:00+02:00", AT),
+        ("2026-01-05T10:31:00+01:00", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+        ("2026-10-05T10:31:00.123+02:00", AT.replace(microsecond=123000)),
+        ("2026-10-05T08:31:00Z", AT),
+        ("2026-10-05T06:31:00-02:00", AT),
+        ("2026-10-05T08:31:00", AT),  # without an offset: UTC
+        ("", None),
+        ("hier", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        ("0001-01-01T00:00:00+14:00", None),
+    ],
+)
+def test_the_time_of_delivery(date: str, at: datetime | None) -> None:
+    outcome, _ = fetch(with_events(an_event("D", date, signed_by("DUPONT"))), WITH_POD)
+    assert outcome == Retrieved(PDF, Delivery(at, "DUPONT"), "chronopost searchPOD")
+    assert isinstance(outcome, Retrieved)
+    assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
+
+
+@pytest.mark.parametrize(
+    ("more", "signatory"),
+    [
+        (signed_by("DUPONT"), "DUPONT"),
+        (signed_by("DUPONT", "Consignee's name"), "DUPONT"),
+        (signed_by(" MME LEFÈVRE "), "MME LEFÈVRE"),
+        (signed_by("", "Vide") + signed_by("DUPONT"), "DUPONT"),
+        (signed_by("A&amp;B &lt;SARL&gt;"), "A&B <SARL>"),
+        (signed_by("D&#10;2026-02-06 - forged"), r"D\x0a2026-02-06 - forged"),
+        (signed_by("X" * 500), "X" * 99 + "…"),
+        (signed_by(""), None),
+        ("<infoCompList/>", None),
+        ("", None),
+    ],
+)
+def test_the_signatory(more: str, signatory: str | None) -> None:
+    outcome, _ = fetch(with_events(an_event("D", more=more)), WITH_POD)
+    assert outcome == Retrieved(PDF, Delivery(AT, signatory), "chronopost searchPOD")
+
+
+def test_a_name_in_an_event_before_the_delivery_is_no_signatory() -> None:
+    other = an_event("TA", "2026-10-05T07:00:00+02:00", signed_by("LIVREUR"))
+    outcome, _ = fetch(with_events(other, an_event("D")), WITH_POD)
+    assert outcome == Retrieved(PDF, Delivery(AT, None), "chronopost searchPOD")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        with_events(),
+        tracked("<errorCode>0</errorCode>"),
+        tracked("<errorCode>0</errorCode><listEventInfoComp/>"),
+        tracked("<listEventInfoComp><skybillNumber>XY123456789FR</skybillNumber></listEventInfoComp>"),
+    ],
+)
+def test_an_answer_without_events_means_that_the_number_is_unknown(answer: Response) -> None:
+    assert failure_of(answer).kind is ErrorKind.NOT_FOUND
+
+
+# ---------------------------------------------------------------- errors, in either answer
+
+
+def error(code: object, message: str = "") -> str:
+    return f"<errorCode>{code}</errorCode><errorMessage>{message}</errorMessage>"
+
+
+IN_EITHER = {
+    "1": (error(1, "System Error"), ErrorKind.SERVER_ERROR),
+    "1 without words": ("<errorCode>1</errorCode>", ErrorKind.SERVER_ERROR),
+    "2": (error(2, "The shipment belongs to another customer"), ErrorKind.ACCESS_DENIED),
+    "2 of a contract": (error(2, "n'appartient pas au contrat"), ErrorKind.ACCESS_DENIED),
+    "3": (error(3, "Invalid Password"), ErrorKind.AUTH_FAILED),
+    "30": (error(30, "Invalid contract number"), ErrorKind.AUTH_FAILED),
+    "33": (error(33), ErrorKind.AUTH_FAILED),
+    "password": (error(77, "The PASSWORD is wrong"), ErrorKind.AUTH_FAILED),
+    "mot de passe": (error(77, "Mot de passe incorrect"), ErrorKind.AUTH_FAILED),
+    "contract": (error(77, "Unknown contract"), ErrorKind.AUTH_FAILED),
+    "contrat": (error(77, "Numéro de contrat inconnu"), ErrorKind.AUTH_FAILED),
+    "unknown": (error(77, "Something"), ErrorKind.BAD_RESPONSE),
+    "negative": (error(-1), ErrorKind.BAD_RESPONSE),
+    "no number": (error("abc"), ErrorKind.BAD_RESPONSE),
+    "a very large number": (error("9" * 5000), ErrorKind.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("inside", "kind"), IN_EITHER.values(), ids=IN_EITHER.keys())
+def test_error_codes(inside: str, kind: ErrorKind) -> None:
+    tracking = failure_of(tracked(inside))
+    assert tracking.kind is kind
+    pod = failure_of(DELIVERED, proved(inside))
+    assert (pod.kind, pod.http_status) == (kind, 200)
+    # What the tracking told is not to be asked again.
+    assert pod.delivery == KNOWN
+
+
+BODIES: dict[str, tuple[Response, ErrorKind]] = {
+    "fault of the client": (fault("soap:Client"), ErrorKind.BAD_RESPONSE),
+    "fault of the server": (fault("soap:Server", "Fault occurred while processing."), ErrorKind.SERVER_ERROR),
+    "fault of another prefix": (fault("S:Client"), ErrorKind.BAD_RESPONSE),
+    "fault of nobody": (response(envelope("<soap:Fault/>"), 500), ErrorKind.SERVER_ERROR),
+    "500 without XML": (response("<html>Error</html>", 500), ErrorKind.SERVER_ERROR),
+    "500, empty": (response("", 500), ErrorKind.SERVER_ERROR),
+    "503, a page": (response("<!DOCTYPE html><html><p>Maintenance</html>", 503), ErrorKind.SERVER_ERROR),
+    "a page": (response("<!DOCTYPE html><html><p>Maintenance</html>"), ErrorKind.BAD_RESPONSE),
+    "empty": (response(""), ErrorKind.BAD_RESPONSE),
+    "blank": (response(" \n"), ErrorKind.BAD_RESPONSE),
+    "JSON": (response('{"errorCode": 0}'), ErrorKind.BAD_RESPONSE),
+    "half": (response(envelope("<a/>")[:60]), ErrorKind.BAD_RESPONSE),
+    "no envelope": (response("<catalogue/>"), ErrorKind.BAD_RESPONSE),
+    "no body": (
+        response('<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"/>'),
+        ErrorKind.BAD_RESPONSE,
+    ),
+    "an empty body": (response(envelope("")), ErrorKind.BAD_RESPONSE),
+    "another operation": (response(envelope("<cancelSkybillResponse/>")), ErrorKind.BAD_RESPONSE),
+    "bytes that are not UTF-8": (response(envelope("Livré").encode("latin-1")), ErrorKind.BAD_RESPONSE),
+    "an unknown encoding": (response(b'<?xml version="1.0" encoding="x-y"?><a/>'), ErrorKind.BAD_RESPONSE),
+    "a DTD": (response("<!DOCTYPE a [<!ENTITY b 'c'>]>" + envelope("&b;")), ErrorKind.BAD_RESPONSE),
+    "an entity of the machine": (
+        response("<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>" + envelope("&b;")),
+        ErrorKind.BAD_RESPONSE,
+    ),
+    "a page in XML, 404": (response("<html/>", 404), ErrorKind.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), BODIES.values(), ids=BODIES.keys())
+def test_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
+    assert failure_of(answer).kind is kind
+    pod = failure_of(DELIVERED, answer)
+    assert (pod.kind, pod.http_status, pod.delivery) == (kind, answer.status, KNOWN)
+
+
+# ---------------------------------------------------------------- the document's answers
+
+WITHOUT_POD = {
+    "1": ("<podPresente>false</podPresente><statusCode>1</statusCode>", ErrorKind.POD_NEVER_AVAILABLE),
+    "2": ("<podPresente>false</podPresente><statusCode>2</statusCode>", ErrorKind.POD_NEVER_AVAILABLE),
+    "3": ("<podPresente>false</podPresente><statusCode>3</statusCode>", ErrorKind.POD_NOT_AVAILABLE_YET),
+    "none": ("<podPresente>false</podPresente>", ErrorKind.POD_NOT_AVAILABLE_YET),
+    "other": ("<podPresente>false</podPresente><statusCode>9</statusCode>", ErrorKind.POD_NOT_AVAILABLE_YET),
+    "nothing at all": ("", ErrorKind.POD_NOT_AVAILABLE_YET),
+    "an empty field": ("<pod/><podPresente>false</podPresente>", ErrorKind.POD_NOT_AVAILABLE_YET),
+    "announced, not sent": (
+        "<podPresente>true</podPresente><statusCode>5</statusCode>",
+        ErrorKind.BAD_RESPONSE,
+    ),
+    "announced, unknown": (
+        "<podPresente>true</podPresente><statusCode>9</statusCode>",
+        ErrorKind.BAD_RESPONSE,
+    ),
+    "announced, empty": ("<pod> </pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
+    "not base64": ("<pod>JVBERi0*</pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
+    "cut off": ("<pod>JVBERi0</pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
+    "another alphabet": ("<pod>-_-_</pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
+    "accents": ("<pod>éééé</pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize("code", ["<errorCode>0</errorCode>", ""], ids=["0", "no code"])
+@pytest.mark.parametrize(("inside", "kind"), WITHOUT_POD.values(), ids=WITHOUT_POD.keys())
+def test_answers_without_a_document(inside: str, kind: ErrorKind, code: str) -> None:
+    failure = failure_of(DELIVERED, proved(code + inside))
+    assert (failure.kind, failure.delivery) == (kind, KNOWN)
+    assert failure_of(proved(code + inside), known=KNOWN) == failure
+
+
+@pytest.mark.parametrize("width", [4, 76])
+def test_base64_in_lines_is_read(width: int) -> None:
+    encoded = base64.b64encode(PDF).decode()
+    lines = "&#13;\n".join(encoded[n : n + width] for n in range(0, len(encoded), width))
+    outcome, _ = fetch(proved(f"<pod>\n{lines}\n</pod>"), known=KNOWN)
+    assert isinstance(outcome, Retrieved)
+    assert outcome.content == PDF
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        (WITH_POD, True),
+        (proved("<podPresente>false</podPresente><statusCode>1</statusCode>"), True),
+        (proved("<podPresente>false</podPresente><statusCode>3</statusCode>"), True),
+        (proved(error(2)), True),
+        (proved(error(3)), False),
+        (proved(error(1, "System Error")), False),
+        (fault("soap:Server"), False),
+        (response("<html/>"), False),
+    ],
+)
+def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
+    _, line = fetch(answer, known=KNOWN)
+    assert line.accepted is accepted
+
+
+def test_a_tracking_shows_nothing_of_our_account() -> None:
+    _, line = fetch(with_events(IN_TRANSIT))
+    assert not line.accepted
+
+
+TIMED_OUT = Failure(ErrorKind.TIMEOUT, "Chronopost did not answer in time")
+
+
+def test_a_call_that_failed_means_what_the_line_says() -> None:
+    with pytest.raises(CallFailed) as failed:
+        fetch(TIMED_OUT)
+    assert failed.value.failure == TIMED_OUT
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.RATE_LIMITED])
+def test_what_the_tracking_told_is_kept_when_the_call_for_the_document_fails(kind: ErrorKind) -> None:
+    failed_call = replace(TIMED_OUT, kind=kind)
+    try:
+        outcome, _ = fetch(DELIVERED, failed_call)
+    except CallFailed as failed:
+        outcome = failed.failure
+    assert outcome == replace(failed_call, delivery=KNOWN)
+
+
+class Brings:
+    """A queue that brings this content."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def fetch(self, *_asked: object) -> Fetched:
+        return Fetched(Retrieved(self.content, KNOWN, "a test"), 2, 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"%PDF-",
+        b"Document indisponible. " * 30,
+        b"%PDF-1.4\n" + b"no document" * 50,
+        b"\x89PNG\r\n\x1a\n" + b"\x00" * 200,
+        b"\xff\xd8\xff" + b"\x00" * 200,
+        b"<html>" + b"x" * 300,
+    ],
+    ids=["empty", "few", "text", "pdf", "png", "jpg", "html"],
+)
+def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path: Path) -> None:
+    claim = Claim(id=1, reference="CLM-1", carrier="chronopost", number=NUMBER)
+    queue: Any = Brings(content)
+    grant: Any = None
+    ended = attempt(claim, grant, queue, DocumentStore(tmp_path), SimulatedClock())
+    assert isinstance(ended.outcome, Failure)
+    assert (ended.outcome.kind, ended.outcome.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
+    assert list(tmp_path.rglob("*.pdf")) == []
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "XY123456789FR",
+        "EE000000000TS",
+        "AB999999999JF",
+        "12345678901234",
+        "123456789012345",
+        "12345678901234A",
+    ],
+)
+def test_numbers_that_are_asked_about(number: str) -> None:
+    assert malformed(number, SPEC) is None
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "XY12345678FR",
+        "XY1234567890FR",
+        "X123456789FR",
+        "XY123456789F",
+        "xy123456789fr",
+        "1234567890123",
+        "1234567890123456",
+        "1Z999AA10123456784",
+        "XY123456789FR'--",
+        "XY123456789FR\n",
+        "XY١٢٣٤٥٦٧٨٩FR",
+        "<x/>",
+    ],
+)
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is ErrorKind.INVALID_TRACKING
+
+
+def test_a_claim_without_a_number_or_a_carrier_costs_no_call() -> None:
+    from recours.carriers.registry import CATALOG  # noqa: PLC0415 (of this test only)
+
+    nothing = Claim(id=1, reference="CLM-1", carrier="chronopost", carrier_name="Chronopost")
+    failure = without_call(nothing, CATALOG)
+    assert failure is not None
+    assert failure.kind is ErrorKind.INVALID_TRACKING
+    nobody = Claim(id=1, reference="CLM-1", carrier_name="Nobody", number=NUMBER)
+    failure = without_call(nobody, CATALOG)
+    assert failure is not None
+    assert failure.kind is ErrorKind.UNSUPPORTED_CARRIER
+    assert "Nobody" in failure.message
+
+
+# ---------------------------------------------------------------- what no carrier should answer
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    hostile = "x&#13;&#10;2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS &#155;31m\u202e" + "y" * 5000
+    for answer in (
+        tracked(error(1, hostile)),
+        fault("soap:Server", hostile),
+        with_events(an_event("TA").replace("Un événement", hostile)),
+    ):
+        message = failure_of(answer).message
+        assert len(message) <= 400
+        assert message.isprintable()
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in (DELIVERED, WITH_POD, fault("soap:Client")):
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            answer = response(bytes(body), whole.status)
+            line = Line([answer, answer])
+            assert isinstance(Chronopost(CREDENTIALS).fetch(NUMBER, None, line), Failure | Retrieved)

@@ -1,0 +1,669 @@
+"""The repository of claims, on real databases: nobody's claim twice, nothing recorded that is not true any more."""
+
+import multiprocessing
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import event, make_url, text
+
+from recours.carriers.chronopost import SPEC
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, Delivery, Stage
+from recours.core.decision import Decision, Policy, decide, go_on, judge, pass_turn, retimed, succeed
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Retrieved
+from recours.database.claims import ClaimRepository
+from recours.database.engine import Database
+from recours.database.schema import look
+from recours.database.upkeep import ClaimUpkeep
+from recours.runs.ports import Attempt, Hold, StoredDocument
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Options
+from recours.sandbox import Sandbox, SimulatedClock
+from recours.wiring import Opened, make_worker
+
+SPAWN = multiprocessing.get_context("spawn")
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+LEASE = timedelta(minutes=10)
+# A second carrier, to show what claims of one mean for those of another.
+CATALOG = Catalog([SPEC, replace(SPEC, key="other", name="Other Carrier", spellings=())])
+POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
+SUCCESS = Retrieved(b"", Delivery(NOW - timedelta(days=1), "DUPONT"), "a test")
+TIMED_OUT = Failure(ErrorKind.TIMEOUT, "Chronopost did not answer in time")
+HOPELESS = Failure(ErrorKind.INVALID_TRACKING, "Invalid tracking number")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run does to the database, one step at a time."""
+
+    database: Database
+    token: str = "run-1"
+    worker: str = "pod_retry_scheduler"
+
+    @property
+    def claims(self) -> ClaimRepository:
+        columns = look(self.database).columns
+        return ClaimRepository(self.database, CATALOG, columns, self.token, self.worker)
+
+    @property
+    def upkeep(self) -> ClaimUpkeep:
+        return ClaimUpkeep(self.database, CATALOG, look(self.database).columns, self.token)
+
+    def keep(self, now: datetime = NOW, policy: Policy = POLICY) -> None:
+        list(self.upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
+        self.upkeep.make_ready(policy.timetable.due_until(now))
+
+    def hold(self, now: datetime = NOW) -> Hold:
+        return Hold(self.token, now + LEASE)
+
+    def take(
+        self,
+        most: int = 10_000,
+        *,
+        now: datetime = NOW,
+        carriers: tuple[str, ...] = ("chronopost",),
+        stage: Stage = Stage.READY,
+    ) -> list[Claim]:
+        return self.claims.take(stage, carriers, most, self.hold(now), now)
+
+    def put_back(self, *taken: Claim) -> None:
+        self.claims.put_back([(claim, claim.state) for claim in taken], self.hold())
+
+    def record(self, claim: Claim, outcome: Failure | Retrieved, now: datetime = NOW) -> bool:
+        if isinstance(outcome, Failure):
+            decision, failure, document = decide(claim, outcome, now, POLICY), outcome, None
+        else:
+            decision, failure = succeed(claim, outcome, now), None
+            document = StoredDocument(
+                "/pods/a.pdf", "0" * 64, 99, "application/pdf", outcome.delivery, outcome.source
+            )
+        return self.claims.record(attempt_at(claim, decision, failure, document), decision, self.hold(), now)
+
+
+def attempt_at(
+    claim: Claim, decision: Decision, failure: Failure | None = None, document: StoredDocument | None = None
+) -> Attempt:
+    word = "success" if document else "failed"
+    return Attempt(claim, 1, NOW, 0.5, 2, word, decision.uses_attempt, failure, document)
+
+
+def rows(database: Database, query: str, **values: Any) -> list[dict[str, Any]]:
+    with database.read() as connection:
+        return [dict(row) for row in connection.execute(text(query), values).mappings()]
+
+
+def edit(database: Database, statement: str, **values: Any) -> None:
+    """What the service's own application writes."""
+    with database.write() as connection:
+        assert connection.execute(text(statement), values).rowcount
+
+
+def references(taken: list[Claim]) -> list[str]:
+    return [claim.reference for claim in taken]
+
+
+@pytest.fixture
+def run(database: Database) -> Run:
+    return Run(database)
+
+
+@pytest.fixture
+def other(database: Database) -> Run:
+    return Run(database, "run-2")
+
+
+# ---------------------------------------------------------------- taking
+
+
+def test_the_nearest_deadline_comes_first_and_what_is_past_it_last(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    failed = {"pod_fetch_status": "failed"}
+    days = {
+        "past-long": {"response_deadline": date(2026, 1, 15)},
+        "past": {"response_deadline": date(2026, 2, 1)},
+        "far": {"response_deadline": date(2026, 2, 20)},
+        "none-new": {"updated_at": NOW - timedelta(days=1)},  # as if its deadline was 15 February
+        "near": {"response_deadline": date(2026, 2, 10)},
+        "none-old": {"updated_at": NOW - timedelta(days=60)},  # past only as if
+        "today": {"response_deadline": date(2026, 2, 2)},  # which ends at 23:00 UTC
+    }
+    rows_of = [values | failed | {"claim_reference": name} for name, values in days.items()]
+    add_claims(run.database, rows_of)
+    run.keep()
+    expected = ["none-old", "today", "near", "none-new", "far", "past-long", "past"]
+    assert references(run.take(3)) == expected[:3]
+    assert references(run.take()) == expected[3:]
+
+
+@pytest.mark.parametrize(
+    ("at", "is_past"),
+    [
+        (datetime(2026, 2, 2, 22, 59, tzinfo=UTC), False),
+        (datetime(2026, 2, 2, 23, 0, 1, tzinfo=UTC), True),
+        (datetime(2026, 7, 2, 21, 59, tzinfo=UTC), False),
+        (datetime(2026, 7, 2, 22, 0, 1, tzinfo=UTC), True),
+    ],
+)
+def test_a_deadline_ends_with_its_day_in_paris(
+    run: Run, add_claims: Callable[..., None], at: datetime, *, is_past: bool
+) -> None:
+    failed_at = at - timedelta(days=1)
+    rows_of = [
+        {
+            "claim_reference": "ends-today",
+            "response_deadline": date(2026, at.month, 2),
+            "updated_at": failed_at,
+        },
+        {"claim_reference": "none", "updated_at": failed_at},
+    ]
+    add_claims(run.database, rows_of)
+    run.keep(at)
+    expected = ["none", "ends-today"] if is_past else ["ends-today", "none"]
+    assert references(run.take(now=at)) == expected
+
+
+def test_what_a_run_holds_no_other_takes_until_the_lease_ends(
+    run: Run, other: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}] * 3)
+    run.keep()
+    (first,) = run.take(1)
+    assert len(other.take()) == 2
+    assert other.take() == []
+    assert run.claims.is_held(first, NOW)
+    assert other.take(now=NOW + LEASE - timedelta(seconds=1)) == []
+
+    later = NOW + LEASE
+    assert not run.claims.is_held(first, later)
+    taken = {claim.id: claim for claim in Run(run.database, "run-3").take(now=later)}
+    assert len(taken) == 3
+    # The runs that held them before have died with them in hand.
+    assert {claim.state.interruptions for claim in taken.values()} == {1}
+    assert first.state.interruptions == 0
+
+
+def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
+    add_claims(run.database, [{}] * 2)
+    run.keep()
+    taken = run.take()
+    run.claims.extend(taken[:1], Hold(run.token, NOW + 2 * LEASE))
+    assert references(other.take(now=NOW + LEASE)) == references(taken[1:])
+    # What is another's by now cannot be extended any more.
+    run.claims.extend(taken[1:], Hold(run.token, NOW + 5 * LEASE))
+    assert len(Run(run.database, "run-3").take(now=NOW + 3 * LEASE)) == 2
+
+
+def test_a_lease_left_by_a_clock_that_was_wrong_does_not_hold(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    run.take(now=NOW + timedelta(days=300))
+    assert len(run.take()) == 1
+
+
+def test_what_is_put_back_is_as_it_was_taken(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    (before,) = rows(run.database, "SELECT * FROM claims")
+    for _ in range(4):
+        run.put_back(*run.take())
+    (after,) = rows(run.database, "SELECT * FROM claims")
+    assert before | {"pod_interruptions": 0} == after
+    assert len(other.take()) == 1
+
+
+def test_what_is_put_back_after_an_edit_keeps_the_edit(
+    run: Run, other: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    taken = run.take()
+    edit(run.database, "UPDATE claims SET tracking_number = 'XY009999999FR', pod_retry_count = 0")
+    run.put_back(*taken)
+    assert other.take() == []  # not before it is judged anew
+    other.keep()
+    (again,) = other.take()
+    assert again.number == "XY009999999FR"
+
+
+def test_what_another_run_holds_by_now_is_not_put_back(
+    run: Run, other: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    taken = run.take()
+    later = NOW + LEASE
+    assert other.take(now=later)
+    run.put_back(*taken)
+    assert Run(run.database, "run-3").take(now=later) == []
+
+
+def test_rows_that_wait_or_cannot_be_called_for_never_keep_due_ones_from_being_taken(
+    run: Run, other: Run, add_claims: Callable[..., None]
+) -> None:
+    urgent = {"response_deadline": date(2026, 2, 3)}
+    blocking: list[dict[str, Any]] = []
+    blocking += [urgent | {"updated_at": NOW}] * 60  # wait
+    blocking += [urgent | {"status": "paid"}] * 60  # shelved
+    blocking += [urgent | {"carrier": "Other Carrier"}] * 60  # of a carrier that takes none now
+    blocking += [urgent | {"carrier": "Nobody"}] * 60
+    blocking += [urgent | {"pod_fetch_status": status} for status in (None, "success", "manual")] * 20
+    blocking += [urgent | {"pod_fetch_status": "pending", "tracking_number": None}] * 60
+    blocking += [urgent | {"pod_fetch_status": "pending"}] * 60
+    blocking += [urgent] * 60  # to be settled
+    blocking += [urgent] * 60  # to be held
+    due = [{"claim_reference": f"due-{n}", "response_deadline": date(2025, 1, 1 + n)} for n in range(3)]
+    add_claims(run.database, [*blocking, *due])
+    run.keep()
+    for claim in run.take(60):
+        run.record(claim, HOPELESS)
+    assert len(other.take(60)) == 60
+    assert references(run.take(8)) == ["due-0", "due-1", "due-2"]
+
+
+def settled(run: Run) -> int:
+    return rows(run.database, "SELECT count(*) n FROM claims WHERE pod_stage = 'settled'")[0]["n"]
+
+
+def test_a_persistent_error_that_is_confirmed_is_never_taken_again(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    run.record(run.take()[0], HOPELESS)
+    assert settled(run) == 1
+    run.keep(NOW + timedelta(days=30))
+    assert run.take(now=NOW + timedelta(days=30)) == []
+    assert run.claims.waiting().count == 1
+
+
+def test_of_two_stages_and_two_carriers_only_the_ones_asked_for(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(
+        run.database,
+        [
+            {"claim_reference": "failed"},
+            {"claim_reference": "new", "pod_fetch_status": "pending"},
+            {"claim_reference": "other", "carrier": "other carrier"},
+            {"claim_reference": "unknown", "carrier": "Nobody & Sons"},
+        ],
+    )
+    run.keep()
+    assert run.claims.ready_by_carrier(Stage.READY, NOW) == {"chronopost": 1, "other": 1, "": 1}
+    assert run.claims.ready_by_carrier(Stage.NEW, NOW) == {"chronopost": 1}
+    assert run.take(carriers=()) == []
+    assert run.take(0) == []
+    assert references(run.take(carriers=("",))) == ["unknown"]
+    assert references(run.take(stage=Stage.NEW, carriers=("chronopost", "other"))) == ["new"]
+    assert references(run.take(carriers=("chronopost", "other"))) == ["failed", "other"]
+
+
+def take_all(url: str, token: str, start: Any, answers: Any) -> None:
+    database = Database(make_url(url))
+    run, taken = Run(database, token), []
+    start.wait(60)
+    while slice_ := run.take(7):
+        taken += [(claim.id, claim.reference) for claim in slice_]
+    answers.put(taken)
+    database.close()
+
+
+def test_four_processes_never_take_the_same_claim(
+    run: Run, url: str, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}] * 300)
+    run.keep()
+    start, answers = SPAWN.Barrier(4), SPAWN.Queue()
+    crew = [SPAWN.Process(target=take_all, args=(url, f"p{n}", start, answers)) for n in range(4)]
+    for process in crew:
+        process.start()
+    shares = [answers.get(timeout=60) for _ in crew]
+    for process in crew:
+        process.join(60)
+    taken = [claim_id for share in shares for claim_id, _ in share]
+    assert len(taken) == len(set(taken)) == 300
+
+
+def test_a_claim_asked_for_by_name_is_taken_once(
+    run: Run, other: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{"updated_at": NOW}, {}])  # the first one waits
+    run.keep()
+    claim = run.claims.find("CLM-00000")
+    assert claim is not None
+    assert run.claims.take_named(claim, run.hold(), NOW) is not None
+    assert other.claims.take_named(claim, other.hold(), NOW) is None
+    assert run.claims.find("CLM-99999") is None
+    assert run.claims.references_like("CLM-00002") == ["CLM-00000", "CLM-00001"]
+
+
+# ---------------------------------------------------------------- recording
+
+EDITS = {
+    "number": "UPDATE claims SET tracking_number = 'XY009999999FR'",
+    "number, to none": "UPDATE claims SET tracking_number = NULL",
+    "carrier": "UPDATE claims SET carrier = 'Other Carrier'",
+    "status": "UPDATE claims SET pod_fetch_status = 'manual'",
+    "status, to success": "UPDATE claims SET pod_fetch_status = 'success', pod_url = '/theirs.pdf'",
+    "status, to none": "UPDATE claims SET pod_fetch_status = NULL",
+    "count": "UPDATE claims SET pod_retry_count = 3",
+    "count, to none": "UPDATE claims SET pod_retry_count = NULL",
+}
+OURS = re.compile("pod_lease_|pod_interruptions")
+
+
+@pytest.mark.parametrize("outcome", [SUCCESS, TIMED_OUT, HOPELESS], ids=["success", "failure", "persistent"])
+@pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS.keys())
+def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
+    run: Run, add_claims: Callable[..., None], statement: str, outcome: Failure | Retrieved
+) -> None:
+    add_claims(run.database, [{}, {}])
+    run.keep()
+    claim, untouched = run.take()
+    edit(run.database, f"{statement} WHERE id = :id", id=claim.id)
+    (before,) = rows(run.database, "SELECT * FROM claims WHERE id = :id", id=claim.id)
+    assert run.record(claim, outcome) is False
+    (after,) = rows(run.database, "SELECT * FROM claims WHERE id = :id", id=claim.id)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"pod_lease_token", "pod_lease_until"}
+    assert after["pod_lease_token"] is None
+    (attempt,) = rows(run.database, "SELECT * FROM recours_attempts")
+    assert (attempt["claim_id"], attempt["tracking_number"]) == (claim.id, claim.number)
+    assert rows(run.database, "SELECT * FROM recours_events") == []
+    # The other one is as it was taken.
+    assert run.record(untouched, outcome) is True
+
+
+def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(
+    run: Run, other: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    (claim,) = run.take()
+    later = NOW + LEASE
+    (again,) = other.take(now=later)
+    (before,) = rows(run.database, "SELECT * FROM claims")
+    assert run.record(claim, TIMED_OUT, later) is False
+    assert rows(run.database, "SELECT * FROM claims") == [before]
+    assert other.record(again, SUCCESS, later) is True
+    outcomes = rows(run.database, "SELECT run_id, outcome FROM recours_attempts ORDER BY id")
+    assert [tuple(row.values()) for row in outcomes] == [("run-1", "failed"), ("run-2", "success")]
+
+
+def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    (claim,) = run.take()
+    assert run.record(claim, SUCCESS, NOW + 2 * LEASE) is True
+
+
+def test_a_success_is_told_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:
+    add_claims(run.database, [{"pod_retry_count": 2}])
+    run.keep()
+    later = NOW + timedelta(days=2)
+    run.keep(later)
+    (claim,) = run.take(now=later)
+    assert run.record(claim, SUCCESS, later)
+    (row,) = rows(run.database, "SELECT * FROM claims")
+    told = {
+        "pod_fetch_status": "success",
+        "pod_url": "/pods/a.pdf",
+        "pod_fetch_error": None,
+        "pod_delivery_person": "DUPONT",
+        "pod_retry_count": 3,
+        "pod_stage": None,
+    }
+    assert {name: row[name] for name in told} == told
+    for name in ("pod_fetched_at", "updated_at"):
+        assert str(row[name]).startswith("2026-02-04 08:00:00")
+    (attempt,) = rows(run.database, "SELECT * FROM recours_attempts")
+    assert (attempt["outcome"], attempt["document_path"], attempt["used"]) == ("success", "/pods/a.pdf", 1)
+    (document,) = rows(run.database, "SELECT * FROM recours_documents")
+    assert (document["path"], document["sha256"], document["size"]) == ("/pods/a.pdf", "0" * 64, 99)
+    assert (document["signatory"], document["source"]) == ("DUPONT", "a test")
+    (told_event,) = rows(run.database, "SELECT * FROM recours_events")
+    assert (told_event["event"], told_event["tracking_number"]) == ("pod_retrieved", claim.number)
+
+
+def test_a_failure_is_told_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    assert run.record(run.take()[0], TIMED_OUT)
+    (row,) = rows(run.database, "SELECT * FROM claims")
+    assert (row["pod_fetch_status"], row["pod_retry_count"]) == ("failed", 1)
+    assert row["pod_fetch_error"] == "Chronopost did not answer in time"
+    assert str(row["pod_next_retry_at"]).startswith("2026-02-02 14:00:00")
+    assert run.take() == []
+    assert run.claims.waiting().count == 1
+    assert run.claims.waiting().first_at == NOW + timedelta(hours=6)
+
+
+def test_being_asked_to_wait_uses_no_attempt_and_leaves_the_error_as_it_was(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    asked_to_wait = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429)
+    assert run.record(run.take()[0], asked_to_wait)
+    (row,) = rows(run.database, "SELECT * FROM claims")
+    assert (row["pod_retry_count"], row["pod_fetch_error"], row["pod_stage"]) == (0, "Timeout", "ready")
+    assert len(run.take()) == 1
+    (attempt,) = rows(run.database, "SELECT outcome, used FROM recours_attempts")
+    assert attempt["used"] == 0
+
+
+def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    (claim,) = run.take()
+    run.record(claim, TIMED_OUT)
+    assert run.claims.times_asked(claim) == 1
+    assert run.claims.times_asked(replace(claim, number="XY009999999FR")) == 0
+
+
+def test_the_same_number_leads_to_one_event_whatever_happens(
+    run: Run, other: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}])
+    for n, number in enumerate(("XY000000001FR", "XY000000001FR", "XY000000002FR")):
+        edit(run.database, "UPDATE claims SET tracking_number = :n, pod_fetch_status = 'failed'", n=number)
+        later = NOW + timedelta(days=n)
+        run.keep(later)
+        (claim,) = (run if n != 1 else other).take(now=later)
+        assert (run if n != 1 else other).record(claim, SUCCESS, later)
+    found = rows(run.database, "SELECT event, tracking_number, run_id FROM recours_events ORDER BY id")
+    assert [tuple(row.values()) for row in found] == [
+        ("pod_retrieved", "XY000000001FR", "run-1"),
+        ("pod_retrieved", "XY000000002FR", "run-1"),
+    ]
+
+
+def test_what_is_written_is_naive_utc_whatever_the_time_zone_of_the_process(
+    run: Run, add_claims: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    if hasattr(time, "tzset"):
+        time.tzset()
+    try:
+        add_claims(run.database, [{}, {}])
+        run.keep()
+        done, failed = run.take()
+        paris = NOW.astimezone(ZoneInfo("Europe/Paris"))
+        run.record(done, SUCCESS, paris)
+        run.record(failed, TIMED_OUT, paris)
+    finally:
+        monkeypatch.undo()
+        with suppress(AttributeError):
+            time.tzset()
+    moments = {
+        (table, name): str(value)
+        for table in ("claims", "recours_attempts", "recours_events")
+        for row in rows(run.database, f"SELECT * FROM {table}")
+        for name, value in row.items()
+        if value is not None and (name.endswith(("_at", "_until")))
+    }
+    assert len(moments) >= 10
+    for where, value in moments.items():
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", value), where
+    assert moments["recours_attempts", "started_at"].startswith("2026-02-02 08:00:00")
+    assert moments["claims", "pod_fetched_at"].startswith("2026-02-02 08:00:00")
+    assert moments["claims", "pod_next_retry_at"].startswith("2026-02-02 14:00:00")
+
+
+# ---------------------------------------------------------------- what it costs
+
+
+@pytest.fixture
+def statements(database: Database) -> list[tuple[str, Any]]:
+    """Every statement that is executed from now on, with its parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
+        seen.append((statement, values))
+
+    return seen
+
+
+LOOKS: dict[str, tuple[Callable[[Run], Any], str]] = {
+    "edited": (lambda run: list(run.upkeep.judge_edited(lambda c: judge(c, NOW, POLICY), NOW)), "edited"),
+    "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
+    "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
+    "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),
+    "make ready": (lambda run: run.upkeep.make_ready(NOW), "waiting"),
+    "waiting": (lambda run: run.claims.waiting(), "waiting"),
+    "settled": (
+        lambda run: list(run.upkeep.pass_turns(NOW, lambda c: pass_turn(c, NOW, POLICY), NOW)),
+        "settled",
+    ),
+    "mend": (
+        lambda run: list(run.upkeep.mend_times(NOW, lambda c: retimed(c.state, NOW, POLICY), NOW)),
+        "waiting",
+    ),
+    "given up": (
+        lambda run: list(run.upkeep.take_up_given_up(9, lambda c: go_on(c, NOW, POLICY), NOW)),
+        "given_up",
+    ),
+    "shelved": (
+        lambda run: list(run.upkeep.unshelve({"paid"}, lambda c: judge(c, NOW, POLICY), NOW)),
+        "shelved",
+    ),
+}
+
+
+@pytest.mark.parametrize("analysed", [False, True], ids=["fresh", "analysed"])
+@pytest.mark.parametrize(("look_for", "index"), LOOKS.values(), ids=LOOKS.keys())
+def test_looking_for_rows_reads_its_partial_index(
+    run: Run,
+    add_claims: Callable[..., None],
+    statements: list[tuple[str, Any]],
+    look_for: Callable[[Run], Any],
+    index: str,
+    *,
+    analysed: bool,
+) -> None:
+    if not run.database.is_sqlite:
+        pytest.skip("plans are told by each kind of database in its own way")
+    quiet = [{"pod_fetch_status": status} for status in (None, "success", "manual")] * 60
+    states: list[dict[str, Any]] = [
+        {},
+        {"updated_at": NOW},
+        {"status": "paid"},
+        {"pod_fetch_status": "pending"},
+    ]
+    add_claims(run.database, [*quiet, *states * 5])
+    run.keep()
+    if analysed:
+        edit_without_rows(run.database, "ANALYZE")
+    edit(run.database, "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE id % 7 = 0")
+    statements.clear()
+    look_for(run)
+    asked = [(sql, values) for sql, values in statements if "claims" in sql and "pod_" in sql]
+    asked = [(sql, values) for sql, values in asked if not sql.lstrip().startswith("SELECT (SELECT")]
+    assert asked
+    found: set[str] = set()
+    for sql, values in asked:
+        one = values[0] if isinstance(values, list) else values
+        for line in plan(run.database, sql, one):
+            if not re.search(r"\bclaims\b", line):
+                continue
+            named = re.search(r"USING (?:COVERING )?INDEX ix_claims_pod_(\w+)", line)
+            assert named or "USING INTEGER PRIMARY KEY" in line, f"{line}\n{sql}"
+            found |= {named[1]} if named else set()
+    assert index in found
+    assert found <= {index, "settled"} if index == "waiting" else found == {index}
+
+
+def edit_without_rows(database: Database, statement: str) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def plan(database: Database, sql: str, values: Any) -> list[str]:
+    with database.read() as connection:
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+def test_a_successful_claim_costs_at_most_six_statements(
+    database: Database,
+    clock: SimulatedClock,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+    settings_of: Callable[..., Any],
+    statements: list[tuple[str, Any]],
+    url: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    def cost_of(batch: int) -> int:
+        statements.clear()
+        opened = Opened(database, look(database), ())
+        options = Options(batch_size=batch, concurrency=8)
+        worker = make_worker(
+            PODRetryScheduler, settings_of(url, sandbox), opened, options, clock=clock, jitter=lambda: 0.0
+        )
+        report = worker.run()
+        assert report.fault is None
+        assert (report.stats.success, report.stats.total) == (batch, batch)
+        verbs = [sql.lstrip().split(maxsplit=1)[0].upper() for sql, _ in statements]
+        return sum(verb in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE") for verb in verbs)
+
+    add_claims(database, [{}] * 124)
+    cost_of(4)  # judges the rows
+    costs = [cost_of(40), cost_of(80)]
+    assert len(sandbox.calls) == 2 * 124
+    (marginal,) = [(b - a) / 40 for a, b in pairwise(costs)]
+    record_property("statements_per_claim", marginal)
+    assert 3 <= marginal <= 6
+
+
+def test_nothing_is_written_where_a_database_is_only_looked_at(
+    run: Run, add_claims: Callable[..., None], tmp_path: Path
+) -> None:
+    add_claims(run.database, [{}] * 3)
+    run.keep()
+    before = rows(run.database, "SELECT * FROM claims")
+    claim = run.claims.find("CLM-00000")
+    assert claim is not None
+    run.claims.count()
+    run.claims.is_held(claim, NOW)
+    run.claims.waiting()
+    run.claims.times_asked(claim)
+    run.claims.ready_by_carrier(Stage.READY, NOW)
+    assert rows(run.database, "SELECT * FROM claims") == before

@@ -1,0 +1,762 @@
+"""The queue and its ledger, on real databases: what is never exceeded, and what is never lost."""
+
+import multiprocessing
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from recours.carriers.chronopost import SPEC, Chronopost
+from recours.carriers.http import Http
+from recours.carriers.line import HttpLine
+from recours.carriers.queue import LEASE, Account, APIRequestQueue
+from recours.core.carrier import Catalog
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Retrieved
+from recours.core.quota import Capability, Held, Limit, Shortage, Want, parse_limits
+from recours.database.engine import Database
+from recours.database.quota import QuotaLedger
+from recours.runs.ports import Blocked, Refusal
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+
+SPAWN = multiprocessing.get_context("spawn")
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # 09:00 in Paris
+BOTH = {Capability.TRACKING: 1, Capability.POD: 1}
+POD_ONLY = {Capability.POD: 1}
+TRACKING_ONLY = {Capability.TRACKING: 1}
+NOWHERE = "http://127.0.0.1:9"
+NUMBER = "XY001234567FR"
+PASSWORD = "123456"
+
+
+def limits_of(text: str, capability: Capability | None = None) -> tuple[Limit, ...]:
+    return parse_limits(text, "chronopost", capability, "Europe/Paris")
+
+
+def queue_on(
+    database: Database,
+    clock: SimulatedClock,
+    limits: tuple[Limit, ...],
+    holder: str = "run-1",
+    *,
+    base_url: str = NOWHERE,
+    password: str = PASSWORD,
+) -> APIRequestQueue:
+    credentials = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": password}
+    http = Http(base_url, 5, 5, 5)
+    account = Account(
+        spec=SPEC,
+        limits=limits,
+        client=Chronopost(credentials),
+        open_line=lambda grant: HttpLine(SPEC.name, grant, http, clock, lambda: 0.0),
+        credentials=tuple(credentials.values()),
+        source="the environment",
+    )
+    ledger = QuotaLedger(database, holder)
+    return APIRequestQueue({"chronopost": account}, ledger, clock)
+
+
+@pytest.fixture
+def queue(database: Database, clock: SimulatedClock) -> Callable[..., APIRequestQueue]:
+    def make(limits: str = "100/day", holder: str = "run-1", **named: Any) -> APIRequestQueue:
+        return queue_on(database, clock, limits_of(limits), holder, **named)
+
+    return make
+
+
+def counts(queue: APIRequestQueue) -> list[tuple[int, int]]:
+    """(used, held) of every limit, the longest window last."""
+    return [(use.used, use.held) for use in queue.use("chronopost")]
+
+
+# ---------------------------------------------------------------- many processes
+
+
+def use_up(
+    url: str, folder: str, name: str, rounds: list[str], limit: str, slice_size: int, start: Any
+) -> None:
+    """500 calls a round: reserved in slices, each used before its proof is written. Stands for a run."""
+    database, clock = Database(make_url(url)), SimulatedClock(NOW)
+    ledger = QuotaLedger(database, name)
+    for carrier in rounds:
+        want = Want(parse_limits(limit, carrier, None, "UTC")[0], 1)
+        proof = os.open(Path(folder) / f"{carrier}-{name}", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+        start.wait(60)
+        for _ in range(500 // slice_size):
+            held = [ledger.reserve([want], clock.now(), clock.now() + LEASE) for _ in range(slice_size)]
+            for one in held:
+                if not isinstance(one, Shortage):
+                    assert ledger.use(one[0], clock.now() + LEASE)
+                    os.write(proof, b".")
+        os.close(proof)
+    database.close()
+
+
+def proofs(folder: Path, carrier: str) -> int:
+    return sum(path.stat().st_size for path in folder.glob(f"{carrier}-*"))
+
+
+@contextmanager
+def processes(target: Callable[..., None], *argument_lists: tuple[Any, ...]) -> Iterator[list[Any]]:
+    started = [SPAWN.Process(target=target, args=arguments) for arguments in argument_lists]
+    for process in started:
+        process.start()
+    try:
+        yield started
+    finally:
+        for process in started:
+            process.join(60)
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+
+def test_four_processes_are_granted_exactly_the_limit(
+    database: Database, url: str, tmp_path: Path, repeats: Callable[[int, int], range]
+) -> None:
+    rounds = [f"carrier{n}" for n in repeats(3, 20)]
+    start = SPAWN.Barrier(4)
+    jobs = [(url, str(tmp_path), f"p{n}", rounds, "1000/day", 1, start) for n in range(4)]
+    with processes(use_up, *jobs) as crew:
+        pass
+    assert [process.exitcode for process in crew] == [0] * 4
+    assert [proofs(tmp_path, carrier) for carrier in rounds] == [1000] * len(rounds)
+    for carrier in rounds:
+        (use,) = QuotaLedger(database, "x").uses(parse_limits("1000/day", carrier, None, "UTC"), NOW)
+        assert (use.used, use.held, use.left) == (1000, 0, 0)
+
+
+def test_processes_killed_at_random_never_make_it_exceed_and_their_units_come_back(
+    database: Database, url: str, tmp_path: Path, repeats: Callable[[int, int], range]
+) -> None:
+    chance = random.Random(20260202)
+    for n in repeats(3, 20):
+        carrier, start = f"killed{n}", SPAWN.Barrier(5)
+        jobs = [(url, str(tmp_path), f"p{m}", [carrier], "1000/day", 5, start) for m in range(4)]
+        with processes(use_up, *jobs) as crew:
+            start.wait(60)
+            for victim in chance.sample(crew, 3):
+                time.sleep(chance.uniform(0.01, 0.12))
+                victim.kill()
+        (limit,) = parse_limits("1000/day", carrier, None, "UTC")
+        ledger = QuotaLedger(database, "later")
+        (use,) = ledger.uses([limit], NOW)
+        # Killed between the commit and the proof: at most one call of each.
+        assert use.used - 3 <= proofs(tmp_path, carrier) <= use.used
+        assert use.used + use.held <= 1000
+
+        assert granted(ledger, limit, NOW) == 1000 - use.used - use.held
+        late = NOW + LEASE + timedelta(seconds=1)
+        assert granted(ledger, limit, late) == use.held
+        (after,) = ledger.uses([limit], late)
+        assert after.used == 1000
+
+
+def granted(ledger: QuotaLedger, limit: Limit, now: datetime) -> int:
+    """How many calls can be made now, one by one."""
+    got = 0
+    while not isinstance(held := ledger.reserve([Want(limit, 1)], now, now + LEASE), Shortage):
+        assert ledger.use(held[0], now + LEASE)
+        got += 1
+    return got
+
+
+def test_what_a_dead_process_held_is_granted_to_whoever_asks_first(
+    clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
+) -> None:
+    queue("2/day", "dead").reserve("chronopost", [BOTH])
+    alive = queue("2/day", "alive")
+    clock.advance(LEASE - timedelta(seconds=1))
+    grants, refusal = alive.reserve("chronopost", [BOTH])
+    assert not grants
+    assert refusal is not None
+    assert refusal.passing
+
+    clock.advance(timedelta(seconds=1))
+    grants, refusal = alive.reserve("chronopost", [BOTH])
+    assert (len(grants), refusal) == (1, None)
+
+
+# ---------------------------------------------------------------- what is granted
+
+
+def test_of_several_limits_all_are_taken_or_none(queue: Callable[..., APIRequestQueue]) -> None:
+    both = queue("10/day,5/hour")
+    grants, refusal = both.reserve("chronopost", [BOTH] * 3)
+    assert len(grants) == 2
+    assert refusal is not None
+    assert (refusal.why, refusal.until) == (Blocked.RATE_LIMIT, NOW + timedelta(hours=1))
+    assert counts(both) == [(0, 4), (0, 4)]
+
+
+def test_a_refused_ledger_transaction_leaves_no_trace(database: Database) -> None:
+    ledger = QuotaLedger(database, "run-1")
+    day, hour = limits_of("10/day,5/hour")
+    short = ledger.reserve([Want(day, 6), Want(hour, 6)], NOW, NOW + LEASE)
+    assert isinstance(short, Shortage)
+    assert (short.limit, short.left, short.at_best) == (hour, 5, 5)
+    assert [(use.used, use.held) for use in ledger.uses([day, hour], NOW)] == [(0, 0), (0, 0)]
+
+
+def test_a_limit_on_the_pod_counts_pod_calls_only(database: Database, clock: SimulatedClock) -> None:
+    limits = (*limits_of("100/day"), *limits_of("2/day", Capability.POD))
+    queue = queue_on(database, clock, limits)
+    grants, refusal = queue.reserve("chronopost", [BOTH, TRACKING_ONLY, BOTH, BOTH])
+    assert len(grants) == 3
+    assert refusal is not None
+    grants[0].use(Capability.TRACKING)
+    grants[0].use(Capability.POD)
+    assert counts(queue) == [(2, 3), (1, 1)]
+    more, _ = queue.reserve("chronopost", [TRACKING_ONLY])
+    assert more
+
+
+def test_used_is_told_from_held(queue: Callable[..., APIRequestQueue]) -> None:
+    run = queue("10/day")
+    (grant,), _ = run.reserve("chronopost", [BOTH])
+    assert counts(run) == [(0, 2)]
+    grant.use(Capability.TRACKING)
+    assert counts(run) == [(1, 1)]
+    grant.settle()
+    assert counts(run) == [(1, 0)]
+    grant.settle()
+    assert counts(run) == [(1, 0)]
+
+
+def test_a_refusal_due_to_held_units_alone_passes(queue: Callable[..., APIRequestQueue]) -> None:
+    (grant,), _ = queue("2/day", "other").reserve("chronopost", [BOTH])
+    run = queue("2/day")
+    grants, refusal = run.reserve("chronopost", [BOTH])
+    assert not grants
+    assert refusal is not None
+    assert refusal.passing
+    grant.settle()
+    grants, refusal = run.reserve("chronopost", [BOTH])
+    assert (len(grants), refusal) == (1, None)
+
+
+def test_a_refusal_that_held_units_could_not_mend_does_not_pass(
+    queue: Callable[..., APIRequestQueue],
+) -> None:
+    other = queue("3/day", "other")
+    (grant, held), _ = other.reserve("chronopost", [BOTH, TRACKING_ONLY])
+    grant.use(Capability.TRACKING)
+    grant.use(Capability.POD)
+    run = queue("3/day")
+    _, refusal = run.reserve("chronopost", [BOTH])  # 2 used, 1 held, 2 wanted: never enough today
+    assert refusal is not None
+    assert not refusal.passing
+    held.settle()
+
+
+def test_units_that_are_held_beyond_the_share_of_new_claims_cannot_mend_a_refusal(
+    queue: Callable[..., APIRequestQueue],
+) -> None:
+    run, new = queue("8/day"), queue("8/day", "new")
+    grants, _ = run.reserve("chronopost", [BOTH] * 3, spare=0.25)
+    for grant in grants:
+        grant.use(Capability.TRACKING)
+        grant.use(Capability.POD)
+    assert len(new.reserve("chronopost", [BOTH])[0]) == 1
+    _, refusal = run.reserve("chronopost", [BOTH], spare=0.25)  # 6 used, and no more than 6 are for retries
+    assert refusal is not None
+    assert not refusal.passing
+
+
+def test_a_used_up_limit_does_not_pass(queue: Callable[..., APIRequestQueue]) -> None:
+    run = queue("2/day")
+    (grant,), _ = run.reserve("chronopost", [BOTH])
+    grant.use(Capability.TRACKING)
+    grant.use(Capability.POD)
+    _, refusal = run.reserve("chronopost", [BOTH])
+    assert refusal == Refusal(
+        Blocked.RATE_LIMIT,
+        "Chronopost is at its limit (2 per day)",
+        datetime(2026, 2, 2, 23, tzinfo=UTC),
+        passing=False,
+    )
+
+
+class SettledMeanwhile(QuotaLedger):
+    """Another run gives its units back between the refusal and the look at what stood in the way."""
+
+    def _shortage(self, want: Want, now: datetime) -> Shortage:
+        QuotaLedger(self.database, "other").leave()
+        return super()._shortage(want, now)
+
+
+def test_a_unit_that_comes_back_at_the_moment_of_the_refusal_is_not_lost(
+    database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
+) -> None:
+    queue("2/day", "other").reserve("chronopost", [BOTH])
+    run = queue("2/day")
+    run._ledger = SettledMeanwhile(database, "run-1")
+    grants, refusal = run.reserve("chronopost", [BOTH])
+    assert grants or (refusal is not None and refusal.passing)
+
+
+def test_units_of_calls_that_were_not_sent_are_given_back(queue: Callable[..., APIRequestQueue]) -> None:
+    run = queue("10/day,5/second")
+    (grant,), _ = run.reserve("chronopost", [BOTH])
+    grant.use(Capability.TRACKING)
+    assert counts(run) == [(1, 0), (1, 1)]
+    grant.unsent(Capability.TRACKING)
+    assert counts(run) == [(0, 0), (0, 1)]
+    grant.unsent(Capability.TRACKING)
+    assert counts(run) == [(0, 0), (0, 1)]
+    grant.settle()
+    assert counts(run) == [(0, 0), (0, 0)]
+
+
+def test_leaving_gives_back_what_is_held(queue: Callable[..., APIRequestQueue]) -> None:
+    run, other = queue("10/day,8/hour"), queue("10/day,8/hour", "other")
+    run.reserve("chronopost", [BOTH, BOTH])
+    other.reserve("chronopost", [BOTH])
+    run.leave()
+    assert counts(run) == [(0, 2), (0, 2)]
+
+
+def test_a_repeated_call_takes_a_unit_more(queue: Callable[..., APIRequestQueue]) -> None:
+    run = queue("3/day")
+    (grant,), _ = run.reserve("chronopost", [BOTH])
+    for _ in range(2):
+        grant.use(Capability.TRACKING)
+    grant.use(Capability.POD)
+    assert counts(run) == [(3, 0)]
+    with pytest.raises(CallFailed) as failed:
+        grant.use(Capability.POD)
+    assert failed.value.failure.kind is ErrorKind.RATE_LIMITED
+    assert counts(run) == [(3, 0)]
+
+
+# ---------------------------------------------------------------- windows
+
+
+def test_a_window_that_ends_between_reserve_and_use(
+    database: Database, queue: Callable[..., APIRequestQueue]
+) -> None:
+    night = SimulatedClock(datetime(2026, 2, 2, 22, 59, tzinfo=UTC))  # 23:59 in Paris
+    run = queue_on(database, night, limits_of("2/day"))
+    (grant,), _ = run.reserve("chronopost", [BOTH])
+    night.advance(timedelta(minutes=2))
+    grant.use(Capability.TRACKING)
+    assert counts(run) == [(1, 0)]
+    yesterday = QuotaLedger(database, "x").uses(limits_of("2/day"), night.now() - timedelta(minutes=2))
+    assert [(use.used, use.held) for use in yesterday] == [(0, 0)]
+    grant.use(Capability.POD)
+    assert counts(run) == [(2, 0)]
+
+
+def test_a_window_that_ends_and_a_new_one_that_is_full(database: Database) -> None:
+    night = SimulatedClock(datetime(2026, 2, 2, 22, 59, tzinfo=UTC))
+    run, other = (queue_on(database, night, limits_of("2/day"), holder) for holder in ("run-1", "other"))
+    (grant,), _ = run.reserve("chronopost", [BOTH])
+    night.advance(timedelta(minutes=2))
+    other.reserve("chronopost", [BOTH])
+    with pytest.raises(CallFailed) as failed:
+        grant.use(Capability.TRACKING)
+    failure = failed.value.failure
+    assert failure.kind is ErrorKind.RATE_LIMITED
+    assert failure.retry_at == datetime(2026, 2, 3, 23, tzinfo=UTC)
+
+
+def test_a_hold_that_expired_and_was_granted_to_others_is_not_used(
+    clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
+) -> None:
+    (stalled,), _ = queue("2/day").reserve("chronopost", [BOTH])
+    clock.advance(LEASE + timedelta(seconds=1))
+    other = queue("2/day", "other")
+    grants, _ = other.reserve("chronopost", [BOTH])
+    for grant in grants:
+        grant.use(Capability.TRACKING)
+        grant.use(Capability.POD)
+    made = 2 * len(grants)
+    for what in BOTH:
+        with suppress(CallFailed):
+            stalled.use(what)
+            made += 1
+    assert made == 2
+    assert counts(other) == [(2, 0)]
+
+
+DAYS_OF_CHANGE = [
+    # the day has 23 hours, then 25
+    (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+    (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC)),
+]
+
+
+@pytest.mark.parametrize(("start", "end"), DAYS_OF_CHANGE)
+def test_days_of_paris_across_daylight_saving(database: Database, start: datetime, end: datetime) -> None:
+    day = SimulatedClock(start)
+    run = queue_on(database, day, limits_of("1/day@Europe/Paris"))
+    grants, _ = run.reserve("chronopost", [TRACKING_ONLY])
+    grants[0].use(Capability.TRACKING)
+    day.advance(end - start - timedelta(seconds=1))
+    _, refusal = run.reserve("chronopost", [TRACKING_ONLY])
+    assert refusal is not None
+    assert refusal.until == end
+    day.advance(timedelta(seconds=1))
+    grants, refusal = run.reserve("chronopost", [TRACKING_ONLY])
+    assert (len(grants), refusal) == (1, None)
+
+
+@pytest.mark.parametrize("start", [start for start, _ in DAYS_OF_CHANGE])
+def test_a_day_of_utc_does_not_know_daylight_saving(database: Database, start: datetime) -> None:
+    day = SimulatedClock(start)
+    run = queue_on(database, day, limits_of("1/day@UTC"))
+    assert run.use("chronopost")[0].resets_at == start.replace(hour=0) + timedelta(days=1)
+
+
+@pytest.mark.parametrize(("limit", "wait"), [("1/second", 1), ("1/10seconds", 10), ("1/minute", 60)])
+def test_short_windows_are_waited_out_by_the_clock_that_is_passed_in(
+    database: Database, clock: SimulatedClock, limit: str, wait: int
+) -> None:
+    run = queue_on(database, clock, limits_of(f"{limit},100/day"))
+    grants, refusal = run.reserve("chronopost", [BOTH, BOTH])
+    assert (len(grants), refusal) == (2, None)
+    begun = time.monotonic()
+    for grant in grants:
+        grant.use(Capability.TRACKING)
+        grant.use(Capability.POD)
+    assert clock.now() == NOW + timedelta(seconds=3 * wait)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_window_longer_than_a_minute_is_not_waited_out(database: Database, clock: SimulatedClock) -> None:
+    run = queue_on(database, clock, limits_of("1/61seconds"))
+    run.reserve("chronopost", [TRACKING_ONLY])
+    _, refusal = run.reserve("chronopost", [TRACKING_ONLY])
+    assert refusal is not None
+    assert clock.now() == NOW
+
+
+def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
+    database: Database, clock: SimulatedClock
+) -> None:
+    run = queue_on(database, clock, limits_of("5/second,100/day"))
+    (grant,), _ = run.reserve("chronopost", [BOTH])
+    grant.use(Capability.TRACKING)
+    clock.advance(timedelta(days=2))
+    run.leave()
+    before = QuotaLedger(database, "x").uses(limits_of("5/second,100/day"), NOW)
+    assert [use.used for use in before] == [0, 1]
+
+
+def test_another_number_in_the_same_window_is_the_same_budget(
+    queue: Callable[..., APIRequestQueue],
+) -> None:
+    queue("100/day").reserve("chronopost", [BOTH])
+    assert counts(queue("500/day", "other")) == [(0, 2)]
+    grants, refusal = queue("2/day", "third").reserve("chronopost", [BOTH])
+    assert not grants
+    assert refusal is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["chronopost", "CHRONOPOST", "Chronopost", "Chronopost France", "chrono-post "]
+)
+def test_names_are_one_budget(name: str, queue: Callable[..., APIRequestQueue]) -> None:
+    key = Catalog([SPEC]).resolve(name)
+    assert key == "chronopost"
+    run = queue("1/day")
+    run.reserve(key, [TRACKING_ONLY])
+    _, refusal = run.reserve("chronopost", [TRACKING_ONLY])
+    assert refusal is not None
+
+
+# ---------------------------------------------------------------- the share of new claims
+
+
+def paris(hour: int, minute: int = 0, *, month: int = 2) -> datetime:
+    summer = month in (4, 5, 6, 7, 8, 9)
+    return datetime(2026, month, 2, hour - (2 if summer else 1), minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "spare", "expected"),
+    [
+        (paris(9), 0.25, 37),
+        (paris(15, 59), 0.25, 37),
+        (paris(15, 59, month=7), 0.25, 37),
+        (paris(16), 0.25, 50),
+        (paris(16, month=7), 0.25, 50),
+        (paris(9), 0.0, 50),
+    ],
+)
+def test_a_part_of_the_day_is_left_to_new_claims_until_four(
+    database: Database, now: datetime, spare: float, expected: int
+) -> None:
+    run = queue_on(database, SimulatedClock(now), limits_of("100/day"))
+    grants, refusal = run.reserve("chronopost", [BOTH] * 60, spare=spare)
+    assert len(grants) == expected
+    assert refusal is not None
+    new, _ = queue_on(database, SimulatedClock(now), limits_of("100/day"), "new").reserve(
+        "chronopost", [BOTH] * 60
+    )
+    assert len(grants) + len(new) == 50
+
+
+# ---------------------------------------------------------------- pauses
+
+
+def fetch(run: APIRequestQueue, number: str = NUMBER, known: Delivery | None = None) -> Any:
+    grants, refusal = run.reserve("chronopost", [BOTH])
+    assert refusal is None
+    return run.fetch(grants[0], "chronopost", number, known)
+
+
+@pytest.mark.parametrize(
+    ("header", "pause"),
+    [
+        ("120", timedelta(seconds=120)),
+        (format_datetime(NOW + timedelta(minutes=30), usegmt=True), timedelta(minutes=30)),
+        ("Mon, 02 Feb 2026 08:30:00 -0000", timedelta(minutes=30)),
+        ("Mon, 02 Feb 2026 09:30:00 +0100", timedelta(minutes=30)),
+        (None, timedelta(minutes=60)),
+        ("soon", timedelta(minutes=60)),
+        ("-5", timedelta(minutes=60)),
+        ("999999999999", timedelta(hours=24)),
+        (format_datetime(NOW + timedelta(days=3), usegmt=True), timedelta(hours=24)),
+    ],
+)
+def test_retry_after_holds_for_all_runs(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox, header: str | None, pause: timedelta
+) -> None:
+    sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,), retry_after=header)
+    run, other = (
+        queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url)
+        for holder in ("run-1", "other")
+    )
+    fetched = fetch(run)
+    assert isinstance(fetched.outcome, Failure)
+    assert (fetched.outcome.kind, fetched.outcome.retry_at) == (ErrorKind.RATE_LIMITED, NOW + pause)
+    assert len(sandbox.calls) == 1  # never repeated
+    for queue in (run, other):
+        refusal = queue.closed("chronopost")
+        assert refusal is not None
+        assert (refusal.why, refusal.until, refusal.passing) == (Blocked.RATE_LIMIT, NOW + pause, False)
+    clock.advance(pause - timedelta(seconds=1))
+    assert other.reserve("chronopost", [BOTH])[0] == []
+    clock.advance(timedelta(seconds=1))
+    assert other.closed("chronopost") is None
+
+
+@pytest.mark.parametrize("header", ["0", format_datetime(NOW - timedelta(hours=1), usegmt=True)])
+def test_a_retry_after_that_is_over_pauses_nobody(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox, header: str
+) -> None:
+    sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,), retry_after=header)
+    run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
+    fetch(run)
+    assert run.closed("chronopost") is None
+
+
+def test_a_longer_pause_that_stands_is_kept(database: Database) -> None:
+    ledger = QuotaLedger(database, "run-1")
+    ledger.pause("chronopost", NOW + timedelta(hours=5), "long")
+    ledger.pause("chronopost", NOW + timedelta(hours=1), "short")
+    state = ledger.carrier_state("chronopost")
+    assert (state.paused_until, state.reason) == (NOW + timedelta(hours=5), "long")
+    ledger.pause("chronopost", NOW + timedelta(hours=6), "longer")
+    assert ledger.carrier_state("chronopost").paused_until == NOW + timedelta(hours=6)
+
+
+def be_rate_limited(url: str, base_url: str) -> None:
+    database = Database(make_url(url))
+    run = queue_on(database, SimulatedClock(NOW), limits_of("100/day"), "gone", base_url=base_url)
+    fetch(run)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_pause_outlives_the_process_that_was_told(
+    database: Database, url: str, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,), retry_after="600")
+    with processes(be_rate_limited, (url, sandbox.url)) as (gone,):
+        pass
+    assert gone.exitcode == -signal.SIGKILL
+    refusal = queue_on(database, clock, limits_of("100/day")).closed("chronopost")
+    assert refusal is not None
+    assert refusal.until == NOW + timedelta(seconds=600)
+
+
+# ---------------------------------------------------------------- a refused account
+
+
+def refused_until(run: APIRequestQueue) -> datetime:
+    refusal = run.closed("chronopost")
+    assert refusal is not None
+    assert (refusal.why, refusal.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
+    assert refusal.until is not None
+    return refusal.until
+
+
+SLACK = timedelta(minutes=5)  # an hourly run is never on the second
+
+
+def test_a_refused_account_is_tried_after_1_h_6_h_then_daily(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    sandbox.accounts = {"10000001": "changed"}
+    for n, hours in enumerate((1, 6, 24, 24, 24)):
+        run = queue_on(database, clock, limits_of("100/day"), f"run-{n}", base_url=sandbox.url)
+        fetched = fetch(run)
+        assert fetched.outcome.kind is ErrorKind.AUTH_FAILED
+        assert "the environment" in fetched.outcome.message
+        until = clock.now() + timedelta(hours=hours) - SLACK
+        assert fetched.outcome.retry_at == until
+        run.leave()
+        following = queue_on(database, clock, limits_of("100/day"), f"following-{n}", base_url=sandbox.url)
+        clock.advance(until - clock.now() - timedelta(seconds=1))
+        assert refused_until(following) == until
+        assert following.reserve("chronopost", [BOTH])[0] == []
+        clock.advance(timedelta(seconds=1))
+    sandbox.accounts = {"10000001": PASSWORD}
+    run = queue_on(database, clock, limits_of("100/day"), "last", base_url=sandbox.url)
+    assert isinstance(fetch(run).outcome, Retrieved)
+    run.leave()
+    assert queue_on(database, clock, limits_of("100/day"), "after").closed("chronopost") is None
+
+
+def be_refused(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> None:
+    sandbox.accounts = {"10000001": "changed"}
+    run = queue_on(database, clock, limits_of("100/day"), "refused", base_url=sandbox.url)
+    assert fetch(run).outcome.kind is ErrorKind.AUTH_FAILED
+    run.leave()
+    clock.advance(timedelta(hours=1))
+
+
+def ask_for_the_try(url: str, name: str, now: datetime, start: Any, answers: Any) -> None:
+    database = Database(make_url(url))
+    run = queue_on(database, SimulatedClock(now), limits_of("100/day"), name)
+    start.wait(60)
+    answers.put(run.closed("chronopost") is None)
+    database.close()
+
+
+def test_only_one_process_gets_the_try(
+    database: Database, url: str, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    be_refused(database, clock, sandbox)
+    start, answers = SPAWN.Barrier(4), SPAWN.Queue()
+    jobs = [(url, f"p{n}", clock.now(), start, answers) for n in range(4)]
+    with processes(ask_for_the_try, *jobs):
+        assert sorted(answers.get(timeout=60) for _ in jobs) == [False, False, False, True]
+    # The one that got it is gone without having made it: after a while another gets it.
+    run = queue_on(database, clock, limits_of("100/day"), "next")
+    assert refused_until(run) == clock.now() + LEASE
+    clock.advance(LEASE)
+    assert run.closed("chronopost") is None
+
+
+def test_threads_of_one_run_share_its_try(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    be_refused(database, clock, sandbox)
+    run = queue_on(database, clock, limits_of("100/day"), "next")
+    answers: list[Refusal | None] = []
+    threads = [threading.Thread(target=lambda: answers.append(run.closed("chronopost"))) for _ in range(4)]
+    assert run.closed("chronopost") is None
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [None] * 4
+
+
+def test_new_credentials_lift_a_refusal_at_once(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    sandbox.accounts = {"10000001": "654321"}
+    run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
+    fetch(run)
+    same = queue_on(database, clock, limits_of("100/day"), "same", base_url=sandbox.url)
+    assert refused_until(same)
+    new = queue_on(database, clock, limits_of("100/day"), "new", base_url=sandbox.url, password="654321")
+    assert new.closed("chronopost") is None
+    assert isinstance(fetch(new).outcome, Retrieved)
+
+
+def test_the_database_holds_no_password(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.parcels["XY991234567FR"] = Parcel((Scenario.HOSTILE_TEXT,))
+    secret = "731946"
+    run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url, password=secret)
+    fetch(run)
+    fetch(queue_on(database, clock, limits_of("100/day"), "2", base_url=sandbox.url, password=f"{secret}0"))
+    database.close()
+    for path in tmp_path.glob("claims.db*"):
+        assert secret.encode() not in path.read_bytes()
+
+
+def test_leaving_gives_back_a_try_that_was_not_made(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    be_refused(database, clock, sandbox)
+    first, second = (
+        queue_on(database, clock, limits_of("100/day"), name, base_url=sandbox.url) for name in "ab"
+    )
+    assert first.closed("chronopost") is None
+    assert refused_until(second)
+    first.leave()
+    assert second.closed("chronopost") is None
+    assert fetch(second).outcome.kind is ErrorKind.AUTH_FAILED
+    assert refused_until(first) == clock.now() + timedelta(hours=6) - SLACK
+
+
+def test_looking_takes_no_try(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> None:
+    be_refused(database, clock, sandbox)
+    looking, run = (queue_on(database, clock, limits_of("100/day"), name) for name in "ab")
+    assert looking.would_refuse("chronopost") is None
+    assert run.closed("chronopost") is None
+
+
+# ---------------------------------------------------------------- at the same time
+
+
+def test_threads_of_a_run_are_granted_exactly_the_limit(database: Database, clock: SimulatedClock) -> None:
+    run = queue_on(database, clock, limits_of("100/day"))
+    got: list[int] = []
+
+    def ask() -> None:
+        for _ in range(20):
+            grants, _ = run.reserve("chronopost", [BOTH])
+            for grant in grants:
+                grant.use(Capability.TRACKING)
+                grant.settle()
+            got.append(len(grants))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts(run) == [(sum(got), 0)]
+    assert 99 <= sum(got) <= 100  # of two units that a fetch needs, the last one may be of no use
+
+
+def test_giving_back_what_is_not_held_changes_nothing(database: Database) -> None:
+    ledger, other = QuotaLedger(database, "run-1"), QuotaLedger(database, "other")
+    (limit,) = limits_of("10/day")
+    held = ledger.reserve([Want(limit, 2)], NOW, NOW + LEASE)
+    assert isinstance(held, list)
+    assert isinstance(held[0], Held)
+    other.give_back(held[0], kept=1)
+    ledger.give_back(held[0], kept=3)
+    ledger.give_back(held[0], used=1)
+    (use,) = ledger.uses([limit], NOW)
+    assert (use.used, use.held) == (0, 2)
+    assert not other.use(held[0], NOW + LEASE)

@@ -1,0 +1,120 @@
+"""The repository of claims, in memory."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from recours.core.claim import Claim, Stage, State
+from recours.core.decision import Decision
+from recours.runs.ports import Attempt, Hold, RunFault, Waiting
+from tests.fakes.table import Row, Table
+
+
+@dataclass
+class FakeClaims:
+    """Claims of a table, held and recorded."""
+
+    table: Table
+    broken: str | None = None  # the database cannot be written any more, and why
+    extended: int = 0
+
+    def count(self) -> int:
+        return len(self.table.rows)
+
+    def find(self, reference: str) -> Claim | None:
+        return next((row.claim for row in self.table.rows.values() if row.claim.reference == reference), None)
+
+    def references_like(self, reference: str) -> list[str]:
+        begin = reference[: max(len(reference) - 3, 1)]
+        references = (row.claim.reference for row in self.table.rows.values())
+        return [found for found in references if found.startswith(begin)]
+
+    def is_held(self, claim: Claim, now: datetime) -> bool:
+        return not self.table.rows[claim.id].is_free(now)
+
+    def waiting(self) -> Waiting:
+        states = [row.claim.state for row in self.table.at(Stage.WAITING, Stage.SETTLED)]
+        return Waiting(len(states), min((state.next_at for state in states if state.next_at), default=None))
+
+    def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
+        ready = Counter(row.carrier_key for row in self.table.at(stage) if row.is_free(now))
+        return {key: count if most is None else min(count, most) for key, count in ready.items()}
+
+    def times_asked(self, claim: Claim) -> int:
+        done = (attempt for attempt in self.table.attempts if attempt.claim.id == claim.id)
+        return sum(attempt.calls > 0 and attempt.claim.number == claim.number for attempt in done)
+
+    def take(
+        self, stage: Stage, carriers: Collection[str], most: int, hold: Hold, now: datetime
+    ) -> list[Claim]:
+        ready = [
+            row
+            for row in self.table.at(stage)
+            if row.carrier_key in carriers and row.is_free(now) and row.is_unedited()
+        ]
+        return [self._held(row, hold) for row in sorted(ready, key=lambda row: _urgency(row, now))[:most]]
+
+    def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
+        row = self.table.rows[claim.id]
+        if not row.is_free(now):
+            return None
+        row.write(claim.state)
+        row.see()
+        return self._held(row, hold)
+
+    def _held(self, row: Row, hold: Hold) -> Claim:
+        """Taking counts as an interruption until the claim is recorded or put back; not yet for this taker."""
+        taken, state = row.claim, row.claim.state
+        row.token, row.until = hold.token, hold.until
+        row.claim = replace(taken, state=replace(state, interruptions=state.interruptions + 1))
+        return taken
+
+    def extend(self, held: Sequence[Claim], hold: Hold) -> None:
+        self.extended += len(held)
+        for row in self._ours(held, hold):
+            row.until = hold.until
+
+    def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
+        self._check()
+        for claim, state in held:
+            for row in self._ours([claim], hold):
+                row.release()
+                if row.is_unedited():
+                    row.write(state)
+
+    def record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:
+        self._check()
+        self.table.attempts.append(attempt)
+        ours = self._ours([attempt.claim], hold)
+        for row in ours:
+            row.release()
+        changed = [row for row in ours if row.is_unedited()]
+        for row in changed:
+            row.write(decision.state)
+            self._tell_service(row, attempt, decision, now)
+            self.table.tell(attempt.claim.id, decision.events)
+        return bool(changed)
+
+    def _tell_service(self, row: Row, attempt: Attempt, decision: Decision, now: datetime) -> None:
+        if not decision.uses_attempt and not attempt.document:
+            return
+        row.claim = replace(row.claim, fetch_status=decision.fetch_status, error_text=decision.error)
+        if attempt.document:
+            row.document = attempt.document
+            row.claim = replace(row.claim, updated_at=now)
+        row.see()
+
+    def _ours(self, held: Sequence[Claim], hold: Hold) -> list[Row]:
+        rows = [self.table.rows[claim.id] for claim in held]
+        return [row for row in rows if row.token == hold.token]
+
+    def _check(self) -> None:
+        if self.broken:
+            raise RunFault(self.broken)
+
+
+def _urgency(row: Row, now: datetime) -> tuple[bool, datetime, int]:
+    state = row.claim.state
+    at = state.rank_at or now
+    return state.rank_is_deadline and at < now, at, row.claim.id

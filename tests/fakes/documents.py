@@ -1,0 +1,34 @@
+"""The store of proofs, in memory."""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from recours.core.claim import Delivery
+from recours.runs.ports import Label, NotADocument, RunFault, StoredDocument
+
+PDF = b"%PDF-1.4 signed"
+
+
+@dataclass
+class FakeDocuments:
+    """Documents by their label; anything that begins like a PDF is one."""
+
+    stored: dict[Label, StoredDocument] = field(default_factory=dict)
+    full: str | None = None  # nothing can be stored, and why
+
+    def make_sure(self) -> None:
+        if self.full:
+            raise RunFault(self.full)
+
+    def store(self, label: Label, content: bytes, delivery: Delivery, source: str) -> StoredDocument:
+        self.make_sure()
+        if not content.startswith(b"%PDF"):
+            raise NotADocument("it does not begin like one")
+        digest = sha256(content).hexdigest()
+        path = f"/pods/{label.reference}_{label.number}.pdf"
+        document = StoredDocument(path, digest, len(content), "application/pdf", delivery, source)
+        self.stored[label] = document
+        return document
+
+    def find(self, label: Label) -> StoredDocument | None:
+        return self.stored.get(label)

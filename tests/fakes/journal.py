@@ -1,0 +1,37 @@
+"""The record of runs and of what is to be told, in memory."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from recours.core.decision import Event
+from recours.runs.ports import RunFault
+
+
+@dataclass
+class FakeJournal:
+    """Runs as they begin and end; events of no claim, each once."""
+
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    events: dict[tuple[str, str, str], Event] = field(default_factory=dict)
+    broken: str | None = None
+
+    def last_run(self, worker: str) -> datetime | None:
+        return max((run["began"] for run in self.runs.values() if run["worker"] == worker), default=None)
+
+    def begin(self, run_id: str, worker: str, at: datetime) -> None:
+        self._check()
+        self.runs[run_id] = {"worker": worker, "began": at}
+
+    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
+        self._check()
+        self.runs[run_id] |= {"ended": at, "exit_status": exit_status, "stats": stats}
+
+    def tell(self, event: Event, run_id: str, at: datetime) -> None:
+        del run_id, at
+        self._check()
+        self.events.setdefault((event.name, event.carrier, event.number), event)
+
+    def _check(self) -> None:
+        if self.broken:
+            raise RunFault(self.broken)

@@ -1,0 +1,153 @@
+"""`APIRequestQueue` in memory: answers from a script, limits, refusals; safe for the threads of a run."""
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.pauses import pause_until
+from recours.core.quota import Capability, Limit, Use, Window
+from recours.runs.ports import Blocked, Clock, Fetched, Grant, Refusal
+from tests.fakes.documents import PDF
+
+DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
+GOT = Retrieved(PDF, DELIVERY, "chronopost searchPOD")
+_SHOW_OUR_ACCOUNT = (
+    ErrorKind.POD_NEVER_AVAILABLE,
+    ErrorKind.POD_NOT_AVAILABLE_YET,
+    ErrorKind.ACCESS_DENIED,
+)
+
+
+@dataclass
+class FakeGrant:
+    """Units held for one fetch; what was not used goes back."""
+
+    queue: "FakeQueue"
+    carrier: str
+    units: int
+
+    def use(self, what: Capability) -> None:
+        del what
+        self.units -= 1
+        self.queue.held[self.carrier] -= 1
+        self.queue.used[self.carrier] += 1
+
+    def unsent(self, what: Capability) -> None:
+        del what
+        self.queue.used[self.carrier] -= 1
+
+    def settle(self) -> None:
+        self.queue.held[self.carrier] -= self.units
+        self.units = 0
+
+
+@dataclass
+class FakeQueue:
+    """Grants up to `limits` calls a carrier, and answers what `answers` holds for a number, one after the other."""
+
+    clock: Clock
+    catalog: Catalog
+    limits: dict[str, int] = field(default_factory=lambda: {"chronopost": 100, "dhl_express": 250})
+    resets_at: datetime = datetime(2026, 2, 3, tzinfo=UTC)
+    answers: dict[str, list[Outcome | Exception]] = field(default_factory=lambda: defaultdict(list))
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    held_by_others: Counter[str] = field(default_factory=Counter)  # how many more times to refuse in passing
+    during: Callable[[str], None] = lambda _: None
+    used: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+    asked: list[tuple[str, Delivery | None]] = field(default_factory=list)  # number and what was known
+    spared: list[float] = field(default_factory=list)  # of each reservation
+    together: Counter[str] = field(default_factory=Counter)  # the most fetches of a carrier under way at once
+    left: bool = False
+    _under_way: Counter[str] = field(default_factory=Counter)
+    _accepted: set[str] = field(default_factory=set)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def reserve(
+        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, spare: float = 0.0
+    ) -> tuple[list[Grant], Refusal | None]:
+        with self._lock:
+            self.spared.append(spare)
+            if refusal := self.closed(carrier):
+                return [], refusal
+            reason = f"{self.catalog.specs[carrier].name} is at its limit"
+            if self.held_by_others[carrier] > 0:
+                self.held_by_others[carrier] -= 1
+                return [], Refusal(Blocked.RATE_LIMIT, reason, self.resets_at, passing=True)
+            grants: list[Grant] = []
+            for calls in fetches:
+                units = sum(calls.values())
+                if self.used[carrier] + self.held[carrier] + units > self.limits[carrier]:
+                    passing = self.held[carrier] > 0
+                    return grants, Refusal(Blocked.RATE_LIMIT, reason, self.resets_at, passing=passing)
+                self.held[carrier] += units
+                grants.append(FakeGrant(self, carrier, units))
+            return grants, None
+
+    def closed(self, carrier: str) -> Refusal | None:
+        refusal = self.refusals.get(carrier)
+        over = refusal is not None and refusal.until is not None and refusal.until <= self.clock.now()
+        return None if over else refusal
+
+    def unconfigured(self, carrier: str) -> Refusal | None:
+        refusal = self.refusals.get(carrier)
+        return refusal if refusal and refusal.kind is ErrorKind.NOT_CONFIGURED else None
+
+    def fetch(self, grant: Grant, carrier: str, number: str, known: Delivery | None) -> Fetched:
+        with self._lock:
+            self.asked.append((number, known))
+            self._under_way[carrier] += 1
+            self.together[carrier] = max(self.together[carrier], self._under_way[carrier])
+        try:
+            self.during(number)
+            with self._lock:
+                return self._answer(grant, carrier, number)
+        finally:
+            with self._lock:
+                grant.settle()
+                self._under_way[carrier] -= 1
+
+    def _answer(self, grant: Grant, carrier: str, number: str) -> Fetched:
+        script = self.answers[number]
+        answer = script.pop(0) if script else GOT
+        if isinstance(answer, Exception):
+            raise answer
+        grant.use(Capability.POD)
+        if isinstance(answer, Retrieved):
+            self._accepted.add(carrier)
+            return Fetched(answer, 1, 0)
+        if not answer.connected:
+            grant.unsent(Capability.POD)
+            return Fetched(answer, 0, 1)
+        return Fetched(self._remembered(carrier, answer), 1, 0)
+
+    def _remembered(self, carrier: str, failure: Failure) -> Failure:
+        now = self.clock.now()
+        if failure.kind in _SHOW_OUR_ACCOUNT:
+            self._accepted.add(carrier)
+        if failure.kind is ErrorKind.RATE_LIMITED:
+            until = pause_until(failure.retry_at, now)
+            self.refusals[carrier] = Refusal(Blocked.RATE_LIMIT, failure.message, until)
+            return replace(failure, retry_at=until)
+        if failure.kind is ErrorKind.AUTH_FAILED:
+            until = now + timedelta(hours=1)
+            self.refusals[carrier] = Refusal(Blocked.CARRIER, failure.message, until, kind=failure.kind)
+            return replace(failure, retry_at=until)
+        return failure
+
+    def accepted(self, carrier: str) -> bool:
+        with self._lock:
+            return carrier in self._accepted
+
+    def leave(self) -> None:
+        self.left = True
+
+    def use(self, carrier: str) -> list[Use]:
+        limit = Limit(carrier, self.limits[carrier], Window(0, "UTC"))
+        return [Use(limit, self.used[carrier], self.held[carrier], self.resets_at)]

@@ -1,0 +1,73 @@
+"""The timetable in the rows, in memory."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.decision import Decision
+from tests.fakes.table import Row, Table
+
+Judge = Callable[[Claim], State]
+
+
+@dataclass
+class FakeUpkeep:
+    """Keeps the timetable of a table's rows that nobody holds."""
+
+    table: Table
+
+    def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
+        yield from self._rejudge([row for row in self.table.rows.values() if row.is_edited()], judge, now)
+
+    def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
+        given_up = self.table.at(Stage.GIVEN_UP)
+        yield from self._rejudge([row for row in given_up if _turns(row) < max_retries], judge, now)
+
+    def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
+        shelved = self.table.at(Stage.SHELVED)
+        wanted = [row for row in shelved if (row.claim.claim_status or "").strip().lower() not in skip]
+        yield from self._rejudge(wanted, judge, now)
+
+    def mend_times(self, horizon: datetime, retime: Judge, now: datetime) -> Iterator[Claim]:
+        rows = self.table.at(Stage.WAITING, Stage.SETTLED)
+        yield from self._rejudge([row for row in rows if _is_after(row, horizon)], retime, now)
+
+    def make_ready(self, due_until: datetime) -> None:
+        for row in self.table.at(Stage.WAITING):
+            if _is_by(row, due_until):
+                is_failed = row.claim.fetch_status == FetchStatus.FAILED
+                row.write(replace(row.claim.state, stage=Stage.READY if is_failed else Stage.NEW))
+
+    def pass_turns(
+        self, due_until: datetime, pass_turn: Callable[[Claim], Decision | None], now: datetime
+    ) -> Iterator[tuple[Claim, Decision]]:
+        for row in self.table.at(Stage.SETTLED):
+            if _is_by(row, due_until) and row.is_free(now) and row.is_unedited():
+                claim, decision = row.claim, pass_turn(row.claim)
+                row.write(decision.state if decision else replace(claim.state, stage=Stage.SHELVED))
+                if decision:
+                    self.table.tell(claim.id, decision.events)
+                    yield claim, decision
+
+    def _rejudge(self, rows: list[Row], judge: Judge, now: datetime) -> Iterator[Claim]:
+        for row in rows:
+            if row.is_free(now):
+                claim = row.claim
+                row.write(judge(claim))
+                row.see()
+                yield claim
+
+
+def _turns(row: Row) -> int:
+    return row.claim.turns_counted
+
+
+def _is_by(row: Row, moment: datetime) -> bool:
+    next_at = row.claim.state.next_at
+    return next_at is not None and next_at <= moment
+
+
+def _is_after(row: Row, moment: datetime) -> bool:
+    next_at = row.claim.state.next_at
+    return next_at is not None and next_at > moment

@@ -1,0 +1,116 @@
+"""All that a run works with, in memory, and the two workers over it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recours.core.claim import Claim, FetchStatus
+from recours.core.decision import Policy
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import Surroundings
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.summary import Report
+from recours.runs.worker import Options, Worker
+from recours.sandbox.clock import SimulatedClock
+from tests.fakes.carriers import CATALOG
+from tests.fakes.claims import FakeClaims
+from tests.fakes.documents import FakeDocuments
+from tests.fakes.journal import FakeJournal
+from tests.fakes.queue import FakeQueue
+from tests.fakes.table import Table
+from tests.fakes.upkeep import FakeUpkeep
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def local(moment: datetime) -> datetime:
+    """The machine of the tests stands in Paris."""
+    return moment.astimezone(PARIS)
+
+
+@dataclass
+class World:
+    """A database, carriers, documents and a clock; `scheduler()` and `fetch_worker()` run over them."""
+
+    clock: SimulatedClock = field(default_factory=SimulatedClock)
+    policy: Policy = field(default_factory=lambda: Policy(PARIS))
+
+    def __post_init__(self) -> None:
+        self.table = Table(CATALOG)
+        self.claims = FakeClaims(self.table)
+        self.upkeep = FakeUpkeep(self.table)
+        self.journal = FakeJournal()
+        self.queue = FakeQueue(self.clock, CATALOG)
+        self.documents = FakeDocuments()
+        self.workers = 0
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    @property
+    def asked(self) -> list[str]:
+        """The numbers that carriers were asked for, in order."""
+        return [number for number, _ in self.queue.asked]
+
+    def around(self, **policy: Any) -> Surroundings:
+        return Surroundings(
+            clock=self.clock,
+            claims=self.claims,
+            upkeep=self.upkeep,
+            journal=self.journal,
+            queue=self.queue,
+            documents=self.documents,
+            policy=replace(self.policy, **policy),
+        )
+
+    # ---------------------------------------------------------------- claims
+
+    def failed(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> Claim:
+        """A claim whose first fetch failed two hours ago: due now."""
+        columns = {"updated_at": self.now - timedelta(hours=2), "error_text": "API timeout"} | columns
+        return self.table.add(reference, number=number, fetch_status=FetchStatus.FAILED, **columns)
+
+    def pending(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> Claim:
+        """A new claim."""
+        columns = {"created_at": self.now - timedelta(minutes=20)} | columns
+        return self.table.add(reference, number=number, fetch_status=FetchStatus.PENDING, **columns)
+
+    def many_failed(self, count: int, **columns: Any) -> list[str]:
+        """So many failed claims CLM-01, CLM-02, …, the first the most urgent; returns their numbers."""
+        numbers = [f"XY{place:09}FR" for place in range(1, count + 1)]
+        for place, number in enumerate(numbers, 1):
+            failed_at = self.now - timedelta(hours=10) + timedelta(minutes=place)
+            self.failed(f"CLM-{place:02}", number, updated_at=failed_at, **columns)
+        return numbers
+
+    # ---------------------------------------------------------------- runs
+
+    def scheduler(
+        self, batch_size: int = 30, *, policy: dict[str, Any] | None = None, **options: Any
+    ) -> Worker:
+        return self._worker(PODRetryScheduler, Options(batch_size, **options), policy or {})
+
+    def fetch_worker(self, batch_size: int = 50, **options: Any) -> Worker:
+        return self._worker(PODFetchWorker, Options(batch_size, **options), {})
+
+    def _worker(self, kind: type[Worker], options: Options, policy: dict[str, Any]) -> Worker:
+        self.workers += 1
+        return kind(self.around(**policy), CATALOG, options, f"run-{self.workers}", local)
+
+    def retry(self, batch_size: int = 30, **options: Any) -> Report:
+        """One run of the scheduler."""
+        return self.scheduler(batch_size, **options).run()
+
+    def fetch(self, batch_size: int = 50, **options: Any) -> Report:
+        """One run of the fetch worker."""
+        return self.fetch_worker(batch_size, **options).run()
+
+    def each_hour(self, hours: int, run: Callable[[], object]) -> None:
+        """Run now and at every later hour."""
+        for hour in range(hours):
+            if hour:
+                self.clock.advance(timedelta(hours=1))
+            run()

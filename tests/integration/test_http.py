@@ -1,0 +1,704 @@
+"""One HTTP call against servers that misbehave, on real sockets: bounded in time, in size, in repeats."""
+
+import gzip
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from recours.carriers.chronopost import SPEC, Chronopost, tracking_request
+from recours.carriers.http import LARGEST_ANSWER, Broken, Http, NotSent, TimedOut, Unacceptable
+from recours.carriers.line import HttpLine
+from recours.carriers.message import Request
+from recours.carriers.queue import Account, APIRequestQueue
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Retrieved
+from recours.core.quota import Capability, parse_limits
+from recours.database.engine import Database
+from recours.database.quota import QuotaLedger
+from recours.runs.ports import Fetched
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+
+NUMBER = "XY991234567FR"
+MB = 1024 * 1024
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+ASK = Request("POST", "/ask", {"Content-Type": "text/xml"}, b"<question/>")
+
+
+@pytest.fixture(autouse=True)
+def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's own settings comes between."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+# ---------------------------------------------------------------- servers
+
+
+@dataclass
+class Server:
+    """Accepts connections on loopback and lets `behave` deal with each; keeps what was received."""
+
+    behave: Callable[["Server", socket.socket], None]
+    wrap: Callable[[socket.socket], socket.socket] = lambda connection: connection
+    received: list[bytes] = field(default_factory=list)
+    connections: int = 0
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for connection in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
+
+    @property
+    def port(self) -> int:
+        return int(self._listening.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _accept(self) -> None:
+        while not self.stopped.is_set():
+            with suppress(OSError):
+                connection, _ = self._listening.accept()
+                self.connections += 1
+                thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(10)
+        with suppress(OSError), connection:
+            self._open.append(connection)
+            wrapped = self.wrap(connection)
+            with wrapped:
+                self._open.append(wrapped)
+                self.behave(self, wrapped)
+
+    def read_request(self, connection: socket.socket) -> bool:
+        """Read one request with its body; False at the end of the connection."""
+        got = b""
+        while b"\r\n\r\n" not in got:
+            piece = connection.recv(65536)
+            if not piece:
+                return False
+            got += piece
+        head, _, body = got.partition(b"\r\n\r\n")
+        length = next(
+            (
+                int(line.split(b":")[1])
+                for line in head.split(b"\r\n")
+                if line.lower().startswith(b"content-length")
+            ),
+            0,
+        )
+        while len(body) < length:
+            body += connection.recv(65536)
+        self.received.append(head + b"\r\n\r\n" + body)
+        return True
+
+
+def says(*answers: bytes) -> Callable[[Server, socket.socket], None]:
+    """Answers each request of a connection with the next of these, then closes it."""
+
+    def behave(server: Server, connection: socket.socket) -> None:
+        for answer in answers:
+            if not server.read_request(connection):
+                return
+            connection.sendall(answer)
+
+    return behave
+
+
+def drips(before: bytes, endless: bytes, every: float = 0.02) -> Callable[[Server, socket.socket], None]:
+    """Never comes to an end, and never pauses for long."""
+
+    def behave(server: Server, connection: socket.socket) -> None:
+        server.read_request(connection)
+        connection.sendall(before)
+        while not server.stopped.wait(every):
+            connection.sendall(endless)
+
+    return behave
+
+
+def timed(send: Callable[[], Any]) -> float:
+    begun = time.monotonic()
+    send()
+    return time.monotonic() - begun
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun <= seconds
+
+
+@contextmanager
+def memory_at_most(size: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] <= size
+    finally:
+        tracemalloc.stop()
+
+
+def scripted(sandbox: Sandbox, *steps: Scenario, **named: Any) -> Request:
+    sandbox.parcels[NUMBER] = Parcel(steps, **named)
+    return tracking_request(NUMBER)
+
+
+# ---------------------------------------------------------------- the sandbox's misbehaviours
+
+SLOW_ONES = [Scenario.SLOW, Scenario.DRIP, Scenario.DRIP_HEADERS]
+
+
+@pytest.mark.parametrize("scenario", SLOW_ONES)
+@pytest.mark.parametrize(("read_s", "deadline_s"), [(5, 0.5), (0.3, 5)], ids=["deadline", "read"])
+def test_slow_answers_end_by_the_deadline(
+    sandbox: Sandbox, scenario: Scenario, read_s: float, deadline_s: float
+) -> None:
+    sandbox.drip_seconds = 0.05 if read_s > deadline_s else 1.0
+    request = scripted(sandbox, scenario)
+    with at_most(min(read_s, deadline_s) + 0.5), pytest.raises(TimedOut):
+        Http(sandbox.url, 5, read_s, deadline_s).send(request)
+    assert len(sandbox.calls) == 1
+
+
+FAULTS = {
+    Scenario.RESET: Broken,
+    Scenario.TRUNCATED: Broken,
+    Scenario.REDIRECT: Unacceptable,
+    Scenario.OVERSIZED: Unacceptable,
+    Scenario.GZIP_BOMB: Unacceptable,
+}
+
+
+@pytest.mark.parametrize(("scenario", "fault"), FAULTS.items())
+def test_bad_answers_are_faults_and_nothing_is_repeated(
+    sandbox: Sandbox, scenario: Scenario, fault: type[Exception]
+) -> None:
+    http = Http(sandbox.url, 5, 5, 10)
+    with pytest.raises(fault):
+        http.send(scripted(sandbox, scenario))
+    assert len(sandbox.calls) == 1
+    # The next call is a call of its own.
+    assert http.send(scripted(sandbox, Scenario.DELIVERED)).status == 200
+    assert len(sandbox.calls) == 2
+
+
+@pytest.mark.parametrize("scenario", [Scenario.OVERSIZED, Scenario.GZIP_BOMB])
+def test_memory_stays_bounded(sandbox: Sandbox, scenario: Scenario) -> None:
+    http = Http(sandbox.url, 5, 5, 20)
+    with pytest.raises(Unacceptable):  # the sandbox makes its bomb when it is first asked
+        http.send(scripted(sandbox, scenario))
+    with memory_at_most(LARGEST_ANSWER + 8 * MB), pytest.raises(Unacceptable, match="more than 20 MB"):
+        http.send(scripted(sandbox, scenario))
+
+
+def test_right_answers_come_whole(sandbox: Sandbox) -> None:
+    answer = Http(sandbox.url, 5, 5, 5).send(scripted(sandbox, Scenario.DELIVERED))
+    assert answer.status == 200
+    assert answer.body.endswith(b"</soap:Envelope>")
+    assert answer.headers["content-TYPE"].startswith("text/xml")
+
+
+# ---------------------------------------------------------------- servers that are worse
+
+
+def packed(size: int, times: int = 1) -> bytes:
+    packer = zlib.compressobj(9, wbits=31)
+    body = b"".join(packer.compress(bytes(MB)) for _ in range(size // MB)) + packer.flush()
+    for _ in range(times - 1):
+        body = gzip.compress(body)
+    return body
+
+
+def answer_of(body: bytes, *headers: str) -> bytes:
+    lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_bomb_in_a_bomb(times: int) -> None:
+    encodings = ", ".join(["gzip"] * times)
+    bomb = answer_of(packed(100 * MB, times), f"Content-Encoding: {encodings}")
+    with Server(says(bomb, bomb)) as server:
+        http = Http(server.url, 5, 5, 20)
+        with memory_at_most(LARGEST_ANSWER + 8 * MB), pytest.raises(Unacceptable):
+            http.send(ASK)
+
+
+def test_an_answer_just_within_the_cap_is_whole() -> None:
+    body = b"x" * LARGEST_ANSWER
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (
+        len(body),
+        body,
+    )
+    with Server(says(answer_of(body), chunked)) as server:
+        http = Http(server.url, 5, 5, 20)
+        assert http.send(ASK).body == body
+        assert http.send(ASK).body == body
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "endless"),
+    [
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff;", b"x"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+        (b"HTTP/1.1 ", b"2"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + packed(MB)[:8], b"\x00"),
+    ],
+    ids=["chunks", "chunk-size", "length", "no-length", "header", "headers", "status", "continue", "gzip"],
+)
+def test_no_endless_answer_outlives_the_deadline(before: bytes, endless: bytes) -> None:
+    with (
+        Server(drips(before, endless)) as server,
+        at_most(1.5),
+        pytest.raises((TimedOut, Broken, Unacceptable)) as fault,
+    ):
+        Http(server.url, 5, 5, 0.6).send(ASK)
+    assert server.connections == 1
+    assert fault.type is not NotSent
+
+
+def test_a_server_that_accepts_and_says_nothing_is_left_by_the_deadline() -> None:
+    with (
+        Server(lambda server, _: server.stopped.wait(10) and None) as server,
+        at_most(1.2),
+        pytest.raises(TimedOut),
+    ):
+        Http(server.url, 5, 5, 0.5).send(ASK)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (b"", Broken),
+        (b"no http at all\r\n\r\n", Broken),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", Broken),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", Broken),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Broken),
+        (answer_of(b"this is not gzip", "Content-Encoding: gzip"), Unacceptable),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", Broken),
+        (b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n", Unacceptable),
+        (b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", Unacceptable),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", Unacceptable),
+    ],
+    ids=["nothing", "no-http", "short", "chunk", "size", "gzip", "header", "307", "301", "304"],
+)
+def test_answers_that_are_none(answer: bytes, fault: type[Exception]) -> None:
+    with Server(says(answer)) as server:
+        with pytest.raises(fault):
+            Http(server.url, 5, 5, 5).send(ASK)
+        assert (server.connections, len(server.received)) == (1, 1)
+
+
+def test_a_cut_off_gzip_answer_is_not_taken_for_whole() -> None:
+    with Server(says(answer_of(gzip.compress(b"<x/>" * 1000)[:-20], "Content-Encoding: gzip"))) as server:
+        try:
+            answer = Http(server.url, 5, 5, 5).send(ASK)
+        except (Broken, Unacceptable):
+            return
+        assert answer.body != b"<x/>" * 1000  # half of it, which no parser takes for XML
+        assert not answer.body.startswith(b"<x/>" * 1000)
+
+
+def test_a_kept_connection_that_the_server_closed_is_not_a_fault() -> None:
+    with Server(says(ANSWER)) as server:
+        http = Http(server.url, 5, 5, 5)
+        assert http.send(ASK).body == b"ok"
+        time.sleep(0.1)  # the server closes meanwhile
+        assert http.send(ASK).body == b"ok"
+        assert (server.connections, len(server.received)) == (2, 2)
+
+
+def test_a_connection_is_not_used_again_after_a_fault() -> None:
+    late = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate"
+
+    def behave(server: Server, connection: socket.socket) -> None:
+        while server.read_request(connection):
+            if len(server.received) == 1:
+                server.stopped.wait(0.5)
+                with suppress(OSError):
+                    connection.sendall(late)
+            else:
+                connection.sendall(ANSWER)
+
+    with Server(behave) as server:
+        http = Http(server.url, 5, 0.2, 5)
+        with pytest.raises(TimedOut):
+            http.send(ASK)
+        assert http.send(ASK).body == b"ok"
+        assert server.connections == 2
+
+
+def test_what_is_sent_is_what_was_asked_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password of-a-file\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Server(says(ANSWER)) as server:
+        Http(server.url, 5, 5, 5).send(ASK)
+    (request,) = server.received
+    assert request.startswith(b"POST /ask HTTP/1.1\r\n")
+    assert request.endswith(b"\r\n\r\n<question/>")
+    assert b"authorization" not in request.lower()
+    assert b"of-a-file" not in request
+
+
+def test_threads_do_not_share_cookies() -> None:
+    def behave(server: Server, connection: socket.socket) -> None:
+        while server.read_request(connection):
+            who = server.received[-1].rpartition(b"\r\n\r\n")[2]
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: who=%b\r\n\r\n" % who)
+
+    def calls(http: Http, who: bytes) -> None:
+        for _ in range(10):
+            http.send(Request("POST", "/", {}, who))
+
+    with Server(behave) as server:
+        http = Http(server.url, 5, 5, 5)
+        threads = [threading.Thread(target=calls, args=(http, b"t%d" % n)) for n in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(server.received) == 60
+    for request in server.received:
+        head, _, who = request.rpartition(b"\r\n\r\n")
+        cookies = [line for line in head.split(b"\r\n") if line.lower().startswith(b"cookie:")]
+        assert cookies in ([], [b"Cookie: who=" + who])
+
+
+# ---------------------------------------------------------------- no connection
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def test_a_refused_connection_is_known_not_to_have_been_sent() -> None:
+    with at_most(2), pytest.raises(NotSent):
+        Http(f"http://127.0.0.1:{free_port()}", 1, 1, 1).send(ASK)
+
+
+def test_a_proxy_that_refuses_is_known_not_to_have_been_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(NotSent):
+        Http("http://carrier.invalid", 1, 1, 1).send(ASK)
+
+
+# ---------------------------------------------------------------- TLS
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A self-signed one for 127.0.0.1."""
+
+    file: Path
+    key: Path
+
+    def wrap(self, connection: socket.socket) -> socket.socket:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.file, self.key)
+        return context.wrap_socket(connection, server_side=True)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl command to make a certificate with")
+    folder = tmp_path_factory.mktemp("certificate")
+    made = Certificate(folder / "cert.pem", folder / "key.pem")
+    subprocess.run(
+        [
+            *(
+                openssl,
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=127.0.0.1",
+            ),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-out", str(made.file), "-keyout", str(made.key)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return made
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sent(
+    certificate: Certificate,
+) -> None:
+    with (
+        Server(says(ANSWER), certificate.wrap) as server,
+        pytest.raises(NotSent, match="certificate that is not valid"),
+    ):
+        Http(f"https://127.0.0.1:{server.port}", 5, 5, 5).send(ASK)
+    assert (server.connections, server.received) == (1, [])
+
+
+def test_a_certificate_for_another_name_is_refused(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
+    with Server(says(ANSWER), certificate.wrap) as server, pytest.raises(NotSent, match="certificate"):
+        Http(f"https://localhost:{server.port}", 5, 5, 5).send(ASK)
+    assert server.received == []
+
+
+def test_a_certificate_that_the_machine_trusts_is_accepted(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
+    with Server(says(ANSWER, ANSWER), certificate.wrap) as server:
+        http = Http(f"https://127.0.0.1:{server.port}", 5, 5, 5)
+        assert http.send(ASK).body == b"ok"
+        assert http.send(ASK).body == b"ok"
+        assert server.connections == 1
+
+
+def test_the_deadline_holds_over_tls(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
+    endless = drips(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"x")
+    with Server(endless, certificate.wrap) as server, at_most(1.5), pytest.raises(TimedOut):
+        Http(f"https://127.0.0.1:{server.port}", 5, 5, 0.6).send(ASK)
+
+
+def test_a_server_that_speaks_no_tls_ends_the_call(certificate: Certificate) -> None:
+    del certificate
+    with Server(says(ANSWER)) as server, at_most(3), pytest.raises((NotSent, Broken, TimedOut)):
+        Http(f"https://127.0.0.1:{server.port}", 0.5, 0.5, 1).send(ASK)
+
+
+def test_a_handshake_that_never_ends_is_left_by_the_connect_time_out() -> None:
+    with (
+        Server(lambda server, _: server.stopped.wait(10) and None) as server,
+        at_most(1.5),
+        pytest.raises((NotSent, TimedOut)),
+    ):
+        Http(f"https://127.0.0.1:{server.port}", 0.4, 5, 5).send(ASK)
+
+
+def test_tls_that_breaks_after_the_request_counts_as_sent(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is certain about a request that was received: its unit must not come back."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
+
+    def behave(server: Server, connection: socket.socket) -> None:
+        server.read_request(connection)
+        with socket.socket(fileno=connection.detach()) as plain:
+            plain.sendall(b"this is no TLS record, whatever it is\r\n" * 10)
+            server.stopped.wait(0.2)
+
+    with Server(behave, certificate.wrap) as server:
+        with pytest.raises(Broken):
+            Http(f"https://127.0.0.1:{server.port}", 5, 5, 5).send(ASK)
+        assert len(server.received) == 1
+
+
+# ---------------------------------------------------------------- repeats, and the units they take
+
+
+@dataclass
+class Asked:
+    """A queue, and what asking over it once came to."""
+
+    database: Database
+    clock: SimulatedClock
+    base_url: str
+    limit: str = "100/day"
+
+    def __post_init__(self) -> None:
+        credentials = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
+        http, clock = Http(self.base_url, 1, 1, 1), self.clock
+        account = Account(
+            spec=SPEC,
+            limits=parse_limits(self.limit, "chronopost", None, "Europe/Paris"),
+            client=Chronopost(credentials),
+            open_line=lambda grant: HttpLine(SPEC.name, grant, http, clock, lambda: 0.5),
+            credentials=tuple(credentials.values()),
+            source="the environment",
+        )
+        self.queue = APIRequestQueue({"chronopost": account}, QuotaLedger(self.database, "run-1"), clock)
+
+    def fetch(self) -> Fetched:
+        both = {Capability.TRACKING: 1, Capability.POD: 1}
+        (grant,), refusal = self.queue.reserve("chronopost", [both])
+        assert refusal is None
+        return self.queue.fetch(grant, "chronopost", NUMBER, None)
+
+    @property
+    def units(self) -> tuple[int, int]:
+        (use,) = self.queue.use("chronopost")
+        return use.used, use.held
+
+
+KINDS = {
+    # passing: repeated once
+    Scenario.BAD_GATEWAY: (ErrorKind.SERVER_ERROR, 2),
+    Scenario.MAINTENANCE: (ErrorKind.SERVER_ERROR, 2),
+    Scenario.RESET: (ErrorKind.NETWORK, 2),
+    Scenario.TRUNCATED: (ErrorKind.NETWORK, 2),
+    # not repeated
+    Scenario.RATE_LIMITED: (ErrorKind.RATE_LIMITED, 1),
+    Scenario.FAULT_SERVER: (ErrorKind.SERVER_ERROR, 1),
+    Scenario.FAULT_CLIENT: (ErrorKind.BAD_RESPONSE, 1),
+    Scenario.SYSTEM_ERROR: (ErrorKind.SERVER_ERROR, 1),
+    Scenario.HTML: (ErrorKind.BAD_RESPONSE, 1),
+    Scenario.EMPTY: (ErrorKind.BAD_RESPONSE, 1),
+    Scenario.INVALID_UTF8: (ErrorKind.BAD_RESPONSE, 1),
+    Scenario.WRONG_TYPE: (ErrorKind.BAD_RESPONSE, 1),
+    Scenario.DTD_BOMB: (ErrorKind.BAD_RESPONSE, 1),
+    Scenario.REDIRECT: (ErrorKind.BAD_RESPONSE, 1),
+    Scenario.OVERSIZED: (ErrorKind.BAD_RESPONSE, 1),
+    Scenario.GZIP_BOMB: (ErrorKind.BAD_RESPONSE, 1),
+    Scenario.SLOW: (ErrorKind.TIMEOUT, 1),
+    Scenario.DRIP: (ErrorKind.TIMEOUT, 1),
+    Scenario.DRIP_HEADERS: (ErrorKind.TIMEOUT, 1),
+}
+
+
+@pytest.mark.parametrize(("scenario", "expected"), KINDS.items(), ids=list(KINDS))
+def test_what_is_repeated_once_with_its_unit_and_what_is_not(
+    database: Database,
+    clock: SimulatedClock,
+    sandbox: Sandbox,
+    scenario: Scenario,
+    expected: tuple[ErrorKind, int],
+) -> None:
+    kind, calls = expected
+    sandbox.slow_seconds = 3
+    scripted(sandbox, scenario)
+    asked, begun = Asked(database, clock, sandbox.url), clock.now()
+    fetched = asked.fetch()
+    assert isinstance(fetched.outcome, Failure)
+    assert fetched.outcome.kind is kind
+    assert fetched.outcome.connected
+    assert (fetched.calls, fetched.unsent, len(sandbox.calls)) == (calls, 0, calls)
+    assert asked.units == (calls, 0)
+    # Within seconds, and by the clock that is passed in.
+    assert clock.now() - begun == timedelta(seconds=2 * (calls - 1))
+
+
+def test_a_repeat_that_mends_it(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> None:
+    scripted(sandbox, Scenario.BAD_GATEWAY, Scenario.DELIVERED)
+    asked = Asked(database, clock, sandbox.url)
+    assert isinstance(asked.fetch().outcome, Retrieved)
+    assert asked.units == (3, 0)
+    assert [call.operation for call in sandbox.calls] == ["trackSkybillV2", "trackSkybillV2", "searchPOD"]
+
+
+def test_without_a_unit_there_is_no_repeat(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    scripted(sandbox, Scenario.BAD_GATEWAY)
+    asked = Asked(database, clock, sandbox.url, "2/day")
+    fetched = asked.fetch()
+    # The unit that was held for the document serves for the repeat.
+    assert fetched.outcome.kind is ErrorKind.SERVER_ERROR
+    assert (asked.units, len(sandbox.calls)) == ((2, 0), 2)
+
+
+def test_a_document_for_which_no_unit_is_left_is_not_asked_for(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    scripted(sandbox, Scenario.BAD_GATEWAY, Scenario.DELIVERED)
+    asked = Asked(database, clock, sandbox.url, "2/day")
+    fetched = asked.fetch()
+    assert fetched.outcome.kind is ErrorKind.RATE_LIMITED
+    assert (asked.units, len(sandbox.calls)) == ((2, 0), 2)
+    assert asked.queue.closed("chronopost") is None  # our own limit is no pause that the carrier asked for
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_gateways_are_asked_once_more(database: Database, clock: SimulatedClock, status: int) -> None:
+    answer = b"HTTP/1.1 %d Gateway\r\nContent-Length: 0\r\n\r\n" % status
+    with Server(says(answer, answer, answer)) as server:
+        fetched = Asked(database, clock, server.url).fetch()
+    assert (fetched.outcome.kind, fetched.outcome.http_status) == (ErrorKind.SERVER_ERROR, status)
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 425, 429, 500, 501, 505, 520])
+def test_other_statuses_are_not_repeated(database: Database, clock: SimulatedClock, status: int) -> None:
+    answer = b"HTTP/1.1 %d Something\r\nContent-Length: 0\r\n\r\n" % status
+    with Server(says(answer, answer)) as server:
+        Asked(database, clock, server.url).fetch()
+    assert len(server.received) == 1
+
+
+def test_a_connection_that_is_refused_gives_its_unit_back(database: Database, clock: SimulatedClock) -> None:
+    asked = Asked(database, clock, f"http://127.0.0.1:{free_port()}")
+    fetched = asked.fetch()
+    assert isinstance(fetched.outcome, Failure)
+    assert (fetched.outcome.kind, fetched.outcome.connected) == (ErrorKind.NETWORK, False)
+    assert (fetched.calls, fetched.unsent) == (0, 2)
+    assert asked.units == (0, 0)
+
+
+def test_a_bad_certificate_gives_its_unit_back(
+    database: Database, clock: SimulatedClock, certificate: Certificate
+) -> None:
+    with Server(says(ANSWER), certificate.wrap) as server:
+        asked = Asked(database, clock, f"https://127.0.0.1:{server.port}")
+        fetched = asked.fetch()
+    assert "certificate" in fetched.outcome.message
+    assert (fetched.calls, asked.units, server.received) == (0, (0, 0), [])
+
+
+def test_a_reset_keeps_its_unit(database: Database, clock: SimulatedClock) -> None:
+    def behave(server: Server, connection: socket.socket) -> None:
+        server.read_request(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with Server(behave) as server:
+        asked = Asked(database, clock, server.url)
+        fetched = asked.fetch()
+    assert (fetched.calls, asked.units, server.connections) == (2, (2, 0), 2)

@@ -1,0 +1,197 @@
+"""`make mutation`: break every function of the rules in small ways, and see that their tests notice.
+
+mutmut works on a copy in a temporary folder, with the tests of `recours/core` alone. It mutates functions only; the tables
+at the top of the modules are held by tests that repeat them. A survivor listed in HARMLESS changes nothing that anyone
+could observe; any other one ends this script with status 1.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = """
+[tool.mutmut]
+source_paths = ["recours"]
+only_mutate = ["recours/core/*.py"]
+pytest_add_cli_args_test_selection = ["tests/unit"]
+use_git_change_detection = false
+
+[tool.pytest.ini_options]
+addopts = "-q -p no:cacheprovider"
+pythonpath = ["."]
+"""
+
+# What a mutant changed (its removed and its added line) → why no test can or need notice.
+HARMLESS: dict[tuple[str, str], str] = {
+    (
+        "close = get_close_matches(fold(name), self._keys, n=1)",
+        "close = get_close_matches(fold(name), self._keys, )",
+    ): "only the first of the matches is looked at",
+    (
+        "close = get_close_matches(fold(name), self._keys, n=1)",
+        "close = get_close_matches(fold(name), self._keys, n=2)",
+    ): "only the first of the matches is looked at",
+    (
+        "return datetime.combine(deadline + timedelta(days=1), time(), zone).astimezone(UTC)",
+        "return datetime.combine(deadline + timedelta(days=1), time(), zone).astimezone(None)",
+    ): "the same moment, shown in another zone",
+    (
+        "return ranked(claim, state, now, policy)",
+        "return ranked(claim, state, None, policy)",
+    ): "the moment of failure is always set here, so that now is not looked at",
+    (
+        "since = since if since and since <= now else now",
+        "since = since if since and since < now else now",
+    ): "at this very moment both are now",
+    (
+        "return ranked(claim, state, now, policy)",
+        "return ranked(claim, state, None, policy)",
+    ): "the moment of failure is always set here, so that now is not looked at",
+    (
+        "told = _who_is_told(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)",
+        "told = _who_is_told(state.kind or ErrorKind.INTERNAL_ERROR, None, persistent=True)",
+    ): "the policy is asked about temporary errors only",
+    (
+        "events = (_event(claim, EventName.POD_FAILED, told, facts),) if told else ()",
+        "events = (_event(claim, EventName.POD_FAILED, told, facts),) if (told) or True else ()",
+    ): "someone can act on every persistent kind",
+    (
+        "return actor if actor in (Actor.CLIENT, Actor.OPERATOR) else None",
+        "return actor if (actor in (Actor.CLIENT, Actor.OPERATOR)) or True else None",
+    ): "someone can act on every persistent kind",
+    (
+        "return tuple(datetime.combine(day, time(), zone).astimezone(UTC) for day in (today, tomorrow))  # type: ignore[return-value]  # two in, two out",
+        "return tuple(datetime.combine(day, time(), zone).astimezone(None) for day in (today, tomorrow))  # type: ignore[return-value]  # two in, two out",
+    ): "the same moment, shown in another zone",
+    (
+        "return math.ceil(round(limit.number * share, 6))",
+        "return math.ceil(round(limit.number * share, 7))",
+    ): "any of these roundings takes away what floating point added",
+    (
+        "longest_first = sorted(forms, key=len, reverse=True)",
+        "longest_first = sorted(forms, key=None, reverse=True)",
+    ): "of two forms that begin alike the longer one sorts later too",
+    (
+        "longest_first = sorted(forms, key=len, reverse=True)",
+        "longest_first = sorted(forms, reverse=True)",
+    ): "of two forms that begin alike the longer one sorts later too",
+    (
+        'return {secret, quote(secret, safe=""), html.escape(secret, quote=False), encoded, encoded.rstrip("=")}',
+        'return {secret, quote(secret, safe="XXXX"), html.escape(secret, quote=False), encoded, encoded.rstrip("=")}',
+    ): "a letter is never escaped",
+    (
+        'return {secret, quote(secret, safe=""), html.escape(secret, quote=False), encoded, encoded.rstrip("=")}',
+        'return {secret, quote(secret, safe=""), html.escape(secret, quote=None), encoded, encoded.rstrip("=")}',
+    ): "None is as false as False",
+    (
+        'return {secret, quote(secret, safe=""), html.escape(secret, quote=False), encoded, encoded.rstrip("=")}',
+        'return {secret, quote(secret, safe=""), html.escape(secret, quote=False), encoded, encoded.rstrip("XX=XX")}',
+    ): "no padded base64 ends in X before its padding",
+    (
+        "raw = text if isinstance(text, str) else str(text)",
+        "raw = text if (isinstance(text, str)) and False else str(text)",
+    ): "the text of a text is itself",
+    (
+        'shown = "".join(map(_visible, raw[: limit + 1].strip() if len(raw) <= limit else raw[: limit + 1]))',
+        'shown = "".join(map(_visible, raw[: limit + 2].strip() if len(raw) <= limit else raw[: limit + 1]))',
+    ): "such a text has no more characters than that",
+    (
+        'shown = "".join(map(_visible, raw[: limit + 1].strip() if len(raw) <= limit else raw[: limit + 1]))',
+        'shown = "".join(map(_visible, raw[: limit + 1].strip() if len(raw) <= limit else raw[: limit + 2]))',
+    ): "one more character of a text that is cut anyway",
+    (
+        "if code <= 0xFF:  # noqa: PLR2004 (the range of \\x escapes)",
+        "if code < 0xFF:  # noqa: PLR2004 (the range of \\x escapes)",
+    ): "no control character has this code",
+    (
+        "if code <= 0xFF:  # noqa: PLR2004 (the range of \\x escapes)",
+        "if code <= 256:  # noqa: PLR2004 (the range of \\x escapes)",
+    ): "no control character has this code",
+    (
+        'return f"\\\\u{code:04x}" if code <= 0xFFFF else f"\\\\U{code:08x}"  # noqa: PLR2004 (the range of \\u escapes)',
+        'return f"\\\\u{code:04x}" if code <= 65536 else f"\\\\U{code:08x}"  # noqa: PLR2004 (the range of \\u escapes)',
+    ): "no control character has this code",
+}
+
+
+def main() -> int:
+    """Returns the exit status."""
+    with tempfile.TemporaryDirectory(prefix="recours-mutation-") as folder:
+        copy = Path(folder)
+        _copy_to(copy)
+        environment = os.environ | {"CI": "1"}  # the same examples for every mutant
+        unmutated = [sys.executable, "-m", "pytest", "-q", "tests/unit"]
+        if subprocess.run(unmutated, cwd=copy, env=environment, check=False).returncode:
+            print("The tests fail before anything is broken: mend that first.")
+            return 1
+        mutmut = [sys.executable, "-m", "mutmut"]
+        if subprocess.run([*mutmut, "run"], cwd=copy, env=environment, check=False).returncode:
+            return 1
+        verdicts = _verdicts(copy)
+        survivors = {
+            name: _change(mutmut, name, copy) for name, verdict in verdicts.items() if verdict == "survived"
+        }
+    return _report(verdicts, survivors)
+
+
+def _copy_to(folder: Path) -> None:
+    shutil.copytree(ROOT / "recours", folder / "recours", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests" / "fakes", folder / "tests" / "fakes")
+    (folder / "tests" / "unit").mkdir()
+    for test in (ROOT / "tests" / "unit").glob("test_core_*.py"):
+        shutil.copy(test, folder / "tests" / "unit")
+    (folder / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
+
+
+# mutmut keeps the exit status of the tests for each mutant.
+_VERDICTS = {
+    0: "survived",
+    1: "killed",
+    3: "killed",
+    33: "untested",
+    36: "timeout",
+    -24: "timeout",
+    24: "timeout",
+}
+
+
+def _verdicts(folder: Path) -> dict[str, str]:
+    verdicts = {}
+    for meta in sorted((folder / "mutants").rglob("*.py.meta")):
+        codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
+        verdicts |= {name: _VERDICTS.get(code, f"status {code}") for name, code in codes.items()}
+    return verdicts
+
+
+def _change(mutmut: list[str], name: str, folder: Path) -> tuple[str, str]:
+    """The line that a mutant removed and the one it put in its place."""
+    shown = subprocess.run(
+        [*mutmut, "show", name], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+    lines = [line for line in shown.splitlines() if not line.startswith(("---", "+++", "#"))]
+    removed, added = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+    return removed, added
+
+
+def _report(verdicts: dict[str, str], survivors: dict[str, tuple[str, str]]) -> int:
+    for word in sorted(set(verdicts.values())):
+        print(f"{word}: {sum(verdict == word for verdict in verdicts.values())}")
+    unknown = 0
+    for name, change in survivors.items():
+        why = HARMLESS.get(change)
+        unknown += why is None
+        print(
+            f"\n{name}\n- {change[0]}\n+ {change[1]}\n{'harmless: ' + why if why else 'SURVIVED: write a test that notices'}"
+        )
+    untested = sum(verdict == "untested" for verdict in verdicts.values())
+    print(f"\n{len(survivors)} survived, {len(survivors) - unknown} of them are known to be harmless")
+    return 1 if unknown or untested else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

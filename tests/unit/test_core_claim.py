@@ -1,0 +1,67 @@
+"""A claim's number, its deadline's end, and its place in the order."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from recours.core.claim import Claim, deadline_end, rank, tidy_number
+
+PARIS = ZoneInfo("Europe/Paris")
+FAILURE = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        (None, None),
+        ("", None),
+        (" \t\n", None),
+        ("\u00a0\u202f", None),
+        ("xy123456789fr", "XY123456789FR"),
+        (" XY 123 456 789 FR\n", "XY123456789FR"),
+        ("XY\u00a0123\u202f456789FR", "XY123456789FR"),
+        (1234567890, "1234567890"),
+        (0, "0"),
+    ],
+)
+def test_a_number_is_read_as_people_write_it(raw: object, number: str | None) -> None:
+    assert tidy_number(raw) == number
+
+
+@pytest.mark.parametrize(
+    ("day", "end"),
+    [
+        (date(2026, 2, 6), datetime(2026, 2, 6, 23, tzinfo=UTC)),
+        (date(2026, 7, 14), datetime(2026, 7, 14, 22, tzinfo=UTC)),
+        # The days on which the clocks change: summer time begins, and ends.
+        (date(2026, 3, 28), datetime(2026, 3, 28, 23, tzinfo=UTC)),
+        (date(2026, 3, 29), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+        (date(2026, 10, 24), datetime(2026, 10, 24, 22, tzinfo=UTC)),
+        (date(2026, 10, 25), datetime(2026, 10, 25, 23, tzinfo=UTC)),
+    ],
+)
+def test_a_deadline_counts_to_the_end_of_its_day_in_paris(day: date, end: datetime) -> None:
+    assert deadline_end(day, PARIS) == end
+    assert deadline_end(day, PARIS).tzinfo == UTC
+
+
+def test_the_last_day_of_all_does_not_break_the_calendar() -> None:
+    assert deadline_end(date.max, PARIS) == datetime.max.replace(tzinfo=UTC)
+
+
+def test_a_claim_with_a_deadline_is_ranked_by_its_end() -> None:
+    claim = Claim(1, "CLM-1", deadline=date(2026, 2, 10))
+    assert rank(claim, FAILURE, PARIS) == (datetime(2026, 2, 10, 23, tzinfo=UTC), True)
+
+
+def test_a_claim_without_one_is_ranked_14_days_after_its_failure() -> None:
+    assert rank(Claim(1, "CLM-1"), FAILURE, PARIS) == (FAILURE + timedelta(days=14), False)
+
+
+@pytest.mark.parametrize(
+    ("status", "pending"),
+    [("pending", True), ("fetching", True), ("failed", False), ("success", False), (None, False)],
+)
+def test_whose_claim_it_is(status: str | None, pending: bool) -> None:
+    assert Claim(1, "CLM-1", fetch_status=status).is_pending == pending

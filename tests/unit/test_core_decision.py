@@ -1,0 +1,726 @@
+"""What becomes of a claim: judged, taken at its turn, decided by an answer."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from recours.core.claim import Claim, Delivery, FetchStatus, Judged, Stage, State
+from recours.core.decision import (
+    ABANDONED_AFTER,
+    MOST_INTERRUPTIONS,
+    Decision,
+    Policy,
+    Step,
+    decide,
+    give_up,
+    go_on,
+    judge,
+    pass_turn,
+    retimed,
+    step,
+    succeed,
+)
+from recours.core.errors import TRAITS, ErrorKind
+from recours.core.outcome import Failure, Retrieved
+from recours.core.timetable import Timetable
+
+NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+POLICY = Policy(ZoneInfo("Europe/Paris"))
+DELIVERED = Delivery(NOW - timedelta(days=2), "Mme Martin")
+
+PERSISTENT = [kind for kind in ErrorKind if TRAITS[kind].persistent]
+WAITING_IS_NO_FAILURE = [kind for kind in ErrorKind if not TRAITS[kind].uses_attempt]
+TEMPORARY = [kind for kind in ErrorKind if not TRAITS[kind].persistent and TRAITS[kind].uses_attempt]
+
+
+def claim(status: str | None = "failed", **columns: Any) -> Claim:
+    """A claim as the service wrote it, never judged by us."""
+    usual = {"carrier_name": "Chronopost", "carrier": "chronopost", "number": "XY123456789FR"}
+    return Claim(7, "CLM-7", **(usual | {"fetch_status": status} | columns))
+
+
+def judged(row: Claim, **edits: Any) -> Claim:
+    """The same claim after our judgement of it as it stands, then edited by others."""
+    seen = Judged(row.fetch_status, row.number, row.carrier or "", row.turns_counted)
+    return replace(row, judged=seen, **edits)
+
+
+def at_turn(turns: int, stage: Stage = Stage.READY, **more: Any) -> Claim:
+    """A failed claim of ours that has used so many turns and whose next one has come."""
+    columns = {name: more.pop(name) for name in list(more) if name in Claim.__dataclass_fields__}
+    state = State(
+        stage=stage,
+        turns_used=turns,
+        last_turn_at=NOW - 30 * HOUR if turns else None,
+        next_at=NOW,
+        failed_at=NOW - 60 * HOUR,
+        **more,
+    )
+    return judged(claim(turns_counted=turns, state=state, **columns))
+
+
+def failing(kind: ErrorKind, message: str = "the carrier's words", **more: Any) -> Failure:
+    return Failure(kind, message, **more)
+
+
+def told(decision: Decision) -> list[tuple[str, str]]:
+    return [(event.name.value, event.audience.value) for event in decision.events]
+
+
+# ---------------------------------------------------------------- first sight of a failure
+
+
+def test_the_first_wait_counts_from_the_moment_of_failure() -> None:
+    state = judge(claim(updated_at=NOW - HOUR / 2, created_at=NOW - 9 * HOUR), NOW, POLICY)
+    assert state.stage is Stage.WAITING
+    assert state.failed_at == NOW - HOUR / 2
+    assert state.next_at == NOW + HOUR / 2
+    assert state.turns_used == 0
+    assert state.last_turn_at is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "failed_at", "next_at"),
+    [
+        ({"created_at": NOW - 9 * HOUR}, NOW - 9 * HOUR, NOW - 8 * HOUR),
+        ({}, NOW, NOW + HOUR),
+        ({"updated_at": NOW + 50 * HOUR}, NOW, NOW + HOUR),  # never later than when we first see it
+        ({"created_at": NOW + 50 * HOUR}, NOW, NOW + HOUR),
+        # Garbage: due now.
+        ({"created_at": NOW - 9 * HOUR, "unreadable": ("updated_at",)}, NOW, NOW),
+        ({"unreadable": ("created_at",)}, NOW, NOW),
+        ({"updated_at": NOW - 2 * HOUR, "unreadable": ("created_at",)}, NOW - 2 * HOUR, NOW - HOUR),
+        ({"updated_at": NOW - 2 * HOUR, "unreadable": ("amount",)}, NOW - 2 * HOUR, NOW - HOUR),
+    ],
+)
+def test_the_moment_of_failure_is_read_from_the_row(
+    columns: dict[str, Any], failed_at: datetime, next_at: datetime
+) -> None:
+    state = judge(claim(**columns), NOW, POLICY)
+    assert (state.failed_at, state.next_at) == (failed_at, next_at)
+
+
+def test_the_text_of_a_foreign_failure_is_classified() -> None:
+    assert judge(claim(error_text="Colis introuvable"), NOW, POLICY).kind is ErrorKind.NOT_FOUND
+    assert judge(claim(error_text=None), NOW, POLICY).kind is ErrorKind.SERVER_ERROR
+
+
+def test_a_failed_claim_without_a_number_has_an_invalid_one() -> None:
+    state = judge(claim(number=None, error_text="API timeout"), NOW, POLICY)
+    assert (state.stage, state.kind) == (Stage.WAITING, ErrorKind.INVALID_TRACKING)
+
+
+def test_turns_that_another_software_counted_are_adopted() -> None:
+    foreign = claim(turns_counted=2, state=State(last_turn_at=NOW - 5 * HOUR), updated_at=NOW - 90 * HOUR)
+    state = judge(foreign, NOW, POLICY)
+    assert state.turns_used == 2
+    assert state.last_turn_at == NOW - 5 * HOUR
+    assert state.next_at == NOW - 5 * HOUR + 24 * HOUR
+    assert state.failed_at == NOW - 90 * HOUR
+
+
+@pytest.mark.parametrize("last", [None, NOW + HOUR])
+def test_a_count_without_a_believable_last_turn_counts_from_the_failure(last: datetime | None) -> None:
+    foreign = claim(turns_counted=1, state=State(last_turn_at=last), updated_at=NOW - 2 * HOUR)
+    state = judge(foreign, NOW, POLICY)
+    assert state.next_at == NOW + 4 * HOUR
+    assert state.last_turn_at is None
+
+
+def test_a_last_turn_at_this_very_moment_is_believable() -> None:
+    state = judge(claim(turns_counted=1, state=State(last_turn_at=NOW), updated_at=NOW - HOUR), NOW, POLICY)
+    assert (state.last_turn_at, state.next_at) == (NOW, NOW + 6 * HOUR)
+
+
+def test_without_turns_a_last_turn_does_not_move_the_first() -> None:
+    foreign = claim(state=State(last_turn_at=NOW - HOUR / 4), updated_at=NOW - 3 * HOUR)
+    assert judge(foreign, NOW, POLICY).next_at == NOW - 2 * HOUR
+
+
+def test_a_claim_is_ranked_by_its_deadline_or_14_days_after_its_failure() -> None:
+    with_deadline = judge(claim(deadline=date(2026, 2, 10)), NOW, POLICY)
+    assert with_deadline.rank_at == datetime(2026, 2, 10, 23, tzinfo=UTC)
+    assert with_deadline.rank_is_deadline
+    without = judge(claim(updated_at=NOW - HOUR), NOW, POLICY)
+    assert without.rank_at == NOW - HOUR + timedelta(days=14)
+    assert not without.rank_is_deadline
+
+
+# ---------------------------------------------------------------- pending claims
+
+
+def test_a_pending_claim_is_ready_for_the_fetch_worker() -> None:
+    state = judge(claim("pending", created_at=NOW - HOUR), NOW, POLICY)
+    assert (state.stage, state.next_at, state.rank_at) == (Stage.NEW, None, NOW - HOUR)
+    assert judge(claim("pending"), NOW, POLICY).rank_at == NOW
+
+
+@pytest.mark.parametrize("status", ["pending", "fetching"])
+def test_a_pending_claim_waits_for_its_number(status: str) -> None:
+    state = judge(claim(status, number=None, updated_at=NOW - 9 * HOUR), NOW, POLICY)
+    assert (state.stage, state.next_at) == (Stage.UNNUMBERED, None)
+
+
+@pytest.mark.parametrize(
+    ("updated_at", "next_at"),
+    [
+        (NOW - 3 * HOUR, NOW - 2 * HOUR),
+        (NOW - HOUR / 4, NOW + 3 * HOUR / 4),
+        (None, NOW + HOUR),
+        (NOW + 9 * HOUR, NOW + HOUR),
+    ],
+)
+def test_a_claim_that_others_are_fetching_counts_as_pending_after_an_hour(
+    updated_at: datetime | None, next_at: datetime
+) -> None:
+    state = judge(claim("fetching", updated_at=updated_at), NOW, POLICY)
+    assert (state.stage, state.next_at) == (Stage.WAITING, next_at)
+
+
+def test_what_a_pending_claim_learnt_is_kept_until_its_number_is_corrected() -> None:
+    knowing = judged(claim("pending", state=State(delivery=DELIVERED, interruptions=2)))
+    assert judge(knowing, NOW, POLICY).delivery == DELIVERED
+    assert judge(knowing, NOW, POLICY).interruptions == 2
+    assert judge(replace(knowing, number="XY999999999FR"), NOW, POLICY).delivery is None
+
+
+# ---------------------------------------------------------------- set aside
+
+
+@pytest.mark.parametrize("status", ["paid", "PAID", " Paid "])
+@pytest.mark.parametrize("fetch_status", ["failed", "pending"])
+def test_a_paid_claim_is_set_aside(status: str, fetch_status: str) -> None:
+    paid = claim(fetch_status, claim_status=status, updated_at=NOW - HOUR)
+    assert judge(paid, NOW, POLICY).stage is Stage.SHELVED
+    assert step(paid, NOW, POLICY) is Step.SHELVE
+    assert step(paid, NOW, POLICY, asked=True) is Step.SHELVE
+
+
+@pytest.mark.parametrize("status", [None, "", "submitted", "unpaid"])
+def test_any_other_claim_is_not(status: str | None) -> None:
+    assert judge(claim(claim_status=status), NOW, POLICY).stage is Stage.WAITING
+    assert not POLICY.sets_aside(claim(claim_status=status))
+
+
+def test_the_statuses_that_set_aside_can_be_chosen() -> None:
+    policy = replace(POLICY, skip_claim_statuses=frozenset({"rejected", "paid"}))
+    assert policy.sets_aside(claim(claim_status="Rejected"))
+    assert not replace(POLICY, skip_claim_statuses=frozenset()).sets_aside(claim(claim_status="paid"))
+
+
+# ---------------------------------------------------------------- rows that others edited
+
+
+@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP])
+@pytest.mark.parametrize("edit", [{"number": "XY999999999FR"}, {"carrier": "dhl_express"}, {"number": None}])
+def test_a_corrected_claim_starts_afresh_and_is_due_now(stage: Stage, edit: dict[str, Any]) -> None:
+    row = replace(at_turn(3, stage, kind=ErrorKind.INVALID_TRACKING, delivery=DELIVERED), **edit)
+    state = judge(row, NOW, POLICY)
+    assert (state.stage, state.turns_used, state.next_at, state.failed_at) == (Stage.WAITING, 0, NOW, NOW)
+    assert state.delivery is None
+    assert state.kind is None
+    assert state.rank_at == NOW + timedelta(days=14)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_count_reset_by_hand_starts_afresh_but_what_was_learnt_is_kept(count: int) -> None:
+    row = replace(
+        at_turn(3, Stage.GIVEN_UP, kind=ErrorKind.NOT_FOUND, delivery=DELIVERED), turns_counted=count
+    )
+    state = judge(row, NOW, POLICY)
+    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW)
+    assert state.delivery == DELIVERED
+
+
+def test_a_count_raised_by_hand_is_believed() -> None:
+    state = judge(replace(at_turn(1), turns_counted=3), NOW, POLICY)
+    assert (state.stage, state.turns_used, state.next_at) == (Stage.READY, 3, NOW)
+
+
+def test_an_edit_that_is_no_correction_does_not_postpone_the_next_turn() -> None:
+    before = at_turn(2, kind=ErrorKind.TIMEOUT)
+    state = judge(replace(before, updated_at=NOW, deadline=date(2026, 2, 7)), NOW, POLICY)
+    assert replace(state, rank_at=None, rank_is_deadline=False) == before.state
+    assert state.rank_at == datetime(2026, 2, 7, 23, tzinfo=UTC)
+    assert state.rank_is_deadline
+
+
+def test_a_failure_written_over_another_status_is_seen_as_new() -> None:
+    before = State(stage=Stage.NEW, delivery=DELIVERED, turns_used=2, last_turn_at=NOW - HOUR)
+    pending = judged(claim("pending", state=before))
+    failed = replace(pending, fetch_status="failed", updated_at=NOW - HOUR, turns_counted=2, error_text="404")
+    state = judge(failed, NOW, POLICY)
+    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW)
+    assert state.kind is ErrorKind.NOT_FOUND
+    assert (state.delivery, state.last_turn_at) == (DELIVERED, None)
+
+
+@pytest.mark.parametrize(
+    ("turns", "kind", "stage"),
+    [
+        (2, ErrorKind.INVALID_TRACKING, Stage.SETTLED),
+        (1, ErrorKind.INVALID_TRACKING, Stage.SETTLED),
+        (0, ErrorKind.INVALID_TRACKING, Stage.WAITING),
+        (2, ErrorKind.NOT_FOUND, Stage.WAITING),
+        (2, None, Stage.WAITING),
+    ],
+)
+def test_a_claim_that_is_no_longer_set_aside_goes_on_where_it_was(
+    turns: int, kind: ErrorKind | None, stage: Stage
+) -> None:
+    state = judge(at_turn(turns, Stage.SHELVED, kind=kind), NOW, POLICY)
+    assert (state.stage, state.turns_used, state.next_at) == (stage, turns, NOW)
+
+
+def test_a_lost_time_is_mended_from_the_last_turn() -> None:
+    row = at_turn(1, Stage.WAITING)
+    lost = replace(row, state=replace(row.state, next_at=None))
+    assert judge(lost, NOW, POLICY).next_at == NOW - 30 * HOUR + 6 * HOUR
+
+
+def test_a_lost_moment_of_failure_is_now() -> None:
+    row = at_turn(1, Stage.WAITING)
+    assert judge(replace(row, state=replace(row.state, failed_at=None)), NOW, POLICY).failed_at == NOW
+
+
+# ---------------------------------------------------------------- impossible times, raised limits
+
+
+@pytest.mark.parametrize(
+    ("state", "next_at", "failed_at"),
+    [
+        (
+            State(turns_used=1, last_turn_at=NOW - HOUR, failed_at=NOW - 3 * HOUR),
+            NOW + 5 * HOUR,
+            NOW - 3 * HOUR,
+        ),
+        (
+            State(turns_used=0, last_turn_at=NOW - HOUR, failed_at=NOW - HOUR / 2),
+            NOW + HOUR / 2,
+            NOW - HOUR / 2,
+        ),
+        (State(turns_used=1, last_turn_at=NOW + HOUR, failed_at=NOW + HOUR), NOW + 6 * HOUR, NOW),
+        (State(turns_used=2, last_turn_at=None, failed_at=None), NOW + 24 * HOUR, NOW),
+        (State(turns_used=1, last_turn_at=NOW - HOUR, failed_at=NOW), NOW + 5 * HOUR, NOW),
+        (State(turns_used=0, failed_at=NOW), NOW + HOUR, NOW),
+        (State(turns_used=1, last_turn_at=NOW, failed_at=NOW + HOUR), NOW + 6 * HOUR, NOW),
+    ],
+)
+def test_an_impossible_time_is_recomputed(state: State, next_at: datetime, failed_at: datetime) -> None:
+    mended = retimed(state, NOW, POLICY)
+    assert (mended.next_at, mended.failed_at) == (next_at, failed_at)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage"),
+    [
+        (ErrorKind.INVALID_TRACKING, Stage.SETTLED),
+        (ErrorKind.NOT_FOUND, Stage.WAITING),
+        (ErrorKind.TIMEOUT, Stage.WAITING),
+    ],
+)
+def test_a_claim_that_gave_up_goes_on_under_a_higher_limit(kind: ErrorKind, stage: Stage) -> None:
+    state = go_on(at_turn(4, Stage.GIVEN_UP, kind=kind), NOW, POLICY)
+    assert (state.stage, state.turns_used, state.next_at) == (stage, 4, NOW + 42 * HOUR)
+    assert state.rank_at == NOW - 60 * HOUR + timedelta(days=14)
+
+
+# ---------------------------------------------------------------- a turn that has come
+
+
+@pytest.mark.parametrize(
+    ("turns", "most", "stage", "what"),
+    [
+        (0, 4, Stage.READY, Step.CALL),
+        (3, 4, Stage.READY, Step.CALL),
+        (4, 4, Stage.READY, Step.GIVE_UP),
+        (5, 4, Stage.READY, Step.GIVE_UP),
+        (1, 1, Stage.READY, Step.GIVE_UP),
+        (1, 4, Stage.SETTLED, Step.PASS),
+        (4, 4, Stage.SETTLED, Step.GIVE_UP),
+    ],
+)
+def test_what_a_turn_is_used_for(turns: int, most: int, stage: Stage, what: Step) -> None:
+    assert step(at_turn(turns, stage), NOW, replace(POLICY, max_retries=most)) is what
+
+
+def test_who_is_asked_for_is_called_whatever_its_turn() -> None:
+    for row in (at_turn(9, Stage.GIVEN_UP), at_turn(1, Stage.SETTLED), claim("fetching", updated_at=NOW)):
+        assert step(row, NOW, POLICY, asked=True) is Step.CALL
+
+
+def test_a_pending_claim_is_called_whatever_its_count() -> None:
+    assert step(claim("pending", state=State(turns_used=9)), NOW, POLICY) is Step.CALL
+
+
+@pytest.mark.parametrize(("interruptions", "what"), [(2, Step.CALL), (3, Step.FAIL), (4, Step.FAIL)])
+def test_a_claim_that_three_runs_died_with_is_not_tried_again(interruptions: int, what: Step) -> None:
+    assert MOST_INTERRUPTIONS == 3
+    assert step(at_turn(0, interruptions=interruptions), NOW, POLICY) is what
+    assert step(at_turn(0, interruptions=interruptions), NOW, POLICY, asked=True) is Step.CALL
+
+
+@pytest.mark.parametrize(("age", "what"), [(HOUR / 2, Step.WAIT), (HOUR, Step.CALL), (3 * HOUR, Step.CALL)])
+def test_a_claim_that_others_are_fetching_is_left_to_them_for_an_hour(age: timedelta, what: Step) -> None:
+    since = NOW - age
+    row = claim("fetching", updated_at=since)
+    assert step(replace(row, state=judge(row, since, POLICY)), NOW, POLICY) is what
+
+
+@pytest.mark.parametrize("updated_at", [None, NOW + 90 * HOUR])
+def test_a_claim_that_others_are_fetching_without_saying_since_when_is_called_in_the_end(
+    updated_at: datetime | None,
+) -> None:
+    row = claim("fetching", updated_at=updated_at)
+    row = replace(row, state=judge(row, NOW, POLICY))
+    assert step(row, NOW, POLICY) is Step.WAIT
+    assert step(row, NOW + ABANDONED_AFTER, POLICY) is Step.CALL
+
+
+def test_what_the_row_says_of_when_others_began_counts_before_our_first_sight() -> None:
+    row = claim("fetching", updated_at=NOW, state=State(next_at=NOW - HOUR))
+    assert step(row, NOW, POLICY) is Step.WAIT
+
+
+# ---------------------------------------------------------------- a temporary failure
+
+
+@pytest.mark.parametrize("kind", TEMPORARY)
+@pytest.mark.parametrize(("turns", "hours"), [(0, 6), (1, 24), (2, 72)])
+def test_a_temporary_failure_waits_for_the_next_turn(kind: ErrorKind, turns: int, hours: int) -> None:
+    decision = decide(at_turn(turns, interruptions=2), failing(kind), NOW, POLICY)
+    state = decision.state
+    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, turns + 1, NOW + hours * HOUR)
+    assert (state.last_turn_at, state.kind, state.interruptions) == (NOW, kind, 0)
+    assert state.failed_at == NOW - 60 * HOUR
+    assert (decision.fetch_status, decision.error) == (FetchStatus.FAILED, "the carrier's words")
+    assert (decision.kind, decision.uses_attempt, decision.gave_up) == (kind, True, False)
+    assert told(decision) == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TEMPORARY if kind is not ErrorKind.NOT_FOUND])
+def test_a_temporary_failure_at_the_last_turn_is_told_to_the_operator_only(kind: ErrorKind) -> None:
+    decision = decide(at_turn(3), failing(kind), NOW, POLICY)
+    assert (decision.gave_up, decision.uses_attempt, decision.kind) == (True, True, kind)
+    assert (decision.state.stage, decision.state.turns_used, decision.state.next_at) == (
+        Stage.GIVEN_UP,
+        4,
+        None,
+    )
+    assert (decision.state.last_turn_at, decision.error) == (NOW, "the carrier's words")
+    assert decision.fetch_status is FetchStatus.FAILED
+    assert told(decision) == [("gave_up", "operator")]
+
+
+def test_the_client_is_told_of_temporary_failures_only_where_that_is_wanted() -> None:
+    policy = replace(POLICY, tell_temporary=True)
+    assert told(decide(at_turn(3), failing(ErrorKind.TIMEOUT), NOW, policy)) == [
+        ("pod_failed", "client"),
+        ("gave_up", "operator"),
+    ]
+    assert told(decide(at_turn(2), failing(ErrorKind.TIMEOUT), NOW, policy)) == []
+
+
+def test_an_unknown_number_is_hopeless_at_the_last_turn_only() -> None:
+    assert told(decide(at_turn(2), failing(ErrorKind.NOT_FOUND), NOW, POLICY)) == []
+    last = decide(at_turn(3), failing(ErrorKind.NOT_FOUND), NOW, POLICY)
+    assert told(last) == [("pod_failed", "client"), ("gave_up", "operator")]
+
+
+def test_the_facts_of_the_end() -> None:
+    row = at_turn(3, deadline=date(2026, 2, 9))
+    event = decide(row, failing(ErrorKind.NOT_FOUND), NOW, POLICY).events[0]
+    assert (event.carrier, event.number) == ("chronopost", "XY123456789FR")
+    assert event.facts == {
+        "reference": "CLM-7",
+        "kind": ErrorKind.NOT_FOUND,
+        "error": "the carrier's words",
+        "turns": 4,
+        "final": True,
+    }
+
+
+def test_without_an_error_on_record_nothing_is_made_up() -> None:
+    assert (
+        pass_turn(at_turn(3, Stage.SETTLED, kind=ErrorKind.NOT_FOUND), NOW, POLICY).events[0].facts["error"]
+        == ""
+    )
+
+
+def test_a_claim_whose_moment_of_failure_was_lost_is_ranked_from_now() -> None:
+    lost = at_turn(1)
+    lost = replace(lost, state=replace(lost.state, failed_at=None, interruptions=2))
+    low = replace(POLICY, max_retries=1)
+    decisions = (
+        decide(lost, failing(ErrorKind.TIMEOUT), NOW, POLICY),
+        decide(lost, failing(ErrorKind.TIMEOUT), NOW, low),
+        pass_turn(lost, NOW, POLICY),
+        give_up(lost, NOW, low),
+    )
+    assert {decision.state.rank_at for decision in decisions} == {NOW + timedelta(days=14)}
+    assert {decision.state.interruptions for decision in decisions} == {0}
+
+
+def test_what_gave_up_keeps_its_rank() -> None:
+    state = decide(at_turn(3, deadline=date(2026, 2, 9)), failing(ErrorKind.TIMEOUT), NOW, POLICY).state
+    assert (state.rank_at, state.rank_is_deadline) == (datetime(2026, 2, 9, 23, tzinfo=UTC), True)
+
+
+# ---------------------------------------------------------------- waiting is no failure
+
+
+@pytest.mark.parametrize("kind", WAITING_IS_NO_FAILURE)
+@pytest.mark.parametrize("turns", [0, 3, 7])
+@pytest.mark.parametrize("asked", [False, True])
+def test_being_asked_to_wait_never_uses_up_an_attempt(kind: ErrorKind, turns: int, asked: bool) -> None:
+    row = at_turn(turns, interruptions=1, kind=ErrorKind.TIMEOUT)
+    decision = decide(row, failing(kind), NOW, POLICY, asked=asked)
+    assert decision.state == row.state
+    assert (decision.uses_attempt, decision.gave_up, decision.events) == (False, False, ())
+    assert (decision.fetch_status, decision.kind, decision.error) == (FetchStatus.FAILED, kind, None)
+
+
+def test_a_pending_claim_that_must_wait_stays_pending() -> None:
+    row = judged(claim("pending", state=State(stage=Stage.NEW)))
+    assert decide(row, failing(ErrorKind.RATE_LIMITED), NOW, POLICY).fetch_status is FetchStatus.PENDING
+
+
+def test_what_was_learnt_before_the_wait_is_kept() -> None:
+    decision = decide(at_turn(1), failing(ErrorKind.RATE_LIMITED, delivery=DELIVERED), NOW, POLICY)
+    assert decision.state.delivery == DELIVERED
+
+
+# ---------------------------------------------------------------- persistent errors
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_a_persistent_answer_to_a_retry_settles_it(kind: ErrorKind) -> None:
+    decision = decide(at_turn(0), failing(kind), NOW, POLICY)
+    assert (decision.state.stage, decision.state.turns_used) == (Stage.SETTLED, 1)
+    assert decision.state.next_at == NOW + 6 * HOUR
+    assert told(decision) == []
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_whoever_can_act_is_told_at_the_last_turn(kind: ErrorKind) -> None:
+    who = "operator" if kind is ErrorKind.UNSUPPORTED_CARRIER else "client"
+    settled = at_turn(3, Stage.SETTLED, kind=kind, error_text="the service's words")
+    decision = pass_turn(settled, NOW, POLICY)
+    assert (decision.gave_up, decision.state.stage, decision.state.turns_used) == (True, Stage.GIVEN_UP, 4)
+    assert told(decision) == [("pod_failed", who), ("gave_up", "operator")]
+    assert decision.events[0].facts["error"] == "the service's words"
+    assert decision.events[0].facts["final"] is True
+
+
+def test_a_settled_turn_that_is_not_the_last_only_passes() -> None:
+    decision = pass_turn(at_turn(1, Stage.SETTLED, kind=ErrorKind.ACCESS_DENIED), NOW, POLICY)
+    state = decision.state
+    assert (state.stage, state.turns_used, state.last_turn_at) == (Stage.SETTLED, 2, NOW)
+    assert state.next_at == NOW + 24 * HOUR
+    assert (told(decision), decision.gave_up) == ([], False)
+    assert decision.kind is ErrorKind.ACCESS_DENIED
+
+
+def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
+    row = judged(claim("pending", state=State(stage=Stage.NEW, turns_used=3, interruptions=2)))
+    decision = decide(row, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
+    state = decision.state
+    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW + HOUR)
+    assert (state.failed_at, state.last_turn_at, state.interruptions) == (NOW, None, 0)
+    assert (decision.fetch_status, told(decision)) == (FetchStatus.FAILED, [])
+    assert decision.error == "the carrier's words"
+
+
+@pytest.mark.parametrize(
+    ("deadline", "early"),
+    [
+        # The last turn comes 6 + 24 + 72 h from now: on the 10th at 21:00 in Paris.
+        (date(2026, 2, 9), True),
+        (date(2026, 2, 10), False),
+        (date(2026, 1, 1), True),
+        (None, False),
+    ],
+)
+def test_a_deadline_before_the_last_turn_has_it_told_at_once(deadline: date | None, early: bool) -> None:
+    decision = decide(at_turn(0, deadline=deadline), failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
+    assert told(decision) == ([("pod_failed", "client")] if early else [])
+    assert not decision.gave_up
+    assert all(event.facts["final"] is False for event in decision.events)
+
+
+@pytest.mark.parametrize(("later", "early"), [(timedelta(hours=3), False), (timedelta(hours=3.5), True)])
+def test_the_deadline_s_day_ends_in_the_settings_zone(later: timedelta, early: bool) -> None:
+    """The 10th ends at 23:00 UTC; the last turn comes then, or half an hour later."""
+    row = at_turn(0, deadline=date(2026, 2, 10))
+    decision = decide(row, failing(ErrorKind.INVALID_TRACKING), NOW + later, POLICY)
+    assert bool(told(decision)) is early
+
+
+def test_a_deadline_does_not_hurry_a_temporary_failure() -> None:
+    policy = replace(POLICY, tell_persistent_at_once=True)
+    row = at_turn(0, deadline=date(2026, 1, 1))
+    assert told(decide(row, failing(ErrorKind.NOT_FOUND), NOW, policy)) == []
+
+
+def test_it_can_be_told_at_once_always() -> None:
+    policy = replace(POLICY, tell_persistent_at_once=True)
+    decision = decide(at_turn(0), failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, policy)
+    assert told(decision) == [("pod_failed", "operator")]
+    assert decision.events[0].facts == {
+        "reference": "CLM-7",
+        "kind": ErrorKind.UNSUPPORTED_CARRIER,
+        "error": "the carrier's words",
+        "turns": 1,
+        "final": False,
+    }
+
+
+def test_an_event_about_no_carrier_of_ours_names_what_the_service_wrote() -> None:
+    row = at_turn(3, carrier=None, carrier_name="Heppner", number=None)
+    event = decide(row, failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, POLICY).events[0]
+    assert (event.carrier, event.number) == ("Heppner", "")
+
+
+# ---------------------------------------------------------------- a lowered limit
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind", "events"),
+    [
+        (Stage.READY, ErrorKind.TIMEOUT, [("gave_up", "operator")]),
+        (Stage.READY, ErrorKind.NOT_FOUND, [("pod_failed", "client"), ("gave_up", "operator")]),
+        (Stage.SETTLED, ErrorKind.INVALID_TRACKING, [("pod_failed", "client"), ("gave_up", "operator")]),
+        (Stage.READY, None, [("gave_up", "operator")]),
+        (Stage.SETTLED, None, [("pod_failed", "operator"), ("gave_up", "operator")]),
+    ],
+)
+def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
+    stage: Stage, kind: ErrorKind | None, events: list[tuple[str, str]]
+) -> None:
+    row = at_turn(3, stage, kind=kind, error_text="what stood there")
+    decision = give_up(row, NOW, replace(POLICY, max_retries=2))
+    assert (decision.gave_up, decision.state.turns_used) == (True, 3)
+    assert (decision.state.stage, decision.state.next_at) == (Stage.GIVEN_UP, None)
+    assert decision.state.last_turn_at == NOW - 30 * HOUR
+    assert told(decision) == events
+    assert decision.events[-1].facts["error"] == "what stood there"
+    assert decision.kind is (kind or ErrorKind.INTERNAL_ERROR)
+
+
+# ---------------------------------------------------------------- asked for by its reference
+
+
+@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP])
+def test_the_timetable_of_a_claim_asked_for_starts_afresh_if_it_fails(stage: Stage) -> None:
+    decision = decide(at_turn(4, stage), failing(ErrorKind.TIMEOUT), NOW, POLICY, asked=True)
+    state = decision.state
+    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW + HOUR)
+    assert (state.failed_at, state.last_turn_at, decision.gave_up) == (NOW, None, False)
+    assert decision.uses_attempt
+
+
+@pytest.mark.parametrize(
+    ("status", "stage"), [("failed", Stage.SETTLED), ("pending", Stage.WAITING), (None, Stage.WAITING)]
+)
+def test_a_persistent_answer_settles_a_failed_claim_asked_for(status: str | None, stage: Stage) -> None:
+    row = replace(at_turn(1), fetch_status=status)
+    assert decide(row, failing(ErrorKind.ACCESS_DENIED), NOW, POLICY, asked=True).state.stage is stage
+
+
+def test_the_fetch_status_null_counts_as_a_first_fetch() -> None:
+    decision = decide(claim(None), failing(ErrorKind.TIMEOUT), NOW, POLICY, asked=True)
+    assert (decision.fetch_status, decision.state.turns_used) == (FetchStatus.FAILED, 0)
+
+
+# ---------------------------------------------------------------- patience
+
+
+@pytest.mark.parametrize(
+    ("days", "kind"),
+    [
+        (13, ErrorKind.POD_NOT_AVAILABLE_YET),
+        (14, ErrorKind.POD_NOT_AVAILABLE_YET),
+        (14.01, ErrorKind.POD_NEVER_AVAILABLE),
+    ],
+)
+@pytest.mark.parametrize("source", ["told now", "learnt before"])
+def test_a_proof_that_did_not_come_14_days_after_the_delivery_never_will(
+    days: float, kind: ErrorKind, source: str
+) -> None:
+    delivery = Delivery(NOW - timedelta(days=days))
+    row = at_turn(0, delivery=delivery if source == "learnt before" else None)
+    failure = failing(
+        ErrorKind.POD_NOT_AVAILABLE_YET, "no proof yet", delivery=delivery if source == "told now" else None
+    )
+    decision = decide(row, failure, NOW, POLICY)
+    assert decision.kind is kind
+    if kind is ErrorKind.POD_NEVER_AVAILABLE:
+        assert decision.state.stage is Stage.SETTLED
+        assert decision.error == ("no proof yet (none 14 days after the delivery: none is expected any more)")
+    else:
+        assert (decision.state.stage, decision.error) == (Stage.WAITING, "no proof yet")
+
+
+def test_what_the_carrier_says_now_counts_before_what_was_learnt() -> None:
+    row = at_turn(0, delivery=Delivery(NOW - timedelta(days=40)))
+    fresh = failing(ErrorKind.POD_NOT_AVAILABLE_YET, delivery=Delivery(NOW - HOUR))
+    decision = decide(row, fresh, NOW, POLICY)
+    assert decision.kind is ErrorKind.POD_NOT_AVAILABLE_YET
+    assert decision.state.delivery == Delivery(NOW - HOUR)
+
+
+@pytest.mark.parametrize("delivery", [None, Delivery(), Delivery(signatory="M. Durand")])
+def test_without_a_time_of_delivery_patience_has_no_end(delivery: Delivery | None) -> None:
+    decision = decide(at_turn(0, delivery=delivery), failing(ErrorKind.POD_NOT_AVAILABLE_YET), NOW, POLICY)
+    assert decision.kind is ErrorKind.POD_NOT_AVAILABLE_YET
+
+
+def test_other_failures_long_after_the_delivery_stay_what_they_are() -> None:
+    row = at_turn(0, delivery=Delivery(NOW - timedelta(days=40)))
+    assert decide(row, failing(ErrorKind.TIMEOUT), NOW, POLICY).kind is ErrorKind.TIMEOUT
+
+
+def test_patience_can_be_chosen() -> None:
+    policy = replace(POLICY, patience=timedelta(days=3))
+    row = at_turn(0, delivery=Delivery(NOW - timedelta(days=4)))
+    decision = decide(row, failing(ErrorKind.POD_NOT_AVAILABLE_YET, "none"), NOW, policy)
+    assert decision.error == "none (none 3 days after the delivery: none is expected any more)"
+
+
+# ---------------------------------------------------------------- success
+
+
+def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
+    decision = succeed(at_turn(1), Retrieved(b"%PDF", DELIVERED, "chronopost searchPOD"), NOW)
+    state = State(turns_used=2, last_turn_at=NOW, delivery=DELIVERED)
+    assert (decision.state, decision.fetch_status) == (state, FetchStatus.SUCCESS)
+    assert (decision.error, decision.kind, decision.uses_attempt, decision.gave_up) == (
+        None,
+        None,
+        True,
+        False,
+    )
+    assert told(decision) == [("pod_retrieved", "client")]
+    assert decision.events[0].facts == {"reference": "CLM-7", "attempts": 2}
+
+
+@pytest.mark.parametrize("status", ["pending", "fetching", None])
+def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
+    row = replace(at_turn(1), fetch_status=status)
+    decision = succeed(row, Retrieved(b"%PDF", DELIVERED, "x"), NOW)
+    assert decision.state == State(delivery=DELIVERED)
+    assert told(decision) == []
+
+
+# ---------------------------------------------------------------- other timetables
+
+
+def test_the_policy_s_timetable_is_used_throughout() -> None:
+    policy = replace(POLICY, timetable=Timetable((2 * HOUR, 3 * HOUR)), max_retries=9)
+    assert judge(claim(updated_at=NOW), NOW, policy).next_at == NOW + 2 * HOUR
+    assert decide(at_turn(0), failing(ErrorKind.TIMEOUT), NOW, policy).state.next_at == NOW + 3 * HOUR
+    assert pass_turn(at_turn(5, Stage.SETTLED), NOW, policy).state.next_at == NOW + 3 * HOUR

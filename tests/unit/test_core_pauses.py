@@ -1,0 +1,43 @@
+"""How long a carrier is left alone."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recours.core.pauses import (
+    AccountState,
+    CarrierState,
+    next_try_after_refusals,
+    pause_until,
+)
+
+NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
+SLACK = timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "minutes"),
+    [
+        (None, 60),
+        (timedelta(seconds=30), 0.5),
+        (timedelta(hours=5), 300),
+        (timedelta(hours=24), 1440),
+        (timedelta(hours=25), 1440),
+        (timedelta(days=4000), 1440),
+        (timedelta(hours=-3), 0),
+    ],
+)
+def test_a_carrier_is_left_alone_as_long_as_it_asks_but_a_day_at_most(
+    asked: timedelta | None, minutes: float
+) -> None:
+    until = pause_until(NOW + asked if asked is not None else None, NOW)
+    assert until == NOW + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(("refusals", "hours"), [(0, 1), (1, 1), (2, 6), (3, 24), (4, 24), (50, 24)])
+def test_a_refused_account_is_tried_again_after_1_h_then_6_h_then_daily(refusals: int, hours: int) -> None:
+    assert next_try_after_refusals(refusals, NOW, SLACK) == NOW + timedelta(hours=hours) - SLACK
+
+
+def test_of_an_unknown_carrier_nothing_bad_is_assumed() -> None:
+    assert CarrierState() == CarrierState(None, None, AccountState(0, None, None, None, None))

@@ -1,0 +1,407 @@
+"""What holds of the rules whatever happens: any answers, any edits, any options, in any order."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
+from recours.core.decision import (
+    Decision,
+    EventName,
+    Policy,
+    Step,
+    decide,
+    give_up,
+    go_on,
+    judge,
+    pass_turn,
+    retimed,
+    step,
+    succeed,
+)
+from recours.core.errors import TRAITS, ErrorKind, is_persistent
+from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.timetable import DEFAULT_WAITS, Timetable
+from tests.fakes.carriers import CATALOG
+from tests.fakes.examples import MODEST
+from tests.fakes.table import Row, Table
+from tests.fakes.upkeep import FakeUpkeep
+
+START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SLACK = timedelta(minutes=5)
+POLICY = Policy(ZoneInfo("Europe/Paris"))
+NUMBERS = ("XY000000001FR", "XY000000002FR", None)
+GOT = Retrieved(b"%PDF", Delivery(START), "chronopost searchPOD")
+
+KINDS = st.sampled_from(list(ErrorKind))
+USING = st.sampled_from([kind for kind in ErrorKind if TRAITS[kind].uses_attempt])
+
+
+@dataclass
+class Small:
+    """One claim in a table, a clock, and runs of both workers as bare as can be."""
+
+    now: datetime = START
+    policy: Policy = POLICY
+    turns: list[tuple[str, datetime, int]] = field(default_factory=list)  # what, when, turns used before
+    emitted: Counter[tuple[str, str]] = field(default_factory=Counter)  # before the outbox drops repetitions
+
+    def __post_init__(self) -> None:
+        self.table = Table(CATALOG)
+        self.upkeep = FakeUpkeep(self.table)
+
+    @property
+    def row(self) -> Row:
+        return self.table.row("CLM-1")
+
+    @property
+    def claim(self) -> Claim:
+        return self.row.claim
+
+    @property
+    def state(self) -> State:
+        return self.row.claim.state
+
+    def scheduler(self, answer: Outcome, *, asked: bool = False) -> None:
+        now, policy, upkeep = self.now, self.policy, self.upkeep
+        self._keep_timetable()
+        _exhaust(upkeep.take_up_given_up(policy.max_retries, self._taken_up, now))
+        _exhaust(upkeep.mend_times(now + policy.timetable.waits[-1], self._retimed, now))
+        _exhaust(upkeep.pass_turns(policy.timetable.due_until(now), self._passed, now))
+        upkeep.make_ready(policy.timetable.due_until(now))
+        if asked or self.state.stage is Stage.READY:
+            self._turn(answer, asked=asked)
+
+    def fetch_worker(self, answer: Outcome) -> None:
+        self._keep_timetable()
+        self.upkeep.make_ready(self.policy.timetable.due_until(self.now))
+        if self.state.stage is Stage.NEW:
+            self._turn(answer, asked=False)
+
+    def _keep_timetable(self) -> None:
+        now, policy = self.now, self.policy
+        _exhaust(self.upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
+        _exhaust(
+            self.upkeep.unshelve(policy.skip_claim_statuses, lambda claim: judge(claim, now, policy), now)
+        )
+
+    def _taken_up(self, claim: Claim) -> State:
+        rule_for = judge if self.policy.sets_aside(claim) else go_on
+        return rule_for(claim, self.now, self.policy)
+
+    def _retimed(self, claim: Claim) -> State:
+        return retimed(claim.state, self.now, self.policy)
+
+    def _passed(self, claim: Claim) -> Decision | None:
+        what = step(claim, self.now, self.policy)
+        if what is Step.SHELVE:
+            return None
+        decision = (give_up if what is Step.GIVE_UP else pass_turn)(claim, self.now, self.policy)
+        self._note("pass" if what is Step.PASS else "end", decision)
+        return decision
+
+    def _turn(self, answer: Outcome, *, asked: bool) -> None:
+        claim = self.claim
+        what = step(claim, self.now, self.policy, asked=asked)
+        if what is Step.SHELVE:
+            self.row.write(replace(claim.state, stage=Stage.SHELVED))
+        elif what is Step.GIVE_UP:
+            self._record("end", give_up(claim, self.now, self.policy))
+        elif what is Step.CALL and isinstance(answer, Retrieved):
+            self._record("call", succeed(claim, answer, self.now))
+        elif what is Step.CALL and isinstance(answer, Failure):
+            self._record("call", decide(claim, answer, self.now, self.policy, asked=asked))
+
+    def _record(self, what: str, decision: Decision) -> None:
+        self._note(what, decision)
+        row = self.row
+        row.write(decision.state)
+        self.table.tell(row.claim.id, decision.events)
+        if decision.uses_attempt:
+            row.claim = replace(row.claim, fetch_status=decision.fetch_status, error_text=decision.error)
+            row.see()
+
+    def _note(self, what: str, decision: Decision) -> None:
+        self.turns.append((what, self.now, self.state.turns_used))
+        self.emitted.update((event.name, event.number) for event in decision.events)
+
+    def calls(self) -> list[float]:
+        """The hours since the start at which a carrier was called."""
+        return [(at - START) / HOUR for what, at, _ in self.turns if what == "call"]
+
+
+def _exhaust(steps: Iterable[object]) -> None:
+    for _ in steps:
+        pass
+
+
+def failed_claim(**columns: object) -> Small:
+    """A claim whose first fetch failed just now."""
+    small = Small()
+    usual = {"number": NUMBERS[0], "updated_at": START, "error_text": "API timeout"}
+    small.table.add("CLM-1", fetch_status=FetchStatus.FAILED, **(usual | columns))
+    return small
+
+
+def fail(kind: ErrorKind) -> Failure:
+    return Failure(kind, f"an answer of the kind {kind}")
+
+
+# ---------------------------------------------------------------- hourly runs
+
+
+@pytest.mark.parametrize(
+    ("most", "hours"),
+    [(1, [1]), (2, [1, 7]), (4, [1, 7, 31, 103]), (6, [1, 7, 31, 103, 175, 247])],
+)
+@pytest.mark.parametrize("late_s", [0, 2, 240])
+def test_a_claim_that_fails_at_each_try_is_called_as_the_guide_says(
+    most: int, hours: list[int], late_s: int
+) -> None:
+    small = failed_claim()
+    small.policy = replace(POLICY, max_retries=most)
+    for hour in range(400):
+        small.now = START + hour * HOUR + timedelta(seconds=late_s * (hour % 2))
+        small.scheduler(fail(ErrorKind.TIMEOUT))
+    assert [round(hour, 1) for hour in small.calls()] == [
+        round(hour + late_s * (hour % 2) / 3600, 1) for hour in hours
+    ]
+    assert small.state.stage is Stage.GIVEN_UP
+    assert small.table.told == [("gave_up", "operator", NUMBERS[0])]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ErrorKind if is_persistent(kind)])
+@pytest.mark.parametrize(("most", "last"), [(1, 1), (2, 7), (4, 103), (6, 247)])
+def test_a_persistent_error_costs_one_confirming_call_and_is_told_at_the_last_turn(
+    kind: ErrorKind, most: int, last: int
+) -> None:
+    small = failed_claim(error_text="Invalid tracking number")
+    small.policy = replace(POLICY, max_retries=most)
+    told_at = None
+    for hour in range(400):
+        small.now = START + hour * HOUR
+        small.scheduler(fail(kind))
+        if told_at is None and small.table.events:
+            told_at = hour
+    assert (small.calls(), told_at) == ([1], last)
+    assert len(small.turns) == most
+    assert [name for name, _, _ in small.table.told] == ["pod_failed", "gave_up"]
+
+
+@MODEST
+@given(st.lists(KINDS, min_size=1, max_size=30), st.integers(1, 8), st.lists(st.integers(0, 280), min_size=1))
+def test_every_claim_ends_within_its_turns_and_none_comes_early(
+    answers: list[ErrorKind], most: int, late_s: list[int]
+) -> None:
+    small = failed_claim()
+    small.policy = replace(POLICY, max_retries=most)
+    waited = 0
+    for hour in range(700 + len(answers)):
+        small.now = START + hour * HOUR + timedelta(seconds=late_s[hour % len(late_s)])
+        kind = answers[len(small.calls()) % len(answers)]
+        if not TRAITS[kind].uses_attempt and waited >= len(answers):
+            kind = ErrorKind.TIMEOUT  # a carrier that has us wait for ever is not the claim's end
+        before = small.state.turns_used
+        small.scheduler(fail(kind))
+        if small.turns and small.turns[-1][1] == small.now and not TRAITS[kind].uses_attempt:
+            waited += small.turns[-1][0] == "call"
+            assert small.turns[-1][0] != "call" or small.state.turns_used == before
+    assert small.state.stage is Stage.GIVEN_UP
+    assert small.state.turns_used == most
+    used = [(what, at, turn) for what, at, turn in small.turns]
+    assert [turn for _, _, turn in used] == sorted(turn for _, _, turn in used)
+    assert set(small.emitted.values()) == {1}
+    assert small.emitted[EventName.GAVE_UP, NUMBERS[0]] == 1
+
+
+@MODEST
+@given(
+    st.lists(st.integers(1, 90), min_size=1, max_size=6).map(sorted),
+    st.integers(0, 40),
+    st.lists(st.integers(1, 400), min_size=1, max_size=40),
+)
+def test_no_turn_comes_before_its_time_less_the_slack(
+    waits: list[int], slack: int, minutes: list[int]
+) -> None:
+    """Runs at whatever times, with whatever table."""
+    table = Timetable(tuple(timedelta(hours=wait) for wait in waits), timedelta(minutes=slack))
+    small = failed_claim()
+    small.policy = replace(POLICY, timetable=table, max_retries=8)
+    since = START
+    for wait in minutes * 5:
+        small.now += timedelta(minutes=wait)
+        before = len(small.turns)
+        small.scheduler(fail(ErrorKind.TIMEOUT))
+        for _, at, used in small.turns[before:]:
+            assert at >= since + timedelta(hours=waits[min(used, len(waits) - 1)], minutes=-slack)
+            since = at
+
+
+# ---------------------------------------------------------------- anything, in any order
+
+
+class Anything(RuleBasedStateMachine):
+    """One claim, and all that its service, the operator, carriers and time can do to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.small = Small()
+        self.since = START  # the last turn, or the failure
+        self.afresh = False  # corrected, reset or asked for since the last turn: due now
+        self.is_settled = False  # the carrier gave a persistent answer to a retry
+
+    @initialize(pending=st.booleans(), number=st.sampled_from(NUMBERS), count=st.integers(0, 6))
+    def a_row(self, pending: bool, number: str | None, count: int) -> None:
+        status = FetchStatus.PENDING if pending else FetchStatus.FAILED
+        self.small.table.add(
+            "CLM-1",
+            number=number,
+            fetch_status=status,
+            updated_at=START,
+            turns_counted=0 if pending else count,
+        )
+
+    @property
+    def is_over(self) -> bool:
+        return self.small.claim.fetch_status == FetchStatus.SUCCESS
+
+    # what happens
+
+    @rule(hours=st.integers(1, 100), minutes=st.integers(0, 59))
+    def time_passes(self, hours: int, minutes: int) -> None:
+        self.small.now += timedelta(hours=hours, minutes=minutes)
+
+    @precondition(lambda self: not self.is_over)
+    @rule(kind=KINDS)
+    def the_scheduler_runs(self, kind: ErrorKind) -> None:
+        was_new = self.small.state.stage is None
+        turns = self._turns_of(lambda: self.small.scheduler(self._answer(kind)))
+        for what, at, used in turns:
+            assert what == "end" or used < self.small.policy.max_retries
+            assert not (what == "call" and self.is_settled), "the carrier was called about a settled claim"
+            if not self.afresh and not was_new:
+                wait = DEFAULT_WAITS[min(used, len(DEFAULT_WAITS) - 1)]
+                assert at >= self.since + wait - SLACK, "a turn came before its time"
+            self._note(what, kind, at)
+            self.afresh = self.afresh and what == "call" and not TRAITS[kind].uses_attempt
+
+    @precondition(lambda self: not self.is_over)
+    @rule(kind=KINDS)
+    def the_fetch_worker_runs(self, kind: ErrorKind) -> None:
+        for _, at, _ in self._turns_of(lambda: self.small.fetch_worker(self._answer(kind))):
+            if TRAITS[kind].uses_attempt:
+                assert self.small.state.turns_used == 0, "the fetch worker's attempt was counted"
+                self.since, self.afresh, self.is_settled = at, False, False
+
+    @precondition(lambda self: not self.is_over)
+    @rule(kind=KINDS)
+    def someone_asks_for_it(self, kind: ErrorKind) -> None:
+        was_failed = self.small.claim.fetch_status == FetchStatus.FAILED
+        turns = self._turns_of(lambda: self.small.scheduler(self._answer(kind), asked=True))
+        for what, at, _ in turns:
+            if what == "call" and TRAITS[kind].uses_attempt:
+                self.afresh = False
+                assert self.small.state.turns_used == 0, "its timetable did not start afresh"
+                self.since, self.is_settled = at, was_failed and is_persistent(kind)
+            elif what != "call":
+                self._note(what, kind, at)
+
+    @precondition(lambda self: not self.is_over and self.small.claim.fetch_status == FetchStatus.FAILED)
+    @rule()
+    def the_carrier_has_it(self) -> None:
+        before = self.small.state.turns_used
+        self.small.scheduler(GOT)
+        if self.is_over:
+            assert self.small.claim.turns_counted <= before + 1
+            assert self.small.state.stage is None
+
+    @rule(number=st.sampled_from(NUMBERS))
+    def the_number_is_corrected(self, number: str | None) -> None:
+        self._edited(number != self.small.claim.number, number=number)
+
+    @rule(carrier=st.sampled_from(["chronopost", "Chronopost", "DHL Express", "Heppner"]))
+    def the_carrier_is_corrected(self, carrier: str) -> None:
+        self._edited(CATALOG.resolve(carrier) != self.small.claim.carrier, carrier=carrier)
+
+    @rule(count=st.integers(0, 3))
+    def the_count_is_reset(self, count: int) -> None:
+        if count < self.small.claim.turns_counted:
+            self._edited(self.small.claim.fetch_status == FetchStatus.FAILED, turns_counted=count)
+
+    @rule(most=st.integers(1, 8))
+    def the_limit_is_changed(self, most: int) -> None:
+        self.small.policy = replace(self.small.policy, max_retries=most)
+
+    @rule(days=st.none() | st.integers(-5, 30))
+    def the_deadline_is_changed(self, days: int | None) -> None:
+        self.small.table.edit("CLM-1", deadline=None if days is None else START.date() + timedelta(days))
+
+    @rule(status=st.sampled_from([None, "submitted", "paid"]))
+    def its_status_is_changed(self, status: str | None) -> None:
+        self.small.table.edit("CLM-1", claim_status=status)
+        if self.small.state.turns_used == 0:
+            self.is_settled = False  # set aside and taken up again, one more call may confirm it
+
+    # helpers
+
+    def _answer(self, kind: ErrorKind) -> Outcome:
+        return fail(kind)
+
+    def _turns_of(self, run: object) -> list[tuple[str, datetime, int]]:
+        before = len(self.small.turns)
+        run()  # type: ignore[operator]
+        return self.small.turns[before:]
+
+    def _note(self, what: str, kind: ErrorKind, at: datetime) -> None:
+        if what == "end" or (what == "call" and not TRAITS[kind].uses_attempt):
+            return
+        self.since = at
+        self.is_settled = self.is_settled or (what == "call" and is_persistent(kind))
+
+    def _edited(self, is_correction: bool, **columns: object) -> None:
+        self.small.table.edit("CLM-1", **columns)
+        if is_correction:
+            self.afresh, self.is_settled = True, False
+
+    # what holds
+
+    @invariant()
+    def nothing_is_told_twice(self) -> None:
+        told = Counter(
+            (event.name, event.carrier, event.number) for event in self.small.table.events.values()
+        )
+        assert all(times == 1 for times in told.values())
+
+    @invariant()
+    def whoever_gave_up_was_told_of(self) -> None:
+        if not self.small.table.rows or self.small.row.is_edited():
+            return
+        claim, state = self.small.claim, self.small.state
+        if state.stage is not Stage.GIVEN_UP:
+            return
+        told = {
+            event.name
+            for event in self.small.table.events.values()
+            if (event.carrier, event.number) == (claim.carrier or claim.carrier_name, claim.number or "")
+        }
+        assert EventName.GAVE_UP in told
+        if state.kind and is_persistent(state.kind, last_turn=True):
+            assert EventName.POD_FAILED in told
+
+    @invariant()
+    def a_claim_that_waits_knows_until_when(self) -> None:
+        if self.small.table.rows and self.small.state.stage in (Stage.WAITING, Stage.SETTLED):
+            assert self.small.state.next_at is not None
+            assert self.small.state.next_at <= self.small.now + DEFAULT_WAITS[-1]
+
+
+Anything.TestCase.settings = settings(MODEST, max_examples=80, stateful_step_count=40)
+test_anything_in_any_order = Anything.TestCase

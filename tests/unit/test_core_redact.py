@@ -1,0 +1,58 @@
+"""Secrets taken out of text from outside."""
+
+import pytest
+
+from recours.core.redact import Redactor
+
+PASSWORD = "s3cr&t/é"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the password s3cr&t/é is wrong", "the password *** is wrong"),
+        ("s3cr&t/é", "***"),
+        ("password=s3cr&t/é;password=s3cr&t/é", "password=***;password=***"),
+        ("?p=s3cr%26t%2F%C3%A9&x=1", "?p=***&x=1"),
+        ("<p>s3cr&amp;t/é</p>", "<p>***</p>"),
+        ("Basic czNjciZ0L8Op", "Basic ***"),
+        ("nothing of the kind", "nothing of the kind"),
+        ("", ""),
+    ],
+)
+def test_a_secret_is_masked_in_its_usual_encodings(text: str, shown: str) -> None:
+    assert Redactor([PASSWORD])(text) == shown
+
+
+@pytest.mark.parametrize("padding", ["==", ""])
+def test_base64_is_masked_with_and_without_its_padding(padding: str) -> None:
+    assert Redactor(["1234567"])(f"Basic MTIzNDU2Nw{padding}, sent") == "Basic ***, sent"
+
+
+def test_a_secret_inside_a_longer_token_is_not_one() -> None:
+    redact = Redactor(["123456"])
+    assert (
+        redact("XY123456789FR, 0123456, 1234567 and a123456") == "XY123456789FR, 0123456, 1234567 and a123456"
+    )
+    assert redact("pin:123456, (123456)") == "pin:***, (***)"
+
+
+def test_a_secret_with_quotation_marks_is_masked_as_html_text_shows_it() -> None:
+    assert Redactor(["it's&\"me"])("<p>it's&amp;\"me</p>") == "<p>***</p>"
+
+
+def test_the_longer_of_two_secrets_is_masked_whole() -> None:
+    assert Redactor(["abc", "abc-def"])("abc-def abc") == "*** ***"
+
+
+def test_signs_of_a_secret_are_no_pattern() -> None:
+    assert Redactor(["a.c+(x"])("abc aac a.c+(x") == "abc aac ***"
+
+
+def test_too_short_a_secret_protects_nothing() -> None:
+    assert Redactor(["", "fr"])("le fr et la") == "le fr et la"
+    assert Redactor(["abc"])("abc") == "***"
+
+
+def test_without_secrets_nothing_is_changed() -> None:
+    assert Redactor([])(" any - thing ") == " any - thing "

@@ -1,0 +1,70 @@
+"""Text from outside, made harmless."""
+
+import pytest
+
+from recours.core.text import clean, plain, plural
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Colis livré à l’accueil", "Colis livré à l’accueil"),
+        ("a\nb\r\nc\td", "a\\x0ab\\x0d\\x0ac\\x09d"),
+        ("\x1b[31mred\x00", "\\x1b[31mred\\x00"),
+        ("\x7f\x85\xad", "\\x7f\\x85\\xad"),
+        ("right\u202eleft\u2028\u200b\ufeff", "right\\u202eleft\\u2028\\u200b\\ufeff"),
+        ("\ud800", "\\ud800"),
+        ("\uffff", "\\uffff"),
+        ("\U000e0001", "\\U000e0001"),
+        ("  blanks around  ", "blanks around"),
+        ("", ""),
+        ("✅ ⚠️ 日本", "✅ ⚠️ 日本"),
+    ],
+)
+def test_nothing_in_a_text_can_forge_a_line_or_hide(text: str, shown: str) -> None:
+    assert clean(text) == shown
+
+
+def test_what_is_no_text_is_shown_as_one() -> None:
+    assert clean(ValueError("bad\nnews")) == "bad\\x0anews"
+    assert clean(42) == "42"
+    assert clean(None) == "None"
+
+
+def test_a_text_is_cut_at_300_characters() -> None:
+    assert clean("x" * 300) == "x" * 300
+    assert clean("x" * 301) == "x" * 299 + "…"
+    assert clean("x" * 1_000_000) == "x" * 299 + "…"
+    assert clean("x" * 299 + " ") == "x" * 299
+
+
+def test_escapes_count_as_what_they_take() -> None:
+    assert clean("\n" * 100, 12) == "\\x0a\\x0a\\x0…"
+    assert clean("\n" * 3, 12) == ""
+    assert clean("a\n\nb", 12) == "a\\x0a\\x0ab"
+
+
+def test_another_limit_can_be_asked_for() -> None:
+    assert clean("abcdef", 6) == "abcdef"
+    assert clean("abcdefg", 6) == "abcde…"
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Numéro Déjà LIVRÉ", "numero deja livre"),
+        ("Nume\u0301ro", "numero"),
+        ("Straße", "strasse"),
+        ("n\u00a0°", "n °"),
+        ("ﬁn", "fin"),
+    ],
+)
+def test_case_and_accents_are_dropped_for_comparing(text: str, folded: str) -> None:
+    assert plain(text) == folded
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 attempts"), (1, "1 attempt"), (2, "2 attempts"), (-1, "-1 attempts")]
+)
+def test_one_attempt_two_attempts(count: int, words: str) -> None:
+    assert plural(count, "attempt") == words

@@ -1,0 +1,96 @@
+"""When a claim's next turn comes."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recours.core.timetable import DEFAULT_WAITS, Timetable, faults_of
+
+FAILURE = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
+TABLE = Timetable()
+
+
+def hours(*numbers: float) -> tuple[timedelta, ...]:
+    return tuple(timedelta(hours=number) for number in numbers)
+
+
+def turns(timetable: Timetable, count: int) -> list[float]:
+    """The hours since the failure at which turns come if each is taken at once."""
+    moments, since = [], FAILURE
+    for used in range(count):
+        since = timetable.next_turn(used, since)
+        moments.append((since - FAILURE) / timedelta(hours=1))
+    return moments
+
+
+def test_the_turns_come_as_the_guide_says() -> None:
+    assert turns(TABLE, 4) == [1, 7, 31, 103]
+
+
+def test_turns_beyond_the_table_repeat_its_last_wait() -> None:
+    assert turns(TABLE, 6) == [1, 7, 31, 103, 175, 247]
+
+
+def test_the_table_is_data() -> None:
+    assert turns(Timetable(hours(0.5, 2)), 4) == [0.5, 2.5, 4.5, 6.5]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "wait"),
+    [(-1, 1), (0, 1), (1, 1), (2, 6), (3, 24), (4, 72), (5, 72), (20, 72)],
+)
+def test_the_wait_before_each_attempt(attempt: int, wait: int) -> None:
+    assert TABLE.wait(attempt) == timedelta(hours=wait)
+
+
+@pytest.mark.parametrize(
+    ("used", "most", "after_next"),
+    [(0, 1, 0), (0, 2, 6), (0, 4, 102), (1, 4, 96), (2, 4, 72), (3, 4, 0), (3, 6, 144), (9, 4, 0)],
+)
+def test_the_last_turn_is_the_sum_of_the_waits_that_are_left(used: int, most: int, after_next: int) -> None:
+    assert TABLE.last_turn(used, FAILURE, most) == FAILURE + timedelta(hours=after_next)
+
+
+def test_a_turn_counts_as_due_five_minutes_early() -> None:
+    assert TABLE.due_until(FAILURE) == FAILURE + timedelta(minutes=5)
+    assert Timetable(slack=timedelta(minutes=2)).due_until(FAILURE) == FAILURE + timedelta(minutes=2)
+
+
+def test_no_turn_can_lie_beyond_the_longest_wait() -> None:
+    assert TABLE.horizon(FAILURE) == FAILURE + timedelta(hours=72)
+
+
+@pytest.mark.parametrize(
+    ("waits", "slack"),
+    [
+        (DEFAULT_WAITS, timedelta(minutes=5)),
+        (hours(1), timedelta()),
+        (hours(1, 1, 1), timedelta(minutes=59)),
+        (hours(0.1), timedelta(minutes=5)),
+    ],
+)
+def test_a_sound_table_has_no_faults(waits: tuple[timedelta, ...], slack: timedelta) -> None:
+    assert faults_of(waits, slack) == []
+
+
+NOT_POSITIVE = "every wait must be positive"
+SHRINKING = "a wait must not be shorter than the one before it"
+SLACK = "the slack must not be negative and must be less than the first wait"
+
+
+@pytest.mark.parametrize(
+    ("waits", "slack", "faults"),
+    [
+        ((), timedelta(), ["the list of waits is empty"]),
+        (hours(1, 0), timedelta(minutes=5), [NOT_POSITIVE, SHRINKING]),
+        (hours(0, 1), timedelta(), [NOT_POSITIVE, SLACK]),
+        (hours(-1), timedelta(minutes=-5), [NOT_POSITIVE, SLACK]),
+        (hours(1, 6, 5), timedelta(minutes=5), [SHRINKING]),
+        (hours(1, 6), timedelta(hours=1), [SLACK]),
+        (hours(1, 6), timedelta(minutes=-1), [SLACK]),
+    ],
+)
+def test_each_fault_of_a_table_is_named(
+    waits: tuple[timedelta, ...], slack: timedelta, faults: list[str]
+) -> None:
+    assert faults_of(waits, slack) == faults

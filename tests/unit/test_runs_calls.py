@@ -1,0 +1,603 @@
+"""The calls of a run: how many at once, what closes a carrier, what uses up an attempt and what does not."""
+
+import logging
+import threading
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from recours.core.claim import Delivery, Stage
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Retrieved
+from recours.core.quota import Capability
+from recours.runs.ports import Blocked, Hold, Label, Refusal
+from tests.fakes.documents import PDF
+from tests.fakes.queue import DELIVERY, GOT
+from tests.fakes.world import World
+
+HOUR = timedelta(hours=1)
+N = "XY000000001FR"
+DHL_N = "1234567890"
+UNREACHABLE = Failure(ErrorKind.NETWORK, "no connection could be made", connected=False)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture(autouse=True)
+def _all_levels(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="__main__")
+
+
+def fail(kind: ErrorKind, words: str = "said no", **more: object) -> Failure:
+    return Failure(kind, words, **more)  # type: ignore[arg-type]  # whatever a test names
+
+
+def turns_of(world: World) -> list[int]:
+    """How many turns each claim has used."""
+    return [row.claim.turns_counted for row in world.table.rows.values()]
+
+
+def outcomes_of(world: World) -> list[tuple[str, bool]]:
+    return [(attempt.outcome, attempt.used) for attempt in world.table.attempts]
+
+
+def nothing_is_held(world: World) -> bool:
+    free = all(row.token is None for row in world.table.rows.values())
+    return free and not any(world.queue.held.values())
+
+
+class Meeting:
+    """Has fetches wait for one another, so that a test knows how many were under way at once."""
+
+    def __init__(self, size: int) -> None:
+        self._barrier = threading.Barrier(size)
+        self.failed = False
+
+    def __call__(self, _number: str) -> None:
+        try:
+            self._barrier.wait(2)
+        except threading.BrokenBarrierError:
+            self.failed = True
+
+
+# ---------------------------------------------------------------- how many at once
+
+
+def test_the_first_call_goes_alone_until_the_account_is_accepted(world: World) -> None:
+    numbers = world.many_failed(9)
+    world.queue.answers[numbers[0]] = [fail(ErrorKind.NOT_DELIVERED_YET)]  # which shows no account
+    meeting = Meeting(4)
+    alone: list[str] = []
+
+    def during(number: str) -> None:
+        if number in numbers[:2] or number == numbers[-1]:
+            alone.append(number)
+        elif number in numbers[2:6]:
+            assert world.queue.accepted("chronopost")
+            meeting(number)
+
+    world.queue.during = during
+    report = world.retry()
+    assert (report.stats.success, report.stats.failed) == (8, 1)
+    assert world.asked[:2] == numbers[:2]
+    assert alone[:2] == numbers[:2]
+    assert not meeting.failed, "four calls to an accepted account are under way at once"
+    assert world.queue.together["chronopost"] == 4
+
+
+def test_another_carrier_does_not_wait_for_that(world: World) -> None:
+    world.failed("CLM-1")
+    world.failed("CLM-2", DHL_N, carrier="DHL Express")
+    world.queue.during = meeting = Meeting(2)
+    assert world.retry().stats.success == 2
+    assert not meeting.failed
+
+
+def test_one_thread_is_enough(world: World) -> None:
+    world.many_failed(5)
+    world.failed("CLM-9", DHL_N, carrier="DHL Express")
+    assert world.retry(concurrency=1).stats.success == 6
+    assert set(world.queue.together.values()) == {1}
+
+
+def test_calls_of_one_carrier_can_be_limited(world: World) -> None:
+    world.many_failed(12)
+    assert world.retry(carrier_concurrency=2).stats.success == 12
+    assert world.queue.together["chronopost"] <= 2
+
+
+# ---------------------------------------------------------------- the batch
+
+
+@pytest.mark.parametrize(("batch", "concurrency"), [(1, 8), (5, 2), (7, 8), (10, 3)])
+def test_a_run_takes_its_batch_and_no_more(world: World, batch: int, concurrency: int) -> None:
+    world.many_failed(10)
+    report = world.retry(batch, concurrency=concurrency)
+    assert report.stats.total == batch
+    assert len(world.asked) == batch
+    assert nothing_is_held(world)
+
+
+def test_the_most_urgent_are_taken_first(world: World) -> None:
+    days = {"late": date(2026, 1, 20), "soon": date(2026, 2, 5), "later": date(2026, 2, 28), "none": None}
+    for place, (reference, deadline) in enumerate(days.items(), 1):
+        world.failed(reference, f"XY{place:09}FR", deadline=deadline)
+    world.retry(concurrency=1)
+    # Without a deadline it counts as 14 days after its failure; the deadline that is past comes last.
+    assert [world.table[reference].number for reference in ("soon", "none", "later", "late")] == world.asked
+
+
+def test_attempts_that_must_wait_leave_the_batch_to_others(world: World) -> None:
+    numbers = world.many_failed(4)
+    world.queue.answers[numbers[0]] = [fail(ErrorKind.RATE_LIMITED)]
+    for place in range(3):
+        world.failed(f"DHL-{place}", f"123456789{place}", carrier="DHL Express", deadline=date(2030, 1, 1))
+    report = world.retry(2, concurrency=1)
+    assert (report.stats.total, report.stats.success) == (2, 2)
+    assert turns_of(world)[:4] == [0, 0, 0, 0]
+    assert report.stats.skipped_rate_limit == 4
+
+
+def test_claims_that_end_without_a_call_leave_the_batch_to_others(world: World) -> None:
+    world.many_failed(3, turns_counted=4)
+    for row in world.table.rows.values():
+        world.table.edit(row.claim.reference, updated_at=world.now - 90 * HOUR)
+    world.failed("CLM-9", "XY000000009FR", deadline=date(2030, 1, 1))
+    report = world.retry(1)
+    assert (report.stats.success, report.stats.max_retries_reached) == (1, 3)
+
+
+def test_what_two_runs_hold_is_called_once(world: World) -> None:
+    world.many_failed(4)
+    other = world.scheduler()
+    world.queue.during = lambda number: other.run() if number == N and other.stats.total == 0 else None
+    report = world.retry(2, concurrency=2)
+    assert sorted(world.asked) == sorted({*world.asked})
+    assert report.stats.total + other.stats.total == 4
+
+
+# ---------------------------------------------------------------- answers
+
+
+def test_a_claim_edited_while_its_call_was_under_way_is_judged_anew(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.failed("CLM-1")
+    world.queue.during = lambda _: world.table.edit("CLM-1", number="XY000000002FR")
+    report = world.retry()
+    assert report.stats.total == 0
+    assert (
+        "CLM-1 was edited while its call was under way: the answer is kept among the attempts, "
+        "and the claim is judged anew"
+    ) in caplog.messages
+    assert outcomes_of(world) == [("success", True)]
+    assert (world.table["CLM-1"].fetch_status, world.table.told) == ("failed", [])
+    assert nothing_is_held(world)
+    world.queue.during = lambda _: None
+    assert world.retry().stats.success == 1
+    assert world.asked == [N, "XY000000002FR"]
+
+
+def test_an_error_of_ours_costs_the_claim_a_turn_and_shows_its_traceback(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.many_failed(2)
+    world.queue.answers[N] = [ZeroDivisionError("division by zero")]
+    report = world.retry(concurrency=1)
+    assert (report.stats.success, report.stats.failed, report.exit_status) == (1, 1, 0)
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert (record.levelname, record.getMessage()) == ("ERROR", "CLM-01: an error of ours")
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+    claim = world.table["CLM-01"]
+    assert claim.error_text == "An error of ours (ZeroDivisionError); the log has its details"
+    assert (claim.state.kind, claim.turns_counted) == (ErrorKind.INTERNAL_ERROR, 1)
+
+
+def test_what_is_no_document_is_a_bad_response_and_what_was_learnt_is_kept(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.answers[N] = [Retrieved(b"<html>", DELIVERY, "x"), GOT]
+    world.retry()
+    claim = world.table["CLM-1"]
+    assert claim.error_text is not None
+    assert claim.error_text.endswith("sent as a proof is no document: it does not begin like one")
+    assert (claim.state.kind, claim.state.delivery) == (ErrorKind.BAD_RESPONSE, DELIVERY)
+    world.clock.advance(6 * HOUR)
+    world.retry()
+    assert world.queue.asked == [(N, None), (N, DELIVERY)]
+
+
+def test_a_parcel_known_to_be_delivered_is_asked_for_its_document_only(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.answers[N] = [fail(ErrorKind.POD_NOT_AVAILABLE_YET, delivery=DELIVERY)]
+    world.retry()
+    world.clock.advance(6 * HOUR)
+    world.queue.limits["chronopost"] = 2  # one is used, one is enough
+    assert world.retry().stats.success == 1
+    assert world.queue.asked[-1] == (N, DELIVERY)
+
+
+def test_what_the_rules_read_into_an_answer_is_what_is_recorded(world: World) -> None:
+    world.failed("CLM-1")
+    old = Delivery(world.now - timedelta(days=20))
+    world.queue.answers[N] = [fail(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet", delivery=old)]
+    world.retry()
+    (attempt,) = world.table.attempts
+    assert attempt.failure is not None
+    assert attempt.failure.kind is ErrorKind.POD_NEVER_AVAILABLE
+    assert attempt.failure.message.startswith("none yet (none 14 days after the delivery")
+
+
+def test_an_attempt_is_recorded_with_its_facts(world: World) -> None:
+    world.failed("CLM-1", turns_counted=2, updated_at=world.now - 90 * HOUR)
+    world.queue.during = lambda _: world.clock.advance(timedelta(seconds=2.5))
+    world.queue.answers[N] = [fail(ErrorKind.SERVER_ERROR, "out of order", http_status=503)]
+    world.retry()
+    (attempt,) = world.table.attempts
+    assert (attempt.turn, attempt.calls, attempt.duration_s) == (3, 1, 2.5)
+    assert attempt.started_at == datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+    assert attempt.failure == Failure(ErrorKind.SERVER_ERROR, "out of order", 503)
+    assert attempt.document is None
+
+
+# ---------------------------------------------------------------- what closes a carrier
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.SERVER_ERROR, ErrorKind.TIMEOUT, ErrorKind.NETWORK])
+def test_three_outages_in_a_row_close_a_carrier_for_this_run(
+    world: World, caplog: pytest.LogCaptureFixture, kind: ErrorKind
+) -> None:
+    numbers = world.many_failed(6)
+    for number in numbers[:3]:
+        world.queue.answers[number] = [fail(kind)]
+    report = world.retry(concurrency=1)
+    assert world.asked == numbers[:3]
+    assert (report.stats.failed, report.stats.skipped_carrier) == (3, 3)
+    assert (
+        "⚠️ Chronopost failed 3 times in a row; its other claims are left for the next run: "
+        "Chronopost is skipped in this run"
+    ) in caplog.messages
+    assert turns_of(world) == [1, 1, 1, 0, 0, 0]
+    assert world.journal.events == {}
+    assert nothing_is_held(world)
+    assert world.retry().stats.success == 3
+
+
+def test_an_answer_between_shows_that_the_carrier_is_up(world: World) -> None:
+    numbers = world.many_failed(7)
+    bad = [fail(ErrorKind.SERVER_ERROR)]
+    for place in (0, 1, 3, 4, 6):
+        world.queue.answers[numbers[place]] = list(bad)
+    world.queue.answers[numbers[2]] = [fail(ErrorKind.NOT_FOUND)]
+    report = world.retry(concurrency=1)
+    assert (report.stats.failed, report.stats.success, report.stats.skipped_carrier) == (6, 1, 0)
+
+
+def test_another_carrier_s_outage_is_none_of_ours(world: World) -> None:
+    numbers = world.many_failed(4)
+    for number in numbers:
+        world.queue.answers[number] = [fail(ErrorKind.TIMEOUT)]
+    world.failed("DHL-1", DHL_N, carrier="DHL Express", deadline=date(2030, 1, 1))
+    report = world.retry(concurrency=1)
+    assert (report.stats.failed, report.stats.success, report.stats.skipped_carrier) == (3, 1, 1)
+
+
+def test_a_refused_account_leaves_the_carrier_s_claims_behind(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    numbers = world.many_failed(3)
+    words = "Chronopost refused our account (credentials from .env)"
+    world.queue.answers[numbers[0]] = [fail(ErrorKind.AUTH_FAILED, words)]
+    report = world.retry()
+    assert (world.asked, report.stats.total, report.stats.skipped_carrier) == ([numbers[0]], 0, 3)
+    assert turns_of(world) == [0, 0, 0]
+    assert outcomes_of(world) == [("left", False)]
+    assert caplog.messages.count(f"⏸️ LEFT: CLM-01 - {words}; no attempt was used up") == 1
+    assert f"⚠️ {words}: Chronopost is skipped until 2026-02-02 10:00" in caplog.messages
+    (event,) = world.journal.events.values()
+    assert (event.name, event.carrier) == ("account_fault", "chronopost")
+    # Tried again after an hour, the carrier's claims are as they were.
+    assert world.retry().stats.skipped_carrier == 3
+    world.clock.advance(HOUR)
+    assert world.retry().stats.success == 3
+
+
+def test_a_429_pauses_the_carrier_and_uses_no_attempt(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    numbers = world.many_failed(3)
+    until = world.now + timedelta(minutes=90)
+    world.queue.answers[numbers[0]] = [fail(ErrorKind.RATE_LIMITED, "asks us to wait", retry_at=until)]
+    report = world.retry()
+    assert (world.asked, report.stats.skipped_rate_limit) == ([numbers[0]], 3)
+    assert turns_of(world) == [0, 0, 0]
+    assert "⚠️ asks us to wait: Chronopost is skipped until 2026-02-02 10:30" in caplog.messages
+    world.clock.advance(HOUR)
+    assert world.retry().stats.skipped_rate_limit == 3
+    world.clock.advance(HOUR / 2)
+    assert world.retry().stats.success == 3
+
+
+def test_what_was_granted_before_the_carrier_closed_is_not_called_for(world: World) -> None:
+    numbers = world.many_failed(8)
+    world.queue.answers[numbers[0]] = [fail(ErrorKind.RATE_LIMITED)]
+    report = world.retry(concurrency=8)
+    assert (world.asked, report.stats.skipped_rate_limit) == ([numbers[0]], 8)
+    assert nothing_is_held(world)
+    assert {row.claim.state.stage for row in world.table.rows.values()} == {Stage.READY}
+    assert all(row.claim.state.interruptions == 0 for row in world.table.rows.values())
+
+
+# ---------------------------------------------------------------- units that others hold
+
+
+def test_units_that_others_hold_are_waited_for(world: World) -> None:
+    world.many_failed(2)
+    world.queue.held_by_others["chronopost"] = 20
+    report = world.retry()
+    assert (report.stats.success, report.stats.skipped_rate_limit) == (2, 0)
+    assert world.now - report.started_at == timedelta(seconds=5)
+
+
+def test_but_not_for_ever(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.many_failed(2)
+    world.queue.held_by_others["chronopost"] = 10_000
+    report = world.retry()
+    assert (report.stats.total, report.stats.skipped_rate_limit) == (0, 2)
+    assert world.now - report.started_at == timedelta(seconds=60)
+    assert "⚠️ Chronopost is at its limit: Chronopost is skipped until 2026-02-03 01:00" in caplog.messages
+    assert nothing_is_held(world)
+
+
+def test_meanwhile_the_others_go_on(world: World) -> None:
+    world.failed("CLM-1")
+    for place in range(3):
+        world.failed(f"DHL-{place}", f"123456789{place}", carrier="DHL Express", deadline=date(2030, 1, 1))
+    world.queue.held_by_others["chronopost"] = 3
+    report = world.retry(concurrency=1)
+    assert report.stats.success == 4
+    assert world.asked[-1] == N
+
+
+def test_a_wait_that_was_worth_it_does_not_shorten_the_next(world: World) -> None:
+    world.many_failed(3)
+    world.queue.held_by_others["chronopost"] = 200
+    world.queue.during = lambda _: world.queue.held_by_others.update(chronopost=200)
+    report = world.retry(concurrency=1)
+    assert report.stats.success == 3
+
+
+# ---------------------------------------------------------------- no network
+
+
+def test_if_no_call_could_connect_no_attempt_is_used_and_the_run_fails(world: World) -> None:
+    numbers = world.many_failed(2)
+    for number in (*numbers, DHL_N):
+        world.queue.answers[number] = [UNREACHABLE]
+    world.failed("DHL-1", DHL_N, carrier="DHL Express")
+    report = world.retry()
+    assert report.exit_status == 1
+    assert report.fault == (
+        "No carrier could be reached at all: is this machine online, and does it resolve names? "
+        "No attempt was used up (3 claims)."
+    )
+    assert report.stats.total == 0
+    assert turns_of(world) == [0, 0, 0]
+    assert outcomes_of(world) == [("left", False)] * 3
+    assert sum(world.queue.used.values()) == 0
+    assert nothing_is_held(world)
+    assert world.retry().stats.success == 3
+
+
+def test_pending_claims_stay_pending_then(world: World) -> None:
+    for place in (1, 2):
+        world.pending(f"CLM-{place}", f"XY00000000{place}FR")
+        world.queue.answers[f"XY00000000{place}FR"] = [UNREACHABLE]
+    assert world.fetch().exit_status == 1
+    assert {row.claim.fetch_status for row in world.table.rows.values()} == {"pending"}
+    assert world.fetch().stats.success == 2
+
+
+def test_one_lone_call_that_could_not_connect_uses_the_attempt(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.answers[N] = [UNREACHABLE]
+    report = world.retry()
+    assert (report.exit_status, report.stats.failed) == (0, 1)
+    assert world.table["CLM-1"].state.kind is ErrorKind.NETWORK
+
+
+@pytest.mark.parametrize("reached", [0, 1, 2])
+def test_if_any_call_could_connect_the_others_are_used_up(world: World, reached: int) -> None:
+    numbers = world.many_failed(3)
+    for place, number in enumerate(numbers):
+        if place != reached:
+            world.queue.answers[number] = [UNREACHABLE]
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, report.stats.success, report.stats.failed) == (0, 1, 2)
+    assert sorted(turns_of(world)) == [1, 1, 1]
+
+
+# ---------------------------------------------------------------- time, and being stopped
+
+
+def test_after_its_time_a_run_begins_nothing_new(world: World) -> None:
+    world.many_failed(6)
+    world.queue.during = lambda _: world.clock.advance(timedelta(minutes=2))
+    report = world.retry(concurrency=1, max_runtime=timedelta(minutes=5))
+    assert report.stats.success == 3
+    assert (report.exit_status, report.duration_s) == (0, 360)
+    assert nothing_is_held(world)
+    assert world.retry().stats.success == 3
+
+
+def test_a_run_that_is_stopped_finishes_what_is_under_way_and_hands_back_the_rest(world: World) -> None:
+    world.many_failed(8)
+    worker = world.scheduler(8, concurrency=1)
+    world.queue.during = lambda _: worker.stop(15)
+    report = worker.run()
+    assert (world.asked, report.stats.success, report.exit_status) == ([N], 1, 0)
+    assert nothing_is_held(world)
+    assert {row.claim.state.stage for row in list(world.table.rows.values())[1:]} == {Stage.READY}
+    assert world.journal.runs["run-1"]["stats"]["success"] == 1
+
+
+def test_a_run_stopped_before_it_began_calls_nobody(world: World) -> None:
+    world.many_failed(2)
+    worker = world.scheduler()
+    worker.stop(15)
+    assert worker.run().stats.total == 0
+    assert (world.asked, nothing_is_held(world)) == ([], True)
+
+
+def test_a_claim_that_waited_long_in_hand_is_held_longer_before_its_call(world: World) -> None:
+    numbers = world.many_failed(3)
+    world.queue.answers[numbers[0]] = [fail(ErrorKind.NOT_DELIVERED_YET)]
+    held: list[datetime | None] = []
+
+    def during(number: str) -> None:
+        held.append(world.table.row(f"CLM-0{numbers.index(number) + 1}").until)
+        world.clock.advance(timedelta(minutes=6))
+
+    world.queue.during = during
+    assert world.retry(concurrency=3).stats.total == 3
+    start = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+    # The second begins at 8:06 with 4 minutes left, so it is held until 8:16; likewise the third at 8:12.
+    assert [moment and moment - start for moment in held] == [timedelta(minutes=m) for m in (10, 16, 22)]
+    assert world.claims.extended == 2
+
+
+# ---------------------------------------------------------------- runs that died
+
+
+def test_a_document_stored_by_a_run_that_died_is_not_paid_for_again(world: World) -> None:
+    claim = world.failed("CLM-1")
+    world.documents.store(Label("chronopost", claim.id, "CLM-1", N), PDF, DELIVERY, "chronopost searchPOD")
+    world.retry(carriers=("dhl_express",))
+    hold_and_die(world)
+    report = world.retry()
+    assert (report.stats.success, world.asked) == (1, [])
+    (attempt,) = world.table.attempts
+    assert attempt.calls == 0
+    assert attempt.document is not None
+    assert attempt.document.delivery == DELIVERY
+    assert nothing_is_held(world)
+
+
+def test_without_an_interruption_an_old_document_is_not_looked_for(world: World) -> None:
+    claim = world.failed("CLM-1")
+    world.documents.store(Label("chronopost", claim.id, "CLM-1", N), PDF, DELIVERY, "x")
+    world.retry()
+    assert world.asked == [N]
+
+
+def test_a_claim_that_three_runs_died_with_is_not_called_a_fourth_time(world: World) -> None:
+    world.failed("CLM-1")
+    world.retry(carriers=("dhl_express",))
+    for _ in range(3):
+        hold_and_die(world)
+    report = world.retry()
+    assert (report.stats.failed, world.asked) == (1, [])
+    claim = world.table["CLM-1"]
+    assert claim.error_text == "3 runs in a row ended while they had this claim in hand"
+    assert (claim.state.kind, claim.state.interruptions) == (ErrorKind.INTERNAL_ERROR, 0)
+
+
+def hold_and_die(world: World) -> None:
+    """A run takes the claim and is never heard of again."""
+    row = world.table.row("CLM-1")
+    held = world.claims.take(Stage.READY, ["chronopost"], 1, world_hold(world), world.now)
+    assert [claim.id for claim in held] == [row.claim.id]
+    world.clock.advance(timedelta(minutes=11))
+
+
+def world_hold(world: World) -> Hold:
+    return Hold("a dead run", world.now + timedelta(minutes=10))
+
+
+def test_a_refusal_for_some_of_a_slice_hands_those_back(world: World) -> None:
+    numbers = world.many_failed(5)
+    world.queue.limits["chronopost"] = 4  # units for two fetches of two calls each
+    world.queue.answers = {number: [_uses_both()] for number in numbers}
+    report = world.retry()
+    assert report.stats.total >= 2
+    assert report.stats.skipped_rate_limit == 5 - report.stats.total
+    assert nothing_is_held(world)
+    assert world.queue.used["chronopost"] <= 4
+
+
+def _uses_both() -> Failure:
+    return fail(ErrorKind.NOT_FOUND, str(Capability.TRACKING))
+
+
+def test_a_carrier_that_is_closed_from_the_start_is_not_reserved_for(world: World) -> None:
+    world.many_failed(2)
+    world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
+    assert world.retry().stats.skipped_rate_limit == 2
+    assert world.queue.spared == []
+
+
+def test_a_claim_that_lies_under_another_carrier_s_key_goes_back_if_its_own_is_closed(world: World) -> None:
+    """As when a spelling was added to the catalogue between two runs."""
+    world.failed("CLM-1")
+    world.failed("CLM-2", "XY000000002FR")
+    world.retry(carriers=("none",))
+    world.table.row("CLM-2").carrier_key = "dhl_express"
+    world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
+    assert world.retry().stats.total == 0
+    assert (world.asked, nothing_is_held(world)) == ([], True)
+
+
+def test_a_named_claim_of_a_carrier_at_its_limit_goes_back_as_it_was(world: World) -> None:
+    world.failed("CLM-1", updated_at=world.now)
+    world.retry()
+    before = world.table["CLM-1"].state
+    world.queue.limits["chronopost"] = 0
+    report = world.retry(claims=("CLM-1",))
+    assert (report.stats.total, report.stats.skipped_rate_limit) == (0, 1)
+    assert world.table["CLM-1"].state == before
+    assert nothing_is_held(world)
+
+
+def test_if_the_database_fails_with_several_calls_under_way_none_of_them_uses_an_attempt(
+    world: World,
+) -> None:
+    world.failed("CLM-1")
+    world.failed("DHL-1", DHL_N, carrier="DHL Express")
+    meeting = Meeting(2)
+
+    def during(number: str) -> None:
+        meeting(number)
+        world.claims.broken = "The database went away."
+
+    world.queue.during = during
+    report = world.retry()
+    assert (report.exit_status, report.fault) == (1, "The database went away.")
+    assert (len(world.asked), turns_of(world), world.table.attempts) == (2, [0, 0], [])
+
+
+def test_if_the_disk_fills_up_what_can_be_recorded_is(world: World) -> None:
+    numbers = world.many_failed(2)
+    world.failed("DHL-1", DHL_N, carrier="DHL Express")
+    meeting = Meeting(2)
+    world.queue.answers[DHL_N] = [fail(ErrorKind.NOT_FOUND)]
+
+    def during(number: str) -> None:
+        meeting(number)
+        world.documents.full = "The disk is full."
+
+    world.queue.during = during
+    report = world.retry()
+    assert (report.exit_status, report.fault) == (1, "The disk is full.")
+    assert sorted(world.asked) == sorted([numbers[0], DHL_N])
+    assert turns_of(world) == [0, 0, 1]
+    assert nothing_is_held(world)
+
+
+def test_without_a_network_and_without_a_database_the_first_fault_is_told(world: World) -> None:
+    for number in world.many_failed(2):
+        world.queue.answers[number] = [UNREACHABLE]
+    world.queue.during = lambda _: setattr(world.claims, "broken", "The database went away.")
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, turns_of(world)) == (1, [0, 0])
+    assert report.fault == "The database went away."

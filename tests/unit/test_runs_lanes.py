@@ -1,0 +1,73 @@
+"""One carrier in one run: when it is open, and what closes it."""
+
+from datetime import UTC, datetime
+
+from recours.core.claim import Claim
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.runs.lanes import Lane, lane_key
+from recours.runs.ports import Blocked, Refusal
+from tests.fakes.queue import GOT
+
+UNTIL = datetime(2026, 2, 6, 15, tzinfo=UTC)
+
+
+def lane(**more: object) -> Lane:
+    return Lane("chronopost", "Chronopost", **more)  # type: ignore[arg-type]  # keywords
+
+
+def test_a_lane_is_open_until_it_is_closed_or_drained() -> None:
+    assert lane().is_open(0.0)
+    assert not lane(drained=True).is_open(0.0)
+    assert not lane(refusal=Refusal(Blocked.CARRIER, "no")).is_open(0.0)
+    assert not lane().waits
+
+
+def test_a_lane_that_waits_opens_again() -> None:
+    waiting = lane(drained=True)
+    waiting.wait(10.0, 10.25)
+    assert waiting.waits
+    assert [waiting.is_open(at) for at in (10.0, 10.24, 10.25)] == [False, False, True]
+    waiting.drained = True
+    assert not waiting.waits
+    refused = lane(refusal=Refusal(Blocked.CARRIER, "no"), waits_since=1.0)
+    assert not refused.waits
+
+
+def test_room() -> None:
+    assert lane(in_flight=3).has_room(4)
+    assert not lane(in_flight=4).has_room(4)
+
+
+def test_success_closes_nothing() -> None:
+    assert lane().note(GOT) is None
+
+
+def test_what_closes_it_says_why_and_until_when() -> None:
+    limited = Failure(ErrorKind.RATE_LIMITED, "asks us to wait", retry_at=UNTIL)
+    assert lane().note(limited) == Refusal(Blocked.RATE_LIMIT, "asks us to wait", UNTIL)
+    refused = Failure(ErrorKind.AUTH_FAILED, "refused our account", retry_at=UNTIL)
+    assert lane().note(refused) == Refusal(
+        Blocked.CARRIER, "refused our account", UNTIL, kind=ErrorKind.AUTH_FAILED
+    )
+
+
+def test_it_closes_once() -> None:
+    closed = lane()
+    assert closed.note(Failure(ErrorKind.RATE_LIMITED, "first")) is not None
+    assert closed.note(Failure(ErrorKind.AUTH_FAILED, "second")) is None
+    assert closed.refusal is not None
+    assert closed.refusal.reason == "first"
+
+
+def test_the_third_outage_in_a_row_closes_it() -> None:
+    down = Failure(ErrorKind.TIMEOUT, "no answer")
+    one = lane()
+    assert [one.note(down), one.note(GOT), one.note(down), one.note(down)] == [None] * 4
+    reason = "Chronopost failed 3 times in a row; its other claims are left for the next run"
+    assert one.note(down) == Refusal(Blocked.CARRIER, reason, kind=ErrorKind.TIMEOUT)
+
+
+def test_claims_of_no_carrier_have_a_lane_too() -> None:
+    assert lane_key(Claim(1, "CLM-1", carrier="chronopost")) == "chronopost"
+    assert lane_key(Claim(1, "CLM-1", carrier_name="Heppner")) == ""

@@ -1,0 +1,148 @@
+"""What a run would do, found out without changing anything."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.runs.ports import Blocked, Refusal
+from recours.runs.preview import Preview, preview
+from tests.fakes.world import World
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def found(world: World) -> Iterator[tuple[Claim, bool]]:
+    for row in world.table.rows.values():
+        yield row.claim, not row.is_free(world.now)
+
+
+def look(world: World, stage: Stage = Stage.READY, batch: int = 30, **more: Any) -> Preview:
+    policy = world.around(**more.pop("policy", {})).policy
+    options = {"carriers": (), "closed": {}} | more
+    return preview(found(world), stage, batch, options["carriers"], options["closed"], policy, world.now)
+
+
+def references(result: Preview) -> list[str]:
+    return [claim.reference for claim, _ in result.taken]
+
+
+def test_what_is_due_would_be_taken_in_the_order_of_a_run(world: World) -> None:
+    for reference, deadline in {
+        "late": date(2026, 1, 20),
+        "soon": date(2026, 2, 5),
+        "later": date(2026, 2, 28),
+        "none": None,
+    }.items():
+        world.failed(reference, deadline=deadline)
+    world.failed("not yet", updated_at=world.now)
+    result = look(world)
+    assert references(result) == ["soon", "none", "later", "late"]
+    assert [state.turns_used for _, state in result.taken] == [0, 0, 0, 0]
+    assert result.waiting == 1
+    assert world.table["soon"].state.stage is None, "nothing was changed"
+
+
+def test_a_batch_keeps_the_most_urgent(world: World) -> None:
+    for day in (9, 5, 7, 6, 8):
+        world.failed(f"CLM-{day}", deadline=date(2026, 2, day))
+    result = look(world, batch=3)
+    assert references(result) == ["CLM-5", "CLM-6", "CLM-7"]
+    assert result.beyond_batch == 2
+
+
+def test_each_worker_previews_its_own(world: World) -> None:
+    world.failed("CLM-1")
+    world.pending("CLM-2")
+    world.pending("CLM-3", number=None)
+    assert references(look(world)) == ["CLM-1"]
+    assert references(look(world, Stage.NEW)) == ["CLM-2"]
+
+
+def test_only_carriers_that_were_named(world: World) -> None:
+    world.failed("CLM-1")
+    world.failed("CLM-2", "1234567890", carrier="DHL Express")
+    world.failed("CLM-3", carrier="Heppner")
+    assert references(look(world, carriers=("dhl_express",))) == ["CLM-2"]
+    assert references(look(world)) == ["CLM-1", "CLM-2", "CLM-3"]
+
+
+def test_claims_of_a_closed_carrier_are_left_behind_outside_the_batch(world: World) -> None:
+    world.many_failed(3)
+    world.failed("DHL-1", "1234567890", carrier="DHL Express")
+    closed = {"chronopost": Refusal(Blocked.RATE_LIMIT, "at its limit")}
+    result = look(world, batch=1, closed=closed)
+    assert (references(result), dict(result.left_behind)) == (["DHL-1"], {"chronopost": 3})
+
+
+def test_why_the_rest_waits(world: World) -> None:
+    world.failed("paid", claim_status="paid")
+    world.failed("held")
+    world.table.row("held").until = world.now + HOUR
+    world.failed("ends", turns_counted=5, updated_at=world.now - 90 * HOUR)
+    world.failed("settled")
+    row = world.table.row("settled")
+    row.write(State(Stage.SETTLED, 1, next_at=world.now, rank_at=world.now, kind=ErrorKind.ACCESS_DENIED))
+    row.see()
+    result = look(world)
+    assert (result.taken, result.shelved, result.held, result.ending, result.passing) == ([], 1, 1, 1, 1)
+
+
+def test_a_settled_claim_whose_turn_has_not_come_is_not_spoken_of_as_passing(world: World) -> None:
+    """`survey` finds only those whose turn has come."""
+    world.failed("new", updated_at=world.now + HOUR)
+    assert look(world).waiting == 1
+
+
+def test_a_claim_that_gave_up_is_taken_up_under_a_higher_limit(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.answers["XY000000001FR"] = [Failure(ErrorKind.TIMEOUT, "no answer")]
+    world.retry(policy={"max_retries": 1})
+    assert references(look(world, policy={"max_retries": 4})) == []
+    world.clock.advance(6 * HOUR)
+    result = look(world, policy={"max_retries": 4})
+    assert references(result) == ["CLM-1"]
+    assert result.taken[0][1].turns_used == 1
+
+
+def test_a_corrected_claim_is_seen_in_whatever_stage_it_is(world: World) -> None:
+    world.failed("CLM-1", updated_at=world.now)
+    world.retry()
+    assert references(look(world)) == []
+    world.table.edit("CLM-1", number="XY000000002FR")
+    assert references(look(world)) == ["CLM-1"]
+
+
+def test_a_ready_claim_is_taken_as_it_stands(world: World) -> None:
+    world.failed("CLM-1")
+    world.retry(carriers=("dhl_express",))
+    assert world.table["CLM-1"].state.stage is Stage.READY
+    assert references(look(world)) == ["CLM-1"]
+
+
+def test_a_claim_no_longer_paid_is_judged_anew(world: World) -> None:
+    world.failed("CLM-1", claim_status="paid")
+    world.retry()
+    assert look(world).shelved == 1
+    world.table.edit("CLM-1", claim_status="submitted")
+    assert references(look(world)) == ["CLM-1"]
+
+
+def test_what_others_are_fetching_waits(world: World) -> None:
+    world.table.add(
+        "CLM-1", number="XY000000001FR", fetch_status=FetchStatus.FETCHING, updated_at=world.now - HOUR / 2
+    )
+    assert (references(look(world, Stage.NEW)), look(world, Stage.NEW).waiting) == ([], 1)
+    world.clock.advance(HOUR / 2 - timedelta(minutes=4))
+    assert references(look(world, Stage.NEW)) == []  # due by the slack, but not abandoned yet
+    world.clock.advance(timedelta(minutes=4))
+    assert references(look(world, Stage.NEW)) == ["CLM-1"]

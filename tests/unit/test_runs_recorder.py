@@ -1,0 +1,39 @@
+"""An attempt's end, decided, recorded and said."""
+
+import logging
+
+import pytest
+
+from recours.core.decision import give_up
+from recours.runs.recorder import Recorder
+from recours.runs.summary import Stats
+from tests.fakes.world import World, local
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def recorder(world: World, stats: Stats) -> Recorder:
+    return Recorder(world.claims, world.clock, world.policy, stats, "run-1", local, asked=False)
+
+
+def test_the_end_of_a_claim_that_was_edited_meanwhile_is_not_told(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="__main__")
+    claim, stats = world.failed("CLM-1", turns_counted=5), Stats()
+    recorder(world, stats).end(claim, give_up(claim, world.now, world.policy))
+    assert (stats, caplog.messages, world.table.told) == (Stats(), [], [])
+
+
+@pytest.mark.parametrize(("text", "shown"), [("bad\nnews", "bad\\x0anews"), ("x" * 400, "x" * 299 + "…")])
+def test_a_foreign_text_cannot_forge_a_line(
+    world: World, caplog: pytest.LogCaptureFixture, text: str, shown: str
+) -> None:
+    claim, stats = world.failed("CLM-1", turns_counted=5, error_text=text), Stats()
+    decision = give_up(claim, world.now, world.policy)
+    recorder(world, stats).say_passed(claim, decision)
+    assert caplog.messages == [f"🛑 FINAL FAILURE: CLM-1 gave up after 5 attempts - {shown}"]
+    assert (stats.skipped_persistent, stats.max_retries_reached) == (1, 1)

@@ -1,0 +1,115 @@
+"""What a run did, counted, and said as the guide says it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recours.core.quota import Capability, Limit, Use, Window
+from recours.runs.ports import Waiting
+from recours.runs.summary import Report, Stats, minute, usage_line, waiting_line, words_for
+from tests.fakes.world import local
+
+MIDNIGHT = datetime(2026, 2, 6, 23, tzinfo=UTC)
+
+
+def report(**more: object) -> Report:
+    stats = Stats(3, 2, 4, 5, 6, 1)
+    return Report("pod_retry_scheduler", "run-1", MIDNIGHT, 9.4456, stats, **more)  # type: ignore[arg-type]  # keywords
+
+
+def test_the_summary_is_the_guide_s() -> None:
+    assert report().lines() == [
+        "Duration: 9.45s",
+        "Total processed: 5",
+        "✅ Success: 3",
+        "❌ Failed: 2",
+        "⏭️ Skipped (persistent): 4",
+        "⚠️ Skipped (rate limit): 5",
+        "⚠️ Skipped (carrier): 6",
+        "🛑 Max retries reached: 1",
+        "Success rate: 60.0%",
+    ]
+
+
+def test_the_json_has_the_specified_keys_in_their_order() -> None:
+    day, second = Window(0, "Europe/Paris"), Window(1)
+    uses = [
+        Use(Limit("chronopost", 2, second), 1, 0, MIDNIGHT),
+        Use(Limit("chronopost", 100, day), 5, 1, MIDNIGHT),
+    ]
+    found = report(usage={"Chronopost": uses, "UPS": []}).as_json()
+    assert found == {
+        "worker": "pod_retry_scheduler",
+        "run_id": "run-1",
+        "started_at": "2026-02-06T23:00:00+00:00",
+        "duration_s": 9.45,
+        "total": 5,
+        "success": 3,
+        "failed": 2,
+        "skipped_persistent": 4,
+        "skipped_rate_limit": 5,
+        "skipped_carrier": 6,
+        "max_retries_reached": 1,
+        "success_rate": 60.0,
+        "api_usage": {
+            "Chronopost": {
+                "used": 5,
+                "limit": 100,
+                "window": "day",
+                "resets_at": "2026-02-06T23:00:00+00:00",
+            }
+        },
+    }
+    assert " ".join(found) == (
+        "worker run_id started_at duration_s total success failed skipped_persistent skipped_rate_limit "
+        "skipped_carrier max_retries_reached success_rate api_usage"
+    )
+
+
+@pytest.mark.parametrize(
+    ("success", "failed", "rate"), [(0, 0, 0.0), (1, 2, 33.3), (2, 1, 66.7), (4, 0, 100.0), (0, 4, 0.0)]
+)
+def test_the_success_rate_is_a_percentage_with_one_decimal(success: int, failed: int, rate: float) -> None:
+    assert Stats(success, failed).success_rate == rate
+    assert Stats(success, failed).total == success + failed
+
+
+def test_the_usage_of_a_carrier_in_local_time() -> None:
+    day = Use(Limit("chronopost", 100, Window(0, "Europe/Paris")), 5, 0, MIDNIGHT)
+    assert usage_line("Chronopost", day, local) == "Chronopost: 5/100 per day, resets 2026-02-07 00:00"
+    tokens = Use(Limit("ups", 20, Window(3600), Capability.TOKEN), 1, 0, MIDNIGHT)
+    assert usage_line("UPS", tokens, local) == "UPS TOKEN: 1/20 per hour, resets 2026-02-07 00:00"
+
+
+def test_moments_are_shown_to_the_minute() -> None:
+    assert minute(MIDNIGHT + timedelta(seconds=59), local) == "2026-02-07 00:00"
+    assert minute(None, local) == "an unknown time"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "line"),
+    [
+        (Waiting(0, None), "No failed claim is waiting for a later try"),
+        (Waiting(1, MIDNIGHT), "1 failed claim waits for a later try, the next one at 2026-02-07 00:00"),
+        (Waiting(7, MIDNIGHT), "7 failed claims wait for a later try, the next one at 2026-02-07 00:00"),
+        (Waiting(2, None), "2 failed claims wait for a later try, the next one at an unknown time"),
+    ],
+)
+def test_how_many_wait_and_until_when(waiting: Waiting, line: str) -> None:
+    assert waiting_line(waiting, local) == line
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (0.5, "30 min"),
+        (0.75, "45 min"),
+        (1, "1 h"),
+        (5.2, "5 h"),
+        (47, "47 h"),
+        (48, "2 days"),
+        (168, "7 days"),
+    ],
+)
+def test_spans_are_said_in_words(hours: float, words: str) -> None:
+    assert words_for(timedelta(hours=hours)) == words

@@ -1,0 +1,650 @@
+"""Runs of both workers over a database, carriers, documents and a clock in memory."""
+
+import logging
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from recours.core.claim import Claim, Stage, State
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.runs.ports import Blocked, Refusal, RunFault
+from recours.runs.source import RefusedError
+from recours.runs.summary import Report
+from recours.runs.worker import Options, Worker
+from tests.fakes.carriers import CATALOG
+from tests.fakes.world import World, local
+
+HOUR = timedelta(hours=1)
+RULE = "=" * 70
+N = "XY000000001FR"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture(autouse=True)
+def _all_levels(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="__main__")
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The run's own lines, with the level of those that are not INFO."""
+    assert {record.name for record in caplog.records} <= {"__main__"}
+    return [
+        record.getMessage()
+        if record.levelno == logging.INFO
+        else f"[{record.levelname}] {record.getMessage()}"
+        for record in caplog.records
+    ]
+
+
+def counts(report: Report) -> dict[str, int]:
+    """The counts that are not zero."""
+    keys = ("total", "success", "failed", "skipped_persistent", "skipped_rate_limit", "skipped_carrier")
+    found = report.as_json()
+    return {key: found[key] for key in (*keys, "max_retries_reached") if found[key]}
+
+
+# ---------------------------------------------------------------- the log, literally
+
+
+def test_the_scheduler_speaks_as_the_guide_says(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    for place, turns in enumerate((1, 0, 3), 1):
+        number = f"XY00000000{place}FR"
+        state = State(last_turn_at=world.now - 80 * HOUR)
+        world.failed(
+            f"CLM-2024-00{place}",
+            number,
+            turns_counted=turns,
+            state=state,
+            updated_at=world.now - 90 * HOUR,
+            deadline=date(2026, 3, place),
+        )
+    world.queue.answers["XY000000002FR"] = [Failure(ErrorKind.TIMEOUT, "Chronopost did not answer in time")]
+    world.queue.answers["XY000000003FR"] = [Failure(ErrorKind.SERVER_ERROR, "Chronopost is out of order")]
+    worker = world.scheduler(30, concurrency=1)
+    worker.greet(30, 4)
+    report = worker.run()
+    lines = said(caplog)
+    assert lines[:5] == [
+        RULE,
+        "POD AUTO-RETRY SCHEDULER - Starting",
+        "Batch size: 30 | Max retries: 4",
+        RULE,
+        "Found 3 claim(s) to retry",
+    ]
+    assert [[line for line in lines if f"-00{place}" in line] for place in (1, 2, 3)] == [
+        [
+            "[1] Retry #2 for CLM-2024-001 (Chronopost)",
+            "✅ SUCCESS: POD fetched for CLM-2024-001 after 2 attempts",
+        ],
+        [
+            "[2] Retry #1 for CLM-2024-002 (Chronopost)",
+            "[WARNING] ❌ FAILED: CLM-2024-002 - Chronopost did not answer in time; next try 2026-02-02 15:00",
+        ],
+        [
+            "[3] Retry #4 for CLM-2024-003 (Chronopost)",
+            "[ERROR] 🛑 FINAL FAILURE: CLM-2024-003 gave up after 4 attempts - Chronopost is out of order",
+        ],
+    ]
+    assert lines[11:] == [
+        "Duration: 0.00s",
+        "Total processed: 3",
+        "✅ Success: 1",
+        "❌ Failed: 2",
+        "⏭️ Skipped (persistent): 0",
+        "⚠️ Skipped (rate limit): 0",
+        "⚠️ Skipped (carrier): 0",
+        "🛑 Max retries reached: 1",
+        "Success rate: 33.3%",
+        "Chronopost: 3/100 per day, resets 2026-02-03 01:00",
+    ]
+    assert (report.exit_status, report.fault) == (0, None)
+
+
+def test_the_fetch_worker_speaks_likewise(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.pending("CLM-1")
+    worker = world.fetch_worker()
+    worker.greet(50, 4)
+    worker.run()
+    assert said(caplog)[:7] == [
+        RULE,
+        "POD FETCH WORKER - Starting",
+        "Batch size: 50",
+        RULE,
+        "Found 1 claim(s) to fetch",
+        "[1] Fetch for CLM-1 (Chronopost)",
+        "✅ SUCCESS: POD fetched for CLM-1",
+    ]
+
+
+def test_one_attempt_is_said_in_the_singular(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.failed("CLM-1")
+    world.retry()
+    assert "✅ SUCCESS: POD fetched for CLM-1 after 1 attempt" in said(caplog)
+
+
+def test_with_nothing_due_it_is_said_how_many_wait(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    report = world.retry()
+    assert said(caplog)[:2] == [
+        "No failed PODs eligible for retry",
+        "No failed claim is waiting for a later try",
+    ]
+    assert (counts(report), report.as_json()["success_rate"], report.usage) == ({}, 0.0, {})
+    world.failed("CLM-1", updated_at=world.now)
+    caplog.clear()
+    world.retry()
+    assert said(caplog)[:2] == [
+        "No failed PODs eligible for retry",
+        "1 failed claim waits for a later try, the next one at 2026-02-02 10:00",
+    ]
+    world.failed("CLM-2", updated_at=world.now)
+    caplog.clear()
+    world.retry()
+    assert "2 failed claims wait for a later try, the next one at 2026-02-02 10:00" in said(caplog)
+
+
+def test_with_nothing_pending_it_is_said_too(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.fetch()
+    assert said(caplog)[0] == "No pending PODs to fetch"
+
+
+def test_the_json_of_a_run(world: World) -> None:
+    world.failed("CLM-1")
+    assert world.retry().as_json() == {
+        "worker": "pod_retry_scheduler",
+        "run_id": "run-1",
+        "started_at": "2026-02-02T08:00:00+00:00",
+        "duration_s": 0.0,
+        "total": 1,
+        "success": 1,
+        "failed": 0,
+        "skipped_persistent": 0,
+        "skipped_rate_limit": 0,
+        "skipped_carrier": 0,
+        "max_retries_reached": 0,
+        "success_rate": 100.0,
+        "api_usage": {
+            "Chronopost": {
+                "used": 1,
+                "limit": 100,
+                "window": "day",
+                "resets_at": "2026-02-03T00:00:00+00:00",
+            }
+        },
+    }
+    run = world.journal.runs["run-1"]
+    assert (run["worker"], run["exit_status"], run["stats"]["success"]) == ("pod_retry_scheduler", 0, 1)
+    assert world.queue.left
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (3, None),
+        (
+            4,
+            "[WARNING] The last run began 4 h ago, at 2026-02-02 09:00; it is due every 1 h. "
+            "Was the machine off, or the schedule disabled?",
+        ),
+        (
+            72,
+            "[WARNING] The last run began 3 days ago, at 2026-02-02 09:00; it is due every 1 h. "
+            "Was the machine off, or the schedule disabled?",
+        ),
+    ],
+)
+def test_a_gap_of_more_than_three_times_the_schedule_is_mentioned(
+    world: World, caplog: pytest.LogCaptureFixture, hours: int, words: str | None
+) -> None:
+    world.retry()
+    caplog.clear()
+    world.clock.advance(hours * HOUR)
+    world.fetch()  # the other worker's runs do not count
+    world.retry()
+    assert [line for line in said(caplog) if "last run" in line] == ([words] if words else [])
+
+
+def test_the_fetch_worker_s_gap_is_shorter(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.fetch()
+    world.clock.advance(timedelta(minutes=91))
+    world.fetch()
+    assert (
+        "[WARNING] The last run began 2 h ago, at 2026-02-02 09:00; it is due every 30 min. "
+        "Was the machine off, or the schedule disabled?"
+    ) in said(caplog)
+
+
+# ---------------------------------------------------------------- the life of a claim
+
+
+def test_a_claim_is_called_on_its_timetable_and_gives_up(world: World) -> None:
+    world.pending("CLM-1")
+    world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")] * 9
+    world.fetch()
+    start, called = world.now, []
+    world.queue.during = lambda _: called.append((world.now - start) / HOUR)
+    world.each_hour(120, world.retry)
+    assert called == [1, 7, 31, 103]
+    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
+    assert [attempt.turn for attempt in world.table.attempts] == [0, 1, 2, 3, 4]
+    assert world.table.told == [("gave_up", "operator", N)]
+
+
+def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = "The parcel does not belong to our contract"
+    world.pending("CLM-1")
+    world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, words)] * 9
+    world.fetch()
+    passed = 0
+
+    def run() -> None:
+        nonlocal passed
+        passed += world.retry().stats.skipped_persistent
+
+    world.each_hour(120, run)
+    assert world.asked == [N, N]
+    assert passed == 3
+    lines = [line for line in said(caplog) if "CLM-1 " in line]
+    assert lines == [
+        "[1] Fetch for CLM-1 (Chronopost)",
+        f"[WARNING] ❌ FAILED: CLM-1 - {words}; next try 2026-02-02 10:00",
+        "[1] Retry #1 for CLM-1 (Chronopost)",
+        f"[WARNING] ❌ FAILED: CLM-1 - {words}; not asked again unless it is corrected",
+        f"⏭️ SKIPPED: CLM-1 - {words} (persistent, turn 2 of 4)",
+        f"⏭️ SKIPPED: CLM-1 - {words} (persistent, turn 3 of 4)",
+        f"[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 4 attempts - {words} (the carrier was asked 2 times)",
+    ]
+    assert world.table.told == [("pod_failed", "client", N), ("gave_up", "operator", N)]
+
+
+def test_a_success_clears_the_error_and_keeps_the_document(world: World) -> None:
+    world.failed("CLM-1")
+    world.retry()
+    row = world.table.row("CLM-1")
+    assert (row.claim.fetch_status, row.claim.error_text, row.claim.turns_counted) == ("success", None, 1)
+    assert row.document is not None
+    assert row.document.path == f"/pods/CLM-1_{N}.pdf"
+    assert (row.claim.updated_at, row.token) == (world.now, None)
+    assert world.table.told == [("pod_retrieved", "client", N)]
+
+
+def test_a_first_fetch_that_succeeds_needs_no_mail(world: World) -> None:
+    world.pending("CLM-1")
+    assert counts(world.fetch()) == {"total": 1, "success": 1}
+    assert world.table.told == []
+
+
+def test_a_corrected_number_is_seen_by_the_very_next_run(world: World) -> None:
+    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.queue.answers[N] = [Failure(ErrorKind.INVALID_TRACKING, "no")]
+    world.retry()
+    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
+    assert world.asked == []
+    world.table.edit("CLM-1", number="XY000000002FR")
+    assert counts(world.retry()) == {"total": 1, "success": 1}
+    assert world.asked == ["XY000000002FR"]
+
+
+def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.failed("CLM-1", turns_counted=3, updated_at=world.now - 90 * HOUR)
+    report = world.retry(policy={"max_retries": 2})
+    assert (counts(report), world.asked) == ({"max_retries_reached": 1}, [])
+    assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 3 attempts - API timeout" in said(caplog)
+    assert world.table["CLM-1"].error_text == "API timeout"
+
+
+def test_a_settled_claim_beyond_a_lowered_limit_ends_too(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "not ours")]
+    world.retry()
+    world.clock.advance(6 * HOUR)
+    report = world.retry(policy={"max_retries": 1})
+    assert counts(report) == {"skipped_persistent": 1, "max_retries_reached": 1}
+    assert world.table.told == [("pod_failed", "client", N), ("gave_up", "operator", N)]
+
+
+def test_a_claim_without_any_error_on_record_says_so_at_its_end(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.failed("CLM-1", turns_counted=9, updated_at=world.now - 90 * HOUR, error_text=None)
+    world.retry()
+    assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 9 attempts - no answer is on record" in said(caplog)
+
+
+def test_a_raised_limit_takes_up_what_had_given_up(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")] * 2
+    world.retry(policy={"max_retries": 1})
+    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
+    world.clock.advance(6 * HOUR)
+    world.retry(policy={"max_retries": 1})
+    assert len(world.asked) == 1
+    assert counts(world.retry(policy={"max_retries": 3})) == {"total": 1, "failed": 1}
+    assert (world.table["CLM-1"].turns_counted, len(world.asked)) == (2, 2)
+    # Given up twice, told once.
+    world.clock.advance(24 * HOUR)
+    world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")]
+    assert counts(world.retry(policy={"max_retries": 3})) == {
+        "total": 1,
+        "failed": 1,
+        "max_retries_reached": 1,
+    }
+    assert world.table.told == [("gave_up", "operator", N)]
+
+
+def test_a_paid_claim_waits_until_it_is_not(world: World) -> None:
+    world.failed("CLM-1", claim_status="Paid ")
+    world.pending("CLM-2", claim_status="paid")
+    assert (counts(world.retry()), counts(world.fetch()), world.asked) == ({}, {}, [])
+    world.table.edit("CLM-1", claim_status="submitted")
+    world.table.edit("CLM-2", claim_status=None)
+    assert counts(world.retry()) == {"total": 1, "success": 1}
+    assert counts(world.fetch()) == {"total": 1, "success": 1}
+
+
+def test_a_claim_paid_between_its_judgement_and_its_turn_is_set_aside(world: World) -> None:
+    world.failed("CLM-1", updated_at=world.now)
+    world.failed("CLM-2")
+    world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "not ours")]
+    world.retry(carriers=("chronopost",))
+    world.table.edit("CLM-1", claim_status="paid")
+    world.table.edit("CLM-2", claim_status="paid")
+    world.clock.advance(8 * HOUR)
+    assert (counts(world.retry()), len(world.asked)) == ({}, 1)
+    assert world.table["CLM-1"].state.stage is Stage.SHELVED
+    assert world.table["CLM-2"].state.stage is Stage.SHELVED
+
+
+def test_a_claim_that_gave_up_and_was_paid_is_not_taken_up(world: World) -> None:
+    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.retry()
+    world.table.edit("CLM-1", claim_status="paid")
+    world.retry(policy={"max_retries": 9})
+    assert world.table["CLM-1"].state.stage is Stage.SHELVED
+
+
+def test_a_time_that_no_timetable_can_have_made_is_recomputed(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.failed("CLM-1", updated_at=world.now)
+    world.retry()
+    row = world.table.row("CLM-1")
+    row.write(State(Stage.WAITING, next_at=datetime(2099, 1, 1, tzinfo=UTC), rank_at=world.now))
+    world.retry()
+    assert (
+        "[WARNING] CLM-1: its next try (2099-01-01 01:00) was set by no timetable of ours; recomputed"
+    ) in said(caplog)
+    assert world.table["CLM-1"].state.next_at == world.now + HOUR
+
+
+def test_values_that_cannot_be_read_are_reported_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.failed("CLM-1", unreadable=("updated_at", "response_deadline"), updated_at=None)
+    world.failed("CLM-2", "XY000000002FR")
+    world.retry(carriers=("dhl_express",))
+    world.retry(carriers=("dhl_express",))
+    remarks = [line for line in said(caplog) if "cannot" in line]
+    assert remarks == [
+        "[WARNING] CLM-1: cannot read the value of updated_at, response_deadline; it is treated as unknown"
+    ]
+
+
+def test_of_many_unreadable_values_twenty_are_shown(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    for place in range(23):
+        world.failed(f"CLM-{place}", unreadable=("created_at",))
+    world.retry(carriers=("dhl_express",))
+    remarks = [line for line in said(caplog) if "cannot" in line]
+    assert len(remarks) == 21
+    assert remarks[-1] == "[WARNING] 3 more claims have values that cannot be read"
+
+
+# ---------------------------------------------------------------- claims that need no call
+
+
+def test_what_cannot_be_fetched_at_all_costs_no_call(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.failed("CLM-1", number=None)
+    world.failed("CLM-2", number="123")
+    world.failed("CLM-3", carrier="Heppner")
+    world.failed("CLM-4", carrier="")
+    report = world.retry()
+    assert (counts(report), world.asked) == ({"total": 4, "failed": 4}, [])
+    warnings = sorted(line.split(" - ")[1].split(";")[0] for line in said(caplog) if "FAILED" in line)
+    assert warnings == [
+        "Invalid tracking number: Chronopost numbers have two letters, nine digits and two letters",
+        "Invalid tracking number: the claim has none",
+        "The carrier (none) is not supported",
+        "The carrier Heppner is not supported",
+    ]
+    assert {world.table[f"CLM-{place}"].state.stage for place in (1, 2, 3, 4)} == {Stage.SETTLED}
+    assert any(line.endswith("Retry #1 for CLM-3 (Heppner)") for line in said(caplog))
+    assert world.queue.used["chronopost"] == world.queue.held["chronopost"] == 0
+
+
+def test_a_pending_claim_waits_for_its_number(world: World) -> None:
+    world.pending("CLM-1", number=None)
+    assert counts(world.fetch()) == {}
+    world.table.edit("CLM-1", number=N)
+    assert counts(world.fetch()) == {"total": 1, "success": 1}
+
+
+def test_what_others_are_fetching_is_left_to_them_for_an_hour(world: World) -> None:
+    world.table.add("CLM-1", number=N, fetch_status="fetching", updated_at=world.now - timedelta(minutes=50))
+    assert counts(world.fetch()) == {}
+    world.clock.advance(timedelta(minutes=6))  # less than the slack too early
+    assert (counts(world.fetch()), world.asked) == ({}, [])
+    world.clock.advance(timedelta(minutes=5))
+    assert counts(world.fetch()) == {"total": 1, "success": 1}
+
+
+# ---------------------------------------------------------------- asked for by reference
+
+
+def test_a_claim_that_gave_up_is_fetched_when_asked_for(world: World) -> None:
+    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.failed("CLM-2", "XY000000002FR", updated_at=world.now)
+    world.retry()
+    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
+    assert counts(world.retry(1, claims=("CLM-1",))) == {"total": 1, "success": 1}
+    assert world.asked == [N]
+
+
+def test_its_timetable_starts_afresh_if_that_fails(world: World) -> None:
+    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.retry()
+    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
+    world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")] * 9
+    world.retry(claims=("CLM-1",))
+    state = world.table["CLM-1"].state
+    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, world.now + HOUR)
+
+
+def test_any_claim_can_be_asked_for(world: World) -> None:
+    world.table.add("CLM-1", number=N)  # the service never asked for its POD
+    world.pending("CLM-2", "XY000000002FR")
+    world.failed("CLM-3", "XY000000003FR", updated_at=world.now)
+    report = world.retry(claims=("CLM-1", "CLM-2", "CLM-3", "CLM-1"))
+    assert counts(report) == {"total": 3, "success": 3}
+
+
+def test_more_claims_than_a_slice_can_be_asked_for(world: World) -> None:
+    world.many_failed(12)
+    references = tuple(f"CLM-{place:02}" for place in range(1, 13))
+    assert counts(world.retry(1, claims=references, concurrency=5)) == {"total": 12, "success": 12}
+
+
+def test_what_cannot_be_asked_for_is_refused_with_a_sentence_each(world: World) -> None:
+    world.failed("CLM-2024-001")
+    world.failed("CLM-2024-002", claim_status="paid")
+    world.failed("CLM-2024-003")
+    world.table.add("CLM-2024-004", fetch_status="success")
+    world.table.row("CLM-2024-003").until = world.now + HOUR
+    asked = ("CLM-2024-0O1", "zzz", "CLM-2024-002", "CLM-2024-003", "CLM-2024-004", "CLM-2024-001")
+    with pytest.raises(RefusedError) as refused:
+        world.retry(claims=asked)
+    assert str(refused.value).splitlines() == [
+        "There is no claim 'CLM-2024-0O1'. Did you mean CLM-2024-001?",
+        "There is no claim 'zzz'.",
+        "CLM-2024-002 has the status 'paid': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES).",
+        "CLM-2024-003 is being fetched by another run at this moment; try again in a minute.",
+        "CLM-2024-004 already has its POD; nothing was fetched.",
+    ]
+    assert (world.asked, world.journal.runs) == ([], {})
+
+
+# ---------------------------------------------------------------- what makes a run fail
+
+
+def test_a_folder_that_cannot_take_a_document_ends_the_run_before_the_first_call(world: World) -> None:
+    world.failed("CLM-1")
+    world.documents.full = "The disk is full."
+    report = world.retry()
+    assert (report.exit_status, report.fault, world.asked) == (1, "The disk is full.", [])
+    assert world.journal.runs["run-1"]["exit_status"] == 1
+
+
+def test_with_nothing_to_fetch_the_folder_is_not_looked_at(world: World) -> None:
+    world.documents.full = "The disk is full."
+    assert world.retry().exit_status == 0
+
+
+def test_a_journal_that_cannot_be_begun_ends_the_run_at_once(world: World) -> None:
+    world.journal.broken = "The database is read-only."
+    with pytest.raises(RunFault, match="read-only"):
+        world.retry()
+
+
+def test_a_database_that_fails_on_the_way_is_told_in_the_report(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.many_failed(3)
+    world.queue.during = lambda _: setattr(world.claims, "broken", "The database went away.")
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, report.fault) == (1, "The database went away.")
+    assert counts(report) == {}
+    assert "Total processed: 0" in said(caplog)
+    assert len(world.asked) < 3
+    # What is still held runs out, and no attempt was used up.
+    world.claims.broken, world.queue.during = None, lambda _: None
+    world.clock.advance(timedelta(minutes=11))
+    assert counts(world.retry()) == {"total": 3, "success": 3}
+
+
+def test_a_disk_that_fills_up_on_the_way_uses_no_attempt(world: World) -> None:
+    world.many_failed(2)
+    world.queue.during = lambda _: setattr(world.documents, "full", "The disk is full.")
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, report.fault, counts(report)) == (1, "The disk is full.", {})
+    assert [world.table[f"CLM-0{place}"].turns_counted for place in (1, 2)] == [0, 0]
+
+
+def test_a_run_s_end_that_cannot_be_written_is_a_fault(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.during = lambda _: setattr(world.journal, "broken", "The database went away.")
+    report = world.retry()
+    assert (report.exit_status, report.fault) == (1, "The database went away.")
+    assert counts(report) == {"total": 1, "success": 1}
+
+
+def test_a_worker_has_to_say_what_it_is() -> None:
+    world = World()
+    bare = Worker(world.around(), CATALOG, Options(1), "run", local)
+    for ask in (lambda: bare.greet(1, 1), lambda: bare.say_found(1), lambda: bare.what(Claim(1, "CLM-1"))):
+        with pytest.raises(NotImplementedError):
+            ask()
+
+
+# ---------------------------------------------------------------- carriers that are left out
+
+
+def test_only_the_carriers_that_were_named_are_asked(world: World) -> None:
+    world.failed("CLM-1")
+    world.failed("CLM-2", "1234567890", carrier="DHL Express")
+    report = world.retry(carriers=("dhl_express",))
+    assert (counts(report), world.asked) == ({"total": 1, "success": 1}, ["1234567890"])
+    assert list(report.usage) == ["DHL Express"]
+
+
+def test_a_carrier_at_its_limit_is_skipped_and_the_others_are_not(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.many_failed(5)
+    world.failed("CLM-9", "1234567890", carrier="DHL Express")
+    world.queue.limits["chronopost"] = 5  # a fetch holds two units and uses one
+    report = world.retry(concurrency=1)
+    assert counts(report) == {"total": 5, "success": 5, "skipped_rate_limit": 1}
+    assert "[WARNING] ⚠️ Chronopost is at its limit: Chronopost is skipped until 2026-02-03 01:00" in said(
+        caplog
+    )
+    assert world.table["CLM-05"].state.stage is Stage.READY
+    assert world.queue.held["chronopost"] == 0
+
+
+def test_skipped_claims_do_not_use_up_the_batch_of_the_others(world: World) -> None:
+    world.many_failed(6)
+    world.queue.limits["chronopost"] = 0
+    for place in range(4):
+        world.failed(f"DHL-{place}", f"123456789{place}", carrier="DHL Express", deadline=date(2030, 1, 1))
+    report = world.retry(4)
+    assert counts(report) == {"total": 4, "success": 4, "skipped_rate_limit": 6}
+
+
+def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.many_failed(2)
+    reason = "Chronopost has no credentials: set CHRONOPOST_ACCOUNT"
+    world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
+    report = world.retry()
+    assert (counts(report), world.asked) == ({"skipped_carrier": 2}, [])
+    assert f"[WARNING] ⚠️ {reason}: Chronopost is skipped in this run" in said(caplog)
+    (event,) = world.journal.events.values()
+    assert (event.name, event.audience, event.carrier, event.number) == (
+        "account_fault",
+        "operator",
+        "chronopost",
+        "2026-02-02",
+    )
+    assert event.facts == {"carrier": "Chronopost", "kind": "not_configured", "error": reason}
+    assert report.exit_status == 0
+
+
+def test_the_operator_is_told_of_an_account_once_a_day(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, "refused", kind=ErrorKind.AUTH_FAILED)
+    world.each_hour(30, world.retry)
+    assert [event.number for event in world.journal.events.values()] == ["2026-02-02", "2026-02-03"]
+
+
+def test_the_day_of_an_account_fault_is_that_of_the_settings_zone(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, "refused", kind=ErrorKind.AUTH_FAILED)
+    world.clock.advance(timedelta(hours=15, minutes=30))  # 00:30 in Paris
+    world.retry()
+    assert [event.number for event in world.journal.events.values()] == ["2026-02-03"]
+
+
+def test_a_pause_is_no_account_fault(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
+    assert counts(world.retry()) == {"skipped_rate_limit": 1}
+    assert world.journal.events == {}
+    world.clock.advance(HOUR)
+    assert counts(world.retry()) == {"total": 1, "success": 1}
+
+
+def test_a_part_of_the_quota_is_left_to_new_claims_that_wait(world: World) -> None:
+    world.failed("CLM-1")
+    world.pending("CLM-2", "1234567890", carrier="DHL Express")
+    world.retry(pending_share=0.25)
+    world.failed("CLM-3", "XY000000003FR")
+    world.pending("CLM-4", "XY000000004FR")
+    world.retry(pending_share=0.25)
+    world.fetch(pending_share=0.25)
+    assert world.queue.spared == [0.0, 0.25, 0.0, 0.0]

@@ -1,0 +1,853 @@
+"""The simulated carriers: that they keep to the facts, and that they misbehave as announced."""
+
+import base64
+import binascii
+import gzip
+import http.client
+import io
+import re
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pypdf
+import pytest
+from defusedxml.common import EntitiesForbidden
+from defusedxml.ElementTree import ParseError, fromstring
+
+from recours.sandbox import BY_DIGITS, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
+
+N = "XY123456789FR"
+PATH = "/tracking-cxf/TrackingServiceWS"
+CXF = "{http://cxf.tracking.soap.chronopost.fr/}"
+SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
+S = Scenario
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(datetime(2026, 10, 6, 10, 31, 0, 123456, tzinfo=UTC))
+
+
+@pytest.fixture
+def box(clock: SimulatedClock) -> Iterator[Sandbox]:
+    with Sandbox(now=clock.now) as box:
+        box.drip_seconds = 0.05
+        yield box
+
+
+def script(box: Sandbox, *steps: Scenario, **more: Any) -> None:
+    box.parcels[N] = Parcel(steps, **more)
+
+
+def envelope(call: str, ns: str = CXF[1:-1], soap: str = SOAP[1:-1]) -> bytes:
+    return (
+        f'<soapenv:Envelope xmlns:soapenv="{soap}" xmlns:cxf="{ns}">\n'
+        f"<soapenv:Body>{call}</soapenv:Body></soapenv:Envelope>"
+    ).encode()
+
+
+def track_call(number: str = N, language: str = "fr_FR") -> bytes:
+    return envelope(
+        f"<cxf:trackSkybillV2><language>{language}</language><skybillNumber>{number}</skybillNumber></cxf:trackSkybillV2>"
+    )
+
+
+def pod_call(
+    number: str = N,
+    account: str = "10000001",
+    password: str = "123456",
+    pdf: str = "true",
+    language: str = "fr_FR",
+) -> bytes:
+    return envelope(
+        f"<cxf:searchPOD><accountNumber>{account}</accountNumber><password>{password}</password><language>{language}"
+        f"</language><skybillNumber>{number}</skybillNumber><pdf>{pdf}</pdf></cxf:searchPOD>"
+    )
+
+
+def connect(box: Sandbox) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(box.url.rpartition(":")[2])), timeout=5)
+
+
+def xml(body: bytes) -> Any:
+    return fromstring(body)
+
+
+class Reply:
+    def __init__(self, answer: http.client.HTTPResponse) -> None:
+        self.status, self.headers, self.body = answer.status, answer.headers, answer.read()
+        self.kept_open = not answer.will_close
+
+    @property
+    def result(self) -> Any:
+        operation = xml(self.body).find(f"{SOAP}Body")[0]
+        assert operation.tag in (f"{CXF}trackSkybillV2Response", f"{CXF}searchPODResponse")
+        return operation.find("return")
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return {e.tag: e.text or "" for e in self.result}
+
+    @property
+    def fault(self) -> tuple[str, str]:
+        fault = xml(self.body).find(f"{SOAP}Body/{SOAP}Fault")
+        assert [e.tag for e in fault] == ["faultcode", "faultstring"]
+        return fault[0].text, fault[1].text
+
+
+def send(box: Sandbox, body: bytes, method: str = "POST", path: str = PATH, **headers: str) -> Reply:
+    line = http.client.HTTPConnection("127.0.0.1", int(box.url.rpartition(":")[2]), timeout=5)
+    try:
+        line.request(method, path, body, {**HEADERS, **headers})
+        return Reply(line.getresponse())
+    finally:
+        line.close()
+
+
+def track(box: Sandbox, number: str = N) -> Reply:
+    return send(box, track_call(number))
+
+
+def pod(box: Sandbox, **parts: str) -> Reply:
+    return send(box, pod_call(**parts))
+
+
+def document(reply: Reply) -> bytes:
+    return base64.b64decode(reply.fields["pod"], validate=True)
+
+
+def told(box: Sandbox) -> str:
+    """What a client that tracks first learns at one try."""
+    reply = track(box)
+    if reply.status != 200 or reply.result.find("listEventInfoComp/events[code='D']") is None:
+        return "not delivered" if reply.status == 200 else str(reply.status)
+    return pod(box).fields.get("statusCode", "none")
+
+
+def in_parallel(count: int, work: Callable[[], None]) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+# --- the facts: shapes ---
+
+
+def test_tracking_of_a_delivered_parcel(box: Sandbox) -> None:
+    script(box, S.DELIVERED, signatory="D'ARC & Fils <ici>")
+    reply = track(box)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/xml;charset=UTF-8")
+    assert [e.tag for e in reply.result] == ["errorCode", "listEventInfoComp"]
+    assert reply.fields["errorCode"] == "0"
+    *events, number = reply.result.find("listEventInfoComp")
+    assert (number.tag, number.text) == ("skybillNumber", N)
+    assert [e.findtext("code") for e in events] == ["DC", "PC", "TS", "TA", "D"]
+    dates = [datetime.fromisoformat(e.findtext("eventDate")) for e in events]
+    assert dates == sorted(dates)
+    assert [e.findtext("highPriority") for e in events] == ["false"] * 4 + ["true"]
+    assert [e.tag for e in events[0]] == [
+        "code", "eventDate", "eventLabel", "highPriority", "NPC", "officeLabel", "zipCode",
+    ]  # fmt: skip
+    assert [e.tag for e in events[-1]] == [
+        "code", "eventDate", "eventLabel", "highPriority", "officeLabel", "zipCode", "infoCompList",
+    ]  # fmt: skip
+    assert [(e.tag, e.text) for e in events[-1][-1]] == [
+        ("name", "Nom du réceptionnaire"),
+        ("value", "D'ARC & Fils <ici>"),
+    ]
+    assert events[-1].findtext("eventDate") == "2026-10-05T10:31:00+02:00"  # 26 h before, in Paris
+
+
+@pytest.mark.parametrize("language", ["fr_FR", "en_GB", "it_IT", "es_ES", "de_DE", "nl_NL", "pt_PT"])
+def test_languages_of_the_tracking(box: Sandbox, language: str) -> None:
+    script(box, S.DELIVERED)
+    *_, before, last = send(box, track_call(language=language)).result.findall("listEventInfoComp/events")
+    labels = [before.findtext("eventLabel"), last.findtext("eventLabel"), last.findtext("infoCompList/name")]
+    if language == "fr_FR":
+        assert labels == ["Envoi en cours de livraison", "Livré", "Nom du réceptionnaire"]
+    else:
+        assert labels == ["Out for delivery", "Delivered", "Consignee's name"]
+
+
+@pytest.mark.parametrize(("language", "pdf"), [("fr_FR", "true"), ("en_GB", "1")])
+def test_languages_and_booleans_of_the_pod(box: Sandbox, language: str, pdf: str) -> None:
+    script(box, S.DELIVERED)
+    assert pod(box, language=language, pdf=pdf).fields["formatPOD"] == "PDF"
+
+
+def test_tracking_of_a_parcel_on_its_way(box: Sandbox, clock: SimulatedClock) -> None:
+    script(box, S.IN_TRANSIT)
+    first = track(box)
+    events = first.result.findall("listEventInfoComp/events")
+    assert [e.findtext("code") for e in events] == ["DC", "PC", "TS", "TA"]
+    assert [e.findtext("highPriority") for e in events] == ["false"] * 3 + ["true"]
+    assert first.result.find(".//infoCompList") is None
+    clock.advance(timedelta(hours=5))
+    assert track(box).body == first.body
+
+
+def test_tracking_of_an_unknown_number(box: Sandbox) -> None:
+    script(box, S.UNKNOWN)
+    result = track(box).result
+    assert [e.tag for e in result.iter()] == ["return", "errorCode", "listEventInfoComp", "skybillNumber"]
+    assert result.findtext("errorCode") == "0"
+    assert result.findtext("listEventInfoComp/skybillNumber") == N
+
+
+def test_text_that_xml_cannot_hold(box: Sandbox) -> None:
+    script(box, S.DELIVERED, signatory="A\x00\x1b\ud800\uffffB\tC\r\n")
+    assert track(box).result.findtext(".//infoCompList/value") == "AB\tC\r\n"
+    assert document(pod(box)).startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("signatory", ["MARTIN", ""])
+def test_no_signatory(box: Sandbox, signatory: str) -> None:
+    script(box, S.DELIVERED_NO_SIGNATORY if signatory else S.DELIVERED, signatory=signatory)
+    reply = track(box)
+    assert reply.result.find("listEventInfoComp/events[code='D']") is not None
+    assert reply.result.find(".//infoCompList") is None
+    content = document(pod(box))
+    assert "(non renseigné)" in pypdf.PdfReader(io.BytesIO(content)).pages[0].extract_text()
+    assert b" l S\n" not in content  # no ink
+
+
+def test_pod_is_a_real_pdf_with_the_facts_of_the_parcel(
+    box: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    script(box, S.DELIVERED, signatory="Zoé (2e) \\ É")
+    track(box)
+    reply = pod(box)
+    assert [e.tag for e in reply.result] == ["errorCode", "formatPOD", "pod", "podPresente", "statusCode"]
+    assert {**reply.fields, "pod": ""} == {
+        "errorCode": "0", "formatPOD": "PDF", "pod": "", "podPresente": "true", "statusCode": "5",
+    }  # fmt: skip
+    content = document(reply)
+    assert content.startswith(b"%PDF-")
+    assert b" l S\n" in content  # a drawn signature
+    reader = pypdf.PdfReader(io.BytesIO(content), strict=True)
+    assert len(reader.pages) == 1
+    text = reader.pages[0].extract_text()
+    for fact in ("Chronopost", N, "Zoé (2e) \\ É", "05/10/2026 10:31", "sans valeur"):
+        assert fact in text
+    assert not caplog.records  # pypdf repairs, and says so
+    assert document(pod(box)) == content
+
+
+@pytest.mark.parametrize(
+    ("scenario", "pdf"), [(S.DELIVERED_PNG, "true"), (S.DELIVERED, "false"), (S.DELIVERED, "0")]
+)
+def test_pod_as_a_picture(box: Sandbox, scenario: Scenario, pdf: str) -> None:
+    script(box, scenario)
+    reply = pod(box, pdf=pdf)
+    assert (reply.fields["formatPOD"], reply.fields["statusCode"]) == ("PNG", "5")
+    content, chunks, at = document(reply), {}, 8
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    while at < len(content):
+        size, kind = int.from_bytes(content[at : at + 4]), content[at + 4 : at + 8]
+        chunks[kind] = content[at + 8 : at + 8 + size]
+        crc = content[at + 8 + size : at + 12 + size]
+        assert binascii.crc32(kind + chunks[kind]).to_bytes(4) == crc
+        at += size + 12
+    assert list(chunks) == [b"IHDR", b"IDAT", b"IEND"]
+    width, height = int.from_bytes(chunks[b"IHDR"][:4]), int.from_bytes(chunks[b"IHDR"][4:8])
+    pixels = zlib.decompress(chunks[b"IDAT"])
+    assert len(pixels) == (width + 1) * height
+    assert 0x20 in pixels  # some ink
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status"),
+    [(S.POD_LATE, "3"), (S.POD_NEVER, "1"), (S.POD_NONE, "2"), (S.POD_UNSAID, None), (S.IN_TRANSIT, None)],
+)
+def test_answers_without_a_pod(box: Sandbox, scenario: Scenario, status: str | None) -> None:
+    script(box, scenario)
+    expected = {"errorCode": "0", "podPresente": "false"}
+    assert pod(box).fields == (expected | {"statusCode": status} if status else expected)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "code", "message"),
+    [(S.NOT_OURS, "2", "another customer"), (S.AUTH_REFUSED, "3", "Invalid Password")],
+)
+def test_refusals_of_the_pod_come_after_a_good_tracking(
+    box: Sandbox, scenario: Scenario, code: str, message: str
+) -> None:
+    script(box, scenario)
+    assert track(box).result.find("listEventInfoComp/events[code='D']") is not None
+    fields = pod(box).fields
+    assert list(fields) == ["errorCode", "errorMessage"]
+    assert fields["errorCode"] == code
+    assert message in fields["errorMessage"]
+
+
+def test_system_error_at_either_call(box: Sandbox) -> None:
+    script(box, S.SYSTEM_ERROR)
+    for reply in (track(box), pod(box)):
+        assert (reply.status, reply.fields) == (200, {"errorCode": "1", "errorMessage": "System Error"})
+
+
+@pytest.mark.parametrize(
+    ("scenario", "code"), [(S.FAULT_CLIENT, "soap:Client"), (S.FAULT_SERVER, "soap:Server")]
+)
+def test_faults(box: Sandbox, scenario: Scenario, code: str) -> None:
+    script(box, scenario)
+    for reply in (track(box), pod(box)):
+        assert (reply.status, reply.fault[0]) == (500, code)
+    assert [c.operation for c in box.calls] == ["trackSkybillV2", "searchPOD"]
+
+
+# --- the facts: what is asked of a client ---
+
+
+@pytest.mark.parametrize(
+    "scenario", [S.DELIVERED, S.IN_TRANSIT, S.RESET, S.MAINTENANCE, S.TRUNCATED, S.FAULT_SERVER]
+)
+@pytest.mark.parametrize("wrong", [{"account": "10000002"}, {"password": "654321"}, {"password": ""}])
+def test_wrong_account_or_password_whatever_the_scenario(
+    box: Sandbox, scenario: Scenario, wrong: dict[str, str]
+) -> None:
+    script(box, scenario)
+    assert pod(box, **wrong).fields == {"errorCode": "3", "errorMessage": "Invalid Password"}
+    assert [(c.account, c.scenario) for c in box.calls] == [
+        (wrong.get("account", "10000001"), S.AUTH_REFUSED)
+    ]
+
+
+def test_changed_password(box: Sandbox) -> None:
+    script(box, S.DELIVERED)
+    assert pod(box).fields["errorCode"] == "0"
+    box.accounts = {"10000001": "222222"}
+    assert pod(box).fields["errorCode"] == "3"
+    assert pod(box, password="222222").fields["errorCode"] == "0"
+
+
+_TRACK, _END = "<cxf:trackSkybillV2>", "</cxf:trackSkybillV2>"
+_LANGUAGE, _NUMBER = "<language>fr_FR</language>", f"<skybillNumber>{N}</skybillNumber>"
+MALFORMED = {
+    "no XML": b"{}",
+    "nothing": b"",
+    "cut": track_call()[:-9],
+    "DTD": b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + track_call(),
+    "Latin-1": track_call("\xe9").decode().encode("latin-1"),
+    "unknown encoding": b'<?xml version="1.0" encoding="none"?>' + track_call(),
+    "SOAP 1.2": envelope(_TRACK + _LANGUAGE + _NUMBER + _END, soap="http://www.w3.org/2003/05/soap-envelope"),
+    "other namespace": envelope(_TRACK + _LANGUAGE + _NUMBER + _END, ns="http://cxf.shipping.soap.chronopost.fr/"),
+    "operation without namespace": envelope(f"<trackSkybillV2>{_LANGUAGE}{_NUMBER}</trackSkybillV2>"),
+    "parameters with namespace": track_call().replace(b"language>", b"cxf:language>"),
+    "default namespace": envelope(f'<trackSkybillV2 xmlns="{CXF[1:-1]}">{_LANGUAGE}{_NUMBER}</trackSkybillV2>'),
+    "wrong order": envelope(_TRACK + _NUMBER + _LANGUAGE + _END),
+    "wrong order in searchPOD": pod_call().replace(b"<pdf>true</pdf>", b"").replace(
+        b"<language>", b"<pdf>true</pdf><language>"
+    ),
+    "missing": envelope(_TRACK + _NUMBER + _END),
+    "too much": envelope(_TRACK + _LANGUAGE + _NUMBER + "<x/>" + _END),
+    "nested": envelope(f"{_TRACK}{_LANGUAGE}<skybillNumber><a/></skybillNumber>{_END}"),
+    "two calls": envelope((_TRACK + _LANGUAGE + _NUMBER + _END) * 2),
+    "other root": track_call().replace(b"soapenv:Envelope", b"soapenv:Letter"),
+    "no call": envelope(""),
+    "no body": f'<e:Envelope xmlns:e="{SOAP[1:-1]}"/>'.encode(),
+    "no envelope": _NUMBER.encode(),
+    "unknown operation": track_call().replace(b"trackSkybillV2", b"trackSkybill"),
+    "unlisted language": track_call(language="fr"),
+    "unlisted language of searchPOD": pod_call(language="it_IT"),
+    "no boolean": pod_call(pdf="yes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=list(MALFORMED))
+def test_a_malformed_request_is_a_client_fault(box: Sandbox, body: bytes) -> None:
+    script(box, S.DELIVERED)
+    reply = send(box, body)
+    assert reply.status == 500
+    assert reply.fault[0] == "soap:Client"
+    assert reply.fault[1].startswith("Unmarshalling Error: ")
+    assert [(c.carrier, c.operation, c.number, c.account, c.scenario) for c in box.calls] == [
+        ("chronopost", "?", "?", "", None)
+    ]
+
+
+def test_headers_that_soap_asks_for(box: Sandbox) -> None:
+    script(box, S.DELIVERED)
+    assert send(box, track_call(), **{"Content-Type": "application/json"}).fault[0] == "soap:Client"
+    with connect(box) as line:
+        body = track_call()
+        line.sendall(
+            f"POST {PATH} HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        assert b"SOAPAction" in http_answer(line).body
+    header = b"<soapenv:Header/>\n<soapenv:Body>"
+    assert send(box, track_call().replace(b"<soapenv:Body>", header)).status == 200
+
+
+def http_answer(line: socket.socket) -> Reply:
+    answer = http.client.HTTPResponse(line)
+    answer.begin()
+    return Reply(answer)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_only_post(box: Sandbox, method: str) -> None:
+    reply = send(box, b"", method)
+    assert (reply.status, reply.headers["Allow"]) == (405, "POST")
+    assert send(box, b"", method, "/elsewhere").status == 404
+    assert [(c.carrier, c.operation) for c in box.calls] == [("chronopost", "?"), ("?", "?")]
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Transfer-Encoding: chunked", 411),
+        ("Content-Length: -1", 400),
+        ("Content-Length: x", 400),
+        ("Content-Length: 1000001", 413),
+    ],
+)
+def test_requests_without_a_usable_length(box: Sandbox, header: str, status: int) -> None:
+    with connect(box) as line:
+        line.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+        reply = http_answer(line)
+        assert (reply.status, reply.headers["Connection"]) == (status, "close")
+        assert line.recv(1) == b""
+    assert [c.operation for c in box.calls] == ["?"]
+
+
+def test_head_has_no_body(box: Sandbox) -> None:
+    with connect(box) as line:
+        line.sendall(f"HEAD {PATH}?wsdl HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: line.recv(1000), b""))
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_connection_is_kept(box: Sandbox) -> None:
+    script(box, S.DELIVERED, S.OVERSIZED, S.DRIP, S.DRIP_HEADERS, S.DELIVERED)
+    box.drip_seconds = 0
+    line = http.client.HTTPConnection("127.0.0.1", int(box.url.rpartition(":")[2]), timeout=5)
+    sockets = set()
+    for method, body in [("POST", track_call()), ("GET", b""), ("HEAD", b""), ("POST", b"{}")] + 5 * [
+        ("POST", pod_call())
+    ]:
+        line.request(method, PATH, body, HEADERS)
+        assert Reply(line.getresponse()).kept_open
+        sockets.add(line.sock)
+    line.close()
+    assert len(sockets) == 1
+    assert [c.scenario for c in box.calls[-4:]] == [S.OVERSIZED, S.DRIP, S.DRIP_HEADERS, S.DELIVERED]
+
+
+@pytest.mark.parametrize("scenario", [S.DELIVERED, S.DRIP, S.DRIP_HEADERS])
+def test_connection_is_closed_if_the_client_wants_it(box: Sandbox, scenario: Scenario) -> None:
+    script(box, scenario)
+    box.drip_seconds = 0
+    with connect(box) as line:
+        line.sendall(raw_request(track_call()).replace(b"Host: x", b"Connection: close"))
+        assert http_answer(line).headers["Connection"] == "close"
+        assert line.recv(1) == b""
+
+
+# --- misbehaviour ---
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "kind", "part"),
+    [
+        (S.HTML, 200, "text/html", b"Maintenance"),
+        (S.MAINTENANCE, 503, "text/html", b"<html>"),
+        (S.BAD_GATEWAY, 502, "text/html", b"<html>"),
+        (S.EMPTY, 200, "text/xml", b""),
+        (S.REDIRECT, 302, "text/plain", b""),
+        (S.RATE_LIMITED, 429, "text/plain", b"Too many"),
+    ],
+)
+def test_answers_that_are_none(box: Sandbox, scenario: Scenario, status: int, kind: str, part: bytes) -> None:
+    script(box, scenario)
+    for reply in (track(box), pod(box)):
+        assert (reply.status, reply.headers["Content-Type"].partition(";")[0]) == (status, kind)
+        assert part in reply.body
+        assert bool(reply.body) is bool(part)
+        assert reply.headers["Location"] == ("http://127.0.0.2:9/elsewhere" if status == 302 else None)
+        assert reply.headers["Retry-After"] == ("120" if status == 429 else None)
+
+
+@pytest.mark.parametrize("wait", [None, "Fri, 06 Nov 2026 08:00:00 GMT", "soon"])
+def test_retry_after(box: Sandbox, wait: str | None) -> None:
+    script(box, S.RATE_LIMITED, retry_after=wait)
+    assert track(box).headers["Retry-After"] == wait
+
+
+@pytest.mark.parametrize("scenario", [S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.BROKEN_PDF])
+def test_documents_that_are_none(box: Sandbox, scenario: Scenario) -> None:
+    script(box, scenario)
+    assert track(box).result.find("listEventInfoComp/events[code='D']") is not None
+    reply = pod(box)
+    assert [reply.fields[name] for name in ("formatPOD", "podPresente", "statusCode")] == ["PDF", "true", "5"]
+    if scenario is S.BAD_BASE64:
+        with pytest.raises(binascii.Error):
+            document(reply)
+    elif scenario is S.EMPTY_POD:
+        assert reply.fields["pod"] == ""
+    elif scenario is S.NOT_A_DOCUMENT:
+        assert document(reply).decode("ascii").startswith("Document indisponible")
+    else:
+        assert document(reply).startswith(b"%PDF-")
+        with pytest.raises(pypdf.errors.PyPdfError):
+            len(pypdf.PdfReader(io.BytesIO(document(reply))).pages)
+
+
+def test_answers_that_do_not_parse(box: Sandbox) -> None:
+    for send_call in (track, pod):
+        script(box, S.INVALID_UTF8)
+        body = send_call(box).body
+        with pytest.raises(UnicodeDecodeError):
+            body.decode()
+        with pytest.raises(ParseError):
+            fromstring(body)
+        assert b"<errorCode>0</errorCode>" in body
+        script(box, S.DTD_BOMB)
+        body = send_call(box).body
+        with pytest.raises(EntitiesForbidden):
+            fromstring(body)
+        sizes: dict[str, int] = {}
+        for name, text in re.findall(r'<!ENTITY (\w+) "(.*?)">', body.decode()):
+            sizes[name] = sum(map(sizes.__getitem__, re.findall(r"&(\w+);", text))) or len(text)
+        assert sizes["laugh9"] == 3_000_000_000
+        assert b"<errorMessage>&laugh9;</errorMessage>" in body
+
+
+def test_answers_of_a_wrong_type(box: Sandbox) -> None:
+    script(box, S.WRONG_TYPE)
+    assert fromstring(track(box).body).tag == "catalogue"
+    assert track(box).fields == {"errorCode": "abc"}
+    assert fromstring(pod(box).body).tag == "catalogue"
+    assert pod(box).fields == {"errorCode": "abc"}
+
+
+def test_hostile_text(box: Sandbox) -> None:
+    script(box, S.HOSTILE_TEXT)
+    box.accounts = {"1": "s3<c&t"}
+    forged = "\r\n2026-02-06 14:00:00 - [INFO] - __main__ - ✅ SUCCESS: POD fetched for CLM-EVIL after 1 attempts\r\n"
+    for reply, secret in ((track(box), ""), (pod(box, account="1", password="s3&lt;c&amp;t"), "s3<c&t")):
+        assert reply.fields["errorCode"] == "1"
+        message = reply.fields["errorMessage"]
+        assert forged in message
+        assert "\x9b31m<script>" in message  # ESC [ itself is no XML
+        assert message.endswith(f"password={secret}")
+
+
+def test_truncated(box: Sandbox) -> None:
+    script(box, S.TRUNCATED)
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        track(box)
+    assert caught.value.partial.startswith(b"<soap:Envelope")
+    assert caught.value.expected in (len(caught.value.partial), len(caught.value.partial) + 1)
+
+
+def test_reset(box: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
+    script(box, S.RESET)
+    for body in (track_call(), pod_call()):
+        with connect(box) as line:  # http.client calls a mere end of the connection a reset, too
+            line.sendall(raw_request(body))
+            with pytest.raises(ConnectionResetError):
+                line.recv(1)
+    assert len(box.calls) == 2
+    assert capfd.readouterr() == ("", "")
+
+
+def test_oversized(box: Sandbox) -> None:
+    script(box, S.OVERSIZED, S.DELIVERED)
+    reply = track(box)
+    assert len(reply.body) > 30_000_000
+    # Harmless but for its size, so that only a client with a limit refuses it.
+    assert reply.result.find("listEventInfoComp/events[code='D']") is not None
+    assert told(box) == "5"
+
+
+def test_a_client_that_hangs_up_is_no_news(box: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
+    script(box, S.OVERSIZED)
+    with connect(box) as line:
+        line.sendall(raw_request(track_call()))
+        assert line.recv(8) == b"HTTP/1.1"
+    server = box._server
+    assert server is not None
+    wait_for(lambda: not server._open)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_gzip_bomb(box: Sandbox) -> None:
+    script(box, S.GZIP_BOMB)
+    reply = track(box)
+    assert (reply.status, reply.headers["Content-Encoding"]) == (200, "gzip")
+    assert len(reply.body) < 200_000
+    with gzip.open(io.BytesIO(reply.body)) as zeros:
+        size = 0
+        while block := zeros.read(1 << 20):
+            assert not block.strip(b"\0")
+            size += len(block)
+    assert size == 100_000_000
+
+
+def test_slow(box: Sandbox) -> None:
+    script(box, S.SLOW)
+    box.slow_seconds = 0.2
+    start = time.monotonic()
+    assert told(box) == "5"
+    assert time.monotonic() - start >= 0.4
+
+
+def test_drip(box: Sandbox) -> None:
+    script(box, S.DRIP)
+    with connect(box) as line:
+        line.sendall(raw_request(track_call()))
+        start = time.monotonic()
+        head = receive(line, until=lambda got: got.endswith(b"\r\n\r\n"))
+        assert time.monotonic() - start < len(head) * box.drip_seconds / 2  # at once
+        start = time.monotonic()
+        assert receive(line, until=lambda got: len(got) == 6) == b"<soap:"
+        assert time.monotonic() - start > 4 * box.drip_seconds
+
+
+def test_drip_headers(box: Sandbox) -> None:
+    script(box, S.DRIP_HEADERS)
+    with connect(box) as line:
+        line.sendall(raw_request(track_call()))
+        start = time.monotonic()
+        assert receive(line, until=lambda got: len(got) == 8) == b"HTTP/1.1"
+        assert time.monotonic() - start > 6 * box.drip_seconds
+
+
+def receive(line: socket.socket, until: Callable[[bytes], bool]) -> bytes:
+    got = b""
+    while not until(got):
+        byte = line.recv(1)
+        assert byte
+        got += byte
+    return got
+
+
+def raw_request(body: bytes) -> bytes:
+    head = f'POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nSOAPAction: ""\r\n'
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize("scenario", [S.DRIP, S.DRIP_HEADERS])
+def test_a_dripped_answer_is_right_in_the_end(box: Sandbox, scenario: Scenario) -> None:
+    script(box, scenario)
+    box.drip_seconds = 0
+    assert told(box) == "5"
+
+
+@pytest.mark.parametrize("scenario", [S.SLOW, S.DRIP, S.DRIP_HEADERS, S.OVERSIZED, None])
+def test_stopping_is_prompt_and_leaves_no_thread(scenario: Scenario | None) -> None:
+    before = threading.active_count()
+    box = Sandbox()
+    box.start()
+    box.latency = 0 if scenario else 60
+    box.slow_seconds = box.drip_seconds = 60
+    script(box, scenario or S.DELIVERED)
+    with connect(box) as idle, connect(box) as busy:
+        busy.sendall(raw_request(track_call()))
+        wait_for(lambda: len(box.calls) == 1)
+        server = box._server
+        assert server is not None
+        start = time.monotonic()
+        box.stop()
+        assert time.monotonic() - start < 2
+        assert not server._open
+        assert idle.recv(1) == b""
+        if scenario in (S.SLOW, None):
+            assert busy.recv(1) == b""
+        wait_for(lambda: threading.active_count() == before)
+
+
+# --- scripts ---
+
+
+def test_each_try_uses_up_a_step_and_the_last_one_stays(box: Sandbox) -> None:
+    script(box, S.IN_TRANSIT, S.MAINTENANCE, S.POD_LATE, S.POD_NONE, S.DELIVERED)
+    assert [told(box) for _ in range(7)] == ["not delivered", "503", "3", "2", "5", "5", "5"]
+
+
+def test_tracking_a_delivered_parcel_uses_up_nothing(box: Sandbox) -> None:
+    script(box, S.POD_LATE, S.DELIVERED)
+    assert len({track(box).body for _ in range(3)}) == 1
+    assert [pod(box).fields["statusCode"] for _ in range(2)] == ["3", "5"]
+
+
+@pytest.mark.parametrize("scenario", [S.SLOW, S.DRIP, S.DRIP_HEADERS])
+def test_slow_answers_use_up_a_step_at_the_pod_call_or_if_the_client_gives_up(
+    box: Sandbox, scenario: Scenario
+) -> None:
+    box.slow_seconds = box.drip_seconds = 0
+    script(box, scenario, S.IN_TRANSIT)
+    assert [told(box) for _ in range(2)] == ["5", "not delivered"]
+    script(box, scenario, S.IN_TRANSIT, S.UNKNOWN)
+    assert track(box).result.find("listEventInfoComp/events[code='D']") is not None
+    assert told(box) == "not delivered"
+    assert box.calls[-1].scenario is S.IN_TRANSIT
+
+
+def test_delivery_date_is_fixed_at_the_first_answer_that_says_delivered(
+    box: Sandbox, clock: SimulatedClock
+) -> None:
+    script(box, S.IN_TRANSIT, S.POD_LATE, S.DELIVERED, delivered_after=timedelta(minutes=-30))
+    told(box)
+    clock.advance(timedelta(days=1))
+    dates = set()
+    for _ in range(3):
+        events = track(box).result.findall("listEventInfoComp/events[code='D']")
+        dates.add(events[0].findtext("eventDate"))
+        pod(box)
+        clock.advance(timedelta(days=1))
+    assert dates == {"2026-10-07T12:01:00+02:00"}
+    assert "07/10/2026 12:01" in pypdf.PdfReader(io.BytesIO(document(pod(box)))).pages[0].extract_text()
+
+
+def test_a_refused_password_does_not_fix_the_delivery_date(box: Sandbox, clock: SimulatedClock) -> None:
+    script(box, S.DELIVERED)
+    pod(box, password="0")
+    clock.advance(timedelta(days=30))
+    assert b"2026-11-04T09:31:00+01:00" in track(box).body  # winter time
+
+
+def test_a_new_script_begins_anew(box: Sandbox) -> None:
+    script(box, S.IN_TRANSIT, S.POD_LATE)
+    told(box)
+    script(box, S.IN_TRANSIT, S.POD_LATE)
+    assert [told(box), told(box)] == ["not delivered", "3"]
+    with pytest.raises(ValueError, match="at least one step"):
+        Parcel(())
+
+
+def test_scenarios_by_the_first_two_digits(box: Sandbox) -> None:
+    assert len({name for steps in BY_DIGITS.values() for name in steps}) == len(Scenario)
+    for number, steps in [("XY021234567FR", BY_DIGITS["02"]), ("12345678901234", BY_DIGITS["12"])]:
+        for step in steps:
+            assert send(box, pod_call(number)).status == 200
+            assert box.calls_for(number)[-1].scenario is step
+    numbers = ["XY99123456TS", "AB", "XY 001234567FR", "", "X0Y0"]
+    for number in numbers:
+        track(box, number)
+    assert [box.calls_for(n)[0].scenario for n in numbers] == [S.UNKNOWN] * 4 + [S.DELIVERED]
+
+
+def test_scenario_table() -> None:
+    rows = dict(scenario_table())
+    assert list(rows) == [f"XY{digits}1234567FR" for digits in BY_DIGITS]
+    assert all(re.fullmatch("[A-Z]{2}[0-9]{9}[A-Z]{2}", number) for number in rows)
+    assert rows["XY001234567FR"] == "delivered and signed for, the POD is a PDF"
+    assert rows["XY031234567FR"] == (
+        "tries 1 to 3: on its way, not delivered; from try 4: delivered and signed for, the POD is a PDF"
+    )
+    assert rows["XY061234567FR"] == (
+        "try 1: on its way, not delivered; try 2: delivered, the POD is not there yet; "
+        "from try 3: delivered and signed for, the POD is a PDF"
+    )
+
+
+def test_digits_that_others_rely_on() -> None:
+    tries = {"00": 1, "01": 2, "02": 3, "03": 4}
+    assert {d: (len(BY_DIGITS[d]), BY_DIGITS[d][-1]) for d in tries} == {
+        d: (n, S.DELIVERED) for d, n in tries.items()
+    }
+    assert [BY_DIGITS[d] for d in ("10", "11", "12", "13")] == [
+        (S.IN_TRANSIT,), (S.UNKNOWN,), (S.POD_LATE,), (S.POD_NEVER,),
+    ]  # fmt: skip
+    assert Parcel((S.DELIVERED,)) == Parcel((S.DELIVERED,), "DUPONT", timedelta(hours=-26), "120")
+
+
+# --- the sandbox ---
+
+
+def test_calls_are_recorded_with_the_clock_of_the_sandbox(box: Sandbox, clock: SimulatedClock) -> None:
+    script(box, S.DELIVERED)
+    at = clock.now()
+    track(box)
+    clock.advance(timedelta(minutes=1))
+    pod(box)
+    track(box, "XY111234567FR")
+    calls = [(c.at, c.carrier, c.operation, c.number, c.account, c.scenario) for c in box.calls]
+    later = at + timedelta(minutes=1)
+    assert calls == [
+        (at, "chronopost", "trackSkybillV2", N, "", S.DELIVERED),
+        (later, "chronopost", "searchPOD", N, "10000001", S.DELIVERED),
+        (later, "chronopost", "trackSkybillV2", "XY111234567FR", "", S.UNKNOWN),
+    ]
+    assert box.calls_for(N) == box.calls[:2]
+    assert "123456'" not in repr(box.calls)
+
+
+def test_parallel_calls_each_take_one_step(box: Sandbox) -> None:
+    script(box, *[S.POD_LATE] * 20, S.POD_NONE)
+    box.latency = 0.1
+    got: list[str] = []
+    start = time.monotonic()
+    in_parallel(40, lambda: got.append(pod(box).fields["statusCode"]))
+    assert 0.1 <= time.monotonic() - start < 4  # side by side
+    assert sorted(got) == ["2"] * 20 + ["3"] * 20
+    assert [c.scenario for c in box.calls] == [S.POD_LATE] * 20 + [S.POD_NONE] * 20
+
+
+def test_start_and_stop() -> None:
+    box = Sandbox()
+    with pytest.raises(RuntimeError, match="not been started"):
+        _ = box.url
+    with box:
+        url = box.url
+        assert url.startswith("http://127.0.0.1:")
+        with pytest.raises(RuntimeError, match="runs already"):
+            box.start()
+        assert track(box, "XY101234567FR").status == 200
+    with pytest.raises(ConnectionRefusedError):
+        track(box)
+    box.stop()
+    with box:  # the carrier is back, at the same address
+        assert box.url == url
+        assert track(box, "XY101234567FR").status == 200
+    assert len(box.calls) == 2
+
+
+def test_a_bug_in_the_sandbox_is_not_hidden(box: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
+    box.parcels[N] = cast("Parcel", "no parcel")
+    with pytest.raises(http.client.RemoteDisconnected):
+        track(box)
+    assert "AttributeError" in capfd.readouterr().err
+
+
+def test_only_loopback_listens(box: Sandbox) -> None:
+    assert box._server is not None
+    assert box._server.socket.getsockname()[0] == "127.0.0.1"
+
+
+def test_simulated_clock() -> None:
+    clock = SimulatedClock(datetime.fromisoformat("2026-01-01T01:00:00+01:00"))
+    assert (clock.now(), clock.now().tzinfo, clock.monotonic()) == (
+        datetime(2026, 1, 1, tzinfo=UTC),
+        UTC,
+        0.0,
+    )
+    clock.sleep(1.5)
+    clock.advance(timedelta(days=1))
+    assert clock.now() == datetime(2026, 1, 2, 0, 0, 1, 500000, tzinfo=UTC)
+    assert clock.monotonic() == 86401.5
+    with pytest.raises(ValueError, match="back"):
+        clock.sleep(-1)
+    with pytest.raises(ValueError, match="aware"):
+        SimulatedClock(datetime(2026, 1, 1))  # noqa: DTZ001 (that is the point)
+    in_parallel(8, lambda: clock.sleep(0.5))
+    assert clock.monotonic() == 86401.5 + 4

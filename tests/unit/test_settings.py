@@ -1,0 +1,394 @@
+"""Where settings come from, what they may be, and what is said of those that may not."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.decision import Policy
+from recours.core.quota import Limit, Window
+from recours.settings.model import SETTINGS, Settings, SettingsFault, load, log_dir_of
+from recours.settings.sources import find, flattened
+
+SECRET = "s3cr3t-Pa55word-Zq7"
+FULL = {"CHRONOPOST_ACCOUNT": "19869502", "CHRONOPOST_PASSWORD": SECRET}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    """`write(name, content)`: a file in the project's root."""
+
+    def to(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return to
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Callable[..., Settings]:
+    """`settings(NAME=value, …)`: read from an environment that holds just these."""
+    return lambda **environment: load(tmp_path, environment, CATALOG)
+
+
+def faults(root: Path, **environment: str) -> list[str]:
+    with pytest.raises(SettingsFault) as caught:
+        load(root, environment, CATALOG)
+    assert SECRET not in str(caught.value)
+    return caught.value.faults
+
+
+def fault(root: Path, **environment: str) -> str:
+    (sentence,) = faults(root, **environment)
+    assert sentence.endswith((".", "?"))
+    return sentence
+
+
+# ---------------------------------------------------------------- without any
+
+
+def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
+    found = load(tmp_path, {}, CATALOG)
+    assert found.policy == Policy(zone=found.policy.zone)
+    assert str(found.policy.zone) == "Europe/Paris"
+    assert found.policy.timetable.waits == tuple(timedelta(hours=h) for h in (1, 6, 24, 72))
+    assert found.policy.timetable.slack == timedelta(minutes=5)
+    assert found.policy.skip_claim_statuses == {"paid"}
+    assert found.limits["chronopost"] == (Limit("chronopost", 100, Window(0, "Europe/Paris")),)
+    assert (found.pending_share, found.carrier_concurrency) == (0.25, 4)
+    assert (found.log_max_bytes, found.log_files) == (5 * 1024 * 1024, 10)
+    assert found.pod_dir == tmp_path / "data/pods"
+    assert found.log_dir == tmp_path / "logs"
+    assert found.database_is_embedded
+    assert found.database_url.database == str(tmp_path / "data/recours.db")
+    assert found.credentials["chronopost"].missing == ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
+    assert found.credentials["chronopost"].source == "nowhere"
+    assert found.base_urls["chronopost"] == "https://ws.chronopost.fr"
+    assert found.warnings == ()
+
+
+def test_each_default_is_one_that_may_be_set(tmp_path: Path) -> None:
+    defaults = {s.name: s.default for s in SETTINGS if s.default and s.name != "RECOURS_SECRETS_FILE"}
+    assert load(tmp_path, defaults, CATALOG) == load(tmp_path, {}, CATALOG)
+
+
+def test_blank_values_are_not_set(settings: Callable[..., Settings]) -> None:
+    found = settings(CHRONOPOST_PASSWORD="   ", RECOURS_LOG_FILES="", DATABASE_URL=" ")
+    assert found.log_files == 10
+    assert "CHRONOPOST_PASSWORD" in found.credentials["chronopost"].missing
+    assert found.database_is_embedded
+
+
+# ---------------------------------------------------------------- each one
+
+
+def seconds(found: Settings) -> tuple[float, ...]:
+    return (found.http.connect_s, found.http.read_s, found.http.deadline_s)
+
+
+GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
+    ("RECOURS_BACKOFF_HOURS", "0.5, 2 ,2", lambda s: s.policy.timetable.waits,
+     (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=2))),
+    ("RECOURS_DUE_SLACK_MINUTES", "59.5", lambda s: s.policy.timetable.slack, timedelta(minutes=59.5)),
+    ("RECOURS_DUE_SLACK_MINUTES", "0", lambda s: s.policy.timetable.slack, timedelta(0)),
+    ("RECOURS_TIMEZONE", "America/New_York", lambda s: str(s.policy.zone), "America/New_York"),
+    ("RECOURS_SKIP_CLAIM_STATUSES", "Paid, rejected ,", lambda s: s.policy.skip_claim_statuses, {"paid", "rejected"}),
+    ("RECOURS_POD_PATIENCE_DAYS", "365", lambda s: s.policy.patience, timedelta(days=365)),
+    ("RECOURS_NOTIFY_PERSISTENT", "At-Once", lambda s: s.policy.tell_persistent_at_once, True),
+    ("RECOURS_NOTIFY_PERSISTENT", "last-turn", lambda s: s.policy.tell_persistent_at_once, False),
+    ("RECOURS_NOTIFY_TEMPORARY", "TRUE", lambda s: s.policy.tell_temporary, True),
+    ("RECOURS_NOTIFY_TEMPORARY", "off", lambda s: s.policy.tell_temporary, False),
+    ("RECOURS_PENDING_SHARE", "0.9", lambda s: s.pending_share, 0.9),
+    ("RECOURS_CARRIER_CONCURRENCY", "64", lambda s: s.carrier_concurrency, 64),
+    ("RECOURS_CONNECT_TIMEOUT", "0.05", seconds, (0.05, 30, 60)),
+    ("RECOURS_READ_TIMEOUT", "120", seconds, (10, 120, 60)),
+    ("RECOURS_CALL_DEADLINE", "240", seconds, (10, 30, 240)),
+    ("RECOURS_LOG_MAX_MB", "0.5", lambda s: s.log_max_bytes, 512 * 1024),
+    ("RECOURS_LOG_FILES", "1", lambda s: s.log_files, 1),
+    ("RECOURS_POD_DIR", "/srv/pods", lambda s: s.pod_dir, Path("/srv/pods").absolute()),
+    ("RECOURS_LOG_DIR", "~/logs", lambda s: s.log_dir, Path.home() / "logs"),
+    ("CHRONOPOST_BASE_URL", "https://ws2.chronopost.fr/", lambda s: s.base_urls["chronopost"],
+     "https://ws2.chronopost.fr"),
+    ("CHRONOPOST_BASE_URL", "http://localhost:8017", lambda s: s.base_urls["chronopost"], "http://localhost:8017"),
+    ("CHRONOPOST_BASE_URL", "http://[::1]:80", lambda s: s.base_urls["chronopost"], "http://[::1]:80"),
+    ("CHRONOPOST_BASE_URL", "http://127.0.0.2:9", lambda s: s.base_urls["chronopost"], "http://127.0.0.2:9"),
+    ("QUOTA_CHRONOPOST", "500/day", lambda s: s.limits["chronopost"],
+     (Limit("chronopost", 500, Window(0, "Europe/Paris")),)),
+    ("QUOTA_CHRONOPOST", "250/day@UTC, 1/second", lambda s: s.limits["chronopost"],
+     (Limit("chronopost", 250, Window(0, "UTC")), Limit("chronopost", 1, Window(1)))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "read", "expected"), GOOD, ids=[f"{g[0]}={g[1]}" for g in GOOD])
+def test_a_setting_is_read(
+    name: str, value: str, read: Callable[[Settings], Any], expected: Any, settings: Callable[..., Settings]
+) -> None:
+    assert read(settings(**{name: value})) == expected
+
+
+def test_every_setting_is_in_these_tables() -> None:
+    elsewhere = {"DATABASE_URL", "DATABASE_PATH", "RECOURS_SECRETS_FILE"}
+    assert {s.name for s in SETTINGS} - elsewhere <= {name for name, *_ in GOOD}
+
+
+def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callable[..., Settings]) -> None:
+    limits = settings(QUOTA_CHRONOPOST_POD="40/day").limits["chronopost"]
+    assert [(limit.number, limit.capability) for limit in limits] == [(100, None), (40, "POD")]
+    assert limits[1].window == Window(0, "Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("RECOURS_BACKOFF_HOURS", "1;6", "not a number"),
+        ("RECOURS_BACKOFF_HOURS", "6,1", "must not be shorter"),
+        ("RECOURS_BACKOFF_HOURS", "0", "must be positive"),
+        ("RECOURS_DUE_SLACK_MINUTES", "60", "less than the first wait"),
+        ("RECOURS_TIMEZONE", "Mars", "'Mars' is not a time zone"),
+        ("RECOURS_POD_PATIENCE_DAYS", "366", "whole number from 1 to 365"),
+        ("RECOURS_NOTIFY_PERSISTENT", "never", "none of last-turn, at-once"),
+        ("RECOURS_NOTIFY_TEMPORARY", "2", "neither true nor false"),
+        ("RECOURS_PENDING_SHARE", "-0.1", "from 0 to 0.9"),
+        ("RECOURS_PENDING_SHARE", "NaN", "from 0 to 0.9"),
+        ("RECOURS_CARRIER_CONCURRENCY", "65", "whole number from 1 to 64"),
+        ("RECOURS_CARRIER_CONCURRENCY", "4.0", "whole number from 1 to 64"),
+        ("RECOURS_CONNECT_TIMEOUT", "0.04", "from 0.05 to 120"),
+        ("RECOURS_READ_TIMEOUT", "121", "from 0.05 to 120"),
+        ("RECOURS_CALL_DEADLINE", "inf", "from 0.1 to 240"),
+        ("RECOURS_LOG_MAX_MB", "0", "from 0.01 to 1000"),
+        ("RECOURS_LOG_FILES", "ten", "whole number from 1 to 1000"),
+        ("QUOTA_CHRONOPOST", "1/day", "never be enough"),
+        ("QUOTA_CHRONOPOST_TRACKING", "0/day", "must be from 1"),
+        ("QUOTA_CHRONOPOSTS", "5/day", "Did you mean QUOTA_CHRONOPOST?"),
+        ("QUOTA_CHRONOPOST_TOKEN", "5/day", "is not a setting"),
+        ("CHRONOPOST_BASE_URL", "http://10.0.0.1", "must begin with https"),
+        ("CHRONOPOST_BASE_URL", "https://h/p", "must not have a path"),
+        ("CHRONOPOST_BASE_URL", "https://h?q=1", "of the form https://host"),
+        ("CHRONOPOST_PASSWORD", f"{SECRET}\r", ""),
+        ("CHRONOPOST_PASSWORD", f"{SECRET}\x00{SECRET}", "holds a line break"),
+        ("DATABASE_URL", "mysql://h/x", "names a mysql database"),
+    ],
+)
+def test_a_bad_setting_is_named_with_its_place(name: str, value: str, words: str, tmp_path: Path) -> None:
+    if not words:  # what strip() takes away does no harm
+        assert load(tmp_path, {name: value}, CATALOG).credentials["chronopost"].values[name] == SECRET
+        return
+    sentence = fault(tmp_path, **{name: value})
+    assert name in sentence
+    assert words in sentence
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+    write(".env", "RECOURS_LOG_FILES=x\nnon sense = '\n")
+    told = faults(tmp_path, RECOURS_TIMEZONE="x", QUOTA_CHRONOPOST="x", QUOTA_FOO="1/day", DATABASE_URL="x")
+    assert len(told) == 5
+    assert any(".env, line 2" in sentence for sentence in told)
+
+
+def test_an_unknown_setting_is_a_warning(settings: Callable[..., Settings]) -> None:
+    (warning,) = settings(RECOURS_LOGDIR="x").warnings
+    assert warning == "RECOURS_LOGDIR in the environment is not a setting. Did you mean RECOURS_LOG_DIR?"
+
+
+def test_names_of_others_are_none_of_our_business(settings: Callable[..., Settings]) -> None:
+    assert settings(PATH="/bin", DATABASE="x", POSTGRES_URL="x").warnings == ()
+
+
+# ---------------------------------------------------------------- the sources and their order
+
+
+def account(found: Settings) -> tuple[str, str]:
+    chronopost = found.credentials["chronopost"]
+    return chronopost.values["CHRONOPOST_ACCOUNT"], chronopost.source
+
+
+def test_the_environment_comes_before_dotenv_and_that_before_secrets(
+    tmp_path: Path, write: Callable[[str, str], Path]
+) -> None:
+    write(".streamlit/secrets.toml", '[chronopost]\naccount = "3"\npassword = "p"\n')
+    assert account(load(tmp_path, {}, CATALOG)) == ("3", ".streamlit/secrets.toml")
+    write(".env", "CHRONOPOST_ACCOUNT=2\n")
+    assert account(load(tmp_path, {}, CATALOG)) == ("2", ".env and .streamlit/secrets.toml")
+    found = load(tmp_path, {"CHRONOPOST_ACCOUNT": "1"}, CATALOG)
+    assert account(found) == ("1", "the environment and .streamlit/secrets.toml")
+
+
+def test_sources_that_differ_are_told_without_their_values(
+    tmp_path: Path, write: Callable[[str, str], Path]
+) -> None:
+    write(".env", f"CHRONOPOST_PASSWORD={SECRET}\nCHRONOPOST_ACCOUNT=19869502\n")
+    write(".streamlit/secrets.toml", 'CHRONOPOST_PASSWORD = "another"\nCHRONOPOST_ACCOUNT = 19869502\n')
+    found = load(tmp_path, {}, CATALOG)
+    assert found.warnings == (
+        "CHRONOPOST_PASSWORD differs between .env and .streamlit/secrets.toml; the one in .env holds.",
+    )
+
+
+def test_sources_that_agree_are_not_told(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+    write(".env", "CHRONOPOST_PASSWORD=one\n")
+    assert load(tmp_path, {"CHRONOPOST_PASSWORD": "one"}, CATALOG).warnings == ()
+
+
+def test_the_secrets_file_can_be_another(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+    write(".streamlit/secrets.toml", "CHRONOPOST_ACCOUNT = 1\n")
+    other = write("elsewhere/s.toml", "CHRONOPOST_ACCOUNT = 2\nCHRONOPOST_PASSWORD = 3\n")
+    assert account(load(tmp_path, {"RECOURS_SECRETS_FILE": "elsewhere/s.toml"}, CATALOG)) == (
+        "2",
+        "elsewhere/s.toml",
+    )
+    assert account(load(tmp_path, {"RECOURS_SECRETS_FILE": str(other)}, CATALOG))[0] == "2"
+    assert "there is no such file" in fault(tmp_path, RECOURS_SECRETS_FILE="nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"chronopost": {"account": 7, "password": "p"}}, {"CHRONOPOST_ACCOUNT": "7", "CHRONOPOST_PASSWORD": "p"}),
+        ({"dhl-express": {"api key": "k"}}, {"DHL_EXPRESS_API_KEY": "k"}),
+        ({"dhl": {"express": {"api_key": "k"}}}, {"DHL_EXPRESS_API_KEY": "k"}),
+        ({"CHRONOPOST_ACCOUNT": 12345678}, {"CHRONOPOST_ACCOUNT": "12345678"}),
+        ({"RECOURS_NOTIFY_TEMPORARY": True}, {"RECOURS_NOTIFY_TEMPORARY": "true"}),
+        ({"RECOURS_PENDING_SHARE": 0.5}, {"RECOURS_PENDING_SHARE": "0.5"}),
+        ({"list": [1, 2], "table": {"inner": [{}]}}, {}),
+        ({}, {}),
+    ],
+)  # fmt: skip
+def test_sections_and_flat_keys_are_one(content: dict[str, Any], expected: dict[str, str]) -> None:
+    assert flattened(content) == expected
+
+
+def test_a_number_with_zeros_in_front_must_be_quoted(
+    tmp_path: Path, write: Callable[[str, str], Path]
+) -> None:
+    write(".streamlit/secrets.toml", "[chronopost]\npassword = 012345\n")
+    assert ".streamlit/secrets.toml is not valid TOML (line 2" in fault(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (".env", b"A=1\nB = 'x\nCHRONOPOST_PASSWORD=s3cr3t-Pa55word-Zq7\n", ".env, line 2: not of the form"),
+        (".env", b"CHRONOPOST_PASSWORD=s3cr3t-Pa55word-Zq7\xe9\n", ".env is not UTF-8 text"),
+        (".env", "A=1\n".encode("utf-16"), ".env is not UTF-8 text"),
+        (".streamlit/secrets.toml", b"password = s3cr3t-Pa55word-Zq7\n", "is not valid TOML (line 1"),
+        (".streamlit/secrets.toml", b"password = 's3cr3t-Pa55word-Zq7\n", "is not valid TOML ("),
+        (".streamlit/secrets.toml", b"[a", "is not valid TOML"),
+        (".streamlit/secrets.toml", b"a = 1\na = 2\n", "is not valid TOML"),
+        (".streamlit/secrets.toml", b"a = '\xe9'\n", "is not UTF-8 text"),
+    ],
+)
+def test_a_broken_file_is_named_and_never_quoted(
+    name: str, content: bytes, words: str, tmp_path: Path, write: Callable[[str, bytes], Path]
+) -> None:
+    write(name, content)
+    assert words in fault(tmp_path)
+
+
+def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    (tmp_path / ".streamlit/secrets.toml").mkdir(parents=True)
+    assert [sentence.partition(" cannot be read: ")[0] for sentence in faults(tmp_path)] == [
+        ".env",
+        ".streamlit/secrets.toml",
+    ]
+
+
+def test_files_as_windows_saves_them(tmp_path: Path, write: Callable[[str, bytes], Path]) -> None:
+    write(".env", b"\xef\xbb\xbfCHRONOPOST_ACCOUNT=1\r\n")
+    write(".streamlit/secrets.toml", b"\xef\xbb\xbf[chronopost]\r\npassword = 'p'\r\n")
+    assert dict(load(tmp_path, {}, CATALOG).credentials["chronopost"].values) == {
+        "CHRONOPOST_ACCOUNT": "1",
+        "CHRONOPOST_PASSWORD": "p",
+    }
+
+
+@pytest.mark.parametrize("password", ["${HOME}", "a#b", "a'b", "p=q", "$x", "é€"])
+def test_a_password_in_dotenv_is_taken_as_it_is(
+    password: str, tmp_path: Path, write: Callable[[str, str], Path]
+) -> None:
+    write(".env", f"CHRONOPOST_PASSWORD={password}\n")
+    assert load(tmp_path, {}, CATALOG).credentials["chronopost"].values["CHRONOPOST_PASSWORD"] == password
+
+
+# ---------------------------------------------------------------- the database
+
+
+def database(root: Path, **environment: str) -> str:
+    return load(root, environment, CATALOG).database_url.render_as_string(hide_password=False)
+
+
+def test_a_relative_path_is_one_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    inside = (tmp_path / "data/x.db").absolute()
+    assert database(tmp_path, DATABASE_PATH="data/x.db") == f"sqlite:///{inside}"
+    assert database(tmp_path, DATABASE_URL="sqlite:///data/x.db") == f"sqlite:///{inside}"
+    assert database(tmp_path, DATABASE_PATH="~/x.db") == f"sqlite:///{Path.home() / 'x.db'}"
+
+
+def test_both_forms_of_postgresql_are_one(tmp_path: Path) -> None:
+    for scheme in ("postgres", "postgresql", "postgresql+psycopg2"):
+        assert (
+            database(tmp_path, DATABASE_URL=f"{scheme}://u:p@h:5432/x") == "postgresql+psycopg://u:p@h:5432/x"
+        )
+
+
+def test_a_named_database_is_not_the_embedded_one(tmp_path: Path) -> None:
+    assert not load(tmp_path, {"DATABASE_PATH": "x.db"}, CATALOG).database_is_embedded
+    assert not load(tmp_path, {}, CATALOG, database_url="sqlite:///x.db").database_is_embedded
+
+
+def test_the_option_comes_before_every_source(tmp_path: Path) -> None:
+    found = load(tmp_path, {"DATABASE_URL": "sqlite:///a.db", "DATABASE_PATH": "b.db"}, CATALOG,
+                 database_url="sqlite:////c.db")  # fmt: skip
+    assert found.database_url.database == str(Path("/c.db").absolute())
+    assert found.warnings == ()
+
+
+def test_of_two_names_the_url_holds_and_that_is_said(tmp_path: Path) -> None:
+    found = load(tmp_path, {"DATABASE_URL": "sqlite:////a.db", "DATABASE_PATH": "b.db"}, CATALOG)
+    assert found.database_url.database == str(Path("/a.db").absolute())
+    assert "DATABASE_PATH in the environment is not used" in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?mode=memory"]
+)
+def test_a_database_in_memory_is_none(url: str, tmp_path: Path) -> None:
+    assert "names a database in memory" in fault(tmp_path, DATABASE_URL=url)
+
+
+# ---------------------------------------------------------------- secrets, and the log's folder
+
+
+def test_every_secret_is_known_to_who_hides_them(tmp_path: Path) -> None:
+    found = load(tmp_path, FULL | {"DATABASE_URL": "postgresql://u:p%40ss@h/x"}, CATALOG)
+    assert set(found.secrets) >= {SECRET, "p@ss"}
+
+
+def test_a_representation_holds_no_secret(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+    write(".env", f"CHRONOPOST_PASSWORD={SECRET}\n")
+    found = load(tmp_path, {"DATABASE_URL": f"postgresql://u:{SECRET}@h/x"}, CATALOG)
+    assert SECRET not in repr(found)
+    assert SECRET not in repr(find(tmp_path, {"CHRONOPOST_PASSWORD": SECRET}))
+
+
+def test_the_log_has_its_folder_whatever_else_is_wrong(
+    tmp_path: Path, write: Callable[[str, str], Path]
+) -> None:
+    assert log_dir_of(tmp_path, {}) == tmp_path / "logs"
+    assert log_dir_of(tmp_path, {"RECOURS_LOG_DIR": "l", "RECOURS_TIMEZONE": "x"}) == tmp_path / "l"
+    write(".env", "RECOURS_LOG_DIR=from-env\n")
+    assert log_dir_of(tmp_path, {}) == tmp_path / "from-env"
+    write(".streamlit/secrets.toml", "broken")
+    assert log_dir_of(tmp_path, {"QUOTA_X": "1"}) == tmp_path / "from-env"
+
+
+@pytest.mark.xfail(reason="reported: log_dir_of knows no ~")
+def test_the_logs_folder_is_the_same_for_a_fault_and_for_a_run(tmp_path: Path) -> None:
+    environment = {"RECOURS_LOG_DIR": "~/logs"}
+    assert log_dir_of(tmp_path, environment) == load(tmp_path, environment, CATALOG).log_dir
