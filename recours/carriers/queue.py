@@ -14,7 +14,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
 from recours.core.pauses import AccountState, CarrierState, next_try_after_refusals, pause_until
-from recours.core.quota import Capability, Held, Limit, Shortage, Use, Want, reserve_for_new_claims
+from recours.core.quota import Capability, Held, Limit, Shortage, Use, Want, kept_for_new_claims, kept_until
 from recours.core.redact import Redactor
 from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal
 
@@ -129,7 +129,7 @@ class APIRequestQueue:
                 return held, refusal
             fitting = _fitting(held, wanted)
             if len(fitting) < len(wanted):  # else units came back in between: the same again
-                refusal = self._at_limit(carrier, held, wanted[len(fitting)])
+                refusal = self._at_limit(carrier, held, wanted[len(fitting)], spare)
             wanted = fitting
         return [], Refusal(
             Blocked.RATE_LIMIT, f"{self._name(carrier)} is asked by many at once", passing=True
@@ -140,7 +140,7 @@ class APIRequestQueue:
     ) -> list[Grant] | Shortage:
         account, now = self._accounts[carrier], self._clock.now()
         wants = [
-            Want(limit, units, reserve_for_new_claims(limit, spare, now))
+            Want(limit, units, kept_for_new_claims(limit, spare, now))
             for limit in account.long_limits
             if (units := sum(limit.units(calls) for calls in fetches))
         ]
@@ -152,11 +152,15 @@ class APIRequestQueue:
             for calls in fetches
         ]
 
-    def _at_limit(self, carrier: str, short: Shortage, calls: dict[Capability, int]) -> Refusal:
+    def _at_limit(self, carrier: str, short: Shortage, calls: dict[Capability, int], spare: float) -> Refusal:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
-        reason = f"{self._name(carrier)} is at its limit ({short.limit})"
-        passing = short.at_best >= short.limit.units(calls)
-        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=passing)
+        limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
+        kept = kept_for_new_claims(limit, spare, now)
+        if short.at_best < needed <= short.at_best + kept:
+            reason = f"{self._name(carrier)} has only calls left that are kept for new claims ({limit})"
+            return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now))
+        reason = f"{self._name(carrier)} is at its limit ({limit})"
+        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=short.at_best >= needed)
 
     def _name(self, carrier: str) -> str:
         return self._accounts[carrier].spec.name

@@ -160,11 +160,18 @@ class Use:
         return max(0, self.limit.number - self.used - self.held)
 
 
-def reserve_for_new_claims(limit: Limit, share: float, now: datetime, *, until_hour: int = 16) -> int:
-    """How many of a day's calls the scheduler leaves to the fetch worker while new claims wait.
+# The hour, in the quota's zone, from which nothing is kept for new claims any more: what is left would be lost.
+_KEPT_UNTIL = time(16)
 
-    After `until_hour` o'clock in the quota's zone nothing is held back any more: what is left would be lost.
-    """
-    if limit.window.seconds or now.astimezone(ZoneInfo(limit.window.zone)).hour >= until_hour:
+
+def kept_for_new_claims(limit: Limit, share: float, now: datetime) -> int:
+    """How many of a day's calls the scheduler leaves to the fetch worker while new claims wait."""
+    if limit.window.seconds or now >= kept_until(limit, now):
         return 0
     return math.ceil(round(limit.number * share, 6))
+
+
+def kept_until(limit: Limit, now: datetime) -> datetime:
+    """The moment of this day (aware UTC) from which nothing is kept for new claims."""
+    zone = ZoneInfo(limit.window.zone)
+    return datetime.combine(now.astimezone(zone).date(), _KEPT_UNTIL, zone).astimezone(UTC)

@@ -192,7 +192,7 @@ def large_rows(count: int) -> Iterator[tuple[Any, ...]]:
         next_at = (
             (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(stamp) if stage == "waiting" else None
         )
-        deadline = (NOW + timedelta(days=n % 60 - 20)).date().isoformat() if n % 20 == 9 else None  # noqa: PLR2004
+        deadline = (NOW + timedelta(days=n % 60 - 20)).date().isoformat() if n % 20 == 9 else None
         rank = (
             f"{deadline} 23:00:00.000000"
             if deadline
@@ -230,7 +230,7 @@ def _median_of_looking(path: Path) -> dict[str, float]:
 
     def query() -> None:
         with database.read() as connection:
-            assert len(connection.execute(most_urgent(Stage.READY, ["chronopost"], 30, now)).all()) == 30  # noqa: PLR2004
+            assert len(connection.execute(most_urgent(Stage.READY, ["chronopost"], 30, now)).all()) == 30
 
     def everything() -> None:
         list(upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))

@@ -362,7 +362,6 @@ EDITS = {
     "count": "UPDATE claims SET pod_retry_count = 3",
     "count, to none": "UPDATE claims SET pod_retry_count = NULL",
 }
-OURS = re.compile("pod_lease_|pod_interruptions")
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, TIMED_OUT, HOPELESS], ids=["success", "failure", "persistent"])
@@ -385,6 +384,20 @@ def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
     assert rows(run.database, "SELECT * FROM recours_events") == []
     # The other one is as it was taken.
     assert run.record(untouched, outcome) is True
+
+
+@pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS.keys())
+def test_a_claim_that_was_edited_is_put_back_as_the_edit_left_it(
+    run: Run, add_claims: Callable[..., None], statement: str
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    taken = run.take()
+    edit(run.database, statement)
+    (before,) = rows(run.database, "SELECT * FROM claims")
+    run.put_back(*taken)
+    (after,) = rows(run.database, "SELECT * FROM claims")
+    assert after == before | {"pod_lease_token": None, "pod_lease_until": None}
 
 
 def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(

@@ -327,6 +327,14 @@ def test_leaving_gives_back_what_is_held(queue: Callable[..., APIRequestQueue]) 
     assert counts(run) == [(0, 2), (0, 2)]
 
 
+def test_settling_twice_gives_back_nothing_of_another_fetch(queue: Callable[..., APIRequestQueue]) -> None:
+    run = queue("10/day")
+    (first, _), _ = run.reserve("chronopost", [BOTH, BOTH])
+    first.settle()
+    first.settle()
+    assert counts(run) == [(0, 2)]
+
+
 def test_a_repeated_call_takes_a_unit_more(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("3/day")
     (grant,), _ = run.reserve("chronopost", [BOTH])

@@ -12,7 +12,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +31,7 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaLedger
 from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox.answers import Answer, HttpRequest, Manner
 
 NUMBER = "XY991234567FR"
 MB = 1024 * 1024
@@ -148,12 +149,6 @@ def drips(before: bytes, endless: bytes, every: float = 0.02) -> Callable[[Serve
             connection.sendall(endless)
 
     return behave
-
-
-def timed(send: Callable[[], Any]) -> float:
-    begun = time.monotonic()
-    send()
-    return time.monotonic() - begun
 
 
 @contextmanager
@@ -503,10 +498,14 @@ def test_a_certificate_that_the_machine_trusts_is_accepted(
         assert server.connections == 1
 
 
-def test_the_deadline_holds_over_tls(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "before", [b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
+)
+def test_the_deadline_holds_over_tls(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
-    endless = drips(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"x")
-    with Server(endless, certificate.wrap) as server, at_most(1.5), pytest.raises(TimedOut):
+    with Server(drips(before, b"x"), certificate.wrap) as server, at_most(1.5), pytest.raises(TimedOut):
         Http(f"https://127.0.0.1:{server.port}", 5, 5, 0.6).send(ASK)
 
 
@@ -655,6 +654,26 @@ def test_a_document_for_which_no_unit_is_left_is_not_asked_for(
     assert fetched.outcome.kind is ErrorKind.RATE_LIMITED
     assert (asked.units, len(sandbox.calls)) == ((2, 0), 2)
     assert asked.queue.closed("chronopost") is None  # our own limit is no pause that the carrier asked for
+
+
+def test_a_delivery_that_was_learnt_before_the_document_failed_is_told(
+    database: Database, clock: SimulatedClock
+) -> None:
+    class Halting(Sandbox):
+        """Its tracking answers, its documents do not."""
+
+        def answer(self, request: HttpRequest) -> Answer:
+            answer = super().answer(request)
+            return replace(answer, manner=Manner.RESET) if b"searchPOD" in request.body else answer
+
+    with Halting(now=clock.now) as halting:
+        scripted(halting, Scenario.DELIVERED, signatory="MARTIN")
+        fetched = Asked(database, clock, halting.url).fetch()
+    assert isinstance(fetched.outcome, Failure)
+    assert fetched.outcome.kind is ErrorKind.NETWORK
+    assert fetched.outcome.delivery is not None
+    assert fetched.outcome.delivery.signatory == "MARTIN"
+    assert fetched.calls == 3
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])

@@ -13,7 +13,7 @@ from recours.core.quota import (
     Use,
     Window,
     parse_limits,
-    reserve_for_new_claims,
+    kept_for_new_claims,
 )
 from tests.fakes.examples import MODEST
 
@@ -244,8 +244,8 @@ def test_what_is_left_is_never_less_than_nothing(used: int, held: int, left: int
 def test_a_part_of_the_day_is_left_to_new_claims_until_four_oclock(
     number: int, share: float, moment: datetime, spare: int
 ) -> None:
-    assert reserve_for_new_claims(Limit("chronopost", number, Window(0, PARIS)), share, moment) == spare
+    assert kept_for_new_claims(Limit("chronopost", number, Window(0, PARIS)), share, moment) == spare
 
 
 def test_nothing_is_left_of_other_windows() -> None:
-    assert reserve_for_new_claims(Limit("ups", 200, Window(3600)), 0.25, utc(2026, 2, 6, 8)) == 0
+    assert kept_for_new_claims(Limit("ups", 200, Window(3600)), 0.25, utc(2026, 2, 6, 8)) == 0
