@@ -11,10 +11,11 @@ from recours import logs
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.core.text import plural
+from recours.database.claims import ClaimRepository
 from recours.database.schema import Schema, look, require_claims
 from recours.database.survey import survey
 from recours.runs.preview import Preview, preview
-from recours.runs.summary import minute
+from recours.runs.summary import minute, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
 from recours.wiring import SystemClock, closed_carriers, connect
@@ -35,11 +36,18 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         closed = closed_carriers(settings, database, clock) if schema.is_current else {}
         found = survey(database, schema, CATALOG, policy.timetable.due_until(now), policy.max_retries, now)
         result = preview(found, kind.stage, options["batch_size"], options["carriers"], closed, policy, now)
+        waiting = (
+            ClaimRepository(database, CATALOG, schema.columns, "", kind.name).waiting()
+            if schema.is_current
+            else None
+        )
     finally:
         database.close()
     log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")
     for line in (*_schema_lines(schema), *_lines(result, kind, closed)):
         log.info(line)
+    if waiting and kind.stage is Stage.READY:
+        log.info(waiting_line(waiting, logs.local))
     if options["as_json"]:
         click.echo(json.dumps(_as_json(kind, schema, result)))
     return 0

@@ -387,6 +387,21 @@ def test_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
     assert (pod.kind, pod.http_status, pod.delivery) == (kind, answer.status, KNOWN)
 
 
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "<!DOCTYPE a>",
+        "<!DOCTYPE a [<!ENTITY code 'D'>]>",
+        "<!DOCTYPE a [<!ENTITY code SYSTEM 'file:///etc/hostname'>]>",
+        "<!DOCTYPE a SYSTEM 'http://127.0.0.1:9/a.dtd'>",
+    ],
+)
+def test_an_answer_that_would_be_right_without_its_dtd_is_not_read(declared: str) -> None:
+    code = "&code;" if "ENTITY" in declared else "D"
+    right = DELIVERED.body.decode().replace("<code>D</code>", f"<code>{code}</code>")
+    assert failure_of(response(declared + right)).kind is ErrorKind.BAD_RESPONSE
+
+
 # ---------------------------------------------------------------- the document's answers
 
 WITHOUT_POD = {

@@ -1,7 +1,7 @@
 """What holds of the rules whatever happens: any answers, any edits, any options, in any order."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -355,9 +355,9 @@ class Anything(RuleBasedStateMachine):
     def _answer(self, kind: ErrorKind) -> Outcome:
         return fail(kind)
 
-    def _turns_of(self, run: object) -> list[tuple[str, datetime, int]]:
+    def _turns_of(self, run: Callable[[], object]) -> list[tuple[str, datetime, int]]:
         before = len(self.small.turns)
-        run()  # type: ignore[operator]
+        run()
         return self.small.turns[before:]
 
     def _note(self, what: str, kind: ErrorKind, at: datetime) -> None:
