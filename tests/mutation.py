@@ -5,8 +5,6 @@ at the top of the modules are held by tests that repeat them. A survivor listed 
 could observe; any other one ends this script with status 1.
 """
 
-# ruff: noqa: T201 (a script that prints its findings)
-
 import json
 import os
 import shutil

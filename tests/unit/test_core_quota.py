@@ -12,8 +12,8 @@ from recours.core.quota import (
     Limit,
     Use,
     Window,
-    parse_limits,
     kept_for_new_claims,
+    parse_limits,
 )
 from tests.fakes.examples import MODEST
 

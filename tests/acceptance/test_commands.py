@@ -1,0 +1,127 @@
+"""The commands of `recours`, started as a person starts them."""
+
+import http.client
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def recours(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "recours", *arguments]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **settings}
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+
+
+def test_the_demo_shows_what_a_newcomer_should_see() -> None:
+    done = recours("demo")
+    assert done.returncode == 0, done.stderr
+    for sign in (
+        "✅ SUCCESS",
+        "❌ FAILED",
+        "⏭️ SKIPPED",
+        "🛑 FINAL FAILURE",
+        "is at its limit",
+        "skipped (rate limit)",
+    ):
+        assert sign in done.stdout
+    assert (
+        "1 h not_found → 7 h not_found → 31 h not_found → 103 h not_found   [4 turns, given_up]"
+        in done.stdout
+    )
+    log, pods, database = (_path(done.stdout, what) for what in ("log", "PODs", "database"))
+    assert "FINAL FAILURE" in log.read_text(encoding="utf-8")
+    with closing(sqlite3.connect(database)) as connection:
+        paths = [Path(row[0]) for row in connection.execute("SELECT path FROM recours_documents")]
+    assert len(paths) > 15
+    assert all(path.is_relative_to(pods) and path.read_bytes().startswith(b"%PDF-") for path in paths)
+
+
+def _path(shown: str, what: str) -> Path:
+    found = re.search(rf"the {what}: (.+)", shown)
+    assert found, shown
+    return Path(found[1])
+
+
+def test_help_names_every_command() -> None:
+    done = recours("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("demo", "init-db", "sandbox"))
+
+
+def test_a_misspelt_command_gets_a_sentence() -> None:
+    done = recours("intdb")
+    assert done.returncode == 2
+    assert "No such command 'intdb'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("tables", ["none", "the service's own"])
+def test_init_db_makes_or_completes_a_database(tmp_path: Path, tables: str) -> None:
+    path = tmp_path / "named.db"
+    if tables != "none":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(
+                "CREATE TABLE claims (id INTEGER PRIMARY KEY, claim_reference TEXT, carrier TEXT, tracking_number TEXT)"
+            )
+            connection.execute("INSERT INTO claims (claim_reference) VALUES ('CLM-1')")
+            connection.commit()
+    done = recours("init-db", DATABASE_PATH=str(path))
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(path)) as connection:
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(claims)")}
+        assert {"pod_retry_count", "pod_last_retry_at", "pod_fetch_status"} <= columns
+        found = connection.execute("SELECT count(*) FROM claims").fetchone()
+        assert found == ((0,) if tables == "none" else (1,))
+        assert connection.execute("SELECT count(*) FROM clients").fetchone() == (0,)
+    again = recours("init-db", DATABASE_PATH=str(path))
+    assert again.returncode == 0
+    assert "Nothing was missing" in again.stdout
+
+
+def test_init_db_says_what_is_wrong(tmp_path: Path) -> None:
+    wrong = recours("init-db", "--database-url", "mysql://x/y")
+    assert (wrong.returncode, "only SQLite and PostgreSQL" in wrong.stderr) == (2, True)
+    (tmp_path / "not.db").write_text("this is no database, and long enough to be sure of it\n" * 30)
+    broken = recours("init-db", DATABASE_PATH=str(tmp_path / "not.db"))
+    assert (broken.returncode, "is not a SQLite database" in broken.stderr) == (1, True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, Ctrl-C cannot be sent to one child alone")
+def test_the_sandbox_serves_until_it_is_told_to_end() -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "recours", "sandbox", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as box:
+        assert box.stdout
+        port = None
+        for line in box.stdout:
+            if found := re.search(r"CHRONOPOST_BASE_URL=http://127\.0\.0\.1:(\d+)", line):
+                port = int(found[1])
+            if "Ctrl-C" in line:
+                break
+        assert port
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/tracking-cxf/TrackingServiceWS")
+        assert connection.getresponse().status == 405
+        connection.close()
+        box.send_signal(signal.SIGINT)
+        assert box.wait(10) == 0
