@@ -9,9 +9,10 @@ from functools import cached_property
 from random import random
 from typing import TYPE_CHECKING
 
-from recours.carriers.queue import Account, APIRequestQueue, CarrierLine
+from recours.carriers.account import Account, CarrierLine
+from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
-from recours.core.decision import Policy
+from recours.core.policy import Policy
 from recours.core.redact import Redactor
 from recours.database.claims import ClaimRepository
 from recours.database.create import create_file

@@ -17,7 +17,8 @@ from recours.database.create import create_file
 from recours.database.engine import Database
 from recours.database.tables import claims
 from recours.sandbox import Sandbox, SimulatedClock
-from recours.settings.model import Settings, load
+from recours.settings.loading import load
+from recours.settings.model import Settings
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock stands here
 

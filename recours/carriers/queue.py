@@ -4,90 +4,24 @@ Both workers and every machine share it exactly, since its counts live in the da
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from recours.core.carrier import CarrierSpec
+from recours.carriers.account import Account
+from recours.carriers.grant import QueueGrant
+from recours.carriers.ledger import LEASE, Ledger
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
 from recours.core.pauses import AccountState, CarrierState, next_try_after_refusals, pause_until
-from recours.core.quota import Capability, Held, Limit, Shortage, Use, Want, kept_for_new_claims, kept_until
+from recours.core.quota import Capability, Shortage, Use, Want, kept_for_new_claims, kept_until
 from recours.core.redact import Redactor
-from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal
+from recours.runs.ports import Blocked, Clock, Fetched, Grant, Refusal
 
-# What is held longer than this without a sign of life is given back.
-LEASE = timedelta(minutes=10)
 _TOO_MANY = 429
 # Each limit may allow fewer of the fetches, and others take and give back in between.
 _MOST_TRIES = 8
-
-
-class Ledger(Protocol):
-    """Where the counts live."""
-
-    def reserve(self, wants: Sequence[Want], now: datetime, expires_at: datetime) -> list[Held] | Shortage:
-        """Hold all that is wanted, or nothing. Units of a short window are used at once."""
-
-    def use(self, held: Held, expires_at: datetime) -> bool:
-        """Turn a held unit into a used one; False if it is not held any more."""
-
-    def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
-        """Give back units that were certainly not sent: `kept` ones, or used ones."""
-
-    def leave(self) -> None:
-        """Give back all that this holder still holds."""
-
-    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Use]:
-        """How far these limits are used."""
-
-    def carrier_state(self, carrier: str) -> CarrierState:
-        """What all processes know of a carrier."""
-
-    def pause(self, carrier: str, until: datetime, reason: str) -> None:
-        """The carrier asked to wait; a longer wait that stands already is kept."""
-
-    def set_account_state(self, carrier: str, state: AccountState) -> None:
-        """Remember refusals of our account, or that there are none."""
-
-    def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
-        """Take the one try that is due after a refusal; False if another process has it."""
-
-    def forget_short_windows(self, now: datetime) -> None:
-        """Delete the counts of short windows that are over."""
-
-
-class CarrierLine(Line, Protocol):
-    """A line that counts what went over it."""
-
-    calls: int  # that were sent, as far as can be known
-    unsent: int  # that could not connect
-    accepted: bool  # our account, by an answer
-
-
-@dataclass(frozen=True)
-class Account:
-    """What is needed to speak to one carrier."""
-
-    spec: CarrierSpec
-    limits: tuple[Limit, ...]
-    client: CarrierClient | None  # None: credentials are missing
-    open_line: Callable[[Grant], CarrierLine]  # a line for one fetch
-    credentials: tuple[str, ...] = field(repr=False)
-    source: str = ""  # where the credentials come from
-    missing: tuple[str, ...] = ()
-
-    @property
-    def long_limits(self) -> list[Limit]:
-        """Limits whose units are held before a fetch begins."""
-        return [limit for limit in self.limits if not limit.window.is_short]
-
-    @property
-    def short_limits(self) -> list[Limit]:
-        """Limits that are waited out before each call."""
-        return [limit for limit in self.limits if limit.window.is_short]
 
 
 class APIRequestQueue:
@@ -295,78 +229,6 @@ class APIRequestQueue:
         """How far the carrier's limits are used, the longest window last."""
         limits = sorted(self._accounts[carrier].limits, key=lambda limit: limit.window.seconds or 10**9)
         return self._ledger.uses(limits, self._clock.now())
-
-
-class QueueGrant:
-    """Units held for one fetch."""
-
-    def __init__(self, ledger: Ledger, clock: Clock, account: Account, held: Mapping[Held, int]) -> None:
-        """`held`: how many units of each limit are this fetch's."""
-        self._ledger = ledger
-        self._clock = clock
-        self._account = account
-        self._held = dict(held)
-        self._last: list[Held] = []  # what the last call used
-
-    def use(self, what: Capability) -> None:
-        """Turn a held unit into a used one, just before the call; waits out short windows. Raises CallFailed."""
-        self._last = [
-            self._in_short_window(limit) for limit in self._account.short_limits if limit.units({what: 1})
-        ]
-        for limit in self._account.long_limits:
-            if limit.units({what: 1}):
-                self._last.append(self._in_long_window(limit))
-
-    def _in_long_window(self, limit: Limit) -> Held:
-        held = self._current(limit)
-        if held is None or not self._ledger.use(held, self._clock.now() + LEASE):
-            # A repeated call, a window that has ended, or a hold that expired: one more unit, if there is one.
-            held = self._one_more(limit)
-            self._ledger.use(held, self._clock.now() + LEASE)
-        else:
-            self._held[held] -= 1
-        return held
-
-    def _current(self, limit: Limit) -> Held | None:
-        """What is held of the limit in the present window; what is held in one that has ended is given back."""
-        now = self._clock.now()
-        for held, units in list(self._held.items()):
-            if held.limit != limit or units == 0:
-                continue
-            if held.start <= now < held.end:
-                return held
-            self._ledger.give_back(held, kept=self._held.pop(held))
-        return None
-
-    def _one_more(self, limit: Limit) -> Held:
-        now = self._clock.now()
-        got = self._ledger.reserve([Want(limit, 1)], now, now + LEASE)
-        if isinstance(got, Shortage):
-            words = f"{self._account.spec.name} is at its limit ({limit})"
-            raise CallFailed(Failure(ErrorKind.RATE_LIMITED, words, retry_at=got.resets_at))
-        return got[0]
-
-    def _in_short_window(self, limit: Limit) -> Held:
-        while True:
-            now = self._clock.now()
-            got = self._ledger.reserve([Want(limit, 1)], now, now + LEASE)
-            if not isinstance(got, Shortage):
-                return got[0]
-            self._clock.sleep(max((got.resets_at - now).total_seconds(), 0.01))
-
-    def unsent(self, what: Capability) -> None:
-        """Give back the units of the last call: certainly nothing of it was sent."""
-        del what
-        for held in self._last:
-            self._ledger.give_back(held, used=1)
-        self._last = []
-
-    def settle(self) -> None:
-        """Give back what is still held."""
-        for held, units in self._held.items():
-            if units:
-                self._ledger.give_back(held, kept=units)
-        self._held = {}
 
 
 def _fitting(short: Shortage, wanted: list[dict[Capability, int]]) -> list[dict[Capability, int]]:

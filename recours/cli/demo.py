@@ -17,7 +17,8 @@ from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.settings.model import Settings, load
+from recours.settings.loading import load
+from recours.settings.model import Settings
 from recours.wiring import Opened, create_embedded, make_worker, open_database
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,8 @@ import click
 from recours.carriers.registry import CATALOG
 from recours.database.create import complete, create_file
 from recours.database.engine import Database, DatabaseFault
-from recours.settings.model import SettingsFault, load
+from recours.settings.loading import load
+from recours.settings.model import SettingsFault
 from recours.settings.sources import process_environment
 from recours.wiring import connect
 

@@ -19,7 +19,8 @@ from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Options, Worker
-from recours.settings.model import Settings, SettingsFault, load, log_dir_of
+from recours.settings.loading import load, log_dir_of
+from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.wiring import Opened, make_worker, open_database, redactor
 

@@ -1,75 +1,24 @@
-"""What becomes of a claim: judged when it is first seen or was edited, taken at its turn, decided by an answer.
+"""What becomes of a claim whose turn has come: what to do with it, and what an answer means for it.
 
 Every function here is pure: the moment, the policy and the facts come in, a new state goes out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from recours.core.claim import (
-    Claim,
-    FetchStatus,
-    Stage,
-    State,
-    deadline_end,
-    rank,
-)
-from recours.core.classify import classify
+from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
+from recours.core.events import Event, EventName
+from recours.core.judgement import ABANDONED_AFTER, ranked
 from recours.core.outcome import Failure, Retrieved
+from recours.core.policy import Policy
 from recours.core.text import clean
-from recours.core.timetable import Timetable
-
-# `fetching`, set by other software, counts as pending once it is this old.
-ABANDONED_AFTER = timedelta(hours=1)
 
 # A claim that was in hand this often in a row when its run died is not tried a further time.
 MOST_INTERRUPTIONS = 3
-
-_OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP})
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The settings that the rules depend on."""
-
-    zone: ZoneInfo
-    timetable: Timetable = field(default_factory=Timetable)
-    max_retries: int = 4
-    skip_claim_statuses: frozenset[str] = frozenset({"paid"})
-    patience: timedelta = timedelta(days=14)
-    tell_persistent_at_once: bool = False
-    tell_temporary: bool = False
-
-    def sets_aside(self, claim: Claim) -> bool:
-        """Tell whether the claim's own status says that no POD is wanted any more."""
-        return (
-            claim.claim_status is not None and claim.claim_status.strip().lower() in self.skip_claim_statuses
-        )
-
-
-class EventName(StrEnum):
-    """What someone is to be told. Values are stored."""
-
-    POD_FAILED = "pod_failed"
-    POD_RETRIEVED = "pod_retrieved"
-    GAVE_UP = "gave_up"
-    ACCOUNT_FAULT = "account_fault"
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing to be told, at most once for a claim, carrier and tracking number."""
-
-    name: EventName
-    audience: Actor
-    carrier: str
-    number: str
-    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -94,117 +43,6 @@ class Step(StrEnum):
     SHELVE = "shelve"
     WAIT = "wait"
     FAIL = "fail"
-
-
-# ---------------------------------------------------------------- a row that is new, or was edited
-
-
-def judge(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state of a claim that we see for the first time, or that others have edited since.
-
-    A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now.
-    """
-    state = _judge_pending(claim, now) if claim.is_pending else _judge_failed(claim, now, policy)
-    return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
-
-
-def _judge_pending(claim: Claim, now: datetime) -> State:
-    oldest_first = claim.created_at or now
-    state = State(
-        stage=Stage.NEW if claim.number else Stage.UNNUMBERED,
-        rank_at=oldest_first,
-        delivery=None if _corrected(claim) else claim.state.delivery,
-        interruptions=claim.state.interruptions,
-    )
-    if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
-        return state
-    since = min(claim.updated_at or now, now)
-    return replace(state, stage=Stage.WAITING, next_at=since + ABANDONED_AFTER)
-
-
-def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
-    judged = claim.judged
-    if judged is None:
-        state = _adopt(claim, now, policy)
-    elif _corrected(claim) or claim.turns_counted < judged.turns_used:
-        state = State(stage=Stage.WAITING, next_at=now, failed_at=now)
-        if not _corrected(claim):
-            state = replace(state, delivery=claim.state.delivery)
-    elif judged.fetch_status != FetchStatus.FAILED:
-        fresh = replace(claim, turns_counted=0, state=State(delivery=claim.state.delivery))
-        state = _adopt(fresh, now, policy)
-    else:
-        state = _resume(replace(claim.state, turns_used=claim.turns_counted), now, policy)
-    return ranked(claim, state, now, policy)
-
-
-def _corrected(claim: Claim) -> bool:
-    """Tell whether number or carrier differ from what the claim was last judged on."""
-    judged = claim.judged
-    return judged is not None and (judged.number != claim.number or judged.carrier != (claim.carrier or ""))
-
-
-def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The first sight of a failure that other software wrote."""
-    kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING
-    failed_at = _moment_of_failure(claim, now)
-    last = claim.state.last_turn_at
-    turns = claim.turns_counted
-    since = last if turns and last and last <= now else failed_at
-    next_at = policy.timetable.next_turn(turns, since) if since else now
-    return State(
-        stage=Stage.WAITING,
-        turns_used=turns,
-        last_turn_at=last if last and last <= now else None,
-        next_at=next_at,
-        failed_at=failed_at or now,
-        kind=kind,
-        delivery=claim.state.delivery,
-    )
-
-
-def _moment_of_failure(claim: Claim, now: datetime) -> datetime | None:
-    """From the row, never later than now; None if what the row says cannot be read: due now."""
-    if claim.updated_at is None and "updated_at" in claim.unreadable:
-        return None
-    if claim.updated_at is None and claim.created_at is None:
-        return None if "created_at" in claim.unreadable else now
-    return min(claim.updated_at or claim.created_at or now, now)
-
-
-def _resume(state: State, now: datetime, policy: Policy) -> State:
-    """Keep the timetable of a claim that nobody corrected; mend what of it cannot be read."""
-    if state.stage not in _OF_FAILED:
-        state = replace(state, stage=_stage_between_turns(state))
-    if state.next_at is None:
-        return retimed(state, now, policy)
-    return replace(state, failed_at=state.failed_at or now)
-
-
-def _stage_between_turns(state: State) -> Stage:
-    settled = state.turns_used > 0 and state.kind is not None and is_persistent(state.kind)
-    return Stage.SETTLED if settled else Stage.WAITING
-
-
-def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
-    """Give the state its place in the order of claims that are due."""
-    at, is_deadline = rank(claim, state.failed_at or now, policy.zone)
-    return replace(state, rank_at=at, rank_is_deadline=is_deadline)
-
-
-def retimed(state: State, now: datetime, policy: Policy) -> State:
-    """Recompute the next turn from the last one, or from the failure."""
-    since = state.last_turn_at if state.turns_used else state.failed_at
-    since = since if since and since <= now else now
-    next_at = policy.timetable.next_turn(state.turns_used, since)
-    failed_at = state.failed_at if state.failed_at and state.failed_at <= now else since
-    return replace(state, next_at=next_at, failed_at=failed_at)
-
-
-def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
-    """Take up a claim that had given up under a lower `--max-retries`."""
-    state = retimed(replace(claim.state, stage=_stage_between_turns(claim.state)), now, policy)
-    return ranked(claim, state, now, policy)
 
 
 # ---------------------------------------------------------------- a claim whose turn has come

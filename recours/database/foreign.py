@@ -114,7 +114,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         turns_counted=read.whole("pod_retry_count"),
         state=_read_state(read),
         judged=_read_judged(read, catalog),
-        unreadable=tuple(read.unreadable),
+        unreadable=tuple(dict.fromkeys(read.unreadable)),
     )
 
 

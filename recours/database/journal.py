@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from recours.core.decision import Event
+from recours.core.events import Event
 from recours.database.engine import Database
 from recours.database.outbox import OF_NO_CLAIM, write_events
 from recours.database.tables import runs

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from recours.core.decision import Event
+from recours.core.events import Event
 from recours.core.text import clean
 from recours.database.tables import events
 

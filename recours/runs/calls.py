@@ -13,16 +13,10 @@ from datetime import datetime, timedelta
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
-from recours.core.decision import (
-    ABANDONED_AFTER,
-    MOST_INTERRUPTIONS,
-    Event,
-    EventName,
-    Step,
-    give_up,
-    step,
-)
+from recours.core.decision import MOST_INTERRUPTIONS, Step, give_up, step
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind
+from recours.core.events import Event, EventName
+from recours.core.judgement import ABANDONED_AFTER
 from recours.core.outcome import Failure
 from recours.core.text import plural
 from recours.runs.attempt import Ended, attempt, without_call

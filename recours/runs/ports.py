@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, Stage, State
-from recours.core.decision import Decision, Event, Policy
+from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
+from recours.core.events import Event
 from recours.core.outcome import Failure, Outcome
+from recours.core.policy import Policy
 from recours.core.quota import Capability, Use
 
 

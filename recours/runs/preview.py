@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from recours.core.claim import Claim, Judged, Stage, State
-from recours.core.decision import Policy, Step, go_on, judge, step
+from recours.core.decision import Step, step
+from recours.core.judgement import go_on, judge
+from recours.core.policy import Policy
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Refusal
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recours.core.claim import Claim, FetchStatus, Stage
-from recours.core.decision import Decision, Policy, decide, succeed
+from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.outcome import Failure, Retrieved
+from recours.core.policy import Policy
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended
 from recours.runs.ports import Attempt, Claims, Clock, Hold

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recours.core.claim import Claim, Stage, State
-from recours.core.decision import Decision, Step, give_up, go_on, judge, pass_turn, retimed, step
+from recours.core.decision import Decision, Step, give_up, pass_turn, step
+from recours.core.judgement import go_on, judge, retimed
 from recours.runs.calls import Limits
 from recours.runs.summary import minute, waiting_line
 from recours.runs.worker import RULE, Worker

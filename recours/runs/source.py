@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from recours.core.claim import Claim, FetchStatus, Stage, State
-from recours.core.decision import Policy, judge
+from recours.core.judgement import judge
+from recours.core.policy import Policy
 from recours.core.text import clean
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Claims, Hold

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
-from recours.core.decision import Policy, judge
+from recours.core.judgement import judge
+from recours.core.policy import Policy
 from recours.runs.calls import Calls, Limits
 from recours.runs.ports import Blocked, RunFault, Surroundings
 from recours.runs.recorder import Recorder

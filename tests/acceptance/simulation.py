@@ -13,7 +13,7 @@ from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.settings.model import load
+from recours.settings.loading import load
 from recours.wiring import Opened, create_embedded, make_worker, open_database
 
 FAILED_AT = datetime(2026, 2, 2, 6, 0, 20, tzinfo=UTC)

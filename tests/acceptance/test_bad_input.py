@@ -105,7 +105,7 @@ def table(cases: list[Case]) -> list[object]:
     for case in cases:
         marks = [pytest.mark.xfail(reason=case.bug, raises=AssertionError)] if case.bug else []
         if case.long and not LONG:
-            marks.append(pytest.mark.skip(reason="takes long: RECOURS_LONG=1 runs it"))
+            marks.append(pytest.mark.skip(reason="takes long, or repeats another: RECOURS_LONG=1 runs it"))
         if case.modes_bind and os.name != "posix":
             marks.append(pytest.mark.skip(reason="file modes mean little here"))
         marked.append(pytest.param(case, id=case.name, marks=marks))
@@ -203,7 +203,7 @@ def test_garbage_that_loses_a_claim(
         show_garbage(world, [row], "waiting")
 
 
-@pytest.mark.parametrize("name", bad_input_columns.GARBAGE)
+@pytest.mark.parametrize("name", bad_input_columns.GARBAGE if LONG else bad_input_columns.OF_A_REFERENCE)
 def test_garbage_for_a_reference(
     name: str, tmp_path: Path, box: Sandbox, checkout: Path, template: Path
 ) -> None:

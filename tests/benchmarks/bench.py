@@ -22,7 +22,7 @@ from sqlalchemy import URL, event
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
-from recours.core.decision import go_on, judge, retimed
+from recours.core.judgement import go_on, judge, retimed
 from recours.database.claims import ClaimRepository, most_urgent
 from recours.database.create import create_file
 from recours.database.engine import Database
@@ -31,7 +31,8 @@ from recours.database.upkeep import ClaimUpkeep
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario
-from recours.settings.model import Settings, load
+from recours.settings.loading import load
+from recours.settings.model import Settings
 from recours.wiring import make_worker, open_database
 
 ROOT = Path(__file__).resolve().parents[2]

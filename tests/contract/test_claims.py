@@ -18,9 +18,11 @@ from sqlalchemy import event, make_url, text
 from recours.carriers.chronopost import SPEC
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Stage
-from recours.core.decision import Decision, Policy, decide, go_on, judge, pass_turn, retimed, succeed
+from recours.core.decision import Decision, decide, pass_turn, succeed
 from recours.core.errors import ErrorKind
+from recours.core.judgement import go_on, judge, retimed
 from recours.core.outcome import Failure, Retrieved
+from recours.core.policy import Policy
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.schema import look

@@ -340,7 +340,7 @@ def embed(folder: str, rounds: int, start: Any, answers: Any) -> None:
 
 def embedded(root: Path) -> Settings:
     from recours.carriers.registry import CATALOG  # noqa: PLC0415 (for other processes)
-    from recours.settings.model import load  # noqa: PLC0415
+    from recours.settings.loading import load  # noqa: PLC0415
 
     return load(root, {}, CATALOG)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from recours.core.decision import Event
+from recours.core.events import Event
 from recours.runs.ports import RunFault
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Judged, Stage, State
-from recours.core.decision import Event
+from recours.core.events import Event
 from recours.runs.ports import Attempt, StoredDocument
 
 _OURS_TO_JUDGE = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)

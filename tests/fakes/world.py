@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from recours.core.claim import Claim, FetchStatus
-from recours.core.decision import Policy
+from recours.core.policy import Policy
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Surroundings
 from recours.runs.retry import PODRetryScheduler

@@ -9,22 +9,19 @@ import pytest
 
 from recours.core.claim import Claim, Delivery, FetchStatus, Judged, Stage, State
 from recours.core.decision import (
-    ABANDONED_AFTER,
     MOST_INTERRUPTIONS,
     Decision,
-    Policy,
     Step,
     decide,
     give_up,
-    go_on,
-    judge,
     pass_turn,
-    retimed,
     step,
     succeed,
 )
 from recours.core.errors import TRAITS, ErrorKind
+from recours.core.judgement import ABANDONED_AFTER, go_on, judge, retimed
 from recours.core.outcome import Failure, Retrieved
+from recours.core.policy import Policy
 from recours.core.timetable import Timetable
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
@@ -247,6 +244,11 @@ def test_an_edit_that_is_no_correction_does_not_postpone_the_next_turn() -> None
     assert replace(state, rank_at=None, rank_is_deadline=False) == before.state
     assert state.rank_at == datetime(2026, 2, 7, 23, tzinfo=UTC)
     assert state.rank_is_deadline
+
+
+def test_an_edit_of_a_claim_of_no_carrier_of_ours_is_no_correction() -> None:
+    before = at_turn(2, carrier=None, carrier_name="Heppner")
+    assert judge(replace(before, deadline=date(2026, 2, 7)), NOW, POLICY).turns_used == 2
 
 
 def test_a_failure_written_over_another_status_is_seen_as_new() -> None:

@@ -24,8 +24,9 @@ from recours.database.create import create_file
 from recours.database.schema import VERSION_TABLE
 from recours.database.tables import GUIDE_COLUMNS, OWN_CLAIM_COLUMNS, SERVICE_POD_COLUMNS, metadata
 from recours.runs.summary import Report, Stats
-from recours.settings.model import SETTINGS, load
+from recours.settings.loading import load
 from recours.settings.sources import SECRETS_SETTING
+from recours.settings.table import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

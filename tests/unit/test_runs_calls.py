@@ -52,13 +52,14 @@ def nothing_is_held(world: World) -> bool:
 class Meeting:
     """Has fetches wait for one another, so that a test knows how many were under way at once."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, patience_s: float = 2) -> None:
         self._barrier = threading.Barrier(size)
+        self._patience_s = patience_s
         self.failed = False
 
     def __call__(self, _number: str) -> None:
         try:
-            self._barrier.wait(2)
+            self._barrier.wait(self._patience_s)
         except threading.BrokenBarrierError:
             self.failed = True
 
@@ -67,25 +68,24 @@ class Meeting:
 
 
 def test_the_first_call_goes_alone_until_the_account_is_accepted(world: World) -> None:
-    numbers = world.many_failed(9)
+    numbers = world.many_failed(6)
     world.queue.answers[numbers[0]] = [fail(ErrorKind.NOT_DELIVERED_YET)]  # which shows no account
-    meeting = Meeting(4)
-    alone: list[str] = []
+    together: list[int] = []
 
     def during(number: str) -> None:
-        if number in numbers[:2] or number == numbers[-1]:
-            alone.append(number)
-        elif number in numbers[2:6]:
-            assert world.queue.accepted("chronopost")
+        if number in numbers[:2]:
+            alone(number)
+            together.append(world.queue.together["chronopost"])
+        else:
             meeting(number)
 
+    alone, meeting = Meeting(2, 0.1), Meeting(4)
     world.queue.during = during
     report = world.retry()
-    assert (report.stats.success, report.stats.failed) == (8, 1)
+    assert (report.stats.success, report.stats.failed) == (5, 1)
     assert world.asked[:2] == numbers[:2]
-    assert alone[:2] == numbers[:2]
-    assert not meeting.failed, "four calls to an accepted account are under way at once"
-    assert world.queue.together["chronopost"] == 4
+    assert together == [1, 1], "nobody came while the first two were under way"
+    assert (meeting.failed, world.queue.together["chronopost"]) == (False, 4)
 
 
 def test_another_carrier_does_not_wait_for_that(world: World) -> None:
@@ -431,15 +431,19 @@ def test_after_its_time_a_run_begins_nothing_new(world: World) -> None:
     assert world.retry().stats.success == 3
 
 
-def test_a_run_that_is_stopped_finishes_what_is_under_way_and_hands_back_the_rest(world: World) -> None:
+@pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
+def test_a_run_that_is_stopped_finishes_what_is_under_way_and_hands_back_the_rest(
+    world: World, number: int, status: int
+) -> None:
     world.many_failed(8)
     worker = world.scheduler(8, concurrency=1)
-    world.queue.during = lambda _: worker.stop(15)
+    world.queue.during = lambda _: worker.stop(number)
     report = worker.run()
-    assert (world.asked, report.stats.success, report.exit_status) == ([N], 1, 0)
+    assert (world.asked, report.stats.success, report.exit_status) == ([N], 1, status)
     assert nothing_is_held(world)
     assert {row.claim.state.stage for row in list(world.table.rows.values())[1:]} == {Stage.READY}
-    assert world.journal.runs["run-1"]["stats"]["success"] == 1
+    run = world.journal.runs["run-1"]
+    assert (run["stats"]["success"], run["exit_status"]) == (1, status)
 
 
 def test_a_run_stopped_before_it_began_calls_nobody(world: World) -> None:
@@ -448,6 +452,14 @@ def test_a_run_stopped_before_it_began_calls_nobody(world: World) -> None:
     worker.stop(15)
     assert worker.run().stats.total == 0
     assert (world.asked, nothing_is_held(world)) == ([], True)
+
+
+def test_a_fault_says_more_than_a_signal(world: World) -> None:
+    world.failed("CLM-1")
+    worker = world.scheduler()
+    world.documents.full = "The disk is full."
+    worker.stop(15)
+    assert worker.run().exit_status == 1
 
 
 def test_a_claim_that_waited_long_in_hand_is_held_longer_before_its_call(world: World) -> None:
@@ -577,7 +589,7 @@ def test_if_the_database_fails_with_several_calls_under_way_none_of_them_uses_an
 
 
 def test_if_the_disk_fills_up_what_can_be_recorded_is(world: World) -> None:
-    numbers = world.many_failed(2)
+    world.failed("CLM-1")
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
     meeting = Meeting(2)
     world.queue.answers[DHL_N] = [fail(ErrorKind.NOT_FOUND)]
@@ -589,8 +601,8 @@ def test_if_the_disk_fills_up_what_can_be_recorded_is(world: World) -> None:
     world.queue.during = during
     report = world.retry()
     assert (report.exit_status, report.fault) == (1, "The disk is full.")
-    assert sorted(world.asked) == sorted([numbers[0], DHL_N])
-    assert turns_of(world) == [0, 0, 1]
+    assert sorted(world.asked) == [DHL_N, N]
+    assert turns_of(world) == [0, 1]
     assert nothing_is_held(world)
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.decision import Policy
+from recours.core.policy import Policy
 from recours.core.quota import Limit, Window
-from recours.settings.model import SETTINGS, Settings, SettingsFault, load, log_dir_of
+from recours.settings.loading import load, log_dir_of
+from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import find, flattened
+from recours.settings.table import SETTINGS
 
 SECRET = "s3cr3t-Pa55word-Zq7"
 FULL = {"CHRONOPOST_ACCOUNT": "19869502", "CHRONOPOST_PASSWORD": SECRET}

@@ -1,0 +1,82 @@
+"""Units of quota held for one fetch, each turned into a used one just before its call."""
+
+from collections.abc import Mapping
+
+from recours.carriers.account import Account
+from recours.carriers.ledger import LEASE, Ledger
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure
+from recours.core.quota import Capability, Held, Limit, Shortage, Want
+from recours.runs.ports import Clock
+
+
+class QueueGrant:
+    """Units held for one fetch."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, account: Account, held: Mapping[Held, int]) -> None:
+        """`held`: how many units of each limit are this fetch's."""
+        self._ledger = ledger
+        self._clock = clock
+        self._account = account
+        self._held = dict(held)
+        self._last: list[Held] = []  # what the last call used
+
+    def use(self, what: Capability) -> None:
+        """Turn a held unit into a used one, just before the call; waits out short windows. Raises CallFailed."""
+        self._last = [
+            self._in_short_window(limit) for limit in self._account.short_limits if limit.units({what: 1})
+        ]
+        for limit in self._account.long_limits:
+            if limit.units({what: 1}):
+                self._last.append(self._in_long_window(limit))
+
+    def _in_long_window(self, limit: Limit) -> Held:
+        held = self._current(limit)
+        if held is None or not self._ledger.use(held, self._clock.now() + LEASE):
+            # A repeated call, a window that has ended, or a hold that expired: one more unit, if there is one.
+            held = self._one_more(limit)
+            self._ledger.use(held, self._clock.now() + LEASE)
+        else:
+            self._held[held] -= 1
+        return held
+
+    def _current(self, limit: Limit) -> Held | None:
+        """What is held of the limit in the present window; what is held in one that has ended is given back."""
+        now = self._clock.now()
+        for held, units in list(self._held.items()):
+            if held.limit != limit or units == 0:
+                continue
+            if held.start <= now < held.end:
+                return held
+            self._ledger.give_back(held, kept=self._held.pop(held))
+        return None
+
+    def _one_more(self, limit: Limit) -> Held:
+        now = self._clock.now()
+        got = self._ledger.reserve([Want(limit, 1)], now, now + LEASE)
+        if isinstance(got, Shortage):
+            words = f"{self._account.spec.name} is at its limit ({limit})"
+            raise CallFailed(Failure(ErrorKind.RATE_LIMITED, words, retry_at=got.resets_at))
+        return got[0]
+
+    def _in_short_window(self, limit: Limit) -> Held:
+        while True:
+            now = self._clock.now()
+            got = self._ledger.reserve([Want(limit, 1)], now, now + LEASE)
+            if not isinstance(got, Shortage):
+                return got[0]
+            self._clock.sleep(max((got.resets_at - now).total_seconds(), 0.01))
+
+    def unsent(self, what: Capability) -> None:
+        """Give back the units of the last call: certainly nothing of it was sent."""
+        del what
+        for held in self._last:
+            self._ledger.give_back(held, used=1)
+        self._last = []
+
+    def settle(self) -> None:
+        """Give back what is still held."""
+        for held, units in self._held.items():
+            if units:
+                self._ledger.give_back(held, kept=units)
+        self._held = {}

@@ -1,0 +1,45 @@
+"""What the queue needs of the place where its counts live: `recours.database.quota` is one."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from recours.core.pauses import AccountState, CarrierState
+from recours.core.quota import Held, Limit, Shortage, Use, Want
+
+# What is held longer than this without a sign of life is given back.
+LEASE = timedelta(minutes=10)
+
+
+class Ledger(Protocol):
+    """Where the counts live."""
+
+    def reserve(self, wants: Sequence[Want], now: datetime, expires_at: datetime) -> list[Held] | Shortage:
+        """Hold all that is wanted, or nothing. Units of a short window are used at once."""
+
+    def use(self, held: Held, expires_at: datetime) -> bool:
+        """Turn a held unit into a used one; False if it is not held any more."""
+
+    def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
+        """Give back units that were certainly not sent: `kept` ones, or used ones."""
+
+    def leave(self) -> None:
+        """Give back all that this holder still holds."""
+
+    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Use]:
+        """How far these limits are used."""
+
+    def carrier_state(self, carrier: str) -> CarrierState:
+        """What all processes know of a carrier."""
+
+    def pause(self, carrier: str, until: datetime, reason: str) -> None:
+        """The carrier asked to wait; a longer wait that stands already is kept."""
+
+    def set_account_state(self, carrier: str, state: AccountState) -> None:
+        """Remember refusals of our account, or that there are none."""
+
+    def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
+        """Take the one try that is due after a refusal; False if another process has it."""
+
+    def forget_short_windows(self, now: datetime) -> None:
+        """Delete the counts of short windows that are over."""

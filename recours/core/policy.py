@@ -1,0 +1,27 @@
+"""The settings that the rules depend on."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from recours.core.claim import Claim
+from recours.core.timetable import Timetable
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The settings that the rules depend on."""
+
+    zone: ZoneInfo
+    timetable: Timetable = field(default_factory=Timetable)
+    max_retries: int = 4
+    skip_claim_statuses: frozenset[str] = frozenset({"paid"})
+    patience: timedelta = timedelta(days=14)
+    tell_persistent_at_once: bool = False
+    tell_temporary: bool = False
+
+    def sets_aside(self, claim: Claim) -> bool:
+        """Tell whether the claim's own status says that no POD is wanted any more."""
+        return (
+            claim.claim_status is not None and claim.claim_status.strip().lower() in self.skip_claim_statuses
+        )

@@ -1,0 +1,252 @@
+"""Reading and validating all the settings at once."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.policy import Policy
+from recours.core.quota import Capability, Limit, parse_limits
+from recours.core.timetable import Timetable, faults_of
+from recours.settings.model import Credentials, HttpLimits, Settings, SettingsFault
+from recours.settings.sources import Found, Value, find
+from recours.settings.table import SETTINGS
+from recours.settings.values import between, hours, one_of, statuses, whole, yes_or_no, zone
+
+T = TypeVar("T")
+
+EMBEDDED = "data/recours.db"
+
+
+def load(
+    root: Path, environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
+) -> Settings:
+    """Read and validate every setting. Raises SettingsFault with all that is wrong, never with a secret."""
+    found = find(root, environment)
+    read = _Reading(found, root, catalog)
+    settings = read.settings(database_url)
+    if found.faults:
+        raise SettingsFault(found.faults)
+    return settings
+
+
+def log_dir_of(root: Path, environment: Mapping[str, str]) -> Path:
+    """The folder of the logs, also where other settings are at fault: the log must be able to say so."""
+    value = find(root, environment).get("RECOURS_LOG_DIR")
+    return root / (value.text if value else "logs")
+
+
+class _Reading:
+    """Turns texts into settings; a fault is noted and a default stands in, so that all faults are found at once."""
+
+    def __init__(self, found: Found, root: Path, catalog: Catalog) -> None:
+        self.found = found
+        self.root = root
+        self.catalog = catalog
+        self.defaults = {setting.name: setting.default for setting in SETTINGS}
+        self.warnings: list[str] = []
+
+    def settings(self, database_url: str | None) -> Settings:
+        self._check_names()
+        url, embedded = self._database(database_url)
+        policy = self._policy()
+        credentials = {key: self._credentials(spec) for key, spec in self.catalog.specs.items()}
+        secrets = [text for creds in credentials.values() for text in creds.values.values()]
+        if url.password:
+            secrets.append(str(url.password))
+        return Settings(
+            root=self.root,
+            database_url=url,
+            database_is_embedded=embedded,
+            policy=policy,
+            limits={key: self._limits(spec) for key, spec in self.catalog.specs.items()},
+            credentials=credentials,
+            base_urls={key: self._base_url(spec) for key, spec in self.catalog.specs.items()},
+            pending_share=self._read("RECOURS_PENDING_SHARE", between(0, 0.9)),
+            carrier_concurrency=int(self._read("RECOURS_CARRIER_CONCURRENCY", whole(1, 64))),
+            http=HttpLimits(
+                self._read("RECOURS_CONNECT_TIMEOUT", between(0.05, 120)),
+                self._read("RECOURS_READ_TIMEOUT", between(0.05, 120)),
+                self._read("RECOURS_CALL_DEADLINE", between(0.1, 240)),
+            ),
+            pod_dir=self._folder("RECOURS_POD_DIR"),
+            log_dir=self._folder("RECOURS_LOG_DIR"),
+            log_max_bytes=int(self._read("RECOURS_LOG_MAX_MB", between(0.01, 1000)) * 1024 * 1024),
+            log_files=int(self._read("RECOURS_LOG_FILES", whole(1, 1000))),
+            secrets=tuple(secrets),
+            warnings=tuple(self.warnings),
+        )
+
+    # ---------------------------------------------------------------- groups of settings
+
+    def _check_names(self) -> None:
+        """A misspelt name must not go unnoticed: a quota that is not applied burns calls."""
+        known = {setting.name for setting in SETTINGS} | set(self._quota_names())
+        for name, values in self.found.values.items():
+            if name in known or not name.startswith(("RECOURS_", "QUOTA_")):
+                continue
+            near = get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            sentence = f"{name} in {values[0].source} is not a setting.{hint}"
+            if name.startswith("QUOTA_"):
+                self.found.faults.append(sentence)
+            else:
+                self.warnings.append(sentence)
+
+    def _quota_names(self) -> dict[str, tuple[CarrierSpec, Capability | None]]:
+        names: dict[str, tuple[CarrierSpec, Capability | None]] = {}
+        for spec in self.catalog.specs.values():
+            names[f"QUOTA_{spec.prefix}"] = (spec, None)
+            names |= {f"QUOTA_{spec.prefix}_{what}": (spec, what) for what in spec.calls}
+        return names
+
+    def _database(self, option: str | None) -> tuple[URL, bool]:
+        if option is not None:
+            return self._url(Value(option, "--database-url")), False
+        url, path = self.found.get("DATABASE_URL"), self.found.get("DATABASE_PATH")
+        if url and path:
+            self.warnings.append(
+                f"DATABASE_URL in {url.source} holds; DATABASE_PATH in {path.source} is not used."
+            )
+        if url:
+            return self._url(url, "DATABASE_URL in "), False
+        if path:
+            return self._sqlite(path.text), False
+        return self._sqlite(EMBEDDED), True
+
+    def _sqlite(self, path: str) -> URL:
+        return URL.create("sqlite", database=str((self.root / Path(path).expanduser()).absolute()))
+
+    def _url(self, value: Value, named: str = "") -> URL:
+        text = value.text
+        if text.startswith("postgres://"):
+            text = "postgresql://" + text.removeprefix("postgres://")
+        try:
+            url = make_url(text)
+        except (ArgumentError, ValueError):
+            self._fault(f"{named}{value.source} is not a database URL; write sqlite:///path/to/file.db or "
+                        "postgresql://user:password@host/name.")  # fmt: skip
+            return self._sqlite(EMBEDDED)
+        kind = url.get_backend_name()
+        if kind == "postgresql":
+            return url.set(drivername="postgresql+psycopg")
+        if kind != "sqlite":
+            self._fault(
+                f"{named}{value.source} names a {kind} database; only SQLite and PostgreSQL are supported."
+            )
+            return self._sqlite(EMBEDDED)
+        if not url.database or url.database == ":memory:" or "mode=memory" in text:
+            self._fault(
+                f"{named}{value.source} names a database in memory; it would forget everything. Name a file."
+            )
+            return self._sqlite(EMBEDDED)
+        return self._sqlite(url.database).update_query_dict(dict(url.query))
+
+    def _policy(self) -> Policy:
+        waits = self._read("RECOURS_BACKOFF_HOURS", hours)
+        slack = timedelta(minutes=self._read("RECOURS_DUE_SLACK_MINUTES", between(0, 24 * 60)))
+        if faults := faults_of(waits, slack):
+            self._fault(f"RECOURS_BACKOFF_HOURS and RECOURS_DUE_SLACK_MINUTES: {'; '.join(faults)}.")
+            waits, slack = Timetable().waits, Timetable().slack
+        return Policy(
+            zone=self._read("RECOURS_TIMEZONE", zone),
+            timetable=Timetable(waits, slack),
+            skip_claim_statuses=self._read("RECOURS_SKIP_CLAIM_STATUSES", statuses),
+            patience=timedelta(days=self._read("RECOURS_POD_PATIENCE_DAYS", whole(1, 365))),
+            tell_persistent_at_once=self._read("RECOURS_NOTIFY_PERSISTENT", one_of("last-turn", "at-once"))
+            == "at-once",
+            tell_temporary=self._read("RECOURS_NOTIFY_TEMPORARY", yes_or_no),
+        )
+
+    def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
+        limits: list[Limit] = []
+        for name, (of, what) in self._quota_names().items():
+            if of is not spec:
+                continue
+            default = spec.limits.get(what)
+            value = self.found.get(name)
+            text = value.text if value else default
+            if text is None:
+                continue
+            try:
+                limits += self._parsed_limits(text, spec, what)
+            except ValueError as error:
+                source = value.source if value else "its default"
+                self._fault(f"{name} in {source}: {error}.")
+        return tuple(limits)
+
+    def _parsed_limits(self, text: str, spec: CarrierSpec, what: Capability | None) -> tuple[Limit, ...]:
+        usual = spec.limits.get(what) or spec.limits.get(None, "")
+        zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
+        limits = parse_limits(text, spec.key, what, zone)
+        most = sum(spec.calls.values()) if what is None else spec.calls.get(what, 1)
+        for limit in limits:
+            if not limit.window.is_short and limit.number < most:
+                raise ValueError(
+                    f"'{limit}' can never be enough for one claim, which needs up to {most} calls"
+                )
+        return limits
+
+    def _credentials(self, spec: CarrierSpec) -> Credentials:
+        values: dict[str, str] = {}
+        sources: dict[str, str] = {}
+        for name in spec.credentials:
+            value = self.found.get(name)
+            if value is None:
+                continue
+            values[name], sources[name] = value.text, value.source
+            if any(ord(c) < ord(" ") for c in value.text):
+                self._fault(f"{name} in {value.source} holds a line break or another control character.")
+            for other in self.found.differing(name):
+                self.warnings.append(
+                    f"{name} differs between {value.source} and {other.source}; the one in {value.source} holds."
+                )
+        return Credentials(values, sources, tuple(name for name in spec.credentials if name not in values))
+
+    def _base_url(self, spec: CarrierSpec) -> str:
+        value = self.found.get(spec.base_url_setting)
+        if value is None:
+            return spec.base_url
+        try:
+            parts = urlsplit(value.text)
+            loopback = parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
+            _ = parts.port
+        except ValueError:
+            self._fault(f"{spec.base_url_setting} in {value.source} is not a URL.")
+            return spec.base_url
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query:
+            self._fault(
+                f"{spec.base_url_setting} in {value.source} must be of the form https://host or https://host:port."
+            )
+        elif parts.path not in ("", "/"):
+            self._fault(
+                f"{spec.base_url_setting} in {value.source} must not have a path: the paths are the carrier's own."
+            )
+        elif parts.scheme == "http" and not loopback:
+            self._fault(
+                f"{spec.base_url_setting} in {value.source} must begin with https: plain http is for loopback only."
+            )
+        return value.text.rstrip("/")
+
+    # ---------------------------------------------------------------- one setting
+
+    def _read(self, name: str, parse: Callable[[str], T]) -> T:
+        value = self.found.get(name)
+        if value is not None:
+            try:
+                return parse(value.text)
+            except ValueError as error:
+                self._fault(f"{name} in {value.source}: {error}.")
+        return parse(self.defaults[name])
+
+    def _folder(self, name: str) -> Path:
+        return (self.root / Path(self._read(name, str)).expanduser()).absolute()
+
+    def _fault(self, sentence: str) -> None:
+        self.found.faults.append(sentence)

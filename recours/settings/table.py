@@ -1,0 +1,37 @@
+"""Every setting that a person may make, beside the carriers' own."""
+
+from dataclasses import dataclass
+
+from recours.settings.sources import SECRETS_SETTING
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting that a person may make: its name, its default as text, and what it is for."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+SETTINGS = (
+    Setting("DATABASE_URL", "", "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name"),
+    Setting("DATABASE_PATH", "", "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
+    Setting(SECRETS_SETTING, ".streamlit/secrets.toml", "a TOML file with credentials: a section a carrier, or flat keys"),
+    Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", "hours to wait before attempts 1, 2, 3, …; the last is repeated"),
+    Setting("RECOURS_DUE_SLACK_MINUTES", "5", "how early a turn counts as come; less than the first wait"),
+    Setting("RECOURS_TIMEZONE", "Europe/Paris", "where the days of deadlines end"),
+    Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", "claims with one of these statuses are not fetched"),
+    Setting("RECOURS_POD_PATIENCE_DAYS", "14", "a POD missing so long after the delivery is not expected any more"),
+    Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", "when a persistent error is told: last-turn or at-once"),
+    Setting("RECOURS_NOTIFY_TEMPORARY", "false", "tell clients too when a temporary error outlasted every attempt"),
+    Setting("RECOURS_PENDING_SHARE", "0.25", "part of a day's quota left to new claims until 16:00, 0 to 0.9"),
+    Setting("RECOURS_CARRIER_CONCURRENCY", "4", "calls of a process under way to one carrier, 1 to 64"),
+    Setting("RECOURS_CONNECT_TIMEOUT", "10", "seconds to wait for a connection to a carrier"),
+    Setting("RECOURS_READ_TIMEOUT", "30", "seconds to wait for the next piece of an answer"),
+    Setting("RECOURS_CALL_DEADLINE", "60", "seconds a whole answer may take"),
+    Setting("RECOURS_POD_DIR", "data/pods", "the folder of the documents"),
+    Setting("RECOURS_LOG_DIR", "logs", "the folder of the logs"),
+    Setting("RECOURS_LOG_MAX_MB", "5", "a log file is put aside at this size"),
+    Setting("RECOURS_LOG_FILES", "10", "how many log files put aside are kept"),
+)  # fmt: skip

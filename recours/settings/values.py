@@ -1,0 +1,68 @@
+"""One setting's text, parsed. Each raises ValueError with a phrase that says what is wrong with it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not low <= number <= high:
+            raise ValueError(f"'{text[:40]}' is not a number from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not low <= int(text[:9]) <= high:
+            raise ValueError(f"'{text[:40]}' is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def hours(text: str) -> tuple[timedelta, ...]:
+    one = between(-1e6, 1e6)
+    return tuple(timedelta(hours=one(part.strip())) for part in text.split(","))
+
+
+def zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"'{text[:40]}' is not a time zone; write for example Europe/Paris") from None
+
+
+def statuses(text: str) -> frozenset[str]:
+    return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"'{text[:40]}' is none of {', '.join(words)}")
+        return text.lower()
+
+    return parse
+
+
+def yes_or_no(text: str) -> bool:
+    words = {
+        "true": True,
+        "yes": True,
+        "1": True,
+        "on": True,
+        "false": False,
+        "no": False,
+        "0": False,
+        "off": False,
+    }
+    if text.lower() not in words:
+        raise ValueError(f"'{text[:40]}' is neither true nor false")
+    return words[text.lower()]
