@@ -68,9 +68,9 @@ def _hand_over(venv: str, lacking: str) -> None:
 
 
 def _explain(problem: str) -> None:
+    python = os.path.join(".venv", *(("Scripts", "python") if os.name == "nt" else ("bin", "python")))
     sys.stderr.write(
-        "recours is not set up: %s.\n"
-        "In %s run: python3 -m venv .venv, then .venv%sbin%spip install -r requirements.txt (the README has the "
-        "commands for Windows).\n" % (problem, ROOT, os.sep, os.sep)
+        "recours is not set up (%s): in %s run 'python3 -m venv .venv', then "
+        "'%s -m pip install --require-hashes -r requirements.txt'.\n" % (problem, ROOT, python)
     )
     sys.exit(2)

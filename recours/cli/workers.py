@@ -12,6 +12,7 @@ import click
 
 from recours import __version__, logs
 from recours.carriers.registry import CATALOG
+from recours.cli.numbers import Minutes, WholeNumber
 from recours.core.text import clean
 from recours.database.schema import NOT_DONE
 from recours.runs.fetch import PODFetchWorker
@@ -63,7 +64,7 @@ def _command(name: str) -> click.Command:
     own = [
         click.Option(
             ["--max-retries"],
-            type=click.IntRange(1, 20),
+            type=WholeNumber(1, 20),
             default=4,
             show_default=True,
             metavar="N",
@@ -89,7 +90,7 @@ def _common(batch: int) -> list[click.Parameter]:
     return [
         click.Option(
             ["--batch-size"],
-            type=click.IntRange(1, 10000),
+            type=WholeNumber(1, 10000),
             default=batch,
             show_default=True,
             metavar="N",
@@ -112,7 +113,7 @@ def _common(batch: int) -> list[click.Parameter]:
         ),
         click.Option(
             ["--concurrency"],
-            type=click.IntRange(1, 64),
+            type=WholeNumber(1, 64),
             default=8,
             show_default=True,
             metavar="N",
@@ -120,14 +121,16 @@ def _common(batch: int) -> list[click.Parameter]:
         ),
         click.Option(
             ["--max-runtime"],
-            type=click.FloatRange(0, 1440, min_open=True),
+            type=Minutes(1440),
             default=55,
             show_default=True,
             metavar="MINUTES",
             help="Begin no new claim after this time.",
         ),
         click.Option(["--database-url"], metavar="URL", help="The database, instead of the configured one."),
-        click.Option(["-v", "--verbose"], is_flag=True, help="Log more."),
+        click.Option(
+            ["-v", "--verbose"], is_flag=True, help="Log each claim's calls and units of quota too."
+        ),
         click.Option(
             ["--version"],
             is_flag=True,

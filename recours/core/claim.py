@@ -84,6 +84,11 @@ class Claim:
         """Tell whether it is the fetch worker's (an abandoned `fetching` counts as pending)."""
         return self.fetch_status in (FetchStatus.PENDING, FetchStatus.FETCHING)
 
+    @property
+    def is_edited(self) -> bool:
+        """Tell whether the row is not what it was judged on, or was never judged."""
+        return self.judged != Judged(self.fetch_status, self.number, self.carrier or "", self.turns_counted)
+
 
 @dataclass(frozen=True)
 class Judged:

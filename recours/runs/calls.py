@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
-from recours.core.decision import MOST_INTERRUPTIONS, Step, give_up, step
+from recours.core.decision import MOST_INTERRUPTIONS, Step, abandoned_at, give_up, step
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind
 from recours.core.events import Event, EventName
-from recours.core.judgement import ABANDONED_AFTER
 from recours.core.outcome import Failure
 from recours.core.text import plural
 from recours.runs.attempt import Ended, attempt, without_call
@@ -183,7 +182,9 @@ class Calls:
             return [], lane.refusal
         calls = [self._catalog.specs[lane.key].calls_for(claim.state.delivery) for claim in claims]
         spare = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
-        return self._around.queue.reserve(lane.key, calls, spare=spare)
+        grants, refusal = self._around.queue.reserve(lane.key, calls, spare=spare)
+        log.debug(f"{lane.name}: units for {len(grants)} of {plural(len(calls), 'claim')}")
+        return grants, refusal
 
     def _heed(self, lane: Lane, refusal: Refusal) -> None:
         """Close the lane; or have it wait a little if only units that others hold stand in the way."""
@@ -218,8 +219,8 @@ class Calls:
         if what is Step.SHELVE:
             self._return(claim, replace(claim.state, stage=Stage.SHELVED), hold)
         elif what is Step.WAIT:
-            later = (claim.updated_at or now) + ABANDONED_AFTER
-            self._return(claim, replace(claim.state, stage=Stage.WAITING, next_at=later), hold)
+            state = replace(claim.state, stage=Stage.WAITING, next_at=abandoned_at(claim, now))
+            self._return(claim, state, hold)
         elif what in (Step.GIVE_UP, Step.PASS):
             self._budget += 1
             self._recorder.end(claim, give_up(claim, now, self._around.policy))
@@ -275,6 +276,9 @@ class Calls:
         lane = self._lanes[lane_key(entry.claim)]
         lane.in_flight -= 1
         ended = self._ended(entry.claim, future)
+        if isinstance(ended, Ended):
+            calls = plural(ended.calls, "call")
+            log.debug(f"{entry.claim.reference}: {calls} to {lane.name} in {ended.duration_s:.2f}s")
         if isinstance(ended, RunFault):
             self._stop.set()
             with suppress(RunFault):
@@ -347,8 +351,8 @@ class Calls:
     def _record_what_can_be(self) -> None:
         """After a fault of the run: what was under way is recorded if possible, else its hold runs out."""
         for future, entry in list(self._in_flight.items()):
-            ended = self._hear(future)
             with suppress(RunFault):
+                ended = self._hear(future)
                 if isinstance(ended, Ended):
                     self._settle(entry.claim, ended)
         for claim, ended in self._unreached:

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recours.core.claim import Claim, Judged, Stage, State
+from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Step, step
 from recours.core.judgement import go_on, judge
 from recours.core.policy import Policy
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Refusal
-
-Key = tuple[bool, datetime]
 
 
 @dataclass
@@ -41,7 +39,7 @@ def preview(
 ) -> Preview:
     """Sort claims as a run would, at most `batch_size` of them in memory."""
     result = Preview()
-    best: list[tuple[_Backwards, int, Claim, State]] = []
+    best: list[tuple[tuple[int, float], int, Claim, State]] = []
     for place, (claim, held) in enumerate(found):
         state = _state(claim, policy, now)
         if held:
@@ -52,7 +50,7 @@ def preview(
             if lane_key(claim) in closed:
                 result.left_behind[lane_key(claim)] += 1
                 continue
-            heapq.heappush(best, (_Backwards(_order(state, now)), -place, claim, state))
+            heapq.heappush(best, (_urgency(state, now), -place, claim, state))
             if len(best) > batch_size:
                 heapq.heappop(best)
                 result.beyond_batch += 1
@@ -71,7 +69,9 @@ def _is_ready(
         return False
     if state.stage is Stage.SHELVED:
         result.shelved += 1
-    elif state.stage is Stage.WAITING and (state.next_at or now) > policy.timetable.due_until(now):
+    elif state.stage in (Stage.WAITING, Stage.SETTLED) and (
+        state.next_at or now
+    ) > policy.timetable.due_until(now):
         result.waiting += 1
     elif state.stage in (Stage.WAITING, Stage.READY, Stage.NEW, Stage.SETTLED):
         return _is_called(replace(claim, state=state), policy, now, result)
@@ -87,31 +87,14 @@ def _is_called(claim: Claim, policy: Policy, now: datetime, result: Preview) -> 
 
 def _state(claim: Claim, policy: Policy, now: datetime) -> State:
     """The state that a run would find the claim in."""
-    if claim.state.stage is Stage.GIVEN_UP and claim.judged == _as_it_stands(claim):
+    if claim.state.stage is Stage.GIVEN_UP and not claim.is_edited:
         return go_on(claim, now, policy)
-    if (
-        claim.state.stage is None
-        or claim.state.stage is Stage.SHELVED
-        or claim.judged != _as_it_stands(claim)
-    ):
+    if claim.state.stage is None or claim.state.stage is Stage.SHELVED or claim.is_edited:
         return judge(claim, now, policy)
     return claim.state
 
 
-def _as_it_stands(claim: Claim) -> Judged:
-    return Judged(claim.fetch_status, claim.number, claim.carrier or "", claim.turns_counted)
-
-
-def _order(state: State, now: datetime) -> Key:
+def _urgency(state: State, now: datetime) -> tuple[int, float]:
+    """The larger, the more urgent: nearest first, those past their real deadline last."""
     at = state.rank_at or now
-    return state.rank_is_deadline and at < now, at
-
-
-class _Backwards:
-    """Turns an order round: the heap gives up the least urgent first."""
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-
-    def __lt__(self, other: "_Backwards") -> bool:
-        return other.key < self.key
+    return -int(state.rank_is_deadline and at < now), -at.timestamp()

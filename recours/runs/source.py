@@ -70,9 +70,14 @@ class NamedClaims:
 
     def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:
         """Hold those that no run has taken in the meantime."""
-        wanted = [claim for claim in self._left if lane_key(claim) in lanes][:most]
-        self._left = [claim for claim in self._left if claim not in wanted]
-        return [taken for claim in wanted if (taken := self._repository.take_named(claim, hold, now))]
+        taken: list[Claim] = []
+        for claim in [claim for claim in self._left if lane_key(claim) in lanes]:
+            if len(taken) == most:
+                break
+            self._left.remove(claim)
+            if held := self._repository.take_named(claim, hold, now):
+                taken.append(held)
+        return taken
 
     def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
         """Hand claims back as they were taken."""
@@ -97,10 +102,10 @@ def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: d
 
 
 def _state(claim: Claim, policy: Policy, now: datetime) -> State:
-    """Its state, if need be judged as a failure of this moment: the service may never have asked for its POD."""
-    if claim.judged is not None:
-        return claim.state
-    return judge(claim if claim.is_pending else replace(claim, fetch_status=FetchStatus.FAILED), now, policy)
+    """Its state; judged as a failure, and at no stage, if the service never asked for its POD or takes care of it."""
+    if claim.is_pending or claim.fetch_status == FetchStatus.FAILED:
+        return judge(claim, now, policy) if claim.is_edited else claim.state
+    return replace(judge(replace(claim, fetch_status=FetchStatus.FAILED), now, policy), stage=None)
 
 
 def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> str | None:

@@ -10,6 +10,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.judgement import judge
 from recours.core.policy import Policy
+from recours.core.quota import Use
 from recours.runs.calls import Calls, Limits
 from recours.runs.ports import Blocked, RunFault, Surroundings
 from recours.runs.recorder import Recorder
@@ -106,12 +107,14 @@ class Worker:
         journal.begin(self.run_id, self.name, started_at)
         self._try_to(lambda: self._work(named))
         self._try_to(self.around.queue.leave)
-        usage = {self.catalog.name_of(key): self.around.queue.use(key) for key in sorted(self._asked)}
-        duration = clock.monotonic() - start
-        report = Report(self.name, self.run_id, started_at, duration, self.stats, usage)
+        report = Report(self.name, self.run_id, started_at, clock.monotonic() - start, self.stats)
+        self._try_to(lambda: report.usage.update(self._usage()))
         self._say(report)
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))
         return replace(report, exit_status=self._exit_status(), fault=self._fault)
+
+    def _usage(self) -> dict[str, list[Use]]:
+        return {self.catalog.name_of(key): self.around.queue.use(key) for key in sorted(self._asked)}
 
     def _exit_status(self) -> int:
         if self._fault:

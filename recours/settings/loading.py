@@ -103,7 +103,8 @@ class _Reading:
         names: dict[str, tuple[CarrierSpec, Capability | None]] = {}
         for spec in self.catalog.specs.values():
             names[f"QUOTA_{spec.prefix}"] = (spec, None)
-            names |= {f"QUOTA_{spec.prefix}_{what}": (spec, what) for what in spec.calls}
+            limited = {what for what in (*spec.calls, *spec.limits) if what is not None}
+            names |= {f"QUOTA_{spec.prefix}_{what}": (spec, what) for what in sorted(limited)}
         return names
 
     def _database(self, option: str | None) -> tuple[URL, bool]:

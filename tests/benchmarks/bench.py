@@ -32,7 +32,7 @@ from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.settings.loading import load
-from recours.settings.model import Settings
+from recours.settings.model import Settings  # noqa: TC001 (one way to import it)
 from recours.wiring import make_worker, open_database
 
 ROOT = Path(__file__).resolve().parents[2]

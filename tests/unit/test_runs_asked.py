@@ -1,0 +1,132 @@
+"""Claims asked for by name, claims of other statuses, and what must not be lost when a run goes wrong at its end."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from recours.core.claim import Claim, Stage
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.runs.ports import RunFault
+from recours.runs.preview import preview
+from tests.fakes.queue import DELIVERY
+from tests.fakes.world import World
+
+HOUR = timedelta(hours=1)
+N, M = "XY000000001FR", "XY000000002FR"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def found(world: World) -> Iterator[tuple[Claim, bool]]:
+    for row in world.table.rows.values():
+        yield row.claim, False
+
+
+def test_what_was_learnt_of_the_old_number_is_not_used_for_the_corrected_one(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.answers[N] = [Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none", delivery=DELIVERY)]
+    world.retry()
+    world.table.edit("CLM-1", number=M)
+    world.retry(claims=("CLM-1",))
+    assert world.queue.asked[-1] == (M, None)
+
+
+def test_a_corrected_claim_that_is_asked_for_and_put_off_goes_on_afresh(world: World) -> None:
+    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.retry()
+    world.table.edit("CLM-1", number=M)
+    world.queue.answers[M] = [Failure(ErrorKind.RATE_LIMITED, "wait")]
+    world.retry(claims=("CLM-1",))
+    world.clock.advance(2 * HOUR)
+    world.retry()
+    assert world.table["CLM-1"].fetch_status == "success"
+
+
+def test_one_claim_that_another_run_took_does_not_keep_the_others_from_being_fetched(world: World) -> None:
+    world.many_failed(10)
+    names = tuple(f"CLM-{n:02}" for n in range(1, 11))
+    worker = world.scheduler(1, claims=names, concurrency=8)
+    really = world.documents.make_sure
+
+    def meanwhile() -> None:
+        really()
+        row = world.table.row("CLM-03")
+        row.until, row.token = world.now + HOUR, "other"
+
+    world.documents.make_sure = meanwhile
+    assert worker.run().stats.success == 9
+
+
+def test_a_claim_of_another_status_that_is_asked_for_and_put_off_is_left_alone_afterwards(
+    world: World,
+) -> None:
+    world.table.add("CLM-1", number=N, fetch_status="manual", updated_at=world.now - 9 * HOUR)
+    world.queue.answers[N] = [Failure(ErrorKind.RATE_LIMITED, "wait")]
+    world.retry(claims=("CLM-1",))
+    world.clock.advance(2 * HOUR)
+    world.retry()
+    world.fetch()
+    assert world.asked == [N]
+
+
+@pytest.mark.parametrize("ahead", [None, 9000 * HOUR], ids=["not told", "in the future"])
+def test_an_abandoned_fetch_is_taken_up_after_an_hour_although_its_time_is(
+    world: World, ahead: timedelta | None
+) -> None:
+    told = {} if ahead is None else {"updated_at": world.now + ahead}
+    world.table.add("CLM-1", number=N, fetch_status="fetching", **told)
+    world.fetch()
+    assert world.asked == []
+    for _ in range(6):
+        world.clock.advance(timedelta(minutes=29, seconds=59))
+        world.fetch()
+    assert world.asked == [N]
+
+
+def test_of_equally_urgent_claims_a_preview_shows_the_first_found(world: World) -> None:
+    for place in range(4):
+        world.failed(f"CLM-{place}")
+    got = preview(found(world), Stage.READY, 3, (), {}, world.policy, world.now)
+    assert [claim.reference for claim, _ in got.taken] == ["CLM-0", "CLM-1", "CLM-2"]
+
+
+def test_in_a_preview_a_settled_claim_does_not_pass_before_its_turn(world: World) -> None:
+    world.failed("CLM-1")
+    world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "no")]
+    world.retry(policy={"max_retries": 1})
+    got = preview(found(world), Stage.READY, 3, (), {}, world.policy, world.now)
+    assert (got.passing, got.waiting) == (0, 1)
+
+
+def test_usage_that_cannot_be_read_does_not_hide_the_summary(world: World) -> None:
+    world.failed("CLM-1")
+
+    def broken(carrier: str) -> None:
+        raise RunFault("The database went away.")
+
+    world.queue.use = broken
+    report = world.retry()
+    assert (report.fault, report.stats.success) == ("The database went away.", 1)
+    assert "exit_status" in world.journal.runs["run-1"]
+
+
+def test_a_fault_at_the_end_does_not_hide_the_first(world: World) -> None:
+    world.many_failed(1)
+    world.failed("DHL-1", "1234567890", carrier="DHL Express")
+    both = threading.Barrier(2)
+
+    def during(number: str) -> None:
+        both.wait(2)
+        world.documents.full = "The disk is full."
+        world.journal.broken = "gone"
+
+    world.queue.during = during
+    world.queue.answers["1234567890"] = [Failure(ErrorKind.AUTH_FAILED, "refused")]
+    report = world.retry()
+    assert (report.exit_status, report.fault) == (1, "The disk is full.")
