@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +46,7 @@ class GuideFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, with the traceback below it if there is one."""
         first, *rest = super().format(record).splitlines()
-        return self._redact("\n".join([first, *(f"    {line}" for line in rest)]))
+        return self._redact("\n".join([first, *(f"    {clean(line, _LONGEST_LINE)}" for line in rest)]))
 
 
 class _File(ConcurrentRotatingFileHandler):
@@ -79,7 +80,8 @@ class Log:
         root = logging.getLogger()
         for handler in (self.file, self.console):
             root.removeHandler(handler)
-            handler.close()
+            with suppress(OSError):  # a full disk: what was lost is told by `fault`
+                handler.close()
 
 
 def run_log() -> logging.Logger:

@@ -87,7 +87,13 @@ def connect(settings: Settings) -> Database:
         raise DatabaseFault(
             f"PostgreSQL needs the package {error.name}: install it with pip install 'recours[postgres]'."
         ) from error
-    if database.path is not None and not database.path.exists():
+    try:
+        missing = database.path is not None and not database.path.exists()
+    except OSError as error:
+        raise DatabaseFault(
+            f"The database {database.shown} cannot be looked at: {error.strerror}."
+        ) from error
+    if missing:
         raise DatabaseFault(
             f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "
             "or create it with 'recours init-db'."

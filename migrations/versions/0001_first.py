@@ -117,6 +117,7 @@ EDITED = """
     pod_fetch_status IN ('failed', 'pending', 'fetching') AND (
         pod_stage IS NULL
         OR pod_stage NOT IN ('unnumbered', 'new', 'waiting', 'ready', 'settled', 'shelved', 'given_up')
+        OR (pod_stage IN ('waiting', 'settled') AND pod_next_retry_at IS NULL)
         OR pod_carrier_key IS NULL
         OR pod_rank_at IS NULL
         OR pod_rank_is_deadline IS NULL
@@ -163,8 +164,9 @@ def statements(columns: set[str], dialect: str) -> list[str]:
             for name, kind in CLAIM_COLUMNS.items()
             if name not in columns
         ),
-        *(f"CREATE TABLE {name} ({body.format(id=serial)})" for name, body in TABLES.items()),
+        *(f"CREATE TABLE IF NOT EXISTS {name} ({body.format(id=serial)})" for name, body in TABLES.items()),
         *indexes(columns, dialect),
+        "DROP VIEW IF EXISTS recours_documents",
         VIEW,
     ]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from recours.carriers.registry import CATALOG
+from recours.cli.console import say_error
 from recours.database.create import complete, create_file
 from recours.database.engine import Database, DatabaseFault
 from recours.settings.loading import load
@@ -31,8 +32,10 @@ def command(database_url: str | None) -> None:
             click.echo(f"{database.shown}: {remark}")
     except SettingsFault as faults:
         for fault in faults.faults:
-            click.echo(f"Error: {fault}", err=True)
+            say_error(fault)
         raise SystemExit(2) from faults
     except DatabaseFault as fault:
-        click.echo("\n".join([f"Error: {fault}", *fault.details]), err=True)
+        say_error(str(fault))
+        for line in fault.details:
+            click.echo(line, err=True)
         raise SystemExit(1) from fault

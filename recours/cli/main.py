@@ -1,12 +1,12 @@
 """`recours`: everything a person may type beside the two workers."""
 
-import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
 from recours import __version__
+from recours.cli.console import make_tolerant
 
 # Name of the subcommand, the module that holds it under the same name, its line in --help. Modules are loaded when
 # their command is typed.
@@ -49,7 +49,5 @@ def recours() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run what was typed."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a sign that the console cannot show must not end a command
-            stream.reconfigure(errors="replace")
+    make_tolerant()
     return recours.main(arguments, prog_name="recours")

@@ -1,20 +1,19 @@
 """`--dry-run`: what a run would take, and why the rest waits. No call is made, nothing is written."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from recours import logs
 from recours.carriers.registry import CATALOG
+from recours.cli.console import print_json
 from recours.core.claim import Stage
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository
 from recours.database.schema import Schema, look, require_claims
 from recours.database.survey import survey
 from recours.runs.preview import Preview, preview
+from recours.runs.source import find_named
 from recours.runs.summary import minute, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
@@ -35,12 +34,14 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         require_claims(database, schema)
         closed = closed_carriers(settings, database, clock) if schema.is_current else {}
         found = survey(database, schema, CATALOG, policy.timetable.due_until(now), policy.max_retries, now)
-        result = preview(found, kind.stage, options["batch_size"], options["carriers"], closed, policy, now)
-        waiting = (
-            ClaimRepository(database, CATALOG, schema.columns, "", kind.name).waiting()
-            if schema.is_current
-            else None
-        )
+        claims = ClaimRepository(database, CATALOG, schema.columns, "", kind.name)
+        if named := find_named(claims, options.get("claims", ()), policy, now):
+            result = Preview(taken=[(claim, claim.state) for claim in named])
+        else:
+            result = preview(
+                found, kind.stage, options["batch_size"], options["carriers"], closed, policy, now
+            )
+        waiting = claims.waiting() if schema.is_current else None
     finally:
         database.close()
     log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")
@@ -49,7 +50,10 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     if waiting and kind.stage is Stage.READY:
         log.info(waiting_line(waiting, logs.local))
     if options["as_json"]:
-        click.echo(json.dumps(_as_json(kind, schema, result)))
+        fault = print_json(_as_json(kind, schema, result))
+        if fault:
+            log.error(fault)
+            return 1
     return 0
 
 

@@ -1,9 +1,7 @@
 """The two workers' command line: options, exit status, signals."""
 
-import json
 import logging
 import signal
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import click
 
 from recours import __version__, logs
 from recours.carriers.registry import CATALOG
+from recours.cli.console import flushed, harmless, make_tolerant, print_json, say_error, say_usage_error
 from recours.cli.numbers import Minutes, WholeNumber
 from recours.core.text import clean
 from recours.database.schema import NOT_DONE
@@ -38,15 +37,15 @@ _DEFAULT_BATCH = {PODRetryScheduler.name: 30, PODFetchWorker.name: 50}
 
 def main(name: str, arguments: list[str] | None = None) -> int:
     """Run the worker of that name; returns its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a sign that the console cannot show must not end a run
-            stream.reconfigure(errors="replace")
-    command = _command(name)
+    make_tolerant()
+    return flushed(_main(name, arguments))
+
+
+def _main(name: str, arguments: list[str] | None) -> int:
     try:
-        return int(command.main(arguments, prog_name=f"{name}.py", standalone_mode=False) or DONE)
+        return int(_command(name).main(arguments, prog_name=f"{name}.py", standalone_mode=False) or DONE)
     except click.UsageError as error:
-        error.show()
-        _note_in_log(name, f"Error: {error.format_message()}")
+        _note_in_log(name, say_usage_error(error))
         return USAGE
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -170,8 +169,8 @@ def _run(name: str, options: dict[str, Any]) -> int:
         settings = load(ROOT, process_environment(), CATALOG, database_url=options["database_url"])
     except SettingsFault as faults:
         for fault in faults.faults:
-            _note_in_log(name, fault)
-            click.echo(f"Error: {fault}", err=True)
+            _note_in_log(name, harmless(fault))
+            say_error(fault)
         return USAGE
     try:
         log = logs.set_up(
@@ -182,12 +181,12 @@ def _run(name: str, options: dict[str, Any]) -> int:
             redact=redactor(settings),
         )
     except RunFault as fault:
-        click.echo(f"Error: {fault}", err=True)
+        say_error(str(fault))
         return FAILED
     try:
         status = _logged_run(name, settings, options)
         if log.fault:
-            click.echo(f"Error: {log.fault}", err=True)
+            say_error(log.fault)
             status = status or FAILED
         return status
     finally:
@@ -236,13 +235,13 @@ def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[
         )
     log.info(f"Database: {opened.database.shown}, {worker.around.claims.count()} claim(s)")
     report = worker.run()
-    if options["as_json"]:
-        click.echo(json.dumps(report.as_json()))
-    if report.fault:
-        log.error(report.fault)
+    fault = print_json(report.as_json()) if options["as_json"] else None
+    for sentence in (fault, report.fault):
+        if sentence:
+            log.error(sentence)
     if report.exit_status > STOPPED:
         log.warning(f"Stopped by {signal.Signals(report.exit_status - STOPPED).name}")
-    return report.exit_status
+    return report.exit_status or (FAILED if fault else DONE)
 
 
 def asked_of(options: dict[str, Any]) -> Options:

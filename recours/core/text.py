@@ -34,3 +34,12 @@ def plain(text: str) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 attempt`, `2 attempts`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def is_text(value: str) -> bool:
+    """Tell whether a value from outside was valid UTF-8: bytes that are none come as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -28,7 +28,7 @@ from recours.database.conditions import at_stage
 from recours.database.engine import Database
 from recours.database.foreign import Reader, read_claim
 from recours.database.outbox import write_events
-from recours.database.rows import free, readable_columns, seen_values, state_values, unedited
+from recours.database.rows import free, raw_columns, readable_columns, seen_values, state_values, unedited
 from recours.database.tables import attempts, claims
 from recours.runs.ports import Attempt, Hold, StoredDocument, Waiting
 
@@ -55,7 +55,7 @@ class ClaimRepository:
 
     def find(self, reference: str) -> Claim | None:
         """Read one claim by its reference."""
-        query = select(*readable_columns(self.columns)).where(_c.claim_reference == reference)
+        query = select(*raw_columns(self.columns)).where(_c.claim_reference == reference)
         with self.database.read() as connection:
             row = connection.execute(query).mappings().first()
         return read_claim(row, self.catalog, self.redact) if row else None
@@ -71,6 +71,8 @@ class ClaimRepository:
 
     def is_held(self, claim: Claim, now: datetime) -> bool:
         """Tell whether a run holds the claim."""
+        if "pod_lease_until" not in self.columns:
+            return False
         with self.database.read() as connection:
             return bool(connection.scalar(select(func.count()).where(_c.id == claim.id, ~free(now))))
 
@@ -91,7 +93,7 @@ class ClaimRepository:
         Counted up to `most` for each, so that the cost does not grow with a backlog; None: all of them.
         """
         with self.database.read() as connection:
-            keys = [key for key in connection.scalars(_carrier_keys(stage)) if key is not None]
+            keys = [key for key in connection.scalars(carrier_keys(stage)) if key is not None]
             counts = {}
             for key in keys:
                 ready = select(_c.id).where(at_stage(stage), _c.pod_carrier_key == key, free(now)).limit(most)
@@ -244,7 +246,7 @@ def _not_counting_this_time(claim: Claim) -> Claim:
     return replace(claim, state=replace(claim.state, interruptions=max(claim.state.interruptions - 1, 0)))
 
 
-def _carrier_keys(stage: Stage) -> Select[Any]:
+def carrier_keys(stage: Stage) -> Select[Any]:
     """The different carrier keys at a stage: each is found from the one before by one look into the index."""
     first = (
         select(func.min(_c.pod_carrier_key).label("carrier_key")).where(at_stage(stage)).cte(recursive=True)

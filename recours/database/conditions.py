@@ -31,6 +31,7 @@ def edited(*, with_deadline: bool) -> ColumnElement[bool]:
     differs = [
         _c.pod_stage.is_(None),
         _c.pod_stage.not_in([const(stage) for stage in Stage]),
+        and_(_c.pod_stage.in_([const(Stage.WAITING), const(Stage.SETTLED)]), _c.pod_next_retry_at.is_(None)),
         _c.pod_carrier_key.is_(None),
         _c.pod_rank_at.is_(None),
         _c.pod_rank_is_deadline.is_(None),

@@ -17,6 +17,9 @@ from recours.runs.ports import RunFault
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
 
+# Names in the query of a database URL whose values are secrets.
+SECRET_QUERY = ("password", "passfile", "sslpassword")
+
 
 class DatabaseFault(RunFault):
     """The database cannot be used. The text says why and what to do."""
@@ -45,7 +48,8 @@ class Database:
         """The database for people, without its password."""
         if self.is_sqlite:
             return f"SQLite {self.url.database}"
-        return self.url.render_as_string(hide_password=True)
+        secret = {name: "***" for name in SECRET_QUERY if name in self.url.query}
+        return self.url.update_query_dict(secret).render_as_string(hide_password=True)
 
     @property
     def path(self) -> Path | None:

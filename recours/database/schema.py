@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from recours.database.engine import Database, DatabaseFault
+from recours.core.text import clean
+from recours.database.engine import Database, DatabaseFault, explain
 from recours.database.tables import (
     GUIDE_COLUMNS,
     NEEDED_CLAIM_COLUMNS,
@@ -21,6 +22,7 @@ from recours.database.tables import (
 
 # The newest revision in migrations/versions. A test holds it to what Alembic says.
 HEAD = "0001"
+KNOWN = (HEAD,)
 VERSION_TABLE = "recours_schema_version"
 
 # How a remark begins that someone should read.
@@ -69,7 +71,9 @@ def look(database: Database) -> Schema:
         with database.engine.connect() as connection:
             row = connection.execute(_CURRENT[connection.dialect.name]).one()
             return Schema(row.version, frozenset((row.columns or "").split(",")) - {""})
-    except DBAPIError:
+    except DBAPIError as error:
+        if "locked" in str(error.orig):
+            raise DatabaseFault(explain(error, database.shown)) from error
         # No version table, most likely; if it is something else, looking closer says what.
         with database.read() as connection:
             return _look_closer(connection)
@@ -96,10 +100,10 @@ def require_claims(database: Database, schema: Schema) -> None:
             f"The table 'claims' of {database.shown} lacks the column(s) {', '.join(lacking)}; "
             "without them no claim can be fetched. Is this the claims service's database?"
         )
-    if schema.version is not None and schema.version > HEAD:
+    if schema.version is not None and schema.version not in KNOWN:
         raise DatabaseFault(
-            f"The database {database.shown} was brought to schema {schema.version} by a newer version of recours; "
-            f"this one knows {HEAD}. Update this checkout."
+            f"The database {database.shown} says that its schema is {clean(schema.version, 40)}, which a newer version of "
+            f"recours may have made; this one knows {HEAD}. Update this checkout."
         )
 
 

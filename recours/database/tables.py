@@ -5,6 +5,7 @@ since one that cannot be read must not hide the others. The `recours_` tables an
 `OWN_CLAIM_COLUMNS` are ours.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +40,18 @@ class Utc(TypeDecorator[datetime]):
         """Aware to naive."""
         del dialect
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """What cannot be read is unknown: a value that others spoilt must not end every run."""
+        read = super().result_processor(dialect, coltype)
+
+        def leniently(value: Any) -> datetime | None:
+            try:
+                return read(value) if read else value
+            except (ValueError, TypeError, AttributeError):
+                return None
+
+        return leniently
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Naive to aware."""

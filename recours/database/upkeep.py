@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_,
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision
+from recours.database.claims import carrier_keys
 from recours.database.conditions import at_stage, edited
 from recours.database.engine import Database
 from recours.database.foreign import read_claim
@@ -36,12 +37,24 @@ class ClaimUpkeep:
 
     def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""
+        self._forget_stray_keys()
         wanted = edited(with_deadline=self._has("response_deadline"))
         query = select(*readable_columns(self.columns)).where(wanted, free(now)).order_by(_c.id).limit(CHUNK)
         found = self._judge_chunk(query, judge)
         while found:  # each row once, even one that goes on to look edited
             yield from found
             found = self._judge_chunk(query.where(_c.id > found[-1].id), judge)
+
+    def _forget_stray_keys(self) -> None:
+        """Have rows judged anew whose carrier key is none of ours, since no run would ever look under it."""
+        known = ["", *self.catalog.specs]
+        for stage in (Stage.READY, Stage.NEW):
+            with self.database.read() as connection:
+                found = [key for key in connection.scalars(carrier_keys(stage)) if key is not None]
+            if any(key not in known for key in found):
+                stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known))
+                with self.database.write() as connection:
+                    connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
 
     def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Give a next turn to claims that gave up under a lower limit."""

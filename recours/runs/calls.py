@@ -126,7 +126,8 @@ class Calls:
             self._around.clock.sleep(_POLL_S)  # for units that others hold
             return
         done, _ = wait(self._in_flight, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-        heard = [(self._in_flight[future].claim, self._hear(future)) for future in done]
+        in_order = [future for future in self._in_flight if future in done]
+        heard = [(self._in_flight[future].claim, self._hear(future)) for future in in_order]
         if self._may_begin():
             self._begin(pool)  # first of all, so that no thread waits while answers are recorded
         for claim, ended in heard:
@@ -285,8 +286,14 @@ class Calls:
                 self._source_takes_back([entry.claim])
             return ended
         self._any_connected = self._any_connected or ended.calls > 0
-        if refusal := lane.note(ended.outcome):
+        refusal = lane.note(ended.outcome)
+        if refusal is None:
+            return ended
+        try:
             self._close(lane, refusal)
+        except RunFault as fault:
+            return fault
+        finally:
             # What was granted before the carrier's answer is not called for any more.
             self._hand_back([held for held in self._buffer if lane_key(held.claim) == lane.key])
         return ended

@@ -10,7 +10,7 @@ from typing import Protocol
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.judgement import judge
 from recours.core.policy import Policy
-from recours.core.text import clean
+from recours.core.text import clean, is_text
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Claims, Hold
 
@@ -89,7 +89,7 @@ def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: d
     """The claims of these references, judged. Raises RefusedError if one of them cannot be fetched."""
     found, faults = [], []
     for reference in dict.fromkeys(references):
-        claim = claims.find(reference)
+        claim = claims.find(reference) if is_text(reference) else None
         if claim is None:
             faults.append(_unknown(claims, reference))
         elif fault := _fault(claims, claim, policy, now):
@@ -123,6 +123,7 @@ def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> str |
 
 
 def _unknown(claims: Claims, reference: str) -> str:
-    near = get_close_matches(reference, claims.references_like(reference), n=1, cutoff=0.5)
+    likely = claims.references_like(reference) if is_text(reference) else []
+    near = get_close_matches(reference, likely, n=1, cutoff=0.5)
     hint = f" Did you mean {clean(near[0], 100)}?" if near else ""
     return f"There is no claim '{clean(reference, 100)}'.{hint}"

@@ -1,5 +1,6 @@
 """Reading and validating all the settings at once."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
@@ -13,13 +14,27 @@ from sqlalchemy.exc import ArgumentError
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Limit, parse_limits
+from recours.core.text import is_text
 from recours.core.timetable import Timetable, faults_of
+from recours.database.engine import SECRET_QUERY
 from recours.settings.model import Credentials, HttpLimits, Settings, SettingsFault
 from recours.settings.sources import Found, Value, find
 from recours.settings.table import SETTINGS
-from recours.settings.values import between, hours, one_of, statuses, whole, yes_or_no, zone
+from recours.settings.values import (
+    between,
+    folder_under,
+    hours,
+    is_loopback,
+    one_of,
+    statuses,
+    whole,
+    yes_or_no,
+    zone,
+)
 
 T = TypeVar("T")
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 
 EMBEDDED = "data/recours.db"
 
@@ -39,7 +54,10 @@ def load(
 def log_dir_of(root: Path, environment: Mapping[str, str]) -> Path:
     """The folder of the logs, also where other settings are at fault: the log must be able to say so."""
     value = find(root, environment).get("RECOURS_LOG_DIR")
-    return root / (value.text if value else "logs")
+    try:
+        return folder_under(root)(value.text if value else "logs")
+    except ValueError:
+        return root / "logs"
 
 
 class _Reading:
@@ -60,6 +78,7 @@ class _Reading:
         secrets = [text for creds in credentials.values() for text in creds.values.values()]
         if url.password:
             secrets.append(str(url.password))
+        secrets += [str(url.query[name]) for name in SECRET_QUERY if name in url.query]
         return Settings(
             root=self.root,
             database_url=url,
@@ -87,7 +106,11 @@ class _Reading:
 
     def _check_names(self) -> None:
         """A misspelt name must not go unnoticed: a quota that is not applied burns calls."""
-        known = {setting.name for setting in SETTINGS} | set(self._quota_names())
+        for name, values in self.found.values.items():
+            for value in values:
+                if not is_text(value.text) and name in self._known_names():
+                    self._fault(f"{name} in {value.source} is not UTF-8 text.")
+        known = self._known_names()
         for name, values in self.found.values.items():
             if name in known or not name.startswith(("RECOURS_", "QUOTA_")):
                 continue
@@ -98,6 +121,14 @@ class _Reading:
                 self.found.faults.append(sentence)
             else:
                 self.warnings.append(sentence)
+
+    def _known_names(self) -> set[str]:
+        own = {
+            name
+            for spec in self.catalog.specs.values()
+            for name in (*spec.credentials, spec.base_url_setting)
+        }
+        return {setting.name for setting in SETTINGS} | set(self._quota_names()) | own
 
     def _quota_names(self) -> dict[str, tuple[CarrierSpec, Capability | None]]:
         names: dict[str, tuple[CarrierSpec, Capability | None]] = {}
@@ -122,7 +153,11 @@ class _Reading:
         return self._sqlite(EMBEDDED), True
 
     def _sqlite(self, path: str) -> URL:
-        return URL.create("sqlite", database=str((self.root / Path(path).expanduser()).absolute()))
+        try:
+            return URL.create("sqlite", database=str(folder_under(self.root)(path)))
+        except ValueError as error:
+            self._fault(f"The path of the database: {error}.")
+            return self._sqlite(EMBEDDED)
 
     def _url(self, value: Value, named: str = "") -> URL:
         text = value.text
@@ -216,12 +251,13 @@ class _Reading:
             return spec.base_url
         try:
             parts = urlsplit(value.text)
-            loopback = parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
             _ = parts.port
         except ValueError:
             self._fault(f"{spec.base_url_setting} in {value.source} is not a URL.")
             return spec.base_url
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query:
+        host = parts.hostname or ""
+        extra = parts.query or parts.fragment or "@" in parts.netloc
+        if parts.scheme not in ("https", "http") or extra or not _HOST.fullmatch(host):
             self._fault(
                 f"{spec.base_url_setting} in {value.source} must be of the form https://host or https://host:port."
             )
@@ -229,7 +265,7 @@ class _Reading:
             self._fault(
                 f"{spec.base_url_setting} in {value.source} must not have a path: the paths are the carrier's own."
             )
-        elif parts.scheme == "http" and not loopback:
+        elif parts.scheme == "http" and not is_loopback(host):
             self._fault(
                 f"{spec.base_url_setting} in {value.source} must begin with https: plain http is for loopback only."
             )
@@ -247,7 +283,7 @@ class _Reading:
         return parse(self.defaults[name])
 
     def _folder(self, name: str) -> Path:
-        return (self.root / Path(self._read(name, str)).expanduser()).absolute()
+        return self._read(name, folder_under(self.root))
 
     def _fault(self, sentence: str) -> None:
         self.found.faults.append(sentence)

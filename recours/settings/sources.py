@@ -49,9 +49,9 @@ def find(root: Path, environment: Mapping[str, str]) -> Found:
     _add_dotenv(found, root / ".env")
     named = found.get(SECRETS_SETTING)
     path = root / (named.text if named else _DEFAULT_SECRETS)
-    if path.exists():
+    if _exists(path, found):
         _add_secrets(found, path, _shown(path, root))
-    elif named:
+    elif named and not found.faults:
         found.faults.append(
             f"{SECRETS_SETTING} in {named.source} names {named.text}, but there is no such file."
         )
@@ -59,7 +59,7 @@ def find(root: Path, environment: Mapping[str, str]) -> Found:
 
 
 def _add_dotenv(found: Found, path: Path) -> None:
-    if not path.exists():
+    if not _exists(path, found):
         return
     from dotenv import dotenv_values  # noqa: PLC0415 (imported only where there is a file to read)
     from dotenv.parser import parse_stream  # noqa: PLC0415
@@ -92,6 +92,8 @@ def _add_secrets(found: Found, path: Path, shown: str) -> None:
         found.faults.append(f'{shown} is not valid TOML ({place}); text needs quotes, as in password = "…".')
     except OSError as error:
         found.faults.append(f"{shown} cannot be read: {error.strerror}.")
+    except (RecursionError, ValueError):
+        found.faults.append(f"{shown} cannot be read: it is nested too deep, or holds a number too long.")
     else:
         found.add(shown, flattened(content))
 
@@ -107,6 +109,14 @@ def flattened(content: Mapping[str, Any]) -> dict[str, str]:
         elif isinstance(value, str | int | float):
             flat[_named(key)] = str(value)
     return flat
+
+
+def _exists(path: Path, found: Found) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        found.faults.append(f"{path} cannot be looked at: {error.strerror}.")
+        return False
 
 
 def _named(key: str) -> str:

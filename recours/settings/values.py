@@ -1,7 +1,9 @@
 """One setting's text, parsed. Each raises ValueError with a phrase that says what is wrong with it."""
 
+import ipaddress
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -20,7 +22,7 @@ def between(low: float, high: float) -> Callable[[str], float]:
 
 def whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not low <= int(text[:9]) <= high:
+        if not (text.isascii() and text.isdigit()) or not low <= int(text.lstrip("0")[:9] or "0") <= high:
             raise ValueError(f"'{text[:40]}' is not a whole number from {low} to {high}")
         return int(text)
 
@@ -66,3 +68,23 @@ def yes_or_no(text: str) -> bool:
     if text.lower() not in words:
         raise ValueError(f"'{text[:40]}' is neither true nor false")
     return words[text.lower()]
+
+
+def folder_under(root: Path) -> Callable[[str], Path]:
+    """A path; one that is not absolute begins at `root`."""
+
+    def parse(text: str) -> Path:
+        try:
+            return (root / Path(text).expanduser()).absolute()
+        except RuntimeError:
+            raise ValueError(f"'{text[:40]}' names the home folder of a user that is not known") from None
+
+    return parse
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine itself, whatever a name server says."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -38,11 +38,6 @@ LEFT_ALONE = frozenset({"pod_fetch_status"})
 REFUSED = frozenset({"tracking_number", "carrier"})  # no call, and the sentence says why
 
 
-# Reported, not mended yet: the claim is never tried again, and nothing says so. Of a claim that we have judged.
-KNOWN_BUGS = frozenset(
-    {("pod_carrier_key", "bytes"), ("pod_carrier_key", "not UTF-8"), ("pod_next_retry_at", "NULL")}
-)
-
 # Garbage that is a value after all: a moment, a count, the sign that someone else wrote the failure just now. The claim
 # has its next turn, or used it up.
 _A_NEXT_TURN = frozenset({"pod_next_retry_at", "updated_at", "pod_retry_count", "pod_seen_status"})
@@ -66,10 +61,4 @@ def rows() -> list[tuple[str, str, str]]:
         for column in COLUMNS
         for name, sql in GARBAGE.items()
         if not (sql == "NULL" and column in ("carrier", "claim_reference"))
-        and (column, name) not in KNOWN_BUGS
     ]
-
-
-def known_bugs() -> list[tuple[str, str, str]]:
-    """The same of the rows that are known to be lost."""
-    return [(column, name, GARBAGE[name]) for column, name in sorted(KNOWN_BUGS)]

@@ -103,7 +103,7 @@ def show(case: Case, world: World) -> None:
 def table(cases: list[Case]) -> list[object]:
     marked = []
     for case in cases:
-        marks = [pytest.mark.xfail(reason=case.bug, raises=AssertionError)] if case.bug else []
+        marks = []
         if case.long and not LONG:
             marks.append(pytest.mark.skip(reason="takes long, or repeats another: RECOURS_LONG=1 runs it"))
         if case.modes_bind and os.name != "posix":
@@ -194,15 +194,6 @@ def test_garbage_in_every_column(
         show_garbage(world, bad_input_columns.rows(), stage)
 
 
-@pytest.mark.xfail(reason="reported: a claim is lost for ever", raises=AssertionError)
-@pytest.mark.parametrize("row", bad_input_columns.known_bugs(), ids=lambda row: f"{row[0]} {row[1]}")
-def test_garbage_that_loses_a_claim(
-    row: tuple[str, str, str], tmp_path: Path, box: Sandbox, checkout: Path, template: Path
-) -> None:
-    with world_of(Case("garbage", 0, ()), tmp_path, box, checkout, template) as world:
-        show_garbage(world, [row], "waiting")
-
-
 @pytest.mark.parametrize("name", bad_input_columns.GARBAGE if LONG else bad_input_columns.OF_A_REFERENCE)
 def test_garbage_for_a_reference(
     name: str, tmp_path: Path, box: Sandbox, checkout: Path, template: Path
@@ -253,7 +244,6 @@ def test_a_lock_is_waited_for_and_told(template: Path, tmp_path: Path) -> None:
             connection.exec_driver_sql("SELECT * FROM claims")
 
 
-@pytest.mark.xfail(reason="look() waits a second time, to look closer")
 def test_a_lock_is_waited_for_once(template: Path, tmp_path: Path) -> None:
     with locked(template, tmp_path) as database:
         start = time.monotonic()
@@ -266,7 +256,6 @@ def test_a_lock_is_waited_for_once(template: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device")
-@pytest.mark.xfail(reason="reported: exit 120, and for --json an error of ours")
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_full_disk_under_the_console(
     stream: str, tmp_path: Path, box: Sandbox, checkout: Path, template: Path

@@ -156,7 +156,6 @@ def test_a_traceback_stands_below_its_line_and_is_indented(started: Started) -> 
     assert not any(LINE.fullmatch(line) for line in rest)
 
 
-@pytest.mark.xfail(reason="reported: a traceback's text is not escaped")
 def test_a_traceback_holds_no_control_characters(started: Started) -> None:
     log, _ = started()
     log_error("\x1b[2J\u202e")
@@ -210,7 +209,6 @@ def test_a_line_that_could_not_be_written_is_told_once(
     assert console.getvalue().count("lost") == 2
 
 
-@pytest.mark.xfail(reason="reported: Log.close raises what closing the file raises")
 def test_the_end_is_quiet_on_a_full_disk(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
     log, _ = started()
 

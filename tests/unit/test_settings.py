@@ -390,7 +390,6 @@ def test_the_log_has_its_folder_whatever_else_is_wrong(
     assert log_dir_of(tmp_path, {"QUOTA_X": "1"}) == tmp_path / "from-env"
 
 
-@pytest.mark.xfail(reason="reported: log_dir_of knows no ~")
 def test_the_logs_folder_is_the_same_for_a_fault_and_for_a_run(tmp_path: Path) -> None:
     environment = {"RECOURS_LOG_DIR": "~/logs"}
     assert log_dir_of(tmp_path, environment) == load(tmp_path, environment, CATALOG).log_dir
