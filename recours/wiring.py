@@ -91,7 +91,8 @@ def connect(settings: Settings) -> Database:
         missing = database.path is not None and not database.path.exists()
     except OSError as error:
         raise DatabaseFault(
-            f"The database {database.shown} cannot be looked at: {error.strerror}."
+            f"The database {database.shown} cannot be opened ({error.strerror}); "
+            "check that the file exists and that this user may read and write it."
         ) from error
     if missing:
         raise DatabaseFault(

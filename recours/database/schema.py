@@ -101,9 +101,13 @@ def require_claims(database: Database, schema: Schema) -> None:
             "without them no claim can be fetched. Is this the claims service's database?"
         )
     if schema.version is not None and schema.version not in KNOWN:
+        found = clean(schema.version, 40)
         raise DatabaseFault(
-            f"The database {database.shown} says that its schema is {clean(schema.version, 40)}, which a newer version of "
-            f"recours may have made; this one knows {HEAD}. Update this checkout."
+            f"The database {database.shown} was brought to schema {found} by a newer version of recours; "
+            f"this one knows {HEAD}. Update this checkout."
+            if schema.version > HEAD
+            else f"The database {database.shown} says that its schema is {found}, which no version of recours made; "
+            f"correct the table {VERSION_TABLE}, or restore a back-up."
         )
 
 

@@ -37,7 +37,6 @@ class ClaimUpkeep:
 
     def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""
-        self._forget_stray_keys()
         wanted = edited(with_deadline=self._has("response_deadline"))
         query = select(*readable_columns(self.columns)).where(wanted, free(now)).order_by(_c.id).limit(CHUNK)
         found = self._judge_chunk(query, judge)
@@ -45,9 +44,9 @@ class ClaimUpkeep:
             yield from found
             found = self._judge_chunk(query.where(_c.id > found[-1].id), judge)
 
-    def _forget_stray_keys(self) -> None:
+    def mend_keys(self) -> None:
         """Have rows judged anew whose carrier key is none of ours, since no run would ever look under it."""
-        known = ["", *self.catalog.specs]
+        known = self._known_keys()
         for stage in (Stage.READY, Stage.NEW):
             with self.database.read() as connection:
                 found = [key for key in connection.scalars(carrier_keys(stage)) if key is not None]
@@ -55,6 +54,9 @@ class ClaimUpkeep:
                 stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known))
                 with self.database.write() as connection:
                     connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
+
+    def _known_keys(self) -> list[str]:
+        return ["", *sorted(self.catalog.specs)]
 
     def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Give a next turn to claims that gave up under a lower limit."""
@@ -74,11 +76,14 @@ class ClaimUpkeep:
             yield from self._rejudge(and_(at_stage(stage), _c.pod_next_retry_at > horizon), retime, now)
 
     def make_ready(self, due_until: datetime) -> None:
-        """Put the claims whose turn has come among the ready ones."""
+        """Put the claims whose turn has come among the ready ones; one without a key of ours is judged anew."""
         statement = (
             update(claims)
             .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until)
-            .values(pod_stage=case((is_failed(), Stage.READY), else_=Stage.NEW))
+            .values(
+                pod_stage=case((is_failed(), Stage.READY), else_=Stage.NEW),
+                pod_carrier_key=case((_c.pod_carrier_key.in_(self._known_keys()), _c.pod_carrier_key)),
+            )
         )
         with self.database.write() as connection:
             connection.execute(statement)

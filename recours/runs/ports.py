@@ -258,6 +258,9 @@ class Claims(Protocol):
 class Upkeep(Protocol):
     """The timetable in the rows."""
 
+    def mend_keys(self) -> None:
+        """Have rows judged anew whose carrier key is none of ours, since no run would ever look under it."""
+
     def judge_edited(self, judge: Callable[[Claim], State], now: datetime) -> Iterable[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""
 

@@ -160,6 +160,9 @@ class Worker:
 
     def _keep_timetable(self) -> None:
         now, upkeep, policy = self.around.clock.now(), self.around.upkeep, self.policy
+        due_until = policy.timetable.due_until(now)
+        upkeep.make_ready(due_until)
+        upkeep.mend_keys()
         unreadable = 0
         for claim in upkeep.judge_edited(lambda claim: judge(claim, now, policy), now):
             unreadable += bool(claim.unreadable)
@@ -171,7 +174,7 @@ class Worker:
         for _ in upkeep.unshelve(policy.skip_claim_statuses, lambda claim: judge(claim, now, policy), now):
             pass
         self.keep_own_timetable(now)
-        upkeep.make_ready(policy.timetable.due_until(now))
+        upkeep.make_ready(due_until)
 
     # ---------------------------------------------------------------- what the log says
 

@@ -29,7 +29,6 @@ class Case:
     calls: bool = False  # the carrier is asked; if not, the case shows that it is not
     long: bool = False  # only with RECOURS_LONG=1
     internal: bool = False  # our own fault: a traceback in the log is right
-    bug: str = ""  # known, reported and not mended yet
 
 
 def case(name: str, status: int, *says: str, **more: object) -> Case:

@@ -426,7 +426,7 @@ def test_without_a_venv_it_says_how_to_make_one(tmp_path: Path, script: str) -> 
     assert "Traceback" not in ended.err
     for words in ("python3 -m venv .venv", "requirements.txt", str(path), "sqlalchemy"):
         assert words in ended.err
-    assert len(ended.err.splitlines()) == 2
+    assert len(ended.err.splitlines()) == 1
 
 
 # ---------------------------------------------------------------- Database Schema

@@ -217,8 +217,7 @@ def test_the_end_is_quiet_on_a_full_disk(started: Started, monkeypatch: pytest.M
 
     with monkeypatch.context() as patched:
         patched.setattr(log.file, "close", fail)
-        log.close()
-    assert log.fault
+        log.close()  # what was lost before is told by `fault`; that the end cannot be written either adds nothing
 
 
 # ---------------------------------------------------------------- a file that several processes share
