@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -770,3 +771,55 @@ def test_giving_back_what_is_not_held_changes_nothing(database: Database) -> Non
     (use,) = ledger.uses([limit], NOW)
     assert (use.used, use.held) == (0, 2)
     assert not other.use(held[0], NOW + LEASE)
+
+
+# ---------------------------------------------------------------- looking ahead, for a dry run
+
+
+def test_a_look_ahead_tells_a_refusal_a_pause_and_a_used_up_quota(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    looking = queue_on(database, clock, limits_of("2/day"), "looking")
+    assert looking.would_refuse("chronopost") is None
+    fetch(queue_on(database, clock, limits_of("2/day"), "one", base_url=sandbox.url))
+    used_up = looking.would_refuse("chronopost")
+    assert used_up is not None
+    assert (used_up.why, used_up.reason) == (Blocked.RATE_LIMIT, "Chronopost is at its limit (2 per day)")
+
+    wider = queue_on(database, clock, limits_of("100/day"), "wider")
+    sandbox.accounts = {"10000001": "changed"}
+    fetch(queue_on(database, clock, limits_of("100/day"), "refused", base_url=sandbox.url))
+    refused = wider.would_refuse("chronopost")
+    assert refused is not None
+    assert (refused.why, refused.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
+
+    QuotaLedger(database, "paused").pause("chronopost", clock.now() + timedelta(hours=2), "asked to wait")
+    paused = wider.would_refuse("chronopost")
+    assert paused is not None
+    assert (paused.why, paused.reason) == (Blocked.RATE_LIMIT, "asked to wait")
+
+
+def test_a_carrier_without_credentials_takes_no_call(database: Database, clock: SimulatedClock) -> None:
+    run = queue_on(database, clock, limits_of("100/day"))
+    account = replace(
+        run._accounts["chronopost"], client=None, missing=("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
+    )
+    bare = APIRequestQueue({"chronopost": account}, QuotaLedger(database, "bare"), clock)
+    for refusal in (
+        bare.closed("chronopost"),
+        bare.would_refuse("chronopost"),
+        bare.reserve("chronopost", [BOTH])[1],
+    ):
+        assert refusal is not None
+        assert refusal.kind is ErrorKind.NOT_CONFIGURED
+        assert (
+            refusal.reason == "Chronopost has no credentials: set CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD"
+        )
+
+
+def test_many_limits_that_each_allow_fewer_are_all_kept(database: Database, clock: SimulatedClock) -> None:
+    run = queue_on(database, clock, limits_of("20/day,5/hour,3/1800seconds"))
+    grants, refusal = run.reserve("chronopost", [BOTH] * 9)
+    assert len(grants) == 1  # three in half an hour: one fetch of two calls
+    assert refusal is not None
+    assert "3 per 1800 seconds" in refusal.reason

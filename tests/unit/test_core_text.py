@@ -2,7 +2,7 @@
 
 import pytest
 
-from recours.core.text import clean, plain, plural
+from recours.core.text import clean, is_text, plain, plural
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,8 @@ def test_case_and_accents_are_dropped_for_comparing(text: str, folded: str) -> N
 )
 def test_one_attempt_two_attempts(count: int, words: str) -> None:
     assert plural(count, "attempt") == words
+
+
+def test_bytes_that_are_no_text_are_told_from_text() -> None:
+    assert is_text("é ✅")
+    assert not is_text(b"CLM-\xff".decode("utf-8", "surrogateescape"))

@@ -119,14 +119,17 @@ def test_usage_that_cannot_be_read_does_not_hide_the_summary(world: World) -> No
 def test_a_fault_at_the_end_does_not_hide_the_first(world: World) -> None:
     world.many_failed(1)
     world.failed("DHL-1", "1234567890", carrier="DHL Express")
+    worker = world.scheduler()
     both = threading.Barrier(2)
 
     def during(number: str) -> None:
         both.wait(2)
         world.documents.full = "The disk is full."
         world.journal.broken = "gone"
+        if number == "1234567890":
+            worker._stop.wait(2)  # until the other fault has been heard
 
     world.queue.during = during
     world.queue.answers["1234567890"] = [Failure(ErrorKind.AUTH_FAILED, "refused")]
-    report = world.retry()
+    report = worker.run()
     assert (report.exit_status, report.fault) == (1, "The disk is full.")
