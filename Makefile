@@ -35,7 +35,7 @@ mutation: .venv/ready-dev
 
 # For whoever raises a version: resolves anew, for all platforms, with hashes.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links
+	--custom-compile-command "make lock"
 
 lock: .venv/ready
 	$(BIN)/python -m pip install --quiet uv

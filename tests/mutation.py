@@ -61,8 +61,12 @@ HARMLESS: dict[tuple[str, str], str] = {
         "return actor if (actor in (Actor.CLIENT, Actor.OPERATOR)) or True else None",
     ): "someone can act on every persistent kind",
     (
-        "return tuple(datetime.combine(day, time(), zone).astimezone(UTC) for day in (today, tomorrow))  # type: ignore[return-value]  # two in, two out",
-        "return tuple(datetime.combine(day, time(), zone).astimezone(None) for day in (today, tomorrow))  # type: ignore[return-value]  # two in, two out",
+        "return start.astimezone(UTC), end.astimezone(UTC)",
+        "return start.astimezone(None), end.astimezone(UTC)",
+    ): "the same moment, shown in another zone",
+    (
+        "return start.astimezone(UTC), end.astimezone(UTC)",
+        "return start.astimezone(UTC), end.astimezone(None)",
     ): "the same moment, shown in another zone",
     (
         "return datetime.combine(now.astimezone(zone).date(), _KEPT_UNTIL, zone).astimezone(UTC)",

@@ -54,12 +54,12 @@ class Window:
     def around(self, moment: datetime) -> tuple[datetime, datetime]:
         """The start and end (aware UTC) of the window that `moment` lies in. Days may have 23 or 25 hours."""
         if self.seconds:
-            start = int(moment.timestamp()) // self.seconds * self.seconds
-            return datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(start + self.seconds, UTC)
+            second = int(moment.timestamp()) // self.seconds * self.seconds
+            return datetime.fromtimestamp(second, UTC), datetime.fromtimestamp(second + self.seconds, UTC)
         zone = ZoneInfo(self.zone)
         today = moment.astimezone(zone).date()
-        tomorrow = today + timedelta(days=1)
-        return tuple(datetime.combine(day, time(), zone).astimezone(UTC) for day in (today, tomorrow))  # type: ignore[return-value]  # two in, two out
+        start, end = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
+        return start.astimezone(UTC), end.astimezone(UTC)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -37,7 +38,7 @@ class Options:
     pending_share: float = 0.0
 
 
-class Worker:
+class Worker(ABC):
     """What both workers are: `PODRetryScheduler` and `PODFetchWorker` say which claims they take."""
 
     name: str
@@ -75,19 +76,19 @@ class Worker:
     # ---------------------------------------------------------------- what the workers differ in
 
     @staticmethod
+    @abstractmethod
     def greet(batch_size: int, max_retries: int) -> None:
         """Write the first lines of the log, before anything can fail."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say_found(self, ready: int) -> None:
         """How many claims there are to fetch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def what(self, claim: Claim) -> str:
         """An attempt's name in the log."""
-        raise NotImplementedError
 
-    def keep_own_timetable(self, now: datetime) -> None:
+    def keep_own_timetable(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
         """What only one of the workers keeps."""
 
     def limits(self) -> Limits:
