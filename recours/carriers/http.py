@@ -198,7 +198,7 @@ class _WatchedHttp(HTTPConnection):
         super().request(*args, **named)
 
     def getresponse(self) -> Any:
-        self.response_class = partial(_TimedResponse, deadline=_call.deadline)  # type: ignore[assignment]  # called like one
+        self.response_class = partial(_TimedResponse, deadline=_call.deadline)  # type: ignore[assignment]  # http.client only calls it, so a partial of the class serves
         return super().getresponse()
 
 

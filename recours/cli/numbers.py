@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 
-class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # older versions of click know no argument
+class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # click 8.2, which we allow, takes no type argument here
     """A whole number from `low` to `high`."""
 
     name = "whole number"
@@ -23,7 +23,7 @@ class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # older versions 
         return int(text)
 
 
-class Minutes(click.ParamType):  # type: ignore[type-arg]  # older versions of click know no argument
+class Minutes(click.ParamType):  # type: ignore[type-arg]  # click 8.2, which we allow, takes no type argument here
     """A number of minutes, more than none, up to `high`."""
 
     name = "minutes"

@@ -33,4 +33,4 @@ class Case:
 
 def case(name: str, status: int, *says: str, **more: object) -> Case:
     """A case; its sentences as arguments."""
-    return Case(name, status, says, **more)  # type: ignore[arg-type]
+    return Case(name, status, says, **more)

@@ -21,7 +21,7 @@ PARIS = "Europe/Paris"
 
 
 def utc(*numbers: int) -> datetime:
-    return datetime(*numbers, tzinfo=UTC)  # type: ignore[arg-type, misc]  # year, month, day, …
+    return datetime(*numbers, tzinfo=UTC)  # year, month, day, …
 
 
 # ---------------------------------------------------------------- calendar days

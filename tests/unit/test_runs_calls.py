@@ -32,7 +32,7 @@ def _all_levels(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def fail(kind: ErrorKind, words: str = "said no", **more: object) -> Failure:
-    return Failure(kind, words, **more)  # type: ignore[arg-type]  # whatever a test names
+    return Failure(kind, words, **more)  # whatever a test names
 
 
 def turns_of(world: World) -> list[int]:

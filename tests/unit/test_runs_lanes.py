@@ -13,7 +13,7 @@ UNTIL = datetime(2026, 2, 6, 15, tzinfo=UTC)
 
 
 def lane(**more: object) -> Lane:
-    return Lane("chronopost", "Chronopost", **more)  # type: ignore[arg-type]  # keywords
+    return Lane("chronopost", "Chronopost", **more)  # keywords
 
 
 def test_a_lane_is_open_until_it_is_closed_or_drained() -> None:

@@ -14,7 +14,7 @@ MIDNIGHT = datetime(2026, 2, 6, 23, tzinfo=UTC)
 
 def report(**more: object) -> Report:
     stats = Stats(3, 2, 4, 5, 6, 1)
-    return Report("pod_retry_scheduler", "run-1", MIDNIGHT, 9.4456, stats, **more)  # type: ignore[arg-type]  # keywords
+    return Report("pod_retry_scheduler", "run-1", MIDNIGHT, 9.4456, stats, **more)  # keywords
 
 
 def test_the_summary_is_the_guide_s() -> None:
