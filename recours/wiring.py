@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from recours.carriers.account import Account, CarrierLine
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
+from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.policy import Policy
 from recours.core.redact import Redactor
 from recours.database.claims import ClaimRepository
@@ -23,7 +24,7 @@ from recours.database.schema import Schema, bring_up_to_date, look, require_clai
 from recours.database.upkeep import ClaimUpkeep
 from recours.documents.store import DocumentStore
 from recours.logs import local
-from recours.runs.ports import Clock, Grant, Refusal, Surroundings
+from recours.runs.ports import CarrierClient, Clock, Grant, Refusal, Surroundings
 from recours.runs.worker import Options, Worker
 from recours.settings.model import HttpLimits, Settings
 
@@ -102,6 +103,11 @@ def connect(settings: Settings) -> Database:
     return database
 
 
+def catalog_of(settings: Settings) -> Catalog:
+    """The carriers there are, and whose account serves whose claims with these credentials."""
+    return CATALOG.with_accounts(settings.configured)
+
+
 def redactor(settings: Settings) -> Redactor:
     """Knows every secret of the settings, and what an Authorization header makes of two of them."""
     pairs = []
@@ -127,10 +133,11 @@ def make_worker(
     run_id = run_id or uuid.uuid4().hex
     policy = replace(settings.policy, max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
+    catalog = catalog_of(settings)
     around = Surroundings(
         clock=clock,
-        claims=ClaimRepository(database, CATALOG, columns, run_id, kind.name, redact),
-        upkeep=ClaimUpkeep(database, CATALOG, columns, run_id, redact),
+        claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact),
+        upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact),
         journal=RunJournal(database),
         queue=make_queue(settings, database, policy, clock, jitter, run_id),
         documents=DocumentStore(settings.pod_dir),
@@ -141,7 +148,7 @@ def make_worker(
         carrier_concurrency=settings.carrier_concurrency,
         pending_share=settings.pending_share,
     )
-    return kind(around, CATALOG, options, run_id, local)
+    return kind(around, catalog, options, run_id, local)
 
 
 def make_queue(
@@ -174,12 +181,13 @@ def accounts(settings: Settings, clock: Clock, jitter: Callable[[], float]) -> M
     found = {}
     for key, spec in CATALOG.specs.items():
         credentials = settings.credentials[key]
-        complete = not credentials.missing
+        given = {**credentials.values, **credentials.options}
+        client = CLIENTS[key](given) if not credentials.missing else None
         found[key] = Account(
             spec=spec,
             limits=settings.limits[key],
-            client=CLIENTS[key](dict(credentials.values)) if complete else None,
-            open_line=_Lines(spec.name, settings.base_urls[key], settings.http, clock, jitter),
+            client=client,
+            open_line=_Lines(spec, client, settings.base_urls[key], settings.http, clock, jitter),
             credentials=tuple(credentials.values.values()),
             source=credentials.source,
             missing=credentials.missing,
@@ -191,9 +199,16 @@ class _Lines:
     """Opens lines to one carrier. The HTTP library is loaded when the first one is opened: many runs call nobody."""
 
     def __init__(
-        self, name: str, base_url: str, limits: HttpLimits, clock: Clock, jitter: Callable[[], float]
+        self,
+        spec: CarrierSpec,
+        client: CarrierClient | None,
+        base_url: str,
+        limits: HttpLimits,
+        clock: Clock,
+        jitter: Callable[[], float],
     ) -> None:
-        self._name = name
+        self._spec = spec
+        self._client = client
         self._base_url = base_url
         self._limits = limits
         self._clock = clock
@@ -202,10 +217,14 @@ class _Lines:
     def __call__(self, grant: Grant) -> CarrierLine:
         from recours.carriers.line import HttpLine  # noqa: PLC0415 (see above)
 
-        return HttpLine(self._name, grant, self._http, self._clock, self._jitter)
+        if self._client is None:
+            raise RuntimeError(f"{self._spec.key} was asked without credentials")
+        name, asked = self._spec.name, self._client.wait_asked
+        return HttpLine(name, grant, self._http, self._clock, self._jitter, asked)
 
     @cached_property
     def _http(self) -> "Http":
         from recours.carriers.http import Http  # noqa: PLC0415 (see above)
 
-        return Http(self._base_url, self._limits.connect_s, self._limits.read_s, self._limits.deadline_s)
+        limits, replaced = self._limits, self._base_url != self._spec.base_url
+        return Http(self._base_url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced)

@@ -27,7 +27,7 @@ class Account:
     open_line: Callable[[Grant], CarrierLine]  # a line for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
-    missing: tuple[str, ...] = ()
+    missing: str = ""  # which settings lack, in words
 
     @property
     def long_limits(self) -> list[Limit]:

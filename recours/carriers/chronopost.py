@@ -4,18 +4,28 @@ Facts from the carrier's "Web Services CHRONOPOST" of October 2024 (VL3.24.10.14
 said otherwise. Nothing was tried against the live service.
 """
 
-import base64
-import binascii
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from recours.carriers import soap
+from recours.carriers.client import Client
+from recours.carriers.findings import (
+    document,
+    meant,
+    moment,
+    not_delivered,
+    person,
+    refused_account,
+    unknown_code,
+    unreadable,
+)
 from recours.carriers.message import Request, Response
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.text import clean, plain
 from recours.runs.ports import Line
@@ -25,7 +35,7 @@ SPEC = CarrierSpec(
     name="Chronopost",
     spellings=("Chronopost International", "Chronopost France", "Chrono"),
     limits={None: "100/day@Europe/Paris"},  # ours: the carrier publishes none
-    credentials=("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),
+    credentials=(("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),),
     # One address for production and trials; ws2.chronopost.fr only while this one is down.
     base_url="https://ws.chronopost.fr",
     # Main form, then 14 digits with or without a check sign (several public clients). The check digit of the first
@@ -33,6 +43,7 @@ SPEC = CarrierSpec(
     number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9]{14}[0-9A-Z]?"),
     number_words="two letters, nine digits and two letters, or 14 digits",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
+    sample_number="XX000000000FR",
 )
 
 _PATH = "/tracking-cxf/TrackingServiceWS"
@@ -44,6 +55,54 @@ _LANGUAGE = "fr_FR"
 DELIVERED_CODES = frozenset({"D", "D1", "D2", "D6", "D7", "RG", "RI", "U", "Y", "DD", "VC"})
 # "Image disponible": the proof is there to be asked for, so the parcel is delivered.
 POD_READY_CODE = "IM"
+
+# The other codes of both documents: on its way, exceptions, and (Q, R, AN, DR) never to be delivered.
+TRANSIT_CODES = frozenset(
+    [
+        "B",
+        "MD",
+        "IP",
+        "RB",
+        "P",
+        "DC",
+        "DB",
+        "DV",
+        "DY",
+        "PC",
+        "PE",
+        "SC",
+        "EC",
+        "TS",
+        "TI",
+        "TO",
+        "TP",
+        "AT",
+        "SD",
+        "ED",
+        "TA",
+        "LR",
+        "J",
+        "X",
+        "CL",
+        "N",
+        "NA",
+        "CO",
+        "RC",
+        "PA",
+        "AV",
+        "IV",
+        "IN",
+        "NL",
+        "PR",
+        "DO",
+        "DF",
+        "EJ",
+        "Q",
+        "R",
+        "AN",
+        "DR",
+    ]
+)
 
 # statusCode of searchPOD (1, 2, 3 in both documents; 5, available, of 2024 only).
 POD_STATUS: dict[int, tuple[ErrorKind, str]] = {
@@ -73,35 +132,20 @@ ERROR_CODES: dict[int, tuple[ErrorKind, str]] = {
 _ACCOUNT_WORDS = ("password", "mot de passe", "contract", "contrat")
 
 
-class Chronopost:
+class Chronopost(Client):
     """The client: `trackSkybillV2` first, `searchPOD` only for a delivered parcel."""
 
     spec = SPEC
+    tracking_shows_account = False
 
-    def __init__(self, credentials: dict[str, str]) -> None:
-        """`credentials`: CHRONOPOST_ACCOUNT (8 digits) and CHRONOPOST_PASSWORD (6 digits)."""
-        self._account = credentials["CHRONOPOST_ACCOUNT"]
-        self._password = credentials["CHRONOPOST_PASSWORD"]
+    def track(self, number: str, line: Line) -> Delivery | Failure:
+        """`trackSkybillV2`."""
+        return parse_tracking(line.call(Capability.TRACKING, tracking_request(number)))
 
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
-        """The document, or why there is none. `number` has the form of the spec."""
-        if known is None:
-            tracked = parse_tracking(line.call(Capability.TRACKING, tracking_request(number)))
-            if isinstance(tracked, Failure):
-                return tracked
-            known = tracked
-            line.learnt(known)
-        request = pod_request(number, self._account, self._password)
-        outcome = parse_pod(line.call(Capability.POD, request), known)
-        if isinstance(outcome, Retrieved) or outcome.kind in _ACCOUNT_ACCEPTED:
-            line.credentials_accepted()
-        return outcome
-
-
-# Answers about the parcel: the service looked it up for us, so it knows our account.
-_ACCOUNT_ACCEPTED = frozenset(
-    {ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.ACCESS_DENIED}
-)
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """`searchPOD`."""
+        account, password = self.settings["CHRONOPOST_ACCOUNT"], self.settings["CHRONOPOST_PASSWORD"]
+        return parse_pod(line.call(Capability.POD, pod_request(number, account, password)), delivery)
 
 
 def tracking_request(number: str) -> Request:
@@ -123,7 +167,8 @@ def pod_request(number: str, account: str, password: str) -> Request:
 
 
 def _request(operation: str, fields: list[tuple[str, str]]) -> Request:
-    return Request("POST", _PATH, _HEADERS, soap.envelope("cxf", _NAMESPACE, operation, fields))
+    call = soap.element(operation, _NAMESPACE, fields, qualified=False)
+    return Request("POST", _PATH, _HEADERS, soap.envelope(call))
 
 
 # ---------------------------------------------------------------- answers
@@ -145,8 +190,8 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
     latest = max(found, key=_event_time)
     if any(soap.text(event, "code") == POD_READY_CODE for event in found):
         return Delivery()
-    label = clean(soap.text(latest, "eventLabel") or soap.text(latest, "code") or "no details", 80)
-    return Failure(ErrorKind.NOT_DELIVERED_YET, f"The parcel is not delivered yet ({label})", answer.status)
+    code = soap.text(latest, "code")
+    return not_delivered(answer, soap.text(latest, "eventLabel"), code=code, known=TRANSIT_CODES)
 
 
 def _delivery(event: Any) -> Delivery:
@@ -154,29 +199,25 @@ def _delivery(event: Any) -> Delivery:
     values = [soap.text(info, "value") for info in soap.children(event, "infoCompList")]
     signatory = next((value for value in values if value), None)
     at = _event_time(event)
-    return Delivery(None if at == _NEVER else at, clean(signatory, 100) if signatory else None)
+    return Delivery(None if at == _NEVER else at, person(signatory))
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def _event_time(event: Any) -> datetime:
-    try:
-        at = datetime.fromisoformat(soap.text(event, "eventDate") or "")
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return _NEVER
+    return moment(soap.text(event, "eventDate")) or _NEVER
 
 
 def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
     result = _result(answer, "searchPODResponse")
     if isinstance(result, Failure):
-        return _knowing(result, delivery)
+        return replace(result, delivery=delivery)
     status = _whole(soap.text(result, "statusCode"))
     encoded = soap.text(result, "pod")
     if encoded is not None:
-        return _decoded(encoded, delivery, answer.status)
+        return document(SPEC.name, encoded, delivery, answer, "chronopost searchPOD")
     if status in POD_STATUS:
         kind, words = POD_STATUS[status]
     elif soap.text(result, "podPresente") == "true":
@@ -189,28 +230,19 @@ def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
     return Failure(kind, words, answer.status, delivery=delivery)
 
 
-def _decoded(encoded: str, delivery: Delivery, http_status: int) -> Outcome:
-    try:
-        content = base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError):
-        words = "Chronopost sent a proof that is not valid base64"
-        return Failure(ErrorKind.BAD_RESPONSE, words, http_status, delivery=delivery)
-    return Retrieved(content, delivery, "chronopost searchPOD")
-
-
 def _result(answer: Response, wrapper: str) -> Any | Failure:
     """The `return` element of an answer without error."""
     try:
         body = soap.body_of(soap.parse(answer.body))
     except soap.NotXml:
-        return _unreadable(answer)
+        return unreadable(SPEC.name, answer)
     if body is None:
-        return _unreadable(answer)
+        return unreadable(SPEC.name, answer)
     if soap.local(body) == "Fault":
         return _fault(body, answer)
     result = soap.child(body, "return") if soap.local(body) == wrapper else None
     if result is None:
-        return _unreadable(answer)
+        return unreadable(SPEC.name, answer)
     return _error(result, answer) or result
 
 
@@ -219,19 +251,12 @@ def _error(result: Any, answer: Response) -> Failure | None:
     code = _whole(text)
     if code == 0 or text is None:
         return None
-    message = soap.text(result, "errorMessage") or ""
-    said = f": {clean(message)}" if message else ""
+    message = soap.text(result, "errorMessage")
     if code in ERROR_CODES:
-        kind, words = ERROR_CODES[code]
-        return Failure(kind, f"{words}{said}", answer.status)
-    if any(word in plain(message) for word in _ACCOUNT_WORDS):
-        return Failure(ErrorKind.AUTH_FAILED, f"Chronopost refused our account{said}", answer.status)
-    shown = clean(text, 20)
-    return Failure(
-        ErrorKind.BAD_RESPONSE,
-        f"Chronopost answered with the unknown error code {shown}{said}",
-        answer.status,
-    )
+        return meant(ERROR_CODES[code], answer, message)
+    if any(word in plain(message or "") for word in _ACCOUNT_WORDS):
+        return refused_account(SPEC.name, answer, message)
+    return unknown_code(SPEC.name, answer, text, message)
 
 
 def _fault(fault: Any, answer: Response) -> Failure:
@@ -241,21 +266,6 @@ def _fault(fault: Any, answer: Response) -> Failure:
         words = f"Chronopost could not read our request: {said}"
         return Failure(ErrorKind.BAD_RESPONSE, words, answer.status)
     return Failure(ErrorKind.SERVER_ERROR, f"Chronopost reports an error of its own: {said}", answer.status)
-
-
-def _unreadable(answer: Response) -> Failure:
-    if answer.status >= 500:  # noqa: PLR2004 (the server's own errors)
-        words = f"Chronopost is out of order (HTTP {answer.status})"
-        return Failure(ErrorKind.SERVER_ERROR, words, answer.status)
-    what = "an empty answer" if not answer.body else "an answer that cannot be read"
-    return Failure(ErrorKind.BAD_RESPONSE, f"Chronopost sent {what} (HTTP {answer.status})", answer.status)
-
-
-def _knowing(failure: Failure, delivery: Delivery) -> Failure:
-    """The failure, with what the tracking told: not to be asked again."""
-    return Failure(
-        failure.kind, failure.message, failure.http_status, failure.retry_at, delivery, failure.connected
-    )
 
 
 def _whole(text: str | None) -> int | None:

@@ -49,9 +49,12 @@ class Unacceptable(HttpFault):
 class Http:
     """Calls to one base URL, with a session for each thread: one that is shared mixes up cookies."""
 
-    def __init__(self, base_url: str, connect_s: float, read_s: float, deadline_s: float) -> None:
-        """All times in seconds. Connects nowhere yet."""
+    def __init__(
+        self, base_url: str, connect_s: float, read_s: float, deadline_s: float, *, replaced: bool = False
+    ) -> None:
+        """All times in seconds. `replaced`: the base URL stands for every address. Connects nowhere yet."""
         self.base_url = base_url
+        self._replaced = replaced
         self._timeouts = (connect_s, read_s)
         self._deadline_s = deadline_s
         self._of_thread = threading.local()
@@ -63,7 +66,7 @@ class Http:
         try:
             answer = self._session().request(
                 request.method,
-                self.base_url + request.path,
+                self._origin(request) + request.path,
                 headers=dict(request.headers),
                 data=request.body,
                 timeout=self._timeouts,
@@ -76,6 +79,9 @@ class Http:
                 return Response(answer.status_code, answer.headers, _whole(answer.raw, deadline))
         except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
+
+    def _origin(self, request: Request) -> str:
+        return self.base_url if self._replaced or not request.origin else request.origin
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._of_thread, "session", None)

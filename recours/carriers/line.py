@@ -13,13 +13,12 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability
-from recours.runs.ports import Clock, Grant
+from recours.runs.ports import Clock, Grant, Wait
 
 # One repeat, a few seconds later: hours and days belong to the timetable.
 TRIES = 2
 _LONGEST_PAUSE_S = 4.0
 _PASSING_STATUSES = frozenset({502, 503, 504})
-_TOO_MANY = 429
 
 _KINDS: dict[type[HttpFault], ErrorKind] = {
     NotSent: ErrorKind.NETWORK,
@@ -36,14 +35,24 @@ class _PassingError(Exception):
         self.failure = failure
 
 
+WaitAsked = Callable[[Capability, Response, datetime], Wait | None]
+
+
 class HttpLine:
     """The calls of one fetch."""
 
     def __init__(
-        self, name: str, grant: Grant, http: Http, clock: Clock, jitter: Callable[[], float]
+        self,
+        name: str,
+        grant: Grant,
+        http: Http,
+        clock: Clock,
+        jitter: Callable[[], float],
+        wait_asked: WaitAsked,
     ) -> None:
-        """`jitter`: a number from 0 to 1, a fresh one each time."""
+        """`jitter`: a number from 0 to 1, a fresh one each time. `wait_asked`: by which sign the carrier asks to wait."""
         self._name = name
+        self._wait_asked = wait_asked
         self._grant = grant
         self._http = http
         self._clock = clock
@@ -60,6 +69,14 @@ class HttpLine:
     def credentials_accepted(self) -> None:
         """An answer showed that our account is good."""
         self.accepted = True
+
+    def now(self) -> datetime:
+        """The moment, aware UTC."""
+        return self._clock.now()
+
+    def pause(self) -> None:
+        """Wait the few seconds after which a call may be repeated."""
+        self._clock.sleep(self._jitter() * _LONGEST_PAUSE_S)
 
     def call(self, what: Capability, request: Request) -> Response:
         """Send the request, once more if the network or a gateway failed. Raises CallFailed."""
@@ -88,8 +105,8 @@ class HttpLine:
         except HttpFault as fault:
             raise self._failed(fault, what, failed) from fault
         self.calls += 1
-        if answer.status == _TOO_MANY:
-            raise CallFailed(self._asked_to_wait(answer))
+        if wait := self._wait_asked(what, answer, self._clock.now()):
+            raise CallFailed(self._asked_to_wait(answer, wait))
         if answer.status in _PASSING_STATUSES:
             words = f"{self._name} is out of order (HTTP {answer.status})"
             failed.append(Failure(ErrorKind.SERVER_ERROR, words, answer.status))
@@ -107,8 +124,8 @@ class HttpLine:
         passing = isinstance(fault, NotSent | Broken)
         return _PassingError(failed[-1]) if passing else CallFailed(failed[-1])
 
-    def _asked_to_wait(self, answer: Response) -> Failure:
-        retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now())
+    def _asked_to_wait(self, answer: Response, wait: Wait) -> Failure:
+        retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until
         words = f"{self._name} asks us to wait: too many calls (HTTP {answer.status})"
         return Failure(ErrorKind.RATE_LIMITED, words, answer.status, retry_at=retry_at)
 

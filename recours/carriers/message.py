@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Request:
-    """A call to a carrier: `path` begins with a slash; the body is sent as it is."""
+    """A call to a carrier: `path` begins with a slash; the body is sent as it is.
+
+    `origin` (https://host) is for the rare call that goes elsewhere than to the carrier's base URL; a base URL that a
+    person has set stands for that too.
+    """
 
     method: str
     path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from recours.carriers.account import Account
 from recours.carriers.grant import QueueGrant
 from recours.carriers.ledger import LEASE, Ledger
+from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
@@ -19,7 +20,8 @@ from recours.core.quota import Capability, Shortage, Use, Want, kept_for_new_cla
 from recours.core.redact import Redactor
 from recours.runs.ports import Blocked, Clock, Fetched, Grant, Refusal
 
-_TOO_MANY = 429
+_OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
+
 # Each limit may allow fewer of the fetches, and others take and give back in between.
 _MOST_TRIES = 8
 
@@ -56,7 +58,7 @@ class APIRequestQueue:
         """
         if refusal := self.closed(carrier):
             return [], refusal
-        wanted = list(fetches)
+        wanted = self._with_opening(carrier, fetches)
         for _ in range(_MOST_TRIES):
             held = self._hold(carrier, wanted, spare) if wanted else []
             if not isinstance(held, Shortage):
@@ -68,6 +70,17 @@ class APIRequestQueue:
         return [], Refusal(
             Blocked.RATE_LIMIT, f"{self._name(carrier)} is asked by many at once", passing=True
         )
+
+    def _with_opening(
+        self, carrier: str, fetches: Sequence[dict[Capability, int]]
+    ) -> list[dict[Capability, int]]:
+        """The fetches; the first one also with the calls that must come before all, such as that for a token."""
+        client = self._accounts[carrier].client
+        opening = client.opening(self._clock.now()) if client else {}
+        if not fetches or not opening:
+            return list(fetches)
+        first = {what: fetches[0].get(what, 0) + opening.get(what, 0) for what in (*fetches[0], *opening)}
+        return [first, *fetches[1:]]
 
     def _hold(
         self, carrier: str, fetches: Sequence[dict[Capability, int]], spare: float
@@ -151,7 +164,7 @@ class APIRequestQueue:
         account = self._accounts[carrier]
         if account.client is not None:
             return None
-        reason = f"{account.spec.name} has no credentials: set {' and '.join(account.missing)}"
+        reason = f"{account.spec.name} has no credentials: set {account.missing}"
         return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
 
     def _has_new_credentials(self, carrier: str, state: AccountState) -> bool:
@@ -164,10 +177,10 @@ class APIRequestQueue:
     def fetch(self, grant: Grant, carrier: str, number: str, known: Delivery | None) -> Fetched:
         """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only."""
         account = self._accounts[carrier]
+        if account.client is None:
+            raise RuntimeError(f"{carrier} was asked without credentials")
         line = account.open_line(grant)
         try:
-            if account.client is None:
-                raise RuntimeError(f"{carrier} was asked without credentials")
             outcome = account.client.fetch(number, known, line)
         except CallFailed as failed:
             outcome = failed.failure
@@ -176,12 +189,16 @@ class APIRequestQueue:
         if line.accepted:
             self._account_accepted(carrier)
         if isinstance(outcome, Failure):
-            outcome = self._remembered(carrier, replace(outcome, message=self._redact(outcome.message)))
+            outcome = self._remembered(carrier, _doubted(self._redacted(outcome), account.spec, number))
         return Fetched(outcome, line.calls, line.unsent)
+
+    def _redacted(self, failure: Failure) -> Failure:
+        unknown = self._redact(failure.unknown) if failure.unknown else None
+        return replace(failure, message=self._redact(failure.message), unknown=unknown)
 
     def _remembered(self, carrier: str, failure: Failure) -> Failure:
         """What of a failure concerns every claim of the carrier is made known to all processes."""
-        if failure.kind is ErrorKind.RATE_LIMITED and failure.http_status == _TOO_MANY:
+        if failure.kind is ErrorKind.RATE_LIMITED and failure.http_status is not None:
             until = pause_until(failure.retry_at, self._clock.now())
             self._ledger.pause(carrier, until, failure.message)
             return replace(failure, retry_at=until)
@@ -229,6 +246,13 @@ class APIRequestQueue:
         """How far the carrier's limits are used, the longest window last."""
         limits = sorted(self._accounts[carrier].limits, key=lambda limit: limit.window.seconds or 10**9)
         return self._ledger.uses(limits, self._clock.now())
+
+
+def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
+    """A failure about the number; with the likely reason if its check digit does not fit."""
+    if failure.kind not in _OF_THE_NUMBER or not spec.is_doubtful(number):
+        return failure
+    return replace(failure, message=f"{failure.message} (its check digit does not fit: is it mistyped?)")
 
 
 def _fitting(short: Shortage, wanted: list[dict[Capability, int]]) -> list[dict[Capability, int]]:

@@ -1,22 +1,20 @@
 """The carriers there are. A new one is a module beside this one, and a line here."""
 
-from collections.abc import Mapping
-from typing import Protocol
+import re
 
 from recours.carriers.chronopost import Chronopost
-from recours.core.carrier import CarrierSpec, Catalog
-from recours.runs.ports import CarrierClient
+from recours.carriers.client import Client
+from recours.core.carrier import Catalog, Substitute
 
+_CLIENTS: tuple[type[Client], ...] = (Chronopost,)
 
-class ClientClass(Protocol):
-    """A carrier's client, not made yet: it is made of its credentials, by the names of their settings."""
+# Whose account serves whose claims, beside each carrier its own.
+_SUBSTITUTES = (
+    # The form of Express waybills; Unified gives the status of any parcel, and seldom a document.
+    Substitute("dhl", "dhl_express", re.compile(r"[0-9]{10,11}"), preferred=True),
+    # La Poste knows the status of Colissimo parcels, and gives no document.
+    Substitute("colissimo", "laposte"),
+)
 
-    spec: CarrierSpec
-
-    def __call__(self, credentials: dict[str, str]) -> CarrierClient: ...
-
-
-_CLIENTS: tuple[ClientClass, ...] = (Chronopost,)
-
-CATALOG = Catalog(client.spec for client in _CLIENTS)
-CLIENTS: Mapping[str, ClientClass] = {client.spec.key: client for client in _CLIENTS}
+CATALOG = Catalog((client.spec for client in _CLIENTS), _SUBSTITUTES)
+CLIENTS = {client.spec.key: client for client in _CLIENTS}

@@ -4,21 +4,36 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-_ENVELOPE = (
-    '<?xml version="1.0" encoding="UTF-8"?>'
-    '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:{prefix}="{namespace}">'
-    "<soapenv:Body><{prefix}:{operation}>{fields}</{prefix}:{operation}></soapenv:Body></soapenv:Envelope>"
-)
+# A field is a text, or fields of its own.
+Fields = Sequence[tuple[str, "str | Fields"]]
 
 
 class NotXml(ValueError):  # noqa: N818 (a finding about bytes)
     """The bytes are no XML that is accepted: not well-formed, or with a DTD or entities."""
 
 
-def envelope(prefix: str, namespace: str, operation: str, fields: Sequence[tuple[str, str]]) -> bytes:
-    """A request whose fields are elements without a namespace, in the given order."""
-    inner = "".join(f"<{name}>{html.escape(value, quote=False)}</{name}>" for name, value in fields)
-    return _ENVELOPE.format(prefix=prefix, namespace=namespace, operation=operation, fields=inner).encode()
+def envelope(body: str, header: str = "") -> bytes:
+    """A request: what `element` made, in the Body of an envelope, and in its Header."""
+    head = f"<soapenv:Header>{header}</soapenv:Header>" if header else ""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">'
+        f"{head}<soapenv:Body>{body}</soapenv:Body></soapenv:Envelope>"
+    ).encode()
+
+
+def element(name: str, namespace: str, fields: Fields, *, qualified: bool) -> str:
+    """An element of the namespace with these fields in the given order; `qualified`: they are of it too."""
+    inner = _inside(fields)
+    if qualified:
+        return f'<{name} xmlns="{namespace}">{inner}</{name}>'
+    return f'<q:{name} xmlns:q="{namespace}">{inner}</q:{name}>'
+
+
+def _inside(content: "str | Fields") -> str:
+    if isinstance(content, str):
+        return html.escape(content, quote=False)
+    return "".join(f"<{name}>{_inside(inner)}</{name}>" for name, inner in content)
 
 
 def parse(body: bytes) -> Any:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from recours import logs
-from recours.carriers.registry import CATALOG
 from recours.cli.console import print_json
+from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository
@@ -17,7 +17,7 @@ from recours.runs.source import find_named
 from recours.runs.summary import minute, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
-from recours.wiring import SystemClock, closed_carriers, connect
+from recours.wiring import SystemClock, catalog_of, closed_carriers, connect
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
@@ -26,26 +26,25 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     if settings.database_is_embedded and not Path(settings.database_url.database or "").exists():
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
         return 0
-    clock = SystemClock()
+    clock, catalog = SystemClock(), catalog_of(settings)
     now, policy = clock.now(), replace(settings.policy, max_retries=options.get("max_retries", 4))
     database = connect(settings)
     try:
         schema = look(database)
         require_claims(database, schema)
         closed = closed_carriers(settings, database, clock) if schema.is_current else {}
-        found = survey(database, schema, CATALOG, policy.timetable.due_until(now), policy.max_retries, now)
-        claims = ClaimRepository(database, CATALOG, schema.columns, "", kind.name)
+        found = survey(database, schema, catalog, policy.timetable.due_until(now), policy.max_retries, now)
+        claims = ClaimRepository(database, catalog, schema.columns, "", kind.name)
         if named := find_named(claims, options.get("claims", ()), policy, now):
             result = Preview(taken=[(claim, claim.state) for claim in named])
         else:
-            result = preview(
-                found, kind.stage, options["batch_size"], options["carriers"], closed, policy, now
-            )
+            carriers = tuple(key for name in options["carriers"] for key in catalog.keys_of(name))
+            result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
         waiting = claims.waiting() if schema.is_current else None
     finally:
         database.close()
     log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")
-    for line in (*_schema_lines(schema), *_lines(result, kind, closed)):
+    for line in (*_schema_lines(schema), *_lines(result, kind, closed, catalog)):
         log.info(line)
     if waiting and kind.stage is Stage.READY:
         log.info(waiting_line(waiting, logs.local))
@@ -64,10 +63,10 @@ def _schema_lines(schema: Schema) -> list[str]:
     return [f"A run would first bring the schema up to date; columns it would add to claims: {missing}"]
 
 
-def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any]) -> list[str]:
+def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any], catalog: Catalog) -> list[str]:
     lines = [f"Would take {plural(len(result.taken), 'claim')}"]
     for place, (claim, state) in enumerate(result.taken, 1):
-        carrier = CATALOG.name_of(claim.carrier, claim.carrier_name)
+        carrier = catalog.name_of(claim.carrier, claim.carrier_name)
         what = "Fetch" if kind.stage is Stage.NEW else f"Retry #{state.turns_used + 1}"
         lines.append(f"[{place}] {what} for {claim.reference} ({carrier})")
     for key, count in sorted(result.left_behind.items()):

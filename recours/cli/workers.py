@@ -12,6 +12,7 @@ from recours import __version__, logs
 from recours.carriers.registry import CATALOG
 from recours.cli.console import flushed, harmless, make_tolerant, print_json, say_error, say_usage_error
 from recours.cli.numbers import Minutes, WholeNumber
+from recours.core.carrier import Catalog
 from recours.core.text import clean
 from recours.database.schema import NOT_DONE
 from recours.runs.fetch import PODFetchWorker
@@ -22,7 +23,7 @@ from recours.runs.worker import STOPPED, Options, Worker
 from recours.settings.loading import load, log_dir_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import Opened, make_worker, open_database, redactor
+from recours.wiring import Opened, catalog_of, make_worker, open_database, redactor
 
 ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, USAGE = 0, 1, 2
@@ -99,7 +100,7 @@ def _common(batch: int) -> list[click.Parameter]:
             ["--carrier", "carriers"],
             multiple=True,
             metavar="NAME",
-            callback=_resolved_carriers,
+            callback=_known_carriers,
             help="Only claims of this carrier; repeatable.",
         ),
         click.Option(
@@ -147,18 +148,15 @@ def _print_version(context: click.Context, _parameter: click.Parameter, wanted: 
         context.exit()
 
 
-def _resolved_carriers(
+def _known_carriers(
     context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
 ) -> tuple[str, ...]:
-    keys = []
     for name in names:
-        key = CATALOG.resolve(name)
-        if key is None:
+        if not CATALOG.keys_of(name):
             near = CATALOG.nearest(name)
             hint = f" Did you mean {near}?" if near else f" Known: {', '.join(CATALOG.names)}."
             raise click.BadParameter(f"there is no carrier '{clean(name, 60)}'.{hint}", context, parameter)
-        keys.append(key)
-    return tuple(dict.fromkeys(keys))
+    return names
 
 
 # ---------------------------------------------------------------- a run
@@ -224,7 +222,13 @@ def _logged_run(name: str, settings: Settings, options: dict[str, Any]) -> int:
 
 def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[str, Any]) -> int:
     log = logs.run_log()
-    worker = make_worker(kind, settings, opened, asked_of(options), max_retries=options.get("max_retries", 4))
+    worker = make_worker(
+        kind,
+        settings,
+        opened,
+        asked_of(options, catalog_of(settings)),
+        max_retries=options.get("max_retries", 4),
+    )
     _stop_on_signals(worker)
 
     for remark in opened.remarks:
@@ -244,13 +248,14 @@ def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[
     return report.exit_status or (FAILED if fault else DONE)
 
 
-def asked_of(options: dict[str, Any]) -> Options:
-    """What was asked for on the command line."""
+def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
+    """What was asked for on the command line. A carrier's name stands for every account that serves its claims."""
+    keys = [key for name in options["carriers"] for key in catalog.keys_of(name)]
     return Options(
         batch_size=options["batch_size"],
         concurrency=options["concurrency"],
         max_runtime=timedelta(minutes=options["max_runtime"]),
-        carriers=options["carriers"],
+        carriers=tuple(dict.fromkeys(keys)),
         claims=options.get("claims", ()),
     )
 

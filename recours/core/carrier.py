@@ -1,7 +1,7 @@
 """What the rules, the settings and the queue know of a carrier without calling it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -11,18 +11,34 @@ from recours.core.text import plain
 
 
 @dataclass(frozen=True)
+class Option:
+    """A setting of one carrier beside its credentials."""
+
+    name: str
+    default: str
+    form: re.Pattern[str]
+    words: str  # the form in words, after "must be"
+
+
+@dataclass(frozen=True)
 class CarrierSpec:
     """A carrier's fixed facts. Their sources stand in its module."""
 
     key: str  # canonical, lower case: what the database holds
     name: str  # as people write it
     limits: Mapping[Capability | None, str]  # default limits, in the form of the QUOTA_ settings
-    credentials: tuple[str, ...]  # names of the settings it needs
+    credentials: tuple[tuple[str, ...], ...]  # names of settings: sets of which any is enough, the best first
     base_url: str
     number_form: re.Pattern[str]  # of an upper-case number without blanks
     number_words: str  # the same in words
-    calls: Mapping[Capability, int]  # the most a fetch may need
+    calls: Mapping[Capability, int]  # the most a fetch may need, beside a token
+    sample_number: str  # of the carrier's form, and nobody's: to try credentials with
     spellings: tuple[str, ...] = ()  # beside `name` and `key`
+    options: tuple[Option, ...] = ()
+    # The document comes with the tracking, or by way of it: that is asked even about a parcel known to be delivered.
+    tracks_always: bool = False
+    # Whether a number's check digit fits; a wrong one makes it doubtful, and is never a reason not to ask.
+    check_digit_fits: Callable[[str], bool] | None = None
 
     @property
     def prefix(self) -> str:
@@ -34,32 +50,84 @@ class CarrierSpec:
         """The setting that replaces scheme, host and port."""
         return f"{self.prefix}_BASE_URL"
 
+    @property
+    def credential_names(self) -> tuple[str, ...]:
+        """Every setting that may hold a part of its credentials."""
+        return tuple(dict.fromkeys(name for names in self.credentials for name in names))
+
     def calls_for(self, known: Delivery | None) -> dict[Capability, int]:
         """The calls a fetch may need: the tracking is not asked again once the parcel is known to be delivered."""
-        skipped = {Capability.TRACKING} if known else set()
+        skipped = {Capability.TRACKING} if known and not self.tracks_always else set()
         return {what: n for what, n in self.calls.items() if what not in skipped}
+
+    def is_doubtful(self, number: str) -> bool:
+        """Tell whether a number of the right form has a check digit that does not fit."""
+        return self.check_digit_fits is not None and not self.check_digit_fits(number)
+
+
+@dataclass(frozen=True)
+class Substitute:
+    """A carrier's claims may be served by another one's account, if we have credentials for that."""
+
+    claimed: str  # the carrier that the claim names
+    served_by: str
+    numbers: re.Pattern[str] | None = None  # only claims with such a number
+    preferred: bool = False  # even if the claimed carrier has credentials of its own
 
 
 class Catalog:
     """The carriers there are, found by whatever name a claims database holds."""
 
-    def __init__(self, specs: Iterable[CarrierSpec]) -> None:
-        """Know these carriers."""
+    def __init__(
+        self,
+        specs: Iterable[CarrierSpec],
+        substitutes: Iterable[Substitute] = (),
+        configured: Collection[str] = (),
+    ) -> None:
+        """Know these carriers; `configured`: the keys of those that we have credentials for."""
         self.specs = {spec.key: spec for spec in specs}
+        self.substitutes = tuple(substitutes)
+        self.configured = frozenset(configured)
         self._keys = {
             fold(name): spec.key
             for spec in self.specs.values()
             for name in (spec.key, spec.name, *spec.spellings)
         }
 
+    def with_accounts(self, configured: Collection[str]) -> "Catalog":
+        """The same carriers, with credentials for these."""
+        return Catalog(self.specs.values(), self.substitutes, configured)
+
     @property
     def names(self) -> list[str]:
         """The carriers' names for people, sorted."""
         return sorted(spec.name for spec in self.specs.values())
 
-    def resolve(self, name: str) -> str | None:
-        """The key of the carrier that `name` means; None if there is none such."""
-        return self._keys.get(fold(name))
+    def resolve(self, name: str, number: str | None = None) -> str | None:
+        """The key of the carrier whose account serves a claim; None if `name` is none of ours."""
+        key = self._keys.get(fold(name))
+        for substitute in self._substitutes_of(key):
+            if substitute.numbers is None or substitute.numbers.fullmatch(number or ""):
+                return substitute.served_by
+        return key
+
+    def keys_of(self, name: str) -> tuple[str, ...]:
+        """The keys that claims of this carrier may be under; none if `name` is none of ours."""
+        key = self._keys.get(fold(name))
+        if key is None:
+            return ()
+        found = [substitute.served_by for substitute in self._substitutes_of(key)]
+        served_by_itself = all(substitute.numbers for substitute in self._substitutes_of(key))
+        return (*([key] if served_by_itself else []), *found)
+
+    def _substitutes_of(self, key: str | None) -> list[Substitute]:
+        return [
+            substitute
+            for substitute in self.substitutes
+            if substitute.claimed == key
+            and substitute.served_by in self.configured
+            and (substitute.preferred or key not in self.configured)
+        ]
 
     def name_of(self, key: str | None, otherwise: str = "") -> str:
         """The name for people of a key; `otherwise` if it is none."""

@@ -92,7 +92,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Judged:
-    """The values of the service's columns at our last judgement, to notice corrections."""
+    """The values of the service's columns at our last judgement, to notice corrections.
+
+    `carrier`: whose account served the claim then ("": nobody's). Another one's may serve it today, since credentials
+    came or went, or a carrier is new to us: that starts a claim afresh like a correction.
+    """
 
     fetch_status: str | None
     number: str | None

@@ -14,6 +14,7 @@ class Retrieved:
     content: bytes
     delivery: Delivery
     source: str  # which call of which carrier, for the record
+    html: bool = False  # the carrier's documents are web pages
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Failure:
     retry_at: datetime | None = None
     # Learnt on the way: not to be asked again.
     delivery: Delivery | None = None
+    # A code of the carrier's that our tables lack, with what was seen beside it: to be told to whoever keeps them.
+    unknown: str | None = None
     # False only if no connection could be made at all: certainly nothing was sent.
     connected: bool = True
 

@@ -97,14 +97,14 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
     """A row of `claims` as the rules see it; `redact` takes secrets out of the error it holds. Never raises."""
     read = Reader(row)
     error = read.text("pod_fetch_error")
-    carrier_name = read.text("carrier") or ""
+    carrier_name, number = read.text("carrier") or "", tidy_number(read.text("tracking_number"))
     return Claim(
         id=row["id"],
         reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
         client_id=row.get("client_id"),
         carrier_name=clean(carrier_name, 60),
-        carrier=catalog.resolve(carrier_name),
-        number=tidy_number(read.text("tracking_number")),
+        carrier=catalog.resolve(carrier_name, number),
+        number=number,
         fetch_status=read.text("pod_fetch_status"),
         claim_status=read.text("status"),
         deadline=read.day("response_deadline"),
@@ -137,12 +137,21 @@ def _read_judged(read: Reader, catalog: Catalog) -> Judged | None:
     status = read.text("pod_seen_status")
     if status is None:
         return None
+    number = tidy_number(read.text("pod_seen_number"))
     return Judged(
         fetch_status=status,
-        number=tidy_number(read.text("pod_seen_number")),
-        carrier=catalog.resolve(read.text("pod_seen_carrier") or "") or "",
+        number=number,
+        carrier=_judged_carrier(read, number, catalog),
         turns_used=read.whole("pod_seen_count"),
     )
+
+
+def _judged_carrier(read: Reader, number: str | None, catalog: Catalog) -> str:
+    """Whose account served the claim; where that was lost, whose would serve it today."""
+    key = read.text("pod_carrier_key")
+    if key == "" or key in catalog.specs:
+        return key
+    return catalog.resolve(read.text("pod_seen_carrier") or "", number) or ""
 
 
 def _member(kind: Any, value: str | None) -> Any:

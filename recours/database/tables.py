@@ -173,6 +173,14 @@ carriers = Table(
     Column("credentials_print", String(64)),
 )
 
+# Which carriers there were credentials for at the last run. A carrier that is not in it is new to us.
+accounts = Table(
+    "recours_accounts",
+    metadata,
+    Column("carrier", String(40), primary_key=True),
+    Column("configured", Boolean, nullable=False),
+)
+
 quota = Table(
     "recours_quota",
     metadata,

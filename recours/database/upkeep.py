@@ -1,6 +1,6 @@
 """Keeping the timetable in the rows: judging edited ones, making due ones ready, letting settled turns pass."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,9 @@ from recours.database.claims import carrier_keys
 from recours.database.conditions import at_stage, edited
 from recours.database.engine import Database
 from recours.database.foreign import read_claim
-from recours.database.outbox import write_events
+from recours.database.outbox import insert_for, write_events
 from recours.database.rows import free, is_failed, parameters, readable_columns, unedited, update_states
-from recours.database.tables import claims
+from recours.database.tables import accounts, claims
 
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 CHUNK = 500
@@ -45,7 +45,7 @@ class ClaimUpkeep:
             found = self._judge_chunk(query.where(_c.id > found[-1].id), judge)
 
     def mend_keys(self) -> None:
-        """Have rows judged anew whose carrier key is none of ours, since no run would ever look under it."""
+        """Have rows judged anew that no run would look for, or that another carrier's account serves today."""
         known = self._known_keys()
         for stage in (Stage.READY, Stage.NEW):
             with self.database.read() as connection:
@@ -54,6 +54,29 @@ class ClaimUpkeep:
                 stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known))
                 with self.database.write() as connection:
                     connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
+        self._mend_accounts()
+
+    def _mend_accounts(self) -> None:
+        """Credentials came or went since the last run, or a carrier is new to us: its claims, and nobody's, are judged anew."""
+        configured = {key: key in self.catalog.configured for key in self.catalog.specs}
+        with self.database.read() as connection:
+            before = self._accounts_then(connection)
+        if all(before.get(key) is has for key, has in configured.items()):
+            return
+        with self.database.write() as connection:
+            before = self._accounts_then(connection)
+            affected = _affected(self.catalog, before)
+            judged_anew = and_(_c.pod_stage.is_not(None), _c.pod_carrier_key.in_(affected))
+            connection.execute(update(claims).where(judged_anew).values(pod_rank_at=None))
+            for key, has in configured.items():
+                values: dict[str, Any] = {"configured": has}
+                upsert = insert_for(connection, accounts).values(values | {"carrier": key})
+                connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
+
+    @staticmethod
+    def _accounts_then(connection: Connection) -> dict[str, bool]:
+        rows = connection.execute(select(accounts.c.carrier, accounts.c.configured)).all()
+        return {row.carrier: row.configured for row in rows}
 
     def _known_keys(self) -> list[str]:
         return ["", *sorted(self.catalog.specs)]
@@ -144,3 +167,16 @@ class ClaimUpkeep:
 
     def _has(self, column: str) -> bool:
         return column in self.columns
+
+
+def _affected(catalog: Catalog, before: Mapping[str, bool]) -> list[str]:
+    """The keys of claims that another account may serve than before; "": of carriers that we did not know."""
+    changed = {key for key in catalog.specs if before.get(key) is not (key in catalog.configured)}
+    shared = {
+        key
+        for substitute in catalog.substitutes
+        if {substitute.claimed, substitute.served_by} & changed
+        for key in (substitute.claimed, substitute.served_by)
+    }
+    is_new = any(key not in before for key in changed)
+    return sorted(shared | ({""} if is_new else set()))

@@ -2,9 +2,11 @@
 
 import io
 import logging
+import re
 
 from recours.runs.ports import NotADocument
 
+_HEAD = 4096  # bytes: what of a page is looked at
 _SMALLEST = 64  # bytes: no document of any kind is smaller
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -14,6 +16,10 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
 )
+_PAGE_START = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<!doctype\s+html|<html|<!--.*?-->\s*<html)[\s>]", re.IGNORECASE | re.DOTALL
+)
+
 # How a complete image ends: one that was cut off shows half a signature.
 _ENDINGS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9"}
 
@@ -22,16 +28,23 @@ SUFFIXES = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
     "image/tiff": ".tif",
+    "text/html": ".html",
 }
 
 
-def media_type_of(content: bytes) -> str:
-    """The kind of document that the bytes are. Raises NotADocument with a phrase that says why they are none."""
+def media_type_of(content: bytes, *, html: bool = False) -> str:
+    """The kind of document that the bytes are; `html`: a web page is one too.
+
+    Raises NotADocument with a phrase that says why they are none.
+    """
     if len(content) < _SMALLEST:
         raise NotADocument(f"it has only {len(content)} bytes")
+    if html and _PAGE_START.match(content[:_HEAD]):
+        return "text/html"
     found = next((kind for start, kind in _SIGNATURES if content.startswith(start)), None)
     if found is None:
-        raise NotADocument("it is neither PDF, PNG, JPEG nor TIFF")
+        kinds = "HTML, PDF, PNG, JPEG nor TIFF" if html else "PDF, PNG, JPEG nor TIFF"
+        raise NotADocument(f"it is neither {kinds}")
     ending = _ENDINGS.get(found)
     if ending and ending not in content[-1024:]:
         raise NotADocument("the image is cut off")

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from recours.core.claim import Delivery
+from recours.core.outcome import Retrieved
 from recours.documents.evidence import SUFFIXES, media_type_of
 from recours.runs.ports import Label, RunFault, StoredDocument
 
@@ -39,12 +40,12 @@ class DocumentStore:
         except OSError as error:
             raise self._fault(error) from error
 
-    def store(self, label: Label, content: bytes, delivery: Delivery, source: str) -> StoredDocument:
-        """Check the content and keep it. Raises NotADocument, RunFault."""
-        media_type = media_type_of(content)
+    def store(self, label: Label, got: Retrieved) -> StoredDocument:
+        """Check what a carrier gave and keep it. Raises NotADocument, RunFault."""
+        content, media_type = got.content, media_type_of(got.content, html=got.html)
         sha256 = hashlib.sha256(content).hexdigest()
         path = self.folder / label.carrier / f"{_stem(label)}_{sha256[:16]}{SUFFIXES[media_type]}"
-        document = StoredDocument(str(path), sha256, len(content), media_type, delivery, source)
+        document = StoredDocument(str(path), sha256, len(content), media_type, got.delivery, got.source)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path.with_name(path.name + ".json"), _facts(document), durable=False)

@@ -69,7 +69,7 @@ def _kept(fetched: Fetched, label: Label, documents: Documents) -> tuple[Outcome
     if isinstance(got, Failure):
         return got, None
     try:
-        return got, documents.store(label, got.content, got.delivery, got.source)
+        return got, documents.store(label, got)
     except NotADocument as finding:
         words = f"What the carrier sent as a proof is no document: {finding}"
         return Failure(ErrorKind.BAD_RESPONSE, words, delivery=got.delivery), None

@@ -17,7 +17,7 @@ from recours.core.decision import MOST_INTERRUPTIONS, Step, abandoned_at, give_u
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind
 from recours.core.events import Event, EventName
 from recours.core.outcome import Failure
-from recours.core.text import plural
+from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt, without_call
 from recours.runs.lanes import Lane, lane_key
 from recours.runs.ports import Grant, Hold, Refusal, RunFault, Surroundings
@@ -83,6 +83,7 @@ class Calls:
         self._any_connected = False
         self._budget = limits.batch_size
         self._place = 0
+        self._unknown_codes: set[tuple[str, str]] = set()
         self.carriers_asked: set[str] = set()
 
     def closed_lanes(self) -> dict[str, Refusal]:
@@ -260,6 +261,11 @@ class Calls:
             entry.held_until = now + LEASE
             around.claims.extend([entry.claim], self._hold(now))
         self._announce(entry.claim, lane.name)
+        if self._catalog.specs[lane.key].is_doubtful(entry.claim.number or ""):
+            reference, number = entry.claim.reference, clean(entry.claim.number or "", 60)
+            log.warning(
+                f"{reference}: the check digit of {number} does not fit; {lane.name} is asked all the same"
+            )
         self.carriers_asked.add(lane.key)
         lane.in_flight += 1
         future = pool.submit(attempt, entry.claim, entry.grant, around.queue, around.documents, around.clock)
@@ -286,6 +292,7 @@ class Calls:
                 self._source_takes_back([entry.claim])
             return ended
         self._any_connected = self._any_connected or ended.calls > 0
+        self._mention_unknown(lane, entry.claim, ended)
         refusal = lane.note(ended.outcome)
         if refusal is None:
             return ended
@@ -297,6 +304,15 @@ class Calls:
             # What was granted before the carrier's answer is not called for any more.
             self._hand_back([held for held in self._buffer if lane_key(held.claim) == lane.key])
         return ended
+
+    def _mention_unknown(self, lane: Lane, claim: Claim, ended: Ended) -> None:
+        """A code that our tables lack, once a run: whoever keeps them may want to add it."""
+        unknown = ended.outcome.unknown if isinstance(ended.outcome, Failure) else None
+        if unknown and (lane.key, unknown) not in self._unknown_codes:
+            self._unknown_codes.add((lane.key, unknown))
+            log.warning(
+                f"{lane.name} sent {unknown}, which recours does not know; seen for {claim.reference}"
+            )
 
     def _settle(self, claim: Claim, ended: Ended) -> None:
         """Decide and record an answer; one from a call that could not connect waits for what the others bring."""

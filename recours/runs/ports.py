@@ -6,12 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.core.events import Event
-from recours.core.outcome import Failure, Outcome
+from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Use
 
@@ -76,7 +75,7 @@ class Documents(Protocol):
     def make_sure(self) -> None:
         """See that a document could be stored now. Raises RunFault."""
 
-    def store(self, label: Label, content: bytes, delivery: Delivery, source: str) -> StoredDocument:
+    def store(self, label: Label, got: Retrieved) -> StoredDocument:
         """Check and keep a document. Raises NotADocument, RunFault."""
 
     def find(self, label: Label) -> StoredDocument | None:
@@ -154,20 +153,40 @@ class Queue(Protocol):
         """How far the carrier's limits are used, the longest window last."""
 
 
+@dataclass(frozen=True)
+class Wait:
+    """A carrier asks us to wait. `until` is aware UTC; None: it named no time."""
+
+    until: datetime | None = None
+
+
 class CarrierClient(Protocol):
     """One carrier's protocol."""
 
-    spec: CarrierSpec
+    def opening(self, now: datetime) -> dict[Capability, int]:
+        """The calls that the next fetch needs before its own: a token, while there is none."""
 
     def fetch(self, number: str, known: Delivery | None, line: "Line") -> Outcome:
-        """Track, and ask for the document if delivered. `number` has the carrier's form."""
+        """Track, and ask for the document if delivered. `number` has the carrier's form. Raises CallFailed."""
+
+    def present(self, line: "Line") -> Outcome:
+        """Present the credentials with one call about a number that is nobody's. Raises CallFailed."""
+
+    def wait_asked(self, what: Capability, answer: Any, now: datetime) -> Wait | None:
+        """Whether an answer asks us to wait, by whatever sign the carrier has for it."""
 
 
 class Line(Protocol):
     """How a carrier's client speaks to it: every call takes its unit of quota first."""
 
+    def now(self) -> datetime:
+        """The moment, aware UTC."""
+
     def call(self, what: Capability, request: Any) -> Any:
         """Send the request. Raises CallFailed if no answer to parse came."""
+
+    def pause(self) -> None:
+        """Wait the few seconds after which a call may be repeated."""
 
     def learnt(self, delivery: Delivery) -> None:
         """To be told by the client when it knows that the parcel is delivered: a later failure keeps it."""

@@ -1,11 +1,13 @@
 """What passes between the sandbox and a simulated carrier, and the answers that are the same for all of them."""
 
+import re
 import zlib
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import cache
-from typing import Protocol
+from typing import ClassVar
 
 from recours.sandbox.progress import Turn
 from recours.sandbox.scenarios import Scenario
@@ -45,20 +47,24 @@ class HttpRequest:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = ""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A request as a carrier understood it."""
+    """A request as a carrier understood it. It shows an account and its password, or a token, or nothing of the kind."""
 
     operation: str
-    number: str
-    tracking: bool  # False: it asks for the POD
+    number: str = ""  # "": it is about no parcel
+    tracking: bool = False  # the first call of a fetch, about the parcel's state
+    # In these scenarios another call follows, which plays the step: this one does not use it up.
+    goes_on: Collection[Scenario] = ()
     account: str = ""
     password: str = field(default="", repr=False)
     needs_account: bool = False
-    language: str = ""
-    wants_pdf: bool = True  # False: an image
+    bearer: str = field(default="", repr=False)
+    asks_token: bool = False
+    details: Mapping[str, str] = field(default_factory=dict)  # what else the carrier's answer depends on
 
 
 class NotUnderstoodError(Exception):
@@ -70,31 +76,60 @@ class NotUnderstoodError(Exception):
         self.answer = answer
 
 
-class SimulatedCarrier(Protocol):
-    """What the sandbox asks of each carrier. Both methods are pure."""
+class SimulatedCarrier(ABC):
+    """What the sandbox asks of each carrier. All of it is pure."""
 
-    @property
-    def key(self) -> str:
-        """The carrier's canonical name, as in the database."""
+    key: ClassVar[str]  # the carrier's canonical name, as in the database
 
+    @abstractmethod
     def owns(self, path: str) -> bool:
         """Whether this path is the carrier's."""
 
+    @abstractmethod
     def read(self, request: HttpRequest) -> Question:
         """Understand a request. Raises NotUnderstoodError."""
 
+    @abstractmethod
     def answer(self, question: Question, turn: Turn) -> Answer:
         """Answer in the carrier's own form. What `ready_made` and `disturbed` cover counts as DELIVERED here."""
 
+    def ready_made(self, turn: Turn) -> Answer | None:
+        """The answer that comes from in front of the carrier's service; None if there is none."""
+        return ready_made(turn)
+
+    def token(self, question: Question, token: str | None, life: int) -> Answer:
+        """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """The settings that hold these credentials, by their names."""
+
+    @abstractmethod
+    def example(self, digits: str, serial: int) -> str:
+        """A number of the carrier's form, check digit included, whose two `digits` choose what happens to its parcel.
+
+        `serial`: below 100,000; another one gives another number.
+        """
+
+    def digits_of(self, number: str) -> str:
+        """The two digits of a number that choose what happens to its parcel; anything else: it is unknown."""
+        return "".join(re.findall(r"[0-9]", number))[:2]
+
 
 def ready_made(turn: Turn) -> Answer | None:
-    """The answer that comes from in front of the carrier's service and looks the same for all; None if there is none."""
+    """The answer from in front of a service that looks the same for all carriers; None if there is none."""
     if turn.scenario is Scenario.RATE_LIMITED:
-        wait = turn.parcel.retry_after
-        return Answer(429, b"Too many requests", headers=() if wait is None else (("Retry-After", wait),))
+        return Answer(429, b"Too many requests", headers=retry_after(turn))
     if turn.scenario is Scenario.GZIP_BOMB:
         return Answer(200, _gzip_bomb(), "text/xml;charset=UTF-8", (("Content-Encoding", "gzip"),))
     return _READY_MADE.get(turn.scenario)
+
+
+def retry_after(turn: Turn) -> tuple[tuple[str, str], ...]:
+    """The header of an answer that asks to wait, if the parcel's script has it."""
+    wait = turn.parcel.retry_after
+    return () if wait is None else (("Retry-After", wait),)
 
 
 def disturbed(answer: Answer, scenario: Scenario) -> Answer:

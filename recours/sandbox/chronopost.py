@@ -8,14 +8,14 @@ signatory, the faults (Apache CXF's), the message of errorCode 2, and that an un
 Of the service's operations the two that a fetch needs are there; the others are faults.
 """
 
-import base64
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, Question, hostile_text
+from recours.sandbox.answers import Answer, HttpRequest, Question, SimulatedCarrier, hostile_text
 from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import Scenario
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
 from recours.sandbox.soap import CONTENT_TYPE, element
 
 PATH = "/tracking-cxf/TrackingServiceWS"
@@ -56,11 +56,10 @@ _POD_ERRORS = {
     Scenario.AUTH_REFUSED: (3, "Invalid Password"),  # inferred
 }
 
-_NOT_BASE64 = "JVBERi0xLjQK*** ceci n'est pas du base64 ***"
 _LAUGHS = 9  # each a tenfold of the one before: a billion in the end
 
 
-class Chronopost:
+class Chronopost(SimulatedCarrier):
     """The simulated service."""
 
     key = "chronopost"
@@ -76,19 +75,31 @@ class Chronopost:
         if language not in LANGUAGES[operation]:
             raise soap.bad_request(f"{language!r} is not one of {LANGUAGES[operation]}")
         if operation == "trackSkybillV2":
-            return Question(operation, values["skybillNumber"], tracking=True, language=language)
+            return Question(
+                operation,
+                values["skybillNumber"],
+                tracking=True,
+                goes_on=DELIVERED_BY_TRACKING | SLOW_ANSWERS,
+                details={"language": language},
+            )
         if values["pdf"] not in _BOOLEANS:
             raise soap.bad_request(f"{values['pdf']!r} is not a boolean")
         return Question(
             operation,
             values["skybillNumber"],
-            tracking=False,
             account=values["accountNumber"],
             password=values["password"],
             needs_account=True,
-            language=language,
-            wants_pdf=_BOOLEANS[values["pdf"]],
+            details={"language": language, "pdf": "yes" if _BOOLEANS[values["pdf"]] else "no"},
         )
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """An account of eight digits and a password of six."""
+        return {"CHRONOPOST_ACCOUNT": account, "CHRONOPOST_PASSWORD": password}
+
+    def example(self, digits: str, serial: int) -> str:
+        """Two letters, nine digits and two letters."""
+        return f"XY{digits}{serial:07d}FR"
 
     def answer(self, question: Question, turn: Turn) -> Answer:
         """Answer a call, as the turn's scenario has it."""
@@ -140,7 +151,7 @@ def _tracking(question: Question, turn: Turn) -> str:
 
 
 def _events(question: Question, turn: Turn) -> str:
-    french = question.language == "fr_FR"
+    french = question.details["language"] == "fr_FR"
     delivered = turn.scenario is not Scenario.IN_TRANSIT
     end = turn.delivered_at if delivered else turn.first_seen
     last = len(_ON_THE_WAY) - 1
@@ -149,7 +160,7 @@ def _events(question: Question, turn: Turn) -> str:
         for n, (code, label, english, before) in enumerate(_ON_THE_WAY)
     ]
     if delivered:
-        signatory = "" if turn.scenario is Scenario.DELIVERED_NO_SIGNATORY else turn.parcel.signatory
+        signatory = documents.signatory_of(turn)
         name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
         info = f"<infoCompList>{element('name', name)}{element('value', signatory)}</infoCompList>"
         label = "Livré" if french else "Delivered"
@@ -197,24 +208,10 @@ def _pod(question: Question, turn: Turn) -> str:
 
 def _document(question: Question, turn: Turn) -> tuple[str, str]:
     """The form and the text of the `pod` field. Asked for no PDF, the service gives a PNG [D24]."""
-    scenario = turn.scenario
-    if scenario is Scenario.EMPTY_POD:
-        return "PDF", ""
-    if scenario is Scenario.BAD_BASE64:
-        return "PDF", _NOT_BASE64
-    if scenario is Scenario.NOT_A_DOCUMENT:
-        return "PDF", _base64(b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30)
-    if scenario is Scenario.BROKEN_PDF:
-        return "PDF", _base64(documents.broken_pdf())
-    if scenario is Scenario.DELIVERED_PNG or not question.wants_pdf:
-        return "PNG", _base64(documents.signature_png(question.number))
-    signatory = "" if scenario is Scenario.DELIVERED_NO_SIGNATORY else turn.parcel.signatory
-    when = _local(turn.delivered_at)
-    return "PDF", _base64(documents.proof_pdf("Chronopost", question.number, signatory, when))
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
+    if question.details["pdf"] == "no":
+        turn = replace(turn, scenario=Scenario.DELIVERED_PNG)
+    kind = "PNG" if turn.scenario is Scenario.DELIVERED_PNG else "PDF"
+    return kind, documents.document_text(turn, "Chronopost", question.number, _local(turn.delivered_at))
 
 
 def _bomb_before(body: bytes) -> bytes:

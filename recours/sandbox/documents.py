@@ -1,5 +1,6 @@
 """Makes proofs of delivery: small and invented, yet real documents. The same facts give the same bytes."""
 
+import base64
 import math
 import struct
 import zlib
@@ -7,9 +8,42 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import Scenario
+
 _PAGE = (595, 420)  # points: A5, landscape
 _INK_BOX = (300, 60, 240, 120)  # of the signature on the page: left, bottom, width, height
 _PNG = (480, 200)  # pixels
+
+
+_NOT_BASE64 = "JVBERi0xLjQK*** ceci n'est pas du base64 ***"
+_PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30
+
+
+def document_of(turn: Turn, carrier: str, number: str, when: datetime) -> bytes:
+    """The document that the turn's scenario gives; `when`: the delivery, in the zone it is to be shown in."""
+    scenario = turn.scenario
+    if scenario is Scenario.EMPTY_POD:
+        return b""
+    if scenario is Scenario.NOT_A_DOCUMENT:
+        return _PLAIN_TEXT
+    if scenario is Scenario.BROKEN_PDF:
+        return broken_pdf()
+    if scenario is Scenario.DELIVERED_PNG:
+        return signature_png(number)
+    return proof_pdf(carrier, number, signatory_of(turn), when)
+
+
+def document_text(turn: Turn, carrier: str, number: str, when: datetime) -> str:
+    """The same in base64; for BAD_BASE64 something that does not decode."""
+    if turn.scenario is Scenario.BAD_BASE64:
+        return _NOT_BASE64
+    return base64.b64encode(document_of(turn, carrier, number, when)).decode("ascii")
+
+
+def signatory_of(turn: Turn) -> str:
+    """Who signed; empty if nobody's name is given."""
+    return "" if turn.scenario is Scenario.DELIVERED_NO_SIGNATORY else turn.parcel.signatory
 
 
 def proof_pdf(carrier: str, number: str, signatory: str, delivered_at: datetime) -> bytes:

@@ -1,5 +1,6 @@
 """How far each parcel has got in its script."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,11 +35,21 @@ class Ledger:
         """Know no parcel yet."""
         self._progress: dict[str, _Progress] = {}
 
-    def turn(self, number: str, script: Parcel, now: datetime, *, tracking: bool, refused: bool) -> Turn:
+    def turn(
+        self,
+        number: str,
+        script: Parcel,
+        now: datetime,
+        *,
+        tracking: bool,
+        goes_on: Collection[Scenario],
+        refused: bool,
+    ) -> Turn:
         """Say what the call gets and use up the step.
 
-        A tracking call that answers "delivered" uses up nothing: the POD call that follows does. `refused` means
-        a wrong password, which stands above the script. Another script object for the number begins anew.
+        `goes_on`: in these scenarios nothing is used up, since the call that follows does: such as the POD call after a
+        tracking call that answers "delivered". `refused` means a wrong password, which stands above the script.
+        Another script object for the number begins anew.
         """
         moment = now.replace(microsecond=0)
         progress = self._progress.get(number)
@@ -58,7 +69,7 @@ class Ledger:
         )
         if delivered:
             progress.delivered_at = turn.delivered_at
-        progress.maybe_given_up = tracking and step in SLOW_ANSWERS
-        if not (tracking and delivered):
+        progress.maybe_given_up = tracking and step in SLOW_ANSWERS and step in goes_on
+        if refused or step not in goes_on:
             progress.used += 1
         return turn

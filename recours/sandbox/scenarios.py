@@ -1,6 +1,5 @@
 """What a simulated carrier does with a parcel, in names that hold for every carrier."""
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum, auto
@@ -101,6 +100,15 @@ DELIVERED_BY_TRACKING = frozenset(
 )  # fmt: skip
 
 
+# The call after the tracking lists documents, and one is there to be asked for.
+DOCUMENT_IS_THERE = frozenset(
+    {
+        _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
+        _S.BROKEN_PDF,
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Parcel:
     """A parcel's script: one scenario a try, the last one for ever. How far it has got is kept elsewhere.
@@ -120,7 +128,7 @@ class Parcel:
             raise ValueError("a parcel needs at least one step")
 
 
-# What happens to a number that nobody scripted, by the first two of its digits.
+# What happens to a number that nobody scripted, by two of its digits.
 BY_DIGITS: dict[str, tuple[Scenario, ...]] = {
     # 0: it ends well
     "00": (_S.DELIVERED,),
@@ -173,21 +181,15 @@ BY_DIGITS: dict[str, tuple[Scenario, ...]] = {
 }
 
 
-def parcel_for(number: str) -> Parcel:
-    """The script of a number that nobody scripted: by `BY_DIGITS`, else UNKNOWN."""
-    if not re.fullmatch(r"[0-9A-Za-z]+", number):
-        return _script_for("")
-    return _script_for("".join(re.findall(r"[0-9]", number))[:2])
-
-
 @cache
-def _script_for(digits: str) -> Parcel:
+def parcel_for(digits: str) -> Parcel:
+    """The script of a number that nobody scripted, by the digits in it that choose: by `BY_DIGITS`, else UNKNOWN."""
     return Parcel(BY_DIGITS.get(digits, (Scenario.UNKNOWN,)))
 
 
 def scenario_table() -> list[tuple[str, str]]:
-    """Rows of (an example of a Chronopost number, what happens to it in plain words), one for each of `BY_DIGITS`."""
-    return [(f"XY{digits}1234567FR", _story(steps)) for digits, steps in BY_DIGITS.items()]
+    """Rows of (two digits, what happens to a parcel whose number has them, in plain words)."""
+    return [(digits, _story(steps)) for digits, steps in BY_DIGITS.items()]
 
 
 def _story(steps: tuple[Scenario, ...]) -> str:

@@ -6,8 +6,8 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +20,6 @@ from recours.sandbox.answers import (
     Question,
     SimulatedCarrier,
     disturbed,
-    ready_made,
 )
 from recours.sandbox.progress import Ledger, Turn
 from recours.sandbox.registry import simulated_carriers
@@ -39,8 +38,8 @@ _FAREWELL = 2.0  # seconds given to the connections when the sandbox stops
 class Call:
     """A call that was received. What could not be understood is NOT_KNOWN, with no scenario; passwords are not kept.
 
-    `at` is the moment of receipt by the sandbox's clock. `account` is empty where the call names none. `scenario`
-    is the one that was played: AUTH_REFUSED, whatever the script, if the account or the password was wrong.
+    `at` is the moment of receipt by the sandbox's clock. `account` is empty where the call names none, `number` where it
+    is about no parcel, as a call for a token. `scenario` is the one that was played: AUTH_REFUSED, whatever the script, if the account or the password was wrong.
     """
 
     at: datetime
@@ -51,12 +50,22 @@ class Call:
     scenario: Scenario | None
 
 
+@dataclass(frozen=True)
+class Token:
+    """A token that was given out, and to whom."""
+
+    account: str
+    password: str = field(repr=False)
+    until: datetime
+
+
 class Sandbox:
     """The simulated carriers, running between `start` and `stop` or in a `with` block.
 
     `now` gives aware UTC datetimes; `latency` is real seconds before every answer; port 0 takes a free one, which
     is kept for the sandbox's life. These may be changed at any time: `parcels` (scripts by number), `accounts`
-    (passwords by account), `latency`, and in real seconds `slow_seconds` (SLOW) and `drip_seconds` (a byte of DRIP).
+    (passwords by account), `tokens` (that were given out: delete one and it is refused), `token_seconds` (how long new
+    ones hold), `latency`, and in real seconds `slow_seconds` (SLOW) and `drip_seconds` (a byte of DRIP).
     """
 
     def __init__(
@@ -66,6 +75,8 @@ class Sandbox:
         self.parcels: dict[str, Parcel] = {}
         self.accounts: dict[str, str] = {DEFAULT_ACCOUNT: DEFAULT_PASSWORD}
         self.calls: list[Call] = []
+        self.tokens: dict[str, Token] = {}
+        self.token_seconds = 3600
         self.latency = latency
         self.slow_seconds = 5.0
         self.drip_seconds = 1.0
@@ -124,22 +135,71 @@ class Sandbox:
         except NotUnderstoodError as refusal:
             self.record_unknown(carrier.key)
             return refusal.answer
+        if question.asks_token:
+            return self._token(carrier, question)
         turn = self._record(carrier, question)
         # A wrong password is AUTH_REFUSED by now, which is nothing ready-made.
-        return ready_made(turn) or disturbed(carrier.answer(question, turn), turn.scenario)
+        return carrier.ready_made(turn) or disturbed(carrier.answer(question, turn), turn.scenario)
+
+    def environment(self, *keys: str) -> dict[str, str]:
+        """The settings by which clients use the simulated carriers: addresses and the first account's credentials.
+
+        `keys`: of these carriers only; none named: of all.
+        """
+        account, password = next(iter(self.accounts.items()))
+        found: dict[str, str] = {}
+        for carrier in self._carriers:
+            if not keys or carrier.key in keys:
+                found[f"{carrier.key.upper()}_BASE_URL"] = self.url
+                found |= carrier.settings(account, password)
+        return found
+
+    def example(self, carrier: str, digits: str, serial: int = 0) -> str:
+        """A tracking number of the carrier's form whose two `digits` choose what happens to its parcel."""
+        return next(c for c in self._carriers if c.key == carrier).example(digits, serial)
 
     def record_unknown(self, carrier: str = NOT_KNOWN) -> None:
         """Record a call that could not be understood."""
         with self._lock:
             self.calls.append(Call(self._now(), carrier, NOT_KNOWN, NOT_KNOWN, "", None))
 
+    def _token(self, carrier: SimulatedCarrier, question: Question) -> Answer:
+        """A new token, or a refusal; one token an account and moment would do, but a renewed one must be another."""
+        with self._lock:
+            at, refused = self._now(), self._refuses(question)
+            scenario = Scenario.AUTH_REFUSED if refused else None
+            self.calls.append(Call(at, carrier.key, question.operation, "", question.account, scenario))
+            if refused:
+                return carrier.token(question, None, 0)
+            token = f"sandbox-{carrier.key}-{len(self.calls)}"
+            until = at + timedelta(seconds=self.token_seconds)
+            self.tokens[token] = Token(question.account, question.password, until)
+            return carrier.token(question, token, self.token_seconds)
+
+    def _refuses(self, question: Question) -> bool:
+        """Whether what the question shows of an account is wrong."""
+        account, password = question.account, question.password
+        if question.bearer:
+            token = self.tokens.get(question.bearer)
+            if token is None or token.until <= self._now():
+                return True
+            account, password = token.account, token.password
+        return question.needs_account and self.accounts.get(account) != password
+
     def _record(self, carrier: SimulatedCarrier, question: Question) -> Turn:
         number, account = question.number, question.account
         with self._lock:
             at = self._now()
-            script = self.parcels.get(number) or parcel_for(number)
-            refused = question.needs_account and self.accounts.get(account) != question.password
-            turn = self._ledger.turn(number, script, at, tracking=question.tracking, refused=refused)
+            if question.bearer in self.tokens:
+                account = self.tokens[question.bearer].account
+            turn = self._ledger.turn(
+                f"{carrier.key}/{number}",
+                self.parcels.get(number) or parcel_for(carrier.digits_of(number)),
+                at,
+                tracking=question.tracking,
+                goes_on=question.goes_on,
+                refused=self._refuses(question),
+            )
             self.calls.append(Call(at, carrier.key, question.operation, number, account, turn.scenario))
             return turn
 
@@ -228,7 +288,8 @@ class _Handler(BaseHTTPRequestHandler):
             box.record_unknown()
             return refusal.answer
         headers = {name.lower(): value for name, value in self.headers.items()}
-        return box.answer(HttpRequest(self.command, self.path.partition("?")[0], headers, body))
+        path, _, query = self.path.partition("?")
+        return box.answer(HttpRequest(self.command, path, headers, body, query))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
 

@@ -11,6 +11,7 @@ from recours.sandbox.answers import Answer, Manner
 
 PADDING = 30_000_000  # bytes of blanks after an oversized answer
 _BLOCK = 64 * 1024
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}  # some carriers have statuses of their own
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Wire:
 def head_of(answer: Answer, length: int, *, last: bool) -> bytes:
     """The status line and the headers, up to the empty line."""
     lines = [
-        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
+        f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, 'Refused')}",
         "Server: recours-sandbox",
         f"Content-Type: {answer.content_type}",
         f"Content-Length: {length}",

@@ -1,7 +1,7 @@
 """Reading and validating all the settings at once."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.carrier import CarrierSpec, Catalog, Option
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
@@ -60,6 +60,13 @@ def log_dir_of(root: Path, environment: Mapping[str, str]) -> Path:
         return root / "logs"
 
 
+def _lacking(spec: CarrierSpec, present: Collection[str]) -> str:
+    """Which settings lack: those of the set that was begun, or of each set if none was."""
+    begun = [names for names in spec.credentials if set(names) & set(present)]
+    wanted = [[name for name in names if name not in present] for names in begun or spec.credentials]
+    return ", or ".join(" and ".join(names) for names in wanted)
+
+
 class _Reading:
     """Turns texts into settings; a fault is noted and a default stands in, so that all faults are found at once."""
 
@@ -75,7 +82,7 @@ class _Reading:
         url, embedded = self._database(database_url)
         policy = self._policy()
         credentials = {key: self._credentials(spec) for key, spec in self.catalog.specs.items()}
-        secrets = [text for creds in credentials.values() for text in creds.values.values()]
+        secrets = self._every_credential()
         if url.password:
             secrets.append(str(url.password))
         secrets += [str(url.query[name]) for name in SECRET_QUERY if name in url.query]
@@ -126,7 +133,11 @@ class _Reading:
         own = {
             name
             for spec in self.catalog.specs.values()
-            for name in (*spec.credentials, spec.base_url_setting)
+            for name in (
+                *spec.credential_names,
+                *(option.name for option in spec.options),
+                spec.base_url_setting,
+            )
         }
         return {setting.name for setting in SETTINGS} | set(self._quota_names()) | own
 
@@ -229,21 +240,40 @@ class _Reading:
                 )
         return limits
 
+    def _every_credential(self) -> list[str]:
+        """What must never be shown: also what is set, but not used."""
+        names = {name for spec in self.catalog.specs.values() for name in spec.credential_names}
+        return [value.text for name in sorted(names) for value in self.found.values.get(name, ())]
+
     def _credentials(self, spec: CarrierSpec) -> Credentials:
-        values: dict[str, str] = {}
-        sources: dict[str, str] = {}
-        for name in spec.credentials:
+        found: dict[str, Value] = {}
+        for name in spec.credential_names:
             value = self.found.get(name)
             if value is None:
                 continue
-            values[name], sources[name] = value.text, value.source
+            found[name] = value
             if any(ord(c) < ord(" ") for c in value.text):
                 self._fault(f"{name} in {value.source} holds a line break or another control character.")
             for other in self.found.differing(name):
                 self.warnings.append(
                     f"{name} differs between {value.source} and {other.source}; the one in {value.source} holds."
                 )
-        return Credentials(values, sources, tuple(name for name in spec.credentials if name not in values))
+        complete = next((names for names in spec.credentials if found.keys() >= set(names)), None)
+        used = {name: found[name] for name in complete or found}
+        return Credentials(
+            {name: value.text for name, value in used.items()},
+            {name: value.source for name, value in used.items()},
+            "" if complete else _lacking(spec, found.keys()),
+            {option.name: self._option(option) for option in spec.options},
+        )
+
+    def _option(self, option: Option) -> str:
+        value = self.found.get(option.name)
+        if value is None:
+            return option.default
+        if not option.form.fullmatch(value.text):
+            self._fault(f"{option.name} in {value.source} must be {option.words}.")
+        return value.text
 
     def _base_url(self, spec: CarrierSpec) -> str:
         value = self.found.get(spec.base_url_setting)

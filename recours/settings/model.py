@@ -21,11 +21,12 @@ class SettingsFault(Exception):  # noqa: N818 (it holds faults, a sentence each)
 
 @dataclass(frozen=True)
 class Credentials:
-    """A carrier's credentials as far as they are set. Never shown."""
+    """A carrier's credentials: the first complete set of those that its spec names, else what there is. Never shown."""
 
     values: Mapping[str, str] = field(repr=False)
     sources: Mapping[str, str]
-    missing: tuple[str, ...]
+    missing: str  # which settings lack, in words; "": none
+    options: Mapping[str, str] = field(default_factory=dict)  # the carrier's other settings
 
     @property
     def source(self) -> str:
@@ -62,3 +63,8 @@ class Settings:
     log_files: int
     secrets: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...]
+
+    @property
+    def configured(self) -> frozenset[str]:
+        """The keys of the carriers that there are credentials for."""
+        return frozenset(key for key, found in self.credentials.items() if not found.missing)

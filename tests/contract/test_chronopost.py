@@ -6,8 +6,7 @@ schema and the recorded answers in karrio's connector.
 
 import base64
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from xml.etree.ElementTree import canonicalize
 import pytest
 
 from recours.carriers.chronopost import SPEC, Chronopost
-from recours.carriers.message import Request, Response
+from recours.carriers.message import Response
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
@@ -25,33 +24,11 @@ from recours.documents.store import DocumentStore
 from recours.runs.attempt import attempt, malformed, without_call
 from recours.runs.ports import Fetched
 from recours.sandbox import SimulatedClock
+from tests.fakes.line import FakeLine
 
 NUMBER = "XY123456789FR"
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
 PDF = b"%PDF-1.4\n" + b"x" * 200
-
-
-@dataclass
-class Line:
-    """Answers each call with the next answer, or fails with it; keeps what was asked."""
-
-    answers: Sequence[Response | Failure]
-    asked: list[tuple[Capability, Request]] = field(default_factory=list)
-    accepted: bool = False
-    known: Delivery | None = None
-
-    def call(self, what: Capability, request: Request) -> Response:
-        answer = self.answers[len(self.asked)]
-        self.asked.append((what, request))
-        if isinstance(answer, Failure):
-            raise CallFailed(replace(answer, delivery=self.known))
-        return answer
-
-    def learnt(self, delivery: Delivery) -> None:
-        self.known = delivery
-
-    def credentials_accepted(self) -> None:
-        self.accepted = True
 
 
 def response(body: bytes | str, status: int = 200) -> Response:
@@ -116,8 +93,8 @@ WITH_POD = proved(
 )
 
 
-def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, Line]:
-    line = Line(answers)
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
+    line = FakeLine(answers)
     return Chronopost(CREDENTIALS).fetch(NUMBER, known, line), line
 
 
@@ -181,7 +158,7 @@ def test_the_base_url_is_the_carriers() -> None:
 
 def test_credentials_are_escaped() -> None:
     hostile = {"CHRONOPOST_ACCOUNT": "1&2", "CHRONOPOST_PASSWORD": "</password><language>é\"'"}
-    line = Line([WITH_POD])
+    line = FakeLine([WITH_POD])
     Chronopost(hostile).fetch(NUMBER, KNOWN, line)
     sent = canonical(line.asked[0][1].body or b"")
     expected = POD_REQUEST.replace("10000001", "1&amp;2").replace(
@@ -599,5 +576,5 @@ def test_damaged_answers_are_answers_too() -> None:
                 place = chance.randrange(len(body))
                 body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
             answer = response(bytes(body), whole.status)
-            line = Line([answer, answer])
+            line = FakeLine([answer, answer])
             assert isinstance(Chronopost(CREDENTIALS).fetch(NUMBER, None, line), Failure | Retrieved)

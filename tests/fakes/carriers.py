@@ -9,10 +9,11 @@ CHRONOPOST = CarrierSpec(
     key="chronopost",
     name="Chronopost",
     limits={None: "100/day@Europe/Paris"},
-    credentials=("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),
+    credentials=(("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),),
     base_url="https://chronopost.invalid",
     number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}"),
     number_words="two letters, nine digits and two letters",
+    sample_number="XX000000000FR",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     spellings=("Chrono",),
 )
@@ -20,10 +21,11 @@ DHL = CarrierSpec(
     key="dhl_express",
     name="DHL Express",
     limits={None: "250/day@UTC"},
-    credentials=("DHL_EXPRESS_API_KEY",),
+    credentials=(("DHL_EXPRESS_API_KEY",),),
     base_url="https://dhl.invalid",
     number_form=re.compile(r"[0-9]{10}"),
     number_words="10 digits",
+    sample_number="0000000000",
     calls={Capability.POD: 1},
 )
 CATALOG = Catalog([CHRONOPOST, DHL])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from recours.core.claim import Delivery
+from recours.core.outcome import Retrieved
 from recours.runs.ports import Label, NotADocument, RunFault, StoredDocument
 
 PDF = b"%PDF-1.4 signed"
@@ -20,13 +20,14 @@ class FakeDocuments:
         if self.full:
             raise RunFault(self.full)
 
-    def store(self, label: Label, content: bytes, delivery: Delivery, source: str) -> StoredDocument:
+    def store(self, label: Label, got: Retrieved) -> StoredDocument:
         self.make_sure()
+        content = got.content
         if not content.startswith(b"%PDF"):
             raise NotADocument("it does not begin like one")
         digest = sha256(content).hexdigest()
         path = f"/pods/{label.reference}_{label.number}.pdf"
-        document = StoredDocument(path, digest, len(content), "application/pdf", delivery, source)
+        document = StoredDocument(path, digest, len(content), "application/pdf", got.delivery, got.source)
         self.stored[label] = document
         return document
 

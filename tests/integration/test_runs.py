@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from recours.core.outcome import Retrieved
 from recours.database import schema
 from recours.database.engine import Database
 from recours.documents.store import DocumentStore
@@ -287,8 +288,8 @@ def test_a_machine_that_is_offline_uses_up_nothing(
 
 
 class KilledAfterStoring(DocumentStore):
-    def store(self, label: Label, content: bytes, delivery: Any, source: str) -> StoredDocument:
-        super().store(label, content, delivery, source)
+    def store(self, label: Label, got: Retrieved) -> StoredDocument:
+        super().store(label, got)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 

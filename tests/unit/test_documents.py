@@ -13,6 +13,7 @@ import pytest
 from pypdf import PdfWriter
 
 from recours.core.claim import Delivery
+from recours.core.outcome import Retrieved
 from recours.documents import store as store_module
 from recours.documents.evidence import SUFFIXES, media_type_of
 from recours.documents.store import DocumentStore
@@ -138,7 +139,7 @@ def files(store: DocumentStore) -> list[str]:
 
 
 def test_a_document_is_kept_as_it_came(store: DocumentStore) -> None:
-    kept = store.store(LABEL, PDF, DELIVERY, SOURCE)
+    kept = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     path = Path(kept.path)
     assert path.is_absolute()
     assert path.read_bytes() == PDF
@@ -157,30 +158,32 @@ def test_a_document_is_kept_as_it_came(store: DocumentStore) -> None:
     ("content", "suffix"), [(PDF, ".pdf"), (PNG, ".png"), (JPEG, ".jpg"), (TIFF, ".tif")]
 )
 def test_the_name_tells_the_kind(content: bytes, suffix: str, store: DocumentStore) -> None:
-    assert store.store(LABEL, content, DELIVERY, SOURCE).path.endswith(suffix)
+    assert store.store(LABEL, Retrieved(content, DELIVERY, SOURCE)).path.endswith(suffix)
 
 
 def test_what_is_no_document_leaves_nothing(store: DocumentStore) -> None:
     with pytest.raises(NotADocument):
-        store.store(LABEL, b"no document at all" * 10, DELIVERY, SOURCE)
+        store.store(LABEL, Retrieved(b"no document at all" * 10, DELIVERY, SOURCE))
     assert files(store) == []
 
 
 def test_the_same_again_is_the_same_file(store: DocumentStore) -> None:
-    assert store.store(LABEL, PDF, DELIVERY, SOURCE) == store.store(LABEL, PDF, DELIVERY, SOURCE)
+    assert store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE)) == store.store(
+        LABEL, Retrieved(PDF, DELIVERY, SOURCE)
+    )
     assert len(files(store)) == 2  # the document and its facts
 
 
 def test_another_document_is_never_written_over_the_first(store: DocumentStore) -> None:
-    first = store.store(LABEL, PDF, DELIVERY, SOURCE)
-    second = store.store(LABEL, pdf_of(2), DELIVERY, SOURCE)
+    first = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
+    second = store.store(LABEL, Retrieved(pdf_of(2), DELIVERY, SOURCE))
     assert first.path != second.path
     assert Path(first.path).read_bytes() == PDF
 
 
 def test_claims_whose_references_look_alike_have_files_of_their_own(store: DocumentStore) -> None:
-    first = store.store(Label("chronopost", 1, "A/B", "N"), PDF, DELIVERY, SOURCE)
-    second = store.store(Label("chronopost", 2, "A B", "N"), PDF, DELIVERY, SOURCE)
+    first = store.store(Label("chronopost", 1, "A/B", "N"), Retrieved(PDF, DELIVERY, SOURCE))
+    second = store.store(Label("chronopost", 2, "A B", "N"), Retrieved(PDF, DELIVERY, SOURCE))
     assert first.path != second.path
 
 
@@ -188,10 +191,10 @@ def test_half_a_document_is_never_left(store: DocumentStore, monkeypatch: pytest
     with monkeypatch.context() as patched:
         patched.setattr(store_module.os, "fsync", no_space)
         with pytest.raises(RunFault, match=r"Documents cannot be stored in .*: No space left on device"):
-            store.store(LABEL, PDF, DELIVERY, SOURCE)
+            store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     assert [name for name in files(store) if not name.endswith(".json")] == []
     assert store.find(LABEL) is None
-    kept = store.store(LABEL, PDF, DELIVERY, SOURCE)  # once there is room again
+    kept = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))  # once there is room again
     assert store.find(LABEL) == kept
 
 
@@ -203,7 +206,7 @@ def test_a_run_that_dies_on_the_way_leaves_no_half_document(
 
     monkeypatch.setattr(store_module.os, "fsync", killed)
     with pytest.raises(KeyboardInterrupt):
-        store.store(LABEL, PDF, DELIVERY, SOURCE)
+        store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     assert [name for name in files(store) if not name.endswith(".json")] == []
     assert store.find(LABEL) is None
 
@@ -238,7 +241,7 @@ def test_a_name_is_made_by_us(text: str, part: str, store: DocumentStore, tmp_pa
         part: text
     }
     label = Label(**facts)
-    path = Path(store.store(label, PDF, DELIVERY, SOURCE).path)
+    path = Path(store.store(label, Retrieved(PDF, DELIVERY, SOURCE)).path)
     assert path.parent == store.folder / "chronopost"
     assert path.name.isascii()
     assert path.name.isprintable()
@@ -256,18 +259,18 @@ def test_a_name_is_made_by_us(text: str, part: str, store: DocumentStore, tmp_pa
 
 def test_a_document_is_found_again_with_its_facts(store: DocumentStore) -> None:
     assert store.find(LABEL) is None
-    kept = store.store(LABEL, PDF, DELIVERY, SOURCE)
+    kept = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     assert store.find(LABEL) == kept
     assert DocumentStore(store.folder).find(LABEL) == kept
 
 
 def test_a_document_without_time_and_signatory_is_found_too(store: DocumentStore) -> None:
-    kept = store.store(LABEL, PDF, Delivery(None, None), SOURCE)
+    kept = store.store(LABEL, Retrieved(PDF, Delivery(None, None), SOURCE))
     assert store.find(LABEL) == kept
 
 
 def test_another_claim_or_number_finds_nothing(store: DocumentStore) -> None:
-    store.store(LABEL, PDF, DELIVERY, SOURCE)
+    store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     for other in (
         Label("chronopost", 8, LABEL.reference, LABEL.number),
         Label("chronopost", 7, LABEL.reference, "XY999999999FR"),
@@ -278,7 +281,7 @@ def test_another_claim_or_number_finds_nothing(store: DocumentStore) -> None:
 
 
 def test_a_folder_that_was_moved_is_no_harm(store: DocumentStore, tmp_path: Path) -> None:
-    kept = store.store(LABEL, PDF, DELIVERY, SOURCE)
+    kept = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     moved = store.folder.rename(tmp_path / "moved")
     found = DocumentStore(moved).find(LABEL)
     assert found is not None
@@ -288,13 +291,13 @@ def test_a_folder_that_was_moved_is_no_harm(store: DocumentStore, tmp_path: Path
 
 @pytest.mark.parametrize("left", [None, PDF[:-1], b"", b"x" * len(PDF)])
 def test_a_document_that_is_not_whole_is_not_found(left: bytes | None, store: DocumentStore) -> None:
-    path = Path(store.store(LABEL, PDF, DELIVERY, SOURCE).path)
+    path = Path(store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE)).path)
     path.unlink()
     if left is not None:
         path.write_bytes(left)
     assert store.find(LABEL) is None
     assert store.find(LABEL) is None
-    again = store.store(LABEL, PDF, DELIVERY, SOURCE)
+    again = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     assert store.find(LABEL) == again
     assert Path(again.path).read_bytes() == PDF
 
@@ -324,19 +327,19 @@ def facts_of(delivery: Any, **more: Any) -> str:
     ids=lambda facts: str(facts)[:30],
 )  # fmt: skip
 def test_facts_that_cannot_be_read_are_none(facts: bytes | str | None, store: DocumentStore) -> None:
-    path = Path(store.store(LABEL, PDF, DELIVERY, SOURCE).path)
+    path = Path(store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE)).path)
     beside = path.with_name(path.name + ".json")
     beside.unlink()
     if facts is not None:
         beside.write_bytes(facts if isinstance(facts, bytes) else facts.encode())
     assert store.find(LABEL) is None
-    again = store.store(LABEL, PDF, DELIVERY, SOURCE)
+    again = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     assert store.find(LABEL) == again
 
 
 def test_a_spoilt_document_does_not_hide_a_good_one(store: DocumentStore) -> None:
-    first = Path(store.store(LABEL, PDF, DELIVERY, SOURCE).path)
-    second = store.store(LABEL, pdf_of(2), DELIVERY, SOURCE)
+    first = Path(store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE)).path)
+    second = store.store(LABEL, Retrieved(pdf_of(2), DELIVERY, SOURCE))
     first.write_bytes(b"")
     assert store.find(LABEL) == second
 
@@ -357,7 +360,7 @@ def test_a_file_in_place_of_the_folder(use: str, store: DocumentStore) -> None:
     with pytest.raises(
         RunFault, match=r"Documents cannot be stored in .*No carrier is called before that is mended"
     ):
-        store.make_sure() if use == "make_sure" else store.store(LABEL, PDF, DELIVERY, SOURCE)
+        store.make_sure() if use == "make_sure" else store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
 
 
 def test_a_full_disk_is_seen_before_any_call(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -484,7 +484,9 @@ def test_a_claim_that_waited_long_in_hand_is_held_longer_before_its_call(world: 
 
 def test_a_document_stored_by_a_run_that_died_is_not_paid_for_again(world: World) -> None:
     claim = world.failed("CLM-1")
-    world.documents.store(Label("chronopost", claim.id, "CLM-1", N), PDF, DELIVERY, "chronopost searchPOD")
+    world.documents.store(
+        Label("chronopost", claim.id, "CLM-1", N), Retrieved(PDF, DELIVERY, "chronopost searchPOD")
+    )
     world.retry(carriers=("dhl_express",))
     hold_and_die(world)
     report = world.retry()
@@ -498,7 +500,7 @@ def test_a_document_stored_by_a_run_that_died_is_not_paid_for_again(world: World
 
 def test_without_an_interruption_an_old_document_is_not_looked_for(world: World) -> None:
     claim = world.failed("CLM-1")
-    world.documents.store(Label("chronopost", claim.id, "CLM-1", N), PDF, DELIVERY, "x")
+    world.documents.store(Label("chronopost", claim.id, "CLM-1", N), Retrieved(PDF, DELIVERY, "x"))
     world.retry()
     assert world.asked == [N]
 

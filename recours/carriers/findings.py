@@ -1,0 +1,133 @@
+"""What the answers of several carriers have in common, read once."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recours.carriers.message import Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.text import clean
+
+PARIS = ZoneInfo("Europe/Paris")
+LONGEST_NAME = 100
+_SERVER_ERRORS = 500
+
+# What a code of a carrier's table means: the kind, and a sentence that goes after nothing.
+Meaning = tuple[ErrorKind, str]
+
+
+def unreadable(name: str, answer: Response) -> Failure:
+    """An answer that is not what was asked for: the server's own trouble, or nothing that can be read."""
+    if answer.status >= _SERVER_ERRORS:
+        return out_of_order(name, answer)
+    what = "an empty answer" if not answer.body.strip() else "an answer that cannot be read"
+    return Failure(ErrorKind.BAD_RESPONSE, f"{name} sent {what} (HTTP {answer.status})", answer.status)
+
+
+def out_of_order(name: str, answer: Response, said: str | None = None) -> Failure:
+    """The carrier's own trouble."""
+    words = f"{name} is out of order (HTTP {answer.status}){quoted(said)}"
+    return Failure(ErrorKind.SERVER_ERROR, words, answer.status)
+
+
+def refused_account(name: str, answer: Response, said: str | None = None) -> Failure:
+    """Our account was refused."""
+    return Failure(ErrorKind.AUTH_FAILED, f"{name} refused our account{quoted(said)}", answer.status)
+
+
+def meant(meaning: Meaning, answer: Response, said: str | None = None) -> Failure:
+    """What a table says of a code, with the carrier's own words."""
+    kind, words = meaning
+    return Failure(kind, f"{words}{quoted(said)}", answer.status)
+
+
+def unknown_code(name: str, answer: Response, code: str | None, said: str | None = None) -> Failure:
+    """An error code that no table of ours has; it is told to whoever keeps them."""
+    shown = clean(code or "none", 60)
+    seen = f"the error code {shown}{quoted(said)} (HTTP {answer.status})"
+    return Failure(ErrorKind.BAD_RESPONSE, f"{name} answered with {seen}", answer.status, unknown=seen)
+
+
+def not_delivered(
+    answer: Response,
+    label: str | None,
+    *,
+    code: str | None = None,
+    known: Mapping[str, Any] | frozenset[str] = frozenset(),
+) -> Failure:
+    """The parcel is on its way. `code`: of its last event; `known`: the codes of our table."""
+    said = clean(label or code or "no details", 80)
+    unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in known else None
+    words = f"The parcel is not delivered yet ({said})"
+    return Failure(ErrorKind.NOT_DELIVERED_YET, words, answer.status, unknown=unknown)
+
+
+def quoted(said: str | None) -> str:
+    """The carrier's words after a sentence of ours."""
+    return f": {clean(said, 200)}" if said else ""
+
+
+def decoded(encoded: str) -> bytes | None:
+    """The bytes of a base64 text, strictly, but for line breaks; None if it is none."""
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def document(
+    name: str, encoded: str, delivery: Delivery, answer: Response, source: str, *, html: bool = False
+) -> Outcome:
+    """A document out of a base64 text; `source`: which call of which carrier."""
+    content = decoded(encoded)
+    if content is None:
+        words = f"{name} sent a proof that is not valid base64"
+        return Failure(ErrorKind.BAD_RESPONSE, words, answer.status, delivery=delivery)
+    return Retrieved(content, delivery, source, html=html)
+
+
+def person(name: str | None) -> str | None:
+    """A signatory's name, harmless."""
+    return clean(name, LONGEST_NAME) if name and name.strip() else None
+
+
+def moment(text: str | None, zone: ZoneInfo | None = None) -> datetime | None:
+    """An ISO moment as aware UTC; without an offset it is of `zone` (none: UTC). None if it cannot be read."""
+    try:
+        return _utc(datetime.fromisoformat((text or "").strip()), zone)
+    except (ValueError, OverflowError):
+        return None
+
+
+_DAY = re.compile(r"(?P<day>\d{2})[./](?P<month>\d{2})[./](?P<year>\d{4}|\d{2})", re.ASCII)
+_HOUR = re.compile(r"(\d{2}):(\d{2})(?::(\d{2}))?(?:\.\d*)?", re.ASCII)
+
+
+def french_moment(day: str | None, hour: str | None = None) -> datetime | None:
+    """`05.10.2026`, `05/10/26` or an ISO date, and `10:31:00`, in French time, as aware UTC; None if unreadable."""
+    try:
+        on = _french_day((day or "").strip())
+        found = _HOUR.fullmatch((hour or "").strip())
+        hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+        at = time(hours, minutes, seconds)
+        return _utc(datetime.combine(on, at), PARIS)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _french_day(text: str) -> date:
+    found = _DAY.fullmatch(text)
+    if found is None:
+        return date.fromisoformat(text[:10])
+    year = int(found["year"])
+    return date(year if year > 99 else 2000 + year, int(found["month"]), int(found["day"]))  # noqa: PLR2004 (two digits)
+
+
+def _utc(at: datetime, zone: ZoneInfo | None) -> datetime:
+    return (at if at.tzinfo else at.replace(tzinfo=zone or UTC)).astimezone(UTC)

@@ -1,0 +1,129 @@
+"""OAuth2 client credentials: one token for all threads of a process, fetched once and renewed once when it is refused."""
+
+import base64
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from recours.carriers import rest
+from recours.carriers.findings import refused_account, unreadable
+from recours.carriers.message import Request, Response
+from recours.core.outcome import CallFailed, Failure
+from recours.core.quota import Capability
+from recours.core.text import clean
+from recours.runs.ports import Line
+
+# A token is renewed before its end, so that none ends under way.
+_EARLY = timedelta(minutes=2)
+_USUAL_LIFE_S = 3600
+_LONGEST_LIFE_S = 86_400
+_OK, _UNAUTHORIZED = 200, 401
+_REFUSALS = frozenset({400, 401, 403})  # of the token call: it speaks of no parcel
+
+
+class Tokens:
+    """The token of one account."""
+
+    def __init__(self, name: str, request: Request) -> None:
+        """`request` asks the carrier `name` for a token."""
+        self._name = name
+        self._request = request
+        self._lock = threading.Lock()
+        self._token: str | None = None
+        self._until: datetime | None = None
+        self._tries = 0  # token calls that ended, well or not
+        self._failed: Failure | None = None  # how the last one ended
+
+    def opening(self, now: datetime) -> dict[Capability, int]:
+        """The token call that the next fetch needs, if it does."""
+        return {} if self._is_good(now) else {Capability.TOKEN: 1}
+
+    def call(self, what: Capability, request: Request, line: Line) -> Response:
+        """Send a request with the token; with a new one if that is refused, once. Raises CallFailed."""
+        token = self._current(line)
+        answer: Response = line.call(what, _with(token, request))
+        if answer.status != _UNAUTHORIZED:
+            return answer
+        renewed = self._current(line, refused=token)
+        again: Response = line.call(what, _with(renewed, request))
+        return again
+
+    def _is_good(self, now: datetime) -> bool:
+        return self._token is not None and self._until is not None and now < self._until
+
+    def _current(self, line: Line, refused: str | None = None) -> str:
+        """A token other than the refused one. Of the threads that need one, one asks; the others share what comes of it."""
+        seen = self._tries
+        with self._lock:
+            if self._token is not None and self._token != refused and self._is_good(line.now()):
+                return self._token
+            if self._tries != seen and self._failed is not None:
+                raise CallFailed(self._failed)
+            self._token = None
+            return self._fetched(line)
+
+    def _fetched(self, line: Line) -> str:
+        try:
+            token, life = parse_token(self._name, line.call(Capability.TOKEN, self._request))
+        except CallFailed as error:
+            self._failed = replace(error.failure, delivery=None)  # that is of one parcel
+            raise
+        finally:
+            self._tries += 1
+        self._failed, self._token, self._until = None, token, line.now() + max(life - _EARLY, life / 2)
+        return token
+
+
+def token_request(path: str, fields: Mapping[str, str], basic: tuple[str, str] | None = None) -> Request:
+    """A request for a token: form fields, and the credentials in them or as `basic` authentication."""
+    from urllib.parse import urlencode  # noqa: PLC0415 (needed by carriers with tokens only)
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    if basic:
+        headers["Authorization"] = basic_auth(*basic)
+    return Request("POST", path, headers, urlencode(fields).encode())
+
+
+def basic_auth(user: str, password: str) -> str:
+    """The value of an Authorization header."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
+    """The token and how long it holds. Raises CallFailed.
+
+    `expires_in` is a number at FedEx, a text at UPS and GLS.
+    """
+    if answer.status in _REFUSALS:
+        raise CallFailed(refused_account(name, answer, _said(answer)))
+    if answer.status != _OK:
+        raise CallFailed(unreadable(name, answer))
+    try:
+        tree = rest.parse(answer.body)
+    except rest.NotJson:
+        raise CallFailed(unreadable(name, answer)) from None
+    token = rest.text(tree, "access_token")
+    if token is None or not token.isascii() or not token.isprintable() or " " in token:
+        raise CallFailed(unreadable(name, answer))
+    return token, timedelta(seconds=_life(rest.text(tree, "expires_in")))
+
+
+def _life(text: str | None) -> int:
+    seconds = int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else _USUAL_LIFE_S  # noqa: PLR2004 (no more digits than a number of seconds has)
+    return min(seconds, _LONGEST_LIFE_S)
+
+
+def _said(answer: Response) -> str | None:
+    """What a refusal says, in whichever of the usual places."""
+    try:
+        tree = rest.parse(answer.body)
+    except rest.NotJson:
+        return None
+    first = rest.at(rest.items(tree, "errors") or rest.items(tree, "response", "errors"), 0)
+    found = rest.text(first, "message") or rest.text(tree, "error_description") or rest.text(tree, "error")
+    return clean(found) if found else None
+
+
+def _with(token: str, request: Request) -> Request:
+    return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})

@@ -1,0 +1,53 @@
+"""JSON over HTTP: a request as bytes, an answer as a tree whose every part may be of another type than promised."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from recours.carriers.message import Request
+
+
+class NotJson(ValueError):  # noqa: N818 (a finding about bytes)
+    """The bytes are no JSON, or nested too deeply to be read."""
+
+
+def parse(body: bytes) -> Any:
+    """The tree of an answer. Raises NotJson."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NotJson(type(error).__name__) from error
+
+
+def post(path: str, content: Any, headers: Mapping[str, str] | None = None) -> Request:
+    """A POST of JSON; more headers, or others, as given."""
+    usual = {"Content-Type": "application/json", "Accept": "application/json"}
+    return Request(
+        "POST", path, usual | dict(headers or {}), json.dumps(content, separators=(",", ":")).encode()
+    )
+
+
+def at(tree: Any, *path: str | int) -> Any:
+    """What lies at the end of the path of names and places; None if the way does not exist, whatever lies in it."""
+    for step in path:
+        if isinstance(step, str):
+            tree = tree.get(step) if isinstance(tree, dict) else None
+        else:
+            tree = tree[step] if isinstance(tree, list) and -len(tree) <= step < len(tree) else None
+    return tree
+
+
+def items(tree: Any, *path: str | int) -> list[Any]:
+    """The list at the end of the path; a single object counts as a list of one; else none."""
+    found = at(tree, *path)
+    if isinstance(found, dict):
+        return [found]
+    return found if isinstance(found, list) else []
+
+
+def text(tree: Any, *path: str | int) -> str | None:
+    """The text at the end of the path without blanks around it, or a number as text; None if there is none."""
+    found = at(tree, *path)
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        found = str(found)
+    return found.strip() or None if isinstance(found, str) else None

@@ -1,0 +1,112 @@
+"""JSON over HTTP: what the simulated REST carriers share."""
+
+import base64
+import binascii
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import Scenario
+
+CONTENT_TYPE = "application/json;charset=UTF-8"
+_NESTED = 200_000  # deeper than a recursive parser can go
+
+
+def answer(tree: Any, status: int = 200, content_type: str = CONTENT_TYPE, **headers: str) -> Answer:
+    """A tree as an answer; `headers` by their names, with _ for -."""
+    body = json.dumps(tree, ensure_ascii=False).encode()
+    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Answer(status, body, content_type, named)
+
+
+def spoilt(scenario: Scenario, good: Answer, turn: Turn) -> Answer | None:
+    """What JSON that no client should choke on looks like; None for a scenario that is another matter.
+
+    WRONG_TYPE comes in turn as a tree of another shape and as the right one with every value of another type.
+    """
+    if scenario is Scenario.DTD_BOMB:
+        return Answer(200, b"[" * _NESTED + b"]" * _NESTED, CONTENT_TYPE)
+    if scenario is Scenario.INVALID_UTF8:
+        return Answer(good.status, good.body[:-1] + b', "label": "Livr\xe9"}', CONTENT_TYPE)
+    if scenario is Scenario.WRONG_TYPE:
+        tree = {"livres": [{"id": 7}]} if turn.tries % 2 == 0 else retyped(json.loads(good.body))
+        return answer(tree)
+    return None
+
+
+def retyped(tree: Any) -> Any:
+    """The same names, and every value of another type."""
+    if isinstance(tree, dict):
+        return {name: retyped(value) for name, value in tree.items()}
+    if isinstance(tree, list):
+        return {"item": [retyped(value) for value in tree]}
+    return 7 if isinstance(tree, str) else [tree]
+
+
+def needs(request: HttpRequest, method: str, refusal: Answer) -> None:
+    """See that the method is this one. Raises NotUnderstoodError with a 405 in the refusal's words."""
+    if request.method != method:
+        raise NotUnderstoodError(Answer(405, refusal.body, refusal.content_type, (("Allow", method),)))
+
+
+def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
+    """The JSON object of a request. Raises NotUnderstoodError with the refusal."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise NotUnderstoodError(refusal)
+    try:
+        tree = json.loads(request.body)
+    except (ValueError, RecursionError):
+        raise NotUnderstoodError(refusal) from None
+    if not isinstance(tree, dict):
+        raise NotUnderstoodError(refusal)
+    return tree
+
+
+def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:
+    """The fields of a form. Raises NotUnderstoodError with the refusal."""
+    if (
+        request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        != "application/x-www-form-urlencoded"
+    ):
+        raise NotUnderstoodError(refusal)
+    return first_values(request.body.decode("utf-8", "replace"))
+
+
+def first_values(query: str) -> dict[str, str]:
+    """The parameters of a query, each with its first value."""
+    return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
+
+
+def basic_account(request: HttpRequest) -> tuple[str, str]:
+    """User and password of Basic authentication; both empty where there is none."""
+    kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+    try:
+        pair = base64.b64decode(encoded, validate=True).decode() if kind.lower() == "basic" else ""
+    except (binascii.Error, ValueError):
+        return "", ""
+    user, _, password = pair.partition(":")
+    return user, password
+
+
+def bearer(request: HttpRequest) -> str:
+    """The token of a request; "none" where there is none, which no carrier ever gave out."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if kind.lower() == "bearer" and token else "none"
+
+
+def key_of(account: str, password: str) -> str:
+    """A single key that stands for an account and its password."""
+    return f"{account}-{password}"
+
+
+def account_of(key: str) -> tuple[str, str]:
+    """The account and the password that a single key stands for."""
+    account, _, password = key.partition("-")
+    return account, password
+
+
+def base64_text(content: bytes) -> str:
+    """A document as JSON holds it."""
+    return base64.b64encode(content).decode("ascii")

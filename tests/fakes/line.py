@@ -1,0 +1,51 @@
+"""A carrier's client speaks to it: what it asks is kept, what it is answered comes from a script."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from recours.carriers.client import Client
+from recours.carriers.message import Request, Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure
+from recours.core.quota import Capability
+
+NOW = datetime(2026, 10, 6, 10, 0, tzinfo=UTC)
+
+
+@dataclass
+class FakeLine:
+    """Answers each call with the next answer, or fails with it.
+
+    `client`: an answer that asks to wait, in its eyes, fails as it does on the real line.
+    """
+
+    answers: Sequence[Response | Failure]
+    client: Client | None = None
+    asked: list[tuple[Capability, Request]] = field(default_factory=list)
+    accepted: bool = False
+    known: Delivery | None = None
+    pauses: int = 0
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pause(self) -> None:
+        self.pauses += 1
+
+    def call(self, what: Capability, request: Request) -> Response:
+        answer = self.answers[len(self.asked)]
+        self.asked.append((what, request))
+        if isinstance(answer, Failure):
+            raise CallFailed(replace(answer, delivery=self.known))
+        if self.client and (wait := self.client.wait_asked(what, answer, self.at)):
+            raise CallFailed(Failure(ErrorKind.RATE_LIMITED, "wait", answer.status, retry_at=wait.until))
+        return answer
+
+    def learnt(self, delivery: Delivery) -> None:
+        self.known = delivery
+
+    def credentials_accepted(self) -> None:
+        self.accepted = True
