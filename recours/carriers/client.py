@@ -58,6 +58,10 @@ class Client(ABC):
         del now
         return {}
 
+    def secrets(self) -> tuple[str, ...]:
+        """What an answer must not have us repeat, beside the settings: tokens in use."""
+        return ()
+
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
         """Whether an answer asks us to wait. Retry-After is read elsewhere, and goes before a time that is given here."""
         del what, now

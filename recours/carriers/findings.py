@@ -50,8 +50,9 @@ def meant(meaning: Meaning, answer: Response, said: str | None = None) -> Failur
 def unknown_code(name: str, answer: Response, code: str | None, said: str | None = None) -> Failure:
     """An error code that no table of ours has; it is told to whoever keeps them."""
     shown = clean(code or "none", 60)
-    seen = f"the error code {shown}{quoted(said)} (HTTP {answer.status})"
-    return Failure(ErrorKind.BAD_RESPONSE, f"{name} answered with {seen}", answer.status, unknown=seen)
+    words = f"{name} answered with the unknown error code {shown}{quoted(said)} (HTTP {answer.status})"
+    seen = f"the error code {shown} (HTTP {answer.status}{quoted(said)})"
+    return Failure(ErrorKind.BAD_RESPONSE, words, answer.status, unknown=seen)
 
 
 def not_delivered(

@@ -31,6 +31,7 @@ class Tokens:
         self._request = request
         self._lock = threading.Lock()
         self._token: str | None = None
+        self._before: str | None = None
         self._until: datetime | None = None
         self._tries = 0  # token calls that ended, well or not
         self._failed: Failure | None = None  # how the last one ended
@@ -38,6 +39,10 @@ class Tokens:
     def opening(self, now: datetime) -> dict[Capability, int]:
         """The token call that the next fetch needs, if it does."""
         return {} if self._is_good(now) else {Capability.TOKEN: 1}
+
+    def secrets(self) -> tuple[str, ...]:
+        """The tokens that answers may repeat: the one in use, and the one before."""
+        return tuple(token for token in (self._token, self._before) if token)
 
     def call(self, what: Capability, request: Request, line: Line) -> Response:
         """Send a request with the token; with a new one if that is refused, once. Raises CallFailed."""
@@ -60,7 +65,7 @@ class Tokens:
                 return self._token
             if self._tries != seen and self._failed is not None:
                 raise CallFailed(self._failed)
-            self._token = None
+            self._token, self._before = None, self._token or self._before
             return self._fetched(line)
 
     def _fetched(self, line: Line) -> str:

@@ -18,7 +18,7 @@ from recours.core.outcome import CallFailed, Failure
 from recours.core.pauses import AccountState, CarrierState, next_try_after_refusals, pause_until
 from recours.core.quota import Capability, Shortage, Use, Want, kept_for_new_claims, kept_until
 from recours.core.redact import Redactor
-from recours.runs.ports import Blocked, Clock, Fetched, Grant, Refusal
+from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Refusal
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 
@@ -189,12 +189,14 @@ class APIRequestQueue:
         if line.accepted:
             self._account_accepted(carrier)
         if isinstance(outcome, Failure):
-            outcome = self._remembered(carrier, _doubted(self._redacted(outcome), account.spec, number))
+            failure = _doubted(self._redacted(outcome, account.client), account.spec, number)
+            outcome = self._remembered(carrier, failure)
         return Fetched(outcome, line.calls, line.unsent)
 
-    def _redacted(self, failure: Failure) -> Failure:
-        unknown = self._redact(failure.unknown) if failure.unknown else None
-        return replace(failure, message=self._redact(failure.message), unknown=unknown)
+    def _redacted(self, failure: Failure, client: CarrierClient) -> Failure:
+        tokens = Redactor(client.secrets())
+        unknown = tokens(self._redact(failure.unknown)) if failure.unknown else None
+        return replace(failure, message=tokens(self._redact(failure.message)), unknown=unknown)
 
     def _remembered(self, carrier: str, failure: Failure) -> Failure:
         """What of a failure concerns every claim of the carrier is made known to all processes."""

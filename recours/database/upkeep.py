@@ -1,6 +1,6 @@
 """Keeping the timetable in the rows: judging edited ones, making due ones ready, letting settled turns pass."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -44,8 +44,11 @@ class ClaimUpkeep:
             yield from found
             found = self._judge_chunk(query.where(_c.id > found[-1].id), judge)
 
-    def mend_keys(self) -> None:
-        """Have rows judged anew that no run would look for, or that another carrier's account serves today."""
+    def mend_keys(self) -> list[str]:
+        """Have rows judged anew that no run would look for, or that another carrier's account serves today.
+
+        Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
+        """
         known = self._known_keys()
         for stage in (Stage.READY, Stage.NEW):
             with self.database.read() as connection:
@@ -54,24 +57,25 @@ class ClaimUpkeep:
                 stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known))
                 with self.database.write() as connection:
                     connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
-        self._mend_accounts()
+        return self._mend_accounts()
 
-    def _mend_accounts(self) -> None:
-        """Credentials came or went since the last run, or a carrier is new to us: its claims, and nobody's, are judged anew."""
+    def _mend_accounts(self) -> list[str]:
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
         with self.database.read() as connection:
             before = self._accounts_then(connection)
         if all(before.get(key) is has for key, has in configured.items()):
-            return
+            return []
         with self.database.write() as connection:
             before = self._accounts_then(connection)
-            affected = _affected(self.catalog, before)
+            changed = {key for key, has in configured.items() if before.get(key) is not has}
+            affected = _affected(self.catalog, changed, is_new=any(key not in before for key in changed))
             judged_anew = and_(_c.pod_stage.is_not(None), _c.pod_carrier_key.in_(affected))
             connection.execute(update(claims).where(judged_anew).values(pod_rank_at=None))
             for key, has in configured.items():
                 values: dict[str, Any] = {"configured": has}
                 upsert = insert_for(connection, accounts).values(values | {"carrier": key})
                 connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
+        return sorted(changed) if before else []
 
     @staticmethod
     def _accounts_then(connection: Connection) -> dict[str, bool]:
@@ -169,14 +173,12 @@ class ClaimUpkeep:
         return column in self.columns
 
 
-def _affected(catalog: Catalog, before: Mapping[str, bool]) -> list[str]:
+def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> list[str]:
     """The keys of claims that another account may serve than before; "": of carriers that we did not know."""
-    changed = {key for key in catalog.specs if before.get(key) is not (key in catalog.configured)}
     shared = {
         key
         for substitute in catalog.substitutes
-        if {substitute.claimed, substitute.served_by} & changed
+        if {substitute.claimed, substitute.served_by} & set(changed)
         for key in (substitute.claimed, substitute.served_by)
     }
-    is_new = any(key not in before for key in changed)
     return sorted(shared | ({""} if is_new else set()))

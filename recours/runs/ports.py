@@ -172,6 +172,9 @@ class CarrierClient(Protocol):
     def present(self, line: "Line") -> Outcome:
         """Present the credentials with one call about a number that is nobody's. Raises CallFailed."""
 
+    def secrets(self) -> tuple[str, ...]:
+        """What an answer must not have us repeat, beside the settings: tokens in use."""
+
     def wait_asked(self, what: Capability, answer: Any, now: datetime) -> Wait | None:
         """Whether an answer asks us to wait, by whatever sign the carrier has for it."""
 
@@ -277,8 +280,11 @@ class Claims(Protocol):
 class Upkeep(Protocol):
     """The timetable in the rows."""
 
-    def mend_keys(self) -> None:
-        """Have rows judged anew whose carrier key is none of ours, since no run would ever look under it."""
+    def mend_keys(self) -> list[str]:
+        """Have rows judged anew that no run would look for, or that another carrier's account serves today.
+
+        Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
+        """
 
     def judge_edited(self, judge: Callable[[Claim], State], now: datetime) -> Iterable[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""

@@ -163,7 +163,7 @@ class Worker(ABC):
         now, upkeep, policy = self.around.clock.now(), self.around.upkeep, self.policy
         due_until = policy.timetable.due_until(now)
         upkeep.make_ready(due_until)
-        upkeep.mend_keys()
+        self._mention_accounts(upkeep.mend_keys())
         unreadable = 0
         for claim in upkeep.judge_edited(lambda claim: judge(claim, now, policy), now):
             unreadable += bool(claim.unreadable)
@@ -185,6 +185,13 @@ class Worker(ABC):
         for name, uses in report.usage.items():
             for use in uses:
                 log.info(usage_line(name, use, self.local))
+
+    def _mention_accounts(self, changed: list[str]) -> None:
+        if changed:
+            names = ", ".join(map(self.catalog.name_of, changed))
+            log.info(
+                f"Credentials came or went since the last run: {names}; claims concerned are judged anew"
+            )
 
     def _mention_gap(self, now: datetime) -> None:
         last = self.around.journal.last_run(self.name)

@@ -97,6 +97,10 @@ class SimulatedCarrier(ABC):
         """The answer that comes from in front of the carrier's service; None if there is none."""
         return ready_made(turn)
 
+    def shows(self, question: Question, account: str, password: str) -> bool:
+        """Whether a question shows this account and its password."""
+        return (question.account, question.password) == (account, password)
+
     def token(self, question: Question, token: str | None, life: int) -> Answer:
         """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
         raise NotImplementedError

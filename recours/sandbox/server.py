@@ -166,7 +166,7 @@ class Sandbox:
     def _token(self, carrier: SimulatedCarrier, question: Question) -> Answer:
         """A new token, or a refusal; one token an account and moment would do, but a renewed one must be another."""
         with self._lock:
-            at, refused = self._now(), self._refuses(question)
+            at, refused = self._now(), self._refuses(carrier, question)
             scenario = Scenario.AUTH_REFUSED if refused else None
             self.calls.append(Call(at, carrier.key, question.operation, "", question.account, scenario))
             if refused:
@@ -176,15 +176,14 @@ class Sandbox:
             self.tokens[token] = Token(question.account, question.password, until)
             return carrier.token(question, token, self.token_seconds)
 
-    def _refuses(self, question: Question) -> bool:
+    def _refuses(self, carrier: SimulatedCarrier, question: Question) -> bool:
         """Whether what the question shows of an account is wrong."""
-        account, password = question.account, question.password
         if question.bearer:
             token = self.tokens.get(question.bearer)
-            if token is None or token.until <= self._now():
-                return True
-            account, password = token.account, token.password
-        return question.needs_account and self.accounts.get(account) != password
+            good = token is not None and token.until > self._now()
+            return not (good and token and self.accounts.get(token.account) == token.password)
+        shown = any(carrier.shows(question, *account) for account in self.accounts.items())
+        return question.needs_account and not shown
 
     def _record(self, carrier: SimulatedCarrier, question: Question) -> Turn:
         number, account = question.number, question.account
@@ -198,7 +197,7 @@ class Sandbox:
                 at,
                 tracking=question.tracking,
                 goes_on=question.goes_on,
-                refused=self._refuses(question),
+                refused=self._refuses(carrier, question),
             )
             self.calls.append(Call(at, carrier.key, question.operation, number, account, turn.scenario))
             return turn

@@ -1,11 +1,13 @@
-"""SOAP 1.1, document/literal, as Apache CXF serves it: what the simulated SOAP carriers share."""
+"""SOAP 1.1, document/literal, as Apache CXF and ASP.NET (ASMX) serve it: what the simulated SOAP carriers share."""
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError
+from recours.sandbox.scenarios import Scenario
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -16,78 +18,129 @@ CONTENT_TYPE = "text/xml;charset=UTF-8"
 # What XML 1.0 cannot hold, not even as a character reference.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
+# The elements in the order of the schema: a name (with ? after it: it may be missing), or a name and what it holds.
+Form = Sequence["str | tuple[str, Form]"]
+
+
+def bad_request(reason: str) -> NotUnderstoodError:
+    """A refusal of the request in CXF's words, to be raised."""
+    return NotUnderstoodError(fault("soap:Client", f"Unmarshalling Error: {reason}"))
+
 
 def read_call(
     request: HttpRequest, namespace: str, operations: Mapping[str, Sequence[str]]
 ) -> tuple[str, dict[str, str]]:
-    """The operation called and its parameters.
+    """The operation called and its parameters, as CXF reads them.
 
     `operations` gives the parameters of each one in the order of the schema; all must be there, and only the
     operation's element is in the namespace. Raises NotUnderstoodError with a 405, or a soap:Client fault. A real CXF
     might forgive some of this (a missing optional parameter, the media type); here the facts are held to.
     """
-    if request.method != "POST":
-        raise NotUnderstoodError(Answer(405, b"Use POST", headers=(("Allow", "POST"),)))
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/xml":
-        raise bad_request("the Content-Type must be text/xml")
-    if "soapaction" not in request.headers:
-        raise bad_request("the SOAPAction header is missing")
-    call = _only_child(_body_of(_parsed(request.body)))
-    operation = next((name for name in operations if call.tag == f"{{{namespace}}}{name}"), None)
-    if operation is None:
-        raise bad_request(f"unexpected element {call.tag}")
-    return operation, _parameters(call, operations[operation])
+    reader = _Reader(namespace, operations, bad_request)
+    operation, values, _ = reader.read(request)
+    return operation, values
 
 
-def _parsed(body: bytes) -> "Element":
-    from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 (only the simulator's server needs it)
+def read_asmx(
+    request: HttpRequest,
+    namespace: str,
+    operations: Mapping[str, Form],
+    refuse: Callable[[str], NotUnderstoodError],
+    header: Form = (),
+) -> tuple[str, dict[str, str], dict[str, str]]:
+    """The operation called, its parameters, and what the SOAP header holds, as ASMX reads them.
 
-    try:
-        root: Element = fromstring(body, forbid_dtd=True)
-    except (ParseError, ValueError, LookupError) as error:  # bad XML, a DTD, an unknown encoding
-        raise bad_request(str(error)) from None
-    return root
-
-
-def _body_of(root: "Element") -> "Element":
-    if root.tag != f"{{{ENVELOPE}}}Envelope":
-        raise bad_request(f"unexpected element {root.tag}")
-    parts = list(root)
-    if parts and parts[0].tag == f"{{{ENVELOPE}}}Header":
-        parts = parts[1:]
-    if [part.tag for part in parts] != [f"{{{ENVELOPE}}}Body"]:
-        raise bad_request("an envelope holds one Body")
-    return parts[0]
+    All elements are in the namespace, and the SOAPAction names the operation. Parameters are known by their path,
+    such as `request/Customer/number`. A real ASMX passes over elements out of order; here they are refused.
+    """
+    return _Reader(namespace, operations, refuse, header, asmx=True).read(request)
 
 
-def _only_child(body: "Element") -> "Element":
-    if len(body) != 1:
-        raise bad_request("a Body holds one call")
-    return body[0]
+@dataclass(frozen=True)
+class _Reader:
+    """How one service reads a request. `refuse` makes its refusal for a reason."""
+
+    namespace: str
+    operations: Mapping[str, Form]
+    refuse: Callable[[str], NotUnderstoodError]
+    header: Form = ()
+    asmx: bool = False
+
+    def read(self, request: HttpRequest) -> tuple[str, dict[str, str], dict[str, str]]:
+        """The operation, its parameters, and what the header holds."""
+        if request.method != "POST":
+            raise NotUnderstoodError(Answer(405, b"Use POST", headers=(("Allow", "POST"),)))
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/xml":
+            raise self.refuse("the Content-Type must be text/xml")
+        if "soapaction" not in request.headers:
+            raise self.refuse("the SOAPAction header is missing")
+        header, body = self._parts(self._parsed(request.body))
+        if len(body) != 1:
+            raise self.refuse("a Body holds one call")
+        operation = self._operation(body[0], request.headers["soapaction"])
+        told = dict(self._values(header, self.header)) if header is not None and self.header else {}
+        return operation, dict(self._values(body[0], self.operations[operation])), told
+
+    def _parsed(self, body: bytes) -> "Element":
+        from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 (only the simulator's server needs it)
+
+        try:
+            root: Element = fromstring(body, forbid_dtd=True)
+        except (ParseError, ValueError, LookupError) as error:  # bad XML, a DTD, an unknown encoding
+            raise self.refuse(str(error)) from None
+        return root
+
+    def _parts(self, root: "Element") -> "tuple[Element | None, Element]":
+        """The Header, if there is one, and the Body."""
+        if root.tag != f"{{{ENVELOPE}}}Envelope":
+            raise self.refuse(f"unexpected element {root.tag}")
+        parts = list(root)
+        header = parts.pop(0) if parts and parts[0].tag == f"{{{ENVELOPE}}}Header" else None
+        if [part.tag for part in parts] != [f"{{{ENVELOPE}}}Body"]:
+            raise self.refuse("an envelope holds one Body")
+        return header, parts[0]
+
+    def _operation(self, call: "Element", action: str) -> str:
+        for name in self.operations:
+            if call.tag == f"{{{self.namespace}}}{name}":
+                if self.asmx and action.strip('"') != self.namespace + name:
+                    raise self.refuse(f"the SOAPAction {action} is not that of {name}")
+                return name
+        raise self.refuse(f"unexpected element {call.tag}")
+
+    def _values(self, parent: "Element", form: Form, path: str = "") -> Iterable[tuple[str, str]]:
+        """The texts in an element that has this form, by their paths."""
+        found = list(parent)
+        for field in form:
+            name, inner = (field, None) if isinstance(field, str) else field
+            needed = not name.endswith("?")
+            name = name.rstrip("?")
+            if found and found[0].tag == self._tag(name):
+                yield from self._value(found.pop(0), inner, f"{path}{name}")
+            elif needed:
+                where = "without a namespace" if not self.asmx else f"in the namespace {self.namespace}"
+                raise self.refuse(f"expected the element {name} at its place, {where}")
+        if found:
+            raise self.refuse(f"unexpected element {found[0].tag}")
+
+    def _value(self, element: "Element", inner: Form | None, path: str) -> Iterable[tuple[str, str]]:
+        if inner is not None:
+            yield from self._values(element, inner, f"{path}/")
+        elif len(element):
+            raise self.refuse("a parameter holds an element")
+        else:
+            yield path, element.text or ""
+
+    def _tag(self, name: str) -> str:
+        return f"{{{self.namespace}}}{name}" if self.asmx else name
 
 
-def _parameters(call: "Element", expected: Sequence[str]) -> dict[str, str]:
-    found = [child.tag for child in call]
-    if found != list(expected):
-        raise bad_request(
-            f"found elements {found}, expected {list(expected)} in this order, without a namespace"
-        )
-    if any(len(child) for child in call):
-        raise bad_request("a parameter holds an element")
-    return {child.tag: child.text or "" for child in call}
-
-
-def bad_request(reason: str) -> NotUnderstoodError:
-    """A refusal of the request, to be raised."""
-    return NotUnderstoodError(fault("soap:Client", f"Unmarshalling Error: {reason}"))
-
-
-def fault(code: str, reason: str) -> Answer:
-    """HTTP 500 with a soap:Fault."""
-    text = (
-        f"<soap:Fault><faultcode>{code}</faultcode><faultstring>{escaped(reason)}</faultstring></soap:Fault>"
-    )
-    return Answer(500, envelope(text), CONTENT_TYPE)
+def fault(code: str, reason: str, detail: str = "") -> Answer:
+    """HTTP 500 with a soap:Fault; `detail`: elements."""
+    inside = f"<faultcode>{code}</faultcode><faultstring>{escaped(reason)}</faultstring>"
+    if detail:
+        inside += f"<detail>{detail}</detail>"
+    return Answer(500, envelope(f"<soap:Fault>{inside}</soap:Fault>"), CONTENT_TYPE)
 
 
 def envelope(content: str) -> bytes:
@@ -109,3 +162,25 @@ def element(name: str, value: str | int | bool) -> str:
     """`<name>value</name>`, booleans as true and false."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"<{name}>{escaped(text)}</{name}>"
+
+
+_LAUGHS = 9  # each a tenfold of the one before: a billion in the end
+
+
+def spoilt(scenario: Scenario, good: Answer, field: str) -> Answer:
+    """The answer as the scenario spoils it, in its first element `field`; as it is in a scenario that is another matter."""
+    start = f"<{field}>".encode()
+    if scenario is Scenario.DTD_BOMB:  # each entity is ten times the one before
+        entities = ['<!ENTITY laugh0 "lol">']
+        entities += [f'<!ENTITY laugh{n} "{f"&laugh{n - 1};" * 10}">' for n in range(1, _LAUGHS + 1)]
+        head = f'<?xml version="1.0"?><!DOCTYPE bomb [{"".join(entities)}]>'.encode()
+        body = head + good.body.replace(start, start + f"&laugh{_LAUGHS};".encode(), 1)
+        return Answer(200, body, CONTENT_TYPE)
+    if scenario is Scenario.INVALID_UTF8:  # Latin-1, which old services send under the name of UTF-8
+        return Answer(200, good.body.replace(start, start + b"Livr\xe9", 1), CONTENT_TYPE)
+    return good
+
+
+def another_shape() -> Answer:
+    """XML that is no answer of a SOAP service."""
+    return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', CONTENT_TYPE)

@@ -57,12 +57,12 @@ def queue_on(
     password: str = PASSWORD,
 ) -> APIRequestQueue:
     credentials = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": password}
-    http = Http(base_url, 5, 5, 5)
+    http, client = Http(base_url, 5, 5, 5), Chronopost(credentials)
     account = Account(
         spec=SPEC,
         limits=limits,
-        client=Chronopost(credentials),
-        open_line=lambda grant: HttpLine(SPEC.name, grant, http, clock, lambda: 0.0),
+        client=client,
+        open_line=lambda grant: HttpLine(SPEC.name, grant, http, clock, lambda: 0.0, client.wait_asked),
         credentials=tuple(credentials.values()),
         source="the environment",
     )
@@ -802,7 +802,7 @@ def test_a_look_ahead_tells_a_refusal_a_pause_and_a_used_up_quota(
 def test_a_carrier_without_credentials_takes_no_call(database: Database, clock: SimulatedClock) -> None:
     run = queue_on(database, clock, limits_of("100/day"))
     account = replace(
-        run._accounts["chronopost"], client=None, missing=("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
+        run._accounts["chronopost"], client=None, missing="CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD"
     )
     bare = APIRequestQueue({"chronopost": account}, QuotaLedger(database, "bare"), clock)
     for refusal in (

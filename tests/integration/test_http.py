@@ -557,12 +557,12 @@ class Asked:
 
     def __post_init__(self) -> None:
         credentials = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
-        http, clock = Http(self.base_url, 1, 1, 1), self.clock
+        http, clock, client = Http(self.base_url, 1, 1, 1), self.clock, Chronopost(credentials)
         account = Account(
             spec=SPEC,
             limits=parse_limits(self.limit, "chronopost", None, "Europe/Paris"),
-            client=Chronopost(credentials),
-            open_line=lambda grant: HttpLine(SPEC.name, grant, http, clock, lambda: 0.5),
+            client=client,
+            open_line=lambda grant: HttpLine(SPEC.name, grant, http, clock, lambda: 0.5, client.wait_asked),
             credentials=tuple(credentials.values()),
             source="the environment",
         )

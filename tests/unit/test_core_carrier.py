@@ -1,8 +1,11 @@
 """Carriers found by whatever name a claims database holds."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
-from recours.core.carrier import Catalog, fold
+from recours.core.carrier import Catalog, Substitute, fold
 from recours.core.claim import Delivery
 from recours.core.quota import Capability
 from tests.fakes.carriers import CATALOG, CHRONOPOST, DHL
@@ -59,6 +62,67 @@ def test_a_misspelt_name_finds_the_nearest(name: str, nearest: str | None) -> No
     assert CATALOG.nearest(name) == nearest
 
 
+OTHER = replace(DHL, key="dhl", name="DHL", spellings=(), number_form=re.compile(r"[0-9]{10,20}"))
+ROUTES = Catalog(
+    [CHRONOPOST, DHL, OTHER],
+    [
+        Substitute("dhl", "dhl_express", re.compile(r"[0-9]{10}"), preferred=True),
+        Substitute("chronopost", "dhl"),
+    ],
+)
+TEN, TWELVE = "1234567890", "123456789012"
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "configured", "key"),
+    [
+        ("DHL", TEN, (), "dhl"),
+        ("DHL", TEN, ("dhl",), "dhl"),
+        ("DHL", TEN, ("dhl", "dhl_express"), "dhl_express"),
+        ("DHL", TEN, ("dhl_express",), "dhl_express"),
+        ("DHL", TWELVE, ("dhl_express",), "dhl"),
+        ("DHL", None, ("dhl_express",), "dhl"),
+        ("DHL Express", TWELVE, ("dhl",), "dhl_express"),
+        ("Chronopost", TEN, ("dhl",), "dhl"),
+        ("Chronopost", TEN, ("dhl", "chronopost"), "chronopost"),
+        ("Chronopost", TEN, ("dhl_express",), "chronopost"),
+        ("Nobody", TEN, ("dhl",), None),
+    ],
+)
+def test_whose_account_serves_a_claim(
+    name: str, number: str | None, configured: tuple[str, ...], key: str | None
+) -> None:
+    assert ROUTES.with_accounts(configured).resolve(name, number) == key
+
+
+@pytest.mark.parametrize(
+    ("name", "configured", "keys"),
+    [
+        ("DHL", (), ("dhl",)),
+        ("DHL", ("dhl_express",), ("dhl", "dhl_express")),
+        ("dhl express", ("dhl",), ("dhl_express",)),
+        ("Chronopost", ("dhl",), ("dhl",)),
+        ("Chronopost", ("dhl", "chronopost"), ("chronopost",)),
+        ("Nobody", ("dhl",), ()),
+    ],
+)
+def test_under_which_keys_a_carriers_claims_are(
+    name: str, configured: tuple[str, ...], keys: tuple[str, ...]
+) -> None:
+    assert ROUTES.with_accounts(configured).keys_of(name) == keys
+
+
+def test_a_check_digit_makes_a_number_doubtful_and_no_more() -> None:
+    assert not DHL.is_doubtful(TEN)
+    strict = replace(DHL, check_digit_fits=lambda number: number.endswith("7"))
+    assert [strict.is_doubtful(number) for number in ("1234567897", TEN)] == [False, True]
+
+
+def test_any_complete_set_of_credentials_is_named_once() -> None:
+    spec = replace(DHL, credentials=(("A", "B"), ("A", "C"), ("D",)))
+    assert spec.credential_names == ("A", "B", "C", "D")
+
+
 def test_what_the_settings_of_a_carrier_are_called() -> None:
     assert CHRONOPOST.base_url_setting == "CHRONOPOST_BASE_URL"
     assert DHL.prefix == "DHL_EXPRESS"
@@ -69,3 +133,5 @@ def test_the_tracking_of_a_parcel_known_to_be_delivered_is_not_paid_for_again() 
     assert CHRONOPOST.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
     assert CHRONOPOST.calls_for(Delivery()) == {Capability.POD: 1}
     assert DHL.calls_for(Delivery()) == {Capability.POD: 1}
+    always = replace(CHRONOPOST, tracks_always=True)
+    assert always.calls_for(Delivery()) == {Capability.TRACKING: 1, Capability.POD: 1}

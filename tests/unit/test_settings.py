@@ -1,6 +1,8 @@
 """Where settings come from, what they may be, and what is said of those that may not."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,14 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
+from recours.core.carrier import Catalog, Option
 from recours.core.policy import Policy
 from recours.core.quota import Limit, Window
 from recours.settings.loading import load, log_dir_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import find, flattened
 from recours.settings.table import SETTINGS
+from tests.fakes.carriers import CHRONOPOST
 
 SECRET = "s3cr3t-Pa55word-Zq7"
 FULL = {"CHRONOPOST_ACCOUNT": "19869502", "CHRONOPOST_PASSWORD": SECRET}
@@ -51,6 +55,51 @@ def fault(root: Path, **environment: str) -> str:
     return sentence
 
 
+# ---------------------------------------------------------------- credentials of several forms
+
+SEVERAL = Catalog(
+    [
+        replace(
+            CHRONOPOST,
+            credentials=(("CHRONOPOST_LOGIN", "CHRONOPOST_PASSWORD"), ("CHRONOPOST_API_KEY",)),
+            options=(Option("CHRONOPOST_COLOUR", "red", re.compile("red|blue"), "red or blue"),),
+        )
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "missing"),
+    [
+        ((), {}, "CHRONOPOST_LOGIN and CHRONOPOST_PASSWORD, or CHRONOPOST_API_KEY"),
+        (("LOGIN",), {"LOGIN"}, "CHRONOPOST_PASSWORD"),
+        (("PASSWORD",), {"PASSWORD"}, "CHRONOPOST_LOGIN"),
+        (("API_KEY",), {"API_KEY"}, ""),
+        (("LOGIN", "API_KEY"), {"API_KEY"}, ""),
+        (("LOGIN", "PASSWORD", "API_KEY"), {"LOGIN", "PASSWORD"}, ""),
+    ],
+)
+def test_one_complete_set_of_credentials_is_enough(
+    tmp_path: Path, given: tuple[str, ...], used: set[str], missing: str
+) -> None:
+    environment = {f"CHRONOPOST_{name}": f"value-of-{name}" for name in given}
+    settings = load(tmp_path, environment, SEVERAL)
+    found = settings.credentials["chronopost"]
+    assert set(found.values) == {f"CHRONOPOST_{name}" for name in used}
+    assert found.missing == missing
+    assert settings.configured == (frozenset() if missing else {"chronopost"})
+    # What is set and not used is a secret all the same.
+    assert set(settings.secrets) == set(environment.values())
+
+
+def test_a_carriers_other_settings_have_defaults_and_forms(tmp_path: Path) -> None:
+    assert load(tmp_path, {}, SEVERAL).credentials["chronopost"].options == {"CHRONOPOST_COLOUR": "red"}
+    blue = load(tmp_path, {"CHRONOPOST_COLOUR": "blue"}, SEVERAL).credentials["chronopost"]
+    assert (blue.options, blue.values) == ({"CHRONOPOST_COLOUR": "blue"}, {})
+    with pytest.raises(SettingsFault, match=r"CHRONOPOST_COLOUR in the environment must be red or blue\."):
+        load(tmp_path, {"CHRONOPOST_COLOUR": "green"}, SEVERAL)
+
+
 # ---------------------------------------------------------------- without any
 
 
@@ -68,7 +117,7 @@ def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
     assert found.log_dir == tmp_path / "logs"
     assert found.database_is_embedded
     assert found.database_url.database == str(tmp_path / "data/recours.db")
-    assert found.credentials["chronopost"].missing == ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
+    assert found.credentials["chronopost"].missing == "CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD"
     assert found.credentials["chronopost"].source == "nowhere"
     assert found.base_urls["chronopost"] == "https://ws.chronopost.fr"
     assert found.warnings == ()

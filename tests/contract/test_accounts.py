@@ -1,0 +1,133 @@
+"""Credentials that come or go, and carriers that are new: whose account serves a claim is found out anew, once."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import text
+
+from recours.core.carrier import Catalog, Substitute
+from recours.core.claim import Stage
+from recours.core.judgement import judge
+from recours.core.policy import Policy
+from recours.database.engine import Database
+from recours.database.schema import look
+from recours.database.upkeep import ClaimUpkeep
+from tests.fakes.carriers import CHRONOPOST, DHL
+
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
+UNIFIED = replace(DHL, key="dhl", name="DHL", spellings=())
+ROUTES = (Substitute("dhl", "dhl_express", re.compile(r"[0-9]{10}"), preferred=True),)
+CATALOG = Catalog([CHRONOPOST, DHL, UNIFIED], ROUTES)
+WAYBILL = "1234567890"
+
+
+@dataclass
+class Keeper:
+    """Keeps the timetable of one database, with whatever credentials it is given."""
+
+    database: Database
+
+    def keep(self, *configured: str, catalog: Catalog = CATALOG) -> list[str]:
+        upkeep = ClaimUpkeep(
+            self.database, catalog.with_accounts(configured), look(self.database).columns, "run-1"
+        )
+        changed = upkeep.mend_keys()
+        list(upkeep.judge_edited(lambda claim: judge(claim, NOW, POLICY), NOW))
+        upkeep.make_ready(POLICY.timetable.due_until(NOW))
+        return changed
+
+    def sql(self, statement: str, **values: Any) -> None:
+        with self.database.write() as connection:
+            connection.execute(text(statement), values)
+
+    def row(self, number: str) -> tuple[Any, ...]:
+        """Stage, whose account serves it, turns used."""
+        wanted = "SELECT pod_stage, pod_carrier_key, pod_retry_count FROM claims WHERE tracking_number = :n"
+        with self.database.read() as connection:
+            return tuple(connection.execute(text(wanted), {"n": number}).one())
+
+    def settle(self, number: str, stage: Stage, kind: str) -> None:
+        """As attempts of days ago have left it."""
+        self.sql(
+            "UPDATE claims SET pod_stage = :stage, pod_error_kind = :kind, pod_retry_count = 4, pod_seen_count = 4,"
+            " pod_next_retry_at = :next WHERE tracking_number = :n",
+            stage=stage,
+            kind=kind,
+            n=number,
+            next=(NOW + timedelta(days=3)).replace(tzinfo=None).isoformat(" "),
+        )
+
+
+@pytest.fixture
+def keeper(database: Database, add_claims: Callable[..., None]) -> Keeper:
+    rows = [
+        {"carrier": "DHL", "tracking_number": WAYBILL},
+        {"carrier": "DHL", "tracking_number": "PARCEL1"},
+        {"carrier": "DHL Express", "tracking_number": "9876543210"},
+        {"carrier": "Chronopost", "tracking_number": "XY000000001FR"},
+        {"carrier": "Newcomer", "tracking_number": "N1"},
+    ]
+    add_claims(database, rows)
+    return Keeper(database)
+
+
+def test_claims_go_to_the_account_that_serves_them(keeper: Keeper) -> None:
+    assert keeper.keep("dhl", "dhl_express") == []  # the first run: nothing was known before
+    assert keeper.row(WAYBILL)[:2] == ("ready", "dhl_express")
+    assert keeper.row("PARCEL1")[:2] == ("ready", "dhl")
+    assert keeper.row("N1")[:2] == ("ready", "")
+
+
+def test_credentials_that_come_take_the_claims_over(keeper: Keeper) -> None:
+    keeper.keep("dhl")
+    assert keeper.row(WAYBILL)[1] == "dhl"
+    for number in (WAYBILL, "PARCEL1", "9876543210", "XY000000001FR"):
+        keeper.settle(number, Stage.GIVEN_UP, "pod_not_available_yet")
+    assert keeper.keep("dhl", "dhl_express") == ["dhl_express"]
+    assert keeper.row(WAYBILL) == ("ready", "dhl_express", 0)
+    for number, key in (("PARCEL1", "dhl"), ("9876543210", "dhl_express"), ("XY000000001FR", "chronopost")):
+        assert keeper.row(number) == ("given_up", key, 4), number  # served as before: nothing changes
+
+
+def test_credentials_that_go_give_the_claims_back(keeper: Keeper) -> None:
+    keeper.keep("dhl", "dhl_express")
+    assert keeper.keep("dhl") == ["dhl_express"]
+    assert keeper.row(WAYBILL)[:2] == ("ready", "dhl")
+
+
+def test_what_is_known_already_changes_nothing_and_writes_nothing(keeper: Keeper) -> None:
+    keeper.keep("dhl", "dhl_express")
+    keeper.settle(WAYBILL, Stage.SETTLED, "invalid_tracking")
+    before = keeper.row(WAYBILL)
+    assert keeper.keep("dhl", "dhl_express") == []
+    assert keeper.row(WAYBILL) == before
+
+
+@pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP, Stage.WAITING])
+def test_a_carrier_that_is_new_to_us_wakes_the_claims_that_named_it(keeper: Keeper, stage: Stage) -> None:
+    keeper.keep("dhl")
+    keeper.settle("N1", stage, "unsupported_carrier")
+    newer = Catalog([CHRONOPOST, DHL, UNIFIED, replace(CHRONOPOST, key="newcomer", name="Newcomer")], ROUTES)
+    assert keeper.keep("dhl", catalog=newer) == ["newcomer"]
+    assert keeper.row("N1") == ("ready", "newcomer", 0)
+
+
+def test_a_carrier_of_no_other_ones_claims_wakes_nobody(keeper: Keeper) -> None:
+    keeper.keep()
+    keeper.settle("XY000000001FR", Stage.GIVEN_UP, "not_found")
+    assert keeper.keep("chronopost") == ["chronopost"]
+    assert keeper.row("XY000000001FR") == ("given_up", "chronopost", 4)
+
+
+def test_another_spelling_is_no_correction(keeper: Keeper) -> None:
+    keeper.keep("dhl")
+    keeper.settle("XY000000001FR", Stage.GIVEN_UP, "not_found")
+    keeper.sql("UPDATE claims SET carrier = 'CHRONOPOST' WHERE carrier = 'Chronopost'")
+    keeper.keep("dhl")
+    assert keeper.row("XY000000001FR") == ("given_up", "chronopost", 4)
