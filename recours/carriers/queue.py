@@ -4,7 +4,7 @@ Both workers and every machine share it exactly, since its counts live in the da
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,11 +14,11 @@ from recours.carriers.ledger import LEASE, Ledger
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure
+from recours.core.outcome import CallFailed, Failure, Outcome
 from recours.core.pauses import AccountState, CarrierState, next_try_after_refusals, pause_until
 from recours.core.quota import Capability, Shortage, Use, Want, kept_for_new_claims, kept_until
 from recours.core.redact import Redactor
-from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Refusal
+from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 
@@ -176,12 +176,38 @@ class APIRequestQueue:
 
     def fetch(self, grant: Grant, carrier: str, number: str, known: Delivery | None) -> Fetched:
         """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only."""
+        return self._asked(carrier, grant, number, lambda client, line: client.fetch(number, known, line))
+
+    def present(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
+        """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
+
+        It asks about `number`, or about one that is nobody's. A pause that the carrier asked for, and its limits, hold.
+        """
+        state, now = self._ledger.carrier_state(carrier), self._clock.now()
+        if refusal := self.unconfigured(carrier) or self._paused(carrier, state, now):
+            return refusal
+        if state.account.refusals:
+            self._trying_again[carrier] = state.account
+        spec = self._accounts[carrier].spec
+        grants, refused = self.reserve(carrier, [spec.calls_for(None)])
+        if refused:
+            return refused
+        return self._asked(
+            carrier,
+            grants[0],
+            number or spec.sample_number,
+            lambda client, line: client.fetch(number, None, line) if number else client.present(line),
+        )
+
+    def _asked(
+        self, carrier: str, grant: Grant, number: str, ask: Callable[[CarrierClient, Line], Outcome]
+    ) -> Fetched:
         account = self._accounts[carrier]
         if account.client is None:
             raise RuntimeError(f"{carrier} was asked without credentials")
         line = account.open_line(grant)
         try:
-            outcome = account.client.fetch(number, known, line)
+            outcome = ask(account.client, line)
         except CallFailed as failed:
             outcome = failed.failure
         finally:
@@ -245,8 +271,11 @@ class APIRequestQueue:
         self._ledger.forget_short_windows(self._clock.now())
 
     def use(self, carrier: str) -> list[Use]:
-        """How far the carrier's limits are used, the longest window last."""
-        limits = sorted(self._accounts[carrier].limits, key=lambda limit: limit.window.seconds or 10**9)
+        """How far the carrier's limits are used: those for one capability first, the longest window last."""
+        limits = sorted(
+            self._accounts[carrier].limits,
+            key=lambda limit: (limit.capability is None, limit.window.seconds or 10**9),
+        )
         return self._ledger.uses(limits, self._clock.now())
 
 

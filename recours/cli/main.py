@@ -11,6 +11,7 @@ from recours.cli.console import make_tolerant
 # Name of the subcommand, the module that holds it under the same name, its line in --help. Modules are loaded when
 # their command is typed.
 _COMMANDS = {
+    "carriers": "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
     "demo": "Five simulated days of the scheduler on made-up claims and a made-up carrier.",
     "init-db": "Create or bring up to date the database that the settings name.",
     "sandbox": "Serve simulated carriers on this machine, for trials.",

@@ -88,8 +88,18 @@ def _usage_json(use: Use) -> dict[str, Any]:
 def usage_line(name: str, use: Use, local: LocalTime) -> str:
     """`Chronopost: 5/100 per day, resets 2026-02-07 00:00`."""
     what = f" {use.limit.capability}" if use.limit.capability else ""
-    window = use.limit.window.label
-    return f"{name}{what}: {use.used}/{use.limit.number} per {window}, resets {minute(use.resets_at, local)}"
+    return f"{name}{what}: {usage_words(use, local)}"
+
+
+def usage_words(use: Use, local: LocalTime) -> str:
+    """`5/100 per day, resets 2026-02-07 00:00`."""
+    words = f"{use.used}/{use.limit.number} per {use.limit.window.label}"
+    return words if use.limit.window.is_short else f"{words}, resets {minute(use.resets_at, local)}"
+
+
+def worth_telling(uses: list[Use]) -> list[Use]:
+    """The uses of the longer windows; those of short ones, which are over before they are read, only if there is no other."""
+    return [use for use in uses if not use.limit.window.is_short] or uses
 
 
 def minute(moment: datetime | None, local: LocalTime) -> str:

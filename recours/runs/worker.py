@@ -16,7 +16,7 @@ from recours.runs.calls import Calls, Limits
 from recours.runs.ports import Blocked, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
-from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for
+from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for, worth_telling
 
 log = logging.getLogger("__main__")
 
@@ -183,7 +183,7 @@ class Worker(ABC):
         for line in report.lines():
             log.info(line)
         for name, uses in report.usage.items():
-            for use in uses:
+            for use in worth_telling(uses):
                 log.info(usage_line(name, use, self.local))
 
     def _mention_accounts(self, changed: list[str]) -> None:

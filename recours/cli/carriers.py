@@ -1,0 +1,224 @@
+"""`recours carriers`: what each carrier's account, quota and state are; `check` presents an account to its carrier."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from random import random
+
+import click
+
+from recours.carriers.queue import APIRequestQueue
+from recours.carriers.registry import CATALOG
+from recours.cli.console import harmless, say_error
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.claim import Delivery, tidy_number
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.core.quota import Limit, Use
+from recours.core.text import clean
+from recours.database.schema import look
+from recours.logs import local
+from recours.runs.attempt import malformed
+from recours.runs.ports import Refusal, RunFault
+from recours.runs.summary import minute, usage_words, worth_telling
+from recours.settings.loading import load
+from recours.settings.model import Settings, SettingsFault
+from recours.settings.sources import process_environment
+from recours.wiring import SystemClock, catalog_of, connect, make_queue, open_database
+
+ROOT = Path(__file__).resolve().parents[2]
+_FAILED, _USAGE = 1, 2
+
+# The answers of a carrier that was asked about a number that is nobody's, and that knows our account.
+_EXPECTED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKind.POD_NOT_AVAILABLE_YET,
+                       ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.NOT_DELIVERED_YET})  # fmt: skip
+
+
+@click.group("carriers", invoke_without_command=True)
+@click.option("--database-url", metavar="URL", help="The database, instead of the configured one.")
+@click.pass_context
+def command(context: click.Context, database_url: str | None) -> None:
+    """Show the carriers: credentials, quotas with their use, pauses. Calls nobody."""
+    try:
+        context.obj = load(ROOT, process_environment(), CATALOG, database_url=database_url)
+    except SettingsFault as faults:
+        for fault in faults.faults:
+            say_error(fault)
+        raise SystemExit(_USAGE) from faults
+    if context.invoked_subcommand is None:
+        _show(context.obj)
+
+
+# ---------------------------------------------------------------- the table
+
+
+def _show(settings: Settings) -> None:
+    try:
+        rows = list(_rows(settings))
+    except RunFault as fault:
+        say_error(str(fault))
+        raise SystemExit(_FAILED) from fault
+    head = ("Carrier", "Credentials", "Calls")
+    widths = [max(len(row[column]) for row in (head, *(row for row, _ in rows))) for column in (0, 1)]
+    for row, notes in [(head, []), *rows]:
+        click.echo(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip())
+        for note in notes:
+            click.echo(f"{'':<{widths[0]}}  {harmless(note)}")
+    for line in _routes(catalog_of(settings)):
+        click.echo(line)
+
+
+def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
+    """A row of three columns for each carrier, and lines below it. Raises DatabaseFault."""
+    queue = _queue_to_look_at(settings)
+    for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
+        credentials = settings.credentials[key]
+        source = "missing" if credentials.missing else credentials.source
+        uses = queue.use(key) if queue else []
+        told = [_use_words(use) for use in worth_telling(uses)] or [
+            _limit_words(limit) for limit in settings.limits[key]
+        ]
+        notes = [f"set {credentials.missing}"] if credentials.missing else _state(queue, key)
+        yield (spec.name, source, "; ".join(told)), notes
+
+
+def _use_words(use: Use) -> str:
+    return f"{_what(use.limit)}{usage_words(use, local)}"
+
+
+def _limit_words(limit: Limit) -> str:
+    return f"{_what(limit)}{limit}"
+
+
+def _what(limit: Limit) -> str:
+    return f"{limit.capability.lower()} " if limit.capability else ""
+
+
+def _queue_to_look_at(settings: Settings) -> APIRequestQueue | None:
+    """The queue, to be read from; None where no run has made its tables yet."""
+    path = settings.database_url.database or ""
+    if settings.database_is_embedded and not Path(path).exists():
+        return None
+    database = connect(settings)
+    if not look(database).is_current:
+        return None
+    return make_queue(settings, database, settings.policy, SystemClock(), random, "look")
+
+
+def _state(queue: APIRequestQueue | None, key: str) -> list[str]:
+    refusal = queue.would_refuse(key) if queue else None
+    return [_refusal_words(refusal)] if refusal else []
+
+
+def _refusal_words(refusal: Refusal) -> str:
+    until = f"; not asked before {minute(refusal.until, local)}" if refusal.until else ""
+    return f"{refusal.reason}{until}"
+
+
+def _routes(catalog: Catalog) -> Iterator[str]:
+    """Whose account serves whose claims, where that is not its own."""
+    for substitute in catalog.substitutes:
+        if substitute.served_by in catalog.keys_of(catalog.specs[substitute.claimed].name):
+            which = " whose numbers have its form" if substitute.numbers else ""
+            yield (
+                f"Claims of {catalog.name_of(substitute.claimed)}{which} are asked of "
+                f"{catalog.name_of(substitute.served_by)}."
+            )
+
+
+# ---------------------------------------------------------------- check
+
+
+@command.command("check")
+@click.argument("name")
+@click.option("--tracking", metavar="NUMBER", help="A number of yours, instead of one that is nobody's.")
+@click.pass_obj
+def check(settings: Settings, name: str, tracking: str | None) -> None:
+    """Try a carrier's credentials with one real call, and lift the pause that a refusal had left."""
+    spec = _spec_of(name)
+    number = tidy_number(tracking) if tracking is not None else None
+    if tracking is not None and (fault := malformed(number or "", spec)):
+        raise click.UsageError(fault.message)
+    if missing := settings.credentials[spec.key].missing:
+        say_error(
+            f"{spec.name} has no credentials: set {missing} in the environment, in .env or in the secrets file."
+        )
+        raise SystemExit(_USAGE)
+    try:
+        result, was_refused = _presented(settings, spec, number)
+    except RunFault as fault:
+        say_error(str(fault))
+        raise SystemExit(_FAILED) from fault
+    raise SystemExit(_tell(settings, spec, number, result, was_refused=was_refused))
+
+
+def _spec_of(name: str) -> CarrierSpec:
+    key = CATALOG.resolve(name)
+    if key is None:
+        near = CATALOG.nearest(name)
+        hint = f"Did you mean {near}?" if near else f"Known: {', '.join(CATALOG.names)}."
+        raise click.UsageError(f"There is no carrier '{clean(name, 60)}'. {hint}")
+    return CATALOG.specs[key]
+
+
+def _presented(settings: Settings, spec: CarrierSpec, number: str | None) -> tuple[Outcome | Refusal, bool]:
+    """What came of it, and whether our account stood refused before."""
+    opened = open_database(settings)
+    queue = make_queue(settings, opened.database, settings.policy, SystemClock(), random, uuid.uuid4().hex)
+    try:
+        before = queue.would_refuse(spec.key)
+        result = queue.present(spec.key, number)
+        return result if isinstance(result, Refusal) else result.outcome, bool(
+            before and before.kind is ErrorKind.AUTH_FAILED
+        )
+    finally:
+        queue.leave()
+        opened.database.close()
+
+
+def _tell(
+    settings: Settings, spec: CarrierSpec, number: str | None, result: Outcome | Refusal, *, was_refused: bool
+) -> int:
+    source = settings.credentials[spec.key].source
+    if isinstance(result, Refusal):
+        say_error(f"Not tried: {_refusal_words(result)}.")
+        return _FAILED
+    kind = result.kind if isinstance(result, Failure) else None
+    if kind is ErrorKind.AUTH_FAILED:
+        say_error(f"{_message(result)}. Correct {' and '.join(settings.credentials[spec.key].values)} there.")
+        return _FAILED
+    if kind is ErrorKind.ACCESS_DENIED:
+        click.echo(f"{spec.name} knows the credentials from {source}, and denies access: {_message(result)}.")
+        if number is None:
+            click.echo(
+                "For a number that is nobody's this may be its usual answer: try --tracking with one of yours."
+            )
+        return _FAILED
+    if kind is not None and kind not in _EXPECTED:
+        say_error(f"The credentials from {source} could not be tried: {_message(result)}.")
+        return _FAILED
+    click.echo(f"{spec.name} accepts the credentials from {source}.")
+    if was_refused:
+        click.echo("The pause that a refusal had left is lifted.")
+    if number is not None:
+        click.echo(f"{number}: {_parcel_words(result)}")
+    return 0
+
+
+def _message(outcome: Outcome) -> str:
+    return harmless(outcome.message).rstrip(".") if isinstance(outcome, Failure) else ""
+
+
+def _parcel_words(outcome: Outcome) -> str:
+    if isinstance(outcome, Failure):
+        return f"{_message(outcome)}{_delivery_words(outcome.delivery)}"
+    return (
+        f"its document is there, {len(outcome.content)} bytes (not stored){_delivery_words(outcome.delivery)}"
+    )
+
+
+def _delivery_words(delivery: Delivery | None) -> str:
+    if delivery is None:
+        return ""
+    when = f" {minute(delivery.at, local)}" if delivery.at else ""
+    return f"; delivered{when}" + (f", signed by {delivery.signatory}" if delivery.signatory else "")

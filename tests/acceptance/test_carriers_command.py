@@ -1,0 +1,234 @@
+"""`recours carriers`, started as a person starts it who has just typed credentials for the first time."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.database.create import create_file
+from recours.sandbox import Parcel, Sandbox, Scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+CARRIERS = sorted(CATALOG.specs)
+PASSWORD = "123456"
+
+
+@dataclass
+class Desk:
+    """Where the person sits: a database, credentials, and carriers on loopback."""
+
+    folder: Path
+    box: Sandbox
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def recours(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TZ") if name in os.environ}
+        environment = {
+            **kept,
+            "PYTHONIOENCODING": "utf-8",
+            "DATABASE_PATH": str(self.folder / "claims.db"),
+            "RECOURS_LOG_DIR": str(self.folder / "logs"),
+            "RECOURS_CONNECT_TIMEOUT": "2",
+            **self.settings,
+            **settings,
+        }
+        command = [sys.executable, "-m", "recours", "carriers", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=60
+        )
+        assert "Traceback" not in done.stderr
+        assert PASSWORD not in done.stdout + done.stderr
+        return done
+
+    def account(self, key: str) -> tuple[int, str | None]:
+        """Refusals in a row and until when, as all processes know them."""
+        wanted = "SELECT refusals, refused_until FROM recours_carriers WHERE carrier = ?"
+        with closing(sqlite3.connect(self.folder / "claims.db")) as connection:
+            return tuple(connection.execute(wanted, (key,)).fetchone() or (0, None))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    create_file(tmp_path / "claims.db")
+    with Sandbox(now=lambda: datetime.now(UTC)) as box:
+        yield Desk(tmp_path, box, box.environment())
+
+
+# ---------------------------------------------------------------- the table
+
+
+def test_the_table_shows_every_carrier_its_credentials_and_its_limits(desk: Desk) -> None:
+    desk.settings = desk.box.environment("chronopost")
+    done = desk.recours()
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(r"Carrier +Credentials +Calls", lines[0])
+    for spec in CATALOG.specs.values():
+        assert any(line.startswith(spec.name) for line in lines), spec.name
+    assert re.search(
+        r"^Chronopost +the environment +0/100 per day, resets ....-..-.. ..:..$", done.stdout, re.MULTILINE
+    )
+    assert re.search(
+        r"^ +set COLISSIMO_LOGIN and COLISSIMO_PASSWORD, or COLISSIMO_API_KEY$", done.stdout, re.MULTILINE
+    )
+    assert re.search(
+        r"^UPS +missing +token 0/20 per hour, resets .*; 0/200 per hour, resets .*$",
+        done.stdout,
+        re.MULTILINE,
+    )
+    assert desk.box.calls == []
+
+
+def test_the_table_says_whose_account_serves_whose_claims(desk: Desk) -> None:
+    both = desk.recours().stdout
+    assert "Claims of DHL whose numbers have its form are asked of DHL Express." in both
+    assert "Claims of Colissimo" not in both
+    desk.settings = desk.box.environment("laposte")
+    alone = desk.recours().stdout
+    assert "Claims of Colissimo are asked of La Poste." in alone
+    assert "Claims of DHL" not in alone
+
+
+def test_the_table_counts_calls_and_tells_a_refusal(desk: Desk) -> None:
+    desk.recours("check", "UPS")
+    desk.recours("check", "Chronopost", CHRONOPOST_PASSWORD="wrong-one")
+    shown = desk.recours(CHRONOPOST_PASSWORD="wrong-one").stdout
+    assert re.search(r"^UPS .*token 1/20 per hour, resets .*; 2/200 per hour", shown, re.MULTILINE)
+    assert re.search(r"^Chronopost .* 1/100 per day", shown, re.MULTILINE)
+    assert re.search(
+        r"^ +Chronopost refused our account: .*; not asked before ....-..-.. ..:..$", shown, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("database", ["missing", "without our tables"])
+def test_the_table_on_a_database_that_no_run_has_seen(desk: Desk, database: str) -> None:
+    path = desk.folder / "claims.db"
+    path.unlink()
+    if database == "missing":
+        done = desk.recours()
+        assert done.returncode == 1
+        assert "There is no database file" in done.stderr
+        return
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE claims (id, claim_reference, carrier, tracking_number)")
+    before = path.read_bytes()
+    done = desk.recours()
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^Chronopost +the environment +100 per day$", done.stdout, re.MULTILINE)
+    assert path.read_bytes() == before
+
+
+# ---------------------------------------------------------------- check
+
+
+@pytest.mark.parametrize("key", CARRIERS)
+def test_good_credentials_are_accepted(desk: Desk, key: str) -> None:
+    spec = CATALOG.specs[key]
+    desk.settings = desk.box.environment(key)
+    done = desk.recours("check", spec.name)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.stdout == f"{spec.name} accepts the credentials from the environment.\n"
+    asked = [call for call in desk.box.calls if call.operation != "token"]
+    assert len(asked) == 1
+    assert all(call.carrier == key for call in desk.box.calls)
+
+
+@pytest.mark.parametrize("key", CARRIERS)
+def test_bad_credentials_are_told_and_good_ones_lift_the_pause(desk: Desk, key: str) -> None:
+    spec = CATALOG.specs[key]
+    desk.settings = desk.box.environment(key)
+    desk.box.accounts = {"10000001": "changed"}
+    done = desk.recours("check", spec.name)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert f"{spec.name} refused our account" in done.stderr
+    assert "(credentials from the environment). Correct " in done.stderr
+    assert any(name in done.stderr for name in spec.credential_names)
+    assert len(desk.box.calls) == 1
+    assert desk.account(key)[0] == 1
+    # The carrier's side is mended; the same credentials would not be tried before an hour has passed.
+    desk.box.accounts = {"10000001": PASSWORD}
+    mended = desk.recours("check", spec.name)
+    assert mended.returncode == 0, mended.stderr
+    assert mended.stdout.endswith("The pause that a refusal had left is lifted.\n")
+    assert desk.account(key) == (0, None)
+
+
+@pytest.mark.parametrize("key", CARRIERS)
+def test_a_number_of_ours_is_told_about(desk: Desk, key: str) -> None:
+    number = desk.box.example(key, "00", 7)
+    desk.box.parcels[number] = Parcel((Scenario.IN_TRANSIT, Scenario.DELIVERED))
+    desk.settings = desk.box.environment(key)
+    waiting = desk.recours("check", key, "--tracking", number.lower())
+    assert waiting.returncode == 0, waiting.stderr
+    assert f"{number}: The parcel is not delivered yet (" in waiting.stdout
+    there = desk.recours("check", key, "--tracking", number)
+    assert re.search(rf"^{number}: .*deliver", there.stdout, re.MULTILINE), there.stdout
+    documents = "its document is there" in there.stdout
+    assert documents is (key not in ("laposte", "mondial_relay"))
+    assert not list(desk.folder.rglob("*.pdf"))
+
+
+def test_what_cannot_be_tried_is_told(desk: Desk) -> None:
+    limited = desk.box.example("ups", "21")
+    done = desk.recours("check", "ups", "--tracking", limited)
+    assert (done.returncode, "could not be tried: UPS asks us to wait" in done.stderr) == (1, True)
+    again = desk.recours("check", "ups")
+    assert (again.returncode, "Not tried: UPS asks us to wait" in again.stderr) == (1, True)
+    desk.box.stop()
+    dead = desk.recours("check", "GLS")
+    assert dead.returncode == 1
+    assert "could not be tried: GLS could not be reached" in dead.stderr
+
+
+def test_the_limits_hold_for_a_check_too(desk: Desk) -> None:
+    few = {"QUOTA_MONDIAL_RELAY": "1/day"}
+    assert desk.recours("check", "Mondial Relay", **few).returncode == 0
+    done = desk.recours("check", "Mondial Relay", **few)
+    assert (done.returncode, "Not tried: Mondial Relay is at its limit (1 per day)" in done.stderr) == (
+        1,
+        True,
+    )
+    assert len(desk.box.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("check", "UPPS"), 2, "There is no carrier 'UPPS'. Did you mean UPS?"),
+        (("check", "zzzz"), 2, "There is no carrier 'zzzz'. Known: "),
+        (("check",), 2, "Missing argument 'NAME'"),
+        (("check", "ups", "--tracking", "12"), 2, "Invalid tracking number: UPS numbers have "),
+        (("check", "ups", "--tracking", ""), 2, "Invalid tracking number: UPS numbers have "),
+        (("chek", "ups"), 2, "No such command 'chek'"),
+    ],
+)
+def test_what_was_mistyped_gets_a_sentence(
+    desk: Desk, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    done = desk.recours(*arguments)
+    assert done.returncode == status
+    assert says in done.stderr
+    assert desk.box.calls == []
+
+
+def test_missing_credentials_are_named(desk: Desk) -> None:
+    desk.settings = {}
+    done = desk.recours("check", "UPS")
+    assert done.returncode == 2
+    assert "UPS has no credentials: set UPS_CLIENT_ID and UPS_CLIENT_SECRET in the environment" in done.stderr
+
+
+def test_settings_at_fault_are_told(desk: Desk) -> None:
+    done = desk.recours(QUOTA_UPS="many")
+    assert done.returncode == 2
+    assert "QUOTA_UPS in the environment" in done.stderr

@@ -1,0 +1,348 @@
+"""The contract that every carrier passes: ten cases, over a real socket, out of the real queue and its quota.
+
+A new carrier is in here by being in the registry. What it does otherwise than most stands in `OTHERWISE`.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from recours.carriers.queue import APIRequestQueue
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.database.engine import Database
+from recours.documents.evidence import media_type_of
+from recours.runs.attempt import malformed
+from recours.runs.ports import Blocked, Fetched, NotADocument
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.settings.loading import load
+from recours.wiring import make_queue
+
+S = Scenario
+CARRIERS = sorted(CATALOG.specs)
+DELIVERED_AT = datetime(2026, 2, 1, 6, 0, tzinfo=UTC)
+NO_DOCUMENTS = {"laposte", "mondial_relay"}
+NO_SIGNATORY = {"colissimo", *NO_DOCUMENTS}
+NO_TIME_OF_DAY: set[str] = set()
+
+# The calls of a fetch that brings a document, by the names that the simulated carrier gives them.
+CALLS = {
+    "chronopost": ["trackSkybillV2", "searchPOD"],
+    "colissimo": ["timelineCompany", "documents", "document"],
+    "laposte": ["idships"],
+    "ups": ["token", "details"],
+    "dhl_express": ["tracking", "proof-of-delivery"],
+    "dhl": ["shipments", "webPOD"],
+    "fedex": ["token", "trackingnumbers", "trackingdocuments"],
+    "dpd": ["GetShipmentTraceSingle"],
+    "gls": ["token", "trackids", "parceldetails", "parcelpod"],
+    "mondial_relay": ["WSI2_TracingColisDetaille"],
+}
+# Kinds of outcome that differ from those of most carriers.
+OTHERWISE: dict[tuple[str, Scenario], ErrorKind] = {}
+
+
+@dataclass
+class Asked:
+    """One carrier behind the real queue, on a real database, against the sandbox."""
+
+    carrier: str
+    database: Database
+    folder: Path
+    box: Sandbox
+    clock: SimulatedClock
+
+    def __post_init__(self) -> None:
+        self.numbers = 0
+        self.queue = self.new_queue()
+
+    def new_queue(self, **settings: str) -> APIRequestQueue:
+        """What another process has."""
+        found = load(self.folder, self.box.environment() | settings, CATALOG)
+        return make_queue(found, self.database, found.policy, self.clock, lambda: 0.5, "run-1")
+
+    def number(self, *steps: Scenario, **more: object) -> str:
+        self.numbers += 1
+        number = self.box.example(self.carrier, "99", self.numbers)
+        self.box.parcels[number] = Parcel(steps, **more)  # type: ignore[arg-type]
+        return number
+
+    def fetch(
+        self, number: str, known: Delivery | None = None, queue: APIRequestQueue | None = None
+    ) -> Fetched:
+        queue = queue or self.queue
+        grants, refusal = queue.reserve(self.carrier, [CATALOG.specs[self.carrier].calls_for(known)])
+        assert refusal is None, refusal
+        return queue.fetch(grants[0], self.carrier, number, known)
+
+    def outcome(self, *steps: Scenario) -> Outcome:
+        return self.fetch(self.number(*steps)).outcome
+
+    def failure(self, *steps: Scenario) -> Failure:
+        outcome = self.outcome(*steps)
+        assert isinstance(outcome, Failure), outcome
+        assert outcome.message.isprintable()
+        return outcome
+
+    @property
+    def operations(self) -> list[str]:
+        """What the carrier was called for."""
+        return [call.operation for call in self.box.calls]
+
+    def used(self) -> int:
+        """Units used of the carrier's longest window."""
+        uses = self.queue.use(self.carrier)
+        assert all(use.held == 0 for use in uses)
+        return uses[-1].used
+
+
+@pytest.fixture(params=CARRIERS)
+def asked(
+    request: pytest.FixtureRequest, database: Database, tmp_path: Path, clock: SimulatedClock
+) -> Iterator[Asked]:
+    with Sandbox(now=clock.now) as box:
+        box.slow_seconds = box.drip_seconds = 0.0
+        asked = Asked(request.param, database, tmp_path, box, clock)
+        yield asked
+        # Every call took its unit, and none was taken without a call.
+        short = CATALOG.specs[asked.carrier].limits[None]
+        if "day" in short or "hour" in short:
+            assert asked.used() == len(box.calls)
+
+
+def expected(carrier: str, scenario: Scenario, usual: ErrorKind) -> ErrorKind:
+    return OTHERWISE.get((carrier, scenario), usual)
+
+
+# ---------------------------------------------------------------- delivered
+
+
+def test_delivered_with_a_document(asked: Asked) -> None:
+    outcome = asked.outcome(S.DELIVERED)
+    assert asked.operations == CALLS[asked.carrier]
+    if asked.carrier in NO_DOCUMENTS:
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is ErrorKind.POD_NEVER_AVAILABLE
+        assert outcome.delivery is not None
+        assert "delivered" in outcome.message
+        delivery = outcome.delivery
+    else:
+        assert isinstance(outcome, Retrieved), outcome
+        assert media_type_of(outcome.content, html=outcome.html) in ("application/pdf", "text/html")
+        delivery = outcome.delivery
+    assert delivery.signatory == (None if asked.carrier in NO_SIGNATORY else "DUPONT")
+    assert delivery.at is not None
+    assert delivery.at.tzinfo is not None
+    # 26 hours before the call, to the minute: Mondial Relay tells no seconds.
+    assert delivery.at.replace(second=0) == DELIVERED_AT
+
+
+def test_another_form_of_document_is_one_too(asked: Asked) -> None:
+    outcome = asked.outcome(S.DELIVERED_PNG)
+    if asked.carrier not in NO_DOCUMENTS:
+        assert isinstance(outcome, Retrieved), outcome
+        assert media_type_of(outcome.content, html=outcome.html) == "image/png"
+
+
+def test_delivered_and_the_document_late(asked: Asked) -> None:
+    number = asked.number(S.POD_LATE, S.DELIVERED)
+    failure = asked.fetch(number).outcome
+    assert isinstance(failure, Failure)
+    late = ErrorKind.POD_NEVER_AVAILABLE if asked.carrier in NO_DOCUMENTS else ErrorKind.POD_NOT_AVAILABLE_YET
+    assert failure.kind is late
+    assert failure.delivery is not None
+    assert failure.delivery.at is not None
+    asked.box.calls.clear()
+    again = asked.fetch(number, failure.delivery)
+    tracked_again = {"trackSkybillV2", "timelineCompany", "trackids", "tracking", "trackingnumbers"}
+    assert not tracked_again & set(asked.operations)
+    if asked.carrier in NO_DOCUMENTS:
+        assert (asked.operations, again.calls) == ([], 0)
+        assert again.outcome == failure
+    else:
+        assert isinstance(again.outcome, Retrieved), again.outcome
+        assert again.outcome.delivery.at == failure.delivery.at
+    asked.box.calls[:0] = [None] * (asked.used() - len(asked.box.calls))  # type: ignore[list-item]
+
+
+# ---------------------------------------------------------------- no delivery, no parcel
+
+
+def test_in_transit(asked: Asked) -> None:
+    failure = asked.failure(S.IN_TRANSIT)
+    assert failure.kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure.delivery is None
+    # Not a call more than it takes to know.
+    first = CALLS[asked.carrier][: 2 if CALLS[asked.carrier][0] == "token" else 1]
+    assert asked.operations == first
+    assert failure.unknown is None, failure.unknown
+
+
+def test_unknown(asked: Asked) -> None:
+    assert asked.failure(S.UNKNOWN).kind is ErrorKind.NOT_FOUND
+
+
+def test_malformed_costs_no_call(asked: Asked) -> None:
+    spec = CATALOG.specs[asked.carrier]
+    for number in ("X", "1" * 60, "AB-12 34", "'; DROP TABLE claims", "<x/>", "１２３４５６７８", ""):
+        failure = malformed(number, spec)
+        assert failure is not None, number
+        assert failure.kind is ErrorKind.INVALID_TRACKING
+        assert spec.name in failure.message
+    for serial in range(50):
+        number = asked.box.example(asked.carrier, f"{serial:02d}", serial * 1999)
+        assert malformed(number, spec) is None, number
+        assert not spec.is_doubtful(number), number
+    assert malformed(spec.sample_number, spec) is None
+    assert not spec.is_doubtful(spec.sample_number)
+
+
+# ---------------------------------------------------------------- our account
+
+
+def test_not_ours(asked: Asked) -> None:
+    wanted = expected(asked.carrier, S.NOT_OURS, ErrorKind.ACCESS_DENIED)
+    assert asked.failure(S.NOT_OURS).kind is wanted
+
+
+def test_bad_credentials_cost_one_call_and_are_remembered(asked: Asked) -> None:
+    asked.box.accounts = {"10000001": "another"}
+    good = asked.box.environment()
+    asked.box.accounts = {"10000001": "123456"}
+    queue = asked.new_queue(**good)
+    known = Delivery(DELIVERED_AT) if asked.carrier == "chronopost" else None
+    outcome = asked.fetch(asked.number(S.DELIVERED), known, queue).outcome
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is ErrorKind.AUTH_FAILED
+    assert "another" not in outcome.message
+    assert "credentials from the environment" in outcome.message
+    assert len(asked.box.calls) == 1
+    assert not queue.accepted(asked.carrier)
+    refusal = queue.closed(asked.carrier)
+    assert refusal is not None
+    assert (refusal.why, refusal.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
+    assert asked.queue.closed(asked.carrier) is None  # with the right ones it is open at once
+
+
+def test_a_good_account_is_accepted_by_the_first_answer(asked: Asked) -> None:
+    asked.outcome(S.DELIVERED)
+    assert asked.queue.accepted(asked.carrier)
+
+
+# ---------------------------------------------------------------- the carrier's trouble
+
+
+def test_a_limit_holds_for_all(asked: Asked) -> None:
+    failure = asked.failure(S.RATE_LIMITED)
+    assert failure.kind is ErrorKind.RATE_LIMITED
+    assert failure.http_status == 429
+    assert failure.retry_at == asked.clock.now() + timedelta(seconds=120)
+    refusal = asked.new_queue().closed(asked.carrier)
+    assert refusal is not None
+    assert refusal.why is Blocked.RATE_LIMIT
+
+
+@pytest.mark.parametrize("scenario", [S.MAINTENANCE, S.BAD_GATEWAY, S.FAULT_SERVER, S.SYSTEM_ERROR])
+def test_an_outage(asked: Asked, scenario: Scenario) -> None:
+    wanted = expected(asked.carrier, scenario, ErrorKind.SERVER_ERROR)
+    assert asked.failure(scenario).kind is wanted
+
+
+def test_a_connection_that_breaks(asked: Asked) -> None:
+    assert asked.failure(S.RESET).kind is ErrorKind.NETWORK
+
+
+GARBAGE = [S.HTML, S.EMPTY, S.INVALID_UTF8, S.DTD_BOMB, S.REDIRECT, S.FAULT_CLIENT]
+
+
+@pytest.mark.parametrize("scenario", GARBAGE)
+def test_garbage(asked: Asked, scenario: Scenario) -> None:
+    wanted = expected(asked.carrier, scenario, ErrorKind.BAD_RESPONSE)
+    assert asked.failure(scenario).kind is wanted
+
+
+def test_an_answer_of_another_shape(asked: Asked) -> None:
+    number = asked.number(S.WRONG_TYPE)
+    for _ in range(2):  # of another shape, and of the right one with other types
+        outcome = asked.fetch(number).outcome
+        assert isinstance(outcome, Failure)
+        assert outcome.kind in (ErrorKind.BAD_RESPONSE, ErrorKind.NOT_FOUND), outcome
+
+
+@pytest.mark.parametrize("scenario", [S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.BROKEN_PDF])
+def test_what_is_no_document(asked: Asked, scenario: Scenario) -> None:
+    outcome = asked.outcome(scenario)
+    if isinstance(outcome, Retrieved):
+        with pytest.raises(NotADocument):
+            media_type_of(outcome.content, html=outcome.html)
+    else:
+        assert outcome.kind in (
+            ErrorKind.BAD_RESPONSE,
+            ErrorKind.POD_NOT_AVAILABLE_YET,
+            ErrorKind.POD_NEVER_AVAILABLE,
+        )
+        assert outcome.delivery is not None
+
+
+def test_hostile_text_forges_no_line_and_repeats_no_secret(asked: Asked) -> None:
+    failure = asked.failure(S.HOSTILE_TEXT)
+    secrets = [*asked.box.tokens, "123456"]
+    assert not any(secret in failure.message for secret in secrets)
+    assert len(failure.message) < 500
+
+
+# ---------------------------------------------------------------- tokens
+
+
+def tokens_asked(box: Sandbox) -> int:
+    return sum(call.operation == "token" for call in box.calls)
+
+
+@pytest.fixture
+def with_token(asked: Asked) -> Asked:
+    if CALLS[asked.carrier][0] != "token":
+        pytest.skip("this carrier has no tokens")
+    return asked
+
+
+def test_one_token_serves_many_fetches_and_is_renewed_before_its_end(with_token: Asked) -> None:
+    for _ in range(5):
+        assert isinstance(with_token.outcome(S.DELIVERED), Retrieved)
+    assert tokens_asked(with_token.box) == 1
+    with_token.clock.advance(timedelta(minutes=59))
+    assert isinstance(with_token.outcome(S.DELIVERED), Retrieved)
+    assert tokens_asked(with_token.box) == 2
+
+
+def test_a_token_that_is_refused_is_renewed_once(with_token: Asked) -> None:
+    with_token.outcome(S.DELIVERED)
+    with_token.box.tokens.clear()
+    assert isinstance(with_token.outcome(S.DELIVERED), Retrieved)
+    assert tokens_asked(with_token.box) == 2
+    assert with_token.failure(S.AUTH_REFUSED).kind in (ErrorKind.AUTH_FAILED, ErrorKind.ACCESS_DENIED)
+    assert tokens_asked(with_token.box) == 3
+
+
+def test_tokens_have_a_limit_of_their_own(with_token: Asked, clock: SimulatedClock) -> None:
+    queue = with_token.new_queue(**{f"QUOTA_{with_token.carrier.upper()}_TOKEN": "1/hour"})
+    with_token.fetch(with_token.number(S.DELIVERED), queue=queue)
+    with_token.box.tokens.clear()
+    outcome = with_token.fetch(with_token.number(S.DELIVERED), queue=queue).outcome
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is ErrorKind.RATE_LIMITED
+    assert tokens_asked(with_token.box) == 1
+
+
+def test_threads_share_one_token(with_token: Asked) -> None:
+    with_token.box.latency = 0.05
+    numbers = [with_token.number(S.DELIVERED) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda number: with_token.fetch(number).outcome, numbers))
+    assert all(isinstance(outcome, Retrieved) for outcome in outcomes)
+    assert tokens_asked(with_token.box) == 1
