@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench mutation lock clean
+.PHONY: demo test check bench fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
@@ -17,7 +17,10 @@ check: .venv/ready-dev
 	$(BIN)/lint-imports
 
 bench: .venv/ready-dev
-	$(BIN)/python tests/benchmarks/bench.py
+	$(BIN)/python -m tests.benchmarks.bench
+
+fuzz: .venv/ready-dev
+	RECOURS_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -n auto tests/fuzz
 
 mutation: .venv/ready-dev
 	$(BIN)/python tests/mutation.py

@@ -15,7 +15,6 @@ from recours.core.claim import Delivery, tidy_number
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Limit, Use
-from recours.core.text import clean
 from recours.database.schema import look
 from recours.logs import local
 from recours.runs.attempt import malformed
@@ -155,9 +154,7 @@ def check(settings: Settings, name: str, tracking: str | None) -> None:
 def _spec_of(name: str) -> CarrierSpec:
     key = CATALOG.resolve(name)
     if key is None:
-        near = CATALOG.nearest(name)
-        hint = f"Did you mean {near}?" if near else f"Known: {', '.join(CATALOG.names)}."
-        raise click.UsageError(f"There is no carrier '{clean(name, 60)}'. {hint}")
+        raise click.BadParameter(CATALOG.no_such(name), param_hint="NAME")
     return CATALOG.specs[key]
 
 

@@ -1,10 +1,12 @@
 """`recours sandbox`: simulated carriers on loopback."""
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
 
+from recours.carriers.registry import CATALOG
 from recours.sandbox import Sandbox, scenario_table
 
 
@@ -15,8 +17,10 @@ from recours.sandbox import Sandbox, scenario_table
 @click.option(
     "--latency", type=click.FloatRange(0, 60), default=0.0, show_default=True, help="Seconds an answer takes."
 )
-def command(port: int, latency: float) -> None:
+@click.option("--carrier", metavar="NAME", help="Print the settings and example numbers of this one alone.")
+def command(port: int, latency: float, carrier: str | None) -> None:
     """Serve simulated carriers on this machine until Ctrl-C. Nothing leaves it."""
+    key = _key_of(carrier)
     try:
         box = Sandbox(now=lambda: datetime.now(UTC), latency=latency, port=port)
         box.start()
@@ -26,17 +30,35 @@ def command(port: int, latency: float) -> None:
         )
         raise SystemExit(1) from error
     try:
-        click.echo(
-            f"Chronopost is simulated. Put these into .env or the environment:\n\n  CHRONOPOST_BASE_URL={box.url}"
-        )
-        for account, password in box.accounts.items():
-            click.echo(f"  CHRONOPOST_ACCOUNT={account}\n  CHRONOPOST_PASSWORD={password}")
-        click.echo("\nA tracking number's first two digits choose what happens to its parcel:\n")
-        for number, words in scenario_table():
-            click.echo(f"  {number}  {words}")
-        click.echo("\nCtrl-C ends it.")
+        for line in _lines(box, key):
+            click.echo(line)
         threading.Event().wait()
     except KeyboardInterrupt:
         click.echo("\nEnded.")
     finally:
         box.stop()
+
+
+def _key_of(name: str | None) -> str | None:
+    if name is None:
+        return None
+    if key := CATALOG.resolve(name):
+        return key
+    raise click.BadParameter(CATALOG.no_such(name), param_hint="--carrier")
+
+
+def _lines(box: Sandbox, key: str | None) -> Iterator[str]:
+    """What a person needs to use the simulated carriers, or one of them."""
+    yield "The carriers are simulated. Put these into .env or the environment:\n"
+    for name, value in box.environment(*([key] if key else [])).items():
+        yield f"  {name}={value}"
+    if key is None:
+        yield "\nTwo digits of a tracking number, 00 in these, choose what happens to its parcel:\n"
+        for spec in CATALOG.specs.values():
+            yield f"  {spec.name:<14}  {box.example(spec.key, '00')}"
+        yield "\nWhat they choose (--carrier NAME prints whole numbers, their check digits included):\n"
+    else:
+        yield "\nWhat happens to a parcel is chosen by two digits of its number:\n"
+    for digits, words in scenario_table():
+        yield f"  {box.example(key, digits) if key else digits}  {words}"
+    yield "\nCtrl-C ends it."

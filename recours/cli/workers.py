@@ -13,7 +13,6 @@ from recours.carriers.registry import CATALOG
 from recours.cli.console import flushed, harmless, make_tolerant, print_json, say_error, say_usage_error
 from recours.cli.numbers import Minutes, WholeNumber
 from recours.core.carrier import Catalog
-from recours.core.text import clean
 from recours.database.schema import NOT_DONE
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import RunFault
@@ -153,9 +152,7 @@ def _known_carriers(
 ) -> tuple[str, ...]:
     for name in names:
         if not CATALOG.keys_of(name):
-            near = CATALOG.nearest(name)
-            hint = f" Did you mean {near}?" if near else f" Known: {', '.join(CATALOG.names)}."
-            raise click.BadParameter(f"there is no carrier '{clean(name, 60)}'.{hint}", context, parameter)
+            raise click.BadParameter(CATALOG.no_such(name), context, parameter)
     return names
 
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from recours.core.claim import Delivery
 from recours.core.quota import Capability
-from recours.core.text import plain
+from recours.core.text import clean, plain
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,11 @@ class Catalog:
         """The name for people of a key; `otherwise` if it is none."""
         return self.specs[key].name if key in self.specs else otherwise
 
-    def nearest(self, name: str) -> str | None:
-        """The carrier's name that `name` is most like, if any is."""
+    def no_such(self, name: str) -> str:
+        """What to tell whoever typed a name that is none: with the nearest one, or all there are."""
         close = get_close_matches(fold(name), self._keys, n=1)
-        return self.specs[self._keys[close[0]]].name if close else None
+        near = f"Did you mean {self.specs[self._keys[close[0]]].name}?" if close else ""
+        return f"there is no carrier '{clean(name, 60)}'. {near or 'Known: ' + ', '.join(self.names) + '.'}"
 
 
 def fold(name: str) -> str:

@@ -26,13 +26,8 @@ class Service:
         self.folder = folder
         self.box = box
         self.clock = clock
-        self.environment = {
-            "CHRONOPOST_BASE_URL": box.url,
-            "CHRONOPOST_ACCOUNT": "10000001",
-            "CHRONOPOST_PASSWORD": "123456",
-            "QUOTA_CHRONOPOST": "100000/day",
-            **settings,
-        }
+        ample = {f"QUOTA_{spec.prefix}": "100000/day" for spec in CATALOG.specs.values()}
+        self.environment = {**box.environment(), **ample, **settings}
         create_embedded(self.settings)
         self._count = 0
         self._opened: Opened | None = None
@@ -46,7 +41,7 @@ class Service:
     ) -> int:
         """A failed claim whose parcel answers so; returns its id."""
         self._count += 1
-        number = number or f"XY{self._count:09d}FR"
+        number = number or self._number(carrier)
         if steps:
             self.box.parcels[number] = Parcel(steps)
         at = f"{columns.pop('failed_at', FAILED_AT):%Y-%m-%d %H:%M:%S}"
@@ -65,6 +60,12 @@ class Service:
         marks = ", ".join("?" * len(row))
         self.sql(f"INSERT INTO claims ({', '.join(row)}) VALUES ({marks})", *row.values())
         return self._count
+
+    def _number(self, carrier: str) -> str:
+        key = CATALOG.resolve(carrier)
+        if key in (None, "chronopost"):
+            return f"XY{self._count:09d}FR"
+        return self.box.example(key, "99", self._count)
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the service's own application does to its database, or what someone looks up in it."""

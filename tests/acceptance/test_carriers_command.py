@@ -204,8 +204,8 @@ def test_the_limits_hold_for_a_check_too(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (("check", "UPPS"), 2, "There is no carrier 'UPPS'. Did you mean UPS?"),
-        (("check", "zzzz"), 2, "There is no carrier 'zzzz'. Known: "),
+        (("check", "UPPS"), 2, "there is no carrier 'UPPS'. Did you mean UPS?"),
+        (("check", "zzzz"), 2, "there is no carrier 'zzzz'. Known: "),
         (("check",), 2, "Missing argument 'NAME'"),
         (("check", "ups", "--tracking", "12"), 2, "Invalid tracking number: UPS numbers have "),
         (("check", "ups", "--tracking", ""), 2, "Invalid tracking number: UPS numbers have "),

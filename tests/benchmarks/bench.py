@@ -3,9 +3,11 @@
 Prints a table and writes the figures to tests/benchmarks/last.json (not committed).
 """
 
+import base64
 import json
 import os
 import platform
+import re
 import sqlite3
 import statistics
 import subprocess
@@ -13,16 +15,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, event
 
+from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.core.judgement import go_on, judge, retimed
+from recours.core.outcome import Retrieved
+from recours.core.quota import Capability
 from recours.database.claims import ClaimRepository, most_urgent
 from recours.database.create import create_file
 from recours.database.engine import Database
@@ -32,8 +37,9 @@ from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.settings.loading import load
-from recours.settings.model import Settings  # noqa: TC001 (one way to import it)
+from recours.settings.model import Settings
 from recours.wiring import make_worker, open_database
+from tests.fakes.simulated import SimulatedLine, client_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "pod_retry_scheduler.py"
@@ -281,6 +287,96 @@ def _statements_of_run(folder: Path, count: int) -> int:
     return sum(not statement.startswith(("BEGIN", "PRAGMA")) for statement in seen)
 
 
+# ---------------------------------------------------------------- the carriers
+
+CLAIMS_A_CARRIER = 100
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]+")
+
+
+@contextmanager
+def sandbox_process() -> Iterator[str]:
+    """The simulated carriers in a process of their own, so that their work is not counted as ours; its address."""
+    command = [sys.executable, "-u", "-m", "recours", "sandbox", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            found = next(filter(None, map(_ADDRESS.search, process.stdout)))
+            yield found[0]
+        finally:
+            process.kill()
+
+
+def cpu_a_call(folder: Path) -> dict[str, Any]:
+    """CPU of a run's process for each call it makes: client, queue, HTTP, decision, records, document."""
+    spent: dict[str, float] = {}
+    with sandbox_process() as address:
+        example = Sandbox(port=9)
+        given = {
+            name: address if name.endswith("_BASE_URL") else value
+            for name, value in example.environment().items()
+        }
+        for key, spec in CATALOG.specs.items():
+            path = new_database(folder, 0)
+            with closing(sqlite3.connect(path)) as connection:
+                connection.executemany(_INSERT_OF, _claims_of(example, key, spec.name))
+                connection.commit()
+            ample = {f"QUOTA_{key.upper()}": "1000000/day"}
+            settings = load(folder, environment(folder) | given | ample, CATALOG)
+            spent[key] = statistics.median(_cpu_of_run(settings, part) for part in range(3))
+    return {"milliseconds": spent, "median": statistics.median(spent.values()), "bound": 2.0}
+
+
+_INSERT_OF = _INSERT.replace("'Chronopost', 'lost', 10)", "?, 'lost', 10)")
+
+
+def _claims_of(example: Sandbox, key: str, name: str) -> Iterator[tuple[Any, ...]]:
+    at = f"{NOW - timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
+    for n in range(3 * CLAIMS_A_CARRIER):
+        number = example.example(key, "00", n)
+        yield (f"CLM-{n:07d}", number, at, at, "failed", "API timeout", name)
+
+
+def _cpu_of_run(settings: Settings, part: int) -> float:
+    """Milliseconds a call of one run over a third of the claims."""
+    opened = open_database(settings)
+    worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=CLAIMS_A_CARRIER))
+    begun = time.process_time()
+    report = worker.run()
+    spent = time.process_time() - begun
+    calls = sum(use.used for uses in report.usage.values() for use in uses if use.limit.capability is None)
+    opened.database.close()
+    assert report.stats.total == CLAIMS_A_CARRIER, (part, report)
+    return spent * 1000 * (part + 1) / calls  # the window counts the earlier runs' calls too
+
+
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=]{400,}")
+MEGABYTE = 1_000_000
+
+
+class LargeDocument(SimulatedLine):
+    """The simulated carrier, whose document answer is one of a megabyte."""
+
+    def call(self, what: Capability, request: Request) -> Response:
+        """Its answer, the base64 text in it blown up."""
+        answer = super().call(what, request)
+        return Response(answer.status, answer.headers, _BASE64.sub(_LARGE_TEXT, answer.body, count=1))
+
+
+_LARGE_TEXT = base64.b64encode(b"%PDF-1.4\n" + bytes(range(256)) * (MEGABYTE * 3 // 4 // 256))
+
+
+def parse_of_a_megabyte() -> dict[str, Any]:
+    """A fetch that reads a document answer of 1 MB, all its parsing included, nothing sent."""
+    taken: dict[str, float] = {}
+    for key, spec in CATALOG.specs.items():
+        line, client = LargeDocument(key, Scenario.DELIVERED), client_of(key)
+        outcome = client.fetch(spec.sample_number, None, line)
+        if not isinstance(outcome, Retrieved) or len(outcome.content) < MEGABYTE // 2:
+            continue  # no document, or raw bytes that need no parsing
+        taken[key] = 1000 * _median(lambda c=client, s=spec, at=line: c.fetch(s.sample_number, None, at), 21)  # type: ignore[misc]
+    return {"milliseconds": taken, "worst": max(taken.values()), "bound": 15.0}
+
+
 # ---------------------------------------------------------------- the table
 
 
@@ -296,6 +392,8 @@ def main() -> None:
             "memory, nothing due": memory(folder),
             "statements": statements(folder),
             "due query": due_query(folder),
+            "cpu": cpu_a_call(folder),
+            "megabyte": parse_of_a_megabyte(),
         }
     rows = [
         *(_row(f"300 claims at 50 ms, {n} at once: time / ideal", figures[f"throughput, {n} at once"], "ratio") for n in (8, 4)),
@@ -304,6 +402,8 @@ def main() -> None:
         _row("statements for one more claim", figures["statements"], "a_claim"),
         _row("due query: 1,000,000 rows / 10,000 rows", figures["due query"], "query_ratio"),
         _row("all looking for due claims: the same", figures["due query"], "ratio"),
+        _row("CPU of our own a call, ms, median of carriers", figures["cpu"], "median"),
+        _row("parse of a 1 MB document answer, ms, the slowest", figures["megabyte"], "worst"),
     ]  # fmt: skip
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}")
     for words, value, bound, verdict in rows:

@@ -59,7 +59,12 @@ def test_names_are_sorted_whatever_the_order_of_the_specs() -> None:
     ],
 )
 def test_a_misspelt_name_finds_the_nearest(name: str, nearest: str | None) -> None:
-    assert CATALOG.nearest(name) == nearest
+    hint = f"Did you mean {nearest}?" if nearest else "Known: Chronopost, DHL Express."
+    assert CATALOG.no_such(name) == f"there is no carrier '{name}'. {hint}"
+
+
+def test_a_name_that_would_forge_a_line_is_harmless() -> None:
+    assert CATALOG.no_such("x\ny").startswith(r"there is no carrier 'x\x0ay'. ")
 
 
 OTHER = replace(DHL, key="dhl", name="DHL", spellings=(), number_form=re.compile(r"[0-9]{10,20}"))

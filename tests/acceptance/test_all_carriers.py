@@ -1,0 +1,97 @@
+"""One run over claims of all carriers, half of which are in trouble, each in its own way."""
+
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import Service
+
+S = Scenario
+EACH = 50
+WELL = {"colissimo", "fedex", "dpd"}
+WITHOUT_DOCUMENTS = {"laposte", "mondial_relay"}
+OUT_OF_ORDER = {"chronopost": S.MAINTENANCE, "dhl_express": S.SLOW, "gls": S.DELIVERED}
+
+
+def closed_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    clock = SimulatedClock()
+    with Sandbox(now=clock.now) as box:
+        box.slow_seconds = 5.0
+        yield Service(
+            tmp_path,
+            box,
+            clock,
+            UPS_CLIENT_SECRET="mistyped",
+            GLS_BASE_URL=f"http://127.0.0.1:{closed_port()}",
+            RECOURS_READ_TIMEOUT="0.3",
+        )
+
+
+def add_claims(service: Service) -> None:
+    for _ in range(EACH):
+        for key, spec in CATALOG.specs.items():
+            scenario = {**OUT_OF_ORDER, "dhl": S.RATE_LIMITED}.get(key, S.DELIVERED)
+            service.add(scenario, carrier=spec.name)
+
+
+def by_carrier(service: Service, what: str) -> dict[str, int]:
+    rows = service.sql(f"SELECT pod_carrier_key, count(*) FROM claims WHERE {what} GROUP BY 1")
+    return dict(rows)
+
+
+def test_each_fails_alone_and_the_others_lose_nothing(service: Service) -> None:
+    assert len(CATALOG.specs) == 10
+    add_claims(service)
+    report = service.run(batch_size=10_000)
+    calls = Counter(call.carrier for call in service.box.calls)
+
+    # Those that are well: every document is there, and nothing was asked twice.
+    assert by_carrier(service, "pod_fetch_status = 'success'") == dict.fromkeys(WELL, EACH)
+    assert calls["colissimo"] == 3 * EACH
+    assert calls["fedex"] == 2 * EACH + 1
+    assert calls["dpd"] == EACH
+    # Those that have no documents say so, once each.
+    never = by_carrier(service, "pod_error_kind = 'pod_never_available'")
+    assert never == dict.fromkeys(WITHOUT_DOCUMENTS, EACH)
+    assert {key: calls[key] for key in WITHOUT_DOCUMENTS} == dict.fromkeys(WITHOUT_DOCUMENTS, EACH)
+
+    # A refused account and a limit cost a call each, and no attempt.
+    assert (calls["ups"], calls["dhl"]) == (1, 1)
+    used = by_carrier(service, "pod_retry_count > 0 AND pod_fetch_status = 'failed'")
+    assert used == dict.fromkeys(WITHOUT_DOCUMENTS, EACH) | dict.fromkeys(OUT_OF_ORDER, 3)
+    # An outage costs the three attempts that showed it; a call is repeated where that may help.
+    assert (calls["chronopost"], calls["dhl_express"], calls["gls"]) == (6, 3, 0)
+
+    stats = report.stats
+    assert (stats.success, stats.failed) == (3 * EACH, 2 * EACH + 9)
+    assert stats.skipped_rate_limit == EACH
+    assert stats.skipped_carrier == EACH + 3 * (EACH - 3)
+    assert report.exit_status == 0
+
+
+def test_the_next_run_takes_up_what_was_left_behind(service: Service) -> None:
+    add_claims(service)
+    service.run(batch_size=10_000)
+    for name in ("UPS_CLIENT_SECRET", "GLS_BASE_URL"):
+        service.environment[name] = service.box.environment()[name]
+    service.box.slow_seconds = 0.0
+    service.box.calls.clear()
+    service.run(batch_size=10_000)
+    calls = Counter(call.carrier for call in service.box.calls)
+    done = by_carrier(service, "pod_fetch_status = 'success'")
+    # UPS has new credentials, GLS is back, DHL Express answers; the three that failed wait for their turn.
+    assert done == dict.fromkeys(WELL, EACH) | {"ups": EACH, "gls": EACH - 3, "dhl_express": EACH - 3}
+    assert calls["dhl"] == 0  # it asked us to wait

@@ -1,0 +1,114 @@
+"""Whatever bytes a carrier answers with, a client returns an outcome: never another exception, never a harmful text.
+
+The answers are those of the simulated carriers in all their scenarios, spoilt by chance. `make fuzz` tries 20,000 a
+carrier; RECOURS_FUZZ_EXAMPLES says otherwise.
+"""
+
+import os
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recours.carriers.message import Request, Response
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Retrieved
+from recours.core.quota import Capability
+from recours.sandbox import Scenario
+from tests.fakes.simulated import SimulatedLine, client_of
+from tests.fuzz.spoiling import spoilt
+
+EXAMPLES = int(os.environ.get("RECOURS_FUZZ_EXAMPLES", "300"))
+KNOWN = Delivery(datetime(2026, 10, 5, 8, 31, tzinfo=UTC), "DUPONT")
+STATUSES = (200, 200, 200, 200, 201, 204, 400, 401, 403, 404, 405, 413, 422, 490, 500, 503, 599)
+MOST_CALLS = 12
+# Bodies whose size or depth is the point have their own tests; here they would only cost time.
+SCENARIOS = [s for s in Scenario if s not in (Scenario.GZIP_BOMB, Scenario.DTD_BOMB, Scenario.OVERSIZED)]
+
+
+class SpoilingLine(SimulatedLine):
+    """Spoils the simulated carrier's answers by chance."""
+
+    def __init__(self, carrier: str, scenario: Scenario, chance: Random) -> None:
+        super().__init__(carrier, scenario)
+        self.chance = chance
+        self.calls = 0
+
+    def learnt(self, delivery: Delivery) -> None:
+        check_delivery(delivery)
+
+    def call(self, what: Capability, request: Request) -> Response:
+        self.calls += 1
+        assert self.calls <= MOST_CALLS, "it would ask for ever"
+        answer, chance = super().call(what, request), self.chance
+        if what is Capability.TOKEN and chance.random() < 0.9:
+            return answer
+        status = chance.choice(STATUSES) if chance.random() < 0.2 else answer.status
+        headers = {
+            name: spoilt(value.encode(), chance).decode("latin-1") for name, value in answer.headers.items()
+        }
+        return Response(status, headers, spoilt(answer.body, chance))
+
+
+def check_delivery(delivery: Delivery | None) -> None:
+    if delivery is None:
+        return
+    assert delivery.at is None or delivery.at.tzinfo is not None
+    assert delivery.signatory is None or (delivery.signatory.isprintable() and len(delivery.signatory) <= 100)
+
+
+def check(outcome: object) -> None:
+    """What holds for every outcome."""
+    assert isinstance(outcome, Retrieved | Failure)
+    check_delivery(outcome.delivery)
+    if isinstance(outcome, Retrieved):
+        assert isinstance(outcome.content, bytes)
+        return
+    assert outcome.kind in ErrorKind
+    for text in (outcome.message, outcome.unknown or ""):
+        assert text.isprintable()
+        assert len(text) <= 500
+        text.encode()
+
+
+@pytest.mark.parametrize("carrier", sorted(CATALOG.specs))
+def test_any_answer_leads_to_an_outcome(carrier: str) -> None:
+    number = CATALOG.specs[carrier].sample_number
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+    @given(
+        scenario=st.sampled_from(SCENARIOS),
+        chance=st.randoms(use_true_random=False),
+        known=st.sampled_from([None, None, Delivery(), KNOWN]),
+    )
+    def holds(scenario: Scenario, chance: Random, known: Delivery | None) -> None:
+        line = SpoilingLine(carrier, scenario, chance)
+        try:
+            outcome = client_of(carrier).fetch(number, known, line)
+        except CallFailed as failed:  # of a token
+            outcome = failed.failure
+        check(outcome)
+
+    holds()
+
+
+@pytest.mark.parametrize("carrier", sorted(CATALOG.specs))
+def test_what_is_not_spoilt_is_understood(carrier: str) -> None:
+    """Else the answers above would all be refusals of our requests."""
+    number = CATALOG.specs[carrier].sample_number
+    kinds = set()
+    for scenario in (Scenario.DELIVERED, Scenario.IN_TRANSIT, Scenario.UNKNOWN):
+        outcome = client_of(carrier).fetch(number, None, SimulatedLine(carrier, scenario))
+        kinds.add("retrieved" if isinstance(outcome, Retrieved) else outcome.kind)
+    first = ErrorKind.POD_NEVER_AVAILABLE if carrier in ("laposte", "mondial_relay") else "retrieved"
+    assert kinds == {first, ErrorKind.NOT_DELIVERED_YET, ErrorKind.NOT_FOUND}
