@@ -23,12 +23,17 @@ class QueueGrant:
 
     def use(self, what: Capability) -> None:
         """Turn a held unit into a used one, just before the call; waits out short windows. Raises CallFailed."""
-        self._last = [
-            self._in_short_window(limit) for limit in self._account.short_limits if limit.units({what: 1})
-        ]
-        for limit in self._account.long_limits:
-            if limit.units({what: 1}):
-                self._last.append(self._in_long_window(limit))
+        self._last = []
+        try:
+            for limit in (*self._account.short_limits, *self._account.long_limits):
+                if limit.units({what: 1}):
+                    wait_out = limit.window.is_short
+                    self._last.append(
+                        self._in_short_window(limit) if wait_out else self._in_long_window(limit)
+                    )
+        except CallFailed:  # by one of several limits: the others lose nothing
+            self.unsent(what)
+            raise
 
     def _in_long_window(self, limit: Limit) -> Held:
         held = self._current(limit)

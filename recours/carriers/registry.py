@@ -4,9 +4,29 @@ import re
 
 from recours.carriers.chronopost import Chronopost
 from recours.carriers.client import Client
+from recours.carriers.colissimo import Colissimo
+from recours.carriers.dhl import Dhl
+from recours.carriers.dhl_express import DhlExpress
+from recours.carriers.dpd import Dpd
+from recours.carriers.fedex import FedEx
+from recours.carriers.gls import Gls
+from recours.carriers.laposte import LaPoste
+from recours.carriers.mondial_relay import MondialRelay
+from recours.carriers.ups import Ups
 from recours.core.carrier import Catalog, Substitute
 
-_CLIENTS: tuple[type[Client], ...] = (Chronopost,)
+_CLIENTS: tuple[type[Client], ...] = (
+    Chronopost,
+    Colissimo,
+    LaPoste,
+    Ups,
+    DhlExpress,
+    Dhl,
+    FedEx,
+    Dpd,
+    Gls,
+    MondialRelay,
+)
 
 # Whose account serves whose claims, beside each carrier its own.
 _SUBSTITUTES = (

@@ -1,12 +1,15 @@
-"""`recours demo`: the real scheduler over five simulated days, on made-up claims and the simulated carrier."""
+"""`recours demo`: the real scheduler over five simulated days, on made-up claims and the simulated carriers."""
 
 import logging
+import re
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
 from pathlib import Path
 
 import click
@@ -25,33 +28,40 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("data") / "demo"
 BEGINS = datetime(2026, 2, 2, 7, 0, tzinfo=UTC)
 DAYS = 5
-QUOTA = 60  # calls a day: too few for the first one
+BATCH = 50
+QUOTA = 6  # calls a day to Chronopost: too few for the first one
 
 _S = Scenario
+
+# Carriers that issue documents, and those that never do.
+_ISSUING = tuple(key for key in CATALOG.specs if key not in ("laposte", "mondial_relay"))
+_NOT_ISSUING = tuple(key for key in CATALOG.specs if key not in _ISSUING)
 
 
 @dataclass(frozen=True)
 class _Story:
-    """Claims that fare alike."""
+    """Claims that fare alike, of each of the carriers in turn."""
 
     claims: int
     steps: tuple[Scenario, ...]
     words: str
-    number: str = "XY{0:09d}FR"
+    carriers: tuple[str, ...] = _ISSUING
+    number: str = ""  # another than one of the carrier's form
     error: str = "API timeout"
 
 
 STORIES = (
-    _Story(5, (_S.DELIVERED,), "the POD is there at the first retry"),
-    _Story(4, (_S.IN_TRANSIT, _S.DELIVERED), "delivered between retries 1 and 2"),
+    _Story(8, (_S.DELIVERED,), "the POD is there at the first retry"),
+    _Story(8, (_S.IN_TRANSIT, _S.DELIVERED), "delivered between retries 1 and 2"),
     _Story(4, (_S.MAINTENANCE, _S.POD_LATE, _S.DELIVERED), "a hiccup of the carrier, then the proof is late, then it is there"),
-    _Story(3, (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED), "there at the last retry"),
-    _Story(3, (_S.IN_TRANSIT,), "never delivered: gives up after the last retry"),
-    _Story(3, (_S.UNKNOWN,), "a number that the carrier does not know"),
-    _Story(2, (_S.POD_NEVER,), "sent without signature: persistent, asked once"),
-    _Story(2, (_S.NOT_OURS,), "not on our contract: persistent, asked once"),
-    _Story(2, (_S.DELIVERED,), "a number that cannot be one: no call at all", "12-34-{0}", "Numéro de suivi invalide"),
-    _Story(2, (_S.HTML, _S.BROKEN_PDF, _S.DELIVERED), "garbage twice, then a real document"),
+    _Story(3, (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED), "there at the last retry", ("ups", "gls", "dpd")),
+    _Story(3, (_S.IN_TRANSIT,), "never delivered: gives up after the last retry", ("colissimo", "dhl", "fedex")),
+    _Story(3, (_S.UNKNOWN,), "a number that the carrier does not know", ("ups", "dhl_express", "gls")),
+    _Story(4, (_S.DELIVERED,), "no proof exists at this carrier: persistent, asked once", _NOT_ISSUING),
+    _Story(2, (_S.POD_NEVER,), "sent without signature: persistent, asked once", ("chronopost",)),
+    _Story(2, (_S.NOT_OURS,), "not on our contract: persistent, asked once", ("colissimo", "fedex")),
+    _Story(2, (_S.DELIVERED,), "a number that cannot be one: no call at all", ("ups", "dpd"), "12-34-{0}", "Numéro de suivi invalide"),
+    _Story(2, (_S.HTML, _S.BROKEN_PDF, _S.DELIVERED), "garbage twice, then a real document", ("fedex", "dpd")),
 )  # fmt: skip
 
 
@@ -71,13 +81,14 @@ def command() -> None:
         try:
             _five_days(settings, opened, clock)
             _tell_stories(opened)
+            _tell_carriers(opened)
         finally:
             opened.database.close()
             log.close()
         calls = len(box.calls)
     took = time.monotonic() - begun
     click.echo(
-        f"\n{DAYS} simulated days, {DAYS * 24} runs and {calls} calls to the simulated carrier in {took:.1f} s."
+        f"\n{DAYS} simulated days, {DAYS * 24} runs and {calls} calls to the simulated carriers in {took:.1f} s."
     )
     for what, path in (("log", log.path), ("PODs", settings.pod_dir), ("database", opened.database.path)):
         click.echo(f"  the {what}: {path}")
@@ -85,11 +96,8 @@ def command() -> None:
 
 
 def _settings(folder: Path, box: Sandbox) -> Settings:
-    account, password = next(iter(box.accounts.items()))
     environment = {
-        "CHRONOPOST_BASE_URL": box.url,
-        "CHRONOPOST_ACCOUNT": account,
-        "CHRONOPOST_PASSWORD": password,
+        **box.environment(),
         "QUOTA_CHRONOPOST": f"{QUOTA}/day",
         "RECOURS_POD_DIR": "pods",
     }
@@ -100,19 +108,25 @@ def _settings(folder: Path, box: Sandbox) -> Settings:
 
 
 def _fill(settings: Settings, box: Sandbox) -> None:
-    """Some thirty failed claims of several clients, as the service's own application would have left them."""
+    """Some forty failed claims of several clients, as the service's own application would have left them."""
     with closing(sqlite3.connect(settings.database_url.database or "")) as connection:
         for client in range(1, 5):
             row = (client, f"shop{client}@example.com", f"Boutique {client}")
             connection.execute("INSERT INTO clients (id, email, company_name) VALUES (?, ?, ?)", row)
-        place = 0
-        for story in STORIES:
-            for _ in range(story.claims):
-                place += 1
-                number = story.number.format(place)
-                box.parcels[number] = Parcel(story.steps)
-                connection.execute(_INSERT, _row(place, number, story))
+        for place, carrier, story in _claims():
+            number = story.number.format(place) or box.example(carrier, "99", place)
+            box.parcels[number] = Parcel(story.steps)
+            connection.execute(_INSERT, _row(place, carrier, number, story))
         connection.commit()
+
+
+def _claims() -> Iterator[tuple[int, str, _Story]]:
+    """Each claim's place, from 1 on, its carrier's key, and its story."""
+    place = 0
+    for story in STORIES:
+        for carrier in islice(cycle(story.carriers), story.claims):
+            place += 1
+            yield place, carrier, story
 
 
 _INSERT = """
@@ -122,17 +136,18 @@ _INSERT = """
 """
 
 
-def _row(place: int, number: str, story: _Story) -> tuple[object, ...]:
+def _row(place: int, carrier: str, number: str, story: _Story) -> tuple[object, ...]:
     failed_at = f"{BEGINS - timedelta(minutes=place % 3):%Y-%m-%d %H:%M:%S}"
     deadline = f"{BEGINS + timedelta(days=10 + place):%Y-%m-%d}" if place % 2 else None
-    carrier = ("Chronopost", "chronopost", "CHRONOPOST")[place % 3]
+    name = CATALOG.specs[carrier].name
+    spelling = (name, name.upper(), carrier)[place % 3]  # a claims database holds all of these
     reference = f"CLM-2026-{place:03d}"
     money = 20.0 + place
     return (
         reference,
         place % 4 + 1,
         f"ORD-{place}",
-        carrier,
+        spelling,
         money,
         deadline,
         number,
@@ -160,15 +175,16 @@ class _Listener(logging.Handler):
 def _five_days(settings: Settings, opened: Opened, clock: SimulatedClock) -> None:
     count = sum(story.claims for story in STORIES)
     click.echo(
-        f"{count} failed claims, at most {QUOTA} calls a day, a run every hour; hours without news are left out."
+        f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, a run every "
+        "hour; hours without news are left out."
     )
     listener, teller = _Listener(), _Teller()
     logs.run_log().addHandler(listener)
     for hour in range(1, DAYS * 24 + 1):
         clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
         listener.lines.clear()
-        worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=30), clock=clock)
-        worker.greet(30, 4)
+        worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=BATCH), clock=clock)
+        worker.greet(BATCH, 4)
         teller.tell(worker.run(), clock.now(), listener.lines)
     logs.run_log().removeHandler(listener)
 
@@ -181,7 +197,8 @@ _COUNTS = {
     "skipped_carrier": "⚠️ {} skipped (carrier)",
     "max_retries_reached": "🛑 {} gave up",
 }
-_NEWS = ("✅ SUCCESS", "❌ FAILED", "⏭️ SKIPPED", "🛑 FINAL", "⚠️ Chronopost")
+_NEWS = ("✅ SUCCESS", "❌ FAILED", "⏭️ SKIPPED", "🛑 FINAL", "⚠️")
+_OF_THE_SUMMARY = re.compile(r"\S+ [\w ()]+: \d+$")
 _MOST_SHOWN = 5  # lines of one kind in one hour: the log has them all
 
 
@@ -200,7 +217,7 @@ class _Teller:
         self._last = told
         click.echo(f"\n{logs.local(now):%a %d %b %H:%M}  {', '.join(told)}")
         for kind in _NEWS:
-            of_kind = [line for line in lines if line.startswith(kind)]
+            of_kind = [line for line in lines if line.startswith(kind) and not _OF_THE_SUMMARY.match(line)]
             for line in of_kind[:_MOST_SHOWN]:
                 click.echo(f"    {line}")
             if len(of_kind) > _MOST_SHOWN:
@@ -212,12 +229,15 @@ class _Teller:
 
 def _tell_stories(opened: Opened) -> None:
     click.echo("\nOne claim of each kind, attempt by attempt (hours after its failure):\n")
-    path = opened.database.path
-    place = 1
-    with closing(sqlite3.connect(path or "")) as connection:
-        for story in STORIES:
-            click.echo(f"  CLM-2026-{place:03d}  {story.words}\n      {_attempts(connection, place)}")
-            place += story.claims
+    told = set()
+    with closing(sqlite3.connect(opened.database.path or "")) as connection:
+        for place, carrier, story in _claims():
+            if story not in told:
+                told.add(story)
+                name = CATALOG.name_of(carrier)
+                click.echo(
+                    f"  CLM-2026-{place:03d}  {name}: {story.words}\n      {_attempts(connection, place)}"
+                )
 
 
 def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
@@ -235,3 +255,19 @@ def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
     ).fetchone()
     end = f"   [{turns} turns, {stage}]" if status != "success" else ""
     return " → ".join(told) + end
+
+
+def _tell_carriers(opened: Opened) -> None:
+    click.echo("\nCarrier by carrier:\n")
+    with closing(sqlite3.connect(opened.database.path or "")) as connection:
+        rows = connection.execute(_BY_CARRIER).fetchall()
+    for key, claims, fetched, calls in rows:
+        name = CATALOG.name_of(key)
+        click.echo(f"  {name:<14}  {claims:>2} claims, {fetched:>2} PODs, {calls:>3} calls")
+
+
+_BY_CARRIER = """
+    SELECT pod_carrier_key, count(*), sum(pod_fetch_status = 'success'),
+        (SELECT sum(calls) FROM recours_attempts WHERE carrier = pod_carrier_key)
+    FROM claims GROUP BY 1 ORDER BY 1
+"""

@@ -2,8 +2,28 @@
 
 from recours.sandbox.answers import SimulatedCarrier
 from recours.sandbox.chronopost import Chronopost
+from recours.sandbox.colissimo import Colissimo
+from recours.sandbox.dhl import Dhl
+from recours.sandbox.dhl_express import DhlExpress
+from recours.sandbox.dpd import Dpd
+from recours.sandbox.fedex import FedEx
+from recours.sandbox.gls import Gls
+from recours.sandbox.laposte import LaPoste
+from recours.sandbox.mondial_relay import MondialRelay
+from recours.sandbox.ups import Ups
 
 
 def simulated_carriers() -> tuple[SimulatedCarrier, ...]:
     """All of them. Their paths do not overlap."""
-    return (Chronopost(),)
+    return (
+        Chronopost(),
+        Colissimo(),
+        LaPoste(),
+        Ups(),
+        DhlExpress(),
+        Dhl(),
+        FedEx(),
+        Dpd(),
+        Gls(),
+        MondialRelay(),
+    )

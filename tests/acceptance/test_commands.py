@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from recours.carriers.registry import CATALOG
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -51,7 +53,11 @@ def test_the_demo_shows_what_a_newcomer_should_see() -> None:
     with closing(sqlite3.connect(database)) as connection:
         paths = [Path(row[0]) for row in connection.execute("SELECT path FROM recours_documents")]
     assert len(paths) > 15
-    assert all(path.is_relative_to(pods) and path.read_bytes().startswith(b"%PDF-") for path in paths)
+    assert all(path.is_relative_to(pods) and path.read_bytes().startswith((b"%PDF-", b"<")) for path in paths)
+    for spec in CATALOG.specs.values():
+        assert re.search(rf"^  {spec.name} +\d+ claims, +\d+ PODs, +\d+ calls$", done.stdout, re.MULTILINE), (
+            spec.name
+        )
 
 
 def _path(shown: str, what: str) -> Path:
@@ -63,7 +69,7 @@ def _path(shown: str, what: str) -> Path:
 def test_help_names_every_command() -> None:
     done = recours("--help")
     assert done.returncode == 0
-    assert all(name in done.stdout for name in ("demo", "init-db", "sandbox"))
+    assert all(name in done.stdout for name in ("carriers", "demo", "init-db", "sandbox"))
 
 
 def test_a_misspelt_command_gets_a_sentence() -> None:

@@ -164,7 +164,8 @@ def test_delivered_and_the_document_late(asked: Asked) -> None:
     assert not tracked_again & set(asked.operations)
     if asked.carrier in NO_DOCUMENTS:
         assert (asked.operations, again.calls) == ([], 0)
-        assert again.outcome == failure
+        assert isinstance(again.outcome, Failure)
+        assert (again.outcome.kind, again.outcome.delivery) == (failure.kind, failure.delivery)
     else:
         assert isinstance(again.outcome, Retrieved), again.outcome
         assert again.outcome.delivery.at == failure.delivery.at
@@ -272,7 +273,9 @@ def test_an_answer_of_another_shape(asked: Asked) -> None:
     for _ in range(2):  # of another shape, and of the right one with other types
         outcome = asked.fetch(number).outcome
         assert isinstance(outcome, Failure)
-        assert outcome.kind in (ErrorKind.BAD_RESPONSE, ErrorKind.NOT_FOUND), outcome
+        # What is read as an event that no table has is told as that.
+        strange = outcome.kind is ErrorKind.NOT_DELIVERED_YET and outcome.unknown
+        assert strange or outcome.kind in (ErrorKind.BAD_RESPONSE, ErrorKind.NOT_FOUND), outcome
 
 
 @pytest.mark.parametrize("scenario", [S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.BROKEN_PDF])

@@ -220,9 +220,24 @@ def test_a_limit_on_the_pod_counts_pod_calls_only(database: Database, clock: Sim
     assert refusal is not None
     grants[0].use(Capability.TRACKING)
     grants[0].use(Capability.POD)
-    assert counts(queue) == [(2, 3), (1, 1)]
+    assert counts(queue) == [(1, 1), (2, 3)]  # the carrier's own limit last
     more, _ = queue.reserve("chronopost", [TRACKING_ONLY])
     assert more
+
+
+def test_a_call_that_one_limit_refuses_takes_nothing_of_the_others(
+    database: Database, clock: SimulatedClock
+) -> None:
+    limits = (*limits_of("100/day"), *limits_of("1/day", Capability.POD))
+    queue = queue_on(database, clock, limits)
+    (grant,), _ = queue.reserve("chronopost", [BOTH])
+    for _ in range(2):
+        grant.use(Capability.TRACKING)
+    grant.use(Capability.POD)
+    before = counts(queue)
+    with pytest.raises(CallFailed):
+        grant.use(Capability.POD)
+    assert counts(queue) == before == [(1, 0), (3, 0)]
 
 
 def test_used_is_told_from_held(queue: Callable[..., APIRequestQueue]) -> None:

@@ -19,6 +19,7 @@ from recours.carriers.registry import CATALOG
 from recours.cli import workers
 from recours.core.claim import Stage
 from recours.core.errors import TRAITS, ErrorKind
+from recours.core.quota import Capability
 from recours.core.timetable import DEFAULT_WAITS
 from recours.database.create import create_file
 from recours.database.schema import VERSION_TABLE
@@ -55,14 +56,21 @@ def blocks(language: str) -> list[str]:
     return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
 
 
+def general_settings() -> dict[str, str]:
+    """Settings that are not the same for every carrier, with their defaults."""
+    options = [option for spec in CATALOG.specs.values() for option in spec.options]
+    return {setting.name: setting.default for setting in (*SETTINGS, *options)}
+
+
 def all_settings() -> dict[str, str]:
     """Every name that a person may set, with its default."""
-    names = {setting.name: setting.default for setting in SETTINGS}
+    names = general_settings()
     for spec in CATALOG.specs.values():
-        names |= dict.fromkeys(spec.credentials, "")
+        names |= dict.fromkeys(spec.credential_names, "")
         names[spec.base_url_setting] = spec.base_url
         names[f"QUOTA_{spec.prefix}"] = spec.limits.get(None, "")
-        names |= {f"QUOTA_{spec.prefix}_{what}": spec.limits.get(what, "") for what in spec.calls}
+        capabilities = {what for what in (*spec.calls, *spec.limits) if what}
+        names |= {f"QUOTA_{spec.prefix}_{what}": spec.limits.get(what, "") for what in capabilities}
     return names
 
 
@@ -94,8 +102,27 @@ def test_every_option_has_its_row_and_every_row_is_an_option() -> None:
 
 
 def test_every_setting_has_its_row_and_every_row_is_a_setting() -> None:
-    told = {name: "" if default == "none" else default for name, default, _ in rows(section("Settings"))}
-    assert told == all_settings()
+    described = [row for row in rows(section("Settings")) if len(row) == 3]
+    told = {name: "" if default == "none" else default for name, default, _ in described}
+    assert told == general_settings()
+    of_each = {row[0] for row in rows(section("Settings")) if len(row) == 2}
+    assert of_each <= set(all_settings())
+    kinds = {re.sub(r"^QUOTA_[A-Z]+|^[A-Z]+(?=_BASE)", "", name) for name in of_each}
+    assert kinds == {"_BASE_URL", "", *(f"_{what}" for what in Capability)}
+
+
+def test_every_carrier_has_its_rows() -> None:
+    tables = rows(section("Carriers"))
+    told = {row[0]: tuple(row[1:]) for row in tables if len(row) == 4}
+    assert told == {
+        spec.name: (
+            "; or ".join(", ".join(names) for names in spec.credentials),
+            spec.base_url,
+            spec.limits.get(None, ""),
+        )
+        for spec in CATALOG.specs.values()
+    }
+    assert [row[0] for row in tables if len(row) == 2] == sorted(told)
 
 
 def example_lines() -> Iterator[tuple[str, str]]:
@@ -124,8 +151,9 @@ def test_the_example_uncommented_means_the_defaults(tmp_path: Path) -> None:
 
 
 def test_no_setting_is_spoken_of_that_is_none() -> None:
-    spoken_of = set(re.findall(r"\b(?:RECOURS|QUOTA|CHRONOPOST|DATABASE)_[A-Z_]*[A-Z]\b", README))
-    assert spoken_of <= set(all_settings())
+    prefixes = "|".join(spec.prefix for spec in CATALOG.specs.values())
+    spoken_of = set(re.findall(rf"\b(?:RECOURS|QUOTA|DATABASE|{prefixes})_[A-Z_]*[A-Z]\b", README))
+    assert spoken_of <= {*all_settings(), *(spec.prefix for spec in CATALOG.specs.values())}
 
 
 # ---------------------------------------------------------------- tables of the code

@@ -1,0 +1,350 @@
+"""Colissimo: tracking and proof of delivery with the credentials of a contract, JSON over HTTP.
+
+Facts from the carrier's own shop modules (WooCommerce, Magento 2), the recorded exchanges of the public client roulier,
+the carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021, and an older table of tracking codes.
+Nothing was tried against the live services.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from recours.carriers import check_digits, rest
+from recours.carriers.client import Client
+from recours.carriers.findings import (
+    PARIS,
+    Meaning,
+    meant,
+    moment,
+    not_delivered,
+    out_of_order,
+    quoted,
+    refused_account,
+    unknown_code,
+    unreadable,
+)
+from recours.carriers.message import Request, Response
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.runs.ports import Line
+
+_S10 = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
+
+
+def _check_digit_fits(number: str) -> bool:
+    """Known for the form of the postal union only: the formula of 6A and its family is nowhere to be found."""
+    return not _S10.fullmatch(number) or check_digits.s10(number)
+
+
+SPEC = CarrierSpec(
+    key="colissimo",
+    name="Colissimo",
+    spellings=("Colissimo International", "Colissimo France", "So Colissimo", "Coliposte"),
+    limits={None: "1000/day@Europe/Paris"},  # ours: the carrier publishes none
+    credentials=(("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",)),
+    base_url="https://ws.colissimo.fr",
+    # 6A, 6C, 8Q and so on, some products with a digit in the second place; or S10.
+    number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{_S10.pattern}"),
+    number_words=(
+        "13 signs: a digit, a letter or digit and eleven digits, or two letters, nine digits and two letters"
+    ),
+    calls={Capability.TRACKING: 1, Capability.POD: 2},
+    sample_number="6A00000000000",
+    check_digit_fits=_check_digit_fits,
+)
+
+_TIMELINE = "/tracking-timeline-ws/rest/tracking/timelineCompany"
+_DOCUMENTS = "/api-document/rest/documents"
+_DOCUMENT = "/api-document/rest/document"
+_LANGUAGE = "fr_FR"
+_OK_STATUS, _UNAUTHORIZED, _FORBIDDEN, _SERVER_ERRORS = 200, 401, 403, 500
+_NOT_READ = frozenset({400, 413})  # our request
+
+# ---------------------------------------------------------------- tables of the tracking
+
+_OK = "0"
+_ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the step "delivered", in three sources
+
+# Events that mean: handed over. Both shop modules.
+DELIVERED_CODES = frozenset(
+    {
+        "LIVCFM", "LIVGAR", "LIVRTI", "LIVVOI", "LIVBPO", "LIVDIV", "LIVRCA", "LIVRCC", "LIVACC", "LIVBAL", "LIVCGA",
+    }
+)  # fmt: skip
+# Delivered back to the sender. One source each.
+RETURNED_CODES = frozenset({"LIVREO", "LIVEXP"})
+# On its way, at a pick-up point or a post office: two sources. LIVRDV and LIVVPC are labelled as deliveries and change
+# no state in the shop module that has them: one source.
+TRANSIT_CODES = frozenset(
+    {
+        "COMCFM", "PCHMQT", "PCHCFM", "AARCFM", "LIVREL", "LIVRLI", "LIVAVI", "RENAVI", "RENGUI", "LIVRDV", "LIVVPC",
+    }
+)  # fmt: skip
+# Incidents and returns under way: families, of which no list is published. Two sources.
+TRANSIT_FAMILIES = ("RST", "REN")
+
+# status[0].code. 105: recorded. 101, 103, 104: an old document. 201, 1000: inferred. 202: one third party.
+TIMELINE_CODES: dict[str, Meaning] = {
+    "101": (ErrorKind.INVALID_TRACKING, "Colissimo says that this number cannot be one"),
+    "103": (ErrorKind.NOT_FOUND, "Colissimo does not show this parcel any more: it is older than 30 days"),
+    "104": (ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Colissimo contract"),
+    "105": (ErrorKind.NOT_FOUND, "Colissimo does not know this number"),
+    "201": (ErrorKind.AUTH_FAILED, "Colissimo refused our account"),
+    "202": (ErrorKind.ACCESS_DENIED, "Colissimo does not let our account see this parcel"),
+    "1000": (ErrorKind.SERVER_ERROR, "Colissimo reports an error of its own"),
+}
+
+# ---------------------------------------------------------------- tables of the documents
+
+_ALL_WELL = "000"
+_BODY_INVALID = "005"
+
+# errors[].code, which says more than errorCode (999 stands for anything). Recorded.
+INNER_CODES: dict[str, Meaning] = {
+    "144": (ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Colissimo contract"),
+    "150": (ErrorKind.INVALID_TRACKING, "Colissimo says that this number cannot be one"),
+    "153": (ErrorKind.NOT_FOUND, "Colissimo does not know this number"),
+}
+# errorCode. 001 and 005: recorded. 002: the carrier's document. 003: three sources. 004: two.
+DOCUMENT_CODES: dict[str, Meaning] = {
+    "001": (ErrorKind.NOT_FOUND, "Colissimo does not know this number"),
+    "002": (ErrorKind.NOT_FOUND, "Colissimo does not know this number or its document"),
+    "003": (
+        ErrorKind.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but Colissimo has no proof of delivery yet",
+    ),
+    "004": (ErrorKind.AUTH_FAILED, "Colissimo refused our account"),
+    _BODY_INVALID: (ErrorKind.INVALID_TRACKING, "Colissimo says that this number cannot be one"),
+}
+# documentType: the lower, the better a proof. Both shop modules show SIGNATURE as the proof of delivery.
+RANKS = {"SIGNATURE": 0, "DELIVERY_CERTIFICATE": 1, "PHOTO": 2, "PICTURE": 2}
+
+_LONGEST_PATH = 1000  # signs: it is sent back
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A document that can be asked for. `path` and `uuid` come from outside: they are only ever sent back."""
+
+    path: str | None
+    uuid: str | None
+    rank: int = 0
+    at: datetime | None = None  # aware UTC
+
+
+class Colissimo(Client):
+    """The client: `timelineCompany`, then `documents` and `document` for a delivered parcel."""
+
+    spec = SPEC
+
+    def track(self, number: str, line: Line) -> Delivery | Failure:
+        """`timelineCompany`."""
+        return parse_tracking(line.call(Capability.TRACKING, tracking_request(number, self.settings)))
+
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """`documents`, and `document` for the best of those that it lists."""
+        listed = parse_documents(line.call(Capability.POD, documents_request(number, self.settings)))
+        if isinstance(listed, Failure):
+            return listed
+        line.credentials_accepted()
+        if delivery.at is None:
+            delivery = replace(delivery, at=listed.at)
+            line.learnt(delivery)
+        answer = line.call(Capability.POD, document_request(number, listed, self.settings))
+        return parse_document(answer, delivery)
+
+
+def tracking_request(number: str, settings: Mapping[str, str]) -> Request:
+    """`timelineCompany`: the credentials stand beside the number."""
+    return rest.post(_TIMELINE, {**_credential(settings), "parcelNumber": number, "lang": _LANGUAGE})
+
+
+def documents_request(number: str, settings: Mapping[str, str]) -> Request:
+    """`documents`: the list."""
+    return rest.post(_DOCUMENTS, {"credential": _credential(settings), "cab": number, "lang": _LANGUAGE})
+
+
+def document_request(number: str, listed: Listed, settings: Mapping[str, str]) -> Request:
+    """`document`: the bytes. Of whichever kind they are, so any type is accepted (the facts name none)."""
+    content = {
+        "credential": _credential(settings),
+        "lang": _LANGUAGE,
+        "cab": number,
+        "path": listed.path,
+        "uuid": listed.uuid,
+    }
+    return rest.post(_DOCUMENT, content, {"Accept": "*/*"})
+
+
+def _credential(settings: Mapping[str, str]) -> dict[str, str]:
+    login, password = settings.get("COLISSIMO_LOGIN"), settings.get("COLISSIMO_PASSWORD")
+    if login and password:
+        return {"login": login, "password": password}
+    return {"apiKey": settings["COLISSIMO_API_KEY"]}
+
+
+# ---------------------------------------------------------------- answers of the tracking
+
+
+def parse_tracking(answer: Response) -> Delivery | Failure:
+    """The delivery, if the parcel is delivered. Nobody's signature is told of: the consignee is the label's."""
+    tree = _tree(answer)
+    status = rest.items(tree, "status")
+    code = rest.text(status, 0, "code")
+    if code == _OK and answer.status == _OK_STATUS:
+        return _whereabouts(rest.at(tree, "parcel"), answer)
+    said = rest.text(status, 0, "message") or _said(tree)
+    if code in TIMELINE_CODES:
+        return meant(TIMELINE_CODES[code], answer, said)
+    return _by_status(answer, None if code == _OK else code, said)
+
+
+def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
+    events = [event for event in rest.items(parcel, "event") if rest.text(event, "code")]
+    steps = [step for step in rest.items(parcel, "step") if rest.text(step, "stepId")]
+    if not events and not steps:
+        return unreadable(SPEC.name, answer)
+    last = _latest([e for e in events if rest.text(e, "code") in DELIVERED_CODES | RETURNED_CODES])
+    if rest.text(last, "code") in RETURNED_CODES:
+        words = "Colissimo returned the parcel to its sender: there will be no proof of delivery"
+        return Failure(
+            ErrorKind.POD_NEVER_AVAILABLE, f"{words}{quoted(rest.text(last, 'labelLong'))}", answer.status
+        )
+    arrived = [s for s in steps if (rest.text(s, "stepId"), rest.text(s, "status")) == _ARRIVED]
+    if last is None and not arrived:
+        return _on_its_way(events, steps, answer)
+    return Delivery(_time(last) or _time(rest.at(arrived, 0)))
+
+
+def _on_its_way(events: list[Any], steps: list[Any], answer: Response) -> Failure:
+    latest = _latest(events)
+    active = [step for step in steps if rest.text(step, "status") == _ARRIVED[1]]
+    label = (
+        rest.text(latest, "labelLong")
+        or rest.text(active, -1, "labelLong")
+        or rest.text(active, -1, "labelShort")
+    )
+    code = rest.text(latest, "code")
+    known = {code} if code and code.startswith(TRANSIT_FAMILIES) else TRANSIT_CODES
+    return not_delivered(answer, label, code=code, known=frozenset(known))
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _latest(events: list[Any]) -> Any | None:
+    return max(events, key=lambda event: _time(event) or _NEVER, default=None)
+
+
+def _time(dated: Any) -> datetime | None:
+    """Of an event or a step. Written without an offset: that it is French time is inferred."""
+    return moment(rest.text(dated, "date"), PARIS)
+
+
+# ---------------------------------------------------------------- answers of the documents
+
+
+def parse_documents(answer: Response) -> Listed | Failure:
+    """The best document of a delivered parcel's list, the latest of several, or why there is none."""
+    tree = _tree(answer)
+    if rest.text(tree, "errorCode") != _ALL_WELL or answer.status != _OK_STATUS:
+        return _refusal(tree, answer)
+    if not isinstance(rest.at(tree, "documents"), list | dict | None):
+        return unreadable(SPEC.name, answer)
+    found = [listed for entry in rest.items(tree, "documents") if (listed := _listed(entry))]
+    best = max(found, key=lambda listed: (-listed.rank, listed.at or _NEVER), default=None)
+    # Which product it is, and so whether a proof will come, is not told.
+    return best or meant(DOCUMENT_CODES["003"], answer)
+
+
+def _listed(entry: Any) -> Listed | None:
+    """A proof, if the entry is one and says where it is."""
+    rank = RANKS.get(rest.text(entry, "documentType") or "")
+    path, uuid = (_usable(rest.at(entry, name)) for name in ("path", "uuid"))
+    if rank is None or not (path or uuid):
+        return None
+    return Listed(path, uuid, rank, moment(rest.text(entry, "eventDate"), PARIS))
+
+
+def _usable(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() and len(value) <= _LONGEST_PATH else None
+
+
+def parse_document(answer: Response, delivery: Delivery) -> Outcome:
+    """The bytes as they came; JSON or a web page in their place is no document."""
+    if answer.status == _OK_STATUS and not _is_text_of_a_service(answer):
+        return Retrieved(answer.body, delivery, "colissimo document")
+    return replace(_refusal(_tree(answer), answer), delivery=delivery)
+
+
+def _is_text_of_a_service(answer: Response) -> bool:
+    kind = (answer.headers.get("Content-Type") or "").lower()
+    start = answer.body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    return "json" in kind or "html" in kind or start in (b"", b"{", b"[", b"<")
+
+
+def _refusal(tree: Any, answer: Response) -> Failure:
+    """What an error of the documents service means: by its codes, and only then by its HTTP status."""
+    code, said = rest.text(tree, "errorCode"), _said(tree)
+    inner = [found for error in rest.items(tree, "errors") if (found := rest.text(error, "code"))]
+    known = next((INNER_CODES[found] for found in inner if found in INNER_CODES), None)
+    if known is not None:
+        return meant(known, answer, said)
+    strange = " / ".join([code or "none", *inner[:3]])
+    # A body that is invalid for another reason than the number is our mistake.
+    if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
+        failure = meant(DOCUMENT_CODES[code], answer, said)
+        return _noting(strange, failure, answer, said) if inner else failure
+    if not inner and code in (None, _ALL_WELL):
+        return _by_status(answer, rest.text(rest.items(tree, "messages"), 0, "id"), said)
+    return _by_status(answer, strange, said)
+
+
+# ---------------------------------------------------------------- answers of either
+
+
+def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
+    """What an answer means whose codes say nothing. 401, 403, 413, 503: the carrier's list for the documents."""
+    if answer.status == _UNAUTHORIZED:
+        failure = refused_account(SPEC.name, answer, said)
+    elif answer.status == _FORBIDDEN:
+        denied = (ErrorKind.ACCESS_DENIED, "Colissimo does not let our account see this parcel")
+        failure = meant(denied, answer, said)
+    elif answer.status >= _SERVER_ERRORS:
+        failure = out_of_order(SPEC.name, answer, said)
+    elif code:
+        return unknown_code(SPEC.name, answer, code, said)
+    elif answer.status in _NOT_READ:
+        failure = meant((ErrorKind.BAD_RESPONSE, "Colissimo could not read our request"), answer, said)
+    else:
+        failure = unreadable(SPEC.name, answer)
+    return _noting(code, failure, answer, said) if code else failure
+
+
+def _noting(code: str, failure: Failure, answer: Response, said: str | None) -> Failure:
+    """A failure that is clear in spite of a code which our tables lack."""
+    return replace(failure, unknown=unknown_code(SPEC.name, answer, code, said).unknown)
+
+
+def _said(tree: Any) -> str | None:
+    """The words of an error, in whichever of the shapes that were seen."""
+    return (
+        rest.text(rest.items(tree, "errors"), 0, "message")
+        or rest.text(tree, "errorLabel")
+        or rest.text(rest.items(tree, "messages"), 0, "messageContent")
+        or rest.text(tree, "message")
+        or rest.text(tree, "error")
+    )
+
+
+def _tree(answer: Response) -> Any:
+    """The JSON of an answer; None if it is none."""
+    try:
+        return rest.parse(answer.body)
+    except rest.NotJson:
+        return None

@@ -1,0 +1,243 @@
+"""DHL Shipment Tracking - Unified: the status of parcels of all divisions, JSON with a key; proofs only as links.
+
+Facts from the pages of developer.dhl.com, karrio's connector `dhl_universal`, and two recorded answers (404, 429).
+What a link gives is documented nowhere. Nothing was tried against the live service.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from recours.carriers import rest
+from recours.carriers.client import Client, heard, knowing
+from recours.carriers.findings import (
+    PARIS,
+    Meaning,
+    meant,
+    moment,
+    not_delivered,
+    out_of_order,
+    person,
+    refused_account,
+    unreadable,
+)
+from recours.carriers.message import Request, Response
+from recours.carriers.problem import Problem, problem_of
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.runs.ports import Line
+
+SPEC = CarrierSpec(
+    key="dhl",
+    name="DHL",
+    spellings=("DHL Unified", "DHL Parcel", "DHL Paket", "DHL eCommerce"),
+    limits={None: "250/day@UTC,1/second"},  # the published limits of the smallest plan
+    credentials=(("DHL_API_KEY",),),
+    base_url="https://api-eu.dhl.com",
+    # Ours: each division has forms of its own, and nobody lists them.
+    number_form=re.compile(r"[A-Z0-9]{8,40}"),
+    number_words="8 to 40 letters and digits",
+    calls={Capability.TRACKING: 1, Capability.POD: 1},
+    sample_number="0" * 20,
+    tracks_always=True,
+)
+
+_PATH = "/track/shipments"
+_FRENCH = {"language": "fr", "requesterCountryCode": "FR"}
+
+# statusCode, in three sources. `unknown` is a status of the carrier's. Any other one is told to whoever keeps this.
+DELIVERED = "delivered"
+NOT_DELIVERED_CODES = frozenset({"pre-transit", "transit", "failure", "unknown"})
+
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
+_SERVER_ERRORS = 500
+
+_MEANINGS: dict[int, Meaning] = {
+    _NOT_FOUND: (ErrorKind.NOT_FOUND, "DHL does not know this number"),  # recorded
+    _FORBIDDEN: (ErrorKind.ACCESS_DENIED, "DHL denies our key access to this"),  # inferred
+}
+_INVALID: Meaning = (ErrorKind.INVALID_TRACKING, "DHL says that this number cannot be one")
+_MISTAKE: Meaning = (ErrorKind.BAD_RESPONSE, "DHL could not read our request")
+_NAMES_NUMBER = re.compile(r"tracking[ _-]?number")
+
+# How a link's answer begins if it is a document: PDF, PNG, JPEG, TIFF. A web page (a login form, say) is none.
+_DOCUMENT_STARTS = (b"%PDF-", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
+_LINKS = ("documentUrl", "signatureUrl")  # the better one first
+_LONGEST_LINK = 2000
+_OF_DHL = re.compile(r"(?:[a-z0-9-]+\.)*dhl\.com")
+_HTTPS = 443
+
+_NO_LINK = (
+    "The parcel is delivered, but DHL gives no link to a proof; with DHL Express credentials (DHL_EXPRESS_...) "
+    "the proofs of Express parcels can be had"
+)
+_LEADS_ELSEWHERE = (
+    "The parcel is delivered, but DHL's link to the proof leads elsewhere, so it was not followed"
+)
+_NO_DOCUMENT = "The parcel is delivered, but DHL's link gave no document"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A delivered parcel: its delivery, and the links to proofs by the name of their field, the better one first."""
+
+    delivery: Delivery
+    links: tuple[tuple[str, str], ...] = ()
+
+
+class Dhl(Client):
+    """The client: the status, and the document that it links to, if it does."""
+
+    spec = SPEC
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """Track, whether the delivery is known or not: the link comes with the status."""
+        found = self._found(number, line)
+        if isinstance(found, Failure):
+            return found if known is None else knowing(found, known)
+        before = known or Delivery()
+        delivery = Delivery(found.delivery.at or before.at, found.delivery.signatory or before.signatory)
+        line.learnt(delivery)
+        return _followed(found.links, delivery, line)
+
+    def track(self, number: str, line: Line) -> Delivery | Failure:
+        """`GET /track/shipments`, for the status alone."""
+        found = self._found(number, line)
+        return found if isinstance(found, Failure) else found.delivery
+
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """The document needs the status anew: links may not last."""
+        return self.fetch(number, delivery, line)
+
+    def _found(self, number: str, line: Line) -> Found | Failure:
+        request = tracking_request(number, self.settings["DHL_API_KEY"])
+        found = parse_tracking(line.call(Capability.TRACKING, request), number)
+        # No parcel is of this account or that: what is denied here is denied to our key, which so is not shown to be good.
+        if isinstance(found, Found):
+            heard(found.delivery, line)
+        elif found.kind is not ErrorKind.ACCESS_DENIED:
+            heard(found, line)
+        return found
+
+
+def tracking_request(number: str, key: str) -> Request:
+    """The parcels of that number. Without a `service`, all divisions are searched."""
+    query = urlencode({"trackingNumber": number, **_FRENCH})
+    return Request("GET", f"{_PATH}?{query}", {"DHL-API-Key": key, "Accept": "application/json"})
+
+
+# ---------------------------------------------------------------- the status
+
+
+def parse_tracking(answer: Response, number: str) -> Found | Failure:
+    """The delivery and its links, if the parcel is delivered."""
+    shipment = _shipment(answer, number)
+    if isinstance(shipment, Failure):
+        return shipment
+    status = rest.at(shipment, "status")
+    code = rest.text(status, "statusCode")
+    if code is None:
+        return unreadable(SPEC.name, answer)
+    if code == DELIVERED:
+        proof = rest.at(shipment, "details", "proofOfDelivery")
+        return Found(_delivery(status, proof), _links(proof))
+    label = rest.text(status, "description") or rest.text(status, "status")
+    return not_delivered(answer, label, code=code, known=NOT_DELIVERED_CODES)
+
+
+def _shipment(answer: Response, number: str) -> Any | Failure:
+    """The shipment that was asked for, else the first one: divisions write a number differently."""
+    if answer.status != _OK:
+        return _error(answer, number)
+    try:
+        found = rest.items(rest.parse(answer.body), "shipments")
+    except rest.NotJson:
+        return unreadable(SPEC.name, answer)
+    if not found:
+        return unreadable(SPEC.name, answer)
+    return next((one for one in found if rest.text(one, "id") == number), found[0])
+
+
+def _delivery(status: Any, proof: Any) -> Delivery:
+    """The moments have no offset: inferred to be French local time, like the parcels."""
+    at = moment(rest.text(proof, "timestamp"), PARIS) or moment(rest.text(status, "timestamp"), PARIS)
+    signed = rest.at(proof, "signed")
+    parts = [name for part in ("givenName", "familyName") if (name := rest.text(signed, part))]
+    return Delivery(at, person(rest.text(signed, "name") or " ".join(parts)))
+
+
+def _links(proof: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((name, url) for name in _LINKS if (url := rest.text(proof, name)))
+
+
+def _error(answer: Response, number: str) -> Failure:
+    problem = problem_of(answer)
+    if answer.status == _UNAUTHORIZED:
+        return refused_account(SPEC.name, answer, problem.said)
+    if answer.status == _BAD_REQUEST:
+        return meant(_INVALID if _blames_number(problem, number) else _MISTAKE, answer, problem.said)
+    if answer.status in _MEANINGS:
+        return meant(_MEANINGS[answer.status], answer, problem.said)
+    if answer.status >= _SERVER_ERRORS:
+        return out_of_order(SPEC.name, answer, problem.said)
+    return unreadable(SPEC.name, answer)
+
+
+def _blames_number(problem: Problem, number: str) -> bool:
+    return number.lower() in problem.words or _NAMES_NUMBER.search(problem.words) is not None
+
+
+# ---------------------------------------------------------------- the document
+
+
+def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, line: Line) -> Outcome:
+    """The document behind the first link that may be followed, or why there is none. Raises CallFailed."""
+    requests = ((name, link_request(url)) for name, url in links)
+    name, request = next((each for each in requests if each[1]), ("", None))
+    if request is None:
+        words = _LEADS_ELSEWHERE if links else _NO_LINK
+        return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, words, _OK, delivery=delivery)
+    try:
+        answer = line.call(Capability.POD, request)
+    except CallFailed as failed:
+        # An answer came that cannot be one, such as a redirect to a login.
+        if failed.failure.kind is not ErrorKind.BAD_RESPONSE:
+            raise
+        return _no_document(failed.failure.http_status, delivery)
+    return parse_document(answer, delivery, name)
+
+
+def link_request(url: str) -> Request | None:
+    """A request for what the carrier links to; None for a link that leads elsewhere than to it. Our key stays with us."""
+    # Blanks, control characters and backslashes are read in more than one way.
+    if len(url) > _LONGEST_LINK or not re.fullmatch(r"[!-~]+", url) or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if (
+        parts.scheme != "https"
+        or "@" in parts.netloc
+        or port not in (None, _HTTPS)
+        or not _OF_DHL.fullmatch(host)
+    ):
+        return None
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=f"https://{host}")
+
+
+def parse_document(answer: Response, delivery: Delivery, link: str = _LINKS[0]) -> Outcome:
+    """What a link gave, if it is a document."""
+    if answer.status == _OK and answer.body.startswith(_DOCUMENT_STARTS):
+        return Retrieved(answer.body, delivery, f"dhl {link}")
+    return _no_document(answer.status, delivery)
+
+
+def _no_document(status: int | None, delivery: Delivery) -> Failure:
+    return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, _NO_DOCUMENT, status, delivery=delivery)

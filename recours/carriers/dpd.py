@@ -1,0 +1,276 @@
+"""DPD France: tracking and proof of delivery in one call, SOAP 1.1 (cargoNET Webtrace, ASP.NET ASMX).
+
+The carrier's manual ("DPD France Tracking WebService", v5.0 of October 2025) lists neither the status numbers nor the
+answer to an unknown number; the facts are those of summaries of it, of the service's generated pages and of public
+clients. The form of errors was recorded at a sister service (EPrint). Nothing was tried against the live service.
+"""
+
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from recours.carriers import check_digits, soap
+from recours.carriers.client import Client, heard, knowing
+from recours.carriers.findings import (
+    decoded,
+    document,
+    french_moment,
+    meant,
+    not_delivered,
+    out_of_order,
+    person,
+    refused_account,
+    unknown_code,
+    unreadable,
+)
+from recours.carriers.message import Request, Response
+from recours.core.carrier import CarrierSpec, Option
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.core.quota import Capability
+from recours.core.text import plain
+from recours.runs.ports import Line
+
+_DIGITS = 14  # of a parcel's number; a check sign may follow, which is not sent
+
+
+def _check_sign_fits(number: str) -> bool:
+    """Only the form of 15 signs has one."""
+    return len(number) == _DIGITS or check_digits.dpd(number)
+
+
+SPEC = CarrierSpec(
+    key="dpd",
+    name="DPD",
+    spellings=("DPD France", "DPD Predict", "DPD Classic"),
+    limits={None: "1000/day@Europe/Paris"},  # ours: the carrier publishes none
+    credentials=(("DPD_USER", "DPD_PASSWORD", "DPD_CENTER_NUMBER", "DPD_CUSTOMER_NUMBER"),),
+    base_url="https://webtrace.dpd.fr",
+    number_form=re.compile(r"[0-9]{14}[0-9A-Z]?"),
+    number_words="14 digits, and after them at most a check sign",
+    calls={Capability.TRACKING: 1},
+    sample_number="0" * _DIGITS,
+    options=(
+        # 40: three public clients; 400: two. The carrier's own list of status numbers is not public.
+        Option(
+            "DPD_DELIVERED_CODES",
+            "40,400",
+            re.compile(r"\d{1,5}(,\d{1,5})*", re.ASCII),
+            "codes separated by commas, such as 40,400",
+        ),
+    ),
+    tracks_always=True,
+    check_digit_fits=_check_sign_fits,
+)
+
+_PATH = "/trace-service/Webtrace_Service.asmx"
+_NAMESPACE = "http://www.cargonet.software/"
+_OPERATION = "GetShipmentTraceSingle"
+_HEADERS = {
+    "Content-Type": "text/xml; charset=utf-8",
+    "SOAPAction": f'"{_NAMESPACE}{_OPERATION}"',
+    # A public client saw this server reset connections that were kept alive; with a fresh one for each call it worked.
+    "Connection": "close",
+}
+_COUNTRY = "250"  # France
+
+# StatusNumber of a parcel on its way. 8: two sources, one of them a real answer. 10, 28: two. 44, 89: the carrier's
+# old module. 20, 30: seen by one client. Not here, so that whoever keeps these tables is told: 13 and 23, which one
+# client takes for delivered, and whatever means refused or returned, which no source tells.
+TRANSIT_CODES = {
+    "8": "prepared at the sender",
+    "10": "handed over",
+    "28": "handed over",
+    "44": "on its way",
+    "89": "on its way",
+    "20": "in transit",
+    "30": "out for delivery",
+}
+
+# Image types that prove a delivery, the best first. The enumeration is the service's, this order is inferred; it also
+# has POA and PickupSignature, which prove none.
+PROOFS = ("POD", "DeliverySignature", "DeliveryShop")
+
+# Inferred: whether this is who signed or the consignee is not said, and no other field is known to hold the name.
+_SIGNATORY = "Receiver"
+
+# ErrorId. The account's user and password: recorded at the sister service. Our address: the manual, by a summary of it.
+# The Customer block: one public client.
+_REFUSED_ACCOUNT = "PermissionDenied"
+ERROR_IDS: dict[str, tuple[ErrorKind, str]] = {
+    "IpPermissionDenied": (
+        ErrorKind.ACCESS_DENIED,
+        "DPD does not accept calls from our IP address: it must be put on their list",
+    ),
+    "CustomerPermissionDenied": (
+        ErrorKind.ACCESS_DENIED,
+        "DPD says that our account has no access with this centre and customer number",
+    ),
+}
+_INVALID = "Invalid"  # InvalidInput and InvalidWeight were recorded at the sister service
+# Inferred: by which words an Invalid... speaks of the parcel's number, unless it speaks of another thing.
+_OF_THE_NUMBER = re.compile(r"parcel|shipment|tracking|barcode|number|colis|expedition|envoi|suivi|numero")
+_OF_OTHER_THINGS = re.compile(
+    r"customer|cent(?:er|re)|client|agence|country|pays|weight|poids|language|langue"
+)
+_READ_OF_TEXTS = 300  # signs
+
+
+class Dpd(Client):
+    """The client: one call tells the status and brings the proof."""
+
+    spec = SPEC
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """Ask once, whether the delivery is known or not: the proof comes with the status."""
+        outcome = self.prove(number, known or Delivery(), line)
+        # Who may call, and for which customer: what is denied here is our account's matter, not the parcel's.
+        if not (isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED):
+            heard(outcome, line)
+        return outcome if known is None else knowing(outcome, known)
+
+    def track(self, number: str, line: Line) -> Delivery | Failure:
+        """The call, for the status alone."""
+        return parse_tracking(self._asked(number, line), self._delivered_codes())
+
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """The call. `delivery` fills what the answer lacks."""
+        return parse(self._asked(number, line), self._delivered_codes(), delivery)
+
+    def _asked(self, number: str, line: Line) -> Response:
+        names = SPEC.credentials[0]
+        request = trace_request(number, *(self.settings[name] for name in names))
+        answer: Response = line.call(Capability.TRACKING, request)
+        return answer
+
+    def _delivered_codes(self) -> frozenset[str]:
+        return frozenset(self.settings["DPD_DELIVERED_CODES"].split(","))
+
+
+def trace_request(number: str, user: str, password: str, center: str, customer: str) -> Request:
+    """`GetShipmentTraceSingle` with images. The order of the schema: ASMX passes over elements at other places."""
+    account = [("userid", user), ("password", password)]
+    asked: soap.Fields = [
+        ("Customer", [("countrycode", _COUNTRY), ("centernumber", center), ("number", customer)]),
+        ("Language", "FR"),
+        ("ShipmentNumber", number[:_DIGITS]),
+        ("ExpandContainerMode", "MasterOnly"),
+        ("GetImages", "true"),
+        ("GetPhotos", "false"),
+        ("GetParsedInfo", "false"),
+        ("GetServices", "false"),
+    ]
+    header = soap.element("UserCredentials", _NAMESPACE, account, qualified=True)
+    call = soap.element(_OPERATION, _NAMESPACE, [("request", asked)], qualified=True)
+    return Request("POST", _PATH, _HEADERS, soap.envelope(call, header))
+
+
+# ---------------------------------------------------------------- answers
+
+
+def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -> Outcome:
+    """The document, or why there is none. `known` fills what the answer lacks."""
+    result = _result(answer)
+    if isinstance(result, Failure):
+        return result
+    found = _delivery(result, answer, delivered_codes)
+    if isinstance(found, Failure):
+        return found
+    delivery = Delivery(found.at or known.at, found.signatory or known.signatory)
+    return _document(result, delivery, answer)
+
+
+def parse_tracking(answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
+    """The delivery, if the parcel is delivered."""
+    result = _result(answer)
+    return result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
+
+
+def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
+    listed = soap.child(result, "Traces")
+    traces = sorted(soap.children(listed, "clsTrace") if listed is not None else [], key=_when)
+    if not traces:
+        return _not_known(answer)
+    delivered = [trace for trace in traces if soap.text(trace, "StatusNumber") in delivered_codes]
+    if not delivered:
+        code, label = soap.text(traces[-1], "StatusNumber"), soap.text(traces[-1], "StatusDescription")
+        return not_delivered(answer, label, code=code, known=TRANSIT_CODES)
+    at = _trace_moment(delivered[-1]) or french_moment(soap.text(result, "DeliveryDate"))
+    return Delivery(at, person(soap.text(result, _SIGNATORY)))
+
+
+def _not_known(answer: Response) -> Failure:
+    """Inferred: no source shows the answer to an unknown number."""
+    return Failure(ErrorKind.NOT_FOUND, "DPD does not know this number", answer.status)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _when(trace: Any) -> datetime:
+    return _trace_moment(trace) or _NEVER
+
+
+def _trace_moment(trace: Any) -> datetime | None:
+    return french_moment(soap.text(trace, "ScanDate"), soap.text(trace, "ScanTime"))
+
+
+def _document(result: Any, delivery: Delivery, answer: Response) -> Outcome:
+    """The best image that can be read. Its file type is not documented: its bytes tell it later."""
+    sent = _images(result)
+    if not sent:
+        words = "The parcel is delivered, but DPD has no proof yet"
+        return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, words, answer.status, delivery=delivery)
+    kind, encoded = next((image for image in sent if decoded(image[1])), sent[0])
+    return document(SPEC.name, encoded, delivery, answer, f"dpd {_OPERATION} {kind}")
+
+
+def _images(result: Any) -> list[tuple[str, str]]:
+    """Type and base64 text of the images that prove a delivery and are not empty, the best first."""
+    listed = soap.child(result, "images")
+    images = soap.children(listed, "Image") if listed is not None else []
+    sent = [(soap.text(image, "type") or "", soap.text(image, "image") or "") for image in images]
+    return [image for kind in PROOFS for image in sent if image[0] == kind and image[1]]
+
+
+def _result(answer: Response) -> Any | Failure:
+    """The result element of an answer. An error comes with HTTP 500, so it is read before the status means anything."""
+    try:
+        root = soap.parse(answer.body)
+    except soap.NotXml:
+        return unreadable(SPEC.name, answer)
+    body = root if soap.local(root) == "Error" else soap.body_of(root)
+    if body is None:
+        return unreadable(SPEC.name, answer)
+    if soap.local(body) in ("Fault", "Error"):
+        return _error(body, answer)
+    if soap.local(body) != f"{_OPERATION}Response":
+        return unreadable(SPEC.name, answer)
+    result = soap.child(body, f"{_OPERATION}Result")
+    return _not_known(answer) if result is None else result
+
+
+def _error(told: Any, answer: Response) -> Failure:
+    """A Fault, or an Error document. One that names no ErrorId is the service's own trouble (inferred)."""
+    error = next((part for part in told.iter() if soap.local(part) == "Error"), None)
+    code = soap.text(error, "ErrorId") if error is not None else None
+    if error is None or code is None:
+        return out_of_order(SPEC.name, answer, soap.text(told, "faultstring"))
+    said = soap.text(error, "ErrorMessage")
+    if code == _REFUSED_ACCOUNT:
+        return refused_account(SPEC.name, answer, said)
+    if code in ERROR_IDS:
+        return meant(ERROR_IDS[code], answer, said)
+    if code.startswith(_INVALID):
+        return _invalid(code, said or code, answer)
+    return unknown_code(SPEC.name, answer, code, said)
+
+
+def _invalid(code: str, said: str, answer: Response) -> Failure:
+    """Something that we sent: the number, or a mistake of ours."""
+    text = plain(f"{code} {said}"[:_READ_OF_TEXTS])
+    if _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text):
+        return meant((ErrorKind.INVALID_TRACKING, "DPD says that this number cannot be one"), answer, said)
+    return meant((ErrorKind.BAD_RESPONSE, "DPD could not read our request"), answer, said)

@@ -1,0 +1,414 @@
+"""FedEx: tracking and signature proof of delivery, JSON over HTTP, with a token.
+
+Facts from the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector,
+and one public project. Nothing was tried against the live service.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from recours.carriers import check_digits, rest
+from recours.carriers.client import TOO_MANY, Client, heard, knowing
+from recours.carriers.findings import (
+    PARIS,
+    Meaning,
+    document,
+    meant,
+    moment,
+    not_delivered,
+    out_of_order,
+    person,
+    unknown_code,
+    unreadable,
+)
+from recours.carriers.message import Request, Response
+from recours.carriers.oauth import Tokens, token_request
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.core.quota import Capability
+from recours.runs.ports import Line, Wait
+
+_CHECKED = re.compile(r"[0-9]{12}|[0-9]{15}")
+
+
+def _check_digit_fits(number: str) -> bool:
+    """Known for numbers of 12 and 15 digits only."""
+    return not _CHECKED.fullmatch(number) or check_digits.fedex(number)
+
+
+SPEC = CarrierSpec(
+    key="fedex",
+    name="FedEx",
+    spellings=("FedEx Express", "Federal Express", "FedEx Ground"),
+    # The carrier's: 100,000 a day and 1,400 in ten seconds for a project. Ours is the smaller day, and the tokens.
+    limits={None: "1000/day@UTC,1400/10seconds", Capability.TOKEN: "20/hour"},
+    credentials=(("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET", "FEDEX_ACCOUNT_NUMBER"),),
+    base_url="https://apis.fedex.com",
+    number_form=re.compile(r"[0-9]{12}|[0-9]{15}|[0-9]{20}|[0-9]{22}|[0-9]{32}|[0-9]{34}|DT[0-9]{12}"),
+    number_words="12, 15, 20, 22, 32 or 34 digits, or DT and 12 digits",
+    calls={Capability.TRACKING: 1, Capability.POD: 1},
+    sample_number="000000000000",
+    check_digit_fits=_check_digit_fits,
+)
+
+_TOKEN = "/oauth/token"  # noqa: S105 (a path)
+_TRACKING = "/track/v1/trackingnumbers"
+_DOCUMENTS = "/track/v1/trackingdocuments"
+_HEADERS = {"x-locale": "fr_FR"}
+_SOURCE = "fedex trackingdocuments"
+_OK_STATUS, _FORBIDDEN, _SERVER_ERRORS = 200, 403, 500
+_LONGEST_ECHO = 100  # signs: what is sent back
+
+# How long before its delivery a parcel may have been sent: ours, since numbers are used again.
+_LONGEST_WAY = timedelta(days=60)
+# About how long the token address refuses everybody who asked too often: one source.
+_TOKEN_PENALTY = timedelta(minutes=10)
+_DAY_IS_USED_UP = re.compile(rb"daily\s+transaction\s+quota", re.IGNORECASE)
+
+# ---------------------------------------------------------------- tables
+
+# latestStatusDetail.code, scanEvents[].derivedStatusCode. The OpenAPI file and karrio.
+DELIVERED_CODE = "DL"
+TRANSIT_CODES = frozenset(
+    {"OD", "IT", "DP", "AR", "AF", "OC", "PU", "AO", "IX", "DE", "SE", "HL", "HP", "RS", "CA"}
+)
+
+# Codes of errors, about a number in a good answer or of an answer as a whole. INVALID: inferred, as is what any other
+# code of its family means. The others: documented, most of them seen.
+_OF_THE_NUMBER = "TRACKING.TRACKINGNUMBER."
+_INVALID: Meaning = (ErrorKind.INVALID_TRACKING, "FedEx says that this number cannot be one")
+CODES: dict[str, Meaning] = {
+    f"{_OF_THE_NUMBER}NOTFOUND": (ErrorKind.NOT_FOUND, "FedEx does not know this number"),
+    f"{_OF_THE_NUMBER}EMPTY": _INVALID,
+    f"{_OF_THE_NUMBER}INVALID": _INVALID,
+    "NOT.AUTHORIZED.ERROR": (ErrorKind.AUTH_FAILED, "FedEx refused our account"),
+    "FORBIDDEN.ERROR": (ErrorKind.ACCESS_DENIED, "FedEx does not let our account ask for this"),
+    "INTERNAL.SERVER.ERROR": (ErrorKind.SERVER_ERROR, "FedEx reports an error of its own"),
+    "SERVICE.UNAVAILABLE.ERROR": (ErrorKind.SERVER_ERROR, "FedEx reports an error of its own"),
+}
+# The same, and what the tracking alone means by a code.
+TRACKING_CODES: dict[str, Meaning] = CODES | {
+    "NOT.FOUND.ERROR": (ErrorKind.NOT_FOUND, "FedEx does not know this number"),
+}
+# The same, and what the documents alone mean by it. They have two causes of DATA.NOTFOUND: the tracking tells which.
+DOCUMENT_CODES: dict[str, Meaning] = CODES | {
+    "NOT.FOUND.ERROR": (ErrorKind.BAD_RESPONSE, "FedEx found nothing at the address of its documents"),
+    "TRACKING.DATA.NOTFOUND": (
+        ErrorKind.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but FedEx has no proof of delivery yet",
+    ),
+}
+_WITHOUT_DOCUMENT = DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"]
+# An alert that says nothing of the parcel: canned data of the carrier's test system.
+IGNORED_ALERTS = frozenset({"VIRTUAL.RESPONSE"})
+
+# What is left to the HTTP status.
+STATUSES: dict[int, Meaning] = {
+    400: (ErrorKind.BAD_RESPONSE, "FedEx could not read our request"),
+    401: (ErrorKind.AUTH_FAILED, "FedEx refused our account"),
+    _FORBIDDEN: CODES["FORBIDDEN.ERROR"],
+    TOO_MANY: (ErrorKind.RATE_LIMITED, "FedEx asks us to wait: too many calls"),
+}
+
+
+Told = tuple[str | None, str | None]  # of an error or an alert: its code, its words
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A delivered parcel, and by what FedEx tells it from others of its number. That is only ever sent back."""
+
+    delivery: Delivery
+    carrier_code: str | None = None
+    unique_id: str | None = None
+
+
+class FedEx(Client):
+    """The client: `trackingnumbers`, then `trackingdocuments` for a delivered parcel."""
+
+    spec = SPEC
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        """Without a token yet."""
+        super().__init__(settings)
+        fields = {
+            "grant_type": "client_credentials",
+            "client_id": settings["FEDEX_CLIENT_ID"],
+            "client_secret": settings["FEDEX_CLIENT_SECRET"],
+        }
+        self._tokens = Tokens(SPEC.name, token_request(_TOKEN, fields))
+
+    def opening(self, now: datetime) -> dict[Capability, int]:
+        """A token, while there is none."""
+        return self._tokens.opening(now)
+
+    def secrets(self) -> tuple[str, ...]:
+        """The tokens in use."""
+        return self._tokens.secrets()
+
+    def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
+        """A used-up day ends at midnight in Greenwich; a 403 of the token call is a limit too."""
+        if what is Capability.TOKEN and answer.status == _FORBIDDEN:
+            return Wait(now + _TOKEN_PENALTY)
+        if answer.status == TOO_MANY and _DAY_IS_USED_UP.search(answer.body):
+            today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            return Wait(today + timedelta(days=1))
+        return super().wait_asked(what, answer, now)
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """The document, asked for with what this fetch's tracking told, if it had to track."""
+        tracked = Tracked(known) if known is not None else self._tracked(number, line)
+        if isinstance(tracked, Failure):
+            return tracked
+        outcome = self._proved(number, tracked, line)
+        return knowing(outcome, tracked.delivery)
+
+    def track(self, number: str, line: Line) -> Delivery | Failure:
+        """`trackingnumbers`."""
+        tracked = self._tracked(number, line)
+        return tracked if isinstance(tracked, Failure) else tracked.delivery
+
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """`trackingdocuments`, by the number alone."""
+        return self._proved(number, Tracked(delivery), line)
+
+    def _tracked(self, number: str, line: Line) -> Tracked | Failure:
+        answer = self._tokens.call(Capability.TRACKING, tracking_request(number), line)
+        tracked = parse_tracking(answer, number)
+        _hear(tracked.delivery if isinstance(tracked, Tracked) else tracked, line)
+        if isinstance(tracked, Tracked):
+            line.learnt(tracked.delivery)
+        return tracked
+
+    def _proved(self, number: str, tracked: Tracked, line: Line) -> Outcome:
+        request = document_request(number, tracked, self.settings["FEDEX_ACCOUNT_NUMBER"])
+        outcome = parse_document(self._tokens.call(Capability.POD, request, line), tracked.delivery)
+        _hear(outcome, line)
+        return outcome
+
+
+def _hear(outcome: Delivery | Outcome, line: Line) -> None:
+    """What is denied is denied to our account as such, so it shows nothing good of it."""
+    if not (isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED):
+        heard(outcome, line)
+
+
+def tracking_request(number: str) -> Request:
+    """`trackingnumbers` for one number."""
+    asked = {"trackingNumberInfo": {"trackingNumber": number}}
+    return rest.post(_TRACKING, {"includeDetailedScans": True, "trackingInfo": [asked]}, _HEADERS)
+
+
+def document_request(number: str, tracked: Tracked, account: str) -> Request:
+    """`trackingdocuments` for one number, since nothing in the answer says which document is whose."""
+    info = {
+        "trackingNumber": number,
+        "carrierCode": tracked.carrier_code,
+        "trackingNumberUniqueId": tracked.unique_id,
+    }
+    specification = {
+        "trackingNumberInfo": {name: value for name, value in info.items() if value},
+        **_ship_dates(tracked.delivery.at),
+        "accountNumber": account,
+    }
+    detail = {"documentType": "SIGNATURE_PROOF_OF_DELIVERY", "documentFormat": "PDF"}
+    content = {"trackDocumentDetail": detail, "trackDocumentSpecification": [specification]}
+    return rest.post(_DOCUMENTS, content, _HEADERS)
+
+
+def _ship_dates(at: datetime | None) -> dict[str, str]:
+    """The days between which a parcel was sent that was delivered at this moment."""
+    try:
+        last = at.astimezone(PARIS).date() if at else None
+        first = last - _LONGEST_WAY if last else None
+    except OverflowError:  # at either end of the calendar
+        return {}
+    return {"shipDateBegin": f"{first}", "shipDateEnd": f"{last}"} if first else {}
+
+
+# ---------------------------------------------------------------- answers of the tracking
+
+
+def parse_tracking(answer: Response, number: str) -> Tracked | Failure:
+    """The delivery, if the parcel is delivered."""
+    tree = _tree(answer)
+    if failure := _error(tree, answer, TRACKING_CODES):
+        return failure
+    results = _results(tree, number)
+    told = [_told(rest.at(result, "error")) for result in results]
+    good = [result for result, each in zip(results, told, strict=True) if each is None]
+    if good:
+        # One number may stand for several parcels: the latest is the one that is claimed.
+        return _whereabouts(max(good, key=_last_moment), answer)
+    found = next(filter(None, told), None)
+    return _meaning(answer, found, TRACKING_CODES) if found else unreadable(SPEC.name, answer)
+
+
+def _results(tree: Any, number: str) -> list[Any]:
+    """What is told of this number; or of the only one that anything is told of."""
+    complete = rest.items(tree, "output", "completeTrackResults")
+    named = [c for c in complete if (rest.text(c, "trackingNumber") or "").upper() == number.upper()]
+    chosen = named or (complete if len(complete) == 1 else [])
+    return [result for each in chosen for result in rest.items(each, "trackResults")]
+
+
+def _whereabouts(result: Any, answer: Response) -> Tracked | Failure:
+    code, label = _status(result)
+    if code is None:
+        return unreadable(SPEC.name, answer)
+    if code != DELIVERED_CODE:
+        return not_delivered(answer, label, code=code, known=TRANSIT_CODES)
+    details = rest.at(result, "deliveryDetails")
+    signatory = rest.text(details, "signedByName") or rest.text(details, "receivedByName")
+    info = rest.at(result, "trackingNumberInfo")
+    return Tracked(
+        Delivery(_delivered_at(result), person(signatory)),
+        _usable(rest.text(info, "carrierCode")),
+        _usable(rest.text(info, "trackingNumberUniqueId")),
+    )
+
+
+def _status(result: Any) -> tuple[str | None, str | None]:
+    """Code and words of the present status; where it is missing, of the latest scan."""
+    latest = rest.at(result, "latestStatusDetail")
+    code = rest.text(latest, "code") or rest.text(latest, "derivedCode")
+    if code:
+        return code, rest.text(latest, "statusByLocale") or rest.text(latest, "description")
+    scan = max(rest.items(result, "scanEvents"), key=_scanned_at, default=None)
+    code = rest.text(scan, "derivedStatusCode") or rest.text(scan, "eventType")
+    return code, rest.text(scan, "eventDescription")
+
+
+def _delivered_at(result: Any) -> datetime | None:
+    dates = [d for d in rest.items(result, "dateAndTimes") if rest.text(d, "type") == "ACTUAL_DELIVERY"]
+    times = [moment(rest.text(date, "dateTime"), PARIS) for date in dates]
+    scans = [s for s in rest.items(result, "scanEvents") if DELIVERED_CODE in _scan_codes(s)]
+    found = max(filter(None, times), default=None) or max(map(_scanned_at, scans), default=_NEVER)
+    return None if found == _NEVER else found
+
+
+def _scan_codes(scan: Any) -> set[str | None]:
+    return {rest.text(scan, "derivedStatusCode"), rest.text(scan, "eventType")}
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _scanned_at(scan: Any) -> datetime:
+    """A time without an offset is taken for French (inferred: those that were seen have one)."""
+    return moment(rest.text(scan, "date"), PARIS) or _NEVER
+
+
+def _last_moment(result: Any) -> datetime:
+    scans = map(_scanned_at, rest.items(result, "scanEvents"))
+    return max([*scans, _delivered_at(result) or _NEVER])
+
+
+def _usable(text: str | None) -> str | None:
+    return text if text and len(text) <= _LONGEST_ECHO else None
+
+
+# ---------------------------------------------------------------- answers of the documents
+
+
+def parse_document(answer: Response, delivery: Delivery) -> Outcome:
+    """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
+    tree = _tree(answer)
+    outcome = _error(tree, answer, DOCUMENT_CODES) or _document(rest.at(tree, "output"), delivery, answer)
+    return knowing(outcome, delivery)
+
+
+def _document(output: Any, delivery: Delivery, answer: Response) -> Outcome:
+    """The first text that is not empty: the carrier's schema and its sample do not call their list the same."""
+    if not isinstance(output, dict):
+        return unreadable(SPEC.name, answer)
+    listed = [each for name in ("documents", "document") for each in _listed(output.get(name))]
+    sent = [each for each in listed if each is not None]
+    if not all(isinstance(each, str) for each in sent):
+        return unreadable(SPEC.name, answer)
+    encoded = next((each for each in sent if each.strip()), None)
+    if encoded is None:
+        return _without_document(output, answer)
+    return document(SPEC.name, encoded, delivery, answer, _SOURCE)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _without_document(output: Any, answer: Response) -> Failure:
+    """By its alerts; without any, it is as if the data were missing."""
+    told = [each for each in _alerts(output) if each[0] not in IGNORED_ALERTS]
+    found = next((each for each in told if each[0] in DOCUMENT_CODES), None)
+    if found:
+        return _meaning(answer, found, DOCUMENT_CODES)
+    code, said = told[0] if told else (None, None)
+    failure = meant(_WITHOUT_DOCUMENT, answer, said)
+    return _noting(failure, answer, code, said) if code else failure
+
+
+_ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
+
+
+def _alerts(output: Any) -> list[Told]:
+    """Code and words of each: objects, or texts that begin with the code."""
+    return [told for alert in _listed(rest.at(output, "alerts")) if (told := _alert(alert))]
+
+
+def _alert(alert: Any) -> Told | None:
+    if not isinstance(alert, str):
+        return _told(alert)
+    found = _ALERT_CODE.match(alert.strip())
+    return found[0] if found else None, alert
+
+
+# ---------------------------------------------------------------- errors
+
+
+def _told(error: Any) -> Told | None:
+    code, said = rest.text(error, "code"), rest.text(error, "message")
+    return (code, said) if code or said else None
+
+
+def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | None:
+    """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
+    told = [each for error in rest.items(tree, "errors") if (each := _told(error))]
+    found = next((each for each in told if each[0] in table), told[0] if told else None)
+    if found is None and answer.status == _OK_STATUS:
+        return None
+    return _meaning(answer, found or (None, None), table)
+
+
+def _meaning(answer: Response, told: Told, table: dict[str, Meaning]) -> Failure:
+    code, said = told
+    if code in table:
+        return meant(table[code], answer, said)
+    if code and code.startswith(_OF_THE_NUMBER):
+        return _noting(meant(_INVALID, answer, said), answer, code, said)
+    # A page is not of the service, and must not settle a claim.
+    page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
+    if answer.status >= _SERVER_ERRORS:
+        failure = out_of_order(SPEC.name, answer, said)
+    elif answer.status in STATUSES and not page:
+        failure = meant(STATUSES[answer.status], answer, said)
+    else:
+        return unknown_code(SPEC.name, answer, code, said) if code or said else unreadable(SPEC.name, answer)
+    return _noting(failure, answer, code, said) if code else failure
+
+
+def _noting(failure: Failure, answer: Response, code: str | None, said: str | None) -> Failure:
+    """A failure that is clear in spite of a code which our tables lack."""
+    return replace(failure, unknown=unknown_code(SPEC.name, answer, code, said).unknown)
+
+
+def _tree(answer: Response) -> Any:
+    """The JSON of an answer; None if it is none."""
+    try:
+        return rest.parse(answer.body)
+    except rest.NotJson:
+        return None

@@ -1,0 +1,346 @@
+"""GLS: the status by Track & Trace v1, signatory and proof by ShipIT-Farm v1; JSON, one OAuth2 token for both.
+
+Facts from the carrier's OpenAPI documents as karrio's connector `gls` keeps them, and from the notes of a public client
+that was tried live in September 2026, below "live". Nothing was tried by us. A document of 2012 says that France gives
+no proofs, for legal reasons; whether a French account gets them today is not known: hence GLS_POD.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from recours.carriers import rest
+from recours.carriers.client import Client, heard
+from recours.carriers.findings import (
+    LONGEST_NAME,
+    PARIS,
+    Meaning,
+    decoded,
+    document,
+    meant,
+    moment,
+    not_delivered,
+    out_of_order,
+    person,
+    refused_account,
+    unknown_code,
+    unreadable,
+)
+from recours.carriers.message import Request, Response
+from recours.carriers.oauth import Tokens, token_request
+from recours.core.carrier import CarrierSpec, Option
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.core.quota import Capability
+from recours.core.text import plain
+from recours.runs.ports import Line
+
+SPEC = CarrierSpec(
+    key="gls",
+    name="GLS",
+    spellings=("GLS France", "General Logistics Systems"),
+    # Track & Trace: published. Tokens: ours, since one holds for four hours; GLS allows 100,000 a day.
+    limits={None: "500/day@UTC", Capability.TOKEN: "20/hour"},
+    credentials=(("GLS_CLIENT_ID", "GLS_CLIENT_SECRET"),),
+    base_url="https://api.gls-group.net",
+    number_form=re.compile(r"[0-9]{11,12}|[A-Z0-9]{8}"),  # the formula of the check digit of 12 is not known
+    number_words="11 or 12 digits, or 8 letters and digits (the Track ID)",
+    calls={Capability.TRACKING: 1, Capability.POD: 2},
+    sample_number="0" * 11,
+    options=(
+        Option(
+            "GLS_POD",
+            "yes",
+            re.compile("yes|no"),
+            "yes or no (whether GLS gives proofs to your account; France may have none)",
+        ),
+    ),
+)
+
+_TOKEN_PATH = "/oauth2/v2/token"  # noqa: S105 (an address)
+_TRACK_PATH = "/track-and-trace-v1/tracking/simple/trackids"
+_SHIPIT_PATH = "/shipit-farm/v1/backend/rs/tracking"
+_SHIPIT_TYPE = "application/glsVersion1+json"
+_TRACK_ID_LENGTH = 8
+
+# The statuses of Track & Trace. Only DELIVERED is handed over: not DELIVEREDPS, and FINAL does not say how it ended.
+DELIVERED = "DELIVERED"
+OTHER_STATUSES = {
+    "PREADVICE": "announced by its sender",
+    "PLANNEDPICKUP": "its pick-up is planned",
+    "INPICKUP": "being picked up",
+    "NOTPICKEDUP": "not picked up",
+    "INTRANSIT": "in transit",
+    "INWAREHOUSE": "in a warehouse",
+    "INDELIVERY": "out for delivery",
+    "DELIVEREDPS": "waits in a parcel shop",
+    "NOTDELIVERED": "not delivered",
+    "CANCELED": "cancelled",
+    "FINAL": "its history is closed",
+}
+
+# errorCode of a parcel, with HTTP 200. The document of Track & Trace.
+TRACKING_ERRORS: dict[str, Meaning] = {
+    "E_400_01": (ErrorKind.INVALID_TRACKING, "GLS says that this number cannot be one"),
+    "E_400_02": (ErrorKind.BAD_RESPONSE, "GLS could not read our request"),
+    "E_400_03": (ErrorKind.BAD_RESPONSE, "GLS could not read our request"),
+    "E_404_01": (ErrorKind.NOT_FOUND, "GLS does not know this number"),
+    "E_404_02": (ErrorKind.NOT_FOUND, "GLS does not know this number"),
+    "E_500_01": (ErrorKind.SERVER_ERROR, "GLS reports an error of its own"),
+}
+
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
+_SERVER_ERRORS = 500
+# ShipIT's own status for what it understood and refuses (live); its manual shows the same headers with 400.
+_REFUSALS = frozenset({490, _BAD_REQUEST})
+
+# The header `error` of ShipIT. INVALID_FIELD: live. WRONG_STATE: of that client's imitation only, the words are live.
+# INVALID_SHIPMENT_ID: of ShipIT's manual 5.0.11.
+_INVALID_FIELD = "VALIDATION.INVALID_FIELD"
+_NUMBER_FIELDS = ("trackid", "parcelnumber")
+_WRONG_STATE, _WRONG_STATE_WORDS = "POD.WRONG_STATE", "wrong state"
+SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": TRACKING_ERRORS["E_404_01"]}
+_NOT_YET: Meaning = (ErrorKind.POD_NOT_AVAILABLE_YET, "The parcel is delivered, but GLS has no proof yet")
+# Live, for parcels whose sender's day has not been closed.
+_NO_RESULT: Meaning = (ErrorKind.NOT_FOUND, "GLS has no result for this number in its shipping system yet")
+_NO_RIGHT = "GLS gives no proofs to our account: its ShipIT refuses the token that its tracking accepts"
+_NEVER_GIVEN = "The parcel is delivered, but GLS gives no proofs to our account (GLS_POD=no)"
+
+
+class Gls(Client):
+    """The client: the status, then the signatory, then the proof."""
+
+    spec = SPEC
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        """See Client."""
+        super().__init__(settings)
+        client_id, secret = (settings[name] for name in SPEC.credentials[0])
+        request = token_request(_TOKEN_PATH, {"grant_type": "client_credentials"}, basic=(client_id, secret))
+        self._tokens = Tokens(SPEC.name, request)
+        self._gives_proofs = settings["GLS_POD"] == "yes"
+
+    def opening(self, now: datetime) -> dict[Capability, int]:
+        """The token, while there is none."""
+        return self._tokens.opening(now)
+
+    def secrets(self) -> tuple[str, ...]:
+        """The tokens."""
+        return self._tokens.secrets()
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """See Client; and find out whose fault it is if ShipIT refuses the token."""
+        if known is not None and not self._gives_proofs:
+            return _never_given(known)
+        outcome = super().fetch(number, known, line)
+        if not (isinstance(outcome, Failure) and outcome.kind is ErrorKind.AUTH_FAILED):
+            return outcome
+        if outcome.delivery is None:
+            return outcome  # the tracking refused the token
+        return self._no_right(number, outcome, line, tracked=known is None)
+
+    def track(self, number: str, line: Line) -> Delivery | Failure:
+        """`GET /tracking/simple/trackids/{number}` of Track & Trace."""
+        return parse_tracking(self._tokens.call(Capability.TRACKING, tracking_request(number), line), number)
+
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """`parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
+        if not self._gives_proofs:
+            return _never_given(delivery)
+        if delivery.signatory is None:
+            details = parse_details(self._ask("parceldetails", number, line))
+            if isinstance(details, Failure):
+                return details
+            delivery = Delivery(delivery.at or details.at, details.signatory)
+            line.learnt(delivery)
+        return parse_pod(self._ask("parcelpod", number, line), number, delivery)
+
+    def _ask(self, operation: str, number: str, line: Line) -> Response:
+        return self._tokens.call(Capability.POD, shipit_request(operation, number), line)
+
+    def _no_right(self, number: str, refused: Failure, line: Line, *, tracked: bool) -> Failure:
+        """ShipIT refused the token: whether it is good shows in whether the tracking accepts it. Raises CallFailed.
+
+        `tracked`: it did, in this fetch.
+        """
+        if not tracked:
+            again = self.track(number, line)
+            heard(again, line)
+            if isinstance(again, Failure) and again.kind is ErrorKind.AUTH_FAILED:
+                return refused
+            if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):
+                return replace(again, delivery=refused.delivery)  # it told nothing of the token
+        return replace(refused, kind=ErrorKind.ACCESS_DENIED, message=_NO_RIGHT)
+
+
+def tracking_request(number: str) -> Request:
+    """The status and the events of a parcel."""
+    headers = {"Accept": "application/json", "Accept-Language": "FR"}
+    return Request("GET", f"{_TRACK_PATH}/{number}?showEvents=true", headers)
+
+
+def shipit_request(operation: str, number: str) -> Request:
+    """`parceldetails` or `parcelpod`. What is no Track ID is a parcel number to ShipIT."""
+    field = "TrackID" if len(number) == _TRACK_ID_LENGTH else "ParcelNumber"
+    headers = {"Content-Type": _SHIPIT_TYPE, "Accept": _SHIPIT_TYPE}
+    return rest.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)
+
+
+def _never_given(delivery: Delivery) -> Failure:
+    return Failure(ErrorKind.POD_NEVER_AVAILABLE, _NEVER_GIVEN, delivery=delivery)
+
+
+# ---------------------------------------------------------------- Track & Trace
+
+
+def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
+    """The delivery, if the parcel is delivered. The signatory is not told here."""
+    parcel = _parcel(answer, number)
+    if isinstance(parcel, Failure):
+        return parcel
+    error, said = rest.text(parcel, "errorCode"), rest.text(parcel, "errorMessage")
+    if error in TRACKING_ERRORS:
+        return meant(TRACKING_ERRORS[error], answer, said)
+    if error is not None:
+        return unknown_code(SPEC.name, answer, error, said)
+    status = rest.text(parcel, "status")
+    if status is None:
+        return unreadable(SPEC.name, answer)
+    latest = max(rest.items(parcel, "events"), key=_when, default=None)
+    if status == DELIVERED:
+        return Delivery(moment(rest.text(parcel, "statusDateTime"), PARIS) or _moment(latest))
+    label = rest.text(latest, "description") or OTHER_STATUSES.get(status)
+    return not_delivered(answer, label, code=status, known=OTHER_STATUSES)
+
+
+def _parcel(answer: Response, number: str) -> Any | Failure:
+    """The parcel that was asked for, else the first one."""
+    if answer.status != _OK:
+        return _tracking_error(answer)
+    try:
+        tree = rest.parse(answer.body)
+    except rest.NotJson:
+        return unreadable(SPEC.name, answer)
+    found = rest.items(tree, "parcels")
+    if rest.at(tree, "parcels") == []:
+        return meant(TRACKING_ERRORS["E_404_01"], answer)
+    if not found:
+        return unreadable(SPEC.name, answer)
+    named = (one for one in found if number in (rest.text(one, "requested"), rest.text(one, "unitno")))
+    return next(named, found[0])
+
+
+def _tracking_error(answer: Response) -> Failure:
+    """The gateway's faults (401, 429) have another shape than the service's own errors."""
+    said = _said(answer)
+    if answer.status == _UNAUTHORIZED:
+        return refused_account(SPEC.name, answer, said)
+    if answer.status == _NOT_FOUND:
+        return meant(TRACKING_ERRORS["E_404_01"], answer, said)
+    if answer.status == _BAD_REQUEST:
+        return meant(TRACKING_ERRORS["E_400_02"], answer, said)
+    if answer.status >= _SERVER_ERRORS:
+        return out_of_order(SPEC.name, answer, said)
+    return unreadable(SPEC.name, answer)
+
+
+def _said(answer: Response) -> str | None:
+    try:
+        tree = rest.parse(answer.body)
+    except rest.NotJson:
+        return None
+    return rest.text(tree, "fault", "faultstring") or rest.text(tree, "detail") or rest.text(tree, "title")
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _when(event: Any) -> datetime:
+    return _moment(event) or _NEVER
+
+
+def _moment(event: Any) -> datetime | None:
+    """Moments come with an offset; without one (inferred) they are French local time."""
+    return moment(rest.text(event, "eventDateTime"), PARIS)
+
+
+# ---------------------------------------------------------------- ShipIT
+
+
+def parse_details(answer: Response) -> Delivery | Failure:
+    """Who signed, and when. A failure only if the token was refused: nothing else stands in the way of the proof."""
+    if answer.status == _UNAUTHORIZED:
+        return _token_refused(answer)
+    try:
+        unit = rest.at(rest.parse(answer.body), "UnitDetail") if answer.status == _OK else None
+    except rest.NotJson:
+        unit = None
+    signed = rest.text(unit, "Signature") or ""
+    # Not documented: a text too long for a name would be a picture.
+    name = signed if len(signed) <= LONGEST_NAME else None
+    return Delivery(moment(rest.text(unit, "DeliveryDate"), PARIS), person(name))
+
+
+def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
+    """The document, or why there is none; `delivery` goes with it."""
+    if answer.status != _OK:
+        return replace(_shipit_error(answer, number), delivery=delivery)
+    encoded = _images(answer)
+    if isinstance(encoded, Failure):
+        return replace(encoded, delivery=delivery)
+    best = next((text for text in encoded if decoded(text)), encoded[0])
+    return document(SPEC.name, best, delivery, answer, "gls parcelpod")
+
+
+def _images(answer: Response) -> list[str] | Failure:
+    """The base64 texts of an answer, at least one. The sources disagree on two names and a type: all are read."""
+    if not answer.body.strip():
+        return meant(_NO_RESULT, answer)
+    try:
+        tree = rest.parse(answer.body)
+    except rest.NotJson:
+        return unreadable(SPEC.name, answer)
+    if tree == {}:
+        return meant(_NO_RESULT, answer)
+    item = rest.at(rest.items(tree, "PODItem") or rest.items(tree, "Poditem"), 0)
+    if item is None:
+        return unreadable(SPEC.name, answer)
+    single = rest.text(item, "ImageData")
+    texts = [single] if single else [rest.text(one) for one in rest.items(item, "ImageData")]
+    return [text for text in texts if text] or meant(_NOT_YET, answer)
+
+
+def _shipit_error(answer: Response, number: str) -> Failure:
+    """The body of a refusal is empty: all is in the headers."""
+    code, said = answer.headers.get("error"), answer.headers.get("message")
+    if answer.status == _UNAUTHORIZED:
+        return _token_refused(answer)
+    if answer.status == _FORBIDDEN:  # inferred
+        return meant((ErrorKind.ACCESS_DENIED, "GLS denies our account access to this parcel"), answer, said)
+    if answer.status >= _SERVER_ERRORS:
+        return out_of_order(SPEC.name, answer, said or code)
+    if answer.status in _REFUSALS and (code or said):
+        return _refusal(code, said, answer, number)
+    return unreadable(SPEC.name, answer)
+
+
+def _refusal(code: str | None, said: str | None, answer: Response, number: str) -> Failure:
+    words = plain(f"{said or ''} {answer.headers.get('args') or ''}"[:1000])
+    if code == _WRONG_STATE or _WRONG_STATE_WORDS in words:
+        return meant(_NOT_YET, answer, said)
+    if code == _INVALID_FIELD:
+        if not any(field in words for field in _NUMBER_FIELDS):
+            return meant(TRACKING_ERRORS["E_400_02"], answer, said)
+        # The same answer for what cannot be a number, and for one that nobody knows.
+        meaning = "E_404_01" if SPEC.number_form.fullmatch(number) else "E_400_01"
+        return meant(TRACKING_ERRORS[meaning], answer, said)
+    if code in SHIPIT_ERRORS:
+        return meant(SHIPIT_ERRORS[code], answer, said)
+    return unknown_code(SPEC.name, answer, code, said)
+
+
+def _token_refused(answer: Response) -> Failure:
+    return refused_account(SPEC.name, answer, answer.headers.get("message"))

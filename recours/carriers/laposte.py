@@ -1,0 +1,200 @@
+"""La Poste, "Suivi v2": the status of everything the group carries, JSON over HTTP. It has no document and no signatory.
+
+Facts from three public clients, and from a study of the gateway of September 2026. Nothing was tried by us against the
+live service.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from recours.carriers import check_digits, rest
+from recours.carriers.client import TOO_MANY, Client, heard
+from recours.carriers.findings import (
+    PARIS,
+    Meaning,
+    meant,
+    moment,
+    not_delivered,
+    out_of_order,
+    quoted,
+    unknown_code,
+    unreadable,
+)
+from recours.carriers.message import Request, Response
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.core.quota import Capability
+from recours.runs.ports import Line, Wait
+
+_S10 = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
+
+
+def _check_digit_fits(number: str) -> bool:
+    """Known for the form of the postal union only."""
+    return not _S10.fullmatch(number) or check_digits.s10(number)
+
+
+SPEC = CarrierSpec(
+    key="laposte",
+    name="La Poste",
+    spellings=("La Poste Suivi", "Lettre suivie", "Lettre recommandée", "Courrier"),
+    limits={None: "10/second"},  # the free plan as it was probed; the texts of plans differ
+    credentials=(("LAPOSTE_API_KEY",),),
+    base_url="https://api.laposte.fr",
+    number_form=re.compile(r"[A-Z0-9]{11,15}"),
+    number_words="11 to 15 letters and digits",
+    calls={Capability.TRACKING: 1},
+    sample_number="6A00000000000",
+    check_digit_fits=_check_digit_fits,
+)
+
+_PATH = "/suivi/v2/idships/"
+_LANGUAGE = "fr_FR"
+_OK_STATUS, _SERVER_ERRORS = 200, 500
+_OF_OUR_KEY = frozenset({401, 403})
+
+# Event codes. DI1, DR1, PC1, ET1 to ET3 and MD2 were seen in answers; the others are in one or two third-party lists.
+DELIVERED_CODES = frozenset({"DI1", "DI0"})  # DI0: of letters
+RETURNED_CODES = frozenset({"DI2", "RE1"})  # delivered to the sender, on the way there
+TRANSIT_CODES = frozenset(
+    {
+        "DR1", "PC1", "PC2", "ET1", "ET2", "ET3", "ET4", "EP1", "DO1", "DO2", "DO3", "PB1", "PB2", "MD2", "ND1", "AG1",
+        "DI3", "ID0",
+    }
+)  # fmt: skip
+
+# HTTP status, or `returnCode` in the answer. 403 is inferred, 500 and 504 are documented, the others were recorded.
+CODES: dict[str, Meaning] = {
+    "400": (ErrorKind.INVALID_TRACKING, "La Poste says that this number cannot be one"),
+    "401": (ErrorKind.AUTH_FAILED, "La Poste refused our account"),
+    "403": (ErrorKind.ACCESS_DENIED, "La Poste does not let our key use its tracking"),
+    "404": (ErrorKind.NOT_FOUND, "La Poste does not know this number"),
+    "500": (ErrorKind.SERVER_ERROR, "La Poste reports an error of its own"),
+    "504": (ErrorKind.SERVER_ERROR, "La Poste reports an error of its own"),
+}
+_WELL = frozenset({None, "200"})
+
+# The gateway says how many calls it allows in which time, such as 10 in 1s.
+_QUOTA = re.compile(r"calls per ([1-9][0-9]{0,4}) ?s\b", re.ASCII)
+
+
+class LaPoste(Client):
+    """The client: the status only."""
+
+    spec = SPEC
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """The tracking, unless the delivery is known: then there is nothing to ask."""
+        if known is not None:
+            return self.prove(number, known, line)
+        outcome = self.track(number, line)
+        # That is denied to our key as such, so it shows nothing good of it.
+        if outcome.kind is not ErrorKind.ACCESS_DENIED:
+            heard(outcome, line)
+        return outcome
+
+    def track(self, number: str, line: Line) -> Failure:
+        """`idships`. A delivery is a failure too: with it, and without a proof."""
+        return parse_tracking(
+            line.call(Capability.TRACKING, tracking_request(number, self.settings["LAPOSTE_API_KEY"]))
+        )
+
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """Without a call: there is no proof to ask for."""
+        del number, line
+        return _without_proof(delivery)
+
+    def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
+        """The words of a 429 name the window; no header does."""
+        del what
+        if answer.status != TOO_MANY:
+            return None
+        found = _QUOTA.search(rest.text(_tree(answer), "message") or "")
+        return Wait(now + timedelta(seconds=int(found[1]))) if found else Wait()
+
+
+def tracking_request(number: str, key: str) -> Request:
+    """`idships` for one number: for several the errors would be mixed."""
+    headers = {"X-Okapi-Key": key, "Accept": "application/json"}
+    return Request("GET", f"{_PATH}{quote(number, safe='')}?lang={_LANGUAGE}", headers)
+
+
+# ---------------------------------------------------------------- answers
+
+
+def parse_tracking(answer: Response) -> Failure:
+    """Where the parcel is, or what went wrong. A delivered parcel has its delivery in the failure."""
+    tree = _tree(answer)
+    functional = rest.text(tree, "returnMessage")
+    said = functional or rest.text(tree, "message")
+    if answer.status >= _SERVER_ERRORS:
+        return out_of_order(SPEC.name, answer, said)
+    code = rest.text(tree, "returnCode")
+    if answer.status in _OF_OUR_KEY or (functional and code is None):
+        code = str(answer.status)
+    if code in CODES:
+        return meant(CODES[code], answer, said)
+    if answer.status == _OK_STATUS and code in _WELL:
+        return _whereabouts(rest.at(tree, "shipment"), answer)
+    # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
+    strange = rest.text(tree, "code") if code in _WELL else code
+    return unknown_code(SPEC.name, answer, strange, said) if strange else unreadable(SPEC.name, answer)
+
+
+def _whereabouts(shipment: Any, answer: Response) -> Failure:
+    events = rest.at(shipment, "event")
+    if not isinstance(events, list):
+        return unreadable(SPEC.name, answer)
+    last = _latest([e for e in events if rest.text(e, "code") in DELIVERED_CODES | RETURNED_CODES])
+    if last is None:
+        latest = _latest(events)
+        label, code = rest.text(latest, "label"), rest.text(latest, "code")
+        return not_delivered(answer, label, code=code, known=TRANSIT_CODES)
+    if rest.text(last, "code") in RETURNED_CODES:
+        words = "La Poste returned the parcel to its sender: there will be no proof of delivery"
+        return Failure(
+            ErrorKind.POD_NEVER_AVAILABLE, f"{words}{quoted(rest.text(last, 'label'))}", answer.status
+        )
+    at = _time(rest.text(last, "date")) or _time(rest.text(shipment, "deliveryDate"))
+    return _without_proof(Delivery(at))
+
+
+def _without_proof(delivery: Delivery) -> Failure:
+    """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
+    day = f" on {_french_day(delivery.at)}" if delivery.at else ""
+    words = (
+        f"The parcel was delivered{day}, but La Poste's tracking has no document; "
+        "for a Colissimo parcel, the credentials of a Colissimo contract would give the proof of delivery"
+    )
+    return Failure(ErrorKind.POD_NEVER_AVAILABLE, words, _OK_STATUS, delivery=delivery)
+
+
+def _french_day(at: datetime) -> str:
+    try:
+        return at.astimezone(PARIS).date().isoformat()
+    except OverflowError:  # at the end of the year 9999
+        return at.date().isoformat()
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _latest(events: list[Any]) -> Any | None:
+    """The newest; of equally old ones the first, since the service lists the newest first."""
+    return max(events, key=lambda event: _time(rest.text(event, "date")) or _NEVER, default=None)
+
+
+def _time(text: str | None) -> datetime | None:
+    return moment(text, PARIS)
+
+
+def _tree(answer: Response) -> Any:
+    """The JSON of an answer; None if it is none."""
+    try:
+        return rest.parse(answer.body)
+    except rest.NotJson:
+        return None

@@ -1,0 +1,212 @@
+"""Mondial Relay: tracking, SOAP 1.1 (ASP.NET ASMX). There is no proof of delivery: none of its services has one.
+
+Facts from the service's WSDL, the STAT table of the carrier's own shop module, and public clients. Nothing was tried
+against the live service.
+"""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from recours.carriers import soap
+from recours.carriers.client import Client, heard
+from recours.carriers.findings import (
+    PARIS,
+    Meaning,
+    french_moment,
+    meant,
+    out_of_order,
+    quoted,
+    unknown_code,
+    unreadable,
+)
+from recours.carriers.message import Request, Response
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.core.quota import Capability
+from recours.core.text import clean, plain
+from recours.runs.ports import Line
+
+SPEC = CarrierSpec(
+    key="mondial_relay",
+    name="Mondial Relay",
+    spellings=("MondialRelay", "Point Relais"),
+    limits={None: "1000/day@Europe/Paris"},  # ours: the carrier publishes none
+    credentials=(("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY"),),
+    base_url="https://api.mondialrelay.com",
+    # The number proper has 8 digits. Before it the brand's two (10), after it the parcel's two (12); the label's
+    # barcode (26) begins with those.
+    number_form=re.compile(r"[0-9]{8}|[0-9]{10}|[0-9]{12}|[0-9]{26}"),
+    number_words="8, 10, 12 or 26 digits",
+    calls={Capability.TRACKING: 1},
+    sample_number="00000000",
+)
+
+_PATH = "/Web_Services.asmx"
+_NAMESPACE = "http://www.mondialrelay.fr/webservice/"
+_OPERATION = "WSI2_TracingColisDetaille"
+_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{_NAMESPACE}{_OPERATION}"'}
+_LANGUAGE = "FR"
+_NUMBER_LENGTH = 8
+
+DELIVERED = "82"
+
+# STAT of the other answers. Table of the carrier's shop module; 8 of newer lists only; 94, 95, 97, 99 in four sources.
+# 0 is "OK", and tracking normally says 80 to 83 in its place: that it tells of no delivery is inferred.
+STATS: dict[str, Meaning] = {
+    "0": (ErrorKind.NOT_DELIVERED_YET, "Mondial Relay tells of no delivery yet"),
+    "80": (ErrorKind.NOT_DELIVERED_YET, "Mondial Relay has the parcel registered; it is not delivered yet"),
+    "81": (ErrorKind.NOT_DELIVERED_YET, "Mondial Relay is carrying the parcel; it is not delivered yet"),
+    "83": (ErrorKind.NOT_DELIVERED_YET, "Mondial Relay reports an anomaly; the parcel is not delivered yet"),
+    "1": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: it does not know the brand (STAT 1)"),
+    "2": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: it saw no brand (STAT 2)"),
+    "3": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: it is not valid (STAT 3)"),
+    "8": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: wrong private key (STAT 8)"),
+    "97": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: wrong private key (STAT 97)"),
+    "95": (ErrorKind.ACCESS_DENIED, "Mondial Relay has not activated our account for tracking (STAT 95)"),
+    "96": (ErrorKind.ACCESS_DENIED, "Mondial Relay has our account under another type (STAT 96)"),
+    "24": (ErrorKind.INVALID_TRACKING, "Mondial Relay says that this number cannot be one (STAT 24)"),
+    "91": (ErrorKind.INVALID_TRACKING, "Mondial Relay says that this number cannot be one (STAT 91)"),
+    "94": (ErrorKind.NOT_FOUND, "Mondial Relay does not know this number"),
+    "72": (ErrorKind.BAD_RESPONSE, "Mondial Relay could not read our request: the language (STAT 72)"),
+    "73": (ErrorKind.BAD_RESPONSE, "Mondial Relay could not read our request: the language (STAT 73)"),
+    "74": (ErrorKind.BAD_RESPONSE, "Mondial Relay could not read our request: the language (STAT 74)"),
+    "90": (ErrorKind.SERVER_ERROR, "Mondial Relay is out of order (STAT 90)"),
+    "98": (ErrorKind.SERVER_ERROR, "Mondial Relay is out of order (STAT 98)"),
+    "99": (ErrorKind.SERVER_ERROR, "Mondial Relay reports an error of its own (STAT 99)"),
+}
+
+# A real answer had STAT 82 with "Delivery at Pick Up Point". Which other words tell of a parcel that lies there, and
+# which of one that its recipient has, is inferred.
+_AT_A_RELAY = re.compile(r"\b(?:relais|relay|pick[ -]?up point|parcel ?shop|locker|consigne)\b")
+_HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|client|customer)\b")
+_READ_OF_TEXTS = 300  # signs
+
+
+class MondialRelay(Client):
+    """The client: the status only."""
+
+    spec = SPEC
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """The tracking, unless the delivery is known: then there is nothing to ask."""
+        if known is not None:
+            return self.prove(number, known, line)
+        outcome = self.track(number, line)
+        # That is denied to our account as such, so it shows nothing good of it.
+        if outcome.kind is not ErrorKind.ACCESS_DENIED:
+            heard(outcome, line)
+        return outcome
+
+    def track(self, number: str, line: Line) -> Failure:
+        """`WSI2_TracingColisDetaille`. A delivery is a failure too: with it, and without a proof."""
+        brand, key = (self.settings[name] for name in SPEC.credentials[0])
+        return parse_tracing(line.call(Capability.TRACKING, tracing_request(number, brand, key)))
+
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """Without a call: there is no proof to ask for."""
+        del number, line
+        return _without_proof(delivery)
+
+
+def shipment_of(number: str) -> str:
+    """The eight digits that the service knows a parcel by."""
+    return number if len(number) == _NUMBER_LENGTH else number[2 : 2 + _NUMBER_LENGTH]
+
+
+def tracing_request(number: str, brand: str, key: str) -> Request:
+    """`WSI2_TracingColisDetaille`, signed. Brands are often written with blanks after them."""
+    values = (brand.strip(), shipment_of(number), _LANGUAGE)
+    fields = [*zip(("Enseigne", "Expedition", "Langue"), values, strict=True)]
+    fields.append(("Security", signature(values, key)))
+    call = soap.element(_OPERATION, _NAMESPACE, fields, qualified=True)
+    return Request("POST", _PATH, _HEADERS, soap.envelope(call))
+
+
+def signature(values: tuple[str, ...], key: str) -> str:
+    """MD5 of the values in their order and of the private key: the service's, not ours to choose."""
+    signed = "".join((*values, key)).encode()
+    return hashlib.md5(signed, usedforsecurity=False).hexdigest().upper()
+
+
+# ---------------------------------------------------------------- answers
+
+
+def parse_tracing(answer: Response) -> Failure:
+    """Where the parcel is, or what went wrong. A delivered parcel has its delivery in the failure."""
+    result = _result(answer)
+    if isinstance(result, Failure):
+        return result
+    status, label = soap.text(result, "STAT"), soap.text(result, "Libelle01")
+    if status is None:
+        return unreadable(SPEC.name, answer)
+    last = _last_event(result)
+    said = _of(last, "Libelle") or label
+    if status == DELIVERED:
+        return _delivered(result, last, label, answer)
+    if status in STATS:
+        return meant(STATS[status], answer, said)
+    return unknown_code(SPEC.name, answer, status, said)
+
+
+def _delivered(result: Any, last: Any | None, label: str | None, answer: Response) -> Failure:
+    told = " / ".join(text[:_READ_OF_TEXTS] for text in (label, _of(last, "Libelle")) if text)
+    words = plain(told)
+    if _AT_A_RELAY.search(words) and not _HANDED_OVER.search(words):
+        waits = (
+            f"Mondial Relay has the parcel at a pick-up point; its recipient has not got it yet{quoted(told)}"
+        )
+        return Failure(ErrorKind.NOT_DELIVERED_YET, waits, answer.status)
+    at = french_moment(_of(last, "Date"), _of(last, "Heure"))
+    place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
+    return _without_proof(Delivery(at), answer.status, place)
+
+
+def _without_proof(delivery: Delivery, status: int | None = None, place: str | None = None) -> Failure:
+    day = f" on {delivery.at.astimezone(PARIS).date().isoformat()}" if delivery.at else ""
+    where = f" ({clean(place, 60)})" if place else ""
+    words = f"The parcel was delivered{day}{where}, but Mondial Relay issues no proof of delivery"
+    return Failure(ErrorKind.POD_NEVER_AVAILABLE, words, status, delivery=delivery)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _last_event(result: Any) -> Any | None:
+    """The latest of the events, of which some may be nil."""
+    listed = soap.child(result, "Tracing")
+    found = soap.children(listed, "ret_WSI2_sub_TracingColisDetaille") if listed is not None else []
+    told = [event for event in found if soap.text(event, "Libelle") or soap.text(event, "Date")]
+    return max(reversed(told), key=_when, default=None)
+
+
+def _when(event: Any) -> datetime:
+    return french_moment(soap.text(event, "Date"), soap.text(event, "Heure")) or _NEVER
+
+
+def _of(event: Any | None, name: str) -> str | None:
+    return soap.text(event, name) if event is not None else None
+
+
+def _result(answer: Response) -> Any | Failure:
+    """The result element of an answer."""
+    try:
+        body = soap.body_of(soap.parse(answer.body))
+    except soap.NotXml:
+        return unreadable(SPEC.name, answer)
+    if body is not None and soap.local(body) == "Fault":
+        return _fault(body, answer)
+    wrapped = body is not None and soap.local(body) == f"{_OPERATION}Response"
+    result = soap.child(body, f"{_OPERATION}Result") if wrapped else None
+    return unreadable(SPEC.name, answer) if result is None else result
+
+
+def _fault(fault: Any, answer: Response) -> Failure:
+    """ASMX: soap:Client is a request it could not read, which is our mistake; soap:Server is its own (inferred)."""
+    said = soap.text(fault, "faultstring")
+    if (soap.text(fault, "faultcode") or "").rpartition(":")[2] == "Client":
+        return meant((ErrorKind.BAD_RESPONSE, "Mondial Relay could not read our request"), answer, said)
+    return out_of_order(SPEC.name, answer, said)

@@ -1,0 +1,358 @@
+"""UPS: tracking, signature and proof of delivery in one call, JSON over HTTP, with a token.
+
+Facts from the carrier's own OpenAPI files (Tracking.yaml, OAuthClientCredentials.yaml), real answers in the issues of
+their repository, and karrio's connector. Nothing was tried against the live service.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from recours.carriers import check_digits, rest
+from recours.carriers.client import Client, heard, knowing
+from recours.carriers.findings import (
+    PARIS,
+    Meaning,
+    document,
+    meant,
+    moment,
+    not_delivered,
+    out_of_order,
+    person,
+    unknown_code,
+    unreadable,
+)
+from recours.carriers.message import Request, Response
+from recours.carriers.oauth import Tokens, token_request
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.core.quota import Capability
+from recours.runs.ports import Line
+
+_PARCEL = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
+
+
+def _check_digit_fits(number: str) -> bool:
+    """Known for the form 1Z only. The carrier's own test numbers do not keep to it."""
+    return not _PARCEL.fullmatch(number) or check_digits.ups(number)
+
+
+SPEC = CarrierSpec(
+    key="ups",
+    name="UPS",
+    spellings=("UPS Standard", "UPS Express", "United Parcel Service"),
+    limits={None: "200/hour", Capability.TOKEN: "20/hour"},  # ours: the carrier publishes none
+    credentials=(("UPS_CLIENT_ID", "UPS_CLIENT_SECRET"),),
+    base_url="https://onlinetools.ups.com",
+    # Parcel; waybill; freight; Mail Innovations (the project jkeen/tracking_number_data).
+    number_form=re.compile(
+        rf"{_PARCEL.pattern}|[AHJKTV][0-9]{{10}}|[0-9]{{9}}|[0-9]{{18}}|[0-9]{{22}}|[0-9]{{26}}"
+    ),
+    number_words="1Z and 16 signs, the last a digit, or a letter and ten digits, or 9, 18, 22 or 26 digits",
+    calls={Capability.TRACKING: 1},
+    sample_number="1Z0000000000000000",
+    tracks_always=True,
+    check_digit_fits=_check_digit_fits,
+)
+
+_TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path; that of the API begins with /api, this one does not)
+_DETAILS = "/api/track/v1/details/"
+_QUERY = "locale=fr_FR&returnSignature=true&returnPOD=true&returnMilestones=false"
+_SOURCE = "ups track"
+_OK_STATUS, _FORBIDDEN, _UNKNOWN, _SERVER_ERRORS = 200, 403, 404, 500
+
+# ---------------------------------------------------------------- tables
+
+# status.type. O and P: what they mean is inferred. The last three are of freight.
+_DELIVERED_TYPE = "D"
+STATUS_TYPES = frozenset({_DELIVERED_TYPE, "I", "M", "MV", "X", "P", "O", "NA", "U", "DO", "DD", "W"})
+# currentStatus.code, activity[].status.statusCode. 011: three sources; the others: karrio's table.
+_DELIVERED_CODE = "011"
+TRANSIT_CODES = frozenset(
+    {"003", "005", "006", "007", "010", "013", "017", "021", "026", "035", "036", "040", "064", "071", "072"}
+)
+# At a point where the parcel waits for its recipient, or back at its sender: not handed over, whatever the type says.
+NOT_HANDED_OVER = frozenset({"034", "143", "161"})
+# activity[].status.code: an incomplete list, karrio and one more source.
+DELIVERED_ACTIVITIES = frozenset({"FS", "KB", "F4"})
+TRANSIT_ACTIVITIES = frozenset({"OT", "OF", "DP", "AR", "OR"})
+
+_KNOWN = (
+    STATUS_TYPES
+    | {_DELIVERED_CODE}
+    | TRANSIT_CODES
+    | NOT_HANDED_OVER
+    | DELIVERED_ACTIVITIES
+    | TRANSIT_ACTIVITIES
+)
+
+# Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented, of the token
+# call. 250003: one source.
+CODES: dict[str, Meaning] = {
+    "TW0001": (ErrorKind.NOT_FOUND, "UPS does not know this number"),
+    "TV1002": (ErrorKind.INVALID_TRACKING, "UPS says that this number cannot be one"),
+    "250002": (ErrorKind.AUTH_FAILED, "UPS refused our account"),
+    "250003": (ErrorKind.AUTH_FAILED, "UPS refused our account"),
+    "10401": (ErrorKind.AUTH_FAILED, "UPS refused our account"),
+    "10429": (ErrorKind.RATE_LIMITED, "UPS asks us to wait: too many calls"),
+}
+# What is left to the HTTP status: 403 ("Blocked Merchant") and 404 are documented, without a code.
+STATUSES: dict[int, Meaning] = {
+    400: (ErrorKind.BAD_RESPONSE, "UPS could not read our request"),
+    401: (ErrorKind.AUTH_FAILED, "UPS refused our account"),
+    _FORBIDDEN: (ErrorKind.ACCESS_DENIED, "UPS does not let our account use its tracking"),
+    _UNKNOWN: (ErrorKind.NOT_FOUND, "UPS does not know this number"),
+    429: (ErrorKind.RATE_LIMITED, "UPS asks us to wait: too many calls"),
+}
+
+
+def _new_id() -> str:
+    return uuid4().hex
+
+
+class Ups(Client):
+    """The client: one call gives the status and the proof."""
+
+    spec = SPEC
+
+    def __init__(self, settings: Mapping[str, str], *, new_id: Callable[[], str] = _new_id) -> None:
+        """`new_id`: a text that no other call has been given."""
+        super().__init__(settings)
+        account = settings["UPS_CLIENT_ID"], settings["UPS_CLIENT_SECRET"]
+        self._tokens = Tokens(SPEC.name, token_request(_TOKEN, {"grant_type": "client_credentials"}, account))
+        self._new_id = new_id
+
+    def opening(self, now: datetime) -> dict[Capability, int]:
+        """A token, while there is none."""
+        return self._tokens.opening(now)
+
+    def secrets(self) -> tuple[str, ...]:
+        """The tokens in use."""
+        return self._tokens.secrets()
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """Ask once, whether the delivery is known or not: the proof comes with the status."""
+        outcome = self.prove(number, known or Delivery(), line)
+        if _is_doubted(outcome, number):
+            line.pause()
+            outcome = self.prove(number, known or Delivery(), line)
+        # That is denied to our account as such, so it shows nothing good of it.
+        if not (isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED):
+            heard(outcome, line)
+        return outcome if known is None else knowing(outcome, known)
+
+    def track(self, number: str, line: Line) -> Delivery | Failure:
+        """The call, for the status alone."""
+        return parse_tracking(self._asked(number, line), number)
+
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """The call. `delivery` fills what the answer lacks."""
+        return parse(self._asked(number, line), number, delivery)
+
+    def _asked(self, number: str, line: Line) -> Response:
+        return self._tokens.call(Capability.TRACKING, details_request(number, self._new_id()), line)
+
+
+def _is_doubted(outcome: Outcome, number: str) -> bool:
+    """Whether UPS refuses a number that looks good to us: it does so now and then, as was reported of TV1002."""
+    refused = isinstance(outcome, Failure) and outcome.kind is ErrorKind.INVALID_TRACKING
+    return refused and not SPEC.is_doubtful(number) and number != SPEC.sample_number
+
+
+def details_request(number: str, call_id: str) -> Request:
+    """The status of one number, with signature and proof. `call_id`: the carrier's name for this call."""
+    headers = {"transId": call_id, "transactionSrc": "recours"}
+    return Request("GET", f"{_DETAILS}{quote(number, safe='')}?{_QUERY}", headers)
+
+
+# ---------------------------------------------------------------- answers
+
+
+def parse(answer: Response, number: str, known: Delivery) -> Outcome:
+    """The document, or why there is none. `known` fills what the answer lacks."""
+    package = _package(answer, number)
+    if isinstance(package, Failure):
+        return package
+    found = _delivery(package, answer)
+    if isinstance(found, Failure):
+        return found
+    delivery = Delivery(found.at or known.at, found.signatory or known.signatory)
+    return _document(package, delivery, answer)
+
+
+def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
+    """The delivery, if the parcel is delivered."""
+    package = _package(answer, number)
+    return package if isinstance(package, Failure) else _delivery(package, answer)
+
+
+def _package(answer: Response, number: str) -> Any | Failure:
+    """The package that was asked about: a shipment may have others too."""
+    tree = _tree(answer)
+    if failure := _error(tree, answer):
+        return failure
+    shipments = rest.items(tree, "trackResponse", "shipment")
+    packages = [package for shipment in shipments for package in rest.items(shipment, "package")]
+    named = [p for p in packages if (rest.text(p, "trackingNumber") or "").upper() == number.upper()]
+    if named or len(packages) == 1:
+        return (named or packages)[0]
+    if packages:
+        words = f"UPS told of {len(packages)} packages, and none has this number"
+        return Failure(ErrorKind.BAD_RESPONSE, words, answer.status)
+    return _warned(shipments, answer)
+
+
+def _warned(shipments: list[Any], answer: Response) -> Failure:
+    """Why a shipment has no package: a warning in a good answer says so."""
+    warnings = [warning for shipment in shipments for warning in rest.items(shipment, "warnings")]
+    told = _first_known([(rest.text(w, "code"), rest.text(w, "message")) for w in warnings])
+    if told is None:
+        return unreadable(SPEC.name, answer)
+    code, said = told
+    return meant(CODES[code], answer, said) if code in CODES else unknown_code(SPEC.name, answer, code, said)
+
+
+# ---------------------------------------------------------------- the status
+
+
+def _delivery(package: Any, answer: Response) -> Delivery | Failure:
+    status = _status(package)
+    codes = [*_codes(status), *filter(None, [rest.text(status, "type")])]
+    if not codes:
+        return unreadable(SPEC.name, answer)
+    if _is_delivered(status):
+        return Delivery(
+            _delivered_at(package), person(rest.text(package, "deliveryInformation", "receivedBy"))
+        )
+    label = rest.text(status, "description") or rest.text(status, "simplifiedTextDescription")
+    code = next((code for code in codes if code in _KNOWN), codes[0])
+    return not_delivered(answer, label, code=code, known=_KNOWN)
+
+
+def _status(package: Any) -> Any:
+    """The present one; where it is missing, that of the newest activity, which is the first."""
+    current = rest.at(package, "currentStatus")
+    if _codes(current) or rest.text(current, "type"):
+        return current
+    return rest.at(rest.items(package, "activity"), 0, "status")
+
+
+def _codes(status: Any) -> list[str]:
+    return [code for name in ("code", "statusCode") if (code := rest.text(status, name))]
+
+
+def _is_delivered(status: Any) -> bool:
+    codes = set(_codes(status))
+    handed_over = rest.text(status, "type") == _DELIVERED_TYPE or _DELIVERED_CODE in codes
+    return handed_over and not codes & NOT_HANDED_OVER
+
+
+def _delivered_at(package: Any) -> datetime | None:
+    """By the activity, which tells the time of Greenwich; or by the date of delivery, in French time."""
+    activities = [a for a in rest.items(package, "activity") if _is_handing_over(rest.at(a, "status"))]
+    times = [_compact(rest.text(a, "gmtDate"), rest.text(a, "gmtTime")) for a in activities]
+    return max(filter(None, times), default=None) or _local_delivery(package)
+
+
+def _is_handing_over(status: Any) -> bool:
+    codes = set(_codes(status))
+    return _is_delivered(status) or bool(codes & DELIVERED_ACTIVITIES and not codes & NOT_HANDED_OVER)
+
+
+def _local_delivery(package: Any) -> datetime | None:
+    end = rest.at(package, "deliveryTime")
+    hour = rest.text(end, "endTime") if rest.text(end, "type") == "DEL" else None
+    dates = [date for date in rest.items(package, "deliveryDate") if rest.text(date, "type") == "DEL"]
+    days = [rest.text(date, "date") for date in dates]
+    times = [_compact(day, hour, PARIS) or _compact(day, "0", PARIS) for day in days]
+    return max(filter(None, times), default=None)
+
+
+_DAY, _HOUR = re.compile(r"[0-9]{8}"), re.compile(r"[0-9]{1,6}")
+
+
+def _compact(day: str | None, hour: str | None, zone: ZoneInfo | None = None) -> datetime | None:
+    """`20261005` and `103100`, which may lack leading zeros, as aware UTC; None if unreadable."""
+    if not (day and hour and _DAY.fullmatch(day) and _HOUR.fullmatch(hour)):
+        return None
+    return moment(f"{day}T{hour:0>6}", zone)
+
+
+# ---------------------------------------------------------------- the document
+
+
+def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
+    """The proof, a web page; or the picture of the signature alone."""
+    told = rest.at(package, "deliveryInformation")
+    if page := rest.text(told, "pod", "content"):
+        return document(SPEC.name, page, delivery, answer, _SOURCE, html=True)
+    if image := rest.text(told, "signature", "image"):
+        return document(SPEC.name, image, delivery, answer, _SOURCE)
+    words = (
+        "The parcel is delivered, but UPS has given no proof yet; "
+        "it gives one to the accounts of the sender, the receiver and the payer only"
+    )
+    return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, words, answer.status, delivery=delivery)
+
+
+# ---------------------------------------------------------------- errors
+
+Told = tuple[str | None, str | None]  # a code, and words
+
+
+def _error(tree: Any, answer: Response) -> Failure | None:
+    """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
+    told = _first_known(_told(tree))
+    if told is None and answer.status == _OK_STATUS:
+        return None
+    code, said = told or (None, None)
+    return meant(CODES[code], answer, said) if code in CODES else _by_status(answer, code, said)
+
+
+def _told(tree: Any) -> list[Told]:
+    """The errors of an answer; else those of the shape that older services have."""
+    errors = rest.items(tree, "response", "errors")
+    if errors:
+        return [(rest.text(error, "code"), rest.text(error, "message")) for error in errors]
+    details = rest.items(tree, "Fault", "detail", "Errors", "ErrorDetail")
+    legacy = [rest.at(detail, "PrimaryErrorCode") for detail in details]
+    return [(rest.text(error, "Code"), rest.text(error, "Description")) for error in legacy]
+
+
+def _first_known(told: list[Told]) -> Told | None:
+    return next((each for each in told if each[0] in CODES), told[0] if told else None)
+
+
+def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
+    """What an answer means whose codes say nothing to us."""
+    if answer.status >= _SERVER_ERRORS:
+        failure = out_of_order(SPEC.name, answer, said)
+    elif answer.status in STATUSES and not _is_of_a_gateway(answer, code or said):
+        failure = meant(STATUSES[answer.status], answer, said)
+    else:
+        return unknown_code(SPEC.name, answer, code, said) if code or said else unreadable(SPEC.name, answer)
+    # One that only repeats the status is no news.
+    if code is None or code == str(answer.status):
+        return failure
+    return replace(failure, unknown=unknown_code(SPEC.name, answer, code, said).unknown)
+
+
+def _is_of_a_gateway(answer: Response, told: str | None) -> bool:
+    """Whether something in front of UPS refused us, which must not settle a claim: a page, a wrong address."""
+    page = answer.body.lstrip().startswith(b"<")
+    return (answer.status == _FORBIDDEN and page) or (answer.status == _UNKNOWN and not told)
+
+
+def _tree(answer: Response) -> Any:
+    """The JSON of an answer; None if it is none."""
+    try:
+        return rest.parse(answer.body)
+    except rest.NotJson:
+        return None

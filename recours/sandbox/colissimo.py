@@ -1,0 +1,359 @@
+"""Colissimo's tracking timeline and its documents, simulated. Pure: a request and a turn give an answer.
+
+Sources of the facts: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the
+carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021. Inferred, as no source says it: the timeline's
+codes for a wrong password (201) and a trouble of its own (1000), the HTTP status of the documents' errors 002 and 003
+(404) and 004 (401), that times without an offset are French, the order of events, the answer to a request that breaks
+the rules but not by its number (HTTP 400 in another shape of errors that was seen), that a field no source names is refused, the
+HTTP 500 of a server in trouble, and that a list without a proof may be empty (POD_UNSAID) or hold other papers only
+(POD_NEVER: no sign of a proof that will never come is known).
+The timeline is shown the account, so AUTH_REFUSED and NOT_OURS happen there; nobody's signature is ever told of but in
+the document. Documents come as bytes, so BAD_BASE64 is a base64 text, and a damaged one, in their place.
+"""
+
+import re
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+from zoneinfo import ZoneInfo
+
+from recours.sandbox import documents, rest
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    hostile_text,
+)
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, DOCUMENT_IS_THERE, SLOW_ANSWERS, Scenario
+
+TIMELINE = "/tracking-timeline-ws/rest/tracking/timelineCompany"
+DOCUMENTS = "/api-document/rest/documents"
+DOCUMENT = "/api-document/rest/document"
+
+NUMBER = re.compile(r"[0-9][A-Z0-9][0-9]{11}|[A-Z]{2}[0-9]{9}[A-Z]{2}")
+LANGUAGES = frozenset({"fr_FR", "en_GB", "de_DE", "es_ES", "it_IT", "nl_NL"})
+PROFILES = frozenset({"TRACKING_PARTNER", "TRACKING_BNUM"})
+_CREDENTIALS = (frozenset({"login", "password"}), frozenset({"apiKey"}))
+_CREDENTIAL_NAMES = frozenset().union(*_CREDENTIALS)
+
+# The timeline refuses these itself: no other call follows.
+_GOES_ON = (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - {Scenario.AUTH_REFUSED, Scenario.NOT_OURS}
+
+_TIMELINE_ERRORS = {
+    Scenario.UNKNOWN: ("105", "Numéro de colis inconnu"),  # recorded
+    Scenario.NOT_OURS: ("104", "Numéro de colis hors plage client"),
+    Scenario.AUTH_REFUSED: ("201", "Identifiant ou mot de passe incorrect"),  # inferred
+    Scenario.SYSTEM_ERROR: ("1000", "Erreur système"),  # inferred
+}
+
+# HTTP status, errorCode, errorLabel, inner code and its message. 144, 150, 153: recorded.
+_DOCUMENT_ERRORS: dict[Scenario, tuple[int, str, str, int | None, str]] = {
+    Scenario.UNKNOWN: (404, "001", "CAB NOT FOUND", 153, "Colis non trouvé"),
+    Scenario.NOT_OURS: (404, "999", "KO", 144, "Numéro de colis hors plage client"),
+    Scenario.AUTH_REFUSED: (401, "004", "CREDENTIAL INVALID", None, ""),
+    Scenario.IN_TRANSIT: (404, "003", "DOCUMENT NOT FOUND", None, ""),
+    Scenario.POD_LATE: (404, "003", "DOCUMENT NOT FOUND", None, ""),
+    Scenario.POD_NONE: (404, "003", "DOCUMENT NOT FOUND", None, ""),
+}
+# Its list is a good answer without a proof in it.
+_LISTS_NO_PROOF = frozenset({Scenario.POD_NEVER, Scenario.POD_UNSAID})
+_BAD_NUMBER = (400, "005", "BODY INVALID", 150, "Numéro de colis invalide")
+_NO_SUCH_DOCUMENT = (404, "002", "CAB OR UUID NOT FOUND", None, "")
+
+_STEPS = ("Annoncé", "Pris en charge", "En cours d'acheminement", "Arrivé sur le site", "Livraison", "Livré")
+
+# Code, label, how long before the last event.
+_ON_THE_WAY = (
+    ("AARCFM", "Votre colis est arrivé sur son site de distribution.", timedelta(hours=6)),
+    ("PCHCFM", "Votre colis est pris en charge par Colissimo.", timedelta(days=1, hours=15)),
+    ("COMCFM", "Votre colis est annoncé.", timedelta(days=2)),
+)
+
+
+class Colissimo(SimulatedCarrier):
+    """The simulated services."""
+
+    key = "colissimo"
+
+    def owns(self, path: str) -> bool:
+        """The timeline, and everything of the documents."""
+        return path == TIMELINE or path.startswith("/api-document/")
+
+    def read(self, request: HttpRequest) -> Question:
+        """Understand a call. Raises NotUnderstoodError."""
+        if request.path == TIMELINE:
+            return _read_timeline(request)
+        if request.path == DOCUMENTS:
+            return _read_documents(request)
+        if request.path == DOCUMENT:
+            return _read_document(request)
+        raise NotUnderstoodError(_trouble(404, "Not Found", "No message available"))
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """The better of the two sets; an API key is `rest.key_of` the two."""
+        return {"COLISSIMO_LOGIN": account, "COLISSIMO_PASSWORD": password}
+
+    def example(self, digits: str, serial: int) -> str:
+        """A digit, a letter and eleven digits. The check digit of this form is known to nobody."""
+        return f"6A{digits}{serial:09d}"
+
+    def digits_of(self, number: str) -> str:
+        """The third and the fourth sign, whichever of the forms the number has."""
+        return number[2:4]
+
+    def answer(self, question: Question, turn: Turn) -> Answer:
+        """Answer a call, as the turn's scenario has it."""
+        scenario = turn.scenario
+        if scenario is Scenario.FAULT_CLIENT:
+            return _trouble(400, "Bad Request", "The request was refused")
+        if scenario is Scenario.FAULT_SERVER:
+            return _trouble(500, "Internal Server Error", "Fault occurred while processing")
+        listed = _timeline(question, turn) if question.tracking else _list(question, turn)
+        spoilt = rest.spoilt(scenario, listed, turn)
+        if spoilt or question.operation != "document":
+            return spoilt or listed
+        return listed if listed.status != 200 else _document(question, turn)  # noqa: PLR2004 (OK)
+
+
+# ---------------------------------------------------------------- requests
+
+
+def _read_timeline(request: HttpRequest) -> Question:
+    tree = _body(request)
+    accept = request.headers.get("accept", "")
+    if "application/json" not in accept:
+        raise _refused("Accept must be application/json")
+    others = {name: value for name, value in tree.items() if name not in _CREDENTIAL_NAMES}
+    _only(others, needed={"parcelNumber", "lang"}, allowed={"ip", "profil"})
+    if others.get("profil") not in {None, *PROFILES}:
+        raise _refused("profil is unknown")
+    credential = {name: tree[name] for name in tree if name in _CREDENTIAL_NAMES}
+    question = _question("timelineCompany", others, credential, "parcelNumber")
+    if not NUMBER.fullmatch(question.number):
+        raise NotUnderstoodError(_timeline_error("101", "Numéro de colis invalide"))
+    return question
+
+
+def _read_documents(request: HttpRequest) -> Question:
+    tree = _body(request)
+    _only(tree, needed={"credential", "cab", "lang"})
+    return _checked(_question("documents", tree, tree["credential"], "cab"))
+
+
+def _read_document(request: HttpRequest) -> Question:
+    tree = _body(request)
+    _only(tree, needed={"credential", "cab", "lang", "path", "uuid"}, may_be_null={"path", "uuid"})
+    return _checked(_question("document", tree, tree["credential"], "cab"))
+
+
+def _body(request: HttpRequest) -> dict[str, Any]:
+    rest.needs(request, "POST", _trouble(405, "Method Not Allowed", "Use POST"))
+    return rest.read_tree(request, _trouble(400, "Bad Request", "The body must be a JSON object"))
+
+
+def _only(
+    tree: dict[str, Any],
+    needed: AbstractSet[str],
+    allowed: AbstractSet[str] = frozenset(),
+    may_be_null: AbstractSet[str] = frozenset(),
+) -> None:
+    """See that the fields are these, and texts. Raises NotUnderstoodError."""
+    if missing := sorted(needed - tree.keys()):
+        raise _refused(f"{missing[0]} is missing")
+    if strange := sorted(tree.keys() - needed - allowed):
+        raise _refused(f"{strange[0]} is not a field")
+    for name, value in tree.items():
+        fits = isinstance(value, str) or name == "credential" or (value is None and name in may_be_null)
+        if not fits:
+            raise _refused(f"{name} must be a text")
+    if tree["lang"] not in LANGUAGES:
+        raise _refused("lang is unknown")
+
+
+def _question(operation: str, tree: dict[str, Any], credential: Any, number: str) -> Question:
+    """What a call asks, and with which credentials. Raises NotUnderstoodError."""
+    if not isinstance(credential, dict) or frozenset(credential) not in _CREDENTIALS:
+        raise _refused("the credential is neither a login with its password nor an apiKey")
+    if not all(isinstance(value, str) for value in credential.values()):
+        raise _refused("the credential must be texts")
+    by_key = "apiKey" in credential
+    account, password = (
+        rest.account_of(credential["apiKey"]) if by_key else (credential["login"], credential["password"])
+    )
+    return Question(
+        operation,
+        tree[number],
+        tracking=operation == "timelineCompany",
+        goes_on={"timelineCompany": _GOES_ON, "documents": DOCUMENT_IS_THERE | SLOW_ANSWERS}.get(
+            operation, ()
+        ),
+        account=account,
+        password=password,
+        needs_account=True,
+        details={
+            "lang": tree["lang"],
+            "by": "key" if by_key else "password",
+            "path": tree.get("path") or "",
+            "uuid": tree.get("uuid") or "",
+        },
+    )
+
+
+def _checked(question: Question) -> Question:
+    if not NUMBER.fullmatch(question.number):
+        raise NotUnderstoodError(_document_error(*_BAD_NUMBER))
+    return question
+
+
+def _refused(reason: str) -> NotUnderstoodError:
+    return NotUnderstoodError(_trouble(400, "Bad Request", reason))
+
+
+def _trouble(status: int, error: str, message: str) -> Answer:
+    """An error in another of the shapes that were seen, for what has no code."""
+    return rest.answer({"error": error, "message": message}, status)
+
+
+def _secret(question: Question) -> str:
+    """What the call showed of our secrets."""
+    if question.details["by"] == "key":
+        return rest.key_of(question.account, question.password)
+    return question.password
+
+
+# ---------------------------------------------------------------- the timeline
+
+
+def _timeline(question: Question, turn: Turn) -> Answer:
+    if turn.scenario is Scenario.HOSTILE_TEXT:
+        return _timeline_error("1000", hostile_text(_secret(question)))
+    if turn.scenario in _TIMELINE_ERRORS:
+        return _timeline_error(*_TIMELINE_ERRORS[turn.scenario])
+    delivered = turn.scenario is not Scenario.IN_TRANSIT
+    at = turn.delivered_at if delivered else turn.first_seen
+    parcel = {
+        "parcelNumber": question.number,
+        "contractNumber": question.account,
+        "statusDelivery": delivered,
+        "consigneeInformation": {
+            "name": "MARTIN",
+            "firstName": "ALICE",
+            "address": {"zipCode": "59000", "city": "LILLE", "countryCodeISO": "FR"},
+        },
+        "removalPoint": None,
+        "service": {"deliveryChoice": ""},
+        "step": _steps(5 if delivered else 3, at),
+        "event": _events(at, delivered=delivered),
+    }
+    status = [{"code": "0", "message": "OK"}]
+    return rest.answer({"lang": question.details["lang"], "status": status, "parcel": parcel})
+
+
+def _timeline_error(code: str, message: str) -> Answer:
+    """HTTP 200 with a code."""
+    return rest.answer({"lang": "fr_FR", "status": [{"code": code, "message": message}], "parcel": None})
+
+
+def _steps(active: int, at: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "stepId": number,
+            "labelShort": label,
+            "labelLong": f"{label}." if number == active else "",
+            "status": f"STEP_STATUS_{'ACTIVE' if number == active else 'INACTIVE'}",
+            "date": _naive(at) if number == active else None,
+            "countryCodeISO": "FR",
+        }
+        for number, label in enumerate(_STEPS)
+    ]
+
+
+def _events(at: datetime, *, delivered: bool) -> list[dict[str, Any]]:
+    """The newest first."""
+    last = [("LIVCFM", "Votre colis est livré.", timedelta())] if delivered else []
+    return [
+        {
+            "date": _naive(at - before),
+            "code": code,
+            "labelLong": label,
+            "siteCode": "000001",
+            "siteName": "LILLE PFC",
+            "siteZipCode": "59000",
+        }
+        for code, label, before in (*last, *_ON_THE_WAY)
+    ]
+
+
+def _naive(moment: datetime) -> str:
+    return _local(moment).strftime("%Y-%m-%dT%H:%M:%S.000")
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Europe/Paris"))
+
+
+# ---------------------------------------------------------------- the documents
+
+
+def _list(question: Question, turn: Turn) -> Answer:
+    """The list, or its error, which the call for the document itself gives too."""
+    scenario = turn.scenario
+    if scenario is Scenario.SYSTEM_ERROR:
+        return _trouble(500, "Internal Server Error", "Erreur système")
+    if scenario is Scenario.HOSTILE_TEXT:
+        return _trouble(500, "Internal Server Error", hostile_text(_secret(question)))
+    if scenario in _DOCUMENT_ERRORS:
+        return _document_error(*_DOCUMENT_ERRORS[scenario])
+    entries = [_entry(question, turn, "LABEL")]
+    if scenario is Scenario.POD_UNSAID:
+        entries = []
+    elif scenario is not Scenario.POD_NEVER:
+        entries.append(_entry(question, turn, "SIGNATURE"))
+    return rest.answer({"errorCode": "000", "errorLabel": "OK", "documents": entries})
+
+
+def _document_error(status: int, code: str, label: str, inner: int | None, message: str) -> Answer:
+    tree: dict[str, Any] = {"errorCode": code, "errorLabel": label}
+    if inner is not None:
+        tree["errors"] = [{"code": inner, "message": message}]
+    return rest.answer(tree, status)
+
+
+def _entry(question: Question, turn: Turn, kind: str) -> dict[str, str]:
+    at = _local(turn.delivered_at)
+    name = str(uuid5(NAMESPACE_URL, f"{kind}/{question.number}"))
+    ending = "png" if turn.scenario is Scenario.DELIVERED_PNG else "pdf"
+    return {
+        "url": "/document",
+        "eventCode": "LIVCFM",
+        "eventDate": at.strftime("%Y-%m-%dT%H:%M:%S.000%z"),
+        "eventSiteCode": "000001",
+        "eventSiteName": "LILLE",
+        "eventSiteType": "PPDC",
+        "documentType": kind,
+        "carrier": "COL",
+        "path": f"/panama/{at:%Y/%m/%d}/{name}.{ending}",
+        "uuid": name,
+        "cab": question.number,
+    }
+
+
+def _document(question: Question, turn: Turn) -> Answer:
+    """The bytes of the proof that the list shows, if it is asked for by what stands there."""
+    entry = _entry(question, turn, "SIGNATURE")
+    asked = question.details["path"], question.details["uuid"]
+    if asked != (entry["path"], entry["uuid"]) or turn.scenario in _LISTS_NO_PROOF:
+        return _document_error(*_NO_SUCH_DOCUMENT)
+    at = _local(turn.delivered_at)
+    if turn.scenario is Scenario.BAD_BASE64:
+        content = documents.document_text(turn, "Colissimo", question.number, at).encode()
+    else:
+        content = documents.document_of(turn, "Colissimo", question.number, at)
+    png = turn.scenario is Scenario.DELIVERED_PNG
+    name = entry["path"].rpartition("/")[2]
+    shown = (("Content-Disposition", f"inline; filename={name}"),)
+    return Answer(200, content, "image/png" if png else "application/pdf", shown)

@@ -1,0 +1,230 @@
+"""DHL Express' MyDHL API, simulated: the tracking of a shipment and its proof. Pure: a request and a turn give an answer.
+
+Sources of the facts: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both below [SW]), and a public
+note on a live answer of the POD call. Inferred, as no source says it: the bodies of 401 and 405, that a parameter which
+is not listed is refused like one of a wrong format, the view that is shown if none is asked for, that the events come
+the oldest first (the sources disagree), and that the tracking knows shipments of other accounts. A missing proof has no
+reasons here: POD_LATE, POD_NEVER, POD_NONE and POD_UNSAID are all the 404 that a wrong shipperAccountNumber gets too.
+NOT_OURS is the refusal that names the account, of one source.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from recours.sandbox import documents, rest
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    hostile_text,
+)
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
+
+_PATH = re.compile(r"/mydhlapi/shipments/([^/]+)/(tracking|proof-of-delivery)")
+_WAYBILL = re.compile(r"[0-9]{10,11}")
+_PROBLEM = "application/problem+json"
+_ALL_EVENTS = frozenset({"all-checkpoints", "all-checkpoints-with-remarks"})
+_NO_EVENTS = frozenset({"shipment-details-only", "advance-shipment", "bbx-children"})
+
+# The parameters of each call, and what each may be. [SW]
+_BOOLEAN = "true|false"
+_PARAMETERS: dict[str, dict[str, str]] = {
+    "tracking": {
+        "trackingView": "|".join(sorted({"last-checkpoint"} | _ALL_EVENTS | _NO_EVENTS)),
+        "levelOfDetail": "shipment|piece|all",
+        "requestControlledAccessDataCodes": _BOOLEAN,
+        "requestGMTOffsetPerEvent": _BOOLEAN,
+    },
+    "proof-of-delivery": {
+        "shipperAccountNumber": "[0-9A-Za-z]{1,35}",
+        "content": "epod-(summary|detail)(-esig)?|epod-table(-detail|-esig)?",
+    },
+}
+
+# typeCode and description of an event, how long before the last one.
+_ON_THE_WAY = (
+    ("PU", "Shipment picked up", timedelta(days=1, hours=15)),
+    ("DF", "Departed facility", timedelta(hours=21)),
+    ("AF", "Arrived at facility", timedelta(hours=9)),
+    ("WC", "With delivery courier", timedelta(hours=3, minutes=19)),
+)
+_WITHOUT_POD = frozenset(
+    {
+        *(Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.POD_UNSAID),
+        *(Scenario.IN_TRANSIT, Scenario.UNKNOWN),
+    }
+)
+
+
+class DhlExpress(SimulatedCarrier):
+    """The simulated service."""
+
+    key = "dhl_express"
+
+    def owns(self, path: str) -> bool:
+        """Whether it is below the API's address."""
+        return path.startswith("/mydhlapi/")
+
+    def read(self, request: HttpRequest) -> Question:
+        """Understand a call. Raises NotUnderstoodError."""
+        rest.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
+        found = _PATH.fullmatch(request.path)
+        if found is None:
+            raise NotUnderstoodError(_problem(request.path, 404, "Not Found", "No such resource"))
+        number, operation = found.groups()
+        values = _checked(request, operation, number)
+        key, secret = rest.basic_account(request)
+        tracking = operation == "tracking"
+        return Question(
+            operation,
+            number,
+            tracking=tracking,
+            goes_on=(DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | SLOW_ANSWERS if tracking else (),
+            account=key,
+            password=secret,
+            needs_account=True,
+            details=values | {"instance": _instance(request)},
+        )
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """Key and secret, and the customer's number that goes with them."""
+        return {
+            "DHL_EXPRESS_API_KEY": account,
+            "DHL_EXPRESS_API_SECRET": password,
+            "DHL_EXPRESS_ACCOUNT_NUMBER": _customer(account),
+        }
+
+    def example(self, digits: str, serial: int) -> str:
+        """Nine digits and the remainder of these by seven."""
+        first = f"{digits}{serial:07d}"
+        return f"{first}{int(first) % 7}"
+
+    def answer(self, question: Question, turn: Turn) -> Answer:
+        """Answer a call, as the turn's scenario has it."""
+        refusal = _refusal(question, turn)
+        if refusal is not None:
+            return refusal
+        good = _tracking(question, turn) if question.tracking else _pod(question, turn)
+        return rest.spoilt(turn.scenario, good, turn) or good
+
+
+def _customer(account: str) -> str:
+    return f"{account[-9:]:0>9}"
+
+
+def _instance(request: HttpRequest) -> str:
+    path = request.path.replace("/mydhlapi", "/expressapi", 1)
+    return f"{path}?{request.query}" if request.query else path
+
+
+def _checked(request: HttpRequest, operation: str, number: str) -> dict[str, str]:
+    """The parameters. Raises NotUnderstoodError for a waybill or a parameter that cannot be one."""
+    values = rest.first_values(request.query)
+    wrong = [] if _WAYBILL.fullmatch(number) else ["shipmentTrackingNumber"]
+    forms = _PARAMETERS[operation]
+    wrong += [name for name, value in values.items() if not re.fullmatch(forms.get(name, "(?!)"), value)]
+    if wrong:
+        detail = f"Parameters not having correct format: {', '.join(wrong)} (see the specification)"
+        raise NotUnderstoodError(_problem(_instance(request), 400, "Wrong format", detail))
+    return values
+
+
+def _problem(instance: str, status: int, title: str, detail: str) -> Answer:
+    """An error in the service's form: `status` is a text there."""
+    tree = {
+        "instance": instance,
+        "detail": detail,
+        "title": title,
+        "message": title,
+        "additionalDetails": [],
+        "status": str(status),
+    }
+    return rest.answer(tree, status, _PROBLEM)
+
+
+def _refusal(question: Question, turn: Turn) -> Answer | None:
+    """An error, if the scenario is one that either call can have."""
+    instance = question.details["instance"]
+    errors = {
+        Scenario.AUTH_REFUSED: (401, "Unauthorized", "Invalid credentials"),
+        Scenario.SYSTEM_ERROR: (
+            500,
+            "Internal Server Error",
+            "Process failure occurred. Process not completed.",
+        ),
+        Scenario.HOSTILE_TEXT: (500, "Internal Server Error", hostile_text(question.password)),
+        Scenario.FAULT_CLIENT: (400, "Bad request", "The request could not be processed"),
+        Scenario.FAULT_SERVER: (500, "Internal Server Error", "Unexpected error"),
+    }
+    error = errors.get(turn.scenario)
+    return _problem(instance, *error) if error else None
+
+
+def _tracking(question: Question, turn: Turn) -> Answer:
+    """One shipment with its events; an unknown one has the title of the specification's sample."""
+    if turn.scenario is Scenario.UNKNOWN:
+        return _problem(question.details["instance"], 404, "Not data found", "No data found")
+    shipment = {
+        "shipmentTrackingNumber": question.number,
+        "status": "Success",
+        "shipmentTimestamp": _local(turn.first_seen - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S"),
+        "productCode": "N",
+        "description": "DOCS",
+        "shipperDetails": {"name": ""},
+        "receiverDetails": {"name": ""},
+        "numberOfPieces": 1,
+        "events": _events(turn, question.details),
+    }
+    return rest.answer({"shipments": [shipment]})
+
+
+def _events(turn: Turn, asked: Mapping[str, str]) -> list[dict[str, object]]:
+    """As much of them as the view shows. The offset comes only if it was asked for."""
+    delivered = turn.scenario is not Scenario.IN_TRANSIT
+    end = turn.delivered_at if delivered else turn.first_seen
+    offsets = asked.get("requestGMTOffsetPerEvent") == "true"
+    events = [_event(code, label, end - before, offsets) for code, label, before in _ON_THE_WAY]
+    if delivered:
+        signed = {"signedBy": documents.signatory_of(turn)}
+        events.append(_event("OK", "Delivered", end, offsets) | signed)
+    view = asked.get("trackingView", "last-checkpoint")
+    if view in _NO_EVENTS:
+        return []
+    return events if view in _ALL_EVENTS else events[-1:]
+
+
+def _event(code: str, label: str, when: datetime, offsets: bool) -> dict[str, object]:
+    local = _local(when)
+    offset = {"GMTOffset": local.isoformat()[-6:]} if offsets else {}
+    return {
+        "date": f"{local:%Y-%m-%d}",
+        "time": f"{local:%H:%M:%S}",
+        **offset,
+        "typeCode": code,
+        "description": label,
+        "serviceArea": [{"code": "LIL", "description": "Lille-FR"}],
+        "signedBy": "",
+    }
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Europe/Paris"))
+
+
+def _pod(question: Question, turn: Turn) -> Answer:
+    """The proof. A wrong number of the account that paid, or none, is no proof."""
+    instance = question.details["instance"]
+    if turn.scenario is Scenario.NOT_OURS:
+        return _problem(instance, 400, "Bad request", "The account number was not found or is invalid")
+    paid = question.details.get("shipperAccountNumber") == _customer(question.account)
+    if turn.scenario in _WITHOUT_POD or not paid:
+        return _problem(instance, 404, "No data found", "No ePOD was found for the shipment")
+    content = documents.document_text(turn, "DHL Express", question.number, _local(turn.delivered_at))
+    form = "PNG" if turn.scenario is Scenario.DELIVERED_PNG else "PDF"
+    sent = {"encodingFormat": form, "content": content, "typeCode": "POD"}
+    return rest.answer({"documents": [sent]})

@@ -1,0 +1,236 @@
+"""DPD France's Webtrace service, simulated. Pure: a request and a turn give an answer.
+
+Sources of the facts: a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages,
+public clients, a published real answer, and faults recorded at the sister service EPrint. Inferred, as no source says
+it: the answer to an unknown number (a result without traces), that the sister service's faults are this one's, the
+words of CustomerPermissionDenied, and the service's own error (a fault without ErrorId). Not there at the carrier, as
+far as is known: a word for "there will be no proof", so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE all give a
+delivered parcel without an image. Of the operations the one that a fetch needs is there; the others are refused.
+"""
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from recours.sandbox import documents, soap
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    hostile_text,
+)
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import Scenario
+from recours.sandbox.soap import CONTENT_TYPE, element
+
+PATH = "/trace-service/Webtrace_Service.asmx"
+NAMESPACE = "http://www.cargonet.software/"
+OPERATION = "GetShipmentTraceSingle"
+
+# The customer that every account of the sandbox belongs to.
+COUNTRY, CENTER, CUSTOMER = "250", "77", "12345"
+
+_HEADER: soap.Form = (("UserCredentials?", ("userid", "password")),)
+_FORM: soap.Form = (
+    (
+        "request",
+        (
+            ("Customer?", ("countrycode", "centernumber", "number")),
+            "Language",
+            "ShipmentNumber",
+            "ExpandContainerMode",
+            "GetImages",
+            # Not in older versions of the service.
+            "GetPhotos?",
+            "GetParsedInfo?",
+            "GetServices?",
+            ("Options?", ("Type", "CenterType")),
+        ),
+    ),
+)
+_BOOLEANS = frozenset({"true", "1", "false", "0"})  # of XML Schema
+_YES = frozenset({"true", "1"})
+_MODES = frozenset({"MasterOnly", "MasterAndSlave"})
+
+# StatusNumber, label, how long before the last trace.
+_ON_THE_WAY = (
+    ("8", "Colis en préparation chez l'expéditeur", timedelta(days=2)),
+    ("10", "Colis pris en charge", timedelta(days=1, hours=15)),
+    ("20", "Colis en transit", timedelta(hours=9)),
+    ("30", "Colis en cours de livraison", timedelta(hours=3, minutes=19)),
+)
+_DELIVERED = ("40", "Colis livré")
+
+_CUSTOMER_DENIED = ("CustomerPermissionDenied", "Customer permission denied")
+# ErrorId and its message.
+_ERRORS = {
+    Scenario.AUTH_REFUSED: ("PermissionDenied", "Permission denied"),  # recorded at EPrint
+    Scenario.NOT_OURS: _CUSTOMER_DENIED,
+    Scenario.FAULT_CLIENT: ("InvalidInput", "Invalid input"),
+}
+# Faults without an ErrorId.
+_FAULTS = {
+    Scenario.FAULT_SERVER: "Server was unable to process request.",
+    Scenario.SYSTEM_ERROR: "System error",
+}
+_WITHOUT_IMAGE = frozenset(
+    {Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.POD_UNSAID, Scenario.IN_TRANSIT}
+)
+
+
+class Dpd(SimulatedCarrier):
+    """The simulated service."""
+
+    key = "dpd"
+
+    def owns(self, path: str) -> bool:
+        """The service has one address."""
+        return path == PATH
+
+    def read(self, request: HttpRequest) -> Question:
+        """Understand a call. Raises NotUnderstoodError."""
+        _, values, header = soap.read_asmx(request, NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER)
+        asked = {path.removeprefix("request/"): text for path, text in values.items()}
+        _see_that_values_are_good(asked)
+        return Question(
+            OPERATION,
+            asked["ShipmentNumber"],
+            tracking=True,
+            account=header.get("UserCredentials/userid", ""),
+            password=header.get("UserCredentials/password", ""),
+            needs_account=True,
+            details={"images": "yes" if asked["GetImages"] in _YES else "no"},
+        )
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """User and password, and the one customer."""
+        return {
+            "DPD_USER": account,
+            "DPD_PASSWORD": password,
+            "DPD_CENTER_NUMBER": CENTER,
+            "DPD_CUSTOMER_NUMBER": CUSTOMER,
+        }
+
+    def example(self, digits: str, serial: int) -> str:
+        """Fourteen digits; the check sign that may follow them is not part of what is sent."""
+        return f"{digits}{serial:012d}"
+
+    def answer(self, question: Question, turn: Turn) -> Answer:
+        """Answer a call, as the turn's scenario has it."""
+        if turn.scenario is Scenario.WRONG_TYPE and turn.tries % 2 == 0:
+            return soap.another_shape()
+        good = _refusal(question, turn) or _envelope(_result(question, turn))
+        return soap.spoilt(turn.scenario, good, "DestinationCountry")
+
+
+def _see_that_values_are_good(asked: dict[str, str]) -> None:
+    """The customer first. Raises NotUnderstoodError."""
+    names = ("Customer/countrycode", "Customer/centernumber", "Customer/number")
+    if tuple(asked.get(name) for name in names) != (COUNTRY, CENTER, CUSTOMER):
+        raise NotUnderstoodError(_error(*_CUSTOMER_DENIED))
+    if not re.fullmatch(r"[A-Z]{2}", asked["Language"]):
+        raise _invalid("Language")
+    if not re.fullmatch(r"[0-9]{14}", asked["ShipmentNumber"]):
+        raise _invalid("ShipmentNumber")
+    if asked["ExpandContainerMode"] not in _MODES:
+        raise _invalid("ExpandContainerMode")
+    for name in ("GetImages", "GetPhotos", "GetParsedInfo", "GetServices"):
+        if asked.get(name, "false") not in _BOOLEANS:
+            raise _invalid(name)
+
+
+def _invalid(reason: str) -> NotUnderstoodError:
+    """A refusal of the request, to be raised."""
+    return NotUnderstoodError(_error("InvalidInput", f"Invalid input: {reason}"))
+
+
+def _error(code: str, message: str) -> Answer:
+    """As recorded at EPrint: what `Error` holds has no namespace."""
+    told = f"<Error>{element('ErrorId', code)}{element('ErrorMessage', message)}</Error>"
+    return soap.fault("soap:Server", message, told)
+
+
+def _refusal(question: Question, turn: Turn) -> Answer | None:
+    """The answers that are no result."""
+    scenario = turn.scenario
+    if scenario in _ERRORS:
+        return _error(*_ERRORS[scenario])
+    if scenario in _FAULTS:
+        return soap.fault("soap:Server", _FAULTS[scenario])
+    if scenario is Scenario.HOSTILE_TEXT:
+        return soap.fault("soap:Server", hostile_text(question.password))
+    return None
+
+
+def _envelope(result: str) -> Answer:
+    name = f"{OPERATION}Response"
+    inside = f'<{name} xmlns="{NAMESPACE}"><{OPERATION}Result>{result}</{OPERATION}Result></{name}>'
+    return Answer(200, soap.envelope(inside), CONTENT_TYPE)
+
+
+def _result(question: Question, turn: Turn) -> str:
+    """The shipment, its traces, and its images after them."""
+    if turn.scenario is Scenario.UNKNOWN:
+        return element("ShipmentNumber", question.number)
+    delivered = turn.scenario is not Scenario.IN_TRANSIT
+    end = _local(turn.delivered_at if delivered else turn.first_seen)
+    fields = [
+        element("ShipmentNumber", question.number),
+        element("DestinationCountry", "F"),
+        element("DestinationZipcode", "59000"),
+        element("ShippingDate", _day(end - timedelta(days=2))),
+        element("DeliveryDate", _day(end) if delivered else ""),
+        element("Weight", "1.1"),
+        element("Receiver", documents.signatory_of(turn) if delivered else ""),
+        element("Reference", "CMD-1"),
+        f"<Traces>{_traces(end, turn, delivered=delivered)}</Traces>",
+        _images(question, turn, end),
+    ]
+    return "".join(fields)
+
+
+def _traces(end: datetime, turn: Turn, *, delivered: bool) -> str:
+    """The oldest first. WRONG_TYPE: the status is no number."""
+    traces = [_trace(code, label, end - before) for code, label, before in _ON_THE_WAY]
+    if delivered:
+        code, label = _DELIVERED
+        traces.append(_trace("abc" if turn.scenario is Scenario.WRONG_TYPE else code, label, end))
+    return "".join(traces)
+
+
+def _trace(code: str, label: str, when: datetime) -> str:
+    fields = [
+        element("ScanDate", _day(when)),
+        element("ScanTime", _hour(when)),
+        element("StatusNumber", code),
+        element("StatusDescription", label),
+        element("CenterName", "" if code == "8" else "LILLE"),
+        *(element(name, "") for name in ("User", "Remark", "Info", "Details")),
+    ]
+    return f"<clsTrace>{''.join(fields)}</clsTrace>"
+
+
+def _images(question: Question, turn: Turn, when: datetime) -> str:
+    if question.details["images"] == "no" or turn.scenario in _WITHOUT_IMAGE:
+        return ""
+    fields = [
+        element("type", "POD"),
+        element("image", documents.document_text(turn, "DPD", question.number, when)),
+        element("date", _day(when)),
+        element("time", _hour(when)),
+    ]
+    return f"<images><Image>{''.join(fields)}</Image></images>"
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Europe/Paris"))
+
+
+def _day(when: datetime) -> str:
+    return f"{when:%d.%m.%Y}"
+
+
+def _hour(when: datetime) -> str:
+    return f"{when:%H:%M:%S}"

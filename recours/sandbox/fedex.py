@@ -1,0 +1,390 @@
+"""FedEx's token service, tracking and tracking documents, simulated. Pure: a request and a turn give an answer.
+
+Sources of the facts: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's
+connector, and one public project. Inferred, as no source says it: the body of a refused token, the code of a 429 and of
+a request that breaks the rules, that a field no source names breaks them, that x-locale must be there,
+TRACKING.TRACKINGNUMBER.INVALID, and that FORBIDDEN.ERROR is the answer about another customer's parcel (NOT_OURS).
+A word for "there will be no proof" is not known, so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE all give no document,
+each in another of the shapes that are possible: an alert as an object or as a text, an empty list, no list at all.
+The tracking is shown the token, so AUTH_REFUSED happens there; the account's number is shown to the documents only, so
+NOT_OURS happens there. Any such number is good; without one the document has no signatory, as a reduced one.
+Several numbers in one call are not simulated.
+"""
+
+import re
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recours.sandbox import documents, rest
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    hostile_text,
+    ready_made,
+    retry_after,
+)
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
+
+TOKEN = "/oauth/token"  # noqa: S105 (a path)
+TRACKING = "/track/v1/trackingnumbers"
+DOCUMENTS = "/track/v1/trackingdocuments"
+ACCOUNT_NUMBER = "100000001"
+
+NUMBER = re.compile(r"[0-9]{12}|[0-9]{15}|[0-9]{20}|[0-9]{22}|[0-9]{32}|[0-9]{34}|DT[0-9]{12}")
+_WEIGHTS = (3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1)
+_KIND = "SIGNATURE_PROOF_OF_DELIVERY"
+_CARRIER = "FDXE"
+_ON_THE_ROAD = timedelta(days=2)
+
+# The tracking refuses a bad token itself: no other call follows.
+_GOES_ON = (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - {Scenario.AUTH_REFUSED}
+
+_BAD_TOKEN = (401, "NOT.AUTHORIZED.ERROR", "Access token expired. Please modify your request and try again.")
+_BAD_CLIENT = (
+    401,
+    "NOT.AUTHORIZED.ERROR",
+    "The given client credentials were not valid. Please modify your request and try again.",
+)
+_TOO_MANY = (
+    429,
+    "TOO.MANY.REQUESTS.ERROR",
+    "Too many requests – We have received too many requests in a short duration. "
+    "Please wait a while to try again",
+)
+_BAD_REQUEST = "BAD.REQUEST.ERROR"
+_OWN_ERROR = (
+    500,
+    "INTERNAL.SERVER.ERROR",
+    "We encountered an unexpected error and are working to resolve it.",
+)
+_ERRORS = {
+    Scenario.AUTH_REFUSED: _BAD_TOKEN,
+    Scenario.NOT_OURS: (
+        403,
+        "FORBIDDEN.ERROR",
+        "We could not authorize your credentials. Please check your permissions and try again.",
+    ),
+    Scenario.SYSTEM_ERROR: _OWN_ERROR,
+    Scenario.FAULT_SERVER: _OWN_ERROR,
+    Scenario.FAULT_CLIENT: (400, _BAD_REQUEST, "The request was refused"),
+}
+_NOT_FOUND = (
+    "TRACKING.TRACKINGNUMBER.NOTFOUND",
+    "Tracking number cannot be found. Please correct the tracking number and try again.",
+)
+_INVALID = ("TRACKING.TRACKINGNUMBER.INVALID", "Invalid tracking number.")
+_EMPTY = ("TRACKING.TRACKINGNUMBER.EMPTY", "Please provide tracking number.")
+
+_NO_DATA_TEXT = "TRACKING.DATA.NOTFOUND -  Tracking data unavailable"
+_NO_DATA = {"code": "TRACKING.DATA.NOTFOUND", "alertType": "NOTE", "message": "Tracking data unavailable"}
+# What an answer has in place of a document.
+_WITHOUT_DOCUMENT: dict[Scenario, dict[str, Any]] = {
+    Scenario.POD_LATE: {"documents": [], "alerts": _NO_DATA_TEXT},
+    Scenario.POD_NEVER: {"documents": [], "alerts": [_NO_DATA]},
+    Scenario.POD_NONE: {"alerts": [_NO_DATA]},
+    Scenario.POD_UNSAID: {"documents": []},
+    Scenario.IN_TRANSIT: {"alerts": _NO_DATA_TEXT},
+    Scenario.UNKNOWN: {"alerts": _NO_DATA_TEXT},
+}
+
+# Code, words, how long before the last scan.
+_ON_THE_WAY = (
+    ("IT", "En transit", timedelta(hours=9)),
+    ("AR", "Arrivé sur un site FedEx", timedelta(hours=15)),
+    ("PU", "Pris en charge", timedelta(days=1, hours=15)),
+    ("OC", "Informations d'expédition envoyées à FedEx", _ON_THE_ROAD),
+)
+_ARRIVED = ("DL", "Livré", timedelta())
+
+
+class FedEx(SimulatedCarrier):
+    """The simulated services."""
+
+    key = "fedex"
+
+    def owns(self, path: str) -> bool:
+        """The token, and everything of the tracking."""
+        return path == TOKEN or path.startswith("/track/v1/")
+
+    def read(self, request: HttpRequest) -> Question:
+        """Understand a call. Raises NotUnderstoodError."""
+        readers = {TOKEN: _read_token, TRACKING: _read_tracking, DOCUMENTS: _read_documents}
+        if request.path not in readers:
+            raise NotUnderstoodError(
+                _error(404, "NOT.FOUND.ERROR", "The resource you requested is no longer available.")
+            )
+        rest.needs(request, "POST", _error(405, "METHOD.NOT.ALLOWED.ERROR", "Use POST"))
+        return readers[request.path](request)
+
+    def token(self, question: Question, token: str | None, life: int) -> Answer:
+        """Its life is a number."""
+        del question
+        if token is None:
+            return _error(*_BAD_CLIENT)
+        tree = {"access_token": token, "token_type": "bearer", "expires_in": life, "scope": "CXS-TP"}
+        return rest.answer(tree)
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """The project's id and secret, and the number of the account."""
+        return {
+            "FEDEX_CLIENT_ID": account,
+            "FEDEX_CLIENT_SECRET": password,
+            "FEDEX_ACCOUNT_NUMBER": ACCOUNT_NUMBER,
+        }
+
+    def example(self, digits: str, serial: int) -> str:
+        """Eleven digits, of which the first two choose, and the check digit."""
+        body = f"{digits}{serial:09d}"
+        total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
+        return f"{body}{total % 11 % 10}"
+
+    def ready_made(self, turn: Turn) -> Answer | None:
+        """A 429 has the shape of all errors."""
+        if turn.scenario is Scenario.RATE_LIMITED:
+            return replace(_error(*_TOO_MANY), headers=retry_after(turn))
+        return ready_made(turn)
+
+    def answer(self, question: Question, turn: Turn) -> Answer:
+        """Answer a call, as the turn's scenario has it."""
+        scenario = turn.scenario
+        if scenario in _ERRORS:
+            return _error(*_ERRORS[scenario])
+        if scenario is Scenario.HOSTILE_TEXT:
+            return _error(_OWN_ERROR[0], _OWN_ERROR[1], hostile_text(question.bearer))
+        good = _tracked(question.number, turn) if question.tracking else _documents(question, turn)
+        return rest.spoilt(scenario, good, turn) or good
+
+
+# ---------------------------------------------------------------- requests
+
+
+def _read_token(request: HttpRequest) -> Question:
+    refusal = _error(400, _BAD_REQUEST, "The form has a grant_type, a client_id and a client_secret")
+    form = rest.read_form(request, refusal)
+    if form.pop("grant_type", "") != "client_credentials" or form.keys() != {"client_id", "client_secret"}:
+        raise NotUnderstoodError(refusal)
+    account, password = form["client_id"], form["client_secret"]
+    return Question("token", account=account, password=password, needs_account=True, asks_token=True)
+
+
+def _read_tracking(request: HttpRequest) -> Question:
+    tree = _body(request)
+    _only(tree, "", needed={"includeDetailedScans", "trackingInfo"})
+    if not isinstance(tree["includeDetailedScans"], bool):
+        raise _refused("includeDetailedScans must be a boolean")
+    asked = _the_one(tree["trackingInfo"], "trackingInfo")
+    _only(asked, "trackingInfo.", needed={"trackingNumberInfo"}, allowed={"shipDateBegin", "shipDateEnd"})
+    _dates(asked)
+    info = _info(asked)
+    return Question(
+        "trackingnumbers",
+        info["trackingNumber"],
+        tracking=True,
+        goes_on=_GOES_ON,
+        bearer=rest.bearer(request),
+    )
+
+
+def _read_documents(request: HttpRequest) -> Question:
+    tree = _body(request)
+    _only(tree, "", needed={"trackDocumentDetail", "trackDocumentSpecification"})
+    detail = tree["trackDocumentDetail"]
+    _only(detail, "trackDocumentDetail.", needed={"documentType"}, allowed={"documentFormat"})
+    form = detail.get("documentFormat", "PDF")
+    if detail["documentType"] != _KIND or form not in ("PDF", "PNG"):
+        raise _refused("documentType or documentFormat is unknown")
+    asked = _the_one(tree["trackDocumentSpecification"], "trackDocumentSpecification")
+    allowed = {"shipDateBegin", "shipDateEnd", "accountNumber"}
+    _only(asked, "trackDocumentSpecification.", needed={"trackingNumberInfo"}, allowed=allowed)
+    account = asked.get("accountNumber", "")
+    if not isinstance(account, str) or not re.fullmatch(r"[0-9]{9}|", account):
+        raise _refused("accountNumber must be nine digits")
+    info = _info(asked)
+    return Question(
+        "trackingdocuments",
+        info["trackingNumber"],
+        bearer=rest.bearer(request),
+        details=info | _dates(asked) | {"format": form, "account": account},
+    )
+
+
+def _body(request: HttpRequest) -> dict[str, Any]:
+    tree = rest.read_tree(request, _error(400, _BAD_REQUEST, "The body must be a JSON object"))
+    if not re.fullmatch(r"[a-z]{2}_[A-Z]{2}", request.headers.get("x-locale", "")):
+        raise _refused("x-locale must be a language and a country")
+    return tree
+
+
+def _only(tree: Any, where: str, needed: AbstractSet[str], allowed: AbstractSet[str] = frozenset()) -> None:
+    """See that this is an object with these fields. Raises NotUnderstoodError."""
+    if not isinstance(tree, dict):
+        raise _refused(f"{where.rstrip('.')} must be an object")
+    if missing := sorted(needed - tree.keys()):
+        raise _refused(f"{where}{missing[0]} is missing")
+    if strange := sorted(tree.keys() - needed - allowed):
+        raise _refused(f"{where}{strange[0]} is not a field")
+
+
+def _the_one(listed: Any, name: str) -> Any:
+    if not isinstance(listed, list) or len(listed) != 1:
+        raise _refused(f"{name} must be a list of one")
+    return listed[0]
+
+
+def _info(asked: dict[str, Any]) -> dict[str, str]:
+    """`trackingNumberInfo`. Raises NotUnderstoodError."""
+    info = asked["trackingNumberInfo"]
+    allowed = {"carrierCode", "trackingNumberUniqueId"}
+    _only(info, "trackingNumberInfo.", needed={"trackingNumber"}, allowed=allowed)
+    if not all(isinstance(value, str) for value in info.values()):
+        raise _refused("trackingNumberInfo must have texts")
+    number = info["trackingNumber"]
+    if not number:
+        raise NotUnderstoodError(_error(400, *_EMPTY))
+    if not NUMBER.fullmatch(number):
+        raise NotUnderstoodError(_of_number(number, {"error": _coded(*_INVALID)}))
+    return dict(info)
+
+
+def _dates(asked: dict[str, Any]) -> dict[str, str]:
+    """The two of them, or none. Raises NotUnderstoodError."""
+    found: dict[str, str] = {n: asked[n] for n in ("shipDateBegin", "shipDateEnd") if n in asked}
+    try:
+        days = [date.fromisoformat(day) for day in found.values()]
+    except (TypeError, ValueError):
+        raise _refused("a date is written YYYY-MM-DD") from None
+    if len(days) == 1 or days != sorted(days):
+        raise _refused("shipDateBegin and shipDateEnd must be there together, and in this order")
+    return found
+
+
+def _refused(reason: str) -> NotUnderstoodError:
+    return NotUnderstoodError(_error(400, _BAD_REQUEST, reason))
+
+
+def _error(status: int, code: str, message: str) -> Answer:
+    return rest.answer({"transactionId": "sandbox", "errors": [_coded(code, message)]}, status)
+
+
+def _coded(code: str, message: str) -> dict[str, Any]:
+    return {"code": code, "message": message, "parameterList": []}
+
+
+# ---------------------------------------------------------------- the tracking
+
+
+def _tracked(number: str, turn: Turn) -> Answer:
+    """An unknown number is told in a good answer."""
+    if turn.scenario is Scenario.UNKNOWN:
+        return _of_number(number, {"error": _coded(*_NOT_FOUND)})
+    delivered = turn.scenario is not Scenario.IN_TRANSIT
+    end = turn.delivered_at if delivered else turn.first_seen
+    steps = (_ARRIVED, *_ON_THE_WAY) if delivered else _ON_THE_WAY
+    code, label, _ = steps[0]
+    result: dict[str, Any] = {
+        "latestStatusDetail": {
+            "code": code,
+            "derivedCode": code,
+            "statusByLocale": label,
+            "description": label,
+        },
+        "dateAndTimes": [_dated("ACTUAL_PICKUP", end - _ON_THE_WAY[2][2])],
+        "deliveryDetails": {"deliveryAttempts": "0", "locationType": "RESIDENCE"},
+        "availableImages": [],
+        "scanEvents": [_scan(*step, end) for step in steps],
+    }
+    if delivered:
+        result["dateAndTimes"].append(_dated("ACTUAL_DELIVERY", end))
+        signatory = documents.signatory_of(turn)
+        if signatory:
+            result["deliveryDetails"] |= {"receivedByName": signatory, "signedByName": signatory}
+        if turn.scenario not in _WITHOUT_DOCUMENT:
+            result["availableImages"].append({"type": _KIND})
+    return _of_number(number, result)
+
+
+def _of_number(number: str, result: dict[str, Any]) -> Answer:
+    info = {
+        "trackingNumber": number,
+        "carrierCode": _CARRIER,
+        "trackingNumberUniqueId": _unique_id(number),
+    }
+    complete = {"trackingNumber": number, "trackResults": [{"trackingNumberInfo": info, **result}]}
+    return rest.answer({"transactionId": "sandbox", "output": {"completeTrackResults": [complete]}})
+
+
+def _unique_id(number: str) -> str:
+    return f"1~{number}~FX"
+
+
+def _dated(kind: str, when: datetime) -> dict[str, str]:
+    return {"type": kind, "dateTime": _iso(when)}
+
+
+def _scan(code: str, label: str, before: timedelta, end: datetime) -> dict[str, Any]:
+    """The newest comes first."""
+    return {
+        "date": _iso(end - before),
+        "eventType": code,
+        "eventDescription": label,
+        "derivedStatusCode": code,
+        "scanLocation": {"city": "LILLE", "countryCode": "FR"},
+    }
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Europe/Paris"))
+
+
+def _iso(moment: datetime) -> str:
+    return _local(moment).isoformat(timespec="seconds")
+
+
+# ---------------------------------------------------------------- the documents
+
+
+def _documents(question: Question, turn: Turn) -> Answer:
+    output = {
+        "localization": {"localeCode": "FR", "languageCode": "fr"},
+        "documentType": _KIND,
+        "documentFormat": question.details["format"],
+    }
+    if not _is_the_parcel(question, turn):
+        return _output(output | _WITHOUT_DOCUMENT[Scenario.UNKNOWN])
+    if turn.scenario in _WITHOUT_DOCUMENT:
+        return _output(output | _WITHOUT_DOCUMENT[turn.scenario])
+    if turn.scenario is Scenario.DELIVERED:
+        turn = _as_asked(question, turn)
+    text = documents.document_text(turn, "FedEx", question.number, _local(turn.delivered_at))
+    return _output(output | {"documents": [text]})
+
+
+def _output(output: dict[str, Any]) -> Answer:
+    return rest.answer({"transactionId": "sandbox", "output": output})
+
+
+def _as_asked(question: Question, turn: Turn) -> Turn:
+    """The good document in the form that was asked for, and reduced without the number of an account."""
+    if question.details["format"] == "PNG":
+        return replace(turn, scenario=Scenario.DELIVERED_PNG)
+    if not question.details["account"]:
+        return replace(turn, scenario=Scenario.DELIVERED_NO_SIGNATORY)
+    return turn
+
+
+def _is_the_parcel(question: Question, turn: Turn) -> bool:
+    """Whether what was said of the parcel, beside its number, is true of this one."""
+    asked = question.details
+    sent = (_local(turn.delivered_at) - _ON_THE_ROAD).date().isoformat()
+    return (
+        asked.get("carrierCode", _CARRIER) == _CARRIER
+        and asked.get("trackingNumberUniqueId") in (None, _unique_id(question.number))
+        and asked.get("shipDateBegin", sent) <= sent <= asked.get("shipDateEnd", sent)
+    )

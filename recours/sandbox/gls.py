@@ -1,0 +1,298 @@
+"""GLS' Track & Trace v1 and ShipIT-Farm v1 with their tokens, simulated. Pure: a request and a turn give an answer.
+
+Sources of the facts: the carrier's OpenAPI documents as karrio's connector `gls` keeps them, and the notes of a public
+client that was tried live (the empty bodies of ShipIT, HTTP 490, the order of events). Inferred, as no source says it:
+the HTTP status of a token that is not given (400, as its `type` says), ShipIT's answers to a request that it cannot read
+(400, with the headers of its refusals), that either call refuses parameters and fields which are not listed, the code
+POD.WRONG_STATE (seen in an imitation only), and the codes of events beside those of the documents.
+A proof that is not there has one reason here: POD_LATE, POD_NEVER and POD_NONE are the wrong state; POD_UNSAID is an
+item without images. NOT_OURS is ShipIT refusing a token that the tracking accepts. Of what either service can do, one
+parcel by its number is there.
+"""
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recours.sandbox import documents, rest
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    hostile_text,
+    ready_made,
+    retry_after,
+)
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
+
+_TOKEN = "/oauth2/v2/token"  # noqa: S105 (an address)
+_TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
+_SHIPIT = "/shipit-farm/v1/backend/rs/tracking/"
+_OPERATIONS = ("parceldetails", "parcelpod")
+_SHIPIT_TYPE = "application/glsVersion1+json"
+_PROBLEM = "application/problem+json"
+
+# What identifies a parcel, by each service.
+_NUMBER = re.compile(r"[0-9]{11,12}|[A-Z0-9]{8}")
+_IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}", "ParcelNumber": r"[0-9]{11,12}"}
+_PARAMETERS = {"showEvents", "showLinks"}
+_LANGUAGES = {"EN", "FR", "DE"}
+
+# A tracking of these says "delivered", and the token is good.
+_GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | SLOW_ANSWERS
+
+# Status, code and text of an event, how long before the last one.
+_ON_THE_WAY = (
+    ("PREADVICE", "INTIAL.PREADVICE", "Les données du colis ont été transmises à GLS.", timedelta(days=2)),
+    ("INTRANSIT", "INTIAL.NORMAL", "Le colis a été remis à GLS.", timedelta(days=1, hours=15)),
+    ("INDELIVERY", "OUTDEL.NORMAL", "Le colis est en cours de livraison.", timedelta(hours=3, minutes=19)),
+)
+_DELIVERED = ("DELIVERED", "DELIVD.CONSIGNEE", "Le colis a été livré.")
+
+_WRONG_STATE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.IN_TRANSIT})
+
+
+class Gls(SimulatedCarrier):
+    """The simulated services."""
+
+    key = "gls"
+
+    def owns(self, path: str) -> bool:
+        """The services' addresses, and that of their tokens."""
+        return path == _TOKEN or path.startswith((_TRACK, _SHIPIT))
+
+    def read(self, request: HttpRequest) -> Question:
+        """Understand a call. Raises NotUnderstoodError."""
+        if request.path == _TOKEN:
+            return _read_token(request)
+        return _read_shipit(request) if request.path.startswith(_SHIPIT) else _read_tracking(request)
+
+    def token(self, question: Question, token: str | None, life: int) -> Answer:
+        """A token; its life is a text."""
+        del question
+        if token is None:
+            return _no_token("Invalid client identifier")
+        return rest.answer({"token_type": "Bearer", "access_token": token, "expires_in": str(life)})
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """The application's credentials."""
+        return {"GLS_CLIENT_ID": account, "GLS_CLIENT_SECRET": password}
+
+    def example(self, digits: str, serial: int) -> str:
+        """A parcel number of eleven digits, without a check digit."""
+        return f"{digits}{serial:09d}"
+
+    def ready_made(self, turn: Turn) -> Answer | None:
+        """Too many calls are told by the gateway, in its own form."""
+        if turn.scenario is Scenario.RATE_LIMITED:
+            text = "Rate limit quota violation. Quota limit  exceeded. Identifier : sandbox"
+            limited = _fault(429, text, "policies.ratelimit.QuotaViolation")
+            return Answer(429, limited.body, limited.content_type, retry_after(turn))
+        return ready_made(turn)
+
+    def answer(self, question: Question, turn: Turn) -> Answer:
+        """Answer a call, as the turn's scenario has it."""
+        if question.tracking:
+            good = _refused_tracking(question, turn) or _tracking(question, turn)
+        else:
+            good = _refused_shipit(question, turn) or _shipit(question, turn)
+        return rest.spoilt(turn.scenario, good, turn) or good
+
+
+# ---------------------------------------------------------------- requests
+
+
+def _read_token(request: HttpRequest) -> Question:
+    """The credentials come by Basic authentication, or in the form."""
+    rest.needs(request, "POST", _no_token("Use POST"))
+    form = rest.read_form(request, _no_token("Unsupported media type"))
+    if form.get("grant_type") != "client_credentials":
+        raise NotUnderstoodError(_no_token("Unsupported grant type"))
+    account, password = rest.basic_account(request)
+    if not account:
+        account, password = form.get("client_id", ""), form.get("client_secret", "")
+    return Question("token", account=account, password=password, needs_account=True, asks_token=True)
+
+
+def _no_token(message: str) -> Answer:
+    return rest.answer({"errors": [{"message": message, "type": "400"}]}, 400)
+
+
+def _read_tracking(request: HttpRequest) -> Question:
+    rest.needs(request, "GET", _problem(request.path, 405, "Method Not Allowed", "Use GET"))
+    number, values = request.path.removeprefix(_TRACK), rest.first_values(request.query)
+    wrong = [
+        name for name, value in values.items() if name not in _PARAMETERS or value not in ("true", "false")
+    ]
+    if wrong:
+        detail = f"Failed to convert '{wrong[0]}' with value: '{values[wrong[0]]}'"
+        raise NotUnderstoodError(_problem(request.path, 400, "Bad Request", detail))
+    if request.headers.get("accept-language", "EN") not in _LANGUAGES:
+        detail = "Failed to convert 'Accept-Language'"
+        raise NotUnderstoodError(_problem(request.path, 400, "Bad Request", detail))
+    if not _NUMBER.fullmatch(number):
+        raise NotUnderstoodError(_wrong_parcel(number, "E_400_01", "Bad Request"))
+    details = {"events": values.get("showEvents", "true"), "path": request.path}
+    bearer = rest.bearer(request)
+    return Question("trackids", number, tracking=True, goes_on=_GOES_ON, bearer=bearer, details=details)
+
+
+def _read_shipit(request: HttpRequest) -> Question:
+    """A body of one identifier. `parceldetails` leaves the step to `parcelpod`."""
+    operation = request.path.removeprefix(_SHIPIT)
+    rest.needs(request, "POST", Answer(405))
+    if operation not in _OPERATIONS:
+        raise NotUnderstoodError(Answer(404))
+    for name in ("content-type", "accept"):
+        if request.headers.get(name) != _SHIPIT_TYPE:
+            raise NotUnderstoodError(_refusal(400, "VALIDATION.MEDIA_TYPE", f"The {name} is not supported."))
+    field, number = _identifier(request.body)
+    if not re.fullmatch(_IDENTIFIERS[field], number):
+        raise NotUnderstoodError(_invalid_field(field, number))
+    goes_on = _GOES_ON if operation == "parceldetails" else ()
+    details = {"field": field}
+    return Question(operation, number, goes_on=goes_on, bearer=rest.bearer(request), details=details)
+
+
+def _identifier(body: bytes) -> tuple[str, str]:
+    """The field that identifies the parcel, and its value. Raises NotUnderstoodError."""
+    try:
+        tree = json.loads(body)
+    except (ValueError, RecursionError):
+        tree = None
+    fields = list(tree.items()) if isinstance(tree, dict) else []
+    if len(fields) != 1 or fields[0][0] not in _IDENTIFIERS or not isinstance(fields[0][1], str):
+        message = "A parcel is identified by one of its numbers."
+        raise NotUnderstoodError(_refusal(400, "MANDATORY_PARAMETER_NOT_SET", message))
+    return fields[0]
+
+
+# ---------------------------------------------------------------- Track & Trace
+
+
+def _problem(path: str, status: int, title: str, detail: str) -> Answer:
+    tree = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": path}
+    return rest.answer(tree, status, _PROBLEM)
+
+
+def _fault(status: int, text: str, code: str) -> Answer:
+    return rest.answer({"fault": {"faultstring": text, "detail": {"errorcode": code}}}, status)
+
+
+def _wrong_parcel(number: str, code: str, message: str) -> Answer:
+    """HTTP stays 200 for a parcel with an error."""
+    return rest.answer({"parcels": [{"requested": number, "errorCode": code, "errorMessage": message}]})
+
+
+def _refused_tracking(question: Question, turn: Turn) -> Answer | None:
+    """An error, if the scenario is one."""
+    number, path = question.number, question.details["path"]
+    errors = {
+        Scenario.AUTH_REFUSED: _fault(
+            401, "The Token has expired: policy(Verify-JWT)", "steps.jwt.TokenExpired"
+        ),
+        Scenario.UNKNOWN: _wrong_parcel(number, "E_404_01", "Resource Not Found"),
+        Scenario.SYSTEM_ERROR: _wrong_parcel(number, "E_500_01", "Internal Server Error"),
+        Scenario.HOSTILE_TEXT: _wrong_parcel(number, "E_500_01", hostile_text(question.bearer)),
+        Scenario.FAULT_CLIENT: _problem(path, 400, "Bad Request", "Failed to read request"),
+        Scenario.FAULT_SERVER: _problem(path, 500, "Internal Server Error", "Unexpected error"),
+    }
+    return errors.get(turn.scenario)
+
+
+def _tracking(question: Question, turn: Turn) -> Answer:
+    """The parcel, its events the newest first."""
+    delivered = turn.scenario is not Scenario.IN_TRANSIT
+    end = turn.delivered_at if delivered else turn.first_seen
+    steps = [(status, code, text, end - before) for status, code, text, before in _ON_THE_WAY]
+    if delivered:
+        steps.append((*_DELIVERED, end))
+    parcel: dict[str, Any] = {
+        "requested": question.number,
+        "unitno": question.number,
+        "status": steps[-1][0],
+        "statusDateTime": _stamp(steps[-1][3]),
+    }
+    if question.details["events"] == "true":
+        parcel["events"] = [_event(code, text, when) for _, code, text, when in reversed(steps)]
+    return rest.answer({"parcels": [parcel]})
+
+
+def _event(code: str, text: str, when: datetime) -> dict[str, str]:
+    place = {"city": "LILLE", "postalCode": "59000", "country": "FR"}
+    return {"code": code, **place, "description": text, "eventDateTime": _stamp(when)}
+
+
+def _stamp(moment: datetime) -> str:
+    """The offset has no colon."""
+    return f"{_local(moment):%Y-%m-%dT%H:%M:%S%z}"
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Europe/Paris"))
+
+
+# ---------------------------------------------------------------- ShipIT
+
+
+def _refusal(status: int, code: str, message: str, *args: str) -> Answer:
+    """An empty body: all is in the headers, in the signs that a header can hold."""
+    headers = {"error": code, "message": message, "args": json.dumps(args)}
+    clean = {name: _header_text(value) for name, value in headers.items()}
+    return Answer(status, b"", _SHIPIT_TYPE, tuple(clean.items()))
+
+
+def _header_text(text: str) -> str:
+    kept = text.encode("latin-1", "ignore").decode("latin-1")
+    return "".join(sign if sign.isprintable() else " " for sign in kept)
+
+
+def _invalid_field(field: str, number: str) -> Answer:
+    message = f"Invalid field {field}. Value {number} is not a valid value."
+    return _refusal(490, "VALIDATION.INVALID_FIELD", message, field, number)
+
+
+def _refused_shipit(question: Question, turn: Turn) -> Answer | None:
+    """An error, if the scenario is one that either operation can have."""
+    errors = {
+        Scenario.AUTH_REFUSED: _refusal(401, "", "Authorization failed"),
+        Scenario.NOT_OURS: _refusal(401, "", "Authorization failed"),
+        Scenario.UNKNOWN: _invalid_field(question.details["field"], question.number),
+        Scenario.SYSTEM_ERROR: _refusal(500, "INTERNAL_ERROR", "Internal Server Error"),
+        Scenario.HOSTILE_TEXT: _refusal(500, "INTERNAL_ERROR", hostile_text(question.bearer)),
+        Scenario.FAULT_CLIENT: _refusal(400, "", "Bad Request"),
+        Scenario.FAULT_SERVER: _refusal(500, "", ""),
+    }
+    return errors.get(turn.scenario)
+
+
+def _shipit(question: Question, turn: Turn) -> Answer:
+    if question.operation == "parceldetails":
+        return _typed({"UnitDetail": _details(question, turn)})
+    if turn.scenario in _WRONG_STATE:
+        message = f"POD cannot be generated for {question.number}, the parcel is in the wrong state."
+        return _refusal(490, "POD.WRONG_STATE", message)
+    images: list[str] = []
+    if turn.scenario is not Scenario.POD_UNSAID:
+        images = [documents.document_text(turn, "GLS", question.number, _local(turn.delivered_at))]
+    return _typed({"PODItem": {"TrackID": question.number, "ImageData": images}})
+
+
+def _details(question: Question, turn: Turn) -> dict[str, Any]:
+    """The delivery is told once there is one."""
+    details: dict[str, Any] = {"TrackID": question.number, "Weight": "1.2", "Product": "PARCEL"}
+    if turn.scenario is not Scenario.IN_TRANSIT:
+        details["DeliveryDate"] = _local(turn.delivered_at).isoformat()
+        signatory = documents.signatory_of(turn)
+        if signatory:
+            details["Signature"] = signatory
+    return details
+
+
+def _typed(tree: Any) -> Answer:
+    return rest.answer(tree, 200, _SHIPIT_TYPE)

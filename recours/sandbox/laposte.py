@@ -1,0 +1,205 @@
+"""La Poste's "Suivi v2", simulated. Pure: a request and a turn give an answer.
+
+Sources of the facts: the connector of karrio and two other public clients, and a study of the gateway of September 2026.
+Inferred, as no source says it: the 403 of a key without a subscription (NOT_OURS), and the gateway's words for a
+request that breaks the rules (HTTP 400, BAD_REQUEST), that one with an unknown parameter, or without the Accept
+header, does so, and its words for an error of its own.
+There is no document and no signatory: whatever the scenario says of those, the parcel is delivered, and that is all.
+The message of a 429 names the window. Nobody has seen a Retry-After there: it comes only because, and if, the parcel's
+script has one. Several numbers in one call are not simulated.
+"""
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+from recours.sandbox import rest
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    hostile_text,
+    ready_made,
+    retry_after,
+)
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import Scenario
+
+PATH = "/suivi/v2/idships/"
+NUMBER = re.compile(r"[A-Z0-9]{11,15}")
+LANGUAGES = frozenset({"fr_FR", "en_GB", "de_DE", "es_ES", "it_IT", "nl_NL"})
+
+_BAD_NUMBER = "Le numéro que vous avez saisi n'est pas valide. Vérifiez les signes qui le composent."
+_UNKNOWN = "Ressource non trouvée"
+
+# Code, label, how long before the last event.
+_ON_THE_WAY = (
+    ("MD2", "En cours de livraison.", timedelta(hours=4)),
+    ("ET1", "En cours de traitement.", timedelta(hours=15)),
+    ("PC1", "Pris en charge.", timedelta(days=1, hours=15)),
+    ("DR1", "Annoncé par l'expéditeur.", timedelta(days=2)),
+)
+_STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de livraison", "Livré")
+
+
+class LaPoste(SimulatedCarrier):
+    """The simulated service."""
+
+    key = "laposte"
+
+    def owns(self, path: str) -> bool:
+        """Everything of this API."""
+        return path.startswith("/suivi/v2/")
+
+    def read(self, request: HttpRequest) -> Question:
+        """Understand a call. Raises NotUnderstoodError."""
+        rest.needs(request, "GET", _gateway(405, "METHOD_NOT_ALLOWED", "Use GET"))
+        key = request.headers.get("x-okapi-key", "")
+        if not key:
+            raise NotUnderstoodError(_unauthorized())
+        if not request.path.startswith(PATH):
+            raise NotUnderstoodError(_gateway(404, "NOT_FOUND", "No such resource"))
+        language = _language(request)
+        number = unquote(request.path.removeprefix(PATH))
+        if not NUMBER.fullmatch(number):
+            raise NotUnderstoodError(_functional(400, _BAD_NUMBER, number, language))
+        account, password = rest.account_of(key)
+        return Question(
+            "idships",
+            number,
+            tracking=True,
+            account=account,
+            password=password,
+            needs_account=True,
+            details={"lang": language},
+        )
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """One key."""
+        return {"LAPOSTE_API_KEY": rest.key_of(account, password)}
+
+    def example(self, digits: str, serial: int) -> str:
+        """Thirteen signs, as a Colissimo parcel has them."""
+        return f"6A{digits}{serial:09d}"
+
+    def digits_of(self, number: str) -> str:
+        """The third and the fourth sign."""
+        return number[2:4]
+
+    def ready_made(self, turn: Turn) -> Answer | None:
+        """The gateway's 429 names count and window."""
+        if turn.scenario is Scenario.RATE_LIMITED:
+            quota = _gateway(429, "TOO_MANY_REQUESTS", "max quota reached (10 calls per 1s)")
+            return replace(quota, headers=retry_after(turn))
+        return ready_made(turn)
+
+    def answer(self, question: Question, turn: Turn) -> Answer:
+        """Answer a call, as the turn's scenario has it."""
+        refused = _refusal(question, turn.scenario)
+        if refused:
+            return refused
+        good = _shipment(question, turn)
+        return rest.spoilt(turn.scenario, good, turn) or good
+
+
+def _language(request: HttpRequest) -> str:
+    """The one parameter. Raises NotUnderstoodError."""
+    if "application/json" not in request.headers.get("accept", ""):
+        raise NotUnderstoodError(_gateway(400, "BAD_REQUEST", "Accept must be application/json"))
+    values = rest.first_values(request.query)
+    language = values.pop("lang", "")
+    if values or language not in LANGUAGES:
+        raise NotUnderstoodError(_gateway(400, "BAD_REQUEST", "the one parameter is lang"))
+    return language
+
+
+def _refusal(question: Question, scenario: Scenario) -> Answer | None:
+    """The answer that is no shipment, if the scenario has one."""
+    number, language = question.number, question.details["lang"]
+    if scenario is Scenario.UNKNOWN:
+        return _functional(404, _UNKNOWN, number, language)
+    if scenario is Scenario.SYSTEM_ERROR:
+        return _functional(500, "Erreur système", number, language)
+    if scenario is Scenario.HOSTILE_TEXT:
+        secret = rest.key_of(question.account, question.password)
+        return _functional(500, hostile_text(secret), number, language)
+    if scenario is Scenario.AUTH_REFUSED:
+        return _unauthorized()
+    return {
+        Scenario.NOT_OURS: _gateway(403, "FORBIDDEN", "This application has no subscription to the API"),
+        Scenario.FAULT_CLIENT: _gateway(400, "BAD_REQUEST", "The request was refused"),
+        Scenario.FAULT_SERVER: _gateway(500, "INTERNAL_SERVER_ERROR", "Fault occurred while processing"),
+    }.get(scenario)
+
+
+def _gateway(status: int, code: str, message: str) -> Answer:
+    return rest.answer({"code": code, "message": message}, status)
+
+
+def _unauthorized() -> Answer:
+    return _gateway(401, "UNAUTHORIZED", "This action requires an authorization")  # recorded
+
+
+def _functional(status: int, message: str, number: str, language: str) -> Answer:
+    tree = {
+        "returnCode": status,
+        "returnMessage": message,
+        "lang": language,
+        "scope": "open",
+        "idShip": number,
+    }
+    return rest.answer(tree, status)
+
+
+def _shipment(question: Question, turn: Turn) -> Answer:
+    delivered = turn.scenario is not Scenario.IN_TRANSIT
+    at = turn.delivered_at if delivered else turn.first_seen
+    last = [("DI1", "Votre colis est livré.", timedelta())] if delivered else []
+    events = [
+        {"code": code, "label": label, "date": _local(at - before)}
+        for code, label, before in (*last, *_ON_THE_WAY)
+    ]
+    shipment: dict[str, Any] = {
+        "idShip": question.number,
+        "holder": 4,
+        "product": "Colissimo",
+        "isFinal": delivered,
+        "entryDate": events[-2]["date"],
+        "url": f"https://www.laposte.fr/outils/suivre-vos-envois?code={question.number}",
+        "timeline": _timeline(len(_STEPS) if delivered else len(_STEPS) - 1, at),
+        "event": events,  # the newest first
+        "contextData": {
+            "deliveryChoice": {"deliveryChoice": 0},
+            "originCountry": "FR",
+            "arrivalCountry": "FR",
+        },
+    }
+    if delivered:
+        shipment["deliveryDate"] = _local(at)
+    tree = {"lang": question.details["lang"], "scope": "open", "returnCode": 200, "shipment": shipment}
+    return rest.answer(tree)
+
+
+def _timeline(reached: int, at: datetime) -> list[dict[str, Any]]:
+    """Steps from 1, with the time of the last that was reached."""
+    return [
+        {
+            "id": number,
+            "shortLabel": label,
+            "longLabel": "",
+            "date": _local(at) if number == reached else "",
+            "country": "",
+            "status": number <= reached,
+            "type": 1,
+        }
+        for number, label in enumerate(_STEPS, 1)
+    ]
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone(ZoneInfo("Europe/Paris")).isoformat(timespec="seconds")

@@ -1,0 +1,175 @@
+"""Mondial Relay's tracking service, simulated. Pure: a request and a turn give an answer.
+
+Sources of the facts: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a
+published real answer. The carrier issues no proof of delivery, so every scenario of a delivered parcel gives the same
+answer. Inferred, as no source says it: the faults (ASP.NET's), that an error may come with a text in Libelle01, and
+which STAT stands for a number of another form (24) and for a wrong signature of a brand that exists or not (97).
+Of the service's operations the one that a fetch needs is there; the others are faults.
+
+The private key itself is never sent: `shows` tries whether the signature was made with it.
+"""
+
+import hashlib
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from recours.sandbox import soap
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    hostile_text,
+)
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import Scenario
+from recours.sandbox.soap import CONTENT_TYPE, element
+
+PATH = "/Web_Services.asmx"
+NAMESPACE = "http://www.mondialrelay.fr/webservice/"
+OPERATION = "WSI2_TracingColisDetaille"
+
+_PARAMETERS = ("Enseigne", "Expedition", "Langue", "Security")
+# What a parameter must be like, and the STAT of one that is not.
+_RULES = (
+    ("Enseigne", r".+", "2"),
+    ("Enseigne", r"[0-9A-Z]{2}[0-9A-Z]{6}", "1"),
+    ("Expedition", r"[0-9]{8}", "24"),
+    ("Langue", r"[A-Z]{2}", "72"),
+    ("Security", r"[0-9A-F]{32}", "97"),
+)
+
+_STATS = {
+    Scenario.IN_TRANSIT: "81",
+    Scenario.UNKNOWN: "94",
+    Scenario.NOT_OURS: "95",
+    Scenario.AUTH_REFUSED: "97",
+    Scenario.SYSTEM_ERROR: "99",
+    Scenario.HOSTILE_TEXT: "99",
+    Scenario.WRONG_TYPE: "abc",
+}
+_DELIVERED, _ON_ITS_WAY = "82", "81"
+
+# Text and place of an event, how long before the last one.
+_ON_THE_WAY = (
+    ("Données reçues", "", timedelta(days=2)),
+    ("Prise en charge par Mondial Relay", "LESQUIN", timedelta(days=1, hours=15)),
+    ("Colis en cours d'acheminement", "LILLE", timedelta(hours=9)),
+    ("Disponible au Point Relais", "LILLE", timedelta(hours=3, minutes=19)),
+)
+_HANDED_OVER = ("Colis livré au destinataire", "LILLE")
+
+
+class MondialRelay(SimulatedCarrier):
+    """The simulated service."""
+
+    key = "mondial_relay"
+
+    def owns(self, path: str) -> bool:
+        """The service has one address."""
+        return path == PATH
+
+    def read(self, request: HttpRequest) -> Question:
+        """Understand a call. Raises NotUnderstoodError."""
+        _, values, _ = soap.read_asmx(request, NAMESPACE, {OPERATION: _PARAMETERS}, _unreadable)
+        for name, form, status in _RULES:
+            if not re.fullmatch(form, values[name]):
+                raise NotUnderstoodError(_answer(status))
+        return Question(
+            OPERATION,
+            values["Expedition"],
+            tracking=True,
+            account=values["Enseigne"],
+            needs_account=True,
+            details={
+                "signed": "".join(values[name] for name in _PARAMETERS[:-1]),
+                "security": values["Security"],
+            },
+        )
+
+    def shows(self, question: Question, account: str, password: str) -> bool:
+        """Whether the brand is this account's and the signature was made with its key."""
+        signed = (question.details["signed"] + password).encode()
+        fits = hashlib.md5(signed, usedforsecurity=False).hexdigest().upper() == question.details["security"]
+        return fits and question.account == _brand_of(account)
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """A brand of eight signs, made of the account, and its private key."""
+        return {"MONDIAL_RELAY_ENSEIGNE": _brand_of(account), "MONDIAL_RELAY_PRIVATE_KEY": password}
+
+    def example(self, digits: str, serial: int) -> str:
+        """Eight digits."""
+        return f"{digits}{serial:06d}"
+
+    def answer(self, question: Question, turn: Turn) -> Answer:
+        """Answer a call, as the turn's scenario has it."""
+        scenario = turn.scenario
+        if scenario is Scenario.FAULT_CLIENT:
+            return soap.fault("soap:Client", "Server was unable to read request.")
+        if scenario is Scenario.FAULT_SERVER:
+            return soap.fault("soap:Server", "Server was unable to process request.")
+        if scenario is Scenario.WRONG_TYPE and turn.tries % 2 == 0:
+            return soap.another_shape()
+        status = _STATS.get(scenario, _DELIVERED)
+        if status in (_DELIVERED, _ON_ITS_WAY):
+            return soap.spoilt(scenario, _tracing(status, turn), "Libelle01")
+        # The key is not sent: what could leak of it is the signature.
+        hostile = hostile_text(question.details["security"]) if scenario is Scenario.HOSTILE_TEXT else ""
+        return _answer(status, hostile)
+
+
+def _brand_of(account: str) -> str:
+    return f"TS{account[-6:]:0>6}"
+
+
+def _unreadable(reason: str) -> NotUnderstoodError:
+    """A refusal of the request, to be raised."""
+    return NotUnderstoodError(soap.fault("soap:Client", f"Server was unable to read request. ---> {reason}"))
+
+
+def _answer(status: str, text: str = "", relay: tuple[str, str] = ("", ""), events: str = "") -> Answer:
+    """HTTP stays 200, whatever the STAT."""
+    name, number = relay
+    result = "".join(
+        [
+            element("STAT", status),
+            element("Libelle01", text),
+            element("Relais_Libelle", name),
+            element("Relais_Num", number),
+            element("Libelle02", ""),
+            f"<Tracing>{events}</Tracing>",
+        ]
+    )
+    inside = f"<{OPERATION}Result>{result}</{OPERATION}Result>"
+    response = f'<{OPERATION}Response xmlns="{NAMESPACE}">{inside}</{OPERATION}Response>'
+    return Answer(200, soap.envelope(response), CONTENT_TYPE)
+
+
+def _tracing(status: str, turn: Turn) -> Answer:
+    """The events, the oldest first. A parcel on its way has not come to its relay."""
+    delivered = status == _DELIVERED
+    end = _local(turn.delivered_at if delivered else turn.first_seen)
+    passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
+    events = [_event(label, place, end - before) for label, place, before in passed]
+    if delivered:
+        events.append(_event(*_HANDED_OVER, end))
+    text = "Colis livré" if delivered else "Colis en cours de traitement"
+    return _answer(status, text, ("TABAC DE LA GARE", "012345"), "".join(events))
+
+
+def _event(label: str, place: str, when: datetime) -> str:
+    fields = [
+        element("Libelle", label),
+        element("Date", f"{when:%d/%m/%y}"),
+        element("Heure", f"{when:%H:%M}"),
+        element("Emplacement", place),
+        element("Relais_Num", "012345" if place else ""),
+        element("Relais_Pays", "FR" if place else ""),
+    ]
+    return f"<ret_WSI2_sub_TracingColisDetaille>{''.join(fields)}</ret_WSI2_sub_TracingColisDetaille>"
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Europe/Paris"))

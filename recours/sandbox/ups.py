@@ -1,0 +1,291 @@
+"""UPS's token service and its tracking with proof of delivery, simulated. Pure: a request and a turn give an answer.
+
+Sources of the facts: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, real answers in the issues of their
+repository, and karrio's connector. Inferred, as no source says it: the code of an error that the sources show without
+one (here its HTTP status), the words for a request that breaks the rules, that an unknown parameter of the query breaks
+them, the HTTP 403 for a parcel of nobody's we know (NOT_OURS: only "Blocked Merchant" is documented), and that the date
+of delivery is that of the place. A word for "there will be no proof" is not known, so POD_NEVER, POD_NONE, POD_UNSAID
+and POD_LATE all give a delivered parcel without proof and without signature.
+The one call is shown the token, so AUTH_REFUSED happens there. The proof is a web page; what is no proof (BAD_BASE64,
+NOT_A_DOCUMENT, BROKEN_PDF) comes in its place. DELIVERED_PNG gives the picture of the signature, and no proof.
+"""
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from html import escape
+from typing import Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+from recours.sandbox import documents, rest
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    hostile_text,
+    ready_made,
+    retry_after,
+)
+from recours.sandbox.progress import Turn
+from recours.sandbox.scenarios import Scenario
+
+TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path)
+DETAILS = "/api/track/v1/details/"
+_ISSUED_AT = "1791200000000"  # milliseconds
+
+_NUMBER = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
+_FEWEST, _MOST = 7, 34  # signs of a number
+_PARAMETERS = frozenset({"locale", "returnSignature", "returnPOD", "returnMilestones"})
+_BOOLEANS = frozenset({"true", "false"})
+_NEEDED = ("transid", "transactionsrc")  # headers
+
+_BAD_NUMBER = (400, "TV1002", "Invalid inquiry number")
+_BAD_TOKEN = (401, "250002", "Invalid Authentication Information.")
+_BAD_CLIENT = (401, "10401", "ClientId is Invalid")
+_TOO_MANY = (429, "10429", "Too Many Requests")
+
+# HTTP status, code, message.
+_ERRORS = {
+    Scenario.AUTH_REFUSED: _BAD_TOKEN,
+    Scenario.NOT_OURS: (403, "403", "Blocked Merchant"),
+    Scenario.SYSTEM_ERROR: (500, "500", "Internal server error"),
+    Scenario.FAULT_SERVER: (500, "500", "Internal server error"),
+    Scenario.FAULT_CLIENT: (400, "400", "The request was refused"),
+}
+_WITHOUT_PROOF = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.POD_UNSAID})
+# What comes in place of a proof.
+_NO_PROOF = frozenset({Scenario.BAD_BASE64, Scenario.NOT_A_DOCUMENT, Scenario.EMPTY_POD, Scenario.BROKEN_PDF})
+
+# type, statusCode, code, description, how long before the last activity. Codes of karrio's tables.
+_ON_THE_WAY = (
+    ("O", "021", "OT", "En cours de livraison", timedelta(hours=3, minutes=19)),
+    ("I", "005", "AR", "Arrivé sur le site", timedelta(hours=9)),
+    ("I", "005", "DP", "Départ du site", timedelta(hours=15)),
+    ("I", "005", "OR", "Scan d'origine", timedelta(days=1, hours=15)),
+)
+_ARRIVED = ("D", "011", "FS", "LIVRÉ", timedelta())
+
+
+class Ups(SimulatedCarrier):
+    """The simulated services."""
+
+    key = "ups"
+
+    def owns(self, path: str) -> bool:
+        """The token, and everything of the tracking."""
+        return path == TOKEN or path.startswith("/api/track/")
+
+    def read(self, request: HttpRequest) -> Question:
+        """Understand a call. Raises NotUnderstoodError."""
+        if request.path == TOKEN:
+            return _read_token(request)
+        if request.path.startswith(DETAILS):
+            return _read_details(request)
+        raise NotUnderstoodError(_error(404, "404", "No such resource"))
+
+    def token(self, question: Question, token: str | None, life: int) -> Answer:
+        """All values are texts."""
+        if token is None:
+            return _error(*_BAD_CLIENT)
+        tree = {
+            "token_type": "Bearer",
+            "issued_at": _ISSUED_AT,
+            "client_id": question.account,
+            "access_token": token,
+            "scope": "",
+            "expires_in": str(life),
+            "refresh_count": "0",
+            "status": "approved",
+        }
+        return rest.answer(tree)
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """The client's id and its secret."""
+        return {"UPS_CLIENT_ID": account, "UPS_CLIENT_SECRET": password}
+
+    def example(self, digits: str, serial: int) -> str:
+        """1Z, fifteen signs of which the first two choose, and the check digit."""
+        signs = f"{digits}XYZ{serial:010d}"
+        return f"1Z{signs}{_check_digit(signs)}"
+
+    def digits_of(self, number: str) -> str:
+        """The two after 1Z; in numbers of another form the first two."""
+        return number[2:4] if _NUMBER.fullmatch(number) else super().digits_of(number)
+
+    def ready_made(self, turn: Turn) -> Answer | None:
+        """A 429 has the shape of all errors."""
+        if turn.scenario is Scenario.RATE_LIMITED:
+            return replace(_error(*_TOO_MANY), headers=retry_after(turn))
+        return ready_made(turn)
+
+    def answer(self, question: Question, turn: Turn) -> Answer:
+        """Answer a call, as the turn's scenario has it."""
+        scenario = turn.scenario
+        if scenario in _ERRORS:
+            return _error(*_ERRORS[scenario])
+        if scenario is Scenario.HOSTILE_TEXT:
+            return _error(500, "500", hostile_text(question.bearer))
+        if scenario is Scenario.UNKNOWN:
+            return _unknown(question.number)
+        good = _told(question, _package(question, turn))
+        return rest.spoilt(scenario, good, turn) or good
+
+
+def _check_digit(signs: str) -> int:
+    """Every second of the signs counts twice; a letter is its place in the alphabet and one, by its last digit."""
+    values = [int(sign) if sign.isdigit() else (ord(sign) - 63) % 10 for sign in signs]
+    return -sum(value * (1 + place % 2) for place, value in enumerate(values)) % 10
+
+
+# ---------------------------------------------------------------- requests
+
+
+def _read_token(request: HttpRequest) -> Question:
+    rest.needs(request, "POST", _error(405, "405", "Use POST"))
+    refusal = _error(400, "400", "The form must have grant_type=client_credentials, and nothing else")
+    if rest.read_form(request, refusal) != {"grant_type": "client_credentials"}:
+        raise NotUnderstoodError(refusal)
+    account, password = rest.basic_account(request)
+    return Question("token", account=account, password=password, needs_account=True, asks_token=True)
+
+
+def _read_details(request: HttpRequest) -> Question:
+    rest.needs(request, "GET", _error(405, "405", "Use GET"))
+    for name in _NEEDED:
+        if not request.headers.get(name):
+            raise _refused(f"the header {name} is missing")
+    details = _parameters(request)
+    number = unquote(request.path.removeprefix(DETAILS))
+    if not _FEWEST <= len(number) <= _MOST:
+        raise NotUnderstoodError(_error(*_BAD_NUMBER))
+    return Question("details", number, tracking=True, bearer=rest.bearer(request), details=details)
+
+
+def _parameters(request: HttpRequest) -> dict[str, str]:
+    """Of the query, each of which may be left out. Raises NotUnderstoodError."""
+    values = rest.first_values(request.query)
+    if strange := sorted(values.keys() - _PARAMETERS):
+        raise _refused(f"{strange[0]} is not a parameter")
+    if not re.fullmatch(r"[a-z]{2}_[A-Z]{2}", values.get("locale", "en_US")):
+        raise _refused("locale is unknown")
+    for name in _PARAMETERS - {"locale"}:
+        if values.setdefault(name, "false") not in _BOOLEANS:
+            raise _refused(f"{name} must be true or false")
+    return values
+
+
+def _refused(reason: str) -> NotUnderstoodError:
+    return NotUnderstoodError(_error(400, "400", reason))
+
+
+def _error(status: int, code: str, message: str) -> Answer:
+    return rest.answer({"response": {"errors": [{"code": code, "message": message}]}}, status)
+
+
+# ---------------------------------------------------------------- answers
+
+
+def _unknown(number: str) -> Answer:
+    """HTTP 200, and a warning in place of a package."""
+    warning = {"code": "TW0001", "message": "Tracking Information Not Found"}
+    shipment = {"inquiryNumber": number, "warnings": [warning]}
+    return rest.answer({"trackResponse": {"shipment": [shipment]}})
+
+
+def _told(question: Question, package: dict[str, Any]) -> Answer:
+    shipment = {"inquiryNumber": question.number, "package": [package]}
+    return rest.answer({"trackResponse": {"shipment": [shipment]}})
+
+
+def _package(question: Question, turn: Turn) -> dict[str, Any]:
+    delivered = turn.scenario is not Scenario.IN_TRANSIT
+    end = turn.delivered_at if delivered else turn.first_seen
+    steps = (_ARRIVED, *_ON_THE_WAY) if delivered else _ON_THE_WAY
+    kind, code, _, label, _ = steps[0]
+    package: dict[str, Any] = {
+        "trackingNumber": question.number,
+        "currentStatus": {
+            "code": code,
+            "description": label,
+            "simplifiedTextDescription": label,
+            "statusCode": code,
+            "type": kind,
+        },
+        "deliveryDate": [{"type": "DEL" if delivered else "SDD", "date": f"{_local(end):%Y%m%d}"}],
+        "activity": [_activity(step, end - step[-1]) for step in steps],
+        "packageCount": 1,
+    }
+    if delivered:
+        package["deliveryTime"] = {"type": "DEL", "endTime": f"{_local(end):%H%M%S}"}
+    package["deliveryInformation"] = _delivery(question, turn, delivered=delivered)
+    return package
+
+
+def _activity(step: tuple[str, str, str, str, timedelta], when: datetime) -> dict[str, Any]:
+    """The times of the place and of Greenwich; the latter loses its leading zeros."""
+    kind, code, activity, label, _ = step
+    local = _local(when)
+    return {
+        "date": f"{local:%Y%m%d}",
+        "time": f"{local:%H%M%S}",
+        "gmtDate": f"{when:%Y%m%d}",
+        "gmtTime": f"{when:%H%M%S}".lstrip("0") or "0",
+        "gmtOffset": local.isoformat()[-6:],
+        "location": {"address": {"city": "LILLE", "countryCode": "FR"}, "slic": "0000"},
+        "status": {"type": kind, "code": activity, "description": label, "statusCode": code},
+    }
+
+
+def _delivery(question: Question, turn: Turn, *, delivered: bool) -> dict[str, Any]:
+    """A photo may be spoken of before the delivery, and without there being one."""
+    told: dict[str, Any] = {
+        "deliveryPhoto": {
+            "photo": "",
+            "photoCaptureInd": "N",
+            "photoDispositionCode": "U",
+            "isNonPostalCodeCountry": False,
+        }
+    }
+    if not delivered:
+        return told
+    told |= {"location": "FRONT DOOR", "receivedBy": documents.signatory_of(turn)}
+    if turn.scenario in _WITHOUT_PROOF:
+        return told
+    if question.details["returnSignature"] == "true" and _is_signed(turn):
+        told["signature"] = {"image": rest.base64_text(documents.signature_png(question.number))}
+    if question.details["returnPOD"] == "true" and turn.scenario is not Scenario.DELIVERED_PNG:
+        told["pod"] = {"content": _proof(question, turn)}
+    return told
+
+
+def _is_signed(turn: Turn) -> bool:
+    return bool(documents.signatory_of(turn)) and turn.scenario not in _NO_PROOF
+
+
+def _proof(question: Question, turn: Turn) -> str:
+    when = _local(turn.delivered_at)
+    if turn.scenario in _NO_PROOF:
+        return documents.document_text(turn, "UPS", question.number, when)
+    return rest.base64_text(proof_page(question.number, documents.signatory_of(turn), when))
+
+
+def proof_page(number: str, signatory: str, delivered_at: datetime) -> bytes:
+    """A page as loose as the carrier's: tags left open, and a logo that is not there."""
+    received = f"<TR><TD>Received by:<TD>{escape(signatory)}\n" if signatory else ""
+    page = (
+        "<HTML><HEAD><TITLE>Delivery Notification</TITLE>\n"
+        "<BODY BGCOLOR=#FFFFFF><IMG SRC=./ups_logo.gif ALT=UPS>\n"
+        "<P>Dear Customer,<P>This notice serves as proof of delivery for the shipment listed below.\n"
+        f"<TABLE><TR><TD>Tracking Number:<TD>{escape(number)}\n"
+        f"<TR><TD>Delivered on :<TD>{delivered_at:%d/%m/%Y %H:%M}\n"
+        f"<TR><TD>Delivered to :<TD>LILLE, FR\n{received}"
+        "</TABLE></CENTER><P>Simulated, not a real proof of delivery</BODY></HTML>\n"
+    )
+    return page.encode("ascii", "xmlcharrefreplace")
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Europe/Paris"))
