@@ -48,7 +48,7 @@ OPTIONS = [
     case("an argument that forges a line", 2, "unexpected extra argument", options=(f"x\n{FORGED}",)),
     case("an option's name that forges a line", 2, "No such option", options=(f"--x\n{FORGED}",)),
     case("a carrier that forges a line", 2, "there is no carrier", options=("--carrier", f"x\n{FORGED}")),
-    case("a carrier that turns the text around", 2, "there is no carrier", options=("--carrier", f"{BIDI}UPS")),
+    case("a carrier that turns the text around", 2, "there is no carrier", options=("--carrier", f"{BIDI}SPUU")),
     case("an unknown carrier", 2, "there is no carrier 'Chronopots'", "Did you mean Chronopost?",
          options=("--carrier", "Chronopots")),
     case("a carrier like no other", 2, "there is no carrier 'Zzyzx'", "Known: Chronopost",

@@ -36,7 +36,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             clock,
             UPS_CLIENT_SECRET="mistyped",
             GLS_BASE_URL=f"http://127.0.0.1:{closed_port()}",
-            RECOURS_READ_TIMEOUT="0.3",
+            RECOURS_READ_TIMEOUT="1.5",
         )
 
 

@@ -1,0 +1,1104 @@
+"""Colissimo's protocol, byte for byte: what is sent, and what each of its answers means.
+
+The facts are those of the carrier's own shop modules, of exchanges recorded by the public client roulier, and of two
+documents of the carrier of 2021.
+"""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.carriers.colissimo import (
+    DELIVERED_CODES,
+    DOCUMENT_CODES,
+    INNER_CODES,
+    SPEC,
+    TIMELINE_CODES,
+    TRANSIT_CODES,
+    Colissimo,
+    Listed,
+    parse_document,
+    parse_documents,
+    parse_tracking,
+)
+from recours.carriers.message import Request, Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.documents.evidence import media_type_of
+from recours.runs.attempt import malformed
+from recours.runs.ports import NotADocument
+from recours.sandbox import Parcel, Scenario
+from recours.sandbox import rest as sandbox_rest
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError
+from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
+from recours.sandbox.progress import Ledger
+from tests.fakes.line import FakeLine
+
+NUMBER = "6A00000000017"
+BY_PASSWORD = {"COLISSIMO_LOGIN": "100001", "COLISSIMO_PASSWORD": "s3cret"}
+BY_KEY = {"COLISSIMO_API_KEY": "k3y"}
+PDF = b"%PDF-1.4\n" + b"x" * 200
+AT = datetime(2026, 10, 5, 8, 8, 43, tzinfo=UTC)
+KNOWN = Delivery(AT)
+SOURCE = "colissimo document"
+JSON = {"Content-Type": "application/json;charset=UTF-8"}
+K = ErrorKind
+
+
+def response(tree: Any, status: int = 200) -> Response:
+    return Response(status, JSON, json.dumps(tree).encode())
+
+
+def raw(body: bytes | str, status: int = 200, kind: str = "application/json") -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    return Response(status, {"Content-Type": kind}, content)
+
+
+def an_event(code: Any, date: Any = "2026-10-05T10:08:43.000", label: Any = "Un événement") -> dict[str, Any]:
+    place = {"siteCode": "000001", "siteName": "LILLE PFC", "siteZipCode": "59000"}
+    return {"date": date, "code": code, "labelLong": label, **place}
+
+
+def a_step(number: Any, status: str, date: Any = None) -> dict[str, Any]:
+    words = {"labelShort": f"Étape {number}", "labelLong": ""}
+    return {
+        "stepId": number,
+        **words,
+        "status": f"STEP_STATUS_{status}",
+        "date": date,
+        "countryCodeISO": "FR",
+    }
+
+
+ON_ITS_WAY = (a_step(2, "ACTIVE", "2026-10-04T10:00:00.000"), a_step(5, "INACTIVE"))
+ARRIVED = (a_step(4, "INACTIVE"), a_step(5, "ACTIVE", "2026-10-05T10:08:43.000"))
+
+
+def tracked(*events: Any, steps: Sequence[Any] = ON_ITS_WAY) -> Response:
+    consignee = {"name": "MARTIN", "firstName": "ALICE", "address": {"zipCode": "59000", "city": "LILLE"}}
+    parcel = {
+        "parcelNumber": NUMBER,
+        "contractNumber": "100001",
+        "statusDelivery": True,
+        "consigneeInformation": consignee,
+        "removalPoint": None,
+        "service": {"deliveryChoice": ""},
+        "step": list(steps),
+        "event": list(events),
+    }
+    return response({"lang": "fr_FR", "status": [{"code": "0", "message": "OK"}], "parcel": parcel})
+
+
+def timeline_error(code: Any, message: Any = "Un message", status: int = 200) -> Response:
+    tree = {"lang": "fr_FR", "status": [{"code": code, "message": message}], "parcel": None}
+    return response(tree, status)
+
+
+def an_entry(kind: Any = "SIGNATURE", **more: Any) -> dict[str, Any]:
+    entry = {
+        "url": "/document",
+        "eventCode": "LIVCFM",
+        "eventDate": "2026-10-05T10:08:43.000+0200",
+        "eventSiteCode": "000001",
+        "documentType": kind,
+        "carrier": "COL",
+        "path": f"/panama/2026/10/05/{kind}.pdf",
+        "uuid": f"uuid-{kind}",
+        "cab": NUMBER,
+    }
+    return entry | more
+
+
+def listed(*entries: Any) -> Response:
+    return response({"errorCode": "000", "errorLabel": "OK", "documents": list(entries)})
+
+
+def refused(code: Any, label: str = "KO", *inner: Any, status: int = 404) -> Response:
+    errors = [{"code": number, "message": "Un message"} for number in inner]
+    return response({"errorCode": code, "errorLabel": label, **({"errors": errors} if inner else {})}, status)
+
+
+DELIVERED = tracked(an_event("LIVCFM"), an_event("AARCFM", "2026-10-05T07:00:00.000"), steps=ARRIVED)
+LISTED = listed(an_entry())
+DOCUMENT = raw(PDF, kind="application/pdf")
+
+
+def fetch(
+    *answers: Response | Failure, known: Delivery | None = None, settings: Mapping[str, str] = BY_PASSWORD
+) -> tuple[Outcome, FakeLine]:
+    line = FakeLine(answers)
+    return Colissimo(settings).fetch(NUMBER, known, line), line
+
+
+def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
+    outcome, line = fetch(*answers, known=known)
+    assert isinstance(outcome, Failure)
+    assert len(line.asked) == len(answers)
+    assert outcome.http_status == getattr(answers[-1], "status", None)
+    return outcome
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+@pytest.mark.parametrize(
+    ("settings", "credential"),
+    [
+        (BY_PASSWORD, {"login": "100001", "password": "s3cret"}),
+        (BY_KEY, {"apiKey": "k3y"}),
+        (BY_PASSWORD | BY_KEY, {"login": "100001", "password": "s3cret"}),
+        ({"COLISSIMO_LOGIN": "", "COLISSIMO_PASSWORD": "", **BY_KEY}, {"apiKey": "k3y"}),
+    ],
+)
+def test_the_requests_are_those_of_the_documents(
+    settings: dict[str, str], credential: dict[str, str]
+) -> None:
+    _, line = fetch(DELIVERED, LISTED, DOCUMENT, settings=settings)
+    sent = [(what, r.method, r.path, dict(r.headers), json.loads(r.body or b"")) for what, r in line.asked]
+    accepts_json = {"Content-Type": "application/json", "Accept": "application/json"}
+    assert sent == [
+        (
+            Capability.TRACKING,
+            "POST",
+            "/tracking-timeline-ws/rest/tracking/timelineCompany",
+            accepts_json,
+            {**credential, "parcelNumber": NUMBER, "lang": "fr_FR"},
+        ),
+        (
+            Capability.POD,
+            "POST",
+            "/api-document/rest/documents",
+            accepts_json,
+            {"credential": credential, "cab": NUMBER, "lang": "fr_FR"},
+        ),
+        (
+            Capability.POD,
+            "POST",
+            "/api-document/rest/document",
+            {"Content-Type": "application/json", "Accept": "*/*"},
+            {
+                "credential": credential,
+                "lang": "fr_FR",
+                "cab": NUMBER,
+                "path": "/panama/2026/10/05/SIGNATURE.pdf",
+                "uuid": "uuid-SIGNATURE",
+            },
+        ),
+    ]
+
+
+def test_the_carriers_facts() -> None:
+    assert (SPEC.key, SPEC.name) == ("colissimo", "Colissimo")
+    assert {"Colissimo International", "So Colissimo", "Coliposte"} <= set(SPEC.spellings)
+    assert SPEC.limits == {None: "1000/day@Europe/Paris"}
+    assert SPEC.base_url == "https://ws.colissimo.fr"
+    assert SPEC.credentials == (("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",))
+    assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 2}
+    assert SPEC.calls_for(KNOWN) == {Capability.POD: 2}
+
+
+def test_a_parcel_known_to_be_delivered_is_not_tracked_again() -> None:
+    outcome, line = fetch(LISTED, DOCUMENT, known=KNOWN)
+    assert [what for what, _ in line.asked] == [Capability.POD, Capability.POD]
+    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+
+
+def test_nothing_is_asked_after_a_list_without_a_proof() -> None:
+    assert failure_of(DELIVERED, listed()).kind is K.POD_NOT_AVAILABLE_YET
+
+
+@pytest.mark.parametrize(
+    ("entry", "path", "uuid"),
+    [
+        (an_entry(uuid=None), "/panama/2026/10/05/SIGNATURE.pdf", None),
+        (an_entry(path=None), None, "uuid-SIGNATURE"),
+        (an_entry(path=" "), None, "uuid-SIGNATURE"),
+        (an_entry(path="http://elsewhere.invalid/"), "http://elsewhere.invalid/", "uuid-SIGNATURE"),
+        (an_entry(path="../\ud800é\n"), "../\ud800é\n", "uuid-SIGNATURE"),
+        (an_entry(path="p" * 100_000), None, "uuid-SIGNATURE"),
+        (an_entry(path=7), None, "uuid-SIGNATURE"),
+    ],
+)
+def test_where_a_document_lies_is_only_sent_back(entry: Any, path: str | None, uuid: str | None) -> None:
+    outcome, line = fetch(DELIVERED, listed(entry), DOCUMENT)
+    assert isinstance(outcome, Retrieved)
+    request = line.asked[2][1]
+    assert (request.path, request.origin) == ("/api-document/rest/document", "")
+    sent = json.loads(request.body or b"")
+    assert (sent["path"], sent["uuid"]) == (path, uuid)
+
+
+# ---------------------------------------------------------------- the tracking's answers
+
+IN_BOTH_SHOP_MODULES = [
+    *("LIVCFM", "LIVGAR", "LIVRTI", "LIVVOI", "LIVBPO", "LIVDIV", "LIVRCA", "LIVRCC", "LIVACC"),
+    *("LIVBAL", "LIVCGA"),
+]
+ON_THE_WAY = [
+    *("COMCFM", "PCHMQT", "PCHCFM", "AARCFM", "LIVREL", "LIVRLI", "LIVAVI", "RENAVI", "RENGUI"),
+    *("LIVRDV", "LIVVPC", "RSTNCG", "RENXYZ"),
+]
+NOT_LISTED_ONE_BY_ONE = {"RSTNCG", "RENXYZ"}
+
+
+def test_the_tables_hold_these_codes() -> None:
+    assert frozenset(IN_BOTH_SHOP_MODULES) == DELIVERED_CODES
+    assert frozenset(ON_THE_WAY) - NOT_LISTED_ONE_BY_ONE == TRANSIT_CODES
+    assert set(TIMELINE_CODES) == {"101", "103", "104", "105", "201", "202", "1000"}
+    assert set(INNER_CODES) == {"144", "150", "153"}
+    assert set(DOCUMENT_CODES) == {"001", "002", "003", "004", "005"}
+
+
+@pytest.mark.parametrize("code", IN_BOTH_SHOP_MODULES)
+def test_delivered_codes_lead_to_the_document(code: str) -> None:
+    later = an_event("AARCFM", "2026-10-06T07:00:00.000")  # whatever comes after
+    outcome, _ = fetch(tracked(later, an_event(code)), LISTED, DOCUMENT)
+    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+
+
+def test_the_last_step_means_delivered_whatever_the_events() -> None:
+    for events in ([], [an_event("AARCFM", "2026-10-05T07:00:00.000")]):
+        outcome, _ = fetch(tracked(*events, steps=ARRIVED), LISTED, DOCUMENT)
+        assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    text = [a_step("5", "ACTIVE", "2026-10-05T10:08:43.000")]
+    assert parse_tracking(tracked(steps=text)) == KNOWN
+
+
+@pytest.mark.parametrize("status", ["INACTIVE", "DISABLED"])
+def test_a_last_step_that_is_not_reached_means_nothing(status: str) -> None:
+    failure = parse_tracking(tracked(steps=[a_step(4, "ACTIVE"), a_step(5, status)]))
+    assert isinstance(failure, Failure)
+    assert failure.kind is K.NOT_DELIVERED_YET
+    assert "Étape 4" in failure.message
+
+
+@pytest.mark.parametrize("code", ON_THE_WAY)
+def test_other_codes_mean_not_delivered(code: str) -> None:
+    failure = failure_of(tracked(an_event(code), an_event("COMCFM", "2026-10-01T00:00:00.000")))
+    assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
+    assert "Un événement" in failure.message
+
+
+@pytest.mark.parametrize("code", ["LIVXXX", "livcfm", "7"])
+def test_a_code_that_no_table_has_is_told(code: str) -> None:
+    failure = failure_of(tracked(an_event("COMCFM", "2026-10-01T00:00:00.000"), an_event(code)))
+    assert failure.kind is K.NOT_DELIVERED_YET
+    assert failure.unknown == f"the event code {code} (Un événement)"
+    # Of an event before the last it is no news.
+    assert failure_of(tracked(an_event("AARCFM"), an_event(code, "2026-10-01T00:00:00.000"))).unknown is None
+
+
+@pytest.mark.parametrize("code", ["LIVREO", "LIVEXP"])
+@pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED])
+def test_a_parcel_back_at_its_sender_was_not_delivered(code: str, steps: Sequence[Any]) -> None:
+    avised = an_event("RENAVI", "2026-10-01T09:00:00.000")
+    failure = failure_of(tracked(an_event(code), avised, steps=steps))
+    assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, None)
+    assert "returned the parcel to its sender" in failure.message
+
+
+def test_of_a_return_and_a_delivery_the_later_one_counts() -> None:
+    early, late = "2026-10-01T09:00:00.000", "2026-10-05T10:08:43.000"
+    for turn in (1, -1):
+        returned = [an_event("LIVREO", late), an_event("LIVCFM", early)][::turn]
+        assert isinstance(parse_tracking(tracked(*returned)), Failure)
+        delivered = [an_event("LIVCFM", late), an_event("LIVREO", early)][::turn]
+        assert parse_tracking(tracked(*delivered)) == KNOWN
+
+
+@pytest.mark.parametrize(
+    ("date", "at"),
+    [
+        ("2026-10-05T10:08:43.000", AT),  # French summer time
+        ("2026-01-05T10:08:43.000", datetime(2026, 1, 5, 9, 8, 43, tzinfo=UTC)),
+        ("2026-10-05T10:08:43.000+0200", AT),
+        ("2026-10-05T08:08:43Z", AT),
+        ("2026-10-25T02:30:00.000", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # an hour that comes twice
+        ("9999-12-31T23:59:59-14:00", None),
+        ("0001-01-01T00:00:00.000", None),
+        ("hier", None),
+        (["2026"], None),
+        (None, None),
+    ],
+)
+def test_the_time_of_delivery(date: Any, at: datetime | None) -> None:
+    for answer in (
+        tracked(an_event("LIVCFM", date)),
+        tracked(steps=[a_step(5, "ACTIVE", date)]),
+        tracked(an_event("LIVCFM", None), steps=[a_step(5, "ACTIVE", date)]),
+    ):
+        delivery = parse_tracking(answer)
+        assert delivery == Delivery(at)
+        assert isinstance(delivery, Delivery)
+        assert delivery.at is None or delivery.at.utcoffset() == timedelta()
+
+
+def test_a_time_that_the_tracking_does_not_tell_is_the_documents() -> None:
+    undated = tracked(an_event("LIVCFM", None))
+    outcome, line = fetch(undated, LISTED, DOCUMENT)
+    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert line.known == KNOWN
+    other = listed(an_entry(eventDate="2026-10-04T10:00:00.000+0200"))
+    outcome, _ = fetch(DELIVERED, other, DOCUMENT)
+    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert failure_of(undated, LISTED, refused("003")).delivery == KNOWN
+
+
+def test_the_consignee_of_the_label_is_no_signatory() -> None:
+    assert b"MARTIN" in DELIVERED.body
+    assert parse_tracking(DELIVERED) == Delivery(AT, None)
+    # One that is known from elsewhere is kept.
+    outcome, _ = fetch(LISTED, DOCUMENT, known=Delivery(None, "DUPONT"))
+    assert outcome == Retrieved(PDF, Delivery(AT, "DUPONT"), SOURCE)
+
+
+TIMELINE_ROWS: list[tuple[Any, ErrorKind]] = [
+    ("101", K.INVALID_TRACKING),
+    ("105", K.NOT_FOUND),
+    ("103", K.NOT_FOUND),
+    ("104", K.ACCESS_DENIED),
+    ("202", K.ACCESS_DENIED),
+    ("201", K.AUTH_FAILED),
+    ("1000", K.SERVER_ERROR),
+    (105, K.NOT_FOUND),  # a number in place of a text
+    ("77", K.BAD_RESPONSE),
+]
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+@pytest.mark.parametrize(("code", "kind"), TIMELINE_ROWS)
+def test_codes_of_the_timeline(code: Any, kind: ErrorKind, status: int) -> None:
+    failure = failure_of(timeline_error(code, status=status))
+    assert failure.kind is kind
+    assert "Colissimo" in failure.message
+    assert failure.message.endswith((": Un message", f": Un message (HTTP {status})"))
+    assert (failure.unknown is not None) is (code == "77")
+
+
+@pytest.mark.parametrize(("code", "kind"), TIMELINE_ROWS)
+def test_a_code_of_the_timeline_goes_before_the_http_status(code: Any, kind: ErrorKind) -> None:
+    failure = failure_of(timeline_error(code, status=500))
+    assert failure.kind is (K.SERVER_ERROR if code == "77" else kind)
+    assert (failure.unknown is not None) is (code == "77")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, K.BAD_RESPONSE), (500, K.SERVER_ERROR), (401, K.AUTH_FAILED)]
+)
+def test_a_good_tracking_comes_with_a_good_http_status(status: int, kind: ErrorKind) -> None:
+    failure = failure_of(replace(DELIVERED, status=status))
+    assert (failure.kind, failure.unknown) == (kind, None)
+
+
+def test_the_words_of_a_refused_tracking_are_repeated_from_another_shape() -> None:
+    failure = failure_of(response({"error": "Bad Request", "message": "lang"}, 400))
+    assert failure.message == "Colissimo could not read our request: lang"
+
+
+def test_events_without_steps_are_enough() -> None:
+    failure = failure_of(tracked(an_event("AARCFM"), steps=[]))
+    assert failure.kind is K.NOT_DELIVERED_YET
+    assert parse_tracking(tracked(an_event("LIVCFM"), steps=[])) == KNOWN
+
+
+def test_without_events_the_last_step_that_is_reached_says_where_the_parcel_is() -> None:
+    steps = [a_step(1, "ACTIVE"), a_step(3, "ACTIVE") | {"labelLong": "Sur son site"}, a_step(4, "INACTIVE")]
+    assert "(Sur son site)" in failure_of(tracked(steps=steps)).message
+
+
+def test_an_event_without_a_time_is_the_oldest() -> None:
+    failure = failure_of(tracked(an_event("COMCFM", None, "Annoncé"), an_event("AARCFM", label="Arrivé")))
+    assert "(Arrivé)" in failure.message
+
+
+# ---------------------------------------------------------------- the documents' answers
+
+DOCUMENT_ROWS: dict[str, tuple[Response, ErrorKind]] = {
+    "005 / 150": (refused("005", "BODY INVALID", 150, status=400), K.INVALID_TRACKING),
+    "005": (refused("005", "BODY INVALID", status=400), K.INVALID_TRACKING),
+    "001 / 153": (refused("001", "CAB NOT FOUND", 153), K.NOT_FOUND),
+    "001": (refused("001", "CAB NOT FOUND"), K.NOT_FOUND),
+    "153": (refused("999", "KO", 153), K.NOT_FOUND),
+    "002": (refused("002", "CAB OR UUID NOT FOUND"), K.NOT_FOUND),
+    "999 / 144": (refused("999", "KO", 144), K.ACCESS_DENIED),
+    "999 / 144 as a text": (refused("999", "KO", "144"), K.ACCESS_DENIED),
+    "004": (refused("004", "CREDENTIAL INVALID"), K.AUTH_FAILED),
+    "004 with 200": (refused("004", "CREDENTIAL INVALID", status=200), K.AUTH_FAILED),
+    "004 with 403": (refused("004", "CREDENTIAL INVALID", status=403), K.AUTH_FAILED),
+    "401": (raw("", 401), K.AUTH_FAILED),
+    "401, words": (response({"error": "Unauthorized", "message": "no"}, 401), K.AUTH_FAILED),
+    "403": (raw("", 403), K.ACCESS_DENIED),
+    "003": (refused("003", "DOCUMENT NOT FOUND"), K.POD_NOT_AVAILABLE_YET),
+    "003 with 200": (refused("003", "DOCUMENT NOT FOUND", status=200), K.POD_NOT_AVAILABLE_YET),
+    "413": (raw("", 413), K.BAD_RESPONSE),
+    "503": (raw("", 503), K.SERVER_ERROR),
+    "500": (response({"error": "Internal Server Error", "message": "oh"}, 500), K.SERVER_ERROR),
+    "502, a page": (raw("<html>Bad gateway</html>", 502), K.SERVER_ERROR),
+    "400, words": (response({"error": "Bad Request", "message": "lang"}, 400), K.BAD_RESPONSE),
+    "messages": (response({"messages": [{"id": "30000", "messageContent": "no"}]}, 400), K.BAD_RESPONSE),
+    "404, a page": (raw("<html/>", 404, "text/html"), K.BAD_RESPONSE),
+    "000 with 404": (response({"errorCode": "000", "documents": [an_entry()]}, 404), K.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), DOCUMENT_ROWS.values(), ids=DOCUMENT_ROWS.keys())
+def test_errors_of_either_call_of_the_documents(answer: Response, kind: ErrorKind) -> None:
+    first = failure_of(DELIVERED, answer)
+    assert (first.kind, first.delivery) == (kind, KNOWN)
+    assert "Colissimo" in first.message
+    assert failure_of(DELIVERED, LISTED, answer) == first
+    assert failure_of(answer, known=KNOWN) == first
+    assert (first.unknown is not None) is (b"30000" in answer.body)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "seen"),
+    [
+        (refused("999", "KO"), K.BAD_RESPONSE, "999"),
+        (refused("999", "KO", 145), K.BAD_RESPONSE, "999 / 145"),
+        (refused("777", "KO"), K.BAD_RESPONSE, "777"),
+        (refused("777", "KO", status=500), K.SERVER_ERROR, "777"),
+        (refused("999", "KO", 145, status=401), K.AUTH_FAILED, "999 / 145"),
+        # The body is invalid by something else than the number: that is our mistake.
+        (refused("005", "BODY INVALID", 151, status=400), K.BAD_RESPONSE, "005 / 151"),
+        (refused("001", "CAB NOT FOUND", 154), K.NOT_FOUND, "001 / 154"),
+        (refused(7, "KO", status=200), K.BAD_RESPONSE, "7"),
+        (response({"errors": [{"code": 145}]}, 404), K.BAD_RESPONSE, "none / 145"),
+    ],
+)
+def test_a_code_of_the_documents_that_no_table_has_is_told(
+    answer: Response, kind: ErrorKind, seen: str
+) -> None:
+    failure = failure_of(answer, known=KNOWN)
+    assert failure.kind is kind
+    assert failure.unknown is not None
+    assert failure.unknown.startswith(f"the error code {seen} (HTTP {answer.status}")
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_request_that_was_not_read_is_said_to_be_so(status: int) -> None:
+    failure = failure_of(raw("", status), known=KNOWN)
+    assert failure.message == "Colissimo could not read our request"
+
+
+def test_an_inner_code_that_is_known_counts_among_others() -> None:
+    assert failure_of(refused("999", "KO", 1, 144), known=KNOWN).kind is K.ACCESS_DENIED
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (refused("999", "KO", 144), "Un message"),
+        (refused("003", "DOCUMENT NOT FOUND"), "DOCUMENT NOT FOUND"),
+        (response({"error": "Bad Request", "message": "lang"}, 400), "lang"),
+        (response({"error": "Bad Request"}, 400), "Bad Request"),
+        (response({"messages": [{"id": "1", "messageContent": "Rien"}]}, 400), "Rien"),
+    ],
+)
+def test_the_carriers_words_are_repeated_from_every_shape(answer: Response, words: str) -> None:
+    assert f": {words}" in failure_of(answer, known=KNOWN).message
+
+
+WITHOUT_PROOF: list[list[Any]] = [
+    [],
+    [an_entry("LABEL"), an_entry("CN23"), an_entry("OTHER"), an_entry("C50")],
+    [an_entry(path=None, uuid=None)],
+    [an_entry(path="", uuid="  ")],
+    [an_entry(path=["a"], uuid={"a": 1})],
+    [an_entry("signature")],
+    [an_entry(None)],
+    [None, 7, "SIGNATURE", [an_entry()]],
+]
+
+
+@pytest.mark.parametrize("entries", WITHOUT_PROOF)
+def test_a_list_without_a_usable_proof_means_not_yet(entries: list[Any]) -> None:
+    failure = failure_of(DELIVERED, listed(*entries))
+    assert (failure.kind, failure.delivery, failure.unknown) == (K.POD_NOT_AVAILABLE_YET, KNOWN, None)
+
+
+@pytest.mark.parametrize("tree", [{"errorCode": "000"}, {"errorCode": "000", "documents": None}])
+def test_no_list_at_all_means_not_yet(tree: Any) -> None:
+    assert failure_of(response(tree), known=KNOWN).kind is K.POD_NOT_AVAILABLE_YET
+
+
+@pytest.mark.parametrize("documents", ["none", 7, True])
+def test_a_list_that_is_none_cannot_be_read(documents: Any) -> None:
+    answer = response({"errorCode": "000", "documents": documents})
+    assert failure_of(answer, known=KNOWN).kind is K.BAD_RESPONSE
+
+
+@pytest.mark.parametrize(
+    ("entries", "uuid"),
+    [
+        ([an_entry("PHOTO"), an_entry("DELIVERY_CERTIFICATE"), an_entry("SIGNATURE")], "uuid-SIGNATURE"),
+        ([an_entry("SIGNATURE"), an_entry("PHOTO"), an_entry("LABEL")], "uuid-SIGNATURE"),
+        ([an_entry("PICTURE"), an_entry("DELIVERY_CERTIFICATE")], "uuid-DELIVERY_CERTIFICATE"),
+        ([an_entry("LABEL"), an_entry("PHOTO")], "uuid-PHOTO"),
+        ([an_entry("LABEL"), an_entry("PICTURE")], "uuid-PICTURE"),
+        ([an_entry(path=None, uuid=None), an_entry("PHOTO")], "uuid-PHOTO"),
+        (
+            [
+                an_entry(uuid="early", eventDate="2026-10-01T10:00:00.000+0200"),
+                an_entry(uuid="late"),
+                an_entry(uuid="undated", eventDate=None),
+            ],
+            "late",
+        ),
+        # A better kind goes before a later one.
+        ([an_entry("PHOTO", eventDate="2026-10-09T10:00:00.000+0200"), an_entry()], "uuid-SIGNATURE"),
+    ],
+)
+def test_the_best_proof_of_a_list_is_asked_for(entries: list[Any], uuid: str) -> None:
+    found = parse_documents(listed(*entries))
+    assert isinstance(found, Listed)
+    assert found.uuid == uuid
+
+
+def test_a_list_of_one_may_be_no_list() -> None:
+    found = parse_documents(response({"errorCode": "000", "documents": an_entry()}))
+    assert isinstance(found, Listed)
+    assert found.at == AT
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (PDF, "application/pdf"),
+        (b"\x89PNG\r\n\x1a\n" + b"x" * 200, "image/png"),
+        (b"\xff\xd8\xff" + b"x" * 200, "application/octet-stream"),
+        (PDF, ""),
+    ],
+)
+def test_the_bytes_are_passed_on_as_they_came(content: bytes, kind: str) -> None:
+    assert parse_document(raw(content, kind=kind), KNOWN) == Retrieved(content, KNOWN, SOURCE)
+    assert parse_document(Response(200, {}, content), KNOWN) == Retrieved(content, KNOWN, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (raw(json.dumps({"errorCode": "003"}), kind="application/pdf"), K.POD_NOT_AVAILABLE_YET),
+        (raw(' \r\n{"errorCode": "004"}', kind="application/pdf"), K.AUTH_FAILED),
+        (raw('\ufeff{"errorCode": "004"}', kind="application/pdf"), K.AUTH_FAILED),
+        (raw('{"errorCode": "000"}'), K.BAD_RESPONSE),
+        (raw("[]", kind="application/pdf"), K.BAD_RESPONSE),
+        (raw(PDF, kind="application/json"), K.BAD_RESPONSE),
+        (raw("{" + "x" * 300, kind="application/pdf"), K.BAD_RESPONSE),
+        (raw("<!DOCTYPE html><html>Maintenance</html>", kind="text/html"), K.BAD_RESPONSE),
+        (raw("\n<html>Maintenance</html>", kind="application/pdf"), K.BAD_RESPONSE),
+        (raw("Maintenance", kind="TEXT/HTML"), K.BAD_RESPONSE),
+        (raw("", kind="application/pdf"), K.BAD_RESPONSE),
+        (raw(" \n", kind="application/pdf"), K.BAD_RESPONSE),
+        (raw(PDF, 500, "application/pdf"), K.SERVER_ERROR),
+        (raw(PDF, 404, "application/pdf"), K.BAD_RESPONSE),
+    ],
+)
+def test_what_is_no_document(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(LISTED, answer, known=KNOWN)
+    assert (failure.kind, failure.delivery) == (kind, KNOWN)
+
+
+# ---------------------------------------------------------------- answers that are none
+
+BODIES: dict[str, tuple[Response, ErrorKind]] = {
+    "empty": (raw(""), K.BAD_RESPONSE),
+    "blank": (raw(" \n"), K.BAD_RESPONSE),
+    "a page": (raw("<!DOCTYPE html><html><p>Maintenance</html>", kind="text/html"), K.BAD_RESPONSE),
+    "XML": (raw("<a/>"), K.BAD_RESPONSE),
+    "half": (raw(DELIVERED.body[:100]), K.BAD_RESPONSE),
+    "not UTF-8": (raw('{"errorLabel": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
+    "too deep": (raw(b"[" * 200_000 + b"]" * 200_000), K.BAD_RESPONSE),
+    "deep and broken": (raw(b'{"a":' * 100_000), K.BAD_RESPONSE),
+    "a huge number": (raw(b'{"errorCode": ' + b"9" * 10_000 + b"}"), K.BAD_RESPONSE),
+    "a text": (raw('"OK"'), K.BAD_RESPONSE),
+    "null": (raw("null"), K.BAD_RESPONSE),
+    "NaN": (raw("NaN"), K.BAD_RESPONSE),
+    "a list": (raw("[]"), K.BAD_RESPONSE),
+    "an object": (raw("{}"), K.BAD_RESPONSE),
+    "500": (raw("{}", 500), K.SERVER_ERROR),
+    "503, a page": (raw("<html/>", 503), K.SERVER_ERROR),
+    "504, empty": (raw("", 504), K.SERVER_ERROR),
+    "401": (raw("", 401), K.AUTH_FAILED),
+    "403": (raw("", 403), K.ACCESS_DENIED),
+    "302": (raw("", 302), K.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), BODIES.values(), ids=BODIES.keys())
+def test_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
+    assert failure_of(answer).kind is kind
+    assert failure_of(DELIVERED, answer).kind is kind
+    assert failure_of(DELIVERED, LISTED, answer).kind is kind
+
+
+@pytest.mark.parametrize(
+    "parcel",
+    [
+        None,
+        [],
+        {},
+        "x",
+        {"step": [], "event": []},
+        {"step": {"item": [1]}, "event": "LIVCFM"},
+        {"event": [7]},
+    ],
+)
+def test_a_good_tracking_that_tells_of_nothing_cannot_be_read(parcel: Any) -> None:
+    answer = response({"status": [{"code": "0"}], "parcel": parcel})
+    assert failure_of(answer).kind is K.BAD_RESPONSE
+
+
+def test_the_status_code_of_a_good_tracking_is_needed() -> None:
+    tree = json.loads(DELIVERED.body)
+    for status in ({}, [], [{"message": "OK"}], [[]], "0", None):
+        assert failure_of(response(tree | {"status": status})).kind is K.BAD_RESPONSE
+    assert parse_tracking(response(tree | {"status": {"code": 0}})) == KNOWN
+
+
+@pytest.mark.parametrize(
+    "strange", [None, 7, 1e400, True, "", [], {}, [[]], [{}], {"item": []}, "\ud800\x00"]
+)
+def test_no_value_of_another_type_breaks_a_parser(strange: Any) -> None:
+    for whole in (DELIVERED, LISTED, refused("999", "KO", 144), tracked(an_event("AARCFM"))):
+        for answer in _with_each_value_replaced(json.loads(whole.body), strange):
+            assert isinstance(parse_tracking(answer), Delivery | Failure)
+            assert isinstance(parse_documents(answer), Listed | Failure)
+            assert isinstance(parse_document(answer, KNOWN), Failure)
+
+
+def _with_each_value_replaced(tree: Any, strange: Any) -> Sequence[Response]:
+    """The tree as often as it has values, each time with another one replaced."""
+
+    def places(node: Any, path: tuple[Any, ...] = ()) -> Sequence[tuple[Any, ...]]:
+        inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        return [found for key, value in inner for found in ((*path, key), *places(value, (*path, key)))]
+
+    answers = []
+    for *parents, last in places(tree):
+        copy = node = json.loads(json.dumps(tree))
+        for key in parents:
+            node = node[key]
+        node[last] = strange
+        answers.append(response(copy))
+    return answers
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in (DELIVERED, LISTED, DOCUMENT, refused("999", "KO", 144)):
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            answer = raw(bytes(body), whole.status)
+            assert isinstance(fetch(answer, answer, answer)[0], Failure | Retrieved)
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    hostile = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS \x1b[31m\u202e\ud800" + "y" * 5000
+    for answers in (
+        [timeline_error("1000", hostile)],
+        [timeline_error(hostile, hostile)],
+        [tracked(an_event("AARCFM", label=hostile))],
+        [tracked(an_event(hostile, label=hostile))],
+        [tracked(an_event("LIVREO", label=hostile))],
+        [DELIVERED, refused(hostile, hostile, hostile)],
+        [DELIVERED, LISTED, response({"message": hostile}, 500)],
+        [DELIVERED, LISTED, response({"messages": [{"id": hostile, "messageContent": hostile}]}, 400)],
+    ):
+        failure = failure_of(*answers)
+        for text in (failure.message, failure.unknown or ""):
+            assert len(text) <= 400
+            assert text.isprintable()
+
+
+# ---------------------------------------------------------------- our account
+
+
+@pytest.mark.parametrize(
+    ("answers", "accepted"),
+    [
+        ([tracked(an_event("AARCFM"))], True),
+        ([timeline_error("105")], True),
+        ([timeline_error("104")], True),
+        ([timeline_error("201")], False),
+        ([timeline_error("1000")], False),
+        ([timeline_error("77")], False),
+        ([raw("<html/>")], False),
+        ([raw("", 401)], False),
+    ],
+)
+def test_whether_a_tracking_shows_that_our_account_is_good(
+    answers: list[Response], *, accepted: bool
+) -> None:
+    assert fetch(*answers)[1].accepted is accepted
+
+
+@pytest.mark.parametrize(
+    ("answers", "accepted"),
+    [
+        ([LISTED, DOCUMENT], True),
+        ([LISTED, raw("", 500)], True),  # the list did
+        ([refused("003")], True),
+        ([refused("999", "KO", 144)], True),
+        ([refused("004")], False),
+        ([raw("", 500)], False),
+    ],
+)
+def test_whether_the_documents_show_that_our_account_is_good(
+    answers: list[Response], *, accepted: bool
+) -> None:
+    assert fetch(*answers, known=KNOWN)[1].accepted is accepted
+
+
+def test_the_credentials_are_tried_by_a_tracking() -> None:
+    line = FakeLine([timeline_error("105")])
+    outcome = Colissimo(BY_PASSWORD).present(line)
+    assert isinstance(outcome, Failure)
+    assert line.accepted
+    ((what, request),) = line.asked
+    assert what is Capability.TRACKING
+    assert SPEC.sample_number.encode() in (request.body or b"")
+
+
+@pytest.mark.parametrize("kind", [K.TIMEOUT, K.NETWORK, K.RATE_LIMITED])
+def test_a_call_that_failed_keeps_what_is_known(kind: ErrorKind) -> None:
+    failed = Failure(kind, "Colissimo did not answer in time")
+    for answers, known in (
+        ([failed], None),
+        ([DELIVERED, failed], KNOWN),
+        ([DELIVERED, LISTED, failed], KNOWN),
+    ):
+        with pytest.raises(CallFailed) as caught:
+            fetch(*answers)
+        assert caught.value.failure == replace(failed, delivery=known)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    "number", [NUMBER, "8R12345678901", "0012345678901", "EY123456785FR", "LL000000000FR", SPEC.sample_number]
+)
+def test_numbers_that_are_asked_about(number: str) -> None:
+    assert malformed(number, SPEC) is None
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "6A0000000001",
+        "6A000000000170",
+        "AA00000000017",
+        "EY1234567890R",
+        "E1123456785FR",
+        "6a00000000017",
+        "6A0000000001X",
+        NUMBER + "\n",
+        "6A٠٠٠٠٠٠٠٠٠١٧",
+        "",
+    ],
+)
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is K.INVALID_TRACKING
+    assert "Colissimo" in failure.message
+
+
+def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:
+    # A published number, with its digit.
+    assert [n for n in range(10) if not SPEC.is_doubtful(f"RR47312482{n}FR")] == [9]
+    for number in (NUMBER, "6A00000000018", "0012345678901", SPEC.sample_number):
+        assert not SPEC.is_doubtful(number)
+
+
+# ---------------------------------------------------------------- the client and the simulated services
+
+ACCOUNT, PASSWORD = "10000001", "123456"
+SIMULATED = SimulatedColissimo()
+SIMULATED_BY_PASSWORD = SIMULATED.settings(ACCOUNT, PASSWORD)
+SIMULATED_BY_KEY = {"COLISSIMO_API_KEY": sandbox_rest.key_of(ACCOUNT, PASSWORD)}
+S = Scenario
+
+
+def as_received(request: Request) -> HttpRequest:
+    path, _, query = request.path.partition("?")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return HttpRequest(request.method, path, headers, request.body or b"", query)
+
+
+@dataclass
+class SimulatedLine(FakeLine):
+    """A line that ends at the simulated services."""
+
+    answers: Sequence[Response | Failure] = ()
+    parcel: Parcel = field(default_factory=lambda: Parcel((S.DELIVERED,)))
+    ledger: Ledger = field(default_factory=Ledger)
+    operations: list[str] = field(default_factory=list)
+
+    def call(self, what: Capability, request: Request) -> Response:
+        answer = self._answered(as_received(request))
+        headers = dict(answer.headers) | {"Content-Type": answer.content_type}
+        self.answers = [*self.answers, Response(answer.status, headers, answer.body)]
+        return super().call(what, request)
+
+    def _answered(self, request: HttpRequest) -> Answer:
+        assert SIMULATED.owns(request.path)
+        question = SIMULATED.read(request)
+        self.operations.append(question.operation)
+        turn = self.ledger.turn(
+            question.number,
+            self.parcel,
+            self.at,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=not SIMULATED.shows(question, ACCOUNT, PASSWORD),
+        )
+        return SIMULATED.ready_made(turn) or SIMULATED.answer(question, turn)
+
+
+def ask(
+    line: SimulatedLine,
+    known: Delivery | None = None,
+    settings: Mapping[str, str] = SIMULATED_BY_PASSWORD,
+) -> Outcome:
+    client = Colissimo(settings)
+    line.client = client
+    line.operations.clear()
+    try:
+        outcome = client.fetch(NUMBER, known, line)
+        assert isinstance(outcome, Retrieved) or outcome.http_status is not None
+    except CallFailed as failed:
+        outcome = failed.failure
+    return outcome
+
+
+DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before the line's time
+ALL_CALLS = ["timelineCompany", "documents", "document"]
+GOOD, NO_DOCUMENT = "a document", "bytes that are no document"
+
+SCENARIOS: dict[Scenario, tuple[ErrorKind | str, int]] = {
+    S.DELIVERED: (GOOD, 3),
+    S.DELIVERED_PNG: (GOOD, 3),
+    S.DELIVERED_NO_SIGNATORY: (GOOD, 3),
+    S.IN_TRANSIT: (K.NOT_DELIVERED_YET, 1),
+    S.UNKNOWN: (K.NOT_FOUND, 1),
+    S.POD_LATE: (K.POD_NOT_AVAILABLE_YET, 2),
+    S.POD_NEVER: (K.POD_NOT_AVAILABLE_YET, 2),
+    S.POD_NONE: (K.POD_NOT_AVAILABLE_YET, 2),
+    S.POD_UNSAID: (K.POD_NOT_AVAILABLE_YET, 2),
+    S.NOT_OURS: (K.ACCESS_DENIED, 1),
+    S.AUTH_REFUSED: (K.AUTH_FAILED, 1),
+    S.SYSTEM_ERROR: (K.SERVER_ERROR, 1),
+    S.RATE_LIMITED: (K.RATE_LIMITED, 1),
+    S.FAULT_CLIENT: (K.BAD_RESPONSE, 1),
+    S.FAULT_SERVER: (K.SERVER_ERROR, 1),
+    S.HTML: (K.BAD_RESPONSE, 1),
+    S.MAINTENANCE: (K.SERVER_ERROR, 1),
+    S.BAD_GATEWAY: (K.SERVER_ERROR, 1),
+    S.BAD_BASE64: (NO_DOCUMENT, 3),
+    S.NOT_A_DOCUMENT: (NO_DOCUMENT, 3),
+    S.EMPTY_POD: (K.BAD_RESPONSE, 3),
+    S.BROKEN_PDF: (NO_DOCUMENT, 3),
+    S.EMPTY: (K.BAD_RESPONSE, 1),
+    S.INVALID_UTF8: (K.BAD_RESPONSE, 1),
+    S.WRONG_TYPE: (K.BAD_RESPONSE, 1),
+    S.DTD_BOMB: (K.BAD_RESPONSE, 1),
+    S.REDIRECT: (K.BAD_RESPONSE, 1),
+    S.GZIP_BOMB: (K.BAD_RESPONSE, 1),
+    S.HOSTILE_TEXT: (K.SERVER_ERROR, 1),
+    # What these do to the connection is the wire's business: the answer is that of a delivered parcel.
+    S.SLOW: (GOOD, 3),
+    S.DRIP: (GOOD, 3),
+    S.DRIP_HEADERS: (GOOD, 3),
+    S.RESET: (K.BAD_RESPONSE, 1),
+}
+ON_THE_WIRE = {S.TRUNCATED, S.OVERSIZED}  # a tracking that uses up its step, then a document
+
+
+def kind_of(outcome: Outcome) -> ErrorKind | str:
+    if isinstance(outcome, Failure):
+        return outcome.kind
+    try:
+        return GOOD if media_type_of(outcome.content) else ""
+    except NotADocument:
+        return NO_DOCUMENT
+
+
+@pytest.mark.parametrize("settings", [SIMULATED_BY_PASSWORD, SIMULATED_BY_KEY], ids=["password", "key"])
+@pytest.mark.parametrize(("scenario", "expected"), SCENARIOS.items(), ids=SCENARIOS.keys())
+def test_the_client_understands_the_simulated_services(
+    scenario: Scenario, expected: tuple[ErrorKind | str, int], settings: dict[str, str]
+) -> None:
+    line = SimulatedLine(parcel=Parcel((scenario,)))
+    for _ in range(2):  # WRONG_TYPE is two in turn
+        outcome = ask(line, settings=settings)
+        assert (kind_of(outcome), len(line.operations)) == expected
+        assert line.operations == ALL_CALLS[: expected[1]]
+        if isinstance(outcome, Retrieved):
+            assert outcome.delivery == Delivery(DELIVERED_AT)
+        else:
+            assert outcome.message.isprintable()
+            assert outcome.unknown is None or scenario is S.WRONG_TYPE
+
+
+def test_every_scenario_is_looked_at() -> None:
+    assert set(SCENARIOS) | ON_THE_WIRE == set(Scenario)
+
+
+@pytest.mark.parametrize("scenario", sorted(set(SCENARIOS) - {S.GZIP_BOMB}))
+def test_the_documents_have_an_answer_for_every_scenario_too(scenario: Scenario) -> None:
+    line = SimulatedLine(parcel=Parcel((scenario,)))
+    for _ in range(2):
+        outcome = ask(line, Delivery(DELIVERED_AT))
+        expected = {
+            S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET,
+            S.UNKNOWN: K.NOT_FOUND,
+        }.get(scenario, SCENARIOS[scenario][0])
+        assert kind_of(outcome) == expected
+        assert line.operations == ALL_CALLS[1 : 3 if SCENARIOS[scenario][1] == 3 else 2]
+
+
+def test_a_script_goes_one_step_a_fetch() -> None:
+    line = SimulatedLine(parcel=Parcel((S.IN_TRANSIT, S.POD_LATE, S.NOT_OURS, S.DELIVERED_PNG, S.DELIVERED)))
+    kinds = [kind_of(ask(line)) for _ in range(5)]
+    assert kinds == [K.NOT_DELIVERED_YET, K.POD_NOT_AVAILABLE_YET, K.ACCESS_DENIED, GOOD, GOOD]
+
+
+def test_wrong_credentials_are_refused() -> None:
+    for settings in (
+        SIMULATED.settings(ACCOUNT, "654321"),
+        SIMULATED.settings("2", PASSWORD),
+        {"COLISSIMO_API_KEY": "no key"},
+    ):
+        outcome = ask(SimulatedLine(), settings=settings)
+        assert kind_of(outcome) is K.AUTH_FAILED
+        assert kind_of(ask(SimulatedLine(), KNOWN, settings)) is K.AUTH_FAILED
+
+
+def test_a_document_is_given_only_for_what_the_list_says() -> None:
+    for entry in (an_entry(), an_entry(uuid=None)):
+        line = SimulatedLine()
+        ask(line)
+        found = parse_documents(listed(entry))
+        assert isinstance(found, Listed)
+        content = {
+            "credential": {"login": ACCOUNT, "password": PASSWORD},
+            "lang": "fr_FR",
+            "cab": NUMBER,
+            "path": found.path,
+            "uuid": found.uuid,
+        }
+        headers = {"Content-Type": "application/json"}
+        request = Request("POST", "/api-document/rest/document", headers, json.dumps(content).encode())
+        answer = line.call(Capability.POD, request)
+        assert (answer.status, json.loads(answer.body)["errorCode"]) == (404, "002")
+
+
+def test_hostile_words_repeat_what_was_shown_and_forge_nothing() -> None:
+    for settings, secret in ((SIMULATED_BY_PASSWORD, PASSWORD), (SIMULATED_BY_KEY, f"{ACCOUNT}-{PASSWORD}")):
+        for known in (None, KNOWN):
+            outcome = ask(SimulatedLine(parcel=Parcel((S.HOSTILE_TEXT,))), known, settings)
+            assert isinstance(outcome, Failure)
+            assert f"password={secret}" in outcome.message
+            assert outcome.message.isprintable()
+
+
+def changed(call: int, **changes: Any) -> HttpRequest:
+    """A good request, changed: `body` fields (None takes one out), `headers`, `method`."""
+    line = SimulatedLine()
+    ask(line)
+    good = as_received(line.asked[call][1])
+    tree = json.loads(good.body) | changes.get("body", {})
+    tree = {name: value for name, value in tree.items() if value is not ...}
+    headers = {k: v for k, v in {**good.headers, **changes.get("headers", {})}.items() if v is not None}
+    body = changes.get("bytes", json.dumps(tree).encode())
+    return replace(good, method=changes.get("method", good.method), headers=headers, body=body)
+
+
+STRICT: list[tuple[int, dict[str, Any], int]] = [
+    *((call, {"method": "GET"}, 405) for call in range(3)),
+    *((call, {"headers": {"content-type": None}}, 400) for call in range(3)),
+    *((call, {"headers": {"content-type": "text/plain"}}, 400) for call in range(3)),
+    *((call, {"bytes": b"[]"}, 400) for call in range(3)),
+    *((call, {"bytes": b"{"}, 400) for call in range(3)),
+    *((call, {"body": {"lang": ...}}, 400) for call in range(3)),
+    *((call, {"body": {"lang": "fr"}}, 400) for call in range(3)),
+    *((call, {"body": {"lang": ["fr_FR"]}}, 400) for call in range(3)),
+    *((call, {"body": {"language": "fr_FR"}}, 400) for call in range(3)),
+    (0, {"headers": {"accept": None}}, 400),
+    (0, {"body": {"parcelNumber": ...}}, 400),
+    (0, {"body": {"password": ...}}, 400),
+    (0, {"body": {"login": ..., "password": ...}}, 400),
+    (0, {"body": {"apiKey": "x"}}, 400),
+    (0, {"body": {"login": 7}}, 400),
+    (0, {"body": {"profil": "X"}}, 400),
+    *((call, {"body": {"cab": ...}}, 400) for call in (1, 2)),
+    *((call, {"body": {"cab": 7}}, 400) for call in (1, 2)),
+    *((call, {"body": {"credential": ...}}, 400) for call in (1, 2)),
+    *((call, {"body": {"credential": {"login": "x"}}}, 400) for call in (1, 2)),
+    *((call, {"body": {"credential": "x"}}, 400) for call in (1, 2)),
+    (1, {"body": {"path": "x"}}, 400),
+    (2, {"body": {"path": ...}}, 400),
+    (2, {"body": {"uuid": ...}}, 400),
+    (2, {"body": {"uuid": 7}}, 400),
+]
+
+
+@pytest.mark.parametrize(("call", "changes", "status"), STRICT)
+def test_the_simulated_services_are_strict(call: int, changes: dict[str, Any], status: int) -> None:
+    with pytest.raises(NotUnderstoodError) as refusal:
+        SIMULATED.read(changed(call, **changes))
+    answer = refusal.value.answer
+    assert answer.status == status
+    # The client calls it what it is: our mistake, and none of the number.
+    given = Response(answer.status, {"Content-Type": answer.content_type}, answer.body)
+    failure = failure_of(*[DELIVERED, LISTED][:call], given)
+    assert failure.kind is K.BAD_RESPONSE
+
+
+def test_the_simulated_services_take_what_may_be_there() -> None:
+    more = {"ip": "203.0.113.7", "profil": "TRACKING_PARTNER", "lang": "en_GB"}
+    assert SIMULATED.read(changed(0, body=more)).number == NUMBER
+    assert SIMULATED.read(changed(2, body={"uuid": None})).number == NUMBER
+
+
+def test_a_number_that_cannot_be_one_is_refused_as_such() -> None:
+    for call, name in ((0, "parcelNumber"), (1, "cab"), (2, "cab")):
+        try:
+            SIMULATED.read(changed(call, body={name: "6A1"}))
+            pytest.fail("understood")
+        except NotUnderstoodError as refusal:
+            answer = refusal.answer
+        given = Response(answer.status, {"Content-Type": answer.content_type}, answer.body)
+        assert failure_of(*[DELIVERED, LISTED][:call], given).kind is K.INVALID_TRACKING
+
+
+def test_another_path_is_no_service() -> None:
+    assert SIMULATED.owns("/api-document/rest/storedocument")
+    assert not SIMULATED.owns("/tracking-timeline-ws/rest/tracking")
+    with pytest.raises(NotUnderstoodError):
+        SIMULATED.read(replace(changed(1), path="/api-document/rest/storedocument"))
+
+
+def test_examples_are_numbers_whose_digits_choose() -> None:
+    seen = set()
+    for digits in ("00", "13", "53"):
+        for serial in (0, 1, 99_999):
+            number = SIMULATED.example(digits, serial)
+            assert malformed(number, SPEC) is None
+            assert not SPEC.is_doubtful(number)
+            assert SIMULATED.digits_of(number) == digits
+            seen.add(number)
+    assert len(seen) == 9
+    assert SIMULATED.digits_of("EY133456785FR") == "13"

@@ -1,0 +1,686 @@
+"""La Poste's "Suivi v2", byte for byte: what is sent, and what each of its answers means.
+
+The facts are those of three public clients, and of a study of the gateway of September 2026.
+"""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.carriers.laposte import (
+    CODES,
+    DELIVERED_CODES,
+    RETURNED_CODES,
+    SPEC,
+    TRANSIT_CODES,
+    LaPoste,
+    parse_tracking,
+    tracking_request,
+)
+from recours.carriers.message import Request, Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome
+from recours.core.quota import Capability
+from recours.runs.attempt import malformed
+from recours.runs.ports import Wait
+from recours.sandbox import Parcel, Scenario
+from recours.sandbox.answers import HttpRequest, NotUnderstoodError
+from recours.sandbox.laposte import LaPoste as SimulatedLaPoste
+from recours.sandbox.progress import Ledger
+from tests.fakes.line import NOW, FakeLine
+
+NUMBER = "6A00000000017"
+SETTINGS = {"LAPOSTE_API_KEY": "0k4p1"}
+AT = datetime(2026, 10, 5, 9, 20, tzinfo=UTC)
+KNOWN = Delivery(AT)
+K = ErrorKind
+BAD_NUMBER = "Le numéro que vous avez saisi n'est pas valide. Un conseil."
+
+
+def response(tree: Any, status: int = 200) -> Response:
+    return raw(json.dumps(tree), status)
+
+
+def raw(body: bytes | str, status: int = 200) -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    return Response(status, {"Content-Type": "application/json"}, content)
+
+
+def an_event(
+    code: Any, date: Any = "2026-10-05T11:20:00+02:00", label: Any = "Un événement"
+) -> dict[str, Any]:
+    return {"code": code, "label": label, "date": date}
+
+
+def tracked(*events: Any, **more: Any) -> Response:
+    shipment = {
+        "idShip": NUMBER,
+        "holder": 4,
+        "product": "Colissimo",
+        "isFinal": True,
+        "entryDate": "2026-10-02T10:00:00+02:00",
+        "timeline": [{"id": 5, "shortLabel": "Livré", "date": "", "status": True, "type": 1}],
+        "event": list(events),
+    }
+    return response({"lang": "fr_FR", "scope": "open", "returnCode": 200, "shipment": shipment | more})
+
+
+def functional(code: Any, message: Any, status: int | None = None) -> Response:
+    tree = {"returnCode": code, "returnMessage": message, "lang": "fr_FR", "scope": "open", "idShip": NUMBER}
+    return response(tree, code if status is None else status)
+
+
+def gateway(status: int, code: Any, message: Any = "Words") -> Response:
+    return response({"code": code, "message": message}, status)
+
+
+IN_TRANSIT = an_event("MD2", "2026-10-05T07:10:00+02:00")
+DELIVERED = tracked(an_event("DI1"), IN_TRANSIT)
+TOO_MANY = gateway(429, "TOO_MANY_REQUESTS", "max quota reached (10 calls per 1s)")
+
+
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
+    client = LaPoste(SETTINGS)
+    line = FakeLine(answers, client)
+    return client.fetch(NUMBER, known, line), line
+
+
+def failure_of(answer: Response) -> Failure:
+    outcome, line = fetch(answer)
+    assert isinstance(outcome, Failure)
+    assert len(line.asked) == 1
+    assert outcome.http_status == answer.status
+    return outcome
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def test_the_request_is_that_of_the_public_clients() -> None:
+    _, line = fetch(DELIVERED)
+    assert line.asked == [
+        (
+            Capability.TRACKING,
+            Request(
+                "GET",
+                "/suivi/v2/idships/6A00000000017?lang=fr_FR",
+                {"X-Okapi-Key": "0k4p1", "Accept": "application/json"},
+            ),
+        )
+    ]
+
+
+def test_a_number_cannot_leave_its_place_in_the_path() -> None:
+    path = tracking_request("6A/../x?lang=#é", "key").path
+    assert path == "/suivi/v2/idships/6A%2F..%2Fx%3Flang%3D%23%C3%A9?lang=fr_FR"
+
+
+def test_the_carriers_facts() -> None:
+    assert (SPEC.key, SPEC.name) == ("laposte", "La Poste")
+    assert set(SPEC.spellings) == {"La Poste Suivi", "Lettre suivie", "Lettre recommandée", "Courrier"}
+    assert SPEC.base_url == "https://api.laposte.fr"
+    assert SPEC.credentials == (("LAPOSTE_API_KEY",),)
+    assert SPEC.calls_for(None) == {Capability.TRACKING: 1}
+    assert SPEC.limits == {None: "10/second"}
+
+
+# ---------------------------------------------------------------- delivered
+
+WITHOUT_DOCUMENT = (
+    "La Poste's tracking has no document; "
+    "for a Colissimo parcel, the credentials of a Colissimo contract would give the proof of delivery"
+)
+
+
+@pytest.mark.parametrize("code", ["DI1", "DI0"])
+def test_a_delivered_parcel_has_a_delivery_and_no_document(code: str) -> None:
+    outcome, line = fetch(tracked(an_event(code), IN_TRANSIT))
+    words = f"The parcel was delivered on 2026-10-05, but {WITHOUT_DOCUMENT}"
+    assert outcome == Failure(K.POD_NEVER_AVAILABLE, words, 200, delivery=KNOWN)
+    assert line.accepted
+
+
+def test_a_parcel_known_to_be_delivered_costs_no_call() -> None:
+    outcome, line = fetch(known=KNOWN)
+    assert line.asked == []
+    asked, _ = fetch(DELIVERED)
+    assert isinstance(asked, Failure)
+    assert outcome == asked
+    # What is known from elsewhere is kept.
+    signed = Delivery(None, "DUPONT")
+    outcome, _ = fetch(known=signed)
+    words = f"The parcel was delivered, but {WITHOUT_DOCUMENT}"
+    assert outcome == Failure(K.POD_NEVER_AVAILABLE, words, 200, delivery=signed)
+
+
+@pytest.mark.parametrize(
+    ("date", "at", "day"),
+    [
+        ("2026-10-05T11:20:00+02:00", AT, "2026-10-05"),
+        ("2026-10-05T09:20:00Z", AT, "2026-10-05"),
+        ("2026-10-05T11:20:00", AT, "2026-10-05"),  # without an offset: French
+        ("2026-10-05T23:30:00Z", datetime(2026, 10, 5, 23, 30, tzinfo=UTC), "2026-10-06"),  # the French day
+        ("9999-12-31T23:30:00Z", datetime(9999, 12, 31, 23, 30, tzinfo=UTC), "9999-12-31"),
+        ("9999-12-31T23:59:59-14:00", None, None),
+        ("hier", None, None),
+        (["2026"], None, None),
+        (None, None, None),
+    ],
+)
+def test_the_time_of_delivery(date: Any, at: datetime | None, day: str | None) -> None:
+    for answer in (tracked(an_event("DI1", date)), tracked(an_event("DI1", None), deliveryDate=date)):
+        failure = failure_of(answer)
+        assert failure.delivery == Delivery(at)
+        assert (f"delivered on {day}" if day else "delivered, but") in failure.message
+
+
+def test_the_time_of_the_event_goes_before_that_of_the_shipment() -> None:
+    failure = failure_of(tracked(an_event("DI1"), deliveryDate="2026-10-09T10:00:00+02:00"))
+    assert failure.delivery == KNOWN
+
+
+def test_information_after_a_delivery_does_not_undo_it() -> None:
+    for code in ("ID0", "XX9"):
+        failure = failure_of(tracked(an_event(code, "2026-10-09T10:00:00+02:00"), an_event("DI1")))
+        assert (failure.delivery, failure.unknown) == (KNOWN, None)
+
+
+# ---------------------------------------------------------------- not delivered
+
+
+@pytest.mark.parametrize("code", ["DI2", "RE1"])
+def test_a_parcel_that_went_back_was_not_delivered(code: str) -> None:
+    failure = failure_of(tracked(an_event(code), IN_TRANSIT))
+    assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, None)
+    assert failure.message == (
+        "La Poste returned the parcel to its sender: there will be no proof of delivery: Un événement"
+    )
+
+
+def test_of_a_return_and_a_delivery_the_later_one_counts() -> None:
+    # As moments: as texts, their order is another.
+    early, late = "2026-10-05T10:20:00+02:00", "2026-10-05T09:20:00+00:00"
+    for turn in (1, -1):
+        assert failure_of(tracked(*[an_event("DI2", late), an_event("DI1", early)][::turn])).delivery is None
+        delivered = failure_of(tracked(*[an_event("DI1", late), an_event("RE1", early)][::turn]))
+        assert delivered.delivery == KNOWN
+
+
+def test_of_events_of_the_same_moment_the_first_is_the_newest() -> None:
+    assert failure_of(tracked(an_event("DI2"), an_event("DI1"))).delivery is None
+    assert failure_of(tracked(an_event("DI1"), an_event("RE1"))).delivery == KNOWN
+
+
+ON_THE_WAY = [
+    *(
+        "DR1",
+        "PC1",
+        "PC2",
+        "ET1",
+        "ET2",
+        "ET3",
+        "ET4",
+        "EP1",
+        "DO1",
+        "DO2",
+        "DO3",
+        "PB1",
+        "PB2",
+        "MD2",
+        "ND1",
+    ),
+    *("AG1", "DI3", "ID0"),
+]
+
+
+def test_the_tables_hold_these_codes() -> None:
+    assert frozenset(ON_THE_WAY) == TRANSIT_CODES
+    assert frozenset({"DI0", "DI1"}) == DELIVERED_CODES
+    assert frozenset({"DI2", "RE1"}) == RETURNED_CODES
+    assert set(CODES) == {"400", "401", "403", "404", "500", "504"}
+
+
+@pytest.mark.parametrize("code", ON_THE_WAY)
+def test_other_codes_mean_not_delivered_whatever_is_said_to_be_final(code: str) -> None:
+    failure = failure_of(tracked(an_event("DR1", "2026-10-01T00:00:00+02:00", "Ancien"), an_event(code)))
+    assert failure.message == "The parcel is not delivered yet (Un événement)"
+    assert (failure.kind, failure.delivery, failure.unknown) == (K.NOT_DELIVERED_YET, None, None)
+
+
+@pytest.mark.parametrize("code", ["XX9", "di1", "7"])
+def test_a_code_that_no_table_has_is_told(code: str) -> None:
+    failure = failure_of(tracked(an_event("DR1", "2026-10-01T00:00:00+02:00"), an_event(code)))
+    assert failure.kind is K.NOT_DELIVERED_YET
+    assert failure.unknown == f"the event code {code} (Un événement)"
+    assert failure_of(tracked(an_event(code, "2026-10-01T00:00:00+02:00"), IN_TRANSIT)).unknown is None
+
+
+def test_a_shipment_without_events_is_not_delivered() -> None:
+    failure = failure_of(tracked())
+    assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
+
+
+# ---------------------------------------------------------------- errors
+
+ROWS: dict[str, tuple[Response, ErrorKind]] = {
+    "400": (functional(400, BAD_NUMBER), K.INVALID_TRACKING),
+    "400 as a text": (functional("400", BAD_NUMBER, 400), K.INVALID_TRACKING),
+    "400 in the message's shape only": (response({"returnMessage": BAD_NUMBER}, 400), K.INVALID_TRACKING),
+    "404": (functional(404, "Ressource non trouvée"), K.NOT_FOUND),
+    "404, no news": (functional(404, "Aucune information disponible"), K.NOT_FOUND),
+    "404 in a 200": (functional(404, "Ressource non trouvée", 200), K.NOT_FOUND),
+    "401": (gateway(401, "UNAUTHORIZED", "This action requires an authorization"), K.AUTH_FAILED),
+    "401, empty": (raw("", 401), K.AUTH_FAILED),
+    "403": (gateway(403, "FORBIDDEN"), K.ACCESS_DENIED),
+    "403, a page": (raw("<html/>", 403), K.ACCESS_DENIED),
+    "500": (functional(500, "Erreur système"), K.SERVER_ERROR),
+    "500 in a 200": (functional(500, "Erreur système", 200), K.SERVER_ERROR),
+    "500, a page": (raw("<html/>", 500), K.SERVER_ERROR),
+    "503": (raw("", 503), K.SERVER_ERROR),
+    "504": (functional(504, "Service indisponible"), K.SERVER_ERROR),
+    "504 with another code": (functional(404, "Ressource non trouvée", 504), K.SERVER_ERROR),
+    # A gateway's own: it says nothing of the number.
+    "400 of the gateway": (gateway(400, "BAD_REQUEST"), K.BAD_RESPONSE),
+    "404 of the gateway": (gateway(404, "NOT_FOUND"), K.BAD_RESPONSE),
+    "404, a page": (raw("<html/>", 404), K.BAD_RESPONSE),
+    "400, empty": (raw("", 400), K.BAD_RESPONSE),
+    "another code": (functional(207, "Words", 200), K.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), ROWS.values(), ids=ROWS.keys())
+def test_errors(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(answer)
+    assert failure.kind is kind
+    assert "La Poste" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        (gateway(400, "BAD_REQUEST"), "BAD_REQUEST (HTTP 400: Words)"),
+        (functional(207, "Words", 200), "207 (HTTP 200: Words)"),
+        (functional(404, "Ressource non trouvée"), None),
+        (raw("<html/>", 404), None),
+    ],
+)
+def test_an_error_code_that_no_table_has_is_told(answer: Response, seen: str | None) -> None:
+    assert failure_of(answer).unknown == (f"the error code {seen}" if seen else None)
+
+
+def test_the_carriers_words_are_repeated() -> None:
+    assert failure_of(functional(400, BAD_NUMBER)).message.endswith(f": {BAD_NUMBER}")
+    assert failure_of(gateway(403, "FORBIDDEN", "No subscription")).message.endswith(": No subscription")
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        (DELIVERED, True),
+        (tracked(an_event("DI2")), True),
+        (tracked(IN_TRANSIT), True),
+        (functional(404, "Ressource non trouvée"), True),
+        (functional(400, BAD_NUMBER), True),
+        (raw("", 401), False),
+        (raw("", 403), False),  # the key may not do this at all
+        (raw("", 500), False),
+        (raw("<html/>"), False),
+    ],
+)
+def test_whether_an_answer_shows_that_our_key_is_good(answer: Response, *, accepted: bool) -> None:
+    assert fetch(answer)[1].accepted is accepted
+
+
+def test_nothing_shows_that_our_key_is_good_without_a_call() -> None:
+    assert not fetch(known=KNOWN)[1].accepted
+
+
+def test_the_key_is_tried_by_a_tracking() -> None:
+    line = FakeLine([functional(404, "Ressource non trouvée")])
+    LaPoste(SETTINGS).present(line)
+    assert line.accepted
+    assert SPEC.sample_number in line.asked[0][1].path
+
+
+def test_a_call_that_failed_means_what_the_line_says() -> None:
+    timed_out = Failure(K.TIMEOUT, "La Poste did not answer in time")
+    with pytest.raises(CallFailed) as failed:
+        fetch(timed_out)
+    assert failed.value.failure == timed_out
+
+
+# ---------------------------------------------------------------- waiting
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("max quota reached (10 calls per 1s)", 1),
+        ("max quota reached (100 calls per 60s)", 60),
+        ("max quota reached (100 calls per 60 s)", 60),
+        ("max quota reached (5000 calls per 86400s)", 86_400),
+        ("max quota reached (10 calls per 0s)", None),
+        ("max quota reached (10 calls per 1234567890s)", None),
+        ("max quota reached (10 calls per ١s)", None),
+        ("max quota reached", None),
+        (7, None),
+        (None, None),
+    ],
+)
+def test_the_words_of_a_429_name_the_window(message: Any, seconds: int | None) -> None:
+    answer = gateway(429, "TOO_MANY_REQUESTS", message)
+    until = NOW + timedelta(seconds=seconds) if seconds else None
+    assert LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW) == Wait(until)
+    with pytest.raises(CallFailed) as failed:
+        fetch(answer)
+    assert (failed.value.failure.kind, failed.value.failure.retry_at) == (K.RATE_LIMITED, until)
+
+
+@pytest.mark.parametrize("body", ["", "<html/>", "[" * 100_000, "[]", "max quota reached (10 calls per 1s)"])
+def test_a_429_without_words_asks_to_wait_too(body: str) -> None:
+    assert LaPoste(SETTINGS).wait_asked(Capability.TRACKING, raw(body, 429), NOW) == Wait()
+
+
+@pytest.mark.parametrize("status", [200, 403, 503])
+def test_no_other_answer_asks_to_wait(status: int) -> None:
+    answer = replace(TOO_MANY, status=status)
+    assert LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW) is None
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "6A00000000017",
+        "12345678901",
+        "123456789012345",
+        "LL000000000FR",
+        "AB1234567890CDE",
+        SPEC.sample_number,
+    ],
+)
+def test_numbers_that_are_asked_about(number: str) -> None:
+    assert malformed(number, SPEC) is None
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["", "1234567890", "1234567890123456", "6a00000000017", "6A-0000000017", NUMBER + "\n", "٠" * 13],
+)
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is K.INVALID_TRACKING
+    assert "La Poste" in failure.message
+
+
+def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:
+    # A published number, with its digit.
+    assert [n for n in range(10) if not SPEC.is_doubtful(f"RR47312482{n}FR")] == [9]
+    for number in (NUMBER, "6A00000000018", "12345678901", "RR473124820FR1", SPEC.sample_number):
+        assert not SPEC.is_doubtful(number)
+
+
+# ---------------------------------------------------------------- what no carrier should answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            b"",
+            b" \n",
+            b"<html/>",
+            b'"OK"',
+            b"null",
+            b"NaN",
+            b"7",
+            b"[]",
+            b"{}",
+            b"true",
+            DELIVERED.body[:80],
+        ),
+        b"[" * 200_000 + b"]" * 200_000,
+        b'{"shipment":' * 100_000,
+        b'{"returnCode": ' + b"9" * 10_000 + b"}",
+        '{"returnMessage": "Livré"}'.encode("latin-1"),
+        b'[{"returnCode": 404, "returnMessage": "Ressource non trouv\\u00e9e"}]',
+        b'{"returnCode": 200}',
+        b'{"returnCode": 200, "shipment": []}',
+        b'{"returnCode": 200, "shipment": {"event": {"code": "DI1"}}}',
+        b'{"returnCode": 200, "shipment": {"event": "DI1"}}',
+    ],
+)
+def test_answers_that_are_none(body: bytes) -> None:
+    assert failure_of(raw(body)).kind is K.BAD_RESPONSE
+    assert failure_of(raw(body, 500)).kind is K.SERVER_ERROR
+
+
+@pytest.mark.parametrize(
+    "strange", [None, 7, 1e400, True, "", [], {}, [[]], [{}], {"item": []}, "\ud800\x00"]
+)
+def test_no_value_of_another_type_breaks_the_parser(strange: Any) -> None:
+    for whole in (DELIVERED, tracked(IN_TRANSIT), functional(404, "Ressource non trouvée")):
+        tree = json.loads(whole.body)
+        for name in tree:
+            assert isinstance(parse_tracking(response(tree | {name: strange}, whole.status)), Failure)
+        for name in tree.get("shipment", {}):
+            shipment = tree["shipment"] | {name: strange}
+            assert isinstance(parse_tracking(response(tree | {"shipment": shipment})), Failure)
+        for name in ("code", "label", "date"):
+            assert isinstance(parse_tracking(tracked(an_event("DI1") | {name: strange}, strange)), Failure)
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in (DELIVERED, functional(404, "Ressource non trouvée"), TOO_MANY):
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            answer = raw(bytes(body), whole.status)
+            assert isinstance(parse_tracking(answer), Failure)
+            LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW)
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    hostile = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS \x1b[31m\u202e\ud800" + "y" * 5000
+    for answer in (
+        functional(400, hostile),
+        functional(500, hostile),
+        functional(hostile, hostile, 400),
+        gateway(401, hostile, hostile),
+        gateway(400, hostile, hostile),
+        tracked(an_event("MD2", label=hostile)),
+        tracked(an_event(hostile, label=hostile)),
+        tracked(an_event("DI2", label=hostile)),
+        tracked(an_event("DI1", label=hostile)),
+    ):
+        failure = failure_of(answer)
+        for text in (failure.message, failure.unknown or ""):
+            assert len(text) <= 400
+            assert text.isprintable()
+
+
+# ---------------------------------------------------------------- the client and the simulated service
+
+ACCOUNT, PASSWORD = "10000001", "123456"
+SIMULATED = SimulatedLaPoste()
+S = Scenario
+
+
+def as_received(request: Request) -> HttpRequest:
+    path, _, query = request.path.partition("?")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return HttpRequest(request.method, path, headers, request.body or b"", query)
+
+
+@dataclass
+class SimulatedLine(FakeLine):
+    """A line that ends at the simulated service."""
+
+    answers: Sequence[Response | Failure] = ()
+    parcel: Parcel = field(default_factory=lambda: Parcel((S.DELIVERED,)))
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def call(self, what: Capability, request: Request) -> Response:
+        received = as_received(request)
+        assert SIMULATED.owns(received.path)
+        question = SIMULATED.read(received)
+        turn = self.ledger.turn(
+            question.number,
+            self.parcel,
+            self.at,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=not SIMULATED.shows(question, ACCOUNT, PASSWORD),
+        )
+        answer = SIMULATED.ready_made(turn) or SIMULATED.answer(question, turn)
+        headers = dict(answer.headers) | {"Content-Type": answer.content_type}
+        self.answers = [*self.answers, Response(answer.status, headers, answer.body)]
+        return super().call(what, request)
+
+
+SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
+
+
+def ask(line: SimulatedLine, settings: Mapping[str, str] = SIMULATED_SETTINGS) -> Failure:
+    line.client = client = LaPoste(settings)
+    try:
+        outcome = client.fetch(NUMBER, None, line)
+    except CallFailed as failed:
+        outcome = failed.failure
+    assert isinstance(outcome, Failure)
+    return outcome
+
+
+DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before the line's time
+
+SCENARIOS: dict[Scenario, ErrorKind] = {
+    S.IN_TRANSIT: K.NOT_DELIVERED_YET,
+    S.UNKNOWN: K.NOT_FOUND,
+    S.NOT_OURS: K.ACCESS_DENIED,
+    S.AUTH_REFUSED: K.AUTH_FAILED,
+    S.SYSTEM_ERROR: K.SERVER_ERROR,
+    S.RATE_LIMITED: K.RATE_LIMITED,
+    S.FAULT_CLIENT: K.BAD_RESPONSE,
+    S.FAULT_SERVER: K.SERVER_ERROR,
+    S.HTML: K.BAD_RESPONSE,
+    S.MAINTENANCE: K.SERVER_ERROR,
+    S.BAD_GATEWAY: K.SERVER_ERROR,
+    S.EMPTY: K.BAD_RESPONSE,
+    S.INVALID_UTF8: K.BAD_RESPONSE,
+    S.WRONG_TYPE: K.BAD_RESPONSE,
+    S.DTD_BOMB: K.BAD_RESPONSE,
+    S.REDIRECT: K.BAD_RESPONSE,
+    S.GZIP_BOMB: K.BAD_RESPONSE,
+    S.HOSTILE_TEXT: K.SERVER_ERROR,
+    S.RESET: K.BAD_RESPONSE,
+}
+# Whatever becomes of documents, and of the connection: the answer is that of a delivered parcel.
+STATUS_ONLY = sorted(set(Scenario) - set(SCENARIOS))
+
+
+@pytest.mark.parametrize(("scenario", "kind"), SCENARIOS.items(), ids=SCENARIOS.keys())
+def test_the_client_understands_the_simulated_service(scenario: Scenario, kind: ErrorKind) -> None:
+    line = SimulatedLine(parcel=Parcel((scenario,)))
+    for _ in range(2):  # WRONG_TYPE is two in turn
+        failure = ask(line)
+        assert failure.kind is kind
+        assert failure.message.isprintable()
+        assert failure.unknown is None or scenario in (S.FAULT_CLIENT, S.WRONG_TYPE)
+    assert len(line.asked) == 2
+
+
+@pytest.mark.parametrize("scenario", STATUS_ONLY)
+def test_the_simulated_service_knows_the_status_only(scenario: Scenario) -> None:
+    failure = ask(SimulatedLine(parcel=Parcel((scenario,))))
+    assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, Delivery(DELIVERED_AT))
+
+
+def test_a_script_goes_one_step_a_call() -> None:
+    line = SimulatedLine(parcel=Parcel((S.IN_TRANSIT, S.POD_LATE, S.UNKNOWN, S.SLOW, S.IN_TRANSIT)))
+    kinds = [ask(line).kind for _ in range(5)]
+    assert kinds == [
+        K.NOT_DELIVERED_YET,
+        K.POD_NEVER_AVAILABLE,
+        K.NOT_FOUND,
+        K.POD_NEVER_AVAILABLE,
+        K.NOT_DELIVERED_YET,
+    ]
+
+
+@pytest.mark.parametrize(("wait", "header"), [("120", [("Retry-After", "120")]), (None, [])])
+def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple[str, str]]) -> None:
+    line = SimulatedLine(parcel=Parcel((S.RATE_LIMITED,), retry_after=wait))
+    assert ask(line).retry_at == NOW + timedelta(seconds=1)
+    answer = line.answers[0]
+    assert isinstance(answer, Response)
+    assert json.loads(answer.body) == json.loads(TOO_MANY.body)
+    assert [item for item in answer.headers.items() if item[0] == "Retry-After"] == header
+
+
+def test_wrong_keys_are_refused() -> None:
+    for key in ("no key", f"{ACCOUNT}-654321", f"2-{PASSWORD}", ACCOUNT):
+        assert ask(SimulatedLine(), {"LAPOSTE_API_KEY": key}).kind is K.AUTH_FAILED
+
+
+def test_hostile_words_repeat_the_key_and_forge_nothing() -> None:
+    failure = ask(SimulatedLine(parcel=Parcel((S.HOSTILE_TEXT,))))
+    assert f"password={ACCOUNT}-{PASSWORD}" in failure.message
+    assert failure.message.isprintable()
+
+
+def changed(**changes: Any) -> HttpRequest:
+    good = as_received(tracking_request(NUMBER, SIMULATED_SETTINGS["LAPOSTE_API_KEY"]))
+    headers = {k: v for k, v in {**good.headers, **changes.pop("headers", {})}.items() if v is not None}
+    return replace(good, headers=headers, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "kind"),
+    [
+        ({"method": "POST"}, 405, K.BAD_RESPONSE),
+        ({"headers": {"x-okapi-key": None}}, 401, K.AUTH_FAILED),
+        ({"headers": {"accept": None}}, 400, K.BAD_RESPONSE),
+        ({"headers": {"accept": "text/html"}}, 400, K.BAD_RESPONSE),
+        ({"query": ""}, 400, K.BAD_RESPONSE),
+        ({"query": "lang=fr"}, 400, K.BAD_RESPONSE),
+        ({"query": "lang=fr_FR&x=1"}, 400, K.BAD_RESPONSE),
+        ({"path": "/suivi/v2/idship/6A00000000017"}, 404, K.BAD_RESPONSE),
+        ({"path": "/suivi/v2/idships/6A1"}, 400, K.INVALID_TRACKING),
+        ({"path": "/suivi/v2/idships/"}, 400, K.INVALID_TRACKING),
+    ],
+)
+def test_the_simulated_service_is_strict(changes: dict[str, Any], status: int, kind: ErrorKind) -> None:
+    with pytest.raises(NotUnderstoodError) as refusal:
+        SIMULATED.read(changed(**changes))
+    answer = refusal.value.answer
+    assert answer.status == status
+    assert failure_of(Response(answer.status, {}, answer.body)).kind is kind
+
+
+def test_the_simulated_service_reads_the_path() -> None:
+    assert SIMULATED.read(changed(path="/suivi/v2/idships/%36A00000000017")).number == NUMBER
+    assert not SIMULATED.owns("/suivi/v1/idships/6A00000000017")
+
+
+def test_examples_are_numbers_whose_digits_choose() -> None:
+    seen = set()
+    for digits in ("00", "13", "53"):
+        for serial in (0, 1, 99_999):
+            number = SIMULATED.example(digits, serial)
+            assert malformed(number, SPEC) is None
+            assert not SPEC.is_doubtful(number)
+            assert SIMULATED.digits_of(number) == digits
+            seen.add(number)
+    assert len(seen) == 9
