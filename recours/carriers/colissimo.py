@@ -19,6 +19,7 @@ from recours.carriers.findings import (
     meant,
     moment,
     not_delivered,
+    noting,
     out_of_order,
     quoted,
     refused_account,
@@ -33,14 +34,6 @@ from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.runs.ports import Line
 
-_S10 = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
-
-
-def _check_digit_fits(number: str) -> bool:
-    """Known for the form of the postal union only: the formula of 6A and its family is nowhere to be found."""
-    return not _S10.fullmatch(number) or check_digits.s10(number)
-
-
 SPEC = CarrierSpec(
     key="colissimo",
     name="Colissimo",
@@ -49,13 +42,13 @@ SPEC = CarrierSpec(
     credentials=(("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",)),
     base_url="https://ws.colissimo.fr",
     # 6A, 6C, 8Q and so on, some products with a digit in the second place; or S10.
-    number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{_S10.pattern}"),
+    number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{check_digits.S10.pattern}"),
     number_words=(
         "13 signs: a digit, a letter or digit and eleven digits, or two letters, nine digits and two letters"
     ),
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="6A00000000000",
-    check_digit_fits=_check_digit_fits,
+    check_digit_fits=check_digits.s10,
 )
 
 _TIMELINE = "/tracking-timeline-ws/rest/tracking/timelineCompany"
@@ -193,7 +186,7 @@ def _credential(settings: Mapping[str, str]) -> dict[str, str]:
 
 def parse_tracking(answer: Response) -> Delivery | Failure:
     """The delivery, if the parcel is delivered. Nobody's signature is told of: the consignee is the label's."""
-    tree = _tree(answer)
+    tree = rest.tree(answer.body)
     status = rest.items(tree, "status")
     code = rest.text(status, 0, "code")
     if code == _OK and answer.status == _OK_STATUS:
@@ -251,7 +244,7 @@ def _time(dated: Any) -> datetime | None:
 
 def parse_documents(answer: Response) -> Listed | Failure:
     """The best document of a delivered parcel's list, the latest of several, or why there is none."""
-    tree = _tree(answer)
+    tree = rest.tree(answer.body)
     if rest.text(tree, "errorCode") != _ALL_WELL or answer.status != _OK_STATUS:
         return _refusal(tree, answer)
     if not isinstance(rest.at(tree, "documents"), list | dict | None):
@@ -279,7 +272,7 @@ def parse_document(answer: Response, delivery: Delivery) -> Outcome:
     """The bytes as they came; JSON or a web page in their place is no document."""
     if answer.status == _OK_STATUS and not _is_text_of_a_service(answer):
         return Retrieved(answer.body, delivery, "colissimo document")
-    return replace(_refusal(_tree(answer), answer), delivery=delivery)
+    return replace(_refusal(rest.tree(answer.body), answer), delivery=delivery)
 
 
 def _is_text_of_a_service(answer: Response) -> bool:
@@ -299,7 +292,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
     # A body that is invalid for another reason than the number is our mistake.
     if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
         failure = meant(DOCUMENT_CODES[code], answer, said)
-        return _noting(strange, failure, answer, said) if inner else failure
+        return noting(failure, SPEC.name, answer, strange, said) if inner else failure
     if not inner and code in (None, _ALL_WELL):
         return _by_status(answer, rest.text(rest.items(tree, "messages"), 0, "id"), said)
     return _by_status(answer, strange, said)
@@ -323,12 +316,7 @@ def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
         failure = meant((ErrorKind.BAD_RESPONSE, "Colissimo could not read our request"), answer, said)
     else:
         failure = unreadable(SPEC.name, answer)
-    return _noting(code, failure, answer, said) if code else failure
-
-
-def _noting(code: str, failure: Failure, answer: Response, said: str | None) -> Failure:
-    """A failure that is clear in spite of a code which our tables lack."""
-    return replace(failure, unknown=unknown_code(SPEC.name, answer, code, said).unknown)
+    return noting(failure, SPEC.name, answer, code, said) if code else failure
 
 
 def _said(tree: Any) -> str | None:
@@ -340,11 +328,3 @@ def _said(tree: Any) -> str | None:
         or rest.text(tree, "message")
         or rest.text(tree, "error")
     )
-
-
-def _tree(answer: Response) -> Any:
-    """The JSON of an answer; None if it is none."""
-    try:
-        return rest.parse(answer.body)
-    except rest.NotJson:
-        return None

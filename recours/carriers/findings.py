@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,15 +64,31 @@ def not_delivered(
     known: Mapping[str, Any] | frozenset[str] = frozenset(),
 ) -> Failure:
     """The parcel is on its way. `code`: of its last event; `known`: the codes of our table."""
-    said = clean(label or code or "no details", 80)
+    said = _shown(label or code or "no details", 80)
     unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in known else None
     words = f"The parcel is not delivered yet ({said})"
     return Failure(ErrorKind.NOT_DELIVERED_YET, words, answer.status, unknown=unknown)
 
 
+def noting(
+    failure: Failure, name: str, answer: Response, code: str | None, said: str | None = None
+) -> Failure:
+    """A failure that is clear in spite of a code which our tables lack."""
+    return replace(failure, unknown=unknown_code(name, answer, code, said).unknown)
+
+
 def quoted(said: str | None) -> str:
     """The carrier's words after a sentence of ours."""
-    return f": {clean(said, 200)}" if said else ""
+    return f": {_shown(said, 200)}" if said else ""
+
+
+def _shown(said: str, limit: int) -> str:
+    """Foreign words, cut. No half word is left at the cut: as a part of a secret it would not be known as one."""
+    shown = clean(said, limit)
+    return _HALF_WORD.sub("…", shown) if shown.endswith("…") and not said.endswith("…") else shown
+
+
+_HALF_WORD = re.compile(r"[A-Za-z0-9]+…\Z")
 
 
 def decoded(encoded: str) -> bytes | None:
@@ -96,6 +113,14 @@ def document(
 def person(name: str | None) -> str | None:
     """A signatory's name, harmless."""
     return clean(name, LONGEST_NAME) if name and name.strip() else None
+
+
+def french_day(at: datetime) -> str:
+    """The day of a moment in France, as an ISO date."""
+    try:
+        return at.astimezone(PARIS).date().isoformat()
+    except OverflowError:  # at the end of the year 9999
+        return at.date().isoformat()
 
 
 def moment(text: str | None, zone: ZoneInfo | None = None) -> datetime | None:

@@ -315,7 +315,7 @@ def _images(answer: Response) -> list[str] | Failure:
 
 def _shipit_error(answer: Response, number: str) -> Failure:
     """The body of a refusal is empty: all is in the headers."""
-    code, said = answer.headers.get("error"), answer.headers.get("message")
+    code, said = _told(answer, "error"), _told(answer, "message")
     if answer.status == _UNAUTHORIZED:
         return _token_refused(answer)
     if answer.status == _FORBIDDEN:  # inferred
@@ -328,7 +328,7 @@ def _shipit_error(answer: Response, number: str) -> Failure:
 
 
 def _refusal(code: str | None, said: str | None, answer: Response, number: str) -> Failure:
-    words = plain(f"{said or ''} {answer.headers.get('args') or ''}"[:1000])
+    words = plain(f"{said or ''} {_told(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_WORDS in words:
         return meant(_NOT_YET, answer, said)
     if code == _INVALID_FIELD:
@@ -343,4 +343,9 @@ def _refusal(code: str | None, said: str | None, answer: Response, number: str) 
 
 
 def _token_refused(answer: Response) -> Failure:
-    return refused_account(SPEC.name, answer, answer.headers.get("message"))
+    return refused_account(SPEC.name, answer, _told(answer, "message"))
+
+
+def _told(answer: Response, name: str) -> str | None:
+    """What a header says, with plain blanks."""
+    return " ".join((answer.headers.get(name) or "").split()) or None

@@ -14,6 +14,7 @@ from recours.carriers.client import TOO_MANY, Client, heard
 from recours.carriers.findings import (
     PARIS,
     Meaning,
+    french_day,
     meant,
     moment,
     not_delivered,
@@ -30,14 +31,6 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.runs.ports import Line, Wait
 
-_S10 = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
-
-
-def _check_digit_fits(number: str) -> bool:
-    """Known for the form of the postal union only."""
-    return not _S10.fullmatch(number) or check_digits.s10(number)
-
-
 SPEC = CarrierSpec(
     key="laposte",
     name="La Poste",
@@ -49,7 +42,7 @@ SPEC = CarrierSpec(
     number_words="11 to 15 letters and digits",
     calls={Capability.TRACKING: 1},
     sample_number="6A00000000000",
-    check_digit_fits=_check_digit_fits,
+    check_digit_fits=check_digits.s10,
 )
 
 _PATH = "/suivi/v2/idships/"
@@ -113,7 +106,7 @@ class LaPoste(Client):
         del what
         if answer.status != TOO_MANY:
             return None
-        found = _QUOTA.search(rest.text(_tree(answer), "message") or "")
+        found = _QUOTA.search(rest.text(rest.tree(answer.body), "message") or "")
         return Wait(now + timedelta(seconds=int(found[1]))) if found else Wait()
 
 
@@ -128,7 +121,7 @@ def tracking_request(number: str, key: str) -> Request:
 
 def parse_tracking(answer: Response) -> Failure:
     """Where the parcel is, or what went wrong. A delivered parcel has its delivery in the failure."""
-    tree = _tree(answer)
+    tree = rest.tree(answer.body)
     functional = rest.text(tree, "returnMessage")
     said = functional or rest.text(tree, "message")
     if answer.status >= _SERVER_ERRORS:
@@ -165,19 +158,12 @@ def _whereabouts(shipment: Any, answer: Response) -> Failure:
 
 def _without_proof(delivery: Delivery) -> Failure:
     """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
-    day = f" on {_french_day(delivery.at)}" if delivery.at else ""
+    day = f" on {french_day(delivery.at)}" if delivery.at else ""
     words = (
         f"The parcel was delivered{day}, but La Poste's tracking has no document; "
         "for a Colissimo parcel, the credentials of a Colissimo contract would give the proof of delivery"
     )
     return Failure(ErrorKind.POD_NEVER_AVAILABLE, words, _OK_STATUS, delivery=delivery)
-
-
-def _french_day(at: datetime) -> str:
-    try:
-        return at.astimezone(PARIS).date().isoformat()
-    except OverflowError:  # at the end of the year 9999
-        return at.date().isoformat()
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -190,11 +176,3 @@ def _latest(events: list[Any]) -> Any | None:
 
 def _time(text: str | None) -> datetime | None:
     return moment(text, PARIS)
-
-
-def _tree(answer: Response) -> Any:
-    """The JSON of an answer; None if it is none."""
-    try:
-        return rest.parse(answer.body)
-    except rest.NotJson:
-        return None

@@ -19,6 +19,14 @@ def parse(body: bytes) -> Any:
         raise NotJson(type(error).__name__) from error
 
 
+def tree(body: bytes) -> Any:
+    """The tree of an answer; None if it is none."""
+    try:
+        return parse(body)
+    except NotJson:
+        return None
+
+
 def post(path: str, content: Any, headers: Mapping[str, str] | None = None) -> Request:
     """A POST of JSON; more headers, or others, as given."""
     usual = {"Content-Type": "application/json", "Accept": "application/json"}

@@ -154,7 +154,7 @@ class FedEx(SimulatedCarrier):
     def answer(self, question: Question, turn: Turn) -> Answer:
         """Answer a call, as the turn's scenario has it."""
         scenario = turn.scenario
-        if scenario in _ERRORS:
+        if scenario in _ERRORS and not (question.tracking and scenario in _GOES_ON):
             return _error(*_ERRORS[scenario])
         if scenario is Scenario.HOSTILE_TEXT:
             return _error(_OWN_ERROR[0], _OWN_ERROR[1], hostile_text(question.bearer))

@@ -1,0 +1,729 @@
+"""The protocol of DHL's Shipment Tracking - Unified, byte for byte: what is sent, and what each of its answers means.
+
+The facts are those of the pages of developer.dhl.com, of karrio's connector `dhl_universal`, and of two recorded answers.
+"""
+
+import json
+import random
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.carriers.dhl import NOT_DELIVERED_CODES, SPEC, Dhl, link_request
+from recours.carriers.message import Request, Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.documents.evidence import media_type_of
+from recours.runs.attempt import malformed
+from recours.sandbox import Parcel, Scenario
+from recours.sandbox.answers import HttpRequest, Manner, NotUnderstoodError, disturbed
+from recours.sandbox.dhl import Dhl as SimulatedDhl
+from recours.sandbox.progress import Ledger
+from tests.fakes.line import NOW, FakeLine
+
+NUMBER = "JJD00012345678901234"
+SETTINGS = {"DHL_API_KEY": "k3y"}
+PDF = b"%PDF-1.4\n" + b"x" * 200
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+KNOWN = Delivery(AT, "A DUPONT")
+LINK = "https://webpod.dhl.com/webPOD/DHLePODRequest?id=7&x=y"
+SIGNED = {"@type": "Person", "familyName": "DUPONT", "givenName": "A", "name": "A DUPONT"}
+PROOF = {"timestamp": "2026-10-05T10:31:00", "signed": SIGNED}
+K = ErrorKind
+
+
+def raw(body: bytes | str, status: int = 200, kind: str = "application/json") -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    return Response(status, {"Content-Type": kind}, content)
+
+
+def response(tree: Any, status: int = 200) -> Response:
+    return raw(json.dumps(tree), status)
+
+
+def a_shipment(code: Any, proof: Any = None, number: Any = NUMBER, **status: Any) -> dict[str, Any]:
+    told = {
+        "timestamp": "2026-10-05T10:31:00",
+        "statusCode": code,
+        "status": "A STATUS",
+        "description": "Un événement",
+        "location": {"address": {"addressLocality": "Lille"}},
+    }
+    details = {} if proof is None else {"proofOfDelivery": proof}
+    events = [{"timestamp": "2026-10-05T10:31:00", "statusCode": code, "status": "OK"}]
+    return {
+        "id": number,
+        "service": "express",
+        "status": told | status,
+        "details": details,
+        "events": events,
+    }
+
+
+def tracked(*shipments: Any) -> Response:
+    return response({"url": f"/track/shipments?trackingNumber={NUMBER}", "shipments": list(shipments)})
+
+
+def delivered(proof: Any = None, **status: Any) -> Response:
+    return tracked(a_shipment("delivered", PROOF if proof is None else proof, **status))
+
+
+def problem(status: int, title: Any = "A title", detail: Any = "A detail") -> Response:
+    return response({"title": title, "status": status, "detail": detail}, status)
+
+
+LINKED = delivered(PROOF | {"documentUrl": LINK})
+DOCUMENT = raw(PDF, kind="application/pdf")
+UNKNOWN = problem(404, "No result found", "No shipment with given tracking number found.")
+LIMITED = problem(
+    429, "Too Many Requests", "Too many requests within defined time period, please try again later."
+)
+
+
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
+    client = Dhl(SETTINGS)
+    line = FakeLine(answers, client)
+    return client.fetch(NUMBER, known, line), line
+
+
+def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
+    outcome, line = fetch(*answers, known=known)
+    assert isinstance(outcome, Failure), outcome
+    assert len(line.asked) == len(answers)
+    return outcome
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def test_the_requests_are_those_of_the_documents() -> None:
+    outcome, line = fetch(LINKED, DOCUMENT)
+    assert outcome == Retrieved(PDF, KNOWN, "dhl documentUrl")
+    (first, tracking), (second, document) = line.asked
+    assert (first, second) == (Capability.TRACKING, Capability.POD)
+    assert (tracking.method, tracking.body, tracking.origin) == ("GET", None, "")
+    assert tracking.path == f"/track/shipments?trackingNumber={NUMBER}&language=fr&requesterCountryCode=FR"
+    assert dict(tracking.headers) == {"DHL-API-Key": "k3y", "Accept": "application/json"}
+    # The link is followed without our key.
+    assert (document.method, document.body) == ("GET", None)
+    assert (document.origin, document.path) == (
+        "https://webpod.dhl.com",
+        "/webPOD/DHLePODRequest?id=7&x=y",
+    )
+    assert dict(document.headers) == {"Accept": "application/pdf, image/*"}
+
+
+def test_the_carrier_is_known_by_its_names() -> None:
+    assert (SPEC.key, SPEC.name) == ("dhl", "DHL")
+    assert SPEC.spellings == ("DHL Unified", "DHL Parcel", "DHL Paket", "DHL eCommerce")
+    assert SPEC.limits == {None: "250/day@UTC,1/second"}
+    assert SPEC.credentials == (("DHL_API_KEY",),)
+
+
+def test_the_base_url_is_the_carriers() -> None:
+    assert SPEC.base_url == "https://api-eu.dhl.com"
+    assert SPEC.base_url_setting == "DHL_BASE_URL"
+
+
+def test_the_status_is_asked_even_if_the_delivery_is_known() -> None:
+    outcome, line = fetch(LINKED, DOCUMENT, known=Delivery(AT))
+    assert [what for what, _ in line.asked] == [Capability.TRACKING, Capability.POD]
+    assert outcome == Retrieved(PDF, KNOWN, "dhl documentUrl")
+    for known in (None, KNOWN):
+        assert SPEC.calls_for(known) == {Capability.TRACKING: 1, Capability.POD: 1}
+
+
+def test_the_status_and_the_document_can_be_asked_for_by_themselves() -> None:
+    client = Dhl(SETTINGS)
+    assert client.track(NUMBER, FakeLine([LINKED])) == KNOWN
+    assert client.track(NUMBER, FakeLine([UNKNOWN])) == failure_of(UNKNOWN)
+    proved = client.prove(NUMBER, KNOWN, FakeLine([LINKED, DOCUMENT]))
+    assert proved == Retrieved(PDF, KNOWN, "dhl documentUrl")
+
+
+# ---------------------------------------------------------------- the status
+
+
+def test_the_table_is_that_of_the_sources() -> None:
+    assert {"pre-transit", "transit", "failure", "unknown"} == NOT_DELIVERED_CODES
+
+
+@pytest.mark.parametrize("code", ["pre-transit", "transit", "failure", "unknown"])
+def test_other_codes_mean_not_delivered(code: str) -> None:
+    failure = failure_of(tracked(a_shipment(code)))
+    assert (failure.kind, failure.http_status, failure.unknown) == (K.NOT_DELIVERED_YET, 200, None)
+    assert failure.message == "The parcel is not delivered yet (Un événement)"
+
+
+@pytest.mark.parametrize("code", ["Delivered", "returned", "7" * 400])
+def test_a_code_that_the_table_lacks_is_told(code: str) -> None:
+    failure = failure_of(tracked(a_shipment(code)))
+    assert failure.kind is K.NOT_DELIVERED_YET
+    assert failure.unknown is not None
+    assert failure.unknown.startswith(f"the event code {code[:59]}")
+    assert len(failure.unknown) < 200
+
+
+def test_a_parcel_without_a_description_has_a_status() -> None:
+    assert "(A STATUS)" in failure_of(tracked(a_shipment("transit", description=None))).message
+    bare = a_shipment("transit", description=None, status=None)
+    assert "(transit)" in failure_of(tracked(bare)).message
+
+
+def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
+    other = a_shipment("transit", number="JJD9")
+    ours = a_shipment("delivered", PROOF | {"documentUrl": LINK})
+    for listed in ([other, ours], [ours, other], [ours | {"id": "0" + NUMBER}, other]):
+        assert fetch(tracked(*listed), DOCUMENT)[0] == Retrieved(PDF, KNOWN, "dhl documentUrl")
+
+
+@pytest.mark.parametrize(
+    ("proved", "status", "at"),
+    [
+        ("2026-10-05T10:31:00", "2026-10-05T11:00:00", AT),
+        ("2026-10-05T10:31:00+02:00", None, AT),
+        ("2026-10-05T08:31:00Z", None, AT),
+        ("2026-10-05T04:31:00-04:00", None, AT),
+        ("2026-01-05T10:31:00", None, datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+        ("2026-10-05T10:31:00.123", None, AT.replace(microsecond=123000)),
+        (None, "2026-10-05T10:31:00", AT),
+        ("hier", "2026-10-05T10:31:00", AT),
+        (["2026-10-05T10:31:00"], {"a": 1}, None),
+        (None, None, None),
+        ("9999-12-31T23:59:59-14:00", None, None),
+        ("0001-01-01T00:00:00+14:00", None, None),
+    ],
+)
+def test_the_time_of_delivery(proved: Any, status: Any, at: datetime | None) -> None:
+    answer = delivered(PROOF | {"timestamp": proved, "documentUrl": LINK}, timestamp=status)
+    outcome, _ = fetch(answer, DOCUMENT)
+    assert outcome == Retrieved(PDF, Delivery(at, "A DUPONT"), "dhl documentUrl")
+    assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
+
+
+@pytest.mark.parametrize(
+    ("signed", "signatory"),
+    [
+        (SIGNED, "A DUPONT"),
+        (SIGNED | {"name": None}, "A DUPONT"),
+        ({"familyName": "DUPONT"}, "DUPONT"),
+        ({"givenName": " A ", "familyName": ""}, "A"),
+        ({"name": " MME LEFÈVRE "}, "MME LEFÈVRE"),
+        ({"name": "D\n2026-02-06 - forged"}, r"D\x0a2026-02-06 - forged"),
+        ({"name": "\ud800\u202e"}, r"\ud800\u202e"),
+        ({"name": "X" * 500}, "X" * 99 + "…"),
+        ({"name": ""}, None),
+        ({"name": ["DUPONT"]}, None),
+        ({}, None),
+        ("DUPONT", None),
+        (None, None),
+    ],
+)
+def test_the_signatory(signed: Any, signatory: str | None) -> None:
+    outcome, _ = fetch(delivered(PROOF | {"signed": signed, "documentUrl": LINK}), DOCUMENT)
+    assert outcome == Retrieved(PDF, Delivery(AT, signatory), "dhl documentUrl")
+
+
+EARLIER = Delivery(datetime(2026, 10, 1, 9, tzinfo=UTC), "MARTIN")
+
+
+def test_what_was_known_fills_what_the_answer_lacks() -> None:
+    bare = delivered({"documentUrl": LINK}, timestamp=None)
+    assert fetch(bare, DOCUMENT, known=EARLIER)[0] == Retrieved(PDF, EARLIER, "dhl documentUrl")
+    no_name = delivered({"documentUrl": LINK})
+    assert fetch(no_name, DOCUMENT, known=EARLIER)[0] == Retrieved(
+        PDF, Delivery(AT, "MARTIN"), "dhl documentUrl"
+    )
+    assert fetch(LINKED, DOCUMENT, known=EARLIER)[0] == Retrieved(PDF, KNOWN, "dhl documentUrl")
+
+
+@pytest.mark.parametrize("answer", [tracked(a_shipment("transit")), UNKNOWN, problem(401), raw("")])
+def test_a_failure_keeps_what_was_known(answer: Response) -> None:
+    assert failure_of(answer, known=EARLIER) == replace(failure_of(answer), delivery=EARLIER)
+
+
+# ---------------------------------------------------------------- errors
+
+ERRORS: dict[str, tuple[Response, ErrorKind]] = {
+    "404": (UNKNOWN, K.NOT_FOUND),
+    "404, empty": (raw("", 404), K.NOT_FOUND),
+    "400 about the number": (problem(400, "Bad Request", "Invalid trackingNumber"), K.INVALID_TRACKING),
+    "400 in words": (problem(400, "Bad Request", "The tracking number is wrong"), K.INVALID_TRACKING),
+    "400 with its value": (problem(400, "Bad Request", f"{NUMBER}: wrong"), K.INVALID_TRACKING),
+    "400 about another thing": (problem(400, "Bad Request", "language: xx"), K.BAD_RESPONSE),
+    "400, empty": (raw("", 400), K.BAD_RESPONSE),
+    "401": (problem(401, "Unauthorized", "Unauthorized for given resource."), K.AUTH_FAILED),
+    "401, empty": (raw("", 401), K.AUTH_FAILED),
+    "403": (problem(403, "Forbidden"), K.ACCESS_DENIED),
+    "405": (problem(405), K.BAD_RESPONSE),
+    "302": (raw("", 302), K.BAD_RESPONSE),
+    "500": (problem(500, "Internal Server Error"), K.SERVER_ERROR),
+    "500, a page": (raw("<html>500</html>", 500), K.SERVER_ERROR),
+    "502": (raw("", 502), K.SERVER_ERROR),
+    "503": (raw("<html>Maintenance</html>", 503), K.SERVER_ERROR),
+    "504": (problem(504), K.SERVER_ERROR),
+    "a page": (raw("<!DOCTYPE html><html><p>Maintenance</html>"), K.BAD_RESPONSE),
+    "empty": (raw(""), K.BAD_RESPONSE),
+    "blank": (raw(" \n"), K.BAD_RESPONSE),
+    "XML": (raw("<shipments/>"), K.BAD_RESPONSE),
+    "half": (raw(LINKED.body[:-20]), K.BAD_RESPONSE),
+    "no UTF-8": (raw('{"shipments": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
+    "too deep": (raw(b"[" * 200_000 + b"]" * 200_000), K.BAD_RESPONSE),
+    "a number": (raw("NaN"), K.BAD_RESPONSE),
+    "a large number": (raw("9" * 5000), K.BAD_RESPONSE),
+    "null": (response(None), K.BAD_RESPONSE),
+    "a list": (response([]), K.BAD_RESPONSE),
+    "an empty object": (response({}), K.BAD_RESPONSE),
+    "no shipments": (tracked(), K.BAD_RESPONSE),
+    "shipments of another shape": (tracked(None, 7, "x", []), K.BAD_RESPONSE),
+    "a shipment of another shape": (
+        response({"shipments": {"item": [a_shipment("delivered")]}}),
+        K.BAD_RESPONSE,
+    ),
+    "no status": (tracked({"id": NUMBER}), K.BAD_RESPONSE),
+    "a status of another shape": (tracked({"id": NUMBER, "status": "delivered"}), K.BAD_RESPONSE),
+    "a code of another shape": (tracked(a_shipment(["delivered"])), K.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), ERRORS.values(), ids=ERRORS.keys())
+def test_errors(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(answer)
+    assert (failure.kind, failure.http_status, failure.delivery) == (kind, answer.status, None)
+    assert "DHL" in failure.message
+
+
+def test_the_words_of_an_error_are_told() -> None:
+    assert failure_of(problem(500)).message == "DHL is out of order (HTTP 500): A detail"
+    assert failure_of(problem(500, detail=None)).message == "DHL is out of order (HTTP 500): A title"
+    assert failure_of(problem(401)).message == "DHL refused our account: A detail"
+    assert failure_of(UNKNOWN).message == (
+        "DHL does not know this number: No shipment with given tracking number found."
+    )
+
+
+def test_too_many_calls_are_the_lines_business() -> None:
+    with pytest.raises(CallFailed) as failed:
+        fetch(LIMITED)
+    assert failed.value.failure.kind is K.RATE_LIMITED
+
+
+# ---------------------------------------------------------------- the link
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "path"),
+    [
+        (LINK, "https://webpod.dhl.com", "/webPOD/DHLePODRequest?id=7&x=y"),
+        ("https://dhl.com/a", "https://dhl.com", "/a"),
+        ("https://a.b-c.dhl.com:443/a?b#c", "https://a.b-c.dhl.com", "/a?b"),
+        ("HTTPS://WebPod.DHL.com/A", "https://webpod.dhl.com", "/A"),
+        ("https://webpod.dhl.com", "https://webpod.dhl.com", "/"),
+        ("https://webpod.dhl.com?x=1", "https://webpod.dhl.com", "/?x=1"),
+        ("https://webpod.dhl.com/%0d%0aX", "https://webpod.dhl.com", "/%0d%0aX"),
+    ],
+)
+def test_links_that_are_followed(url: str, origin: str, path: str) -> None:
+    expected = Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=origin)
+    assert link_request(url) == expected
+    _, line = fetch(delivered(PROOF | {"documentUrl": f" {url} "}), DOCUMENT)
+    assert line.asked[1] == (Capability.POD, expected)
+
+
+ELSEWHERE = [
+    "http://webpod.dhl.com/a",
+    "ftp://webpod.dhl.com/a",
+    "//webpod.dhl.com/a",
+    "/webPOD/DHLePODRequest",
+    "webpod.dhl.com/a",
+    "https:webpod.dhl.com/a",
+    "https:///a",
+    "https://",
+    "https://evil.example/a",
+    "https://dhl.com.evil.example/a",
+    "https://evildhl.com/a",
+    "https://dhl.com.",
+    "https://.dhl.com/a",
+    "https://dhl.company/a",
+    "https://webpod.dhl.com:8443/a",
+    "https://webpod.dhl.com:0/a",
+    "https://webpod.dhl.com:99999/a",
+    "https://webpod.dhl.com:x/a",
+    "https://user@webpod.dhl.com/a",
+    "https://user:secret@webpod.dhl.com/a",
+    "https://@webpod.dhl.com/a",
+    "https://webpod.dhl.com@evil.example/a",
+    "https://evil.example/webpod.dhl.com",
+    "https://evil.example#.dhl.com",
+    "https://evil.example?.dhl.com",
+    "https://evil.example\\.dhl.com/a",
+    "https://webpod.dhl.com\\@evil.example/a",
+    "https://webpod.dhl.com/a b",
+    "https://webpod.dhl.com/a\\b",
+    "https://webpod.dhl.com/a\r\nX: y",
+    "https://web\tpod.dhl.com/a",
+    "https://webpod.dhl.com/é",
+    "https://webpod。dhl.com/a",
+    "https://[::1]/a",
+    "https://[webpod.dhl.com/a",
+    "https://127.0.0.1/a",
+    "https://localhost/.dhl.com",
+    "https://webpod.dhl.com/" + "a" * 2000,
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_links_that_lead_elsewhere_are_not_followed(url: str) -> None:
+    assert link_request(url) is None
+    failure = failure_of(delivered(PROOF | {"documentUrl": url}))
+    assert (failure.kind, failure.delivery, failure.http_status) == (K.POD_NOT_AVAILABLE_YET, KNOWN, 200)
+    assert "leads elsewhere" in failure.message
+
+
+def test_the_signature_is_followed_if_there_is_no_document() -> None:
+    png = raw(b"\x89PNG\r\n\x1a\n" + b"x" * 200)
+    signature = "https://www.dhl.com/signature"
+    outcome, line = fetch(delivered(PROOF | {"signatureUrl": signature}), png)
+    assert outcome == Retrieved(png.body, KNOWN, "dhl signatureUrl")
+    both = PROOF | {"signatureUrl": signature, "documentUrl": LINK}
+    assert fetch(delivered(both), DOCUMENT)[0] == Retrieved(PDF, KNOWN, "dhl documentUrl")
+    elsewhere = both | {"documentUrl": "https://evil.example/a"}
+    outcome, line = fetch(delivered(elsewhere), png)
+    assert outcome == Retrieved(png.body, KNOWN, "dhl signatureUrl")
+    assert len(line.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "proof", [PROOF, PROOF | {"documentUrl": ""}, PROOF | {"documentUrl": [LINK], "signatureUrl": None}]
+)
+def test_without_a_link_express_credentials_are_named(proof: dict[str, Any]) -> None:
+    failure = failure_of(delivered(proof))
+    assert (failure.kind, failure.delivery, failure.http_status) == (K.POD_NOT_AVAILABLE_YET, KNOWN, 200)
+    assert "DHL Express credentials" in failure.message
+
+
+@pytest.mark.parametrize("proof", [[], "x", 7, {"proofOfDelivery": PROOF}])
+def test_a_proof_of_another_shape_is_none(proof: Any) -> None:
+    failure = failure_of(delivered(proof))
+    assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, Delivery(AT))
+    assert failure_of(tracked(a_shipment("delivered"))) == failure
+
+
+@pytest.mark.parametrize(
+    "start", [b"%PDF-1.7", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\x00", b"MM\x00*"]
+)
+def test_documents(start: bytes) -> None:
+    content = start + b"x" * 200
+    assert fetch(LINKED, raw(content))[0] == Retrieved(content, KNOWN, "dhl documentUrl")
+
+
+NO_DOCUMENTS: dict[str, Response] = {
+    "a login page": raw("<!DOCTYPE html><html><form>Login</form></html>", kind="text/html"),
+    "a page that has a document": raw(b"<html>%PDF-1.4"),
+    "JSON": response({"documents": []}),
+    "text": raw("Document indisponible"),
+    "empty": raw(b""),
+    "cut off": raw(b"%PDF"),
+    "base64": raw("JVBERi0xLjQK"),
+    "accepted": raw(PDF, 202),
+    "no content": raw(b"", 204),
+    "moved": raw(PDF, 302),
+    "unauthorized": raw(PDF, 401),
+    "forbidden": raw(b"", 403),
+    "not found": raw(PDF, 404),
+    "an error": raw(b"", 500),
+}
+
+
+@pytest.mark.parametrize("answer", NO_DOCUMENTS.values(), ids=NO_DOCUMENTS.keys())
+def test_whatever_else_a_link_gives_is_no_document(answer: Response) -> None:
+    failure = failure_of(LINKED, answer)
+    assert failure == Failure(
+        K.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but DHL's link gave no document",
+        answer.status,
+        delivery=KNOWN,
+    )
+
+
+def test_an_answer_that_the_line_refuses_is_no_document() -> None:
+    """Such as a redirect, or one that is too large."""
+    redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
+    failure = failure_of(LINKED, redirect)
+    assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, KNOWN)
+    assert failure.message == "The parcel is delivered, but DHL's link gave no document"
+
+
+@pytest.mark.parametrize("kind", [K.TIMEOUT, K.NETWORK, K.SERVER_ERROR, K.RATE_LIMITED])
+def test_another_failure_of_that_call_is_what_the_line_says(kind: ErrorKind) -> None:
+    failed_call = Failure(kind, "of the line")
+    with pytest.raises(CallFailed) as failed:
+        fetch(LINKED, failed_call)
+    assert failed.value.failure == replace(failed_call, delivery=KNOWN)
+
+
+def test_a_tracking_that_the_line_refuses_is_what_the_line_says() -> None:
+    redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
+    with pytest.raises(CallFailed) as failed:
+        fetch(redirect)
+    assert failed.value.failure == redirect
+
+
+# ---------------------------------------------------------------- our account
+
+
+@pytest.mark.parametrize(
+    ("answers", "accepted"),
+    [
+        ([LINKED, DOCUMENT], True),
+        ([LINKED, NO_DOCUMENTS["unauthorized"]], True),
+        ([delivered()], True),
+        ([tracked(a_shipment("transit"))], True),
+        ([UNKNOWN], True),
+        ([problem(400, detail="trackingNumber")], True),
+        ([problem(400)], False),
+        ([problem(401)], False),
+        ([problem(403)], False),
+        ([problem(500)], False),
+        ([raw("<html/>")], False),
+    ],
+)
+def test_whether_an_answer_shows_that_our_key_is_good(answers: list[Response], *, accepted: bool) -> None:
+    assert fetch(*answers)[1].accepted is accepted
+
+
+def test_the_key_is_tried_with_a_number_that_is_nobodys() -> None:
+    line = FakeLine([UNKNOWN])
+    outcome = Dhl(SETTINGS).present(line)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, line.accepted) == (K.NOT_FOUND, True)
+    assert f"trackingNumber={SPEC.sample_number}&" in line.asked[0][1].path
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize("number", [NUMBER, "12345678", "1234567891", "A" * 40, SPEC.sample_number])
+def test_numbers_that_are_asked_about(number: str) -> None:
+    assert malformed(number, SPEC) is None
+    assert not SPEC.is_doubtful(number)
+
+
+@pytest.mark.parametrize(
+    "number", ["1234567", "A" * 41, "jjd00012345678901234", "JJD-0001", "12345678\n", "１２３４５６７８", ""]
+)
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is K.INVALID_TRACKING
+    assert "8 to 40 letters and digits" in failure.message
+
+
+# ---------------------------------------------------------------- what no carrier should answer
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    hostile = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS \x9b31m\u202e\ud800" + "y" * 5000
+    for status in (400, 401, 403, 404, 500):
+        message = failure_of(problem(status, hostile, hostile)).message
+        assert len(message) <= 400
+        assert message.isprintable()
+    failure = failure_of(tracked(a_shipment(hostile, description=hostile)))
+    assert failure.message.isprintable()
+    assert failure.unknown is not None
+    assert failure.unknown.isprintable()
+    for url in (hostile, "https://evil.example/" + hostile):
+        assert failure_of(delivered(PROOF | {"documentUrl": url})).message.isprintable()
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in (LINKED, DOCUMENT, UNKNOWN):
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            answer = raw(bytes(body), whole.status)
+            line = FakeLine([answer, answer])
+            assert isinstance(Dhl(SETTINGS).fetch(NUMBER, None, line), Failure | Retrieved)
+
+
+# ---------------------------------------------------------------- against the simulated carrier
+
+
+@dataclass
+class Simulated(FakeLine):
+    """The simulated carrier at the other end of the line, with its parcels in a scenario."""
+
+    scenario: Scenario = Scenario.DELIVERED
+    password: str = "123456"
+    ledger: Ledger = field(default_factory=Ledger)
+    operations: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.parcel = Parcel((self.scenario,))
+        self.carrier = SimulatedDhl()
+
+    def call(self, what: Capability, request: Request) -> Response:
+        del what
+        path, _, query = request.path.partition("?")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            question = self.carrier.read(
+                HttpRequest(request.method, path, headers, request.body or b"", query)
+            )
+        except NotUnderstoodError as refusal:
+            return Response(refusal.answer.status, {}, refusal.answer.body)
+        self.operations.append(question.operation)
+        shown = self.carrier.shows(question, "10000001", self.password)
+        turn = self.ledger.turn(
+            question.number,
+            self.parcel,
+            NOW,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=question.needs_account and not shown,
+        )
+        answer = self.carrier.ready_made(turn) or disturbed(
+            self.carrier.answer(question, turn), turn.scenario
+        )
+        if answer.status == 429 or answer.manner is Manner.RESET:
+            raise CallFailed(Failure(K.RATE_LIMITED if answer.status == 429 else K.NETWORK, "of the line"))
+        cut = len(answer.body) // 2 if answer.manner is Manner.TRUNCATED else None
+        return Response(answer.status, dict(answer.headers), answer.body[:cut])
+
+
+def simulated(scenario: Scenario) -> tuple[Outcome, Simulated]:
+    line = Simulated([], scenario=scenario)
+    client = Dhl(line.carrier.settings("10000001", "123456"))
+    try:
+        return client.fetch(line.carrier.example("99", 7), None, line), line
+    except CallFailed as failed:
+        return failed.failure, line
+
+
+S = Scenario
+GIVES = {
+    *(S.DELIVERED, S.DELIVERED_PNG, S.DELIVERED_NO_SIGNATORY, S.SLOW, S.DRIP, S.DRIP_HEADERS),
+    S.BROKEN_PDF,  # which the check of the evidence finds out
+}
+KINDS = {
+    S.IN_TRANSIT: K.NOT_DELIVERED_YET,
+    S.UNKNOWN: K.NOT_FOUND,
+    S.POD_LATE: K.POD_NOT_AVAILABLE_YET,
+    S.POD_NEVER: K.POD_NOT_AVAILABLE_YET,
+    S.POD_NONE: K.POD_NOT_AVAILABLE_YET,
+    S.POD_UNSAID: K.POD_NOT_AVAILABLE_YET,
+    S.BAD_BASE64: K.POD_NOT_AVAILABLE_YET,
+    S.NOT_A_DOCUMENT: K.POD_NOT_AVAILABLE_YET,
+    S.EMPTY_POD: K.POD_NOT_AVAILABLE_YET,
+    S.OVERSIZED: K.POD_NOT_AVAILABLE_YET,  # of the tracking, in truth: the line refuses it
+    S.NOT_OURS: K.ACCESS_DENIED,
+    S.AUTH_REFUSED: K.AUTH_FAILED,
+    S.SYSTEM_ERROR: K.SERVER_ERROR,
+    S.RATE_LIMITED: K.RATE_LIMITED,
+    S.FAULT_SERVER: K.SERVER_ERROR,
+    S.MAINTENANCE: K.SERVER_ERROR,
+    S.BAD_GATEWAY: K.SERVER_ERROR,
+    S.HOSTILE_TEXT: K.SERVER_ERROR,
+    S.RESET: K.NETWORK,
+}
+FOLLOWED = GIVES | {S.POD_UNSAID, S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD}
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
+    outcome, line = simulated(scenario)
+    assert line.operations == (["shipments", "webPOD"] if scenario in FOLLOWED else ["shipments"])
+    if scenario in GIVES:
+        assert isinstance(outcome, Retrieved), outcome
+        name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
+        assert outcome.delivery == Delivery(NOW - timedelta(hours=26), name)
+    else:
+        assert isinstance(outcome, Failure), outcome
+        assert outcome.kind is KINDS.get(scenario, K.BAD_RESPONSE)
+        assert outcome.message.isprintable()
+        assert outcome.unknown is None
+
+
+def test_documents_of_the_simulated_carrier() -> None:
+    for scenario, kind in ((S.DELIVERED, "application/pdf"), (S.DELIVERED_PNG, "image/png")):
+        outcome, _ = simulated(scenario)
+        assert isinstance(outcome, Retrieved)
+        assert media_type_of(outcome.content) == kind
+
+
+def test_a_script_moves_on_once_a_fetch() -> None:
+    line = Simulated([])
+    line.parcel = Parcel((S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.DELIVERED))
+    client = Dhl(line.carrier.settings("10000001", "123456"))
+    kinds = []
+    for _ in range(4):
+        outcome = client.fetch(NUMBER, None, line)
+        kinds.append(outcome.kind if isinstance(outcome, Failure) else None)
+    assert kinds == [K.NOT_DELIVERED_YET, K.POD_NOT_AVAILABLE_YET, K.POD_NOT_AVAILABLE_YET, None]
+
+
+def test_a_wrong_shape_comes_in_two_forms() -> None:
+    line = Simulated([], scenario=S.WRONG_TYPE)
+    client = Dhl(line.carrier.settings("10000001", "123456"))
+    for _ in range(2):
+        outcome = client.fetch(NUMBER, None, line)
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is K.BAD_RESPONSE
+
+
+def test_a_wrong_key_is_refused_at_once() -> None:
+    for password, settings in (("another", None), ("123456", {"DHL_API_KEY": ""})):
+        line = Simulated([], scenario=S.DELIVERED, password=password)
+        client = Dhl(settings or line.carrier.settings("10000001", "123456"))
+        outcome = client.fetch(NUMBER, None, line)
+        assert isinstance(outcome, Failure)
+        assert (outcome.kind, line.operations, line.accepted) == (K.AUTH_FAILED, ["shipments"], False)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "status"),
+    [
+        ("POST", "/track/shipments", f"trackingNumber={NUMBER}", 405),
+        ("GET", "/track/shipments", "", 400),
+        ("GET", "/track/shipments", f"trackingnumber={NUMBER}", 400),
+        ("GET", "/track/shipments", "trackingNumber=", 400),
+        ("GET", "/track/shipments", f"trackingNumber={NUMBER}&language=FR", 400),
+        ("GET", "/track/shipments", f"trackingNumber={NUMBER}&requesterCountryCode=fr", 400),
+        ("GET", "/track/shipments", f"trackingNumber={NUMBER}&service=dhl", 400),
+        ("GET", "/webPOD/DHLePODRequest", "", 404),
+        ("GET", "/webPOD/DHLePODRequest", f"trackingNumber={NUMBER}&x=1", 404),
+        ("GET", "/webPOD/Other", f"trackingNumber={NUMBER}", 404),
+    ],
+)
+def test_the_simulated_carrier_is_strict(method: str, path: str, query: str, status: int) -> None:
+    with pytest.raises(NotUnderstoodError) as refused:
+        SimulatedDhl().read(HttpRequest(method, path, {"dhl-api-key": "10000001-123456"}, b"", query))
+    assert refused.value.answer.status == status
+
+
+def test_the_simulated_carrier_asks_to_wait_in_its_own_words() -> None:
+    carrier = SimulatedDhl()
+    question = carrier.read(HttpRequest("GET", "/track/shipments", {}, b"", f"trackingNumber={NUMBER}"))
+    turn = Ledger().turn(
+        NUMBER, Parcel((S.RATE_LIMITED,)), NOW, tracking=True, goes_on=question.goes_on, refused=False
+    )
+    answer = carrier.ready_made(turn)
+    assert answer is not None
+    assert (answer.status, answer.headers) == (429, (("Retry-After", "120"),))
+    assert json.loads(answer.body) == json.loads(LIMITED.body)
+
+
+def test_example_numbers() -> None:
+    carrier = SimulatedDhl()
+    for serial in (0, 7, 99_999):
+        number = carrier.example("42", serial)
+        assert malformed(number, SPEC) is None
+        assert carrier.digits_of(number) == "42"

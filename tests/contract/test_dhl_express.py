@@ -1,0 +1,827 @@
+"""DHL Express' protocol (MyDHL API), byte for byte: what is sent, and what each of its answers means.
+
+The facts are those of the carrier's OpenAPI document 3.1.1, of karrio's connector `mydhl`, and of a public note on a live
+answer of the POD call.
+"""
+
+import base64
+import json
+import random
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from recours.carriers.dhl_express import DELIVERED_CODES, SPEC, TRANSIT_CODES, DhlExpress
+from recours.carriers.message import Request, Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.runs.attempt import malformed
+from recours.sandbox import Parcel, Scenario
+from recours.sandbox.answers import HttpRequest, Manner, NotUnderstoodError, disturbed
+from recours.sandbox.dhl_express import DhlExpress as SimulatedDhlExpress
+from recours.sandbox.progress import Ledger
+from tests.fakes.line import NOW, FakeLine
+
+NUMBER = "1234567891"
+SETTINGS = {
+    "DHL_EXPRESS_API_KEY": "10000001",
+    "DHL_EXPRESS_API_SECRET": "123456",
+    "DHL_EXPRESS_ACCOUNT_NUMBER": "123456789",
+}
+PDF = b"%PDF-1.4\n" + b"x" * 200
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+KNOWN = Delivery(AT, "DUPONT")
+SOURCE = "dhl_express proof-of-delivery PDF"
+K = ErrorKind
+
+
+def raw(body: bytes | str, status: int = 200) -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    return Response(status, {"Content-Type": "application/json"}, content)
+
+
+def response(tree: Any, status: int = 200) -> Response:
+    return raw(json.dumps(tree), status)
+
+
+def an_event(
+    code: Any, day: Any = "2026-10-05", hour: Any = "10:31:00", offset: Any = "+02:00", **more: Any
+) -> dict[str, Any]:
+    found = {
+        "date": day,
+        "time": hour,
+        "GMTOffset": offset,
+        "typeCode": code,
+        "description": "Un événement",
+        "serviceArea": [{"code": "LIL", "description": "Lille-FR"}],
+        "signedBy": "",
+    }
+    return {name: value for name, value in (found | more).items() if value is not None}
+
+
+def a_shipment(*events: Any, number: Any = NUMBER) -> dict[str, Any]:
+    return {
+        "shipmentTrackingNumber": number,
+        "status": "Success",
+        "shipmentTimestamp": "2026-10-02T09:00:00",
+        "productCode": "N",
+        "description": "DOCS",
+        "shipperDetails": {"name": ""},
+        "receiverDetails": {"name": ""},
+        "numberOfPieces": 1,
+        "events": list(events),
+    }
+
+
+def tracked(*events: Any) -> Response:
+    return response({"shipments": [a_shipment(*events)]})
+
+
+def proved(*documents: Any) -> Response:
+    return response({"documents": list(documents)})
+
+
+def a_document(content: Any, **more: Any) -> dict[str, Any]:
+    if isinstance(content, bytes):
+        content = base64.b64encode(content).decode()
+    return {"encodingFormat": "PDF", "content": content, "typeCode": "POD"} | more
+
+
+def problem(status: int, title: Any = "Bad request", detail: Any = None, **more: Any) -> Response:
+    """The instance repeats the request, as it does in the answers that were seen."""
+    told = {
+        "instance": f"/expressapi/shipments/{NUMBER}/proof-of-delivery?shipperAccountNumber=123456789",
+        "title": title,
+        "message": title,
+        "status": str(status),
+    }
+    if detail is not None:
+        told["detail"] = detail
+    return response(told | more, status)
+
+
+IN_TRANSIT = an_event("WC", hour="07:12:00")
+HANDED_OVER = an_event("OK", signedBy="DUPONT")
+DELIVERED = tracked(IN_TRANSIT, HANDED_OVER)
+WITH_POD = proved(a_document(PDF))
+NO_DATA = problem(404, "No data found", "No data was found for this shipment")
+
+
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
+    client = DhlExpress(SETTINGS)
+    line = FakeLine(answers, client)
+    return client.fetch(NUMBER, known, line), line
+
+
+def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
+    outcome, line = fetch(*answers, known=known)
+    assert isinstance(outcome, Failure), outcome
+    assert len(line.asked) == len(answers)
+    return outcome
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def test_the_requests_are_those_of_the_documents() -> None:
+    _, line = fetch(DELIVERED, WITH_POD)
+    headers = {
+        "Authorization": "Basic " + base64.b64encode(b"10000001:123456").decode(),
+        "Accept": "application/json",
+    }
+    first, second = line.asked
+    assert first == (
+        Capability.TRACKING,
+        Request(
+            "GET",
+            "/mydhlapi/shipments/1234567891/tracking"
+            "?trackingView=all-checkpoints&levelOfDetail=shipment&requestGMTOffsetPerEvent=true",
+            headers,
+        ),
+    )
+    assert second == (
+        Capability.POD,
+        Request(
+            "GET",
+            "/mydhlapi/shipments/1234567891/proof-of-delivery"
+            "?shipperAccountNumber=123456789&content=epod-summary",
+            headers,
+        ),
+    )
+    for _, request in line.asked:
+        assert (dict(request.headers), request.body, request.origin) == (headers, None, "")
+
+
+def test_the_carrier_is_known_by_its_names() -> None:
+    assert (SPEC.key, SPEC.name) == ("dhl_express", "DHL Express")
+    assert SPEC.spellings == ("DHL Express Worldwide", "DHL Express International")
+    assert SPEC.limits == {None: "250/day@Europe/Paris"}
+    assert SPEC.credentials == (tuple(SETTINGS),)
+
+
+def test_the_base_url_is_the_carriers() -> None:
+    assert SPEC.base_url == "https://express.api.dhl.com"
+    assert SPEC.base_url_setting == "DHL_EXPRESS_BASE_URL"
+
+
+def test_the_account_number_cannot_break_the_query() -> None:
+    line = FakeLine([WITH_POD])
+    account = "12&content=x y#é"
+    DhlExpress(SETTINGS | {"DHL_EXPRESS_ACCOUNT_NUMBER": account}).fetch(NUMBER, KNOWN, line)
+    query = parse_qs(urlsplit(line.asked[0][1].path).query)
+    assert query == {"shipperAccountNumber": [account], "content": ["epod-summary"]}
+
+
+def test_a_shipment_known_to_be_delivered_goes_straight_to_the_document() -> None:
+    outcome, line = fetch(WITH_POD, known=KNOWN)
+    assert [what for what, _ in line.asked] == [Capability.POD]
+    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert SPEC.calls_for(KNOWN) == {Capability.POD: 1}
+    assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
+
+
+def test_the_line_learns_of_the_delivery_before_the_document_is_asked_for() -> None:
+    timed_out = Failure(K.TIMEOUT, "DHL Express did not answer in time")
+    with pytest.raises(CallFailed) as failed:
+        fetch(DELIVERED, timed_out)
+    assert failed.value.failure == replace(timed_out, delivery=KNOWN)
+
+
+# ---------------------------------------------------------------- the tracking's answers
+
+
+def test_the_tables_are_those_of_the_sources() -> None:
+    assert {"OK", "DD"} == DELIVERED_CODES
+    assert {
+        *("PU", "PL", "DF", "AF", "AR", "WC", "CR", "TP", "102", "104", "PD"),
+        *("OH", "NH", "ND", "BA", "RD", "CA", "MS", "MD", "HP", "CC", "103", "RT", "DS"),
+    } == TRANSIT_CODES
+
+
+@pytest.mark.parametrize("code", ["OK", "DD"])
+def test_delivered_codes_lead_to_the_document(code: str) -> None:
+    outcome, line = fetch(tracked(IN_TRANSIT, an_event(code, signedBy="DUPONT")), WITH_POD)
+    assert len(line.asked) == 2
+    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+
+
+@pytest.mark.parametrize("code", sorted(TRANSIT_CODES))
+def test_other_codes_mean_not_delivered(code: str) -> None:
+    failure = failure_of(tracked(IN_TRANSIT, an_event(code)))
+    assert (failure.kind, failure.http_status, failure.unknown) == (K.NOT_DELIVERED_YET, 200, None)
+    assert failure.message == "The parcel is not delivered yet (Un événement)"
+
+
+@pytest.mark.parametrize("code", ["ZZ", "101", "ok", "7" * 400])
+def test_a_code_that_the_tables_lack_is_told(code: str) -> None:
+    failure = failure_of(tracked(IN_TRANSIT, an_event(code)))
+    assert failure.kind is K.NOT_DELIVERED_YET
+    assert failure.unknown is not None
+    assert failure.unknown.startswith(f"the event code {code[:59]}")
+    assert len(failure.unknown) < 200
+
+
+def test_the_latest_event_counts_whatever_the_order() -> None:
+    earlier = an_event("ZZ", hour="06:00:00")
+    later = an_event("WC", hour="05:30:00", offset="+01:00")  # though its digits are smaller
+    for events in ([earlier, later], [later, earlier]):
+        assert failure_of(tracked(*events)).unknown is None
+    for events in (
+        [IN_TRANSIT, HANDED_OVER | {"typeCode": "ZZ"}],
+        [HANDED_OVER | {"typeCode": "ZZ"}, IN_TRANSIT],
+    ):
+        assert failure_of(tracked(*events)).unknown is not None
+
+
+def test_the_latest_delivery_counts_whatever_the_order() -> None:
+    early = an_event("OK", hour="09:00:00", signedBy="MARTIN")
+    # Later, though its digits are smaller.
+    late = an_event("OK", hour="08:31:00", offset="+00:00", signedBy="DUPONT")
+    for events in ([early, late], [late, early], [late, IN_TRANSIT, early]):
+        assert fetch(tracked(*events), WITH_POD)[0] == Retrieved(PDF, KNOWN, SOURCE)
+
+
+def test_what_comes_after_the_delivery_does_not_undo_it() -> None:
+    after = an_event("CC", "2026-10-06")
+    assert fetch(tracked(HANDED_OVER, after), WITH_POD)[0] == Retrieved(PDF, KNOWN, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "offset", "at"),
+    [
+        ("2026-10-05", "10:31:00", "+02:00", AT),
+        ("2026-10-05", "10:31:00", "+0200", AT),
+        ("2026-10-05", "04:31:00", "-04:00", AT),
+        ("2026-10-05", "08:31:00", "Z", AT),
+        ("2026-10-05", "10:31", "+02:00", AT),
+        ("2026-10-05", "10:31:00", None, AT),  # French local time, of summer
+        ("2026-10-05", "10:31:00", "", AT),
+        ("2026-10-05", "10:31:00", "GMT+2", AT),
+        ("2026-01-05", "10:31:00", None, datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),  # and of winter
+        ("2026-10-05", None, None, datetime(2026, 10, 4, 22, tzinfo=UTC)),
+        ("", "10:31:00", "+02:00", None),
+        (None, None, None, None),
+        (20261005, 1031, 2, AT),
+        ("hier", "10:31:00", "+02:00", None),
+        ("9999-12-31", "23:59:59", "-14:00", datetime(9999, 12, 31, 22, 59, 59, tzinfo=UTC)),  # French
+        ("0001-01-01", "00:00:00", "+14:00", None),
+    ],
+)
+def test_the_time_of_delivery(day: Any, hour: Any, offset: Any, at: datetime | None) -> None:
+    outcome, _ = fetch(tracked(an_event("OK", day, hour, offset, signedBy="DUPONT")), WITH_POD)
+    assert outcome == Retrieved(PDF, Delivery(at, "DUPONT"), SOURCE)
+    assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
+
+
+@pytest.mark.parametrize(
+    ("signed", "description", "signatory"),
+    [
+        ("DUPONT", "Delivered", "DUPONT"),
+        (" MME LEFÈVRE ", "Delivered", "MME LEFÈVRE"),
+        ("DUPONT", "Delivered : MARTIN", "DUPONT"),
+        ("", "Delivered : DUPONT", "DUPONT"),
+        (" ", "Shipment delivered: DUPONT", "DUPONT"),
+        (None, "DELIVERED :DUPONT ", "DUPONT"),
+        (None, "Delivered : A : B", "A : B"),
+        ("", "Delivered", None),
+        ("", "Delivered :", None),
+        ("", "Undelivered : DUPONT", None),
+        (None, None, None),
+        (["DUPONT"], 7, None),
+        ("D\n2026-02-06 - forged", "Delivered", r"D\x0a2026-02-06 - forged"),
+        ("\ud800\u202e", "Delivered", r"\ud800\u202e"),
+        ("X" * 500, "Delivered", "X" * 99 + "…"),
+        ("", "Delivered : " + "X" * 500, "X" * 99 + "…"),
+    ],
+)
+def test_the_signatory(signed: Any, description: Any, signatory: str | None) -> None:
+    event = an_event("OK", signedBy=signed, description=description)
+    assert fetch(tracked(event), WITH_POD)[0] == Retrieved(PDF, Delivery(AT, signatory), SOURCE)
+
+
+def test_the_latest_delivery_that_names_somebody_tells_the_signatory() -> None:
+    events = (
+        an_event("OK", hour="09:00:00", signedBy="MARTIN"),
+        an_event("OK", hour="09:30:00", signedBy="DUPONT"),
+        an_event("OK"),
+    )
+    assert fetch(tracked(*events), WITH_POD)[0] == Retrieved(PDF, KNOWN, SOURCE)
+
+
+def test_a_name_in_an_event_before_the_delivery_is_no_signatory() -> None:
+    other = an_event("WC", hour="07:00:00", signedBy="LIVREUR")
+    assert fetch(tracked(other, an_event("OK")), WITH_POD)[0] == Retrieved(PDF, Delivery(AT), SOURCE)
+
+
+def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
+    other, ours = a_shipment(IN_TRANSIT, number="9999999999"), a_shipment(HANDED_OVER)
+    for listed in ([other, ours], [ours, other], [a_shipment(HANDED_OVER, number="0123456789"), other]):
+        outcome, _ = fetch(response({"shipments": listed}), WITH_POD)
+        assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+
+
+def test_a_shipment_without_its_number_is_one_by_its_events() -> None:
+    answer = response({"shipments": [a_shipment(HANDED_OVER, number=None)]})
+    assert fetch(answer, WITH_POD)[0] == Retrieved(PDF, KNOWN, SOURCE)
+
+
+def test_a_shipment_without_events_is_not_delivered() -> None:
+    without = a_shipment()
+    del without["events"]
+    for answer in (tracked(), response({"shipments": [without]})):
+        failure = failure_of(answer)
+        assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
+
+
+# ---------------------------------------------------------------- errors
+
+UNSAID: dict[str, Any] = {"additionalDetails": []}
+BY_TEXT: dict[str, tuple[Response, ErrorKind]] = {
+    "its field": (
+        problem(400, "Wrong format", "Parameters not having correct format: shipmentTrackingNumber (string)"),
+        K.INVALID_TRACKING,
+    ),
+    "its value": (problem(400, "Bad request", f"{NUMBER} is not a waybill"), K.INVALID_TRACKING),
+    "its value, unprocessable": (problem(422, "Validation error", f"/{NUMBER}/"), K.INVALID_TRACKING),
+    "its field, unprocessable": (
+        problem(422, "Validation error: shipmentTrackingNumber"),
+        K.INVALID_TRACKING,
+    ),
+    "in the details": (
+        problem(422, "Validation error", additionalDetails=["shipmentTrackingNumber: too short"]),
+        K.INVALID_TRACKING,
+    ),
+    "a part of another number": (problem(400, "Bad request", f"9{NUMBER} is odd"), K.BAD_RESPONSE),
+    "the account": (problem(400, "Bad request", "Account number not found or invalid"), K.ACCESS_DENIED),
+    "the account, unprocessable": (problem(422, "Validation error", "Invalid ACCOUNT"), K.ACCESS_DENIED),
+    "the account's field": (problem(400, "Wrong format", "shipperAccountNumber"), K.ACCESS_DENIED),
+    "nothing": (problem(400, "Bad request", "Parameters not having correct format: content"), K.BAD_RESPONSE),
+    "nothing, unprocessable": (problem(422, "Validation error", **UNSAID), K.BAD_RESPONSE),
+    "no detail": (problem(400, "Bad request"), K.BAD_RESPONSE),
+    "no text": (response({"status": "400"}, 400), K.BAD_RESPONSE),
+    "another shape": (response([NUMBER], 400), K.BAD_RESPONSE),
+    "a page": (raw("<html>Bad request</html>", 400), K.BAD_RESPONSE),
+    "details of another shape": (
+        problem(400, detail=[1], title={"a": 1}, additionalDetails=[{"a": 1}, None, 7]),
+        K.BAD_RESPONSE,
+    ),
+    "details that are no list": (problem(400, additionalDetails="shipmentTrackingNumber"), K.BAD_RESPONSE),
+}
+BY_STATUS: dict[str, tuple[Response, ErrorKind]] = {
+    "401": (problem(401, "Unauthorized", "Invalid credentials"), K.AUTH_FAILED),
+    "401, a page": (raw("<html>401</html>", 401), K.AUTH_FAILED),
+    "401, empty": (raw("", 401), K.AUTH_FAILED),
+    "403": (problem(403, "Forbidden"), K.ACCESS_DENIED),
+    "403, empty": (raw("", 403), K.ACCESS_DENIED),
+    "500": (problem(500, "Internal Server Error", "Process failure occurred"), K.SERVER_ERROR),
+    "500, a page": (raw("<html>500</html>", 500), K.SERVER_ERROR),
+    "500, empty": (raw("", 500), K.SERVER_ERROR),
+    "502": (raw("", 502), K.SERVER_ERROR),
+    "503": (raw("<html>Maintenance</html>", 503), K.SERVER_ERROR),
+    "504": (raw("", 504), K.SERVER_ERROR),
+    "599": (response({}, 599), K.SERVER_ERROR),
+    "405": (problem(405), K.BAD_RESPONSE),
+    "406": (raw("", 406), K.BAD_RESPONSE),
+    "302": (raw("", 302), K.BAD_RESPONSE),
+    "204": (raw("", 204), K.BAD_RESPONSE),
+    "a page": (raw("<!DOCTYPE html><html><p>Maintenance</html>"), K.BAD_RESPONSE),
+    "empty": (raw(""), K.BAD_RESPONSE),
+    "blank": (raw(" \n"), K.BAD_RESPONSE),
+    "XML": (raw("<shipments/>"), K.BAD_RESPONSE),
+    "half": (raw(DELIVERED.body[:-20]), K.BAD_RESPONSE),
+    "no UTF-8": (raw('{"shipments": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
+    "too deep": (raw(b"[" * 200_000 + b"]" * 200_000), K.BAD_RESPONSE),
+    "a number": (raw("NaN"), K.BAD_RESPONSE),
+    "a large number": (raw("9" * 5000), K.BAD_RESPONSE),
+    "null": (response(None), K.BAD_RESPONSE),
+    "a list": (response([]), K.BAD_RESPONSE),
+    "an empty object": (response({}), K.BAD_RESPONSE),
+    "another shape": (response({"livres": [{"id": 7}]}), K.BAD_RESPONSE),
+}
+ERRORS = {**{f"names {name}": row for name, row in BY_TEXT.items()}, **BY_STATUS}
+
+
+@pytest.mark.parametrize(("answer", "kind"), ERRORS.values(), ids=ERRORS.keys())
+def test_errors_of_either_call(answer: Response, kind: ErrorKind) -> None:
+    tracking = failure_of(answer)
+    assert (tracking.kind, tracking.http_status, tracking.delivery) == (kind, answer.status, None)
+    assert "DHL Express" in tracking.message
+    pod = failure_of(DELIVERED, answer)
+    assert (pod.kind, pod.http_status) == (kind, answer.status)
+    # What the tracking told is not to be asked again.
+    assert pod.delivery == KNOWN
+
+
+def test_an_unknown_shipment() -> None:
+    for answer in (
+        problem(404, "Not data found", "No data found"),
+        response({}, 404),
+        raw("", 404),
+        raw("<p>", 404),
+    ):
+        failure = failure_of(answer)
+        assert (failure.kind, failure.http_status) == (K.NOT_FOUND, 404)
+        assert "DHL Express" in failure.message
+
+
+def test_no_proof_for_a_shipment_that_is_not_delivered_is_not_asked_for() -> None:
+    assert failure_of(tracked(IN_TRANSIT)).kind is K.NOT_DELIVERED_YET
+
+
+@pytest.mark.parametrize("answer", [NO_DATA, problem(404, "Not Found"), raw("", 404)])
+def test_no_proof_after_the_delivery_may_be_the_account_numbers_fault(answer: Response) -> None:
+    failure = failure_of(DELIVERED, answer)
+    assert (failure.kind, failure.http_status) == (K.POD_NOT_AVAILABLE_YET, 404)
+    assert failure.delivery == KNOWN
+    assert "DHL_EXPRESS_ACCOUNT_NUMBER" in failure.message
+    assert failure_of(answer, known=KNOWN) == failure
+
+
+def test_the_words_of_an_error_are_told() -> None:
+    told = problem(500, "A title", "A detail")
+    assert failure_of(told).message == "DHL Express is out of order (HTTP 500): A detail"
+    assert failure_of(problem(500, "A title")).message == "DHL Express is out of order (HTTP 500): A title"
+    assert failure_of(problem(401, "A title")).message == "DHL Express refused our account: A title"
+    assert failure_of(NO_DATA, known=KNOWN).message.endswith(
+        "the account that paid): No data was found for this shipment"
+    )
+
+
+@pytest.mark.parametrize("answer", [raw("Too many requests", 429), problem(429)])
+def test_too_many_calls_are_the_lines_business(answer: Response) -> None:
+    for answers in ([answer], [DELIVERED, answer]):
+        with pytest.raises(CallFailed) as failed:
+            fetch(*answers)
+        assert failed.value.failure.kind is K.RATE_LIMITED
+
+
+SHAPES = [
+    {"shipments": {}},
+    {"shipments": []},
+    {"shipments": None},
+    {"shipments": "x"},
+    {"shipments": [None, 7, "x", []]},
+    {"shipments": [{}]},
+    {"shipments": {"item": [a_shipment(HANDED_OVER)]}},
+    {"shipments": [{"shipmentTrackingNumber": [NUMBER], "events": {"item": [HANDED_OVER]}}]},
+]
+
+
+@pytest.mark.parametrize("tree", SHAPES)
+def test_trackings_of_another_shape(tree: Any) -> None:
+    assert failure_of(response(tree)).kind is K.BAD_RESPONSE
+
+
+@pytest.mark.parametrize(
+    "events", [[None, 7, "x", [], {}], [{"typeCode": ["OK"]}], [{"typeCode": {"OK": 1}}], [{"date": 5}]]
+)
+def test_events_of_another_shape_deliver_nothing(events: list[Any]) -> None:
+    assert failure_of(tracked(*events)).kind is K.NOT_DELIVERED_YET
+
+
+# ---------------------------------------------------------------- the document's answers
+
+
+@pytest.mark.parametrize(
+    ("sent", "source"),
+    [
+        ([a_document(PDF)], SOURCE),
+        ([{"format": "PDF", "content": base64.b64encode(PDF).decode(), "typeCode": "POD"}], SOURCE),
+        ([a_document(PDF, encodingFormat=None)], "dhl_express proof-of-delivery"),
+        ([a_document(PDF, typeCode=None)], SOURCE),
+        ([a_document(b"other", typeCode="INV"), a_document(PDF)], SOURCE),
+        ([a_document(PDF), a_document(b"other", typeCode="INV")], SOURCE),
+        ([a_document(PDF, typeCode="epod"), a_document(b"other", typeCode="INV")], SOURCE),
+        (
+            [a_document(PDF, encodingFormat="\n" + "F" * 50)],
+            "dhl_express proof-of-delivery " + "F" * 19 + "…",
+        ),
+    ],
+)
+def test_documents(sent: list[Any], source: str) -> None:
+    assert fetch(proved(*sent), known=KNOWN)[0] == Retrieved(PDF, KNOWN, source)
+
+
+@pytest.mark.parametrize("width", [4, 76])
+def test_base64_in_lines_is_read(width: int) -> None:
+    encoded = base64.b64encode(PDF).decode()
+    lines = "\r\n".join(encoded[n : n + width] for n in range(0, len(encoded), width))
+    assert fetch(proved(a_document(lines)), known=KNOWN)[0] == Retrieved(PDF, KNOWN, SOURCE)
+
+
+WITHOUT_DOCUMENT: dict[str, tuple[Response, ErrorKind]] = {
+    "none": (proved(), K.POD_NOT_AVAILABLE_YET),
+    "empty": (proved(a_document("")), K.POD_NOT_AVAILABLE_YET),
+    "no content": (proved({"typeCode": "POD"}), K.POD_NOT_AVAILABLE_YET),
+    "of another type": (proved(a_document(["JVBERi0="])), K.POD_NOT_AVAILABLE_YET),
+    "not base64": (proved(a_document("JVBERi0*")), K.BAD_RESPONSE),
+    "cut off": (proved(a_document("JVBERi0")), K.BAD_RESPONSE),
+    "another alphabet": (proved(a_document("-_-_")), K.BAD_RESPONSE),
+    "accents": (proved(a_document("éééé")), K.BAD_RESPONSE),
+    "surrogates": (proved(a_document("\ud800\udc00\ud800")), K.BAD_RESPONSE),
+    "no list": (response({"documents": a_document(PDF)}), K.BAD_RESPONSE),
+    "null": (response({"documents": None}), K.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), WITHOUT_DOCUMENT.values(), ids=[f"document: {name}" for name in WITHOUT_DOCUMENT]
+)
+def test_answers_without_a_document(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(DELIVERED, answer)
+    assert (failure.kind, failure.delivery, failure.http_status) == (kind, KNOWN, 200)
+    assert failure_of(answer, known=KNOWN) == failure
+
+
+# ---------------------------------------------------------------- our account
+
+
+@pytest.mark.parametrize(
+    ("answers", "accepted"),
+    [
+        ([DELIVERED, problem(500)], True),  # the tracking presents it too
+        ([tracked(IN_TRANSIT)], True),
+        ([problem(404)], True),
+        ([problem(400, detail="shipmentTrackingNumber")], True),
+        ([problem(400)], False),
+        ([problem(401)], False),
+        ([problem(500)], False),
+        ([raw("<html/>")], False),
+    ],
+)
+def test_whether_an_answer_shows_that_our_account_is_good(answers: list[Response], *, accepted: bool) -> None:
+    assert fetch(*answers)[1].accepted is accepted
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"), [(NO_DATA, True), (WITH_POD, True), (problem(401), False), (problem(503), False)]
+)
+def test_the_document_shows_it_too(answer: Response, *, accepted: bool) -> None:
+    assert fetch(answer, known=KNOWN)[1].accepted is accepted
+
+
+def test_credentials_are_tried_with_a_number_that_is_nobodys() -> None:
+    line = FakeLine([problem(404)])
+    outcome = DhlExpress(SETTINGS).present(line)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, line.accepted) == (K.NOT_FOUND, True)
+    assert line.asked[0][1].path.startswith("/mydhlapi/shipments/0000000000/tracking?")
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize("number", [NUMBER, "9356579890", "12345678901", SPEC.sample_number])
+def test_numbers_that_are_asked_about(number: str) -> None:
+    assert malformed(number, SPEC) is None
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "123456789",
+        "123456789012",
+        "JJD0123456789",
+        "JVGL1234567890",
+        "123456789A",
+        "1234567891\n",
+        "١٢٣٤٥٦٧٨٩١",
+        "",
+    ],
+)
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is K.INVALID_TRACKING
+    assert "10 or 11 digits" in failure.message
+
+
+PUBLISHED = ["9356579890", "4818240420", "5584773180", "2449648740"]
+
+
+@pytest.mark.parametrize("number", [*PUBLISHED, NUMBER[:-1] + str(123456789 % 7), SPEC.sample_number])
+def test_a_check_digit_that_fits(number: str) -> None:
+    assert not SPEC.is_doubtful(number)
+    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+    assert SPEC.is_doubtful(wrong)
+
+
+def test_eleven_digits_have_no_check_digit() -> None:
+    assert not any(SPEC.is_doubtful(f"1234567890{last}") for last in range(10))
+
+
+# ---------------------------------------------------------------- what no carrier should answer
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    hostile = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS \x9b31m\u202e\ud800" + "y" * 5000
+    for status in (400, 401, 403, 404, 422, 500):
+        for answers in ([problem(status, hostile, hostile)], [DELIVERED, problem(status, hostile, hostile)]):
+            message = failure_of(*answers).message
+            assert len(message) <= 450
+            assert message.isprintable()
+    failure = failure_of(tracked(an_event(hostile, description=hostile)))
+    assert failure.message.isprintable()
+    assert failure.unknown is not None
+    assert failure.unknown.isprintable()
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in (DELIVERED, WITH_POD, NO_DATA, problem(400, detail="shipmentTrackingNumber")):
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            answer = raw(bytes(body), whole.status)
+            assert isinstance(fetch_of(answer), Failure | Retrieved)
+
+
+def fetch_of(answer: Response) -> Outcome:
+    return DhlExpress(SETTINGS).fetch(NUMBER, None, FakeLine([answer, answer]))
+
+
+# ---------------------------------------------------------------- against the simulated carrier
+
+
+@dataclass
+class Simulated(FakeLine):
+    """The simulated carrier at the other end of the line, with its parcels in a scenario."""
+
+    scenario: Scenario = Scenario.DELIVERED
+    password: str = "123456"
+    ledger: Ledger = field(default_factory=Ledger)
+    operations: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.parcel = Parcel((self.scenario,))
+        self.carrier = SimulatedDhlExpress()
+
+    def call(self, what: Capability, request: Request) -> Response:
+        del what
+        path, _, query = request.path.partition("?")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            question = self.carrier.read(
+                HttpRequest(request.method, path, headers, request.body or b"", query)
+            )
+        except NotUnderstoodError as refusal:
+            return Response(refusal.answer.status, {}, refusal.answer.body)
+        self.operations.append(question.operation)
+        turn = self.ledger.turn(
+            question.number,
+            self.parcel,
+            NOW,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=not self.carrier.shows(question, "10000001", self.password),
+        )
+        answer = self.carrier.ready_made(turn) or disturbed(
+            self.carrier.answer(question, turn), turn.scenario
+        )
+        if answer.status == 429 or answer.manner is Manner.RESET:
+            raise CallFailed(Failure(K.RATE_LIMITED if answer.status == 429 else K.NETWORK, "of the line"))
+        cut = len(answer.body) // 2 if answer.manner is Manner.TRUNCATED else None
+        return Response(answer.status, dict(answer.headers), answer.body[:cut])
+
+
+def simulated(scenario: Scenario, known: Delivery | None = None) -> tuple[Outcome, Simulated]:
+    line = Simulated([], scenario=scenario)
+    client = DhlExpress(line.carrier.settings("10000001", "123456"))
+    try:
+        return client.fetch(line.carrier.example("99", 7), known, line), line
+    except CallFailed as failed:
+        return failed.failure, line
+
+
+S = Scenario
+GIVES = {
+    *(S.DELIVERED, S.DELIVERED_PNG, S.DELIVERED_NO_SIGNATORY, S.SLOW, S.DRIP, S.DRIP_HEADERS, S.OVERSIZED),
+    *(S.NOT_A_DOCUMENT, S.BROKEN_PDF),  # which the check of the evidence finds out
+}
+KINDS = {
+    S.IN_TRANSIT: K.NOT_DELIVERED_YET,
+    S.UNKNOWN: K.NOT_FOUND,
+    S.POD_LATE: K.POD_NOT_AVAILABLE_YET,
+    S.POD_NEVER: K.POD_NOT_AVAILABLE_YET,
+    S.POD_NONE: K.POD_NOT_AVAILABLE_YET,
+    S.POD_UNSAID: K.POD_NOT_AVAILABLE_YET,
+    S.NOT_OURS: K.ACCESS_DENIED,
+    S.AUTH_REFUSED: K.AUTH_FAILED,
+    S.SYSTEM_ERROR: K.SERVER_ERROR,
+    S.RATE_LIMITED: K.RATE_LIMITED,
+    S.FAULT_SERVER: K.SERVER_ERROR,
+    S.MAINTENANCE: K.SERVER_ERROR,
+    S.BAD_GATEWAY: K.SERVER_ERROR,
+    S.HOSTILE_TEXT: K.SERVER_ERROR,
+    S.EMPTY_POD: K.POD_NOT_AVAILABLE_YET,
+    S.RESET: K.NETWORK,
+}
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
+    outcome, line = simulated(scenario)
+    if scenario in GIVES:
+        assert isinstance(outcome, Retrieved), outcome
+        name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
+        assert outcome.delivery == Delivery(NOW - timedelta(hours=26), name)
+        assert line.operations == ["tracking", "proof-of-delivery"]
+    else:
+        assert isinstance(outcome, Failure), outcome
+        assert outcome.kind is KINDS.get(scenario, K.BAD_RESPONSE)
+        assert outcome.message.isprintable()
+        assert outcome.unknown is None
+
+
+def test_documents_of_the_simulated_carrier() -> None:
+    for scenario, start in ((S.DELIVERED, b"%PDF-"), (S.DELIVERED_PNG, b"\x89PNG")):
+        outcome, _ = simulated(scenario, KNOWN)
+        assert isinstance(outcome, Retrieved)
+        assert outcome.content.startswith(start)
+
+
+def test_a_wrong_shape_comes_in_two_forms() -> None:
+    line = Simulated([], scenario=S.WRONG_TYPE)
+    client = DhlExpress(line.carrier.settings("10000001", "123456"))
+    for _ in range(2):
+        outcome = client.fetch(NUMBER, None, line)
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is K.BAD_RESPONSE
+
+
+def test_a_wrong_password_is_refused_at_once() -> None:
+    line = Simulated([], scenario=S.DELIVERED, password="another")
+    outcome = DhlExpress(line.carrier.settings("10000001", "123456")).fetch(NUMBER, None, line)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, line.operations, line.accepted) == (K.AUTH_FAILED, ["tracking"], False)
+
+
+def test_a_wrong_account_number_gives_no_proof() -> None:
+    line = Simulated([], scenario=S.DELIVERED)
+    settings = line.carrier.settings("10000001", "123456") | {"DHL_EXPRESS_ACCOUNT_NUMBER": "999999999"}
+    outcome = DhlExpress(settings).fetch(NUMBER, None, line)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is K.POD_NOT_AVAILABLE_YET
+    assert outcome.delivery == Delivery(NOW - timedelta(hours=26), "DUPONT")
+
+
+GOOD = "trackingView=all-checkpoints&levelOfDetail=shipment"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "status"),
+    [
+        ("POST", f"/mydhlapi/shipments/{NUMBER}/tracking", GOOD, 405),
+        ("GET", f"/mydhlapi/shipments/{NUMBER}/track", GOOD, 404),
+        ("GET", f"/mydhlapi/test/shipments/{NUMBER}/tracking", GOOD, 404),
+        ("GET", "/mydhlapi/shipments/JJD0123456789/tracking", GOOD, 400),
+        ("GET", f"/mydhlapi/shipments/{NUMBER}/tracking", "trackingview=all-checkpoints", 400),
+        ("GET", f"/mydhlapi/shipments/{NUMBER}/tracking", "trackingView=everything", 400),
+        ("GET", f"/mydhlapi/shipments/{NUMBER}/tracking", "levelOfDetail=Shipment", 400),
+        ("GET", f"/mydhlapi/shipments/{NUMBER}/tracking", "requestGMTOffsetPerEvent=yes", 400),
+        ("GET", f"/mydhlapi/shipments/{NUMBER}/proof-of-delivery", "content=epod", 400),
+        ("GET", f"/mydhlapi/shipments/{NUMBER}/proof-of-delivery", "accountNumber=1", 400),
+    ],
+)
+def test_the_simulated_carrier_is_strict(method: str, path: str, query: str, status: int) -> None:
+    with pytest.raises(NotUnderstoodError) as refused:
+        SimulatedDhlExpress().read(HttpRequest(method, path, {}, b"", query))
+    assert refused.value.answer.status == status
+    assert json.loads(refused.value.answer.body)["status"] == str(status)
+
+
+def test_the_simulated_carrier_shows_as_much_as_was_asked_for() -> None:
+    carrier = SimulatedDhlExpress()
+    path = f"/mydhlapi/shipments/{NUMBER}/tracking"
+
+    def events(query: str) -> list[dict[str, Any]]:
+        question = carrier.read(HttpRequest("GET", path, {}, b"", query))
+        turn = Ledger().turn(
+            NUMBER, Parcel((S.DELIVERED,)), NOW, tracking=True, goes_on=question.goes_on, refused=False
+        )
+        found: list[dict[str, Any]] = json.loads(carrier.answer(question, turn).body)["shipments"][0][
+            "events"
+        ]
+        return found
+
+    assert [event["typeCode"] for event in events(GOOD)] == ["PU", "DF", "AF", "WC", "OK"]
+    assert [event["typeCode"] for event in events("")] == ["OK"]
+    assert events("trackingView=shipment-details-only") == []
+    assert "GMTOffset" not in events(GOOD)[-1]
+    assert events(GOOD + "&requestGMTOffsetPerEvent=true")[-1]["GMTOffset"] == "+02:00"
+
+
+def test_example_numbers() -> None:
+    carrier = SimulatedDhlExpress()
+    for serial in (0, 7, 99_999):
+        number = carrier.example("42", serial)
+        assert malformed(number, SPEC) is None
+        assert not SPEC.is_doubtful(number)
+        assert carrier.digits_of(number) == "42"

@@ -1,0 +1,1009 @@
+"""GLS' protocols (Track & Trace v1, ShipIT-Farm v1), byte for byte: what is sent, and what each of the answers means.
+
+The facts are those of the carrier's OpenAPI documents, and of the notes of a public client that was tried live.
+"""
+
+import base64
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from recours.carriers.gls import OTHER_STATUSES, SPEC, TRACKING_ERRORS, Gls, parse_details, parse_pod
+from recours.carriers.message import Request, Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.runs.attempt import malformed
+from recours.sandbox import Parcel, Scenario
+from recours.sandbox.answers import Answer, HttpRequest, Manner, NotUnderstoodError, disturbed
+from recours.sandbox.gls import Gls as SimulatedGls
+from recours.sandbox.progress import Ledger
+from tests.fakes.line import NOW, FakeLine
+
+NUMBER = "12345678901"
+TRACK_ID = "ZX00AAAA"
+SETTINGS = {"GLS_CLIENT_ID": "10000001", "GLS_CLIENT_SECRET": "123456", "GLS_POD": "yes"}
+WITHOUT_PROOFS = SETTINGS | {"GLS_POD": "no"}
+PDF = b"%PDF-1.4\n" + b"x" * 200
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+TRACKED = Delivery(AT)
+KNOWN = Delivery(AT, "DUPONT")
+K = ErrorKind
+C = Capability
+
+
+def raw(body: bytes | str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    return Response(status, {"Content-Type": "application/json", **(headers or {})}, content)
+
+
+def response(tree: Any, status: int = 200) -> Response:
+    return raw(json.dumps(tree), status)
+
+
+def a_token(token: str = "tok", life: Any = "14400") -> Response:
+    return response({"token_type": "Bearer", "access_token": token, "expires_in": life})
+
+
+def an_event(
+    code: Any = "DELIVD.CONSIGNEE", at: Any = "2026-10-05T10:31:00+0200", label: Any = "Un événement"
+) -> Any:
+    place = {"city": "LILLE", "postalCode": "59000", "country": "FR"}
+    return {"code": code, **place, "description": label, "eventDateTime": at}
+
+
+def a_parcel(status: Any, *events: Any, at: Any = "2026-10-05T10:31:00+0200", **more: Any) -> dict[str, Any]:
+    told = {"requested": NUMBER, "unitno": NUMBER, "status": status, "statusDateTime": at}
+    return told | {"events": list(events)} | more
+
+
+def tracked(*parcels: Any) -> Response:
+    return response({"parcels": list(parcels)})
+
+
+def wrong(code: Any, message: Any = "Resource Not Found") -> Response:
+    return tracked({"requested": NUMBER, "errorCode": code, "errorMessage": message})
+
+
+def problem(status: int, title: Any = "A title", detail: Any = "A detail") -> Response:
+    tree = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": "/tracking",
+    }
+    return response(tree, status)
+
+
+def gateway(status: int, text: Any, code: Any) -> Response:
+    return response({"fault": {"faultstring": text, "detail": {"errorcode": code}}}, status)
+
+
+def detailed(**unit: Any) -> Response:
+    return response({"UnitDetail": {"TrackID": TRACK_ID, "Product": "PARCEL", "History": []} | unit})
+
+
+def proved(images: Any, wrapper: str = "PODItem") -> Response:
+    return response({wrapper: {"TrackID": TRACK_ID, "ImageData": images}})
+
+
+def refused(
+    status: int = 490, error: str | None = None, message: str | None = None, args: str = "[]"
+) -> Response:
+    headers = {"error": error, "message": message, "args": args}
+    return raw(b"", status, {name: value for name, value in headers.items() if value is not None})
+
+
+ENCODED = base64.b64encode(PDF).decode()
+DELIVERED = tracked(a_parcel("DELIVERED", an_event()))
+SIGNED = detailed(DeliveryDate="2026-10-05T10:40:00+02:00", Signature="DUPONT")
+WITH_POD = proved([ENCODED])
+EXPIRED = gateway(401, "The Token has expired: policy(Verify-JWT)", "steps.jwt.TokenExpired")
+LIMITED = gateway(
+    429,
+    "Rate limit quota violation. Quota limit  exceeded. Identifier : 1",
+    "policies.ratelimit.QuotaViolation",
+)
+NO_RIGHT = refused(401, message="Authorization failed")
+INVALID_FIELD = "VALIDATION.INVALID_FIELD"
+INVALID = refused(error=INVALID_FIELD, message=f"Invalid field TrackID. Value {NUMBER} is not a valid value.")
+WRONG_STATE_WORDS = f"POD cannot be generated for {NUMBER}, the parcel is in the wrong state."
+WRONG_STATE = refused(error="POD.WRONG_STATE", message=WRONG_STATE_WORDS)
+
+
+def fetch(
+    *answers: Response | Failure,
+    known: Delivery | None = None,
+    number: str = NUMBER,
+    settings: Mapping[str, str] = SETTINGS,
+) -> tuple[Outcome, FakeLine]:
+    """With a token at once: the answers are those of the other calls."""
+    client = Gls(settings)
+    line = FakeLine([a_token(), *answers], client)
+    return client.fetch(number, known, line), line
+
+
+def failure_of(*answers: Response | Failure, known: Delivery | None = None, number: str = NUMBER) -> Failure:
+    outcome, line = fetch(*answers, known=known, number=number)
+    assert isinstance(outcome, Failure), outcome
+    assert len(line.asked) == 1 + len(answers)
+    return outcome
+
+
+def operations(line: FakeLine) -> list[str]:
+    return [request.path.partition("?")[0].rpartition("/")[2] for _, request in line.asked]
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def test_the_requests_are_those_of_the_documents() -> None:
+    outcome, line = fetch(DELIVERED, SIGNED, WITH_POD)
+    assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
+    token, tracking, details, pod = (request for _, request in line.asked)
+    assert [what for what, _ in line.asked] == [C.TOKEN, C.TRACKING, C.POD, C.POD]
+    assert (token.method, token.path) == ("POST", "/oauth2/v2/token")
+    assert dict(token.headers) == {
+        "Authorization": "Basic " + base64.b64encode(b"10000001:123456").decode(),
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Accept": "application/json",
+    }
+    assert parse_qs((token.body or b"").decode()) == {"grant_type": ["client_credentials"]}
+    assert (tracking.method, tracking.body) == ("GET", None)
+    assert tracking.path == f"/track-and-trace-v1/tracking/simple/trackids/{NUMBER}?showEvents=true"
+    assert dict(tracking.headers) == {
+        "Accept": "application/json",
+        "Accept-Language": "FR",
+        "Authorization": "Bearer tok",
+    }
+    for request, operation in ((details, "parceldetails"), (pod, "parcelpod")):
+        assert request.method == "POST"
+        assert request.path == f"/shipit-farm/v1/backend/rs/tracking/{operation}"
+        assert dict(request.headers) == {
+            "Content-Type": "application/glsVersion1+json",
+            "Accept": "application/glsVersion1+json",
+            "Authorization": "Bearer tok",
+        }
+        assert json.loads(request.body or b"") == {"ParcelNumber": NUMBER}
+    assert all(request.origin == "" for _, request in line.asked)
+
+
+@pytest.mark.parametrize(
+    ("number", "sent"),
+    [
+        (TRACK_ID, {"TrackID": TRACK_ID}),
+        ("12345678", {"TrackID": "12345678"}),
+        ("12345678901", {"ParcelNumber": "12345678901"}),
+        ("012345678901", {"ParcelNumber": "012345678901"}),
+    ],
+)
+def test_a_number_is_sent_as_what_it_is(number: str, sent: dict[str, str]) -> None:
+    _, line = fetch(SIGNED, WITH_POD, known=TRACKED, number=number)
+    assert [json.loads(request.body or b"") for _, request in line.asked[1:]] == [sent, sent]
+
+
+def test_the_carrier_is_known_by_its_names() -> None:
+    assert (SPEC.key, SPEC.name) == ("gls", "GLS")
+    assert SPEC.spellings == ("GLS France", "General Logistics Systems")
+    assert SPEC.limits == {None: "500/day@UTC", C.TOKEN: "20/hour"}
+    assert SPEC.credentials == (("GLS_CLIENT_ID", "GLS_CLIENT_SECRET"),)
+
+
+def test_the_base_url_is_the_carriers() -> None:
+    assert SPEC.base_url == "https://api.gls-group.net"
+    assert SPEC.base_url_setting == "GLS_BASE_URL"
+
+
+def test_what_is_known_is_not_asked_again() -> None:
+    assert operations(fetch(DELIVERED, SIGNED, WITH_POD)[1])[1:] == [NUMBER, "parceldetails", "parcelpod"]
+    assert operations(fetch(SIGNED, WITH_POD, known=TRACKED)[1])[1:] == ["parceldetails", "parcelpod"]
+    outcome, line = fetch(WITH_POD, known=KNOWN)
+    assert operations(line)[1:] == ["parcelpod"]
+    assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
+    assert SPEC.calls_for(KNOWN) == {C.POD: 2}
+    assert SPEC.calls_for(None) == {C.TRACKING: 1, C.POD: 2}
+
+
+def test_the_line_learns_of_the_delivery_and_of_the_signatory() -> None:
+    timed_out = Failure(K.TIMEOUT, "GLS did not answer in time")
+    for answers, learnt in (((DELIVERED,), TRACKED), ((DELIVERED, SIGNED), KNOWN)):
+        with pytest.raises(CallFailed) as failed:
+            fetch(*answers, timed_out)
+        assert failed.value.failure == replace(timed_out, delivery=learnt)
+
+
+# ---------------------------------------------------------------- tokens
+
+
+def test_one_token_serves_many_fetches() -> None:
+    client = Gls(SETTINGS)
+    line = FakeLine([a_token(), WITH_POD, WITH_POD, WITH_POD])
+    assert client.opening(NOW) == {C.TOKEN: 1}
+    assert client.secrets() == ()
+    for _ in range(3):
+        assert client.fetch(NUMBER, KNOWN, line) == Retrieved(PDF, KNOWN, "gls parcelpod")
+    assert client.opening(NOW) == {}
+    assert client.secrets() == ("tok",)
+    assert client.opening(NOW + timedelta(hours=4)) == {C.TOKEN: 1}
+
+
+def test_a_token_that_is_refused_is_renewed_once() -> None:
+    outcome, line = fetch(EXPIRED, a_token("new"), DELIVERED, SIGNED, WITH_POD)
+    assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
+    sent = [request.headers["Authorization"] for what, request in line.asked if what is not C.TOKEN]
+    assert sent == ["Bearer tok", "Bearer new", "Bearer new", "Bearer new"]
+
+
+def test_a_token_that_shipit_refuses_is_renewed_once() -> None:
+    outcome, _ = fetch(DELIVERED, NO_RIGHT, a_token("new"), SIGNED, WITH_POD)
+    assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
+
+
+def test_a_second_refusal_by_the_tracking_is_our_accounts() -> None:
+    failure = failure_of(EXPIRED, a_token("new"), EXPIRED)
+    assert (failure.kind, failure.http_status, failure.delivery) == (K.AUTH_FAILED, 401, None)
+    assert failure.message == "GLS refused our account: The Token has expired: policy(Verify-JWT)"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_no_token_is_our_accounts_fault(status: int) -> None:
+    answer = response({"errors": [{"message": "Invalid client identifier", "type": "400"}]}, status)
+    with pytest.raises(CallFailed) as failed:
+        Gls(SETTINGS).fetch(NUMBER, None, FakeLine([answer]))
+    assert failed.value.failure.kind is K.AUTH_FAILED
+    assert "Invalid client identifier" in failed.value.failure.message
+
+
+# ---------------------------------------------------------------- ShipIT refuses the token
+
+REFUSED_TWICE = [NO_RIGHT, a_token("new"), NO_RIGHT]
+
+
+def test_if_the_tracking_accepted_it_our_account_has_no_right_to_proofs() -> None:
+    for answers, learnt in (
+        ([DELIVERED, *REFUSED_TWICE], TRACKED),
+        ([DELIVERED, SIGNED, *REFUSED_TWICE], KNOWN),
+    ):
+        outcome, line = fetch(*answers)
+        assert isinstance(outcome, Failure)
+        assert (outcome.kind, outcome.http_status, outcome.delivery) == (K.ACCESS_DENIED, 401, learnt)
+        assert outcome.message.startswith("GLS gives no proofs to our account")
+        assert len(line.asked) == 1 + len(answers)  # no call more: this fetch knows
+        assert line.accepted
+
+
+@pytest.mark.parametrize(
+    "answer", [DELIVERED, tracked(a_parcel("INTRANSIT")), wrong("E_404_01"), problem(404)]
+)
+def test_if_the_tracking_was_not_asked_one_call_finds_out(answer: Response) -> None:
+    outcome, line = fetch(*REFUSED_TWICE, answer, known=KNOWN)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.delivery, line.accepted) == (K.ACCESS_DENIED, KNOWN, True)
+    assert [what for what, _ in line.asked] == [C.TOKEN, C.POD, C.TOKEN, C.POD, C.TRACKING]
+
+
+def test_if_the_tracking_refuses_it_too_our_account_is_refused() -> None:
+    outcome, line = fetch(*REFUSED_TWICE, EXPIRED, a_token("newest"), EXPIRED, known=KNOWN)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.delivery, line.accepted) == (K.AUTH_FAILED, KNOWN, False)
+    assert outcome.message == "GLS refused our account: Authorization failed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(problem(500), K.SERVER_ERROR), (raw("<html/>"), K.BAD_RESPONSE)]
+)
+def test_if_the_tracking_tells_nothing_nobody_is_blamed(answer: Response, kind: ErrorKind) -> None:
+    outcome, line = fetch(*REFUSED_TWICE, answer, known=KNOWN)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.delivery, line.accepted) == (kind, KNOWN, False)
+
+
+# ---------------------------------------------------------------- an account without proofs
+
+
+def test_an_account_without_proofs_asks_for_none() -> None:
+    outcome, line = fetch(DELIVERED, settings=WITHOUT_PROOFS)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.delivery, line.accepted) == (K.POD_NEVER_AVAILABLE, TRACKED, True)
+    assert "GLS_POD=no" in outcome.message
+    assert operations(line)[1:] == [NUMBER]
+    line = FakeLine([])
+    assert Gls(WITHOUT_PROOFS).fetch(NUMBER, TRACKED, line) == outcome
+    assert (line.asked, line.accepted) == ([], False)
+
+
+def test_an_account_without_proofs_is_told_where_the_parcel_is() -> None:
+    outcome, _ = fetch(tracked(a_parcel("INTRANSIT")), settings=WITHOUT_PROOFS)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is K.NOT_DELIVERED_YET
+
+
+def test_the_setting() -> None:
+    (option,) = SPEC.options
+    assert (option.name, option.default) == ("GLS_POD", "yes")
+    assert [bool(option.form.fullmatch(text)) for text in ("yes", "no", "", "YES", "maybe")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+# ---------------------------------------------------------------- the tracking's answers
+
+
+def test_the_tables_are_those_of_the_documents() -> None:
+    assert set(OTHER_STATUSES) == {
+        *("PREADVICE", "PLANNEDPICKUP", "INPICKUP", "NOTPICKEDUP", "INTRANSIT", "INWAREHOUSE"),
+        *("INDELIVERY", "DELIVEREDPS", "NOTDELIVERED", "CANCELED", "FINAL"),
+    }
+    assert {code: kind for code, (kind, _) in TRACKING_ERRORS.items()} == {
+        "E_400_01": K.INVALID_TRACKING,
+        "E_400_02": K.BAD_RESPONSE,
+        "E_400_03": K.BAD_RESPONSE,
+        "E_404_01": K.NOT_FOUND,
+        "E_404_02": K.NOT_FOUND,
+        "E_500_01": K.SERVER_ERROR,
+    }
+
+
+@pytest.mark.parametrize("status", sorted(OTHER_STATUSES))
+def test_other_statuses_mean_not_delivered(status: str) -> None:
+    failure = failure_of(tracked(a_parcel(status, an_event("INTIAL.PREADVICE"))))
+    assert (failure.kind, failure.http_status, failure.unknown) == (K.NOT_DELIVERED_YET, 200, None)
+    assert failure.message == "The parcel is not delivered yet (Un événement)"
+    assert OTHER_STATUSES[status] in failure_of(tracked(a_parcel(status))).message
+
+
+@pytest.mark.parametrize("status", ["RETURNED", "delivered", "7" * 400])
+def test_a_status_that_the_table_lacks_is_told(status: str) -> None:
+    failure = failure_of(tracked(a_parcel(status)))
+    assert failure.kind is K.NOT_DELIVERED_YET
+    assert failure.unknown is not None
+    assert failure.unknown.startswith(f"the event code {status[:59]}")
+    assert len(failure.unknown) < 200
+
+
+def test_the_latest_event_tells_where_the_parcel_is_whatever_the_order() -> None:
+    early = an_event(at="2026-10-05T06:00:00+0200", label="early")
+    late = an_event(at="2026-10-05T05:30:00+0100", label="late")  # though its digits are smaller
+    for events in ([early, late], [late, early]):
+        assert "(late)" in failure_of(tracked(a_parcel("INTRANSIT", *events))).message
+
+
+def test_of_several_parcels_the_one_that_was_asked_for_counts() -> None:
+    other = a_parcel("INTRANSIT", requested="1", unitno="2")
+    by_name, by_unit = a_parcel("DELIVERED", unitno="2"), a_parcel("DELIVERED", requested="1")
+    for listed in ([other, by_name], [other, by_unit], [by_name, other]):
+        assert fetch(tracked(*listed), SIGNED, WITH_POD)[0] == Retrieved(PDF, KNOWN, "gls parcelpod")
+    first = a_parcel("DELIVERED", requested="1", unitno="2")
+    assert fetch(tracked(first, other), SIGNED, WITH_POD)[0] == Retrieved(PDF, KNOWN, "gls parcelpod")
+
+
+@pytest.mark.parametrize(
+    ("status_at", "event_at", "details_at", "at"),
+    [
+        ("2026-10-05T10:31:00+0200", "2026-10-04T10:31:00+0200", None, AT),
+        ("2026-10-05T10:31:00+02:00", None, None, AT),
+        ("2026-10-05T08:31:00Z", None, None, AT),
+        ("2026-10-05T10:31:00", None, None, AT),  # French local time
+        ("2026-01-05T10:31:00", None, None, datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+        (None, "2026-10-05T10:31:00+0200", "2026-10-01T10:31:00+02:00", AT),
+        ("hier", None, "2026-10-05T10:31:00+02:00", AT),
+        (None, None, "2026-10-05T10:31:00", AT),
+        ([1], {"a": 1}, 7, None),
+        (None, None, None, None),
+        ("9999-12-31T23:59:59-14:00", None, "0001-01-01T00:00:00+14:00", None),
+    ],
+)
+def test_the_time_of_delivery(status_at: Any, event_at: Any, details_at: Any, at: datetime | None) -> None:
+    parcel = a_parcel("DELIVERED", an_event(at=event_at), at=status_at)
+    outcome, _ = fetch(tracked(parcel), detailed(DeliveryDate=details_at, Signature="DUPONT"), WITH_POD)
+    assert outcome == Retrieved(PDF, Delivery(at, "DUPONT"), "gls parcelpod")
+    assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
+
+
+TRACKING: dict[str, tuple[Response, ErrorKind]] = {
+    "E_400_01": (wrong("E_400_01", "Bad Request"), K.INVALID_TRACKING),
+    "E_400_02": (wrong("E_400_02", "Limit Size Exceeded"), K.BAD_RESPONSE),
+    "E_400_03": (wrong("E_400_03", "Wrong Postal Code"), K.BAD_RESPONSE),
+    "E_404_01": (wrong("E_404_01"), K.NOT_FOUND),
+    "E_404_02": (wrong("E_404_02", "No Delivery Info"), K.NOT_FOUND),
+    "E_500_01": (wrong("E_500_01", "Internal Server Error"), K.SERVER_ERROR),
+    "E_404_01 without words": (wrong("E_404_01", None), K.NOT_FOUND),
+    "an unknown code": (wrong("E_418_01", "A teapot"), K.BAD_RESPONSE),
+    "no parcel": (tracked(), K.NOT_FOUND),
+    "400": (problem(400, "Bad Request", "Failed to convert 'showEvents'"), K.BAD_RESPONSE),
+    "404": (problem(404, "Not Found", "No static resource"), K.NOT_FOUND),
+    "404, empty": (raw("", 404), K.NOT_FOUND),
+    "403": (problem(403), K.BAD_RESPONSE),
+    "302": (raw("", 302), K.BAD_RESPONSE),
+    "500": (problem(500), K.SERVER_ERROR),
+    "500, a fault": (gateway(500, "Execution failed", "steps.Failed"), K.SERVER_ERROR),
+    "500, empty": (raw("", 500), K.SERVER_ERROR),
+    "502": (raw("<html>502</html>", 502), K.SERVER_ERROR),
+    "503": (raw("<html>Maintenance</html>", 503), K.SERVER_ERROR),
+    "504": (raw("", 504), K.SERVER_ERROR),
+    "a page": (raw("<!DOCTYPE html><html><p>Maintenance</html>"), K.BAD_RESPONSE),
+    "empty": (raw(""), K.BAD_RESPONSE),
+    "blank": (raw(" \n"), K.BAD_RESPONSE),
+    "half": (raw(DELIVERED.body[:-20]), K.BAD_RESPONSE),
+    "no UTF-8": (raw('{"parcels": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
+    "too deep": (raw(b"[" * 200_000 + b"]" * 200_000), K.BAD_RESPONSE),
+    "a number": (raw("NaN"), K.BAD_RESPONSE),
+    "a large number": (raw("9" * 5000), K.BAD_RESPONSE),
+    "null": (response(None), K.BAD_RESPONSE),
+    "a list": (response([]), K.BAD_RESPONSE),
+    "an empty object": (response({}), K.BAD_RESPONSE),
+    "parcels of another shape": (tracked(None, 7, "x", []), K.BAD_RESPONSE),
+    "a parcel of another shape": (response({"parcels": {"item": [a_parcel("DELIVERED")]}}), K.BAD_RESPONSE),
+    "no status": (tracked({"requested": NUMBER}), K.BAD_RESPONSE),
+    "a status of another shape": (tracked(a_parcel(["DELIVERED"])), K.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), TRACKING.values(), ids=TRACKING.keys())
+def test_answers_of_the_tracking(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(answer)
+    assert (failure.kind, failure.http_status, failure.delivery) == (kind, answer.status, None)
+    assert "GLS" in failure.message
+
+
+def test_an_error_code_that_the_table_lacks_is_told() -> None:
+    unknown = failure_of(wrong("E_418_01", "A teapot")).unknown
+    assert unknown == "the error code E_418_01 (HTTP 200: A teapot)"
+
+
+def test_too_many_calls_are_the_lines_business() -> None:
+    for answers in ([LIMITED], [DELIVERED, LIMITED], [DELIVERED, SIGNED, LIMITED]):
+        with pytest.raises(CallFailed) as failed:
+            fetch(*answers)
+        assert failed.value.failure.kind is K.RATE_LIMITED
+
+
+# ---------------------------------------------------------------- the signatory
+
+
+@pytest.mark.parametrize(
+    ("signature", "signatory"),
+    [
+        ("DUPONT", "DUPONT"),
+        (" MME LEFÈVRE ", "MME LEFÈVRE"),
+        ("D\n2026-02-06 - forged", r"D\x0a2026-02-06 - forged"),
+        ("\ud800\u202e", r"\ud800\u202e"),
+        ("X" * 100, "X" * 100),
+        ("iVBORw0KGgo" * 50, None),  # a picture, not a name
+        ("", None),
+        (["DUPONT"], None),
+        (None, None),
+    ],
+)
+def test_the_signatory(signature: Any, signatory: str | None) -> None:
+    outcome, _ = fetch(DELIVERED, detailed(Signature=signature), WITH_POD)
+    assert outcome == Retrieved(PDF, Delivery(AT, signatory), "gls parcelpod")
+
+
+NO_DETAILS: dict[str, Response] = {
+    "another shape": response({"UnitDetail": [7]}),
+    "nothing": response({}),
+    "a list": response([]),
+    "a page": raw("<html/>"),
+    "empty": raw(""),
+    "too deep": raw(b"[" * 200_000),
+    "490": INVALID,
+    "400": refused(400, "INVALID_SHIPMENT_ID", "No shipment unit found"),
+    "403": refused(403),
+    "404": raw("", 404),
+    "500": refused(500),
+    "503": raw("<html/>", 503),
+}
+
+
+@pytest.mark.parametrize("answer", NO_DETAILS.values(), ids=NO_DETAILS.keys())
+def test_without_a_signatory_there_may_still_be_a_proof(answer: Response) -> None:
+    assert fetch(DELIVERED, answer, WITH_POD)[0] == Retrieved(PDF, TRACKED, "gls parcelpod")
+    assert parse_details(answer) == Delivery()
+
+
+def test_a_call_for_the_signatory_that_fails_ends_the_fetch() -> None:
+    failed_call = Failure(K.NETWORK, "GLS could not be reached")
+    with pytest.raises(CallFailed) as failed:
+        fetch(DELIVERED, failed_call)
+    assert failed.value.failure == replace(failed_call, delivery=TRACKED)
+
+
+# ---------------------------------------------------------------- the document's answers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        proved([ENCODED]),
+        proved(ENCODED),
+        proved([ENCODED], "Poditem"),
+        proved(ENCODED, "Poditem"),
+        proved(["", None, ENCODED]),
+        proved(["JVB*", ENCODED]),
+        proved([ENCODED, base64.b64encode(b"another").decode()]),
+        proved("\r\n".join(ENCODED[n : n + 76] for n in range(0, len(ENCODED), 76))),
+        response({"PODItem": [{"TrackID": TRACK_ID, "ImageData": [ENCODED]}]}),
+    ],
+)
+def test_documents(answer: Response) -> None:
+    assert fetch(answer, known=KNOWN)[0] == Retrieved(PDF, KNOWN, "gls parcelpod")
+
+
+PROOF: dict[str, tuple[Response, ErrorKind]] = {
+    "INVALID_FIELD of a number of the right form": (INVALID, K.NOT_FOUND),
+    "INVALID_FIELD of the parcel number": (
+        refused(error=INVALID_FIELD, message="Invalid field ParcelNumber."),
+        K.NOT_FOUND,
+    ),
+    "INVALID_FIELD, named in args": (refused(error=INVALID_FIELD, args='["TrackID"]'), K.NOT_FOUND),
+    "INVALID_FIELD of another field": (
+        refused(error=INVALID_FIELD, message="Invalid field DateTo."),
+        K.BAD_RESPONSE,
+    ),
+    "wrong state": (WRONG_STATE, K.POD_NOT_AVAILABLE_YET),
+    "wrong state, by its code": (refused(error="POD.WRONG_STATE"), K.POD_NOT_AVAILABLE_YET),
+    "wrong state, by its words": (refused(message=WRONG_STATE_WORDS), K.POD_NOT_AVAILABLE_YET),
+    "wrong state, in the manual": (
+        refused(
+            400, "INVALID_SHIPMENT_ID", "Invalid shipment unit number: the parcel is in the wrong state."
+        ),
+        K.POD_NOT_AVAILABLE_YET,
+    ),
+    "unknown, in the manual": (
+        refused(400, "INVALID_SHIPMENT_ID", "No shipment unit found for parcel identifier(s) X."),
+        K.NOT_FOUND,
+    ),
+    "an empty body": (raw(b""), K.NOT_FOUND),
+    "a blank body": (raw(b" \n"), K.NOT_FOUND),
+    "an empty object": (response({}), K.NOT_FOUND),
+    "no image": (proved([]), K.POD_NOT_AVAILABLE_YET),
+    "an empty image": (proved([""]), K.POD_NOT_AVAILABLE_YET),
+    "an empty text": (proved(""), K.POD_NOT_AVAILABLE_YET),
+    "no images at all": (response({"PODItem": {"TrackID": TRACK_ID}}), K.POD_NOT_AVAILABLE_YET),
+    "images of another shape": (proved([{"a": 1}, ["x"], None]), K.POD_NOT_AVAILABLE_YET),
+    "not base64": (proved(["JVBERi0*"]), K.BAD_RESPONSE),
+    "cut off": (proved("JVBERi0"), K.BAD_RESPONSE),
+    "accents": (proved("éééé"), K.BAD_RESPONSE),
+    "surrogates": (proved("\ud800"), K.BAD_RESPONSE),
+    "490 of another kind": (refused(error="OTHER", message="Something"), K.BAD_RESPONSE),
+    "490 without a code": (refused(message="Something"), K.BAD_RESPONSE),
+    "490 without headers": (raw(b"", 490), K.BAD_RESPONSE),
+    "400 without headers": (raw(b"", 400), K.BAD_RESPONSE),
+    "403": (refused(403, message="Forbidden"), K.ACCESS_DENIED),
+    "404": (raw(b"", 404), K.BAD_RESPONSE),
+    "302": (raw(b"", 302), K.BAD_RESPONSE),
+    "500": (refused(500, "INTERNAL", "Something"), K.SERVER_ERROR),
+    "500, a page": (raw("<html/>", 500), K.SERVER_ERROR),
+    "502": (raw("", 502), K.SERVER_ERROR),
+    "503": (raw("<html/>", 503), K.SERVER_ERROR),
+    "504": (raw("", 504), K.SERVER_ERROR),
+    "a page": (raw("<html/>"), K.BAD_RESPONSE),
+    "half": (raw(WITH_POD.body[:-9]), K.BAD_RESPONSE),
+    "another shape": (response({"livres": [{"id": 7}]}), K.BAD_RESPONSE),
+    "an item of another shape": (response({"PODItem": "x"}), K.BAD_RESPONSE),
+    "a list": (response([]), K.BAD_RESPONSE),
+    "null": (response(None), K.BAD_RESPONSE),
+    "no UTF-8": (raw('{"PODItem": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
+    "too deep": (raw(b"[" * 200_000 + b"]" * 200_000), K.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), PROOF.values(), ids=[f"proof: {name}" for name in PROOF])
+def test_answers_without_a_document(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(DELIVERED, SIGNED, answer)
+    assert (failure.kind, failure.http_status, failure.delivery) == (kind, answer.status, KNOWN)
+    assert "GLS" in failure.message
+    assert failure_of(answer, known=KNOWN) == failure
+
+
+def test_a_proof_of_a_parcel_that_is_not_delivered_is_not_asked_for() -> None:
+    assert failure_of(tracked(a_parcel("INDELIVERY"))).kind is K.NOT_DELIVERED_YET
+
+
+def test_an_invalid_field_is_the_numbers_if_it_has_not_the_right_form() -> None:
+    failure = parse_pod(INVALID, "QAS_0000008", KNOWN)
+    assert isinstance(failure, Failure)
+    assert failure.kind is K.INVALID_TRACKING
+
+
+def test_the_words_of_a_refusal_are_in_its_headers() -> None:
+    assert failure_of(refused(500, "", "Out\xa0of \t order"), known=KNOWN).message == (
+        "GLS is out of order (HTTP 500): Out of order"
+    )
+    assert failure_of(refused(500, "INTERNAL"), known=KNOWN).message == (
+        "GLS is out of order (HTTP 500): INTERNAL"
+    )
+    assert failure_of(WRONG_STATE, known=KNOWN).message == (
+        f"The parcel is delivered, but GLS has no proof yet: {WRONG_STATE_WORDS}"
+    )
+    assert failure_of(problem(500)).message == "GLS is out of order (HTTP 500): A detail"
+    assert failure_of(problem(500, detail=None)).message == "GLS is out of order (HTTP 500): A title"
+
+
+def test_a_refusal_that_the_table_lacks_is_told() -> None:
+    unknown = failure_of(refused(error="OTHER", message="Something"), known=KNOWN).unknown
+    assert unknown == "the error code OTHER (HTTP 490: Something)"
+    for known_refusal in (INVALID, WRONG_STATE):
+        assert failure_of(known_refusal, known=KNOWN).unknown is None
+
+
+# ---------------------------------------------------------------- our account
+
+
+@pytest.mark.parametrize(
+    ("answers", "accepted"),
+    [
+        ([DELIVERED, SIGNED, WITH_POD], True),
+        ([tracked(a_parcel("INTRANSIT"))], True),
+        ([wrong("E_404_01")], True),
+        ([wrong("E_400_01")], True),
+        ([problem(400)], False),
+        ([EXPIRED, a_token("new"), EXPIRED], False),
+        ([problem(500)], False),
+        ([raw("<html/>")], False),
+    ],
+)
+def test_whether_an_answer_shows_that_our_account_is_good(answers: list[Response], *, accepted: bool) -> None:
+    assert fetch(*answers)[1].accepted is accepted
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"), [(WITH_POD, True), (WRONG_STATE, True), (refused(500), False)]
+)
+def test_the_document_shows_it_too(answer: Response, *, accepted: bool) -> None:
+    assert fetch(answer, known=KNOWN)[1].accepted is accepted
+
+
+def test_credentials_are_tried_with_a_number_that_is_nobodys() -> None:
+    line = FakeLine([a_token(), wrong("E_404_01")])
+    outcome = Gls(SETTINGS).present(line)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, line.accepted) == (K.NOT_FOUND, True)
+    assert operations(line)[1] == SPEC.sample_number
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize("number", [NUMBER, "123456789012", TRACK_ID, "12345678", SPEC.sample_number])
+def test_numbers_that_are_asked_about(number: str) -> None:
+    assert malformed(number, SPEC) is None
+    assert not SPEC.is_doubtful(number)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1234567",
+        "123456789",
+        "1234567890",
+        "1234567890123",
+        "ZX00AAA",
+        "zx00aaaa",
+        "QAS_0000008",
+        f"{NUMBER}\n",
+        "",
+    ],
+)
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is K.INVALID_TRACKING
+    assert "11 or 12 digits" in failure.message
+
+
+# ---------------------------------------------------------------- what no carrier should answer
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    hostile = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS \x9b31m\u202e\ud800" + "y" * 5000
+    failures = [
+        failure_of(wrong("E_404_01", hostile)),
+        failure_of(wrong(hostile, hostile)),
+        failure_of(tracked(a_parcel(hostile, an_event(label=hostile)))),
+        failure_of(EXPIRED, a_token("new"), gateway(401, hostile, hostile)),
+        *(failure_of(problem(status, hostile, hostile)) for status in (400, 404, 500)),
+        *(
+            failure_of(refused(status, hostile, hostile, hostile), known=KNOWN)
+            for status in (400, 403, 490, 500)
+        ),
+        failure_of(refused(490, INVALID_FIELD, hostile, hostile), known=KNOWN),
+        failure_of(refused(490, "POD.WRONG_STATE", hostile), known=KNOWN),
+    ]
+    for failure in failures:
+        assert len(failure.message) <= 400
+        assert failure.message.isprintable()
+        assert (failure.unknown or "").isprintable()
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in (DELIVERED, SIGNED, WITH_POD, wrong("E_404_01")):
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            answer = raw(bytes(body), whole.status)
+            for known in (None, TRACKED):
+                assert isinstance(fetch(answer, answer, answer, known=known)[0], Failure | Retrieved)
+
+
+# ---------------------------------------------------------------- against the simulated carrier
+
+
+@dataclass
+class Simulated(FakeLine):
+    """The simulated carrier at the other end of the line, with its parcels in a scenario."""
+
+    scenario: Scenario = Scenario.DELIVERED
+    password: str = "123456"
+    ledger: Ledger = field(default_factory=Ledger)
+    operations: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.parcel = Parcel((self.scenario,))
+        self.carrier = SimulatedGls()
+
+    def call(self, what: Capability, request: Request) -> Response:
+        del what
+        path, _, query = request.path.partition("?")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            answer = self.answer(HttpRequest(request.method, path, headers, request.body or b"", query))
+        except NotUnderstoodError as refusal:
+            answer = refusal.answer
+        if answer.status == 429 or answer.manner is Manner.RESET:
+            raise CallFailed(Failure(K.RATE_LIMITED if answer.status == 429 else K.NETWORK, "of the line"))
+        cut = len(answer.body) // 2 if answer.manner is Manner.TRUNCATED else None
+        return Response(answer.status, dict(answer.headers), answer.body[:cut])
+
+    def answer(self, request: HttpRequest) -> Answer:
+        question = self.carrier.read(request)
+        self.operations.append(question.operation)
+        if question.asks_token:
+            if not self.carrier.shows(question, "10000001", self.password):
+                return self.carrier.token(question, None, 0)
+            self.tokens.append(f"token-{len(self.tokens)}")
+            return self.carrier.token(question, self.tokens[-1], 3600)
+        turn = self.ledger.turn(
+            question.number,
+            self.parcel,
+            NOW,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=question.bearer not in self.tokens,
+        )
+        return self.carrier.ready_made(turn) or disturbed(self.carrier.answer(question, turn), turn.scenario)
+
+
+def simulated(scenario: Scenario, known: Delivery | None = None) -> tuple[Outcome, Simulated]:
+    line = Simulated([], scenario=scenario)
+    client = Gls(line.carrier.settings("10000001", "123456") | {"GLS_POD": "yes"})
+    try:
+        return client.fetch(line.carrier.example("99", 7), known, line), line
+    except CallFailed as failed:
+        return failed.failure, line
+
+
+S = Scenario
+GIVES = {
+    *(S.DELIVERED, S.DELIVERED_PNG, S.DELIVERED_NO_SIGNATORY, S.SLOW, S.DRIP, S.DRIP_HEADERS, S.OVERSIZED),
+    *(S.NOT_A_DOCUMENT, S.BROKEN_PDF),  # which the check of the evidence finds out
+}
+KINDS = {
+    S.IN_TRANSIT: K.NOT_DELIVERED_YET,
+    S.UNKNOWN: K.NOT_FOUND,
+    S.POD_LATE: K.POD_NOT_AVAILABLE_YET,
+    S.POD_NEVER: K.POD_NOT_AVAILABLE_YET,
+    S.POD_NONE: K.POD_NOT_AVAILABLE_YET,
+    S.POD_UNSAID: K.POD_NOT_AVAILABLE_YET,
+    S.EMPTY_POD: K.POD_NOT_AVAILABLE_YET,
+    S.NOT_OURS: K.ACCESS_DENIED,
+    S.AUTH_REFUSED: K.AUTH_FAILED,
+    S.SYSTEM_ERROR: K.SERVER_ERROR,
+    S.RATE_LIMITED: K.RATE_LIMITED,
+    S.FAULT_SERVER: K.SERVER_ERROR,
+    S.MAINTENANCE: K.SERVER_ERROR,
+    S.BAD_GATEWAY: K.SERVER_ERROR,
+    S.HOSTILE_TEXT: K.SERVER_ERROR,
+    S.RESET: K.NETWORK,
+}
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
+    outcome, line = simulated(scenario)
+    if scenario in GIVES:
+        assert isinstance(outcome, Retrieved), outcome
+        name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
+        assert outcome.delivery == Delivery(NOW - timedelta(hours=26), name)
+        assert line.operations == ["token", "trackids", "parceldetails", "parcelpod"]
+    else:
+        assert isinstance(outcome, Failure), outcome
+        assert outcome.kind is KINDS.get(scenario, K.BAD_RESPONSE)
+        assert outcome.message.isprintable()
+        assert outcome.unknown is None
+
+
+# What ShipIT answers about a parcel that is known to be delivered, where that is not the same.
+OF_SHIPIT = KINDS | {S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET, S.EMPTY: K.NOT_FOUND}
+
+
+@pytest.mark.parametrize("scenario", sorted(set(Scenario) - {S.WRONG_TYPE, S.AUTH_REFUSED}))
+def test_every_scenario_of_the_simulated_shipit(scenario: Scenario) -> None:
+    outcome, _ = simulated(scenario, KNOWN)
+    if scenario in GIVES:
+        assert isinstance(outcome, Retrieved), outcome
+    else:
+        assert isinstance(outcome, Failure), outcome
+        assert outcome.kind is OF_SHIPIT.get(scenario, K.BAD_RESPONSE)
+        assert outcome.delivery == KNOWN or scenario in (S.RESET, S.RATE_LIMITED)
+        assert outcome.message.isprintable()
+
+
+def test_a_right_that_is_missing_is_told_from_bad_credentials() -> None:
+    outcome, line = simulated(S.NOT_OURS, KNOWN)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, line.accepted) == (K.ACCESS_DENIED, True)
+    assert line.operations == ["token", "parcelpod", "token", "parcelpod", "trackids"]
+    outcome, line = simulated(S.AUTH_REFUSED, KNOWN)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, line.accepted) == (K.AUTH_FAILED, False)
+
+
+def test_a_script_moves_on_once_a_fetch() -> None:
+    line = Simulated([])
+    line.parcel = Parcel((S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.DELIVERED))
+    client = Gls(line.carrier.settings("10000001", "123456") | {"GLS_POD": "yes"})
+    kinds = []
+    for _ in range(4):
+        outcome = client.fetch(NUMBER, None, line)
+        kinds.append(outcome.kind if isinstance(outcome, Failure) else None)
+    assert kinds == [K.NOT_DELIVERED_YET, K.POD_NOT_AVAILABLE_YET, K.POD_NOT_AVAILABLE_YET, None]
+    assert line.operations.count("token") == 1
+
+
+def test_a_wrong_shape_comes_in_two_forms() -> None:
+    line = Simulated([], scenario=S.WRONG_TYPE)
+    client = Gls(line.carrier.settings("10000001", "123456") | {"GLS_POD": "yes"})
+    for _ in range(2):
+        outcome = client.fetch(NUMBER, None, line)
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is K.BAD_RESPONSE
+
+
+def test_a_wrong_secret_costs_one_call() -> None:
+    line = Simulated([], scenario=S.DELIVERED, password="another")
+    client = Gls(line.carrier.settings("10000001", "123456") | {"GLS_POD": "yes"})
+    with pytest.raises(CallFailed) as failed:
+        client.fetch(NUMBER, None, line)
+    assert failed.value.failure.kind is K.AUTH_FAILED
+    assert line.operations == ["token"]
+
+
+def test_a_token_that_is_taken_back_is_renewed() -> None:
+    line = Simulated([])
+    client = Gls(line.carrier.settings("10000001", "123456") | {"GLS_POD": "yes"})
+    client.fetch(NUMBER, None, line)
+    line.tokens[0] = "taken back"
+    line.operations.clear()
+    assert isinstance(client.fetch(NUMBER, None, line), Retrieved)
+    assert line.operations == ["trackids", "token", "trackids", "parceldetails", "parcelpod"]
+
+
+TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
+SHIPIT = "/shipit-farm/v1/backend/rs/tracking/"
+TYPED = {"content-type": "application/glsVersion1+json", "accept": "application/glsVersion1+json"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "headers", "body", "status"),
+    [
+        ("POST", f"{TRACK}{NUMBER}", "", {}, b"", 405),
+        ("GET", f"{TRACK}{NUMBER}", "showevents=true", {}, b"", 400),
+        ("GET", f"{TRACK}{NUMBER}", "showEvents=yes", {}, b"", 400),
+        ("GET", f"{TRACK}{NUMBER}", "", {"accept-language": "fr_FR"}, b"", 400),
+        ("GET", f"{TRACK}12", "", {}, b"", 200),
+        ("GET", f"{TRACK}{NUMBER}/", "", {}, b"", 200),
+        ("GET", f"{SHIPIT}parcelpod", "", TYPED, b"", 405),
+        ("POST", f"{SHIPIT}parcels", "", TYPED, b"", 404),
+        ("POST", f"{SHIPIT}parcelpod", "", {}, b'{"TrackID": "ZX00AAAA"}', 400),
+        (
+            "POST",
+            f"{SHIPIT}parcelpod",
+            "",
+            TYPED | {"content-type": "application/json"},
+            b'{"TrackID": "ZX00AAAA"}',
+            400,
+        ),
+        (
+            "POST",
+            f"{SHIPIT}parcelpod",
+            "",
+            {"content-type": TYPED["content-type"]},
+            b'{"TrackID": "ZX00AAAA"}',
+            400,
+        ),
+        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b'{"TrackId": "ZX00AAAA"}', 400),
+        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b'{"ParcelNumber": 12345678901}', 400),
+        (
+            "POST",
+            f"{SHIPIT}parcelpod",
+            "",
+            TYPED,
+            b'{"TrackID": "ZX00AAAA", "ParcelNumber": "12345678901"}',
+            400,
+        ),
+        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b'["ZX00AAAA"]', 400),
+        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b"{}", 400),
+        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b"[" * 200_000, 400),
+        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b'{"TrackID": "12345678901"}', 490),
+        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b'{"ParcelNumber": "ZX00AAAA"}', 490),
+        ("GET", "/oauth2/v2/token", "", FORM, b"grant_type=client_credentials", 405),
+        ("POST", "/oauth2/v2/token", "", {}, b"grant_type=client_credentials", 400),
+        ("POST", "/oauth2/v2/token", "", FORM, b"grant_type=password", 400),
+    ],
+)
+def test_the_simulated_carrier_is_strict(
+    method: str, path: str, query: str, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    with pytest.raises(NotUnderstoodError) as told:
+        SimulatedGls().read(HttpRequest(method, path, headers, body, query))
+    answer = told.value.answer
+    assert answer.status == status
+    if status == 200:  # a parcel with an error
+        assert json.loads(answer.body)["parcels"][0]["errorCode"] == "E_400_01"
+    if path.startswith(SHIPIT):
+        assert answer.body == b""
+
+
+def test_credentials_may_come_in_the_form() -> None:
+    carrier = SimulatedGls()
+    form = b"grant_type=client_credentials&client_id=10000001&client_secret=123456"
+    question = carrier.read(HttpRequest("POST", "/oauth2/v2/token", FORM, form))
+    assert carrier.shows(question, "10000001", "123456")
+
+
+def test_headers_of_the_simulated_shipit_can_be_sent() -> None:
+    carrier = SimulatedGls()
+    body = b'{"ParcelNumber": "12345678901"}'
+    question = carrier.read(HttpRequest("POST", f"{SHIPIT}parcelpod", TYPED, body))
+    for scenario in (S.HOSTILE_TEXT, S.POD_LATE, S.NOT_OURS, S.UNKNOWN, S.FAULT_CLIENT):
+        turn = Ledger().turn(NUMBER, Parcel((scenario,)), NOW, tracking=False, goes_on=(), refused=False)
+        for _, value in carrier.answer(question, turn).headers:
+            assert value.isprintable()
+            value.encode("latin-1")
+
+
+def test_the_simulated_carrier_asks_to_wait_in_its_own_words() -> None:
+    carrier = SimulatedGls()
+    turn = Ledger().turn(NUMBER, Parcel((S.RATE_LIMITED,)), NOW, tracking=True, goes_on=(), refused=False)
+    answer = carrier.ready_made(turn)
+    assert answer is not None
+    assert (answer.status, answer.headers) == (429, (("Retry-After", "120"),))
+    told = json.loads(answer.body)["fault"]
+    assert told["detail"] == {"errorcode": "policies.ratelimit.QuotaViolation"}
+
+
+def test_example_numbers() -> None:
+    carrier = SimulatedGls()
+    for serial in (0, 7, 99_999):
+        number = carrier.example("42", serial)
+        assert malformed(number, SPEC) is None
+        assert carrier.digits_of(number) == "42"
