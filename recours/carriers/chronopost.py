@@ -136,6 +136,7 @@ class Chronopost(Client):
     """The client: `trackSkybillV2` first, `searchPOD` only for a delivered parcel."""
 
     spec = SPEC
+    denies_by_parcel = True
     tracking_shows_account = False
 
     def track(self, number: str, line: Line) -> Delivery | Failure:

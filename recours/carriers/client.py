@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from recours.carriers.message import Response
+from recours.carriers.oauth import Tokens
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -17,11 +18,10 @@ from recours.runs.ports import Line, Wait
 TOO_MANY = 429
 
 # Answers about the parcel: a service that was shown our account gives them only to an account that it knows.
-ABOUT_THE_PARCEL = frozenset(
+_ABOUT_THE_PARCEL = frozenset(
     {
         ErrorKind.INVALID_TRACKING,
         ErrorKind.NOT_FOUND,
-        ErrorKind.ACCESS_DENIED,
         ErrorKind.NOT_DELIVERED_YET,
         ErrorKind.POD_NOT_AVAILABLE_YET,
         ErrorKind.POD_NEVER_AVAILABLE,
@@ -38,6 +38,8 @@ class Client(ABC):
     spec: ClassVar[CarrierSpec]
     # Whether the tracking call presents our account too.
     tracking_shows_account: ClassVar[bool] = True
+    # Whether what is denied is denied for one parcel, which is not ours; else it may be our account that is at fault.
+    denies_by_parcel: ClassVar[bool] = False
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """`settings`: one complete set of the spec's credentials, and all its options, by their names."""
@@ -74,14 +76,21 @@ class Client(ABC):
         if known is None:
             tracked = self.track(number, line)
             if self.tracking_shows_account:
-                heard(tracked, line)
+                self.heard(tracked, line)
             if isinstance(tracked, Failure):
                 return tracked
             known = tracked
             line.learnt(known)
         outcome = self.prove(number, known, line)
-        heard(outcome, line)
+        self.heard(outcome, line)
         return knowing(outcome, known)
+
+    def heard(self, answer: Delivery | Outcome, line: Line) -> None:
+        """Tell the line that our account is good, if the answer of a call that presented it shows so."""
+        kind = answer.kind if isinstance(answer, Failure) else None
+        denied_by_parcel = self.denies_by_parcel and kind is ErrorKind.ACCESS_DENIED
+        if kind is None or kind in _ABOUT_THE_PARCEL or denied_by_parcel:
+            line.credentials_accepted()
 
     def present(self, line: Line) -> Outcome:
         """Present the credentials with one call about a number that is nobody's. Raises CallFailed."""
@@ -89,10 +98,57 @@ class Client(ABC):
         return self.fetch(self.spec.sample_number, known, line)
 
 
-def heard(answer: Delivery | Outcome, line: Line) -> None:
-    """Tell the line that our account is good, if the answer of a call that presented it shows so."""
-    if not isinstance(answer, Failure) or answer.kind in ABOUT_THE_PARCEL:
-        line.credentials_accepted()
+class OneCallClient(Client):
+    """A carrier whose one call tells the status and brings the document: it is made whether the delivery is known or not.
+
+    `prove` makes it, and fills with the given delivery what the answer lacks.
+    """
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """The document, or why there is none. Raises CallFailed."""
+        outcome = self.prove(number, known or Delivery(), line)
+        self.heard(outcome, line)
+        return outcome if known is None else knowing(outcome, known)
+
+
+class StatusClient(Client):
+    """A carrier that issues no documents: a delivery is a failure too, with the delivery in it, and the end of asking."""
+
+    @abstractmethod
+    def track(self, number: str, line: Line) -> Failure:
+        """Where the parcel is. Raises CallFailed."""
+
+    @staticmethod
+    @abstractmethod
+    def without_proof(delivery: Delivery) -> Failure:
+        """What there is to say of a delivered parcel."""
+
+    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+        """Without a call: there is no document to ask for."""
+        del number, line
+        return self.without_proof(delivery)
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """The status, unless the delivery is known: then there is nothing to ask. Raises CallFailed."""
+        if known is not None:
+            return self.prove(number, known, line)
+        outcome = self.track(number, line)
+        self.heard(outcome, line)
+        return outcome
+
+
+class TokenClient(Client):
+    """A carrier that wants a token with each call: its client makes `_tokens` when it is made."""
+
+    _tokens: Tokens
+
+    def opening(self, now: datetime) -> dict[Capability, int]:
+        """A token, while there is none."""
+        return self._tokens.opening(now)
+
+    def secrets(self) -> tuple[str, ...]:
+        """The tokens in use."""
+        return self._tokens.secrets()
 
 
 def knowing(outcome: Outcome, delivery: Delivery) -> Outcome:

@@ -134,6 +134,7 @@ class Colissimo(Client):
     """The client: `timelineCompany`, then `documents` and `document` for a delivered parcel."""
 
     spec = SPEC
+    denies_by_parcel = True
 
     def track(self, number: str, line: Line) -> Delivery | Failure:
         """`timelineCompany`."""

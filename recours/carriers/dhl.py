@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from recours.carriers import rest
-from recours.carriers.client import Client, heard, knowing
+from recours.carriers.client import Client, knowing
 from recours.carriers.findings import (
     PARIS,
     Meaning,
@@ -116,11 +116,7 @@ class Dhl(Client):
     def _found(self, number: str, line: Line) -> Found | Failure:
         request = tracking_request(number, self.settings["DHL_API_KEY"])
         found = parse_tracking(line.call(Capability.TRACKING, request), number)
-        # No parcel is of this account or that: what is denied here is denied to our key, which so is not shown to be good.
-        if isinstance(found, Found):
-            heard(found.delivery, line)
-        elif found.kind is not ErrorKind.ACCESS_DENIED:
-            heard(found, line)
+        self.heard(found.delivery if isinstance(found, Found) else found, line)
         return found
 
 

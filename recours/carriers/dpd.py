@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recours.carriers import check_digits, soap
-from recours.carriers.client import Client, heard, knowing
+from recours.carriers.client import OneCallClient
 from recours.carriers.findings import (
     decoded,
     document,
@@ -118,18 +118,10 @@ _OF_OTHER_THINGS = re.compile(
 _READ_OF_TEXTS = 300  # signs
 
 
-class Dpd(Client):
+class Dpd(OneCallClient):
     """The client: one call tells the status and brings the proof."""
 
     spec = SPEC
-
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
-        """Ask once, whether the delivery is known or not: the proof comes with the status."""
-        outcome = self.prove(number, known or Delivery(), line)
-        # Who may call, and for which customer: what is denied here is our account's matter, not the parcel's.
-        if not (isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED):
-            heard(outcome, line)
-        return outcome if known is None else knowing(outcome, known)
 
     def track(self, number: str, line: Line) -> Delivery | Failure:
         """The call, for the status alone."""

@@ -6,12 +6,12 @@ and one public project. Nothing was tried against the live service.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from recours.carriers import check_digits, rest
-from recours.carriers.client import TOO_MANY, Client, heard, knowing
+from recours.carriers.client import TOO_MANY, TokenClient, knowing
 from recours.carriers.findings import (
     PARIS,
     Meaning,
@@ -19,6 +19,7 @@ from recours.carriers.findings import (
     meant,
     moment,
     not_delivered,
+    noting,
     out_of_order,
     person,
     unknown_code,
@@ -128,7 +129,7 @@ class Tracked:
     unique_id: str | None = None
 
 
-class FedEx(Client):
+class FedEx(TokenClient):
     """The client: `trackingnumbers`, then `trackingdocuments` for a delivered parcel."""
 
     spec = SPEC
@@ -142,14 +143,6 @@ class FedEx(Client):
             "client_secret": settings["FEDEX_CLIENT_SECRET"],
         }
         self._tokens = Tokens(SPEC.name, token_request(_TOKEN, fields))
-
-    def opening(self, now: datetime) -> dict[Capability, int]:
-        """A token, while there is none."""
-        return self._tokens.opening(now)
-
-    def secrets(self) -> tuple[str, ...]:
-        """The tokens in use."""
-        return self._tokens.secrets()
 
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
         """A used-up day ends at midnight in Greenwich; a 403 of the token call is a limit too."""
@@ -165,8 +158,7 @@ class FedEx(Client):
         tracked = Tracked(known) if known is not None else self._tracked(number, line)
         if isinstance(tracked, Failure):
             return tracked
-        outcome = self._proved(number, tracked, line)
-        return knowing(outcome, tracked.delivery)
+        return self._proved(number, tracked, line)
 
     def track(self, number: str, line: Line) -> Delivery | Failure:
         """`trackingnumbers`."""
@@ -180,7 +172,7 @@ class FedEx(Client):
     def _tracked(self, number: str, line: Line) -> Tracked | Failure:
         answer = self._tokens.call(Capability.TRACKING, tracking_request(number), line)
         tracked = parse_tracking(answer, number)
-        _hear(tracked.delivery if isinstance(tracked, Tracked) else tracked, line)
+        self.heard(tracked.delivery if isinstance(tracked, Tracked) else tracked, line)
         if isinstance(tracked, Tracked):
             line.learnt(tracked.delivery)
         return tracked
@@ -188,14 +180,8 @@ class FedEx(Client):
     def _proved(self, number: str, tracked: Tracked, line: Line) -> Outcome:
         request = document_request(number, tracked, self.settings["FEDEX_ACCOUNT_NUMBER"])
         outcome = parse_document(self._tokens.call(Capability.POD, request, line), tracked.delivery)
-        _hear(outcome, line)
+        self.heard(outcome, line)
         return outcome
-
-
-def _hear(outcome: Delivery | Outcome, line: Line) -> None:
-    """What is denied is denied to our account as such, so it shows nothing good of it."""
-    if not (isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED):
-        heard(outcome, line)
 
 
 def tracking_request(number: str) -> Request:
@@ -236,7 +222,7 @@ def _ship_dates(at: datetime | None) -> dict[str, str]:
 
 def parse_tracking(answer: Response, number: str) -> Tracked | Failure:
     """The delivery, if the parcel is delivered."""
-    tree = _tree(answer)
+    tree = rest.tree(answer.body)
     if failure := _error(tree, answer, TRACKING_CODES):
         return failure
     results = _results(tree, number)
@@ -318,7 +304,7 @@ def _usable(text: str | None) -> str | None:
 
 def parse_document(answer: Response, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
-    tree = _tree(answer)
+    tree = rest.tree(answer.body)
     outcome = _error(tree, answer, DOCUMENT_CODES) or _document(rest.at(tree, "output"), delivery, answer)
     return knowing(outcome, delivery)
 
@@ -349,7 +335,7 @@ def _without_document(output: Any, answer: Response) -> Failure:
         return _meaning(answer, found, DOCUMENT_CODES)
     code, said = told[0] if told else (None, None)
     failure = meant(_WITHOUT_DOCUMENT, answer, said)
-    return _noting(failure, answer, code, said) if code else failure
+    return noting(failure, SPEC.name, answer, code, said) if code else failure
 
 
 _ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
@@ -389,7 +375,7 @@ def _meaning(answer: Response, told: Told, table: dict[str, Meaning]) -> Failure
     if code in table:
         return meant(table[code], answer, said)
     if code and code.startswith(_OF_THE_NUMBER):
-        return _noting(meant(_INVALID, answer, said), answer, code, said)
+        return noting(meant(_INVALID, answer, said), SPEC.name, answer, code, said)
     # A page is not of the service, and must not settle a claim.
     page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
     if answer.status >= _SERVER_ERRORS:
@@ -398,17 +384,4 @@ def _meaning(answer: Response, told: Told, table: dict[str, Meaning]) -> Failure
         failure = meant(STATUSES[answer.status], answer, said)
     else:
         return unknown_code(SPEC.name, answer, code, said) if code or said else unreadable(SPEC.name, answer)
-    return _noting(failure, answer, code, said) if code else failure
-
-
-def _noting(failure: Failure, answer: Response, code: str | None, said: str | None) -> Failure:
-    """A failure that is clear in spite of a code which our tables lack."""
-    return replace(failure, unknown=unknown_code(SPEC.name, answer, code, said).unknown)
-
-
-def _tree(answer: Response) -> Any:
-    """The JSON of an answer; None if it is none."""
-    try:
-        return rest.parse(answer.body)
-    except rest.NotJson:
-        return None
+    return noting(failure, SPEC.name, answer, code, said) if code else failure

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recours.carriers import rest
-from recours.carriers.client import Client, heard
+from recours.carriers.client import TokenClient
 from recours.carriers.findings import (
     LONGEST_NAME,
     PARIS,
@@ -110,7 +110,7 @@ _NO_RIGHT = "GLS gives no proofs to our account: its ShipIT refuses the token th
 _NEVER_GIVEN = "The parcel is delivered, but GLS gives no proofs to our account (GLS_POD=no)"
 
 
-class Gls(Client):
+class Gls(TokenClient):
     """The client: the status, then the signatory, then the proof."""
 
     spec = SPEC
@@ -122,14 +122,6 @@ class Gls(Client):
         request = token_request(_TOKEN_PATH, {"grant_type": "client_credentials"}, basic=(client_id, secret))
         self._tokens = Tokens(SPEC.name, request)
         self._gives_proofs = settings["GLS_POD"] == "yes"
-
-    def opening(self, now: datetime) -> dict[Capability, int]:
-        """The token, while there is none."""
-        return self._tokens.opening(now)
-
-    def secrets(self) -> tuple[str, ...]:
-        """The tokens."""
-        return self._tokens.secrets()
 
     def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
         """See Client; and find out whose fault it is if ShipIT refuses the token."""
@@ -168,7 +160,7 @@ class Gls(Client):
         """
         if not tracked:
             again = self.track(number, line)
-            heard(again, line)
+            self.heard(again, line)
             if isinstance(again, Failure) and again.kind is ErrorKind.AUTH_FAILED:
                 return refused
             if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from recours.carriers import check_digits, rest
-from recours.carriers.client import TOO_MANY, Client, heard
+from recours.carriers.client import TOO_MANY, StatusClient
 from recours.carriers.findings import (
     PARIS,
     Meaning,
@@ -27,7 +27,7 @@ from recours.carriers.message import Request, Response
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Outcome
+from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.runs.ports import Line, Wait
 
@@ -75,20 +75,10 @@ _WELL = frozenset({None, "200"})
 _QUOTA = re.compile(r"calls per ([1-9][0-9]{0,4}) ?s\b", re.ASCII)
 
 
-class LaPoste(Client):
+class LaPoste(StatusClient):
     """The client: the status only."""
 
     spec = SPEC
-
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
-        """The tracking, unless the delivery is known: then there is nothing to ask."""
-        if known is not None:
-            return self.prove(number, known, line)
-        outcome = self.track(number, line)
-        # That is denied to our key as such, so it shows nothing good of it.
-        if outcome.kind is not ErrorKind.ACCESS_DENIED:
-            heard(outcome, line)
-        return outcome
 
     def track(self, number: str, line: Line) -> Failure:
         """`idships`. A delivery is a failure too: with it, and without a proof."""
@@ -96,9 +86,9 @@ class LaPoste(Client):
             line.call(Capability.TRACKING, tracking_request(number, self.settings["LAPOSTE_API_KEY"]))
         )
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
-        """Without a call: there is no proof to ask for."""
-        del number, line
+    @staticmethod
+    def without_proof(delivery: Delivery) -> Failure:
+        """That it was delivered, and that there is no document."""
         return _without_proof(delivery)
 
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:

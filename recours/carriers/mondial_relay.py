@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recours.carriers import soap
-from recours.carriers.client import Client, heard
+from recours.carriers.client import StatusClient
 from recours.carriers.findings import (
-    PARIS,
     Meaning,
+    french_day,
     french_moment,
     meant,
     out_of_order,
@@ -25,7 +25,7 @@ from recours.carriers.message import Request, Response
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Outcome
+from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.text import clean, plain
 from recours.runs.ports import Line
@@ -86,29 +86,19 @@ _HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|clie
 _READ_OF_TEXTS = 300  # signs
 
 
-class MondialRelay(Client):
+class MondialRelay(StatusClient):
     """The client: the status only."""
 
     spec = SPEC
-
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
-        """The tracking, unless the delivery is known: then there is nothing to ask."""
-        if known is not None:
-            return self.prove(number, known, line)
-        outcome = self.track(number, line)
-        # That is denied to our account as such, so it shows nothing good of it.
-        if outcome.kind is not ErrorKind.ACCESS_DENIED:
-            heard(outcome, line)
-        return outcome
 
     def track(self, number: str, line: Line) -> Failure:
         """`WSI2_TracingColisDetaille`. A delivery is a failure too: with it, and without a proof."""
         brand, key = (self.settings[name] for name in SPEC.credentials[0])
         return parse_tracing(line.call(Capability.TRACKING, tracing_request(number, brand, key)))
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
-        """Without a call: there is no proof to ask for."""
-        del number, line
+    @staticmethod
+    def without_proof(delivery: Delivery) -> Failure:
+        """That it was delivered, and that there is no document."""
         return _without_proof(delivery)
 
 
@@ -166,7 +156,7 @@ def _delivered(result: Any, last: Any | None, label: str | None, answer: Respons
 
 
 def _without_proof(delivery: Delivery, status: int | None = None, place: str | None = None) -> Failure:
-    day = f" on {delivery.at.astimezone(PARIS).date().isoformat()}" if delivery.at else ""
+    day = f" on {french_day(delivery.at)}" if delivery.at else ""
     where = f" ({clean(place, 60)})" if place else ""
     words = f"The parcel was delivered{day}{where}, but Mondial Relay issues no proof of delivery"
     return Failure(ErrorKind.POD_NEVER_AVAILABLE, words, status, delivery=delivery)

@@ -14,7 +14,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from recours.carriers import check_digits, rest
-from recours.carriers.client import Client, heard, knowing
+from recours.carriers.client import OneCallClient, TokenClient
 from recours.carriers.findings import (
     PARIS,
     Meaning,
@@ -117,7 +117,7 @@ def _new_id() -> str:
     return uuid4().hex
 
 
-class Ups(Client):
+class Ups(OneCallClient, TokenClient):
     """The client: one call gives the status and the proof."""
 
     spec = SPEC
@@ -129,32 +129,17 @@ class Ups(Client):
         self._tokens = Tokens(SPEC.name, token_request(_TOKEN, {"grant_type": "client_credentials"}, account))
         self._new_id = new_id
 
-    def opening(self, now: datetime) -> dict[Capability, int]:
-        """A token, while there is none."""
-        return self._tokens.opening(now)
-
-    def secrets(self) -> tuple[str, ...]:
-        """The tokens in use."""
-        return self._tokens.secrets()
-
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
-        """Ask once, whether the delivery is known or not: the proof comes with the status."""
-        outcome = self.prove(number, known or Delivery(), line)
-        if _is_doubted(outcome, number):
-            line.pause()
-            outcome = self.prove(number, known or Delivery(), line)
-        # That is denied to our account as such, so it shows nothing good of it.
-        if not (isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED):
-            heard(outcome, line)
-        return outcome if known is None else knowing(outcome, known)
-
     def track(self, number: str, line: Line) -> Delivery | Failure:
         """The call, for the status alone."""
         return parse_tracking(self._asked(number, line), number)
 
     def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
-        """The call. `delivery` fills what the answer lacks."""
-        return parse(self._asked(number, line), number, delivery)
+        """The call; once more, if UPS refuses a number that looks good. `delivery` fills what the answer lacks."""
+        outcome = parse(self._asked(number, line), number, delivery)
+        if _is_doubted(outcome, number):
+            line.pause()
+            outcome = parse(self._asked(number, line), number, delivery)
+        return outcome
 
     def _asked(self, number: str, line: Line) -> Response:
         return self._tokens.call(Capability.TRACKING, details_request(number, self._new_id()), line)
@@ -195,7 +180,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 def _package(answer: Response, number: str) -> Any | Failure:
     """The package that was asked about: a shipment may have others too."""
-    tree = _tree(answer)
+    tree = rest.tree(answer.body)
     if failure := _error(tree, answer):
         return failure
     shipments = rest.items(tree, "trackResponse", "shipment")
@@ -348,11 +333,3 @@ def _is_of_a_gateway(answer: Response, told: str | None) -> bool:
     """Whether something in front of UPS refused us, which must not settle a claim: a page, a wrong address."""
     page = answer.body.lstrip().startswith(b"<")
     return (answer.status == _FORBIDDEN and page) or (answer.status == _UNKNOWN and not told)
-
-
-def _tree(answer: Response) -> Any:
-    """The JSON of an answer; None if it is none."""
-    try:
-        return rest.parse(answer.body)
-    except rest.NotJson:
-        return None

@@ -17,7 +17,10 @@ def clean(text: object, limit: int = LIMIT) -> str:
 
 
 def _visible(char: str) -> str:
-    if unicodedata.category(char) not in _INVISIBLE:
+    category = unicodedata.category(char)
+    if category == "Zs":  # blanks of other widths, such as the one before a French colon
+        return " "
+    if category not in _INVISIBLE:
         return char
     code = ord(char)
     if code <= 0xFF:  # noqa: PLR2004 (the range of \x escapes)

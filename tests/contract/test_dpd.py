@@ -1,0 +1,1048 @@
+"""DPD France's protocol, byte for byte: what is sent, and what each of its answers means.
+
+The facts are those of a connector's summary of the carrier's manual (v5.0, October 2025), of the service's generated
+pages, of public clients, and of faults recorded at the sister service EPrint.
+"""
+
+import base64
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from xml.etree.ElementTree import canonicalize
+
+import pytest
+
+from recours.carriers.dpd import PROOFS, SPEC, TRANSIT_CODES, Dpd, parse, parse_tracking
+from recours.carriers.message import Request, Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.documents.evidence import media_type_of
+from recours.runs.attempt import malformed
+from recours.runs.ports import NotADocument
+from recours.sandbox import Parcel, Scenario
+from recours.sandbox.answers import HttpRequest, NotUnderstoodError, Question
+from recours.sandbox.dpd import Dpd as SimulatedDpd
+from recours.sandbox.progress import Ledger, Turn
+from tests.fakes.line import NOW, FakeLine
+
+NUMBER = "12345678901234"
+SETTINGS = {
+    "DPD_USER": "user",
+    "DPD_PASSWORD": "pass",
+    "DPD_CENTER_NUMBER": "77",
+    "DPD_CUSTOMER_NUMBER": "12345",
+    "DPD_DELIVERED_CODES": "40,400",
+}
+PDF = b"%PDF-1.4\n" + b"x" * 200
+PNG = b"\x89PNG\r\n\x1a\n" + b"y" * 200
+POD_SOURCE = "dpd GetShipmentTraceSingle POD"
+
+
+def response(body: bytes | str, status: int = 200) -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    return Response(status, {"Content-Type": "text/xml; charset=utf-8"}, content)
+
+
+def envelope(inside: str) -> str:
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
+        f"{inside}</soap:Body></soap:Envelope>"
+    )
+
+
+def told(result: str) -> Response:
+    return response(
+        envelope(
+            '<GetShipmentTraceSingleResponse xmlns="http://www.cargonet.software/"><GetShipmentTraceSingleResult>'
+            f"{result}</GetShipmentTraceSingleResult></GetShipmentTraceSingleResponse>"
+        )
+    )
+
+
+def a_trace(code: str, day: str = "05.10.2026", hour: str = "10:31:00", label: str = "Un statut") -> str:
+    return (
+        f"<clsTrace><ScanDate>{day}</ScanDate><ScanTime>{hour}</ScanTime><StatusNumber>{code}</StatusNumber>"
+        f"<StatusDescription>{label}</StatusDescription><CenterName>LILLE</CenterName><Remark></Remark></clsTrace>"
+    )
+
+
+def an_image(content: bytes | str = PDF, kind: str = "POD") -> str:
+    encoded = content if isinstance(content, str) else base64.b64encode(content).decode()
+    return f"<Image><type>{kind}</type><image>{encoded}</image><date>05.10.2026</date><time>10:31:00</time></Image>"
+
+
+def shipment(
+    *traces: str, images: str = "", receiver: str = "DUPONT", delivered_on: str = "05.10.2026"
+) -> Response:
+    return told(
+        f"<ShipmentNumber>{NUMBER}</ShipmentNumber><DestinationCountry>F</DestinationCountry>"
+        f"<DeliveryDate>{delivered_on}</DeliveryDate><Receiver>{receiver}</Receiver><Reference>CMD-1</Reference>"
+        f"<Traces>{''.join(traces)}</Traces>{f'<images>{images}</images>' if images else ''}"
+    )
+
+
+def fault(error: str = "", text: str = "Permission denied", status: int = 500) -> Response:
+    detail = f"<detail>{error}</detail>" if error else ""
+    inside = f"<soap:Fault><faultcode>soap:Server</faultcode><faultstring>{text}</faultstring>{detail}</soap:Fault>"
+    return response(envelope(inside), status)
+
+
+def an_error(code: str, message: str = "") -> str:
+    return f"<Error><ErrorId>{code}</ErrorId><ErrorMessage>{message or code}</ErrorMessage></Error>"
+
+
+PREPARED = a_trace("8", "02.10.2026", "07:04:45", "Colis en préparation")
+HANDED_OVER = a_trace("40", label="Colis livré")
+WITH_POD = shipment(PREPARED, HANDED_OVER, images=an_image())
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+KNOWN = Delivery(AT, "DUPONT")
+
+
+def fetch(
+    answer: Response | Failure, known: Delivery | None = None, **settings: str
+) -> tuple[Outcome, FakeLine]:
+    line = FakeLine([answer])
+    outcome = Dpd(SETTINGS | settings).fetch(NUMBER, known, line)
+    assert len(line.asked) == 1
+    return outcome, line
+
+
+def failure_of(answer: Response, known: Delivery | None = None) -> Failure:
+    outcome, _ = fetch(answer, known)
+    assert isinstance(outcome, Failure)
+    return outcome
+
+
+# ---------------------------------------------------------------- what is sent
+
+REQUEST = """
+<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
+ <soap:Header><UserCredentials xmlns="http://www.cargonet.software/">
+   <userid>user</userid><password>pass</password></UserCredentials></soap:Header>
+ <soap:Body><GetShipmentTraceSingle xmlns="http://www.cargonet.software/"><request>
+   <Customer><countrycode>250</countrycode><centernumber>77</centernumber><number>12345</number></Customer>
+   <Language>FR</Language>
+   <ShipmentNumber>12345678901234</ShipmentNumber>
+   <ExpandContainerMode>MasterOnly</ExpandContainerMode>
+   <GetImages>true</GetImages>
+   <GetPhotos>false</GetPhotos><GetParsedInfo>false</GetParsedInfo><GetServices>false</GetServices>
+ </request></GetShipmentTraceSingle></soap:Body>
+</soap:Envelope>
+"""
+
+
+def canonical(xml: str | bytes) -> str:
+    text = xml.decode() if isinstance(xml, bytes) else xml
+    return str(canonicalize(text.strip(), strip_text=True, rewrite_prefixes=True))
+
+
+def test_the_request_is_that_of_the_service() -> None:
+    _, line = fetch(WITH_POD)
+    ((what, request),) = line.asked
+    assert what is Capability.TRACKING
+    assert (request.method, request.path) == ("POST", "/trace-service/Webtrace_Service.asmx")
+    assert dict(request.headers) == {
+        "Content-Type": "text/xml; charset=utf-8",
+        "SOAPAction": '"http://www.cargonet.software/GetShipmentTraceSingle"',
+        "Connection": "close",
+    }
+    assert canonical(request.body or b"") == canonical(REQUEST)
+    assert SPEC.base_url == "https://webtrace.dpd.fr"
+
+
+def test_the_check_sign_is_not_sent() -> None:
+    line = FakeLine([WITH_POD])
+    Dpd(SETTINGS).fetch(NUMBER + "K", None, line)
+    assert canonical(line.asked[0][1].body or b"") == canonical(REQUEST)
+
+
+def test_credentials_are_escaped() -> None:
+    _, line = fetch(WITH_POD, DPD_USER="a&b", DPD_PASSWORD="</password><x>é\"'", DPD_CENTER_NUMBER="<77>")
+    expected = (
+        REQUEST.replace(">user<", ">a&amp;b<")
+        .replace(">pass<", ">&lt;/password&gt;&lt;x&gt;é\"'<")
+        .replace(">77<", ">&lt;77&gt;<")
+    )
+    assert canonical(line.asked[0][1].body or b"") == canonical(expected)
+
+
+def test_a_parcel_known_to_be_delivered_takes_the_same_one_call() -> None:
+    first, unknown = fetch(WITH_POD)
+    second, known = fetch(WITH_POD, Delivery())
+    assert [r.body for _, r in known.asked] == [r.body for _, r in unknown.asked]
+    assert first == second == Retrieved(PDF, KNOWN, POD_SOURCE)
+    assert SPEC.calls_for(None) == SPEC.calls_for(KNOWN) == {Capability.TRACKING: 1}
+
+
+def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
+    line = FakeLine([told("")])
+    outcome = Dpd(SETTINGS).present(line)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is ErrorKind.NOT_FOUND
+    assert line.accepted
+    assert b"<ShipmentNumber>00000000000000</ShipmentNumber>" in (line.asked[0][1].body or b"")
+
+
+# ---------------------------------------------------------------- the status
+
+
+@pytest.mark.parametrize("code", ["40", "400"])
+def test_delivered_codes(code: str) -> None:
+    outcome, _ = fetch(shipment(PREPARED, a_trace(code), images=an_image()))
+    assert outcome == Retrieved(PDF, KNOWN, POD_SOURCE)
+
+
+@pytest.mark.parametrize("code", ["8", "10", "28", "44", "89", "20", "30"])
+def test_codes_of_a_parcel_on_its_way(code: str) -> None:
+    failure = failure_of(shipment(a_trace(code)))
+    assert (failure.kind, failure.http_status, failure.delivery) == (ErrorKind.NOT_DELIVERED_YET, 200, None)
+    assert failure.unknown is None
+    assert "Un statut" in failure.message
+    assert code in TRANSIT_CODES
+
+
+@pytest.mark.parametrize("code", ["13", "23", "50", "4", "4000", "abc", "-1", "9" * 5000])
+def test_codes_of_no_table_are_told_and_mean_no_delivery(code: str) -> None:
+    failure = failure_of(shipment(PREPARED, a_trace(code)))
+    assert failure.kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure.unknown is not None
+    assert failure.unknown.startswith(f"the event code {code[:50]}")
+    assert len(failure.unknown) < 200
+
+
+def test_only_the_latest_code_is_told() -> None:
+    early, late = a_trace("77", "01.10.2026"), a_trace("30", "04.10.2026")
+    for traces in ([early, late], [late, early]):
+        assert failure_of(shipment(*traces)).unknown is None
+    late = a_trace("78", "04.10.2026")
+    for traces in ([early, late], [late, early]):
+        failure = failure_of(shipment(*traces))
+        assert failure.unknown is not None
+        assert "78" in failure.unknown
+
+
+def test_of_traces_of_one_moment_the_last_one_counts() -> None:
+    assert failure_of(shipment(a_trace("77"), a_trace("30"))).unknown is None
+    assert failure_of(shipment(a_trace("30"), a_trace("77"))).unknown is not None
+
+
+def test_a_trace_without_a_code_is_no_delivery() -> None:
+    failure = failure_of(shipment("<clsTrace/>"))
+    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+
+
+def test_the_codes_that_mean_delivered_can_be_set() -> None:
+    outcome, _ = fetch(shipment(a_trace("13"), images=an_image()), DPD_DELIVERED_CODES="13,40")
+    assert isinstance(outcome, Retrieved)
+    outcome, _ = fetch(shipment(a_trace("400"), images=an_image()), DPD_DELIVERED_CODES="13,40")
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is ErrorKind.NOT_DELIVERED_YET
+    (option,) = SPEC.options
+    assert (option.name, option.default) == ("DPD_DELIVERED_CODES", "40,400")
+    assert all(option.form.fullmatch(text) for text in ("40", "40,400", "1,22,333,4444,55555"))
+    assert not any(option.form.fullmatch(text) for text in ("", "40,", ",40", "40 400", "x", "123456", "٤٠"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        told(""),
+        told(f"<ShipmentNumber>{NUMBER}</ShipmentNumber>"),
+        told("<Traces/>"),
+        shipment(),
+        shipment(images=an_image()),
+        response(
+            envelope('<GetShipmentTraceSingleResponse xmlns="http://www.cargonet.software/"/>'),
+        ),
+    ],
+    ids=["empty", "number only", "no trace", "no clsTrace", "an image, no trace", "no result"],
+)
+def test_an_answer_without_traces_means_that_the_number_is_unknown(answer: Response) -> None:
+    failure = failure_of(answer)
+    assert (failure.kind, failure.http_status) == (ErrorKind.NOT_FOUND, 200)
+    assert failure.message == "DPD does not know this number"
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "at"),
+    [
+        ("05.10.2026", "10:31:00", AT),
+        ("05.10.2026", "10:31", AT),
+        ("05/10/26", "10:31:00", AT),
+        ("2026-10-05", "10:31:00", AT),
+        ("2026-10-05T00:00:00", "10:31:00.123", AT),
+        ("05.01.2026", "10:31:00", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+        # The day of the trace without a time that can be read, or else that of the delivery: midnight in France.
+        ("05.10.2026", "", datetime(2026, 10, 4, 22, tzinfo=UTC)),
+        ("", "", datetime(2026, 10, 6, 22, tzinfo=UTC)),
+        ("hier", "10:31:00", datetime(2026, 10, 6, 22, tzinfo=UTC)),
+        ("31.02.2026", "10:31:00", datetime(2026, 10, 6, 22, tzinfo=UTC)),
+        ("05.10.2026", "25:61:00", datetime(2026, 10, 6, 22, tzinfo=UTC)),
+        ("0001-01-01", "00:00:00", datetime(2026, 10, 6, 22, tzinfo=UTC)),
+    ],
+)
+def test_the_time_of_delivery(day: str, hour: str, at: datetime) -> None:
+    answer = shipment(a_trace("40", day, hour), images=an_image(), delivered_on="07.10.2026")
+    outcome, _ = fetch(answer)
+    assert outcome == Retrieved(PDF, Delivery(at, "DUPONT"), POD_SOURCE)
+
+
+def test_the_time_of_the_latest_delivery_counts_whatever_the_order() -> None:
+    early, late = a_trace("400", "04.10.2026"), a_trace("40", "05.10.2026")
+    after = a_trace("89", "06.10.2026")
+    for traces in ([early, late, after], [after, late, early], [late, after, early]):
+        outcome, _ = fetch(shipment(*traces, images=an_image()))
+        assert outcome == Retrieved(PDF, KNOWN, POD_SOURCE)
+
+
+def test_a_delivery_without_any_date() -> None:
+    answer = shipment(a_trace("40", "", ""), images=an_image(), delivered_on="", receiver="")
+    assert fetch(answer)[0] == Retrieved(PDF, Delivery(), POD_SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("receiver", "signatory"),
+    [
+        ("DUPONT", "DUPONT"),
+        (" MME LEFÈVRE ", "MME LEFÈVRE"),
+        ("A&amp;B &lt;SARL&gt;", "A&B <SARL>"),
+        ("D&#10;2026-02-06 - forged", r"D\x0a2026-02-06 - forged"),
+        ("X" * 500, "X" * 99 + "…"),
+        ("", None),
+        (" ", None),
+    ],
+)
+def test_the_signatory(receiver: str, signatory: str | None) -> None:
+    outcome, _ = fetch(shipment(HANDED_OVER, images=an_image(), receiver=receiver))
+    assert outcome == Retrieved(PDF, Delivery(AT, signatory), POD_SOURCE)
+
+
+# ---------------------------------------------------------------- what an earlier attempt knew
+
+EARLIER = Delivery(datetime(2026, 10, 1, 9, tzinfo=UTC), "MARTIN")
+
+
+def test_what_was_known_fills_what_the_answer_lacks() -> None:
+    nothing = shipment(a_trace("40", "", ""), images=an_image(), delivered_on="", receiver="")
+    assert fetch(nothing, EARLIER)[0] == Retrieved(PDF, EARLIER, POD_SOURCE)
+    no_name = shipment(HANDED_OVER, images=an_image(), receiver="")
+    assert fetch(no_name, EARLIER)[0] == Retrieved(PDF, Delivery(AT, "MARTIN"), POD_SOURCE)
+    assert fetch(WITH_POD, EARLIER)[0] == Retrieved(PDF, KNOWN, POD_SOURCE)
+
+
+@pytest.mark.parametrize(
+    "answer", [shipment(PREPARED), told(""), fault(), fault(an_error("PermissionDenied")), response("")]
+)
+def test_a_failure_keeps_what_was_known(answer: Response) -> None:
+    assert failure_of(answer, EARLIER) == replace(failure_of(answer), delivery=EARLIER)
+
+
+def test_a_failure_after_the_delivery_carries_it() -> None:
+    assert failure_of(shipment(HANDED_OVER)).delivery == KNOWN
+    assert failure_of(shipment(HANDED_OVER, images=an_image("JVB*"))).delivery == KNOWN
+    assert failure_of(shipment(HANDED_OVER), EARLIER).delivery == KNOWN
+
+
+def test_a_call_that_failed_means_what_the_line_says() -> None:
+    timed_out = Failure(ErrorKind.TIMEOUT, "DPD did not answer in time")
+    with pytest.raises(CallFailed) as failed:
+        fetch(timed_out)
+    assert failed.value.failure == timed_out
+
+
+def test_the_status_alone_can_be_asked() -> None:
+    for answer, expected in ((WITH_POD, KNOWN), (shipment(HANDED_OVER), KNOWN)):
+        assert Dpd(SETTINGS).track(NUMBER, FakeLine([answer])) == expected
+    for answer in (fault(an_error("PermissionDenied")), shipment(PREPARED)):
+        assert parse_tracking(answer, {"40"}) == failure_of(answer)
+
+
+# ---------------------------------------------------------------- errors
+
+
+ERRORS: dict[str, tuple[Response, ErrorKind]] = {
+    "PermissionDenied": (fault(an_error("PermissionDenied", "Permission denied")), ErrorKind.AUTH_FAILED),
+    "IpPermissionDenied": (fault(an_error("IpPermissionDenied")), ErrorKind.ACCESS_DENIED),
+    "CustomerPermissionDenied": (fault(an_error("CustomerPermissionDenied")), ErrorKind.ACCESS_DENIED),
+    "invalid number": (fault(an_error("InvalidInput", "Invalid parcel number")), ErrorKind.INVALID_TRACKING),
+    "invalid shipment": (fault(an_error("InvalidShipmentNumber", "x")), ErrorKind.INVALID_TRACKING),
+    "numéro invalide": (fault(an_error("InvalidInput", "Numéro non valide")), ErrorKind.INVALID_TRACKING),
+    "parcel": (fault(an_error("InvalidInput", "No such parcel")), ErrorKind.INVALID_TRACKING),
+    "tracking": (fault(an_error("InvalidTracking")), ErrorKind.INVALID_TRACKING),
+    "barcode": (fault(an_error("InvalidBarcode")), ErrorKind.INVALID_TRACKING),
+    "number": (fault(an_error("InvalidInput", "The number is wrong")), ErrorKind.INVALID_TRACKING),
+    "envoi": (fault(an_error("InvalidInput", "Envoi non valide")), ErrorKind.INVALID_TRACKING),
+    "suivi": (fault(an_error("InvalidInput", "Suivi non valide")), ErrorKind.INVALID_TRACKING),
+    "colis": (fault(an_error("InvalidInput", "COLIS non valide")), ErrorKind.INVALID_TRACKING),
+    "expédition": (fault(an_error("InvalidInput", "Expédition non valide")), ErrorKind.INVALID_TRACKING),
+    "invalid, of nothing": (fault(an_error("InvalidInput", "Invalid input")), ErrorKind.BAD_RESPONSE),
+    "invalid weight": (fault(an_error("InvalidWeight", "Invalid parcel weight")), ErrorKind.BAD_RESPONSE),
+    "invalid customer": (
+        fault(an_error("InvalidInput", "Invalid customer number")),
+        ErrorKind.BAD_RESPONSE,
+    ),
+    "invalid centre": (
+        fault(an_error("InvalidInput", "Numéro de centre non valide")),
+        ErrorKind.BAD_RESPONSE,
+    ),
+    "a document that is an error": (response(an_error("PermissionDenied"), 500), ErrorKind.AUTH_FAILED),
+    "the same, HTTP 200": (response(an_error("PermissionDenied")), ErrorKind.AUTH_FAILED),
+    "in a namespace": (
+        fault('<e:Error xmlns:e="urn:x"><e:ErrorId>IpPermissionDenied</e:ErrorId></e:Error>'),
+        ErrorKind.ACCESS_DENIED,
+    ),
+    "fault, HTTP 200": (fault(an_error("PermissionDenied"), status=200), ErrorKind.AUTH_FAILED),
+    "fault without an error": (fault(), ErrorKind.SERVER_ERROR),
+    "fault without an id": (fault("<Error><ErrorMessage>x</ErrorMessage></Error>"), ErrorKind.SERVER_ERROR),
+    "fault of nobody": (response(envelope("<soap:Fault/>"), 500), ErrorKind.SERVER_ERROR),
+    "503, a page": (response("<!DOCTYPE html><html><p>x</html>", 503), ErrorKind.SERVER_ERROR),
+    "502, empty": (response("", 502), ErrorKind.SERVER_ERROR),
+    "504": (response("<html/>", 504), ErrorKind.SERVER_ERROR),
+    "500, a page": (response("<html><p>Server Error</p></html>", 500), ErrorKind.SERVER_ERROR),
+    "500, empty": (response("", 500), ErrorKind.SERVER_ERROR),
+    "unknown error": (fault(an_error("OtherTrouble", "Something")), ErrorKind.BAD_RESPONSE),
+    "a page": (response("<!DOCTYPE html><html><p>Maintenance</html>"), ErrorKind.BAD_RESPONSE),
+    "a page in XML, 404": (response("<html/>", 404), ErrorKind.BAD_RESPONSE),
+    "empty": (response(""), ErrorKind.BAD_RESPONSE),
+    "blank": (response(" \n"), ErrorKind.BAD_RESPONSE),
+    "JSON": (response('{"ErrorId": 0}'), ErrorKind.BAD_RESPONSE),
+    "half": (response(WITH_POD.body[: len(WITH_POD.body) // 2]), ErrorKind.BAD_RESPONSE),
+    "no envelope": (response("<catalogue/>"), ErrorKind.BAD_RESPONSE),
+    "an empty body": (response(envelope("")), ErrorKind.BAD_RESPONSE),
+    "another operation": (response(envelope("<isAliveResponse/>")), ErrorKind.BAD_RESPONSE),
+    "bytes that are not UTF-8": (response(envelope("Livré").encode("latin-1")), ErrorKind.BAD_RESPONSE),
+    "a DTD": (
+        response("<!DOCTYPE a [<!ENTITY b 'c'>]>" + WITH_POD.body.decode().partition("?>")[2]),
+        ErrorKind.BAD_RESPONSE,
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), ERRORS.values(), ids=ERRORS.keys())
+def test_errors(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(answer)
+    assert (failure.kind, failure.http_status, failure.delivery) == (kind, answer.status, None)
+    assert "DPD" in failure.message
+
+
+def test_an_error_is_quoted_and_an_unknown_one_is_told() -> None:
+    failure = failure_of(fault(an_error("PermissionDenied", "Mot de passe incorrect")))
+    assert failure.message == "DPD refused our account: Mot de passe incorrect"
+    failure = failure_of(fault(an_error("OtherTrouble", "Something")))
+    for text in (failure.message, failure.unknown or ""):
+        assert all(part in text for part in ("error code OtherTrouble", "HTTP 500", ": Something"))
+    failure = failure_of(fault(an_error("InvalidInput", "Invalid input")))
+    assert failure.message == "DPD could not read our request: Invalid input"
+    assert failure.unknown is None
+    assert failure_of(fault("<Error><ErrorId>InvalidInput</ErrorId></Error>")).message.endswith(
+        ": InvalidInput"
+    )
+    failure = failure_of(fault(an_error("InvalidInput", "No such parcel")))
+    assert failure.message == "DPD says that this number cannot be one: No such parcel"
+    assert failure_of(fault(an_error("IpPermissionDenied", "No"))).message.startswith(
+        "DPD does not accept calls from"
+    )
+    assert failure_of(fault(an_error("CustomerPermissionDenied", "No"))).message.startswith(
+        "DPD says that our account"
+    )
+    assert failure_of(fault()).message == "DPD is out of order (HTTP 500): Permission denied"
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        (WITH_POD, True),
+        (shipment(PREPARED), True),
+        (shipment(HANDED_OVER), True),
+        (told(""), True),
+        (fault(an_error("InvalidInput", "Invalid parcel number")), True),
+        (fault(an_error("PermissionDenied")), False),
+        # They are about our account, and none has passed it.
+        (fault(an_error("IpPermissionDenied")), False),
+        (fault(an_error("CustomerPermissionDenied")), False),
+        (fault(), False),
+        (response("<html/>"), False),
+    ],
+)
+def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
+    for known in (None, KNOWN):
+        assert fetch(answer, known)[1].accepted is accepted
+
+
+# ---------------------------------------------------------------- the document
+
+
+@pytest.mark.parametrize(
+    ("images", "content", "kind"),
+    [
+        (an_image(), PDF, "POD"),
+        (an_image(PNG), PNG, "POD"),
+        (an_image(PNG, "DeliverySignature") + an_image(PDF), PDF, "POD"),
+        (an_image(PNG, "DeliveryShop") + an_image(PDF, "DeliverySignature"), PDF, "DeliverySignature"),
+        (an_image(PNG, "PickupSignature") + an_image(PDF, "DeliveryShop"), PDF, "DeliveryShop"),
+        (an_image("") + an_image(PNG, "DeliverySignature"), PNG, "DeliverySignature"),
+        (an_image("JVB*") + an_image(PNG, "DeliverySignature"), PNG, "DeliverySignature"),
+        (an_image("JVB*") + an_image(PDF), PDF, "POD"),
+        (an_image(PDF) + an_image(PNG), PDF, "POD"),
+    ],
+)
+def test_the_best_image_that_can_be_read_is_the_proof(images: str, content: bytes, kind: str) -> None:
+    outcome, _ = fetch(shipment(HANDED_OVER, images=images))
+    assert outcome == Retrieved(content, KNOWN, f"dpd GetShipmentTraceSingle {kind}")
+    assert PROOFS == ("POD", "DeliverySignature", "DeliveryShop")
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        "",
+        "<Image/>",
+        an_image(""),
+        an_image(" "),
+        an_image(PDF, "POA"),
+        an_image(PDF, "PickupSignature"),
+        an_image(PDF, "pod"),
+        an_image(PDF, ""),
+        f"<Image><image>{base64.b64encode(PDF).decode()}</image></Image>",
+    ],
+)
+def test_delivered_without_a_usable_image_is_no_proof_yet(images: str) -> None:
+    failure = failure_of(shipment(HANDED_OVER, images=images))
+    assert failure == Failure(
+        ErrorKind.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but DPD has no proof yet",
+        200,
+        delivery=KNOWN,
+    )
+
+
+@pytest.mark.parametrize("encoded", ["JVBERi0*", "JVBERi0", "-_-_", "éééé"])
+def test_an_image_that_is_not_base64_is_a_bad_response(encoded: str) -> None:
+    failure = failure_of(shipment(HANDED_OVER, images=an_image(encoded)))
+    assert (failure.kind, failure.http_status, failure.delivery) == (ErrorKind.BAD_RESPONSE, 200, KNOWN)
+    assert failure.message == "DPD sent a proof that is not valid base64"
+
+
+def test_base64_in_lines_is_read() -> None:
+    encoded = base64.b64encode(PDF).decode()
+    lines = "&#13;\n".join(encoded[n : n + 76] for n in range(0, len(encoded), 76))
+    outcome, _ = fetch(shipment(HANDED_OVER, images=an_image(f"\n{lines}\n")))
+    assert isinstance(outcome, Retrieved)
+    assert outcome.content == PDF
+
+
+# ---------------------------------------------------------------- what others know of the carrier
+
+
+def test_the_fixed_facts() -> None:
+    assert (SPEC.key, SPEC.name, SPEC.spellings) == (
+        "dpd",
+        "DPD",
+        ("DPD France", "DPD Predict", "DPD Classic"),
+    )
+    assert SPEC.limits == {None: "1000/day@Europe/Paris"}
+    assert SPEC.credentials == (("DPD_USER", "DPD_PASSWORD", "DPD_CENTER_NUMBER", "DPD_CUSTOMER_NUMBER"),)
+    assert (SPEC.sample_number, SPEC.tracks_always) == ("0" * 14, True)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize("number", [NUMBER, NUMBER + "5", NUMBER + "Z", SPEC.sample_number])
+def test_numbers_that_are_asked_about(number: str) -> None:
+    assert malformed(number, SPEC) is None
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "",
+        NUMBER[:13],
+        NUMBER + "12",
+        NUMBER + "a",
+        "2501234567890123456",
+        "XY123456789FR",
+        NUMBER + "\n",
+        "1234567890123A",
+        "١٢٣٤٥٦٧٨٩٠١٢٣٤",
+    ],
+)
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is ErrorKind.INVALID_TRACKING
+    assert "DPD" in failure.message
+
+
+def test_only_a_number_with_a_check_sign_can_be_doubtful() -> None:
+    signs = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    # A published number, with its sign.
+    assert [sign for sign in signs if not SPEC.is_doubtful("15502370264989" + sign)] == ["N"]
+    assert not SPEC.is_doubtful("15502370264989")
+    assert not SPEC.is_doubtful(SPEC.sample_number)
+
+
+# ---------------------------------------------------------------- what no carrier should answer
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    hostile = "x&#13;&#10;2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS &#155;31m\u202e" + "y" * 5000
+    for answer in (
+        fault(an_error("PermissionDenied", hostile)),
+        fault(an_error("CustomerPermissionDenied", hostile)),
+        fault(an_error("InvalidInput", hostile)),
+        fault(an_error("InvalidInput", hostile + " colis")),
+        fault(an_error(hostile, hostile)),
+        fault(text=hostile),
+        shipment(a_trace(hostile, label=hostile)),
+    ):
+        failure = failure_of(answer)
+        for text in (failure.message, failure.unknown or ""):
+            assert len(text) <= 400
+            assert text.isprintable()
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in (WITH_POD, fault(an_error("InvalidInput")), response(an_error("PermissionDenied"))):
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            damaged = response(bytes(body), whole.status)
+            assert isinstance(parse(damaged, {"40"}, Delivery()), Failure | Retrieved)
+            assert isinstance(parse_tracking(damaged, {"40"}), Failure | Delivery)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<a>" * 100_000 + "</a>" * 100_000,
+        envelope("<soap:Fault>" + "<detail>" * 50_000 + "</detail>" * 50_000 + "</soap:Fault>"),
+        envelope("<GetShipmentTraceSingleResponse/>" * 1000),
+        "<Error/>",
+        "<Envelope/>",
+        envelope("<GetShipmentTraceSingleResponse><GetShipmentTraceSingleResult><Traces><clsTrace><a/></clsTrace>"
+                 "</Traces></GetShipmentTraceSingleResult></GetShipmentTraceSingleResponse>"),
+    ],
+)  # fmt: skip
+def test_strange_trees_are_answers_too(body: str) -> None:
+    assert isinstance(parse(response(body), {"40"}, Delivery()), Failure)
+
+
+# ---------------------------------------------------------------- the client and the simulated service
+
+ACCOUNT, PASSWORD = "10000001", "123456"
+SIMULATED = SimulatedDpd()
+SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD) | {"DPD_DELIVERED_CODES": "40,400"}
+S = Scenario
+
+
+def read(request: Request) -> Question:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return SIMULATED.read(HttpRequest(request.method, request.path, headers, request.body or b""))
+
+
+@dataclass
+class SimulatedLine(FakeLine):
+    """A line that ends at the simulated service."""
+
+    parcel: Parcel = field(default_factory=lambda: Parcel((S.DELIVERED,)))
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def call(self, what: Capability, request: Request) -> Response:
+        self.answers = [*self.answers, self._answered(request)]
+        return super().call(what, request)
+
+    def _answered(self, request: Request) -> Response:
+        assert SIMULATED.owns(request.path)
+        try:
+            question = read(request)
+        except NotUnderstoodError as refused:
+            return Response(refused.answer.status, {}, refused.answer.body)
+        turn = self._turn(question)
+        answer = SIMULATED.ready_made(turn) or SIMULATED.answer(question, turn)
+        return Response(answer.status, dict(answer.headers), answer.body)
+
+    def _turn(self, question: Question) -> Turn:
+        refused = not SIMULATED.shows(question, ACCOUNT, PASSWORD)
+        return self.ledger.turn(
+            question.number,
+            self.parcel,
+            self.at,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=refused,
+        )
+
+
+def asked(line: SimulatedLine, settings: Mapping[str, str] = SIMULATED_SETTINGS) -> Outcome:
+    client = Dpd(settings)
+    line.client = client
+    try:
+        return client.fetch(NUMBER, None, line)
+    except CallFailed as failed:
+        return failed.failure
+
+
+SIMULATED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW
+
+SCENARIOS: dict[Scenario, ErrorKind | None] = {
+    S.DELIVERED: None,
+    S.DELIVERED_PNG: None,
+    S.DELIVERED_NO_SIGNATORY: None,
+    S.IN_TRANSIT: ErrorKind.NOT_DELIVERED_YET,
+    S.UNKNOWN: ErrorKind.NOT_FOUND,
+    S.POD_LATE: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.POD_NEVER: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.POD_NONE: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.POD_UNSAID: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.NOT_OURS: ErrorKind.ACCESS_DENIED,
+    S.AUTH_REFUSED: ErrorKind.AUTH_FAILED,
+    S.SYSTEM_ERROR: ErrorKind.SERVER_ERROR,
+    S.RATE_LIMITED: ErrorKind.RATE_LIMITED,
+    S.FAULT_CLIENT: ErrorKind.BAD_RESPONSE,
+    S.FAULT_SERVER: ErrorKind.SERVER_ERROR,
+    S.HTML: ErrorKind.BAD_RESPONSE,
+    S.MAINTENANCE: ErrorKind.SERVER_ERROR,
+    S.BAD_GATEWAY: ErrorKind.SERVER_ERROR,
+    S.BAD_BASE64: ErrorKind.BAD_RESPONSE,
+    S.NOT_A_DOCUMENT: None,
+    S.EMPTY_POD: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.BROKEN_PDF: None,
+    S.EMPTY: ErrorKind.BAD_RESPONSE,
+    S.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
+    S.WRONG_TYPE: ErrorKind.BAD_RESPONSE,
+    S.DTD_BOMB: ErrorKind.BAD_RESPONSE,
+    S.REDIRECT: ErrorKind.BAD_RESPONSE,
+    S.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
+    S.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
+    # What these do to the connection is the wire's business: the answer is that of a delivered parcel.
+    S.SLOW: None,
+    S.DRIP: None,
+    S.DRIP_HEADERS: None,
+    S.TRUNCATED: None,
+    S.OVERSIZED: None,
+    S.RESET: ErrorKind.BAD_RESPONSE,
+}
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
+    outcome = asked(SimulatedLine([], parcel=Parcel((scenario,))))
+    kind = SCENARIOS[scenario]
+    if kind is not None:
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is kind
+        assert outcome.message.isprintable()
+        return
+    assert isinstance(outcome, Retrieved)
+    signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
+    assert outcome.delivery == Delivery(SIMULATED_AT, signatory)
+    if scenario in (S.NOT_A_DOCUMENT, S.BROKEN_PDF):
+        with pytest.raises(NotADocument):
+            media_type_of(outcome.content)
+    else:
+        expected = "image/png" if scenario is S.DELIVERED_PNG else "application/pdf"
+        assert media_type_of(outcome.content) == expected
+
+
+@pytest.mark.parametrize("scenario", [S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.POD_UNSAID, S.EMPTY_POD])
+def test_a_delivery_without_a_proof_is_known_afterwards(scenario: Scenario) -> None:
+    outcome = asked(SimulatedLine([], parcel=Parcel((scenario,))))
+    assert isinstance(outcome, Failure)
+    assert outcome.delivery == Delivery(SIMULATED_AT, "DUPONT")
+
+
+def simulated(scenario: Scenario) -> Response:
+    """What the simulated service answers in this scenario."""
+    line = SimulatedLine([], parcel=Parcel((scenario,)))
+    asked(line)
+    answer = line.answers[0]
+    assert isinstance(answer, Response)
+    return answer
+
+
+PREPARING = "Colis en préparation chez l'expéditeur"
+PASSED = [
+    ("03.10.2026", "10:00:00", "8", PREPARING, ""),
+    ("03.10.2026", "19:00:00", "10", "Colis pris en charge", "LILLE"),
+    ("05.10.2026", "01:00:00", "20", "Colis en transit", "LILLE"),
+    ("05.10.2026", "06:41:00", "30", "Colis en cours de livraison", "LILLE"),
+    ("05.10.2026", "10:00:00", "40", "Colis livré", "LILLE"),
+]
+UNDER_WAY = [
+    ("04.10.2026", "12:00:00", "8", PREPARING, ""),
+    ("04.10.2026", "21:00:00", "10", "Colis pris en charge", "LILLE"),
+    ("06.10.2026", "03:00:00", "20", "Colis en transit", "LILLE"),
+    ("06.10.2026", "08:41:00", "30", "Colis en cours de livraison", "LILLE"),
+]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "receiver", "shipped", "day", "traces"),
+    [
+        (S.POD_LATE, "DUPONT", "03.10.2026", "05.10.2026", PASSED),
+        (S.DELIVERED_NO_SIGNATORY, "", "03.10.2026", "05.10.2026", PASSED),
+        (S.IN_TRANSIT, "", "04.10.2026", "", UNDER_WAY),
+    ],
+)
+def test_the_answer_of_the_simulated_service_about_a_parcel(
+    scenario: Scenario, receiver: str, shipped: str, day: str, traces: list[tuple[str, ...]]
+) -> None:
+    names = ("ScanDate", "ScanTime", "StatusNumber", "StatusDescription", "CenterName")
+    listed = "".join(
+        "<clsTrace>"
+        + "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, trace, strict=True))
+        + "<User/><Remark/><Info/><Details/></clsTrace>"
+        for trace in traces
+    )
+    answer = simulated(scenario)
+    body, images = without_images(answer.body.decode())
+    expected = told(
+        f"<ShipmentNumber>{NUMBER}</ShipmentNumber><DestinationCountry>F</DestinationCountry>"
+        f"<DestinationZipcode>59000</DestinationZipcode><ShippingDate>{shipped}</ShippingDate>"
+        f"<DeliveryDate>{day}</DeliveryDate><Weight>1.1</Weight><Receiver>{receiver}</Receiver>"
+        f"<Reference>CMD-1</Reference><Traces>{listed}</Traces>"
+    )
+    assert (answer.status, canonical(body)) == (200, canonical(expected.body))
+    assert bool(images) is (scenario is S.DELIVERED_NO_SIGNATORY)
+
+
+def without_images(body: str) -> tuple[str, str]:
+    start, end = body.find("<images>"), body.find("</images>")
+    if start < 0:
+        return body, ""
+    end += len("</images>")
+    return body[:start] + body[end:], body[start:end]
+
+
+def test_the_image_of_the_simulated_service() -> None:
+    _, images = without_images(simulated(S.DELIVERED).body.decode())
+    encoded = images.partition("<image>")[2].partition("</image>")[0]
+    assert base64.b64decode(encoded, validate=True).startswith(b"%PDF-")
+    assert images.replace(encoded, "...") == (
+        "<images><Image><type>POD</type><image>...</image>"
+        "<date>05.10.2026</date><time>10:00:00</time></Image></images>"
+    )
+
+
+def test_who_asks_for_no_images_gets_none() -> None:
+    question = read(changed("<GetImages>true", "<GetImages>false"))
+    turn = Ledger().turn(NUMBER, Parcel((S.DELIVERED,)), NOW, tracking=True, goes_on=(), refused=False)
+    assert b"images" not in SIMULATED.answer(question, turn).body
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"),
+    [
+        (S.UNKNOWN, told(f"<ShipmentNumber>{NUMBER}</ShipmentNumber>")),
+        (S.AUTH_REFUSED, fault(an_error("PermissionDenied", "Permission denied"))),
+        (
+            S.NOT_OURS,
+            fault(
+                an_error("CustomerPermissionDenied", "Customer permission denied"),
+                "Customer permission denied",
+            ),
+        ),
+        (S.FAULT_CLIENT, fault(an_error("InvalidInput", "Invalid input"), "Invalid input")),
+        (S.FAULT_SERVER, fault(text="Server was unable to process request.")),
+        (S.SYSTEM_ERROR, fault(text="System error")),
+    ],
+)
+def test_the_answers_of_the_simulated_service_about_no_parcel(scenario: Scenario, expected: Response) -> None:
+    answer = simulated(scenario)
+    assert (answer.status, canonical(answer.body)) == (expected.status, canonical(expected.body))
+
+
+def test_a_hostile_text_repeats_the_password() -> None:
+    assert f"password={PASSWORD}" in simulated(S.HOSTILE_TEXT).body.decode()
+
+
+def test_a_parcels_script_goes_one_step_a_call() -> None:
+    line = SimulatedLine(
+        [], parcel=Parcel((S.IN_TRANSIT, S.POD_LATE, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED))
+    )
+    kinds = [
+        outcome.kind if isinstance(outcome, Failure) else None for outcome in (asked(line) for _ in range(6))
+    ]
+    assert kinds == [
+        ErrorKind.NOT_DELIVERED_YET,
+        ErrorKind.POD_NOT_AVAILABLE_YET,
+        ErrorKind.BAD_RESPONSE,  # another tree
+        ErrorKind.NOT_DELIVERED_YET,  # the right tree with a code that is no number
+        None,
+        None,
+    ]  # fmt: skip
+
+
+def test_a_winter_day_is_a_winter_day() -> None:
+    line = SimulatedLine([], at=datetime(2026, 12, 24, 10, 0, tzinfo=UTC))
+    outcome = asked(line)
+    assert isinstance(outcome, Retrieved)
+    assert outcome.delivery.at == datetime(2026, 12, 23, 8, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [
+        ({"DPD_USER": "20000002"}, ErrorKind.AUTH_FAILED),
+        ({"DPD_PASSWORD": "654321"}, ErrorKind.AUTH_FAILED),
+        ({"DPD_PASSWORD": ""}, ErrorKind.AUTH_FAILED),
+        ({"DPD_CENTER_NUMBER": "78"}, ErrorKind.ACCESS_DENIED),
+        ({"DPD_CUSTOMER_NUMBER": ""}, ErrorKind.ACCESS_DENIED),
+    ],
+)
+def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:
+    line = SimulatedLine([])
+    outcome = asked(line, SIMULATED_SETTINGS | wrong)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is kind
+    assert not line.accepted
+
+
+CALL = Request(
+    "POST",
+    "/trace-service/Webtrace_Service.asmx",
+    {
+        "content-type": "text/xml; charset=utf-8",
+        "soapaction": '"http://www.cargonet.software/GetShipmentTraceSingle"',
+    },
+    REQUEST.strip().encode(),
+)
+
+
+def changed(old: str, new: str) -> Request:
+    assert old in REQUEST
+    return replace(CALL, body=REQUEST.strip().replace(old, new).encode())
+
+
+def test_the_simulated_service_reads_the_call_of_the_documents() -> None:
+    question = read(CALL)
+    assert (question.number, question.account, question.password) == (NUMBER, "user", "pass")
+    assert (question.tracking, question.needs_account, tuple(question.goes_on)) == (True, True, ())
+    without = changed(
+        "<GetPhotos>false</GetPhotos><GetParsedInfo>false</GetParsedInfo><GetServices>false</GetServices>",
+        "<Options><Type>x</Type><CenterType>y</CenterType></Options>",
+    )
+    assert read(without).number == NUMBER
+    slaves = changed("MasterOnly", "MasterAndSlave")
+    assert (
+        read(slaves).details == read(changed("<GetImages>true", "<GetImages>1")).details == {"images": "yes"}
+    )
+    no_images = read(changed("<GetImages>true", "<GetImages>0"))
+    assert no_images.details == {"images": "no"}
+
+
+def test_a_call_without_credentials_shows_none() -> None:
+    start, end = REQUEST.index("<soap:Header>"), REQUEST.index("</soap:Header>") + len("</soap:Header>")
+    for header in ("", "<soap:Header/>"):
+        question = read(changed(REQUEST[start:end], header))
+        assert (question.account, question.password) == ("", "")
+
+
+_CUSTOMER = (
+    "<Customer><countrycode>250</countrycode><centernumber>77</centernumber><number>12345</number></Customer>"
+)
+BAD_CALLS: dict[str, tuple[Request, str]] = {
+    "no customer": (changed(_CUSTOMER, ""), "CustomerPermissionDenied"),
+    "another country": (changed(">250<", ">276<"), "CustomerPermissionDenied"),
+    "another center": (changed(">77<", ">78<"), "CustomerPermissionDenied"),
+    "another customer": (changed(">12345<", ">54321<"), "CustomerPermissionDenied"),
+    "order in the customer": (
+        changed(
+            "<countrycode>250</countrycode><centernumber>77</centernumber>",
+            "<centernumber>77</centernumber><countrycode>250</countrycode>",
+        ),
+        "InvalidInput",
+    ),
+    "order": (
+        changed(
+            "<ExpandContainerMode>MasterOnly</ExpandContainerMode>\n   <GetImages>true</GetImages>",
+            "<GetImages>true</GetImages><ExpandContainerMode>MasterOnly</ExpandContainerMode>",
+        ),
+        "InvalidInput",
+    ),
+    "no request element": (
+        replace(CALL, body=(CALL.body or b"").replace(b"<request>", b"").replace(b"</request>", b"")),
+        "InvalidInput",
+    ),
+    "misspelt": (
+        replace(CALL, body=(CALL.body or b"").replace(b"ShipmentNumber>", b"shipmentNumber>")),
+        "InvalidInput",
+    ),
+    "missing": (changed("<Language>FR</Language>", ""), "InvalidInput"),
+    "too much": (changed("<Language>FR</Language>", "<Language>FR</Language><x/>"), "InvalidInput"),
+    "nested": (changed("<Language>FR</Language>", "<Language><x/></Language>"), "InvalidInput"),
+    "no language": (changed(">FR<", "><"), "InvalidInput"),
+    "no number": (changed(NUMBER, "1234567890123"), "InvalidInput"),
+    "a check sign": (changed(NUMBER, NUMBER + "K"), "InvalidInput"),
+    "no mode": (changed("MasterOnly", "Master"), "InvalidInput"),
+    "no boolean": (changed("<GetImages>true", "<GetImages>yes"), "InvalidInput"),
+    **{
+        f"no boolean in {name}": (changed(f"<{name}>false", f"<{name}>no"), "InvalidInput")
+        for name in ("GetPhotos", "GetParsedInfo", "GetServices")
+    },
+    "no namespace": (
+        changed('<GetShipmentTraceSingle xmlns="http://www.cargonet.software/">', "<GetShipmentTraceSingle>"),
+        "InvalidInput",
+    ),
+    "the namespace of labels": (
+        changed(
+            '<GetShipmentTraceSingle xmlns="http://www.cargonet.software/">',
+            '<GetShipmentTraceSingle xmlns="http://www.cargonet.software">',
+        ),
+        "InvalidInput",
+    ),
+    "password in no namespace": (
+        changed("<password>", '<password xmlns="">'),
+        "InvalidInput",
+    ),
+    "password before the user": (
+        changed(
+            "<userid>user</userid><password>pass</password>", "<password>pass</password><userid>user</userid>"
+        ),
+        "InvalidInput",
+    ),
+    "no action": (replace(CALL, headers={"content-type": "text/xml"}), "InvalidInput"),
+    "another action": (
+        replace(CALL, headers=dict(CALL.headers) | {"soapaction": '""'}),
+        "InvalidInput",
+    ),
+    "JSON": (
+        replace(CALL, headers=dict(CALL.headers) | {"content-type": "application/json"}),
+        "InvalidInput",
+    ),
+    "no XML": (replace(CALL, body=b"{}"), "InvalidInput"),
+}
+
+
+@pytest.mark.parametrize(("request_", "code"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
+def test_the_simulated_service_refuses_what_breaks_its_rules(request_: Request, code: str) -> None:
+    with pytest.raises(NotUnderstoodError) as refused:
+        read(request_)
+    assert refused.value.answer.status == 500
+    assert f"<ErrorId>{code}</ErrorId>" in refused.value.answer.body.decode()
+
+
+def test_the_simulated_service_takes_posts_only() -> None:
+    with pytest.raises(NotUnderstoodError) as refused:
+        read(replace(CALL, method="GET"))
+    assert refused.value.answer.status == 405
+    assert not SIMULATED.owns("/trace-service/webtrace_service.asmx")
+
+
+def test_numbers_of_the_simulated_service_are_of_the_carriers_form() -> None:
+    for serial in (0, 7, 99_999):
+        number = SIMULATED.example("42", serial)
+        assert malformed(number, SPEC) is None
+        assert not SPEC.is_doubtful(number)
+        assert SIMULATED.digits_of(number) == "42"
+    assert SIMULATED.example("42", 1) != SIMULATED.example("42", 2)
+    assert set(SIMULATED_SETTINGS) == {*SPEC.credential_names, "DPD_DELIVERED_CODES"}
+    assert SIMULATED.key == SPEC.key

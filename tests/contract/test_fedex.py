@@ -1,0 +1,1457 @@
+"""FedEx's protocol, byte for byte: what is sent, and what each of its answers means.
+
+The facts are those of the carrier's OpenAPI file "Basic Integrated Visibility", of its developer pages on limits, and of
+karrio's connector.
+"""
+
+import base64
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from recours.carriers.fedex import (
+    CODES,
+    SPEC,
+    TRANSIT_CODES,
+    FedEx,
+    Tracked,
+    document_request,
+    parse_document,
+    parse_tracking,
+)
+from recours.carriers.message import Request, Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.documents.evidence import media_type_of
+from recours.runs.attempt import malformed
+from recours.runs.ports import NotADocument, Wait
+from recours.sandbox import Parcel, Scenario
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question
+from recours.sandbox.fedex import FedEx as SimulatedFedEx
+from recours.sandbox.progress import Ledger
+from tests.fakes.line import NOW, FakeLine
+
+NUMBER = "123456789012"
+UNIQUE = "1~123456789012~FX"
+SETTINGS = {
+    "FEDEX_CLIENT_ID": "cid",
+    "FEDEX_CLIENT_SECRET": "s&é=",
+    "FEDEX_ACCOUNT_NUMBER": "100000001",
+}
+PDF = b"%PDF-1.4\n" + b"x" * 200
+SOURCE = "fedex trackingdocuments"
+
+
+def response(content: Any, status: int = 200) -> Response:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return Response(status, {"Content-Type": "application/json"}, body)
+
+
+def b64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def a_token(name: str = "tok") -> Response:
+    tree = {"access_token": name, "token_type": "bearer", "expires_in": 3599, "scope": "CXS-TP"}
+    return response(tree)
+
+
+TOKEN = a_token()
+
+
+def a_status(code: str | None = "DL", label: str = "Livré") -> dict[str, Any]:
+    if code is None:
+        return {"description": label}
+    return {"code": code, "derivedCode": code, "statusByLocale": label, "description": "Words"}
+
+
+def a_scan(code: str = "DL", date: str = "2026-10-05T10:31:00+02:00") -> dict[str, Any]:
+    return {
+        "date": date,
+        "eventType": code,
+        "eventDescription": "Delivered",
+        "derivedStatusCode": code,
+        "scanLocation": {"city": "LILLE"},
+    }
+
+
+def a_result(**changed: Any) -> dict[str, Any]:
+    """That of the carrier's sample; a part that is None is left out."""
+    result: dict[str, Any] = {
+        "trackingNumberInfo": {
+            "trackingNumber": NUMBER,
+            "carrierCode": "FDXE",
+            "trackingNumberUniqueId": UNIQUE,
+        },
+        "latestStatusDetail": a_status(),
+        "dateAndTimes": [
+            {"type": "ACTUAL_PICKUP", "dateTime": "2026-10-02T10:00:00+02:00"},
+            {"type": "ACTUAL_DELIVERY", "dateTime": "2026-10-05T10:31:00+02:00"},
+            {"type": "ESTIMATED_DELIVERY", "dateTime": "2026-10-07T10:00:00+02:00"},
+        ],
+        "deliveryDetails": {"receivedByName": "MARTIN", "signedByName": "DUPONT", "deliveryAttempts": "0"},
+        "availableImages": [{"type": "SIGNATURE_PROOF_OF_DELIVERY"}],
+        "scanEvents": [a_scan()],
+    }
+    return {name: value for name, value in (result | changed).items() if value is not None}
+
+
+def tracked(*results: Any, number: str = NUMBER) -> Response:
+    complete = {"trackingNumber": number, "trackResults": list(results)}
+    return response({"transactionId": "t1", "output": {"completeTrackResults": [complete]}})
+
+
+def of_number(code: str | None, message: str | None = "Words") -> Response:
+    """An error about the number, in a good answer."""
+    error = {"code": code, "message": message, "parameterList": []}
+    info = {"trackingNumber": NUMBER}
+    return tracked({"trackingNumberInfo": info, "error": {n: v for n, v in error.items() if v is not None}})
+
+
+def proved(**output: Any) -> Response:
+    usual = {"documentType": "SIGNATURE_PROOF_OF_DELIVERY", "documentFormat": "PDF"}
+    return response({"transactionId": "t2", "output": usual | output})
+
+
+def error(status: int, code: str | None, message: str = "Words") -> Response:
+    told = {"code": code, "message": message} if code else {"message": message}
+    return response({"transactionId": "t3", "errors": [told]}, status)
+
+
+DELIVERED = tracked(a_result())
+WITH_POD = proved(documents=[b64(PDF)])
+NO_DATA = "TRACKING.DATA.NOTFOUND -  Tracking data unavailable"
+WITHOUT_POD = proved(alerts=NO_DATA)
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+KNOWN = Delivery(AT, "DUPONT")
+GOT = Retrieved(PDF, KNOWN, SOURCE)
+NOT_FOUND = of_number(
+    "TRACKING.TRACKINGNUMBER.NOTFOUND",
+    "Tracking number cannot be found. Please correct the tracking number and try again.",
+)
+
+
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
+    client = FedEx(SETTINGS)
+    line = FakeLine([TOKEN, *answers], client)
+    outcome = client.fetch(NUMBER, known, line)
+    assert len(line.asked) == 1 + len(answers)
+    return outcome, line
+
+
+def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
+    outcome, _ = fetch(*answers, known=known)
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.message.isprintable()
+    assert "FedEx" in outcome.message or outcome.kind is ErrorKind.NOT_DELIVERED_YET
+    return outcome
+
+
+def body_of(request: Request) -> Any:
+    return json.loads(request.body or b"")
+
+
+# ---------------------------------------------------------------- what is sent
+
+HEADERS = {
+    "Authorization": "Bearer tok",
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "x-locale": "fr_FR",
+}
+TRACKING_BODY = {
+    "includeDetailedScans": True,
+    "trackingInfo": [{"trackingNumberInfo": {"trackingNumber": NUMBER}}],
+}
+DOCUMENT_BODY = {
+    "trackDocumentDetail": {"documentType": "SIGNATURE_PROOF_OF_DELIVERY", "documentFormat": "PDF"},
+    "trackDocumentSpecification": [
+        {
+            "trackingNumberInfo": {
+                "trackingNumber": NUMBER,
+                "carrierCode": "FDXE",
+                "trackingNumberUniqueId": UNIQUE,
+            },
+            "shipDateBegin": "2026-08-06",
+            "shipDateEnd": "2026-10-05",
+            "accountNumber": "100000001",
+        }
+    ],
+}
+
+
+def test_the_requests_are_those_of_the_documents() -> None:
+    outcome, line = fetch(DELIVERED, WITH_POD)
+    assert outcome == GOT
+    (first, token), (second, tracking), (third, documents) = line.asked
+    assert (first, second, third) == (Capability.TOKEN, Capability.TRACKING, Capability.POD)
+    assert (token.method, token.path) == ("POST", "/oauth/token")
+    assert dict(token.headers) == {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Accept": "application/json",
+    }
+    assert parse_qs((token.body or b"").decode(), strict_parsing=True) == {
+        "grant_type": ["client_credentials"],
+        "client_id": ["cid"],
+        "client_secret": ["s&é="],
+    }
+    assert (tracking.method, tracking.path) == ("POST", "/track/v1/trackingnumbers")
+    assert (documents.method, documents.path) == ("POST", "/track/v1/trackingdocuments")
+    assert dict(tracking.headers) == dict(documents.headers) == HEADERS
+    assert body_of(tracking) == TRACKING_BODY
+    assert body_of(documents) == DOCUMENT_BODY
+    assert SPEC.base_url == "https://apis.fedex.com"
+
+
+def test_a_parcel_known_to_be_delivered_goes_straight_to_the_document() -> None:
+    outcome, line = fetch(WITH_POD, known=KNOWN)
+    assert [what for what, _ in line.asked] == [Capability.TOKEN, Capability.POD]
+    assert outcome == GOT
+    (specification,) = body_of(line.asked[1][1])["trackDocumentSpecification"]
+    assert specification == {
+        "trackingNumberInfo": {"trackingNumber": NUMBER},
+        "shipDateBegin": "2026-08-06",
+        "shipDateEnd": "2026-10-05",
+        "accountNumber": "100000001",
+    }
+    assert SPEC.calls_for(KNOWN) == {Capability.POD: 1}
+    assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
+
+
+@pytest.mark.parametrize(
+    ("at", "dates"),
+    [
+        (AT, ("2026-08-06", "2026-10-05")),
+        (datetime(2026, 10, 5, 23, 30, tzinfo=UTC), ("2026-08-07", "2026-10-06")),  # the next day in France
+        (None, None),
+        (datetime.max.replace(tzinfo=UTC), None),
+        (datetime.min.replace(tzinfo=UTC), None),
+    ],
+)
+def test_the_dates_of_sending(at: datetime | None, dates: tuple[str, str] | None) -> None:
+    request = document_request(NUMBER, Tracked(Delivery(at)), "100000001")
+    (specification,) = body_of(request)["trackDocumentSpecification"]
+    found = specification.get("shipDateBegin"), specification.get("shipDateEnd")
+    assert found == (dates or (None, None))
+
+
+@pytest.mark.parametrize(
+    ("info", "sent"),
+    [
+        ({"carrierCode": "FDXG"}, {"carrierCode": "FDXG"}),
+        ({"trackingNumberUniqueId": "2~x"}, {"trackingNumberUniqueId": "2~x"}),
+        ({"trackingNumberUniqueId": "x" * 100}, {"trackingNumberUniqueId": "x" * 100}),
+        ({"carrierCode": "", "trackingNumberUniqueId": None}, {}),
+        ({"carrierCode": "X" * 101, "trackingNumberUniqueId": ["x"]}, {}),
+        ({}, {}),
+        ("x", {}),
+    ],
+)
+def test_the_document_is_asked_for_by_what_the_tracking_told(info: Any, sent: dict[str, str]) -> None:
+    _, line = fetch(tracked(a_result(trackingNumberInfo=info)), WITH_POD)
+    (specification,) = body_of(line.asked[2][1])["trackDocumentSpecification"]
+    assert specification["trackingNumberInfo"] == {"trackingNumber": NUMBER, **sent}
+
+
+def test_one_fetch_does_not_use_what_another_tracked() -> None:
+    client = FedEx(SETTINGS)
+    line = FakeLine([TOKEN, DELIVERED, WITH_POD, WITH_POD], client)
+    client.fetch(NUMBER, None, line)
+    client.fetch("123456789", KNOWN, line)
+    assert UNIQUE.encode() not in (line.asked[-1][1].body or b"")
+
+
+def test_each_call_alone() -> None:
+    client = FedEx(SETTINGS)
+    line = FakeLine([TOKEN, DELIVERED, WITH_POD], client)
+    assert client.track(NUMBER, line) == KNOWN
+    assert client.prove(NUMBER, KNOWN, line) == GOT
+    assert NUMBER.encode() in (line.asked[-1][1].body or b"")
+    refused = FakeLine([NOT_FOUND], client)
+    assert client.track(NUMBER, refused) == parse_tracking(NOT_FOUND, NUMBER)
+
+
+def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
+    client = FedEx(SETTINGS)
+    line = FakeLine([TOKEN, NOT_FOUND], client)
+    outcome = client.present(line)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, line.accepted) == (ErrorKind.NOT_FOUND, True)
+    assert b"000000000000" in (line.asked[1][1].body or b"")
+
+
+# ---------------------------------------------------------------- tokens
+
+
+def test_one_token_serves_several_fetches_and_is_renewed_before_its_end() -> None:
+    client = FedEx(SETTINGS)
+    answers = [TOKEN, DELIVERED, WITH_POD, WITH_POD, a_token("new"), WITH_POD]
+    line = FakeLine(answers, client)
+    assert client.opening(NOW) == {Capability.TOKEN: 1}
+    assert client.fetch(NUMBER, None, line) == client.fetch(NUMBER, KNOWN, line) == GOT
+    assert (client.opening(NOW), client.secrets()) == ({}, ("tok",))
+    line.at = NOW + timedelta(seconds=3599 - 119)
+    assert client.opening(line.at) == {Capability.TOKEN: 1}
+    assert client.fetch(NUMBER, KNOWN, line) == GOT
+    asked = [what for what, _ in line.asked]
+    assert asked.count(Capability.TOKEN) == 2
+    assert line.asked[-1][1].headers["Authorization"] == "Bearer new"
+    assert client.secrets() == ("new", "tok")
+
+
+EXPIRED = error(
+    401, "NOT.AUTHORIZED.ERROR", "Access token expired. Please modify your request and try again."
+)
+
+
+def test_a_refused_token_is_renewed_once_for_either_call() -> None:
+    outcome, line = fetch(EXPIRED, a_token("2"), DELIVERED, EXPIRED, a_token("3"), WITH_POD)
+    assert outcome == GOT
+    sent = [r.headers["Authorization"] for what, r in line.asked if what is not Capability.TOKEN]
+    assert sent == ["Bearer tok", "Bearer 2", "Bearer 2", "Bearer 3"]
+
+
+def test_a_second_refusal_is_one_of_our_account() -> None:
+    outcome, line = fetch(EXPIRED, a_token("new"), EXPIRED)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.http_status, outcome.delivery) == (ErrorKind.AUTH_FAILED, 401, None)
+    assert not line.accepted
+    at_documents = failure_of(DELIVERED, EXPIRED, a_token("new"), EXPIRED)
+    assert (at_documents.kind, at_documents.delivery) == (ErrorKind.AUTH_FAILED, KNOWN)
+
+
+BAD_CLIENT = error(401, "NOT.AUTHORIZED.ERROR", "The given client credentials were not valid.")
+
+
+def test_a_refusal_of_the_token_call_is_one_of_our_account() -> None:
+    client = FedEx(SETTINGS)
+    line = FakeLine([BAD_CLIENT], client)
+    with pytest.raises(CallFailed) as failed:
+        client.fetch(NUMBER, None, line)
+    failure = failed.value.failure
+    assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, 401)
+    assert failure.message == "FedEx refused our account: The given client credentials were not valid."
+    assert not line.accepted
+
+
+# ---------------------------------------------------------------- to wait
+
+SHORT = error(
+    429,
+    "TOO.MANY.REQUESTS",
+    "Too many requests – We have received too many requests in a short duration. "
+    "Please wait a while to try again",
+)
+DAILY = error(429, None, "Daily transaction quota exceeded. Retry after 12:00AM GMT")
+FORBIDDEN = error(
+    403,
+    "FORBIDDEN.ERROR",
+    "We could not authorize your credentials. Please check your permissions and try again.",
+)
+
+
+@pytest.mark.parametrize("what", Capability)
+def test_when_it_asks_us_to_wait(what: Capability) -> None:
+    client = FedEx(SETTINGS)
+    midnight = datetime(2026, 10, 7, tzinfo=UTC)
+    assert client.wait_asked(what, SHORT, NOW) == Wait()
+    assert client.wait_asked(what, response(b"", 429), NOW) == Wait()
+    assert client.wait_asked(what, DAILY, NOW) == Wait(midnight)
+    assert client.wait_asked(what, response(b"DAILY  transaction\nquota exceeded", 429), NOW) == Wait(
+        midnight
+    )
+    for answer in (DELIVERED, BAD_CLIENT, error(500, None), replace(DAILY, status=400)):
+        assert client.wait_asked(what, answer, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "midnight"),
+    [
+        (datetime(2026, 10, 6, tzinfo=UTC), datetime(2026, 10, 7, tzinfo=UTC)),
+        (datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        # Whatever zone it is given in: 00:30 on the 7th in France is the 6th in Greenwich.
+        (
+            datetime(2026, 10, 7, 0, 30, tzinfo=timezone(timedelta(hours=2))),
+            datetime(2026, 10, 7, tzinfo=UTC),
+        ),
+    ],
+)
+def test_a_used_up_day_ends_at_midnight_in_greenwich(now: datetime, midnight: datetime) -> None:
+    assert FedEx(SETTINGS).wait_asked(Capability.POD, DAILY, now) == Wait(midnight)
+
+
+def test_a_403_means_to_wait_at_the_token_call_only() -> None:
+    client = FedEx(SETTINGS)
+    wait = Wait(NOW + timedelta(minutes=10))
+    for answer in (FORBIDDEN, response(b"<html/>", 403)):
+        assert client.wait_asked(Capability.TOKEN, answer, NOW) == wait
+        assert client.wait_asked(Capability.TRACKING, answer, NOW) is None
+        assert client.wait_asked(Capability.POD, answer, NOW) is None
+    with pytest.raises(CallFailed) as failed:
+        client.fetch(NUMBER, None, FakeLine([FORBIDDEN], client))
+    failure = failed.value.failure
+    assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, wait.until)
+
+
+# ---------------------------------------------------------------- the normalised errors
+
+EMPTY = "TRACKING.TRACKINGNUMBER.EMPTY"
+INVALID = "TRACKING.TRACKINGNUMBER.INVALID"
+UNKNOWN = "TRACKING.TRACKINGNUMBER.NOTFOUND"
+
+NORMALISED: dict[str, tuple[Response, ErrorKind]] = {
+    "200, NOTFOUND": (NOT_FOUND, ErrorKind.NOT_FOUND),
+    "400, NOTFOUND": (error(400, UNKNOWN), ErrorKind.NOT_FOUND),
+    "200, EMPTY": (of_number(EMPTY), ErrorKind.INVALID_TRACKING),
+    "400, EMPTY": (error(400, EMPTY), ErrorKind.INVALID_TRACKING),
+    "200, INVALID": (of_number(INVALID), ErrorKind.INVALID_TRACKING),
+    "400, INVALID": (error(400, INVALID), ErrorKind.INVALID_TRACKING),
+    "not delivered": (tracked(a_result(latestStatusDetail=a_status("IT"))), ErrorKind.NOT_DELIVERED_YET),
+    "403": (FORBIDDEN, ErrorKind.ACCESS_DENIED),
+    "404": (error(404, "NOT.FOUND.ERROR"), ErrorKind.NOT_FOUND),
+    "500": (error(500, "INTERNAL.SERVER.ERROR"), ErrorKind.SERVER_ERROR),
+    "503": (error(503, "SERVICE.UNAVAILABLE.ERROR"), ErrorKind.SERVER_ERROR),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), NORMALISED.values(), ids=NORMALISED.keys())
+def test_the_rows_of_the_table_of_errors(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(answer)
+    assert (failure.kind, failure.http_status, failure.unknown) == (kind, answer.status, None)
+
+
+DOCUMENT_ROWS: dict[str, tuple[Response, ErrorKind]] = {
+    "an alert": (
+        proved(alerts=[{"code": "TRACKING.DATA.NOTFOUND", "alertType": "NOTE", "message": "x"}]),
+        ErrorKind.POD_NOT_AVAILABLE_YET,
+    ),
+    "a text": (WITHOUT_POD, ErrorKind.POD_NOT_AVAILABLE_YET),
+    "an error": (error(400, "TRACKING.DATA.NOTFOUND"), ErrorKind.POD_NOT_AVAILABLE_YET),
+    "400, NOTFOUND": (error(400, UNKNOWN), ErrorKind.NOT_FOUND),
+    "400, EMPTY": (error(400, EMPTY), ErrorKind.INVALID_TRACKING),
+    "403": (FORBIDDEN, ErrorKind.ACCESS_DENIED),
+    "404": (error(404, "NOT.FOUND.ERROR"), ErrorKind.BAD_RESPONSE),
+    "500": (error(500, "INTERNAL.SERVER.ERROR"), ErrorKind.SERVER_ERROR),
+    "503": (error(503, "SERVICE.UNAVAILABLE.ERROR"), ErrorKind.SERVER_ERROR),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), DOCUMENT_ROWS.values(), ids=DOCUMENT_ROWS.keys())
+def test_the_rows_of_the_table_of_errors_for_documents(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(DELIVERED, answer)
+    assert (failure.kind, failure.http_status, failure.unknown) == (kind, answer.status, None)
+    assert failure.delivery == KNOWN
+    assert failure_of(answer, known=KNOWN) == failure
+
+
+def test_429_asks_us_to_wait() -> None:
+    for answer, until in ((SHORT, None), (DAILY, datetime(2026, 10, 7, tzinfo=UTC))):
+        for before in ((), (DELIVERED,)):
+            with pytest.raises(CallFailed) as failed:
+                fetch(*before, answer)
+            failure = failed.value.failure
+            assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, until)
+        # It does not get as far as this.
+        outcome = parse_tracking(answer, NUMBER)
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is ErrorKind.RATE_LIMITED
+
+
+# ---------------------------------------------------------------- other errors, in either answer
+
+IN_EITHER: dict[str, tuple[Response, ErrorKind]] = {
+    "401": (error(401, None), ErrorKind.AUTH_FAILED),
+    "401, a page": (response(b"<html/>", 401), ErrorKind.AUTH_FAILED),
+    "its code, HTTP 200": (error(200, "NOT.AUTHORIZED.ERROR"), ErrorKind.AUTH_FAILED),
+    "400 without a code": (error(400, None), ErrorKind.BAD_RESPONSE),
+    "400, empty": (response(b"", 400), ErrorKind.BAD_RESPONSE),
+    "403 without a code": (error(403, None), ErrorKind.ACCESS_DENIED),
+    "403, empty": (response(b"", 403), ErrorKind.ACCESS_DENIED),
+    "403, a page": (response(b"\n<html>Access Denied</html>", 403), ErrorKind.BAD_RESPONSE),
+    "404, a page": (response(b"<html>Not found</html>", 404), ErrorKind.BAD_RESPONSE),
+    "a known code among others": (
+        response({"errors": [{"code": "A.B"}, {"code": UNKNOWN}]}, 400),
+        ErrorKind.NOT_FOUND,
+    ),
+    "a single error": (response({"errors": {"code": EMPTY}}, 400), ErrorKind.INVALID_TRACKING),
+    "500, a page": (response(b"<html>Error</html>", 500), ErrorKind.SERVER_ERROR),
+    "502, empty": (response(b"", 502), ErrorKind.SERVER_ERROR),
+    "504": (response(b"upstream", 504), ErrorKind.SERVER_ERROR),
+    "a page": (response(b"<!DOCTYPE html><html><p>Maintenance</html>"), ErrorKind.BAD_RESPONSE),
+    "empty": (response(b""), ErrorKind.BAD_RESPONSE),
+    "blank": (response(b" \n"), ErrorKind.BAD_RESPONSE),
+    "nothing of ours": (response({"livres": [{"id": 7}]}), ErrorKind.BAD_RESPONSE),
+    "a number": (response(b"7"), ErrorKind.BAD_RESPONSE),
+    "too deep": (response(b"[" * 200_000 + b"]" * 200_000), ErrorKind.BAD_RESPONSE),
+    "not UTF-8": (response(b'{"output": "Livr\xe9"}'), ErrorKind.BAD_RESPONSE),
+    "half": (response(DELIVERED.body[: len(DELIVERED.body) // 2]), ErrorKind.BAD_RESPONSE),
+    "204": (response(b"", 204), ErrorKind.BAD_RESPONSE),
+    "output of another type": (response({"output": [DELIVERED.body.decode()]}), ErrorKind.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), IN_EITHER.values(), ids=IN_EITHER.keys())
+def test_errors_and_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
+    tracking, document = parse_tracking(answer, NUMBER), parse_document(answer, KNOWN)
+    assert isinstance(tracking, Failure)
+    assert isinstance(document, Failure)
+    assert (tracking.kind, tracking.http_status, tracking.delivery) == (kind, answer.status, None)
+    assert (document.kind, document.http_status, document.delivery) == (kind, answer.status, KNOWN)
+    assert tracking.unknown is document.unknown is None
+    assert "FedEx" in tracking.message
+    assert "FedEx" in document.message
+
+
+OF_TRACKING: dict[str, Response] = {
+    "no results": tracked(),
+    "no complete results": response({"output": {"completeTrackResults": []}}),
+    "no output": response({"transactionId": "t1"}),
+    "a result that is none": tracked("x"),
+    "a result of nothing": tracked({"trackingNumberInfo": {"trackingNumber": NUMBER}}),
+    "an empty error": tracked({"error": {}}),
+    "several numbers, none ours": response(
+        {
+            "output": {
+                "completeTrackResults": [{"trackingNumber": n, "trackResults": [a_result()]} for n in "12"]
+            }
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", OF_TRACKING.values(), ids=OF_TRACKING.keys())
+def test_answers_of_the_tracking_that_are_none(answer: Response) -> None:
+    assert failure_of(answer).kind is ErrorKind.BAD_RESPONSE
+
+
+STRANGE: dict[str, tuple[Response, ErrorKind]] = {
+    "of a number": (of_number("XY.Z"), ErrorKind.BAD_RESPONSE),
+    "200": (error(200, "XY.Z"), ErrorKind.BAD_RESPONSE),
+    "400": (error(400, "XY.Z"), ErrorKind.BAD_RESPONSE),
+    "401": (error(401, "XY.Z"), ErrorKind.AUTH_FAILED),
+    "403": (error(403, "XY.Z"), ErrorKind.ACCESS_DENIED),
+    "404": (error(404, "XY.Z"), ErrorKind.BAD_RESPONSE),
+    "500": (error(500, "XY.Z"), ErrorKind.SERVER_ERROR),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), STRANGE.values(), ids=STRANGE.keys())
+def test_codes_of_no_table_are_told(answer: Response, kind: ErrorKind) -> None:
+    outcome = parse_tracking(answer, NUMBER)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is kind
+    assert outcome.unknown == f"the error code XY.Z (HTTP {answer.status}: Words)"
+    assert "Words" in outcome.message
+
+
+def test_another_code_about_the_number_is_told_and_means_that_it_cannot_be_one() -> None:
+    for answer in (of_number("TRACKING.TRACKINGNUMBER.ODD"), error(400, "TRACKING.TRACKINGNUMBER.ODD")):
+        failure = failure_of(answer)
+        assert failure.kind is ErrorKind.INVALID_TRACKING
+        seen = f"(HTTP {answer.status}: Words)"
+        assert failure.unknown == f"the error code TRACKING.TRACKINGNUMBER.ODD {seen}"
+        assert failure.message == "FedEx says that this number cannot be one: Words"
+    assert len(CODES) == 7
+
+
+def test_an_error_without_a_code_is_told_too() -> None:
+    failure = failure_of(of_number(None, "Words"))
+    assert failure.kind is ErrorKind.BAD_RESPONSE
+    assert "Words" in failure.message
+
+
+# ---------------------------------------------------------------- the status
+
+
+@pytest.mark.parametrize(
+    "code", ["OD", "IT", "DP", "AR", "AF", "OC", "PU", "AO", "IX", "DE", "SE", "HL", "HP", "RS", "CA"]
+)
+def test_codes_of_a_parcel_on_its_way(code: str) -> None:
+    failure = failure_of(tracked(a_result(latestStatusDetail=a_status(code, "En transit"))))
+    assert (failure.kind, failure.http_status, failure.delivery) == (ErrorKind.NOT_DELIVERED_YET, 200, None)
+    assert failure.unknown is None
+    assert failure.message == "The parcel is not delivered yet (En transit)"
+    assert code in TRANSIT_CODES
+
+
+@pytest.mark.parametrize("code", ["XX", "dl", "D", "9" * 5000])
+def test_status_codes_of_no_table_are_told_and_mean_no_delivery(code: str) -> None:
+    failure = failure_of(tracked(a_result(latestStatusDetail=a_status(code, "Un statut"))))
+    assert failure.kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure.unknown is not None
+    assert failure.unknown.startswith(f"the event code {code[:50]}")
+    assert len(failure.unknown) < 200
+
+
+@pytest.mark.parametrize(
+    "status", [{"code": "DL"}, {"derivedCode": "DL"}, {"code": "DL", "derivedCode": "IT"}]
+)
+def test_what_means_delivered(status: dict[str, str]) -> None:
+    assert fetch(tracked(a_result(latestStatusDetail=status)), WITH_POD)[0] == GOT
+
+
+def test_without_a_status_the_latest_scan_counts() -> None:
+    late = a_scan("OD", "2026-10-06T08:00:00+02:00")
+    for scans in ([a_scan(), late], [late, a_scan()]):
+        failure = failure_of(tracked(a_result(latestStatusDetail=None, scanEvents=scans)))
+        assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+    for status in (None, {}, "x", a_status(None)):
+        assert fetch(tracked(a_result(latestStatusDetail=status)), WITH_POD)[0] == GOT
+    only_type = {"date": "2026-10-05T10:31:00+02:00", "eventType": "XX", "eventDescription": "Odd"}
+    failure = failure_of(tracked(a_result(latestStatusDetail=None, scanEvents=[only_type])))
+    assert failure.unknown == "the event code XX (Odd)"
+
+
+@pytest.mark.parametrize("name", ["derivedStatusCode", "eventType"])
+def test_a_scan_tells_by_either_code(name: str) -> None:
+    scan = {"date": "2026-10-05T10:31:00", name: "DL"}  # without an offset: French
+    for status in (None, {"derivedCode": "DL"}):
+        result = a_result(latestStatusDetail=status, dateAndTimes=[], scanEvents=[scan])
+        assert fetch(tracked(result), WITH_POD)[0] == GOT
+    failure = failure_of(tracked(a_result(latestStatusDetail=None, scanEvents=[scan | {name: "OD"}])))
+    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+
+
+def test_the_derived_code_goes_before_the_scans() -> None:
+    for status, scan in (({"derivedCode": "DL"}, a_scan("OD")), ({"derivedCode": "OD"}, a_scan())):
+        found = parse_tracking(tracked(a_result(latestStatusDetail=status, scanEvents=[scan])), NUMBER)
+        assert isinstance(found, Tracked) is (status["derivedCode"] == "DL")
+
+
+def test_the_other_words_serve_where_there_are_no_french_ones() -> None:
+    failure = failure_of(tracked(a_result(latestStatusDetail={"code": "IT", "description": "On its way"})))
+    assert failure.message == "The parcel is not delivered yet (On its way)"
+
+
+def test_that_an_image_is_there_means_no_delivery_and_that_none_is_no_refusal() -> None:
+    waiting = tracked(a_result(latestStatusDetail=a_status("OD")))
+    assert failure_of(waiting).kind is ErrorKind.NOT_DELIVERED_YET
+    assert fetch(tracked(a_result(availableImages=[])), WITH_POD)[0] == GOT
+
+
+# ---------------------------------------------------------------- several results
+
+
+def test_of_deliveries_without_scans_the_latest_counts() -> None:
+    def delivered(day: str) -> dict[str, Any]:
+        dates = [{"type": "ACTUAL_DELIVERY", "dateTime": f"{day}T10:31:00+02:00"}]
+        return a_result(dateAndTimes=dates, scanEvents=None)
+
+    old, new = delivered("2024-10-05"), delivered("2026-10-05")
+    for results in ([old, new], [new, old]):
+        assert fetch(tracked(*results), WITH_POD)[0] == GOT
+
+
+def test_the_latest_parcel_of_a_number_counts() -> None:
+    old = a_result(
+        trackingNumberInfo={"carrierCode": "FDXG", "trackingNumberUniqueId": "old"},
+        dateAndTimes=[{"type": "ACTUAL_DELIVERY", "dateTime": "2024-10-05T10:31:00+02:00"}],
+        scanEvents=[a_scan(date="2024-10-05T10:31:00+02:00")],
+    )
+    bad = {"error": {"code": UNKNOWN, "message": "x"}}
+    for results in ([a_result(), old], [old, a_result()], [bad, old, a_result()]):
+        outcome, line = fetch(tracked(*results), WITH_POD)
+        assert outcome == GOT
+        assert UNIQUE.encode() in (line.asked[2][1].body or b"")
+    new = a_result(
+        latestStatusDetail=a_status("OD"), dateAndTimes=[], scanEvents=[a_scan("OD", "2026-10-06T08:00:00Z")]
+    )
+    for results in ([a_result(), new], [new, a_result()]):
+        assert failure_of(tracked(*results)).kind is ErrorKind.NOT_DELIVERED_YET
+
+
+def test_what_is_told_of_other_numbers_does_not_count() -> None:
+    others = [
+        {"trackingNumber": "999999999999", "trackResults": [a_result(latestStatusDetail=a_status("IT"))]}
+    ]
+    ours = {"trackingNumber": NUMBER, "trackResults": [a_result()]}
+    assert (
+        failure_of(response({"output": {"completeTrackResults": others}})).kind is ErrorKind.NOT_DELIVERED_YET
+    )
+    for complete in ([*others, ours], [ours, *others]):
+        answer = response({"output": {"completeTrackResults": complete}})
+        assert fetch(answer, WITH_POD)[0] == GOT
+    tag = "DT123456789012"
+    two = [{"trackingNumber": tag.lower(), "trackResults": [a_result()]}, *others]
+    assert isinstance(parse_tracking(response({"output": {"completeTrackResults": two}}), tag), Tracked)
+    # The only one may go by another name, as a door tag does; lists of one may lack the list.
+    assert fetch(tracked(a_result(), number="999999999999"), WITH_POD)[0] == GOT
+    single = response({"output": {"completeTrackResults": {"trackResults": a_result()}}})
+    assert fetch(single, WITH_POD)[0] == GOT
+
+
+def test_alerts_of_the_tracking_are_passed_over() -> None:
+    tree = json.loads(DELIVERED.body)
+    tree["output"]["alerts"] = [{"code": "VIRTUAL.RESPONSE", "message": "This is a Virtual Response."}]
+    assert fetch(response(tree), WITH_POD)[0] == GOT
+
+
+# ---------------------------------------------------------------- time and signatory
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2026-10-05T10:31:00+02:00", AT),
+        ("2026-10-05T08:31:00Z", AT),
+        ("2026-10-05T03:31:00-05:00", AT),
+        ("2026-01-05T10:31:00+01:00", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+        ("2026-10-05T10:31:00", AT),  # without an offset: French
+        # Unreadable: the scan of the delivery tells it.
+        ("", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
+        ("hier", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
+        (7, datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
+        ("9999-12-31T23:59:59-14:00", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
+    ],
+)
+def test_the_time_of_delivery(text: Any, at: datetime) -> None:
+    result = a_result(
+        dateAndTimes=[{"type": "ACTUAL_DELIVERY", "dateTime": text}],
+        scanEvents=[a_scan("OD", "2026-10-05T12:00:00+02:00"), a_scan(date="2026-10-05T10:00:00+02:00")],
+    )
+    assert fetch(tracked(result), WITH_POD)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
+
+
+@pytest.mark.parametrize("scans", [[], None, [a_scan(date="")], [a_scan("OD")], "x"])
+def test_a_delivery_without_any_time(scans: Any) -> None:
+    estimated = [{"type": "ESTIMATED_DELIVERY", "dateTime": "2026-10-05T10:31:00+02:00"}]
+    outcome, line = fetch(tracked(a_result(dateAndTimes=estimated, scanEvents=scans)), WITH_POD)
+    assert outcome == replace(GOT, delivery=Delivery(None, "DUPONT"))
+    assert b"shipDate" not in (line.asked[2][1].body or b"")
+
+
+@pytest.mark.parametrize(
+    ("details", "signatory"),
+    [
+        ({"signedByName": "DUPONT", "receivedByName": "MARTIN"}, "DUPONT"),
+        ({"receivedByName": "MARTIN"}, "MARTIN"),
+        ({"signedByName": " ", "receivedByName": "MARTIN"}, "MARTIN"),
+        ({"signedByName": " MME LEFÈVRE "}, "MME LEFÈVRE"),
+        ({"signedByName": "D\n2026-02-06 - forged"}, r"D\x0a2026-02-06 - forged"),
+        ({"signedByName": "X" * 500}, "X" * 99 + "…"),
+        ({"signedByName": ["DUPONT"]}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_signatory(details: Any, signatory: str | None) -> None:
+    outcome, _ = fetch(tracked(a_result(deliveryDetails=details)), WITH_POD)
+    assert outcome == replace(GOT, delivery=Delivery(AT, signatory))
+
+
+# ---------------------------------------------------------------- the document
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"documents": [b64(PDF)]},
+        {"document": [b64(PDF)]},
+        {"documents": b64(PDF)},
+        {"document": b64(PDF)},
+        {"documents": [], "document": [b64(PDF)]},
+        {"documents": ["", None, b64(PDF)]},
+        {"documents": [b64(PDF), b64(b"another")]},
+        {"documents": [b64(PDF)], "alerts": [{"code": "VIRTUAL.RESPONSE", "message": "x"}]},
+        {"documents": [b64(PDF)], "alerts": NO_DATA},
+    ],
+)
+def test_the_document_by_either_name(output: dict[str, Any]) -> None:
+    assert fetch(proved(**output), known=KNOWN)[0] == GOT
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"alerts": NO_DATA},
+        {"alerts": [NO_DATA]},
+        {"alerts": "TRACKING.DATA.NOTFOUND"},
+        {"alerts": {"code": "TRACKING.DATA.NOTFOUND"}},
+        {"documents": [], "alerts": [{"code": "TRACKING.DATA.NOTFOUND", "message": "x"}]},
+        {"documents": [""], "alerts": None},
+        {"documents": " "},
+        {"documents": [None]},
+        {"documents": []},
+        {},
+        {"alerts": [{"code": "VIRTUAL.RESPONSE", "message": "This is a Virtual Response."}]},
+        {"alerts": "VIRTUAL.RESPONSE - This is a Virtual Response."},
+        {"alerts": "no data"},
+        {"alerts": [7, None, []]},
+    ],
+)
+def test_without_a_document_it_may_come_later(output: dict[str, Any]) -> None:
+    failure = failure_of(DELIVERED, proved(**output))
+    assert (failure.kind, failure.http_status) == (ErrorKind.POD_NOT_AVAILABLE_YET, 200)
+    assert (failure.delivery, failure.unknown) == (KNOWN, None)
+    assert failure.message.startswith("The parcel is delivered, but FedEx has no proof of delivery yet")
+
+
+def test_alerts_of_no_table_are_told() -> None:
+    strange = {"code": "XY.Z", "alertType": "NOTE", "message": "Words"}
+    virtual = {"code": "VIRTUAL.RESPONSE", "message": "x"}
+    for alerts in ([strange], [virtual, strange], strange):
+        failure = failure_of(DELIVERED, proved(alerts=alerts))
+        assert failure.kind is ErrorKind.POD_NOT_AVAILABLE_YET
+        assert failure.unknown == "the error code XY.Z (HTTP 200: Words)"
+        assert failure.message.endswith("no proof of delivery yet: Words")
+    failure = failure_of(DELIVERED, proved(alerts="XY.Z - Words"))
+    assert failure.unknown == "the error code XY.Z (HTTP 200: XY.Z - Words)"
+    known = [strange, {"code": "TRACKING.DATA.NOTFOUND", "message": "x"}]
+    assert failure_of(DELIVERED, proved(alerts=known)).unknown is None
+
+
+def test_an_alert_may_be_an_error_about_the_number() -> None:
+    alerts = [{"code": UNKNOWN, "message": "x"}]
+    assert failure_of(DELIVERED, proved(alerts=alerts)).kind is ErrorKind.NOT_FOUND
+
+
+@pytest.mark.parametrize("encoded", ["JVBERi0*", "JVBERi0", "-_-_", "éééé", "\ud800\ud800"])
+def test_base64_is_read_strictly(encoded: str) -> None:
+    failure = failure_of(DELIVERED, proved(documents=[encoded]))
+    assert (failure.kind, failure.http_status, failure.delivery) == (ErrorKind.BAD_RESPONSE, 200, KNOWN)
+    assert failure.message == "FedEx sent a proof that is not valid base64"
+
+
+@pytest.mark.parametrize("value", [[7], {"content": "x"}, [{"content": "x"}], 7, True, [[b64(PDF)]]])
+def test_documents_of_another_shape_cannot_be_read(value: Any) -> None:
+    for name in ("documents", "document"):
+        failure = failure_of(DELIVERED, proved(**{name: value}))
+        assert (failure.kind, failure.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
+
+
+def test_base64_in_lines_is_read() -> None:
+    encoded = b64(PDF)
+    lines = "\r\n".join(encoded[n : n + 76] for n in range(0, len(encoded), 76))
+    assert fetch(proved(documents=[f"\n{lines}\n"]), known=KNOWN)[0] == GOT
+
+
+# ---------------------------------------------------------------- what is kept, and our account
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.SERVER_ERROR])
+def test_what_the_tracking_told_is_kept_when_the_call_for_the_document_fails(kind: ErrorKind) -> None:
+    failed_call = Failure(kind, "FedEx did not answer in time")
+    with pytest.raises(CallFailed) as failed:
+        fetch(DELIVERED, failed_call)
+    assert failed.value.failure == replace(failed_call, delivery=KNOWN)
+    with pytest.raises(CallFailed) as failed:
+        fetch(failed_call)
+    assert failed.value.failure == failed_call
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        (NOT_FOUND, True),
+        (of_number(INVALID), True),
+        (tracked(a_result(latestStatusDetail=a_status("IT"))), True),
+        (FORBIDDEN, False),
+        (error(400, None), False),
+        (error(500, None), False),
+        (response(b"<html/>"), False),
+    ],
+)
+def test_whether_a_tracking_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
+    assert fetch(answer)[1].accepted is accepted
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [(WITH_POD, True), (WITHOUT_POD, True), (FORBIDDEN, False), (error(500, None), False)],
+)
+def test_whether_a_document_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
+    assert fetch(answer, known=KNOWN)[1].accepted is accepted
+
+
+def test_a_tracking_that_found_the_parcel_shows_it_already() -> None:
+    assert fetch(DELIVERED, FORBIDDEN)[1].accepted
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize("length", [12, 15, 20, 22, 32, 34])
+def test_numbers_that_are_asked_about(length: int) -> None:
+    assert malformed("1" * length, SPEC) is None
+    assert malformed("9" * length, SPEC) is None
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["", "1" * 11, "1" * 13, "1" * 14, "1" * 21, "1" * 33, "1" * 35, "DT12345678901", "DT1234567890123",
+     "dt123456789012", "XX123456789012", "12345678901A", NUMBER + "\n", "١٢٣٤٥٦٧٨٩٠١٢"],
+)  # fmt: skip
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is ErrorKind.INVALID_TRACKING
+    assert failure.message.startswith("Invalid tracking number: FedEx numbers have 12, 15, 20, 22, 32 or 34")
+
+
+def test_numbers_of_12_and_15_digits_have_a_check_digit() -> None:
+    digits = "0123456789"
+    # 3·1+1·2+7·3+3·4+1·5+7·6+3·7+1·8+7·9+3·0+1·1 = 178 = 16·11 + 2
+    assert [d for d in digits if not SPEC.is_doubtful("12345678901" + d)] == ["2"]
+    # From the right: 3·(4+2+0+8+6+4+2) + (3+1+9+7+5+3+1) = 107
+    assert [d for d in digits if not SPEC.is_doubtful("12345678901234" + d)] == ["3"]
+    for number in ("1" * 20, "1" * 22, "1" * 32, "1" * 34, "DT123456789012", SPEC.sample_number):
+        assert not SPEC.is_doubtful(number)
+    assert malformed("DT123456789012", SPEC) is None
+
+
+def test_its_limits_are_a_day_of_greenwich_and_ten_seconds() -> None:
+    assert dict(SPEC.limits) == {None: "1000/day@UTC,1400/10seconds", Capability.TOKEN: "20/hour"}
+
+
+# ---------------------------------------------------------------- what no carrier should answer
+
+HOSTILE = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS \x9b31m\u202e\ud800" + "y" * 5000
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    for answer in (
+        error(403, HOSTILE, HOSTILE),
+        error(500, "INTERNAL.SERVER.ERROR", HOSTILE),
+        error(400, "TRACKING.TRACKINGNUMBER." + HOSTILE, HOSTILE),
+        of_number(HOSTILE, HOSTILE),
+        of_number(UNKNOWN, HOSTILE),
+        tracked(a_result(latestStatusDetail=a_status(HOSTILE, HOSTILE))),
+        proved(alerts=HOSTILE),
+        proved(alerts=[{"code": HOSTILE, "message": HOSTILE}]),
+        proved(alerts="XY.Z" + HOSTILE),
+    ):
+        for outcome in (parse_tracking(answer, NUMBER), parse_document(answer, KNOWN)):
+            assert isinstance(outcome, Failure)
+            for text in (outcome.message, outcome.unknown or ""):
+                assert len(text) <= 400
+                assert text.isprintable()
+                text.encode()
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    10**30,
+    float("nan"),
+    float("inf"),
+    "",
+    "\ud800",
+    [],
+    {},
+    [[]],
+    [None],
+    "DL",
+)
+
+
+def places(tree: Any) -> list[Callable[[Any], Any]]:
+    """For each part of the tree, a function that gives the tree with another value there."""
+    found: list[Callable[[Any], Any]] = [lambda value: value]
+    if isinstance(tree, dict | list):
+        keys: Any = list(tree) if isinstance(tree, dict) else range(len(tree))
+        for key in keys:
+            found += [_put(tree, key, inner) for inner in places(tree[key])]
+    return found
+
+
+def _put(tree: Any, key: Any, inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def put(value: Any) -> Any:
+        changed = dict(tree) if isinstance(tree, dict) else list(tree)
+        changed[key] = inner(value)
+        return changed
+
+    return put
+
+
+WHOLE = [DELIVERED, NOT_FOUND, EXPIRED, WITH_POD, proved(alerts=[{"code": "XY.Z", "message": "x"}])]
+
+
+@pytest.mark.parametrize("whole", WHOLE, ids=["delivered", "unknown", "error", "document", "alert"])
+def test_values_of_other_types_are_answers_too(whole: Response) -> None:
+    for put in places(json.loads(whole.body)):
+        for value in ODD:
+            answer = response(put(value), whole.status)
+            found = parse_tracking(answer, NUMBER)
+            assert isinstance(found, Failure | Tracked)
+            assert isinstance(parse_document(answer, KNOWN), Failure | Retrieved)
+            if isinstance(found, Tracked):
+                assert document_request(NUMBER, found, "1").body
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in WHOLE:
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            answer = response(bytes(body), whole.status)
+            assert isinstance(parse_tracking(answer, NUMBER), Failure | Tracked)
+            assert isinstance(parse_document(answer, KNOWN), Failure | Retrieved)
+
+
+# ---------------------------------------------------------------- the client and the simulated services
+
+ACCOUNT, PASSWORD = "10000001", "123456"
+SIMULATED = SimulatedFedEx()
+SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
+S = Scenario
+
+
+def read(request: Request) -> Question:
+    assert SIMULATED.owns(request.path)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return SIMULATED.read(HttpRequest(request.method, request.path, headers, request.body or b""))
+
+
+@dataclass
+class SimulatedLine(FakeLine):
+    """A line that ends at the simulated services."""
+
+    parcel: Parcel = field(default_factory=lambda: Parcel((S.DELIVERED,)))
+    ledger: Ledger = field(default_factory=Ledger)
+    tokens: list[str] = field(default_factory=list)
+
+    def call(self, what: Capability, request: Request) -> Response:
+        answer = self._answered(request)
+        headers = dict(answer.headers) | {"Content-Type": answer.content_type}
+        self.answers = [*self.answers, Response(answer.status, headers, answer.body)]
+        return super().call(what, request)
+
+    def _answered(self, request: Request) -> Answer:
+        try:
+            question = read(request)
+        except NotUnderstoodError as refused:
+            return refused.answer
+        if question.asks_token:
+            good = SIMULATED.shows(question, ACCOUNT, PASSWORD)
+            self.tokens += [f"sandbox-{len(self.tokens)}"] if good else []
+            return SIMULATED.token(question, self.tokens[-1] if good else None, 3600)
+        turn = self.ledger.turn(
+            question.number,
+            self.parcel,
+            self.at,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=question.bearer not in self.tokens,
+        )
+        return SIMULATED.ready_made(turn) or SIMULATED.answer(question, turn)
+
+    @property
+    def operations(self) -> list[str]:
+        return [read(request).operation for _, request in self.asked]
+
+
+def asked(
+    line: SimulatedLine, settings: Mapping[str, str] = SIMULATED_SETTINGS, known: Delivery | None = None
+) -> Outcome:
+    line.client = line.client or FedEx(settings)
+    try:
+        return line.client.fetch(NUMBER, known, line)
+    except CallFailed as failed:
+        return failed.failure
+
+
+SIMULATED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW
+
+SCENARIOS: dict[Scenario, ErrorKind | str] = {
+    S.DELIVERED: "application/pdf",
+    S.DELIVERED_PNG: "image/png",
+    S.DELIVERED_NO_SIGNATORY: "application/pdf",
+    S.IN_TRANSIT: ErrorKind.NOT_DELIVERED_YET,
+    S.UNKNOWN: ErrorKind.NOT_FOUND,
+    S.POD_LATE: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.POD_NEVER: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.POD_NONE: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.POD_UNSAID: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.NOT_OURS: ErrorKind.ACCESS_DENIED,
+    S.AUTH_REFUSED: ErrorKind.AUTH_FAILED,
+    S.SYSTEM_ERROR: ErrorKind.SERVER_ERROR,
+    S.RATE_LIMITED: ErrorKind.RATE_LIMITED,
+    S.FAULT_CLIENT: ErrorKind.BAD_RESPONSE,
+    S.FAULT_SERVER: ErrorKind.SERVER_ERROR,
+    S.HTML: ErrorKind.BAD_RESPONSE,
+    S.MAINTENANCE: ErrorKind.SERVER_ERROR,
+    S.BAD_GATEWAY: ErrorKind.SERVER_ERROR,
+    S.BAD_BASE64: ErrorKind.BAD_RESPONSE,
+    S.NOT_A_DOCUMENT: "no document",
+    S.EMPTY_POD: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.BROKEN_PDF: "no document",
+    S.EMPTY: ErrorKind.BAD_RESPONSE,
+    S.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
+    S.WRONG_TYPE: ErrorKind.BAD_RESPONSE,
+    S.DTD_BOMB: ErrorKind.BAD_RESPONSE,
+    S.REDIRECT: ErrorKind.BAD_RESPONSE,
+    S.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
+    S.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
+    # What these do to the connection is the wire's business: the answer is that of a delivered parcel.
+    S.SLOW: "application/pdf",
+    S.DRIP: "application/pdf",
+    S.DRIP_HEADERS: "application/pdf",
+    S.TRUNCATED: "application/pdf",
+    S.OVERSIZED: "application/pdf",
+    S.RESET: ErrorKind.BAD_RESPONSE,
+}
+AT_THE_DOCUMENTS = {
+    *(
+        S.DELIVERED,
+        S.DELIVERED_PNG,
+        S.DELIVERED_NO_SIGNATORY,
+        S.POD_LATE,
+        S.POD_NEVER,
+        S.POD_NONE,
+        S.POD_UNSAID,
+    ),
+    *(S.NOT_OURS, S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.BROKEN_PDF),
+    *(S.SLOW, S.DRIP, S.DRIP_HEADERS, S.TRUNCATED, S.OVERSIZED),
+}
+
+
+def calls_in(scenario: Scenario) -> list[str]:
+    if scenario is S.AUTH_REFUSED:
+        return ["token", "trackingnumbers"] * 2
+    if scenario in AT_THE_DOCUMENTS:
+        return ["token", "trackingnumbers", "trackingdocuments"]
+    return ["token", "trackingnumbers"]
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+def test_the_client_at_the_simulated_services(scenario: Scenario) -> None:
+    line = SimulatedLine([], parcel=Parcel((scenario,)))
+    outcome, wanted = asked(line), SCENARIOS[scenario]
+    assert line.operations == calls_in(scenario)
+    if isinstance(outcome, Failure):
+        assert outcome.kind is wanted
+        assert outcome.message.isprintable()
+        strange = "BAD.REQUEST.ERROR" if scenario is S.FAULT_CLIENT else None
+        assert (outcome.unknown is None) if strange is None else (strange in (outcome.unknown or ""))
+        assert outcome.delivery == (
+            Delivery(SIMULATED_AT, "DUPONT") if scenario in AT_THE_DOCUMENTS else None
+        )
+        return
+    signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
+    assert outcome.delivery == Delivery(SIMULATED_AT, signatory)
+    if wanted == "no document":
+        with pytest.raises(NotADocument):
+            media_type_of(outcome.content)
+    else:
+        assert media_type_of(outcome.content) == wanted
+
+
+def test_an_answer_of_another_shape_each_time() -> None:
+    line = SimulatedLine([], parcel=Parcel((S.WRONG_TYPE,)))
+    for _ in range(4):
+        outcome = asked(line)
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is ErrorKind.BAD_RESPONSE
+
+
+def test_documents_of_another_type_at_the_simulated_services() -> None:
+    line = SimulatedLine([], parcel=Parcel((S.WRONG_TYPE,)))
+    for _ in range(2):
+        outcome = asked(line, known=KNOWN)
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is ErrorKind.BAD_RESPONSE
+
+
+def test_a_script_is_played_by_one_fetch_each() -> None:
+    line = SimulatedLine([], parcel=Parcel((S.IN_TRANSIT, S.POD_LATE, S.DELIVERED)))
+    first, late = asked(line), asked(line)
+    assert isinstance(first, Failure)
+    assert isinstance(late, Failure)
+    assert (first.kind, late.kind) == (ErrorKind.NOT_DELIVERED_YET, ErrorKind.POD_NOT_AVAILABLE_YET)
+    assert isinstance(asked(line, known=late.delivery), Retrieved)
+    assert line.operations == ["token", *["trackingnumbers"] * 2, *["trackingdocuments"] * 2]
+
+
+@pytest.mark.parametrize("wrong", [{"FEDEX_CLIENT_ID": "20000002"}, {"FEDEX_CLIENT_SECRET": "654321"}])
+def test_wrong_credentials_at_the_simulated_services(wrong: dict[str, str]) -> None:
+    line = SimulatedLine([])
+    outcome = asked(line, SIMULATED_SETTINGS | wrong)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is ErrorKind.AUTH_FAILED
+    assert line.operations == ["token"]
+    assert not line.accepted
+
+
+def test_a_token_that_the_simulated_services_forgot_is_renewed() -> None:
+    line = SimulatedLine([])
+    assert isinstance(asked(line), Retrieved)
+    line.tokens[:] = ["another"]
+    assert isinstance(asked(line), Retrieved)
+    assert line.operations.count("token") == 2
+
+
+def test_the_hostile_text_repeats_the_token_for_the_queue_to_hide() -> None:
+    outcome = asked(SimulatedLine([], parcel=Parcel((S.HOSTILE_TEXT,))))
+    assert isinstance(outcome, Failure)
+    assert "password=sandbox-0" in outcome.message
+
+
+TOKEN_CALL, TRACKING_CALL, POD_CALL = (request for _, request in fetch(DELIVERED, WITH_POD)[1].asked)
+
+
+def other_body(request: Request, *path: str | int, value: Any = None, name: str | None = None) -> Request:
+    """A request with another value at the path; None: without it; `name`: under another name."""
+    tree = body_of(request)
+    place = tree
+    for step in path[:-1]:
+        place = place[step]
+    old = place.pop(path[-1])
+    if name is not None:
+        place[name] = old
+    elif value is not None:
+        place[path[-1]] = value
+    return replace(request, body=json.dumps(tree).encode())
+
+
+def other_headers(request: Request, **changed: str | None) -> Request:
+    headers = dict(request.headers) | {name.replace("_", "-"): value for name, value in changed.items()}
+    return replace(request, headers={n: v for n, v in headers.items() if v is not None})
+
+
+INFO = ("trackingInfo", 0, "trackingNumberInfo")
+SPECIFICATION = ("trackDocumentSpecification", 0)
+DETAIL = "trackDocumentDetail"
+BAD = "BAD.REQUEST.ERROR"
+
+BAD_CALLS: dict[str, tuple[Request, int, str]] = {
+    "tracking by GET": (replace(TRACKING_CALL, method="GET"), 405, "METHOD.NOT.ALLOWED.ERROR"),
+    "token by GET": (replace(TOKEN_CALL, method="GET"), 405, "METHOD.NOT.ALLOWED.ERROR"),
+    "another path": (replace(TRACKING_CALL, path="/track/v1/trackingnumber"), 404, "NOT.FOUND.ERROR"),
+    "no locale": (other_headers(TRACKING_CALL, x_locale=None), 400, BAD),
+    "an odd locale": (other_headers(POD_CALL, x_locale="fr"), 400, BAD),
+    "a form": (other_headers(TRACKING_CALL, Content_Type="application/x-www-form-urlencoded"), 400, BAD),
+    "no JSON": (replace(TRACKING_CALL, body=b"{"), 400, BAD),
+    "no object": (replace(POD_CALL, body=b"[]"), 400, BAD),
+    "no scans": (other_body(TRACKING_CALL, "includeDetailedScans"), 400, BAD),
+    "scans as text": (other_body(TRACKING_CALL, "includeDetailedScans", value="true"), 400, BAD),
+    "misspelt": (other_body(TRACKING_CALL, "trackingInfo", name="trackingInfos"), 400, BAD),
+    "misspelt number": (other_body(TRACKING_CALL, *INFO, "trackingNumber", name="number"), 400, BAD),
+    "no list": (other_body(TRACKING_CALL, "trackingInfo", value={}), 400, BAD),
+    "two numbers": (
+        other_body(TRACKING_CALL, "trackingInfo", value=TRACKING_BODY["trackingInfo"] * 2),  # type: ignore[operator]
+        400,
+        BAD,
+    ),
+    "number as number": (other_body(TRACKING_CALL, *INFO, "trackingNumber", value=123456789012), 400, BAD),
+    "an info that is none": (other_body(TRACKING_CALL, *INFO, value=NUMBER), 400, BAD),
+    "an empty number": (other_body(TRACKING_CALL, *INFO, "trackingNumber", value=""), 400, EMPTY),
+    "an empty number of documents": (
+        other_body(POD_CALL, *SPECIFICATION, "trackingNumberInfo", "trackingNumber", value=""),
+        400,
+        EMPTY,
+    ),
+    "no specification": (other_body(POD_CALL, "trackDocumentSpecification"), 400, BAD),
+    "no detail": (other_body(POD_CALL, DETAIL), 400, BAD),
+    "another type": (other_body(POD_CALL, DETAIL, "documentType", value="BILL_OF_LADING"), 400, BAD),
+    "format in small letters": (other_body(POD_CALL, DETAIL, "documentFormat", value="pdf"), 400, BAD),
+    "misspelt account": (other_body(POD_CALL, *SPECIFICATION, "accountNumber", name="account"), 400, BAD),
+    "account as number": (other_body(POD_CALL, *SPECIFICATION, "accountNumber", value=100000001), 400, BAD),
+    "one date": (other_body(POD_CALL, *SPECIFICATION, "shipDateEnd"), 400, BAD),
+    "a French date": (other_body(POD_CALL, *SPECIFICATION, "shipDateEnd", value="05/10/2026"), 400, BAD),
+    "a date as number": (other_body(POD_CALL, *SPECIFICATION, "shipDateEnd", value=20261005), 400, BAD),
+    "dates turned round": (other_body(POD_CALL, *SPECIFICATION, "shipDateEnd", value="2026-01-01"), 400, BAD),
+    "another grant": (replace(TOKEN_CALL, body=b"grant_type=password&client_id=a&client_secret=b"), 400, BAD),
+    "no secret": (replace(TOKEN_CALL, body=b"grant_type=client_credentials&client_id=a"), 400, BAD),
+    "token as JSON": (other_headers(TOKEN_CALL, Content_Type="application/json"), 400, BAD),
+}
+
+
+@pytest.mark.parametrize(("request_", "status", "code"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
+def test_the_simulated_services_refuse_what_breaks_their_rules(
+    request_: Request, status: int, code: str
+) -> None:
+    with pytest.raises(NotUnderstoodError) as refused:
+        read(request_)
+    assert refused.value.answer.status == status
+    assert json.loads(refused.value.answer.body)["errors"][0]["code"] == code
+
+
+def test_a_number_of_no_form_is_told_in_a_good_answer() -> None:
+    with pytest.raises(NotUnderstoodError) as refused:
+        read(other_body(TRACKING_CALL, *INFO, "trackingNumber", value="1234567890123"))
+    answer = refused.value.answer
+    assert failure_of(Response(answer.status, {}, answer.body)).kind is ErrorKind.INVALID_TRACKING
+
+
+def test_the_simulated_services_read_the_calls_of_the_documents() -> None:
+    token, tracking, pod = read(TOKEN_CALL), read(TRACKING_CALL), read(POD_CALL)
+    assert (token.account, token.password, token.asks_token, token.needs_account) == (
+        "cid",
+        "s&é=",
+        True,
+        True,
+    )
+    assert (tracking.number, tracking.bearer, tracking.tracking) == (NUMBER, "tok", True)
+    assert S.AUTH_REFUSED not in tracking.goes_on
+    assert {S.DELIVERED, S.NOT_OURS, S.POD_LATE, S.SLOW} <= set(tracking.goes_on)
+    assert (pod.number, pod.bearer, pod.tracking, tuple(pod.goes_on)) == (NUMBER, "tok", False, ())
+    assert read(other_headers(TRACKING_CALL, Authorization=None)).bearer == "none"
+
+
+def simulated(scenario: Scenario, at: int = -1) -> Any:
+    line = SimulatedLine([], parcel=Parcel((scenario,)))
+    asked(line)
+    answer = line.answers[at]
+    assert isinstance(answer, Response)
+    return json.loads(answer.body)
+
+
+SIMULATED_INFO = {"trackingNumber": NUMBER, "carrierCode": "FDXE", "trackingNumberUniqueId": UNIQUE}
+
+
+def test_the_simulated_services_answer_as_the_documents_show() -> None:
+    tree = simulated(S.DELIVERED, 1)
+    (complete,) = tree["output"]["completeTrackResults"]
+    (result,) = complete.pop("trackResults")
+    assert complete == {"trackingNumber": NUMBER}
+    newest, *older = result.pop("scanEvents")
+    assert newest == {
+        "date": "2026-10-05T10:00:00+02:00",
+        "eventType": "DL",
+        "eventDescription": "Livré",
+        "derivedStatusCode": "DL",
+        "scanLocation": {"city": "LILLE", "countryCode": "FR"},
+    }
+    dates = [scan["date"] for scan in (newest, *older)]
+    assert dates == sorted(dates, reverse=True)
+    assert [scan["eventType"] for scan in older] == ["IT", "AR", "PU", "OC"]
+    assert result == {
+        "trackingNumberInfo": SIMULATED_INFO,
+        "latestStatusDetail": {
+            "code": "DL",
+            "derivedCode": "DL",
+            "statusByLocale": "Livré",
+            "description": "Livré",
+        },
+        "dateAndTimes": [
+            {"type": "ACTUAL_PICKUP", "dateTime": "2026-10-03T19:00:00+02:00"},
+            {"type": "ACTUAL_DELIVERY", "dateTime": "2026-10-05T10:00:00+02:00"},
+        ],
+        "deliveryDetails": {
+            "deliveryAttempts": "0",
+            "locationType": "RESIDENCE",
+            "receivedByName": "DUPONT",
+            "signedByName": "DUPONT",
+        },
+        "availableImages": [{"type": "SIGNATURE_PROOF_OF_DELIVERY"}],
+    }
+    output = simulated(S.DELIVERED)["output"]
+    assert len(output.pop("documents")) == 1
+    assert output == {
+        "localization": {"localeCode": "FR", "languageCode": "fr"},
+        "documentType": "SIGNATURE_PROOF_OF_DELIVERY",
+        "documentFormat": "PDF",
+    }
+
+
+def test_the_simulated_services_tell_of_other_parcels_and_of_a_token() -> None:
+    (complete,) = simulated(S.IN_TRANSIT)["output"]["completeTrackResults"]
+    (result,) = complete["trackResults"]
+    assert result["latestStatusDetail"]["code"] == "IT"
+    assert [dated["type"] for dated in result["dateAndTimes"]] == ["ACTUAL_PICKUP"]
+    assert result["deliveryDetails"] == {"deliveryAttempts": "0", "locationType": "RESIDENCE"}
+    assert result["availableImages"] == []
+    (complete,) = simulated(S.UNKNOWN)["output"]["completeTrackResults"]
+    (result,) = complete["trackResults"]
+    assert (result["trackingNumberInfo"], result["error"]["code"]) == (SIMULATED_INFO, UNKNOWN)
+    assert (
+        simulated(S.POD_LATE, 1)["output"]["completeTrackResults"][0]["trackResults"][0]["availableImages"]
+        == []
+    )
+    given = SIMULATED.token(read(TOKEN_CALL), "tok", 3599)
+    assert (given.status, json.loads(given.body)) == (200, json.loads(TOKEN.body))
+    refused = SIMULATED.token(read(TOKEN_CALL), None, 0)
+    assert (refused.status, json.loads(refused.body)["errors"][0]["code"]) == (401, "NOT.AUTHORIZED.ERROR")
+
+
+NONE_IS_THERE = {
+    "code": "TRACKING.DATA.NOTFOUND",
+    "alertType": "NOTE",
+    "message": "Tracking data unavailable",
+}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "shape"),
+    [
+        (S.POD_LATE, {"documents": [], "alerts": NO_DATA}),
+        (S.POD_NEVER, {"documents": [], "alerts": [NONE_IS_THERE]}),
+        (S.POD_NONE, {"alerts": [NONE_IS_THERE]}),
+        (S.POD_UNSAID, {"documents": []}),
+    ],
+)
+def test_the_simulated_services_say_in_four_shapes_that_there_is_none(scenario: Scenario, shape: Any) -> None:
+    output = simulated(scenario)["output"]
+    assert {name: output[name] for name in ("documents", "alerts") if name in output} == shape
+
+
+def test_the_simulated_services_read_what_may_be_there_too() -> None:
+    more = {"trackingNumberInfo": SIMULATED_INFO, "shipDateBegin": "2026-10-01", "shipDateEnd": "2026-10-01"}
+    assert read(other_body(TRACKING_CALL, "trackingInfo", value=[more])).number == NUMBER
+    assert read(other_body(POD_CALL, DETAIL, "documentFormat")).details["format"] == "PDF"
+
+
+def answered(request: Request) -> dict[str, Any]:
+    line = SimulatedLine([])
+    asked(line)
+    call = other_headers(request, Authorization=f"Bearer {line.tokens[0]}")
+    output: dict[str, Any] = json.loads(line._answered(call).body)["output"]
+    return output
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        other_body(POD_CALL, *SPECIFICATION, "trackingNumberInfo", "carrierCode", value="FDXG"),
+        other_body(POD_CALL, *SPECIFICATION, "trackingNumberInfo", "trackingNumberUniqueId", value="x"),
+        other_body(POD_CALL, *SPECIFICATION, "shipDateEnd", value="2026-10-01"),
+        other_body(POD_CALL, *SPECIFICATION, "shipDateBegin", value="2026-10-05"),
+    ],
+)
+def test_the_simulated_services_know_no_other_parcel_of_the_number(changed: Request) -> None:
+    assert answered(changed)["alerts"] == NO_DATA
+    assert "documents" in answered(POD_CALL)
+
+
+def test_the_simulated_services_give_the_form_that_is_asked_for() -> None:
+    output = answered(other_body(POD_CALL, DETAIL, "documentFormat", value="PNG"))
+    assert output["documentFormat"] == "PNG"
+    assert media_type_of(base64.b64decode(output["documents"][0])) == "image/png"
+    whole = base64.b64decode(answered(POD_CALL)["documents"][0])
+    reduced = answered(other_body(POD_CALL, *SPECIFICATION, "accountNumber"))
+    assert b"DUPONT" in whole
+    assert b"DUPONT" not in base64.b64decode(reduced["documents"][0])
+
+
+def test_a_429_of_the_simulated_services_has_the_carriers_words() -> None:
+    line = SimulatedLine([], parcel=Parcel((S.RATE_LIMITED,), retry_after=None))
+    asked(line)
+    answer = line.answers[-1]
+    assert isinstance(answer, Response)
+    assert (answer.status, answer.headers.get("Retry-After")) == (429, None)
+    assert json.loads(answer.body)["errors"][0]["message"].startswith("Too many requests")
+
+
+def test_numbers_of_the_simulated_services_are_of_the_carriers_form() -> None:
+    for serial in (0, 7, 99_999):
+        for digits in ("00", "42", "99"):
+            number = SIMULATED.example(digits, serial)
+            assert malformed(number, SPEC) is None
+            assert not SPEC.is_doubtful(number)
+            assert SIMULATED.digits_of(number) == digits
+    assert SIMULATED.example("42", 1) != SIMULATED.example("42", 2)
+    assert set(SIMULATED_SETTINGS) == set(SPEC.credential_names)
+    assert not SIMULATED.owns("/security/v1/oauth/token")

@@ -1,0 +1,777 @@
+"""Mondial Relay's protocol, byte for byte: what is sent, and what each of its answers means.
+
+The facts are those of the service's WSDL, of the STAT table of the carrier's own shop module, and of public clients.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from xml.etree.ElementTree import canonicalize
+
+import pytest
+
+from recours.carriers.message import Request, Response
+from recours.carriers.mondial_relay import SPEC, MondialRelay, parse_tracing, shipment_of, signature
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome
+from recours.core.quota import Capability
+from recours.runs.attempt import malformed
+from recours.sandbox import Parcel, Scenario
+from recours.sandbox.answers import HttpRequest, NotUnderstoodError, Question
+from recours.sandbox.mondial_relay import MondialRelay as SimulatedMondialRelay
+from recours.sandbox.progress import Ledger, Turn
+from tests.fakes.line import FakeLine
+
+NUMBER = "31000001"
+SETTINGS = {"MONDIAL_RELAY_ENSEIGNE": "TESTSHOP", "MONDIAL_RELAY_PRIVATE_KEY": "PrivateK"}
+
+
+def response(body: bytes | str, status: int = 200) -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    return Response(status, {"Content-Type": "text/xml; charset=utf-8"}, content)
+
+
+def envelope(inside: str) -> str:
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
+        f"{inside}</soap:Body></soap:Envelope>"
+    )
+
+
+def told(result: str) -> Response:
+    return response(
+        envelope(
+            '<WSI2_TracingColisDetailleResponse xmlns="http://www.mondialrelay.fr/webservice/">'
+            f"<WSI2_TracingColisDetailleResult>{result}</WSI2_TracingColisDetailleResult>"
+            "</WSI2_TracingColisDetailleResponse>"
+        )
+    )
+
+
+def an_event(label: str, day: str = "05/10/26", hour: str = "10:31", place: str = "LILLE") -> str:
+    return (
+        f"<ret_WSI2_sub_TracingColisDetaille><Libelle>{label}</Libelle><Date>{day}</Date><Heure>{hour}</Heure>"
+        f"<Emplacement>{place}</Emplacement><Relais_Num>012345</Relais_Num><Relais_Pays>FR</Relais_Pays>"
+        "</ret_WSI2_sub_TracingColisDetaille>"
+    )
+
+
+def stat(status: object, *events: str, label: str = "", relay: str = "") -> Response:
+    return told(
+        f"<STAT>{status}</STAT><Libelle01>{label}</Libelle01><Relais_Libelle>{relay}</Relais_Libelle>"
+        f"<Relais_Num></Relais_Num><Libelle02></Libelle02><Tracing>{''.join(events)}</Tracing>"
+    )
+
+
+def fault(code: str, text: str = "Server was unable to process request.") -> Response:
+    inside = (
+        f"<soap:Fault><faultcode>{code}</faultcode><faultstring>{text}</faultstring><detail/></soap:Fault>"
+    )
+    return response(envelope(inside), 500)
+
+
+REGISTERED = an_event("Données reçues", "01/10/26", "20:02", "")
+HANDED_OVER = an_event("Colis livré au destinataire")
+DELIVERED = stat("82", REGISTERED, HANDED_OVER, label="Colis livré", relay="TABAC DE LA GARE")
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+
+
+def fetch(
+    answer: Response | Failure, known: Delivery | None = None, number: str = NUMBER, **settings: str
+) -> tuple[Failure, FakeLine]:
+    line = FakeLine([answer])
+    outcome = MondialRelay(SETTINGS | settings).fetch(number, known, line)
+    assert isinstance(outcome, Failure)
+    return outcome, line
+
+
+def failure_of(answer: Response) -> Failure:
+    outcome, line = fetch(answer)
+    assert len(line.asked) == 1
+    assert outcome == parse_tracing(answer)
+    return outcome
+
+
+# ---------------------------------------------------------------- what is sent
+
+# md5 of TESTSHOP31000001FRPrivateK, by another program.
+SECURITY = "784C7567F90A4D82DACC84659C96889D"
+REQUEST = f"""
+<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>
+ <WSI2_TracingColisDetaille xmlns="http://www.mondialrelay.fr/webservice/">
+  <Enseigne>TESTSHOP</Enseigne><Expedition>31000001</Expedition><Langue>FR</Langue><Security>{SECURITY}</Security>
+ </WSI2_TracingColisDetaille></soap:Body></soap:Envelope>
+"""
+
+
+def canonical(xml: str | bytes) -> str:
+    text = xml.decode() if isinstance(xml, bytes) else xml
+    return str(canonicalize(text.strip(), strip_text=True, rewrite_prefixes=True))
+
+
+def test_the_request_is_that_of_the_service() -> None:
+    _, line = fetch(DELIVERED)
+    ((what, request),) = line.asked
+    assert what is Capability.TRACKING
+    assert (request.method, request.path) == ("POST", "/Web_Services.asmx")
+    assert dict(request.headers) == {
+        "Content-Type": "text/xml; charset=utf-8",
+        "SOAPAction": '"http://www.mondialrelay.fr/webservice/WSI2_TracingColisDetaille"',
+    }
+    assert canonical(request.body or b"") == canonical(REQUEST)
+    assert b"PrivateK" not in (request.body or b"")
+    assert SPEC.base_url == "https://api.mondialrelay.com"
+
+
+@pytest.mark.parametrize("brand", ["TESTSHOP", "TESTSHOP  ", " TESTSHOP"])
+@pytest.mark.parametrize("number", ["31000001", "0131000001", "013100000101", "01310000010123456789012345"])
+def test_the_eight_digits_are_sent_with_the_brand_without_its_blanks(brand: str, number: str) -> None:
+    _, line = fetch(DELIVERED, number=number, MONDIAL_RELAY_ENSEIGNE=brand)
+    assert canonical(line.asked[0][1].body or b"") == canonical(REQUEST)
+    assert shipment_of(number) == NUMBER
+
+
+def test_another_key_makes_another_signature() -> None:
+    assert signature(("TESTSHOP", NUMBER, "FR"), "PrivateK") == SECURITY
+    assert signature(("TESTSHOP", NUMBER, "FR"), "privatek") != SECURITY
+    assert signature(("", "", ""), "") == "D41D8CD98F00B204E9800998ECF8427E"
+
+
+def test_credentials_are_escaped() -> None:
+    _, line = fetch(DELIVERED, MONDIAL_RELAY_ENSEIGNE="A&<é>")
+    assert "<Enseigne>A&amp;&lt;é&gt;</Enseigne>" in (line.asked[0][1].body or b"").decode()
+
+
+def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
+    line = FakeLine([stat("94")])
+    outcome = MondialRelay(SETTINGS).present(line)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is ErrorKind.NOT_FOUND
+    assert line.accepted
+    assert b"<Expedition>00000000</Expedition>" in (line.asked[0][1].body or b"")
+
+
+# ---------------------------------------------------------------- delivered, and no proof
+
+
+def test_a_delivered_parcel_has_no_proof_and_that_is_said() -> None:
+    assert failure_of(DELIVERED) == Failure(
+        ErrorKind.POD_NEVER_AVAILABLE,
+        "The parcel was delivered on 2026-10-05 (LILLE), but Mondial Relay issues no proof of delivery",
+        200,
+        delivery=Delivery(AT),
+    )
+
+
+def test_a_parcel_known_to_be_delivered_takes_no_call() -> None:
+    line = FakeLine([])
+    outcome = MondialRelay(SETTINGS).fetch(NUMBER, Delivery(AT), line)
+    assert outcome == Failure(
+        ErrorKind.POD_NEVER_AVAILABLE,
+        "The parcel was delivered on 2026-10-05, but Mondial Relay issues no proof of delivery",
+        delivery=Delivery(AT),
+    )
+    assert line.asked == []
+    assert not line.accepted  # nothing was asked
+    assert SPEC.calls_for(Delivery(AT)) == {}
+    assert SPEC.calls_for(None) == {Capability.TRACKING: 1}
+
+
+def test_the_place_is_that_of_the_last_event_or_the_relay() -> None:
+    here = failure_of(stat("82", an_event("Colis livré", place=""), relay="TABAC DE LA GARE"))
+    assert "on 2026-10-05 (TABAC DE LA GARE)," in here.message
+    nowhere = failure_of(stat("82", an_event("Colis livré", place="")))
+    assert "delivered on 2026-10-05, but" in nowhere.message
+    never = failure_of(stat("82"))
+    assert never.message == "The parcel was delivered, but Mondial Relay issues no proof of delivery"
+    assert never.delivery == Delivery()
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "at"),
+    [
+        ("05/10/26", "10:31", AT),
+        ("05/10/2026", "10:31", AT),
+        ("05/10/2026", "10:31:00", AT),
+        ("2026-10-05", "10:31", AT),
+        ("05/01/26", "10:31", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+        ("06/10/26", "00:30", datetime(2026, 10, 5, 22, 30, tzinfo=UTC)),
+        ("05/10/26", "", datetime(2026, 10, 4, 22, tzinfo=UTC)),
+        ("31/02/26", "10:31", None),
+        ("05/10/26", "25:61", None),
+        ("hier", "10:31", None),
+        ("0001-01-01", "00:00", None),
+        ("", "", None),
+    ],
+)
+def test_the_time_of_delivery(day: str, hour: str, at: datetime | None) -> None:
+    failure = failure_of(stat("82", an_event("Colis livré", day, hour)))
+    assert failure.delivery == Delivery(at)
+    assert (at is None) == (" on 20" not in failure.message)
+
+
+def test_the_day_is_a_french_one() -> None:
+    assert " on 2026-10-06 " in failure_of(stat("82", an_event("Colis livré", "06/10/26", "00:30"))).message
+
+
+def test_the_latest_event_counts_whatever_the_order_and_nil_ones_do_not() -> None:
+    nil = '<ret_WSI2_sub_TracingColisDetaille xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>'
+    for events in (
+        [REGISTERED, HANDED_OVER],
+        [HANDED_OVER, REGISTERED],
+        [nil, HANDED_OVER, nil, REGISTERED, nil],
+    ):
+        assert failure_of(stat("82", *events)).delivery == Delivery(AT)
+    assert failure_of(stat("82", nil)).delivery == Delivery()
+    same_day = [an_event("Colis livré", hour=hour, place=hour) for hour in ("08:00", "10:31", "09:00")]
+    assert "(10:31)" in failure_of(stat("82", *same_day)).message
+    without_words = an_event("", place="LA")
+    assert "(LA)" in failure_of(stat("82", without_words, REGISTERED)).message
+    undated = an_event("Colis livré", "", "", "ICI"), an_event("Colis livré", "", "", "LA")
+    assert "(LA)" in failure_of(stat("82", *undated)).message
+
+
+# ---------------------------------------------------------------- 82, at a relay only
+
+AT_A_RELAY: dict[str, Response] = {
+    "the real answer": stat("82", label="Delivery at Pick Up Point"),
+    "the event's text": stat("82", REGISTERED, an_event("Disponible au Point Relais"), label="Colis livré"),
+    "pick-up": stat("82", an_event("Parcel at pick-up point")),
+    "pickup": stat("82", an_event("PARCEL AT PICKUP POINT")),
+    "parcelshop": stat("82", an_event("Delivered to ParcelShop")),
+    "locker": stat("82", label="Delivered to a locker"),
+    "consigne": stat("82", an_event("Colis déposé en consigne")),
+    "relais": stat("82", an_event("Livré au relais")),
+}
+HAS_IT: dict[str, Response] = {
+    "destinataire": stat("82", HANDED_OVER, label="Delivery at Pick Up Point"),
+    "in the label": stat("82", label="Colis remis au destinataire en Point Relais"),
+    "recipient": stat("82", an_event("Handed to the recipient at the pick-up point")),
+    "consignee": stat("82", an_event("Handed to the consignee")),
+    "client": stat("82", an_event("Remis au client"), label="Livré au Point Relais"),
+    "an earlier event at the relay": stat(
+        "82", an_event("Disponible au Point Relais", "04/10/26"), HANDED_OVER, label="Colis livré"
+    ),
+    "the relay's name": stat("82", HANDED_OVER, label="Colis livré", relay="POINT RELAIS DE LA GARE"),
+    "nothing said": stat("82"),
+}
+
+
+@pytest.mark.parametrize("answer", AT_A_RELAY.values(), ids=AT_A_RELAY.keys())
+def test_a_parcel_that_lies_at_a_relay_is_not_delivered_yet(answer: Response) -> None:
+    failure = failure_of(answer)
+    assert (failure.kind, failure.http_status, failure.delivery, failure.unknown) == (
+        ErrorKind.NOT_DELIVERED_YET,
+        200,
+        None,
+        None,
+    )
+    assert failure.message.startswith(
+        "Mondial Relay has the parcel at a pick-up point; its recipient has not got it"
+    )
+
+
+@pytest.mark.parametrize("answer", HAS_IT.values(), ids=HAS_IT.keys())
+def test_a_parcel_that_its_recipient_has_is_delivered(answer: Response) -> None:
+    failure = failure_of(answer)
+    assert failure.kind is ErrorKind.POD_NEVER_AVAILABLE
+    assert failure.delivery is not None
+
+
+# ---------------------------------------------------------------- the other STATs
+
+STATS = {
+    "0": ErrorKind.NOT_DELIVERED_YET,
+    "80": ErrorKind.NOT_DELIVERED_YET,
+    "81": ErrorKind.NOT_DELIVERED_YET,
+    "83": ErrorKind.NOT_DELIVERED_YET,
+    "1": ErrorKind.AUTH_FAILED,
+    "2": ErrorKind.AUTH_FAILED,
+    "3": ErrorKind.AUTH_FAILED,
+    "8": ErrorKind.AUTH_FAILED,
+    "97": ErrorKind.AUTH_FAILED,
+    "24": ErrorKind.INVALID_TRACKING,
+    "91": ErrorKind.INVALID_TRACKING,
+    "94": ErrorKind.NOT_FOUND,
+    "95": ErrorKind.ACCESS_DENIED,
+    "96": ErrorKind.ACCESS_DENIED,
+    "72": ErrorKind.BAD_RESPONSE,
+    "73": ErrorKind.BAD_RESPONSE,
+    "74": ErrorKind.BAD_RESPONSE,
+    "90": ErrorKind.SERVER_ERROR,
+    "98": ErrorKind.SERVER_ERROR,
+    "99": ErrorKind.SERVER_ERROR,
+}
+
+
+@pytest.mark.parametrize(("status", "kind"), STATS.items())
+def test_stats(status: str, kind: ErrorKind) -> None:
+    for answer in (stat(status), told(f"<STAT> {status} </STAT>")):
+        failure = failure_of(answer)
+        assert (failure.kind, failure.http_status, failure.delivery) == (kind, 200, None)
+        assert failure.unknown is None
+        assert failure.message.startswith("Mondial Relay")
+        speaks_for_itself = kind in (ErrorKind.NOT_DELIVERED_YET, ErrorKind.NOT_FOUND)
+        assert speaks_for_itself or failure.message.endswith(f"(STAT {status})")
+
+
+def test_an_answer_that_is_no_delivery_is_quoted() -> None:
+    assert failure_of(stat("81", REGISTERED, label="En cours")).message.endswith(
+        "not delivered yet: Données reçues"
+    )
+    assert failure_of(stat("83", label="Colis refusé")).message == (
+        "Mondial Relay reports an anomaly; the parcel is not delivered yet: Colis refusé"
+    )
+    assert failure_of(stat("97")).message == "Mondial Relay refused our account: wrong private key (STAT 97)"
+
+
+@pytest.mark.parametrize("status", ["84", "082", "abc", "-1", "8 2", "9" * 5000])
+def test_a_stat_of_no_table_is_told(status: str) -> None:
+    failure = failure_of(stat(status))
+    assert failure.kind is ErrorKind.BAD_RESPONSE
+    assert failure.unknown is not None
+    assert status[:50] in failure.unknown
+    assert len(failure.unknown) < 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        (DELIVERED, True),
+        (AT_A_RELAY["locker"], True),
+        (stat("80"), True),
+        (stat("94"), True),
+        (stat("91"), True),
+        # It is our account that they are about.
+        (stat("95"), False),
+        (stat("96"), False),
+        (stat("97"), False),
+        (stat("1"), False),
+        (stat("99"), False),
+        (fault("soap:Server"), False),
+        (response("<html/>"), False),
+    ],
+)
+def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
+    assert fetch(answer)[1].accepted is accepted
+
+
+BODIES: dict[str, tuple[Response, ErrorKind]] = {
+    "fault of the client": (fault("soap:Client"), ErrorKind.BAD_RESPONSE),
+    "fault of the server": (fault("soap:Server"), ErrorKind.SERVER_ERROR),
+    "fault of nobody": (response(envelope("<soap:Fault/>"), 500), ErrorKind.SERVER_ERROR),
+    "500, a page": (response("<html><p>Server Error</p></html>", 500), ErrorKind.SERVER_ERROR),
+    "500, empty": (response("", 500), ErrorKind.SERVER_ERROR),
+    "502": (response("", 502), ErrorKind.SERVER_ERROR),
+    "503, a page": (response("<!DOCTYPE html><html><p>x</html>", 503), ErrorKind.SERVER_ERROR),
+    "504": (response("<html/>", 504), ErrorKind.SERVER_ERROR),
+    "a page": (response("<!DOCTYPE html><html><p>Maintenance</html>"), ErrorKind.BAD_RESPONSE),
+    "a page, 404": (response("<html/>", 404), ErrorKind.BAD_RESPONSE),
+    "empty": (response(""), ErrorKind.BAD_RESPONSE),
+    "JSON": (response('{"STAT": 82}'), ErrorKind.BAD_RESPONSE),
+    "half": (response(DELIVERED.body[: len(DELIVERED.body) // 2]), ErrorKind.BAD_RESPONSE),
+    "no envelope": (response("<STAT>82</STAT>"), ErrorKind.BAD_RESPONSE),
+    "an empty body": (response(envelope("")), ErrorKind.BAD_RESPONSE),
+    "another operation": (response(envelope("<WSI2_STAT_LabelResponse/>")), ErrorKind.BAD_RESPONSE),
+    "no result": (response(envelope("<WSI2_TracingColisDetailleResponse/>")), ErrorKind.BAD_RESPONSE),
+    "no STAT": (told(""), ErrorKind.BAD_RESPONSE),
+    "an empty STAT": (stat(""), ErrorKind.BAD_RESPONSE),
+    "a STAT with elements": (told("<STAT><a/></STAT>"), ErrorKind.BAD_RESPONSE),
+    "bytes that are not UTF-8": (
+        response(DELIVERED.body.decode().encode("latin-1")),
+        ErrorKind.BAD_RESPONSE,
+    ),
+    "a DTD": (
+        response("<!DOCTYPE a>" + DELIVERED.body.decode().partition("?>")[2]),
+        ErrorKind.BAD_RESPONSE,
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), BODIES.values(), ids=BODIES.keys())
+def test_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(answer)
+    assert (failure.kind, failure.http_status, failure.unknown) == (kind, answer.status, None)
+    assert "Mondial Relay" in failure.message
+
+
+def test_the_words_of_a_fault_are_quoted() -> None:
+    assert failure_of(fault("soap:Client", "Why")).message == "Mondial Relay could not read our request: Why"
+    assert failure_of(fault("soap:Server", "Why")).message == "Mondial Relay is out of order (HTTP 500): Why"
+
+
+def test_a_call_that_failed_means_what_the_line_says() -> None:
+    timed_out = Failure(ErrorKind.TIMEOUT, "Mondial Relay did not answer in time")
+    with pytest.raises(CallFailed) as failed:
+        fetch(timed_out)
+    assert failed.value.failure == timed_out
+
+
+# ---------------------------------------------------------------- what others know of the carrier
+
+
+def test_the_fixed_facts() -> None:
+    assert (SPEC.key, SPEC.name, SPEC.spellings) == (
+        "mondial_relay",
+        "Mondial Relay",
+        ("MondialRelay", "Point Relais"),
+    )
+    assert SPEC.limits == {None: "1000/day@Europe/Paris"}
+    assert SPEC.credentials == (("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY"),)
+    assert (SPEC.sample_number, SPEC.options, SPEC.tracks_always) == ("00000000", (), False)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize("number", ["31000001", "0131000001", "013100000101", "0" * 26, SPEC.sample_number])
+def test_numbers_that_are_asked_about(number: str) -> None:
+    assert malformed(number, SPEC) is None
+    assert not SPEC.is_doubtful(number)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["", "3100000", "310000012", "01310000010", "0131000001012", "3100000A", "0" * 25, "0" * 27, "31000001\n", "٣١٠٠٠٠٠١"],
+)  # fmt: skip
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is ErrorKind.INVALID_TRACKING
+    assert "Mondial Relay" in failure.message
+
+
+# ---------------------------------------------------------------- what no carrier should answer
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    hostile = "x&#13;&#10;2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS &#155;31m\u202e" + "y" * 5000
+    for answer in (
+        stat("99", label=hostile),
+        stat("81", an_event(hostile)),
+        stat("82", an_event(hostile, place=hostile)),
+        stat("82", label="relais " + hostile),
+        stat("82", relay=hostile),
+        stat(hostile, label=hostile),
+        fault("soap:Client", hostile),
+        fault("soap:Server", hostile),
+    ):
+        failure = failure_of(answer)
+        for text in (failure.message, failure.unknown or ""):
+            assert len(text) <= 400
+            assert text.isprintable()
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in (DELIVERED, stat("95"), fault("soap:Client")):
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            assert isinstance(parse_tracing(response(bytes(body), whole.status)), Failure)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["<a>" * 100_000 + "</a>" * 100_000, envelope("<soap:Fault><faultcode/></soap:Fault>"), "<Envelope/>"],
+)
+def test_strange_trees_are_answers_too(body: str) -> None:
+    assert isinstance(parse_tracing(response(body)), Failure)
+
+
+# ---------------------------------------------------------------- the client and the simulated service
+
+ACCOUNT, PASSWORD = "10000001", "123456"
+SIMULATED = SimulatedMondialRelay()
+SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
+S = Scenario
+
+
+def read(request: Request) -> Question:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return SIMULATED.read(HttpRequest(request.method, request.path, headers, request.body or b""))
+
+
+@dataclass
+class SimulatedLine(FakeLine):
+    """A line that ends at the simulated service."""
+
+    parcel: Parcel = field(default_factory=lambda: Parcel((S.DELIVERED,)))
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def call(self, what: Capability, request: Request) -> Response:
+        self.answers = [*self.answers, self._answered(request)]
+        return super().call(what, request)
+
+    def _answered(self, request: Request) -> Response:
+        assert SIMULATED.owns(request.path)
+        try:
+            question = read(request)
+        except NotUnderstoodError as refused:
+            return Response(refused.answer.status, {}, refused.answer.body)
+        turn = self._turn(question)
+        answer = SIMULATED.ready_made(turn) or SIMULATED.answer(question, turn)
+        return Response(answer.status, dict(answer.headers), answer.body)
+
+    def _turn(self, question: Question) -> Turn:
+        refused = not SIMULATED.shows(question, ACCOUNT, PASSWORD)
+        return self.ledger.turn(
+            question.number,
+            self.parcel,
+            self.at,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=refused,
+        )
+
+
+def asked(line: SimulatedLine, settings: Mapping[str, str] = SIMULATED_SETTINGS) -> Outcome:
+    client = MondialRelay(settings)
+    line.client = client
+    try:
+        return client.fetch(NUMBER, None, line)
+    except CallFailed as failed:
+        return failed.failure
+
+
+SIMULATED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before the line's moment
+
+# The others are delivered, and their answer is the same.
+SCENARIOS = {
+    S.IN_TRANSIT: ErrorKind.NOT_DELIVERED_YET,
+    S.UNKNOWN: ErrorKind.NOT_FOUND,
+    S.NOT_OURS: ErrorKind.ACCESS_DENIED,
+    S.AUTH_REFUSED: ErrorKind.AUTH_FAILED,
+    S.SYSTEM_ERROR: ErrorKind.SERVER_ERROR,
+    S.RATE_LIMITED: ErrorKind.RATE_LIMITED,
+    S.FAULT_CLIENT: ErrorKind.BAD_RESPONSE,
+    S.FAULT_SERVER: ErrorKind.SERVER_ERROR,
+    S.HTML: ErrorKind.BAD_RESPONSE,
+    S.MAINTENANCE: ErrorKind.SERVER_ERROR,
+    S.BAD_GATEWAY: ErrorKind.SERVER_ERROR,
+    S.EMPTY: ErrorKind.BAD_RESPONSE,
+    S.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
+    S.WRONG_TYPE: ErrorKind.BAD_RESPONSE,
+    S.DTD_BOMB: ErrorKind.BAD_RESPONSE,
+    S.REDIRECT: ErrorKind.BAD_RESPONSE,
+    S.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
+    S.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
+    S.RESET: ErrorKind.BAD_RESPONSE,
+}
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
+    outcome = asked(SimulatedLine([], parcel=Parcel((scenario,))))
+    assert isinstance(outcome, Failure)
+    assert outcome.message.isprintable()
+    if scenario in SCENARIOS:
+        assert outcome.kind is SCENARIOS[scenario]
+        assert outcome.delivery is None
+    else:
+        assert (outcome.kind, outcome.delivery) == (ErrorKind.POD_NEVER_AVAILABLE, Delivery(SIMULATED_AT))
+        assert "on 2026-10-05 (LILLE)" in outcome.message
+
+
+def simulated(scenario: Scenario) -> Response:
+    """What the simulated service answers in this scenario."""
+    line = SimulatedLine([], parcel=Parcel((scenario,)))
+    asked(line)
+    answer = line.answers[0]
+    assert isinstance(answer, Response)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "label", "events"),
+    [
+        (
+            S.DELIVERED,
+            "82",
+            "Colis livré",
+            [
+                ("Données reçues", "03/10/26", "10:00", "", "", ""),
+                ("Prise en charge par Mondial Relay", "03/10/26", "19:00", "LESQUIN", "012345", "FR"),
+                ("Colis en cours d'acheminement", "05/10/26", "01:00", "LILLE", "012345", "FR"),
+                ("Disponible au Point Relais", "05/10/26", "06:41", "LILLE", "012345", "FR"),
+                ("Colis livré au destinataire", "05/10/26", "10:00", "LILLE", "012345", "FR"),
+            ],
+        ),
+        (
+            S.IN_TRANSIT,
+            "81",
+            "Colis en cours de traitement",
+            [
+                ("Données reçues", "04/10/26", "12:00", "", "", ""),
+                ("Prise en charge par Mondial Relay", "04/10/26", "21:00", "LESQUIN", "012345", "FR"),
+                ("Colis en cours d'acheminement", "06/10/26", "03:00", "LILLE", "012345", "FR"),
+            ],
+        ),
+    ],
+)
+def test_the_answer_of_the_simulated_service_about_a_parcel(
+    scenario: Scenario, status: str, label: str, events: list[tuple[str, ...]]
+) -> None:
+    names = ("Libelle", "Date", "Heure", "Emplacement", "Relais_Num", "Relais_Pays")
+    told_events = "".join(
+        "<ret_WSI2_sub_TracingColisDetaille>"
+        + "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, event, strict=True))
+        + "</ret_WSI2_sub_TracingColisDetaille>"
+        for event in events
+    )
+    expected = told(
+        f"<STAT>{status}</STAT><Libelle01>{label}</Libelle01><Relais_Libelle>TABAC DE LA GARE</Relais_Libelle>"
+        f"<Relais_Num>012345</Relais_Num><Libelle02></Libelle02><Tracing>{told_events}</Tracing>"
+    )
+    answer = simulated(scenario)
+    assert (answer.status, canonical(answer.body)) == (200, canonical(expected.body))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status"),
+    [(S.UNKNOWN, "94"), (S.NOT_OURS, "95"), (S.AUTH_REFUSED, "97"), (S.SYSTEM_ERROR, "99")],
+)
+def test_the_errors_of_the_simulated_service_are_a_stat(scenario: Scenario, status: str) -> None:
+    answer = simulated(scenario)
+    assert (answer.status, canonical(answer.body)) == (200, canonical(stat(status).body))
+
+
+def test_the_faults_of_the_simulated_service() -> None:
+    for scenario, code, verb in ((S.FAULT_CLIENT, "Client", "read"), (S.FAULT_SERVER, "Server", "process")):
+        expected = fault(f"soap:{code}", f"Server was unable to {verb} request.")
+        answer = simulated(scenario)
+        body = expected.body.replace(b"<detail/>", b"")
+        assert (answer.status, canonical(answer.body)) == (500, canonical(body))
+
+
+def test_a_hostile_text_repeats_the_signature_for_lack_of_a_key() -> None:
+    answer = simulated(S.HOSTILE_TEXT)
+    signed = signature(("TS000001", NUMBER, "FR"), PASSWORD)
+    assert f"password={signed}" in answer.body.decode()
+    assert b"<STAT>99</STAT>" in answer.body
+
+
+def test_a_parcels_script_goes_one_step_a_call() -> None:
+    line = SimulatedLine([], parcel=Parcel((S.IN_TRANSIT, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED)))
+    outcomes = [asked(line) for _ in range(5)]
+    kinds = [outcome.kind for outcome in outcomes if isinstance(outcome, Failure)]
+    assert kinds == [
+        ErrorKind.NOT_DELIVERED_YET,
+        ErrorKind.BAD_RESPONSE,
+        ErrorKind.BAD_RESPONSE,
+        ErrorKind.POD_NEVER_AVAILABLE,
+        ErrorKind.POD_NEVER_AVAILABLE,
+    ]
+    told_unknown = [isinstance(outcome, Failure) and outcome.unknown is not None for outcome in outcomes]
+    assert told_unknown in ([False, False, True, False, False], [False, True, False, False, False])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [
+        ({"MONDIAL_RELAY_PRIVATE_KEY": "654321"}, ErrorKind.AUTH_FAILED),
+        ({"MONDIAL_RELAY_PRIVATE_KEY": ""}, ErrorKind.AUTH_FAILED),
+        ({"MONDIAL_RELAY_ENSEIGNE": "TS000002"}, ErrorKind.AUTH_FAILED),
+        ({"MONDIAL_RELAY_ENSEIGNE": "TS"}, ErrorKind.AUTH_FAILED),
+        ({"MONDIAL_RELAY_ENSEIGNE": "  "}, ErrorKind.AUTH_FAILED),
+    ],
+)
+def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:
+    line = SimulatedLine([])
+    outcome = asked(line, SIMULATED_SETTINGS | wrong)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is kind
+    assert not line.accepted
+
+
+CALL = Request(
+    "POST",
+    "/Web_Services.asmx",
+    {
+        "content-type": "text/xml; charset=utf-8",
+        "soapaction": '"http://www.mondialrelay.fr/webservice/WSI2_TracingColisDetaille"',
+    },
+    REQUEST.strip().encode(),
+)
+
+
+def changed(old: str, new: str) -> Request:
+    assert old in REQUEST
+    return replace(CALL, body=REQUEST.strip().replace(old, new).encode())
+
+
+def test_the_simulated_service_reads_the_call_of_the_documents() -> None:
+    question = read(CALL)
+    assert (question.number, question.account, question.password) == (NUMBER, "TESTSHOP", "")
+    assert (question.tracking, question.needs_account, tuple(question.goes_on)) == (True, True, ())
+    assert question.details == {"signed": "TESTSHOP31000001FR", "security": SECURITY}
+    assert not SIMULATED.shows(question, "TESTSHOP", "PrivateK")
+
+
+def test_an_account_is_shown_by_its_signature() -> None:
+    line = FakeLine([DELIVERED])
+    MondialRelay(SIMULATED.settings("10000002", "secret")).fetch(NUMBER, None, line)
+    question = read(line.asked[0][1])
+    assert SIMULATED.shows(question, "10000002", "secret")
+    assert not SIMULATED.shows(question, "10000002", "Secret")
+    assert not SIMULATED.shows(question, "10000001", "secret")
+
+
+BAD_CALLS: dict[str, tuple[Request, str]] = {
+    "no brand": (changed(">TESTSHOP<", "><"), "<STAT>2</STAT>"),
+    "a short brand": (changed(">TESTSHOP<", ">TEST<"), "<STAT>1</STAT>"),
+    "a padded brand": (changed(">TESTSHOP<", ">TESTSHOP <"), "<STAT>1</STAT>"),
+    "ten digits": (changed(">31000001<", ">0131000001<"), "<STAT>24</STAT>"),
+    "no language": (changed(">FR<", "><"), "<STAT>72</STAT>"),
+    "small letters": (changed(SECURITY, SECURITY.lower()), "<STAT>97</STAT>"),
+    "no signature": (changed(SECURITY, ""), "<STAT>97</STAT>"),
+    "order": (
+        changed(
+            "<Enseigne>TESTSHOP</Enseigne><Expedition>31000001</Expedition>",
+            "<Expedition>31000001</Expedition><Enseigne>TESTSHOP</Enseigne>",
+        ),
+        "soap:Client",
+    ),
+    "missing": (changed("<Langue>FR</Langue>", ""), "soap:Client"),
+    "misspelt": (changed("<Langue>FR</Langue>", "<Langage>FR</Langage>"), "soap:Client"),
+    "too much": (changed("<Langue>FR</Langue>", "<Langue>FR</Langue><Texte/>"), "soap:Client"),
+    "another namespace": (changed("mondialrelay.fr/webservice/", "mondialrelay.fr/"), "soap:Client"),
+    "another operation": (changed("WSI2_TracingColisDetaille", "WSI2_TracingColis"), "soap:Client"),
+    "no action": (replace(CALL, headers={"content-type": "text/xml"}), "soap:Client"),
+    "another action": (replace(CALL, headers=dict(CALL.headers) | {"soapaction": '""'}), "soap:Client"),
+    "no XML": (replace(CALL, body=b""), "soap:Client"),
+}
+
+
+@pytest.mark.parametrize(("request_", "expected"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
+def test_the_simulated_service_refuses_what_breaks_its_rules(request_: Request, expected: str) -> None:
+    with pytest.raises(NotUnderstoodError) as refused:
+        read(request_)
+    assert expected in refused.value.answer.body.decode()
+    assert refused.value.answer.status == (200 if "STAT" in expected else 500)
+
+
+def test_the_simulated_service_takes_posts_only() -> None:
+    with pytest.raises(NotUnderstoodError) as refused:
+        read(replace(CALL, method="GET"))
+    assert refused.value.answer.status == 405
+    assert not SIMULATED.owns("/web_services.asmx")
+
+
+def test_numbers_of_the_simulated_service_are_of_the_carriers_form() -> None:
+    for serial in (0, 7, 99_999):
+        number = SIMULATED.example("42", serial)
+        assert malformed(number, SPEC) is None
+        assert SIMULATED.digits_of(number) == "42"
+    assert SIMULATED.example("42", 1) != SIMULATED.example("42", 2)
+    assert SIMULATED.key == SPEC.key
+    assert SIMULATED_SETTINGS == {
+        "MONDIAL_RELAY_ENSEIGNE": "TS000001",
+        "MONDIAL_RELAY_PRIVATE_KEY": "123456",
+    }
+    assert SIMULATED.settings("7", "x")["MONDIAL_RELAY_ENSEIGNE"] == "TS000007"

@@ -1,0 +1,1223 @@
+"""UPS's protocol, byte for byte: what is sent, and what each of its answers means.
+
+The facts are those of the carrier's OpenAPI files, of real answers in the issues of their repository, and of karrio's
+connector. The number is a published example.
+"""
+
+import base64
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from recours.carriers.message import Request, Response
+from recours.carriers.oauth import parse_token
+from recours.carriers.ups import SPEC, Ups, parse, parse_tracking
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.quota import Capability
+from recours.documents.evidence import media_type_of
+from recours.runs.attempt import malformed
+from recours.runs.ports import NotADocument
+from recours.sandbox import Parcel, Scenario
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question
+from recours.sandbox.progress import Ledger
+from recours.sandbox.ups import Ups as SimulatedUps
+from recours.sandbox.ups import proof_page
+from tests.fakes.line import NOW, FakeLine
+
+NUMBER = "1Z5R89390357567127"
+SETTINGS = {"UPS_CLIENT_ID": "cid", "UPS_CLIENT_SECRET": "s:é&"}
+PAGE = b"<HTML><HEAD><TITLE>Delivery Notification</TITLE>" + b"x" * 200
+PNG = b"\x89PNG\r\n\x1a\n" + b"y" * 200
+SOURCE = "ups track"
+
+
+def response(content: Any, status: int = 200) -> Response:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return Response(status, {"Content-Type": "application/json"}, body)
+
+
+def b64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+TOKEN_TREE = {
+    "token_type": "Bearer",
+    "issued_at": "1791200000000",
+    "client_id": "cid",
+    "access_token": "tok",
+    "scope": "",
+    "expires_in": "14399",
+    "refresh_count": "0",
+    "status": "approved",
+}
+TOKEN = response(TOKEN_TREE)
+
+
+def a_token(name: str) -> Response:
+    return response(TOKEN_TREE | {"access_token": name})
+
+
+def a_status(kind: str | None = "D", code: str | None = "011", label: str = "Delivered") -> dict[str, Any]:
+    status = {"code": code, "description": label, "statusCode": code, "type": kind}
+    return {name: value for name, value in status.items() if value is not None}
+
+
+def an_activity(
+    kind: str = "D", code: str = "FS", status: str = "011", hour: object = "83100", day: str = "20261005"
+) -> dict[str, Any]:
+    return {
+        "date": "20261005",
+        "time": "103100",
+        "gmtDate": day,
+        "gmtTime": hour,
+        "gmtOffset": "+02:00",
+        "location": {"address": {"city": "LILLE", "countryCode": "FR"}, "slic": "0000"},
+        "status": {"type": kind, "code": code, "description": "DELIVERED", "statusCode": status},
+    }
+
+
+def a_package(**changed: Any) -> dict[str, Any]:
+    """That of the carrier's sample; a part that is None is left out."""
+    package: dict[str, Any] = {
+        "trackingNumber": NUMBER,
+        "currentStatus": a_status(),
+        "deliveryDate": [{"type": "DEL", "date": "20261005"}],
+        "deliveryTime": {"type": "DEL", "endTime": "103100"},
+        "deliveryInformation": {
+            "location": "FRONT DOOR",
+            "receivedBy": "DUPONT",
+            "signature": {"image": b64(PNG)},
+            "pod": {"content": b64(PAGE)},
+            "deliveryPhoto": {"photo": "", "photoCaptureInd": "N", "photoDispositionCode": "U"},
+        },
+        "activity": [an_activity()],
+    }
+    return {name: value for name, value in (package | changed).items() if value is not None}
+
+
+def information(**changed: Any) -> dict[str, Any]:
+    told = a_package()["deliveryInformation"] | changed
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def told(*packages: Any, **more: Any) -> Response:
+    shipment = {"inquiryNumber": NUMBER, "package": list(packages), **more}
+    return response({"trackResponse": {"shipment": [shipment]}})
+
+
+def warned(*warnings: Any) -> Response:
+    shipment = {"inquiryNumber": NUMBER, "warnings": list(warnings)}
+    return response({"trackResponse": {"shipment": [shipment]}})
+
+
+def error(status: int, code: str | None, message: str = "Words") -> Response:
+    told = {"code": code, "message": message} if code else {"message": message}
+    return response({"response": {"errors": [told]}}, status)
+
+
+def legacy(status: int, code: str, description: str = "Words") -> Response:
+    detail = {"Severity": "Hard", "PrimaryErrorCode": {"Code": code, "Description": description}}
+    return response({"Fault": {"detail": {"Errors": {"ErrorDetail": detail}}}}, status)
+
+
+DELIVERED = told(a_package())
+WITHOUT_PROOF = told(a_package(deliveryInformation=information(pod=None, signature=None)))
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+KNOWN = Delivery(AT, "DUPONT")
+GOT = Retrieved(PAGE, KNOWN, SOURCE, html=True)
+TV1002 = error(400, "TV1002", "Invalid inquiry number")
+TW0001 = warned({"code": "TW0001", "message": "Tracking Information Not Found"})
+
+
+def a_client() -> Ups:
+    numbers = count(1)
+    return Ups(SETTINGS, new_id=lambda: f"id-{next(numbers)}")
+
+
+def fetch(
+    *answers: Response | Failure, known: Delivery | None = None, number: str = NUMBER
+) -> tuple[Outcome, FakeLine]:
+    client = a_client()
+    line = FakeLine([TOKEN, *answers], client)
+    outcome = client.fetch(number, known, line)
+    assert len(line.asked) == 1 + len(answers)
+    return outcome, line
+
+
+def failure_of(*answers: Response | Failure, known: Delivery | None = None, number: str = NUMBER) -> Failure:
+    outcome, _ = fetch(*answers, known=known, number=number)
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.message.isprintable()
+    assert "UPS" in outcome.message or outcome.kind is ErrorKind.NOT_DELIVERED_YET
+    return outcome
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def test_the_requests_are_those_of_the_documents() -> None:
+    outcome, line = fetch(DELIVERED)
+    assert outcome == GOT
+    (first, token), (second, details) = line.asked
+    assert (first, second) == (Capability.TOKEN, Capability.TRACKING)
+    assert (token.method, token.path) == ("POST", "/security/v1/oauth/token")
+    assert dict(token.headers) == {
+        "Authorization": "Basic " + base64.b64encode("cid:s:é&".encode()).decode(),
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Accept": "application/json",
+    }
+    assert token.body == b"grant_type=client_credentials"
+    assert details.method == "GET"
+    assert details.path == (
+        f"/api/track/v1/details/{NUMBER}"
+        "?locale=fr_FR&returnSignature=true&returnPOD=true&returnMilestones=false"
+    )
+    assert dict(details.headers) == {
+        "Authorization": "Bearer tok",
+        "transId": "id-1",
+        "transactionSrc": "recours",
+    }
+    assert details.body is None
+    assert SPEC.base_url == "https://onlinetools.ups.com"
+
+
+def test_every_fetch_has_an_id_of_its_own() -> None:
+    client = Ups(SETTINGS)
+    line = FakeLine([TOKEN, DELIVERED, DELIVERED], client)
+    client.fetch(NUMBER, None, line)
+    client.fetch(NUMBER, None, line)
+    ids = [request.headers["transId"] for what, request in line.asked if what is Capability.TRACKING]
+    assert len(set(ids)) == 2
+    assert all(len(each) >= 32 and each.isalnum() for each in ids)
+
+
+def test_a_parcel_known_to_be_delivered_takes_the_same_one_call() -> None:
+    outcome, line = fetch(DELIVERED, known=KNOWN)
+    assert [what for what, _ in line.asked] == [Capability.TOKEN, Capability.TRACKING]
+    assert outcome == GOT
+    assert SPEC.calls_for(None) == SPEC.calls_for(KNOWN) == {Capability.TRACKING: 1}
+    assert SPEC.tracks_always
+
+
+def test_the_status_alone_can_be_asked() -> None:
+    client = a_client()
+    assert client.track(NUMBER, FakeLine([TOKEN, WITHOUT_PROOF], client)) == KNOWN
+    assert parse_tracking(TW0001, NUMBER) == failure_of(TW0001)
+
+
+def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
+    for answer, kind in ((TW0001, ErrorKind.NOT_FOUND), (TV1002, ErrorKind.INVALID_TRACKING)):
+        client = a_client()
+        line = FakeLine([TOKEN, answer], client)
+        outcome = client.present(line)
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is kind
+        assert line.accepted
+        assert line.asked[-1][1].path.startswith("/api/track/v1/details/1Z0000000000000000?")
+
+
+# ---------------------------------------------------------------- tokens
+
+
+def test_one_token_serves_several_fetches_and_is_renewed_before_its_end() -> None:
+    client = a_client()
+    line = FakeLine([TOKEN, DELIVERED, DELIVERED, a_token("new"), DELIVERED], client)
+    assert client.opening(NOW) == {Capability.TOKEN: 1}
+    assert client.fetch(NUMBER, None, line) == client.fetch(NUMBER, None, line) == GOT
+    assert client.opening(NOW) == {}
+    assert client.secrets() == ("tok",)
+    line.at = NOW + timedelta(seconds=14399 - 119)
+    assert client.opening(line.at) == {Capability.TOKEN: 1}
+    assert client.fetch(NUMBER, None, line) == GOT
+    asked = [what for what, _ in line.asked]
+    assert asked == [Capability.TOKEN, *[Capability.TRACKING] * 2, Capability.TOKEN, Capability.TRACKING]
+    assert line.asked[-1][1].headers["Authorization"] == "Bearer new"
+    assert client.secrets() == ("new", "tok")
+
+
+EXPIRED = error(401, "250002", "Invalid Authentication Information.")
+
+
+def test_a_refused_token_is_renewed_once() -> None:
+    outcome, line = fetch(EXPIRED, a_token("new"), DELIVERED)
+    assert outcome == GOT
+    sent = [r.headers["Authorization"] for what, r in line.asked if what is Capability.TRACKING]
+    assert sent == ["Bearer tok", "Bearer new"]
+    assert line.accepted
+
+
+def test_a_second_refusal_is_one_of_our_account() -> None:
+    outcome, line = fetch(EXPIRED, a_token("new"), EXPIRED)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.http_status) == (ErrorKind.AUTH_FAILED, 401)
+    assert outcome.unknown is None
+    assert not line.accepted
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refusal_of_the_token_call_is_one_of_our_account(status: int) -> None:
+    client = a_client()
+    line = FakeLine([error(status, "10401", "ClientId is Invalid")], client)
+    with pytest.raises(CallFailed) as failed:
+        client.fetch(NUMBER, None, line)
+    failure = failed.value.failure
+    assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, status)
+    assert failure.message == "UPS refused our account: ClientId is Invalid"
+    assert not line.accepted
+
+
+# ---------------------------------------------------------------- the normalised errors
+
+NORMALISED: dict[str, tuple[Response, ErrorKind]] = {
+    "200, TW0001": (TW0001, ErrorKind.NOT_FOUND),
+    "404": (error(404, None, "Tracking number information not found"), ErrorKind.NOT_FOUND),
+    "not delivered": (told(a_package(currentStatus=a_status("I", "005"))), ErrorKind.NOT_DELIVERED_YET),
+    "no proof": (WITHOUT_PROOF, ErrorKind.POD_NOT_AVAILABLE_YET),
+    "403": (error(403, None, "Blocked Merchant"), ErrorKind.ACCESS_DENIED),
+    "403, 250003": (error(403, "250003", "Invalid Access License number"), ErrorKind.AUTH_FAILED),
+    "500": (error(500, None, "Internal server error"), ErrorKind.SERVER_ERROR),
+    "503": (error(503, None, "Service is not available"), ErrorKind.SERVER_ERROR),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), NORMALISED.values(), ids=NORMALISED.keys())
+def test_the_rows_of_the_table_of_errors(answer: Response, kind: ErrorKind) -> None:
+    failure = failure_of(answer)
+    assert (failure.kind, failure.http_status, failure.unknown) == (kind, answer.status, None)
+
+
+def test_a_failure_repeats_the_carriers_words() -> None:
+    sentences = {
+        "UPS does not know this number: Tracking Information Not Found": TW0001,
+        "UPS says that this number cannot be one: Invalid inquiry number": TV1002,
+        "UPS does not let our account use its tracking: Blocked Merchant": NORMALISED["403"][0],
+        "UPS is out of order (HTTP 500): Internal server error": NORMALISED["500"][0],
+        "UPS answered with the unknown error code none: Words (HTTP 200)": error(200, None),
+    }
+    for sentence, answer in sentences.items():
+        outcome = parse(answer, NUMBER, Delivery())
+        assert isinstance(outcome, Failure)
+        assert outcome.message == sentence
+    yet = failure_of(WITHOUT_PROOF).message
+    assert yet.startswith("The parcel is delivered, but UPS has given no proof yet; it gives one to")
+
+
+@pytest.mark.parametrize("code", ["250002", "250003", "10401"])
+def test_401_is_our_account(code: str) -> None:
+    answer = error(401, code)
+    failure = failure_of(answer, a_token("new"), answer)
+    assert (failure.kind, failure.unknown) == (ErrorKind.AUTH_FAILED, None)
+
+
+@pytest.mark.parametrize("told_by", ["10429", None])
+def test_429_asks_us_to_wait(told_by: str | None) -> None:
+    answer = error(429, told_by, "Too Many Requests")
+    client = a_client()
+    for answers in ([TOKEN, answer], [error(429, None, "Quota Limit Exceeded")]):
+        with pytest.raises(CallFailed) as failed:
+            client.fetch(NUMBER, None, FakeLine(answers, client))
+        assert failed.value.failure.kind is ErrorKind.RATE_LIMITED
+        assert failed.value.failure.retry_at is None
+        client = a_client()
+    # It does not get as far as this.
+    outcome = parse(answer, NUMBER, Delivery())
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is ErrorKind.RATE_LIMITED
+
+
+# ---------------------------------------------------------------- TV1002
+
+
+def test_a_number_that_looks_good_is_asked_again_after_a_refusal() -> None:
+    outcome, line = fetch(TV1002, DELIVERED)
+    assert outcome == GOT
+    assert line.pauses == 1
+    ids = [request.headers["transId"] for what, request in line.asked if what is Capability.TRACKING]
+    assert ids == ["id-1", "id-2"]
+    outcome, line = fetch(TV1002, TV1002)
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.http_status) == (ErrorKind.INVALID_TRACKING, 400)
+    assert (line.pauses, line.accepted) == (1, True)
+    assert failure_of(TV1002, TW0001).kind is ErrorKind.NOT_FOUND
+
+
+def test_what_was_known_fills_a_second_answer_too() -> None:
+    bare = told(a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None)))
+    assert fetch(TV1002, bare, known=KNOWN)[0] == fetch(bare, known=KNOWN)[0] == GOT
+    assert fetch(TV1002, bare)[0] == fetch(bare)[0] == replace(GOT, delivery=Delivery())
+
+
+@pytest.mark.parametrize("number", ["A1234567890", "123456789", "1" * 18, "2" * 22, "3" * 26])
+def test_a_number_without_a_check_digit_is_asked_again_too(number: str) -> None:
+    assert failure_of(TV1002, TV1002, number=number).kind is ErrorKind.INVALID_TRACKING
+
+
+def test_a_number_with_a_wrong_check_digit_is_not_asked_again() -> None:
+    outcome, line = fetch(TV1002, number=NUMBER[:-1] + "8")
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, line.pauses) == (ErrorKind.INVALID_TRACKING, 0)
+
+
+def test_a_second_call_that_fails_means_what_the_line_says() -> None:
+    timed_out = Failure(ErrorKind.TIMEOUT, "UPS did not answer in time")
+    with pytest.raises(CallFailed) as failed:
+        fetch(TV1002, timed_out)
+    assert failed.value.failure == timed_out
+
+
+# ---------------------------------------------------------------- other errors
+
+ERRORS: dict[str, tuple[Response, ErrorKind]] = {
+    "TV1002, HTTP 200": (error(200, "TV1002"), ErrorKind.INVALID_TRACKING),
+    "TW0001 as an error": (error(404, "TW0001"), ErrorKind.NOT_FOUND),
+    "10429 of another status": (error(400, "10429"), ErrorKind.RATE_LIMITED),
+    "a known one among others": (
+        response(
+            {"response": {"errors": [{"code": "1", "message": "x"}, {"code": "TW0001", "message": "y"}]}}, 404
+        ),
+        ErrorKind.NOT_FOUND,
+    ),
+    "a single error": (
+        response({"response": {"errors": {"code": "250002", "message": "x"}}}),
+        ErrorKind.AUTH_FAILED,
+    ),
+    "a number for a code": (
+        response({"response": {"errors": [{"code": 250002, "message": "x"}]}}),
+        ErrorKind.AUTH_FAILED,
+    ),
+    "a known one among warnings": (warned({"code": "1"}, {"code": "TW0001"}), ErrorKind.NOT_FOUND),
+    "legacy TV1002": (legacy(500, "TV1002"), ErrorKind.INVALID_TRACKING),
+    "legacy TW0001": (legacy(200, "TW0001"), ErrorKind.NOT_FOUND),
+    "legacy 250003": (legacy(403, "250003"), ErrorKind.AUTH_FAILED),
+    "legacy 500": (legacy(500, "500"), ErrorKind.SERVER_ERROR),
+    "400, its status for a code": (error(400, "400"), ErrorKind.BAD_RESPONSE),
+    "403, its status for a code": (error(403, "403"), ErrorKind.ACCESS_DENIED),
+    "403, empty": (response(b"", 403), ErrorKind.ACCESS_DENIED),
+    "403, a page": (response(b"\n <html>Access Denied</html>", 403), ErrorKind.BAD_RESPONSE),
+    "404, a page": (response(b"<html>Not found</html>", 404), ErrorKind.BAD_RESPONSE),
+    "404, empty": (response(b"", 404), ErrorKind.BAD_RESPONSE),
+    "404, of something else": (response({"message": "no route"}, 404), ErrorKind.BAD_RESPONSE),
+    "500, a page": (response(b"<html>Error</html>", 500), ErrorKind.SERVER_ERROR),
+    "502, empty": (response(b"", 502), ErrorKind.SERVER_ERROR),
+    "504": (response(b"upstream", 504), ErrorKind.SERVER_ERROR),
+    "a page": (response(b"<!DOCTYPE html><html><p>Maintenance</html>"), ErrorKind.BAD_RESPONSE),
+    "empty": (response(b""), ErrorKind.BAD_RESPONSE),
+    "blank": (response(b" \n"), ErrorKind.BAD_RESPONSE),
+    "nothing of ours": (response({"livres": [{"id": 7}]}), ErrorKind.BAD_RESPONSE),
+    "a number": (response(b"7"), ErrorKind.BAD_RESPONSE),
+    "half": (response(DELIVERED.body[: len(DELIVERED.body) // 2]), ErrorKind.BAD_RESPONSE),
+    "too deep": (response(b"[" * 200_000 + b"]" * 200_000), ErrorKind.BAD_RESPONSE),
+    "not UTF-8": (response(DELIVERED.body.replace(b"LILLE", b"Livr\xe9")), ErrorKind.BAD_RESPONSE),
+    "204": (response(b"", 204), ErrorKind.BAD_RESPONSE),
+    "no shipment": (response({"trackResponse": {"shipment": []}}), ErrorKind.BAD_RESPONSE),
+    "neither package nor warning": (told(), ErrorKind.BAD_RESPONSE),
+    "no status": (told({"trackingNumber": NUMBER}), ErrorKind.BAD_RESPONSE),
+    "a package that is none": (told("x"), ErrorKind.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), ERRORS.values(), ids=ERRORS.keys())
+def test_errors_and_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
+    outcome = parse(answer, NUMBER, Delivery())
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.http_status) == (kind, answer.status)
+    assert outcome.unknown is None
+    assert "UPS" in outcome.message
+    assert parse_tracking(answer, NUMBER) == outcome
+
+
+UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
+    "200": (error(200, "XY9"), ErrorKind.BAD_RESPONSE),
+    "400": (error(400, "XY9"), ErrorKind.BAD_RESPONSE),
+    "401": (error(401, "XY9"), ErrorKind.AUTH_FAILED),
+    "403": (error(403, "XY9"), ErrorKind.ACCESS_DENIED),
+    "404": (error(404, "XY9"), ErrorKind.NOT_FOUND),
+    "409": (error(409, "XY9"), ErrorKind.BAD_RESPONSE),
+    "500": (error(500, "XY9"), ErrorKind.SERVER_ERROR),
+    "legacy": (legacy(400, "XY9"), ErrorKind.BAD_RESPONSE),
+    "a warning": (warned({"code": "XY9", "message": "Words"}), ErrorKind.BAD_RESPONSE),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind"), UNKNOWN_CODES.values(), ids=UNKNOWN_CODES.keys())
+def test_codes_of_no_table_are_told(answer: Response, kind: ErrorKind) -> None:
+    outcome = parse(answer, NUMBER, Delivery())
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is kind
+    assert outcome.unknown == f"the error code XY9 (HTTP {answer.status}: Words)"
+    assert "Words" in outcome.message
+
+
+# ---------------------------------------------------------------- the status
+
+
+@pytest.mark.parametrize(
+    "status",
+    [a_status(), a_status("D", None), a_status("I", "011"), a_status(None, "011"), a_status("D", "026")],
+)
+def test_what_means_delivered(status: dict[str, Any]) -> None:
+    assert fetch(told(a_package(currentStatus=status)))[0] == GOT
+
+
+TRANSIT = ["003", "005", "010", "006", "021", "007", "013", "017", "040", "026", "035", "036", "064", "071"]
+
+
+@pytest.mark.parametrize("code", [*TRANSIT, "072", "034", "143", "161"])
+def test_codes_of_a_parcel_on_its_way(code: str) -> None:
+    failure = failure_of(told(a_package(currentStatus=a_status("I", code, "En transit"))))
+    assert (failure.kind, failure.http_status, failure.delivery) == (ErrorKind.NOT_DELIVERED_YET, 200, None)
+    assert failure.unknown is None
+    assert failure.message == "The parcel is not delivered yet (En transit)"
+
+
+@pytest.mark.parametrize("code", ["034", "143", "161"])
+def test_a_parcel_at_an_agent_or_back_at_its_sender_was_not_handed_over(code: str) -> None:
+    package = a_package(currentStatus=a_status("D", code))
+    assert failure_of(told(package)).kind is ErrorKind.NOT_DELIVERED_YET
+
+
+@pytest.mark.parametrize("kind", ["I", "M", "MV", "X", "P", "O", "NA", "U", "DO", "DD", "W"])
+def test_types_of_a_parcel_on_its_way(kind: str) -> None:
+    failure = failure_of(told(a_package(currentStatus=a_status(kind, None))))
+    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+
+
+@pytest.mark.parametrize("code", ["012", "11", "0011", "abc", "9" * 5000])
+def test_status_codes_of_no_table_are_told_and_mean_no_delivery(code: str) -> None:
+    failure = failure_of(told(a_package(currentStatus=a_status(None, code, "Un statut"))))
+    assert failure.kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure.unknown is not None
+    assert failure.unknown.startswith(f"the event code {code[:50]}")
+    assert len(failure.unknown) < 200
+
+
+def test_the_shorter_words_serve_where_there_are_no_others() -> None:
+    status = {"type": "I", "code": "005", "simplifiedTextDescription": "En route"}
+    failure = failure_of(told(a_package(currentStatus=status)))
+    assert failure.message == "The parcel is not delivered yet (En route)"
+
+
+def test_a_type_of_no_table_is_told() -> None:
+    failure = failure_of(told(a_package(currentStatus=a_status("Q", None, "Un statut"))))
+    assert failure.unknown == "the event code Q (Un statut)"
+    assert failure_of(told(a_package(currentStatus=a_status("Q", "005")))).unknown is None
+
+
+def test_without_a_status_the_newest_activity_counts() -> None:
+    newest, older = an_activity("I", "OT", "021"), an_activity()
+    for current in (None, {}, "x", [a_status()]):
+        failure = failure_of(told(a_package(currentStatus=current, activity=[newest, older])))
+        assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+        assert fetch(told(a_package(currentStatus=current)))[0] == GOT
+
+
+@pytest.mark.parametrize("code", ["OT", "OF", "DP", "AR", "OR"])
+def test_codes_of_activities_are_known(code: str) -> None:
+    activity = {"status": {"code": code}}
+    failure = failure_of(told(a_package(currentStatus=None, activity=[activity])))
+    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+
+
+def test_a_photo_is_no_delivery() -> None:
+    photo = {"photo": b64(PNG), "photoCaptureInd": "Y", "photoDispositionCode": "V"}
+    package = a_package(
+        currentStatus=a_status("O", "021"), deliveryInformation=information(deliveryPhoto=photo)
+    )
+    assert failure_of(told(package)).kind is ErrorKind.NOT_DELIVERED_YET
+    delivered = information(deliveryPhoto=photo, pod=None, signature=None)
+    failure = failure_of(told(a_package(deliveryInformation=delivered)))
+    assert failure.kind is ErrorKind.POD_NOT_AVAILABLE_YET
+
+
+# ---------------------------------------------------------------- several packages
+
+
+OTHER = a_package(trackingNumber="1Z0000000000000018", currentStatus=a_status("I", "005"))
+
+
+def test_the_package_of_the_number_counts() -> None:
+    ours = a_package(trackingNumber=NUMBER.lower())
+    for packages in ([OTHER, ours], [ours, OTHER]):
+        assert fetch(told(*packages))[0] == GOT
+    two = [{"inquiryNumber": NUMBER, "package": OTHER}, {"inquiryNumber": NUMBER, "package": [ours]}]
+    assert fetch(response({"trackResponse": {"shipment": two}}))[0] == GOT
+
+
+def test_the_only_package_counts_whatever_its_number() -> None:
+    for name in (None, "1Z0000000000000018", 7):
+        assert fetch(told(a_package(trackingNumber=name)))[0] == GOT
+    # A single thing may come without the list around it.
+    single = response({"trackResponse": {"shipment": {"package": a_package()}}})
+    assert fetch(single)[0] == GOT
+
+
+def test_of_several_others_none_is_ours() -> None:
+    delivered = a_package(trackingNumber="1Z0000000000000026")
+    failure = failure_of(told(OTHER, delivered))
+    assert failure.kind is ErrorKind.BAD_RESPONSE
+    assert failure.message == "UPS told of 2 packages, and none has this number"
+    assert failure.http_status == 200
+
+
+def test_a_warning_beside_a_package_is_none() -> None:
+    assert fetch(told(a_package(), warnings=[{"code": "TW0001", "message": "x"}]))[0] == GOT
+
+
+# ---------------------------------------------------------------- time and signatory
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "at"),
+    [
+        ("20261005", "83100", AT),
+        ("20261005", "083100", AT),
+        ("20261005", 83100, AT),
+        ("20260105", "93100", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+        ("20261005", "5", datetime(2026, 10, 5, 0, 0, 5, tzinfo=UTC)),
+        ("20261005", "0", datetime(2026, 10, 5, tzinfo=UTC)),
+    ],
+)
+def test_the_time_of_the_activity_is_that_of_greenwich(day: str, hour: object, at: datetime) -> None:
+    answer = told(a_package(activity=[an_activity(day=day, hour=hour)]))
+    assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
+
+
+@pytest.mark.parametrize(
+    ("day", "hour"),
+    [("", "83100"), ("2026-10-05", "83100"), ("20261005", ""), ("20261005", "8:31"), ("20261305", "83100"),
+     ("20261005", "993100"), ("20261005", None), ("٢٠٢٦١٠٠٥", "83100"), ("20261005", 10**30)],
+)  # fmt: skip
+def test_a_time_that_cannot_be_read_leaves_the_date_of_delivery(day: str, hour: object) -> None:
+    package = a_package(
+        activity=[an_activity(day=day, hour=hour)], deliveryTime={"type": "DEL", "endTime": "110000"}
+    )
+    expected = datetime(2026, 10, 5, 9, tzinfo=UTC)
+    assert fetch(told(package))[0] == replace(GOT, delivery=Delivery(expected, "DUPONT"))
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "at"),
+    [
+        ([{"type": "DEL", "date": "20261005"}], {"type": "DEL", "endTime": "103100"}, AT),
+        ({"type": "DEL", "date": "20261005"}, {"type": "DEL", "endTime": "103100"}, AT),
+        ([{"type": "DEL", "date": "20260105"}], {"type": "DEL", "endTime": "93100"},
+         datetime(2026, 1, 5, 8, 31, tzinfo=UTC)),
+        ([{"type": "SDD", "date": "20261001"}, {"type": "DEL", "date": "20261005"}, {"type": "RDD", "date": "20261009"}],
+         {"type": "DEL", "endTime": "103100"}, AT),
+        # Without a time that is one of delivery: midnight in France.
+        ([{"type": "DEL", "date": "20261005"}], {"type": "EOD", "endTime": "103100"},
+         datetime(2026, 10, 4, 22, tzinfo=UTC)),
+        ([{"type": "DEL", "date": "20261005"}], {"type": "DEL", "endTime": "256100"},
+         datetime(2026, 10, 4, 22, tzinfo=UTC)),
+        ([{"type": "DEL", "date": "20261005"}], None, datetime(2026, 10, 4, 22, tzinfo=UTC)),
+        ([{"type": "SDD", "date": "20261005"}], {"type": "DEL", "endTime": "103100"}, None),
+        ([{"type": "DEL", "date": "hier"}], {"type": "DEL", "endTime": "103100"}, None),
+        ([{"type": "DEL", "date": "00010101"}], {"type": "DEL", "endTime": "000000"}, None),
+        (None, None, None),
+    ],
+)  # fmt: skip
+def test_the_date_of_delivery_is_french(date: Any, time: Any, at: datetime | None) -> None:
+    answer = told(a_package(activity=None, deliveryDate=date, deliveryTime=time))
+    assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
+
+
+def test_the_time_is_that_of_the_handing_over() -> None:
+    after = an_activity("U", "XX", "000", hour="120000")
+    at_agent = an_activity("D", "ZP", "161", hour="110000")
+    before = an_activity("I", "OT", "021", hour="50000")
+    for activities in ([after, at_agent, an_activity(), before], [before, an_activity(), at_agent, after]):
+        assert fetch(told(a_package(activity=activities)))[0] == GOT
+    # Of two deliveries the later; of no known type or status, by the code of the activity.
+    earlier = an_activity(hour="70000")
+    for code in ("FS", "KB", "F4"):
+        later = an_activity("U", code, "000")
+        for activities in ([later, earlier], [earlier, later]):
+            assert fetch(told(a_package(activity=activities)))[0] == GOT
+
+
+@pytest.mark.parametrize(
+    ("name", "signatory"),
+    [
+        ("DUPONT", "DUPONT"),
+        (" MME LEFÈVRE ", "MME LEFÈVRE"),
+        ("D\n2026-02-06 - forged", r"D\x0a2026-02-06 - forged"),
+        ("X" * 500, "X" * 99 + "…"),
+        ("", None),
+        (" ", None),
+        (None, None),
+        (["DUPONT"], None),
+    ],
+)
+def test_the_signatory(name: Any, signatory: str | None) -> None:
+    answer = told(a_package(deliveryInformation=information(receivedBy=name)))
+    assert fetch(answer)[0] == replace(GOT, delivery=Delivery(AT, signatory))
+
+
+# ---------------------------------------------------------------- the document
+
+
+@pytest.mark.parametrize("signature", [{"image": b64(PNG)}, {"image": ""}, None])
+def test_the_proof_is_a_page(signature: Any) -> None:
+    assert fetch(told(a_package(deliveryInformation=information(signature=signature))))[0] == GOT
+
+
+@pytest.mark.parametrize("pod", [None, {}, {"content": ""}, {"content": " "}, {"content": None}, "x"])
+def test_without_a_proof_the_signature_counts(pod: Any) -> None:
+    outcome, _ = fetch(told(a_package(deliveryInformation=information(pod=pod))))
+    assert outcome == Retrieved(PNG, KNOWN, SOURCE, html=False)
+
+
+@pytest.mark.parametrize("told_of", [None, {}, {"receivedBy": "DUPONT"}, {"pod": {}, "signature": {}}, "x"])
+def test_without_either_it_may_come_later(told_of: Any) -> None:
+    failure = failure_of(told(a_package(deliveryInformation=told_of)))
+    assert (failure.kind, failure.http_status) == (ErrorKind.POD_NOT_AVAILABLE_YET, 200)
+    assert failure.delivery is not None
+    assert failure.delivery.at == AT
+
+
+@pytest.mark.parametrize("encoded", ["PEhU*", "PEhUT", "-_-_", "éééé", "\ud800\ud800", 7])
+def test_base64_is_read_strictly(encoded: Any) -> None:
+    for pod, signature in (({"content": encoded}, None), (None, {"image": encoded})):
+        answer = told(a_package(deliveryInformation=information(pod=pod, signature=signature)))
+        failure = failure_of(answer)
+        assert (failure.kind, failure.http_status) == (ErrorKind.BAD_RESPONSE, 200)
+        assert failure.delivery == KNOWN
+        assert failure.message == "UPS sent a proof that is not valid base64"
+
+
+def test_base64_in_lines_is_read() -> None:
+    encoded = b64(PAGE)
+    lines = "\r\n".join(encoded[n : n + 76] for n in range(0, len(encoded), 76))
+    answer = told(a_package(deliveryInformation=information(pod={"content": f"\n{lines}\n"})))
+    assert fetch(answer)[0] == GOT
+
+
+def test_a_loose_page_is_a_document() -> None:
+    assert media_type_of(PAGE, html=True) == "text/html"
+    with pytest.raises(NotADocument):
+        media_type_of(PAGE)
+
+
+# ---------------------------------------------------------------- what an earlier attempt knew
+
+EARLIER = Delivery(datetime(2026, 10, 1, 9, tzinfo=UTC), "MARTIN")
+
+
+def test_what_was_known_fills_what_the_answer_lacks() -> None:
+    nothing = a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None))
+    assert fetch(told(nothing), known=EARLIER)[0] == replace(GOT, delivery=EARLIER)
+    no_name = a_package(deliveryInformation=information(receivedBy=""))
+    assert fetch(told(no_name), known=EARLIER)[0] == replace(GOT, delivery=Delivery(AT, "MARTIN"))
+    assert fetch(DELIVERED, known=EARLIER)[0] == GOT
+    assert failure_of(WITHOUT_PROOF, known=EARLIER).delivery == KNOWN
+
+
+@pytest.mark.parametrize("answer", [TW0001, error(403, None), error(500, None), response(b""), told(OTHER)])
+def test_a_failure_keeps_what_was_known(answer: Response) -> None:
+    assert failure_of(answer).delivery is None
+    assert failure_of(answer, known=EARLIER) == replace(failure_of(answer), delivery=EARLIER)
+
+
+# ---------------------------------------------------------------- our account
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        (DELIVERED, True),
+        (WITHOUT_PROOF, True),
+        (told(OTHER), True),
+        (TW0001, True),
+        (error(403, None, "Blocked Merchant"), False),
+        (error(403, "250003"), False),
+        (error(400, "400"), False),
+        (error(500, None), False),
+        (response(b"<html/>"), False),
+    ],
+)
+def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
+    assert fetch(answer)[1].accepted is accepted
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    "number",
+    [NUMBER, "1Z12345E0205271688", SPEC.sample_number, "A1234567890", "V1234567890", "123456789", "1" * 18,
+     "1" * 22, "1" * 26],
+)  # fmt: skip
+def test_numbers_that_are_asked_about(number: str) -> None:
+    assert malformed(number, SPEC) is None
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["", "1Z5R8939035756712", NUMBER + "1", "1Z5R8939035756712A", NUMBER.lower(), "2Z5R89390357567127",
+     "B1234567890", "A123456789", "12345678", "1234567890", "1" * 19, NUMBER + "\n", "1Z5R8939035756712٧",
+     "1Z5R8939/357567127"],
+)  # fmt: skip
+def test_numbers_that_cost_no_call(number: str) -> None:
+    failure = malformed(number, SPEC)
+    assert failure is not None
+    assert failure.kind is ErrorKind.INVALID_TRACKING
+    assert failure.message.startswith("Invalid tracking number: UPS numbers have 1Z and 16 signs")
+
+
+def test_only_the_form_1z_has_a_check_digit() -> None:
+    fitting = [digit for digit in "0123456789" if not SPEC.is_doubtful(NUMBER[:-1] + digit)]
+    assert fitting == ["7"]
+    assert not SPEC.is_doubtful(SPEC.sample_number)
+    for number in ("A1234567890", "123456789", "1" * 18, "1" * 22, "1" * 26):
+        assert not SPEC.is_doubtful(number)
+
+
+# ---------------------------------------------------------------- what no carrier should answer
+
+HOSTILE = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS \x9b31m\u202e\ud800" + "y" * 5000
+
+
+def test_no_text_of_an_answer_can_forge_a_line() -> None:
+    for answer in (
+        error(403, HOSTILE, HOSTILE),
+        error(404, HOSTILE, HOSTILE),
+        error(500, None, HOSTILE),
+        error(400, "10429", HOSTILE),
+        legacy(400, HOSTILE, HOSTILE),
+        warned({"code": HOSTILE, "message": HOSTILE}),
+        told(a_package(currentStatus=a_status("I", HOSTILE, HOSTILE))),
+    ):
+        failure = failure_of(answer)
+        for text in (failure.message, failure.unknown or ""):
+            assert len(text) <= 400
+            assert text.isprintable()
+            text.encode()
+    with pytest.raises(CallFailed) as failed:
+        parse_token("UPS", error(401, HOSTILE, HOSTILE))
+    assert failed.value.failure.message.isprintable()
+    assert len(failed.value.failure.message) <= 400
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    10**30,
+    float("nan"),
+    float("inf"),
+    "",
+    "\ud800",
+    [],
+    {},
+    [[]],
+    [None],
+    "D",
+)
+
+
+def places(tree: Any) -> list[Callable[[Any], Any]]:
+    """For each part of the tree, a function that gives the tree with another value there."""
+    found: list[Callable[[Any], Any]] = [lambda value: value]
+    if isinstance(tree, dict | list):
+        keys: Any = list(tree) if isinstance(tree, dict) else range(len(tree))
+        for key in keys:
+            found += [_put(tree, key, inner) for inner in places(tree[key])]
+    return found
+
+
+def _put(tree: Any, key: Any, inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def put(value: Any) -> Any:
+        changed = dict(tree) if isinstance(tree, dict) else list(tree)
+        changed[key] = inner(value)
+        return changed
+
+    return put
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [DELIVERED, TW0001, TV1002, legacy(500, "TV1002")],
+    ids=["delivered", "warning", "error", "legacy"],
+)
+def test_values_of_other_types_are_answers_too(whole: Response) -> None:
+    for put in places(json.loads(whole.body)):
+        for value in ODD:
+            answer = response(put(value), whole.status)
+            assert isinstance(parse(answer, NUMBER, Delivery()), Failure | Retrieved)
+            assert isinstance(parse_tracking(answer, NUMBER), Failure | Delivery)
+
+
+def test_damaged_answers_are_answers_too() -> None:
+    chance = random.Random(20261005)
+    for whole in (DELIVERED, TW0001, TV1002):
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            assert isinstance(
+                parse(response(bytes(body), whole.status), NUMBER, Delivery()), Failure | Retrieved
+            )
+
+
+# ---------------------------------------------------------------- the client and the simulated service
+
+ACCOUNT, PASSWORD = "10000001", "123456"
+SIMULATED = SimulatedUps()
+SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
+S = Scenario
+
+
+def received(request: Request) -> HttpRequest:
+    path, _, query = request.path.partition("?")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return HttpRequest(request.method, path, headers, request.body or b"", query)
+
+
+def read(request: Request) -> Question:
+    assert SIMULATED.owns(received(request).path)
+    return SIMULATED.read(received(request))
+
+
+@dataclass
+class SimulatedLine(FakeLine):
+    """A line that ends at the simulated service."""
+
+    parcel: Parcel = field(default_factory=lambda: Parcel((S.DELIVERED,)))
+    ledger: Ledger = field(default_factory=Ledger)
+    tokens: list[str] = field(default_factory=list)
+
+    def call(self, what: Capability, request: Request) -> Response:
+        answer = self._answered(request)
+        headers = dict(answer.headers) | {"Content-Type": answer.content_type}
+        self.answers = [*self.answers, Response(answer.status, headers, answer.body)]
+        return super().call(what, request)
+
+    def _answered(self, request: Request) -> Answer:
+        try:
+            question = read(request)
+        except NotUnderstoodError as refused:
+            return refused.answer
+        if question.asks_token:
+            good = SIMULATED.shows(question, ACCOUNT, PASSWORD)
+            self.tokens += [f"sandbox-{len(self.tokens)}"] if good else []
+            return SIMULATED.token(question, self.tokens[-1] if good else None, 3600)
+        turn = self.ledger.turn(
+            question.number,
+            self.parcel,
+            self.at,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=question.bearer not in self.tokens,
+        )
+        return SIMULATED.ready_made(turn) or SIMULATED.answer(question, turn)
+
+    @property
+    def operations(self) -> list[str]:
+        return [read(request).operation for _, request in self.asked]
+
+
+def asked(line: SimulatedLine, settings: Mapping[str, str] = SIMULATED_SETTINGS) -> Outcome:
+    line.client = line.client or Ups(settings)
+    try:
+        return line.client.fetch(NUMBER, None, line)
+    except CallFailed as failed:
+        return failed.failure
+
+
+SIMULATED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW
+
+SCENARIOS: dict[Scenario, ErrorKind | str] = {
+    S.DELIVERED: "text/html",
+    S.DELIVERED_PNG: "image/png",
+    S.DELIVERED_NO_SIGNATORY: "text/html",
+    S.IN_TRANSIT: ErrorKind.NOT_DELIVERED_YET,
+    S.UNKNOWN: ErrorKind.NOT_FOUND,
+    S.POD_LATE: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.POD_NEVER: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.POD_NONE: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.POD_UNSAID: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.NOT_OURS: ErrorKind.ACCESS_DENIED,
+    S.AUTH_REFUSED: ErrorKind.AUTH_FAILED,
+    S.SYSTEM_ERROR: ErrorKind.SERVER_ERROR,
+    S.RATE_LIMITED: ErrorKind.RATE_LIMITED,
+    S.FAULT_CLIENT: ErrorKind.BAD_RESPONSE,
+    S.FAULT_SERVER: ErrorKind.SERVER_ERROR,
+    S.HTML: ErrorKind.BAD_RESPONSE,
+    S.MAINTENANCE: ErrorKind.SERVER_ERROR,
+    S.BAD_GATEWAY: ErrorKind.SERVER_ERROR,
+    S.BAD_BASE64: ErrorKind.BAD_RESPONSE,
+    S.NOT_A_DOCUMENT: "no document",
+    S.EMPTY_POD: ErrorKind.POD_NOT_AVAILABLE_YET,
+    S.BROKEN_PDF: "no document",
+    S.EMPTY: ErrorKind.BAD_RESPONSE,
+    S.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
+    S.WRONG_TYPE: ErrorKind.BAD_RESPONSE,
+    S.DTD_BOMB: ErrorKind.BAD_RESPONSE,
+    S.REDIRECT: ErrorKind.BAD_RESPONSE,
+    S.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
+    S.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
+    # What these do to the connection is the wire's business: the answer is that of a delivered parcel.
+    S.SLOW: "text/html",
+    S.DRIP: "text/html",
+    S.DRIP_HEADERS: "text/html",
+    S.TRUNCATED: "text/html",
+    S.OVERSIZED: "text/html",
+    S.RESET: ErrorKind.BAD_RESPONSE,
+}
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
+    line = SimulatedLine([], parcel=Parcel((scenario,)))
+    outcome, wanted = asked(line), SCENARIOS[scenario]
+    calls = 4 if scenario is S.AUTH_REFUSED else 2  # a token and the call, each twice
+    assert line.operations == ["token", "details"] * (calls // 2)
+    if isinstance(outcome, Failure):
+        assert outcome.kind is wanted
+        assert outcome.message.isprintable()
+        assert outcome.unknown is None
+        assert (outcome.delivery is not None) is (
+            scenario.startswith("pod_") or scenario in (S.BAD_BASE64, S.EMPTY_POD)
+        )
+        return
+    signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
+    assert outcome.delivery == Delivery(SIMULATED_AT, signatory)
+    assert outcome.html is (scenario is not S.DELIVERED_PNG)
+    if wanted == "no document":
+        with pytest.raises(NotADocument):
+            media_type_of(outcome.content, html=outcome.html)
+    else:
+        assert media_type_of(outcome.content, html=outcome.html) == wanted
+
+
+def test_an_answer_of_another_shape_each_time() -> None:
+    line = SimulatedLine([], parcel=Parcel((S.WRONG_TYPE,)))
+    for _ in range(4):
+        outcome = asked(line)
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is ErrorKind.BAD_RESPONSE
+
+
+def test_a_script_is_played_by_one_call_each() -> None:
+    line = SimulatedLine([], parcel=Parcel((S.IN_TRANSIT, S.POD_LATE, S.DELIVERED)))
+    outcomes = [asked(line) for _ in range(3)]
+    kinds = ["retrieved" if isinstance(o, Retrieved) else o.kind for o in outcomes]
+    assert kinds == [ErrorKind.NOT_DELIVERED_YET, ErrorKind.POD_NOT_AVAILABLE_YET, "retrieved"]
+    assert line.operations == ["token", "details", "details", "details"]
+
+
+@pytest.mark.parametrize("wrong", [{"UPS_CLIENT_ID": "20000002"}, {"UPS_CLIENT_SECRET": "654321"}])
+def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str]) -> None:
+    line = SimulatedLine([])
+    outcome = asked(line, SIMULATED_SETTINGS | wrong)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is ErrorKind.AUTH_FAILED
+    assert line.operations == ["token"]
+    assert not line.accepted
+
+
+def test_a_token_that_the_simulated_service_forgot_is_renewed() -> None:
+    line = SimulatedLine([])
+    assert isinstance(asked(line), Retrieved)
+    line.tokens[:] = ["another"]
+    assert isinstance(asked(line), Retrieved)
+    assert line.operations == ["token", "details", "details", "token", "details"]
+
+
+def test_the_hostile_text_repeats_the_token_for_the_queue_to_hide() -> None:
+    outcome = asked(SimulatedLine([], parcel=Parcel((S.HOSTILE_TEXT,))))
+    assert isinstance(outcome, Failure)
+    assert "password=sandbox-0" in outcome.message
+
+
+TOKEN_CALL, CALL = (request for _, request in fetch(DELIVERED)[1].asked)
+
+
+def other_headers(request: Request, **changed: str | None) -> Request:
+    headers = dict(request.headers) | {name.replace("_", "-"): value for name, value in changed.items()}
+    return replace(request, headers={n: v for n, v in headers.items() if v is not None})
+
+
+def other_path(old: str, new: str) -> Request:
+    assert old in CALL.path
+    return replace(CALL, path=CALL.path.replace(old, new))
+
+
+BAD_CALLS: dict[str, tuple[Request, int, str]] = {
+    "POST": (replace(CALL, method="POST"), 405, "405"),
+    "token by GET": (replace(TOKEN_CALL, method="GET"), 405, "405"),
+    "no transId": (other_headers(CALL, transId=None), 400, "400"),
+    "an empty transId": (other_headers(CALL, transId=""), 400, "400"),
+    "no transactionSrc": (other_headers(CALL, transactionSrc=None), 400, "400"),
+    "a misspelt parameter": (other_path("returnPOD", "returnPod"), 400, "400"),
+    "no boolean": (other_path("returnPOD=true", "returnPOD=yes"), 400, "400"),
+    "an odd locale": (other_path("fr_FR", "fr-FR"), 400, "400"),
+    "another resource": (other_path("details", "detail"), 404, "404"),
+    "a short number": (other_path(NUMBER, "1Z5R89"), 400, "TV1002"),
+    "a long number": (other_path(NUMBER, "1" * 35), 400, "TV1002"),
+    "token as JSON": (other_headers(TOKEN_CALL, Content_Type="application/json"), 400, "400"),
+    "another grant": (replace(TOKEN_CALL, body=b"grant_type=password"), 400, "400"),
+    "no grant": (replace(TOKEN_CALL, body=b""), 400, "400"),
+    "more in the form": (
+        replace(TOKEN_CALL, body=b"grant_type=client_credentials&client_id=x"),
+        400,
+        "400",
+    ),
+}
+
+
+@pytest.mark.parametrize(("request_", "status", "code"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
+def test_the_simulated_service_refuses_what_breaks_its_rules(
+    request_: Request, status: int, code: str
+) -> None:
+    with pytest.raises(NotUnderstoodError) as refused:
+        read(request_)
+    assert refused.value.answer.status == status
+    assert json.loads(refused.value.answer.body)["response"]["errors"][0]["code"] == code
+
+
+def test_the_simulated_service_reads_the_calls_of_the_documents() -> None:
+    token, question = read(TOKEN_CALL), read(CALL)
+    assert (token.account, token.password, token.asks_token, token.needs_account) == (
+        "cid",
+        "s:é&",
+        True,
+        True,
+    )
+    assert (question.number, question.bearer, question.tracking) == (NUMBER, "tok", True)
+    assert tuple(question.goes_on) == ()
+    assert read(other_headers(CALL, Authorization=None)).bearer == "none"
+    assert read(other_headers(TOKEN_CALL, Authorization=None)).account == ""
+
+
+def simulated(scenario: Scenario) -> Any:
+    line = SimulatedLine([], parcel=Parcel((scenario,)))
+    asked(line)
+    answer = line.answers[-1]
+    assert isinstance(answer, Response)
+    return json.loads(answer.body)
+
+
+PHOTO = {
+    "photo": "",
+    "photoCaptureInd": "N",
+    "photoDispositionCode": "U",
+    "isNonPostalCodeCountry": False,
+}
+
+
+def test_the_simulated_service_answers_as_the_documents_show() -> None:
+    (shipment,) = simulated(S.DELIVERED)["trackResponse"]["shipment"]
+    (package,) = shipment.pop("package")
+    assert shipment == {"inquiryNumber": NUMBER}
+    told = package.pop("deliveryInformation")
+    assert media_type_of(base64.b64decode(told.pop("signature")["image"])) == "image/png"
+    assert told.pop("pod").keys() == {"content"}
+    assert told == {"location": "FRONT DOOR", "receivedBy": "DUPONT", "deliveryPhoto": PHOTO}
+    newest, *older = package.pop("activity")
+    assert newest == {
+        "date": "20261005",
+        "time": "100000",
+        "gmtDate": "20261005",
+        "gmtTime": "80000",
+        "gmtOffset": "+02:00",
+        "location": {"address": {"city": "LILLE", "countryCode": "FR"}, "slic": "0000"},
+        "status": {"type": "D", "code": "FS", "description": "LIVRÉ", "statusCode": "011"},
+    }
+    moments = [activity["gmtDate"] + activity["gmtTime"].zfill(6) for activity in (newest, *older)]
+    assert moments == sorted(moments, reverse=True)
+    assert len(moments) == 5
+    assert package == {
+        "trackingNumber": NUMBER,
+        "currentStatus": {
+            "code": "011",
+            "description": "LIVRÉ",
+            "simplifiedTextDescription": "LIVRÉ",
+            "statusCode": "011",
+            "type": "D",
+        },
+        "deliveryDate": [{"type": "DEL", "date": "20261005"}],
+        "deliveryTime": {"type": "DEL", "endTime": "100000"},
+        "packageCount": 1,
+    }
+
+
+def test_the_simulated_service_tells_of_a_parcel_on_its_way() -> None:
+    package = simulated(S.IN_TRANSIT)["trackResponse"]["shipment"][0]["package"][0]
+    assert (package["currentStatus"]["type"], package["currentStatus"]["code"]) == ("O", "021")
+    assert package["deliveryDate"] == [{"type": "SDD", "date": "20261006"}]
+    assert "deliveryTime" not in package
+    assert package["deliveryInformation"] == {"deliveryPhoto": PHOTO}
+    assert [activity["status"]["code"] for activity in package["activity"]] == ["OT", "AR", "DP", "OR"]
+
+
+def test_the_simulated_service_tells_of_an_unknown_number_and_of_a_token() -> None:
+    warning = {"code": "TW0001", "message": "Tracking Information Not Found"}
+    assert simulated(S.UNKNOWN) == {
+        "trackResponse": {"shipment": [{"inquiryNumber": NUMBER, "warnings": [warning]}]}
+    }
+    given = SIMULATED.token(read(TOKEN_CALL), "tok", 14399)
+    assert (given.status, json.loads(given.body)) == (200, TOKEN_TREE)
+    refused = SIMULATED.token(read(TOKEN_CALL), None, 0)
+    error = {"code": "10401", "message": "ClientId is Invalid"}
+    assert (refused.status, json.loads(refused.body)) == (401, {"response": {"errors": [error]}})
+
+
+def test_the_simulated_service_gives_what_is_asked_for_only() -> None:
+    line = SimulatedLine([])
+    asked(line)
+    call = other_headers(CALL, Authorization=f"Bearer {line.tokens[0]}")
+    for query in ("returnSignature=false&returnPOD=false", ""):
+        start = call.path.partition("?")[0]
+        answer = line._answered(replace(call, path=f"{start}?{query}"))
+        shipment = json.loads(answer.body)["trackResponse"]["shipment"][0]
+        information = shipment["package"][0]["deliveryInformation"]
+        assert "pod" not in information
+        assert "signature" not in information
+
+
+@pytest.mark.parametrize("number", ["1" * 7, "1" * 34])
+def test_the_simulated_service_takes_numbers_of_7_to_34_signs(number: str) -> None:
+    assert read(other_path(NUMBER, number)).number == number
+
+
+def test_a_429_of_the_simulated_service_has_the_carriers_code() -> None:
+    line = SimulatedLine([], parcel=Parcel((S.RATE_LIMITED,), retry_after=None))
+    asked(line)
+    answer = line.answers[-1]
+    assert isinstance(answer, Response)
+    assert (answer.status, answer.headers.get("Retry-After")) == (429, None)
+    assert json.loads(answer.body)["response"]["errors"][0]["code"] == "10429"
+
+
+def test_the_page_of_the_simulated_service_is_escaped() -> None:
+    page = proof_page(NUMBER, "<B>É&", datetime(2026, 10, 5, 10, 31, tzinfo=UTC))
+    assert media_type_of(page, html=True) == "text/html"
+    assert b"<TD>&lt;B&gt;&#201;&amp;" in page
+    assert b"Delivered on :<TD>05/10/2026 10:31" in page
+    assert b"<TITLE>Delivery Notification</TITLE>" in page
+    assert b"Received by" not in proof_page(NUMBER, "", datetime(2026, 10, 5, 10, 31, tzinfo=UTC))
+    assert NUMBER.encode() in page
+
+
+def test_numbers_of_the_simulated_service_are_of_the_carriers_form() -> None:
+    for serial in (0, 7, 99_999):
+        for digits in ("00", "42", "99"):
+            number = SIMULATED.example(digits, serial)
+            assert malformed(number, SPEC) is None
+            assert not SPEC.is_doubtful(number)
+            assert SIMULATED.digits_of(number) == digits
+    assert SIMULATED.example("42", 1) != SIMULATED.example("42", 2)
+    assert SIMULATED.digits_of("V4234567890") == "42"
+    assert set(SIMULATED_SETTINGS) == set(SPEC.credential_names)
+    assert not SIMULATED.owns("/oauth/token")
