@@ -5,6 +5,7 @@ Prints a table and writes the figures to tests/benchmarks/last.json (not committ
 
 import base64
 import json
+import logging
 import os
 import platform
 import re
@@ -380,12 +381,17 @@ MEGABYTE = 1_000_000
 
 
 class LargeDocument(SimulatedLine):
-    """The simulated carrier, whose document answer is one of a megabyte."""
+    """The simulated carrier, whose document answer is one of a megabyte; `has_grown`: it has one with base64 text."""
+
+    has_grown = False
 
     def call(self, what: Capability, request: Request) -> Response:
         """Its answer, the base64 text in it blown up."""
         answer = super().call(what, request)
-        return Response(answer.status, answer.headers, _BASE64.sub(_LARGE_TEXT, answer.body, count=1))
+        longest = max(_BASE64.findall(answer.body), key=len, default=b"")
+        self.has_grown = self.has_grown or bool(longest)
+        body = answer.body.replace(longest, _LARGE_TEXT, 1) if longest else answer.body
+        return Response(answer.status, answer.headers, body)
 
 
 _LARGE_TEXT = base64.b64encode(b"%PDF-1.4\n" + bytes(range(256)) * (MEGABYTE * 3 // 4 // 256))
@@ -397,7 +403,7 @@ def parse_of_a_megabyte() -> dict[str, Any]:
     for key, spec in CATALOG.specs.items():
         line, client = LargeDocument(key, Scenario.DELIVERED), client_of(key)
         outcome = client.fetch(spec.sample_number, None, line)
-        if not isinstance(outcome, Retrieved) or len(outcome.content) < MEGABYTE // 2:
+        if not (isinstance(outcome, Retrieved) and line.has_grown):
             continue  # no document, or raw bytes that need no parsing
         taken[key] = 1000 * _median(lambda c=client, s=spec, at=line: c.fetch(s.sample_number, None, at), 21)  # type: ignore[misc]
     return {"milliseconds": taken, "worst": max(taken.values()), "bound": 15.0}
@@ -409,6 +415,7 @@ def parse_of_a_megabyte() -> dict[str, Any]:
 def main() -> None:
     """Measure and show."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    logging.getLogger("__main__").addHandler(logging.NullHandler())
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         figures = {

@@ -376,7 +376,7 @@ def test_when_it_asks_us_to_wait(what: Capability) -> None:
     ("now", "midnight"),
     [
         (datetime(2026, 10, 6, tzinfo=UTC), datetime(2026, 10, 7, tzinfo=UTC)),
-        (datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        (datetime(2026, 12, 31, 23, 59, 59, 7, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
         # Whatever zone it is given in: 00:30 on the 7th in France is the 6th in Greenwich.
         (
             datetime(2026, 10, 7, 0, 30, tzinfo=timezone(timedelta(hours=2))),

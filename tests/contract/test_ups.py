@@ -635,6 +635,9 @@ def test_the_time_is_that_of_the_handing_over() -> None:
     before = an_activity("I", "OT", "021", hour="50000")
     for activities in ([after, at_agent, an_activity(), before], [before, an_activity(), at_agent, after]):
         assert fetch(told(a_package(activity=activities)))[0] == GOT
+    # By its type alone, or its status alone.
+    for handed_over in (an_activity("D", "XX", "000"), an_activity("U", "XX", "011")):
+        assert fetch(told(a_package(activity=[after, handed_over, before])))[0] == GOT
     # Of two deliveries the later; of no known type or status, by the code of the activity.
     earlier = an_activity(hour="70000")
     for code in ("FS", "KB", "F4"):
