@@ -64,7 +64,7 @@ def not_delivered(
     known: Mapping[str, Any] | frozenset[str] = frozenset(),
 ) -> Failure:
     """The parcel is on its way. `code`: of its last event; `known`: the codes of our table."""
-    said = _shown(label or code or "no details", 80)
+    said = clean(label or code or "no details", 80)
     unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in known else None
     words = f"The parcel is not delivered yet ({said})"
     return Failure(ErrorKind.NOT_DELIVERED_YET, words, answer.status, unknown=unknown)
@@ -79,16 +79,7 @@ def noting(
 
 def quoted(said: str | None) -> str:
     """The carrier's words after a sentence of ours."""
-    return f": {_shown(said, 200)}" if said else ""
-
-
-def _shown(said: str, limit: int) -> str:
-    """Foreign words, cut. No half word is left at the cut: as a part of a secret it would not be known as one."""
-    shown = clean(said, limit)
-    return _HALF_WORD.sub("…", shown) if shown.endswith("…") and not said.endswith("…") else shown
-
-
-_HALF_WORD = re.compile(r"[A-Za-z0-9]+…\Z")
+    return f": {clean(said, 200)}" if said else ""
 
 
 def decoded(encoded: str) -> bytes | None:

@@ -56,3 +56,21 @@ def test_too_short_a_secret_protects_nothing() -> None:
 
 def test_without_secrets_nothing_is_changed() -> None:
     assert Redactor([])(" any - thing ") == " any - thing "
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("password=s3cr3t-Pa5…", "password=***…"),
+        ("token s3cr…, and more", "token ***…, and more"),
+        ("s3cr3t-Pa55word-Zq7…", "***…"),
+        ("Basic czNjcjN0L…", "Basic ***…"),
+        ("s3c… is too little to be one", "s3c… is too little to be one"),
+        ("xs3cr3t-Pa5…", "xs3cr3t-Pa5…"),  # within another word
+        ("nothing of it…", "nothing of it…"),
+        ("s3cr3t-Pa5 and no cut", "s3cr3t-Pa5 and no cut"),
+    ],
+)
+def test_a_secret_that_was_cut_off_is_one_too(text: str, shown: str) -> None:
+    redact = Redactor(["s3cr3t-Pa55word-Zq7", "s3cr3t/Pa55word"])
+    assert redact(text) == shown
