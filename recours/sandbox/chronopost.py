@@ -56,8 +56,6 @@ _POD_ERRORS = {
     Scenario.AUTH_REFUSED: (3, "Invalid Password"),  # inferred
 }
 
-_LAUGHS = 9  # each a tenfold of the one before: a billion in the end
-
 
 class Chronopost(SimulatedCarrier):
     """The simulated service."""
@@ -93,14 +91,6 @@ class Chronopost(SimulatedCarrier):
             details={"language": language, "pdf": "yes" if _BOOLEANS[values["pdf"]] else "no"},
         )
 
-    def settings(self, account: str, password: str) -> dict[str, str]:
-        """An account of eight digits and a password of six."""
-        return {"CHRONOPOST_ACCOUNT": account, "CHRONOPOST_PASSWORD": password}
-
-    def example(self, digits: str, serial: int) -> str:
-        """Two letters, nine digits and two letters."""
-        return f"XY{digits}{serial:07d}FR"
-
     def answer(self, question: Question, turn: Turn) -> Answer:
         """Answer a call, as the turn's scenario has it."""
         scenario = turn.scenario
@@ -109,13 +99,17 @@ class Chronopost(SimulatedCarrier):
         if scenario is Scenario.FAULT_SERVER:
             return soap.fault("soap:Server", "Fault occurred while processing.")
         if scenario is Scenario.WRONG_TYPE and turn.tries % 2 == 0:
-            return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', CONTENT_TYPE)
-        body = _envelope(question, _result(question, turn))
-        if scenario is Scenario.DTD_BOMB:
-            body = _bomb_before(body)
-        if scenario is Scenario.INVALID_UTF8:  # Latin-1, which old services send under the name of UTF-8
-            body = body.replace(b"</errorCode>", b"</errorCode><errorMessage>Livr\xe9</errorMessage>")
-        return Answer(200, body, CONTENT_TYPE)
+            return soap.another_shape()
+        good = Answer(200, _envelope(question, _result(question, turn)), CONTENT_TYPE)
+        return soap.spoilt(scenario, good, "errorCode")
+
+    def settings(self, account: str, password: str) -> dict[str, str]:
+        """An account of eight digits and a password of six."""
+        return {"CHRONOPOST_ACCOUNT": account, "CHRONOPOST_PASSWORD": password}
+
+    def example(self, digits: str, serial: int) -> str:
+        """Two letters, nine digits and two letters."""
+        return f"XY{digits}{serial:07d}FR"
 
 
 def _envelope(question: Question, result: str) -> bytes:
@@ -130,8 +124,6 @@ def _result(question: Question, turn: Turn) -> str:
         return _error(1, "System Error")  # [D24, KAR]
     if scenario is Scenario.HOSTILE_TEXT:
         return _error(1, hostile_text(question.password))
-    if scenario is Scenario.DTD_BOMB:
-        return f"<errorCode>0</errorCode><errorMessage>&laugh{_LAUGHS};</errorMessage>"
     if scenario is Scenario.WRONG_TYPE:
         return element("errorCode", "abc")
     return _tracking(question, turn) if question.tracking else _pod(question, turn)
@@ -212,10 +204,3 @@ def _document(question: Question, turn: Turn) -> tuple[str, str]:
         turn = replace(turn, scenario=Scenario.DELIVERED_PNG)
     kind = "PNG" if turn.scenario is Scenario.DELIVERED_PNG else "PDF"
     return kind, documents.document_text(turn, "Chronopost", question.number, _local(turn.delivered_at))
-
-
-def _bomb_before(body: bytes) -> bytes:
-    """Put a document type before the answer in which each entity is ten times the one before."""
-    entities = ['<!ENTITY laugh0 "lol">']
-    entities += [f'<!ENTITY laugh{n} "{f"&laugh{n - 1};" * 10}">' for n in range(1, _LAUGHS + 1)]
-    return f'<?xml version="1.0"?><!DOCTYPE bomb [{"".join(entities)}]>'.encode() + body
