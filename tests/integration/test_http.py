@@ -346,6 +346,18 @@ def test_a_kept_connection_that_the_server_closed_is_not_a_fault() -> None:
         assert (server.connections, len(server.received)) == (2, 2)
 
 
+def test_a_request_that_goes_elsewhere_does_unless_the_base_url_was_replaced() -> None:
+    with Server(says(ANSWER)) as carrier, Server(says(ANSWER)) as other:
+        link = Request("GET", "/pod?id=1", origin=other.url)
+        assert Http(carrier.url, 5, 5, 5).send(link).body == b"ok"
+        assert ([len(carrier.received), len(other.received)], other.received[0][:10]) == (
+            [0, 1],
+            b"GET /pod?i",
+        )
+        Http(carrier.url, 5, 5, 5, replaced=True).send(link)
+        assert [len(carrier.received), len(other.received)] == [1, 1]
+
+
 def test_a_connection_is_not_used_again_after_a_fault() -> None:
     late = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate"
 
