@@ -838,3 +838,18 @@ def test_many_limits_that_each_allow_fewer_are_all_kept(database: Database, cloc
     assert len(grants) == 1  # three in half an hour: one fetch of two calls
     assert refusal is not None
     assert "3 per 1800 seconds" in refusal.reason
+
+
+def test_a_number_whose_check_digit_does_not_fit_is_said_to_be_mistyped(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
+    account = run._accounts["chronopost"]
+    strict = replace(account.spec, check_digit_fits=lambda number: number.endswith("1FR"))
+    run._accounts = {"chronopost": replace(account, spec=strict)}
+    hint = " (its check digit does not fit: is it mistyped?)"
+    for number, doubted in (("XY110000001FR", False), ("XY110000002FR", True), ("XY100000002FR", False)):
+        (grant,), _ = run.reserve("chronopost", [BOTH])
+        outcome = run.fetch(grant, "chronopost", number, None).outcome
+        assert isinstance(outcome, Failure)
+        assert outcome.message.endswith(hint) is doubted

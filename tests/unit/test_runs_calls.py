@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability
 from recours.runs.ports import Blocked, Hold, Label, Refusal
+from tests.fakes.carriers import CATALOG, CHRONOPOST
 from tests.fakes.documents import PDF
 from tests.fakes.queue import DELIVERY, GOT
 from tests.fakes.world import World
@@ -615,3 +617,35 @@ def test_without_a_network_and_without_a_database_the_first_fault_is_told(world:
     report = world.retry(concurrency=1)
     assert (report.exit_status, turns_of(world)) == (1, [0, 0])
     assert report.fault == "The database went away."
+
+
+# ---------------------------------------------------------------- what whoever keeps the tables should know
+
+
+def test_a_code_that_no_table_has_is_told_once_a_run(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    numbers = world.many_failed(3)
+    for number, code in zip(numbers, ("ZZ", "ZZ", "YY"), strict=True):
+        strange = fail(ErrorKind.NOT_DELIVERED_YET, unknown=f"the event code {code} (somewhere)")
+        world.queue.answers[number] = [strange, strange]
+    world.retry()
+    told = [message for message in caplog.messages if "does not know" in message]
+    assert told == [
+        f"Chronopost sent the event code {code} (somewhere), which recours does not know; seen for {claim}"
+        for code, claim in (("ZZ", "CLM-01"), ("YY", "CLM-03"))
+    ]
+    world.clock.advance(timedelta(hours=7))
+    world.retry()
+    assert len([message for message in caplog.messages if "does not know" in message]) == 4
+
+
+def test_a_doubtful_number_is_told_and_asked_about(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = replace(CHRONOPOST, check_digit_fits=lambda number: number.endswith("1FR"))
+    monkeypatch.setitem(CATALOG.specs, "chronopost", strict)
+    world.failed("CLM-1", "XY000000001FR")
+    world.failed("CLM-2", "XY000000002FR")
+    world.retry()
+    assert sorted(world.asked) == ["XY000000001FR", "XY000000002FR"]
+    told = [message for message in caplog.messages if "check digit" in message]
+    assert told == ["CLM-2: the check digit of XY000000002FR does not fit; Chronopost is asked all the same"]
