@@ -6,7 +6,7 @@ import pytest
 
 from recours.core.quota import Capability, Limit, Use, Window
 from recours.runs.ports import Waiting
-from recours.runs.summary import Report, Stats, minute, usage_line, waiting_line, words_for
+from recours.runs.summary import Report, Stats, minute, usage_line, waiting_line, words_for, worth_telling
 from tests.fakes.world import local
 
 MIDNIGHT = datetime(2026, 2, 6, 23, tzinfo=UTC)
@@ -113,3 +113,12 @@ def test_how_many_wait_and_until_when(waiting: Waiting, line: str) -> None:
 )
 def test_spans_are_said_in_words(hours: float, words: str) -> None:
     assert words_for(timedelta(hours=hours)) == words
+
+
+def test_short_windows_are_told_only_where_there_are_no_longer_ones() -> None:
+    second = Use(Limit("dhl", 1, Window(1)), used=1, held=0, resets_at=MIDNIGHT)
+    day = Use(Limit("dhl", 250, Window(0, "UTC")), used=7, held=0, resets_at=MIDNIGHT)
+    assert worth_telling([second, day]) == [day]
+    assert worth_telling([second]) == [second]
+    assert usage_line("La Poste", second, local) == "La Poste: 1/1 per second"
+    assert usage_line("DHL", day, local) == "DHL: 7/250 per day, resets 2026-02-07 00:00"
