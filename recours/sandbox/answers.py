@@ -103,7 +103,7 @@ class SimulatedCarrier(ABC):
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
         """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
-        raise NotImplementedError
+        raise NotImplementedError  # of carriers without tokens: none of their questions asks for one
 
     @abstractmethod
     def settings(self, account: str, password: str) -> dict[str, str]:
