@@ -2,8 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +102,44 @@ def set_up(
 ) -> Log:
     """Send log lines to `path` and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunFault."""
     formatter = GuideFormatter(redact, now)
+    file = _opened(path, max_bytes, files)
+    screen = logging.NullHandler() if quiet else logging.StreamHandler(console or sys.stderr)
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    logging.getLogger(RUN_LOGGER).setLevel(logging.DEBUG if verbose else logging.INFO)
+    for handler in (file, screen):
+        handler.setFormatter(formatter)
+        root.addHandler(handler)
+    return Log(path, file, screen)
+
+
+@contextmanager
+def file_of(
+    logger_name: str,
+    path: Path,
+    *,
+    max_bytes: int = 5 * 1024 * 1024,
+    files: int = 10,
+    redact: Callable[[str], str] = str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[None]:
+    """Send the lines of one logger to a file of its own, and nowhere else. Raises RunFault."""
+    file = _opened(path, max_bytes, files)
+    file.setFormatter(GuideFormatter(redact, now))
+    logger = logging.getLogger(logger_name)
+    logger.addHandler(file)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(file)
+        logger.propagate = True
+        with suppress(OSError):
+            file.close()
+
+
+def _opened(path: Path, max_bytes: int, files: int) -> _File:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # With the byte-order mark, `type` on Windows shows the signs.
@@ -114,11 +152,4 @@ def set_up(
             f"The log cannot be written in {path.parent}: {error.strerror or error}. "
             "Give the user of this job the right to write there, or set RECOURS_LOG_DIR."
         ) from error
-    screen = logging.NullHandler() if quiet else logging.StreamHandler(console or sys.stderr)
-    root = logging.getLogger()
-    root.setLevel(logging.WARNING)
-    logging.getLogger(RUN_LOGGER).setLevel(logging.DEBUG if verbose else logging.INFO)
-    for handler in (file, screen):
-        handler.setFormatter(formatter)
-        root.addHandler(handler)
-    return Log(path, file, screen)
+    return file

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,23 +14,30 @@ from recours.carriers.account import Account, CarrierLine
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.mail import MailState
 from recours.core.policy import Policy
 from recours.core.redact import Redactor
+from recours.core.text import plural
 from recours.database.claims import ClaimRepository
 from recours.database.create import create_file
 from recours.database.engine import Database, DatabaseFault
 from recours.database.journal import RunJournal
+from recours.database.mailbox import Mailbox
 from recours.database.quota import QuotaLedger
 from recours.database.schema import Schema, bring_up_to_date, look, require_claims
 from recours.database.upkeep import ClaimUpkeep
 from recours.documents.store import DocumentStore
-from recours.logs import local
+from recours.logs import file_of, local, run_log
 from recours.runs.ports import CarrierClient, Clock, Grant, Refusal, Surroundings
 from recours.runs.worker import Options, Worker
 from recours.settings.model import HttpLimits, Settings
 
 if TYPE_CHECKING:
     from recours.carriers.http import Http
+    from recours.notifications.manager import NotificationManager
+    from recours.notifications.render import Letterhead
+    from recours.notifications.sender import EmailSender
+    from recours.notifications.smtp import SmtpSettings
 
 CREATED = "created with its whole schema"
 
@@ -142,6 +150,7 @@ def make_worker(
         queue=make_queue(settings, database, policy, clock, jitter, run_id),
         documents=DocumentStore(settings.pod_dir),
         policy=policy,
+        post=PostOffice(settings, database, columns, clock, run_id),
     )
     options = replace(
         options,
@@ -228,3 +237,86 @@ class _Lines:
 
         limits, replaced = self._limits, self._base_url != self._spec.base_url
         return Http(self._base_url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced)
+
+
+class PostOffice:
+    """Tells people by mail. What that takes is loaded when there is something to tell: many runs tell nobody."""
+
+    def __init__(
+        self, settings: Settings, database: Database, columns: frozenset[str], clock: Clock, run_id: str
+    ) -> None:
+        """`columns`: those of `claims`."""
+        self._settings = settings
+        self._clock = clock
+        self.mailbox = Mailbox(database, catalog_of(settings), columns, run_id)
+
+    def tell(self) -> None:
+        """Render what is to be told and send what is ready. Raises RunFault; a mail server's fault is logged."""
+        if not self.mailbox.has_work():
+            return
+        self.manager().render_due()
+        if server := self.server():
+            with self.log():
+                self.sender(server).send_all()
+        elif waiting := self.mailbox.count(MailState.READY):
+            run_log().warning(
+                f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"
+            )
+
+    def manager(self) -> "NotificationManager":
+        """Who decides and renders."""
+        from recours.notifications.manager import Habits, NotificationManager  # noqa: PLC0415 (see above)
+
+        mail, policy = self._settings.mail, self._settings.policy
+        habits = Habits(mail.language, policy.zone, self.letterhead(), mail.brake, mail.admin)
+        return NotificationManager(
+            self.mailbox, habits, self.mailbox.catalog, self._clock, lambda: uuid.uuid4().hex
+        )
+
+    def letterhead(self) -> "Letterhead":
+        """What every mail shows of the service."""
+        from recours.notifications.render import Letterhead  # noqa: PLC0415 (see above)
+
+        mail = self._settings.mail
+        return Letterhead(mail.service, mail.claim_url, self._settings.policy.zone)
+
+    def server(self) -> "SmtpSettings | None":
+        """How the mail server is reached: the service's own settings come first; None: no host is set anywhere."""
+        from recours.notifications.smtp import SmtpSettings  # noqa: PLC0415 (see above)
+
+        mail, of_service = self._settings.mail, self.mailbox.service_settings()
+        host = of_service.get("smtp_host") or mail.host
+        if not host:
+            return None
+        port, security = of_service.get("smtp_port", ""), of_service.get("smtp_security", "").lower()
+        user = of_service.get("smtp_user") or mail.user
+        return SmtpSettings(
+            host=host,
+            port=int(port) if port.isascii() and port.isdigit() and len(port) < 6 else mail.port,  # noqa: PLR2004 (the digits of a port)
+            security=security if security in ("starttls", "tls", "none") else mail.security,
+            user=user,
+            sender=of_service.get("smtp_from") or mail.sender or user,
+            password=mail.password,
+        )
+
+    def sender(self, server: "SmtpSettings") -> "EmailSender":
+        """Who sends."""
+        from recours.notifications.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
+        from recours.notifications.smtp import SmtpLine  # noqa: PLC0415 (see above)
+
+        mail = self._settings.mail
+        envelope = Envelope(server.sender, mail.reply_to, mail.redirect, mail.a_minute)
+        skipped = frozenset(self._settings.policy.skip_claim_statuses)
+        return EmailSender(self.mailbox, lambda: SmtpLine(server), envelope, self._clock, skipped)
+
+    def log(self) -> AbstractContextManager[None]:
+        """The sender's own log, while it is open."""
+        settings = self._settings
+        return file_of(
+            "email_sender",
+            settings.log_dir / "email_sender.log",
+            max_bytes=settings.log_max_bytes,
+            files=settings.log_files,
+            redact=redactor(settings),
+            now=self._clock.now,
+        )

@@ -14,6 +14,7 @@ _COMMANDS = {
     "carriers": "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
     "demo": "Five simulated days of the scheduler on made-up claims and a made-up carrier.",
     "init-db": "Create or bring up to date the database that the settings name.",
+    "mail": "Mails: release what the brake holds, try the mail server, see how a mail looks.",
     "sandbox": "Serve simulated carriers on this machine, for trials.",
 }
 

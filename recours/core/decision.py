@@ -130,7 +130,8 @@ def succeed(claim: Claim, got: Retrieved, now: datetime) -> Decision:
     retried = claim.fetch_status == FetchStatus.FAILED
     turns = claim.state.turns_used + 1 if retried else 0
     state = State(turns_used=turns, last_turn_at=now if retried else None, delivery=got.delivery)
-    facts = {"reference": claim.reference, "attempts": turns}
+    facts = {"reference": claim.reference, "attempts": turns, "signatory": got.delivery.signatory}
+    facts["delivered_at"] = got.delivery.at.isoformat() if got.delivery.at else None
     events = (_event(claim, EventName.POD_RETRIEVED, Actor.CLIENT, facts),) if retried else ()
     return Decision(state=state, fetch_status=FetchStatus.SUCCESS, events=events)
 

@@ -215,5 +215,63 @@ events = Table(
     Column("run_id", String(32), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("facts", JSON, nullable=False),
+    Column("told", Text),  # NULL: not yet; `mail`, or why not
     UniqueConstraint("claim_id", "event", "carrier", "tracking_number", name="uq_recours_events"),
+)
+
+mails = Table(
+    "recours_mails",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("message_id", String(120), nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("client_id", Integer),  # NULL: to the operator
+    Column("recipient", Text, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("plain", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("holder", String(40)),  # the run that has it in hand, until
+    Column("held_until", Utc),
+    Column("error", Text),
+    Column("ended_at", Utc),
+)
+
+mail_events = Table(
+    "recours_mail_events",
+    metadata,
+    Column("mail_id", Integer, primary_key=True),
+    Column("event_id", Integer, primary_key=True),
+)
+
+# The service's own, as far as mails need them.
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", Text),
+    Column("full_name", Text),
+    Column("company_name", Text),
+    Column("is_active", Boolean),
+    Column("notification_preferences", Text),
+)
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("client_id", Integer),
+    Column("notification_type", Text),
+    Column("subject", Text),
+    Column("sent_to", Text),
+    Column("sent_at", Utc),
+    Column("status", Text),
+    Column("error_message", Text),
+    Column("related_claim_id", Integer),
+)
+system_settings = Table(
+    "system_settings", metadata, Column("key", Text, primary_key=True), Column("value", Text)
 )

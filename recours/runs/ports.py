@@ -10,6 +10,7 @@ from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.core.events import Event
+from recours.core.mail import MailKind, Told
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Use
@@ -329,6 +330,58 @@ class Journal(Protocol):
         """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""
 
 
+# ---------------------------------------------------------------- telling people
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A client, as the service knows it."""
+
+    client_id: Any
+    email: str | None
+    name: str | None
+    is_active: bool
+    preferences: str | None  # JSON
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A mail that was rendered, and not kept yet. `held`: until someone releases it."""
+
+    message_id: str
+    kind: MailKind
+    client_id: Any
+    recipient: str
+    language: str
+    subject: str
+    plain: str
+    html: str
+    held: bool = False
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail that is to be sent, with what it tells."""
+
+    id: int
+    message_id: str
+    kind: MailKind
+    client_id: Any
+    recipient: str
+    subject: str
+    plain: str
+    html: str
+    created_at: datetime
+    told: tuple[Told, ...]
+
+
+class Post(Protocol):
+    """Whoever tells people what the run and earlier ones have left to be told."""
+
+    def tell(self) -> None:
+        """Render what is to be told and send what is ready. Raises RunFault; a mail server's fault is logged."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """All that a run works with."""
@@ -340,3 +393,4 @@ class Surroundings:
     queue: Queue
     documents: Documents
     policy: Policy
+    post: Post | None = None

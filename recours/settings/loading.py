@@ -12,21 +12,25 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from recours.core.carrier import CarrierSpec, Catalog, Option
+from recours.core.mail import LANGUAGES
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
 from recours.core.timetable import Timetable, faults_of
 from recours.database.engine import SECRET_QUERY
-from recours.settings.model import Credentials, HttpLimits, Settings, SettingsFault
+from recours.settings.model import Credentials, HttpLimits, MailSettings, Settings, SettingsFault
 from recours.settings.sources import Found, Value, find
 from recours.settings.table import SETTINGS
 from recours.settings.values import (
+    address,
     between,
     folder_under,
     hours,
     is_loopback,
+    line,
     one_of,
     statuses,
+    web_page,
     whole,
     yes_or_no,
     zone,
@@ -83,6 +87,8 @@ class _Reading:
         policy = self._policy()
         credentials = {key: self._credentials(spec) for key, spec in self.catalog.specs.items()}
         secrets = self._every_credential()
+        if password := self.found.get("SMTP_PASSWORD"):
+            secrets.append(password.text)
         if url.password:
             secrets.append(str(url.password))
         secrets += [str(url.query[name]) for name in SECRET_QUERY if name in url.query]
@@ -101,6 +107,7 @@ class _Reading:
                 self._read("RECOURS_READ_TIMEOUT", between(0.05, 120)),
                 self._read("RECOURS_CALL_DEADLINE", between(0.1, 240)),
             ),
+            mail=self._mail(),
             pod_dir=self._folder("RECOURS_POD_DIR"),
             log_dir=self._folder("RECOURS_LOG_DIR"),
             log_max_bytes=int(self._read("RECOURS_LOG_MAX_MB", between(0.01, 1000)) * 1024 * 1024),
@@ -209,6 +216,25 @@ class _Reading:
             tell_persistent_at_once=self._read("RECOURS_NOTIFY_PERSISTENT", one_of("last-turn", "at-once"))
             == "at-once",
             tell_temporary=self._read("RECOURS_NOTIFY_TEMPORARY", yes_or_no),
+        )
+
+    def _mail(self) -> MailSettings:
+        user = self._read("SMTP_USER", line)
+        return MailSettings(
+            host=self._read("SMTP_HOST", line),
+            port=int(self._read("SMTP_PORT", whole(1, 65535))),
+            security=self._read("SMTP_SECURITY", one_of("starttls", "tls", "none")),
+            user=user,
+            password=self._read("SMTP_PASSWORD", line),
+            sender=self._read("SMTP_FROM", address) or user,
+            admin=self._read("ADMIN_EMAIL", address),
+            language=self._read("RECOURS_LANGUAGE", one_of(*LANGUAGES)),
+            a_minute=int(self._read("RECOURS_MAIL_RATE", whole(0, 10_000))),
+            brake=int(self._read("RECOURS_MAIL_BRAKE", whole(0, 1_000_000))),
+            redirect=self._read("RECOURS_MAIL_REDIRECT", address),
+            service=self._read("RECOURS_SERVICE_NAME", line),
+            reply_to=self._read("RECOURS_REPLY_TO", address),
+            claim_url=self._read("RECOURS_CLAIM_URL", web_page),
         )
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:

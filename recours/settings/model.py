@@ -44,6 +44,26 @@ class HttpLimits:
 
 
 @dataclass(frozen=True)
+class MailSettings:
+    """How mail is written and sent. "": not set."""
+
+    host: str
+    port: int
+    security: str  # starttls, tls, none
+    user: str
+    password: str = field(repr=False)
+    sender: str
+    admin: str
+    language: str
+    a_minute: int
+    brake: int
+    redirect: str
+    service: str
+    reply_to: str
+    claim_url: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set, validated."""
 
@@ -57,6 +77,7 @@ class Settings:
     pending_share: float
     carrier_concurrency: int
     http: HttpLimits
+    mail: MailSettings
     pod_dir: Path
     log_dir: Path
     log_max_bytes: int

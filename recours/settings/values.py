@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from recours.core.mail import is_address
+
 
 def between(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
@@ -88,3 +90,24 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def address(text: str) -> str:
+    """One plain mail address, or nothing."""
+    if text and not is_address(text):
+        raise ValueError("it must be one mail address, such as someone@example.com")
+    return text
+
+
+def line(text: str) -> str:
+    """Text of one line."""
+    if any(ord(c) < ord(" ") for c in text):
+        raise ValueError("it must not hold a line break or another control character")
+    return text
+
+
+def web_page(text: str) -> str:
+    """A URL with {reference} in it, or nothing."""
+    if text and not (text.startswith(("https://", "http://")) and "{reference}" in line(text)):
+        raise ValueError("it must begin with https:// and have {reference} in it")
+    return text

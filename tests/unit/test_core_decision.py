@@ -707,7 +707,12 @@ def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
         False,
     )
     assert told(decision) == [("pod_retrieved", "client")]
-    assert decision.events[0].facts == {"reference": "CLM-7", "attempts": 2}
+    assert decision.events[0].facts == {
+        "reference": "CLM-7",
+        "attempts": 2,
+        "signatory": DELIVERED.signatory,
+        "delivered_at": DELIVERED.at.isoformat() if DELIVERED.at else None,
+    }
 
 
 @pytest.mark.parametrize("status", ["pending", "fetching", None])

@@ -1,0 +1,169 @@
+"""`recours mail`: release what the brake holds, try the mail server, see how a mail looks."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recours.carriers.registry import CATALOG
+from recours.cli.console import harmless, say_error
+from recours.core.claim import Claim
+from recours.core.errors import ErrorKind
+from recours.core.events import EventName
+from recours.core.mail import LANGUAGES, MailKind, Told, is_address
+from recours.core.text import plural
+from recours.database.claims import ClaimRepository
+from recours.notifications.render import Rendered, render
+from recours.notifications.sender import Envelope, message_of
+from recours.notifications.smtp import Refused, ServerFault, SmtpLine, Undecidable
+from recours.runs.ports import Letter, RunFault
+from recours.settings.loading import load
+from recours.settings.model import Settings, SettingsFault
+from recours.settings.sources import process_environment
+from recours.wiring import PostOffice, SystemClock, catalog_of, open_database
+
+ROOT = Path(__file__).resolve().parents[2]
+_FAILED, _USAGE = 1, 2
+_KINDS = {MailKind.POD_FAILED: EventName.POD_FAILED, MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED}
+
+
+@click.group("mail")
+@click.option("--database-url", metavar="URL", help="The database, instead of the configured one.")
+@click.pass_context
+def command(context: click.Context, database_url: str | None) -> None:
+    """Mails: what the brake holds, the mail server, how a mail looks."""
+    try:
+        context.obj = load(ROOT, process_environment(), CATALOG, database_url=database_url)
+    except SettingsFault as faults:
+        for fault in faults.faults:
+            say_error(fault)
+        raise SystemExit(_USAGE) from faults
+
+
+@contextmanager
+def _office(settings: Settings) -> Iterator[tuple[PostOffice, ClaimRepository]]:
+    """The mails of the configured database; its faults become a sentence and exit status 1."""
+    try:
+        opened = open_database(settings)
+        try:
+            columns = opened.schema.columns
+            office = PostOffice(settings, opened.database, columns, SystemClock(), uuid.uuid4().hex)
+            yield office, ClaimRepository(opened.database, catalog_of(settings), columns, "", "")
+        finally:
+            opened.database.close()
+    except RunFault as fault:
+        say_error(str(fault))
+        raise SystemExit(_FAILED) from fault
+
+
+@command.command("release")
+@click.pass_obj
+def release(settings: Settings) -> None:
+    """Let go of the mails that the brake holds; the next run sends them."""
+    with _office(settings) as (office, _):
+        released = office.mailbox.release()
+    click.echo(
+        f"{plural(released, 'mail')} released: the next run sends them." if released else "No mail is held."
+    )
+
+
+@command.command("test")
+@click.argument("address")
+@click.pass_obj
+def test(settings: Settings, address: str) -> None:
+    """Send one mail to ADDRESS, and say what the server answered."""
+    if not is_address(address):
+        raise click.BadParameter(
+            "it must be one mail address, such as someone@example.com", param_hint="ADDRESS"
+        )
+    with _office(settings) as (office, _):
+        server = office.server()
+    if server is None:
+        say_error("No mail server is set: SMTP_HOST, or smtp_host in the table system_settings.")
+        raise SystemExit(_USAGE)
+    words = "recours: a test\n\nIf you can read this, the mail server takes our mail.\n"
+    letter = _letter(MailKind.OPERATOR_SUMMARY, address, Rendered("recours: test", words, f"<p>{words}</p>"))
+    try:
+        with SmtpLine(server) as line:
+            line.send(
+                address,
+                message_of(letter, address, Envelope(server.sender, settings.mail.reply_to)),
+                lambda: True,
+            )
+    except (ServerFault, Refused, Undecidable) as error:
+        say_error(harmless(f"Not sent: {error}."))
+        raise SystemExit(_FAILED) from error
+    click.echo(
+        f"{server.host}:{server.port} took the mail to {address} (from {server.sender}, {server.security})."
+    )
+
+
+@command.command("preview")
+@click.argument("kind", type=click.Choice([kind.value for kind in _KINDS]))
+@click.option("--claim", "reference", metavar="REF", required=True, help="A claim to take the facts from.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="Instead of the configured one.")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="A folder; default: this one.",
+)
+@click.pass_obj
+def preview(settings: Settings, kind: str, reference: str, language: str | None, folder: Path) -> None:
+    """Write the mail about a claim as KIND.eml and KIND.html; nothing is sent, nothing is recorded."""
+    with _office(settings) as (office, claims):
+        claim = claims.find(reference)
+        if claim is None:
+            raise click.BadParameter(f"there is no claim '{harmless(reference)}'", param_hint="--claim")
+        recipient = office.mailbox.recipient(claim.client_id)
+        head = office.letterhead()
+    name, address = (recipient.name, recipient.email) if recipient else (None, None)
+    told = [_told(MailKind(kind), claim)]
+    rendered = render(
+        MailKind(kind), told, language or settings.mail.language, name, head, catalog_of(settings)
+    )
+    shown = address if is_address(address) else "nobody@recours.invalid"
+    letter = _letter(MailKind(kind), shown or "", rendered)
+    content = message_of(letter, shown or "", Envelope(settings.mail.sender or "nobody@recours.invalid"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix, data in ((".eml", content), (".html", rendered.html.encode())):
+            path = folder / f"{kind}{suffix}"
+            path.write_bytes(data)
+            click.echo(str(path))
+    except OSError as error:
+        say_error(f"The preview cannot be written to {folder}: {error.strerror or error}.")
+        raise SystemExit(_FAILED) from error
+
+
+def _told(kind: MailKind, claim: Claim) -> Told:
+    """An event as the claim would have caused it."""
+    facts: dict[str, Any] = {
+        "reference": claim.reference,
+        "kind": claim.state.kind or ErrorKind.INVALID_TRACKING,
+        "error": claim.error_text or "Invalid tracking number",
+        "turns": claim.turns_counted,
+        "attempts": claim.turns_counted + 1,
+    }
+    return Told(
+        0,
+        _KINDS[kind],
+        claim.id,
+        claim.carrier or claim.carrier_name,
+        claim.number or "",
+        datetime.now(UTC),
+        facts,
+    )
+
+
+def _letter(kind: MailKind, recipient: str, rendered: Rendered) -> Letter:
+    message_id = f"<{uuid.uuid4().hex}@recours.invalid>"
+    now = datetime.now(UTC)
+    return Letter(
+        0, message_id, kind, None, recipient, rendered.subject, rendered.plain, rendered.html, now, ()
+    )

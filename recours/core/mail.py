@@ -1,0 +1,170 @@
+"""Who is told what by mail, and when: preferences, digests, addresses, reasons that are gone.
+
+Every function here is pure.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recours.core.errors import ErrorKind
+from recours.core.events import EventName
+
+LANGUAGES = ("fr", "en")
+# Digests are made up at this hour, in the zone of the deadlines; weekly ones on Mondays.
+_DIGEST_HOUR = 8
+
+
+class Frequency(StrEnum):
+    """How often a client wants mail."""
+
+    IMMEDIATE = "immediate"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
+class MailKind(StrEnum):
+    """What a mail is about. Values are stored, and are the service's `notification_type`."""
+
+    POD_FAILED = "pod_failed"
+    POD_RETRIEVED = "pod_retrieved"
+    OPERATOR_SUMMARY = "operator_summary"
+
+
+class MailState(StrEnum):
+    """Where a mail stands. Values are stored."""
+
+    READY = "ready"
+    HELD = "held"  # by the brake, until someone releases it
+    SENDING = "sending"  # the server was given it, or may have been
+    SENT = "sent"
+    FAILED = "failed"  # refused for good
+    CANCELLED = "cancelled"  # its reason was gone
+    UNDECIDED = "undecided"  # a run died while it was sending it
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What a client wants to be told."""
+
+    pod_failed: bool = True
+    pod_retrieved: bool = True
+    frequency: Frequency = Frequency.IMMEDIATE
+    language: str = "fr"
+
+    def wants(self, kind: MailKind) -> bool:
+        """Tell whether mail of this kind is wanted."""
+        return {MailKind.POD_FAILED: self.pod_failed, MailKind.POD_RETRIEVED: self.pod_retrieved}.get(
+            kind, True
+        )
+
+
+def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str | None]:
+    """A client's preferences, and what of them could not be read: that is as if it were missing."""
+    usual = Preferences(language=language)
+    if text is None or not text.strip():
+        return usual, None
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        return usual, "notification_preferences is not JSON"
+    if not isinstance(given, dict):
+        return usual, "notification_preferences is not a JSON object"
+    faults: list[str] = []
+
+    def read(name: str, allowed: dict[Any, Any], otherwise: Any) -> Any:
+        value = given.get(name)
+        value = value.strip().lower() if isinstance(value, str) else value
+        if value is None:
+            return otherwise
+        if isinstance(value, bool | int | str) and value in allowed:
+            return allowed[value]
+        faults.append(name)
+        return otherwise
+
+    found = Preferences(
+        pod_failed=read("pod_failed", _YES_NO, usual.pod_failed),
+        pod_retrieved=read("pod_retrieved", _YES_NO, usual.pod_retrieved),
+        frequency=read("frequency", {frequency.value: frequency for frequency in Frequency}, usual.frequency),
+        language=read("language", {name: name for name in LANGUAGES}, usual.language),
+    )
+    return found, f"notification_preferences: cannot read {', '.join(faults)}" if faults else None
+
+
+_YES_NO = {True: True, False: False, "true": True, "false": False}
+
+
+def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: ZoneInfo) -> bool:
+    """Tell whether what was written then is to be told by now."""
+    if frequency is Frequency.IMMEDIATE:
+        return True
+    return written_at < _last_digest(frequency, now, zone)
+
+
+def _last_digest(frequency: Frequency, now: datetime, zone: ZoneInfo) -> datetime:
+    """The latest moment, not after `now`, at which digests are made up."""
+    here = now.astimezone(zone)
+    day = here.replace(hour=_DIGEST_HOUR, minute=0, second=0, microsecond=0)
+    if here < day:
+        day -= timedelta(days=1)
+    if frequency is Frequency.WEEKLY:
+        day -= timedelta(days=day.weekday())
+    return day.astimezone(UTC)
+
+
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
+)
+_LONGEST_ADDRESS = 254
+
+
+def is_address(text: str | None) -> bool:
+    """Tell whether mail can be sent there: one plain address, nothing that could forge a header."""
+    return text is not None and len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event as it is read for a mail."""
+
+    id: int
+    name: EventName
+    claim_id: Any
+    carrier: str  # its key, or the name that the claim had
+    number: str
+    written_at: datetime
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClaimNow:
+    """What a claim is at the moment of sending."""
+
+    number: str | None
+    carrier: str | None
+    fetch_status: str | None
+    claim_status: str | None = None
+
+
+def still_holds(event: Told, claim: ClaimNow | None, skipped: frozenset[str]) -> bool:
+    """Tell whether the reason of an event is still there: its claim was neither mended, nor corrected, nor settled."""
+    if event.name is not EventName.POD_FAILED:
+        return True
+    if claim is None or claim.fetch_status == "success":
+        return False
+    if (claim.claim_status or "").strip().lower() in skipped:
+        return False
+    return (claim.number or "") == event.number and (claim.carrier or event.carrier) == event.carrier
+
+
+def kind_of(event: Told) -> ErrorKind | None:
+    """The kind of error that an event tells of."""
+    try:
+        return ErrorKind(event.facts.get("kind") or "")
+    except ValueError:
+        return None

@@ -1,0 +1,301 @@
+"""Events that are to be told, and the mails that tell them, each rendered once and sent at most once."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, inspect, or_, select, update
+from sqlalchemy.exc import DBAPIError
+
+from recours.core.carrier import Catalog
+from recours.core.claim import tidy_number
+from recours.core.errors import Actor
+from recours.core.events import EventName
+from recours.core.mail import ClaimNow, MailKind, MailState, Told
+from recours.database.conditions import const
+from recours.database.engine import Database
+from recours.database.tables import (
+    claims,
+    clients,
+    events,
+    mail_events,
+    mails,
+    notifications,
+    system_settings,
+)
+from recours.runs.ports import Draft, Letter, Recipient
+
+_LEASE = timedelta(minutes=10)
+_MAIL = "mail"  # what `told` says of an event that a mail tells
+_e, _m = events.c, mails.c
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """The mails of one database, as one run sees them."""
+
+    database: Database
+    catalog: Catalog
+    columns: frozenset[str]  # those that `claims` has
+    run_id: str
+
+    @cached_property
+    def _tables(self) -> frozenset[str]:
+        with self.database.read() as connection:
+            return frozenset(inspect(connection).get_table_names())
+
+    def has_work(self) -> bool:
+        """Tell whether there is anything to render or to send: one small query."""
+        untold = exists(select(_e.id).where(_e.told.is_(None)))
+        unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING)))
+        with self.database.read() as connection:
+            return bool(connection.scalar(select(or_(untold, unsent))))
+
+    # ---------------------------------------------------------------- events
+
+    def clients_to_tell(self) -> list[Any]:
+        """The clients that untold events are for; None: nobody knows whom."""
+        query = (
+            select(self._client_of_claim())
+            .distinct()
+            .select_from(self._events())
+            .where(*_untold(Actor.CLIENT))
+        )
+        with self.database.read() as connection:
+            return list(connection.scalars(query))
+
+    def events_of_client(self, client_id: Any) -> list[Told]:
+        """What the client is still to be told, the oldest first."""
+        client = self._client_of_claim()
+        of_client = client.is_(None) if client_id is None else client == client_id
+        return self._read(and_(*_untold(Actor.CLIENT), of_client))
+
+    def events_of_operator(self) -> list[Told]:
+        """What the operator is still to be told, the oldest first."""
+        return self._read(and_(*_untold(Actor.OPERATOR)))
+
+    def _events(self) -> Any:
+        return events.outerjoin(claims, claims.c.id == _e.claim_id)
+
+    def _client_of_claim(self) -> ColumnElement[Any]:
+        column: ColumnElement[Any] = claims.c.client_id if "client_id" in self.columns else const("")
+        return column if "client_id" in self.columns else func.nullif(column, "")
+
+    def _read(self, condition: ColumnElement[bool]) -> list[Told]:
+        query = select(events).select_from(self._events()).where(condition).order_by(_e.id)
+        with self.database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [_told(row) for row in rows]
+
+    def decline(self, told: Sequence[Told], why: str) -> None:
+        """No mail tells these events; `why` is kept with them."""
+        with self.database.write() as connection:
+            connection.execute(
+                update(events)
+                .where(_e.id.in_([event.id for event in told]), _e.told.is_(None))
+                .values(told=why)
+            )
+
+    def recipient(self, client_id: Any) -> Recipient | None:
+        """The client, as the service knows it; None if it does not."""
+        if client_id is None or "clients" not in self._tables:
+            return None
+        with self.database.read() as connection:
+            there = {column["name"] for column in inspect(connection).get_columns("clients")}
+            wanted = [column for column in clients.columns if column.name in there]
+            row = connection.execute(select(*wanted).where(clients.c.id == client_id)).mappings().first()
+        if row is None:
+            return None
+        active = row.get("is_active")
+        return Recipient(
+            client_id,
+            _text(row.get("email")),
+            _text(row.get("company_name")) or _text(row.get("full_name")),
+            active is None or bool(active),
+            _text(row.get("notification_preferences")),
+        )
+
+    # ---------------------------------------------------------------- mails
+
+    def write(self, draft: Draft, told: Sequence[Told], now: datetime) -> bool:
+        """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile."""
+        ids = [event.id for event in told]
+        with self.database.write() as connection:
+            mark = update(events).where(_e.id.in_(ids), _e.told.is_(None)).values(told=_MAIL)
+            if connection.execute(mark).rowcount != len(ids):
+                connection.rollback()
+                return False
+            values = {
+                "message_id": draft.message_id,
+                "kind": draft.kind,
+                "client_id": draft.client_id,
+                "recipient": draft.recipient,
+                "language": draft.language,
+                "subject": draft.subject,
+                "plain": draft.plain,
+                "html": draft.html,
+                "state": MailState.HELD if draft.held else MailState.READY,
+                "run_id": self.run_id,
+                "created_at": now,
+                "tries": 0,
+            }
+            mail_id = connection.execute(insert(mails).values(values).returning(_m.id)).scalar_one()
+            connection.execute(
+                insert(mail_events), [{"mail_id": mail_id, "event_id": event_id} for event_id in ids]
+            )
+        return True
+
+    def release(self) -> int:
+        """Let go of what the brake holds; how many mails that are."""
+        with self.database.write() as connection:
+            statement = update(mails).where(_open(MailState.HELD)).values(state=MailState.READY)
+            return connection.execute(statement).rowcount
+
+    def count(self, state: MailState) -> int:
+        """How many mails stand so."""
+        with self.database.read() as connection:
+            return connection.scalar(select(func.count()).where(_m.state == const(state))) or 0
+
+    def take(self, after: int, now: datetime) -> Letter | None:
+        """Hold the next mail that is ready, in the order in which they were written."""
+        free = or_(_m.held_until.is_(None), _m.held_until <= now, _m.holder == self.run_id)
+        next_one = select(_m.id).where(_open(MailState.READY), _m.id > after, free).order_by(_m.id).limit(1)
+        with self.database.write() as connection:
+            found = connection.scalar(next_one.with_for_update(skip_locked=True))
+            if found is None:
+                return None
+            held = {"holder": self.run_id, "held_until": now + _LEASE, "tries": _m.tries + 1}
+            statement = update(mails).where(_m.id == found).values(held).returning(*mails.columns)
+            row = connection.execute(statement).mappings().one()
+            told = self._events_of_mail(connection, found)
+        return Letter(
+            id=row["id"],
+            message_id=row["message_id"],
+            kind=MailKind(row["kind"]),
+            client_id=row["client_id"],
+            recipient=row["recipient"],
+            subject=row["subject"],
+            plain=row["plain"],
+            html=row["html"],
+            created_at=row["created_at"],
+            told=tuple(told),
+        )
+
+    def _events_of_mail(self, connection: Connection, mail_id: int) -> list[Told]:
+        joined = events.join(mail_events, mail_events.c.event_id == _e.id)
+        query = select(events).select_from(joined).where(mail_events.c.mail_id == mail_id).order_by(_e.id)
+        return [_told(row) for row in connection.execute(query).mappings()]
+
+    def give_back(self, letter: Letter, error: str) -> None:
+        """It was not sent; a later run tries again."""
+        values = {"state": MailState.READY, "holder": None, "held_until": None, "error": error}
+        with self.database.write() as connection:
+            connection.execute(update(mails).where(*self._in_hand(letter)).values(values))
+
+    def sending(self, letter: Letter) -> bool:
+        """From here on the server may have it; False if it is in hand no more."""
+        with self.database.write() as connection:
+            statement = update(mails).where(*self._in_hand(letter)).values(state=MailState.SENDING)
+            return bool(connection.execute(statement).rowcount)
+
+    def end(self, letter: Letter, state: MailState, now: datetime, error: str | None = None) -> None:
+        """It was sent, refused for good, or cancelled; what was tried is in the service's record too."""
+        values = {"state": state, "ended_at": now, "error": error, "holder": None, "held_until": None}
+        with self.database.write() as connection:
+            connection.execute(update(mails).where(*self._in_hand(letter)).values(values))
+            if state in (MailState.SENT, MailState.FAILED) and "notifications" in self._tables:
+                connection.execute(insert(notifications), _notifications(letter, state, now, error))
+
+    def _in_hand(self, letter: Letter) -> tuple[ColumnElement[bool], ...]:
+        return _m.id == letter.id, _m.holder == self.run_id
+
+    def undecided(self, now: datetime) -> list[tuple[int, str]]:
+        """Mark the mails whose run died while sending: number and recipient of each. They are not sent again."""
+        dead = and_(_open(MailState.SENDING), _m.held_until <= now)
+        values = {"state": MailState.UNDECIDED, "ended_at": now, "error": "the run died while sending it"}
+        with self.database.write() as connection:
+            rows = connection.execute(update(mails).where(dead).values(values).returning(_m.id, _m.recipient))
+            return [(row.id, row.recipient) for row in rows]
+
+    def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
+        """What the claims of these events are at this moment."""
+        wanted = ["id", "tracking_number", "carrier", "pod_fetch_status", *({"status"} & self.columns)]
+        columns = [claims.c[name] for name in wanted]
+        query = select(*columns).where(claims.c.id.in_({event.claim_id for event in told}))
+        with self.database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return {row["id"]: self._claim_now(row) for row in rows}
+
+    def _claim_now(self, row: Any) -> ClaimNow:
+        number, name = tidy_number(row["tracking_number"]), _text(row["carrier"]) or ""
+        carrier = self.catalog.resolve(name, number) or name
+        return ClaimNow(number, carrier, _text(row["pod_fetch_status"]), _text(row.get("status")))
+
+    # ---------------------------------------------------------------- the service's settings
+
+    def service_settings(self) -> dict[str, str]:
+        """The keys of `system_settings` that begin with `smtp_`."""
+        if "system_settings" not in self._tables:
+            return {}
+        query = select(system_settings).where(system_settings.c.key.like("smtp\\_%", escape="\\"))
+        try:
+            with self.database.read() as connection:
+                rows = connection.execute(query).all()
+        except DBAPIError:
+            return {}
+        return {
+            str(row.key): str(row.value).strip()
+            for row in rows
+            if row.value is not None and str(row.value).strip()
+        }
+
+
+def _open(*states: MailState) -> ColumnElement[bool]:
+    """Mails of these states, by the index of those that are not ended."""
+    return and_(
+        _m.state.in_([const(state) for state in (MailState.READY, MailState.HELD, MailState.SENDING)]),
+        _m.state.in_([const(state) for state in states]),
+    )
+
+
+def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:
+    return _e.told.is_(None), _e.audience == audience
+
+
+def _told(row: Any) -> Told:
+    facts = row["facts"] if isinstance(row["facts"], dict) else {}
+    return Told(
+        row["id"],
+        EventName(row["event"]),
+        row["claim_id"],
+        row["carrier"],
+        row["tracking_number"],
+        row["created_at"],
+        facts,
+    )
+
+
+def _notifications(
+    letter: Letter, state: MailState, now: datetime, error: str | None
+) -> list[dict[str, Any]]:
+    """A row for each claim that the mail was about; one for a mail that was about none."""
+    ids = list(dict.fromkeys(event.claim_id for event in letter.told if event.claim_id)) or [None]
+    return [
+        {
+            "client_id": letter.client_id,
+            "notification_type": letter.kind,
+            "subject": letter.subject,
+            "sent_to": letter.recipient,
+            "sent_at": now.replace(microsecond=0),
+            "status": "sent" if state is MailState.SENT else "failed",
+            "error_message": error,
+            "related_claim_id": claim_id,
+        }
+        for claim_id in ids
+    ]
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

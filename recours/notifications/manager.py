@@ -1,0 +1,176 @@
+"""`NotificationManager`: decides who is told what, and has it rendered, each thing once."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from recours.core.carrier import Catalog
+from recours.core.events import EventName
+from recours.core.mail import MailKind, Preferences, Told, digest_due, is_address, parse_preferences
+from recours.core.text import clean, plural
+from recours.notifications.render import Letterhead, Rendered, render
+from recours.runs.ports import Clock, Draft, Recipient
+
+log = logging.getLogger("__main__")
+
+_KINDS = {EventName.POD_FAILED: MailKind.POD_FAILED, EventName.POD_RETRIEVED: MailKind.POD_RETRIEVED}
+_MOST_IN_A_MAIL = 200  # claims: more are another mail
+
+
+class Outbox(Protocol):
+    """Where events and mails are."""
+
+    def has_work(self) -> bool:
+        """Tell whether there is anything to render or to send."""
+
+    def clients_to_tell(self) -> list[Any]:
+        """The clients that untold events are for."""
+
+    def events_of_client(self, client_id: Any) -> list[Told]:
+        """What the client is still to be told."""
+
+    def events_of_operator(self) -> list[Told]:
+        """What the operator is still to be told."""
+
+    def decline(self, told: Sequence[Told], why: str) -> None:
+        """No mail tells these."""
+
+    def recipient(self, client_id: Any) -> Recipient | None:
+        """The client, as the service knows it."""
+
+    def write(self, draft: Draft, told: Sequence[Told], now: datetime) -> bool:
+        """Keep a rendered mail, its events with it."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How mail is written here."""
+
+    language: str
+    zone: ZoneInfo
+    head: Letterhead
+    brake: int  # more client mails than this in one run are held
+    admin: str = ""
+
+
+class NotificationManager:
+    """Renders what is to be told now; what waits for a digest stays untold."""
+
+    def __init__(
+        self, outbox: Outbox, habits: Habits, catalog: Catalog, clock: Clock, new_id: Callable[[], str]
+    ) -> None:
+        """`new_id`: a text that no other mail has been given."""
+        self._outbox = outbox
+        self._habits = habits
+        self._catalog = catalog
+        self._clock = clock
+        self._new_id = new_id
+
+    def render_due(self) -> int:
+        """Render the mails that are due; how many. More client mails than the brake allows are all held."""
+        now = self._clock.now()
+        wanted = [
+            (recipient, preferences, kind, told)
+            for client_id in self._outbox.clients_to_tell()
+            for recipient, preferences, kind, told in self._of_client(client_id, now)
+        ]
+        held = len(wanted) > self._habits.brake
+        written = 0
+        for recipient, preferences, kind, told in wanted:
+            rendered = render(
+                kind, told, preferences.language, recipient.name, self._habits.head, self._catalog
+            )
+            draft = self._draft(
+                kind, recipient.client_id, recipient.email or "", preferences.language, rendered, held=held
+            )
+            written += self._outbox.write(draft, told, now)
+        if held:
+            log.warning(
+                f"{plural(written, 'mail')} to clients held: more than {self._habits.brake} in one run "
+                "(RECOURS_MAIL_BRAKE). 'recours mail release' sends them."
+            )
+        return written + self._summary(now)
+
+    def _of_client(
+        self, client_id: Any, now: datetime
+    ) -> list[tuple[Recipient, Preferences, MailKind, list[Told]]]:
+        """The mails for one client: one for each kind of event that is due."""
+        told = self._outbox.events_of_client(client_id)
+        recipient = self._outbox.recipient(client_id)
+        if why := _unreachable(recipient):
+            self._outbox.decline(told, why)
+            references = ", ".join(
+                sorted({clean(event.facts.get("reference") or "?", 60) for event in told})[:5]
+            )
+            log.warning(f"Nobody is told of {references}: {why}")
+            return []
+        assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
+        preferences, fault = parse_preferences(recipient.preferences, self._habits.language)
+        if fault:
+            log.warning(f"Client {client_id}: {fault}; the usual is done")
+        mails = []
+        for name, kind in _KINDS.items():
+            of_kind = [event for event in told if event.name is name]
+            if not preferences.wants(kind):
+                self._outbox.decline(of_kind, "not wanted by the client")
+                continue
+            due = [
+                event
+                for event in of_kind
+                if digest_due(event.written_at, preferences.frequency, now, self._habits.zone)
+            ]
+            mails += [
+                (recipient, preferences, kind, due[place : place + _MOST_IN_A_MAIL])
+                for place in range(0, len(due), _MOST_IN_A_MAIL)
+            ]
+        return mails
+
+    def _summary(self, now: datetime) -> int:
+        """One mail to the operator, of all that only they can mend, and of the claims that gave up."""
+        told = self._outbox.events_of_operator()
+        if not told:
+            return 0
+        if not is_address(self._habits.admin):
+            self._outbox.decline(told, "there was no ADMIN_EMAIL")
+            log.warning(f"{plural(len(told), 'thing')} to tell the operator, and ADMIN_EMAIL is not set")
+            return 0
+        language = self._habits.language
+        rendered = render(MailKind.OPERATOR_SUMMARY, told, language, None, self._habits.head, self._catalog)
+        draft = self._draft(MailKind.OPERATOR_SUMMARY, None, self._habits.admin, language, rendered)
+        return int(self._outbox.write(draft, told, now))
+
+    def _draft(
+        self,
+        kind: MailKind,
+        client_id: Any,
+        recipient: str,
+        language: str,
+        rendered: Rendered,
+        *,
+        held: bool = False,
+    ) -> Draft:
+        message_id = f"<{self._new_id()}@recours.invalid>"
+        return Draft(
+            message_id,
+            kind,
+            client_id,
+            recipient,
+            language,
+            rendered.subject,
+            rendered.plain,
+            rendered.html,
+            held,
+        )
+
+
+def _unreachable(recipient: Recipient | None) -> str | None:
+    if recipient is None:
+        return "the client is not known"
+    if not recipient.is_active:
+        return "the client is not active"
+    if not is_address(recipient.email):
+        return "the client's address is not one"
+    return None

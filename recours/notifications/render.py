@@ -1,0 +1,156 @@
+"""A mail's subject, plain text and HTML, out of the events that it tells."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from recours.core.carrier import Catalog
+from recours.core.errors import TRAITS, ErrorKind
+from recours.core.events import EventName
+from recours.core.mail import MailKind, Told, kind_of
+from recours.core.text import clean
+from recours.notifications.texts import WORDS, Advice, Words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_LONGEST_REFERENCE, _LONGEST_ERROR, _LONGEST_NAME, _LONGEST_SUBJECT = 100, 300, 80, 150
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What every mail shows of the service."""
+
+    service: str = ""
+    claim_url: str = ""  # with {reference}
+    zone: tzinfo = UTC
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A mail's words."""
+
+    subject: str
+    plain: str
+    html: str
+
+
+@dataclass(frozen=True)
+class _Item:
+    title: str
+    lines: tuple[tuple[str, str], ...]
+    link: str = ""
+
+
+def render(
+    kind: MailKind, told: Sequence[Told], language: str, name: str | None, head: Letterhead, catalog: Catalog
+) -> Rendered:
+    """The mail that tells these events. Foreign text is cleaned here, and escaped by the template."""
+    words = WORDS[language]
+    items = [_item(event, words, head, catalog) for event in told]
+    subject = clean(_subject(kind, told, words), _LONGEST_SUBJECT)
+    intro = {
+        MailKind.POD_FAILED: words.failed,
+        MailKind.POD_RETRIEVED: words.retrieved,
+        MailKind.OPERATOR_SUMMARY: words.summary,
+    }[kind]
+    shown = clean(name, _LONGEST_NAME) if name else ""
+    values: dict[str, Any] = {
+        "subject": subject,
+        "hello": words.hello.format(name=shown) if shown else words.hello_nobody,
+        "intro": intro,
+        "items": items,
+        "words": words,
+        "service": head.service or words.unknown_service,
+        "language": language,
+        "colon": " :" if language == "fr" else ":",
+    }
+    texts = _environment()
+    return Rendered(
+        subject,
+        texts.get_template("mail.txt.j2").render(values),
+        texts.get_template("mail.html.j2").render(values),
+    )
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 (loaded with the first mail)
+
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES, encoding="utf-8"),
+        autoescape=select_autoescape(("html.j2",), default_for_string=True),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+
+
+def _subject(kind: MailKind, told: Sequence[Told], words: Words) -> str:
+    if kind is MailKind.OPERATOR_SUMMARY:
+        return words.subject_summary.format(count=len(told))
+    one, several = words.subject_failed if kind is MailKind.POD_FAILED else words.subject_retrieved
+    return (one if len(told) == 1 else several).format(reference=_reference(told[0]), count=len(told))
+
+
+def _reference(event: Told) -> str:
+    return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
+
+
+def _item(event: Told, words: Words, head: Letterhead, catalog: Catalog) -> _Item:
+    carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
+    if event.name is EventName.ACCOUNT_FAULT:
+        error = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
+        return _Item(f"{words.account} {carrier}", ((words.happened, error),))
+    lines = [(words.carrier, carrier), (words.number, clean(event.number, 60) or words.none)]
+    reference = _reference(event)
+    if event.name is EventName.POD_RETRIEVED:
+        lines += _retrieved(event, words, head)
+    else:
+        lines += _failed(event, words)
+    link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
+    return _Item(reference, tuple(lines), link)
+
+
+def _retrieved(event: Told, words: Words, head: Letterhead) -> list[tuple[str, str]]:
+    attempts = event.facts.get("attempts")
+    count = attempts if isinstance(attempts, int) else 1
+    lines = [(words.happened, words.attempts[count > 1].format(count=count))]
+    if at := _moment(event.facts.get("delivered_at")):
+        lines.append((words.delivered, f"{at.astimezone(head.zone):%Y-%m-%d %H:%M}"))
+    if signatory := event.facts.get("signatory"):
+        lines.append((words.signed_by, clean(signatory, 100)))
+    return lines
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
+
+
+def _failed(event: Told, words: Words) -> list[tuple[str, str]]:
+    """For the client in their language, the sentence of the log as a detail; for the operator that sentence alone."""
+    error = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
+    if event.name is EventName.GAVE_UP:
+        turns = event.facts.get("turns")
+        gave_up = words.gave_up.format(turns=turns if isinstance(turns, int) else "?")
+        return [(words.happened, error), (words.means, gave_up)]
+    advice = _advice(kind_of(event), words)
+    return [
+        (words.happened, advice.happened),
+        (words.means, advice.means),
+        (words.do, advice.do),
+        (words.detail, error),
+    ]
+
+
+def _advice(kind: ErrorKind | None, words: Words) -> Advice:
+    known = kind if kind in words.advice and kind in TRAITS else None
+    return words.advice[known]

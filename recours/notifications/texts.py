@@ -1,0 +1,172 @@
+"""What is said to people, in French and English: what happened, what it means, what the reader can do.
+
+Markers in braces are filled in when a mail is rendered; whatever comes from outside is escaped there.
+"""
+
+from dataclasses import dataclass
+
+from recours.core.errors import ErrorKind
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What an error means to a client, and what to do about it."""
+
+    happened: str
+    means: str
+    do: str
+
+
+@dataclass(frozen=True)
+class Words:
+    """The texts of one language."""
+
+    subject_failed: tuple[str, str]  # one claim, several
+    subject_retrieved: tuple[str, str]
+    subject_summary: str
+    hello: str
+    hello_nobody: str
+    failed: str
+    retrieved: str
+    summary: str
+    number: str
+    none: str
+    carrier: str
+    happened: str
+    means: str
+    do: str
+    detail: str
+    signed_by: str
+    delivered: str
+    see_claim: str
+    attempts: tuple[str, str]
+    account: str
+    gave_up: str
+    closing: str
+    automatic: str
+    unknown_service: str
+    advice: dict[ErrorKind | None, Advice]
+
+
+FRENCH = Words(
+    subject_failed=(
+        "Preuve de livraison introuvable : dossier {reference}",
+        "Preuve de livraison introuvable : {count} dossiers",
+    ),
+    subject_retrieved=(
+        "Preuve de livraison obtenue : dossier {reference}",
+        "Preuve de livraison obtenue : {count} dossiers",
+    ),
+    subject_summary="Preuves de livraison : {count} points à regarder",
+    hello="Bonjour {name},",
+    hello_nobody="Bonjour,",
+    failed="Nous n'avons pas pu obtenir la preuve de livraison :",
+    retrieved="Nous avons obtenu la preuve de livraison :",
+    summary="Ce que les dernières exécutions ont laissé à regarder :",
+    number="Numéro de suivi",
+    none="(aucun)",
+    carrier="Transporteur",
+    happened="Ce qui s'est passé",
+    means="Ce que cela signifie",
+    do="Ce que vous pouvez faire",
+    detail="Détail technique",
+    signed_by="Signataire",
+    delivered="Livré le",
+    see_claim="Voir le dossier",
+    attempts=("obtenue après {count} tentative", "obtenue après {count} tentatives"),
+    account="Compte du transporteur",
+    gave_up="Abandonné après {turns} tentatives",
+    closing="Cordialement,",
+    automatic="Ce message est envoyé automatiquement.",
+    unknown_service="Le service des réclamations",
+    advice={
+        ErrorKind.INVALID_TRACKING: Advice(
+            "Le numéro de suivi n'est pas valable pour ce transporteur.",
+            "Le transporteur ne peut pas chercher ce colis : le numéro de suivi n'a pas la bonne forme.",
+            "Vérifiez le numéro sur l'étiquette ou la confirmation d'expédition, et corrigez-le dans le dossier : "
+            "la recherche reprend d'elle-même.",
+        ),
+        ErrorKind.NOT_FOUND: Advice(
+            "Le transporteur ne connaît pas ce numéro.",
+            "Le transporteur ne connaît pas ce numéro de suivi, malgré plusieurs essais sur plusieurs jours.",
+            "Vérifiez le numéro et le transporteur, et corrigez-les dans le dossier : la recherche reprend d'elle-même.",
+        ),
+        ErrorKind.ACCESS_DENIED: Advice(
+            "Le transporteur refuse de nous parler de ce colis.",
+            "Le transporteur connaît le colis, mais il n'est pas rattaché au contrat avec lequel nous l'interrogeons.",
+            "Indiquez-nous le contrat d'expédition, ou demandez vous-même la preuve de livraison au transporteur.",
+        ),
+        ErrorKind.POD_NEVER_AVAILABLE: Advice(
+            "Le transporteur répond qu'il n'existe pas de preuve de livraison.",
+            "Le transporteur n'a pas de preuve de livraison pour ce colis, et n'en aura pas.",
+            "Joignez au dossier un autre justificatif : suivi du transporteur, échange avec le destinataire, "
+            "attestation d'expédition.",
+        ),
+        None: Advice(
+            "La preuve de livraison n'est pas arrivée.",
+            "Malgré plusieurs essais sur plusieurs jours, le transporteur n'a pas fourni de preuve de livraison.",
+            "Vous pouvez la lui demander directement, ou joindre un autre justificatif au dossier.",
+        ),
+    },
+)
+
+ENGLISH = Words(
+    subject_failed=("No proof of delivery: claim {reference}", "No proof of delivery: {count} claims"),
+    subject_retrieved=(
+        "Proof of delivery obtained: claim {reference}",
+        "Proof of delivery obtained: {count} claims",
+    ),
+    subject_summary="Proofs of delivery: {count} things to look at",
+    hello="Hello {name},",
+    hello_nobody="Hello,",
+    failed="We could not obtain the proof of delivery:",
+    retrieved="We have obtained the proof of delivery:",
+    summary="What the last runs have left to be looked at:",
+    number="Tracking number",
+    none="(none)",
+    carrier="Carrier",
+    happened="What happened",
+    means="What it means",
+    do="What you can do",
+    detail="Technical detail",
+    signed_by="Signed by",
+    delivered="Delivered on",
+    see_claim="See the claim",
+    attempts=("obtained after {count} attempt", "obtained after {count} attempts"),
+    account="The carrier's account",
+    gave_up="Given up after {turns} attempts",
+    closing="Kind regards,",
+    automatic="This message is sent automatically.",
+    unknown_service="The claims service",
+    advice={
+        ErrorKind.INVALID_TRACKING: Advice(
+            "The tracking number is not valid for this carrier.",
+            "The carrier cannot look for this parcel: the tracking number does not have the right form.",
+            "Check the number on the label or the shipping confirmation, and correct it in the claim: "
+            "the search then goes on by itself.",
+        ),
+        ErrorKind.NOT_FOUND: Advice(
+            "The carrier does not know this number.",
+            "The carrier does not know this tracking number, in spite of several tries over several days.",
+            "Check the number and the carrier, and correct them in the claim: the search then goes on by itself.",
+        ),
+        ErrorKind.ACCESS_DENIED: Advice(
+            "The carrier refuses to tell us about this parcel.",
+            "The carrier knows the parcel, but it does not belong to the contract with which we ask.",
+            "Tell us the contract that it was sent with, or ask the carrier for the proof of delivery yourself.",
+        ),
+        ErrorKind.POD_NEVER_AVAILABLE: Advice(
+            "The carrier answers that there is no proof of delivery.",
+            "The carrier has no proof of delivery for this parcel, and will have none.",
+            "Add another piece of evidence to the claim: the carrier's tracking, what the recipient wrote, a proof of "
+            "posting.",
+        ),
+        None: Advice(
+            "The proof of delivery has not come.",
+            "In spite of several tries over several days, the carrier has given no proof of delivery.",
+            "You can ask the carrier for it directly, or add another piece of evidence to the claim.",
+        ),
+    },
+)
+
+WORDS = {"fr": FRENCH, "en": ENGLISH}

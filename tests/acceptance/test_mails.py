@@ -1,0 +1,389 @@
+"""Mails, from the event to the server: real runs with a moved clock, and a real mail server on loopback."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import FAILED_AT, Service
+from tests.fakes.smtp import MailServer, html_of, text_of
+
+S = Scenario
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def service(tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
+    clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
+    with Sandbox(now=clock.now) as box:
+        service = Service(tmp_path, box, clock, ADMIN_EMAIL="boss@shop.example", **smtp.settings)
+        client(service, 1, "a@shop.example")
+        yield service
+
+
+def client(service: Service, number: int, email: str, preferences: str | None = None, **more: Any) -> None:
+    row = {
+        "id": number,
+        "email": email,
+        "company_name": f"Shop {number}",
+        "notification_preferences": preferences,
+    } | more
+    marks = ", ".join("?" * len(row))
+    service.sql(f"INSERT INTO clients ({', '.join(row)}) VALUES ({marks})", *row.values())
+
+
+def subjects(smtp: MailServer, recipient: str = "a@shop.example") -> list[str]:
+    return [str(message["Subject"]) for to, message in smtp.taken if to == recipient]
+
+
+def mail_log(service: Service) -> str:
+    return (service.folder / "logs" / "email_sender.log").read_text(encoding="utf-8")
+
+
+def states(service: Service) -> list[str]:
+    return [state for (state,) in service.sql("SELECT state FROM recours_mails ORDER BY id")]
+
+
+# ---------------------------------------------------------------- through the runs
+
+
+def test_a_persistent_error_is_told_once_at_the_last_turn(service: Service, smtp: MailServer) -> None:
+    claim = service.add(S.NOT_OURS, client_id=1)
+    service.run_hourly(102)
+    assert subjects(smtp) == []
+    service.run_hourly(2)
+    assert subjects(smtp) == ["Preuve de livraison introuvable : dossier CLM-0001"]
+    assert service.hours_of_calls(claim) == [1]
+    assert "n'est pas rattaché au contrat" in text_of(smtp.taken[0][1])
+    rows = service.sql(
+        "SELECT client_id, notification_type, sent_to, status, related_claim_id FROM notifications"
+    )
+    assert rows[0] == (1, "pod_failed", "a@shop.example", "sent", claim)
+    # Neither a higher limit nor asking for it by name leads to another mail about the same number.
+    service.run_hourly(80, max_retries=6)
+    service.run(claims=("CLM-0001",))
+    service.run_hourly(200)
+    assert len(subjects(smtp)) == 1
+    # A corrected number starts afresh, and may lead to a new one.
+    service.box.parcels["XY000000009FR"] = service.box.parcels["XY000000001FR"]
+    service.sql("UPDATE claims SET tracking_number = 'XY000000009FR'")
+    service.run_hourly(110)
+    assert len(subjects(smtp)) == 2
+
+
+def test_a_temporary_error_is_in_the_operators_summary_only(service: Service, smtp: MailServer) -> None:
+    claim = service.add(S.SYSTEM_ERROR, client_id=1)
+    service.run_hourly(106)
+    assert service.hours_of_calls(claim) == [1, 7, 31, 103]
+    assert subjects(smtp) == []
+    ((to, summary),) = smtp.taken
+    assert to == "boss@shop.example"
+    assert "CLM-0001" in text_of(summary)
+    assert "Abandonné après 4 tentatives" in text_of(summary)
+
+
+def test_at_once_and_before_a_deadline(service: Service, smtp: MailServer) -> None:
+    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
+    service.add(S.NOT_OURS, client_id=1)
+    service.run_hourly(2)
+    assert len(subjects(smtp)) == 1
+    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "last-turn"
+    service.add(S.NOT_OURS, client_id=1, response_deadline="2026-02-03")
+    service.add(S.NOT_OURS, client_id=1, response_deadline="2026-02-20")
+    service.run_hourly(2)
+    assert subjects(smtp)[1:] == ["Preuve de livraison introuvable : dossier CLM-0002"]
+
+
+def test_one_mail_for_a_client_and_run_in_their_language(service: Service, smtp: MailServer) -> None:
+    client(service, 2, "b@shop.example", '{"language": "en"}')
+    for _ in range(30):
+        service.add(S.DELIVERED, client_id=2)
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1, batch_size=50)
+    assert subjects(smtp) == ["Preuve de livraison obtenue : dossier CLM-0031"]
+    assert subjects(smtp, "b@shop.example") == ["Proof of delivery obtained: 30 claims"]
+    (message,) = [message for to, message in smtp.taken if to == "b@shop.example"]
+    assert len(re.findall(r"^\* CLM-\d{4}$", text_of(message), re.MULTILINE)) == 30
+    assert html_of(message).count("<section") == 30
+    assert len(smtp.peers) == 1
+
+
+def test_a_first_fetch_is_nothing_to_write_about(service: Service, smtp: MailServer) -> None:
+    service.add(S.DELIVERED, client_id=1, pod_fetch_status="pending")
+    service.run(PODFetchWorker)
+    assert smtp.taken == []
+
+
+def test_digests_wait_for_their_hour(service: Service, smtp: MailServer) -> None:
+    client(service, 2, "b@shop.example", '{"frequency": "daily"}')
+    client(service, 3, "c@shop.example", '{"frequency": "weekly", "pod_failed": false}')
+    for number in (2, 3):
+        service.add(S.DELIVERED, client_id=number)
+        service.add(S.IN_TRANSIT, S.DELIVERED, client_id=number)
+    service.run_hourly(24)  # to Tuesday, 6 h UTC
+    assert smtp.taken == []
+    service.run_hourly(1)  # 8 in Paris
+    assert subjects(smtp, "b@shop.example") == ["Preuve de livraison obtenue : 2 dossiers"]
+    service.run_hourly(6 * 24)
+    assert subjects(smtp, "c@shop.example") == ["Preuve de livraison obtenue : 2 dossiers"]
+    assert len(smtp.taken) == 2
+
+
+# ---------------------------------------------------------------- who gets none
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"email": "a@shop.example\nBcc: evil@shop.example"}, "the client's address is not one"),
+        ({"email": "b@shop.example", "is_active": 0}, "the client is not active"),
+        (None, "the client is not known"),
+    ],
+)
+def test_nobody_is_told_and_the_log_says_so(
+    service: Service,
+    smtp: MailServer,
+    caplog: pytest.LogCaptureFixture,
+    row: dict[str, Any] | None,
+    says: str,
+) -> None:
+    if row:
+        client(service, 7, **row)
+    service.add(S.DELIVERED, client_id=7)
+    service.run_hourly(3)
+    assert smtp.taken == []
+    assert [m for m in caplog.messages if "Nobody is told" in m] == [f"Nobody is told of CLM-0001: {says}"]
+
+
+def test_what_a_client_does_not_want_is_not_sent(service: Service, smtp: MailServer) -> None:
+    client(service, 2, "b@shop.example", '{"pod_retrieved": false}')
+    service.add(S.DELIVERED, client_id=2)
+    service.run_hourly(2)
+    assert smtp.taken == []
+    assert service.sql("SELECT told FROM recours_events") == [("not wanted by the client",)]
+
+
+def test_spoilt_preferences_are_told_and_the_usual_is_done(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    client(service, 2, "b@shop.example", '{"frequency": ')
+    service.add(S.DELIVERED, client_id=2)
+    service.run_hourly(1)
+    assert len(subjects(smtp, "b@shop.example")) == 1
+    assert "Client 2: notification_preferences is not JSON; the usual is done" in caplog.messages
+
+
+def test_hostile_text_stays_text(service: Service, smtp: MailServer) -> None:
+    reference = "<script>alert(1)</script>\r\nBcc: evil@shop.example"
+    service.sql("UPDATE clients SET company_name = '<b>Shop</b> {reference}\r\nX: y'")
+    service.environment["RECOURS_CLAIM_URL"] = "https://shop.example/c/{reference}"
+    service.add(S.NOT_OURS, client_id=1, claim_reference=reference, pod_fetch_error="x" * 5000)
+    service.run_hourly(106)
+    (message,) = [message for to, message in smtp.taken if to == "a@shop.example"]
+    assert message["Bcc"] is None
+    assert message["X"] is None
+    assert "\n" not in str(message["Subject"])
+    page = html_of(message)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "<b>Shop" not in page
+    assert "c/%3Cscript%3E" in page
+    assert len(page) < 20_000
+
+
+def test_without_an_operators_address_a_warning_says_what_there_was(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    del service.environment["ADMIN_EMAIL"]
+    service.add(S.UNKNOWN, client_id=1, carrier="Heppner")
+    service.run_hourly(106)
+    warned = [m for m in caplog.messages if "ADMIN_EMAIL is not set" in m]
+    assert warned == ["2 things to tell the operator, and ADMIN_EMAIL is not set"]
+    assert smtp.taken == []
+
+
+# ---------------------------------------------------------------- the brake, and trials
+
+
+def test_more_mails_than_the_brake_allows_are_held_until_released(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.environment["RECOURS_MAIL_BRAKE"] = "2"
+    for number in (2, 3, 4):
+        client(service, number, f"c{number}@shop.example")
+        service.add(S.DELIVERED, client_id=number)
+    service.run_hourly(3)
+    assert smtp.taken == []
+    assert states(service) == ["held"] * 3
+    assert any(m.startswith("3 mails to clients held: more than 2 in one run") for m in caplog.messages)
+    service.sql("UPDATE recours_mails SET state = 'ready'")  # what `recours mail release` does
+    service.run_hourly(1)
+    assert sorted(smtp.recipients()) == ["c2@shop.example", "c3@shop.example", "c4@shop.example"]
+
+
+def test_all_mail_can_be_sent_elsewhere_for_trials(service: Service, smtp: MailServer) -> None:
+    service.environment["RECOURS_MAIL_REDIRECT"] = "me@shop.example"
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    assert subjects(smtp, "me@shop.example") == [
+        "[a@shop.example] Preuve de livraison obtenue : dossier CLM-0001"
+    ]
+
+
+# ---------------------------------------------------------------- servers in trouble
+
+
+def test_mails_wait_while_the_server_is_down_and_go_once(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = service.environment["SMTP_PORT"]
+    service.environment["SMTP_PORT"] = "9"
+    service.add(S.DELIVERED, client_id=1)
+    service.add(S.NOT_OURS, client_id=1)
+    service.run_hourly(3)
+    assert states(service) == ["ready"]
+    assert sum("Mails wait for the next run" in m for m in caplog.messages) == 3
+    service.environment["SMTP_PORT"] = port
+    service.run_hourly(3)
+    assert len(smtp.taken) == 1
+    assert states(service) == ["sent"]
+    tries = service.sql("SELECT tries FROM recours_mails")
+    assert tries == [(4,)]
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_login_that_is_refused_for_a_day_loses_no_mail(tmp_path: Path) -> None:
+    clock = SimulatedClock()
+    with MailServer(user="us", password="right-one") as smtp, Sandbox(now=clock.now) as box:
+        service = Service(tmp_path, box, clock, SMTP_USER="us", SMTP_PASSWORD="wrong-one", **smtp.settings)
+        client(service, 1, "a@shop.example")
+        for _ in range(3):
+            service.add(S.DELIVERED, client_id=1)
+        service.run_hourly(24)
+        assert smtp.taken == []
+        assert "refuses the login of us" in mail_log(service)
+        assert "wrong-one" not in mail_log(service)
+        service.environment["SMTP_PASSWORD"] = "right-one"
+        service.run_hourly(2)
+        assert subjects(smtp) == ["Preuve de livraison obtenue : 3 dossiers"]
+
+
+def test_what_the_server_says_of_one_recipient_is_that_ones_matter(
+    service: Service, smtp: MailServer
+) -> None:
+    smtp.refuse_recipients = {"b@shop.example": "550 no such user", "c@shop.example": "451 try again later"}
+    client(service, 2, "b@shop.example")
+    client(service, 3, "c@shop.example")
+    for number in (2, 3, 1):
+        service.add(S.DELIVERED, client_id=number)
+    service.run_hourly(1)
+    assert smtp.recipients() == ["a@shop.example"]
+    rows = dict(service.sql("SELECT recipient, state FROM recours_mails"))
+    assert rows == {"a@shop.example": "sent", "b@shop.example": "failed", "c@shop.example": "ready"}
+    failed = service.sql("SELECT sent_to, error_message FROM notifications WHERE status = 'failed'")
+    assert failed == [("b@shop.example", "the server refuses the recipient: 550 no such user")]
+    smtp.refuse_recipients = {}
+    service.run_hourly(2)
+    assert smtp.recipients() == ["a@shop.example", "c@shop.example"]
+
+
+def test_a_sender_that_is_refused_is_our_matter(service: Service, smtp: MailServer) -> None:
+    smtp.refuse_sender = "553 not one of ours"
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(2)
+    assert states(service) == ["ready"]
+    smtp.refuse_sender = None
+    service.run_hourly(1)
+    assert states(service) == ["sent"]
+
+
+def test_a_line_that_breaks_after_the_message_leaves_it_undecided(service: Service, smtp: MailServer) -> None:
+    def hang_up(server: Any) -> None:
+        server.transport.abort()
+
+    smtp.after_data = hang_up
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    assert states(service) == ["undecided"]
+    smtp.after_data = lambda _server: None
+    service.run_hourly(5)
+    assert len(smtp.taken) == 1  # it had arrived, as it happens
+    assert "it may have arrived, and is not sent again" in mail_log(service)
+
+
+def test_a_mail_whose_claims_were_mended_is_cancelled(service: Service, smtp: MailServer) -> None:
+    service.environment["SMTP_PORT"] = "9"
+    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
+    service.add(S.NOT_OURS, client_id=1)
+    service.run_hourly(2)
+    assert states(service) == ["ready"]
+    service.sql("UPDATE claims SET tracking_number = 'XY100000077FR'")
+    service.environment["SMTP_PORT"] = str(smtp.port)
+    service.run_hourly(1)
+    assert states(service) == ["cancelled"]
+    assert smtp.taken == []
+    assert "cancelled, its claims were mended meanwhile" in mail_log(service)
+
+
+def test_without_a_server_mails_wait_and_the_log_says_so(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    del service.environment["SMTP_HOST"]
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    assert states(service) == ["ready"]
+    assert any(m.startswith("1 mail cannot be sent: no SMTP_HOST") for m in caplog.messages)
+
+
+def test_the_services_own_settings_come_first(service: Service, smtp: MailServer) -> None:
+    service.environment |= {"SMTP_HOST": "nowhere.invalid", "SMTP_PORT": "9"}
+    for key, value in (
+        ("smtp_host", "127.0.0.1"),
+        ("smtp_port", str(smtp.port)),
+        ("smtp_from", "db@shop.example"),
+    ):
+        service.sql("INSERT INTO system_settings (key, value) VALUES (?, ?)", key, value)
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    assert [str(message["From"]) for _, message in smtp.taken] == ["db@shop.example"]
+
+
+def test_events_from_before_there_were_mails_are_not_sent(service: Service, smtp: MailServer) -> None:
+    service.add(S.DELIVERED, client_id=1)
+    service.environment["SMTP_PORT"] = "9"
+    service.run_hourly(1)
+    service._opened.database.close()  # type: ignore[union-attr]
+    service._opened = None
+    with closing(sqlite3.connect(service.folder / "data" / "recours.db")) as connection:
+        connection.executescript(
+            "DROP TABLE recours_mails; DROP TABLE recours_mail_events; DROP INDEX ix_recours_events_untold;"
+            "ALTER TABLE recours_events DROP COLUMN told; UPDATE recours_schema_version SET version_num = '0002';"
+        )
+    service.environment["SMTP_PORT"] = str(smtp.port)
+    service.run_hourly(3)
+    assert smtp.taken == []
+    assert service.sql("SELECT told FROM recours_events") == [("before there were mails",)]
+
+
+def test_identity_and_form_of_a_mail(service: Service, smtp: MailServer) -> None:
+    service.environment["RECOURS_REPLY_TO"] = "help@shop.example"
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    ((_, message),) = smtp.taken
+    assert re.fullmatch(r"<[0-9a-f]{32}@recours\.invalid>", str(message["Message-ID"]))
+    assert (str(message["From"]), str(message["Reply-To"])) == ("service@shop.example", "help@shop.example")
+    assert message.get_content_type() == "multipart/alternative"
+    assert message["Date"].datetime == datetime(2026, 2, 2, 7, 0, tzinfo=UTC)
+    assert message["Auto-Submitted"] == "auto-generated"

@@ -1,0 +1,113 @@
+"""A real mail server on loopback, which misbehaves when told to."""
+
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any, Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, Session
+
+
+@dataclass
+class MailServer:
+    """Keeps what it took. Each `refuse_…` is an answer such as `550 no such user`, or None for none."""
+
+    user: str = ""
+    password: str = ""
+    certificate: ssl.SSLContext | None = None
+    starttls: bool = False
+    refuse_sender: str | None = None
+    refuse_recipients: dict[str, str] = field(default_factory=dict)
+    refuse_data: str | None = None
+    after_data: Callable[[Any], None] = lambda _server: (
+        None
+    )  # called when a message was taken, before the answer
+    taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
+    peers: set[tuple[str, int]] = field(default_factory=set)  # of whoever offered a mail
+
+    def __enter__(self) -> Self:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            self.port = int(unused.getsockname()[1])
+        self._controller = Controller(
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            ssl_context=None if self.starttls else self.certificate,
+            tls_context=self.certificate if self.starttls else None,
+            require_starttls=self.starttls,
+            authenticator=self._check if self.user else None,
+            auth_required=bool(self.user),
+            auth_require_tls=False,
+        )
+        self._controller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._controller.stop()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How it is reached without encryption."""
+        return {
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(self.port),
+            "SMTP_SECURITY": "none",
+            "SMTP_FROM": "service@shop.example",
+        }
+
+    def _check(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+        good = (data.login.decode(), data.password.decode()) == (self.user, self.password)
+        return AuthResult(success=good, handled=False)
+
+    async def handle_MAIL(  # noqa: N802 (aiosmtpd's name)
+        self, _server: Any, session: Session, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        self.peers.add(session.peer)  # type: ignore[arg-type]  # of an IPv4 socket
+        if self.refuse_sender:
+            return self.refuse_sender
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
+        self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        if refusal := self.refuse_recipients.get(address):
+            return refusal
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
+        if self.refuse_data:
+            return self.refuse_data
+        message = message_from_bytes(envelope.content or b"", policy=policy.default)
+        self.taken.append((envelope.rcpt_tos[0], message))
+        self.after_data(server)
+        return "250 OK"
+
+    def recipients(self) -> list[str]:
+        return [recipient for recipient, _ in self.taken]
+
+
+def text_of(message: EmailMessage) -> str:
+    part = message.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+def html_of(message: EmailMessage) -> str:
+    part = message.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)

@@ -1,0 +1,117 @@
+"""Who is told what by mail, and when."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from recours.core.events import EventName
+from recours.core.mail import (
+    ClaimNow,
+    Frequency,
+    MailKind,
+    Preferences,
+    Told,
+    digest_due,
+    is_address,
+    parse_preferences,
+    still_holds,
+)
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (None, Preferences()),
+        ("", Preferences()),
+        ("{}", Preferences()),
+        ('{"pod_failed": false}', Preferences(pod_failed=False)),
+        ('{"pod_retrieved": "false", "frequency": "Daily"}', Preferences(pod_retrieved=False, frequency=Frequency.DAILY)),
+        ('{"frequency": "weekly", "language": "EN", "other": [1]}', Preferences(frequency=Frequency.WEEKLY, language="en")),
+        ('{"pod_failed": null, "language": null}', Preferences()),
+    ],
+)  # fmt: skip
+def test_preferences(text: str | None, found: Preferences) -> None:
+    assert parse_preferences(text, "fr") == (found, None)
+    assert found.wants(MailKind.POD_FAILED) is found.pod_failed
+    assert found.wants(MailKind.OPERATOR_SUMMARY)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '"fr"', "7", "[" * 100_000, '{"frequency": "hourly"}', '{"language": ["fr"]}', '{"pod_failed": 7}']
+)  # fmt: skip
+def test_preferences_that_cannot_be_read_are_as_if_missing(text: str) -> None:
+    found, fault = parse_preferences(text, "en")
+    assert found == Preferences(language="en")
+    assert fault is not None
+    assert fault.startswith("notification_preferences")
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=PARIS).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "written", "not_yet", "due"),
+    [
+        (Frequency.DAILY, "2026-02-03 07:59", "2026-02-03 07:59", "2026-02-03 08:00"),
+        (Frequency.DAILY, "2026-02-03 08:00", "2026-02-04 07:59", "2026-02-04 08:00"),
+        (
+            Frequency.DAILY,
+            "2026-03-28 12:00",
+            "2026-03-29 07:59",
+            "2026-03-29 08:00",
+        ),  # the clock changes that night
+        (Frequency.WEEKLY, "2026-02-02 07:00", "2026-02-02 07:30", "2026-02-02 08:00"),  # a Monday
+        (Frequency.WEEKLY, "2026-02-02 09:00", "2026-02-09 07:59", "2026-02-09 08:00"),
+        (Frequency.WEEKLY, "2026-02-08 23:00", "2026-02-08 23:30", "2026-02-12 15:00"),
+    ],
+)
+def test_digests_fall_due_at_eight(frequency: Frequency, written: str, not_yet: str, due: str) -> None:
+    assert not digest_due(at(written), frequency, at(not_yet), PARIS)
+    assert digest_due(at(written), frequency, at(due), PARIS)
+    assert digest_due(at(written), Frequency.IMMEDIATE, at(not_yet), PARIS)
+
+
+@pytest.mark.parametrize(
+    "text", ["a@shop.example", "A.b+c_d'e@sub.shop-1.example", "x" * 64 + "@shop.example"]
+)
+def test_addresses(text: str) -> None:
+    assert is_address(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None, "", "a", "a@b", "@shop.example", "a@shop.example\r\nBcc: b@shop.example", "a@shop.example\n", "a b@shop.example",
+        "a@shop.example,b@shop.example", "A <a@shop.example>", "a@-shop.example", "é@shop.example", "a@shop.exämple",
+        "x" * 65 + "@shop.example", "a@" + "b" * 250 + ".example", "a@[127.0.0.1]", '"a"@shop.example',
+    ],
+)  # fmt: skip
+def test_what_is_no_address(text: str | None) -> None:
+    assert not is_address(text)
+
+
+NOW = ClaimNow("N1", "ups", "failed", "submitted")
+
+
+@pytest.mark.parametrize(
+    ("claim", "holds"),
+    [
+        (NOW, True),
+        (None, False),
+        (ClaimNow("N2", "ups", "failed"), False),
+        (ClaimNow(None, "ups", "failed"), False),
+        (ClaimNow("N1", "gls", "failed"), False),
+        (ClaimNow("N1", "ups", "success"), False),
+        (ClaimNow("N1", "ups", "failed", " Paid "), False),
+    ],
+)
+def test_a_failure_is_told_as_long_as_it_is_one(claim: ClaimNow | None, holds: bool) -> None:
+    written = datetime(2026, 2, 2, tzinfo=UTC) - timedelta(hours=1)
+    failed = Told(1, EventName.POD_FAILED, 7, "ups", "N1", written)
+    assert still_holds(failed, claim, frozenset({"paid"})) is holds
+    retrieved = Told(2, EventName.POD_RETRIEVED, 7, "ups", "N1", written)
+    assert still_holds(retrieved, claim, frozenset({"paid"}))
