@@ -1,0 +1,196 @@
+"""`recours mail`, and mail servers that want encryption: real sockets, real certificates."""
+
+import os
+import sqlite3
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from recours.database.create import create_file
+from tests.fakes.smtp import MailServer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Desk:
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def mail(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TZ") if name in os.environ}
+        environment = {
+            **kept,
+            "PYTHONIOENCODING": "utf-8",
+            "DATABASE_PATH": str(self.folder / "claims.db"),
+            "RECOURS_LOG_DIR": str(self.folder / "logs"),
+            **self.settings,
+            **settings,
+        }
+        command = [sys.executable, "-m", "recours", "mail", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=60
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.folder / "claims.db")) as connection:
+            rows = connection.execute(statement, values).fetchall()
+            connection.commit()
+        return rows
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    create_file(tmp_path / "claims.db")
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+def test_a_test_mail_is_sent_and_the_answer_told(desk: Desk, smtp: MailServer) -> None:
+    done = desk.mail("test", "me@shop.example", **smtp.settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        f"127.0.0.1:{smtp.port} took the mail to me@shop.example (from service@shop.example, none).\n"
+    )
+    assert smtp.recipients() == ["me@shop.example"]
+
+
+def test_what_the_server_says_is_told(desk: Desk, smtp: MailServer) -> None:
+    smtp.refuse_recipients = {"me@shop.example": "550 no such user"}
+    done = desk.mail("test", "me@shop.example", **smtp.settings)
+    assert (
+        done.returncode,
+        "Not sent: the server refuses the recipient: 550 no such user." in done.stderr,
+    ) == (1, True)
+    smtp.refuse_sender = "553 not one of ours"
+    done = desk.mail("test", "me@shop.example", **smtp.settings)
+    assert "refuses the sender service@shop.example: 553 not one of ours" in done.stderr
+    dead = desk.mail("test", "me@shop.example", **smtp.settings | {"SMTP_PORT": "9"})
+    assert (dead.returncode, "The mail server 127.0.0.1:9 cannot be used" in dead.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("test", "nobody"), "must be one mail address"),
+        (("test", "me@shop.example"), "No mail server is set: SMTP_HOST"),
+        (("preview", "pod_failed", "--claim", "CLM-9"), "there is no claim 'CLM-9'"),
+        (("preview", "pod_lost", "--claim", "CLM-1"), "'pod_lost' is not one of"),
+        (("preview", "pod_failed"), "Missing option '--claim'"),
+        (("relese",), "No such command 'relese'"),
+    ],
+)
+def test_what_was_mistyped_gets_a_sentence(desk: Desk, arguments: tuple[str, ...], says: str) -> None:
+    done = desk.mail(*arguments)
+    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+
+
+def test_release_lets_go_of_what_is_held(desk: Desk) -> None:
+    assert desk.mail("release").stdout == "No mail is held.\n"
+    row = (
+        "(id, message_id, kind, recipient, language, subject, plain, html, state, run_id, created_at, tries)"
+    )
+    for number, state in enumerate(("held", "held", "sent"), 1):
+        desk.sql(
+            f"INSERT INTO recours_mails {row} VALUES (?, ?, 'pod_failed', 'a@b.example', 'fr', 's', 'p', 'h', ?, 'r', ?, 0)",
+            number, f"<{number}@x>", state, "2026-02-02 08:00:00.000000",
+        )  # fmt: skip
+    assert desk.mail("release").stdout == "2 mails released: the next run sends them.\n"
+    assert desk.sql("SELECT state FROM recours_mails ORDER BY id") == [("ready",), ("ready",), ("sent",)]
+
+
+@pytest.mark.parametrize("kind", ["pod_failed", "pod_retrieved"])
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_preview_is_written_and_nothing_else(desk: Desk, kind: str, language: str) -> None:
+    desk.sql("INSERT INTO clients (id, email, company_name) VALUES (1, 'a@shop.example', 'Shop <One>')")
+    desk.sql(
+        "INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type, amount_requested,"
+        " tracking_number, pod_fetch_status, pod_fetch_error)"
+        " VALUES ('CLM-1', 1, 'o', 'UPS', 'lost', 1, '12', 'failed', 'Numéro invalide')"
+    )
+    done = desk.mail(
+        "preview", kind, "--claim", "CLM-1", "--language", language, "--to", str(desk.folder / "out")
+    )
+    assert done.returncode == 0, done.stderr
+    eml, html = (desk.folder / "out" / f"{kind}{suffix}" for suffix in (".eml", ".html"))
+    assert done.stdout.split() == [str(eml), str(html)]
+    message = message_from_bytes(eml.read_bytes(), policy=policy.default)
+    assert message["To"] == "a@shop.example"
+    assert "CLM-1" in message["Subject"]
+    page = html.read_text(encoding="utf-8")
+    assert f'<html lang="{language}">' in page
+    assert "Shop &lt;One&gt;" in page
+    assert desk.sql("SELECT count(*) FROM recours_mails") == [(0,)]
+
+
+# ---------------------------------------------------------------- encryption
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """What a server on loopback shows, and the file by which it is trusted."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    alternatives = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(alternatives, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(made.public_bytes(pem) + secret)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(path)
+    return context, path
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_encryption_is_used_and_certificates_are_checked(
+    desk: Desk, certificate: tuple[ssl.SSLContext, Path], security: str
+) -> None:
+    context, trusted = certificate
+    with MailServer(certificate=context, starttls=security == "starttls") as smtp:
+        settings = smtp.settings | {"SMTP_SECURITY": security}
+        done = desk.mail("test", "me@shop.example", **settings, SSL_CERT_FILE=str(trusted))
+        assert done.returncode == 0, done.stderr
+        assert smtp.recipients() == ["me@shop.example"]
+        strange = desk.mail("test", "me@shop.example", **settings)
+        assert strange.returncode == 1
+        assert "cannot be reached securely" in strange.stderr
+        assert len(smtp.taken) == 1
+
+
+def test_a_server_without_starttls_gets_nothing(desk: Desk, smtp: MailServer) -> None:
+    done = desk.mail("test", "me@shop.example", **smtp.settings | {"SMTP_SECURITY": "starttls"})
+    assert (done.returncode, "does not offer what is asked of it" in done.stderr) == (1, True)
+    assert smtp.taken == []
