@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from recours.carriers.registry import CATALOG
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options
-from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.wiring import Opened, create_embedded, make_worker, open_database
@@ -72,8 +74,8 @@ def command() -> None:
     folder = ROOT / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     clock = SimulatedClock(BEGINS)
-    with Sandbox(now=clock.now) as box:
-        settings = _settings(folder, box)
+    with Sandbox(now=clock.now) as box, MailSandbox(folder / "mails") as post:
+        settings = _settings(folder, box, post)
         create_embedded(settings)
         _fill(settings, box)
         log = logs.set_up(settings.log_dir / "pod_retry_scheduler.log", now=clock.now, quiet=True)
@@ -82,6 +84,7 @@ def command() -> None:
             _five_days(settings, opened, clock)
             _tell_stories(opened)
             _tell_carriers(opened)
+            _tell_mails(post)
         finally:
             opened.database.close()
             log.close()
@@ -90,14 +93,23 @@ def command() -> None:
     click.echo(
         f"\n{DAYS} simulated days, {DAYS * 24} runs and {calls} calls to the simulated carriers in {took:.1f} s."
     )
-    for what, path in (("log", log.path), ("PODs", settings.pod_dir), ("database", opened.database.path)):
+    made = (
+        ("log", log.path),
+        ("PODs", settings.pod_dir),
+        ("mails", post.folder),
+        ("database", opened.database.path),
+    )
+    for what, path in made:
         click.echo(f"  the {what}: {path}")
     click.echo("Next: connect your own database and credentials, see README.md.")
 
 
-def _settings(folder: Path, box: Sandbox) -> Settings:
+def _settings(folder: Path, box: Sandbox, post: MailSandbox) -> Settings:
     environment = {
         **box.environment(),
+        **post.environment(),
+        "ADMIN_EMAIL": "operator@shop.example",
+        "RECOURS_SERVICE_NAME": "Recours E-commerce",
         "QUOTA_CHRONOPOST": f"{QUOTA}/day",
         "RECOURS_POD_DIR": "pods",
     }
@@ -271,3 +283,16 @@ _BY_CARRIER = """
         (SELECT sum(calls) FROM recours_attempts WHERE carrier = pod_carrier_key)
     FROM claims GROUP BY 1 ORDER BY 1
 """
+
+
+_MAILS_SHOWN = 8
+
+
+def _tell_mails(post: MailSandbox) -> None:
+    files = post.files
+    click.echo(f"\nMails, which nobody gets ({len(files)}; the last of them):\n")
+    for path in files[-_MAILS_SHOWN:]:
+        message = message_from_bytes(path.read_bytes(), policy=default)
+        click.echo(
+            f"  {path.name}  {message['Date'].datetime:%d %b %H:%M} UTC  {message['To']}: {message['Subject']}"
+        )

@@ -91,9 +91,11 @@ def _environment() -> "Environment":
 
 
 def _subject(kind: MailKind, told: Sequence[Told], words: Words) -> str:
-    if kind is MailKind.OPERATOR_SUMMARY:
-        return words.subject_summary.format(count=len(told))
-    one, several = words.subject_failed if kind is MailKind.POD_FAILED else words.subject_retrieved
+    one, several = {
+        MailKind.POD_FAILED: words.subject_failed,
+        MailKind.POD_RETRIEVED: words.subject_retrieved,
+        MailKind.OPERATOR_SUMMARY: words.subject_summary,
+    }[kind]
     return (one if len(told) == 1 else several).format(reference=_reference(told[0]), count=len(told))
 
 

@@ -23,7 +23,7 @@ class Words:
 
     subject_failed: tuple[str, str]  # one claim, several
     subject_retrieved: tuple[str, str]
-    subject_summary: str
+    subject_summary: tuple[str, str]
     hello: str
     hello_nobody: str
     failed: str
@@ -57,7 +57,10 @@ FRENCH = Words(
         "Preuve de livraison obtenue : dossier {reference}",
         "Preuve de livraison obtenue : {count} dossiers",
     ),
-    subject_summary="Preuves de livraison : {count} points à regarder",
+    subject_summary=(
+        "Preuves de livraison : {count} point à regarder",
+        "Preuves de livraison : {count} points à regarder",
+    ),
     hello="Bonjour {name},",
     hello_nobody="Bonjour,",
     failed="Nous n'avons pas pu obtenir la preuve de livraison :",
@@ -116,7 +119,10 @@ ENGLISH = Words(
         "Proof of delivery obtained: claim {reference}",
         "Proof of delivery obtained: {count} claims",
     ),
-    subject_summary="Proofs of delivery: {count} things to look at",
+    subject_summary=(
+        "Proofs of delivery: {count} thing to look at",
+        "Proofs of delivery: {count} things to look at",
+    ),
     hello="Hello {name},",
     hello_nobody="Hello,",
     failed="We could not obtain the proof of delivery:",

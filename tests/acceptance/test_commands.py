@@ -54,6 +54,10 @@ def test_the_demo_shows_what_a_newcomer_should_see() -> None:
         paths = [Path(row[0]) for row in connection.execute("SELECT path FROM recours_documents")]
     assert len(paths) > 15
     assert all(path.is_relative_to(pods) and path.read_bytes().startswith((b"%PDF-", b"<")) for path in paths)
+    mails = sorted(_path(done.stdout, "mails").glob("*.eml"))
+    assert len(mails) > 5
+    assert f"{mails[-1].name}  " in done.stdout
+    assert "operator@shop.example: Preuves de livraison" in done.stdout
     for spec in CATALOG.specs.values():
         assert re.search(rf"^  {spec.name} +\d+ claims, +\d+ PODs, +\d+ calls$", done.stdout, re.MULTILINE), (
             spec.name
@@ -113,7 +117,7 @@ def test_init_db_says_what_is_wrong(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="there, Ctrl-C cannot be sent to one child alone")
 def test_the_sandbox_serves_until_it_is_told_to_end() -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "recours", "sandbox", "--port", "0"]
+    command = [sys.executable, "-m", "recours", "sandbox", "--port", "0", "--mail-port", "0"]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as box:

@@ -298,7 +298,7 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]+")
 @contextmanager
 def sandbox_process() -> Iterator[str]:
     """The simulated carriers in a process of their own, so that their work is not counted as ours; its address."""
-    command = [sys.executable, "-u", "-m", "recours", "sandbox", "--port", "0"]
+    command = [sys.executable, "-u", "-m", "recours", "sandbox", "--port", "0", "--mail-port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
