@@ -46,6 +46,12 @@ class Mailbox:
         with self.database.read() as connection:
             return frozenset(inspect(connection).get_table_names())
 
+    @cached_property
+    def _client_columns(self) -> list[ColumnElement[Any]]:
+        with self.database.read() as connection:
+            there = {column["name"] for column in inspect(connection).get_columns("clients")}
+        return [column for column in clients.columns if column.name in there]
+
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send: one small query."""
         untold = exists(select(_e.id).where(_e.told.is_(None)))
@@ -102,10 +108,9 @@ class Mailbox:
         """The client, as the service knows it; None if it does not."""
         if client_id is None or "clients" not in self._tables:
             return None
+        query = select(*self._client_columns).where(clients.c.id == client_id)
         with self.database.read() as connection:
-            there = {column["name"] for column in inspect(connection).get_columns("clients")}
-            wanted = [column for column in clients.columns if column.name in there]
-            row = connection.execute(select(*wanted).where(clients.c.id == client_id)).mappings().first()
+            row = connection.execute(query).mappings().first()
         if row is None:
             return None
         active = row.get("is_active")

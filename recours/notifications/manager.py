@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -72,19 +73,19 @@ class NotificationManager:
     def render_due(self) -> int:
         """Render the mails that are due; how many. More client mails than the brake allows are all held."""
         now = self._clock.now()
-        wanted = [
-            (recipient, preferences, kind, told)
-            for client_id in self._outbox.clients_to_tell()
-            for recipient, preferences, kind, told in self._of_client(client_id, now)
-        ]
-        held = len(wanted) > self._habits.brake
+        due = (
+            mail for client_id in self._outbox.clients_to_tell() for mail in self._of_client(client_id, now)
+        )
+        first = list(
+            islice(due, self._habits.brake + 1)
+        )  # as many as it takes to know: there may be thousands
+        held = len(first) > self._habits.brake
         written = 0
-        for recipient, preferences, kind, told in wanted:
-            rendered = render(
-                kind, told, preferences.language, recipient.name, self._habits.head, self._catalog
-            )
+        for recipient, preferences, kind, told in chain(first, due):
+            language = preferences.language
+            rendered = render(kind, told, language, recipient.name, self._habits.head, self._catalog)
             draft = self._draft(
-                kind, recipient.client_id, recipient.email or "", preferences.language, rendered, held=held
+                kind, recipient.client_id, recipient.email or "", language, rendered, held=held
             )
             written += self._outbox.write(draft, told, now)
         if held:

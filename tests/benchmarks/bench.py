@@ -37,7 +37,7 @@ from recours.database.schema import look
 from recours.database.upkeep import ClaimUpkeep
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
-from recours.sandbox import Parcel, Sandbox, Scenario
+from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.wiring import Opened, SystemClock, make_queue, make_worker, open_database
@@ -417,6 +417,69 @@ def parse_of_a_megabyte() -> dict[str, Any]:
     return {"milliseconds": taken, "worst": max(taken.values()), "bound": 15.0}
 
 
+# ---------------------------------------------------------------- mails
+
+_MAILED = """
+import sys, time, uuid
+from pathlib import Path
+from recours.carriers.registry import CATALOG
+from recours.settings.loading import load
+from recours.settings.sources import process_environment
+from recours.wiring import PostOffice, SystemClock, open_database
+settings = load(Path(sys.argv[1]), process_environment(), CATALOG)
+opened = open_database(settings)
+begun = time.process_time()
+PostOffice(settings, opened.database, opened.schema.columns, SystemClock(), uuid.uuid4().hex).tell()
+spent = time.process_time() - begun
+opened.database.close()
+peak = next((line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), "0")
+print(spent, peak)
+"""
+
+
+def mails(folder: Path) -> dict[str, Any]:
+    """Rendering and sending a mail to each of a thousand clients, and of ten thousand: CPU of ours, and the most memory."""
+    spent: dict[int, float] = {}
+    peak: dict[int, float] = {}
+    for count in (1_000, 10_000):
+        path = new_database(folder, 0)
+        with closing(sqlite3.connect(path)) as connection:
+            _fill_with_events(connection, count)
+        with MailSandbox(folder / f"mails-{count}") as post:
+            given = environment(folder) | post.environment() | {"RECOURS_MAIL_BRAKE": "1000000"}
+            command = [sys.executable, "-c", _MAILED, str(folder)]
+            done = subprocess.run(
+                command, env=given | {"PYTHONPATH": str(ROOT)}, check=True, capture_output=True
+            )
+            assert len(post.files) == count
+        seconds, kilobytes = done.stdout.split()
+        spent[count], peak[count] = 1000 * float(seconds) / count, int(kilobytes) / 1024
+    growth = peak[10_000] / peak[1_000]
+    return {"milliseconds": spent, "megabytes": peak, "a_mail": spent[10_000], "growth": growth, "bound": 5.0}
+
+
+def _fill_with_events(connection: sqlite3.Connection, count: int) -> None:
+    at = f"{NOW:%Y-%m-%d %H:%M:%S}.000000"
+    numbers = range(1, count + 1)
+    clients = ((n, f"c{n}@shop.example", f"Shop {n}") for n in numbers)
+    connection.executemany("INSERT INTO clients (id, email, company_name) VALUES (?, ?, ?)", clients)
+    rows = ((n, f"CLM-{n:07d}", n, f"XY{n:09d}FR") for n in numbers)
+    connection.executemany(
+        "INSERT INTO claims (id, claim_reference, client_id, order_id, carrier, dispute_type, amount_requested,"
+        " tracking_number, pod_fetch_status) VALUES (?, ?, ?, 'o', 'Chronopost', 'lost', 1, ?, 'success')",
+        rows,
+    )
+    told = (
+        (n, f"XY{n:09d}FR", at, json.dumps({"reference": f"CLM-{n:07d}", "attempts": 2})) for n in numbers
+    )
+    connection.executemany(
+        "INSERT INTO recours_events (event, audience, claim_id, carrier, tracking_number, run_id, created_at, facts)"
+        " VALUES ('pod_retrieved', 'client', ?, 'chronopost', ?, 'r', ?, ?)",
+        told,
+    )
+    connection.commit()
+
+
 # ---------------------------------------------------------------- the table
 
 
@@ -435,6 +498,7 @@ def main() -> None:
             "due query": due_query(folder),
             "cpu": cpu_a_call(folder),
             "megabyte": parse_of_a_megabyte(),
+            "mails": mails(folder),
         }
     rows = [
         *(_row(f"300 claims at 50 ms, {n} at once: time / ideal", figures[f"throughput, {n} at once"], "ratio") for n in (8, 4)),
@@ -445,12 +509,15 @@ def main() -> None:
         _row("all looking for due claims: the same", figures["due query"], "ratio"),
         _row("CPU of our own a call, ms, median", figures["cpu"], "median"),
         _row("parse of a 1 MB document answer, ms, the slowest", figures["megabyte"], "worst"),
+        _row("CPU of a mail of 10,000, ms", figures["mails"], "a_mail"),
     ]  # fmt: skip
     of_runs = figures["cpu"]["median_of_runs"]
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}")
     for words, value, bound, verdict in rows:
         print(f"{words:<48} {value:>7} (at most {bound}) {verdict}")
     print(f"{'CPU of a whole run for each of its calls, ms':<48} {of_runs:>7.2f}")
+    growth = figures["mails"]["growth"]
+    print(f"{'memory for 10,000 mails / for 1,000':<48} {growth:>7.2f}")
     target = Path(__file__).with_name("last.json")
     target.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     print(f"All figures: {target.relative_to(ROOT)}")
