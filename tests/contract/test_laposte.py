@@ -4,9 +4,7 @@ The facts are those of three public clients, and of a study of the gateway of Se
 """
 
 import json
-import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,11 +27,23 @@ from recours.core.outcome import CallFailed, Failure, Outcome
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
 from recours.runs.ports import Wait
-from recours.sandbox import Parcel, Scenario
-from recours.sandbox.answers import HttpRequest, NotUnderstoodError
+from recours.sandbox import Scenario
+from recours.sandbox.answers import HttpRequest
 from recours.sandbox.laposte import LaPoste as SimulatedLaPoste
-from recours.sandbox.progress import Ledger
-from tests.fakes.line import NOW, FakeLine
+from tests.fakes.answers import HOSTILE, ODD, damaged, no_answers, raw, replaced, response
+from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.fakes.line import NOW, FakeLine, fetched
+from tests.fakes.simulated import (
+    ACCOUNT,
+    DELIVERED_ALIKE,
+    DELIVERED_AT,
+    PASSWORD,
+    USUAL_STATUS,
+    SandboxLine,
+    as_received,
+    as_response,
+    refusal_of,
+)
 
 NUMBER = "6A00000000017"
 SETTINGS = {"LAPOSTE_API_KEY": "0k4p1"}
@@ -41,15 +51,6 @@ AT = datetime(2026, 10, 5, 9, 20, tzinfo=UTC)
 KNOWN = Delivery(AT)
 K = ErrorKind
 BAD_NUMBER = "Le numéro que vous avez saisi n'est pas valide. Un conseil."
-
-
-def response(tree: Any, status: int = 200) -> Response:
-    return raw(json.dumps(tree), status)
-
-
-def raw(body: bytes | str, status: int = 200) -> Response:
-    content = body.encode() if isinstance(body, str) else body
-    return Response(status, {"Content-Type": "application/json"}, content)
 
 
 def an_event(
@@ -86,17 +87,13 @@ TOO_MANY = gateway(429, "TOO_MANY_REQUESTS", "max quota reached (10 calls per 1s
 
 
 def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
-    client = LaPoste(SETTINGS)
-    line = FakeLine(answers, client)
-    return client.fetch(NUMBER, known, line), line
+    return fetched(LaPoste(SETTINGS), NUMBER, answers, known)
 
 
 def failure_of(answer: Response) -> Failure:
-    outcome, line = fetch(answer)
-    assert isinstance(outcome, Failure)
-    assert len(line.asked) == 1
-    assert outcome.http_status == answer.status
-    return outcome
+    failure = as_failure(fetch(answer)[0])
+    assert failure.http_status == answer.status
+    return failure
 
 
 # ---------------------------------------------------------------- what is sent
@@ -416,10 +413,7 @@ def test_numbers_that_are_asked_about(number: str) -> None:
     ["", "1234567890", "1234567890123456", "6a00000000017", "6A-0000000017", NUMBER + "\n", "٠" * 13],
 )
 def test_numbers_that_cost_no_call(number: str) -> None:
-    failure = malformed(number, SPEC)
-    assert failure is not None
-    assert failure.kind is K.INVALID_TRACKING
-    assert "La Poste" in failure.message
+    assert_costs_no_call(number, SPEC, "La Poste numbers have 11 to 15 letters and digits")
 
 
 def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:
@@ -435,20 +429,8 @@ def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        *(
-            b"",
-            b" \n",
-            b"<html/>",
-            b'"OK"',
-            b"null",
-            b"NaN",
-            b"7",
-            b"[]",
-            b"{}",
-            b"true",
-            DELIVERED.body[:80],
-        ),
-        b"[" * 200_000 + b"]" * 200_000,
+        *(answer.body for answer, _ in no_answers().values() if answer.status == 200),
+        DELIVERED.body[:80],
         b'{"shipment":' * 100_000,
         b'{"returnCode": ' + b"9" * 10_000 + b"}",
         '{"returnMessage": "Livré"}'.encode("latin-1"),
@@ -458,159 +440,69 @@ def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:
         b'{"returnCode": 200, "shipment": {"event": {"code": "DI1"}}}',
         b'{"returnCode": 200, "shipment": {"event": "DI1"}}',
     ],
+    ids=lambda body: ascii(body[:50]),
 )
 def test_answers_that_are_none(body: bytes) -> None:
     assert failure_of(raw(body)).kind is K.BAD_RESPONSE
     assert failure_of(raw(body, 500)).kind is K.SERVER_ERROR
 
 
-@pytest.mark.parametrize(
-    "strange", [None, 7, 1e400, True, "", [], {}, [[]], [{}], {"item": []}, "\ud800\x00"]
-)
+@pytest.mark.parametrize("strange", ODD)
 def test_no_value_of_another_type_breaks_the_parser(strange: Any) -> None:
     for whole in (DELIVERED, tracked(IN_TRANSIT), functional(404, "Ressource non trouvée")):
-        tree = json.loads(whole.body)
-        for name in tree:
-            assert isinstance(parse_tracking(response(tree | {name: strange}, whole.status)), Failure)
-        for name in tree.get("shipment", {}):
-            shipment = tree["shipment"] | {name: strange}
-            assert isinstance(parse_tracking(response(tree | {"shipment": shipment})), Failure)
-        for name in ("code", "label", "date"):
-            assert isinstance(parse_tracking(tracked(an_event("DI1") | {name: strange}, strange)), Failure)
+        for answer in replaced(whole, strange):
+            assert isinstance(parse_tracking(answer), Failure)
+    for name in ("code", "label", "date"):
+        assert isinstance(parse_tracking(tracked(an_event("DI1") | {name: strange}, strange)), Failure)
 
 
 def test_damaged_answers_are_answers_too() -> None:
-    chance = random.Random(20261005)
-    for whole in (DELIVERED, functional(404, "Ressource non trouvée"), TOO_MANY):
-        for _ in range(300):
-            body = bytearray(whole.body)
-            for _ in range(chance.randint(1, 4)):
-                place = chance.randrange(len(body))
-                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
-            answer = raw(bytes(body), whole.status)
-            assert isinstance(parse_tracking(answer), Failure)
-            LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW)
+    for answer in damaged(DELIVERED, functional(404, "Ressource non trouvée"), TOO_MANY):
+        assert isinstance(parse_tracking(answer), Failure)
+        LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW)
 
 
 def test_no_text_of_an_answer_can_forge_a_line() -> None:
-    hostile = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS \x1b[31m\u202e\ud800" + "y" * 5000
     for answer in (
-        functional(400, hostile),
-        functional(500, hostile),
-        functional(hostile, hostile, 400),
-        gateway(401, hostile, hostile),
-        gateway(400, hostile, hostile),
-        tracked(an_event("MD2", label=hostile)),
-        tracked(an_event(hostile, label=hostile)),
-        tracked(an_event("DI2", label=hostile)),
-        tracked(an_event("DI1", label=hostile)),
+        functional(400, HOSTILE),
+        functional(500, HOSTILE),
+        functional(HOSTILE, HOSTILE, 400),
+        gateway(401, HOSTILE, HOSTILE),
+        gateway(400, HOSTILE, HOSTILE),
+        tracked(an_event("MD2", label=HOSTILE)),
+        tracked(an_event(HOSTILE, label=HOSTILE)),
+        tracked(an_event("DI2", label=HOSTILE)),
+        tracked(an_event("DI1", label=HOSTILE)),
     ):
-        failure = failure_of(answer)
-        for text in (failure.message, failure.unknown or ""):
-            assert len(text) <= 400
-            assert text.isprintable()
+        assert_harmless(failure_of(answer))
 
 
 # ---------------------------------------------------------------- the client and the simulated service
 
-ACCOUNT, PASSWORD = "10000001", "123456"
 SIMULATED = SimulatedLaPoste()
+SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 S = Scenario
 
 
-def as_received(request: Request) -> HttpRequest:
-    path, _, query = request.path.partition("?")
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return HttpRequest(request.method, path, headers, request.body or b"", query)
+def a_line(*steps: Scenario, **more: Any) -> SandboxLine:
+    return SandboxLine(LaPoste(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
-@dataclass
-class SimulatedLine(FakeLine):
-    """A line that ends at the simulated service."""
-
-    answers: Sequence[Response | Failure] = ()
-    parcel: Parcel = field(default_factory=lambda: Parcel((S.DELIVERED,)))
-    ledger: Ledger = field(default_factory=Ledger)
-
-    def call(self, what: Capability, request: Request) -> Response:
-        received = as_received(request)
-        assert SIMULATED.owns(received.path)
-        question = SIMULATED.read(received)
-        turn = self.ledger.turn(
-            question.number,
-            self.parcel,
-            self.at,
-            tracking=question.tracking,
-            goes_on=question.goes_on,
-            refused=not SIMULATED.shows(question, ACCOUNT, PASSWORD),
-        )
-        answer = SIMULATED.ready_made(turn) or SIMULATED.answer(question, turn)
-        headers = dict(answer.headers) | {"Content-Type": answer.content_type}
-        self.answers = [*self.answers, Response(answer.status, headers, answer.body)]
-        return super().call(what, request)
-
-
-SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
-
-
-def ask(line: SimulatedLine, settings: Mapping[str, str] = SIMULATED_SETTINGS) -> Failure:
-    line.client = client = LaPoste(settings)
-    try:
-        outcome = client.fetch(NUMBER, None, line)
-    except CallFailed as failed:
-        outcome = failed.failure
-    assert isinstance(outcome, Failure)
-    return outcome
-
-
-DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before the line's time
-
-SCENARIOS: dict[Scenario, ErrorKind] = {
-    S.IN_TRANSIT: K.NOT_DELIVERED_YET,
-    S.UNKNOWN: K.NOT_FOUND,
-    S.NOT_OURS: K.ACCESS_DENIED,
-    S.AUTH_REFUSED: K.AUTH_FAILED,
-    S.SYSTEM_ERROR: K.SERVER_ERROR,
-    S.RATE_LIMITED: K.RATE_LIMITED,
-    S.FAULT_CLIENT: K.BAD_RESPONSE,
-    S.FAULT_SERVER: K.SERVER_ERROR,
-    S.HTML: K.BAD_RESPONSE,
-    S.MAINTENANCE: K.SERVER_ERROR,
-    S.BAD_GATEWAY: K.SERVER_ERROR,
-    S.EMPTY: K.BAD_RESPONSE,
-    S.INVALID_UTF8: K.BAD_RESPONSE,
-    S.WRONG_TYPE: K.BAD_RESPONSE,
-    S.DTD_BOMB: K.BAD_RESPONSE,
-    S.REDIRECT: K.BAD_RESPONSE,
-    S.GZIP_BOMB: K.BAD_RESPONSE,
-    S.HOSTILE_TEXT: K.SERVER_ERROR,
-    S.RESET: K.BAD_RESPONSE,
-}
-# Whatever becomes of documents, and of the connection: the answer is that of a delivered parcel.
-STATUS_ONLY = sorted(set(Scenario) - set(SCENARIOS))
-
-
-@pytest.mark.parametrize(("scenario", "kind"), SCENARIOS.items(), ids=SCENARIOS.keys())
-def test_the_client_understands_the_simulated_service(scenario: Scenario, kind: ErrorKind) -> None:
-    line = SimulatedLine(parcel=Parcel((scenario,)))
+@pytest.mark.parametrize("scenario", Scenario)
+def test_the_client_understands_the_simulated_service(scenario: Scenario) -> None:
+    line = a_line(scenario)
     for _ in range(2):  # WRONG_TYPE is two in turn
-        failure = ask(line)
-        assert failure.kind is kind
+        failure = as_failure(line.fetch())
+        assert failure.kind is USUAL_STATUS[scenario]
         assert failure.message.isprintable()
         assert failure.unknown is None or scenario in (S.FAULT_CLIENT, S.WRONG_TYPE)
+        assert failure.delivery == (Delivery(DELIVERED_AT) if scenario in DELIVERED_ALIKE else None)
     assert len(line.asked) == 2
 
 
-@pytest.mark.parametrize("scenario", STATUS_ONLY)
-def test_the_simulated_service_knows_the_status_only(scenario: Scenario) -> None:
-    failure = ask(SimulatedLine(parcel=Parcel((scenario,))))
-    assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, Delivery(DELIVERED_AT))
-
-
 def test_a_script_goes_one_step_a_call() -> None:
-    line = SimulatedLine(parcel=Parcel((S.IN_TRANSIT, S.POD_LATE, S.UNKNOWN, S.SLOW, S.IN_TRANSIT)))
-    kinds = [ask(line).kind for _ in range(5)]
-    assert kinds == [
+    line = a_line(S.IN_TRANSIT, S.POD_LATE, S.UNKNOWN, S.SLOW, S.IN_TRANSIT)
+    assert [result(line.fetch()) for _ in range(5)] == [
         K.NOT_DELIVERED_YET,
         K.POD_NEVER_AVAILABLE,
         K.NOT_FOUND,
@@ -621,8 +513,8 @@ def test_a_script_goes_one_step_a_call() -> None:
 
 @pytest.mark.parametrize(("wait", "header"), [("120", [("Retry-After", "120")]), (None, [])])
 def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple[str, str]]) -> None:
-    line = SimulatedLine(parcel=Parcel((S.RATE_LIMITED,), retry_after=wait))
-    assert ask(line).retry_at == NOW + timedelta(seconds=1)
+    line = a_line(S.RATE_LIMITED, retry_after=wait)
+    assert as_failure(line.fetch()).retry_at == NOW + timedelta(seconds=1)
     answer = line.answers[0]
     assert isinstance(answer, Response)
     assert json.loads(answer.body) == json.loads(TOO_MANY.body)
@@ -631,11 +523,12 @@ def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple
 
 def test_wrong_keys_are_refused() -> None:
     for key in ("no key", f"{ACCOUNT}-654321", f"2-{PASSWORD}", ACCOUNT):
-        assert ask(SimulatedLine(), {"LAPOSTE_API_KEY": key}).kind is K.AUTH_FAILED
+        line = SandboxLine(LaPoste({"LAPOSTE_API_KEY": key}), NUMBER)
+        assert result(line.fetch()) is K.AUTH_FAILED
 
 
 def test_hostile_words_repeat_the_key_and_forge_nothing() -> None:
-    failure = ask(SimulatedLine(parcel=Parcel((S.HOSTILE_TEXT,))))
+    failure = as_failure(a_line(S.HOSTILE_TEXT).fetch())
     assert f"password={ACCOUNT}-{PASSWORD}" in failure.message
     assert failure.message.isprintable()
 
@@ -662,11 +555,9 @@ def changed(**changes: Any) -> HttpRequest:
     ],
 )
 def test_the_simulated_service_is_strict(changes: dict[str, Any], status: int, kind: ErrorKind) -> None:
-    with pytest.raises(NotUnderstoodError) as refusal:
-        SIMULATED.read(changed(**changes))
-    answer = refusal.value.answer
+    answer = refusal_of(SIMULATED, changed(**changes))
     assert answer.status == status
-    assert failure_of(Response(answer.status, {}, answer.body)).kind is kind
+    assert failure_of(as_response(answer)).kind is kind
 
 
 def test_the_simulated_service_reads_the_path() -> None:
@@ -675,12 +566,4 @@ def test_the_simulated_service_reads_the_path() -> None:
 
 
 def test_examples_are_numbers_whose_digits_choose() -> None:
-    seen = set()
-    for digits in ("00", "13", "53"):
-        for serial in (0, 1, 99_999):
-            number = SIMULATED.example(digits, serial)
-            assert malformed(number, SPEC) is None
-            assert not SPEC.is_doubtful(number)
-            assert SIMULATED.digits_of(number) == digits
-            seen.add(number)
-    assert len(seen) == 9
+    assert_examples(SIMULATED, SPEC)

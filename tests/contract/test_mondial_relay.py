@@ -3,11 +3,9 @@
 The facts are those of the service's WSDL, of the STAT table of the carrier's own shop module, and of public clients.
 """
 
-import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from xml.etree.ElementTree import canonicalize
+from functools import partial
 
 import pytest
 
@@ -15,34 +13,31 @@ from recours.carriers.message import Request, Response
 from recours.carriers.mondial_relay import SPEC, MondialRelay, parse_tracing, shipment_of, signature
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome
+from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
-from recours.sandbox import Parcel, Scenario
-from recours.sandbox.answers import HttpRequest, NotUnderstoodError, Question
+from recours.sandbox import Scenario
 from recours.sandbox.mondial_relay import MondialRelay as SimulatedMondialRelay
-from recours.sandbox.progress import Ledger, Turn
-from tests.fakes.line import FakeLine
+from tests.fakes.answers import HOSTILE_XML, canonical, damaged, envelope, no_answers, xml
+from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.fakes.line import FakeLine, fetched
+from tests.fakes.simulated import (
+    ACCOUNT,
+    DELIVERED_ALIKE,
+    DELIVERED_AT,
+    PASSWORD,
+    USUAL_STATUS,
+    SandboxLine,
+    question_of,
+    refusal_of,
+)
 
 NUMBER = "31000001"
 SETTINGS = {"MONDIAL_RELAY_ENSEIGNE": "TESTSHOP", "MONDIAL_RELAY_PRIVATE_KEY": "PrivateK"}
 
 
-def response(body: bytes | str, status: int = 200) -> Response:
-    content = body.encode() if isinstance(body, str) else body
-    return Response(status, {"Content-Type": "text/xml; charset=utf-8"}, content)
-
-
-def envelope(inside: str) -> str:
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>'
-        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
-        f"{inside}</soap:Body></soap:Envelope>"
-    )
-
-
 def told(result: str) -> Response:
-    return response(
+    return xml(
         envelope(
             '<WSI2_TracingColisDetailleResponse xmlns="http://www.mondialrelay.fr/webservice/">'
             f"<WSI2_TracingColisDetailleResult>{result}</WSI2_TracingColisDetailleResult>"
@@ -70,7 +65,7 @@ def fault(code: str, text: str = "Server was unable to process request.") -> Res
     inside = (
         f"<soap:Fault><faultcode>{code}</faultcode><faultstring>{text}</faultstring><detail/></soap:Fault>"
     )
-    return response(envelope(inside), 500)
+    return xml(envelope(inside), 500)
 
 
 REGISTERED = an_event("Données reçues", "01/10/26", "20:02", "")
@@ -82,15 +77,12 @@ AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 def fetch(
     answer: Response | Failure, known: Delivery | None = None, number: str = NUMBER, **settings: str
 ) -> tuple[Failure, FakeLine]:
-    line = FakeLine([answer])
-    outcome = MondialRelay(SETTINGS | settings).fetch(number, known, line)
-    assert isinstance(outcome, Failure)
-    return outcome, line
+    outcome, line = fetched(MondialRelay(SETTINGS | settings), number, [answer], known)
+    return as_failure(outcome), line
 
 
 def failure_of(answer: Response) -> Failure:
-    outcome, line = fetch(answer)
-    assert len(line.asked) == 1
+    outcome, _ = fetch(answer)
     assert outcome == parse_tracing(answer)
     return outcome
 
@@ -107,11 +99,6 @@ REQUEST = f"""
 """
 
 
-def canonical(xml: str | bytes) -> str:
-    text = xml.decode() if isinstance(xml, bytes) else xml
-    return str(canonicalize(text.strip(), strip_text=True, rewrite_prefixes=True))
-
-
 def test_the_request_is_that_of_the_service() -> None:
     _, line = fetch(DELIVERED)
     ((what, request),) = line.asked
@@ -121,7 +108,7 @@ def test_the_request_is_that_of_the_service() -> None:
         "Content-Type": "text/xml; charset=utf-8",
         "SOAPAction": '"http://www.mondialrelay.fr/webservice/WSI2_TracingColisDetaille"',
     }
-    assert canonical(request.body or b"") == canonical(REQUEST)
+    assert canonical(request.body) == canonical(REQUEST)
     assert b"PrivateK" not in (request.body or b"")
     assert SPEC.base_url == "https://api.mondialrelay.com"
 
@@ -130,7 +117,7 @@ def test_the_request_is_that_of_the_service() -> None:
 @pytest.mark.parametrize("number", ["31000001", "0131000001", "013100000101", "01310000010123456789012345"])
 def test_the_eight_digits_are_sent_with_the_brand_without_its_blanks(brand: str, number: str) -> None:
     _, line = fetch(DELIVERED, number=number, MONDIAL_RELAY_ENSEIGNE=brand)
-    assert canonical(line.asked[0][1].body or b"") == canonical(REQUEST)
+    assert canonical(line.asked[0][1].body) == canonical(REQUEST)
     assert shipment_of(number) == NUMBER
 
 
@@ -352,7 +339,7 @@ def test_a_stat_of_no_table_is_told(status: str) -> None:
         (stat("1"), False),
         (stat("99"), False),
         (fault("soap:Server"), False),
-        (response("<html/>"), False),
+        (xml("<html/>"), False),
     ],
 )
 def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
@@ -360,32 +347,26 @@ def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, a
 
 
 BODIES: dict[str, tuple[Response, ErrorKind]] = {
+    **no_answers(xml),
     "fault of the client": (fault("soap:Client"), ErrorKind.BAD_RESPONSE),
     "fault of the server": (fault("soap:Server"), ErrorKind.SERVER_ERROR),
-    "fault of nobody": (response(envelope("<soap:Fault/>"), 500), ErrorKind.SERVER_ERROR),
-    "500, a page": (response("<html><p>Server Error</p></html>", 500), ErrorKind.SERVER_ERROR),
-    "500, empty": (response("", 500), ErrorKind.SERVER_ERROR),
-    "502": (response("", 502), ErrorKind.SERVER_ERROR),
-    "503, a page": (response("<!DOCTYPE html><html><p>x</html>", 503), ErrorKind.SERVER_ERROR),
-    "504": (response("<html/>", 504), ErrorKind.SERVER_ERROR),
-    "a page": (response("<!DOCTYPE html><html><p>Maintenance</html>"), ErrorKind.BAD_RESPONSE),
-    "a page, 404": (response("<html/>", 404), ErrorKind.BAD_RESPONSE),
-    "empty": (response(""), ErrorKind.BAD_RESPONSE),
-    "JSON": (response('{"STAT": 82}'), ErrorKind.BAD_RESPONSE),
-    "half": (response(DELIVERED.body[: len(DELIVERED.body) // 2]), ErrorKind.BAD_RESPONSE),
-    "no envelope": (response("<STAT>82</STAT>"), ErrorKind.BAD_RESPONSE),
-    "an empty body": (response(envelope("")), ErrorKind.BAD_RESPONSE),
-    "another operation": (response(envelope("<WSI2_STAT_LabelResponse/>")), ErrorKind.BAD_RESPONSE),
-    "no result": (response(envelope("<WSI2_TracingColisDetailleResponse/>")), ErrorKind.BAD_RESPONSE),
+    "fault of nobody": (xml(envelope("<soap:Fault/>"), 500), ErrorKind.SERVER_ERROR),
+    "a page, 404": (xml("<html/>", 404), ErrorKind.BAD_RESPONSE),
+    "JSON": (xml('{"STAT": 82}'), ErrorKind.BAD_RESPONSE),
+    "half": (xml(DELIVERED.body[: len(DELIVERED.body) // 2]), ErrorKind.BAD_RESPONSE),
+    "no envelope": (xml("<STAT>82</STAT>"), ErrorKind.BAD_RESPONSE),
+    "an empty body": (xml(envelope("")), ErrorKind.BAD_RESPONSE),
+    "another operation": (xml(envelope("<WSI2_STAT_LabelResponse/>")), ErrorKind.BAD_RESPONSE),
+    "no result": (xml(envelope("<WSI2_TracingColisDetailleResponse/>")), ErrorKind.BAD_RESPONSE),
     "no STAT": (told(""), ErrorKind.BAD_RESPONSE),
     "an empty STAT": (stat(""), ErrorKind.BAD_RESPONSE),
     "a STAT with elements": (told("<STAT><a/></STAT>"), ErrorKind.BAD_RESPONSE),
     "bytes that are not UTF-8": (
-        response(DELIVERED.body.decode().encode("latin-1")),
+        xml(DELIVERED.body.decode().encode("latin-1")),
         ErrorKind.BAD_RESPONSE,
     ),
     "a DTD": (
-        response("<!DOCTYPE a>" + DELIVERED.body.decode().partition("?>")[2]),
+        xml("<!DOCTYPE a>" + DELIVERED.body.decode().partition("?>")[2]),
         ErrorKind.BAD_RESPONSE,
     ),
 }
@@ -438,42 +419,29 @@ def test_numbers_that_are_asked_about(number: str) -> None:
     ["", "3100000", "310000012", "01310000010", "0131000001012", "3100000A", "0" * 25, "0" * 27, "31000001\n", "٣١٠٠٠٠٠١"],
 )  # fmt: skip
 def test_numbers_that_cost_no_call(number: str) -> None:
-    failure = malformed(number, SPEC)
-    assert failure is not None
-    assert failure.kind is ErrorKind.INVALID_TRACKING
-    assert "Mondial Relay" in failure.message
+    assert_costs_no_call(number, SPEC, "Mondial Relay numbers have 8, 10, 12 or 26 digits")
 
 
 # ---------------------------------------------------------------- what no carrier should answer
 
 
 def test_no_text_of_an_answer_can_forge_a_line() -> None:
-    hostile = "x&#13;&#10;2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS &#155;31m\u202e" + "y" * 5000
     for answer in (
-        stat("99", label=hostile),
-        stat("81", an_event(hostile)),
-        stat("82", an_event(hostile, place=hostile)),
-        stat("82", label="relais " + hostile),
-        stat("82", relay=hostile),
-        stat(hostile, label=hostile),
-        fault("soap:Client", hostile),
-        fault("soap:Server", hostile),
+        stat("99", label=HOSTILE_XML),
+        stat("81", an_event(HOSTILE_XML)),
+        stat("82", an_event(HOSTILE_XML, place=HOSTILE_XML)),
+        stat("82", label="relais " + HOSTILE_XML),
+        stat("82", relay=HOSTILE_XML),
+        stat(HOSTILE_XML, label=HOSTILE_XML),
+        fault("soap:Client", HOSTILE_XML),
+        fault("soap:Server", HOSTILE_XML),
     ):
-        failure = failure_of(answer)
-        for text in (failure.message, failure.unknown or ""):
-            assert len(text) <= 400
-            assert text.isprintable()
+        assert_harmless(failure_of(answer))
 
 
 def test_damaged_answers_are_answers_too() -> None:
-    chance = random.Random(20261005)
-    for whole in (DELIVERED, stat("95"), fault("soap:Client")):
-        for _ in range(300):
-            body = bytearray(whole.body)
-            for _ in range(chance.randint(1, 4)):
-                place = chance.randrange(len(body))
-                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
-            assert isinstance(parse_tracing(response(bytes(body), whole.status)), Failure)
+    for answer in damaged(DELIVERED, stat("95"), fault("soap:Client")):
+        assert isinstance(parse_tracing(answer), Failure)
 
 
 @pytest.mark.parametrize(
@@ -481,107 +449,37 @@ def test_damaged_answers_are_answers_too() -> None:
     ["<a>" * 100_000 + "</a>" * 100_000, envelope("<soap:Fault><faultcode/></soap:Fault>"), "<Envelope/>"],
 )
 def test_strange_trees_are_answers_too(body: str) -> None:
-    assert isinstance(parse_tracing(response(body)), Failure)
+    assert isinstance(parse_tracing(xml(body)), Failure)
 
 
 # ---------------------------------------------------------------- the client and the simulated service
 
-ACCOUNT, PASSWORD = "10000001", "123456"
 SIMULATED = SimulatedMondialRelay()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
+read = partial(question_of, SIMULATED)
 S = Scenario
 
 
-def read(request: Request) -> Question:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return SIMULATED.read(HttpRequest(request.method, request.path, headers, request.body or b""))
-
-
-@dataclass
-class SimulatedLine(FakeLine):
-    """A line that ends at the simulated service."""
-
-    parcel: Parcel = field(default_factory=lambda: Parcel((S.DELIVERED,)))
-    ledger: Ledger = field(default_factory=Ledger)
-
-    def call(self, what: Capability, request: Request) -> Response:
-        self.answers = [*self.answers, self._answered(request)]
-        return super().call(what, request)
-
-    def _answered(self, request: Request) -> Response:
-        assert SIMULATED.owns(request.path)
-        try:
-            question = read(request)
-        except NotUnderstoodError as refused:
-            return Response(refused.answer.status, {}, refused.answer.body)
-        turn = self._turn(question)
-        answer = SIMULATED.ready_made(turn) or SIMULATED.answer(question, turn)
-        return Response(answer.status, dict(answer.headers), answer.body)
-
-    def _turn(self, question: Question) -> Turn:
-        refused = not SIMULATED.shows(question, ACCOUNT, PASSWORD)
-        return self.ledger.turn(
-            question.number,
-            self.parcel,
-            self.at,
-            tracking=question.tracking,
-            goes_on=question.goes_on,
-            refused=refused,
-        )
-
-
-def asked(line: SimulatedLine, settings: Mapping[str, str] = SIMULATED_SETTINGS) -> Outcome:
-    client = MondialRelay(settings)
-    line.client = client
-    try:
-        return client.fetch(NUMBER, None, line)
-    except CallFailed as failed:
-        return failed.failure
-
-
-SIMULATED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before the line's moment
-
-# The others are delivered, and their answer is the same.
-SCENARIOS = {
-    S.IN_TRANSIT: ErrorKind.NOT_DELIVERED_YET,
-    S.UNKNOWN: ErrorKind.NOT_FOUND,
-    S.NOT_OURS: ErrorKind.ACCESS_DENIED,
-    S.AUTH_REFUSED: ErrorKind.AUTH_FAILED,
-    S.SYSTEM_ERROR: ErrorKind.SERVER_ERROR,
-    S.RATE_LIMITED: ErrorKind.RATE_LIMITED,
-    S.FAULT_CLIENT: ErrorKind.BAD_RESPONSE,
-    S.FAULT_SERVER: ErrorKind.SERVER_ERROR,
-    S.HTML: ErrorKind.BAD_RESPONSE,
-    S.MAINTENANCE: ErrorKind.SERVER_ERROR,
-    S.BAD_GATEWAY: ErrorKind.SERVER_ERROR,
-    S.EMPTY: ErrorKind.BAD_RESPONSE,
-    S.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
-    S.WRONG_TYPE: ErrorKind.BAD_RESPONSE,
-    S.DTD_BOMB: ErrorKind.BAD_RESPONSE,
-    S.REDIRECT: ErrorKind.BAD_RESPONSE,
-    S.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
-    S.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
-    S.RESET: ErrorKind.BAD_RESPONSE,
-}
+def a_line(*steps: Scenario) -> SandboxLine:
+    return SandboxLine(MondialRelay(SIMULATED_SETTINGS), NUMBER, *steps)
 
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
-    outcome = asked(SimulatedLine([], parcel=Parcel((scenario,))))
-    assert isinstance(outcome, Failure)
-    assert outcome.message.isprintable()
-    if scenario in SCENARIOS:
-        assert outcome.kind is SCENARIOS[scenario]
-        assert outcome.delivery is None
+    failure = as_failure(a_line(scenario).fetch())
+    assert failure.message.isprintable()
+    assert failure.kind is USUAL_STATUS[scenario]
+    if scenario in DELIVERED_ALIKE:
+        assert failure.delivery == Delivery(DELIVERED_AT)
+        assert "on 2026-10-05 (LILLE)" in failure.message
     else:
-        assert (outcome.kind, outcome.delivery) == (ErrorKind.POD_NEVER_AVAILABLE, Delivery(SIMULATED_AT))
-        assert "on 2026-10-05 (LILLE)" in outcome.message
+        assert failure.delivery is None
 
 
 def simulated(scenario: Scenario) -> Response:
     """What the simulated service answers in this scenario."""
-    line = SimulatedLine([], parcel=Parcel((scenario,)))
-    asked(line)
+    line = a_line(scenario)
+    line.fetch()
     answer = line.answers[0]
     assert isinstance(answer, Response)
     return answer
@@ -657,17 +555,16 @@ def test_a_hostile_text_repeats_the_signature_for_lack_of_a_key() -> None:
 
 
 def test_a_parcels_script_goes_one_step_a_call() -> None:
-    line = SimulatedLine([], parcel=Parcel((S.IN_TRANSIT, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED)))
-    outcomes = [asked(line) for _ in range(5)]
-    kinds = [outcome.kind for outcome in outcomes if isinstance(outcome, Failure)]
-    assert kinds == [
+    line = a_line(S.IN_TRANSIT, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED)
+    failures = [as_failure(line.fetch()) for _ in range(5)]
+    assert [failure.kind for failure in failures] == [
         ErrorKind.NOT_DELIVERED_YET,
         ErrorKind.BAD_RESPONSE,
         ErrorKind.BAD_RESPONSE,
         ErrorKind.POD_NEVER_AVAILABLE,
         ErrorKind.POD_NEVER_AVAILABLE,
     ]
-    told_unknown = [isinstance(outcome, Failure) and outcome.unknown is not None for outcome in outcomes]
+    told_unknown = [failure.unknown is not None for failure in failures]
     assert told_unknown in ([False, False, True, False, False], [False, True, False, False, False])
 
 
@@ -682,10 +579,8 @@ def test_a_parcels_script_goes_one_step_a_call() -> None:
     ],
 )
 def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:
-    line = SimulatedLine([])
-    outcome = asked(line, SIMULATED_SETTINGS | wrong)
-    assert isinstance(outcome, Failure)
-    assert outcome.kind is kind
+    line = SandboxLine(MondialRelay(SIMULATED_SETTINGS | wrong), NUMBER, lenient=True)
+    assert result(line.fetch()) is kind
     assert not line.accepted
 
 
@@ -750,26 +645,18 @@ BAD_CALLS: dict[str, tuple[Request, str]] = {
 
 @pytest.mark.parametrize(("request_", "expected"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
 def test_the_simulated_service_refuses_what_breaks_its_rules(request_: Request, expected: str) -> None:
-    with pytest.raises(NotUnderstoodError) as refused:
-        read(request_)
-    assert expected in refused.value.answer.body.decode()
-    assert refused.value.answer.status == (200 if "STAT" in expected else 500)
+    answer = refusal_of(SIMULATED, request_)
+    assert expected in answer.body.decode()
+    assert answer.status == (200 if "STAT" in expected else 500)
 
 
 def test_the_simulated_service_takes_posts_only() -> None:
-    with pytest.raises(NotUnderstoodError) as refused:
-        read(replace(CALL, method="GET"))
-    assert refused.value.answer.status == 405
+    assert refusal_of(SIMULATED, replace(CALL, method="GET")).status == 405
     assert not SIMULATED.owns("/web_services.asmx")
 
 
 def test_numbers_of_the_simulated_service_are_of_the_carriers_form() -> None:
-    for serial in (0, 7, 99_999):
-        number = SIMULATED.example("42", serial)
-        assert malformed(number, SPEC) is None
-        assert SIMULATED.digits_of(number) == "42"
-    assert SIMULATED.example("42", 1) != SIMULATED.example("42", 2)
-    assert SIMULATED.key == SPEC.key
+    assert_examples(SIMULATED, SPEC)
     assert SIMULATED_SETTINGS == {
         "MONDIAL_RELAY_ENSEIGNE": "TS000001",
         "MONDIAL_RELAY_PRIVATE_KEY": "123456",

@@ -8,7 +8,7 @@ from recours.carriers.client import Client
 from recours.carriers.message import Request, Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure
+from recours.core.outcome import CallFailed, Failure, Outcome
 from recours.core.quota import Capability
 
 NOW = datetime(2026, 10, 6, 10, 0, tzinfo=UTC)
@@ -49,3 +49,13 @@ class FakeLine:
 
     def credentials_accepted(self) -> None:
         self.accepted = True
+
+
+def fetched(
+    client: Client, number: str, answers: Sequence[Response | Failure], known: Delivery | None = None
+) -> tuple[Outcome, FakeLine]:
+    """What a client makes of these answers, each of which it must have asked for, and the line. Raises CallFailed."""
+    line = FakeLine(answers, client)
+    outcome = client.fetch(number, known, line)
+    assert len(line.asked) == len(answers)
+    return outcome, line

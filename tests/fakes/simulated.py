@@ -1,5 +1,6 @@
-"""A line behind which the simulated carrier answers at once, without a server."""
+"""Lines behind which the simulated carriers answer at once, without a server, and what comes of their scenarios."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -8,11 +9,78 @@ from recours.carriers.client import Client
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallFailed, Failure, Outcome
 from recours.core.quota import Capability
 from recours.sandbox import Parcel, Sandbox, Scenario
-from recours.sandbox.answers import Answer, HttpRequest
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    Manner,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+)
+from recours.sandbox.progress import Ledger, Turn
+from recours.sandbox.server import NOT_KNOWN
+from tests.fakes.line import NOW, FakeLine
 
-NOW = datetime(2026, 10, 6, 10, 0, tzinfo=UTC)
+ACCOUNT, PASSWORD = "10000001", "123456"
+DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW
+PDF_TYPE, PNG_TYPE, NO_DOCUMENT = "application/pdf", "image/png", "bytes that are no document"
+
+# What comes of each scenario at most carriers: the kind of the failure, or the type of the document. What a scenario
+# does to the connection is another matter (see SandboxLine): these are of answers that arrive whole.
+USUAL: dict[Scenario, ErrorKind | str] = {
+    Scenario.DELIVERED: PDF_TYPE,
+    Scenario.DELIVERED_PNG: PNG_TYPE,
+    Scenario.DELIVERED_NO_SIGNATORY: PDF_TYPE,
+    Scenario.IN_TRANSIT: ErrorKind.NOT_DELIVERED_YET,
+    Scenario.UNKNOWN: ErrorKind.NOT_FOUND,
+    Scenario.POD_LATE: ErrorKind.POD_NOT_AVAILABLE_YET,
+    Scenario.POD_NEVER: ErrorKind.POD_NOT_AVAILABLE_YET,
+    Scenario.POD_NONE: ErrorKind.POD_NOT_AVAILABLE_YET,
+    Scenario.POD_UNSAID: ErrorKind.POD_NOT_AVAILABLE_YET,
+    Scenario.NOT_OURS: ErrorKind.ACCESS_DENIED,
+    Scenario.AUTH_REFUSED: ErrorKind.AUTH_FAILED,
+    Scenario.SYSTEM_ERROR: ErrorKind.SERVER_ERROR,
+    Scenario.RATE_LIMITED: ErrorKind.RATE_LIMITED,
+    Scenario.FAULT_CLIENT: ErrorKind.BAD_RESPONSE,
+    Scenario.FAULT_SERVER: ErrorKind.SERVER_ERROR,
+    Scenario.HTML: ErrorKind.BAD_RESPONSE,
+    Scenario.MAINTENANCE: ErrorKind.SERVER_ERROR,
+    Scenario.BAD_GATEWAY: ErrorKind.SERVER_ERROR,
+    Scenario.BAD_BASE64: ErrorKind.BAD_RESPONSE,
+    Scenario.NOT_A_DOCUMENT: NO_DOCUMENT,
+    Scenario.EMPTY_POD: ErrorKind.POD_NOT_AVAILABLE_YET,
+    Scenario.BROKEN_PDF: NO_DOCUMENT,
+    Scenario.EMPTY: ErrorKind.BAD_RESPONSE,
+    Scenario.TRUNCATED: PDF_TYPE,
+    Scenario.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
+    Scenario.WRONG_TYPE: ErrorKind.BAD_RESPONSE,
+    Scenario.DTD_BOMB: ErrorKind.BAD_RESPONSE,
+    Scenario.REDIRECT: ErrorKind.BAD_RESPONSE,
+    Scenario.SLOW: PDF_TYPE,
+    Scenario.DRIP: PDF_TYPE,
+    Scenario.DRIP_HEADERS: PDF_TYPE,
+    Scenario.RESET: ErrorKind.BAD_RESPONSE,
+    Scenario.OVERSIZED: PDF_TYPE,
+    Scenario.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
+    Scenario.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
+}
+# At a line on which connections break.
+USUAL_BROKEN = USUAL | {
+    Scenario.TRUNCATED: ErrorKind.BAD_RESPONSE,
+    Scenario.RESET: ErrorKind.NETWORK,
+}
+
+
+# At carriers that tell the status only: whatever becomes of documents, the parcel is delivered.
+_ABOUT_DOCUMENTS = (PDF_TYPE, PNG_TYPE, NO_DOCUMENT, ErrorKind.POD_NOT_AVAILABLE_YET)
+DELIVERED_ALIKE = {scenario for scenario, came in USUAL.items() if came in _ABOUT_DOCUMENTS} | {
+    Scenario.BAD_BASE64
+}
+USUAL_STATUS = USUAL | dict.fromkeys(DELIVERED_ALIKE, ErrorKind.POD_NEVER_AVAILABLE)
 
 
 def quiet_sandbox() -> Sandbox:
@@ -49,6 +117,41 @@ def as_received(request: Request) -> HttpRequest:
     return HttpRequest(request.method, path, headers, request.body or b"", query)
 
 
+def as_response(answer: Answer) -> Response:
+    """The answer as a client sees it."""
+    headers = dict(answer.headers) | {"Content-Type": answer.content_type}
+    return Response(answer.status, headers, answer.body)
+
+
+def other_headers(request: Request, **changed: str | None) -> Request:
+    """The request with these headers, by their names with _ for -; None: without it."""
+    headers = dict(request.headers) | {name.replace("_", "-"): value for name, value in changed.items()}
+    return replace(request, headers={name: value for name, value in headers.items() if value is not None})
+
+
+def question_of(carrier: SimulatedCarrier, request: Request) -> Question:
+    """What the simulated carrier understands. Raises NotUnderstoodError."""
+    received = as_received(request)
+    assert carrier.owns(received.path)
+    return carrier.read(received)
+
+
+def refusal_of(carrier: SimulatedCarrier, request: Request | HttpRequest) -> Answer:
+    """What the simulated carrier answers to a request that breaks its rules."""
+    received = as_received(request) if isinstance(request, Request) else request
+    assert carrier.owns(received.path)
+    try:
+        question = carrier.read(received)
+    except NotUnderstoodError as refused:
+        return refused.answer
+    raise AssertionError(f"understood: {question}")
+
+
+def a_turn(scenario: Scenario, number: str, *, tracking: bool = True) -> Turn:
+    """The first one of a parcel."""
+    return Ledger().turn(number, Parcel((scenario,)), NOW, tracking=tracking, goes_on=(), refused=False)
+
+
 class SimulatedLine:
     """Answers as the simulated carrier does in one scenario, about the carrier's sample number."""
 
@@ -72,6 +175,60 @@ class SimulatedLine:
         received = as_received(request)
         target, headers = f"{received.path}?{received.query}", tuple(sorted(received.headers.items()))
         answer = simulated(self.carrier, self.scenario, (received.method, target, headers, received.body))
-        return Response(
-            answer.status, dict(answer.headers) | {"Content-Type": answer.content_type}, answer.body
-        )
+        return as_response(answer)
+
+
+class SandboxLine(FakeLine):
+    """Ends at a sandbox that remembers: a parcel's script goes on from fetch to fetch, and tokens stay good.
+
+    `client` is the one that will ask about `number`. `breaks`: what the manner of an answer does to a connection
+    happens; else answers arrive whole. `lenient`: a request that breaks the carrier's rules gets its refusal, as it
+    would; else that is a mistake. `script`: of the parcel.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        number: str,
+        *steps: Scenario,
+        at: datetime = NOW,
+        breaks: bool = False,
+        lenient: bool = False,
+        **script: Any,
+    ) -> None:
+        super().__init__([], client, at=at)
+        self.asking, self.number, self.breaks, self.lenient = client, number, breaks, lenient
+        self.box = Sandbox(now=self.now, port=9)
+        self.box.parcels[number] = Parcel(steps or (Scenario.DELIVERED,), **script)
+
+    @property
+    def operations(self) -> list[str]:
+        """What the carrier was called for, in its own names."""
+        return [call.operation for call in self.box.calls]
+
+    def fetch(self, known: Delivery | None = None) -> Outcome:
+        """What the client makes of it; the failure of a call is an outcome here."""
+        try:
+            return self.asking.fetch(self.number, known, self)
+        except CallFailed as failed:
+            return failed.failure
+
+    def call(self, what: Capability, request: Request) -> Response:
+        answer = self.answered(request)
+        self.answers = [*self.answers, self._arrived(answer)]
+        return super().call(what, request)
+
+    def answered(self, request: Request) -> Answer:
+        answer = self.box.answer(as_received(request))
+        call = self.box.calls[-1]
+        assert call.carrier == self.asking.spec.key
+        assert self.lenient or call.operation != NOT_KNOWN, answer
+        return answer
+
+    def _arrived(self, answer: Answer) -> Response | Failure:
+        whole = as_response(answer)
+        if self.breaks and answer.manner is Manner.RESET:
+            return Failure(ErrorKind.NETWORK, "the connection was reset")
+        if self.breaks and answer.manner is Manner.TRUNCATED:
+            return replace(whole, body=whole.body[: len(whole.body) // 2])
+        return whole

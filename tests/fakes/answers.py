@@ -1,0 +1,125 @@
+"""Answers of carriers, for their clients to read: made by hand, damaged, with odd values, with hostile words."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import replace
+from random import Random
+from typing import Any
+from xml.etree.ElementTree import canonicalize
+
+from recours.carriers.message import Response
+from recours.core.errors import ErrorKind
+
+PDF = b"%PDF-1.4\n" + b"x" * 200
+PNG = b"\x89PNG\r\n\x1a\n" + b"y" * 200
+
+_FORGED = "2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS "
+HOSTILE = f"x\r\n{_FORGED}\x1b[31m\x9b31m\u202e\ud800" + "y" * 5000
+HOSTILE_XML = f"x&#13;&#10;{_FORGED}&#155;31m\u202e" + "y" * 5000
+
+# Values of all types, to stand where others are expected.
+ODD: tuple[Any, ...] = (
+    *(None, True, 0, 7, -1, 10**30, float("nan"), float("inf")),
+    *("", "\ud800", "\ud800\x00", [], {}, [[]], [{}], [None], {"item": []}),
+)
+
+
+def raw(body: bytes | str, status: int = 200, kind: str = "application/json") -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    return Response(status, {"Content-Type": kind}, content)
+
+
+def response(tree: Any, status: int = 200) -> Response:
+    """The tree as JSON."""
+    return raw(json.dumps(tree), status)
+
+
+def xml(text: bytes | str, status: int = 200) -> Response:
+    return raw(text, status, "text/xml; charset=utf-8")
+
+
+def envelope(inside: str) -> str:
+    """The elements in a SOAP body."""
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
+        f"{inside}</soap:Body></soap:Envelope>"
+    )
+
+
+def canonical(text: bytes | str | None) -> str:
+    """XML that is the same for all ways of writing it."""
+    told = text.decode() if isinstance(text, bytes) else text or ""
+    return str(canonicalize(told.strip(), strip_text=True, rewrite_prefixes=True))
+
+
+def no_answers(made: Callable[..., Response] = raw) -> dict[str, tuple[Response, ErrorKind]]:
+    """What no carrier should answer and some day does, and what it means. `made` makes an answer of a body and a status."""
+    page = "<!DOCTYPE html><html><p>Maintenance</html>"
+    bodies: dict[str, bytes | str] = {
+        "empty": "",
+        "blank": " \n",
+        "a page": page,
+        "a page in XML": "<html/>",
+        "XML": "<a/>",
+        "a text": '"OK"',
+        "null": "null",
+        "NaN": "NaN",
+        "true": "true",
+        "a number": "7",
+        "a large number": "9" * 5000,
+        "a list": "[]",
+        "an empty object": "{}",
+        "another shape": '{"livres": [{"id": 7}]}',
+        "too deep": b"[" * 200_000 + b"]" * 200_000,
+        "deep and broken": b'{"a":' * 100_000,
+    }
+    outages = {"a page": page, "a page in XML": "<html/>", "empty": "", "words": "upstream"}
+    return {
+        **{name: (made(body, 200), ErrorKind.BAD_RESPONSE) for name, body in bodies.items()},
+        **{
+            f"{status}, {name}": (made(body, status), ErrorKind.SERVER_ERROR)
+            for status in (500, 502, 503, 504)
+            for name, body in outages.items()
+        },
+        "302": (made("", 302), ErrorKind.BAD_RESPONSE),
+    }
+
+
+def b64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def in_lines(encoded: str, width: int = 76, end: str = "\r\n") -> str:
+    """The text as mail programs break it."""
+    return end.join(encoded[n : n + width] for n in range(0, len(encoded), width))
+
+
+def damaged(*wholes: Response) -> Iterator[Response]:
+    """Many copies of each answer, with bytes changed, lost and added by chance; the same ones each time."""
+    chance = Random(20261005)
+    for whole in wholes:
+        for _ in range(300):
+            body = bytearray(whole.body)
+            for _ in range(chance.randint(1, 4)):
+                place = chance.randrange(len(body))
+                body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
+            yield replace(whole, body=bytes(body))
+
+
+def replaced(whole: Response, odd: Any) -> Iterator[Response]:
+    """The JSON answer as often as its tree has parts, itself included, with the odd value in the place of each."""
+    for tree in _replaced(json.loads(whole.body), odd):
+        yield replace(whole, body=json.dumps(tree).encode())
+
+
+def _replaced(tree: Any, odd: Any) -> Iterator[Any]:
+    yield odd
+    parts = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, part in parts:
+        for other in _replaced(part, odd):
+            changed = copy(tree)
+            changed[key] = other
+            yield changed

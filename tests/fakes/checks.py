@@ -1,0 +1,56 @@
+"""What the tests of all carriers look at in the same way."""
+
+from recours.core.carrier import CarrierSpec
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.documents.evidence import media_type_of
+from recours.runs.attempt import malformed
+from recours.runs.ports import NotADocument
+from recours.sandbox.answers import SimulatedCarrier
+from tests.fakes.simulated import NO_DOCUMENT
+
+
+def as_failure(outcome: object) -> Failure:
+    """The outcome, which must be a failure."""
+    assert isinstance(outcome, Failure), outcome
+    return outcome
+
+
+def result(outcome: Outcome) -> ErrorKind | str:
+    """The kind of a failure, the type of a document, or NO_DOCUMENT for bytes that are none."""
+    if isinstance(outcome, Failure):
+        return outcome.kind
+    try:
+        return media_type_of(outcome.content, html=outcome.html)
+    except NotADocument:
+        return NO_DOCUMENT
+
+
+def assert_harmless(*failures: Failure, most: int = 400) -> None:
+    """No word of them can forge a line, drive a terminal or fill a screen."""
+    for failure in failures:
+        for text in (failure.message, failure.unknown or ""):
+            assert len(text) <= most
+            assert text.isprintable()
+            text.encode()
+
+
+def assert_costs_no_call(number: str, spec: CarrierSpec, words: str) -> None:
+    """The number is refused at once, because it has not the form that these words tell."""
+    failure = as_failure(malformed(number, spec))
+    assert failure.kind is ErrorKind.INVALID_TRACKING
+    assert failure.message.startswith(f"Invalid tracking number: {words}")
+
+
+def assert_examples(carrier: SimulatedCarrier, spec: CarrierSpec) -> None:
+    """The simulated carrier's numbers are of the carrier's form, each another, and their digits choose."""
+    assert carrier.key == spec.key
+    seen = set()
+    for digits in ("00", "13", "42", "53", "99"):
+        for serial in (0, 1, 2, 7, 99_999):
+            number = carrier.example(digits, serial)
+            assert malformed(number, spec) is None
+            assert not spec.is_doubtful(number)
+            assert carrier.digits_of(number) == digits
+            seen.add(number)
+    assert len(seen) == 25
