@@ -14,7 +14,7 @@ from recours.carriers.account import Account, CarrierLine
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.mail import MailState
+from recours.core.mail import MailState, is_address
 from recours.core.policy import Policy
 from recours.core.redact import Redactor
 from recours.core.text import plural
@@ -295,7 +295,7 @@ class PostOffice:
             port=int(port) if port.isascii() and port.isdigit() and len(port) < 6 else mail.port,  # noqa: PLR2004 (the digits of a port)
             security=security if security in ("starttls", "tls", "none") else mail.security,
             user=user,
-            sender=of_service.get("smtp_from") or mail.sender or user,
+            sender=next(filter(is_address, (of_service.get("smtp_from"), mail.sender)), None) or user,
             password=mail.password,
         )
 

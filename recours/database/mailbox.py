@@ -163,35 +163,27 @@ class Mailbox:
         with self.database.read() as connection:
             return connection.scalar(select(func.count()).where(_m.state == const(state))) or 0
 
-    def take(self, after: int, now: datetime) -> Letter | None:
-        """Hold the next mail that is ready, in the order in which they were written."""
+    def take(self, after: int, now: datetime, most: int) -> list[Letter]:
+        """Hold the next mails that are ready, in the order in which they were written."""
         free = or_(_m.held_until.is_(None), _m.held_until <= now, _m.holder == self.run_id)
-        next_one = select(_m.id).where(_open(MailState.READY), _m.id > after, free).order_by(_m.id).limit(1)
+        ready = select(_m.id).where(_open(MailState.READY), _m.id > after, free).order_by(_m.id).limit(most)
         with self.database.write() as connection:
-            found = connection.scalar(next_one.with_for_update(skip_locked=True))
-            if found is None:
-                return None
+            found = list(connection.scalars(ready.with_for_update(skip_locked=True)))
+            if not found:
+                return []
             held = {"holder": self.run_id, "held_until": now + _LEASE, "tries": _m.tries + 1}
-            statement = update(mails).where(_m.id == found).values(held).returning(*mails.columns)
-            row = connection.execute(statement).mappings().one()
-            told = self._events_of_mail(connection, found)
-        return Letter(
-            id=row["id"],
-            message_id=row["message_id"],
-            kind=MailKind(row["kind"]),
-            client_id=row["client_id"],
-            recipient=row["recipient"],
-            subject=row["subject"],
-            plain=row["plain"],
-            html=row["html"],
-            created_at=row["created_at"],
-            told=tuple(told),
-        )
+            connection.execute(update(mails).where(_m.id.in_(found)).values(held))
+            rows = connection.execute(select(mails).where(_m.id.in_(found)).order_by(_m.id)).mappings().all()
+            told = self._events_of_mails(connection, found)
+        return [_letter(row, told[row["id"]]) for row in rows]
 
-    def _events_of_mail(self, connection: Connection, mail_id: int) -> list[Told]:
+    def _events_of_mails(self, connection: Connection, mail_ids: list[int]) -> dict[int, list[Told]]:
         joined = events.join(mail_events, mail_events.c.event_id == _e.id)
-        query = select(events).select_from(joined).where(mail_events.c.mail_id == mail_id).order_by(_e.id)
-        return [_told(row) for row in connection.execute(query).mappings()]
+        query = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
+        found: dict[int, list[Told]] = {mail_id: [] for mail_id in mail_ids}
+        for row in connection.execute(query.where(mail_events.c.mail_id.in_(mail_ids))).mappings():
+            found[row["mail_id"]].append(_told(row))
+        return found
 
     def give_back(self, letter: Letter, error: str) -> None:
         """It was not sent; a later run tries again."""
@@ -279,6 +271,21 @@ def _told(row: Any) -> Told:
         row["tracking_number"],
         row["created_at"],
         facts,
+    )
+
+
+def _letter(row: Any, told: list[Told]) -> Letter:
+    return Letter(
+        id=row["id"],
+        message_id=row["message_id"],
+        kind=MailKind(row["kind"]),
+        client_id=row["client_id"],
+        recipient=row["recipient"],
+        subject=row["subject"],
+        plain=row["plain"],
+        html=row["html"],
+        created_at=row["created_at"],
+        told=tuple(told),
     )
 
 

@@ -12,7 +12,7 @@ from recours.core.carrier import Catalog
 from recours.core.events import EventName
 from recours.core.mail import MailKind, Preferences, Told, digest_due, is_address, parse_preferences
 from recours.core.text import clean, plural
-from recours.notifications.render import Letterhead, Rendered, render
+from recours.notifications.render import Letterhead, render
 from recours.runs.ports import Clock, Draft, Recipient
 
 log = logging.getLogger("__main__")
@@ -82,12 +82,7 @@ class NotificationManager:
         held = len(first) > self._habits.brake
         written = 0
         for recipient, preferences, kind, told in chain(first, due):
-            language = preferences.language
-            rendered = render(kind, told, language, recipient.name, self._habits.head, self._catalog)
-            draft = self._draft(
-                kind, recipient.client_id, recipient.email or "", language, rendered, held=held
-            )
-            written += self._outbox.write(draft, told, now)
+            written += self._write(kind, told, recipient, preferences.language, now, held=held)
         if held:
             log.warning(
                 f"{plural(written, 'mail')} to clients held: more than {self._habits.brake} in one run "
@@ -138,33 +133,38 @@ class NotificationManager:
             self._outbox.decline(told, "there was no ADMIN_EMAIL")
             log.warning(f"{plural(len(told), 'thing')} to tell the operator, and ADMIN_EMAIL is not set")
             return 0
-        language = self._habits.language
-        rendered = render(MailKind.OPERATOR_SUMMARY, told, language, None, self._habits.head, self._catalog)
-        draft = self._draft(MailKind.OPERATOR_SUMMARY, None, self._habits.admin, language, rendered)
-        return int(self._outbox.write(draft, told, now))
+        operator = Recipient(None, self._habits.admin, None, is_active=True, preferences=None)
+        return self._write(MailKind.OPERATOR_SUMMARY, told, operator, self._habits.language, now)
 
-    def _draft(
+    def _write(
         self,
         kind: MailKind,
-        client_id: Any,
-        recipient: str,
+        told: list[Told],
+        recipient: Recipient,
         language: str,
-        rendered: Rendered,
+        now: datetime,
         *,
         held: bool = False,
-    ) -> Draft:
-        message_id = f"<{self._new_id()}@recours.invalid>"
-        return Draft(
-            message_id,
-            kind,
-            client_id,
-            recipient,
-            language,
-            rendered.subject,
-            rendered.plain,
-            rendered.html,
-            held,
+    ) -> int:
+        """Render and keep one mail: 1; 0 if another run has told it meanwhile, or an error of ours prevented it."""
+        try:
+            words = render(kind, told, language, recipient.name, self._habits.head, self._catalog)
+        except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
+            references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in told[:5])
+            log.exception(f"The mail about {references} cannot be written: an error of ours")
+            return 0
+        draft = Draft(
+            message_id=f"<{self._new_id()}@recours.invalid>",
+            kind=kind,
+            client_id=recipient.client_id,
+            recipient=recipient.email or "",
+            language=language,
+            subject=words.subject,
+            plain=words.plain,
+            html=words.html,
+            held=held,
         )
+        return int(self._outbox.write(draft, told, now))
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from recours.notifications import manager
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -387,3 +388,24 @@ def test_identity_and_form_of_a_mail(service: Service, smtp: MailServer) -> None
     assert message.get_content_type() == "multipart/alternative"
     assert message["Date"].datetime == datetime(2026, 2, 2, 7, 0, tzinfo=UTC)
     assert message["Auto-Submitted"] == "auto-generated"
+
+
+def test_a_mail_that_cannot_be_written_keeps_no_other(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(kind: Any, told: Any, *more: Any) -> Any:
+        if told[0].facts["reference"] == "CLM-0001":
+            raise KeyError("a template of ours")
+        return rendered(kind, told, *more)
+
+    rendered = manager.render
+    client(service, 2, "b@shop.example")
+    for number in (1, 2):
+        service.add(S.DELIVERED, client_id=number)
+    with monkeypatch.context() as broken:
+        broken.setattr(manager, "render", failing)
+        service.run_hourly(1)
+    assert smtp.recipients() == ["b@shop.example"]
+    assert "The mail about CLM-0001 cannot be written: an error of ours" in caplog.messages
+    service.run_hourly(1)
+    assert smtp.recipients() == ["b@shop.example", "a@shop.example"]
