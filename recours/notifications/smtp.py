@@ -81,7 +81,8 @@ class SmtpLine:
                 f"The mail server {self.settings.host} broke the connection ({_said(error)})"
             ) from error
         if not before():
-            smtp.rset()
+            self._smtp = None
+            smtp.close()  # the server waits for the message: what is left is to hang up
             return False
         self._give(smtp, content)
         return True

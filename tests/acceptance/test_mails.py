@@ -1,6 +1,7 @@
 """Mails, from the event to the server: real runs with a moved clock, and a real mail server on loopback."""
 
 import re
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from recours.notifications import manager
+from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -409,3 +411,45 @@ def test_a_mail_that_cannot_be_written_keeps_no_other(
     assert "The mail about CLM-0001 cannot be written: an error of ours" in caplog.messages
     service.run_hourly(1)
     assert smtp.recipients() == ["b@shop.example", "a@shop.example"]
+
+
+def test_a_refused_account_is_told_to_the_operator_once_a_day(service: Service, smtp: MailServer) -> None:
+    service.box.accounts = {"10000001": "changed"}
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(14)
+    ((to, message),) = smtp.taken
+    assert to == "boss@shop.example"
+    assert "Compte du transporteur Chronopost" in text_of(message)
+    assert "refused our account" in text_of(message)
+    service.run_hourly(24)
+    assert len(smtp.taken) == 2
+
+
+def test_a_server_that_says_nothing_is_left(smtp: MailServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = SmtpSettings("127.0.0.1", silent.getsockname()[1], "none", "", "service@shop.example")
+        with (
+            SmtpLine(settings, timeout_s=0.2) as line,
+            pytest.raises(ServerFault, match=r"cannot be used: .*timed out"),
+        ):
+            line.send("a@shop.example", b"x", lambda: True)
+
+
+def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailServer) -> None:
+    settings = SmtpSettings("127.0.0.1", smtp.port, "none", "", "service@shop.example")
+    with SmtpLine(settings) as line:
+        assert line.send("a@shop.example", b"Subject: x\r\n\r\n.dots\r\n..\r\n", lambda: True)
+        assert line._smtp is not None
+        line._smtp.sock.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(ServerFault, match="broke the connection"):
+            line.send("b@shop.example", b"x", lambda: True)
+    assert smtp.recipients() == ["a@shop.example"]
+    assert smtp.taken[0][1].get_content().split() == [".dots", ".."]
+
+
+def test_a_mail_that_is_not_wanted_at_the_last_moment_is_not_given(smtp: MailServer) -> None:
+    settings = SmtpSettings("127.0.0.1", smtp.port, "none", "", "service@shop.example")
+    with SmtpLine(settings) as line:
+        assert not line.send("a@shop.example", b"x", lambda: False)
+        assert line.send("b@shop.example", b"Subject: x\r\n\r\ny\r\n", lambda: True)
+    assert smtp.recipients() == ["b@shop.example"]
