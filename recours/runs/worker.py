@@ -110,9 +110,9 @@ class Worker(ABC):
         self._try_to(self.around.queue.leave)
         report = Report(self.name, self.run_id, started_at, clock.monotonic() - start, self.stats)
         self._try_to(lambda: report.usage.update(self._usage()))
-        self._say(report)
-        if self.around.post:
+        if self.around.post:  # before the summary, which ends the log of a run
             self._try_to(self.around.post.tell)
+        self._say(report)
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))
         return replace(report, exit_status=self._exit_status(), fault=self._fault)
 
