@@ -4,8 +4,10 @@ import re
 import socket
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from recours.notifications import manager
 from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.wiring import PostOffice, open_database
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 
@@ -367,7 +370,7 @@ def test_events_from_before_there_were_mails_are_not_sent(service: Service, smtp
     service.add(S.DELIVERED, client_id=1)
     service.environment["SMTP_PORT"] = "9"
     service.run_hourly(1)
-    service._opened.database.close()  # type: ignore[union-attr]
+    service._opened.database.close()
     service._opened = None
     with closing(sqlite3.connect(service.folder / "data" / "recours.db")) as connection:
         connection.executescript(
@@ -453,3 +456,57 @@ def test_a_mail_that_is_not_wanted_at_the_last_moment_is_not_given(smtp: MailSer
         assert not line.send("a@shop.example", b"x", lambda: False)
         assert line.send("b@shop.example", b"Subject: x\r\n\r\ny\r\n", lambda: True)
     assert smtp.recipients() == ["b@shop.example"]
+
+
+def test_no_more_mails_a_minute_than_are_wanted(service: Service, smtp: MailServer) -> None:
+    service.environment["RECOURS_MAIL_RATE"] = "30"
+    for number in (2, 3, 4):
+        client(service, number, f"c{number}@shop.example")
+        service.add(S.DELIVERED, client_id=number)
+    service.run_hourly(1)
+    assert len(smtp.taken) == 3
+    assert len(smtp.peers) == 1
+    ended = [
+        datetime.fromisoformat(at) for (at,) in service.sql("SELECT ended_at FROM recours_mails ORDER BY id")
+    ]
+    assert [later - earlier for earlier, later in pairwise(ended)] == [timedelta(seconds=2)] * 2
+
+
+def test_two_runs_at_once_write_and_send_each_mail_once(service: Service, smtp: MailServer) -> None:
+    service.environment["SMTP_PORT"] = "9"
+    for number in range(2, 32):
+        client(service, number, f"c{number}@shop.example")
+        service.add(S.DELIVERED, client_id=number)
+    service.environment["RECOURS_MAIL_BRAKE"] = "100"
+    service.run_hourly(1, batch_size=50)
+    service.sql("UPDATE recours_events SET told = NULL")
+    service.sql("DELETE FROM recours_mails")
+    service.sql("DELETE FROM recours_mail_events")
+    service.environment["SMTP_PORT"] = str(smtp.port)
+    opened = open_database(service.settings)
+    offices = [
+        PostOffice(service.settings, opened.database, opened.schema.columns, service.clock, f"run-{n}")
+        for n in range(4)
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(office.tell) for office in offices]:
+            done.result()
+    opened.database.close()
+    assert sorted(smtp.recipients()) == sorted(f"c{number}@shop.example" for number in range(2, 32))
+    assert states(service) == ["sent"] * 30
+
+
+def test_a_mail_that_another_run_has_in_hand_is_left_alone(service: Service, smtp: MailServer) -> None:
+    service.environment["SMTP_PORT"] = "9"
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    held = service.clock.now() + timedelta(minutes=10)
+    service.sql(
+        "UPDATE recours_mails SET holder = 'another', held_until = ?", f"{held:%Y-%m-%d %H:%M:%S}.000000"
+    )
+    service.environment["SMTP_PORT"] = str(smtp.port)
+    service.run()
+    assert smtp.taken == []
+    service.clock.advance(timedelta(minutes=11))
+    service.run()
+    assert len(smtp.taken) == 1

@@ -1055,7 +1055,7 @@ BAD_CALLS: dict[str, tuple[Request, int, str]] = {
     "misspelt number": (other_body(TRACKING_CALL, *INFO, "trackingNumber", name="number"), 400, BAD),
     "no list": (other_body(TRACKING_CALL, "trackingInfo", value={}), 400, BAD),
     "two numbers": (
-        other_body(TRACKING_CALL, "trackingInfo", value=TRACKING_BODY["trackingInfo"] * 2),  # type: ignore[operator]
+        other_body(TRACKING_CALL, "trackingInfo", value=TRACKING_BODY["trackingInfo"] * 2),
         400,
         BAD,
     ),
