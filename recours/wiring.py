@@ -250,14 +250,17 @@ class PostOffice:
         self._clock = clock
         self.mailbox = Mailbox(database, catalog_of(settings), columns, run_id)
 
-    def tell(self) -> None:
-        """Render what is to be told and send what is ready. Raises RunFault; a mail server's fault is logged."""
-        if not self.mailbox.has_work():
+    def tell(self, go_on: Callable[[], bool]) -> None:
+        """Render what is to be told and send what is ready, as long as `go_on` says so.
+
+        Raises RunFault; a mail server's fault is logged.
+        """
+        if not (go_on() and self.mailbox.has_work()):
             return
         self.manager().render_due()
         if server := self.server():
             with self.log():
-                self.sender(server).send_all()
+                self.sender(server).send_all(go_on)
         elif waiting := self.mailbox.count(MailState.READY):
             run_log().warning(
                 f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"

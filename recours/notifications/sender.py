@@ -81,8 +81,11 @@ class EmailSender:
         self._skipped = skipped_statuses
         self._sent = 0
 
-    def send_all(self) -> int:
-        """Send every mail that is ready; how many went out. A fault of the server is logged, and everything waits."""
+    def send_all(self, go_on: Callable[[], bool]) -> int:
+        """Send every mail that is ready, as long as `go_on` says so; how many went out.
+
+        A fault of the server is logged, and everything waits.
+        """
         now = self._clock.now()
         for mail_id, recipient in self._mails.undecided(now):
             words = f"Mail {mail_id} to {recipient}: a run died while sending it; it may have arrived, and is not sent again"
@@ -93,8 +96,8 @@ class EmailSender:
         try:
             with self._server() as server:
                 while batch:
-                    self._send_batch(server, batch)
-                    batch = self._take(batch[-1].id)
+                    self._send_batch(server, batch, go_on)
+                    batch = self._take(batch[-1].id) if go_on() else []
         except ServerFault as fault:
             log.error(f"{fault}; mails wait")
             run_log.error(f"Mails wait for the next run: {fault}")
@@ -106,8 +109,8 @@ class EmailSender:
         """Several at once: holding each by itself is what costs most. Not where sending is slow on purpose."""
         return self._mails.take(after, self._clock.now(), 1 if self._envelope.a_minute else _BATCH)
 
-    def _send_batch(self, server: MailServer, batch: list[Letter]) -> None:
-        """Raises ServerFault, with the mails that did not go out handed back."""
+    def _send_batch(self, server: MailServer, batch: list[Letter], go_on: Callable[[], bool]) -> None:
+        """Those that did not go out are handed back. Raises ServerFault."""
         current = self._mails.claims_now([event for letter in batch for event in letter.told])
         for place, letter in enumerate(batch):
             if not any(
@@ -116,13 +119,26 @@ class EmailSender:
                 self._cancel(letter)
                 continue
             if self._envelope.a_minute and self._sent:
-                self._clock.sleep(_MINUTE_S / self._envelope.a_minute)
+                self._wait(_MINUTE_S / self._envelope.a_minute, go_on)
+            if not go_on():
+                self._hand_back(batch[place:], "the run was to end")
+                return
             try:
                 self._sent += self._send(server, letter)
             except ServerFault as fault:
-                for waiting in batch[place:]:
-                    self._mails.give_back(waiting, str(fault))
+                self._hand_back(batch[place:], str(fault))
                 raise
+
+    def _wait(self, seconds: float, go_on: Callable[[], bool]) -> None:
+        """In small steps: whoever stops the run should not wait for a minute."""
+        while seconds > 0 and go_on():
+            step = min(seconds, 1.0)
+            self._clock.sleep(step)
+            seconds -= step
+
+    def _hand_back(self, letters: list[Letter], why: str) -> None:
+        for letter in letters:
+            self._mails.give_back(letter, why)
 
     def _cancel(self, letter: Letter) -> None:
         why = "its claims were mended meanwhile"

@@ -378,8 +378,11 @@ class Letter:
 class Post(Protocol):
     """Whoever tells people what the run and earlier ones have left to be told."""
 
-    def tell(self) -> None:
-        """Render what is to be told and send what is ready. Raises RunFault; a mail server's fault is logged."""
+    def tell(self, go_on: Callable[[], bool]) -> None:
+        """Render what is to be told and send what is ready, as long as `go_on` says so.
+
+        Raises RunFault; a mail server's fault is logged.
+        """
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ class Worker(ABC):
         report = Report(self.name, self.run_id, started_at, clock.monotonic() - start, self.stats)
         self._try_to(lambda: report.usage.update(self._usage()))
         if self.around.post:  # before the summary, which ends the log of a run
-            self._try_to(self.around.post.tell)
+            post, ends_at = self.around.post, start + self.options.max_runtime.total_seconds()
+            self._try_to(lambda: post.tell(lambda: not self._stop.is_set() and clock.monotonic() < ends_at))
         self._say(report)
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))
         return replace(report, exit_status=self._exit_status(), fault=self._fault)

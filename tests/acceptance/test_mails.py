@@ -489,7 +489,7 @@ def test_two_runs_at_once_write_and_send_each_mail_once(service: Service, smtp: 
         for n in range(4)
     ]
     with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(office.tell) for office in offices]:
+        for done in [pool.submit(office.tell, lambda: True) for office in offices]:
             done.result()
     opened.database.close()
     assert sorted(smtp.recipients()) == sorted(f"c{number}@shop.example" for number in range(2, 32))
@@ -510,3 +510,34 @@ def test_a_mail_that_another_run_has_in_hand_is_left_alone(service: Service, smt
     service.clock.advance(timedelta(minutes=11))
     service.run()
     assert len(smtp.taken) == 1
+
+
+def test_a_run_that_is_to_end_sends_no_more_and_the_next_one_goes_on(
+    service: Service, smtp: MailServer
+) -> None:
+    service.environment |= {"RECOURS_MAIL_RATE": "1", "RECOURS_MAIL_BRAKE": "100"}
+    for number in range(2, 8):
+        client(service, number, f"c{number}@shop.example")
+        service.add(S.DELIVERED, client_id=number)
+    service.clock.advance(timedelta(hours=1))
+    report = service.run(max_runtime=timedelta(minutes=3))  # at one a minute
+    assert report.stats.success == 6
+    assert len(smtp.taken) == 3
+    assert states(service) == ["sent"] * 3 + ["ready"] * 3
+    service.clock.advance(timedelta(hours=1))
+    service.run()
+    assert sorted(smtp.recipients()) == [f"c{number}@shop.example" for number in range(2, 8)]
+
+
+def test_a_run_that_was_stopped_writes_no_mail(service: Service, smtp: MailServer) -> None:
+    service.environment["SMTP_PORT"] = "9"
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    service.environment["SMTP_PORT"] = str(smtp.port)
+    opened = open_database(service.settings)
+    post = PostOffice(service.settings, opened.database, opened.schema.columns, service.clock, "run-9")
+    post.tell(lambda: False)
+    assert smtp.taken == []
+    post.tell(lambda: True)
+    assert len(smtp.taken) == 1
+    opened.database.close()
