@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,12 +14,13 @@ import pytest
 from sqlalchemy import URL, Column, Float, MetaData, Text, insert, make_url
 
 from recours.carriers.registry import CATALOG
-from recours.database.create import create_file
+from recours.database.create import complete, create_file
 from recours.database.engine import Database
 from recours.database.tables import claims
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
+from tests.postgres import Server, execute, named_server
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock stands here
 
@@ -31,6 +33,9 @@ class Kind(Protocol):
 
     def ready(self, folder: Path) -> URL:
         """A new database with the whole schema."""
+
+    def close(self) -> None:
+        """No more are wanted."""
 
 
 class Sqlite:
@@ -49,13 +54,51 @@ class Sqlite:
         shutil.copyfile(self._template, folder / "claims.db")
         return URL.create("sqlite", database=str(folder / "claims.db"))
 
+    def close(self) -> None:
+        pass
+
+
+class Postgres:
+    """Databases of a server that the tests start themselves, each made for one test."""
+
+    def __init__(self, folder: Path) -> None:
+        del folder
+        self._server = None
+        if (admin := named_server()) is None:
+            self._server = Server()
+            self._server.start()
+            admin = self._server.url()
+        self._admin = admin
+        self._template = self._create("template0")
+        database = Database(self._template)
+        complete(database)
+        database.close()
+
+    def _create(self, template: str) -> URL:
+        name = f"recours_test_{uuid.uuid4().hex}"
+        execute(self._admin, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self._admin.set(database=name)
+
+    def empty(self, folder: Path) -> URL:
+        del folder
+        return self._create("template0")
+
+    def ready(self, folder: Path) -> URL:
+        del folder
+        return self._create(str(self._template.database))
+
+    def close(self) -> None:
+        """End the server."""
+        if self._server:
+            self._server.remove()
+
 
 # Another kind of database is another entry: every contract is then held to it too.
-KINDS: dict[str, Callable[[Path], Kind]] = {"sqlite": Sqlite}
+KINDS: dict[str, Callable[[Path], Kind]] = {"sqlite": Sqlite, "postgresql": Postgres}
 
 
 @pytest.fixture(scope="session")
-def kinds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Kind]:
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Kind]]:
     made: dict[str, Kind] = {}
 
     def kind(name: str) -> Kind:
@@ -63,7 +106,9 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Kind]:
             made[name] = KINDS[name](tmp_path_factory.mktemp(name))
         return made[name]
 
-    return kind
+    yield kind
+    for each in made.values():
+        each.close()
 
 
 @pytest.fixture(params=KINDS)

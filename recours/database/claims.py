@@ -34,6 +34,9 @@ from recours.runs.ports import Attempt, Hold, StoredDocument, Waiting
 
 _c = claims.c
 
+# Rows that others look at in the same instant are passed over, and looked for again so often.
+_MOST_LOOKS = 5
+
 
 @dataclass(frozen=True)
 class ClaimRepository:
@@ -118,11 +121,24 @@ class ClaimRepository:
         """Hold up to `most` ready claims of these carriers, the most urgent first."""
         if not carriers or most < 1:
             return []
-        with self.database.write() as connection:
-            ids = list(connection.scalars(most_urgent(stage, sorted(carriers), most, now)))
-            taken = self._hold(connection, _c.id.in_(ids), hold, now) if ids else []
-        order = {claim_id: place for place, claim_id in enumerate(ids)}
-        return sorted(taken, key=lambda claim: order[claim.id])
+        taken: list[Claim] = []
+        for _ in range(_MOST_LOOKS):
+            with self.database.write() as connection:
+                ids = list(connection.scalars(most_urgent(stage, sorted(carriers), most - len(taken), now)))
+                order = {claim_id: place for place, claim_id in enumerate(ids)}
+                found = self._hold(connection, _c.id.in_(ids), hold, now) if ids else []
+                taken += sorted(found, key=lambda claim: order[claim.id])
+                if len(taken) == most or not self._any_left(connection, stage, carriers, now):
+                    break
+        return taken
+
+    @staticmethod
+    def _any_left(connection: Connection, stage: Stage, carriers: Collection[str], now: datetime) -> bool:
+        """Tell whether others have claims in their hands at this very moment that they may not take."""
+        if connection.dialect.name == "sqlite":
+            return False  # one at a time has the whole database
+        ready = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers)), free(now), unedited()
+        return connection.scalar(select(_c.id).where(*ready).limit(1)) is not None
 
     def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
@@ -156,10 +172,11 @@ class ClaimRepository:
 
     def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
         """Hand claims back without an attempt, each with the state it is to have."""
-        with self.database.write() as connection:
-            for claim, state in held:
-                values = state_values(claim, state) | _released()
-                ours = _c.id == claim.id, _c.pod_lease_token == hold.token
+        for claim, state in held:
+            values = state_values(claim, state) | _released()
+            ours = _c.id == claim.id, _c.pod_lease_token == hold.token
+            # One row a transaction: whoever waits for a row while holding another may block, and be blocked by, others.
+            with self.database.write() as connection:
                 changed = connection.execute(update(claims).where(*ours, unedited()).values(values)).rowcount
                 if not changed:
                     connection.execute(update(claims).where(*ours).values(_released()))
@@ -279,6 +296,7 @@ def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime)
                 .where(*ready, *where)
                 .order_by(_c.pod_rank_at)
                 .limit(most)
+                .with_for_update(skip_locked=True)  # SQLite, where nobody else can write now, has no such words
             )
             parts.append(select(part.subquery()))
     found = union_all(*parts).subquery()

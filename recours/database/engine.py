@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -41,7 +41,7 @@ class Database:
         if self.is_sqlite:
             self.engine = _sqlite_engine(url, lock_wait_s)
         else:
-            self.engine = create_engine(url, pool_pre_ping=True)
+            self.engine = _postgres_engine(url, lock_wait_s)
 
     @property
     def shown(self) -> str:
@@ -83,7 +83,7 @@ class Database:
         self.engine.dispose()
 
 
-def _sqlite_engine(url: URL, lock_wait_s: float) -> Any:
+def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     # mode=rw: a missing file must not come into being because someone looked.
     path = Path(url.database or "").absolute().as_uri()
     target = f"{path}?mode={url.query.get('mode', 'rw')}"
@@ -109,6 +109,35 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Any:
     def begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get("recours_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
+    """Good for a proxy that hands each transaction to another session, too: nothing is kept between transactions.
+
+    No statement stays prepared, and what a transaction needs of its session it sets for itself alone.
+    """
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        max_overflow=-1,
+        connect_args={"prepare_threshold": None, "connect_timeout": round(lock_wait_s)},
+    )
+    # Naive values are UTC, also where the service's column has a time zone; and whoever holds a row for hours must not
+    # hold a run as long.
+    local = f"SET LOCAL TimeZone = 'UTC'; SET LOCAL lock_timeout = '{round(lock_wait_s * 1000)}ms'"
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        from recours.database.postgres import read_leniently  # noqa: PLC0415 (needs the driver, which is an extra)
+
+        read_leniently(connection)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("recours_write"):
+            connection.exec_driver_sql(local)
 
     return engine
 

@@ -98,11 +98,7 @@ class Mailbox:
     def decline(self, told: Sequence[Told], why: str) -> None:
         """No mail tells these events; `why` is kept with them."""
         with self.database.write() as connection:
-            connection.execute(
-                update(events)
-                .where(_e.id.in_([event.id for event in told]), _e.told.is_(None))
-                .values(told=why)
-            )
+            _mark(connection, [event.id for event in told], why)
 
     def recipient(self, client_id: Any) -> Recipient | None:
         """The client, as the service knows it; None if it does not."""
@@ -128,8 +124,7 @@ class Mailbox:
         """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile."""
         ids = [event.id for event in told]
         with self.database.write() as connection:
-            mark = update(events).where(_e.id.in_(ids), _e.told.is_(None)).values(told=_MAIL)
-            if connection.execute(mark).rowcount != len(ids):
+            if _mark(connection, ids, _MAIL) != len(ids):
                 connection.rollback()
                 return False
             values = {
@@ -255,6 +250,13 @@ def _open(*states: MailState) -> ColumnElement[bool]:
         _m.state.in_([const(state) for state in (MailState.READY, MailState.HELD, MailState.SENDING)]),
         _m.state.in_([const(state) for state in states]),
     )
+
+
+def _mark(connection: Connection, ids: list[int], what: str) -> int:
+    """Say of untold events what became of them; how many that were. Locked in order: others may tell the same ones."""
+    untold = _e.id.in_(ids), _e.told.is_(None)
+    connection.execute(select(_e.id).where(*untold).order_by(_e.id).with_for_update()).all()
+    return connection.execute(update(events).where(*untold).values(told=what)).rowcount
 
 
 def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:

@@ -94,13 +94,14 @@ class QuotaLedger:
     def _take_back_from_the_dead(self, limit: Limit, now: datetime) -> bool:
         """Give back what expired holds keep; tell whether there was any."""
         start, _ = limit.window.around(now)
-        expired = and_(*_of_window(_s, limit, start), _s.held > 0, _s.expires_at <= now)
+        expired = and_(*_of_window(_s, limit.key, start), _s.held > 0, _s.expires_at <= now)
         with self.database.write() as connection:
+            _lock(connection, limit.key, start)
             lost = int(connection.scalar(select(func.coalesce(func.sum(_s.held), 0)).where(expired)) or 0)
             if lost:
                 connection.execute(update(quota_shares).where(expired).values(held=0))
                 connection.execute(
-                    update(quota).where(*_of_window(_q, limit, start)).values(taken=_q.taken - lost)
+                    update(quota).where(*_of_window(_q, limit.key, start)).values(taken=_q.taken - lost)
                 )
         return lost > 0
 
@@ -123,24 +124,30 @@ class QuotaLedger:
 
     def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
         """Give back units that were not sent: kept ones, or used ones of which that is certain."""
-        enough = _s.held >= kept, _s.used >= used
-        window = _of_window(_q, held.limit, held.start)
         with self.database.write() as connection:
+            _lock(connection, held.limit.key, held.start)
             if not held.limit.window.is_short:
+                mine = *_of_window(_s, held.limit.key, held.start), _s.holder == self.holder
                 changed = {"held": _s.held - kept, "used": _s.used - used}
-                share = update(quota_shares).where(self._share(held), *enough).values(changed)
+                share = update(quota_shares).where(*mine, _s.held >= kept, _s.used >= used).values(changed)
                 if not connection.execute(share).rowcount:
                     return
+            window = _of_window(_q, held.limit.key, held.start)
             connection.execute(update(quota).where(*window).values(taken=_q.taken - kept - used))
 
     def leave(self) -> None:
         """Give back all that this holder still holds."""
-        with self.database.write() as connection:
-            mine = and_(_s.holder == self.holder, _s.held > 0)
-            for share in connection.execute(select(quota_shares).where(mine)).all():
-                window = _q.limit_key == share.limit_key, _q.window_start == share.window_start
-                connection.execute(update(quota).where(*window).values(taken=_q.taken - share.held))
-            connection.execute(update(quota_shares).where(mine).values(held=0))
+        mine = and_(_s.holder == self.holder, _s.held > 0)
+        with self.database.read() as connection:
+            windows = connection.execute(select(_s.limit_key, _s.window_start).where(mine)).all()
+        for limit_key, start in windows:
+            share = and_(mine, *_of_window(_s, limit_key, start))
+            with self.database.write() as connection:
+                _lock(connection, limit_key, start)
+                held = connection.scalar(select(_s.held).where(share)) or 0
+                connection.execute(update(quota_shares).where(share).values(held=0))
+                window = _of_window(_q, limit_key, start)
+                connection.execute(update(quota).where(*window).values(taken=_q.taken - held))
 
     def forget_short_windows(self, now: datetime) -> None:
         """Delete the counts of short windows that are over; those of longer ones are kept, as a record."""
@@ -156,13 +163,10 @@ class QuotaLedger:
 
     def _use(self, connection: Connection, limit: Limit, now: datetime) -> Use:
         start, end = limit.window.around(now)
-        taken = connection.scalar(select(_q.taken).where(*_of_window(_q, limit, start))) or 0
-        held = select(func.coalesce(func.sum(_s.held), 0)).where(*_of_window(_s, limit, start))
+        taken = connection.scalar(select(_q.taken).where(*_of_window(_q, limit.key, start))) or 0
+        held = select(func.coalesce(func.sum(_s.held), 0)).where(*_of_window(_s, limit.key, start))
         holding = connection.scalar(held) or 0
         return Use(limit, used=taken - holding, held=holding, resets_at=end)
-
-    def _share(self, held: Held) -> Any:
-        return and_(*_of_window(_s, held.limit, held.start), _s.holder == self.holder)
 
     # ---------------------------------------------------------------- carriers
 
@@ -199,8 +203,17 @@ class QuotaLedger:
             return bool(connection.execute(statement).rowcount)
 
 
-def _of_window(columns: Any, limit: Limit, start: datetime) -> tuple[ColumnElement[bool], ...]:
-    return columns.limit_key == limit.key, columns.window_start == start
+def _of_window(columns: Any, limit_key: str, start: datetime) -> tuple[ColumnElement[bool], ...]:
+    return columns.limit_key == limit_key, columns.window_start == start
+
+
+def _lock(connection: Connection, limit_key: str, start: datetime) -> None:
+    """Hold a window's row before any of its shares, as `reserve` does: in another order two runs would block each other.
+
+    On SQLite the whole database is held already.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(_q.taken).where(*_of_window(_q, limit_key, start)).with_for_update())
 
 
 _ACCOUNT_COLUMNS = {

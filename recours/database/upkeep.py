@@ -1,11 +1,12 @@
 """Keeping the timetable in the rows: judging edited ones, making due ones ready, letting settled turns pass."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, text, update
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
@@ -55,7 +56,7 @@ class ClaimUpkeep:
                 found = [key for key in connection.scalars(carrier_keys(stage)) if key is not None]
             if any(key not in known for key in found):
                 stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known))
-                with self.database.write() as connection:
+                with self._alone() as connection:
                     connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
         return self._mend_accounts()
 
@@ -65,7 +66,7 @@ class ClaimUpkeep:
             before = self._accounts_then(connection)
         if all(before.get(key) is has for key, has in configured.items()):
             return []
-        with self.database.write() as connection:
+        with self._alone() as connection:
             before = self._accounts_then(connection)
             changed = {key for key, has in configured.items() if before.get(key) is not has}
             affected = _affected(self.catalog, changed, is_new=any(key not in before for key in changed))
@@ -76,6 +77,14 @@ class ClaimUpkeep:
                 upsert = insert_for(connection, accounts).values(values | {"carrier": key})
                 connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
         return sorted(changed) if before else []
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """A transaction that changes rows in no order: two of its kind at once could block each other."""
+        with self.database.write() as connection:
+            if not self.database.is_sqlite:
+                connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))
+            yield connection
 
     @staticmethod
     def _accounts_then(connection: Connection) -> dict[str, bool]:
@@ -104,15 +113,19 @@ class ClaimUpkeep:
 
     def make_ready(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones; one without a key of ours is judged anew."""
+        due = at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until
         statement = (
             update(claims)
-            .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until)
+            .where(*due)
             .values(
                 pod_stage=case((is_failed(), Stage.READY), else_=Stage.NEW),
                 pod_carrier_key=case((_c.pod_carrier_key.in_(self._known_keys()), _c.pod_carrier_key)),
             )
         )
         with self.database.write() as connection:
+            if not self.database.is_sqlite:  # what others have in hand is theirs to make ready, not to wait for
+                free_rows = select(_c.id).where(*due).with_for_update(skip_locked=True)
+                statement = statement.where(_c.id.in_(free_rows))
             connection.execute(statement)
 
     def pass_turns(

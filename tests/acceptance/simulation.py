@@ -1,13 +1,12 @@
 """A claims service, a simulated carrier and a clock that is moved by hand: runs are the real ones, wired as always."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from recours.carriers.registry import CATALOG
+from recours.database.engine import Database
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
@@ -22,13 +21,20 @@ FAILED_AT = datetime(2026, 2, 2, 6, 0, 20, tzinfo=UTC)
 class Service:
     """A database with claims, whose workers run when told to."""
 
-    def __init__(self, folder: Path, box: Sandbox, clock: SimulatedClock, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, box: Sandbox, clock: SimulatedClock, *, url: str | None = None, **settings: str
+    ) -> None:
+        """`url`: of a database with the whole schema; None: the embedded one."""
         self.folder = folder
         self.box = box
         self.clock = clock
         ample = {f"QUOTA_{spec.prefix}": "100000/day" for spec in CATALOG.specs.values()}
         self.environment = {**box.environment(), **ample, **settings}
-        create_embedded(self.settings)
+        if url:
+            self.environment["DATABASE_URL"] = url
+        else:
+            create_embedded(self.settings)
+        self._database = Database(self.settings.database_url)  # as the service's own application has it open
         self._count = 0
         self._opened: Opened | None = None
 
@@ -69,10 +75,11 @@ class Service:
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the service's own application does to its database, or what someone looks up in it."""
-        with closing(sqlite3.connect(self.folder / "data" / "recours.db")) as connection:
-            rows = connection.execute(statement, values).fetchall()
-            connection.commit()
-        return rows
+        if not self._database.is_sqlite:
+            statement = statement.replace("%", "%%").replace("?", "%s")
+        with self._database.write() as connection:
+            found = connection.exec_driver_sql(statement, values or None)
+            return [tuple(row) for row in found.all()] if found.returns_rows else []
 
     def run(self, kind: type[Worker] = PODRetryScheduler, *, max_retries: int = 4, **options: Any) -> Report:
         """One run at the present moment."""

