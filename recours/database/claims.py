@@ -296,7 +296,9 @@ def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime)
                 .where(*ready, *where)
                 .order_by(_c.pod_rank_at)
                 .limit(most)
-                .with_for_update(skip_locked=True)  # SQLite, where nobody else can write now, has no such words
+                .with_for_update(
+                    skip_locked=True
+                )  # SQLite, where nobody else can write now, has no such words
             )
             parts.append(select(part.subquery()))
     found = union_all(*parts).subquery()

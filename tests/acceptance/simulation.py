@@ -81,6 +81,11 @@ class Service:
             found = connection.exec_driver_sql(statement, values or None)
             return [tuple(row) for row in found.all()] if found.returns_rows else []
 
+    def close(self) -> None:
+        """Nothing more is asked of it."""
+        for database in (self._database, *([self._opened.database] if self._opened else [])):
+            database.close()
+
     def run(self, kind: type[Worker] = PODRetryScheduler, *, max_retries: int = 4, **options: Any) -> Report:
         """One run at the present moment."""
         settings = self.settings

@@ -2,7 +2,6 @@
 
 import re
 import socket
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -31,12 +30,13 @@ def smtp() -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def service(tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
+def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     with Sandbox(now=clock.now) as box:
-        service = Service(tmp_path, box, clock, ADMIN_EMAIL="boss@shop.example", **smtp.settings)
+        service = Service(tmp_path, box, clock, url=url, ADMIN_EMAIL="boss@shop.example", **smtp.settings)
         client(service, 1, "a@shop.example")
         yield service
+        service.close()
 
 
 def client(service: Service, number: int, email: str, preferences: str | None = None, **more: Any) -> None:
@@ -154,7 +154,7 @@ def test_digests_wait_for_their_hour(service: Service, smtp: MailServer) -> None
     ("row", "says"),
     [
         ({"email": "a@shop.example\nBcc: evil@shop.example"}, "the client's address is not one"),
-        ({"email": "b@shop.example", "is_active": 0}, "the client is not active"),
+        ({"email": "b@shop.example", "is_active": False}, "the client is not active"),
         (None, "the client is not known"),
     ],
 )
@@ -167,7 +167,7 @@ def test_nobody_is_told_and_the_log_says_so(
 ) -> None:
     if row:
         client(service, 7, **row)
-    service.add(S.DELIVERED, client_id=7)
+    service.add(S.DELIVERED, client_id=7 if row else None)
     service.run_hourly(3)
     assert smtp.taken == []
     assert [m for m in caplog.messages if "Nobody is told" in m] == [f"Nobody is told of CLM-0001: {says}"]
@@ -270,10 +270,15 @@ def test_mails_wait_while_the_server_is_down_and_go_once(
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-def test_a_login_that_is_refused_for_a_day_loses_no_mail(tmp_path: Path) -> None:
+def test_a_login_that_is_refused_for_a_day_loses_no_mail(url: str, tmp_path: Path) -> None:
     clock = SimulatedClock()
-    with MailServer(user="us", password="right-one") as smtp, Sandbox(now=clock.now) as box:
-        service = Service(tmp_path, box, clock, SMTP_USER="us", SMTP_PASSWORD="wrong-one", **smtp.settings)
+    with (
+        MailServer(user="us", password="right-one") as smtp,
+        Sandbox(now=clock.now) as box,
+        closing(
+            Service(tmp_path, box, clock, url=url, SMTP_USER="us", SMTP_PASSWORD="wrong-one", **smtp.settings)
+        ) as service,
+    ):
         client(service, 1, "a@shop.example")
         for _ in range(3):
             service.add(S.DELIVERED, client_id=1)
@@ -372,11 +377,14 @@ def test_events_from_before_there_were_mails_are_not_sent(service: Service, smtp
     service.run_hourly(1)
     service._opened.database.close()
     service._opened = None
-    with closing(sqlite3.connect(service.folder / "data" / "recours.db")) as connection:
-        connection.executescript(
-            "DROP TABLE recours_mails; DROP TABLE recours_mail_events; DROP INDEX ix_recours_events_untold;"
-            "ALTER TABLE recours_events DROP COLUMN told; UPDATE recours_schema_version SET version_num = '0002';"
-        )
+    for statement in (
+        "DROP TABLE recours_mails",
+        "DROP TABLE recours_mail_events",
+        "DROP INDEX ix_recours_events_untold",
+        "ALTER TABLE recours_events DROP COLUMN told",
+        "UPDATE recours_schema_version SET version_num = '0002'",
+    ):
+        service.sql(statement)
     service.environment["SMTP_PORT"] = str(smtp.port)
     service.run_hourly(3)
     assert smtp.taken == []
@@ -467,7 +475,8 @@ def test_no_more_mails_a_minute_than_are_wanted(service: Service, smtp: MailServ
     assert len(smtp.taken) == 3
     assert len(smtp.peers) == 1
     ended = [
-        datetime.fromisoformat(at) for (at,) in service.sql("SELECT ended_at FROM recours_mails ORDER BY id")
+        datetime.fromisoformat(str(at))
+        for (at,) in service.sql("SELECT ended_at FROM recours_mails ORDER BY id")
     ]
     assert [later - earlier for earlier, later in pairwise(ended)] == [timedelta(seconds=2)] * 2
 

@@ -1,7 +1,8 @@
 """The timetable as the carrier sees it: real runs, hour by hour, with the clock passed in."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,17 @@ def box(clock: SimulatedClock) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def service(tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Service:
-    return Service(tmp_path, box, clock)
+def make(url: str, tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
+    """`make(**settings)`: the service, with these settings."""
+    with ExitStack() as closed:
+        yield lambda **settings: closed.enter_context(
+            closing(Service(tmp_path, box, clock, url=url, **settings))
+        )
+
+
+@pytest.fixture
+def service(make: Callable[..., Service]) -> Service:
+    return make()
 
 
 def events(service: Service, claim: int) -> list[tuple[Any, ...]]:
@@ -73,14 +83,14 @@ def test_a_persistent_error_is_asked_once_and_told_at_the_last_turn(service: Ser
     assert sum(report.stats.skipped_persistent for report in reports) == 3
     assert sum(report.stats.max_retries_reached for report in reports) == 1
     assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
-    [(facts,)] = service.sql("SELECT facts FROM recours_events WHERE event = 'pod_failed'")
+    [(facts,)] = service.sql("SELECT CAST(facts AS TEXT) FROM recours_events WHERE event = 'pod_failed'")
     assert json.loads(facts)["kind"] == "pod_never_available"
 
 
 def test_a_persistent_error_is_told_at_once_if_that_is_wanted(
-    tmp_path: Path, box: Sandbox, clock: SimulatedClock
+    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
 ) -> None:
-    service = Service(tmp_path, box, clock, RECOURS_NOTIFY_PERSISTENT="at-once")
+    service = make(RECOURS_NOTIFY_PERSISTENT="at-once")
     claim = service.add(S.POD_NEVER)
     service.run_hourly(1)
     assert events(service, claim) == [("pod_failed", "client")]
@@ -147,9 +157,9 @@ def test_a_paid_claim_is_set_aside_and_taken_up_again(service: Service) -> None:
 
 @pytest.mark.parametrize("obstacle", ["waiting", "persistent", "at its limit", "no credentials"])
 def test_due_claims_are_taken_however_many_cannot_be(
-    tmp_path: Path, box: Sandbox, clock: SimulatedClock, obstacle: str
+    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock, obstacle: str
 ) -> None:
-    service = Service(tmp_path, box, clock)
+    service = make()
     early = "2026-02-03"  # ranked before the claim that is due
     if obstacle == "waiting":
         for _ in range(200):
@@ -178,9 +188,9 @@ def test_due_claims_are_taken_however_many_cannot_be(
 
 
 def test_a_wrong_password_for_a_day_costs_at_most_eight_calls(
-    tmp_path: Path, box: Sandbox, clock: SimulatedClock
+    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
 ) -> None:
-    service = Service(tmp_path, box, clock, CHRONOPOST_PASSWORD="000000")
+    service = make(CHRONOPOST_PASSWORD="000000")
     for _ in range(40):
         service.add(S.DELIVERED)
     for _ in range(40):
@@ -199,9 +209,9 @@ def test_a_wrong_password_for_a_day_costs_at_most_eight_calls(
 
 
 def test_a_quota_that_runs_out_comes_back_the_next_day(
-    tmp_path: Path, box: Sandbox, clock: SimulatedClock
+    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
 ) -> None:
-    service = Service(tmp_path, box, clock, QUOTA_CHRONOPOST="10/day")
+    service = make(QUOTA_CHRONOPOST="10/day")
     for _ in range(8):
         service.add(S.DELIVERED)
     first, *_ = service.run_hourly(16)
