@@ -1,9 +1,10 @@
 """The repository of claims: looked for, held, recorded."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -11,14 +12,16 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    Update,
+    bindparam,
     func,
+    insert,
     literal,
     select,
     type_coerce,
     union_all,
     update,
 )
-from sqlalchemy import insert as plain_insert
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
@@ -27,15 +30,42 @@ from recours.core.text import clean
 from recours.database.conditions import at_stage
 from recours.database.engine import Database
 from recours.database.foreign import Reader, read_claim
-from recours.database.outbox import write_events
-from recours.database.rows import free, raw_columns, readable_columns, seen_values, state_values, unedited
+from recours.database.outbox import add_events
+from recours.database.rows import (
+    free,
+    free_at_moment,
+    held_parameters,
+    moments,
+    raw_columns,
+    readable_columns,
+    seen_values,
+    state_values,
+    unedited,
+    update_held,
+)
 from recours.database.tables import attempts, claims
 from recours.runs.ports import Attempt, Hold, StoredDocument, Waiting
 
+_T = TypeVar("_T")
 _c = claims.c
+
+_RELEASED: dict[str, Any] = {"pod_lease_token": None, "pod_lease_until": None}
+_INSERT_ATTEMPT = insert(attempts)
+_OF_CLAIMS = _c.id.in_(bindparam("of_claims", expanding=True))
+_EXTEND = (
+    update(claims)
+    .where(_OF_CLAIMS, _c.pod_lease_token == bindparam("held_by"))
+    .values(pod_lease_until=bindparam("until"))
+    .returning(_c.id)
+)
+_BEGIN = _EXTEND.values(pod_interruptions=func.coalesce(_c.pod_interruptions, 0) + 1)
 
 # Rows that others look at in the same instant are passed over, and looked for again so often.
 _MOST_LOOKS = 5
+
+
+class _NotAllError(Exception):
+    """Of several claims some are not as they were taken: each must be looked at alone."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +154,10 @@ class ClaimRepository:
         taken: list[Claim] = []
         for _ in range(_MOST_LOOKS):
             with self.database.write() as connection:
-                ids = list(connection.scalars(most_urgent(stage, sorted(carriers), most - len(taken), now)))
+                urgent = _most_urgent(stage, tuple(sorted(carriers)))
+                ids = list(connection.scalars(urgent, {"most": most - len(taken), **moments(now)}))
                 order = {claim_id: place for place, claim_id in enumerate(ids)}
-                found = self._hold(connection, _c.id.in_(ids), hold, now) if ids else []
+                found = self._hold(connection, ids, hold, now) if ids else []
                 taken += sorted(found, key=lambda claim: order[claim.id])
                 if len(taken) == most or not self._any_left(connection, stage, carriers, now):
                     break
@@ -149,58 +180,101 @@ class ClaimRepository:
                 .where(_c.id == claim.id, free(now))
                 .values(seen | state_values(claim, claim.state))
             )
-            return next(iter(self._hold(connection, _c.id == claim.id, hold, now)), None)
+            return next(iter(self._hold(connection, [claim.id], hold, now)), None)
 
-    def _hold(
-        self, connection: Connection, which: ColumnElement[bool], hold: Hold, now: datetime
-    ) -> list[Claim]:
-        interruptions = func.coalesce(_c.pod_interruptions, 0) + 1
-        statement = (
-            update(claims)
-            .where(which, free(now), unedited())
-            .values(pod_lease_token=hold.token, pod_lease_until=hold.until, pod_interruptions=interruptions)
-            .returning(*readable_columns(self.columns))
-        )
-        rows = connection.execute(statement).mappings().all()
-        return [_not_counting_this_time(read_claim(row, self.catalog, self.redact)) for row in rows]
+    def _hold(self, connection: Connection, ids: list[Any], hold: Hold, now: datetime) -> list[Claim]:
+        values = {"of_claims": ids, "held_by": hold.token, "until": hold.until, **moments(now)}
+        rows = connection.execute(_hold(self.columns), values).mappings().all()
+        return [read_claim(row, self.catalog, self.redact) for row in rows]
 
-    def extend(self, held: Sequence[Claim], hold: Hold) -> None:
-        """Hold these claims longer."""
-        ours = _c.id.in_([claim.id for claim in held]), _c.pod_lease_token == hold.token
-        with self.database.write() as connection:
-            connection.execute(update(claims).where(*ours).values(pod_lease_until=hold.until))
+    def begin(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+        """Hold these claims longer, their calls being about to begin; returns those that are still held.
+
+        From here on it counts as an interruption if the run dies.
+        """
+        return self._extend(_BEGIN, held, hold)
+
+    def extend(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+        """Hold these claims longer; returns those that are still held."""
+        return self._extend(_EXTEND, held, hold)
+
+    def _extend(self, statement: Update, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+        still_held: set[Any] = set()
+        for some in self._together(held):
+            values = {"of_claims": [claim.id for claim in some], "held_by": hold.token, "until": hold.until}
+            with self.database.write() as connection:
+                still_held.update(connection.scalars(statement, values))
+        return [claim for claim in held if claim.id in still_held]
 
     def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
         """Hand claims back without an attempt, each with the state it is to have."""
-        for claim, state in held:
-            values = state_values(claim, state) | _released()
-            ours = _c.id == claim.id, _c.pod_lease_token == hold.token
-            # One row a transaction: whoever waits for a row while holding another may block, and be blocked by, others.
+        for some in self._together(held):
             with self.database.write() as connection:
-                changed = connection.execute(update(claims).where(*ours, unedited()).values(values)).rowcount
-                if not changed:
-                    connection.execute(update(claims).where(*ours).values(_released()))
+                for claim, state in some:
+                    self._let_go(connection, [(claim, state_values(claim, state))], hold)
 
     # ---------------------------------------------------------------- recording
 
-    def record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:
-        """Record an attempt and what it means.
+    def record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
+        """Record attempts and what they mean, in their order.
 
-        False if the claim is not as it was taken: then the attempt alone is kept, and the claim is judged anew.
+        False for a claim that is not as it was taken: of it the attempt alone is kept, and it is judged anew.
         """
-        claim = attempt.claim
-        ours = _c.id == claim.id, _c.pod_lease_token == hold.token
-        values = state_values(claim, decision.state) | _released()
+        return [done for some in self._together(ended) for done in self._record(some, hold, now)]
+
+    def _together(self, rows: Sequence[_T]) -> list[Sequence[_T]]:
+        """What may be written in one transaction.
+
+        On SQLite all of it. Elsewhere a row each: whoever waits for one row while holding another may block the
+        service's own application, and be blocked by it.
+        """
+        return [rows] if self.database.is_sqlite else [[row] for row in rows]
+
+    def _record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
+        try:
+            return self._record_at_once(ended, hold, now)
+        except _NotAllError:
+            return [self._record_at_once([one], hold, now)[0] for one in ended]
+
+    def _record_at_once(
+        self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime
+    ) -> list[bool]:
+        """The same in one transaction. Raises _NotAllError if some of several claims are not as they were taken."""
+        states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
+        with self.database.write() as connection:
+            unchanged = self._let_go(connection, states, hold)
+            events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
+            add_events(connection, events if unchanged else (), self.run_id, now)
+            connection.execute(_INSERT_ATTEMPT, [self._attempt_row(attempt) for attempt, _ in ended])
+        return [unchanged] * len(ended)
+
+    def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
+        values = state_values(attempt.claim, decision.state)
         if decision.uses_attempt or attempt.document:
             values |= self._told_to_the_service(decision, attempt.document, now)
-        with self.database.write() as connection:
-            changed = connection.execute(update(claims).where(*ours, unedited()).values(values)).rowcount
-            if changed:
-                write_events(connection, claim.id, decision.events, self.run_id, now)
-            else:
-                connection.execute(update(claims).where(*ours).values(_released()))
-            connection.execute(plain_insert(attempts).values(self._attempt_row(attempt)))
-        return bool(changed)
+        return values
+
+    @staticmethod
+    def _let_go(connection: Connection, states: Sequence[tuple[Claim, dict[str, Any]]], hold: Hold) -> bool:
+        """Give claims that are held these values, and hold them no more; edited meanwhile, only the latter: False.
+
+        Raises _NotAllError if that holds for some of several.
+        """
+        changed = 0
+        for columns in dict.fromkeys(tuple(values) for _, values in states):
+            statement = update_held((*columns, *_RELEASED), if_unedited=True)
+            rows = [
+                held_parameters(claim, hold.token, values | _RELEASED)
+                for claim, values in states
+                if tuple(values) == columns
+            ]
+            changed += connection.execute(statement, rows).rowcount
+        if changed < len(states):
+            if len(states) > 1:
+                raise _NotAllError
+            statement = update_held(tuple(_RELEASED), if_unedited=False)
+            connection.execute(statement, held_parameters(states[0][0], hold.token, _RELEASED))
+        return changed == len(states)
 
     def _told_to_the_service(
         self, decision: Decision, document: StoredDocument | None, now: datetime
@@ -222,7 +296,7 @@ class ClaimRepository:
     def _attempt_row(self, attempt: Attempt) -> dict[str, Any]:
         claim, failure, document = attempt.claim, attempt.failure, attempt.document
         delivery = document.delivery if document else (failure.delivery if failure else None)
-        row: dict[str, Any] = {
+        return {
             "claim_id": claim.id,
             "run_id": self.run_id,
             "worker": self.worker,
@@ -234,33 +308,27 @@ class ClaimRepository:
             "calls": attempt.calls,
             "outcome": attempt.outcome,
             "used": attempt.used,
+            "delivered_at": delivery.at if delivery else None,
+            "signatory": delivery.signatory if delivery else None,
+            "error_kind": failure.kind if failure else None,
+            "message": failure.message if failure else None,
+            "http_status": failure.http_status if failure else None,
+            "document_path": document.path if document else None,
+            "document_sha256": document.sha256 if document else None,
+            "document_size": document.size if document else None,
+            "document_type": document.media_type if document else None,
+            "document_source": document.source if document else None,
         }
-        if delivery:
-            row |= {"delivered_at": delivery.at, "signatory": delivery.signatory}
-        if failure:
-            row |= {
-                "error_kind": failure.kind,
-                "message": failure.message,
-                "http_status": failure.http_status,
-            }
-        if document:
-            row |= {
-                "document_path": document.path,
-                "document_sha256": document.sha256,
-                "document_size": document.size,
-                "document_type": document.media_type,
-                "document_source": document.source,
-            }
-        return row
 
 
-def _released() -> dict[str, Any]:
-    return {"pod_lease_token": None, "pod_lease_until": None}
-
-
-def _not_counting_this_time(claim: Claim) -> Claim:
-    """Taking a claim counts as an interruption until it is recorded or put back; this very time is not one."""
-    return replace(claim, state=replace(claim.state, interruptions=max(claim.state.interruptions - 1, 0)))
+@cache
+def _hold(columns: frozenset[str]) -> Any:
+    return (
+        update(claims)
+        .where(_OF_CLAIMS, free_at_moment(), unedited())
+        .values(pod_lease_token=bindparam("held_by"), pod_lease_until=bindparam("until"))
+        .returning(*readable_columns(columns))
+    )
 
 
 def carrier_keys(stage: Stage) -> Select[Any]:
@@ -281,6 +349,13 @@ def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime)
     For each carrier three stretches of the index are read from their beginning, so that the cost does not depend on
     how many claims are ready: those without a deadline, those whose deadline is to come, and those past it.
     """
+    return _most_urgent(stage, tuple(carriers)).params(most=most, **moments(now))
+
+
+@cache
+def _most_urgent(stage: Stage, carriers: tuple[str, ...]) -> Select[Any]:
+    """Built once: it is run for every slice."""
+    now, most = bindparam("now", type_=_c.pod_rank_at.type), bindparam("most", type_=Integer)
     to_come, past = _c.pod_rank_at >= now, _c.pod_rank_at < now
     stretches: list[tuple[int, tuple[ColumnElement[bool], ...]]] = [
         (0, (_c.pod_rank_is_deadline == 0,)),
@@ -289,7 +364,7 @@ def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime)
     ]
     parts = []
     for carrier in carriers:
-        ready = at_stage(stage), _c.pod_carrier_key == carrier, free(now), unedited()
+        ready = at_stage(stage), _c.pod_carrier_key == carrier, free_at_moment(), unedited()
         for is_late, where in stretches:
             part = (
                 select(_c.id, _c.pod_rank_at, literal(is_late, Integer).label("is_late"))

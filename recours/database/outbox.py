@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -14,15 +15,20 @@ from recours.database.tables import events
 OF_NO_CLAIM = 0
 
 
-def insert_for(connection: Connection, table: Table) -> Any:
+def insert_into(table: Table, dialect: str) -> Any:
     """An INSERT that knows ON CONFLICT. Only the dialect in use is loaded: the other one is slow to import."""
-    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
 def write_events(
     connection: Connection, claim_id: Any, told: Sequence[Event], run_id: str, now: datetime
 ) -> None:
     """Write events of one claim; one that was written before for the same number stays as it is."""
+    add_events(connection, [(claim_id, event) for event in told], run_id, now)
+
+
+def add_events(connection: Connection, told: Sequence[tuple[Any, Event]], run_id: str, now: datetime) -> None:
+    """Write events, each with the id of its claim; one that was written before for the same number stays as it is."""
     if not told:
         return
     rows = [
@@ -36,6 +42,11 @@ def write_events(
             "created_at": now,
             "facts": dict(event.facts),
         }
-        for event in told
+        for claim_id, event in told
     ]
-    connection.execute(insert_for(connection, events).on_conflict_do_nothing(), rows)
+    connection.execute(_insert_events(connection.dialect.name), rows)
+
+
+@cache
+def _insert_events(dialect: str) -> Any:
+    return insert_into(events, dialect).on_conflict_do_nothing()

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 from recours.core.pauses import AccountState, CarrierState
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
 from recours.database.engine import Database
-from recours.database.outbox import insert_for
+from recours.database.outbox import insert_into
 from recours.database.tables import carriers, quota, quota_shares
 
 _q, _s = quota.c, quota_shares.c
@@ -65,7 +65,7 @@ class QuotaLedger:
             raise _ShortageError(want)
         row = {"limit_key": want.limit.key, "window_start": start, "window_end": end, "taken": want.units}
         taken = _q.taken + want.units
-        upsert = insert_for(connection, quota).values(row)
+        upsert = insert_into(quota, connection.dialect.name).values(row)
         upsert = upsert.on_conflict_do_update(
             index_elements=[_q.limit_key, _q.window_start], set_={"taken": taken}, where=taken <= most
         )
@@ -86,7 +86,7 @@ class QuotaLedger:
             "held": want.units,
             "expires_at": expires_at,
         }
-        upsert = insert_for(connection, quota_shares).values(row)
+        upsert = insert_into(quota_shares, connection.dialect.name).values(row)
         keys = [_s.limit_key, _s.window_start, _s.holder]
         changed = {"held": _s.held + want.units, "expires_at": expires_at}
         connection.execute(upsert.on_conflict_do_update(index_elements=keys, set_=changed))
@@ -183,7 +183,7 @@ class QuotaLedger:
         """Remember refusals of our account, or that there are none."""
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
         with self.database.write() as connection:
-            upsert = insert_for(connection, carriers).values(values | {"carrier": carrier})
+            upsert = insert_into(carriers, connection.dialect.name).values(values | {"carrier": carrier})
             connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
 
     def pause(self, carrier: str, until: datetime, reason: str) -> None:
@@ -191,7 +191,9 @@ class QuotaLedger:
         values = {"paused_until": until, "reason": reason}
         longer = or_(carriers.c.paused_until.is_(None), carriers.c.paused_until < until)
         with self.database.write() as connection:
-            upsert = insert_for(connection, carriers).values(values | {"carrier": carrier, "refusals": 0})
+            upsert = insert_into(carriers, connection.dialect.name).values(
+                values | {"carrier": carrier, "refusals": 0}
+            )
             upsert = upsert.on_conflict_do_update(index_elements=["carrier"], set_=values, where=longer)
             connection.execute(upsert)
 

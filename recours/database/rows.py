@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, Update, and_, bindparam, or_, type_coerce, update
@@ -35,11 +36,23 @@ def readable_columns(table_columns: frozenset[str]) -> list[ColumnElement[Any]]:
 
 def free(now: datetime) -> ColumnElement[bool]:
     """Rows that no run holds."""
-    return or_(
-        _c.pod_lease_until.is_(None),
-        _c.pod_lease_until <= now,
-        _c.pod_lease_until > now + _LONGEST_LEASE,
-    )
+    return _free(now, now + _LONGEST_LEASE)
+
+
+def free_at_moment() -> ColumnElement[bool]:
+    """The same for a statement that is built once and executed with `moments`."""
+    moment = _c.pod_lease_until.type
+    return _free(bindparam("now", type_=moment), bindparam("longest_lease", type_=moment))
+
+
+def moments(now: datetime) -> dict[str, datetime]:
+    """The parameters of `free_at_moment`."""
+    return {"now": now, "longest_lease": now + _LONGEST_LEASE}
+
+
+def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:
+    until = _c.pod_lease_until
+    return or_(until.is_(None), until <= now, until > longest_lease)
 
 
 def unedited() -> ColumnElement[bool]:
@@ -68,6 +81,24 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
         "pod_interruptions": state.interruptions,
         "pod_seen_count": state.turns_used,
     }
+
+
+@cache
+def update_held(columns: tuple[str, ...], *, if_unedited: bool) -> Update:
+    """An update of these columns of one claim that the run holds. Built once: it is run for every answer.
+
+    Parameters: `which` (its id), `held_by` (the token), and `to_` before the name of each column.
+    """
+    where = [_c.id == bindparam("which"), _c.pod_lease_token == bindparam("held_by")]
+    if if_unedited:
+        where.append(unedited())
+    values = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in columns}
+    return update(claims).where(*where).values(values)
+
+
+def held_parameters(claim: Claim, token: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of `update_held`."""
+    return {"which": claim.id, "held_by": token} | {f"to_{name}": value for name, value in values.items()}
 
 
 _STATE_COLUMNS = [

@@ -15,7 +15,7 @@ from recours.database.claims import carrier_keys
 from recours.database.conditions import at_stage, edited
 from recours.database.engine import Database
 from recours.database.foreign import read_claim
-from recours.database.outbox import insert_for, write_events
+from recours.database.outbox import insert_into, write_events
 from recours.database.rows import free, is_failed, parameters, readable_columns, unedited, update_states
 from recours.database.tables import accounts, claims
 
@@ -74,7 +74,7 @@ class ClaimUpkeep:
             connection.execute(update(claims).where(judged_anew).values(pod_rank_at=None))
             for key, has in configured.items():
                 values: dict[str, Any] = {"configured": has}
-                upsert = insert_for(connection, accounts).values(values | {"carrier": key})
+                upsert = insert_into(accounts, connection.dialect.name).values(values | {"carrier": key})
                 connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
         return sorted(changed) if before else []
 

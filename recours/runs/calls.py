@@ -131,9 +131,8 @@ class Calls:
         heard = [(self._in_flight[future].claim, self._hear(future)) for future in in_order]
         if self._may_begin():
             self._begin(pool)  # first of all, so that no thread waits while answers are recorded
-        for claim, ended in heard:
-            if isinstance(ended, Ended):
-                self._settle(claim, ended)
+        self._settle([(claim, ended) for claim, ended in heard if isinstance(ended, Ended)])
+        self._renew()
         if fault := next((ended for _, ended in heard if isinstance(ended, RunFault)), None):
             raise fault
 
@@ -228,7 +227,7 @@ class Calls:
             self._recorder.end(claim, give_up(claim, now, self._around.policy))
         elif failure := self._known_failure(claim, what):
             self._announce(claim, self._catalog.name_of(claim.carrier, claim.carrier_name))
-            self._recorder.conclude(claim, Ended(failure, now, 0.0))
+            self._recorder.conclude([(claim, Ended(failure, now, 0.0))])
         else:
             return False
         return True
@@ -246,20 +245,40 @@ class Calls:
     # ---------------------------------------------------------------- asking
 
     def _begin(self, pool: ThreadPoolExecutor) -> None:
-        for entry in list(self._buffer):
-            if len(self._in_flight) >= self._limits.concurrency:
-                return
+        """Begin the calls of as many claims in hand as may be under way at once."""
+        chosen = self._startable()
+        if not chosen:
+            return
+        hold = self._hold(self._around.clock.now())
+        still_held = self._around.claims.begin([entry.claim for entry in chosen], hold)
+        for entry in chosen:
+            self._buffer.remove(entry)
             lane = self._lanes[lane_key(entry.claim)]
-            proven = self._around.queue.accepted(lane.key)
-            if lane.has_room(self._limits.carrier_concurrency if proven else 1):
-                self._buffer.remove(entry)
+            if entry.claim in still_held:
+                entry.held_until = hold.until
                 self._begin_one(pool, entry, lane)
+            else:  # its hold ran out, and another run has taken it
+                entry.grant.settle()
+                self._budget += 1
+
+    def _startable(self) -> list[_InHand]:
+        chosen: list[_InHand] = []
+        room = {
+            key: (self._limits.carrier_concurrency if self._around.queue.accepted(key) else 1)
+            - lane.in_flight
+            for key, lane in self._lanes.items()
+        }
+        for entry in self._buffer:
+            if len(self._in_flight) + len(chosen) >= self._limits.concurrency:
+                break
+            key = lane_key(entry.claim)
+            if room[key] > 0:
+                room[key] -= 1
+                chosen.append(entry)
+        return chosen
 
     def _begin_one(self, pool: ThreadPoolExecutor, entry: _InHand, lane: Lane) -> None:
-        around, now = self._around, self._around.clock.now()
-        if entry.held_until - now < _RENEW_BELOW:
-            entry.held_until = now + LEASE
-            around.claims.extend([entry.claim], self._hold(now))
+        around = self._around
         self._announce(entry.claim, lane.name)
         if self._catalog.specs[lane.key].is_doubtful(entry.claim.number or ""):
             reference, number = entry.claim.reference, clean(entry.claim.number or "", 60)
@@ -270,6 +289,16 @@ class Calls:
         lane.in_flight += 1
         future = pool.submit(attempt, entry.claim, entry.grant, around.queue, around.documents, around.clock)
         self._in_flight[future] = entry
+
+    def _renew(self) -> None:
+        """Hold the claims longer whose calls last; one that was lost all the same cannot be recorded any more."""
+        now = self._around.clock.now()
+        ending = [entry for entry in self._in_flight.values() if entry.held_until - now < _RENEW_BELOW]
+        if ending:
+            hold = self._hold(now)
+            self._around.claims.extend([entry.claim for entry in ending], hold)
+            for entry in ending:
+                entry.held_until = hold.until
 
     def _announce(self, claim: Claim, carrier: str) -> None:
         self._place += 1
@@ -314,18 +343,17 @@ class Calls:
                 f"{lane.name} sent {unknown}, which recours does not know; seen for {claim.reference}"
             )
 
-    def _settle(self, claim: Claim, ended: Ended) -> None:
-        """Decide and record an answer; one from a call that could not connect waits for what the others bring."""
+    def _settle(self, answered: list[tuple[Claim, Ended]]) -> None:
+        """Decide and record answers; those of calls that could not connect wait for what the others bring."""
         if self._any_connected:
             self._settle_unreached()
-        if ended.unsent and not self._any_connected:
-            self._unreached.append((claim, ended))
         else:
-            self._conclude(claim, ended)
+            self._unreached += [(claim, ended) for claim, ended in answered if ended.unsent]
+            answered = [(claim, ended) for claim, ended in answered if not ended.unsent]
+        self._conclude(answered)
 
-    def _conclude(self, claim: Claim, ended: Ended) -> None:
-        if not self._recorder.conclude(claim, ended):
-            self._budget += 1
+    def _conclude(self, answered: list[tuple[Claim, Ended]]) -> None:
+        self._budget += len(answered) - self._recorder.conclude(answered)
 
     def _ended(self, claim: Claim, future: Future[Ended]) -> Ended | RunFault:
         try:
@@ -345,11 +373,9 @@ class Calls:
         unreached, self._unreached = self._unreached, []
         calls = sum(ended.unsent for _, ended in unreached)
         if self._any_connected or calls < 2:  # noqa: PLR2004 (one call proves little)
-            for claim, ended in unreached:
-                self._conclude(claim, ended)
+            self._conclude(unreached)
             return
-        for claim, ended in unreached:
-            self._recorder.leave(claim, ended)
+        self._recorder.leave(unreached)
         raise RunFault(
             "No carrier could be reached at all: is this machine online, and does it resolve names? "
             f"No attempt was used up ({plural(len(unreached), 'claim')})."
@@ -377,10 +403,9 @@ class Calls:
             with suppress(RunFault):
                 ended = self._hear(future)
                 if isinstance(ended, Ended):
-                    self._settle(entry.claim, ended)
-        for claim, ended in self._unreached:
-            with suppress(RunFault):
-                self._recorder.leave(claim, ended)
+                    self._settle([(entry.claim, ended)])
+        with suppress(RunFault):
+            self._recorder.leave(self._unreached)
 
     def _name(self, key: str) -> str:
         return self._catalog.name_of(key, "no carrier that is known")

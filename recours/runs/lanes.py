@@ -37,10 +37,6 @@ class Lane:
         """Take no claim of it before `until`; it has waited since `since` (both monotonic seconds)."""
         self.waits_since, self.not_before, self.drained = since, until, False
 
-    def has_room(self, most: int) -> bool:
-        """Tell whether one more of its claims may be begun."""
-        return self.in_flight < most
-
     def note(self, outcome: Outcome) -> Refusal | None:
         """Learn from an answer; a refusal if it closed the lane now."""
         kind = outcome.kind if isinstance(outcome, Failure) else None

@@ -268,14 +268,20 @@ class Claims(Protocol):
     def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
 
-    def extend(self, held: Sequence[Claim], hold: Hold) -> None:
-        """Hold these claims longer."""
+    def begin(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+        """Hold these claims longer, their calls being about to begin; returns those that are still held.
+
+        From here on it counts as an interruption if the run dies.
+        """
+
+    def extend(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+        """Hold these claims longer; returns those that are still held."""
 
     def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
         """Hand claims back without an attempt, each with the state it is to have."""
 
-    def record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:
-        """Record an attempt and what it means; False if the claim is not as it was taken."""
+    def record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
+        """Record attempts and what they mean, in their order; False for a claim that is not as it was taken."""
 
 
 class Upkeep(Protocol):

@@ -1,6 +1,7 @@
 """What an attempt ended with, decided, recorded and said in the log."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,7 +20,7 @@ log = logging.getLogger("__main__")
 
 @dataclass(frozen=True)
 class Recorder:
-    """Decides and records, one claim at a time."""
+    """Decides and records."""
 
     claims: Claims
     clock: Clock
@@ -29,61 +30,53 @@ class Recorder:
     local: LocalTime
     asked: bool  # the claims were asked for by name
 
-    def conclude(self, claim: Claim, ended: Ended) -> bool:
-        """Decide what an attempt means, record it and say it; tell whether it was used up."""
-        now, outcome = self.clock.now(), ended.outcome
-        if isinstance(outcome, Retrieved):
-            decision = succeed(claim, outcome, now)
-        else:
-            decision = decide(claim, outcome, now, self.policy, asked=self.asked)
-        if not self._record(claim, ended, decision, now):
-            log.info(
-                f"{claim.reference} was edited while its call was under way: the answer is kept among the attempts, "
-                "and the claim is judged anew"
-            )
-        elif isinstance(outcome, Retrieved):
-            self.stats.success += 1
-            self._say_success(claim, decision)
-        elif decision.uses_attempt:
-            self.stats.failed += 1
-            self._say_failure(claim, decision)
-        else:
-            log.warning(f"⏸️ LEFT: {claim.reference} - {outcome.message}; no attempt was used up")
-        return decision.uses_attempt
+    def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
+        """Decide what attempts mean, record it together and say it; how many were used up."""
+        now = self.clock.now()
+        decided = [(claim, ended, self._decide(claim, ended, now)) for claim, ended in answered]
+        for (claim, ended, decision), as_taken in zip(decided, self._record(decided, now), strict=True):
+            self._say(claim, ended, decision, as_taken=as_taken)
+        return sum(decision.uses_attempt for _, _, decision in decided)
 
-    def leave(self, claim: Claim, ended: Ended) -> None:
-        """Record an attempt that is not the claim's fault: none is used up."""
-        status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
-        self._record(claim, ended, Decision(claim.state, status, uses_attempt=False), self.clock.now())
+    def _decide(self, claim: Claim, ended: Ended, now: datetime) -> Decision:
+        if isinstance(ended.outcome, Retrieved):
+            return succeed(claim, ended.outcome, now)
+        return decide(claim, ended.outcome, now, self.policy, asked=self.asked)
+
+    def leave(self, answered: Sequence[tuple[Claim, Ended]]) -> None:
+        """Record attempts that are not the claims' fault: none is used up."""
+        self._record([(claim, ended, _left_alone(claim)) for claim, ended in answered], self.clock.now())
 
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""
         now = self.clock.now()
         error = clean(claim.error_text or "no answer is on record")
         ended = Ended(Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error), now, 0.0)
-        if self._record(claim, ended, replace(decision, error=claim.error_text), now):
+        if self._record([(claim, ended, replace(decision, error=claim.error_text))], now) == [True]:
             self.say_final(claim, decision, error)
 
-    def _record(self, claim: Claim, ended: Ended, decision: Decision, now: datetime) -> bool:
-        failure = ended.outcome if isinstance(ended.outcome, Failure) else None
-        if failure and decision.uses_attempt:  # the rules may have read more in it than the carrier said
-            kind, message = decision.kind or failure.kind, decision.error or failure.message
-            failure = replace(failure, kind=kind, message=message)
-        word = "success" if failure is None else ("failed" if decision.uses_attempt else "left")
-        done = Attempt(
-            claim,
-            turn=0 if claim.is_pending else claim.state.turns_used + 1,
-            started_at=ended.started_at,
-            duration_s=ended.duration_s,
-            calls=ended.calls,
-            outcome=word,
-            used=decision.uses_attempt,
-            failure=failure,
-            document=ended.document,
-        )
-        return self.claims.record(done, decision, Hold(self.run_id, now), now)
+    def _record(self, decided: Sequence[tuple[Claim, Ended, Decision]], now: datetime) -> list[bool]:
+        if not decided:
+            return []
+        rows = [(_attempt(claim, ended, decision), decision) for claim, ended, decision in decided]
+        return self.claims.record(rows, Hold(self.run_id, now), now)
 
     # ---------------------------------------------------------------- what the log says
+
+    def _say(self, claim: Claim, ended: Ended, decision: Decision, *, as_taken: bool) -> None:
+        if not as_taken:
+            log.info(
+                f"{claim.reference} was edited while its call was under way: the answer is kept among the attempts, "
+                "and the claim is judged anew"
+            )
+        elif isinstance(ended.outcome, Retrieved):
+            self.stats.success += 1
+            self._say_success(claim, decision)
+        elif decision.uses_attempt:
+            self.stats.failed += 1
+            self._say_failure(claim, decision)
+        else:
+            log.warning(f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up")
 
     def _say_success(self, claim: Claim, decision: Decision) -> None:
         turns = decision.state.turns_used
@@ -118,3 +111,26 @@ class Recorder:
             asked = f" (the carrier was asked {plural(self.claims.times_asked(claim), 'time')})"
         turns = plural(decision.state.turns_used, "attempt")
         log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {turns} - {error}{asked}")
+
+
+def _left_alone(claim: Claim) -> Decision:
+    status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
+    return Decision(claim.state, status, uses_attempt=False)
+
+
+def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
+    failure = ended.outcome if isinstance(ended.outcome, Failure) else None
+    if failure and decision.uses_attempt:  # the rules may have read more in it than the carrier said
+        kind, message = decision.kind or failure.kind, decision.error or failure.message
+        failure = replace(failure, kind=kind, message=message)
+    return Attempt(
+        claim,
+        turn=0 if claim.is_pending else claim.state.turns_used + 1,
+        started_at=ended.started_at,
+        duration_s=ended.duration_s,
+        calls=ended.calls,
+        outcome="success" if failure is None else ("failed" if decision.uses_attempt else "left"),
+        used=decision.uses_attempt,
+        failure=failure,
+        document=ended.document,
+    )

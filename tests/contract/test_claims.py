@@ -89,7 +89,8 @@ class Run:
             document = StoredDocument(
                 "/pods/a.pdf", "0" * 64, 99, "application/pdf", outcome.delivery, outcome.source
             )
-        return self.claims.record(attempt_at(claim, decision, failure, document), decision, self.hold(), now)
+        attempt = attempt_at(claim, decision, failure, document)
+        return self.claims.record([(attempt, decision)], self.hold(), now) == [True]
 
 
 def attempt_at(
@@ -181,6 +182,7 @@ def test_what_a_run_holds_no_other_takes_until_the_lease_ends(
     add_claims(run.database, [{}] * 3)
     run.keep()
     (first,) = run.take(1)
+    assert run.claims.begin([first], run.hold()) == [first]
     assert len(other.take()) == 2
     assert other.take() == []
     assert run.claims.is_held(first, NOW)
@@ -190,9 +192,11 @@ def test_what_a_run_holds_no_other_takes_until_the_lease_ends(
     assert not run.claims.is_held(first, later)
     taken = {claim.id: claim for claim in Run(run.database, "run-3").take(now=later)}
     assert len(taken) == 3
-    # The runs that held them before have died with them in hand.
-    assert {claim.state.interruptions for claim in taken.values()} == {1}
+    # The runs that held them before have died: one of them had begun, the other had not.
+    assert [taken[n].state.interruptions for n in sorted(taken)] == [1, 0, 0]
     assert first.state.interruptions == 0
+    # What is another's by now is neither begun nor held longer.
+    assert [*run.claims.begin([first], run.hold(later)), *run.claims.extend([first], run.hold(later))] == []
 
 
 def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
@@ -636,7 +640,7 @@ def plan(database: Database, sql: str, values: Any) -> list[str]:
         return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
 
 
-def test_a_successful_claim_costs_at_most_six_statements(
+def test_a_successful_claim_costs_six_statements_at_most(
     database: Database,
     clock: SimulatedClock,
     sandbox: Sandbox,
@@ -665,7 +669,8 @@ def test_a_successful_claim_costs_at_most_six_statements(
     assert len(sandbox.calls) == 2 * 124
     (marginal,) = [(b - a) / 40 for a, b in pairwise(costs)]
     record_property("statements_per_claim", marginal)
-    assert 3 <= marginal <= 6
+    # Where rows are written one a transaction, so is the mark that a call begins.
+    assert 3 <= marginal <= (6 if database.is_sqlite else 7)
 
 
 def test_nothing_is_written_where_a_database_is_only_looked_at(

@@ -1,8 +1,9 @@
 """The repository of claims, in memory."""
 
+import threading
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from recours.core.claim import Claim, Stage, State
@@ -17,7 +18,7 @@ class FakeClaims:
 
     table: Table
     broken: str | None = None  # the database cannot be written any more, and why
-    extended: int = 0
+    extended: threading.Event = field(default_factory=threading.Event)  # some were held longer
 
     def count(self) -> int:
         return len(self.table.rows)
@@ -64,16 +65,24 @@ class FakeClaims:
         return self._held(row, hold)
 
     def _held(self, row: Row, hold: Hold) -> Claim:
-        """Taking counts as an interruption until the claim is recorded or put back; not yet for this taker."""
-        taken, state = row.claim, row.claim.state
         row.token, row.until = hold.token, hold.until
-        row.claim = replace(taken, state=replace(state, interruptions=state.interruptions + 1))
-        return taken
+        return row.claim
 
-    def extend(self, held: Sequence[Claim], hold: Hold) -> None:
-        self.extended += len(held)
-        for row in self._ours(held, hold):
+    def begin(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+        """From here on it counts as an interruption until it is recorded or put back."""
+        begun = self._ours(held, hold)
+        for row in begun:
             row.until = hold.until
+            state = row.claim.state
+            row.claim = replace(row.claim, state=replace(state, interruptions=state.interruptions + 1))
+        return [claim for claim in held if self.table.rows[claim.id] in begun]
+
+    def extend(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+        ours = self._ours(held, hold)
+        for row in ours:
+            row.until = hold.until
+        self.extended.set()
+        return [claim for claim in held if self.table.rows[claim.id] in ours]
 
     def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
         self._check()
@@ -83,8 +92,11 @@ class FakeClaims:
                 if row.is_unedited():
                     row.write(state)
 
-    def record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:
+    def record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
         self._check()
+        return [self._record(attempt, decision, hold, now) for attempt, decision in ended]
+
+    def _record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:
         self.table.attempts.append(attempt)
         ours = self._ours([attempt.claim], hold)
         for row in ours:

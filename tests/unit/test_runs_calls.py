@@ -478,7 +478,38 @@ def test_a_claim_that_waited_long_in_hand_is_held_longer_before_its_call(world: 
     start = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
     # The second begins at 8:06 with 4 minutes left, so it is held until 8:16; likewise the third at 8:12.
     assert [moment and moment - start for moment in held] == [timedelta(minutes=m) for m in (10, 16, 22)]
-    assert world.claims.extended == 2
+
+
+def test_a_claim_is_held_longer_while_its_call_lasts(world: World) -> None:
+    world.failed("CLM-1")
+
+    def slow_call(number: str) -> None:
+        del number
+        for _ in range(3):
+            world.claims.extended.clear()
+            world.clock.advance(timedelta(minutes=6))
+            assert world.claims.extended.wait(10)
+            until = world.table.row("CLM-1").until
+            assert until is not None
+            assert until - world.now == timedelta(minutes=10)
+
+    world.queue.during = slow_call
+    assert world.retry().stats.success == 1
+
+
+def test_a_claim_whose_hold_ran_out_is_another_runs_and_not_called(world: World) -> None:
+    numbers = world.many_failed(2)
+
+    def during(number: str) -> None:
+        if number == numbers[0]:  # meanwhile the other one, which waits in hand, is taken by another run
+            row = world.table.row("CLM-02")
+            row.token = "another run"
+
+    world.queue.during = during
+    report = world.retry(concurrency=2)
+    assert (report.stats.total, world.asked) == (1, [numbers[0]])
+    assert world.table.row("CLM-02").token == "another run"
+    assert world.queue.held.total() == 0
 
 
 # ---------------------------------------------------------------- runs that died
@@ -507,6 +538,15 @@ def test_without_an_interruption_an_old_document_is_not_looked_for(world: World)
     assert world.asked == [N]
 
 
+def test_a_claim_that_runs_died_with_before_its_turn_came_is_not_held_against_it(world: World) -> None:
+    world.failed("CLM-1")
+    world.retry(carriers=("dhl_express",))
+    for _ in range(3):
+        world.claims.take(Stage.READY, ["chronopost"], 1, world_hold(world), world.now)
+        world.clock.advance(timedelta(minutes=10))
+    assert world.retry().stats.success == 1
+
+
 def test_a_claim_that_three_runs_died_with_is_not_called_a_fourth_time(world: World) -> None:
     world.failed("CLM-1")
     world.retry(carriers=("dhl_express",))
@@ -524,6 +564,7 @@ def hold_and_die(world: World) -> None:
     row = world.table.row("CLM-1")
     held = world.claims.take(Stage.READY, ["chronopost"], 1, world_hold(world), world.now)
     assert [claim.id for claim in held] == [row.claim.id]
+    assert world.claims.begin(held, world_hold(world)) == held
     world.clock.advance(timedelta(minutes=11))
 
 

@@ -34,11 +34,6 @@ def test_a_lane_that_waits_opens_again() -> None:
     assert not refused.waits
 
 
-def test_room() -> None:
-    assert lane(in_flight=3).has_room(4)
-    assert not lane(in_flight=4).has_room(4)
-
-
 def test_success_closes_nothing() -> None:
     assert lane().note(GOT) is None
 
