@@ -5,18 +5,20 @@ transaction. What a process held when it died is thus known not to have been sen
 has expired.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, delete, func, or_, select, update
 
 from recours.core.pauses import AccountState, CarrierState
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
 from recours.database.engine import Database
 from recours.database.outbox import insert_into
 from recours.database.tables import carriers, quota, quota_shares
+from recours.database.together import Together
 
 _q, _s = quota.c, quota_shares.c
 
@@ -33,9 +35,13 @@ _USE = (
         _s.limit_key == bindparam("of_limit"),
         _s.window_start == bindparam("of_window"),
         _s.holder == bindparam("of_holder"),
-        _s.held > 0,
+        _s.held >= bindparam("units", type_=Integer),
     )
-    .values(held=_s.held - 1, used=_s.used + 1, expires_at=bindparam("until"))
+    .values(
+        held=_s.held - bindparam("units", type_=Integer),
+        used=_s.used + bindparam("units", type_=Integer),
+        expires_at=bindparam("until"),
+    )
 )
 
 
@@ -45,6 +51,11 @@ class QuotaLedger:
 
     database: Database
     holder: str  # the run that holds and uses
+    _uses: "Together[tuple[Held, datetime], bool]" = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Units that several threads use in the same instant are written in one transaction."""
+        object.__setattr__(self, "_uses", Together(self._use_all))
 
     # ---------------------------------------------------------------- windows
 
@@ -107,20 +118,38 @@ class QuotaLedger:
 
     def _shortage(self, want: Want, now: datetime) -> Shortage:
         with self.database.read() as connection:
-            use = self._use(connection, want.limit, now)
+            use = self._use_of(connection, want.limit, now)
         at_best = max(0, want.limit.number - want.spare - use.used)
         return Shortage(want.limit, max(0, at_best - use.held), at_best, use.resets_at)
 
     def use(self, held: Held, expires_at: datetime) -> bool:
         """Turn a held unit into a used one; False if it is not held any more (it expired and was given back)."""
-        unit = {
+        return self._uses.do((held, expires_at))
+
+    def _use_all(self, wanted: Sequence[tuple[Held, datetime]]) -> list[bool]:
+        used: dict[Held, bool] = {}
+        with self.database.write() as connection:
+            for held, units in Counter(held for held, _ in wanted).items():
+                until = max(at for of, at in wanted if of == held)
+                used[held] = self._use(connection, held, units, until)
+        # Where not all are held any more, each is looked at alone.
+        return [used[held] or self._use_alone(held, until, among=len(wanted)) for held, until in wanted]
+
+    def _use_alone(self, held: Held, until: datetime, *, among: int) -> bool:
+        if among == 1:
+            return False
+        with self.database.write() as connection:
+            return self._use(connection, held, 1, until)
+
+    def _use(self, connection: Connection, held: Held, units: int, until: datetime) -> bool:
+        values = {
             "of_limit": held.limit.key,
             "of_window": held.start,
             "of_holder": self.holder,
-            "until": expires_at,
+            "units": units,
+            "until": until,
         }
-        with self.database.write() as connection:
-            return bool(connection.execute(_USE, unit).rowcount)
+        return bool(connection.execute(_USE, values).rowcount)
 
     def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
         """Give back units that were not sent: kept ones, or used ones of which that is certain."""
@@ -159,9 +188,9 @@ class QuotaLedger:
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Use]:
         """How far these limits are used now."""
         with self.database.read() as connection:
-            return [self._use(connection, limit, now) for limit in limits]
+            return [self._use_of(connection, limit, now) for limit in limits]
 
-    def _use(self, connection: Connection, limit: Limit, now: datetime) -> Use:
+    def _use_of(self, connection: Connection, limit: Limit, now: datetime) -> Use:
         start, end = limit.window.around(now)
         taken = connection.scalar(select(_q.taken).where(*_of_window(_q, limit.key, start))) or 0
         held = select(func.coalesce(func.sum(_s.held), 0)).where(*_of_window(_s, limit.key, start))

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -119,10 +120,23 @@ def processes(target: Callable[..., None], *argument_lists: tuple[Any, ...]) -> 
         yield started
     finally:
         for process in started:
-            process.join(60)
+            process.join(240)
             if process.is_alive():
                 process.kill()
                 process.join()
+
+
+def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Database) -> None:
+    ledger = QuotaLedger(database, "run")
+    (limit,) = parse_limits("1000/day", "chronopost", None, "UTC")
+    reserved = ledger.reserve([Want(limit, 30)], NOW, NOW + LEASE)
+    assert not isinstance(reserved, Shortage)
+    (held,) = reserved
+    with ThreadPoolExecutor(16) as pool:
+        used = list(pool.map(lambda _: ledger.use(held, NOW + LEASE), range(100)))
+    assert (sum(used), len(used)) == (30, 100)
+    (use,) = ledger.uses([limit], NOW)
+    assert (use.used, use.held) == (30, 0)
 
 
 def test_four_processes_are_granted_exactly_the_limit(
