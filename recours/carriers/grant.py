@@ -1,6 +1,7 @@
 """Units of quota held for one fetch, each turned into a used one just before its call."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from recours.carriers.account import Account
 from recours.carriers.ledger import LEASE, Ledger
@@ -8,6 +9,9 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability, Held, Limit, Shortage, Want
 from recours.runs.ports import Clock
+
+# How long a call may be on its way to the carrier, and the two clocks differ.
+_LAST_MOMENT = timedelta(seconds=1)
 
 
 class QueueGrant:
@@ -36,6 +40,7 @@ class QueueGrant:
             raise
 
     def _in_long_window(self, limit: Limit) -> Held:
+        self._let_it_end(limit)
         held = self._current(limit)
         if held is None or not self._ledger.use(held, self._clock.now() + LEASE):
             # A repeated call, a window that has ended, or a hold that expired: one more unit, if there is one.
@@ -44,6 +49,13 @@ class QueueGrant:
         else:
             self._held[held] -= 1
         return held
+
+    def _let_it_end(self, limit: Limit) -> None:
+        """Wait out the last moment of a window: the carrier would count the call in the next one."""
+        now = self._clock.now()
+        _, end = limit.window.around(now)
+        if end - now < _LAST_MOMENT:
+            self._clock.sleep((end - now).total_seconds())
 
     def _current(self, limit: Limit) -> Held | None:
         """What is held of the limit in the present window; what is held in one that has ended is given back."""

@@ -23,7 +23,7 @@ from recours.runs.summary import minute, usage_words, worth_telling
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import SystemClock, catalog_of, connect, make_queue, open_database
+from recours.wiring import catalog_of, clock_of, connect, make_queue, open_database
 
 ROOT = Path(__file__).resolve().parents[2]
 _FAILED, _USAGE = 1, 2
@@ -101,7 +101,7 @@ def _queue_to_look_at(settings: Settings) -> APIRequestQueue | None:
     database = connect(settings)
     if not look(database).is_current:
         return None
-    return make_queue(settings, database, settings.policy, SystemClock(), random, "look")
+    return make_queue(settings, database, settings.policy, clock_of(database), random, "look")
 
 
 def _state(queue: APIRequestQueue | None, key: str) -> list[str]:
@@ -161,7 +161,7 @@ def _spec_of(name: str) -> CarrierSpec:
 def _presented(settings: Settings, spec: CarrierSpec, number: str | None) -> tuple[Outcome | Refusal, bool]:
     """What came of it, and whether our account stood refused before."""
     opened = open_database(settings)
-    queue = make_queue(settings, opened.database, settings.policy, SystemClock(), random, uuid.uuid4().hex)
+    queue = make_queue(settings, opened.database, settings.policy, opened.clock, random, uuid.uuid4().hex)
     try:
         before = queue.would_refuse(spec.key)
         result = queue.present(spec.key, number)

@@ -11,7 +11,7 @@ from recours.database.engine import Database, DatabaseFault
 from recours.settings.loading import load
 from recours.settings.model import SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import connect
+from recours.wiring import clock_of, connect
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,7 +28,7 @@ def command(database_url: str | None) -> None:
             click.echo(f"{'Created' if made else 'Another process created'} {path} with its whole schema.")
             return
         database = connect(settings)
-        for remark in complete(database) or ["Nothing was missing."]:
+        for remark in complete(database, clock_of(database)) or ["Nothing was missing."]:
             click.echo(f"{database.shown}: {remark}")
     except SettingsFault as faults:
         for fault in faults.faults:

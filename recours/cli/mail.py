@@ -24,7 +24,7 @@ from recours.runs.ports import Letter, RunFault
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import PostOffice, SystemClock, catalog_of, open_database
+from recours.wiring import PostOffice, catalog_of, open_database
 
 ROOT = Path(__file__).resolve().parents[2]
 _FAILED, _USAGE = 1, 2
@@ -51,7 +51,7 @@ def _office(settings: Settings) -> Iterator[tuple[PostOffice, ClaimRepository]]:
         opened = open_database(settings)
         try:
             columns = opened.schema.columns
-            office = PostOffice(settings, opened.database, columns, SystemClock(), uuid.uuid4().hex)
+            office = PostOffice(settings, opened.database, columns, opened.clock, uuid.uuid4().hex)
             yield office, ClaimRepository(opened.database, catalog_of(settings), columns, "", "")
         finally:
             opened.database.close()

@@ -17,7 +17,7 @@ from recours.runs.source import find_named
 from recours.runs.summary import minute, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
-from recours.wiring import SystemClock, catalog_of, closed_carriers, connect
+from recours.wiring import catalog_of, clock_of, closed_carriers, connect
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
@@ -26,12 +26,16 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     if settings.database_is_embedded and not Path(settings.database_url.database or "").exists():
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
         return 0
-    clock, catalog = SystemClock(), catalog_of(settings)
-    now, policy = clock.now(), replace(settings.policy, max_retries=options.get("max_retries", 4))
+    catalog, policy = (
+        catalog_of(settings),
+        replace(settings.policy, max_retries=options.get("max_retries", 4)),
+    )
     database = connect(settings)
     try:
         schema = look(database)
         require_claims(database, schema)
+        clock = clock_of(database)
+        now = clock.now()
         closed = closed_carriers(settings, database, clock) if schema.is_current else {}
         found = survey(database, schema, catalog, policy.timetable.due_until(now), policy.max_retries, now)
         claims = ClaimRepository(database, catalog, schema.columns, "", kind.name)

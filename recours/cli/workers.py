@@ -13,7 +13,6 @@ from recours.carriers.registry import CATALOG
 from recours.cli.console import flushed, harmless, make_tolerant, print_json, say_error, say_usage_error
 from recours.cli.numbers import Minutes, WholeNumber
 from recours.core.carrier import Catalog
-from recours.database.schema import NOT_DONE
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
@@ -22,7 +21,7 @@ from recours.runs.worker import STOPPED, Options, Worker
 from recours.settings.loading import load, log_dir_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import Opened, catalog_of, make_worker, open_database, redactor
+from recours.wiring import TO_BE_READ, Opened, catalog_of, make_worker, open_database, redactor
 
 ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, USAGE = 0, 1, 2
@@ -229,7 +228,7 @@ def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[
     _stop_on_signals(worker)
 
     for remark in opened.remarks:
-        log.log(logging.WARNING if remark.startswith(NOT_DONE) else logging.INFO, remark)
+        log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
     if settings.database_is_embedded:
         log.warning(
             f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {settings.database_url.database} is used"

@@ -155,7 +155,9 @@ class ClaimRepository:
         for _ in range(_MOST_LOOKS):
             with self.database.write() as connection:
                 urgent = _most_urgent(stage, tuple(sorted(carriers)))
-                ids = list(connection.scalars(urgent, {"most": most - len(taken), **moments(now)}))
+                ids = list(
+                    connection.scalars(urgent, {"most": most - len(taken), **moments(now, hold.token)})
+                )
                 order = {claim_id: place for place, claim_id in enumerate(ids)}
                 found = self._hold(connection, ids, hold, now) if ids else []
                 taken += sorted(found, key=lambda claim: order[claim.id])
@@ -183,7 +185,7 @@ class ClaimRepository:
             return next(iter(self._hold(connection, [claim.id], hold, now)), None)
 
     def _hold(self, connection: Connection, ids: list[Any], hold: Hold, now: datetime) -> list[Claim]:
-        values = {"of_claims": ids, "held_by": hold.token, "until": hold.until, **moments(now)}
+        values = {"of_claims": ids, "until": hold.until, **moments(now, hold.token)}
         rows = connection.execute(_hold(self.columns), values).mappings().all()
         return [read_claim(row, self.catalog, self.redact) for row in rows]
 
@@ -245,7 +247,8 @@ class ClaimRepository:
             unchanged = self._let_go(connection, states, hold)
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events if unchanged else (), self.run_id, now)
-            connection.execute(_INSERT_ATTEMPT, [self._attempt_row(attempt) for attempt, _ in ended])
+            rows = [self._attempt_row(attempt, used=attempt.used and unchanged) for attempt, _ in ended]
+            connection.execute(_INSERT_ATTEMPT, rows)
         return [unchanged] * len(ended)
 
     def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
@@ -293,7 +296,7 @@ class ClaimRepository:
         }
         return values | {"updated_at": now.replace(microsecond=0)} if "updated_at" in self.columns else values
 
-    def _attempt_row(self, attempt: Attempt) -> dict[str, Any]:
+    def _attempt_row(self, attempt: Attempt, *, used: bool) -> dict[str, Any]:
         claim, failure, document = attempt.claim, attempt.failure, attempt.document
         delivery = document.delivery if document else (failure.delivery if failure else None)
         return {
@@ -307,7 +310,7 @@ class ClaimRepository:
             "duration_s": attempt.duration_s,
             "calls": attempt.calls,
             "outcome": attempt.outcome,
-            "used": attempt.used,
+            "used": used,
             "delivered_at": delivery.at if delivery else None,
             "signatory": delivery.signatory if delivery else None,
             "error_kind": failure.kind if failure else None,
@@ -349,7 +352,7 @@ def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime)
     For each carrier three stretches of the index are read from their beginning, so that the cost does not depend on
     how many claims are ready: those without a deadline, those whose deadline is to come, and those past it.
     """
-    return _most_urgent(stage, tuple(carriers)).params(most=most, **moments(now))
+    return _most_urgent(stage, tuple(carriers)).params(most=most, **moments(now, ""))
 
 
 @cache

@@ -5,11 +5,15 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, text
 
+from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseFault
-from recours.database.schema import bring_up_to_date, create_service_tables, look
+from recours.database.schema import look
+from recours.database.upgrade import alone, bring_up_to_date
+from recours.runs.ports import Clock
 
 
 def create_file(path: Path) -> bool:
@@ -53,8 +57,64 @@ def _publish(made: Path, path: Path) -> bool:
     return True
 
 
-def complete(database: Database) -> list[str]:
+def complete(database: Database, clock: Clock | None = None) -> list[str]:
     """Create whatever table lacks, the service's own included; what to say about it. Raises DatabaseFault."""
-    with database.write() as connection:
-        create_service_tables(connection)
-    return bring_up_to_date(database, look(database))[1]
+    clock = clock or SystemClock()
+    alone(database, _create_service_tables, clock)
+    return bring_up_to_date(database, look(database), clock)[1]
+
+
+def _create_service_tables(connection: Connection) -> None:
+    """The tables of the service's own application, as far as this system reads them, where they lack."""
+    for statement in _SERVICE_TABLES:
+        connection.execute(text(statement.format(**_words(connection.dialect.name))))
+
+
+def _words(dialect: str) -> dict[str, Any]:
+    if dialect == "postgresql":
+        return {"id": "SERIAL PRIMARY KEY", "true": "TRUE"}
+    return {"id": "INTEGER PRIMARY KEY", "true": "1"}
+
+
+_SERVICE_TABLES = (
+    """CREATE TABLE IF NOT EXISTS clients (
+        id {id},
+        email TEXT UNIQUE NOT NULL,
+        full_name TEXT,
+        company_name TEXT,
+        is_active BOOLEAN DEFAULT {true},
+        notification_preferences TEXT,
+        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
+    )""",
+    """CREATE TABLE IF NOT EXISTS claims (
+        id {id},
+        claim_reference TEXT UNIQUE NOT NULL,
+        client_id INTEGER REFERENCES clients (id),
+        order_id TEXT NOT NULL,
+        carrier TEXT NOT NULL,
+        dispute_type TEXT NOT NULL,
+        amount_requested REAL NOT NULL,
+        currency TEXT DEFAULT 'EUR',
+        status TEXT DEFAULT 'pending',
+        response_deadline DATE,
+        order_date DATE,
+        tracking_number TEXT,
+        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+        updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
+    )""",
+    """CREATE TABLE IF NOT EXISTS notifications (
+        id {id},
+        client_id INTEGER REFERENCES clients (id),
+        notification_type TEXT NOT NULL,
+        subject TEXT,
+        sent_to TEXT,
+        sent_at TIMESTAMP,
+        status TEXT,
+        error_message TEXT,
+        related_claim_id INTEGER REFERENCES claims (id)
+    )""",
+    """CREATE TABLE IF NOT EXISTS system_settings (
+        key TEXT PRIMARY KEY,
+        value TEXT
+    )""",
+)

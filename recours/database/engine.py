@@ -72,6 +72,12 @@ class Database:
                 yield writing
 
     @contextmanager
+    def outside_transactions(self) -> Iterator[Connection]:
+        """A connection whose statements are each by themselves, as some of PostgreSQL's must. Raises DatabaseFault."""
+        with self._translated(), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
@@ -127,6 +133,8 @@ def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
     # Naive values are UTC, also where the service's column has a time zone; and whoever holds a row for hours must not
     # hold a run as long.
     local = f"SET LOCAL TimeZone = 'UTC'; SET LOCAL lock_timeout = '{round(lock_wait_s * 1000)}ms'"
+    # Other forms of a date depend on who reads them, or have no reader.
+    dates = "SET LOCAL DateStyle = 'ISO'"
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
@@ -136,8 +144,12 @@ def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
         if connection.get_execution_options().get("recours_write"):
             connection.exec_driver_sql(local)
+        style = driver.info.parameter_status("DateStyle") or "ISO"
+        if not driver.autocommit and not style.startswith("ISO"):
+            connection.exec_driver_sql(dates)
 
     return engine
 

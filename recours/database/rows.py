@@ -40,14 +40,19 @@ def free(now: datetime) -> ColumnElement[bool]:
 
 
 def free_at_moment() -> ColumnElement[bool]:
-    """The same for a statement that is built once and executed with `moments`."""
+    """The same for a statement that is built once and executed with `moments`.
+
+    What the run `held_by` holds itself is not free, even if the clock was set back so far that its holds look wrong.
+    """
     moment = _c.pod_lease_until.type
-    return _free(bindparam("now", type_=moment), bindparam("longest_lease", type_=moment))
+    not_ours = _c.pod_lease_token.is_distinct_from(bindparam("held_by", type_=Text))
+    is_free = _free(bindparam("now", type_=moment), bindparam("longest_lease", type_=moment))
+    return and_(not_ours, is_free)
 
 
-def moments(now: datetime) -> dict[str, datetime]:
+def moments(now: datetime, token: str) -> dict[str, Any]:
     """The parameters of `free_at_moment`."""
-    return {"now": now, "longest_lease": now + _LONGEST_LEASE}
+    return {"now": now, "longest_lease": now + _LONGEST_LEASE, "held_by": token}
 
 
 def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:

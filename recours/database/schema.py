@@ -1,12 +1,7 @@
-"""Bringing a database up to date: found out by one small query, done once however many runs start at the same time."""
+"""What a database holds of what a run needs: found out by one small query where it is all there."""
 
-import shutil
-import sqlite3
-from contextlib import closing
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
@@ -21,23 +16,35 @@ from recours.database.tables import (
 )
 
 # The newest revision in migrations/versions. A test holds it to what Alembic says.
-HEAD = "0003"
-KNOWN = ("0001", "0002", HEAD)
+HEAD = "0004"
+KNOWN = ("0001", "0002", "0003", HEAD)
 VERSION_TABLE = "recours_schema_version"
 
-# How a remark begins that someone should read.
-NOT_DONE = "No copy was made"
+# The indexes of the migrations on `claims`. A test holds them to what is there after an upgrade.
+_INDEXES = (
+    "ix_claims_pod_edited",
+    "ix_claims_pod_given_up",
+    "ix_claims_pod_new",
+    "ix_claims_pod_ready",
+    "ix_claims_pod_settled",
+    "ix_claims_pod_waiting",
+)
+_INDEX_ON_STATUS = "ix_claims_pod_shelved"
 
 _VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 (a constant)
+_VALID_INDEXES = (
+    "SELECT string_agg(relname, ',') FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+    " WHERE indrelid = to_regclass('claims') AND indisvalid AND indisready"
+)
 _CURRENT = {
     "sqlite": text(
         f"SELECT (SELECT version_num FROM {VERSION_TABLE}) AS version,"  # noqa: S608 (a constant)
-        " (SELECT group_concat(name) FROM pragma_table_info('claims')) AS columns"
+        " (SELECT group_concat(name) FROM pragma_table_info('claims')) AS columns, NULL AS indexes"
     ),
     "postgresql": text(
         f"SELECT (SELECT version_num FROM {VERSION_TABLE}) AS version,"  # noqa: S608 (a constant)
         " (SELECT string_agg(attname, ',') FROM pg_attribute WHERE attrelid = to_regclass('claims')"
-        " AND attnum > 0 AND NOT attisdropped) AS columns"
+        f" AND attnum > 0 AND NOT attisdropped) AS columns, ({_VALID_INDEXES}) AS indexes"
     ),
 }
 
@@ -48,15 +55,13 @@ class Schema:
 
     version: str | None  # None: never touched by us
     columns: frozenset[str]  # of `claims`; empty: no such table
+    # PostgreSQL's alone, where they are built after the rest, and a builder may die: a run does without, slowly.
+    lacking_indexes: frozenset[str] = frozenset()
 
     @property
     def is_current(self) -> bool:
         """Tell whether a run can work with it as it is."""
-        return self.version == HEAD and self.columns >= {
-            *SERVICE_POD_COLUMNS,
-            *GUIDE_COLUMNS,
-            *OWN_CLAIM_COLUMNS,
-        }
+        return self.version == HEAD and not self.missing_columns
 
     @property
     def missing_columns(self) -> list[str]:
@@ -70,21 +75,34 @@ def look(database: Database) -> Schema:
     try:
         with database.engine.connect() as connection:
             row = connection.execute(_CURRENT[connection.dialect.name]).one()
-            return Schema(row.version, frozenset((row.columns or "").split(",")) - {""})
+            columns = (row.columns or "").split(",")
+            indexes = None if database.is_sqlite else (row.indexes or "").split(",")
+            return _schema(row.version, columns, indexes)
     except DBAPIError as error:
         if "locked" in str(error.orig):
             raise DatabaseFault(explain(error, database.shown)) from error
         # No version table, most likely; if it is something else, looking closer says what.
         with database.read() as connection:
-            return _look_closer(connection)
+            return look_closer(connection)
 
 
-def _look_closer(connection: Connection) -> Schema:
+def look_closer(connection: Connection) -> Schema:
+    """What the database holds, whatever lacks."""
     found = inspect(connection)
     tables = set(found.get_table_names())
     version = connection.scalar(_VERSION) if VERSION_TABLE in tables else None
-    columns = {column["name"] for column in found.get_columns("claims")} if "claims" in tables else set()
-    return Schema(version, frozenset(columns))
+    columns = [column["name"] for column in found.get_columns("claims")] if "claims" in tables else []
+    if connection.dialect.name == "sqlite":
+        return _schema(version, columns, None)
+    return _schema(version, columns, (connection.scalar(text(_VALID_INDEXES)) or "").split(","))
+
+
+def _schema(version: str | None, columns: Iterable[str], indexes: Iterable[str] | None) -> Schema:
+    there = frozenset(columns) - {""}
+    if indexes is None:
+        return Schema(version, there)
+    wanted = {*_INDEXES, _INDEX_ON_STATUS} if "status" in there else set(_INDEXES)
+    return Schema(version, there, frozenset(wanted.difference(indexes)))
 
 
 def require_claims(database: Database, schema: Schema) -> None:
@@ -109,155 +127,3 @@ def require_claims(database: Database, schema: Schema) -> None:
             else f"The database {database.shown} says that its schema is {found}, which no version of recours made; "
             f"correct the table {VERSION_TABLE}, or restore a back-up."
         )
-
-
-def bring_up_to_date(database: Database, schema: Schema) -> tuple[Schema, list[str]]:
-    """Add what is missing, once. Returns the schema then, and what to say about it. Raises DatabaseFault."""
-    if schema.is_current:
-        return schema, []
-    remarks: list[str] = []
-    try:
-        with database.write() as connection:
-            # Whoever came first has done it by the time the lock is ours.
-            before = _look_closer(connection)
-            if before.is_current:
-                return before, []
-            remarks += _copied_aside(database, before)
-            migrate(connection)
-    except DatabaseFault as fault:
-        raise _with_sql(fault, schema, database.engine.dialect.name) from fault
-    after = look(database)
-    if not after.is_current:
-        raise DatabaseFault(
-            f"The database {database.shown} says that its schema is {after.version}, but claims lacks "
-            f"{', '.join(after.missing_columns)}: someone removed them. Add them again, or restore a back-up."
-        )
-    return after, [
-        *remarks,
-        f"The schema of {database.shown} is now {HEAD}; added to claims: {_added(before)}",
-    ]
-
-
-_NOT_ALLOWED = ("read-only", "permission denied", "must be owner")
-
-
-def _with_sql(fault: DatabaseFault, schema: Schema, dialect: str) -> DatabaseFault:
-    """The fault; with the SQL for someone who may, if this database user may not alter tables."""
-    if not any(sign in str(fault) for sign in _NOT_ALLOWED):
-        return fault
-    sentence = (
-        f"{fault} The schema must be brought to {HEAD} first; someone who may alter tables can run this SQL:"
-    )
-    return DatabaseFault(sentence, sql_of_upgrade(schema, dialect))
-
-
-def sql_of_upgrade(schema: Schema, dialect: str) -> list[str]:
-    """What an upgrade would run, a statement a line."""
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 (slow to import, and rarely needed)
-
-    script = ScriptDirectory.from_config(_alembic_config())
-    pending = list(script.iterate_revisions("head", schema.version or "base"))
-    found = [
-        " ".join(statement.split()) + ";"
-        for revision in reversed(pending)
-        for statement in revision.module.statements(set(schema.columns), dialect)
-    ]
-    return [
-        *found,
-        f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY);",
-        f"DELETE FROM {VERSION_TABLE};",  # noqa: S608 (a constant)
-        f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}');",  # noqa: S608 (a constant)
-    ]
-
-
-def _added(before: Schema) -> str:
-    return ", ".join(before.missing_columns) or "tables and indexes"
-
-
-def migrate(connection: Connection) -> None:
-    """Run the migrations in the transaction of this connection."""
-    from alembic import command  # noqa: PLC0415 (slow to import, and rarely needed)
-
-    config = _alembic_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _alembic_config() -> Any:
-    from alembic.config import Config  # noqa: PLC0415 (slow to import, and rarely needed)
-
-    return Config(toml_file=Path(__file__).parents[2] / "pyproject.toml")
-
-
-def _copied_aside(database: Database, before: Schema) -> list[str]:
-    """A copy of an SQLite file that others made, beside it; what to say about it."""
-    path = database.path
-    if path is None or before.version is not None or not before.columns:
-        return []
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    copy = path.with_name(f"{path.name}.before-recours-{stamp}")
-    if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
-        return [f"{NOT_DONE} of {path} before adding columns: the disk is too full"]
-    try:
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-    except (sqlite3.Error, OSError) as error:
-        copy.unlink(missing_ok=True)
-        return [f"{NOT_DONE} of {path} before adding columns: {error}"]
-    return [f"Copied {path} to {copy.name} before adding columns"]
-
-
-def create_service_tables(connection: Connection) -> None:
-    """The tables of the service's own application, as far as this system reads them, where they lack."""
-    for statement in _SERVICE_TABLES:
-        connection.execute(text(statement.format(**_words(connection.dialect.name))))
-
-
-def _words(dialect: str) -> dict[str, Any]:
-    if dialect == "postgresql":
-        return {"id": "SERIAL PRIMARY KEY", "true": "TRUE"}
-    return {"id": "INTEGER PRIMARY KEY", "true": "1"}
-
-
-_SERVICE_TABLES = (
-    """CREATE TABLE IF NOT EXISTS clients (
-        id {id},
-        email TEXT UNIQUE NOT NULL,
-        full_name TEXT,
-        company_name TEXT,
-        is_active BOOLEAN DEFAULT {true},
-        notification_preferences TEXT,
-        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
-    )""",
-    """CREATE TABLE IF NOT EXISTS claims (
-        id {id},
-        claim_reference TEXT UNIQUE NOT NULL,
-        client_id INTEGER REFERENCES clients (id),
-        order_id TEXT NOT NULL,
-        carrier TEXT NOT NULL,
-        dispute_type TEXT NOT NULL,
-        amount_requested REAL NOT NULL,
-        currency TEXT DEFAULT 'EUR',
-        status TEXT DEFAULT 'pending',
-        response_deadline DATE,
-        order_date DATE,
-        tracking_number TEXT,
-        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-        updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
-    )""",
-    """CREATE TABLE IF NOT EXISTS notifications (
-        id {id},
-        client_id INTEGER REFERENCES clients (id),
-        notification_type TEXT NOT NULL,
-        subject TEXT,
-        sent_to TEXT,
-        sent_at TIMESTAMP,
-        status TEXT,
-        error_message TEXT,
-        related_claim_id INTEGER REFERENCES claims (id)
-    )""",
-    """CREATE TABLE IF NOT EXISTS system_settings (
-        key TEXT PRIMARY KEY,
-        value TEXT
-    )""",
-)

@@ -10,6 +10,8 @@ import os
 import re
 import tempfile
 import threading
+import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from recours.core.outcome import Retrieved
 from recours.documents.evidence import SUFFIXES, media_type_of
 from recours.runs.ports import Label, RunFault, StoredDocument
 
+_SWEPT_AFTER_S = 24 * 3600
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -28,6 +31,7 @@ class DocumentStore:
     def __init__(self, folder: Path) -> None:
         """`folder` is absolute; it is made when it is first needed."""
         self.folder = folder
+        self._parts = folder / ".parts"
 
     def make_sure(self) -> None:
         """See that a document could be stored now. Raises RunFault."""
@@ -37,8 +41,16 @@ class DocumentStore:
                 trial.write(b"\x00" * 64 * 1024)
                 trial.flush()
                 os.fsync(trial.fileno())
+            self._sweep()
         except OSError as error:
             raise self._fault(error) from error
+
+    def _sweep(self) -> None:
+        """Delete what runs that died had half written: nobody is still at it a day later."""
+        with suppress(FileNotFoundError):  # another run sweeps too
+            for part in self._parts.glob("*"):
+                if time.time() - part.stat().st_mtime > _SWEPT_AFTER_S:
+                    part.unlink()
 
     def store(self, label: Label, got: Retrieved) -> StoredDocument:
         """Check what a carrier gave and keep it. Raises NotADocument, RunFault."""
@@ -48,8 +60,9 @@ class DocumentStore:
         document = StoredDocument(str(path), sha256, len(content), media_type, got.delivery, got.source)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path.with_name(path.name + ".json"), _facts(document), durable=False)
-            _write(path, content, durable=True)
+            self._parts.mkdir(exist_ok=True)
+            _write(self._parts, path.with_name(path.name + ".json"), _facts(document), durable=False)
+            _write(self._parts, path, content, durable=True)
         except OSError as error:
             raise self._fault(error) from error
         return document
@@ -98,13 +111,13 @@ def _read(path: Path) -> StoredDocument:
     return StoredDocument(path="", delivery=Delivery(at, told["signatory"]), **facts)
 
 
-def _write(path: Path, content: bytes, *, durable: bool) -> None:
-    """Write a file whole or not at all. One of that name holds the same content, since its digest is in the name.
+def _write(parts: Path, path: Path, content: bytes, *, durable: bool) -> None:
+    """Write a file whole or not at all: in the folder `parts` first. One of that name holds the same content, since its digest is in the name.
 
     `durable`: it outlasts a power cut too, which takes some milliseconds. The facts need not: they serve a run that
     follows one that died, and are in the database from then on.
     """
-    part = path.with_name(f".part-{os.getpid()}-{threading.get_ident()}-{path.name}")
+    part = parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}"
     try:
         with part.open("wb") as file:
             file.write(content)

@@ -53,15 +53,25 @@ def malformed(number: str, spec: CarrierSpec) -> Failure | None:
 def attempt(claim: Claim, grant: Grant, queue: Queue, documents: Documents, clock: Clock) -> Ended:
     """Fetch the POD of a claim and keep it. Raises RunFault if it cannot be kept, and our own mistakes."""
     started_at, start = clock.now(), clock.monotonic()
-    label = Label(claim.carrier or "", claim.id, claim.reference, claim.number or "")
-    if claim.state.interruptions and (kept := documents.find(label)):
-        # Stored by a run that died before it could record it: paid for already.
+    if kept := kept_already(claim, documents, clock):
         grant.settle()
-        got = Retrieved(b"", kept.delivery, kept.source)
-        return Ended(got, started_at, clock.monotonic() - start, document=kept)
+        return kept
+    label = _label(claim)
     fetched = queue.fetch(grant, label.carrier, label.number, claim.state.delivery)
     outcome, document = _kept(fetched, label, documents)
     return Ended(outcome, started_at, clock.monotonic() - start, fetched.calls, fetched.unsent, document)
+
+
+def kept_already(claim: Claim, documents: Documents, clock: Clock) -> Ended | None:
+    """The proof that a run stored and died before it could record it: it is paid for already."""
+    kept = documents.find(_label(claim)) if claim.state.interruptions and claim.number else None
+    if kept is None:
+        return None
+    return Ended(Retrieved(b"", kept.delivery, kept.source), clock.now(), 0.0, document=kept)
+
+
+def _label(claim: Claim) -> Label:
+    return Label(claim.carrier or "", claim.id, claim.reference, claim.number or "")
 
 
 def _kept(fetched: Fetched, label: Label, documents: Documents) -> tuple[Outcome, StoredDocument | None]:

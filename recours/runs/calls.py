@@ -18,7 +18,7 @@ from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind
 from recours.core.events import Event, EventName
 from recours.core.outcome import Failure
 from recours.core.text import clean, plural
-from recours.runs.attempt import Ended, attempt, without_call
+from recours.runs.attempt import Ended, attempt, kept_already, without_call
 from recours.runs.lanes import Lane, lane_key
 from recours.runs.ports import Grant, Hold, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
@@ -225,18 +225,21 @@ class Calls:
         elif what in (Step.GIVE_UP, Step.PASS):
             self._budget += 1
             self._recorder.end(claim, give_up(claim, now, self._around.policy))
-        elif failure := self._known_failure(claim, what):
+        elif ended := self._known_end(claim, what, now):
             self._announce(claim, self._catalog.name_of(claim.carrier, claim.carrier_name))
-            self._recorder.conclude([(claim, Ended(failure, now, 0.0))])
+            self._recorder.conclude([(claim, ended)])
         else:
             return False
         return True
 
-    def _known_failure(self, claim: Claim, what: Step) -> Failure | None:
+    def _known_end(self, claim: Claim, what: Step, now: datetime) -> Ended | None:
+        failure = without_call(claim, self._catalog)
         if what is Step.FAIL:
+            if kept := kept_already(claim, self._around.documents, self._around.clock):
+                return kept
             words = f"{MOST_INTERRUPTIONS} runs in a row ended while they had this claim in hand"
-            return Failure(ErrorKind.INTERNAL_ERROR, words)
-        return without_call(claim, self._catalog)
+            failure = Failure(ErrorKind.INTERNAL_ERROR, words)
+        return Ended(failure, now, 0.0) if failure else None
 
     def _return(self, claim: Claim, state: State, hold: Hold) -> None:
         self._around.claims.put_back([(claim, state)], hold)

@@ -6,7 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,13 +20,14 @@ from sqlalchemy import event, inspect, make_url, text
 from recours.core.claim import Stage
 from recours.database import schema
 from recours.database.engine import Database, DatabaseFault
-from recours.database.schema import bring_up_to_date, look, require_claims
+from recours.database.schema import look, require_claims
 from recours.database.tables import (
     GUIDE_COLUMNS,
     OWN_CLAIM_COLUMNS,
     SERVICE_POD_COLUMNS,
     metadata,
 )
+from recours.database.upgrade import bring_up_to_date
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
@@ -34,6 +35,7 @@ from recours.runs.worker import Options
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.model import Settings
 from recours.wiring import make_worker, open_database
+from tests.conftest import KINDS
 
 ROOT = Path(schema.__file__).parents[2]
 SPAWN = multiprocessing.get_context("spawn")
@@ -63,18 +65,15 @@ INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type,
 """
 
 
-def sqlite_only(url: str) -> Path:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        pytest.skip("about files of SQLite")
-    return Path(parsed.database or "")
+def per_kind(both: Iterable[Any], **alone: Iterable[Any]) -> list[Any]:
+    """Parameters `kind` and a value: values that every kind of database can hold, and those that only one can."""
+    return [(kind, value) for kind in KINDS for value in (*both, *alone.get(kind, ()))]
 
 
 @pytest.fixture
-def old(empty_url: str) -> Path:
+def old(tmp_path: Path) -> Path:
     """An SQLite file of the service's, with rows and without a POD column, in the default journal mode."""
-    path = sqlite_only(empty_url)
-    path.unlink()
+    path = tmp_path / "claims.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(OLD_SERVICE)
     return path
@@ -310,14 +309,26 @@ def test_a_schema_of_a_newer_version_is_left_alone_and_explained(old: Path) -> N
 def test_what_is_not_the_services_database_is_said_and_not_changed(
     empty_url: str, statements: str, said: str
 ) -> None:
-    path = sqlite_only(empty_url)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(statements)
-    before = dump(path)
+    database = Database(make_url(empty_url))
+    if statements:
+        with database.write() as connection:
+            connection.exec_driver_sql(statements)
+    before = tables_of(database)
+    found = look(database)
     with pytest.raises(DatabaseFault, match=said):
-        upgrade(path)
-    assert dump(path) == before
-    assert copies(path) == []
+        require_claims(database, found)
+    assert tables_of(database) == before
+    if database.path:
+        assert copies(database.path) == []
+    database.close()
+
+
+def tables_of(database: Database) -> dict[str, list[str]]:
+    found = inspect(database.engine)
+    return {
+        name: [column["name"] for column in found.get_columns(name)]
+        for name in sorted(found.get_table_names())
+    }
 
 
 # ---------------------------------------------------------------- the embedded database
@@ -420,7 +431,8 @@ class Service:
     def __init__(
         self, url: str, settings_of: Callable[..., Settings], box: Sandbox, clock: SimulatedClock
     ) -> None:
-        self.path = sqlite_only(url)
+        self.database = Database(make_url(url))
+        self.kind = self.database.engine.dialect.name
         self.settings = settings_of(url, box)
         self.clock = clock
 
@@ -434,18 +446,24 @@ class Service:
             "tracking_number": "XY001234567FR",
             "pod_fetch_status": "failed",
         } | values
-        with closing(sqlite3.connect(self.path)) as connection:
-            there = {column[1] for column in connection.execute("PRAGMA table_info(claims)")}
-            row = {name: value for name, value in row.items() if name in there}
-            names, marks = ", ".join(row), ", ".join("?" * len(row))
-            connection.execute(f"INSERT INTO claims ({names}) VALUES ({marks})", list(row.values()))
-            connection.commit()
+        there = {column["name"] for column in inspect(self.database.engine).get_columns("claims")}
+        row = {name: value for name, value in row.items() if name in there}
+        mark = "?" if self.database.is_sqlite else "%s"
+        self.execute(
+            f"INSERT INTO claims ({', '.join(row)}) VALUES ({', '.join([mark] * len(row))})", *row.values()
+        )
+
+    def execute(self, statement: str, *values: Any) -> None:
+        with self.database.write() as connection:
+            connection.exec_driver_sql(statement, values)
+
+    def select(self, query: str) -> list[dict[str, Any]]:
+        """Values as the driver gives them."""
+        with self.database.read() as connection:
+            return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.row_factory = sqlite3.Row
-            connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-            return {row["claim_reference"]: dict(row) for row in connection.execute("SELECT * FROM claims")}
+        return {row["claim_reference"]: row for row in self.select("SELECT * FROM claims")}
 
     def run(self, kind: type = PODRetryScheduler) -> Report:
         opened = open_database(self.settings)
@@ -461,8 +479,20 @@ class Service:
 @pytest.fixture
 def service(
     url: str, settings_of: Callable[..., Settings], sandbox: Sandbox, clock: SimulatedClock
-) -> Service:
-    return Service(url, settings_of, sandbox, clock)
+) -> Iterator[Service]:
+    service = Service(url, settings_of, sandbox, clock)
+    yield service
+    service.database.close()
+
+
+@pytest.fixture
+def new_service(
+    empty_url: str, settings_of: Callable[..., Settings], sandbox: Sandbox, clock: SimulatedClock
+) -> Iterator[Service]:
+    """On a database without any table."""
+    service = Service(empty_url, settings_of, sandbox, clock)
+    yield service
+    service.database.close()
 
 
 def status_of(service: Service, reference: str) -> tuple[Any, Any]:
@@ -477,18 +507,16 @@ OPTIONAL = ("client_id", "status", "response_deadline", "created_at", "updated_a
 
 
 @pytest.mark.parametrize("lacking", [*[(name,) for name in OPTIONAL], OPTIONAL])
-def test_a_service_without_optional_columns_is_served(service: Service, lacking: tuple[str, ...]) -> None:
-    path = service.path
-    for left in path.parent.glob(f"{path.name}*"):
-        left.unlink()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(
-            "CREATE TABLE claims (id INTEGER PRIMARY KEY, claim_reference TEXT, client_id INTEGER, order_id TEXT,"
-            " carrier TEXT, dispute_type TEXT, amount_requested REAL, status TEXT, response_deadline DATE,"
-            " tracking_number TEXT, created_at TIMESTAMP, updated_at TIMESTAMP)"
-        )
-        for column in lacking:
-            connection.execute(f"ALTER TABLE claims DROP COLUMN {column}")
+def test_a_service_without_optional_columns_is_served(new_service: Service, lacking: tuple[str, ...]) -> None:
+    service = new_service
+    key = "INTEGER PRIMARY KEY" if service.database.is_sqlite else "SERIAL PRIMARY KEY"
+    service.execute(
+        f"CREATE TABLE claims (id {key}, claim_reference TEXT, client_id INTEGER, order_id TEXT,"
+        " carrier TEXT, dispute_type TEXT, amount_requested REAL, status TEXT, response_deadline DATE,"
+        " tracking_number TEXT, created_at TIMESTAMP, updated_at TIMESTAMP)"
+    )
+    for column in lacking:
+        service.execute(f"ALTER TABLE claims DROP COLUMN {column}")
     assert service.run().fault is None
     service.add(
         "due", updated_at=LONG_AGO, created_at=LONG_AGO, response_deadline="2026-02-10", status="submitted"
@@ -506,11 +534,15 @@ def test_a_service_without_optional_columns_is_served(service: Service, lacking:
     assert status_of(service, "hopeless") == ("failed", "given_up")
 
 
-@pytest.mark.parametrize(
-    ("count", "turns"),
-    [(None, 0), (-3, 0), ("-3", 0), ("two", 0), ("", 0), (b"\xff\x00", 0), (2.0, 2), ("1", 1)],
+COUNTS = per_kind(
+    [(None, 0), (-3, 0), (2.0, 2), ("1", 1), ("-3", 0)],
+    sqlite=[("two", 0), ("", 0), (b"\xff\x00", 0)],
 )
-def test_counts_of_all_kinds(service: Service, count: Any, turns: int) -> None:
+
+
+@pytest.mark.parametrize(("kind", "counted"), COUNTS, indirect=["kind"])
+def test_counts_of_all_kinds(service: Service, counted: tuple[Any, int]) -> None:
+    count, turns = counted
     service.add("it", pod_retry_count=count, updated_at=LONG_AGO, tracking_number="XY101234567FR")
     service.add("next", updated_at=LONG_AGO)
     assert service.run().stats.failed == (0 if turns else 1)  # a turn that is not the first one waits longer
@@ -521,17 +553,18 @@ def test_counts_of_all_kinds(service: Service, count: Any, turns: int) -> None:
     assert service.rows()["it"]["pod_retry_count"] == (turns or 1) + 1
 
 
-@pytest.mark.parametrize(
-    "updated_at",
+MOMENTS = per_kind(
     [
         "2026-02-02 06:59:00",
         "2026-02-02T06:59:00",
         "2026-02-02 06:59:00.123456",
         "2026-02-02T06:59:00.123Z",
-        "2026-02-02 07:59:00+01:00",
-        "2026-02-02T07:59:00.5+0100",
         " 2026-02-02 06:59:00 ",
         "2026-02-02",
+    ],
+    sqlite=[
+        "2026-02-02 07:59:00+01:00",
+        "2026-02-02T07:59:00.5+0100",
         # unreadable: due now
         "hier",
         "02/02/2026 06:59",
@@ -541,7 +574,11 @@ def test_counts_of_all_kinds(service: Service, count: Any, turns: int) -> None:
         "9999-99-99",
         "2026-02-02 07:59:00+99:99",
     ],
+    postgresql=["infinity", "-infinity", "0044-03-15 12:00:00 BC", "12026-02-02 06:59:00"],
 )
+
+
+@pytest.mark.parametrize(("kind", "updated_at"), MOMENTS, indirect=["kind"])
 def test_the_moment_of_failure_in_all_its_forms(service: Service, updated_at: Any) -> None:
     service.add("due", updated_at=updated_at)
     service.add("other", updated_at=LONG_AGO)
@@ -549,15 +586,13 @@ def test_the_moment_of_failure_in_all_its_forms(service: Service, updated_at: An
     assert (report.fault, report.stats.success) == (None, 2)
 
 
-@pytest.mark.parametrize(
-    "updated_at",
-    [
-        "2026-02-02 07:30:00",
-        "2026-02-02T08:30:00+01:00",
-        "2026-02-02T07:30:00.999999Z",
-        "2031-01-01 00:00:00",
-    ],
+HALF_AN_HOUR_AGO = per_kind(
+    ["2026-02-02 07:30:00", "2026-02-02T07:30:00.999999Z", "2031-01-01 00:00:00"],
+    sqlite=["2026-02-02T08:30:00+01:00"],
 )
+
+
+@pytest.mark.parametrize(("kind", "updated_at"), HALF_AN_HOUR_AGO, indirect=["kind"])
 def test_a_failure_of_half_an_hour_ago_waits(service: Service, updated_at: str) -> None:
     service.add("waits", updated_at=updated_at)
     assert service.run().stats.total == 0
@@ -568,16 +603,15 @@ def test_a_failure_of_half_an_hour_ago_waits(service: Service, updated_at: str) 
 def test_an_unreadable_value_is_reported_once_and_hides_nothing(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service.add("bad", updated_at="hier", response_deadline="bientôt", created_at=b"\xff")
-    service.add(
-        "worse", client_id="x", carrier="Chronopost", response_deadline="32/13/2026", updated_at=LONG_AGO
-    )
+    if service.database.is_sqlite:
+        service.add("bad", updated_at="hier", response_deadline="bientôt", created_at=b"\xff")
+        service.add("worse", client_id="x", response_deadline="32/13/2026", updated_at=LONG_AGO)
+    else:
+        service.add("bad", updated_at="infinity", response_deadline="infinity", created_at="-infinity")
+        service.add("worse", response_deadline="0044-03-15 BC", updated_at=LONG_AGO)
     service.add("good", updated_at=LONG_AGO)
-    with closing(sqlite3.connect(service.path)) as connection:
-        connection.execute(
-            "UPDATE claims SET pod_fetch_error = CAST(x'4c69767265e9' AS TEXT), status = x'ff'"
-        )
-        connection.commit()
+    if service.database.is_sqlite:
+        service.execute("UPDATE claims SET pod_fetch_error = CAST(x'4c69767265e9' AS TEXT), status = x'ff'")
     with caplog.at_level(logging.WARNING, "__main__"):
         assert service.run().stats.success == 3
         service.add("another", updated_at=LONG_AGO)
@@ -587,8 +621,7 @@ def test_an_unreadable_value_is_reported_once_and_hides_nothing(
     assert any("response_deadline" in message for message in said)
 
 
-@pytest.mark.parametrize(
-    ("carrier", "expected"),
+SPELLINGS = per_kind(
     [
         ("chronopost", "success"),
         ("CHRONOPOST", "success"),
@@ -597,11 +630,15 @@ def test_an_unreadable_value_is_reported_once_and_hides_nothing(
         ("Chronopost International", "success"),
         ("Heppner", "failed"),
         ("", "failed"),
-        (b"Chronopost", "failed"),
         ("Chronopost\n2026-02-06 14:00:00 - [INFO] - forged", "failed"),
     ],
+    sqlite=[(b"Chronopost", "failed")],
 )
-def test_carriers_as_others_spell_them(service: Service, carrier: Any, expected: str) -> None:
+
+
+@pytest.mark.parametrize(("kind", "spelling"), SPELLINGS, indirect=["kind"])
+def test_carriers_as_others_spell_them(service: Service, spelling: tuple[Any, str]) -> None:
+    carrier, expected = spelling
     service.add("it", carrier=carrier, updated_at=LONG_AGO)
     report = service.run()
     assert report.fault is None
@@ -610,27 +647,33 @@ def test_carriers_as_others_spell_them(service: Service, carrier: Any, expected:
     assert row["carrier"] == carrier
     if expected == "failed":
         assert row["pod_error_kind"] == "unsupported_carrier"
-    with closing(sqlite3.connect(service.path)) as connection:
-        keys = {key for (key,) in connection.execute("SELECT limit_key FROM recours_quota")}
+    keys = {row["limit_key"] for row in service.select("SELECT limit_key FROM recours_quota")}
     assert keys == ({"chronopost/*/day@Europe/Paris"} if expected == "success" else set())
 
 
 def test_numbers_that_cannot_be_read_are_no_numbers(service: Service) -> None:
-    service.add("bytes", tracking_number=b"XY001234567FR\xff", updated_at=LONG_AGO)
     service.add("blank", tracking_number="  ", updated_at=LONG_AGO)
     service.add("none", tracking_number=None, updated_at=LONG_AGO)
     service.add("spaced", tracking_number=" xy 001 234 567 fr\n", updated_at=LONG_AGO)
-    service.add("number", tracking_number=10345678901234, updated_at=LONG_AGO)
+    service.add("number", tracking_number="10345678901234", updated_at=LONG_AGO)
     service.add("waiting", tracking_number=None, pod_fetch_status="pending", updated_at=LONG_AGO)
-    with closing(sqlite3.connect(service.path)) as connection:
-        connection.execute("UPDATE claims SET claim_reference = CAST(x'e9ff' AS TEXT) WHERE id = 1")
-        connection.commit()
     report = service.run()
-    assert (report.fault, report.stats.success, report.stats.failed) == (None, 1, 4)
+    assert (report.fault, report.stats.success, report.stats.failed) == (None, 1, 3)
     kinds = {row["id"]: row["pod_error_kind"] for row in service.rows().values()}
-    assert [kinds[n] for n in (1, 2, 3)] == ["invalid_tracking"] * 3
-    assert kinds[5] == "not_delivered_yet"  # it was asked about
+    assert [kinds[n] for n in (1, 2)] == ["invalid_tracking"] * 2
+    assert kinds[4] == "not_delivered_yet"  # it was asked about
     assert status_of(service, "waiting") == ("pending", "unnumbered")
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_numbers_that_are_no_text(service: Service) -> None:
+    service.add("bytes", tracking_number=b"XY001234567FR\xff", updated_at=LONG_AGO)
+    service.add("number", tracking_number=10345678901234, updated_at=LONG_AGO)
+    service.execute("UPDATE claims SET claim_reference = CAST(x'e9ff' AS TEXT) WHERE id = 1")
+    report = service.run()
+    assert (report.fault, report.stats.success, report.stats.failed) == (None, 0, 2)
+    kinds = {row["id"]: row["pod_error_kind"] for row in service.rows().values()}
+    assert kinds == {1: "invalid_tracking", 2: "not_delivered_yet"}
 
 
 def test_fetching_is_pending_once_it_is_older_than_an_hour(service: Service) -> None:
@@ -645,7 +688,10 @@ def test_fetching_is_pending_once_it_is_older_than_an_hour(service: Service) -> 
     assert service.run(PODFetchWorker).stats.success == 1
 
 
-@pytest.mark.parametrize("updated_at", [None, "hier", b"\xff", "2031-01-01 00:00:00"])
+UNKNOWN = per_kind([None, "2031-01-01 00:00:00"], sqlite=["hier", b"\xff"], postgresql=["infinity"])
+
+
+@pytest.mark.parametrize(("kind", "updated_at"), UNKNOWN, indirect=["kind"])
 def test_fetching_since_nobody_knows_when_is_pending_an_hour_after_it_was_seen(
     service: Service, updated_at: Any
 ) -> None:
@@ -660,9 +706,7 @@ def test_fetching_that_others_prolong_is_left_to_them(service: Service) -> None:
     service.add("theirs", pod_fetch_status="fetching", updated_at="2026-02-02 07:30:00")
     service.run(PODFetchWorker)
     service.clock.advance(timedelta(hours=1, minutes=1))
-    with closing(sqlite3.connect(service.path)) as connection:
-        connection.execute("UPDATE claims SET updated_at = '2026-02-02 09:00:00'")
-        connection.commit()
+    service.execute("UPDATE claims SET updated_at = '2026-02-02 09:00:00'")
     assert service.run(PODFetchWorker).stats.total == 0
     assert status_of(service, "theirs")[0] == "fetching"
     service.clock.advance(timedelta(hours=1))
@@ -670,7 +714,9 @@ def test_fetching_that_others_prolong_is_left_to_them(service: Service) -> None:
 
 
 def test_other_statuses_are_left_alone(service: Service) -> None:
-    statuses = (None, "", "success", "not_available", "manual", "FAILED", "en cours", b"failed", 7)
+    statuses: tuple[Any, ...] = (None, "", "success", "not_available", "manual", "FAILED", "en cours")
+    if service.database.is_sqlite:
+        statuses += (b"failed", 7)
     for n, status in enumerate(statuses):
         service.add(f"s{n}", pod_fetch_status=status, updated_at=LONG_AGO)
     before = service.rows()
@@ -684,4 +730,4 @@ def test_what_we_write_is_read_by_the_service_as_naive_utc(service: Service) -> 
     service.run()
     row = service.rows()["it"]
     for name in ("pod_fetched_at", "updated_at", "pod_last_retry_at"):
-        assert datetime.fromisoformat(row[name]) == datetime(2026, 2, 2, 8, 0)  # noqa: DTZ001 (that is the point)
+        assert datetime.fromisoformat(str(row[name])) == datetime(2026, 2, 2, 8, 0)  # noqa: DTZ001 (that is the point)

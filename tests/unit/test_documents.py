@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import struct
 import zlib
 from datetime import UTC, datetime
@@ -372,3 +373,17 @@ def test_a_full_disk_is_seen_before_any_call(store: DocumentStore, monkeypatch: 
 def test_a_png_is_built_of_chunks_that_end() -> None:
     """The sign that a picture is whole is the last chunk's, not just any bytes of that name."""
     assert PNG.endswith(struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND")))
+
+
+def test_what_a_run_that_died_had_half_written_is_swept_a_day_later(
+    store: DocumentStore, tmp_path: Path
+) -> None:
+    parts = store.folder / ".parts"
+    parts.mkdir(parents=True)
+    old, fresh = parts / "1-1-old.pdf", parts / "1-1-fresh.pdf"
+    for part in (old, fresh):
+        part.write_bytes(b"%PDF")
+    day_ago = fresh.stat().st_mtime - 25 * 3600
+    os.utime(old, (day_ago, day_ago))
+    store.make_sure()
+    assert [path.name for path in parts.iterdir()] == [fresh.name]

@@ -1,0 +1,130 @@
+"""PostgreSQL's indexes on `claims`: built beside everybody's reading and writing, by one process at a time.
+
+Such an index cannot be built in a transaction, and waits for every other one that is open: hence a lease, not a lock.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from threading import Timer
+from typing import Any
+
+from sqlalchemy import Column, Connection, String, Table, delete, text
+from sqlalchemy.dialects.postgresql import insert
+
+from recours.database.engine import Database, DatabaseFault
+from recours.database.revisions import revisions
+from recours.database.schema import Schema, look
+from recours.database.tables import Utc, metadata
+from recours.runs.ports import Clock
+
+# How a remark begins that someone should read.
+LACKING = "Indexes on claims lack"
+
+# Nobody builds longer than that, so that two never build at the same time.
+_LEASE = timedelta(hours=1)
+_LEFT_BEHIND = text(
+    "SELECT CAST(CAST(indexrelid AS regclass) AS text) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+    " WHERE indrelid = to_regclass('claims') AND relname = :name AND NOT (indisvalid AND indisready)"
+)
+_BUILDING = "indexes on claims"
+# How long a run waits for another one that builds.
+BUILDER_S = 5.0
+_POLL_S = 0.25
+
+leases = Table(
+    "recours_leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("holder", String(40), nullable=False),
+    Column("held_until", Utc, nullable=False),
+)
+
+
+def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]:
+    """Build the indexes on claims that lack, one process at a time; what to say about it."""
+    holder = uuid.uuid4().hex
+    try:
+        if not _leased(database, holder, clock):
+            return [
+                "Another run builds the indexes on claims, or died while it did: this one goes on without, more slowly"
+            ]
+        try:
+            return _build_lacking(database)
+        finally:
+            _release(database, holder)
+    except DatabaseFault as fault:
+        # Nothing depends on them but how long a run takes.
+        return [
+            f"{LACKING}, the run goes on more slowly: {fault} Someone who may can run this SQL, outside a "
+            "transaction:",
+            *(f"{LACKING}: {line}" for line in sql_lines(index_statements(schema).values())),
+        ]
+
+
+def _leased(database: Database, holder: str, clock: Clock) -> bool:
+    ends = clock.monotonic() + BUILDER_S
+    while not _lease(database, holder, clock.now()):
+        if clock.monotonic() + _POLL_S > ends:
+            return False
+        clock.sleep(_POLL_S)
+    return True
+
+
+def _lease(database: Database, holder: str, now: datetime) -> bool:
+    """Tell whether building is ours from now on; it is nobody else's, or whoever had it is not heard of any more."""
+    taken = insert(leases).values(name=_BUILDING, holder=holder, held_until=now + _LEASE)
+    taken = taken.on_conflict_do_update(
+        index_elements=[leases.c.name],
+        set_={"holder": taken.excluded.holder, "held_until": taken.excluded.held_until},
+        where=leases.c.held_until <= now,
+    )
+    with database.write() as connection:
+        return connection.scalar(taken.returning(leases.c.name)) is not None
+
+
+def _release(database: Database, holder: str) -> None:
+    with database.write() as connection:
+        connection.execute(delete(leases).where(leases.c.name == _BUILDING, leases.c.holder == holder))
+
+
+def _build_lacking(database: Database) -> list[str]:
+    """Build what lacks now: whoever had the lease before may have done it."""
+    statements = index_statements(look(database))
+    with database.outside_transactions() as connection, _cancelled_after(_LEASE, connection):
+        for name, statement in statements.items():
+            # A builder that died leaves an index that is kept up to date and never used.
+            for left in connection.scalars(_LEFT_BEHIND, {"name": name}).all():
+                connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {left}")
+            connection.exec_driver_sql(statement)
+    return [f"Built on claims: {', '.join(statements)}"] if statements else []
+
+
+@contextmanager
+def _cancelled_after(limit: timedelta, connection: Connection) -> Iterator[None]:
+    """End what the connection is about by then: building waits for every transaction that is open, however long."""
+    driver: Any = connection.connection.driver_connection
+    ending = Timer(limit.total_seconds(), driver.cancel)
+    ending.daemon = True
+    ending.start()
+    try:
+        yield
+    finally:
+        ending.cancel()
+
+
+def index_statements(schema: Schema) -> dict[str, str]:
+    """How each index that lacks is built, by its name."""
+    if not schema.lacking_indexes:
+        return {}
+    found: dict[str, str] = {}
+    for revision in revisions("base"):
+        if make := getattr(revision.module, "claim_indexes", None):
+            found |= make(set(schema.columns), "postgresql")
+    return {name: statement for name, statement in found.items() if name in schema.lacking_indexes}
+
+
+def sql_lines(statements: Iterable[str]) -> list[str]:
+    """Statements for people, each a line."""
+    return [f"{' '.join(statement.split())};" for statement in statements]

@@ -1,0 +1,347 @@
+"""`make bench-growth`: how the cost grows with threads, processes, claims, and the size of the database.
+
+Prints tables and writes the figures to tests/benchmarks/growth.json (not committed). Every figure is a ratio within one
+run of this program: machines differ and are never quiet. RECOURS_LONG=1: up to the largest sizes.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL
+
+from recours.carriers.chronopost import SPEC, Chronopost
+from recours.carriers.http import Http
+from recours.carriers.line import HttpLine
+from recours.core.outcome import Retrieved
+from recours.core.quota import Capability
+from recours.database.create import complete
+from recours.database.engine import Database
+from recours.documents.store import DocumentStore
+from recours.runs.ports import Label
+from recours.wiring import SystemClock
+from tests.benchmarks.bench import (
+    _LARGE,
+    CALLS_A_CLAIM,
+    ROOT,
+    SCRIPT,
+    environment,
+    failed_claims,
+    large_rows,
+    looking,
+    new_database,
+)
+from tests.postgres import running
+
+LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
+LATENCY_S = 0.1
+
+# The simulated carriers work in a process of their own, so that their work is not counted as ours.
+_CARRIER = """
+import sys
+from datetime import UTC, datetime
+from recours.sandbox import Parcel, Sandbox, Scenario
+with Sandbox(now=lambda: datetime.now(UTC), latency=float(sys.argv[2])) as box:
+    for n in range(int(sys.argv[1])):
+        box.parcels[f"XY{n:09d}FR"] = Parcel((Scenario.DELIVERED,))
+    print(box.url, flush=True)
+    sys.stdin.read()
+    print(len(box.calls), flush=True)
+"""
+
+
+@contextmanager
+def carrier(claims: int, latency_s: float) -> Iterator[tuple[str, Callable[[], int]]]:
+    """A simulated carrier; its address, and what ends it and tells how many calls it received."""
+    command = [sys.executable, "-c", _CARRIER, str(claims), str(latency_s)]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        stdin, stdout = process.stdin, process.stdout
+
+        def calls() -> int:
+            stdin.close()
+            return int(stdout.readline())
+
+        try:
+            yield stdout.readline().strip(), calls
+        finally:
+            process.kill()
+
+
+def schedulers(
+    given: dict[str, str], processes: int, claims: int, threads: int
+) -> tuple[float, list[dict[str, Any]]]:
+    """So many schedulers at once over what is due: seconds until the last has ended, and their reports."""
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--json",
+        "--batch-size",
+        str(claims),
+        "--concurrency",
+        str(threads),
+    ]
+    begun = time.perf_counter()
+    started = [
+        subprocess.Popen(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for _ in range(processes)
+    ]
+    reports = [json.loads(process.communicate()[0]) for process in started]
+    return time.perf_counter() - begun, reports
+
+
+# ---------------------------------------------------------------- threads
+
+
+def threads() -> dict[str, Any]:
+    """One process, from one thread to many, at a latency of 100 ms: the time against that of the calls alone."""
+    ratios = {}
+    for count in (1, 2, 4, 8, 16, 32, 64):
+        claims = 50 * count if count == 32 else 25 * count
+        took = _run_over(claims, count, LATENCY_S)["seconds"]
+        ratios[count] = took / (claims * CALLS_A_CLAIM * LATENCY_S / count)
+    return {"ratios": ratios, "ratio": ratios[32], "bound": 1.15}
+
+
+def _run_over(claims: int, threads: int, latency_s: float) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name, carrier(claims, latency_s) as (url, calls):
+        folder = Path(name)
+        new_database(folder, claims)
+        more = {"CHRONOPOST_BASE_URL": url, "RECOURS_CARRIER_CONCURRENCY": str(threads)}
+        took, (report,) = schedulers(environment(folder) | more, 1, claims, threads)
+        assert report["success"] == claims, report
+        assert calls() == claims * CALLS_A_CLAIM
+    return {"seconds": took, "of_run": report["duration_s"]}
+
+
+def no_latency(threads: int = 16) -> dict[str, Any]:
+    """Claims a second without any latency, against the same loop without a database."""
+    claims = 3000
+    of_run = _run_over(claims, threads, 0.0)["of_run"]
+    bare = _bare_loop(claims, threads)
+    return {
+        "claims_a_second": claims / of_run,
+        "without_database": claims / bare,
+        "ratio": of_run / bare,
+        "bound": 300,
+    }
+
+
+class _Free:
+    """Units without limit and without a ledger."""
+
+    def use(self, what: Capability) -> None:
+        pass
+
+    def unsent(self, what: Capability) -> None:
+        pass
+
+    def settle(self) -> None:
+        pass
+
+
+_ACCOUNT = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
+
+
+def _bare_loop(claims: int, threads: int) -> float:
+    """Seconds of fetching and storing alone."""
+    with tempfile.TemporaryDirectory() as name, carrier(claims, 0.0) as (url, _):
+        http, client, store = (
+            Http(url, 5, 10, 30),
+            Chronopost(_ACCOUNT),
+            DocumentStore(Path(name)),
+        )
+
+        def fetch(n: int) -> None:
+            line = HttpLine(SPEC.name, _Free(), http, SystemClock(), lambda: 0.0, client.wait_asked)
+            got = client.fetch(f"XY{n:09d}FR", None, line)
+            assert isinstance(got, Retrieved), got
+            store.store(Label("chronopost", n, f"CLM-{n}", f"XY{n:09d}FR"), got)
+
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fetch, range(claims)))
+        return time.perf_counter() - begun
+
+
+# ---------------------------------------------------------------- processes
+
+
+def processes() -> dict[str, Any]:
+    """From one to eight processes on one database, of each kind: claims a second."""
+    claims = 2000 if LONG else 400
+    found: dict[str, dict[int, float]] = {"sqlite": {}, "postgresql": {}}
+    with running(durable=True) as server:
+        for count in (1, 2, 4, 8):
+            for kind, rates in found.items():
+                with tempfile.TemporaryDirectory() as name, carrier(claims, 0.02) as (url, calls):
+                    given = environment(Path(name)) | {
+                        "CHRONOPOST_BASE_URL": url,
+                        "RECOURS_CARRIER_CONCURRENCY": "8",
+                    }
+                    if kind == "sqlite":
+                        new_database(Path(name), claims)
+                    else:
+                        given |= {"DATABASE_URL": _filled(server, f"of_{count}", claims)}
+                        del given["DATABASE_PATH"]
+                    took, reports = schedulers(given, count, claims, 8)
+                    assert sum(report["success"] for report in reports) == claims, reports
+                    assert calls() == claims * CALLS_A_CLAIM
+                    rates[count] = claims / took
+    return {"claims_a_second": found}
+
+
+def _filled(server: Any, name: str, claims: int) -> str:
+    url = _new_postgres(server, name)
+    columns = "claim_reference, tracking_number, created_at, updated_at, pod_fetch_status, pod_fetch_error, order_id, carrier, dispute_type, amount_requested"
+    _copy(url, columns, ((*row, "o", "Chronopost", "lost", 10) for row in failed_claims(claims)))
+    return url.render_as_string(hide_password=False)
+
+
+def _new_postgres(server: Any, name: str) -> URL:
+    with psycopg.connect(_plain(server.url()), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload] # (a name of ours)
+    url: URL = server.url(name)
+    with closing(Database(url)) as database:
+        complete(database)
+    return url
+
+
+def _plain(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _copy(url: URL, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
+    with psycopg.connect(_plain(url)) as connection, connection.cursor() as cursor:
+        with cursor.copy(f"COPY claims ({columns}) FROM STDIN") as copy:  # type: ignore[call-overload] # (constants)
+            for row in rows:
+                copy.write_row(row)
+        connection.commit()
+        connection.autocommit = True
+        cursor.execute("ANALYZE claims")
+
+
+# ---------------------------------------------------------------- the size of the database
+
+
+def sizes() -> dict[str, Any]:
+    """The due query, and all looking of a run, among ever more claims."""
+    most = (
+        {"sqlite": 10_000_000, "postgresql": 1_000_000}
+        if LONG
+        else {"sqlite": 1_000_000, "postgresql": 100_000}
+    )
+    found: dict[str, dict[int, dict[str, float]]] = {kind: {} for kind in most}
+    with running() as server:
+        for kind, largest in most.items():
+            count = 1_000
+            while count <= largest:
+                with tempfile.TemporaryDirectory() as name:
+                    url = (
+                        _large_sqlite(Path(name), count)
+                        if kind == "sqlite"
+                        else _large_postgres(server, count)
+                    )
+                    found[kind][count] = looking(url)
+                count *= 10
+    ratios = {
+        kind: medians[most[kind]]["query"] / medians[10_000]["query"] for kind, medians in found.items()
+    }
+    return {"seconds": found, "largest": most, "ratios": ratios, "bound": 2.0}
+
+
+def _large_sqlite(folder: Path, count: int) -> URL:
+    path = new_database(folder, 0)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(_LARGE, large_rows(count))
+        connection.commit()
+    return URL.create("sqlite", database=str(path))
+
+
+def _large_postgres(server: Any, count: int) -> URL:
+    url = _new_postgres(server, f"large_{count}")
+    names = _LARGE[_LARGE.index("(") + 1 : _LARGE.index(")")]
+    constant = {"order_id": "o", "carrier": "Chronopost", "dispute_type": "lost", "amount_requested": 10,
+                "pod_carrier_key": "chronopost", "pod_seen_carrier": "Chronopost", "pod_interruptions": 0}  # fmt: skip
+    columns = [name.strip() for name in names.split(",")]
+    varying = [name for name in columns if name not in constant]
+    _copy(url, ", ".join([*varying, *constant]), ((*row, *constant.values()) for row in large_rows(count)))
+    return url
+
+
+# ---------------------------------------------------------------- memory
+
+_PEAK = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), file=sys.stderr)
+"""
+
+
+def memory() -> dict[str, Any]:
+    """The most memory of a run over 10,000 claims, against that of one over 100."""
+    peaks = {}
+    for claims in (100, 10_000):
+        with tempfile.TemporaryDirectory() as name, carrier(claims, 0.0) as (url, _):
+            folder = Path(name)
+            new_database(folder, claims)
+            command = [sys.executable, "-c", _PEAK, str(SCRIPT), "--batch-size", str(claims), "--json"]
+            given = environment(folder) | {"CHRONOPOST_BASE_URL": url, "RECOURS_CARRIER_CONCURRENCY": "8"}
+            done = subprocess.run(command, env=given, check=True, capture_output=True, text=True)
+            assert json.loads(done.stdout)["success"] == claims
+            peaks[claims] = int(done.stderr.split()[-1]) / 1024
+    return {"megabytes": peaks, "ratio": peaks[10_000] / peaks[100], "bound": 1.3}
+
+
+# ---------------------------------------------------------------- the tables
+
+_PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "threads": threads,
+    "no latency": no_latency,
+    "memory": memory,
+    "sizes": sizes,
+    "processes": processes,
+}
+
+
+def main(names: list[str]) -> None:
+    """Measure and show; `names`: some parts only."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}")
+    figures = {}
+    for name, measure in _PARTS.items():
+        if not names or name in names:
+            figures[name] = measure()
+            print(f"{name}: {json.dumps(figures[name])}", flush=True)
+    target = Path(__file__).with_name("growth.json")
+    with contextlib.suppress(OSError, ValueError):
+        figures = json.loads(target.read_text(encoding="utf-8")) | figures
+    target.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    print(f"All figures: {target.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

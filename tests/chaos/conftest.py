@@ -1,0 +1,29 @@
+"""What the tests of this folder share."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos.forks import Forks, forking
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs are forked and killed, which only Linux lets us do in this way."""
+    for item in items:
+        if "tests/chaos" in item.nodeid and not sys.platform.startswith("linux"):
+            item.add_marker(pytest.mark.skip(reason="runs are forked, and end with whoever forked them"))
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """A fork server for all tests: a run then costs a fork instead of a new Python."""
+    with forking() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def is_long() -> bool:
+    """RECOURS_LONG=1 was set."""
+    return os.environ.get("RECOURS_LONG", "") not in ("", "0")

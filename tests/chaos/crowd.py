@@ -1,0 +1,88 @@
+"""Several runs at once, again and again, while something is done to them."""
+
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tests.chaos.world import World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# More would outlast a lease, and a claim could then rightly be taken from a run that is alive.
+_LONGEST_S = 240.0
+
+
+@dataclass
+class Crowd:
+    """So many runs at the same time, each replaced when it ends."""
+
+    world: World
+    arguments: tuple[str, ...]
+    size: int = 4
+    statuses: Counter[int] = field(default_factory=Counter)
+    complaints: list[str] = field(default_factory=list)  # what runs printed that ended with 1
+    paid_twice: list[str] = field(
+        default_factory=list
+    )  # numbers whose document was asked for though it was stored
+
+    def __post_init__(self) -> None:
+        self._count = 0
+        self._running: dict[int, Path] = {}
+        self._stored: Counter[str] = Counter()
+
+    def work(self, at: datetime, disturb: Callable[["Crowd"], None]) -> None:
+        """Let them run from this moment on until `disturb` returns and those that still run have ended."""
+        self.world.clock.run_from(at)
+        began = time.monotonic()
+        self.fill()
+        disturb(self)
+        while self._running:
+            time.sleep(0.02)
+            self._gather()
+        assert time.monotonic() - began < _LONGEST_S
+        self._check_documents()
+
+    def fill(self) -> None:
+        """Replace those that have ended."""
+        self._gather()
+        ahead = self.world.clock.ahead
+        while len(self._running) < self.size and ahead is not None:
+            self._count += 1
+            output = self.world.folder / f"output-{self._count}"
+            job = self.world.job(*self.arguments, ahead_s=ahead.total_seconds(), output=str(output))
+            self._running[self.world.forks.fork(job)] = output
+
+    def kill_one(self, luck: random.Random) -> bool:
+        """Kill one of them; False if it was over just then."""
+        self._gather()
+        if not self._running:
+            return False
+        pid = luck.choice(sorted(self._running))
+        status = self.world.forks.kill(pid)
+        self._note(pid, status)
+        return status == -signal.SIGKILL
+
+    def _gather(self) -> None:
+        for pid, status in self.world.forks.ended().items():
+            self._note(pid, status)
+
+    def _note(self, pid: int, status: int) -> None:
+        output = self._running.pop(pid)
+        self.statuses[status] += 1
+        if status not in (0, -signal.SIGKILL):
+            self.complaints.append(output.read_text(encoding="utf-8"))
+        output.unlink(missing_ok=True)  # killed before it began
+
+    def _check_documents(self) -> None:
+        """Between two moments no run is alive: what is on disk then is not asked for again, ever."""
+        asked = self.world.proofs_asked()
+        for number, times in self._stored.items():
+            if asked[number] != times:
+                self.paid_twice.append(f"{number}: {self.world.history_of(number)}")
+        self._stored = Counter({number: asked[number] for number in self.world.documents()})

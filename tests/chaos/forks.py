@@ -1,0 +1,75 @@
+"""The fork server as the tests see it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Forks:
+    """Starts runs of the scheduler in processes of their own, and tells how they ended."""
+
+    def __init__(self) -> None:
+        """Start the server. `RECOURS_CHAOS_PRODUCT` names a folder whose `recours` is run in place of ours."""
+        paths = [*filter(None, [os.environ.get("RECOURS_CHAOS_PRODUCT")]), str(ROOT)]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        program = [sys.executable, "-P", "-W", "ignore", "-m", "tests.chaos.child"]
+        self._server = subprocess.Popen(
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=ROOT, text=True
+        )
+        self._read()
+
+    def fork(self, job: dict[str, Any]) -> int:
+        """Begin a run; returns its process."""
+        return int(self._ask({"fork": job})["pid"])
+
+    def wait(self, pid: int) -> int:
+        """Wait for a run to end: its exit status, negative if a signal ended it."""
+        return int(self._ask({"wait": pid})["ended"][0][1])
+
+    def ended(self) -> dict[int, int]:
+        """The runs that ended since they were last looked for, with their exit status."""
+        return {int(pid): int(status) for pid, status in self._ask({"poll": True})["ended"]}
+
+    def kill(self, pid: int) -> int:
+        """Kill a run that was forked and not waited for; its exit status, which is another one if it was over."""
+        os.kill(pid, signal.SIGKILL)
+        return self.wait(pid)
+
+    def close(self) -> None:
+        """End the server and what it runs."""
+        if self._server.stdin and self._server.stdout:
+            self._server.stdin.close()
+            self._server.wait()
+            self._server.stdout.close()
+
+    def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if not self._server.stdin:
+            raise RuntimeError("the fork server is closed")
+        self._server.stdin.write(json.dumps(asked) + "\n")
+        self._server.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._read())
+        return answer
+
+    def _read(self) -> str:
+        line = self._server.stdout.readline() if self._server.stdout else ""
+        if not line:
+            raise RuntimeError("the fork server died")
+        return line
+
+
+@contextmanager
+def forking() -> Iterator[Forks]:
+    """A fork server, ended afterwards."""
+    forks = Forks()
+    try:
+        yield forks
+    finally:
+        forks.close()

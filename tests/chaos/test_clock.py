@@ -1,0 +1,270 @@
+"""The clock steps back, passes both changes to and from summer time, and midnight where the quota's day ends."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select, update
+
+from recours.database.engine import Database
+from recours.database.tables import attempts, claims, quota
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Options
+from recours.sandbox import Parcel, Sandbox, Scenario
+from recours.settings.model import Settings
+from recours.wiring import make_worker, open_database
+
+IS_LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
+PARIS = ZoneInfo("Europe/Paris")
+HOUR = timedelta(hours=1)
+# A call whose unit is taken at the last moment of a day arrives at the first one of the next.
+ON_THE_WIRE = 1
+# A fetch begins if there is a unit for each of its two calls; so one may be left over.
+LEFT_OVER = 1
+# The evening before each change, which is at 01:00 UTC; and an ordinary day.
+EVENINGS = {
+    "to summer time": datetime(2026, 3, 28, 20, 30, tzinfo=UTC),
+    "to winter time": datetime(2026, 10, 24, 20, 30, tzinfo=UTC),
+    "no change": datetime(2026, 2, 3, 20, 30, tzinfo=UTC),
+}
+
+
+class SteppingClock:
+    """A clock that is set by hand, also back; `steps` are made once so many readings later."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        self.steps: dict[int, timedelta] = {}
+        self._readings = 0
+        self._passed = 0.0
+
+    def now(self) -> datetime:
+        self._readings += 1
+        self.at += self.steps.pop(self._readings, timedelta())
+        return self.at
+
+    def step_in(self, readings: int, by: timedelta) -> None:
+        """Step so many readings from now."""
+        self.steps[self._readings + readings] = by
+
+    def monotonic(self) -> float:
+        return self._passed
+
+    def sleep(self, seconds: float) -> None:
+        self._passed += seconds
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class Machine:
+    """A machine with a clock, on which the scheduler is started."""
+
+    settings: Callable[..., Settings]
+    url: str
+    database: Database
+    clock: SteppingClock
+    box: Sandbox
+    quota: str
+
+    def __post_init__(self) -> None:
+        self.opened = open_database(self._settings())
+
+    def _settings(self) -> Settings:
+        return self.settings(self.url, self.box, QUOTA_CHRONOPOST=self.quota)
+
+    def run(self, batch: int = 30) -> None:
+        """A run at the present moment."""
+        options = Options(batch_size=batch, concurrency=1)
+        worker = make_worker(PODRetryScheduler, self._settings(), self.opened, options, clock=self.clock)
+        assert worker.run().fault is None
+
+    def rows(self, table: Any) -> list[dict[str, Any]]:
+        with self.database.read() as connection:
+            return [dict(row) for row in connection.execute(select(table).order_by(table.c.id)).mappings()]
+
+    def calls_by_day(self) -> Counter[date]:
+        return Counter(call.at.astimezone(PARIS).date() for call in self.box.calls)
+
+    def taken(self) -> list[int]:
+        with self.database.read() as connection:
+            return list(connection.scalars(select(quota.c.taken).order_by(quota.c.window_start)))
+
+    def check_nothing_is_stuck(self) -> None:
+        for row in self.rows(claims):
+            assert row["pod_lease_until"] is None
+            assert (
+                row["pod_fetch_status"] == "success"
+                or row["pod_stage"] == "given_up"
+                or row["pod_next_retry_at"]
+            )
+        used = Counter(row["claim_id"] for row in self.rows(attempts) if row["used"])
+        assert [used[row["id"]] for row in self.rows(claims)] == [
+            row["pod_retry_count"] for row in self.rows(claims)
+        ]
+
+
+Machines = Callable[[datetime, str, list[Scenario]], Machine]
+
+
+@pytest.fixture
+def machine(
+    settings_of: Callable[..., Settings],
+    url: str,
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+) -> Iterator[Machines]:
+    """`machine(at, quota, scenarios)`: with a claim for each scenario, that failed an hour and a half ago."""
+
+    made: list[Machine] = []
+
+    def make(at: datetime, quota: str, scenarios: list[Scenario]) -> Machine:
+        clock = SteppingClock(at)
+        sandbox._now = clock.now
+        failed_at = {"updated_at": at - 1.5 * HOUR, "created_at": at - 48 * HOUR}
+        rows: list[dict[str, Any]] = []
+        for n, scenario in enumerate(scenarios):
+            number = f"XY00{n:07d}FR"
+            sandbox.parcels[number] = Parcel((scenario,))
+            rows.append(failed_at | {"tracking_number": number})
+        add_claims(database, rows)
+        made.append(Machine(settings_of, url, database, clock, sandbox, quota))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.opened.database.close()
+
+
+# ---------------------------------------------------------------- midnight, and the changes of the hour
+
+
+@pytest.mark.parametrize("evening", EVENINGS)
+def test_each_day_of_the_quotas_zone_has_its_calls_and_no_more(machine: Machines, evening: str) -> None:
+    """Hourly runs over two midnights in Paris; more claims than calls."""
+    box = machine(EVENINGS[evening], "8/day@Europe/Paris", [Scenario.UNKNOWN] * 40)
+    runs = 31
+    for _ in range(runs):
+        box.run()
+        box.clock.at += HOUR
+    days = box.calls_by_day()
+    assert len(days) == 3
+    assert all(8 - LEFT_OVER <= calls <= 8 for calls in days.values()), days
+    first_of_day = {
+        day: min(c.at for c in box.box.calls if c.at.astimezone(PARIS).date() == day) for day in days
+    }
+    assert [moment.astimezone(PARIS).hour for moment in first_of_day.values()][1:] == [0, 0]
+    box.check_nothing_is_stuck()
+
+
+@pytest.mark.parametrize("evening", EVENINGS)
+def test_a_day_that_ends_during_a_run(machine: Machines, evening: str) -> None:
+    """Calls made after midnight are the new day's, also those whose units were taken before it."""
+    midnight = (EVENINGS[evening].astimezone(PARIS).date() + timedelta(days=1)).isoformat()
+    end = datetime.fromisoformat(midnight).replace(tzinfo=PARIS).astimezone(UTC)
+    box = machine(end - timedelta(seconds=1), "20/day@Europe/Paris", [Scenario.DELIVERED] * 30)
+    box.clock.step_in(80, timedelta(seconds=2))
+    box.run()
+    days = box.calls_by_day()
+    assert len(days) == 2, "the run did not pass midnight"
+    assert max(days.values()) <= 20 + ON_THE_WIRE
+    box.clock.at += HOUR
+    box.run()
+    assert 20 - LEFT_OVER <= list(box.calls_by_day().values())[1] <= 20 + ON_THE_WIRE
+    assert max(box.taken()) <= 20
+    box.check_nothing_is_stuck()
+
+
+@pytest.mark.parametrize("evening", EVENINGS)
+def test_the_timetable_is_kept_in_hours_that_pass(machine: Machines, evening: str) -> None:
+    start = EVENINGS[evening]
+    box = machine(start, "1000/day@Europe/Paris", [Scenario.IN_TRANSIT])
+    for hour in (0, 5, 6, 29, 30, 101, 102, 200):
+        box.clock.at = start + hour * HOUR
+        box.run()
+    asked = [round((call.at - start) / HOUR) for call in box.box.calls]
+    assert asked == [0, 6, 30, 102]
+    assert [row["pod_stage"] for row in box.rows(claims)] == ["given_up"]
+    box.check_nothing_is_stuck()
+
+
+# ---------------------------------------------------------------- the clock is set back
+
+
+def _half_past_midnight_in_paris() -> datetime:
+    return datetime(2026, 2, 3, 23, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("readings", [None, *(range(4, 100, 6) if IS_LONG else (10, 28, 46))])
+def test_the_clock_is_set_back_over_midnight(machine: Machines, readings: int | None) -> None:
+    """Between two runs, or within one: either day has its calls, by the clock that the machine shows."""
+    box = machine(_half_past_midnight_in_paris(), "12/day@Europe/Paris", [Scenario.DELIVERED] * 40)
+    if readings is None:
+        box.run()
+        box.clock.at -= HOUR
+    else:
+        box.clock.step_in(readings, -HOUR)
+        box.run()
+        assert not box.clock.steps, "the run did not last so long"
+    for _ in range(6):
+        box.clock.at += HOUR / 2
+        box.run()
+    days = box.calls_by_day()
+    late = 0 if readings is None else ON_THE_WIRE
+    assert max(days.values()) <= 12 + late
+    assert max(box.taken()) <= 12
+    assert days[date(2026, 2, 4)] >= 12 - LEFT_OVER - late
+    box.check_nothing_is_stuck()
+    for _ in range(8):
+        box.clock.at += 24 * HOUR
+        box.run(batch=100)
+    assert max(box.calls_by_day().values()) <= 12 + late
+    assert {row["pod_fetch_status"] for row in box.rows(claims)} == {"success"}
+    assert Counter(row["outcome"] for row in box.rows(attempts) if row["used"]) == {"success": 40}
+
+
+def _held(machine: Machines, start: datetime, lease: timedelta) -> Machine:
+    """A claim in the hands of a run that died."""
+    box = machine(start, "1000/day@Europe/Paris", [Scenario.DELIVERED])
+    with box.database.write() as connection:
+        dead = {"pod_lease_token": "dead", "pod_lease_until": start + lease}
+        connection.execute(update(claims).values(dead))
+    return box
+
+
+def test_a_lease_ends_by_the_clock_that_was_set_back(machine: Machines) -> None:
+    """Half an hour back makes it half an hour longer, and no more than that."""
+    start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
+    box = _held(machine, start, timedelta(minutes=10))
+    for minutes, status in ((-30, "failed"), (0, "failed"), (9, "failed"), (11, "success")):
+        box.clock.at = start + timedelta(minutes=minutes)
+        box.run()
+        assert [row["pod_fetch_status"] for row in box.rows(claims)] == [status], minutes
+    box.check_nothing_is_stuck()
+
+
+def test_a_lease_that_a_wrong_clock_made_long_holds_nothing(machine: Machines) -> None:
+    start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
+    box = _held(machine, start, timedelta(days=365))
+    box.run()
+    assert [row["pod_fetch_status"] for row in box.rows(claims)] == ["success"]
+    box.check_nothing_is_stuck()
+
+
+def test_a_turn_given_by_a_clock_that_was_wrong_comes_all_the_same(machine: Machines) -> None:
+    """The clock was a year ahead for one run."""
+    start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
+    box = machine(start, "1000/day@Europe/Paris", [Scenario.IN_TRANSIT])
+    box.clock.at = start + timedelta(days=365)
+    box.run()
+    box.clock.at = start
+    for _ in range(9):
+        box.run()
+        box.clock.at += 24 * HOUR
+    assert [row["pod_stage"] for row in box.rows(claims)] == ["given_up"]
+    box.check_nothing_is_stuck()

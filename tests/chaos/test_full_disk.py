@@ -1,0 +1,193 @@
+"""The disk under the log, the database or the documents fills up during a run."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recours.sandbox import Sandbox, Scenario
+from tests.chaos.forks import Forks
+from tests.chaos.test_enumerated import AFTER_THE_LEASE
+from tests.chaos.test_restart import Durable
+from tests.chaos.world import Moment, Ran, World
+from tests.conftest import START, Kind
+from tests.postgres import running
+
+CLAIMS = 60
+STEPS = [(Scenario.DELIVERED,), (Scenario.UNKNOWN,), (Scenario.DELIVERED,)] * (CLAIMS // 3)
+ALL = ("--batch-size", str(CLAIMS))
+KB = 1024
+
+
+class Disk:
+    """A small disk of its own, filled and emptied at will."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._filler = folder / "filler"
+
+    def fill(self, leave: int) -> None:
+        """Leave no more than so many bytes."""
+        spare = self.folder / "spare"
+        spare.write_bytes(b"x" * leave)
+        with self._filler.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(b"x" * 4096):
+                pass
+        spare.unlink()
+
+    def empty(self) -> None:
+        """As someone does who has read the log."""
+        self._filler.unlink()
+
+
+@contextmanager
+def disk_at(folder: Path, megabytes: int) -> Iterator[Disk]:
+    """A small disk at this folder."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    folder.mkdir(exist_ok=True)
+    options = f"size={megabytes}m,mode=1777"
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        yield Disk(folder)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@contextmanager
+def open_to_all() -> Iterator[Path]:
+    """A folder that the server's user may reach, which pytest's are not."""
+    with tempfile.TemporaryDirectory(prefix="recours-disk-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def world_with(folder: Path, kind: Kind, forks: Forks, place: Path | None = None) -> Iterator[World]:
+    """A world whose database lies at `place`, if it is one file."""
+    clock = Moment()
+    with Sandbox(now=clock.now) as box:
+        world = World(folder, kind.ready(place or folder), box, clock, forks)
+        world.add(STEPS)
+        try:
+            yield world
+        finally:
+            world.database.close()
+
+
+def _recovers(world: World) -> None:
+    """With room again, the first run after the leases have ended leaves nothing undone."""
+    stored, asked = world.documents(), world.proofs_asked()
+    ran = world.run(AFTER_THE_LEASE, *ALL)
+    assert ran.status == 0, ran.output[-2000:]
+    ends = [fact[0] for fact in world.facts().values()]
+    assert ends == [{Scenario.DELIVERED: "success"}.get(steps[0], "failed") for steps in STEPS]
+    assert all(row["pod_retry_count"] == 1 for row in world.claims())
+    assert not [row for row in world.claims() if row["pod_error_kind"] == "internal_error"]
+    for number in stored:
+        assert world.proofs_asked()[number] == asked[number], f"{number}: its document was paid for twice"
+    world.check_claims()
+    world.check_nothing_is_held()
+    world.check_quota()
+
+
+def _said(ran: Ran, sentence: str) -> None:
+    assert ran.status == 1, ran.output[-2000:]
+    assert sentence in ran.output, ran.output[-2000:]
+    assert "Traceback" not in ran.output
+
+
+@pytest.fixture
+def leaves(*, is_long: bool) -> list[int]:
+    """How much room is left, so that the disk is full at one moment of the run or another."""
+    return [n * 12 * KB for n in (range(14) if is_long else (0, 5))]
+
+
+Repeat = Callable[[Callable[[Path, int], None]], None]
+
+
+@pytest.fixture
+def for_each_leave(tmp_path: Path, leaves: list[int]) -> Repeat:
+    def repeat(case: Callable[[Path, int], None]) -> None:
+        for leave in leaves:
+            folder = tmp_path / str(leave)
+            folder.mkdir()
+            case(folder, leave)
+
+    return repeat
+
+
+def test_the_disk_of_the_documents(kind: Kind, forks: Forks, for_each_leave: Repeat) -> None:
+    def case(folder: Path, leave: int) -> None:
+        with disk_at(folder / "pods", 1) as disk, world_with(folder, kind, forks) as world:
+            disk.fill(leave)
+            ran = world.run(START, *ALL)
+            if leave > CLAIMS * 8 * KB:  # room for all
+                assert ran.status == 0
+            else:
+                _said(ran, "Documents cannot be stored in")
+            disk.empty()
+            _recovers(world)
+
+    for_each_leave(case)
+
+
+def test_the_disk_of_the_log(kind: Kind, forks: Forks, for_each_leave: Repeat) -> None:
+    def case(folder: Path, leave: int) -> None:
+        with disk_at(folder / "logs", 1) as disk, world_with(folder, kind, forks) as world:
+            disk.fill(min(leave, 4 * KB))
+            ran = world.run(START, *ALL)
+            _said(ran, "could not be written: No space left on device")
+            assert all(row["pod_retry_count"] == 1 for row in world.claims()), "a log is no reason to stop"
+            disk.empty()
+            _recovers(world)
+
+    for_each_leave(case)
+
+
+def test_the_disk_of_an_sqlite_file(kinds: Any, forks: Forks, for_each_leave: Repeat) -> None:
+    failed = []
+
+    def case(folder: Path, leave: int) -> None:
+        place = folder / "disk"
+        with disk_at(place, 16) as disk, world_with(folder, kinds("sqlite"), forks, place) as world:
+            world.database.close()
+            disk.fill(leave)
+            ran = world.run(START, *ALL)
+            failed.append(ran.status)
+            if ran.status:
+                _said(ran, f"[ERROR] - __main__ - The database SQLite {place}")
+            disk.empty()
+            _recovers(world)
+
+    for_each_leave(case)
+    assert 1 in failed
+
+
+def test_the_disk_of_postgresql(
+    forks: Forks, tmp_path: Path, leaves: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = []
+    for leave in leaves[:4]:
+        folder = tmp_path / str(leave)
+        folder.mkdir()
+        with open_to_all() as place, disk_at(place, 160) as disk:
+            monkeypatch.setattr(tempfile, "tempdir", str(place))
+            with running(durable=True, max_wal_size="32MB") as server:
+                monkeypatch.undo()
+                with world_with(folder, Durable(server), forks) as world:
+                    disk.fill(leave)
+                    ran = world.run(START, *ALL)
+                    failed.append(ran.status)
+                    if ran.status:
+                        _said(ran, "[ERROR] - __main__ - The database postgresql+psycopg://")
+                    disk.empty()
+                    _recovers(world)
+    assert 1 in failed, failed

@@ -1,0 +1,87 @@
+"""PostgreSQL is stopped or killed, and started again, while four schedulers use it."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from recours.database.create import complete
+from recours.database.engine import Database
+from recours.sandbox import Scenario
+from tests.chaos.crowd import Crowd
+from tests.chaos.forks import Forks
+from tests.chaos.world import world_in
+from tests.conftest import START
+from tests.postgres import Server, execute, running
+
+ARGUMENTS = ("--batch-size", "8", "--concurrency", "2")
+
+
+class Durable:
+    """Databases of a server that may be killed."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def ready(self, folder: Path) -> URL:
+        del folder
+        execute(self.server.url(), 'CREATE DATABASE "recours_test_restart"')
+        url = self.server.url("recours_test_restart")
+        database = Database(url)
+        complete(database)
+        database.close()
+        return url
+
+    empty = ready
+
+    def close(self) -> None:
+        """Its server ends elsewhere."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running(durable=True) as server:
+        yield server
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_restart_costs_runs_and_nothing_else(
+    server: Server, forks: Forks, tmp_path: Path, how: str, *, is_long: bool
+) -> None:
+    restarts, claims = (20, 1500) if is_long else (2, 120)
+    luck = random.Random(7)
+    with world_in(tmp_path / "world", Durable(server), forks) as world:
+        world.box.latency = 0.03
+        world.add([(Scenario.DELIVERED,), (Scenario.UNKNOWN,)][n % 2] for n in range(claims))
+        crowd = Crowd(world, ARGUMENTS)
+        for n in range(restarts):
+            crowd.work(START + n * timedelta(minutes=15), _restart(server, how, luck))
+        ran = world.run(START + restarts * timedelta(minutes=15), "--batch-size", "10000")
+        assert ran.status == 0, ran.output[-2000:]
+        print(f"{restarts} times {how}: {crowd.statuses}")
+        assert not crowd.paid_twice
+        assert set(crowd.statuses) == {0, 1}
+        for complaint in crowd.complaints:
+            assert "[ERROR] - __main__ - The database postgresql+psycopg://" in complaint
+            assert "Traceback" not in complaint
+        assert all(row["pod_retry_count"] for row in world.claims())
+        assert not [row for row in world.claims() if row["pod_error_kind"] == "internal_error"]
+        world.check_claims()
+        world.check_nothing_is_held()
+        world.check_quota()
+
+
+def _restart(server: Server, how: str, luck: random.Random) -> Callable[[Crowd], None]:
+    def restart(crowd: Crowd) -> None:
+        time.sleep(luck.uniform(0.1, 0.6))  # real processes are under way
+        getattr(server, how)()
+        crowd.fill()
+        time.sleep(luck.uniform(0, 0.3))
+        server.start()
+        crowd.fill()
+
+    return restart

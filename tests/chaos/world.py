@@ -1,0 +1,211 @@
+"""A database with claims, a sandbox, and runs of the real scheduler in processes of their own; what may be seen of them."""
+
+import hashlib
+import os
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, insert, select
+from sqlalchemy.sql.expression import FromClause
+
+from recours.database.engine import Database
+from recours.database.tables import attempts, claims, events, quota, quota_shares
+from recours.sandbox import Parcel, Sandbox, Scenario
+from tests.chaos.forks import Forks
+from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
+from tests.postgres import execute
+
+LEASE = timedelta(minutes=10)
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Moment:
+    """The sandbox's clock: it stands at a moment, or runs so far ahead of the real time."""
+
+    at: datetime = START
+    ahead: timedelta | None = None
+
+    def now(self) -> datetime:
+        return self.at if self.ahead is None else datetime.now(UTC) + self.ahead
+
+    def run_from(self, at: datetime) -> None:
+        """Show this moment now, and go on from there."""
+        self.ahead = at - datetime.now(UTC)
+
+
+@dataclass
+class Ran:
+    """How a run ended, and what it printed."""
+
+    status: int
+    output: str
+
+
+@dataclass
+class World:
+    """Everything around the runs of one case."""
+
+    folder: Path
+    url: URL
+    box: Sandbox
+    clock: Moment
+    forks: Forks
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.database = Database(self.url)
+        self.pods = self.folder / "pods"
+
+    # ---------------------------------------------------------------- claims
+
+    def add(self, steps: Iterable[Sequence[Scenario]]) -> None:
+        """Failed claims whose first retry is due at START; each parcel answers by its steps."""
+        with self.database.write() as connection:
+            for n, script in enumerate(steps):
+                row = claim_row(n)
+                self.box.parcels[row["tracking_number"]] = Parcel(tuple(script))
+                connection.execute(insert(SERVICE_CLAIMS).values(row))
+
+    # ---------------------------------------------------------------- runs
+
+    def environment(self) -> dict[str, str]:
+        """The settings of a run."""
+        url = self.url.render_as_string(hide_password=False)
+        folders = {"RECOURS_LOG_DIR": str(self.folder / "logs"), "RECOURS_POD_DIR": str(self.pods)}
+        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        return kept | environment_of(url, self.box.url) | folders | self.settings
+
+    def job(self, *arguments: str, **more: Any) -> dict[str, Any]:
+        """A run, for the fork server."""
+        return {
+            "environment": self.environment(),
+            "root": str(self.folder),
+            "output": str(self.folder / "output"),
+            "arguments": list(arguments),
+        } | more
+
+    def run(self, at: datetime, *arguments: str, **more: Any) -> Ran:
+        """A run at this moment, waited for."""
+        self.clock.at, self.clock.ahead = at, None
+        output = self.folder / "output"
+        output.unlink(missing_ok=True)
+        pid = self.forks.fork(self.job(*arguments, at=at.isoformat(), **more))
+        status = self.forks.wait(pid)
+        return Ran(status, output.read_text(encoding="utf-8"))
+
+    # ---------------------------------------------------------------- what may be seen
+
+    def rows(self, table: FromClause) -> list[Row]:
+        """All rows of a table."""
+        with self.database.read() as connection:
+            return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+    def claims(self) -> list[Row]:
+        """The claims, in their order."""
+        return sorted(self.rows(claims), key=lambda row: int(row["id"]))
+
+    def attempts(self) -> dict[int, list[Row]]:
+        """What is on record of each claim by its id, in order."""
+        found: dict[int, list[Row]] = defaultdict(list)
+        for row in sorted(self.rows(attempts), key=lambda row: int(row["id"])):
+            found[row["claim_id"]].append(row)
+        return found
+
+    def history_of(self, number: str) -> list[tuple[Any, ...]]:
+        """The attempts at the claim of this number, in short."""
+        (claim,) = [row for row in self.claims() if row["tracking_number"] == number]
+        columns = ("started_at", "turn", "outcome", "error_kind", "calls")
+        return [tuple(row[column] for column in columns) for row in self.attempts()[claim["id"]]]
+
+    def facts(self) -> dict[str, tuple[Any, ...]]:
+        """What became of each claim, without the moments and names that differ from run to run."""
+        told, tries = self.rows(events), self.attempts()
+        return {row["claim_reference"]: _facts_of(row, tries[row["id"]], told) for row in self.claims()}
+
+    def documents(self) -> dict[str, Path]:
+        """The whole documents on disk by the tracking number in their name; one that is torn fails the test."""
+        found = {}
+        for path in sorted(self.pods.glob("*/[!.]*.pdf")):
+            stem, _, digest = path.stem.rpartition("_")
+            assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest), f"{path} is torn"
+            found[stem.rpartition("_")[2]] = path
+        return found
+
+    def proofs_asked(self) -> Counter[str]:
+        """How often the carrier was asked for the document of each number."""
+        return Counter(call.number for call in list(self.box.calls) if call.operation == "searchPOD")
+
+    # ---------------------------------------------------------------- what always holds
+
+    def check_claims(self) -> None:
+        """Each used attempt is on record once, and no proof is there twice, missing or torn."""
+        documents, of_claims = self.documents(), self.attempts()
+        for claim in self.claims():
+            tries = of_claims[claim["id"]]
+            turns = [row["turn"] for row in tries if row["used"]]
+            reference = claim["claim_reference"]
+            assert len(turns) == (claim["pod_retry_count"] or 0), f"{reference}: attempts lost or used twice"
+            assert turns == list(range(1, len(turns) + 1)), f"{reference}: turns {turns}"
+            successes = [row for row in tries if row["outcome"] == "success"]
+            assert len(successes) == (claim["pod_fetch_status"] == "success"), reference
+            for row in successes:
+                assert claim["pod_url"] == row["document_path"] == str(documents[claim["tracking_number"]])
+                content = Path(row["document_path"]).read_bytes()
+                assert hashlib.sha256(content).hexdigest() == row["document_sha256"]
+
+    def check_nothing_is_held(self) -> None:
+        """No claim is in the hands of a run that is over."""
+        columns = ("claim_reference", "pod_fetch_status", "pod_stage", "pod_lease_until", "pod_next_retry_at")
+        held = [
+            tuple(row[column] for column in columns)
+            for row in self.claims()
+            if row["pod_lease_until"] is not None
+        ]
+        assert not held, f"{len(held)} claims are held: {held[:5]}"
+
+    def check_quota(self) -> None:
+        """No call was made that the quota does not know of."""
+        used = sum(row["used"] for row in self.rows(quota_shares))
+        taken = sum(row["taken"] for row in self.rows(quota))
+        held = sum(row["held"] for row in self.rows(quota_shares))
+        assert len(self.box.calls) <= used, f"{len(self.box.calls)} calls received, {used} used"
+        assert taken == used + held, f"{taken} taken; {used} used and {held} held"
+
+    def close(self) -> None:
+        """Close the connections, and delete the database and what the runs wrote."""
+        self.database.close()
+        if not self.database.is_sqlite:
+            admin = self.url.set(database="postgres")
+            execute(admin, f'DROP DATABASE "{self.url.database}" WITH (FORCE)')
+        shutil.rmtree(self.folder)
+
+
+def _facts_of(claim: Row, tries: list[Row], told: list[Row]) -> tuple[Any, ...]:
+    columns = (
+        "pod_fetch_status", "pod_stage", "pod_retry_count", "pod_error_kind", "pod_interruptions",
+        "pod_delivery_person", "pod_lease_until",
+    )  # fmt: skip
+    ended = [(row["turn"], row["outcome"], bool(row["used"]), row["error_kind"]) for row in tries]
+    of_claim = sorted((row["event"], row["told"]) for row in told if row["claim_id"] == claim["id"])
+    return (*(claim[column] for column in columns), tuple(ended), tuple(of_claim))
+
+
+@contextmanager
+def world_in(folder: Path, kind: Kind, forks: Forks, **settings: str) -> Iterator[World]:
+    """A world of its own with a fresh database, deleted afterwards."""
+    folder.mkdir()
+    clock = Moment()
+    with Sandbox(now=clock.now) as box:
+        world = World(folder, kind.ready(folder), box, clock, forks, settings)
+        try:
+            yield world
+        finally:
+            world.close()

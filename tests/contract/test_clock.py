@@ -1,0 +1,125 @@
+"""The database's clock measured against ours, and who goes by it."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from recours import wiring
+from recours.cli import workers
+from recours.database.clock import SystemClock, clock_offset, offset_between
+from recours.database.engine import Database
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Options
+from recours.sandbox import Sandbox
+from recours.settings.model import Settings
+from recours.wiring import clock_remarks, make_worker, open_database
+
+ROOT = Path(wiring.__file__).parents[1]
+NOON = datetime(2026, 2, 2, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "took", "offset"),
+    [
+        (0, 2, 0),
+        (1, 2, 0),
+        (2, 2, 0),
+        (3, 2, 2),  # told after the second that the question took
+        (-1, 2, -2),
+        (3600, 0, 3600),
+        (-3600, 4, -3602),
+    ],
+)
+def test_the_middle_of_the_round_trip_is_compared(theirs: int, took: int, offset: int) -> None:
+    told = NOON + theirs * SECOND
+    assert offset_between(NOON, told, NOON + took * SECOND) == offset * SECOND
+
+
+@pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=3), timedelta(hours=-3)])
+def test_the_difference_is_measured_by_one_query(database: Database, behind: timedelta) -> None:
+    seen: list[str] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    found = clock_offset(database, lambda: datetime.now(UTC) - behind)
+    if database.is_sqlite:
+        assert (found, seen) == (timedelta(0), [])
+    else:
+        assert abs(found - behind) < SECOND
+        assert len(seen) == 1
+
+
+def test_on_one_machine_there_is_no_difference(database: Database) -> None:
+    assert clock_offset(database) == timedelta(0)
+
+
+def test_a_clock_is_moved_by_the_difference() -> None:
+    ahead = SystemClock(timedelta(hours=2)).now() - datetime.now(UTC)
+    assert timedelta(hours=2) - SECOND < ahead < timedelta(hours=2) + SECOND
+
+
+@pytest.fixture
+def three_hours_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the database's clock is."""
+    measured = clock_offset
+    monkeypatch.setattr(
+        wiring,
+        "clock_offset",
+        lambda database: measured(database, lambda: datetime.now(UTC) - timedelta(hours=3)),
+    )
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+@pytest.mark.usefixtures("three_hours_ahead")
+def test_a_run_goes_by_the_clock_of_the_database(
+    url: str, sandbox: Sandbox, settings_of: Callable[..., Settings]
+) -> None:
+    settings = settings_of(url, sandbox)
+    opened = open_database(settings)
+    worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=1))
+    ahead = worker.around.clock.now() - datetime.now(UTC)
+    opened.database.close()
+    assert abs(ahead - timedelta(hours=3)) < SECOND
+
+
+def test_clocks_that_are_apart_are_worth_a_remark() -> None:
+    assert clock_remarks(timedelta(seconds=5)) == []
+    assert clock_remarks(timedelta(seconds=-5)) == []
+    (behind,), (ahead,) = clock_remarks(timedelta(seconds=7)), clock_remarks(timedelta(seconds=-7))
+    assert behind.startswith("The clock of this machine is 7 s behind the database's")
+    assert ahead.startswith("The clock of this machine is 7 s ahead of the database's")
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+@pytest.mark.usefixtures("three_hours_ahead")
+def test_the_log_warns_of_it_and_keeps_the_time_of_the_machine(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "ROOT", tmp_path)
+    monkeypatch.setenv("RECOURS_LOG_DIR", str(tmp_path))
+    monkeypatch.setenv("RECOURS_POD_DIR", str(tmp_path))
+    assert workers.main("pod_retry_scheduler", ["--database-url", url]) == 0
+    lines = (tmp_path / "pod_retry_scheduler.log").read_text(encoding="utf-8").splitlines()
+    (warning,) = [line for line in lines if "time synchronisation" in line]
+    assert "[WARNING]" in warning
+    assert "10800 s behind the database's" in warning
+    told = datetime.strptime(warning[:19], "%Y-%m-%d %H:%M:%S").astimezone()
+    assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
+
+
+def test_no_sql_of_ours_asks_for_the_time_but_the_query_that_measures_it() -> None:
+    ours = [*(ROOT / "recours").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]
+    asks = re.compile(
+        r"func\.now|\bSELECT\b.*\bnow\(\)|current_timestamp|clock_timestamp|localtimestamp|'now'",
+        re.IGNORECASE,
+    )
+    found = {path.name for path in ours for line in path.read_text("utf-8").splitlines() if asks.search(line)}
+    assert found == {"clock.py", "create.py"}  # in the latter, as the defaults of the service's own columns

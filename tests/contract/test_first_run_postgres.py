@@ -1,0 +1,337 @@
+"""The first run on PostgreSQL: once, beside a service that works on, by a user who may or may not."""
+
+import multiprocessing
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import inspect, make_url
+
+from recours.database import indexes, upgrade
+from recours.database.engine import Database, DatabaseFault
+from recours.database.indexes import LACKING, index_statements
+from recours.database.revisions import revisions
+from recours.database.schema import HEAD, Schema, look, require_claims
+from recours.database.upgrade import bring_up_to_date
+from tests.conftest import Kind
+from tests.postgres import execute, programs
+
+SPAWN = multiprocessing.get_context("spawn")
+
+OLD_SERVICE = """
+CREATE TABLE clients (id SERIAL PRIMARY KEY, email TEXT UNIQUE NOT NULL, iban TEXT);
+CREATE TABLE claims (
+    id SERIAL PRIMARY KEY, claim_reference TEXT UNIQUE NOT NULL, client_id INTEGER REFERENCES clients (id),
+    order_id TEXT NOT NULL, carrier TEXT NOT NULL, dispute_type TEXT NOT NULL,
+    amount_requested REAL NOT NULL CHECK (amount_requested >= 0), status VARCHAR(20) DEFAULT 'pending',
+    response_deadline DATE, tracking_number TEXT, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+    updated_at TIMESTAMP, ai_notes BYTEA
+);
+CREATE INDEX idx_claims_status ON claims (status);
+CREATE VIEW open_claims AS SELECT * FROM claims WHERE status <> 'paid';
+CREATE TABLE audit (what TEXT);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO audit VALUES (old.status || '>' || new.status); RETURN new; END $$;
+CREATE TRIGGER claims_touched AFTER UPDATE OF status ON claims FOR EACH ROW EXECUTE FUNCTION note();
+INSERT INTO clients (email, iban) VALUES ('a@example.org', 'FR76'), ('b@example.org', NULL);
+INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type, amount_requested, ai_notes)
+    VALUES ('CLM-1', 1, 'O-1', 'Chronopost', 'lost', 12.5, '\\x00ff'), ('CLM-2', 2, 'O-2', 'DHL', 'late', 0, NULL);
+"""
+
+
+@pytest.fixture
+def old(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[Database]:
+    """The service's database, with rows and without a POD column."""
+    database = Database(kinds("postgresql").empty(tmp_path))
+    with service(database) as connection:
+        connection.execute(OLD_SERVICE)
+    yield database
+    database.close()
+
+
+@contextmanager
+def service(database: Database, **options: Any) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the service's own application; committed at the end."""
+    with psycopg.connect(plain(database), **options) as connection:
+        yield connection
+
+
+def plain(database: Database) -> str:
+    return database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def first_run(database: Database) -> list[str]:
+    found = look(database)
+    require_claims(database, found)
+    after, remarks = bring_up_to_date(database, found)
+    assert after.is_current
+    return remarks
+
+
+def valid_indexes(database: Database) -> dict[str, bool]:
+    with service(database) as connection:
+        return dict(
+            connection.execute(
+                "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+                " WHERE indrelid = 'claims'::regclass AND relname LIKE 'ix_claims_pod_%'"
+            ).fetchall()
+        )
+
+
+def leases(database: Database) -> list[tuple[Any, ...]]:
+    with service(database) as connection:
+        return connection.execute("SELECT name, holder, held_until FROM recours_leases").fetchall()
+
+
+def test_every_index_on_claims_that_the_migrations_make_is_looked_for(old: Database) -> None:
+    made = {
+        name
+        for revision in revisions("base")
+        if hasattr(revision.module, "claim_indexes")
+        for name in revision.module.claim_indexes({"status"}, "postgresql")
+    }
+    assert look(old).lacking_indexes == made
+    with service(old) as connection:
+        connection.execute("ALTER TABLE claims DROP COLUMN status CASCADE")
+    assert look(old).lacking_indexes == made - {"ix_claims_pod_shelved"}
+    first_run(old)
+    assert look(old).lacking_indexes == frozenset()
+    assert set(valid_indexes(old)) == made - {"ix_claims_pod_shelved"}
+
+
+def test_what_was_there_is_left_as_it_is(old: Database) -> None:
+    with service(old) as connection:
+        before = connection.execute("SELECT * FROM claims ORDER BY id").fetchall()
+        view = connection.execute("SELECT pg_get_viewdef('open_claims')").fetchall()
+    remarks = first_run(old)
+    assert [remark for remark in remarks if f"is now {HEAD}" in remark]
+    assert first_run(old) == []
+    with service(old) as connection:
+        after = connection.execute("SELECT * FROM claims ORDER BY id").fetchall()
+        assert [row[: len(before[0])] for row in after] == before
+        assert connection.execute("SELECT pg_get_viewdef('open_claims')").fetchall() == view
+        connection.execute("UPDATE claims SET status = 'paid' WHERE id = 1")
+        assert connection.execute("SELECT what FROM audit").fetchall() == [("pending>paid",)]
+        assert connection.execute("SELECT iban FROM clients ORDER BY id").fetchall() == [("FR76",), (None,)]
+    assert "idx_claims_status" in {index["name"] for index in inspect(old.engine).get_indexes("claims")}
+    assert leases(old) == []
+
+
+def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(old: Database) -> None:
+    with service(old) as connection:
+        # Of this name there can be no view any more: a later step of the migration fails.
+        connection.execute("CREATE TABLE recours_documents (id INTEGER)")
+    with pytest.raises(DatabaseFault):
+        first_run(old)
+    found = inspect(old.engine)
+    assert [name for name in found.get_table_names() if name.startswith("recours")] == ["recours_documents"]
+    assert not [column for column in found.get_columns("claims") if column["name"].startswith("pod_")]
+
+
+# ---------------------------------------------------------------- several at once
+
+
+def _first_run_elsewhere(url: str, start: Any, answers: Any) -> None:
+    database = Database(make_url(url))
+    try:
+        look(database)  # so that all of them are connected when they start
+        start.wait(60)
+        answers.put(first_run(database))
+    except BaseException as error:  # noqa: BLE001 (to be seen by the test)
+        answers.put([f"FAILED {error!r}"])
+    finally:
+        database.close()
+
+
+def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(old: Database) -> None:
+    with service(old) as connection:  # large enough for an index to take a moment
+        connection.execute(
+            "INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested)"
+            " SELECT 'B-' || n, 'O', 'DHL', 'lost', 1 FROM generate_series(1, 50000) n"
+        )
+    start, answers = SPAWN.Barrier(3), SPAWN.Queue()
+    url = old.url.render_as_string(hide_password=False)
+    crew = [SPAWN.Process(target=_first_run_elsewhere, args=(url, start, answers)) for _ in range(3)]
+    for process in crew:
+        process.start()
+    said = [remark for _ in crew for remark in answers.get(timeout=120)]
+    for process in crew:
+        process.join(60)
+    assert not [remark for remark in said if remark.startswith(("FAILED", LACKING))]
+    assert len([remark for remark in said if "is now" in remark]) == 1
+    assert len([remark for remark in said if remark.startswith("Built")]) == 1
+    assert look(old).lacking_indexes == frozenset()
+    assert leases(old) == []
+
+
+def test_a_run_waits_a_while_for_another_one_that_builds_and_goes_on_without(
+    old: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_run(old)
+    monkeypatch.setattr(indexes, "BUILDER_S", 0.6)
+    until = datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=30)
+    with service(old) as connection:
+        connection.execute("DROP INDEX ix_claims_pod_ready")
+        connection.execute("INSERT INTO recours_leases VALUES ('indexes on claims', 'other', %s)", [until])
+    begun = time.monotonic()
+    (remark,) = first_run(old)
+    assert time.monotonic() - begun < 5
+    assert remark.startswith("Another run builds the indexes on claims")
+    assert "ix_claims_pod_ready" not in valid_indexes(old)
+    assert [holder for _, holder, _ in leases(old)] == ["other"]
+    with service(old) as connection:
+        connection.execute("UPDATE recours_leases SET held_until = held_until - INTERVAL '1 hour'")
+    assert first_run(old) == ["Built on claims: ix_claims_pod_ready"]
+    assert leases(old) == []
+
+
+# ---------------------------------------------------------------- beside the service
+
+
+def test_the_service_is_not_kept_waiting_by_a_run_that_waits_for_it(old: Database) -> None:
+    said: list[Any] = []
+
+    def run() -> None:
+        try:
+            said.append(first_run(old))
+        except BaseException as error:  # noqa: BLE001 (to be seen by the test)
+            said.append(error)
+
+    waits: list[float] = []
+    with service(old) as holder, service(old, autocommit=True) as other:
+        holder.execute("SELECT * FROM claims FOR UPDATE")
+        thread = threading.Thread(target=run)
+        thread.start()
+        ends = time.monotonic() + 6
+        while time.monotonic() < ends:
+            begun = time.monotonic()
+            assert other.execute("SELECT count(*) FROM claims").fetchone() == (2,)
+            waits.append(time.monotonic() - begun)
+            time.sleep(0.02)
+        assert not said
+        holder.commit()
+        thread.join(60)
+    assert [remark for remark in said[0] if "is now" in remark], said
+    assert 1 < max(waits) < 3  # the run did wait for the table, and let go of it
+    assert len([wait for wait in waits if wait < 0.1]) > 20
+
+
+def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upgrade, "PATIENCE_S", 3.0)
+    with service(old) as holder:
+        holder.execute("SELECT * FROM claims")
+        with pytest.raises(DatabaseFault, match="another program has held the table claims for 3 s"):
+            first_run(old)
+    assert look(old).version is None
+    assert first_run(old)
+
+
+def test_a_schema_that_another_run_keeps_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upgrade, "PATIENCE_S", 1.0)
+    with service(old) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", [upgrade._LOCK])
+        with pytest.raises(DatabaseFault, match="another run has been changing its schema for 1 s"):
+            first_run(old)
+
+
+# ---------------------------------------------------------------- indexes
+
+
+def test_what_a_builder_that_died_left_is_dropped_and_built_anew(old: Database) -> None:
+    first_run(old)
+    statement = index_statements(Schema(HEAD, look(old).columns, frozenset({"ix_claims_pod_waiting"})))
+    with service(old) as writer, service(old, autocommit=True) as builder:
+        builder.execute("DROP INDEX ix_claims_pod_waiting")
+        writer.execute("UPDATE claims SET carrier = 'GLS' WHERE id = 1")
+        ending = threading.Timer(1, builder.cancel)
+        ending.start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            builder.execute(statement["ix_claims_pod_waiting"])
+        ending.join()
+    assert valid_indexes(old)["ix_claims_pod_waiting"] is False
+    assert look(old).lacking_indexes == {"ix_claims_pod_waiting"}
+    assert first_run(old) == ["Built on claims: ix_claims_pod_waiting"]
+    assert set(valid_indexes(old).values()) == {True}
+
+
+def test_an_index_that_waits_too_long_is_left_to_the_next_run(
+    old: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_run(old)
+    monkeypatch.setattr(indexes, "_LEASE", timedelta(seconds=1))
+    with service(old) as writer:
+        with service(old) as dropper:
+            dropper.execute("DROP INDEX ix_claims_pod_new")
+        writer.execute("UPDATE claims SET carrier = 'GLS' WHERE id = 1")
+        remarks = first_run(old)
+    assert remarks[0].startswith(LACKING)
+    assert "CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_claims_pod_new" in remarks[1]
+    assert leases(old) == []
+    assert first_run(old) == ["Built on claims: ix_claims_pod_new"]
+
+
+# ---------------------------------------------------------------- rights
+
+
+@pytest.fixture
+def unprivileged(old: Database) -> Iterator[Database]:
+    """The same database, for a user who may read and write the service's tables only."""
+    name = "Job of " + str(old.url.database)[-12:]
+    execute(
+        old.url,
+        f'CREATE ROLE "{name}" LOGIN',
+        f'GRANT SELECT, UPDATE ON claims TO "{name}"',
+        f'GRANT SELECT ON clients TO "{name}"',
+    )
+    database = Database(old.url.set(username=name))
+    yield database
+    database.close()
+    execute(old.url, f'DROP OWNED BY "{name}"', f'DROP ROLE "{name}"')
+
+
+def test_a_user_who_may_not_alter_tables_gets_the_sql_for_someone_who_may(
+    old: Database, unprivileged: Database
+) -> None:
+    with pytest.raises(DatabaseFault, match="someone who may alter tables can run this SQL") as fault:
+        first_run(unprivileged)
+    psql(old, "\n".join(fault.value.details))
+    assert first_run(unprivileged) == []
+    assert set(valid_indexes(old).values()) == {True}
+    assert first_run(old) == []
+    with unprivileged.write() as connection:
+        connection.exec_driver_sql("INSERT INTO recours_accounts VALUES ('gls', true)")
+        connection.exec_driver_sql(
+            "INSERT INTO recours_events (event, audience, claim_id, carrier, tracking_number, run_id, created_at, facts)"
+            " VALUES ('e', 'a', 1, 'c', 'n', 'r', '2026-02-02', '{}')"
+        )
+
+
+def test_a_user_who_may_not_build_indexes_goes_on_without(old: Database, unprivileged: Database) -> None:
+    with pytest.raises(DatabaseFault) as fault:
+        first_run(unprivileged)
+    psql(old, "\n".join(line for line in fault.value.details if "ix_claims_pod_edited" not in line))
+    remarks = first_run(unprivileged)
+    assert remarks[0].startswith(LACKING)
+    assert "must be owner of table claims" in remarks[0]
+    psql(old, remarks[1].removeprefix(f"{LACKING}: "))
+    assert first_run(unprivileged) == []
+
+
+def psql(database: Database, script: str) -> None:
+    """As an administrator would run it."""
+    subprocess.run(
+        [programs("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", plain(database)],
+        input=script,
+        check=True,
+        text=True,
+        encoding="utf-8",
+        capture_output=True,
+        timeout=60,
+    )

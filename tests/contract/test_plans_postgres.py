@@ -1,0 +1,77 @@
+"""PostgreSQL answers the queries about claims from their partial indexes, as its planner decides by itself."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from recours.database.engine import Database
+from tests.conftest import Kind
+from tests.contract.test_claims import LOOKS, NOW, Run
+
+QUIET = """
+INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,
+    pod_fetch_status, created_at, updated_at)
+SELECT 'Q-' || n, 'O', 'Chronopost', 'lost', 1, 'XY00' || n, (ARRAY[NULL, 'success', 'manual'])[n %% 3 + 1],
+    '2025-12-01', '2026-01-01'
+FROM generate_series(1, 20000) n
+"""
+
+
+@pytest.fixture(scope="module")
+def many(kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = Database(kinds("postgresql").ready(tmp_path_factory.mktemp("many")))
+    with database.write() as connection:
+        connection.exec_driver_sql(QUIET)
+    yield database
+    database.close()
+
+
+@pytest.mark.parametrize(("look_for", "index"), LOOKS.values(), ids=LOOKS.keys())
+def test_looking_for_rows_reads_its_partial_index(
+    many: Database, add_claims: Callable[..., None], look_for: Callable[[Run], Any], index: str
+) -> None:
+    run = Run(many)
+    execute(many, "DELETE FROM claims WHERE claim_reference NOT LIKE 'Q-%%'")
+    states: list[dict[str, Any]] = [
+        {},
+        {"updated_at": NOW},
+        {"status": "paid"},
+        {"pod_fetch_status": "pending"},
+        {"pod_retry_count": 3, "updated_at": NOW - timedelta(days=9)},
+    ]
+    add_claims(many, states * 20)
+    run.keep()
+    execute(many, "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE claim_reference LIKE 'CLM-%%7'")
+    with many.outside_transactions() as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE claims")
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:
+        seen.append((sql, values))
+
+    event.listen(many.engine, "before_cursor_execute", note)
+    look_for(run)
+    event.remove(many.engine, "before_cursor_execute", note)
+    asked = [(sql, values) for sql, values in seen if "FROM claims" in sql and "pod_" in sql]
+    assert asked
+    found: set[str] = set()
+    for sql, values in asked:
+        lines = plan(many, sql, values[0] if isinstance(values, list) else values)
+        assert not re.search(r"Seq Scan on claims", "\n".join(lines)), "\n".join([sql, *lines])
+        found |= set(re.findall(r"\bix_claims_pod_(\w+)", "\n".join(lines)))
+    assert index in found
+    assert found <= {index, "settled"} if index == "waiting" else found == {index}
+
+
+def execute(database: Database, statement: str) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def plan(database: Database, sql: str, values: Any) -> list[str]:
+    with database.read() as connection:
+        return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {sql}", values)]

@@ -1,0 +1,204 @@
+"""Runs through pgbouncer, which hands each transaction to whatever session is free; and with a foreign time zone."""
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import URL
+
+from recours.database.schema import look
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.summary import Report
+from recours.runs.worker import Options, Worker
+from recours.sandbox import Sandbox, SimulatedClock
+from recours.settings.model import Settings
+from recours.wiring import make_worker, open_database
+from tests import postgres
+from tests.conftest import START
+
+SERVICE = """
+CREATE TABLE claims (
+    id SERIAL PRIMARY KEY, claim_reference TEXT UNIQUE NOT NULL, carrier TEXT, status TEXT, tracking_number TEXT,
+    response_deadline DATE, created_at TIMESTAMP, updated_at TIMESTAMPTZ, pod_fetch_status TEXT
+);
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.Server]:
+    """Of a service that lives in New York, and reads dates as the Spanish do."""
+    with postgres.running() as server:
+        postgres.execute(
+            server.url(),
+            "CREATE DATABASE service",
+            "ALTER DATABASE service SET TimeZone = 'America/New_York'",
+            "ALTER DATABASE service SET DateStyle = 'SQL, DMY'",
+        )
+        yield server
+
+
+@pytest.fixture
+def through(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """The database `service`, by way of pgbouncer with two sessions."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        if "CI" in os.environ:
+            pytest.fail("This test needs pgbouncer: apt-get install pgbouncer")
+        pytest.skip("pgbouncer is not installed")
+    port = postgres.free_port()
+    folder = server.folder / f"pgbouncer-{port}"
+    folder.mkdir()
+    (folder / "users").write_text('"recours" ""\n', encoding="utf-8")
+    (folder / "ini").write_text(
+        f"""
+[databases]
+* = host=127.0.0.1 port={server.port}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {folder}/users
+pool_mode = transaction
+default_pool_size = 2
+""",
+        encoding="utf-8",
+    )
+    command = ["/bin/sh", "-c", postgres._GUARDED, "guard", program, folder / "ini"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+            **postgres._other_user(),
+        )
+    url = server.url("service").set(port=port)
+    try:
+        postgres.wait_until(
+            lambda: postgres._answers(url),
+            "pgbouncer does not start",
+            lambda: (folder / "log").read_text(encoding="utf-8"),
+        )
+        yield url
+    finally:
+        assert process.stdin
+        process.stdin.close()
+        process.wait(30)
+
+
+@pytest.fixture
+def service(server: postgres.Server) -> Iterator[psycopg.Connection[Any]]:
+    """The service's own application, for once in UTC."""
+    url = server.url("service").set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET DateStyle = 'ISO'")
+        connection.execute(SERVICE)
+        yield connection
+
+
+def test_runs_through_pgbouncer_record_everything_in_utc(
+    through: URL,
+    service: psycopg.Connection[Any],
+    settings_of: Callable[..., Settings],
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sandbox.latency = 0.02
+    settings = settings_of(through.render_as_string(hide_password=False), sandbox)
+    opened = open_database(settings)
+    assert [remark for remark in opened.remarks if "is now" in remark]
+    assert look(opened.database).lacking_indexes == frozenset()
+    assert opened.clock_offset == timedelta(0)
+    opened.database.close()
+    add(service, [f"due-{n}" for n in range(40)], "failed", "2026-02-02 06:59:00+00")
+    add(service, [f"waits-{n}" for n in range(5)], "failed", "2026-02-02 07:30:00+00")
+    add(service, [f"new-{n}" for n in range(20)], "pending", "2026-02-02 03:00:00-05")
+    add(service, ["endless"], "failed", "infinity")
+    service.execute("UPDATE claims SET response_deadline = '2026-02-03' WHERE id % 2 = 0")
+    service.execute("UPDATE claims SET created_at = '-infinity' WHERE claim_reference = 'due-1'")
+
+    said: list[Report | BaseException] = []
+    crew = [
+        threading.Thread(target=run, args=(kind, settings, clock, said))
+        for kind in (PODRetryScheduler, PODRetryScheduler, PODFetchWorker)
+    ]
+    for thread in crew:
+        thread.start()
+    for thread in crew:
+        thread.join(120)
+    reports = [report for report in said if isinstance(report, Report)]
+    assert len(reports) == 3, said
+    assert [report.fault for report in reports] == [None] * 3
+    assert sum(report.stats.success for report in reports) == 61
+    assert len(sandbox.calls) == 2 * 61
+
+    told = [message for message in caplog.messages if "cannot read" in message]
+    assert sorted(message.split(":")[0] for message in told) == ["due-1", "endless"]
+    done = service.execute(
+        "SELECT claim_reference, pod_fetched_at, updated_at FROM claims WHERE pod_fetch_status = 'success'"
+    ).fetchall()
+    assert len(done) == 61
+    for reference, fetched_at, updated_at in done:
+        assert same_time(fetched_at.replace(tzinfo=UTC), START), reference
+        assert same_time(updated_at, START), reference
+    waiting = service.execute(
+        "SELECT DISTINCT pod_next_retry_at FROM claims WHERE claim_reference LIKE 'waits-%'"
+    ).fetchall()
+    assert [moment for (moment,) in waiting] == [datetime(2026, 2, 2, 8, 30)]  # noqa: DTZ001 (naive UTC)
+    attempts = service.execute("SELECT claim_id, started_at FROM recours_attempts").fetchall()
+    assert len(attempts) == len({claim for claim, _ in attempts}) == 61
+    assert all(same_time(started_at.replace(tzinfo=UTC), START) for _, started_at in attempts)
+    units = service.execute("SELECT sum(taken) FROM recours_quota").fetchone()
+    held = service.execute("SELECT coalesce(sum(held), 0) FROM recours_quota_shares").fetchone()
+    assert units
+    assert held
+    assert units[0] - held[0] == 2 * 61
+    assert service.execute("SELECT count(*) FROM recours_leases").fetchone() == (0,)
+
+    # Nothing of ours is left on a session that others get next.
+    plain = through.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, prepare_threshold=None) as next_one:
+        for name, expected in (("TimeZone", "America/New_York"), ("lock_timeout", "0")):
+            assert next_one.execute(f"SHOW {name}").fetchone() == (expected,)
+
+
+def add(connection: psycopg.Connection[Any], references: list[str], status: str, updated_at: str) -> None:
+    for reference in references:
+        (n,) = connection.execute("SELECT count(*) FROM claims").fetchone() or (0,)
+        connection.execute(
+            "INSERT INTO claims (claim_reference, carrier, tracking_number, pod_fetch_status, created_at, updated_at)"
+            " VALUES (%s, 'Chronopost', %s, %s, '2026-02-01 08:00:00', %s)",
+            [reference, f"XY00{n:07d}FR", status, updated_at],
+        )
+
+
+def run(
+    kind: type[Worker], settings: Settings, clock: SimulatedClock, said: list[Report | BaseException]
+) -> None:
+    try:
+        opened = open_database(settings)
+        try:
+            options = Options(batch_size=100, concurrency=8)
+            said.append(make_worker(kind, settings, opened, options, clock=clock, jitter=lambda: 0.0).run())
+        finally:
+            opened.database.close()
+    except BaseException as error:  # noqa: BLE001 (to be seen by the test)
+        said.append(error)
+
+
+def same_time(one: datetime, other: datetime) -> bool:
+    return abs(one - other) < timedelta(minutes=20)
