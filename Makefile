@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench fuzz mutation lock clean
+.PHONY: demo test check bench bench-growth chaos fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
@@ -18,6 +18,14 @@ check: .venv/ready-dev
 
 bench: .venv/ready-dev
 	$(BIN)/python -m tests.benchmarks.bench
+
+# How the cost grows; RECOURS_LONG=1: up to the largest sizes, about half an hour and 10 GB of disk.
+bench-growth: .venv/ready-dev
+	$(BIN)/python -m tests.benchmarks.growth
+
+# About an hour on two cores. A short form is part of the tests.
+chaos: .venv/ready-dev
+	RECOURS_LONG=1 $(BIN)/python -m pytest -n 2 tests/chaos
 
 fuzz: .venv/ready-dev
 	RECOURS_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -n auto tests/fuzz

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from threading import Timer
 from typing import Any
 
-from sqlalchemy import Column, Connection, String, Table, delete, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, delete, text
 
 from recours.database.engine import Database, DatabaseFault
+from recours.database.outbox import insert_into
 from recours.database.revisions import revisions
 from recours.database.schema import Schema, look
-from recours.database.tables import Utc, metadata
+from recours.database.tables import leases
 from recours.runs.ports import Clock
 
 # How a remark begins that someone should read.
@@ -32,15 +32,6 @@ _BUILDING = "indexes on claims"
 # How long a run waits for another one that builds.
 BUILDER_S = 5.0
 _POLL_S = 0.25
-
-leases = Table(
-    "recours_leases",
-    metadata,
-    Column("name", String(40), primary_key=True),
-    Column("holder", String(40), nullable=False),
-    Column("held_until", Utc, nullable=False),
-)
-
 
 def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]:
     """Build the indexes on claims that lack, one process at a time; what to say about it."""
@@ -74,7 +65,7 @@ def _leased(database: Database, holder: str, clock: Clock) -> bool:
 
 def _lease(database: Database, holder: str, now: datetime) -> bool:
     """Tell whether building is ours from now on; it is nobody else's, or whoever had it is not heard of any more."""
-    taken = insert(leases).values(name=_BUILDING, holder=holder, held_until=now + _LEASE)
+    taken = insert_into(leases, "postgresql").values(name=_BUILDING, holder=holder, held_until=now + _LEASE)
     taken = taken.on_conflict_do_update(
         index_elements=[leases.c.name],
         set_={"holder": taken.excluded.holder, "held_until": taken.excluded.held_until},

@@ -72,11 +72,11 @@ class Mailbox:
         with self.database.read() as connection:
             return list(connection.scalars(query))
 
-    def events_of_client(self, client_id: Any) -> list[Told]:
-        """What the client is still to be told, the oldest first."""
+    def events_of_client(self, client_id: Any, most: int | None = None) -> list[Told]:
+        """What the client is still to be told, the oldest first; no more than `most`."""
         client = self._client_of_claim()
         of_client = client.is_(None) if client_id is None else client == client_id
-        return self._read(and_(*_untold(Actor.CLIENT), of_client))
+        return self._read(and_(*_untold(Actor.CLIENT), of_client), most)
 
     def events_of_operator(self) -> list[Told]:
         """What the operator is still to be told, the oldest first."""
@@ -89,8 +89,8 @@ class Mailbox:
         column: ColumnElement[Any] = claims.c.client_id if "client_id" in self.columns else const("")
         return column if "client_id" in self.columns else func.nullif(column, "")
 
-    def _read(self, condition: ColumnElement[bool]) -> list[Told]:
-        query = select(events).select_from(self._events()).where(condition).order_by(_e.id)
+    def _read(self, condition: ColumnElement[bool], most: int | None = None) -> list[Told]:
+        query = select(events).select_from(self._events()).where(condition).order_by(_e.id).limit(most)
         with self.database.read() as connection:
             rows = connection.execute(query).mappings().all()
         return [_told(row) for row in rows]

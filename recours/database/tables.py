@@ -248,6 +248,15 @@ mail_events = Table(
     Column("event_id", Integer, primary_key=True),
 )
 
+# Who builds indexes, and until when nobody else does.
+leases = Table(
+    "recours_leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("holder", String(40), nullable=False),
+    Column("held_until", Utc, nullable=False),
+)
+
 # The service's own, as far as mails need them.
 clients = Table(
     "clients",

@@ -19,6 +19,8 @@ log = logging.getLogger("__main__")
 
 _KINDS = {EventName.POD_FAILED: MailKind.POD_FAILED, EventName.POD_RETRIEVED: MailKind.POD_RETRIEVED}
 _MOST_IN_A_MAIL = 200  # claims: more are another mail
+_DECLINED_AT_ONCE = 500
+_SHOWN = 5  # references, where nobody can be told of many
 
 
 class Outbox(Protocol):
@@ -30,8 +32,8 @@ class Outbox(Protocol):
     def clients_to_tell(self) -> list[Any]:
         """The clients that untold events are for."""
 
-    def events_of_client(self, client_id: Any) -> list[Told]:
-        """What the client is still to be told."""
+    def events_of_client(self, client_id: Any, most: int | None = None) -> list[Told]:
+        """What the client is still to be told, the oldest first; no more than `most`."""
 
     def events_of_operator(self) -> list[Told]:
         """What the operator is still to be told."""
@@ -94,15 +96,11 @@ class NotificationManager:
         self, client_id: Any, now: datetime
     ) -> list[tuple[Recipient, Preferences, MailKind, list[Told]]]:
         """The mails for one client: one for each kind of event that is due."""
-        told = self._outbox.events_of_client(client_id)
         recipient = self._outbox.recipient(client_id)
         if why := _unreachable(recipient):
-            self._outbox.decline(told, why)
-            references = ", ".join(
-                sorted({clean(event.facts.get("reference") or "?", 60) for event in told})[:5]
-            )
-            log.warning(f"Nobody is told of {references}: {why}")
+            self._decline_all(client_id, why)
             return []
+        told = self._outbox.events_of_client(client_id)
         assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
         preferences, fault = parse_preferences(recipient.preferences, self._habits.language)
         if fault:
@@ -123,6 +121,14 @@ class NotificationManager:
                 for place in range(0, len(due), _MOST_IN_A_MAIL)
             ]
         return mails
+
+    def _decline_all(self, client_id: Any, why: str) -> None:
+        """Nobody can be told of any of them, however many there are."""
+        while told := self._outbox.events_of_client(client_id, _DECLINED_AT_ONCE):
+            self._outbox.decline(told, why)
+            shown = sorted({clean(event.facts.get("reference") or "?", 60) for event in told})
+            more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+            log.warning(f"Nobody is told of {', '.join(shown[:_SHOWN])}{more}: {why}")
 
     def _summary(self, now: datetime) -> int:
         """One mail to the operator, of all that only they can mend, and of the claims that gave up."""
