@@ -22,6 +22,9 @@ from recours.wiring import make_worker, open_database
 IS_LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
 PARIS = ZoneInfo("Europe/Paris")
 HOUR = timedelta(hours=1)
+# These clocks jump over midnight in an instant. A call whose unit was taken just before it arrives in the next day then;
+# where time passes, the queue lets a day's last second go by.
+ON_THE_WIRE = 1
 # A fetch begins if there is a unit for each of its two calls; so one may be left over.
 LEFT_OVER = 1
 # The evening before each change, which is at 01:00 UTC; and an ordinary day.
@@ -170,10 +173,10 @@ def test_a_day_that_ends_during_a_run(machine: Machines, evening: str) -> None:
     box.run()
     days = box.calls_by_day()
     assert len(days) == 2, "the run did not pass midnight"
-    assert max(days.values()) <= 20
+    assert max(days.values()) <= 20 + ON_THE_WIRE
     box.clock.at += HOUR
     box.run()
-    assert 20 - LEFT_OVER <= list(box.calls_by_day().values())[1] <= 20
+    assert 20 - LEFT_OVER <= list(box.calls_by_day().values())[1] <= 20 + ON_THE_WIRE
     assert max(box.taken()) <= 20
     box.check_nothing_is_stuck()
 
@@ -213,14 +216,15 @@ def test_the_clock_is_set_back_over_midnight(machine: Machines, readings: int | 
         box.clock.at += HOUR / 2
         box.run()
     days = box.calls_by_day()
-    assert max(days.values()) <= 12
+    late = 0 if readings is None else ON_THE_WIRE
+    assert max(days.values()) <= 12 + late
     assert max(box.taken()) <= 12
-    assert days[date(2026, 2, 4)] >= 12 - LEFT_OVER
+    assert days[date(2026, 2, 4)] >= 12 - LEFT_OVER - late
     box.check_nothing_is_stuck()
     for _ in range(8):
         box.clock.at += 24 * HOUR
         box.run(batch=100)
-    assert max(box.calls_by_day().values()) <= 12
+    assert max(box.calls_by_day().values()) <= 12 + late
     assert {row["pod_fetch_status"] for row in box.rows(claims)} == {"success"}
     assert Counter(row["outcome"] for row in box.rows(attempts) if row["used"]) == {"success": 40}
 

@@ -126,6 +126,19 @@ def processes(target: Callable[..., None], *argument_lists: tuple[Any, ...]) -> 
                 process.join()
 
 
+def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: SimulatedClock) -> None:
+    run = queue_on(database, clock, limits_of("100/day@UTC"))
+    midnight = datetime(2026, 2, 3, tzinfo=UTC)
+    clock.advance(midnight - timedelta(seconds=0.4) - clock.now())
+    grants, _ = run.reserve("chronopost", [BOTH])
+    grants[0].use(Capability.TRACKING)
+    assert clock.now() == midnight
+    grants[0].settle()
+    (limit,) = parse_limits("100/day@UTC", "chronopost", None, "UTC")
+    before, after = (QuotaLedger(database, "x").uses([limit], at)[0] for at in (midnight - LEASE, midnight))
+    assert [(before.used, before.held), (after.used, after.held)] == [(0, 0), (1, 0)]
+
+
 def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Database) -> None:
     ledger = QuotaLedger(database, "run")
     (limit,) = parse_limits("1000/day", "chronopost", None, "UTC")
