@@ -145,7 +145,7 @@ def nothing_due(folder: Path, rounds: int = 15) -> dict[str, Any]:
     pairs = [(timed(run, given), timed(reference, given)) for _ in range(rounds)]
     seconds, base = (statistics.median(column) for column in zip(*pairs, strict=True))
     assert path.exists()
-    return {"seconds": seconds, "reference": base, "ratio": seconds / base, "bound": 1.6}
+    return {"seconds": seconds, "reference": base, "ratio": seconds / base, "bound": 1.5}
 
 
 _MEASURED = """
