@@ -33,6 +33,7 @@ _BUILDING = "indexes on claims"
 BUILDER_S = 5.0
 _POLL_S = 0.25
 
+
 def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]:
     """Build the indexes on claims that lack, one process at a time; what to say about it."""
     holder = uuid.uuid4().hex

@@ -96,7 +96,8 @@ class ClaimUpkeep:
 
     def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Give a next turn to claims that gave up under a lower limit."""
-        yield from self._rejudge(and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries), judge, now)
+        wanted = and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries)
+        yield from self._rejudge(wanted, _c.pod_retry_count, judge, now)
 
     def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge anew the shelved claims whose status is no longer one of `skip` (lower case)."""
@@ -104,12 +105,13 @@ class ClaimUpkeep:
         if self._has("status"):
             lower = func.lower(func.trim(_c.status))
             wanted = and_(wanted, or_(_c.status.is_(None), lower.not_in(sorted(skip))))
-        yield from self._rejudge(wanted, judge, now)
+        yield from self._rejudge(wanted, _c.status if self._has("status") else None, judge, now)
 
     def mend_times(self, horizon: datetime, retime: Judge, now: datetime) -> Iterator[Claim]:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
         for stage in (Stage.WAITING, Stage.SETTLED):
-            yield from self._rejudge(and_(at_stage(stage), _c.pod_next_retry_at > horizon), retime, now)
+            wanted = and_(at_stage(stage), _c.pod_next_retry_at > horizon)
+            yield from self._rejudge(wanted, _c.pod_next_retry_at, retime, now)
 
     def make_ready(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones; one without a key of ours is judged anew."""
@@ -164,9 +166,14 @@ class ClaimUpkeep:
             seen=False,
         )
 
-    def _rejudge(self, condition: ColumnElement[bool], judge: Judge, now: datetime) -> Iterator[Claim]:
-        """Judge the rows of a condition, in no order: sorted, SQLite would read the whole table by its key."""
-        query = select(*readable_columns(self.columns)).where(condition, free(now)).limit(CHUNK)
+    def _rejudge(
+        self, condition: ColumnElement[bool], key: Any, judge: Judge, now: datetime
+    ) -> Iterator[Claim]:
+        """Judge the rows of a condition in the order of `key`, which is its index's.
+
+        In another order, or in none, either kind of database may prefer to read the whole table.
+        """
+        query = select(*readable_columns(self.columns)).where(condition, free(now)).order_by(key).limit(CHUNK)
         done: set[Any] = set()
         while found := [claim for claim in self._judge_chunk(query, judge) if claim.id not in done]:
             done.update(claim.id for claim in found)

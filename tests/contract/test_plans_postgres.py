@@ -75,3 +75,48 @@ def execute(database: Database, statement: str) -> None:
 def plan(database: Database, sql: str, values: Any) -> list[str]:
     with database.read() as connection:
         return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {sql}", values)]
+
+
+BACKLOG = """
+INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,
+    pod_fetch_status, pod_stage, pod_carrier_key, pod_retry_count, pod_rank_at, pod_rank_is_deadline,
+    pod_next_retry_at, pod_seen_status, pod_seen_number, pod_seen_carrier, pod_seen_count)
+SELECT 'B-' || n, 'O', 'Chronopost', 'lost', 1, 'XY' || n, 'failed', (ARRAY['ready', 'given_up', 'waiting'])[n %% 3 + 1],
+    'chronopost', 4, timestamp '2026-02-02' + n * interval '1 second', n %% 2, '2026-02-03', 'failed', 'XY' || n,
+    'Chronopost', 4
+FROM generate_series(1, 30000) n
+"""
+
+
+def test_among_a_large_backlog_only_the_first_rows_are_read(
+    kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    database = Database(kinds("postgresql").ready(tmp_path_factory.mktemp("backlog")))
+    with database.write() as connection:
+        connection.exec_driver_sql(BACKLOG)
+    with database.outside_transactions() as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE claims")
+    seen: list[tuple[str, Any]] = []
+    event.listen(
+        database.engine, "before_cursor_execute", lambda _c, _cu, sql, values, *_: seen.append((sql, values))
+    )
+    run = Run(database)
+    assert len(run.take(30)) == 30
+    assert list(run.upkeep.take_up_given_up(4, lambda claim: claim.state, NOW)) == []
+    assert list(run.upkeep.mend_times(NOW + timedelta(days=99), lambda claim: claim.state, NOW)) == []
+    looks = [(sql, values) for sql, values in seen if sql.startswith("SELECT") and "LIMIT" in sql]
+    assert len(looks) >= 4
+    with database.write() as connection:
+        for sql, values in looks:
+            plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values).scalar_one()
+            scans = [node for node in nodes(plan[0]["Plan"]) if "claims" in node.get("Relation Name", "")]
+            assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}, sql
+            read = [node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans]
+            assert max(read) <= 60, sql
+    database.close()
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
