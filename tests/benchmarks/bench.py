@@ -148,7 +148,7 @@ def nothing_due(folder: Path, rounds: int = 15) -> dict[str, Any]:
     return {"seconds": seconds, "reference": base, "ratio": seconds / base, "bound": 1.5}
 
 
-_MEASURED = """
+WITH_PEAK = """
 import runpy, sys
 sys.argv = sys.argv[1:]
 try:
@@ -164,12 +164,12 @@ def memory(folder: Path) -> dict[str, Any]:
     if platform.system() != "Linux":
         return {"megabytes": None, "bound": 60}
     new_database(folder, 0)
-    command = [sys.executable, "-c", _MEASURED, str(SCRIPT)]
+    command = [sys.executable, "-c", WITH_PEAK, str(SCRIPT)]
     done = subprocess.run(command, env=environment(folder), check=True, capture_output=True, text=True)
     return {"megabytes": int(done.stderr.split()[-1]) / 1024, "bound": 60}
 
 
-_LARGE = """
+INSERT_LARGE = """
     INSERT INTO claims (claim_reference, tracking_number, created_at, updated_at, order_id, carrier, dispute_type,
         amount_requested, pod_fetch_status, pod_stage, pod_carrier_key, pod_retry_count, pod_next_retry_at,
         pod_failed_at, pod_rank_at, pod_rank_is_deadline, response_deadline, pod_seen_status, pod_seen_number,
@@ -220,7 +220,7 @@ def due_query(folder: Path) -> dict[str, Any]:
     for count in (10_000, 1_000_000):
         path = new_database(folder, 0)
         with closing(sqlite3.connect(path)) as connection:
-            connection.executemany(_LARGE, large_rows(count))
+            connection.executemany(INSERT_LARGE, large_rows(count))
             connection.commit()
         medians[count] = looking(URL.create("sqlite", database=str(path)))
     small, large = medians[10_000], medians[1_000_000]

@@ -33,10 +33,11 @@ from recours.documents.store import DocumentStore
 from recours.runs.ports import Label
 from recours.wiring import SystemClock
 from tests.benchmarks.bench import (
-    _LARGE,
     CALLS_A_CLAIM,
+    INSERT_LARGE,
     ROOT,
     SCRIPT,
+    WITH_PEAK,
     environment,
     failed_claims,
     large_rows,
@@ -273,14 +274,14 @@ def sizes() -> dict[str, Any]:
 def _large_sqlite(folder: Path, count: int) -> URL:
     path = new_database(folder, 0)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executemany(_LARGE, large_rows(count))
+        connection.executemany(INSERT_LARGE, large_rows(count))
         connection.commit()
     return URL.create("sqlite", database=str(path))
 
 
 def _large_postgres(server: Any, count: int) -> URL:
     url = _new_postgres(server, f"large_{count}")
-    names = _LARGE[_LARGE.index("(") + 1 : _LARGE.index(")")]
+    names = INSERT_LARGE[INSERT_LARGE.index("(") + 1 : INSERT_LARGE.index(")")]
     constant = {"order_id": "o", "carrier": "Chronopost", "dispute_type": "lost", "amount_requested": 10,
                 "pod_carrier_key": "chronopost", "pod_seen_carrier": "Chronopost", "pod_interruptions": 0}  # fmt: skip
     columns = [name.strip() for name in names.split(",")]
@@ -291,15 +292,6 @@ def _large_postgres(server: Any, count: int) -> URL:
 
 # ---------------------------------------------------------------- memory
 
-_PEAK = """
-import runpy, sys
-sys.argv = sys.argv[1:]
-try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
-finally:
-    print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), file=sys.stderr)
-"""
-
 
 def memory() -> dict[str, Any]:
     """The most memory of a run over 10,000 claims, against that of one over 100."""
@@ -308,7 +300,7 @@ def memory() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as name, carrier(claims, 0.0) as (url, _):
             folder = Path(name)
             new_database(folder, claims)
-            command = [sys.executable, "-c", _PEAK, str(SCRIPT), "--batch-size", str(claims), "--json"]
+            command = [sys.executable, "-c", WITH_PEAK, str(SCRIPT), "--batch-size", str(claims), "--json"]
             given = environment(folder) | {"CHRONOPOST_BASE_URL": url, "RECOURS_CARRIER_CONCURRENCY": "8"}
             done = subprocess.run(command, env=given, check=True, capture_output=True, text=True)
             assert json.loads(done.stdout)["success"] == claims
