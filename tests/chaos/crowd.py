@@ -84,5 +84,6 @@ class Crowd:
         asked = self.world.proofs_asked()
         for number, times in self._stored.items():
             if asked[number] != times:
-                self.paid_twice.append(f"{number}: {self.world.history_of(number)}")
+                calls = [(call.at, call.operation) for call in self.world.box.calls_for(number)]
+                self.paid_twice.append(f"{number}: {self.world.history_of(number)}, {calls}")
         self._stored = Counter({number: asked[number] for number in self.world.documents()})
