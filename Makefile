@@ -19,11 +19,11 @@ check: .venv/ready-dev
 bench: .venv/ready-dev
 	$(BIN)/python -m tests.benchmarks.bench
 
-# How the cost grows; RECOURS_LONG=1: up to the largest sizes, about half an hour and 10 GB of disk.
+# How the cost grows; RECOURS_LONG=1: up to the largest sizes, which take gigabytes of disk.
 bench-growth: .venv/ready-dev
 	$(BIN)/python -m tests.benchmarks.growth
 
-# About an hour on two cores. A short form is part of the tests.
+# The long form; a short one is part of the tests.
 chaos: .venv/ready-dev
 	RECOURS_LONG=1 $(BIN)/python -m pytest -n 2 tests/chaos
 

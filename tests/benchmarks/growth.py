@@ -221,7 +221,7 @@ def _filled(server: Any, name: str, claims: int) -> str:
 
 def _new_postgres(server: Any, name: str) -> URL:
     with psycopg.connect(_plain(server.url()), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload] # (a name of ours)
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload] # psycopg's types want a literal; the name is ours
     url: URL = server.url(name)
     with closing(Database(url)) as database:
         complete(database)
@@ -234,7 +234,7 @@ def _plain(url: URL) -> str:
 
 def _copy(url: URL, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
     with psycopg.connect(_plain(url)) as connection, connection.cursor() as cursor:
-        with cursor.copy(f"COPY claims ({columns}) FROM STDIN") as copy:  # type: ignore[call-overload] # (constants)
+        with cursor.copy(f"COPY claims ({columns}) FROM STDIN") as copy:  # type: ignore[call-overload] # as above: names of ours
             for row in rows:
                 copy.write_row(row)
         connection.commit()
