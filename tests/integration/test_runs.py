@@ -1,5 +1,6 @@
 """Whole runs as processes of their own: at the same time, killed, stopped."""
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -103,7 +104,17 @@ def test_two_schedulers_and_the_fetch_worker_never_fetch_a_claim_twice(
     add_claims: Callable[..., None],
     start: Callable[..., subprocess.Popen[str]],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # A run's first call goes alone: the first three to be answered are one of each run, which then all hold claims.
+    first, at_once, answer = itertools.count(), threading.Barrier(3), sandbox.answer
+
+    def answer_together(request: HttpRequest) -> Answer:
+        if next(first) < 3:
+            at_once.wait(timeout=60)
+        return answer(request)
+
+    monkeypatch.setattr(sandbox, "answer", answer_together)
     sandbox.latency = 0.1
     add_claims(database, [{"pod_fetch_status": "pending" if n % 4 == 0 else "failed"} for n in range(80)])
     runs = [
