@@ -21,6 +21,7 @@ NEEDED = (
     ("concurrent-log-handler", (0, 9)),
     ("pypdf", (6, 0)),
     ("urllib3", (2, 6)),
+    ("rich", (14, 0)),
     ("tzdata", (2024,)),
 )
 

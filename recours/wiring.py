@@ -24,12 +24,15 @@ from recours.database.engine import Database, DatabaseFault
 from recours.database.journal import RunJournal
 from recours.database.mailbox import Mailbox
 from recours.database.quota import QuotaLedger
+from recours.database.records import DatabaseRecords
 from recours.database.schema import Schema, look, require_claims
 from recours.database.upgrade import NOT_DONE, bring_up_to_date
 from recours.database.upkeep import ClaimUpkeep
+from recours.desk.records import Records
 from recours.documents.store import DocumentStore
 from recours.logs import file_of, local, run_log
 from recours.runs.ports import CarrierClient, Clock, Grant, Refusal, Surroundings
+from recours.runs.source import no_such_claim
 from recours.runs.worker import Options, Worker
 from recours.settings.model import HttpLimits, Settings
 
@@ -79,6 +82,59 @@ def open_database(settings: Settings) -> Opened:
     offset = clock_offset(database)
     schema, done = bring_up_to_date(database, schema, SystemClock(offset))
     return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the operator's desk works with."""
+
+    settings: Settings
+    database: Database
+    columns: frozenset[str]  # of `claims`
+    clock: SystemClock
+    catalog: Catalog
+    records: Records
+    claims: ClaimRepository
+
+    def queue(self, holder: str = "desk") -> APIRequestQueue:
+        """The queue: to be looked at, or to call with."""
+        return make_queue(self.settings, self.database, self.settings.policy, self.clock, random, holder)
+
+    def no_such_claim(self, reference: str) -> str:
+        """What to say of a reference that is none, with the nearest one."""
+        return no_such_claim(self.claims, reference)
+
+
+def open_desk(settings: Settings) -> Desk:
+    """The desk over a database whose schema is current. Changes nothing. Raises DatabaseFault."""
+    database = connect(settings)
+    try:
+        schema = _current_schema(database)
+        clock, catalog = clock_of(database), catalog_of(settings)
+    except DatabaseFault:
+        database.close()
+        raise
+    redact = redactor(settings)
+    return Desk(
+        settings=settings,
+        database=database,
+        columns=schema.columns,
+        clock=clock,
+        catalog=catalog,
+        records=DatabaseRecords(database, catalog, schema.columns, redact),
+        claims=ClaimRepository(database, catalog, schema.columns, "", "desk", redact),
+    )
+
+
+def _current_schema(database: Database) -> Schema:
+    schema = look(database)
+    require_claims(database, schema)
+    if not schema.is_current:
+        raise DatabaseFault(
+            f"The schema of {database.shown} is not current: a run of either worker brings it up to date, or "
+            "'recours init-db'."
+        )
+    return schema
 
 
 def clock_remarks(offset: timedelta) -> list[str]:

@@ -158,6 +158,7 @@ attempts = Table(
     Column("document_type", Text),
     Column("document_source", Text),
     Index("ix_recours_attempts_claim", "claim_id", "id"),
+    Index("ix_recours_attempts_day", "started_at", "carrier", "turn", "outcome", "error_kind"),
 )
 
 carriers = Table(
@@ -171,6 +172,8 @@ carriers = Table(
     Column("refusal", Text),
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
+    Column("stopped_at", Utc),  # by a person, until they take it up again
+    Column("stopped_why", Text),
 )
 
 # Which carriers there were credentials for at the last run. A carrier that is not in it is new to us.

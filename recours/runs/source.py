@@ -91,7 +91,7 @@ def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: d
     for reference in dict.fromkeys(references):
         claim = claims.find(reference) if is_text(reference) else None
         if claim is None:
-            faults.append(_unknown(claims, reference))
+            faults.append(no_such_claim(claims, reference))
         elif fault := _fault(claims, claim, policy, now):
             faults.append(fault)
         else:
@@ -122,7 +122,8 @@ def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> str |
     return None
 
 
-def _unknown(claims: Claims, reference: str) -> str:
+def no_such_claim(claims: Claims, reference: str) -> str:
+    """What to say of a reference that is none, with the nearest one."""
     likely = claims.references_like(reference) if is_text(reference) else []
     near = get_close_matches(reference, likely, n=1, cutoff=0.5)
     hint = f" Did you mean {clean(near[0], 100)}?" if near else ""

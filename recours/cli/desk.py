@@ -1,0 +1,73 @@
+"""What the commands of the operator's desk share: settings, an opened database, faults as sentences."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from recours.carriers.registry import CATALOG
+from recours.cli.console import say_error
+from recours.runs.ports import RunFault
+from recours.settings.loading import load
+from recours.settings.model import Settings, SettingsFault
+from recours.settings.sources import process_environment
+from recours.wiring import Desk, open_desk
+
+ROOT = Path(__file__).resolve().parents[2]
+DONE, FAILED, USAGE = 0, 1, 2
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def database_option(command: _Command) -> _Command:
+    """`--database-url`, which every command of the desk has."""
+    return click.option("--database-url", metavar="URL", help="The database, instead of the configured one.")(
+        command
+    )
+
+
+def json_option(command: _Command) -> _Command:
+    """`--json`, which every command of the desk has."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for programs."
+    )(command)
+
+
+def settings_for(database_url: str | None = None) -> Settings:
+    """The settings of this process. Bad ones are told, and end it with status 2."""
+    try:
+        return load(ROOT, process_environment(), CATALOG, database_url=database_url)
+    except SettingsFault as faults:
+        for fault in faults.faults:
+            say_error(fault)
+        raise SystemExit(USAGE) from faults
+
+
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """What cannot go on is told in a sentence, and ends the process with status 1."""
+    try:
+        yield
+    except RunFault as fault:
+        for line in (str(fault), *fault.details):
+            say_error(line)
+        raise SystemExit(FAILED) from fault
+
+
+@contextmanager
+def at_desk(database_url: str | None = None) -> Iterator[Desk]:
+    """The desk over the configured database, whose schema must be current; nothing is created or changed by opening it."""
+    settings = settings_for(database_url)
+    with faults_told():
+        desk = open_desk(settings)
+        try:
+            yield desk
+        finally:
+            desk.database.close()
+
+
+def unknown_claim(desk: Desk, reference: str, parameter: str = "CLAIM") -> click.BadParameter:
+    """What to tell whoever typed a reference that is none, with the nearest one."""
+    return click.BadParameter(desk.no_such_claim(reference), param_hint=parameter)

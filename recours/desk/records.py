@@ -1,0 +1,148 @@
+"""What the desk reads: runs, attempts, backlogs and claims as they were recorded.
+
+`recours.database.records` reads them from a database. None of these looks costs more because there are more claims:
+each is answered by an index, or reads one day at a time.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from recours.core.claim import Claim, Stage
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a worker. `ended_at` is None while it is under way, or if it died; `stats` is its `--json` object."""
+
+    id: str
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    exit_status: int | None = None
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Attempts of one day that are alike, counted. `turn` 0 is the fetch worker's, `kind` the error's, None on success."""
+
+    day: date
+    carrier: str  # its key, or the name that the claim had
+    turn: int
+    outcome: str  # success, failed, left
+    kind: str | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The claims of one carrier (its key; "": of none that we know) that are not done, counted by stage."""
+
+    carrier: str
+    stages: Mapping[Stage, int]
+    oldest: datetime | None = (
+        None  # since when the oldest of those that are still tried has failed, or is new
+    )
+
+    @property
+    def due(self) -> int:
+        """Claims that a run would take now: of the scheduler and of the fetch worker."""
+        return self.stages.get(Stage.READY, 0) + self.stages.get(Stage.NEW, 0)
+
+
+@dataclass(frozen=True)
+class PastAttempt:
+    """An attempt, as it was recorded. `duration_s` in seconds, datetimes aware UTC."""
+
+    id: int
+    claim_id: Any
+    run_id: str
+    worker: str
+    carrier: str
+    number: str
+    turn: int
+    started_at: datetime
+    duration_s: float
+    calls: int
+    outcome: str  # success, failed, left
+    used: bool
+    kind: str | None = None
+    message: str | None = None
+    http_status: int | None = None
+    delivered_at: datetime | None = None
+    signatory: str | None = None
+    document_path: str | None = None
+    document_sha256: str | None = None
+    document_size: int | None = None
+    document_type: str | None = None
+    document_source: str | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something that was to be told about a claim, and what became of it."""
+
+    event: str
+    audience: str
+    written_at: datetime
+    told: str | None  # None: not yet; `mail`, or why not
+    mail_state: str | None = None
+    recipient: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ClaimFilter:
+    """Which claims a list shows; an empty field leaves all. `carriers` are keys, `text` is part of a reference or number."""
+
+    statuses: Collection[str] = ()  # of pod_fetch_status
+    stages: Collection[Stage] = ()
+    carriers: Collection[str] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class ListedClaim:
+    """A claim in a list, with where its POD lies, and who signed."""
+
+    claim: Claim
+    pod_url: str | None = None
+    fetched_at: datetime | None = None
+    signatory: str | None = None
+
+
+class Records(Protocol):
+    """Where the desk reads."""
+
+    def runs(self, worker: str | None = None, since: datetime | None = None, most: int = 50) -> list[Run]:
+        """The latest runs, the newest first."""
+
+    def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
+        """Attempts of these days (as they fall in `zone`), counted."""
+
+    def backlogs(self) -> list[Backlog]:
+        """What is not done, by carrier."""
+
+    def find(self, reference: str) -> ListedClaim | None:
+        """One claim."""
+
+    def held_until(self, claim_id: Any, now: datetime) -> datetime | None:
+        """Until when a run holds the claim; None: no run does."""
+
+    def attempts(self, claim_id: Any) -> list[PastAttempt]:
+        """All attempts at a claim, the oldest first."""
+
+    def messages(self, claim_id: Any) -> list[Message]:
+        """What was to be told about a claim, the oldest first."""
+
+    def claims(self, wanted: ClaimFilter, most: int, *, skip: int = 0) -> list[ListedClaim]:
+        """Claims, the newest first."""
+
+    def count(self, wanted: ClaimFilter, most: int) -> int:
+        """How many claims there are of these, counted up to `most`."""
+
+    def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
+        """Every attempt with its claim's reference, the oldest first; one at a time in memory."""
