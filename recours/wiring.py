@@ -28,10 +28,13 @@ from recours.database.records import DatabaseRecords
 from recours.database.schema import Schema, look, require_claims
 from recours.database.upgrade import NOT_DONE, bring_up_to_date
 from recours.database.upkeep import ClaimUpkeep
+from recours.desk.overview import CarrierNow, Overview, overview
 from recours.desk.records import Records
 from recours.documents.store import DocumentStore
 from recours.logs import file_of, local, run_log
+from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import CarrierClient, Clock, Grant, Refusal, Surroundings
+from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import no_such_claim
 from recours.runs.worker import Options, Worker
 from recours.settings.model import HttpLimits, Settings
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from recours.notifications.smtp import SmtpSettings
 
 CREATED = "created with its whole schema"
+# How often each worker is to run.
+SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetryScheduler)}
 
 
 # Clocks that are kept right differ by less.
@@ -99,6 +104,34 @@ class Desk:
     def queue(self, holder: str = "desk") -> APIRequestQueue:
         """The queue: to be looked at, or to call with."""
         return make_queue(self.settings, self.database, self.settings.policy, self.clock, random, holder)
+
+    def carriers_now(self) -> list[CarrierNow]:
+        """What the queue knows of each carrier at this moment. Calls nobody."""
+        queue = self.queue()
+        return [
+            CarrierNow(
+                key=key,
+                name=spec.name,
+                configured=key in self.catalog.configured,
+                uses=queue.use(key),
+                refusal=queue.would_refuse(key),
+            )
+            for key, spec in self.catalog.specs.items()
+        ]
+
+    def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
+        """The state of the system, with what became of the attempts of so many days. Raises DatabaseFault."""
+        now, policy = self.clock.now(), self.settings.policy
+        return overview(
+            self.records,
+            self.carriers_now(),
+            SCHEDULES,
+            now=now,
+            due_until=policy.timetable.due_until(now),
+            zone=policy.zone,
+            days=days,
+            exact=exact,
+        )
 
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""

@@ -1,22 +1,39 @@
 """What the operator's desk reads, out of the database: see `recours.desk.records`."""
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, Text, func, or_, select, type_coerce
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    Text,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Stage
-from recours.database.claims import carrier_keys
-from recours.database.conditions import at_stage
+from recours.core.claim import FetchStatus, Stage
+from recours.core.mail import MailState
+from recours.core.text import clean
+from recours.database.conditions import at_stage, const
 from recours.database.engine import Database
 from recours.database.foreign import Reader, read_claim
+from recours.database.lists import Group, groups, newest
 from recours.database.rows import free, readable_columns
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
 from recours.desk.records import (
+    COUNTED_UP_TO,
     Backlog,
     ClaimFilter,
     ListedClaim,
@@ -26,9 +43,14 @@ from recours.desk.records import (
     Tally,
 )
 
-_c, _a = claims.c, attempts.c
+_c, _a, _m = claims.c, attempts.c, mails.c
 _AT_ONCE = 1000
-_TRIED = (Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
+_OURS = frozenset({FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING})
+_STAGES = frozenset(Stage)
+# As the index on the moments of failure has it.
+_HAS_FAILED: ColumnElement[bool] = literal_column("pod_stage IN ('waiting', 'ready', 'settled')", Boolean)
+# Of a record of ours in which somebody has spoilt the time.
+_UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -44,14 +66,13 @@ class DatabaseRecords:
 
     def runs(self, worker: str | None = None, since: datetime | None = None, most: int = 50) -> list[Run]:
         """The latest runs, the newest first."""
-        query = select(runs).order_by(runs.c.started_at.desc()).limit(most)
+        query = select(*_raw(runs)).order_by(runs.c.started_at.desc()).limit(most)
         if worker is not None:
             query = query.where(runs.c.worker == worker)
         if since is not None:
             query = query.where(runs.c.started_at >= since)
         with self.database.read() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [Run(**{**row, "stats": row["stats"] or {}}) for row in rows]
+            return [_run(row) for row in connection.execute(query)]
 
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
         """Attempts of these days (as they fall in `zone`), counted."""
@@ -71,58 +92,70 @@ class DatabaseRecords:
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         """All attempts at a claim, the oldest first."""
-        query = select(attempts).where(_a.claim_id == claim_id).order_by(_a.id)
+        query = select(*_raw(attempts)).where(_a.claim_id == claim_id).order_by(_a.id)
         with self.database.read() as connection:
             return [_attempt(row) for row in connection.execute(query)]
 
     def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
         """Every attempt with its claim's reference, the oldest first; a part at a time in memory."""
-        query = (
-            select(_c.claim_reference, attempts)
-            .join(claims, _c.id == _a.claim_id, isouter=True)
-            .order_by(_a.id)
-        )
+        reference = type_coerce(_c.claim_reference, Text).label("claim_reference")
+        query = select(reference, *_raw(attempts)).join(claims, _c.id == _a.claim_id, isouter=True)
+        first = None
         if since is not None:
-            query = query.where(_a.started_at >= since)
-        last = 0
-        while True:
-            # In parts, each a short look: no transaction is open while somebody reads what was printed.
+            # Their ids run with their times but for seconds: the few that do not are passed over one by one.
             with self.database.read() as connection:
-                rows = connection.execute(query.where(_a.id > last).limit(_AT_ONCE)).all()
-            for row in rows:
-                yield row.claim_reference or f"#{row.claim_id}", _attempt(row)
+                first = connection.scalar(select(func.min(_a.id)).where(_a.started_at >= since))
+            if first is None:
+                return
+        for row in self._each(query, _a.id, first):
+            attempt = _attempt(row)
+            if since is None or attempt.started_at >= since:
+                named = Reader(row._mapping).text("claim_reference")  # noqa: SLF001 (SQLAlchemy's public name)
+                yield clean(named or f"#{attempt.claim_id}", 100), attempt
+
+    def _each(self, query: Select[Any], key: ColumnElement[Any], first: Any = None) -> Iterator[Row[Any]]:
+        """Rows in the order of their key, in parts: no transaction is open while somebody reads what was printed."""
+        part = query.order_by(key).limit(_AT_ONCE)
+        further = part if first is None else part.where(key >= first)
+        while True:
+            with self.database.read() as connection:
+                rows = connection.execute(further).all()
+            yield from rows
             if len(rows) < _AT_ONCE:
                 return
-            last = rows[-1].id
+            further = part.where(key > rows[-1].id)
+
+    # ---------------------------------------------------------------- backlogs
+
+    def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
+        """What is not done, by carrier; each stage counted up to `most` (None: all of it, which takes its time).
+
+        Waiting claims whose turn comes by `due_until`, which no run has made ready yet, are counted as ready.
+        """
+        with self.database.read() as connection:
+            counts: dict[str, Counter[str]] = {}
+            for group in groups(connection):
+                if group.status in _OURS:
+                    of_carrier = counts.setdefault(group.key, Counter())
+                    of_carrier[group.stage if group.stage in _STAGES else ""] += _count(
+                        connection, group, most
+                    )
+            if due_until is not None:
+                for key, come in _turns_come(connection, due_until, most).items():
+                    _make_ready(counts.get(key, Counter()), come, most)
+            found = [
+                Backlog(
+                    carrier=key,
+                    stages={stage: _capped(n[stage], most) for stage in Stage if n[stage]},
+                    oldest=_oldest(connection, key),
+                    unjudged=_capped(n[""], most),
+                    counted_up_to=most,
+                )
+                for key, n in sorted(counts.items())
+            ]
+        return [backlog for backlog in found if backlog.stages or backlog.unjudged]
 
     # ---------------------------------------------------------------- claims
-
-    def backlogs(self) -> list[Backlog]:
-        """What is not done, by carrier."""
-        stages: dict[str, dict[Stage, int]] = {}
-        oldest: dict[str, datetime] = {}
-        with self.database.read() as connection:
-            for stage in Stage:
-                keys = [key for key in connection.scalars(carrier_keys(stage)) if key is not None]
-                for key in map(str, keys):
-                    of_carrier = at_stage(stage), _c.pod_carrier_key == key
-                    count = (
-                        connection.scalar(select(func.count()).select_from(claims).where(*of_carrier)) or 0
-                    )
-                    if not count:
-                        continue
-                    stages.setdefault(key, {})[stage] = count
-                    if stage in _TRIED and (since := self._oldest(connection.scalar, of_carrier)):
-                        oldest[key] = min(since, oldest.get(key, since))
-        return [Backlog(key, counts, oldest.get(key)) for key, counts in sorted(stages.items())]
-
-    def _oldest(
-        self, scalar: Callable[[Select[Any]], Any], which: Sequence[ColumnElement[bool]]
-    ) -> datetime | None:
-        since = func.min(
-            func.coalesce(type_coerce(_c.pod_failed_at, Text), type_coerce(_c.pod_rank_at, Text))
-        )
-        return Reader({"since": scalar(select(since).where(*which))}).moment("since")
 
     def find(self, reference: str) -> ListedClaim | None:
         """One claim."""
@@ -137,17 +170,23 @@ class DatabaseRecords:
 
     def claims(self, wanted: ClaimFilter, most: int, *, skip: int = 0) -> list[ListedClaim]:
         """Claims, the newest first."""
-        query = (
-            self._listed().where(*self._conditions(wanted)).order_by(_c.id.desc()).limit(most).offset(skip)
-        )
         with self.database.read() as connection:
-            return [self._read(row) for row in connection.execute(query)]
+            ids = newest(connection, wanted, skip + most)[skip:]
+            query = self._listed().where(_c.id.in_(ids)).order_by(_c.id.desc())
+            return [self._read(row) for row in connection.execute(query)] if ids else []
 
     def count(self, wanted: ClaimFilter, most: int) -> int:
         """How many claims there are of these, counted up to `most`."""
-        some = select(_c.id).where(*self._conditions(wanted)).limit(most)
         with self.database.read() as connection:
-            return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+            return len(newest(connection, wanted, most))
+
+    def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
+        """Every claim, or those made since (or nobody knows when), the oldest first; a part at a time in memory."""
+        for row in self._each(self._listed(), _c.id):
+            listed = self._read(row)
+            made = listed.claim.created_at
+            if since is None or made is None or made >= since:
+                yield listed
 
     def _listed(self) -> Select[Any]:
         pod = [
@@ -156,25 +195,6 @@ class DatabaseRecords:
         ]
         there = readable_columns(self.columns)
         return select(*there, *(column for column in pod if column.name not in {c.name for c in there}))
-
-    def _conditions(self, wanted: ClaimFilter) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
-        if wanted.statuses:
-            found.append(_c.pod_fetch_status.in_(wanted.statuses))
-        if wanted.stages:
-            found.append(or_(*(at_stage(stage) for stage in wanted.stages)))
-        if wanted.carriers:
-            found.append(_c.pod_carrier_key.in_(wanted.carriers))
-        if text := wanted.text.strip():
-            found.append(
-                or_(
-                    *(
-                        column.icontains(text, autoescape=True)
-                        for column in (_c.claim_reference, _c.tracking_number)
-                    )
-                )
-            )
-        return found
 
     def _read(self, row: Row[Any]) -> ListedClaim:
         values = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
@@ -192,45 +212,150 @@ class DatabaseRecords:
         """What was to be told about a claim, the oldest first."""
         query = (
             select(
-                events.c.event,
-                events.c.audience,
-                events.c.created_at,
-                events.c.told,
-                mails.c.state,
-                mails.c.recipient,
-                mails.c.ended_at,
+                *_raw(events, "event", "audience", "created_at", "told"),
+                *_raw(mails, "state", "recipient", "ended_at"),
             )
             .join(mail_events, mail_events.c.event_id == events.c.id, isouter=True)
-            .join(mails, mails.c.id == mail_events.c.mail_id, isouter=True)
+            .join(mails, _m.id == mail_events.c.mail_id, isouter=True)
             .where(events.c.claim_id == claim_id)
             .order_by(events.c.id)
         )
         with self.database.read() as connection:
-            return [Message(*row) for row in connection.execute(query)]
+            return [_message(row) for row in connection.execute(query)]
+
+    def mails(self) -> Mapping[MailState, int]:
+        """How many mails are not ended: ready, held, or being sent."""
+        states = [const(state) for state in (MailState.READY, MailState.HELD, MailState.SENDING)]
+        query = select(_m.state, func.count()).where(_m.state.in_(states)).group_by(_m.state)
+        with self.database.read() as connection:
+            return {MailState(state): count for state, count in connection.execute(query)}
+
+
+# ---------------------------------------------------------------- counting
+
+
+def _count(connection: Connection, group: Group, most: int | None) -> int:
+    some = select(_c.id).where(group.condition).limit(most)
+    return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def _turns_come(connection: Connection, due_until: datetime, most: int | None) -> Counter[str]:
+    """Waiting claims whose turn has come, by carrier, up to `most` in all."""
+    come = (
+        select(_c.pod_carrier_key, _c.pod_fetch_status)
+        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until)
+        .order_by(_c.pod_next_retry_at)
+        .limit(most)
+    )
+    return Counter(key or "" for key, status in connection.execute(come) if status in _OURS)
+
+
+def _make_ready(stages: Counter[str], come: int, most: int | None) -> None:
+    stages[Stage.READY] += come
+    if most is None or stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
+        stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
+
+
+def _capped(number: int, most: int | None) -> int:
+    return number if most is None else min(number, most)
+
+
+def _oldest(connection: Connection, key: str) -> datetime | None:
+    """Since when the oldest claim of a carrier that is still tried has failed, or is new: two looks into indexes."""
+    failed = select(type_coerce(_c.pod_failed_at, Text).label("since")).where(
+        _HAS_FAILED, _c.pod_carrier_key == key, _c.pod_failed_at.is_not(None)
+    )
+    new = select(type_coerce(_c.pod_rank_at, Text).label("since")).where(
+        at_stage(Stage.NEW), _c.pod_carrier_key == key, _c.pod_rank_is_deadline == 0
+    )
+    looks = failed.order_by(_c.pod_failed_at).limit(1), new.order_by(_c.pod_rank_at).limit(1)
+    rows = [row for look in looks for row in connection.execute(look).mappings()]
+    return min(filter(None, (Reader(row).moment("since") for row in rows)), default=None)
+
+
+# ---------------------------------------------------------------- rows of ours
+
+
+def _raw(table: Table, *names: str) -> list[ColumnElement[Any]]:
+    """Columns without conversion, so that a value that somebody spoilt hides no row."""
+    return [
+        column if column.name in ("id", "claim_id") else type_coerce(column, Text).label(column.name)
+        for column in table.columns
+        if not names or column.name in names
+    ]
+
+
+def _run(row: Row[Any]) -> Run:
+    read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+    return Run(
+        id=str(row.id),
+        worker=clean(read.text("worker") or "", 60),
+        started_at=read.moment("started_at") or _UNREADABLE,
+        ended_at=read.moment("ended_at"),
+        exit_status=_whole(row.exit_status),
+        stats=_object(row.stats),
+    )
+
+
+def _object(stored: Any) -> Mapping[str, Any]:
+    """A JSON object; of anything else, nothing is known."""
+    try:
+        found = json.loads(stored) if isinstance(stored, str) else stored
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _attempt(row: Row[Any]) -> PastAttempt:
+    read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
     return PastAttempt(
         id=row.id,
         claim_id=row.claim_id,
-        run_id=row.run_id,
-        worker=row.worker,
-        carrier=row.carrier,
-        number=row.tracking_number,
-        turn=row.turn,
-        started_at=row.started_at,
-        duration_s=row.duration_s,
-        calls=row.calls,
-        outcome=row.outcome,
-        used=bool(row.used),
-        kind=row.error_kind,
-        message=row.message,
-        http_status=row.http_status,
-        delivered_at=row.delivered_at,
-        signatory=row.signatory,
-        document_path=row.document_path,
-        document_sha256=row.document_sha256,
-        document_size=row.document_size,
-        document_type=row.document_type,
-        document_source=row.document_source,
+        run_id=read.text("run_id") or "",
+        worker=read.text("worker") or "",
+        carrier=read.text("carrier") or "",
+        number=read.text("tracking_number") or "",
+        turn=read.whole("turn"),
+        started_at=read.moment("started_at") or _UNREADABLE,
+        duration_s=_seconds(row.duration_s),
+        calls=read.whole("calls"),
+        outcome=read.text("outcome") or "",
+        used=bool(_whole(row.used)),
+        kind=read.text("error_kind"),
+        message=read.text("message"),
+        http_status=_whole(row.http_status),
+        delivered_at=read.moment("delivered_at"),
+        signatory=read.text("signatory"),
+        document_path=read.text("document_path"),
+        document_sha256=read.text("document_sha256"),
+        document_size=_whole(row.document_size),
+        document_type=read.text("document_type"),
+        document_source=read.text("document_source"),
+    )
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def _message(row: Row[Any]) -> Message:
+    read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+    return Message(
+        event=read.text("event") or "",
+        audience=read.text("audience") or "",
+        written_at=read.moment("created_at") or _UNREADABLE,
+        told=read.text("told"),
+        mail_state=read.text("state"),
+        recipient=read.text("recipient"),
+        ended_at=read.moment("ended_at"),
     )

@@ -24,8 +24,12 @@ VERSION_TABLE = "recours_schema_version"
 _INDEXES = (
     "ix_claims_pod_edited",
     "ix_claims_pod_given_up",
+    "ix_claims_pod_group",
     "ix_claims_pod_new",
+    "ix_claims_pod_number",
+    "ix_claims_pod_oldest",
     "ix_claims_pod_ready",
+    "ix_claims_pod_reference",
     "ix_claims_pod_settled",
     "ix_claims_pod_waiting",
 )

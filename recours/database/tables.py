@@ -129,6 +129,7 @@ runs = Table(
     Column("exit_status", Integer),
     Column("stats", JSON),
     Index("ix_recours_runs_worker", "worker", "started_at"),
+    Index("ix_recours_runs_day", "started_at"),
 )
 
 # A document is what a successful attempt brought: it stands in the attempt's row, and recours_documents is a view.

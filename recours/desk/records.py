@@ -1,7 +1,7 @@
 """What the desk reads: runs, attempts, backlogs and claims as they were recorded.
 
-`recours.database.records` reads them from a database. None of these looks costs more because there are more claims:
-each is answered by an index, or reads one day at a time.
+`recours.database.records` reads them from a database. None of these looks costs more because there are more claims,
+but those that go through all of them (`each_…`): each is answered by an index, and counts no further than it is told.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from recours.core.claim import Claim, Stage
+from recours.core.mail import MailState
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,32 @@ class Tally:
     count: int
 
 
+# A backlog is counted so far; a number that has reached it means "so many, or more".
+COUNTED_UP_TO = 10_000
+
+
 @dataclass(frozen=True)
 class Backlog:
-    """The claims of one carrier (its key; "": of none that we know) that are not done, counted by stage."""
+    """The claims of one carrier (its key; "": of none that we know) that are not done, counted by stage.
+
+    `unjudged`: failed or pending claims that no run has looked at yet; the next one does. `oldest`: since when the
+    oldest of those that are still tried has failed, or is new. `counted_up_to`: no number is counted further.
+    """
 
     carrier: str
     stages: Mapping[Stage, int]
-    oldest: datetime | None = (
-        None  # since when the oldest of those that are still tried has failed, or is new
-    )
+    oldest: datetime | None = None
+    unjudged: int = 0
+    counted_up_to: int | None = COUNTED_UP_TO
 
     @property
     def due(self) -> int:
         """Claims that a run would take now: of the scheduler and of the fetch worker."""
-        return self.stages.get(Stage.READY, 0) + self.stages.get(Stage.NEW, 0)
+        return self.capped(self.stages.get(Stage.READY, 0) + self.stages.get(Stage.NEW, 0))
+
+    def capped(self, number: int) -> int:
+        """A sum, which means "or more" as soon as one of its parts does."""
+        return number if self.counted_up_to is None else min(number, self.counted_up_to)
 
 
 @dataclass(frozen=True)
@@ -96,9 +109,13 @@ class Message:
 
 @dataclass(frozen=True)
 class ClaimFilter:
-    """Which claims a list shows; an empty field leaves all. `carriers` are keys, `text` is part of a reference or number."""
+    """Which claims a list shows; an empty field leaves all.
 
-    statuses: Collection[str] = ()  # of pod_fetch_status
+    `statuses`: of pod_fetch_status, "" for none; `carriers`: keys, "" for none that we know; `text`: what a reference
+    or tracking number begins with, in whatever case, blanks not counted.
+    """
+
+    statuses: Collection[str] = ()
     stages: Collection[Stage] = ()
     carriers: Collection[str] = ()
     text: str = ""
@@ -123,8 +140,14 @@ class Records(Protocol):
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
         """Attempts of these days (as they fall in `zone`), counted."""
 
-    def backlogs(self) -> list[Backlog]:
-        """What is not done, by carrier."""
+    def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
+        """What is not done, by carrier; each stage counted up to `most` (None: all of it, which takes its time).
+
+        Waiting claims whose turn comes by `due_until`, which no run has made ready yet, are counted as ready.
+        """
+
+    def mails(self) -> Mapping[MailState, int]:
+        """How many mails are not ended: ready, held, or being sent."""
 
     def find(self, reference: str) -> ListedClaim | None:
         """One claim."""
@@ -145,4 +168,7 @@ class Records(Protocol):
         """How many claims there are of these, counted up to `most`."""
 
     def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
-        """Every attempt with its claim's reference, the oldest first; one at a time in memory."""
+        """Every attempt with its claim's reference, the oldest first; a few at a time in memory."""
+
+    def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
+        """Every claim, or those made since, the oldest first; a few at a time in memory."""
