@@ -15,7 +15,7 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+from requests.utils import default_headers, get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
@@ -24,6 +24,7 @@ from recours.carriers.message import Request, Response
 
 LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
+_HEADERS = dict(default_headers())
 
 
 class HttpFault(Exception):  # noqa: N818 (one of its kinds is raised)
@@ -64,15 +65,14 @@ class Http:
         _call.deadline = deadline = time.monotonic() + self._deadline_s
         _call.connected = False
         try:
-            answer = self._session().request(
+            # Not prepared by the session: merging its defaults, all of them empty, would take as long as the rest.
+            prepared = requests.Request(
                 request.method,
                 self._origin(request) + request.path,
-                headers=dict(request.headers),
+                headers=_HEADERS | dict(request.headers),
                 data=request.body,
-                timeout=self._timeouts,
-                allow_redirects=False,
-                stream=True,
-            )
+            ).prepare()
+            answer = self._session().send(prepared, timeout=self._timeouts, allow_redirects=False, stream=True)
             with answer:
                 if answer.is_redirect or 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
                     raise Unacceptable("answered with a redirect, which is not followed")
@@ -195,13 +195,28 @@ class _TimedResponse(http.client.HTTPResponse):
 class _WatchedHttp(HTTPConnection):
     """Notes when there is a connection, since from then on something may have been sent; answers run by the clock."""
 
+    _gathered: list[bytes] | None = None
+
     def connect(self) -> None:
         super().connect()
         _call.connected = True
 
     def request(self, *args: Any, **named: Any) -> None:
+        """Send head and body as one: two small pieces would be two waits of the socket."""
         _call.connected = _call.connected or self.sock is not None
-        super().request(*args, **named)
+        pieces: list[bytes] = []
+        self._gathered = pieces
+        try:
+            super().request(*args, **named)
+        finally:
+            self._gathered = None
+        self.send(b"".join(pieces))
+
+    def send(self, data: Any) -> None:
+        if self._gathered is None:
+            super().send(data)
+        else:
+            self._gathered.append(data)
 
     def getresponse(self) -> Any:
         self.response_class = partial(_TimedResponse, deadline=_call.deadline)  # type: ignore[assignment]  # http.client only calls it, so a partial of the class serves

@@ -12,7 +12,9 @@ def clean(text: object, limit: int = LIMIT) -> str:
     """Escape control characters and cut to `limit` characters, so that no foreign text can forge a line."""
     raw = text if isinstance(text, str) else str(text)
     # Cut first: the foreign text may be megabytes long.
-    shown = "".join(map(_visible, raw[: limit + 1].strip() if len(raw) <= limit else raw[: limit + 1]))
+    cut = raw[: limit + 1].strip() if len(raw) <= limit else raw[: limit + 1]
+    # Most texts are harmless, and every line of the log comes through here.
+    shown = cut if cut.isprintable() else "".join(map(_visible, cut))
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 

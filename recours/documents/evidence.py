@@ -3,6 +3,8 @@
 import io
 import logging
 import re
+from functools import cache
+from typing import Any
 
 from recours.runs.ports import NotADocument
 
@@ -53,12 +55,17 @@ def media_type_of(content: bytes, *, html: bool = False) -> str:
     return found
 
 
-def _open_pdf(content: bytes) -> None:
+@cache
+def _pdf_reader() -> Any:
     from pypdf import PdfReader  # noqa: PLC0415 (imported when the first document comes)
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it says of a damaged file, our sentence says
+    return PdfReader
+
+
+def _open_pdf(content: bytes) -> None:
     try:
-        pages = len(PdfReader(io.BytesIO(content)).pages)
+        pages = len(_pdf_reader()(io.BytesIO(content)).pages)
     except Exception as error:
         raise NotADocument(f"the PDF cannot be opened ({type(error).__name__})") from error
     if pages == 0:

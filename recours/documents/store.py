@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -59,13 +59,19 @@ class DocumentStore:
         path = self.folder / label.carrier / f"{_stem(label)}_{sha256[:16]}{SUFFIXES[media_type]}"
         document = StoredDocument(str(path), sha256, len(content), media_type, got.delivery, got.source)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._parts.mkdir(exist_ok=True)
-            _write(self._parts, path.with_name(path.name + ".json"), _facts(document), durable=False)
-            _write(self._parts, path, content, durable=True)
+            try:
+                self._write(path, document, content)
+            except FileNotFoundError:  # the carrier's first document
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._parts.mkdir(exist_ok=True)
+                self._write(path, document, content)
         except OSError as error:
             raise self._fault(error) from error
         return document
+
+    def _write(self, path: Path, document: StoredDocument, content: bytes) -> None:
+        _write(self._parts, path.with_name(path.name + ".json"), _facts(document), durable=False)
+        _write(self._parts, path, content, durable=True)
 
     def find(self, label: Label) -> StoredDocument | None:
         """A document of this claim and number that a run stored before it died, if it is whole."""
@@ -97,10 +103,18 @@ def _stem(label: Label) -> str:
 
 
 def _facts(document: StoredDocument) -> bytes:
-    facts = asdict(document)
-    del facts["path"]  # the folder may be moved
-    at = document.delivery.at
-    facts["delivery"]["at"] = at.isoformat() if at else None
+    """What is known of a document, without its path: the folder may be moved."""
+    delivery = document.delivery
+    facts = {
+        "sha256": document.sha256,
+        "size": document.size,
+        "media_type": document.media_type,
+        "delivery": {
+            "at": delivery.at.isoformat() if delivery.at else None,
+            "signatory": delivery.signatory,
+        },
+        "source": document.source,
+    }
     return json.dumps(facts, indent=1, ensure_ascii=False).encode()
 
 
