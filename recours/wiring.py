@@ -31,7 +31,7 @@ from recours.database.upkeep import ClaimUpkeep
 from recours.desk.overview import CarrierNow, Overview, overview
 from recours.desk.records import Records
 from recours.documents.store import DocumentStore
-from recours.logs import file_of, local, run_log
+from recours.logs import file_of, lines_together, local, run_log
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import CarrierClient, Clock, Grant, Refusal, Surroundings
 from recours.runs.retry import PODRetryScheduler
@@ -255,6 +255,7 @@ def make_worker(
         documents=DocumentStore(settings.pod_dir),
         policy=policy,
         post=PostOffice(settings, database, columns, clock, run_id),
+        lines_together=lines_together,
     )
     options = replace(
         options,

@@ -72,7 +72,9 @@ class Http:
                 headers=_HEADERS | dict(request.headers),
                 data=request.body,
             ).prepare()
-            answer = self._session().send(prepared, timeout=self._timeouts, allow_redirects=False, stream=True)
+            answer = self._session().send(
+                prepared, timeout=self._timeouts, allow_redirects=False, stream=True
+            )
             with answer:
                 if answer.is_redirect or 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
                     raise Unacceptable("answered with a redirect, which is not followed")

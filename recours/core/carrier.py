@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from recours.core.claim import Delivery
 from recours.core.quota import Capability
@@ -140,6 +141,7 @@ class Catalog:
         return f"there is no carrier '{clean(name, 60)}'. {near or 'Known: ' + ', '.join(self.names) + '.'}"
 
 
+@lru_cache(maxsize=1024)  # asked for every claim that is read, and there are few names
 def fold(name: str) -> str:
     """`DHL Express`, `dhl_express` and `DHL-EXPRESS` are one name."""
     return "".join(c for c in plain(name) if c.isalnum())

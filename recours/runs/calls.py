@@ -100,8 +100,12 @@ class Calls:
                 self._close(self._lanes[key], refusal)
         pool = ThreadPoolExecutor(self._limits.concurrency, thread_name_prefix="fetch")
         try:
-            while self._go_on(pool):
-                self._await_answers(pool)
+            goes_on = self._go_on(pool)
+            while goes_on:
+                done = self._await_answers()
+                with self._around.lines_together():
+                    self._take_answers(done, pool)
+                    goes_on = self._go_on(pool)
             self._settle_unreached()
         finally:
             self._hand_back(self._buffer)
@@ -122,12 +126,15 @@ class Calls:
     def _may_begin(self) -> bool:
         return not self._stop.is_set() and self._around.clock.monotonic() < self._ends_at
 
-    def _await_answers(self, pool: ThreadPoolExecutor) -> None:
+    def _await_answers(self) -> list[Future[Ended]]:
+        """What has been answered, in the order in which it was asked."""
         if not self._in_flight:
             self._around.clock.sleep(_POLL_S)  # for units that others hold
-            return
+            return []
         done, _ = wait(self._in_flight, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-        in_order = [future for future in self._in_flight if future in done]
+        return [future for future in self._in_flight if future in done]
+
+    def _take_answers(self, in_order: list[Future[Ended]], pool: ThreadPoolExecutor) -> None:
         heard = [(self._in_flight[future].claim, self._hear(future)) for future in in_order]
         if self._may_begin():
             self._begin(pool)  # first of all, so that no thread waits while answers are recorded

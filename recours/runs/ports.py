@@ -1,6 +1,7 @@
 """What a run needs from the outside: each of these is implemented at an edge, and by a fake in the tests."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -403,3 +404,5 @@ class Surroundings:
     documents: Documents
     policy: Policy
     post: Post | None = None
+    # A block whose lines of the log are written as one.
+    lines_together: Callable[[], AbstractContextManager[None]] = nullcontext
