@@ -1,3 +1,53 @@
-"""Fetches proofs of delivery for parcel claims."""
+"""Fetches proofs of delivery for parcel claims.
+
+For the service's own application, each a name of this package, loaded when it is first used:
+
+- `fetch_claim(reference)` fetches a claim's POD now and returns a `FetchResult`.
+- `claim_status(reference)` returns a `ClaimStatus`.
+- `RecoursError` is what both raise, by its kinds `CorrectReferenceError`, `TryAgainSoonError`, `ShowExistingPODError`,
+  `NotWantedError`, `TryLaterError` and `AskOperatorError`: the text of each is a sentence for a person.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recours.application import (
+        AskOperatorError,
+        ClaimStatus,
+        CorrectReferenceError,
+        FetchResult,
+        NotWantedError,
+        RecoursError,
+        ShowExistingPODError,
+        Standing,
+        TryAgainSoonError,
+        TryLaterError,
+        claim_status,
+        fetch_claim,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AskOperatorError",
+    "ClaimStatus",
+    "CorrectReferenceError",
+    "FetchResult",
+    "NotWantedError",
+    "RecoursError",
+    "ShowExistingPODError",
+    "Standing",
+    "TryAgainSoonError",
+    "TryLaterError",
+    "claim_status",
+    "fetch_claim",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what the application uses: a run, which imports this package too, needs none of it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'recours' has no attribute {name!r}")
+    from recours import application  # noqa: PLC0415 (see above)
+
+    return getattr(application, name)

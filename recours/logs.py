@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ RUN_LOGGER = "__main__"
 _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
 _LONGEST_LINE = 4000
 _MOST_GATHERED = 100  # lines
+_PACKAGE = Path(__file__).parent
 
 
 def local(moment: datetime) -> datetime:
@@ -216,6 +218,63 @@ def file_of(
         logger.propagate = True
         with suppress(OSError):
             file.close()
+
+
+@dataclass
+class _Shared:
+    """A log file that several calls in one process write at the same time."""
+
+    file: _File
+    level: int  # of the logger before
+    users: int = 0
+
+
+# What is open in this process: as logging's own handlers are.
+_shared: dict[Path, _Shared] = {}
+_sharing = threading.Lock()
+
+
+@contextmanager
+def lines_to(
+    path: Path,
+    *,
+    max_bytes: int,
+    files: int,
+    redact: Callable[[str], str] = str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[None]:
+    """Have the lines of runs in this process go to `path` too, for a program that is not ours and has its own log.
+
+    Lines of that program do not get there, though its logger may have the same name. Any number of threads may be in
+    it at once. Raises RunFault.
+    """
+    logger = run_log()
+    with _sharing:
+        if path not in _shared:
+            file = _opened(path, max_bytes, files)
+            file.setFormatter(GuideFormatter(redact, now))
+            file.addFilter(_is_ours)
+            _shared[path] = _Shared(file, logger.level)
+            logger.addHandler(file)
+            if not logger.isEnabledFor(logging.INFO):
+                logger.setLevel(logging.INFO)
+        _shared[path].users += 1
+    try:
+        yield
+    finally:
+        with _sharing:
+            shared = _shared[path]
+            shared.users -= 1
+            if not shared.users:
+                del _shared[path]
+                logger.removeHandler(shared.file)
+                logger.setLevel(shared.level)
+                with suppress(OSError):
+                    shared.file.close()
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return Path(record.pathname).is_relative_to(_PACKAGE)
 
 
 def _opened(path: Path, max_bytes: int, files: int) -> _File:

@@ -239,8 +239,9 @@ def make_worker(
     clock: Clock | None = None,
     jitter: Callable[[], float] = random,
     run_id: str | None = None,
+    mails: bool = True,
 ) -> Worker:
-    """A worker, ready to run once."""
+    """A worker, ready to run once. `mails`: False leaves what there is to tell to the next run."""
     clock = clock or opened.clock
     run_id = run_id or uuid.uuid4().hex
     policy = replace(settings.policy, max_retries=max_retries)
@@ -254,8 +255,8 @@ def make_worker(
         queue=make_queue(settings, database, policy, clock, jitter, run_id),
         documents=DocumentStore(settings.pod_dir),
         policy=policy,
-        post=PostOffice(settings, database, columns, clock, run_id),
         lines_together=lines_together,
+        post=PostOffice(settings, database, columns, clock, run_id) if mails else None,
     )
     options = replace(
         options,

@@ -45,6 +45,7 @@ from recours.database.rows import (
 )
 from recours.database.tables import attempts, claims
 from recours.runs.ports import Attempt, Hold, StoredDocument, Waiting
+from recours.runs.source import is_as_found
 
 _T = TypeVar("_T")
 _c = claims.c
@@ -175,12 +176,14 @@ class ClaimRepository:
 
     def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
+        seen = seen_values(has_deadline="response_deadline" in self.columns)
+        row_of_it = select(*readable_columns(self.columns)).where(_c.id == claim.id, free(now))
         with self.database.write() as connection:
-            seen = seen_values(has_deadline="response_deadline" in self.columns)
+            row = connection.execute(row_of_it.with_for_update()).mappings().first()
+            if row is None or not is_as_found(read_claim(row, self.catalog, self.redact), claim):
+                return None
             connection.execute(
-                update(claims)
-                .where(_c.id == claim.id, free(now))
-                .values(seen | state_values(claim, claim.state))
+                update(claims).where(_c.id == claim.id).values(seen | state_values(claim, claim.state))
             )
             return next(iter(self._hold(connection, [claim.id], hold, now)), None)
 

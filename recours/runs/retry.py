@@ -50,7 +50,12 @@ class PODRetryScheduler(Worker):
         )
 
     def keep_own_timetable(self, now: datetime) -> None:
-        """Claims that go on after a raised limit, impossible times, and turns that pass without a call."""
+        """Claims that go on after a raised limit, impossible times, and turns that pass without a call.
+
+        Whoever asked for some claims did not say how often the others may be tried: theirs is the schedule's to keep.
+        """
+        if self.options.claims:
+            return
         upkeep, policy = self.around.upkeep, self.policy
         for _ in upkeep.take_up_given_up(policy.max_retries, lambda claim: self._go_on(claim, now), now):
             pass

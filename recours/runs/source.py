@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import Protocol
 
 from recours.core.claim import Claim, FetchStatus, Stage, State
@@ -15,8 +16,32 @@ from recours.runs.lanes import lane_key
 from recours.runs.ports import Claims, Hold
 
 
+class Unfit(StrEnum):
+    """Why a claim that was asked for by name cannot be fetched."""
+
+    UNKNOWN = "unknown"
+    HAS_POD = "has_pod"
+    NOT_WANTED = "not_wanted"  # its claim status says so
+    HELD = "held"  # by a run, at this moment
+
+
+@dataclass(frozen=True)
+class RefusedClaim:
+    """A claim that was asked for by name and cannot be fetched. `near`: the reference that was meant, perhaps."""
+
+    reference: str
+    why: Unfit
+    sentence: str
+    near: str | None = None
+
+
 class RefusedError(Exception):
     """Claims that were asked for by name cannot be fetched: a sentence for each."""
+
+    def __init__(self, refused: Sequence[RefusedClaim]) -> None:
+        """Keep what is known of each."""
+        super().__init__("\n".join(claim.sentence for claim in refused))
+        self.refused = tuple(refused)
 
 
 class Source(Protocol):
@@ -87,18 +112,24 @@ class NamedClaims:
 
 def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: datetime) -> list[Claim]:
     """The claims of these references, judged. Raises RefusedError if one of them cannot be fetched."""
-    found, faults = [], []
+    found, refused = [], []
     for reference in dict.fromkeys(references):
         claim = claims.find(reference) if is_text(reference) else None
         if claim is None:
-            faults.append(no_such_claim(claims, reference))
+            refused.append(_unknown(claims, reference))
         elif fault := _fault(claims, claim, policy, now):
-            faults.append(fault)
+            refused.append(replace(fault, reference=reference))
         else:
             found.append(replace(claim, state=_state(claim, policy, now)))
-    if faults:
-        raise RefusedError("\n".join(faults))
+    if refused:
+        raise RefusedError(refused)
     return found
+
+
+def is_as_found(claim: Claim, found: Claim) -> bool:
+    """Tell whether a claim is still the one that was found: else another run has its POD by now, or somebody edited it."""
+    wanted = (found.fetch_status, found.number, found.carrier_name)
+    return (claim.fetch_status, claim.number, claim.carrier_name) == wanted
 
 
 def _state(claim: Claim, policy: Policy, now: datetime) -> State:
@@ -108,23 +139,39 @@ def _state(claim: Claim, policy: Policy, now: datetime) -> State:
     return replace(judge(replace(claim, fetch_status=FetchStatus.FAILED), now, policy), stage=None)
 
 
-def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> str | None:
+def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> RefusedClaim | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return f"{claim.reference} already has its POD; nothing was fetched."
+        sentence = f"{claim.reference} already has its POD; nothing was fetched."
+        return RefusedClaim(claim.reference, Unfit.HAS_POD, sentence)
     if policy.sets_aside(claim):
         status = clean(claim.claim_status, 30)
-        return (
+        sentence = (
             f"{claim.reference} has the status '{status}': such claims are not fetched "
             "(RECOURS_SKIP_CLAIM_STATUSES)."
         )
+        return RefusedClaim(claim.reference, Unfit.NOT_WANTED, sentence)
     if claims.is_held(claim, now):
-        return f"{claim.reference} is being fetched by another run at this moment; try again in a minute."
+        sentence = f"{claim.reference} is being fetched by another run at this moment; try again in a minute."
+        return RefusedClaim(claim.reference, Unfit.HELD, sentence)
     return None
+
+
+def _unknown(claims: Claims, reference: str) -> RefusedClaim:
+    near = nearest(claims, reference)
+    return RefusedClaim(reference, Unfit.UNKNOWN, _no_such(reference, near), near)
 
 
 def no_such_claim(claims: Claims, reference: str) -> str:
     """What to say of a reference that is none, with the nearest one."""
-    likely = claims.references_like(reference) if is_text(reference) else []
-    near = get_close_matches(reference, likely, n=1, cutoff=0.5)
-    hint = f" Did you mean {clean(near[0], 100)}?" if near else ""
+    return _no_such(reference, nearest(claims, reference))
+
+
+def _no_such(reference: str, near: str | None) -> str:
+    hint = f" Did you mean {clean(near, 100)}?" if near else ""
     return f"There is no claim '{clean(reference, 100)}'.{hint}"
+
+
+def nearest(claims: Claims, reference: str) -> str | None:
+    """The reference that comes nearest to one that is none; None if none is near."""
+    likely = claims.references_like(reference) if is_text(reference) else []
+    return next(iter(get_close_matches(reference, likely, n=1, cutoff=0.5)), None)

@@ -13,7 +13,7 @@ from recours.core.judgement import judge
 from recours.core.policy import Policy
 from recours.core.quota import Use
 from recours.runs.calls import Calls, Limits
-from recours.runs.ports import Blocked, RunFault, Surroundings
+from recours.runs.ports import Blocked, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for, worth_telling
@@ -54,7 +54,8 @@ class Worker(ABC):
         self.options = options
         self.run_id = run_id
         self.local = local
-        self.stats = Stats()
+        self.stats = Stats()  # of what is done so far
+        self.refusals: dict[str, Refusal] = {}  # by carriers that took no more calls, when the run has ended
         self._stop = threading.Event()
         self._stopped_by = 0
         self._recorder = Recorder(
@@ -62,6 +63,11 @@ class Worker(ABC):
         )
         self._asked: set[str] = set()
         self._fault: str | None = None
+
+    @property
+    def recorded_as(self) -> str:
+        """Its name among the runs: one that somebody asked for must not hide that the schedule stands still."""
+        return f"{self.name} --claim" if self.options.claims else self.name
 
     def stop(self, signal_number: int) -> None:
         """Begin nothing more; what is under way is finished, the rest handed back. Called by a signal's handler."""
@@ -105,7 +111,7 @@ class Worker(ABC):
         started_at, start = clock.now(), clock.monotonic()
         named = find_named(self.around.claims, self.options.claims, self.policy, started_at)
         self._mention_gap(started_at)
-        journal.begin(self.run_id, self.name, started_at)
+        journal.begin(self.run_id, self.recorded_as, started_at)
         self._try_to(lambda: self._work(named))
         self._try_to(self.around.queue.leave)
         report = Report(self.name, self.run_id, started_at, clock.monotonic() - start, self.stats)
@@ -149,7 +155,7 @@ class Worker(ABC):
         try:
             calls.run(ready)
         finally:
-            self._asked = calls.carriers_asked
+            self._asked, self.refusals = calls.carriers_asked, calls.closed_lanes()
             self._try_to(lambda: self._count_left_behind(calls, source))
 
     def _count_left_behind(self, calls: Calls, source: Source) -> None:

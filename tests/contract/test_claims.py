@@ -357,6 +357,20 @@ def test_a_claim_asked_for_by_name_is_taken_once(
     assert run.claims.references_like("CLM-00002") == ["CLM-00000", "CLM-00001"]
 
 
+@pytest.mark.parametrize(
+    "edit_of_it", ["pod_fetch_status = 'success'", "tracking_number = 'XY009999999FR'", "carrier = 'UPS'"]
+)
+def test_a_claim_asked_for_by_name_is_not_taken_if_it_is_another_by_now(
+    run: Run, add_claims: Callable[..., None], edit_of_it: str
+) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    claim = run.claims.find("CLM-00000")
+    assert claim is not None
+    edit(run.database, f"UPDATE claims SET {edit_of_it}")
+    assert run.claims.take_named(claim, run.hold(), NOW) is None
+
+
 # ---------------------------------------------------------------- recording
 
 EDITS = {

@@ -9,6 +9,7 @@ from datetime import datetime
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision
 from recours.runs.ports import Attempt, Hold, RunFault, Waiting
+from recours.runs.source import is_as_found
 from tests.fakes.table import Row, Table
 
 
@@ -58,7 +59,7 @@ class FakeClaims:
 
     def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
         row = self.table.rows[claim.id]
-        if not row.is_free(now):
+        if not row.is_free(now) or not is_as_found(row.claim, claim):
             return None
         row.write(claim.state)
         row.see()

@@ -1,0 +1,1 @@
+"""The page: what the operator sees in a browser."""

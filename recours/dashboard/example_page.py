@@ -1,0 +1,45 @@
+"""A page such as the service's own application may have: a claim, its proof of delivery, and a button to fetch it now.
+
+`streamlit run recours/dashboard/example_page.py`
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+import recours
+
+
+def main() -> None:
+    """Draw the page."""
+    st.title("Proof of delivery")
+    reference = st.text_input("Claim", placeholder="CLM-2026-001").strip()
+    if not reference:
+        st.caption("Type the reference of a claim.")
+        return
+    try:
+        if st.button("Fetch the proof of delivery"):
+            with st.spinner("The carrier is asked …"):
+                result = recours.fetch_claim(reference, language="en")
+            (st.success if result.fetched else st.warning)(result.sentence)
+        show(recours.claim_status(reference, language="en"))
+    except recours.CorrectReferenceError as error:
+        st.error(str(error))
+    except recours.ShowExistingPODError as error:
+        st.info(str(error))
+        show(recours.claim_status(reference, language="en"))
+    except (recours.TryAgainSoonError, recours.TryLaterError) as error:
+        st.warning(str(error))
+    except recours.RecoursError as error:
+        st.error(str(error))
+
+
+def show(claim: recours.ClaimStatus) -> None:
+    """Where the claim stands, and its document."""
+    st.write(claim.sentence)
+    if claim.pod_path and (document := Path(claim.pod_path)).is_file():
+        st.download_button("Download it", document.read_bytes(), file_name=document.name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""A claim, and a fetch that was asked for, told to a person: pure functions over what was recorded."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.errors import ErrorKind
+from recours.core.text import clean
+from recours.desk.answers import (
+    AskOperatorError,
+    ClaimStatus,
+    CorrectReferenceError,
+    FetchResult,
+    NotWantedError,
+    RecoursError,
+    ShowExistingPODError,
+    Standing,
+    TryAgainSoonError,
+    TryLaterError,
+)
+from recours.desk.records import ListedClaim, PastAttempt
+from recours.desk.words import ANSWERS, KINDS, STATUS
+from recours.runs.ports import Refusal
+from recours.runs.source import RefusedClaim, Unfit
+from recours.runs.summary import LocalTime, minute
+
+# Its next turn is a time at which a carrier may be asked.
+_HAS_NEXT = frozenset({Standing.WAITING, Standing.READY, Standing.NEW})
+
+
+def standing(claim: Claim, *, held: bool) -> Standing:
+    """Where a claim stands. `held`: a run holds it at this moment."""
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return Standing.FETCHED
+    if held:
+        return Standing.IN_HAND
+    if not (claim.is_pending or claim.fetch_status == FetchStatus.FAILED):
+        return Standing.LEFT_ALONE
+    if claim.is_edited or claim.state.stage is None:
+        return Standing.NOT_SEEN
+    return Standing(claim.state.stage)
+
+
+class Teller:
+    """Tells in one language, in local time."""
+
+    def __init__(self, language: str, local: LocalTime) -> None:
+        """`language`: en or fr."""
+        self.language = language
+        self._local = local
+        self._words = ANSWERS[language]
+
+    # ---------------------------------------------------------------- where a claim stands
+
+    def status(self, listed: ListedClaim, *, held: bool, carrier: str) -> ClaimStatus:
+        """Where a claim stands. `carrier`: its name for people."""
+        claim, state = listed.claim, listed.claim.state
+        stands = standing(claim, held=held)
+        is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
+        error = clean(claim.error_text) if claim.error_text and stands is not Standing.FETCHED else None
+        next_at = state.next_at if stands in _HAS_NEXT and state.stage is Stage.WAITING else None
+        return ClaimStatus(
+            reference=claim.reference,
+            stage=stands,
+            sentence=self._status_sentence(listed, stands, next_at, error),
+            carrier=clean(carrier, 60),
+            attempts=claim.turns_counted,
+            next_try_at=next_at,
+            kind=state.kind if is_open else None,
+            error=error,
+            pod_path=listed.pod_url,
+            signatory=clean(listed.signatory, 100) if listed.signatory else None,
+            fetched_at=listed.fetched_at,
+        )
+
+    def _status_sentence(
+        self, listed: ListedClaim, stands: Standing, next_at: datetime | None, error: str | None
+    ) -> str:
+        before = " : " if self.language == "fr" else ": "
+        return STATUS[self.language][stands].format(
+            reference=clean(listed.claim.reference, 100),
+            at=minute(listed.fetched_at, self._local) if listed.fetched_at else "?",
+            next=minute(next_at, self._local) if next_at else "?",
+            attempts=listed.claim.turns_counted,
+            error=f"{before}{error.rstrip('.')}" if error else "",
+        )
+
+    # ---------------------------------------------------------------- how a fetch ended
+
+    def fetched(self, listed: ListedClaim, attempt: PastAttempt, run_id: str) -> FetchResult:
+        """The POD is there."""
+        who = clean(attempt.signatory, 100) if attempt.signatory else None
+        signed = self._say("signed", signatory=who) if who else ""
+        return FetchResult(
+            listed.claim.reference,
+            fetched=True,
+            sentence=self._say("fetched", reference=clean(listed.claim.reference, 100), signed=signed),
+            attempt_used=True,
+            pod_path=attempt.document_path,
+            signatory=who,
+            delivered_at=attempt.delivered_at,
+            run_id=run_id,
+        )
+
+    def failed(self, listed: ListedClaim, attempt: PastAttempt, run_id: str) -> FetchResult:
+        """The attempt brought no POD."""
+        kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
+        next_at = _next_of(listed.claim)
+        sentence = self._no(listed.claim, "not_fetched", kind, attempt.message or "")
+        if not attempt.used:
+            sentence += self._say("left")
+        elif next_at:
+            sentence += self._say("next", next=minute(next_at, self._local))
+        else:
+            sentence += self._say("no_next")
+        return FetchResult(
+            listed.claim.reference,
+            fetched=False,
+            sentence=sentence,
+            kind=kind,
+            error=attempt.message,
+            attempt_used=attempt.used,
+            next_try_at=next_at,
+            delivered_at=attempt.delivered_at,
+            run_id=run_id,
+        )
+
+    def not_asked(self, listed: ListedClaim, refusal: Refusal, run_id: str) -> FetchResult:
+        """The queue refused the call."""
+        sentence = self._no(listed.claim, "not_asked", refusal.kind, refusal.reason) + self._say("left")
+        if refusal.until:
+            sentence += self._say("next", next=minute(refusal.until, self._local))
+        return FetchResult(
+            listed.claim.reference,
+            fetched=False,
+            sentence=sentence,
+            kind=refusal.kind,
+            error=refusal.reason,
+            next_try_at=refusal.until,
+            run_id=run_id,
+        )
+
+    def _no(self, claim: Claim, key: str, kind: ErrorKind, error: str) -> str:
+        return self._say(
+            key,
+            reference=clean(claim.reference, 100),
+            kind=KINDS[self.language][kind],
+            error=clean(error).rstrip("."),
+        )
+
+    # ---------------------------------------------------------------- what stood in the way
+
+    def refused(self, refused: RefusedClaim, pod_path: str | None = None) -> RecoursError:
+        """The error for a claim that cannot be fetched."""
+        near = clean(refused.near, 100) if refused.near else None
+        sentence = self._say(str(refused.why), reference=clean(refused.reference, 100))
+        if refused.why is Unfit.UNKNOWN:
+            sentence += self._say("near", near=near) if near else ""
+            return CorrectReferenceError(sentence, refused.near)
+        if refused.why is Unfit.HAS_POD:
+            return ShowExistingPODError(sentence, pod_path)
+        return (TryAgainSoonError if refused.why is Unfit.HELD else NotWantedError)(sentence)
+
+    def held(self, reference: str) -> RecoursError:
+        """The error for a claim that another run took first."""
+        return self.refused(RefusedClaim(reference, Unfit.HELD, ""))
+
+    def bad_settings(self, faults: Sequence[str]) -> RecoursError:
+        """The error for settings that cannot be used."""
+        told = tuple(clean(fault) for fault in faults)
+        return AskOperatorError(self._say("settings", faults=" ".join(told)), told)
+
+    def no_database(self, fault: str) -> RecoursError:
+        """The error for a database that cannot be used."""
+        return TryLaterError(self._say("database", fault=clean(fault, 500)))
+
+    def bad_run(self, fault: str) -> RecoursError:
+        """The error for a run that could not go on."""
+        return AskOperatorError(self._say("run", fault=clean(fault, 500)), (clean(fault, 500),))
+
+    def _say(self, key: str, **facts: Any) -> str:
+        return self._words[key].format(**facts)
+
+
+def _next_of(claim: Claim) -> datetime | None:
+    return claim.state.next_at if claim.state.stage in (Stage.WAITING, Stage.READY) else None

@@ -1,0 +1,323 @@
+"""`recours.fetch_claim` and `recours.claim_status`, as the service's own application calls them."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+from streamlit.testing.v1 import AppTest
+
+import recours
+from recours import logs
+from recours.core.claim import Stage
+from recours.core.errors import ErrorKind
+from recours.database.engine import Database
+from recours.database.tables import attempts, claims, events, mails, runs
+from recours.sandbox import Sandbox
+from tests.conftest import environment_of
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD, IN_TRANSIT = (f"XY{digits}0000001FR" for digits in ("00", "10"))
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox(now=lambda: datetime.now(UTC)) as box:
+        yield box
+
+
+@pytest.fixture
+def folder(url: str, box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The application's process: settings in its environment, a folder for what is written."""
+    for name in [name for name in os.environ if name.startswith(("RECOURS_", "DATABASE_", "SMTP_"))]:
+        if not name.startswith("RECOURS_TEST_"):
+            monkeypatch.delenv(name)
+    given = environment_of(url, box.url) | {
+        "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+        "RECOURS_POD_DIR": str(tmp_path / "pods"),
+        "RECOURS_LANGUAGE": "en",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+@pytest.fixture
+def claim(database: Database, add_claims: Callable[..., None], folder: Path) -> Callable[..., str]:
+    """`claim(number, **values)`: a failed claim, not due before tomorrow; its reference."""
+    made: list[str] = []
+
+    def add(number: str, **values: object) -> str:
+        reference = f"CLM-2026-{len(made):03}"
+        made.append(reference)
+        row = {"claim_reference": reference, "tracking_number": number, "updated_at": datetime.now(UTC)}
+        add_claims(database, [row | values])
+        return reference
+
+    return add
+
+
+def log_of(folder: Path) -> str:
+    return (folder / "logs" / "pod_retry_scheduler.log").read_text(encoding="utf-8")
+
+
+def test_a_pod_is_fetched_recorded_and_logged_like_any_other(
+    claim: Callable[..., str], database: Database, folder: Path, box: Sandbox
+) -> None:
+    reference = claim(GOOD)
+    result = recours.fetch_claim(reference)
+    assert (result.fetched, result.kind, result.signatory) == (True, None, "DUPONT")
+    assert result.sentence == f"{reference}: the proof of delivery is there, signed by DUPONT."
+    assert result.pod_path is not None
+    assert Path(result.pod_path).read_bytes().startswith(b"%PDF-")
+    assert result.delivered_at is not None
+    assert result.delivered_at.tzinfo is not None
+    with database.read() as connection:
+        row = connection.execute(select(claims)).mappings().one()
+        attempt = connection.execute(select(attempts)).mappings().one()
+        run = connection.execute(select(runs)).mappings().one()
+        told = connection.execute(select(events)).mappings().one()
+        sent = connection.execute(select(mails)).all()
+    assert (row["pod_fetch_status"], row["pod_url"]) == ("success", result.pod_path)
+    assert row["pod_lease_token"] is None
+    assert (attempt["outcome"], attempt["run_id"]) == ("success", result.run_id)
+    assert (run["id"], run["worker"], run["stats"]["success"]) == (
+        result.run_id,
+        "pod_retry_scheduler --claim",
+        1,
+    )
+    assert (told["event"], told["told"], sent) == ("pod_retrieved", None, [])  # a mail is for the next run
+    assert f"✅ SUCCESS: POD fetched for {reference} after 1 attempt" in log_of(folder)
+    assert len(box.calls_for(GOOD)) == 2
+    assert recours.claim_status(reference).pod_path == result.pod_path
+
+
+def test_a_failure_says_why_and_when_it_is_tried_next(claim: Callable[..., str]) -> None:
+    reference = claim(IN_TRANSIT)
+    before = datetime.now(UTC)
+    result = recours.fetch_claim(reference)
+    assert (result.fetched, result.kind, result.attempt_used) == (False, ErrorKind.NOT_DELIVERED_YET, True)
+    assert result.next_try_at is not None
+    assert timedelta(minutes=59) < result.next_try_at - before < timedelta(minutes=61)
+    assert result.sentence.startswith(f"{reference}: no proof of delivery (not delivered yet): ")
+    assert result.sentence.endswith(f"Next try: {logs.local(result.next_try_at):%Y-%m-%d %H:%M}.")
+    status = recours.claim_status(reference)
+    assert (status.stage, status.attempts, status.next_try_at) == (
+        recours.Standing.WAITING,
+        0,
+        result.next_try_at,
+    )
+    assert status.carrier == "Chronopost"
+
+
+def test_a_pending_claim_and_one_that_was_given_up_are_fetched_too(
+    claim: Callable[..., str], database: Database
+) -> None:
+    pending = claim(GOOD, pod_fetch_status="pending", pod_fetch_error=None)
+    given_up = claim("XY000000002FR")
+    with database.write() as connection:
+        connection.execute(
+            update(claims).where(claims.c.claim_reference == given_up).values(pod_stage=Stage.GIVEN_UP)
+        )
+    assert recours.fetch_claim(pending).fetched
+    assert recours.fetch_claim(given_up).fetched
+
+
+def test_other_claims_are_left_as_they_are(
+    claim: Callable[..., str], database: Database, box: Sandbox
+) -> None:
+    asked, other = claim(GOOD), claim("XY000000002FR", updated_at=datetime.now(UTC) - timedelta(days=9))
+    recours.fetch_claim(asked)
+    assert recours.claim_status(other).attempts == 0
+    assert box.calls_for("XY000000002FR") == []
+
+
+def test_without_quota_nobody_is_asked_and_no_attempt_is_used(
+    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch, box: Sandbox
+) -> None:
+    monkeypatch.setenv("QUOTA_CHRONOPOST", "3/day")
+    assert recours.fetch_claim(claim(GOOD)).fetched
+    reference = claim("XY000000002FR")
+    result = recours.fetch_claim(reference)
+    assert (result.fetched, result.kind, result.attempt_used) == (False, ErrorKind.RATE_LIMITED, False)
+    assert result.next_try_at is not None
+    assert result.sentence.startswith(
+        f"{reference}: the carrier was not asked (quota or pause): Chronopost is at its limit (3 per day"
+    )
+    assert box.calls_for("XY000000002FR") == []
+    assert recours.claim_status(reference).attempts == 0
+
+
+def test_without_credentials_the_result_says_which_are_missing(
+    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHRONOPOST_PASSWORD")
+    result = recours.fetch_claim(claim(GOOD))
+    assert result.kind is ErrorKind.NOT_CONFIGURED
+    assert "CHRONOPOST_PASSWORD" in result.sentence
+
+
+# ---------------------------------------------------------------- what stands in the way
+
+
+def test_an_unknown_reference_gets_the_nearest_one(claim: Callable[..., str]) -> None:
+    reference = claim(GOOD)
+    for call in (recours.fetch_claim, recours.claim_status):
+        with pytest.raises(recours.CorrectReferenceError) as error:
+            call("CLM-2026-00O")
+        assert error.value.suggestion == reference
+        assert str(error.value) == f"There is no claim 'CLM-2026-00O'. Did you mean {reference}?"
+
+
+def test_a_claim_that_a_run_holds(claim: Callable[..., str], database: Database) -> None:
+    reference = claim(GOOD)
+    with database.write() as connection:
+        until = datetime.now(UTC) + timedelta(minutes=5)
+        connection.execute(update(claims).values(pod_lease_token="other", pod_lease_until=until))
+    with pytest.raises(recours.TryAgainSoonError, match="try again in a minute"):
+        recours.fetch_claim(reference)
+    assert recours.claim_status(reference).stage is recours.Standing.IN_HAND
+
+
+def test_a_claim_that_has_its_pod_is_not_paid_for_twice(claim: Callable[..., str], box: Sandbox) -> None:
+    reference = claim(GOOD)
+    first = recours.fetch_claim(reference)
+    with pytest.raises(recours.ShowExistingPODError) as error:
+        recours.fetch_claim(reference)
+    assert error.value.pod_path == first.pod_path
+    assert len(box.calls_for(GOOD)) == 2
+
+
+def test_a_claim_whose_status_says_that_no_pod_is_wanted(claim: Callable[..., str]) -> None:
+    with pytest.raises(recours.NotWantedError, match="no proof is wanted"):
+        recours.fetch_claim(claim(GOOD, status="paid"))
+
+
+def test_settings_that_cannot_be_used(claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = claim(GOOD)
+    monkeypatch.setenv("RECOURS_BACKOFF_HOURS", "6,1")
+    for call in (recours.fetch_claim, recours.claim_status):
+        with pytest.raises(recours.AskOperatorError) as error:
+            call(reference)
+        assert len(error.value.faults) == 1
+        assert "RECOURS_BACKOFF_HOURS" in str(error.value)
+
+
+def test_a_database_that_is_gone(
+    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    reference = claim(GOOD)
+    url = os.environ["DATABASE_URL"]
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{folder / 'none.db'}")
+    for call in (recours.fetch_claim, recours.claim_status):
+        with pytest.raises(recours.TryLaterError, match="cannot be used at the moment; nothing was changed"):
+            call(reference)
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert recours.fetch_claim(reference).fetched
+
+
+def test_a_folder_for_documents_that_cannot_be_written(
+    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch, folder: Path, box: Sandbox
+) -> None:
+    (folder / "file").write_bytes(b"")
+    monkeypatch.setenv("RECOURS_POD_DIR", str(folder / "file" / "pods"))
+    with pytest.raises(recours.AskOperatorError, match="Documents cannot be stored"):
+        recours.fetch_claim(claim(GOOD))
+    assert box.calls == []
+
+
+def test_a_language_that_there_is_not(claim: Callable[..., str]) -> None:
+    with pytest.raises(ValueError, match="fr, en"):
+        recours.claim_status("CLM-1", language="de")
+
+
+def test_sentences_come_in_french_and_by_default_in_the_language_of_the_settings(
+    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = claim(GOOD)
+    assert recours.fetch_claim(reference, language="fr").sentence == (
+        f"{reference} : la preuve de livraison est là, signée par DUPONT."
+    )
+    monkeypatch.setenv("RECOURS_LANGUAGE", "fr")
+    with pytest.raises(recours.ShowExistingPODError, match="a déjà sa preuve de livraison"):
+        recours.fetch_claim(reference)
+    assert "has been" not in recours.claim_status(reference).sentence
+    assert recours.claim_status(reference, language="en").sentence.startswith(f"{reference}: the proof of")
+
+
+# ---------------------------------------------------------------- in a process that is not ours
+
+
+def test_many_sessions_at_once_get_each_claim_once(
+    claim: Callable[..., str], database: Database, folder: Path, box: Sandbox
+) -> None:
+    references = [claim(f"XY00{n:07}FR") for n in range(1, 5)]
+
+    def press(reference: str) -> str:
+        try:
+            return "fetched" if recours.fetch_claim(reference).fetched else "failed"
+        except (recours.TryAgainSoonError, recours.ShowExistingPODError) as error:
+            return type(error).__name__
+
+    with ThreadPoolExecutor(8) as sessions:
+        outcomes = list(sessions.map(press, references * 2))
+    assert outcomes.count("fetched") == 4
+    assert set(outcomes) <= {"fetched", "TryAgainSoonError", "ShowExistingPODError"}
+    assert [len(box.calls_for(f"XY00{n:07}FR")) for n in range(1, 5)] == [2, 2, 2, 2]
+    lines = [line for line in log_of(folder).splitlines() if "SUCCESS" in line]
+    assert len(lines) == 4  # none twice, though several calls wrote the log at the same moment
+
+
+def test_the_log_of_the_process_is_left_as_it_was(claim: Callable[..., str], folder: Path) -> None:
+    theirs = logging.getLogger("__main__")  # Streamlit calls every page that
+    before = (list(theirs.handlers), theirs.level, theirs.propagate)
+    with logs.lines_to(folder / "logs" / "pod_retry_scheduler.log", max_bytes=10**6, files=2):
+        theirs.warning("the page of somebody")
+        recours.fetch_claim(claim(GOOD))
+    assert (list(theirs.handlers), theirs.level, theirs.propagate) == before
+    assert "the page of somebody" not in log_of(folder)
+    assert "SUCCESS" in log_of(folder)
+
+
+def test_the_package_imports_nothing_before_it_is_asked() -> None:
+    code = "import sys, recours; print(sorted(m for m in sys.modules if m.startswith(('recours', 'sqlalchemy', 'streamlit'))))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['recours']"
+    assert set(recours.__all__) <= set(dir(recours)) | {
+        name for name in recours.__all__ if getattr(recours, name)
+    }
+    with pytest.raises(AttributeError, match="has no attribute 'fetch'"):
+        recours.fetch  # noqa: B018 (that it is not there is the point)
+
+
+# ---------------------------------------------------------------- the example page
+
+
+def texts(page: AppTest) -> list[str]:
+    return [e.value for e in (*page.markdown, *page.success, *page.warning, *page.info, *page.error)]
+
+
+def test_the_example_page_fetches_shows_and_says_what_is_wrong(claim: Callable[..., str]) -> None:
+    reference, late = claim(GOOD), claim(IN_TRANSIT)
+    page = AppTest.from_file(str(ROOT / "recours" / "dashboard" / "example_page.py"), default_timeout=30)
+    page.run()
+    assert not page.button
+    page.text_input[0].set_value(reference).run()
+    assert any("waits for its next try" in text or "new or was corrected" in text for text in texts(page))
+    page.button[0].click().run()
+    assert f"{reference}: the proof of delivery is there, signed by DUPONT." in texts(page)
+    assert [button.label for button in page.get("download_button")] == ["Download it"]
+    page.button[0].click().run()
+    assert f"{reference} already has its proof of delivery; nothing was fetched." in texts(page)
+    page.text_input[0].set_value(late).run()
+    page.button[0].click().run()
+    assert any("not delivered yet" in text for text in texts(page))
+    page.text_input[0].set_value("CLM-2026-0O1").run()
+    assert "There is no claim 'CLM-2026-0O1'. Did you mean CLM-2026-001?" in texts(page)
+    assert not page.exception
