@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
+from logging import Handler, StreamHandler
 from random import random
 from typing import TYPE_CHECKING
 
@@ -33,11 +34,12 @@ from recours.desk.records import Records
 from recours.documents.store import DocumentStore
 from recours.logs import file_of, lines_together, local, run_log
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import CarrierClient, Clock, Grant, Refusal, Surroundings
+from recours.runs.ports import CarrierClient, Clock, Grant, Refusal, Surroundings, Watcher
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import no_such_claim
 from recours.runs.worker import Options, Worker
 from recours.settings.model import HttpLimits, Settings
+from recours.watching.watchers import Watchers
 
 if TYPE_CHECKING:
     from recours.carriers.http import Http
@@ -240,8 +242,12 @@ def make_worker(
     jitter: Callable[[], float] = random,
     run_id: str | None = None,
     mails: bool = True,
+    watcher: Watcher | None = None,
 ) -> Worker:
-    """A worker, ready to run once. `mails`: False leaves what there is to tell to the next run."""
+    """A worker, ready to run once.
+
+    `run_id`: 32 hex digits that no other run has. `mails`: False leaves what there is to tell to the next run.
+    """
     clock = clock or opened.clock
     run_id = run_id or uuid.uuid4().hex
     policy = replace(settings.policy, max_retries=max_retries)
@@ -257,6 +263,7 @@ def make_worker(
         policy=policy,
         lines_together=lines_together,
         post=PostOffice(settings, database, columns, clock, run_id) if mails else None,
+        watcher=watcher,
     )
     options = replace(
         options,
@@ -264,6 +271,28 @@ def make_worker(
         pending_share=settings.pending_share,
     )
     return kind(around, catalog, options, run_id, local)
+
+
+def make_watchers(settings: Settings, worker: str, run_id: str, console: Handler | None = None) -> Watchers:
+    """Whoever watches a run of this worker. `console`: the log's handler on a terminal where somebody looks on.
+
+    What each takes is loaded only if there is one: many runs are watched by nobody.
+    """
+    found: list[Watcher] = []
+    if isinstance(console, StreamHandler):
+        from recours.watching.progress import ProgressBar  # noqa: PLC0415 (see above)
+
+        found.append(ProgressBar(console))
+    if url := settings.watch.ping_url:
+        found.append(make_pings(url, worker, run_id, redactor(settings)))
+    return Watchers(found)
+
+
+def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] = str) -> Watcher:
+    """Who tells a check."""
+    from recours.watching.pings import Pings  # noqa: PLC0415 (brings the HTTP library)
+
+    return Pings(url, worker, run_id, redact)
 
 
 def make_queue(

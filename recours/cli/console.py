@@ -13,6 +13,7 @@ from recours.core.redact import MASK
 from recours.core.text import clean
 
 _LONGEST = 2000
+_CANNOT_DRAW = ("dumb", "unknown")
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 
@@ -21,6 +22,11 @@ def make_tolerant() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def is_watched(environment: Mapping[str, str]) -> bool:
+    """Tell whether somebody looks at stderr, on a terminal that can draw."""
+    return sys.stderr.isatty() and environment.get("TERM", "").lower() not in _CANNOT_DRAW
 
 
 def harmless(sentence: str) -> str:

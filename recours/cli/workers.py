@@ -2,6 +2,8 @@
 
 import logging
 import signal
+import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,15 @@ import click
 
 from recours import __version__, logs
 from recours.carriers.registry import CATALOG
-from recours.cli.console import flushed, harmless, make_tolerant, print_json, say_error, say_usage_error
+from recours.cli.console import (
+    flushed,
+    harmless,
+    is_watched,
+    make_tolerant,
+    print_json,
+    say_error,
+    say_usage_error,
+)
 from recours.cli.numbers import Minutes, WholeNumber
 from recours.core.carrier import Catalog
 from recours.runs.fetch import PODFetchWorker
@@ -18,10 +28,20 @@ from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Options, Worker
-from recours.settings.loading import load, log_dir_of
+from recours.settings.loading import load, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import TO_BE_READ, Opened, catalog_of, make_worker, open_database, redactor
+from recours.watching.watchers import Watchers
+from recours.wiring import (
+    TO_BE_READ,
+    Opened,
+    catalog_of,
+    make_pings,
+    make_watchers,
+    make_worker,
+    open_database,
+    redactor,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, USAGE = 0, 1, 2
@@ -159,12 +179,14 @@ def _known_carriers(
 
 
 def _run(name: str, options: dict[str, Any]) -> int:
+    run_id = uuid.uuid4().hex
     try:
         settings = load(ROOT, process_environment(), CATALOG, database_url=options["database_url"])
     except SettingsFault as faults:
         for fault in faults.faults:
             _note_in_log(name, harmless(fault))
             say_error(fault)
+        _tell_that_it_cannot_begin(name, run_id, options, USAGE, list(map(harmless, faults.faults)))
         return USAGE
     try:
         log = logs.set_up(
@@ -176,47 +198,81 @@ def _run(name: str, options: dict[str, Any]) -> int:
         )
     except RunFault as fault:
         say_error(str(fault))
+        _tell_that_it_cannot_begin(name, run_id, options, FAILED, [str(fault)])
         return FAILED
     try:
-        status = _logged_run(name, settings, options)
-        if log.fault:
-            say_error(log.fault)
-            status = status or FAILED
-        return status
+        return _watched_run(name, run_id, settings, options, log)
     finally:
         log.close()
 
 
-def _logged_run(name: str, settings: Settings, options: dict[str, Any]) -> int:
+def _watched_run(name: str, run_id: str, settings: Settings, options: dict[str, Any], log: logs.Log) -> int:
+    """The run, and whoever watches it; a dry run is watched by nobody."""
+    dry = options["dry_run"]
+    terminal = log.console if is_watched(process_environment()) else None
+    watchers = Watchers() if dry else make_watchers(settings, name, run_id, terminal)
+    ending = Ending(STOPPED + signal.SIGINT)  # as long as nothing else is known
+    try:
+        ending = _logged_run(name, run_id, settings, options, watchers)
+        if log.fault:
+            say_error(log.fault)
+            ending = Ending(ending.status or FAILED, (*ending.lines, log.fault))
+    finally:
+        watchers.ended(ending.status, ending.lines)
+    return ending.status
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: its exit status, and its summary or why there is none."""
+
+    status: int
+    lines: tuple[str, ...] = ()
+
+
+def _logged_run(
+    name: str, run_id: str, settings: Settings, options: dict[str, Any], watchers: Watchers
+) -> Ending:
     log = logs.run_log()
     if not options["dry_run"]:
         WORKERS[name].greet(options["batch_size"], options.get("max_retries", 0))
     for warning in settings.warnings:
         log.warning(warning)
+    watchers.started()
     try:
         if options["dry_run"]:
             from recours.cli.preview import show  # noqa: PLC0415 (not needed by a run)
 
-            return show(WORKERS[name], settings, options)
+            return Ending(show(WORKERS[name], settings, options))
         opened = open_database(settings)
         try:
-            return _work(WORKERS[name], settings, opened, options)
+            return _work(WORKERS[name], run_id, settings, opened, options, watchers)
         finally:
             opened.database.close()
     except RunFault as fault:
         for line in (str(fault), *fault.details):
             log.error(line)
-        return FAILED
+        return Ending(FAILED, (str(fault),))
     except RefusedError as refused:
-        for sentence in str(refused).splitlines():
+        sentences = tuple(str(refused).splitlines())
+        for sentence in sentences:
             log.error(sentence)
-        return USAGE
-    except Exception:
+        return Ending(USAGE, sentences)
+    except Exception as error:
         log.exception("The run ended by an error of ours")
-        return FAILED
+        return Ending(
+            FAILED, (f"The run ended by an error of ours ({type(error).__name__}); the log has its details",)
+        )
 
 
-def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[str, Any]) -> int:
+def _work(
+    kind: type[Worker],
+    run_id: str,
+    settings: Settings,
+    opened: Opened,
+    options: dict[str, Any],
+    watchers: Watchers,
+) -> Ending:
     log = logs.run_log()
     worker = make_worker(
         kind,
@@ -224,6 +280,8 @@ def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[
         opened,
         asked_of(options, catalog_of(settings)),
         max_retries=options.get("max_retries", 4),
+        run_id=run_id,
+        watcher=watchers,
     )
     _stop_on_signals(worker)
 
@@ -236,12 +294,16 @@ def _work(kind: type[Worker], settings: Settings, opened: Opened, options: dict[
     log.info(f"Database: {opened.database.shown}, {worker.around.claims.count()} claim(s)")
     report = worker.run()
     fault = print_json(report.as_json()) if options["as_json"] else None
-    for sentence in (fault, report.fault):
-        if sentence:
-            log.error(sentence)
+    faults = [sentence for sentence in (fault, report.fault) if sentence]
+    for sentence in faults:
+        log.error(sentence)
+    stopped = []
     if report.exit_status > STOPPED:
-        log.warning(f"Stopped by {signal.Signals(report.exit_status - STOPPED).name}")
-    return report.exit_status or (FAILED if fault else DONE)
+        stopped = [f"Stopped by {signal.Signals(report.exit_status - STOPPED).name}"]
+        log.warning(stopped[0])
+    return Ending(
+        report.exit_status or (FAILED if fault else DONE), (*faults, *stopped, *worker.summary(report))
+    )
 
 
 def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
@@ -260,6 +322,15 @@ def _stop_on_signals(worker: Worker) -> None:
     """Have SIGINT and SIGTERM end the run in order."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: worker.stop(number))
+
+
+def _tell_that_it_cannot_begin(
+    name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]
+) -> None:
+    """A check is told, if the settings name one, whatever else is wrong with them. The faults hold no secret."""
+    url = "" if options["dry_run"] else ping_url_of(ROOT, process_environment())
+    if url:
+        Watchers([make_pings(url, name, run_id)]).ended(status, faults)
 
 
 def _note_in_log(name: str, sentence: str) -> None:

@@ -392,6 +392,22 @@ class Post(Protocol):
         """
 
 
+class Watcher(Protocol):
+    """Whoever looks on while a run works. Nothing of it changes the run: it raises nothing, and logs what it could not do."""
+
+    def started(self) -> None:
+        """The run begins; whether it can is not known yet."""
+
+    def found(self, claims: int) -> None:
+        """So many claims are to be fetched; at least one."""
+
+    def progressed(self, success: int, failed: int) -> None:
+        """So many of them have ended by now."""
+
+    def ended(self, exit_status: int, lines: Sequence[str]) -> None:
+        """The run is over; `lines` are its summary, or say why it has none."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """All that a run works with."""
@@ -406,3 +422,4 @@ class Surroundings:
     post: Post | None = None
     # A block whose lines of the log are written as one.
     lines_together: Callable[[], AbstractContextManager[None]] = nullcontext
+    watcher: Watcher | None = None

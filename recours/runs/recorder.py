@@ -12,7 +12,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended
-from recours.runs.ports import Attempt, Claims, Clock, Hold
+from recours.runs.ports import Attempt, Claims, Clock, Hold, Watcher
 from recours.runs.summary import LocalTime, Stats, minute
 
 log = logging.getLogger("__main__")
@@ -29,6 +29,7 @@ class Recorder:
     run_id: str
     local: LocalTime
     asked: bool  # the claims were asked for by name
+    watcher: Watcher | None = None
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
         """Decide what attempts mean, record it together and say it; how many were used up."""
@@ -36,6 +37,8 @@ class Recorder:
         decided = [(claim, ended, self._decide(claim, ended, now)) for claim, ended in answered]
         for (claim, ended, decision), as_taken in zip(decided, self._record(decided, now), strict=True):
             self._say(claim, ended, decision, as_taken=as_taken)
+        if self.watcher:
+            self.watcher.progressed(self.stats.success, self.stats.failed)
         return sum(decision.uses_attempt for _, _, decision in decided)
 
     def _decide(self, claim: Claim, ended: Ended, now: datetime) -> Decision:

@@ -59,7 +59,14 @@ class Worker(ABC):
         self._stop = threading.Event()
         self._stopped_by = 0
         self._recorder = Recorder(
-            around.claims, around.clock, around.policy, self.stats, run_id, local, asked=bool(options.claims)
+            around.claims,
+            around.clock,
+            around.policy,
+            self.stats,
+            run_id,
+            local,
+            asked=bool(options.claims),
+            watcher=around.watcher,
         )
         self._asked: set[str] = set()
         self._fault: str | None = None
@@ -119,7 +126,8 @@ class Worker(ABC):
         if self.around.post:  # before the summary, which ends the log of a run
             post, ends_at = self.around.post, start + self.options.max_runtime.total_seconds()
             self._try_to(lambda: post.tell(lambda: not self._stop.is_set() and clock.monotonic() < ends_at))
-        self._say(report)
+        for line in self.summary(report):
+            log.info(line)
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))
         return replace(report, exit_status=self._exit_status(), fault=self._fault)
 
@@ -147,9 +155,12 @@ class Worker(ABC):
         )
         limits = self.limits()
         ready = source.ready(self.around.clock.now(), limits.batch_size)
-        self.say_found(min(sum(ready.values()), limits.batch_size))
+        found = min(sum(ready.values()), limits.batch_size)
+        self.say_found(found)
         if not ready:
             return
+        if self.around.watcher:
+            self.around.watcher.found(found)
         self.around.documents.make_sure()
         calls = Calls(self.around, self.catalog, limits, self._recorder, source, self._stop, self.what)
         try:
@@ -188,12 +199,14 @@ class Worker(ABC):
 
     # ---------------------------------------------------------------- what the log says
 
-    def _say(self, report: Report) -> None:
-        for line in report.lines():
-            log.info(line)
-        for name, uses in report.usage.items():
-            for use in worth_telling(uses):
-                log.info(usage_line(name, use, self.local))
+    def summary(self, report: Report) -> list[str]:
+        """The lines that end the log of a run."""
+        used = [
+            usage_line(name, use, self.local)
+            for name, uses in report.usage.items()
+            for use in worth_telling(uses)
+        ]
+        return [*report.lines(), *used]
 
     def _mention_accounts(self, changed: list[str]) -> None:
         if changed:

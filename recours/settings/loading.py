@@ -1,6 +1,5 @@
 """Reading and validating all the settings at once."""
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
@@ -18,17 +17,27 @@ from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
 from recours.core.timetable import Timetable, faults_of
 from recours.database.engine import SECRET_QUERY
-from recours.settings.model import Credentials, HttpLimits, MailSettings, Settings, SettingsFault
+from recours.settings.model import (
+    Credentials,
+    HttpLimits,
+    MailSettings,
+    Settings,
+    SettingsFault,
+    WatchSettings,
+)
 from recours.settings.sources import Found, Value, find
 from recours.settings.table import SETTINGS
 from recours.settings.values import (
+    HOST,
     address,
     between,
     folder_under,
     hours,
     is_loopback,
     line,
+    metrics_file_under,
     one_of,
+    ping_url,
     statuses,
     web_page,
     whole,
@@ -38,7 +47,8 @@ from recours.settings.values import (
 
 T = TypeVar("T")
 
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
+# A part of a check's URL as long as that is its key.
+_KEY_LENGTH = 16
 
 EMBEDDED = "data/recours.db"
 
@@ -62,6 +72,15 @@ def log_dir_of(root: Path, environment: Mapping[str, str]) -> Path:
         return folder_under(root)(value.text if value else "logs")
     except ValueError:
         return root / "logs"
+
+
+def ping_url_of(root: Path, environment: Mapping[str, str]) -> str:
+    """The check that is told of runs, also where other settings are at fault; "": none, or it is itself at fault."""
+    value = find(root, environment).get("RECOURS_PING_URL")
+    try:
+        return ping_url(value.text if value else "")
+    except ValueError:
+        return ""
 
 
 def _lacking(spec: CarrierSpec, present: Collection[str]) -> str:
@@ -89,6 +108,8 @@ class _Reading:
         secrets = self._every_credential()
         if password := self.found.get("SMTP_PASSWORD"):
             secrets.append(password.text)
+        watch = self._watch()
+        secrets += [part for part in urlsplit(watch.ping_url).path.split("/") if len(part) >= _KEY_LENGTH]
         if url.password:
             secrets.append(str(url.password))
         secrets += [str(url.query[name]) for name in SECRET_QUERY if name in url.query]
@@ -108,6 +129,7 @@ class _Reading:
                 self._read("RECOURS_CALL_DEADLINE", between(0.1, 240)),
             ),
             mail=self._mail(),
+            watch=watch,
             pod_dir=self._folder("RECOURS_POD_DIR"),
             log_dir=self._folder("RECOURS_LOG_DIR"),
             log_max_bytes=int(self._read("RECOURS_LOG_MAX_MB", between(0.01, 1000)) * 1024 * 1024),
@@ -235,6 +257,13 @@ class _Reading:
             service=self._read("RECOURS_SERVICE_NAME", line),
             reply_to=self._read("RECOURS_REPLY_TO", address),
             claim_url=self._read("RECOURS_CLAIM_URL", web_page),
+            weekly_report=self._read("RECOURS_WEEKLY_REPORT", yes_or_no),
+        )
+
+    def _watch(self) -> WatchSettings:
+        return WatchSettings(
+            ping_url=self._read("RECOURS_PING_URL", ping_url),
+            metrics_file=self._read("RECOURS_METRICS_FILE", metrics_file_under(self.root)),
         )
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
@@ -313,7 +342,7 @@ class _Reading:
             return spec.base_url
         host = parts.hostname or ""
         extra = parts.query or parts.fragment or "@" in parts.netloc
-        if parts.scheme not in ("https", "http") or extra or not _HOST.fullmatch(host):
+        if parts.scheme not in ("https", "http") or extra or not HOST.fullmatch(host):
             self._fault(
                 f"{spec.base_url_setting} in {value.source} must be of the form https://host or https://host:port."
             )

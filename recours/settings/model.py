@@ -61,6 +61,15 @@ class MailSettings:
     service: str
     reply_to: str
     claim_url: str
+    weekly_report: bool
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """Who is told of runs beside the people who read mail."""
+
+    ping_url: str = field(repr=False)  # with {worker}, or not; "": nobody. Whoever knows it can ping
+    metrics_file: Path | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,7 @@ class Settings:
     carrier_concurrency: int
     http: HttpLimits
     mail: MailSettings
+    watch: WatchSettings
     pod_dir: Path
     log_dir: Path
     log_max_bytes: int

@@ -47,5 +47,8 @@ SETTINGS = (
     Setting("RECOURS_SERVICE_NAME", "", "how mails are signed"),
     Setting("RECOURS_REPLY_TO", "", "where answers to mails go"),
     Setting("RECOURS_CLAIM_URL", "", "the page of a claim, with {reference} in it"),
+    Setting("RECOURS_WEEKLY_REPORT", "true", "a report to ADMIN_EMAIL every Monday after 8:00"),
+    Setting("RECOURS_PING_URL", "", "a check of healthchecks that is told of each run's start and end; {worker} in it is the worker's name"),
+    Setting("RECOURS_METRICS_FILE", "", "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom"),
     Setting("RECOURS_LOG_FILES", "10", "how many log files put aside are kept"),
 )  # fmt: skip

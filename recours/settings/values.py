@@ -1,12 +1,16 @@
 """One setting's text, parsed. Each raises ValueError with a phrase that says what is wrong with it."""
 
 import ipaddress
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from recours.core.mail import is_address
+
+HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 
 
 def between(low: float, high: float) -> Callable[[str], float]:
@@ -111,3 +115,38 @@ def web_page(text: str) -> str:
     if text and not (text.startswith(("https://", "http://")) and "{reference}" in line(text)):
         raise ValueError("it must begin with https:// and have {reference} in it")
     return text
+
+
+def ping_url(text: str) -> str:
+    """The URL of a check, perhaps with {worker} in its path, or nothing. Its text is never repeated: it is a key."""
+    if not text:
+        return text
+    try:
+        parts = urlsplit(line(text))
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("it is not a URL") from None
+    if parts.scheme not in ("https", "http") or "@" in parts.netloc or not HOST.fullmatch(host):
+        raise ValueError("it must be of the form https://host/check")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("it must begin with https: plain http is for loopback only")
+    if not parts.path.strip("/"):
+        raise ValueError("it must name a check: https://host/check")
+    if "#" in text or not text.isascii() or " " in text:
+        raise ValueError("it must have no #, no blank and no other sign that a URL cannot hold")
+    if set("{}") & set(text.replace("{worker}", "")):
+        raise ValueError("{worker} is all that can stand in braces in it")
+    return text
+
+
+def metrics_file_under(root: Path) -> Callable[[str], Path | None]:
+    """A file for node_exporter, or nothing. Its collector passes over other names."""
+
+    def parse(text: str) -> Path | None:
+        if not text:
+            return None
+        if not text.endswith(".prom"):
+            raise ValueError("its name must end in .prom, or node_exporter does not read it")
+        return folder_under(root)(line(text))
+
+    return parse

@@ -14,6 +14,7 @@ FOR_WORK = frozenset({
     "jinja2", "smtplib", "email.policy", "email.mime",
     "pypdf",
     "alembic", "mako",
+    "rich", "recours.watching.pings", "recours.watching.progress",
 })  # fmt: skip
 
 LAUNCHED = """

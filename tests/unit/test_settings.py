@@ -13,7 +13,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.carrier import Catalog, Option
 from recours.core.policy import Policy
 from recours.core.quota import Limit, Window
-from recours.settings.loading import load, log_dir_of
+from recours.settings.loading import load, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import find, flattened
 from recours.settings.table import SETTINGS
@@ -176,6 +176,14 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_REPLY_TO", "help@shop.example", lambda s: s.mail.reply_to, "help@shop.example"),
     ("RECOURS_CLAIM_URL", "https://shop.example/c/{reference}", lambda s: s.mail.claim_url,
      "https://shop.example/c/{reference}"),
+    ("RECOURS_WEEKLY_REPORT", "no", lambda s: s.mail.weekly_report, False),
+    ("RECOURS_PING_URL", "https://hc-ping.com/5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278",
+     lambda s: (s.watch.ping_url, s.secrets[-1]),
+     ("https://hc-ping.com/5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278", "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278")),
+    ("RECOURS_PING_URL", "http://[::1]:8000/ping/x/{worker}?create=1", lambda s: (s.watch.ping_url, s.secrets),
+     ("http://[::1]:8000/ping/x/{worker}?create=1", ())),
+    ("RECOURS_METRICS_FILE", "/var/lib/x/recours.prom", lambda s: s.watch.metrics_file,
+     Path("/var/lib/x/recours.prom").absolute()),
     ("RECOURS_POD_DIR", "/srv/pods", lambda s: s.pod_dir, Path("/srv/pods").absolute()),
     ("RECOURS_LOG_DIR", "~/logs", lambda s: s.log_dir, Path.home() / "logs"),
     ("CHRONOPOST_BASE_URL", "https://ws2.chronopost.fr/", lambda s: s.base_urls["chronopost"],
@@ -237,6 +245,17 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("SMTP_HOST", "mail\r\nX: y", "line break"),
         ("RECOURS_MAIL_BRAKE", "-1", "whole number"),
         ("RECOURS_CLAIM_URL", "https://shop.example/claims", "{reference}"),
+        ("RECOURS_WEEKLY_REPORT", "weekly", "neither true nor false"),
+        ("RECOURS_PING_URL", "http://10.0.0.1/x", "must begin with https"),
+        ("RECOURS_PING_URL", "https://hc-ping.com/", "it must name a check"),
+        ("RECOURS_PING_URL", "hc-ping.com/x", "of the form https://host/check"),
+        ("RECOURS_PING_URL", "https://{worker}.example/x", "of the form https://host/check"),
+        ("RECOURS_PING_URL", "https://us:pw@hc-ping.com/x", "of the form https://host/check"),
+        ("RECOURS_PING_URL", "https://h:port/x", "it is not a URL"),
+        ("RECOURS_PING_URL", "https://h/x#y", "no #"),
+        ("RECOURS_PING_URL", "https://h/é", "no other sign"),
+        ("RECOURS_PING_URL", "https://h/{run}", "{worker} is all"),
+        ("RECOURS_METRICS_FILE", "/var/lib/recours.txt", "must end in .prom"),
         ("QUOTA_CHRONOPOST", "1/day", "never be enough"),
         ("QUOTA_CHRONOPOST_TRACKING", "0/day", "must be from 1"),
         ("QUOTA_CHRONOPOSTS", "5/day", "Did you mean QUOTA_CHRONOPOST?"),
@@ -443,6 +462,19 @@ def test_a_database_in_memory_is_none(url: str, tmp_path: Path) -> None:
 def test_every_secret_is_known_to_who_hides_them(tmp_path: Path) -> None:
     found = load(tmp_path, FULL | {"DATABASE_URL": "postgresql://u:p%40ss@h/x"}, CATALOG)
     assert set(found.secrets) >= {SECRET, "p@ss"}
+
+
+def test_the_key_of_a_check_is_never_shown(tmp_path: Path) -> None:
+    for text in (f"http://10.0.0.1/{SECRET}", f"https://h/{SECRET}#"):
+        assert SECRET not in fault(tmp_path, RECOURS_PING_URL=text)
+    assert SECRET not in repr(load(tmp_path, {"RECOURS_PING_URL": f"https://h/{SECRET}"}, CATALOG))
+
+
+def test_a_check_is_known_whatever_else_is_wrong(tmp_path: Path) -> None:
+    good = {"RECOURS_PING_URL": "https://h/x", "RECOURS_TIMEZONE": "x"}
+    assert ping_url_of(tmp_path, good) == "https://h/x"
+    assert ping_url_of(tmp_path, {"RECOURS_PING_URL": "http://h/x"}) == ""
+    assert ping_url_of(tmp_path, {}) == ""
 
 
 def test_a_representation_holds_no_secret(tmp_path: Path, write: Callable[[str, str], Path]) -> None:

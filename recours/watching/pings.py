@@ -1,0 +1,106 @@
+"""Pings to a check of healthchecks: the run began, it went well, it failed.
+
+As its pinging API has it (https://healthchecks.io/docs/http_api/): POST to the check's URL is a success, to `/start`
+below it a start, to `/fail` a failure; `rid`, a UUID, tells which start an end belongs to; the body is kept as a log.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from recours.carriers.http import Http, HttpFault, Unacceptable
+from recours.carriers.message import Request, Response
+from recours.core.text import clean
+
+log = logging.getLogger("__main__")
+
+LONGEST_BODY = 10_000  # bytes; more is not kept by every version
+_LONGEST_LINE = 1000
+_PATIENCE_S = 4.0
+_TRIES, _PAUSE_S = 2, 0.5
+
+
+class Pings:
+    """Tells a check. A ping that is not taken is a WARNING."""
+
+    def __init__(
+        self,
+        url: str,
+        worker: str,
+        run_id: str,
+        redact: Callable[[str], str],
+        sleep: Callable[[float], None] = time.sleep,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
+        """`url`: of the check, perhaps with {worker}; `run_id`: 32 hex digits. Connects nowhere yet.
+
+        `patience_s`: seconds that a try may take, once to connect and once to be answered.
+        """
+        self._parts = urlsplit(url.replace("{worker}", worker))
+        self._run_id = UUID(hex=run_id)
+        self._redact = redact
+        self._sleep = sleep
+        self._patience_s = patience_s
+
+    def started(self) -> None:
+        """The run begins."""
+        self._ping("/start", "start")
+
+    def found(self, claims: int) -> None:
+        """No matter."""
+
+    def progressed(self, success: int, failed: int) -> None:
+        """No matter."""
+
+    def ended(self, exit_status: int, lines: Sequence[str]) -> None:
+        """The run is over; the summary goes with it."""
+        if exit_status == 0:
+            self._ping("", "success", lines)
+        else:
+            self._ping("/fail", "failure", [f"Exit status: {exit_status}", *lines])
+
+    def _ping(self, action: str, what: str, lines: Sequence[str] = ()) -> None:
+        request = self._request(action, lines)
+        for attempt in range(1, _TRIES + 1):
+            problem, again = self._sent(request)
+            if problem is None:
+                return
+            if not again or attempt == _TRIES:
+                break
+            self._sleep(_PAUSE_S)
+        log.warning(
+            f"The check of RECOURS_PING_URL was not told of this run's {what}: {self._parts.hostname} {problem}"
+        )
+
+    def _request(self, action: str, lines: Sequence[str]) -> Request:
+        parts = self._parts
+        query = "&".join(filter(None, (parts.query, f"rid={self._run_id}")))
+        text = "\n".join(clean(self._redact(line), _LONGEST_LINE) for line in lines)
+        # Cut between two characters: what is not UTF-8 is not kept.
+        body = text.encode()[:LONGEST_BODY].decode(errors="ignore").encode()
+        headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": "recours"}
+        return Request("POST", f"{parts.path.rstrip('/')}{action}?{query}", headers, body)
+
+    def _sent(self, request: Request) -> tuple[str | None, bool]:
+        """What was wrong (None: nothing), as a phrase that goes after the host's name, and whether to try once more."""
+        try:
+            answer = self._http.send(request)
+        except HttpFault as fault:
+            return str(fault), not isinstance(fault, Unacceptable)
+        return _problem(answer), answer.status >= 500  # noqa: PLR2004 (the server's own faults)
+
+    @cached_property
+    def _http(self) -> Http:
+        origin = f"{self._parts.scheme}://{self._parts.netloc}"
+        return Http(origin, self._patience_s, self._patience_s, self._patience_s)
+
+
+def _problem(answer: Response) -> str | None:
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 (what went well)
+        return f"answered with status {answer.status}"
+    said = answer.body[:100].decode(errors="replace").strip()
+    # hc-ping.com has answered 200 with "OK (not found)" and "OK (rate limited)".
+    return f"answered '{clean(said, 60)}'" if said.startswith("OK (") else None
