@@ -34,7 +34,7 @@ from recours.desk.records import Records
 from recours.documents.store import DocumentStore
 from recours.logs import file_of, lines_together, local, run_log
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import CarrierClient, Clock, Grant, Refusal, Surroundings, Watcher
+from recours.runs.ports import CarrierClient, Clock, Grant, Refusal, RunFault, Surroundings, Watcher
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import no_such_claim
 from recours.runs.worker import Options, Worker
@@ -98,7 +98,7 @@ class Desk:
     settings: Settings
     database: Database
     columns: frozenset[str]  # of `claims`
-    clock: SystemClock
+    clock: Clock
     catalog: Catalog
     records: Records
     claims: ClaimRepository
@@ -145,19 +145,24 @@ def open_desk(settings: Settings) -> Desk:
     database = connect(settings)
     try:
         schema = _current_schema(database)
-        clock, catalog = clock_of(database), catalog_of(settings)
+        clock = clock_of(database)
     except DatabaseFault:
         database.close()
         raise
-    redact = redactor(settings)
+    return desk_over(settings, database, schema.columns, clock)
+
+
+def desk_over(settings: Settings, database: Database, columns: frozenset[str], clock: Clock) -> Desk:
+    """The desk over a database that is open already."""
+    catalog, redact = catalog_of(settings), redactor(settings)
     return Desk(
         settings=settings,
         database=database,
-        columns=schema.columns,
+        columns=columns,
         clock=clock,
         catalog=catalog,
-        records=DatabaseRecords(database, catalog, schema.columns, redact),
-        claims=ClaimRepository(database, catalog, schema.columns, "", "desk", redact),
+        records=DatabaseRecords(database, catalog, columns, redact),
+        claims=ClaimRepository(database, catalog, columns, "", "desk", redact),
     )
 
 
@@ -293,6 +298,26 @@ def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] 
     from recours.watching.pings import Pings  # noqa: PLC0415 (brings the HTTP library)
 
     return Pings(url, worker, run_id, redact)
+
+
+def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
+    """Rewrite the file of metrics, if the settings name one, from what is on record. What fails is a WARNING."""
+    path = settings.watch.metrics_file
+    if path is None:
+        return
+    from recours.desk.metrics import metrics  # noqa: PLC0415 (see above)
+    from recours.watching.textfile import exposition, replace_file  # noqa: PLC0415 (see above)
+
+    desk = desk_over(settings, opened.database, opened.schema.columns, opened.clock)
+    try:
+        now = desk.overview(days=1)
+        well = {name: run for name in SCHEDULES if (run := desk.records.last_success(name))}
+        replace_file(path, exposition(metrics(now, well)), run_id)
+    except (RunFault, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        run_log().warning(f"The metrics could not be written to {path}: {reason}")
+    except Exception:  # noqa: BLE001 (a mistake of ours in what only looks on must not end the run)
+        run_log().exception("The metrics could not be written: an error of ours; the run goes on")
 
 
 def make_queue(

@@ -36,6 +36,7 @@ from recours.wiring import (
     TO_BE_READ,
     Opened,
     catalog_of,
+    leave_metrics,
     make_pings,
     make_watchers,
     make_worker,
@@ -248,6 +249,7 @@ def _logged_run(
         try:
             return _work(WORKERS[name], run_id, settings, opened, options, watchers)
         finally:
+            leave_metrics(settings, opened, run_id)
             opened.database.close()
     except RunFault as fault:
         for line in (str(fault), *fault.details):

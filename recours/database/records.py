@@ -74,6 +74,14 @@ class DatabaseRecords:
         with self.database.read() as connection:
             return [_run(row) for row in connection.execute(query)]
 
+    def last_success(self, worker: str) -> Run | None:
+        """The worker's latest run that ended with exit status 0."""
+        well = runs.c.worker == worker, runs.c.exit_status == 0, runs.c.ended_at.is_not(None)
+        query = select(*_raw(runs)).where(*well).order_by(runs.c.started_at.desc()).limit(1)
+        with self.database.read() as connection:
+            row = connection.execute(query).first()
+        return _run(row) if row else None
+
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
         """Attempts of these days (as they fall in `zone`), counted."""
         alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)

@@ -137,6 +137,9 @@ class Records(Protocol):
     def runs(self, worker: str | None = None, since: datetime | None = None, most: int = 50) -> list[Run]:
         """The latest runs, the newest first."""
 
+    def last_success(self, worker: str) -> Run | None:
+        """The worker's latest run that ended with exit status 0."""
+
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
         """Attempts of these days (as they fall in `zone`), counted."""
 

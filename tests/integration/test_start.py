@@ -15,6 +15,7 @@ FOR_WORK = frozenset({
     "pypdf",
     "alembic", "mako",
     "rich", "recours.watching.pings", "recours.watching.progress",
+    "recours.watching.textfile", "recours.desk.metrics",
 })  # fmt: skip
 
 LAUNCHED = """

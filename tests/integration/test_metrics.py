@@ -1,0 +1,201 @@
+"""The file of metrics: what Prometheus reads in it after whole runs, and what happens where it cannot be written."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from recours.database import schema
+from recours.database.engine import Database
+from recours.desk.metrics import Metric
+from recours.sandbox import Parcel, Sandbox, Scenario
+from recours.watching.textfile import exposition, replace_file
+from tests.conftest import environment_of
+
+ROOT = Path(schema.__file__).parents[2]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+SCHEDULER, FETCHER = "pod_retry_scheduler", "pod_fetch_worker"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "textfiles").mkdir()
+    return tmp_path / "textfiles" / "recours.prom"
+
+
+@pytest.fixture
+def run(url: str, sandbox: Sandbox, tmp_path: Path, file: Path) -> Run:
+    environment = environment_of(url, sandbox.url) | {
+        "RECOURS_POD_DIR": str(tmp_path / "pods"),
+        "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+        "RECOURS_METRICS_FILE": str(file),
+    }
+
+    def run(name: str, *options: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *options],
+            env=environment | more,
+            cwd=tmp_path,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+def samples(content: str) -> Samples:
+    """Every sample, as Prometheus's own reader has it; each metric is described, and none brings a time."""
+    found: Samples = {}
+    for family in text_string_to_metric_families(content):
+        assert family.type == "gauge"
+        assert family.documentation
+        assert family.samples
+        for sample in family.samples:
+            key = sample.name, frozenset(sample.labels.items())
+            assert key not in found
+            assert sample.timestamp is None
+            found[key] = sample.value
+    return found
+
+
+def read(file: Path) -> Samples:
+    return samples(file.read_text(encoding="utf-8"))
+
+
+def value(found: Samples, name: str, **labels: str) -> float:
+    return found[f"recours_{name}", frozenset(labels.items())]
+
+
+# ---------------------------------------------------------------- after runs
+
+
+def test_each_run_tells_of_both_workers_what_is_on_record(
+    run: Run, file: Path, database: Database, sandbox: Sandbox, add_claims: Callable[..., None]
+) -> None:
+    begun = datetime.now(UTC)
+    sandbox.parcels["XY009999999FR"] = Parcel((Scenario.IN_TRANSIT,))
+    add_claims(database, [{}, {}, {"tracking_number": "XY009999999FR"}, {"tracking_number": "nonsense"}])
+    assert run(SCHEDULER).returncode == 0
+    add_claims(database, [{"claim_reference": "new", "pod_fetch_status": "pending", "tracking_number": None}])
+    assert run(FETCHER, QUOTA_CHRONOPOST="10/day").returncode == 0
+    found = read(file)
+    outcomes = {"success": 2, "failed": 2, "skipped_persistent": 0, "gave_up": 0}
+    for outcome, count in outcomes.items():
+        assert value(found, "run_claims", worker=SCHEDULER, outcome=outcome) == count
+        assert value(found, "run_claims", worker=FETCHER, outcome=outcome) == 0
+    for name in (SCHEDULER, FETCHER):
+        start = value(found, "run_last_start_timestamp_seconds", worker=name)
+        end = value(found, "run_last_success_timestamp_seconds", worker=name)
+        assert begun.timestamp() - 1 < start <= end < datetime.now(UTC).timestamp() + 1
+        assert value(found, "run_exit_status", worker=name) == 0
+        assert value(found, "run_duration_seconds", worker=name) > 0
+    of_day = {"carrier": "chronopost", "calls": "any", "window": "day@Europe/Paris"}
+    figures = [value(found, f"quota_{what}_calls", **of_day) for what in ("used", "limit", "left")]
+    assert figures == [5, 10, 5]
+    stages = {"waiting": 1, "settled": 1, "ready": 0, "unnumbered": 1, "given_up": 0}
+    for stage, count in stages.items():
+        assert value(found, "backlog_claims", carrier="chronopost", stage=stage) == count
+    assert value(found, "backlog_oldest_timestamp_seconds", carrier="chronopost") < begun.timestamp()
+    assert value(found, "mails_waiting", state="ready") == 0
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_closed_carrier_and_its_reason(
+    run: Run, file: Path, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [{}] * 3)
+
+    def closed() -> list[float]:
+        reasons = ("rate_limit", "account", "other")
+        return [value(read(file), "carrier_closed", carrier="chronopost", reason=why) for why in reasons]
+
+    assert run(SCHEDULER, QUOTA_CHRONOPOST="4/day").returncode == 0
+    assert closed() == [1, 0, 0]
+    assert run(SCHEDULER, CHRONOPOST_PASSWORD="999999").returncode == 0
+    assert closed() == [0, 1, 0]
+    assert run(SCHEDULER).returncode == 0
+    assert closed() == [0, 0, 0]
+
+
+def test_a_run_that_died_has_begun_but_not_gone_well(run: Run, file: Path, database: Database) -> None:
+    assert run(SCHEDULER).returncode == 0
+    well = value(read(file), "run_last_success_timestamp_seconds", worker=SCHEDULER)
+    later = datetime.now(UTC).replace(tzinfo=None, microsecond=0) + timedelta(minutes=1)
+    insert = "INSERT INTO recours_runs (id, worker, started_at, ended_at, exit_status, stats) VALUES "
+    with database.write() as connection:
+        connection.execute(
+            text(f"{insert} ('a', '{SCHEDULER}', :at, :at, 1, '{{\"failed\": \"?\"}}')"), {"at": later}
+        )
+        for n in range(30):
+            at = later + timedelta(minutes=n + 1)
+            connection.execute(text(f"{insert} ('b{n}', '{SCHEDULER}', :at, NULL, NULL, NULL)"), {"at": at})
+    assert run(FETCHER).returncode == 0
+    found = read(file)
+    assert value(found, "run_last_success_timestamp_seconds", worker=SCHEDULER) == well
+    last = (later + timedelta(minutes=30)).replace(tzinfo=UTC).timestamp()
+    assert value(found, "run_last_start_timestamp_seconds", worker=SCHEDULER) == last
+
+
+@pytest.mark.parametrize("spoil", ["no folder", "a folder of that name"])
+def test_a_file_that_cannot_be_written_is_a_warning(
+    run: Run, file: Path, database: Database, add_claims: Callable[..., None], spoil: str
+) -> None:
+    add_claims(database, [{}])
+    file.parent.rmdir() if spoil == "no folder" else (file / "x").mkdir(parents=True)
+    done = run(SCHEDULER)
+    assert done.returncode == 0
+    assert "✅ Success: 1" in done.stderr
+    (warned,) = [line for line in done.stderr.splitlines() if "metrics" in line]
+    assert f" - [WARNING] - __main__ - The metrics could not be written to {file}: " in warned
+    assert "Traceback" not in done.stderr
+    assert not file.parent.exists() or [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_dry_run_writes_none(run: Run, file: Path) -> None:
+    assert run(SCHEDULER, "--dry-run").returncode == 0
+    assert not file.exists()
+
+
+# ---------------------------------------------------------------- the format, and the file
+
+
+def test_what_labels_and_descriptions_hold_comes_back_as_it_was() -> None:
+    hostile = 'a "quoted" \\ back\\nslash\nline }'
+    metric = Metric("recours_x", "One \\ two\nthree", (((("carrier", hostile), ("b", "é")), 0.1), ((), 1e9)))
+    found = samples(exposition([metric]))
+    assert found["recours_x", frozenset({("carrier", hostile), ("b", "é")})] == 0.1
+    assert found["recours_x", frozenset()] == 1e9
+    assert len(exposition([metric]).splitlines()) == 4
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    path, ended = tmp_path / "x.prom", threading.Event()
+    contents = [f"recours_x {n}\n" * 20_000 for n in (1, 2)]
+    replace_file(path, contents[0], "first")
+    seen: set[int] = set()
+
+    def look() -> None:
+        while not ended.is_set():
+            for found in tmp_path.glob("*.prom"):  # what the collector reads
+                seen.add(contents.index(found.read_text()))
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for n in range(60):
+        replace_file(path, contents[n % 2], str(n))
+    ended.set()
+    reader.join()
+    assert seen <= {0, 1}
+    with pytest.raises(UnicodeEncodeError):
+        replace_file(path, contents[0] + "\ud800", "spoilt")
+    assert path.read_text() == contents[1]
+    assert list(tmp_path.iterdir()) == [path]
