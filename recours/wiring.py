@@ -43,6 +43,8 @@ from recours.watching.watchers import Watchers
 
 if TYPE_CHECKING:
     from recours.carriers.http import Http
+    from recours.desk.forecast.facts import Assumption, CarrierFacts
+    from recours.desk.plan import Plan
     from recours.notifications.manager import NotificationManager
     from recours.notifications.render import Letterhead
     from recours.notifications.sender import EmailSender
@@ -175,6 +177,57 @@ def _current_schema(database: Database) -> Schema:
             "'recours init-db'."
         )
     return schema
+
+
+def plan_for(
+    desk: Desk,
+    horizon: timedelta,
+    *,
+    assumption: "Assumption | None" = None,
+    max_retries: int | None = None,
+    batch_sizes: Mapping[str, int] | None = None,
+    concurrency: int | None = None,
+    most_listed: int | None = 10_000,
+) -> "Plan":
+    """What the runs of both workers will do up to `horizon` from now, on paper. Raises DatabaseFault.
+
+    What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker; of the single tries at
+    most `most_listed` are in the plan (None: all), the rest is counted.
+    """
+    from recours.database.survey import DatabaseOutlook  # noqa: PLC0415 (no run looks ahead)
+    from recours.desk.forecast.facts import WORKERS, Assumption, Rules  # noqa: PLC0415 (same)
+    from recours.desk.plan import Question, make_plan  # noqa: PLC0415 (same)
+
+    settings, now = desk.settings, desk.clock.now()
+    policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
+    rules = Rules(
+        policy=policy,
+        catalog=desk.catalog,
+        batch_sizes={worker.name: worker.usual_batch for worker in WORKERS} | dict(batch_sizes or {}),
+        assumption=assumption or Assumption.FAILURE,
+        concurrency=concurrency or Options(batch_size=0).concurrency,
+        carrier_concurrency=settings.carrier_concurrency,
+        pending_share=settings.pending_share,
+    )
+    journal = RunJournal(desk.database)
+    last_runs = {worker.name: journal.last_run(worker.name) for worker in WORKERS}
+    outlook = DatabaseOutlook(desk.database, look(desk.database), desk.catalog)
+    return make_plan(outlook, _carrier_facts(desk), rules, Question(horizon, now, last_runs, most_listed))
+
+
+def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":
+    from recours.desk.forecast.facts import CarrierFacts  # noqa: PLC0415 (see above)
+
+    queue = desk.queue()
+    return {
+        key: CarrierFacts(
+            spec=spec,
+            uses=[use for use in queue.use(key) if not use.limit.window.is_short],
+            closings=queue.closings(key),
+            opening=queue.opening(key),
+        )
+        for key, spec in desk.catalog.specs.items()
+    }
 
 
 def clock_remarks(offset: timedelta) -> list[str]:

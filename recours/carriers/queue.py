@@ -16,7 +16,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome
 from recours.core.pauses import AccountState, CarrierState, next_try_after_refusals, pause_until
-from recours.core.quota import Capability, Shortage, Use, Want, kept_for_new_claims, kept_until
+from recours.core.quota import Calls, Shortage, Use, Want, kept_for_new_claims, kept_until
 from recours.core.redact import Redactor
 from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal
 
@@ -50,7 +50,7 @@ class APIRequestQueue:
     # ---------------------------------------------------------------- granting
 
     def reserve(
-        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, spare: float = 0.0
+        self, carrier: str, fetches: Sequence[Calls], *, spare: float = 0.0
     ) -> tuple[list[Grant], Refusal | None]:
         """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
 
@@ -63,7 +63,7 @@ class APIRequestQueue:
             held = self._hold(carrier, wanted, spare) if wanted else []
             if not isinstance(held, Shortage):
                 return held, refusal
-            fitting = _fitting(held, wanted)
+            fitting = held.fitting(wanted)
             if len(fitting) < len(wanted):  # else units came back in between: the same again
                 refusal = self._at_limit(carrier, held, wanted[len(fitting)], spare)
             wanted = fitting
@@ -71,20 +71,15 @@ class APIRequestQueue:
             Blocked.RATE_LIMIT, f"{self._name(carrier)} is asked by many at once", passing=True
         )
 
-    def _with_opening(
-        self, carrier: str, fetches: Sequence[dict[Capability, int]]
-    ) -> list[dict[Capability, int]]:
+    def _with_opening(self, carrier: str, fetches: Sequence[Calls]) -> list[Calls]:
         """The fetches; the first one also with the calls that must come before all, such as that for a token."""
-        client = self._accounts[carrier].client
-        opening = client.opening(self._clock.now()) if client else {}
+        opening = self.opening(carrier)
         if not fetches or not opening:
             return list(fetches)
         first = {what: fetches[0].get(what, 0) + opening.get(what, 0) for what in (*fetches[0], *opening)}
         return [first, *fetches[1:]]
 
-    def _hold(
-        self, carrier: str, fetches: Sequence[dict[Capability, int]], spare: float
-    ) -> list[Grant] | Shortage:
+    def _hold(self, carrier: str, fetches: Sequence[Calls], spare: float) -> list[Grant] | Shortage:
         account, now = self._accounts[carrier], self._clock.now()
         wants = [
             Want(limit, units, kept_for_new_claims(limit, spare, now))
@@ -99,7 +94,7 @@ class APIRequestQueue:
             for calls in fetches
         ]
 
-    def _at_limit(self, carrier: str, short: Shortage, calls: dict[Capability, int], spare: float) -> Refusal:
+    def _at_limit(self, carrier: str, short: Shortage, calls: Calls, spare: float) -> Refusal:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
         kept = kept_for_new_claims(limit, spare, now)
@@ -107,7 +102,7 @@ class APIRequestQueue:
             reason = f"{self._name(carrier)} has only calls left that are kept for new claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now))
         reason = f"{self._name(carrier)} is at its limit ({limit})"
-        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=short.at_best >= needed)
+        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=short.passes(needed))
 
     def _name(self, carrier: str) -> str:
         return self._accounts[carrier].spec.name
@@ -134,20 +129,29 @@ class APIRequestQueue:
 
     def would_refuse(self, carrier: str) -> Refusal | None:
         """Like `closed`, and a used-up quota too; looks only, and takes no try that is due."""
-        if refusal := self.unconfigured(carrier):
+        for refusal in self.closings(carrier):
             return refusal
-        now, state = self._clock.now(), self._ledger.carrier_state(carrier)
-        if refusal := self._paused(carrier, state, now):
-            return refusal
-        account = state.account
-        waits = account.refused_until is not None and account.refused_until > now
-        if account.refusals and waits and not self._has_new_credentials(carrier, account):
-            return self._refused(carrier, account)
         for use in self.use(carrier):
             if not use.limit.window.is_short and not use.left:
                 reason = f"{self._name(carrier)} is at its limit ({use.limit})"
                 return Refusal(Blocked.RATE_LIMIT, reason, use.resets_at)
         return None
+
+    def closings(self, carrier: str) -> list[Refusal]:
+        """Every reason for which the carrier takes no call now, whatever its quota; looks only, like `would_refuse`."""
+        if refusal := self.unconfigured(carrier):
+            return [refusal]
+        now, state = self._clock.now(), self._ledger.carrier_state(carrier)
+        account = state.account
+        waits = account.refused_until is not None and account.refused_until > now
+        refused = account.refusals and waits and not self._has_new_credentials(carrier, account)
+        found = self._paused(carrier, state, now), self._refused(carrier, account) if refused else None
+        return [refusal for refusal in found if refusal]
+
+    def opening(self, carrier: str) -> Calls:
+        """The calls that the first fetch of a run needs before its own, such as that for a token."""
+        client = self._accounts[carrier].client
+        return client.opening(self._clock.now()) if client else {}
 
     def _paused(self, carrier: str, state: CarrierState, now: datetime) -> Refusal | None:
         if state.paused_until is None or state.paused_until <= now:
@@ -284,18 +288,6 @@ def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
     if failure.kind not in _OF_THE_NUMBER or not spec.is_doubtful(number):
         return failure
     return replace(failure, message=f"{failure.message} (its check digit does not fit: is it mistyped?)")
-
-
-def _fitting(short: Shortage, wanted: list[dict[Capability, int]]) -> list[dict[Capability, int]]:
-    """As many of the fetches as what is left allows, from the first on."""
-    fitting: list[dict[Capability, int]] = []
-    left = short.left
-    for calls in wanted:
-        left -= short.limit.units(calls)
-        if left < 0:
-            break
-        fitting.append(calls)
-    return fitting
 
 
 def print_of(credentials: Sequence[str], salt: str) -> str:

@@ -37,7 +37,11 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         clock = clock_of(database)
         now = clock.now()
         closed = closed_carriers(settings, database, clock) if schema.is_current else {}
-        found = survey(database, schema, catalog, policy.timetable.due_until(now), policy.max_retries, now)
+        due_until = policy.timetable.due_until(now)
+        found = (
+            (sighted.claim, sighted.held_until is not None)
+            for sighted in survey(database, schema, catalog, due_until, policy.max_retries, now)
+        )
         claims = ClaimRepository(database, catalog, schema.columns, "", kind.name)
         if named := find_named(claims, options.get("claims", ()), policy, now):
             result = Preview(taken=[(claim, claim.state) for claim in named])

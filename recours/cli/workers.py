@@ -52,7 +52,6 @@ WORKERS: dict[str, type[Worker]] = {
     PODRetryScheduler.name: PODRetryScheduler,
     PODFetchWorker.name: PODFetchWorker,
 }
-_DEFAULT_BATCH = {PODRetryScheduler.name: 30, PODFetchWorker.name: 50}
 
 
 def main(name: str, arguments: list[str] | None = None) -> int:
@@ -98,7 +97,7 @@ def _command(name: str) -> click.Command:
     ]
     return click.Command(
         name,
-        params=[*_common(_DEFAULT_BATCH[name]), *(own if is_scheduler else [])],
+        params=[*_common(WORKERS[name].usual_batch), *(own if is_scheduler else [])],
         callback=lambda **options: _run(name, options),
         help=what,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

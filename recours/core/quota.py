@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -24,6 +25,10 @@ class Capability(StrEnum):
     TRACKING = "TRACKING"
     POD = "POD"
     TOKEN = "TOKEN"  # noqa: S105 (the name of a capability)
+
+
+# The calls of one fetch, or the most that it may need.
+Calls = dict[Capability, int]
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Limit:
     def __str__(self) -> str:
         return f"{self.number} per {self.window.label}"
 
-    def units(self, calls: dict[Capability, int]) -> int:
+    def units(self, calls: Calls) -> int:
         """How many units of this limit the calls take."""
         return sum(n for what, n in calls.items() if self.capability in (None, what))
 
@@ -144,6 +149,21 @@ class Shortage:
     at_best: int  # units that could be had if all that is held came back
     resets_at: datetime
 
+    def passes(self, units: int) -> bool:
+        """Tell whether so many units could be had once what others hold has come back."""
+        return self.at_best >= units
+
+    def fitting(self, wanted: Sequence[Calls]) -> list[Calls]:
+        """As many of the fetches as what is left allows, from the first on."""
+        fitting: list[Calls] = []
+        left = self.left
+        for calls in wanted:
+            left -= self.limit.units(calls)
+            if left < 0:
+                break
+            fitting.append(calls)
+        return fitting
+
 
 @dataclass(frozen=True)
 class Use:
@@ -158,6 +178,11 @@ class Use:
     def left(self) -> int:
         """Calls that can still be granted."""
         return max(0, self.limit.number - self.used - self.held)
+
+    def shortage(self, spare: int) -> Shortage:
+        """What there is to be had, `spare` units of the limit being left to others."""
+        at_best = max(0, self.limit.number - spare - self.used)
+        return Shortage(self.limit, max(0, at_best - self.held), at_best, self.resets_at)
 
 
 # The hour, in the quota's zone, from which nothing is kept for new claims any more: what is left would be lost.

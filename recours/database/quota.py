@@ -118,9 +118,7 @@ class QuotaLedger:
 
     def _shortage(self, want: Want, now: datetime) -> Shortage:
         with self.database.read() as connection:
-            use = self._use_of(connection, want.limit, now)
-        at_best = max(0, want.limit.number - want.spare - use.used)
-        return Shortage(want.limit, max(0, at_best - use.held), at_best, use.resets_at)
+            return self._use_of(connection, want.limit, now).shortage(want.spare)
 
     def use(self, held: Held, expires_at: datetime) -> bool:
         """Turn a held unit into a used one; False if it is not held any more (it expired and was given back)."""

@@ -15,6 +15,7 @@ class PODFetchWorker(Worker):
     name = "pod_fetch_worker"
     stage = Stage.NEW
     schedule = timedelta(minutes=30)
+    usual_batch = 50
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:

@@ -20,6 +20,7 @@ class PODRetryScheduler(Worker):
     name = "pod_retry_scheduler"
     stage = Stage.READY
     schedule = timedelta(hours=1)
+    usual_batch = 30
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:

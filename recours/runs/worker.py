@@ -44,6 +44,7 @@ class Worker(ABC):
     name: str
     stage: Stage
     schedule: timedelta
+    usual_batch: int
 
     def __init__(
         self, around: Surroundings, catalog: Catalog, options: Options, run_id: str, local: LocalTime

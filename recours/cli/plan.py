@@ -1,0 +1,205 @@
+"""`recours plan`: what the coming runs of both workers will do."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import click
+
+from recours.cli.console import print_json, say_error
+from recours.cli.desk import FAILED, at_desk, database_option, json_option
+from recours.cli.numbers import WholeNumber
+from recours.cli.tables import Table, show
+from recours.core.text import plural
+from recours.desk.forecast.facts import Assumption, ForeseenRun
+from recours.desk.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
+from recours.logs import local
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.summary import minute, usage_words
+from recours.wiring import plan_for
+
+LONGEST_HOURS = 720
+_SHOWN_CLAIMS, _SHOWN_LATE = 5, 20
+
+
+@click.command("plan")
+@click.option(
+    "--hours",
+    type=WholeNumber(1, LONGEST_HOURS),
+    default=48,
+    show_default=True,
+    metavar="N",
+    help=f"How far to look ahead, 1 to {LONGEST_HOURS}.",
+)
+@click.option(
+    "--batch-size",
+    type=WholeNumber(1, 10000),
+    default=PODRetryScheduler.usual_batch,
+    show_default=True,
+    metavar="N",
+    help="The scheduler's --batch-size; the fetch worker's is taken to be 50.",
+)
+@click.option(
+    "--max-retries",
+    type=WholeNumber(1, 20),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="The scheduler's --max-retries.",
+)
+@click.option(
+    "--assume",
+    type=click.Choice([str(assumption) for assumption in Assumption]),
+    default=str(Assumption.FAILURE),
+    show_default=True,
+    help="failure: no try brings a document, so that every try that may come is shown. success: each try brings one, "
+    "costs all its calls and is the claim's last.",
+)
+@click.option(
+    "--all", "everything", is_flag=True, help="Name every claim, instead of the first few of each run."
+)
+@database_option
+@json_option
+def command(
+    hours: int,
+    batch_size: int,
+    max_retries: int,
+    assume: str,
+    everything: bool,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Show which claims will be tried when, when each carrier's backlog is empty, and which claims pass their deadline before.
+
+    The coming runs of both workers happen on paper, by the rules of the real ones: claims as they are now, quotas with
+    their present use, pauses and credentials. Nobody is called and nothing is changed. Claims that come in later, and
+    edits, are not foreseen; nor is what the carriers answer: see --assume.
+    """
+    with at_desk(database_url) as desk:
+        plan = plan_for(
+            desk,
+            timedelta(hours=hours),
+            assumption=Assumption(assume),
+            max_retries=max_retries,
+            batch_sizes={PODRetryScheduler.name: batch_size},
+            most_listed=None if everything else MOST_LISTED,
+        )
+    if not as_json:
+        _show(plan, everything=everything)
+    elif fault := print_json(plan.as_json()):
+        say_error(fault)
+        raise SystemExit(FAILED)
+
+
+# ---------------------------------------------------------------- for people
+
+
+def _show(plan: Plan, *, everything: bool) -> None:
+    what = (
+        "no try brings a document"
+        if plan.assumption is Assumption.FAILURE
+        else "every try brings its document"
+    )
+    click.echo(
+        f"From {minute(plan.made_at, local)} to {minute(plan.until, local)}, if {what}: "
+        f"{plural(sum(plan.tried), 'try').replace('trys', 'tries')} in {plural(len(plan.runs), 'run')}."
+    )
+    if not plan.carriers:
+        click.echo("No claim is due, or will be.")
+        return
+    show(_carriers(plan))
+    for carrier in plan.carriers:
+        if carrier.closing:
+            until = f" until {minute(carrier.closing.until, local)}" if carrier.closing.until else ""
+            click.echo(f"{plan.name(carrier.key)} is closed{until}: {carrier.closing.reason}")
+    show(_runs(plan, None if everything else _SHOWN_CLAIMS))
+    if plan.cut:
+        click.echo(f"  {plural(plan.cut, 'claim')} more are counted and not listed; --all lists them.")
+    if plan.late:
+        _show_late(plan, None if everything else _SHOWN_LATE)
+
+
+def _carriers(plan: Plan) -> Table:
+    return Table(
+        "Carriers",
+        ("carrier", "due now", "tries", "calls", "backlog empty", "pass their deadline", "quota"),
+        [
+            (
+                plan.name(carrier.key),
+                str(carrier.due),
+                str(carrier.tries),
+                str(carrier.calls),
+                _empty(carrier),
+                str(carrier.late),
+                "; ".join(usage_words(use, local) for use in carrier.uses),
+            )
+            for carrier in plan.carriers
+        ],
+        frozenset({"due now", "tries", "calls", "pass their deadline"}),
+    )
+
+
+def _empty(carrier: CarrierPlan) -> str:
+    if carrier.empty_at:
+        return minute(carrier.empty_at, local)
+    if not carrier.left:
+        return "nothing is due"
+    if carrier.days_left is None:
+        return f"not foreseen, {carrier.left} left"
+    return f"{carrier.left} left, about {max(carrier.days_left, 0.1):.1f} days more"
+
+
+def _runs(plan: Plan, most: int | None) -> Table:
+    rows = [
+        (
+            minute(run.at, local),
+            _WORKERS.get(run.worker, run.worker),
+            str(tried),
+            str(sum(left.count for left in run.left.values())),
+            str(run.passed),
+            str(run.gave_up),
+            _claims(run, tried, most),
+        )
+        for run, tried in zip(plan.runs, plan.tried, strict=True)
+        if tried or run.passed or run.gave_up
+    ]
+    columns = ("run", "worker", "tries", "left behind", "passed", "give up", "claims")
+    return Table("Runs that try a claim", columns, rows, frozenset(columns[2:6]))
+
+
+_WORKERS = {PODRetryScheduler.name: "retry", PODFetchWorker.name: "fetch"}
+
+
+def _claims(run: ForeseenRun, tried: int, most: int | None) -> str:
+    shown = run.tries if most is None else run.tries[:most]
+    names = ", ".join(one.reference for one in shown)
+    return f"{names} and {tried - len(shown)} more" if tried > len(shown) else names
+
+
+_WHY = {
+    Reason.TURN: "its turn comes later",
+    Reason.NUMBER: "it has no tracking number",
+    Reason.QUOTA: "the carrier's calls are used up, or it asked to wait",
+    Reason.CARRIER: "the carrier is closed",
+    Reason.BATCH: "more urgent claims fill the batches",
+    Reason.HELD: "a run has it in hand",
+}
+
+
+def _show_late(plan: Plan, most: int | None) -> None:
+    shown: Sequence[Late] = plan.late if most is None else plan.late[:most]
+    show(
+        Table(
+            "Claims that pass their response_deadline before they are tried",
+            ("claim", "carrier", "deadline", "tried", "why"),
+            list(_late_rows(plan, shown)),
+        )
+    )
+    if more := len(plan.late) + plan.late_cut - len(shown):
+        click.echo(f"  and {more} more; --all lists them.")
+
+
+def _late_rows(plan: Plan, shown: Sequence[Late]) -> Iterator[tuple[str, ...]]:
+    for late in shown:
+        when = minute(late.next_at, local) if late.next_at else "not foreseen"
+        yield late.reference, plan.name(late.carrier), minute(late.deadline, local), when, _WHY[late.reason]

@@ -1,0 +1,131 @@
+"""What a forecast starts from, and what it says."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.claim import Claim
+from recours.core.policy import Policy
+from recours.core.quota import Calls, Use
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import Blocked, Refusal
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Worker
+
+# At the same moment in this order. It matters only for what is kept for new claims.
+WORKERS: tuple[type[Worker], ...] = (PODFetchWorker, PODRetryScheduler)
+
+
+class Assumption(StrEnum):
+    """What the carriers are taken to answer."""
+
+    FAILURE = "failure"  # no try brings a document: every try that may come is seen
+    SUCCESS = "success"  # each try brings one: all its calls are made, and it is the claim's last
+
+
+@dataclass(frozen=True)
+class CarrierFacts:
+    """What is known of a carrier now."""
+
+    spec: CarrierSpec
+    uses: Sequence[Use] = ()  # of the limits that are not waited out
+    closings: Sequence[Refusal] = ()  # what keeps it closed, whatever its quota
+    opening: Calls = field(
+        default_factory=dict
+    )  # the calls that the first fetch of a run needs before its own
+
+    def closed(self, now: datetime) -> Refusal | None:
+        """What keeps it closed at a moment."""
+        for refusal in self.closings:
+            if refusal.until is None or refusal.until > now:
+                return refusal
+        return None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the runs go about it."""
+
+    policy: Policy
+    catalog: Catalog
+    batch_sizes: Mapping[str, int]  # by worker
+    assumption: Assumption = Assumption.FAILURE
+    concurrency: int = 8
+    carrier_concurrency: int = 4
+    pending_share: float = 0.25
+
+
+@dataclass(frozen=True)
+class Sighted:
+    """A claim as it was read. `edited`: the next run judges it first. `held_until`: a run has it in hand till then."""
+
+    claim: Claim
+    edited: bool = False
+    held_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run to come."""
+
+    at: datetime
+    worker: type[Worker]
+
+
+@dataclass(frozen=True)
+class Try:
+    """A claim that a run deals with. `turn` 0 is the fetch worker's; `calls` 0: it needs none, such as a number that is none."""
+
+    claim_id: Any
+    reference: str
+    carrier: str  # its key; "": none that we know
+    turn: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class Left:
+    """Due claims of one carrier that a run leaves behind, since it takes no more calls."""
+
+    count: int
+    why: Blocked
+    reason: str
+
+
+@dataclass(frozen=True)
+class ForeseenRun:
+    """What a run will do. By carriers' keys; `due` counts what is still due after it, of both workers."""
+
+    at: datetime
+    worker: str
+    tries: Sequence[Try] = ()
+    passed: int = 0  # turns of settled claims
+    gave_up: int = 0
+    left: Mapping[str, Left] = field(default_factory=dict)
+    due: Mapping[str, int] = field(default_factory=dict)
+
+
+def moments(
+    last: Mapping[str, datetime | None],
+    now: datetime,
+    until: datetime,
+    workers: Collection[type[Worker]] = WORKERS,
+) -> list[Moment]:
+    """The runs to come: each worker's last run plus its schedule, again and again; without one, on the full (half) hour."""
+    found = []
+    for worker in workers:
+        at = _next_run(last.get(worker.name), worker.schedule, now)
+        while at <= until:
+            found.append(Moment(at, worker))
+            at += worker.schedule
+    return sorted(found, key=lambda moment: moment.at)
+
+
+def _next_run(last: datetime | None, schedule: timedelta, now: datetime) -> datetime:
+    """The first moment of the schedule that is not before `now`; missed ones are over."""
+    since = last if last is not None and last <= now else datetime.fromtimestamp(0, now.tzinfo)
+    missed = -((since - now) // schedule)
+    return since + max(missed, 1) * schedule
