@@ -388,6 +388,7 @@ def make_queue(
         clock,
         slack=policy.timetable.slack,
         redact=redactor(settings),
+        local=local,
     )
 
 

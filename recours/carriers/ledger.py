@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from recours.core.pauses import AccountState, CarrierState
+from recours.core.pauses import AccountState, CarrierState, Stop
 from recours.core.quota import Held, Limit, Shortage, Use, Want
 
 # What is held longer than this without a sign of life is given back.
@@ -34,6 +34,12 @@ class Ledger(Protocol):
 
     def pause(self, carrier: str, until: datetime, reason: str) -> None:
         """The carrier asked to wait; a longer wait that stands already is kept."""
+
+    def stop(self, carrier: str, stop: Stop) -> None:
+        """A person stops the carrier; a later stop replaces an earlier one's words, not its moment."""
+
+    def take_up(self, carrier: str) -> Stop | None:
+        """A person takes the carrier up again; returns the stop that this ended, None if there was none."""
 
     def set_account_state(self, carrier: str, state: AccountState) -> None:
         """Remember refusals of our account, or that there are none."""

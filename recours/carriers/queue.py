@@ -15,10 +15,11 @@ from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome
-from recours.core.pauses import AccountState, CarrierState, next_try_after_refusals, pause_until
+from recours.core.pauses import AccountState, CarrierState, Stop, next_try_after_refusals, pause_until
 from recours.core.quota import Calls, Shortage, Use, Want, kept_for_new_claims, kept_until
 from recours.core.redact import Redactor
 from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal
+from recours.runs.summary import LocalTime, minute
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 
@@ -37,13 +38,15 @@ class APIRequestQueue:
         *,
         slack: timedelta = timedelta(minutes=5),
         redact: Redactor | None = None,
+        local: LocalTime = lambda moment: moment,
     ) -> None:
-        """`slack`: how early a due try counts as due."""
+        """`slack`: how early a due try counts as due. `local` turns a moment into local time, for people."""
         self._accounts = accounts
         self._ledger = ledger
         self._clock = clock
         self._slack = slack
         self._redact = redact or Redactor(())
+        self._local = local
         self._trying_again: dict[str, AccountState] = {}
         self._accepted: set[str] = set()
 
@@ -109,10 +112,13 @@ class APIRequestQueue:
 
     def closed(self, carrier: str) -> Refusal | None:
         """Why the carrier can take no call at all now, whatever its quota."""
-        if refusal := self.unconfigured(carrier):
-            return refusal
         state, now = self._ledger.carrier_state(carrier), self._clock.now()
-        return self._paused(carrier, state, now) or self._account_closed(carrier, state.account, now)
+        return (
+            self._stopped(carrier, state)
+            or self.unconfigured(carrier)
+            or self._paused(carrier, state, now)
+            or self._account_closed(carrier, state.account, now)
+        )
 
     def _account_closed(self, carrier: str, account: AccountState, now: datetime) -> Refusal | None:
         """Why our account is not presented now: it was refused, and neither changed nor waited long enough."""
@@ -139,19 +145,28 @@ class APIRequestQueue:
 
     def closings(self, carrier: str) -> list[Refusal]:
         """Every reason for which the carrier takes no call now, whatever its quota; looks only, like `would_refuse`."""
-        if refusal := self.unconfigured(carrier):
-            return [refusal]
         now, state = self._clock.now(), self._ledger.carrier_state(carrier)
         account = state.account
         waits = account.refused_until is not None and account.refused_until > now
         refused = account.refusals and waits and not self._has_new_credentials(carrier, account)
-        found = self._paused(carrier, state, now), self._refused(carrier, account) if refused else None
+        of_account = (
+            self._paused(carrier, state, now),
+            self._refused(carrier, account) if refused else None,
+        )
+        missing = self.unconfigured(carrier)
+        found = self._stopped(carrier, state), *((missing,) if missing else of_account)
         return [refusal for refusal in found if refusal]
 
     def opening(self, carrier: str) -> Calls:
         """The calls that the first fetch of a run needs before its own, such as that for a token."""
         client = self._accounts[carrier].client
         return client.opening(self._clock.now()) if client else {}
+
+    def _stopped(self, carrier: str, state: CarrierState) -> Refusal | None:
+        """Nobody is told by mail: whoever stopped it knows."""
+        if state.stopped is None:
+            return None
+        return Refusal(Blocked.CARRIER, stop_words(self._accounts[carrier].spec, state.stopped, self._local))
 
     def _paused(self, carrier: str, state: CarrierState, now: datetime) -> Refusal | None:
         if state.paused_until is None or state.paused_until <= now:
@@ -185,10 +200,12 @@ class APIRequestQueue:
     def present(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
 
-        It asks about `number`, or about one that is nobody's. A pause that the carrier asked for, and its limits, hold.
+        It asks about `number`, or about one that is nobody's. A pause, whoever asked for it, and limits hold.
         """
         state, now = self._ledger.carrier_state(carrier), self._clock.now()
-        if refusal := self.unconfigured(carrier) or self._paused(carrier, state, now):
+        if refusal := (
+            self._stopped(carrier, state) or self.unconfigured(carrier) or self._paused(carrier, state, now)
+        ):
             return refusal
         if state.account.refusals:
             self._trying_again[carrier] = state.account
@@ -274,6 +291,21 @@ class APIRequestQueue:
         self._ledger.leave()
         self._ledger.forget_short_windows(self._clock.now())
 
+    # ---------------------------------------------------------------- what a person may do
+
+    def stopped(self, carrier: str) -> Stop | None:
+        """That a person stopped the carrier."""
+        return self._ledger.carrier_state(carrier).stopped
+
+    def stop(self, carrier: str, why: str) -> Stop:
+        """Stop the carrier for all processes, until it is taken up again; `why`: who does, and their words."""
+        self._ledger.stop(carrier, Stop(self._clock.now(), why))
+        return self._ledger.carrier_state(carrier).stopped or Stop(self._clock.now(), why)
+
+    def take_up(self, carrier: str) -> Stop | None:
+        """Take the carrier up again; returns the stop that this ended, None if there was none."""
+        return self._ledger.take_up(carrier)
+
     def use(self, carrier: str) -> list[Use]:
         """How far the carrier's limits are used: those for one capability first, the longest window last."""
         limits = sorted(
@@ -288,6 +320,12 @@ def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
     if failure.kind not in _OF_THE_NUMBER or not spec.is_doubtful(number):
         return failure
     return replace(failure, message=f"{failure.message} (its check digit does not fit: is it mistyped?)")
+
+
+def stop_words(spec: CarrierSpec, stop: Stop, local: LocalTime) -> str:
+    """That a person stopped the carrier, who, when and why; and how it is taken up again."""
+    by = f" {stop.why}" if stop.why else ""
+    return f"{spec.name} was paused on {minute(stop.at, local)}{by} ('recours resume {spec.key}' ends that)"
 
 
 def print_of(credentials: Sequence[str], salt: str) -> str:

@@ -7,7 +7,7 @@ from random import random
 
 import click
 
-from recours.carriers.queue import APIRequestQueue
+from recours.carriers.queue import APIRequestQueue, stop_words
 from recours.carriers.registry import CATALOG
 from recours.cli.console import harmless, say_error
 from recours.core.carrier import CarrierSpec, Catalog
@@ -77,7 +77,9 @@ def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]
         told = [_use_words(use) for use in worth_telling(uses)] or [
             _limit_words(limit) for limit in settings.limits[key]
         ]
-        notes = [f"set {credentials.missing}"] if credentials.missing else _state(queue, key)
+        notes = _state(queue, key)
+        if credentials.missing:
+            notes = [f"set {credentials.missing}", *_stop(queue, spec)]
         yield (spec.name, source, "; ".join(told)), notes
 
 
@@ -107,6 +109,11 @@ def _queue_to_look_at(settings: Settings) -> APIRequestQueue | None:
 def _state(queue: APIRequestQueue | None, key: str) -> list[str]:
     refusal = queue.would_refuse(key) if queue else None
     return [_refusal_words(refusal)] if refusal else []
+
+
+def _stop(queue: APIRequestQueue | None, spec: CarrierSpec) -> list[str]:
+    stop = queue.stopped(spec.key) if queue else None
+    return [stop_words(spec, stop, local)] if stop else []
 
 
 def _refusal_words(refusal: Refusal) -> str:

@@ -1,6 +1,7 @@
 """What the commands of the operator's desk share: settings, an opened database, faults as sentences."""
 
-from collections.abc import Callable, Iterator
+import getpass
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,7 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import say_error
+from recours.cli.console import print_json, say_error
+from recours.core.carrier import CarrierSpec
+from recours.core.text import clean
 from recours.runs.ports import RunFault
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
@@ -33,6 +36,26 @@ def json_option(command: _Command) -> _Command:
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for programs."
     )(command)
+
+
+def carrier_argument(command: _Command) -> _Command:
+    """CARRIER, by any of its names: the command gets its `spec`."""
+
+    def known(context: click.Context, parameter: click.Parameter, name: str) -> CarrierSpec:
+        key = CATALOG.resolve(name)
+        if key is None:
+            raise click.BadParameter(CATALOG.no_such(name), context, parameter)
+        return CATALOG.specs[key]
+
+    return click.argument("spec", metavar="CARRIER", callback=known)(command)
+
+
+def person() -> str:
+    """Who types: the name of their account on this machine."""
+    try:
+        return clean(getpass.getuser(), 60)
+    except (OSError, KeyError, ImportError):  # an account without a name, as in some containers
+        return "someone"
 
 
 def settings_for(database_url: str | None = None) -> Settings:
@@ -66,6 +89,13 @@ def at_desk(database_url: str | None = None) -> Iterator[Desk]:
             yield desk
         finally:
             desk.database.close()
+
+
+def tell_json(content: Mapping[str, Any]) -> None:
+    """One JSON object on stdout. If it cannot be written there, that is told, and ends the process with status 1."""
+    if fault := print_json(content):
+        say_error(fault)
+        raise SystemExit(FAILED)
 
 
 def unknown_claim(desk: Desk, reference: str, parameter: str = "CLAIM") -> click.BadParameter:

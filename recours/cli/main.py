@@ -15,7 +15,9 @@ _COMMANDS = {
     "demo": "Five simulated days of the scheduler on made-up claims and a made-up carrier.",
     "init-db": "Create or bring up to date the database that the settings name.",
     "mail": "Mails: release what the brake holds, try the mail server, see how a mail looks.",
+    "pause": "Stop a carrier for all runs and machines, until 'resume'.",
     "plan": "Which claims will be tried when, when each backlog is empty, which pass their deadline.",
+    "resume": "Take a carrier up again that 'pause' stopped.",
     "sandbox": "Serve simulated carriers on this machine, for trials.",
 }
 

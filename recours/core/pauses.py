@@ -1,4 +1,4 @@
-"""How long a carrier is left alone after it asked to wait, or refused our account."""
+"""How long a carrier is left alone: after it asked to wait, refused our account, or a person stopped it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,9 +36,18 @@ class AccountState:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """A person stopped a carrier for all processes, until someone takes it up again."""
+
+    at: datetime
+    why: str | None = None  # who did, and their words
+
+
+@dataclass(frozen=True)
 class CarrierState:
     """What all processes know of a carrier."""
 
     paused_until: datetime | None = None
     reason: str | None = None
     account: AccountState = field(default_factory=AccountState)
+    stopped: Stop | None = None

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, delete, func, or_, select, update
 
-from recours.core.pauses import AccountState, CarrierState
+from recours.core.pauses import AccountState, CarrierState, Stop
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
 from recours.database.engine import Database
 from recours.database.outbox import insert_into
@@ -204,7 +204,28 @@ class QuotaLedger:
         if row is None:
             return CarrierState()
         account = AccountState(**{field: row[column] for field, column in _ACCOUNT_COLUMNS.items()})
-        return CarrierState(row["paused_until"], row["reason"], account)
+        return CarrierState(row["paused_until"], row["reason"], account, _stop(row))
+
+    def stop(self, carrier: str, stop: Stop) -> None:
+        """A person stops the carrier; a later stop replaces an earlier one's words, not its moment."""
+        values = {"stopped_at": stop.at, "stopped_why": stop.why}
+        since = func.coalesce(carriers.c.stopped_at, stop.at, type_=carriers.c.stopped_at.type)
+        with self.database.write() as connection:
+            upsert = insert_into(carriers, connection.dialect.name).values(
+                values | {"carrier": carrier, "refusals": 0}
+            )
+            changed = {"stopped_at": since, "stopped_why": stop.why}
+            connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=changed))
+
+    def take_up(self, carrier: str) -> Stop | None:
+        """A person takes the carrier up again; returns the stop that this ended, None if there was none."""
+        stopped = carriers.c.carrier == carrier, carriers.c.stopped_at.is_not(None)
+        query = select(carriers.c.stopped_at, carriers.c.stopped_why).where(*stopped).with_for_update()
+        with self.database.write() as connection:
+            row = connection.execute(query).mappings().first()
+            if row is not None:
+                connection.execute(update(carriers).where(*stopped).values(stopped_at=None, stopped_why=None))
+        return _stop(row) if row else None
 
     def set_account_state(self, carrier: str, state: AccountState) -> None:
         """Remember refusals of our account, or that there are none."""
@@ -230,6 +251,10 @@ class QuotaLedger:
         with self.database.write() as connection:
             statement = update(carriers).where(*due).values(refused_until=until)
             return bool(connection.execute(statement).rowcount)
+
+
+def _stop(row: Any) -> Stop | None:
+    return Stop(row["stopped_at"], row["stopped_why"]) if row["stopped_at"] else None
 
 
 def _of_window(columns: Any, limit_key: str, start: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -26,8 +26,9 @@ from recours.carriers.line import HttpLine
 from recours.carriers.queue import APIRequestQueue
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
+from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.outcome import CallFailed, Failure, Retrieved
+from recours.core.pauses import AccountState, Stop
 from recours.core.quota import Capability, Held, Limit, Shortage, Want, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaLedger
@@ -857,6 +858,67 @@ def test_a_carrier_without_credentials_takes_no_call(database: Database, clock: 
         assert (
             refusal.reason == "Chronopost has no credentials: set CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD"
         )
+
+
+def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    run, desk = (
+        queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url)
+        for holder in ("run-1", "desk")
+    )
+    grants, _ = run.reserve("chronopost", [BOTH])
+    stop = desk.stop("chronopost", "by alice: contract talks")
+    assert (stop.at, stop.why) == (NOW, "by alice: contract talks")
+    run.fetch(grants[0], "chronopost", NUMBER, None)  # what has its units is finished
+    called = len(sandbox.calls)
+    held, refusal = run.reserve("chronopost", [BOTH])
+    assert held == []
+    for said in (
+        refusal,
+        run.closed("chronopost"),
+        run.would_refuse("chronopost"),
+        run.present("chronopost"),
+    ):
+        assert isinstance(said, Refusal)
+        assert (said.why, said.until, said.passing) == (Blocked.CARRIER, None, False)
+        assert said.kind not in ACCOUNT_KINDS  # of which the operator would be told by mail
+        words = "Chronopost was paused on 2026-02-02 08:00 by alice: contract talks"
+        assert said.reason == f"{words} ('recours resume chronopost' ends that)"
+    assert len(sandbox.calls) == called
+    assert counts(run) == [(called, 0)]  # nothing was held for what was refused
+
+
+def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
+    database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
+) -> None:
+    first, second = queue(holder="a"), queue(holder="b")
+    assert first.take_up("chronopost") is None
+    assert first.stopped("chronopost") is None
+    first.stop("chronopost", "by alice")
+    clock.advance(timedelta(days=40))
+    assert second.closed("chronopost") is not None
+    assert second.stop("chronopost", "by bob") == Stop(NOW, "by bob")
+    assert first.take_up("chronopost") == Stop(NOW, "by bob")
+    assert second.closed("chronopost") is None
+    assert len(second.reserve("chronopost", [BOTH])[0]) == 1
+
+
+def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_for(
+    database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
+) -> None:
+    ledger, run = QuotaLedger(database, "run-1"), queue()
+    refused = AccountState(refusals=2, refused_until=NOW, refusal="refused", salt="00" * 16)
+    ledger.set_account_state("chronopost", refused)
+    ledger.pause("chronopost", NOW + timedelta(hours=2), "asked to wait")
+    run.stop("chronopost", "by alice")
+    assert "paused on" in str(run.closed("chronopost"))
+    clock.advance(timedelta(hours=3))
+    assert run.closed("chronopost") is not None
+    assert ledger.carrier_state("chronopost").account == refused  # the try that is due was not taken
+    run.take_up("chronopost")
+    state = ledger.carrier_state("chronopost")
+    assert (state.account, state.reason) == (refused, "asked to wait")
 
 
 def test_many_limits_that_each_allow_fewer_are_all_kept(database: Database, clock: SimulatedClock) -> None:

@@ -65,6 +65,7 @@ class FakeQueue:
     spared: list[float] = field(default_factory=list)  # of each reservation
     together: Counter[str] = field(default_factory=Counter)  # the most fetches of a carrier under way at once
     left: bool = False
+    stopped: dict[str, str] = field(default_factory=dict)  # by a person: the carrier, and why
     _under_way: Counter[str] = field(default_factory=Counter)
     _accepted: set[str] = field(default_factory=set)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -90,7 +91,16 @@ class FakeQueue:
                 grants.append(FakeGrant(self, carrier, units))
             return grants, None
 
+    def stop(self, carrier: str, why: str) -> None:
+        self.stopped[carrier] = why
+
+    def take_up(self, carrier: str) -> None:
+        self.stopped.pop(carrier, None)
+
     def closed(self, carrier: str) -> Refusal | None:
+        if carrier in self.stopped:
+            name = self.catalog.specs[carrier].name
+            return Refusal(Blocked.CARRIER, f"{name} was paused {self.stopped[carrier]}")
         refusal = self.refusals.get(carrier)
         over = refusal is not None and refusal.until is not None and refusal.until <= self.clock.now()
         return None if over else refusal

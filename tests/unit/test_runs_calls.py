@@ -594,6 +594,34 @@ def test_a_carrier_that_is_closed_from_the_start_is_not_reserved_for(world: Worl
     assert world.queue.spared == []
 
 
+def test_a_carrier_that_a_person_paused_is_skipped_and_nobody_is_told_by_mail(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.many_failed(3)
+    world.failed("CLM-dhl", DHL_N, carrier="DHL Express")
+    world.queue.stop("chronopost", "by alice: talks")
+    report = world.retry()
+    assert (report.stats.success, report.stats.skipped_carrier) == (1, 3)
+    assert world.asked == [DHL_N]
+    assert "Chronopost was paused by alice: talks: Chronopost is skipped in this run" in caplog.text
+    assert (world.journal.events, turns_of(world)[:3]) == ({}, [0, 0, 0])
+    assert [attempt.claim.reference for attempt in world.table.attempts] == ["CLM-dhl"]
+
+
+def test_a_pause_takes_effect_within_a_run(world: World) -> None:
+    world.many_failed(9)
+    world.queue.during = lambda number: (
+        world.queue.stop("chronopost", "by alice") if "2FR" in number else None
+    )
+    report = world.scheduler(concurrency=2).run()
+    # What has its units already is called for: the slice in flight, and the one that was taken meanwhile.
+    assert 2 <= report.stats.success <= 4
+    assert report.stats.success + report.stats.skipped_carrier == 9
+    assert nothing_is_held(world)
+    world.queue.take_up("chronopost")
+    assert world.retry().stats.success == report.stats.skipped_carrier
+
+
 def test_a_claim_that_lies_under_another_carrier_s_key_goes_back_if_its_own_is_closed(world: World) -> None:
     """As when a spelling was added to the catalogue between two runs."""
     world.failed("CLM-1")
