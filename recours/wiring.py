@@ -26,6 +26,7 @@ from recours.database.journal import RunJournal
 from recours.database.mailbox import Mailbox
 from recours.database.quota import QuotaLedger
 from recours.database.records import DatabaseRecords
+from recours.database.reopening import GivenUpClaims
 from recours.database.schema import Schema, look, require_claims
 from recours.database.upgrade import NOT_DONE, bring_up_to_date
 from recours.database.upkeep import ClaimUpkeep
@@ -108,6 +109,11 @@ class Desk:
     def queue(self, holder: str = "desk") -> APIRequestQueue:
         """The queue: to be looked at, or to call with."""
         return make_queue(self.settings, self.database, self.settings.policy, self.clock, random, holder)
+
+    @property
+    def given_up(self) -> GivenUpClaims:
+        """The claims that gave up."""
+        return GivenUpClaims(self.claims)
 
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""

@@ -1,6 +1,7 @@
 """What the commands of the operator's desk share: settings, an opened database, faults as sentences."""
 
 import getpass
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +90,17 @@ def at_desk(database_url: str | None = None) -> Iterator[Desk]:
             yield desk
         finally:
             desk.database.close()
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask, unless `--yes` was given; without a terminal to ask on, that is an error of usage."""
+    if yes:
+        return True
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError(
+            "There is no terminal to ask on, and nothing was changed: repeat it with --yes."
+        )
+    return click.confirm(question, err=True)
 
 
 def tell_json(content: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "mail": "Mails: release what the brake holds, try the mail server, see how a mail looks.",
     "pause": "Stop a carrier for all runs and machines, until 'resume'.",
     "plan": "Which claims will be tried when, when each backlog is empty, which pass their deadline.",
+    "reopen": "Have claims that gave up start afresh.",
     "resume": "Take a carrier up again that 'pause' stopped.",
     "sandbox": "Serve simulated carriers on this machine, for trials.",
 }

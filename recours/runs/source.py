@@ -161,7 +161,14 @@ def _unknown(claims: Claims, reference: str) -> RefusedClaim:
     return RefusedClaim(reference, Unfit.UNKNOWN, _no_such(reference, near), near)
 
 
-def no_such_claim(claims: Claims, reference: str) -> str:
+class Suggests(Protocol):
+    """Knows which references there are."""
+
+    def references_like(self, reference: str) -> list[str]:
+        """References that begin like this one."""
+
+
+def no_such_claim(claims: Suggests, reference: str) -> str:
     """What to say of a reference that is none, with the nearest one."""
     return _no_such(reference, nearest(claims, reference))
 
@@ -171,7 +178,7 @@ def _no_such(reference: str, near: str | None) -> str:
     return f"There is no claim '{clean(reference, 100)}'.{hint}"
 
 
-def nearest(claims: Claims, reference: str) -> str | None:
+def nearest(claims: Suggests, reference: str) -> str | None:
     """The reference that comes nearest to one that is none; None if none is near."""
     likely = claims.references_like(reference) if is_text(reference) else []
     return next(iter(get_close_matches(reference, likely, n=1, cutoff=0.5)), None)

@@ -1,0 +1,171 @@
+"""`recours reopen`: claims that gave up start afresh, due at the very next run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import click
+
+from recours.carriers.registry import CATALOG
+from recours.cli.console import say_error
+from recours.cli.desk import USAGE, at_desk, confirmed, database_option, json_option, tell_json
+from recours.cli.moments import Moment, moment_of
+from recours.cli.tables import Table, show
+from recours.core.text import plural
+from recours.desk.reopening import NotReopenedError, Selection, look_over, named, reopen_all, reopen_named
+from recours.logs import local
+from recours.runs.summary import minute
+from recours.wiring import Desk
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How it is to be done and told."""
+
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+@click.command("reopen")
+@click.argument("references", metavar="CLAIM…", nargs=-1)
+@click.option("--carrier", metavar="NAME", help="All claims of this carrier that gave up.")
+@click.option(
+    "--since", type=Moment(), metavar="T", help="Those that gave up since: a date, a time, 3d or 12h."
+)
+@click.option("--dry-run", is_flag=True, help="Show which would; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@database_option
+@json_option
+def command(
+    references: tuple[str, ...],
+    carrier: str | None,
+    since: datetime | timedelta | None,
+    dry_run: bool,
+    yes: bool,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Have claims that gave up start afresh, as if they had just failed: the next run of either worker takes them up.
+
+    Either the claims named, all of them or none; or all of a carrier, or since a moment, after asking. No second final
+    mail goes out for a tracking number that had one.
+    """
+    by_selection = carrier is not None or since is not None
+    if bool(references) == by_selection:
+        raise click.UsageError("Name claims, or give --carrier or --since; not both.")
+    if carrier is not None and not CATALOG.keys_of(carrier):
+        raise click.BadParameter(CATALOG.no_such(carrier), param_hint="--carrier")
+    asked = _Asked(dry_run, yes, as_json)
+    with at_desk(database_url) as desk:
+        if references:
+            _reopen_named(desk, references, asked)
+        else:
+            _reopen_selected(desk, carrier, since, asked)
+
+
+# ---------------------------------------------------------------- by name
+
+
+def _reopen_named(desk: Desk, references: tuple[str, ...], asked: _Asked) -> None:
+    now = desk.clock.now()
+    with _refusals_told():
+        found = named(desk.given_up, references, desk.settings.policy, now, local)
+        if not asked.dry_run:
+            reopen_named(desk.given_up, found, now)
+    if asked.as_json:
+        _tell_json([claim.reference for claim in found], {}, asked)
+        return
+    for claim in found:
+        carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
+        last = minute(claim.state.last_turn_at, local)
+        click.echo(
+            f"{claim.reference} ({carrier}): gave up on {last} after {plural(claim.turns_counted, 'attempt')}"
+        )
+    _say_done(len(found), asked)
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """Claims that cannot start afresh are told, a sentence each; nothing was changed: status 2."""
+    try:
+        yield
+    except NotReopenedError as refused:
+        for sentence in str(refused).splitlines():
+            say_error(sentence)
+        raise SystemExit(USAGE) from refused
+
+
+# ---------------------------------------------------------------- by carrier and time
+
+
+def _reopen_selected(
+    desk: Desk, carrier: str | None, since: datetime | timedelta | None, asked: _Asked
+) -> None:
+    now = desk.clock.now()
+    keys = desk.catalog.keys_of(carrier) if carrier else ()
+    moment = moment_of(since, now, "--since") if since is not None else None
+    chosen = keys, moment, desk.settings.policy, now
+    selection = look_over(desk.given_up, *chosen)
+    count = selection.open.total()
+    if not asked.as_json:
+        _show(desk, selection)
+    references: list[str] = []
+    if (
+        count
+        and not asked.dry_run
+        and confirmed(f"Have {plural(count, 'claim')} start afresh?", yes=asked.yes)
+    ):
+        for part in reopen_all(desk.given_up, *chosen):
+            references += [claim.reference for claim in part]
+    elif count and not asked.dry_run:
+        click.echo("Nothing was changed.", err=True)
+        return
+    if asked.as_json:
+        _tell_json(references, selection.left, asked, found=count)
+    else:
+        _say_done(count if asked.dry_run else len(references), asked)
+
+
+def _show(desk: Desk, selection: Selection) -> None:
+    if not selection.open:
+        click.echo("No claim that gave up is among them.")
+    else:
+        rows = [
+            (
+                desk.catalog.name_of(key, "no carrier of ours"),
+                str(count),
+                minute(selection.oldest.get(key), local),
+                minute(selection.newest.get(key), local),
+            )
+            for key, count in sorted(selection.open.items())
+        ]
+        head = ("Carrier", "Claims", "Gave up from", "to")
+        show(Table("Claims that gave up", head, rows, numbers=frozenset({"Claims"})))
+    for why, count in sorted(selection.left.items()):
+        click.echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
+
+
+# ---------------------------------------------------------------- what was done
+
+
+def _say_done(count: int, asked: _Asked) -> None:
+    if asked.dry_run:
+        click.echo(f"Dry run: {plural(count, 'claim')} would start afresh; nothing was changed.")
+    elif count:
+        click.echo(f"{plural(count, 'claim')} will start afresh: due at the next run of either worker.")
+
+
+def _tell_json(
+    references: list[str], left: dict[str, int], asked: _Asked, *, found: int | None = None
+) -> None:
+    tell_json(
+        {
+            "dry_run": asked.dry_run,
+            "found": len(references) if found is None else found,
+            "reopened": 0 if asked.dry_run else len(references),
+            "claims": references,
+            "left": dict(left),
+        }
+    )

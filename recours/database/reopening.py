@@ -1,0 +1,79 @@
+"""Claims that gave up, found and set back: see `recours.desk.reopening`."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, select, update
+
+from recours.core.claim import Claim, Stage
+from recours.database.claims import ClaimRepository
+from recours.database.conditions import at_stage
+from recours.database.foreign import read_claim
+from recours.database.rows import free, is_failed, readable_columns, unedited
+from recours.database.tables import claims
+
+_c = claims.c
+# Rows of one transaction: short enough that nobody waits long for the write lock.
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class GivenUpClaims:
+    """The claims of one database that gave up."""
+
+    repository: ClaimRepository
+
+    def find(self, reference: str) -> Claim | None:
+        """Read one claim, in whatever state, by its reference."""
+        return self.repository.find(reference)
+
+    def references_like(self, reference: str) -> list[str]:
+        """References that begin like this one, for suggesting the nearest."""
+        return self.repository.references_like(reference)
+
+    def is_held(self, claim: Claim, now: datetime) -> bool:
+        """Tell whether a run holds the claim."""
+        return self.repository.is_held(claim, now)
+
+    def given_up(
+        self, carriers: Collection[str], since: datetime | None, now: datetime
+    ) -> Iterator[list[tuple[Claim, bool]]]:
+        """Claims of these carriers (none named: of all) whose last turn was `since` then, in parts.
+
+        Each with whether a run holds it.
+        """
+        wanted = [at_stage(Stage.GIVEN_UP), *_reopenable()]
+        if carriers:
+            wanted.append(_c.pod_carrier_key.in_(sorted(carriers)))
+        if since is not None:
+            wanted.append(_c.pod_last_retry_at >= since)
+        columns = [*readable_columns(self.repository.columns), case((free(now), 0), else_=1).label("held")]
+        query = part = select(*columns).where(*wanted).order_by(_c.id).limit(_CHUNK)
+        while True:
+            with self.repository.database.read() as connection:
+                rows = connection.execute(query).mappings().all()
+            catalog, redact = self.repository.catalog, self.repository.redact
+            if rows:
+                yield [(read_claim(row, catalog, redact), bool(row["held"])) for row in rows]
+            if len(rows) < _CHUNK:
+                return
+            query = part.where(_c.id > rows[-1]["id"])
+
+    def start_afresh(self, found: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
+        """Set their counts to 0; returns the ids of those that were still given up, and held by no run."""
+        still = _c.id.in_([claim.id for claim in found]), at_stage(Stage.GIVEN_UP), free(now), *_reopenable()
+        # In one order, and without waiting for what others have in hand: it is not given up any more.
+        locked = select(_c.id).where(*still).order_by(_c.id).with_for_update(skip_locked=True)
+        with self.repository.database.write() as connection:
+            ids = list(connection.scalars(locked))
+            if all_or_none and len(ids) < len(found):
+                return set()
+            connection.execute(update(claims).where(_c.id.in_(ids)).values(pod_retry_count=0))
+        return set(ids)
+
+
+def _reopenable() -> tuple[ColumnElement[bool], ...]:
+    """Failed ones that nobody has set back or corrected yet: those are judged afresh anyway."""
+    return is_failed(), unedited(), _c.pod_retry_count > 0

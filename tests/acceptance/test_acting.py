@@ -1,0 +1,289 @@
+"""What a person does about claims and carriers: `recours reopen`, `pause` and `resume`, with real runs before and after."""
+
+import getpass
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+from tests.conftest import Kind
+
+FOREVER = (Scenario.UNKNOWN,) * 40
+DAYS = timedelta(days=1)
+
+
+@pytest.fixture
+def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
+    service = Service(tmp_path, sandbox, clock, url=url)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def person(service: Service, url: str) -> Person:
+    return Person.of(service, url)
+
+
+def give_up(service: Service) -> None:
+    """A run at each turn, until every claim has had its POD or given up."""
+    for hours in (1, 6, 24, 72):
+        service.clock.advance(timedelta(hours=hours))
+        service.run()
+
+
+@pytest.fixture
+def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
+    """Whoever mistypes, does so whatever kind of database there is."""
+    return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
+
+
+def rows(service: Service, columns: str) -> list[tuple[object, ...]]:
+    return service.sql(f"SELECT {columns} FROM claims ORDER BY id")
+
+
+def events_and_mails(service: Service) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    events = service.sql("SELECT event, claim_id, carrier, tracking_number FROM recours_events ORDER BY id")
+    return events, service.sql("SELECT kind, recipient FROM recours_mails ORDER BY id")
+
+
+# ---------------------------------------------------------------- reopen
+
+
+def test_reopened_claims_start_afresh_at_the_next_run_and_no_second_final_mail_goes_out(
+    service: Service, person: Person
+) -> None:
+    service.sql("INSERT INTO clients (id, email, company_name) VALUES (1, 'shop@shop.example', 'Shop')")
+    service.add(*FOREVER, client_id=1)
+    service.add(*FOREVER, client_id=1)
+    give_up(service)
+    assert rows(service, "pod_stage, pod_retry_count") == [("given_up", 4)] * 2
+    told = events_and_mails(service)
+    assert [kind for kind, _ in told[1]].count("pod_failed") == 1  # one mail for both
+
+    said = person.does("reopen", "CLM-0001")
+    assert re.search(r"^CLM-0001 \(Chronopost\): gave up on 2026-.* after 4 attempts$", said, re.MULTILINE)
+    assert "1 claim will start afresh: due at the next run of either worker." in said
+    calls = len(service.box.calls)
+    service.run(PODFetchWorker)  # either worker judges it
+    assert rows(service, "pod_stage, pod_retry_count") == [("ready", 0), ("given_up", 4)]
+    report = service.run()
+    assert (report.stats.failed, len(service.box.calls) - calls) == (1, 1)
+    assert rows(service, "pod_retry_count")[0] == (1,)
+    give_up(service)
+    assert rows(service, "pod_stage, pod_retry_count") == [("given_up", 4)] * 2
+    assert events_and_mails(service) == told  # nothing was told a second time
+
+
+def test_a_reopened_claim_that_succeeds_is_told_as_any_other(service: Service, person: Person) -> None:
+    claim = service.add(*(Scenario.UNKNOWN,) * 4, Scenario.DELIVERED)
+    give_up(service)
+    person.does("reopen", "CLM-0001")
+    report = service.run()
+    assert report.stats.success == 1
+    assert service.sql("SELECT pod_fetch_status FROM claims WHERE id = ?", claim) == [("success",)]
+    assert service.sql("SELECT count(*) FROM recours_events WHERE event = 'pod_retrieved'") == [(1,)]
+
+
+@pytest.fixture
+def mixed(service: Service) -> Service:
+    """1 gave up, 2 has its POD, 3 waits, 4 gave up and was paid, 5 gave up and is held, 6 is new, 7 is `manual`, 8 gave up."""
+    for number in (1, 2, 4, 5, 8):
+        service._count = number - 1
+        service.add(*((Scenario.DELIVERED,) if number == 2 else FOREVER))
+    give_up(service)
+    service._count = 2
+    service.add(*FOREVER, failed_at=service.clock.now() - timedelta(hours=2))
+    service.run()
+    service.sql("UPDATE claims SET status = 'paid' WHERE claim_reference = 'CLM-0004'")
+    until = datetime.now(UTC) + timedelta(minutes=9)
+    held = "UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ? WHERE claim_reference = 'CLM-0005'"
+    service.sql(held, f"{until:%Y-%m-%d %H:%M:%S}.000000")
+    service._count = 5
+    service.add(*FOREVER, pod_fetch_status="pending")
+    service.add(*FOREVER, pod_fetch_status="manual")
+    return service
+
+
+CANNOT = [
+    ("CLM-0002", r"CLM-0002 has its POD: there is nothing to try again\."),
+    ("CLM-0003", r"CLM-0003 has not given up: its next try is on 2026-02-..? ..:..\."),
+    ("CLM-0004", r"CLM-0004 has the status 'paid': such claims are not fetched"),
+    ("CLM-0005", r"CLM-0005 is being fetched by a run at this moment; try again in a minute\."),
+    ("CLM-0006", r"CLM-0006 has not given up: it is new, and the fetch worker's\."),
+    (
+        "CLM-0007",
+        r"CLM-0007 has not given up: its pod_fetch_status is 'manual', which recours leaves alone\.",
+    ),
+    ("CLM-0O01", r"There is no claim 'CLM-0O01'\. Did you mean CLM-00\d\d\?"),
+    ("no\nsuch", r"There is no claim 'no\\x0asuch'\."),
+    ("\udcff", r"There is no claim"),
+]
+
+
+def test_of_claims_of_which_one_cannot_be_reopened_none_is(mixed: Service, person: Person) -> None:
+    before = rows(mixed, "*")
+    for reference, says in CANNOT:
+        done = person.types("reopen", "CLM-0001", reference, "CLM-0008")
+        assert (done.returncode, done.stdout) == (2, ""), reference
+        assert re.search(rf"^Error: {says}", done.stderr, re.MULTILINE), done.stderr
+        assert rows(mixed, "*") == before
+    dry = person.does("reopen", "CLM-0001", "CLM-0008", "--dry-run")
+    assert dry.endswith("Dry run: 2 claims would start afresh; nothing was changed.\n")
+    assert rows(mixed, "*") == before
+
+
+def test_every_claim_that_cannot_be_reopened_gets_its_sentence(mixed: Service, person: Person) -> None:
+    done = person.types("reopen", "CLM-0002", "CLM-0004", "CLM-0006", "CLM-0001")
+    assert done.returncode == 2
+    assert [line[:15] for line in done.stderr.splitlines()] == [f"Error: CLM-000{n}" for n in (2, 4, 6)]
+
+
+def test_reopened_twice_before_a_run_says_so(mixed: Service, person: Person) -> None:
+    person.does("reopen", "CLM-0001")
+    done = person.types("reopen", "CLM-0001")
+    assert done.returncode == 2
+    assert "CLM-0001 was reopened or corrected already: the next run judges it afresh." in done.stderr
+
+
+def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: Person) -> None:
+    before = rows(mixed, "*")
+    shown = person.types("reopen", "--carrier", "chronopost", answers="n\n")
+    assert shown.returncode == 0
+    assert re.search(r"^  Chronopost +2  2026-02-\d\d ..:..  2026-02-\d\d ..:..$", shown.stdout, re.MULTILINE)
+    assert "Left as they are: 1 claim (held by a run)." in shown.stdout
+    assert "Left as they are: 1 claim (status 'paid': such claims are not fetched)." in shown.stdout
+    assert "Have 2 claims start afresh? [y/N]" in shown.stderr
+    assert "Nothing was changed." in shown.stderr
+    assert rows(mixed, "*") == before
+
+    unasked = person.types("reopen", "--carrier", "Chronopost")
+    assert unasked.returncode == 2
+    assert "repeat it with --yes" in unasked.stderr
+    assert rows(mixed, "*") == before
+
+    done = person.does("reopen", "--carrier", "Chronopost", answers="y\n")
+    assert "2 claims will start afresh" in done
+    counts = dict(rows(mixed, "claim_reference, pod_retry_count"))
+    assert [counts[f"CLM-000{n}"] for n in (1, 4, 5, 8)] == [0, 4, 4, 0]
+    again = person.types("reopen", "--carrier", "Chronopost", "--yes")
+    assert (again.returncode, "No claim that gave up is among them." in again.stdout) == (0, True)
+
+
+def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, person: Person) -> None:
+    service.add(*FOREVER)
+    give_up(service)
+    split = service.clock.now() + timedelta(hours=1)
+    service.add(*FOREVER, failed_at=split)
+    service.add(*FOREVER, carrier="UPS", failed_at=split)
+    service.clock.advance(timedelta(hours=1))
+    give_up(service)
+    assert rows(service, "pod_stage") == [("given_up",)] * 3
+    utc = f"{split:%Y-%m-%dT%H:%M}+00:00"
+    assert person.json("reopen", "--since", utc, "--dry-run")["found"] == 2
+    found = person.json("reopen", "--since", utc, "--carrier", "chronopost", "--yes")
+    assert found == {"dry_run": False, "found": 1, "reopened": 1, "claims": ["CLM-0002"], "left": {}}
+    assert person.json("reopen", "--since", "1h", "--dry-run")["found"] == 0
+    assert person.json("reopen", "--since", "2026-02-01", "--dry-run")["found"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "Name claims, or give --carrier or --since; not both."),
+        (("CLM-0001", "--carrier", "UPS"), "Name claims, or give --carrier or --since; not both."),
+        (("--carrier", "Chronpost"), "there is no carrier 'Chronpost'. Did you mean Chronopost?"),
+        (("--since", "yesterday"), "'yesterday' is neither a date"),
+        (("--since", "0d"), "'0d' is neither a date"),
+        (("--since", "2026-02-30"), "'2026-02-30' is neither a date"),
+        (("--since", "-3d"), "is neither a date"),
+        (("--since", "999999d"), "is neither a date"),
+        (("--since", "2999-01-01"), "must not lie in the future"),
+        (("--sinc", "3d"), "No such option"),
+    ],
+)
+def test_what_was_mistyped_gets_a_sentence(typist: Person, arguments: tuple[str, ...], says: str) -> None:
+    done = typist.types("reopen", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+
+
+# ---------------------------------------------------------------- pause and resume
+
+
+def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, person: Person) -> None:
+    service.add(Scenario.DELIVERED)
+    service.add(Scenario.DELIVERED, pod_fetch_status="pending")
+    service.add(Scenario.DELIVERED, carrier="UPS")
+    me = getpass.getuser()
+    said = person.does("pause", "chronopost", "--why", "contract\ntalks")
+    assert re.match(
+        rf"Chronopost was paused on ....-..-.. ..:.. by {me}: contract\\x0atalks "
+        r"\('recours resume chronopost' ends that\)\.\n$", said,
+    )  # fmt: skip
+    before = rows(service, "pod_fetch_status, pod_retry_count")[:2]
+    reports = [service.run(), service.run(PODFetchWorker), service.run(claims=("CLM-0001",))]
+    assert [report.stats.skipped_carrier for report in reports] == [1, 1, 1]
+    assert [report.exit_status for report in reports] == [0, 0, 0]
+    assert {call.carrier for call in service.box.calls} == {"ups"}
+    assert rows(service, "pod_fetch_status, pod_retry_count")[:2] == before
+    assert service.sql("SELECT count(*) FROM recours_events WHERE event = 'account_fault'") == [(0,)]
+    assert service.sql("SELECT DISTINCT carrier FROM recours_attempts") == [("ups",)]
+    assert "Chronopost was paused on" in person.does("carriers")
+    check = person.types("carriers", "check", "Chronopost")
+    assert (check.returncode, "Not tried: Chronopost was paused on" in check.stderr) == (1, True)
+
+    assert re.match(
+        r"Chronopost is taken up again; it was paused since ....-..-.. ..:..\.\n$",
+        person.does("resume", "Chronopost"),
+    )
+    assert person.does("resume", "Chronopost") == "Chronopost was not paused; nothing was changed.\n"
+    assert "paused" not in person.does("carriers")
+    service.clock.advance(timedelta(hours=1))
+    assert (service.run().stats.success, service.run(PODFetchWorker).stats.success) == (1, 1)
+
+
+def test_a_second_pause_keeps_the_moment_and_has_the_new_reason(person: Person) -> None:
+    first = person.json("pause", "DHL Express", "--why", "one")
+    second = person.json("pause", "dhl_express")
+    assert (first["was_paused"], second["was_paused"]) == (False, True)
+    assert (second["carrier"], second["paused_at"]) == ("dhl_express", first["paused_at"])
+    assert (first["why"], second["why"]) == (f"by {getpass.getuser()}: one", f"by {getpass.getuser()}")
+    ended = person.json("resume", "dhlexpress")
+    assert (ended["was_paused"], ended["paused_at"], ended["closed"]) == (True, first["paused_at"], None)
+
+
+def test_what_else_keeps_a_carrier_closed_is_told(person: Person) -> None:
+    bare = {"UPS_CLIENT_ID": "", "UPS_CLIENT_SECRET": ""}
+    assert "UPS has no credentials: set UPS_CLIENT_ID and UPS_CLIENT_SECRET" in person.does(
+        "resume", "UPS", **bare
+    )
+    person.does("pause", "UPS", **bare)
+    table = person.does("carriers", **bare)
+    assert re.search(r"set UPS_CLIENT_ID and UPS_CLIENT_SECRET\n +UPS was paused on", table)
+
+
+def test_who_else_serves_the_claims_is_told(person: Person) -> None:
+    said = person.does("pause", "DHL")
+    assert (
+        "Claims of DHL that are asked of DHL Express go on: pause DHL Express too if you mean them." in said
+    )
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("Chronpost",), "there is no carrier 'Chronpost'. Did you mean Chronopost?"),
+        ((), "Missing argument 'CARRIER'"),
+        (("UPS", "DHL"), "unexpected extra argument"),
+    ],
+)
+def test_no_such_carrier(typist: Person, verb: str, arguments: tuple[str, ...], says: str) -> None:
+    done = typist.types(verb, *arguments)
+    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
