@@ -20,6 +20,7 @@ _COMMANDS = {
     "reopen": "Have claims that gave up start afresh.",
     "resume": "Take a carrier up again that 'pause' stopped.",
     "sandbox": "Serve simulated carriers on this machine, for trials.",
+    "schedule": "Have this machine start both workers regularly: show, install, remove.",
 }
 
 

@@ -72,6 +72,13 @@ def _main(name: str, arguments: list[str] | None) -> int:
         return STOPPED + signal.SIGINT
 
 
+def parse_options(name: str, arguments: list[str]) -> dict[str, Any]:
+    """What a worker's command line makes of these words. Raises click.UsageError; nothing is run or shown."""
+    if asked := {"--help", "-h", "--version"} & set(arguments):
+        raise click.UsageError(f"{min(asked)} only says something and ends.")
+    return dict(_command(name).make_context(f"{name}.py", list(arguments)).params)
+
+
 def _command(name: str) -> click.Command:
     is_scheduler = name == PODRetryScheduler.name
     what = (

@@ -5,13 +5,10 @@ Every run is a process of its own, in a copy of the checkout, so that no `.env` 
 
 import json
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -20,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from recours.sandbox import Parcel, Sandbox, Scenario
+from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 
 ROOT = Path(__file__).resolve().parents[2]
 RETRY, FETCH = "scripts/pod_retry_scheduler.py", "scripts/pod_fetch_worker.py"
@@ -35,29 +33,6 @@ DELIVERED, IN_TRANSIT, NEVER_A_POD = (f"XY{digits}{{0:07d}}FR" for digits in ("0
 
 
 # ---------------------------------------------------------------- a checkout, a database, a run
-
-
-def copy_of_checkout(folder: Path) -> Path:
-    """What a clone would hold, without a `.venv`."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("recours", "scripts", "migrations"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    (folder / "logs").mkdir()
-    shutil.copy(ROOT / "logs" / ".gitkeep", folder / "logs")
-    return folder
-
-
-def bare_python(folder: Path) -> Path:
-    """A Python without any package, like the one that cron finds."""
-    venv.create(folder, symlinks=True)
-    return folder / "bin" / "python3"
-
-
-def give_packages(environment: Path) -> None:
-    """Let a bare environment see the packages that these tests run with; not the project itself."""
-    (site,) = environment.glob("lib/python*/site-packages")
-    (site / "packages.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

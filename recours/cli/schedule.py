@@ -1,0 +1,254 @@
+"""`recours schedule`: have this machine start both workers regularly, see whether it does, or have it stop."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recours.cli.desk import FAILED, ROOT, confirmed, faults_told, json_option, tell_json
+from recours.cli.workers import parse_options
+from recours.core.text import clean
+from recours.desk.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault, System
+from recours.machine.crontab import Crontab
+from recours.machine.systemd import SystemdTimers
+from recours.machine.tasks import TaskScheduler
+
+_LONGEST_LINE = 2000
+# Options with which a worker does nothing that belongs into a schedule.
+_BY_HAND = {"dry_run": "--dry-run", "claims": "--claim"}
+
+
+# ---------------------------------------------------------------- what this machine has
+
+
+def checkout() -> Checkout:
+    """This one."""
+    return Checkout(str(ROOT), str(Path.home()), os.path.realpath)
+
+
+def crontab() -> System:
+    """The crontab of this user."""
+    return Crontab(checkout(), make_folder=lambda: (ROOT / "logs").mkdir(exist_ok=True))
+
+
+def systemd() -> System:
+    """The timers of this user."""
+    settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return SystemdTimers(checkout(), settings / "systemd" / "user")
+
+
+def task_scheduler() -> System:
+    """Windows' own."""
+    found = shutil.which("python")
+    # The Store's python.exe is a stand-in that only a logged-on user can start.
+    usable = found is not None and "WindowsApps" not in found
+    own = str(ROOT / ".venv" / "Scripts" / "python.exe")
+    return TaskScheduler(checkout(), "python" if usable else own)
+
+
+SYSTEMS: dict[str, Callable[[], System]] = {
+    "crontab": crontab,
+    "systemd": systemd,
+    "task-scheduler": task_scheduler,
+}
+
+
+def present() -> list[str]:
+    """Names of the systems that this machine has; the one that is used if nobody says otherwise comes first."""
+    if sys.platform == "win32":
+        return ["task-scheduler"]
+    programs = {"crontab": "crontab", "systemd": "systemctl"}
+    return [name for name, program in programs.items() if shutil.which(program)] or ["crontab"]
+
+
+# ---------------------------------------------------------------- commands
+
+
+@click.group("schedule")
+def command() -> None:
+    """Have this machine start both workers regularly: the fetch worker every 30 minutes, the scheduler every hour."""
+
+
+def _system_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--system",
+        type=click.Choice(list(SYSTEMS)),
+        help="Which scheduler; default: the Task Scheduler on Windows, else the crontab, else systemd's timers.",
+    )(function)
+
+
+def _only_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--only", type=click.Choice(list(WORKERS)), help="This worker alone; the other one's entry stays."
+    )(function)
+
+
+def _yes_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--yes", is_flag=True, help="Do it without asking.")(function)
+
+
+def _options_option(name: str, worker: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def parsed(_context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, ...]:
+        return _options_for(worker, text, parameter)
+
+    return click.option(
+        name,
+        metavar="TEXT",
+        default="",
+        callback=parsed,
+        help=f'Options for {worker}.py, in one piece: "--batch-size 50".',
+    )
+
+
+@command.command("show")
+@_system_option
+@json_option
+def show(system: str | None, as_json: bool) -> None:
+    """Show what starts the workers of this checkout. Changes nothing."""
+    with faults_told():
+        found = {name: SYSTEMS[name]().entries() for name in ([system] if system else present())}
+    lacking = [worker for worker in WORKERS if not any(worker in e.workers for e in _all(found))]
+    if as_json:
+        tell_json({"entries": _as_json(found), "missing": lacking})
+        return
+    for name, entries in found.items():
+        for entry in entries:
+            problem = f"  ({entry.problem})" if entry.problem else ""
+            click.echo(f"{name}: {clean(entry.text, _LONGEST_LINE)}{problem}")
+    for worker in lacking:
+        click.echo(f"Nothing starts {worker}: recours schedule install")
+
+
+@command.command("install")
+@_options_option("--scheduler-options", "pod_retry_scheduler")
+@_options_option("--worker-options", "pod_fetch_worker")
+@_only_option
+@_system_option
+@_yes_option
+@json_option
+def install(
+    scheduler_options: tuple[str, ...],
+    worker_options: tuple[str, ...],
+    only: str | None,
+    system: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Have both workers of this checkout started regularly, with these options, in the place of older entries."""
+    options = {"pod_retry_scheduler": scheduler_options, "pod_fetch_worker": worker_options}
+    if only and any(given for worker, given in options.items() if worker != only):
+        raise click.UsageError(f"With --only {only}, there can be no options for the other worker.")
+    jobs = [Job(worker, options[worker]) for worker in WORKERS if only in (None, worker)]
+    with faults_told():
+        chosen = SYSTEMS[system or present()[0]]()
+        plan = chosen.install(jobs)
+        _carry_out(plan, chosen, "Installed already: nothing to do.", yes=yes, as_json=as_json)
+        if not as_json:
+            _mention_others(chosen)
+
+
+@command.command("remove")
+@_only_option
+@_system_option
+@_yes_option
+@json_option
+def remove(only: str | None, system: str | None, yes: bool, as_json: bool) -> None:
+    """Take away what starts the workers of this checkout. Everything else stays."""
+    with faults_told():
+        chosen = SYSTEMS[system or present()[0]]()
+        plan = chosen.remove([only] if only else list(WORKERS))
+        _carry_out(plan, chosen, "Nothing of this checkout is installed there.", yes=yes, as_json=as_json)
+        if not as_json:
+            _mention_others(chosen)
+
+
+# ---------------------------------------------------------------- options of the workers
+
+
+def _options_for(worker: str, text: str, parameter: click.Parameter) -> tuple[str, ...]:
+    """What was typed, taken apart as a shell would; tried on the worker's own command line."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        raise click.BadParameter(f"a quote is not closed in {clean(text)}", param=parameter) from None
+    try:
+        options = parse_options(worker, words)
+    except click.UsageError as error:
+        raise click.BadParameter(f"{worker}.py says: {error.format_message()}", param=parameter) from error
+    for name, shown in _BY_HAND.items():
+        if options.get(name):
+            raise click.BadParameter(f"{shown} is for runs that are started by hand", param=parameter)
+    if _has_password(options["database_url"] or ""):
+        raise click.BadParameter(
+            "a password would be seen by everybody on this machine: set DATABASE_URL in .env instead",
+            param=parameter,
+        )
+    return tuple(words)
+
+
+def _has_password(url: str) -> bool:
+    from sqlalchemy import make_url  # noqa: PLC0415 (only where one was typed)
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 (same)
+
+    if not url:
+        return False
+    try:
+        return make_url(url).password is not None
+    except (ArgumentError, ValueError):
+        return False
+
+
+# ---------------------------------------------------------------- showing, asking, doing
+
+
+def _carry_out(plan: Plan, system: System, nothing: str, *, yes: bool, as_json: bool) -> None:
+    if plan.steps and not as_json:
+        click.echo(f"{system.title} of this user:")
+    for line in () if as_json else (*plan.steps, *plan.remarks):
+        click.echo(f"  {line}")
+    if plan.steps:
+        if not confirmed("Do that?", yes=yes):
+            click.echo("Nothing was changed.")
+            raise SystemExit(FAILED)
+        plan.carry_out()
+    if as_json:
+        tell_json({"system": system.name, "changed": bool(plan.steps), "steps": list(plan.steps)})
+        return
+    click.echo("Done." if plan.steps else nothing)
+    for line in plan.afterwards:
+        click.echo(line)
+
+
+def _mention_others(chosen: System) -> None:
+    """Entries of another scheduler of this machine, which would start the workers too."""
+    for name in present():
+        if name == chosen.name:
+            continue
+        try:
+            found = SYSTEMS[name]().entries()
+        except ScheduleFault:  # it is not the one that was asked for
+            continue
+        if found:
+            click.echo(f"{name} starts workers of this checkout too: recours schedule remove --system {name}")
+
+
+def _all(found: dict[str, list[Entry]]) -> Sequence[Entry]:
+    return [entry for entries in found.values() for entry in entries]
+
+
+def _as_json(found: dict[str, list[Entry]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "system": name,
+            "workers": list(entry.workers),
+            "text": clean(entry.text, _LONGEST_LINE),
+            "problem": entry.problem or None,
+        }
+        for name, entries in found.items()
+        for entry in entries
+    ]

@@ -1,0 +1,93 @@
+"""The workers' schedule on a machine: what is to be started, and what a change of it would do."""
+
+import posixpath
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import RunFault
+from recours.runs.retry import PODRetryScheduler
+
+WORKERS = {worker.name: worker for worker in (PODFetchWorker, PODRetryScheduler)}
+
+
+class ScheduleFault(RunFault):
+    """The schedule cannot be read or changed. The text says why and what to do; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A worker that is to be started regularly, with these options."""
+
+    worker: str  # its name, as in WORKERS
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The project's folder on this machine, by which entries of ours are told from those of another checkout."""
+
+    root: str  # absolute, as new entries name it
+    home: str = "/"  # what a path that is not absolute begins at
+    resolve: Callable[[str], str] = posixpath.normpath  # a folder's one true name, whatever links lead to it
+
+    def worker_of(self, path: str, folder: str = "") -> str | None:
+        """The worker whose script of ours this is; None if it is something else. A relative path begins at `folder`."""
+        *_, name = path.split("/")
+        if name.removesuffix(".py") not in WORKERS:
+            return None
+        script = posixpath.join(self.home, self._expanded(folder), self._expanded(path))
+        ours = posixpath.join(self.root, "scripts", name)
+        return name.removesuffix(".py") if self.resolve(script) == self.resolve(ours) else None
+
+    def is_root(self, folder: str) -> bool:
+        """Tell whether a folder is this checkout's."""
+        return self.resolve(self._expanded(folder)) == self.resolve(self.root)
+
+    def _expanded(self, path: str) -> str:
+        for sign in ("~/", "$HOME/", "${HOME}/", "%h/"):
+            if path.startswith(sign):
+                return posixpath.join(self.home, path.removeprefix(sign))
+        return path
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What starts workers of this checkout today: a crontab's line, a timer, a task."""
+
+    workers: tuple[str, ...]
+    text: str
+    plain: bool = True  # it does nothing beside
+    problem: str = ""  # why it does not do what it should, in words
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a change would do. Nothing to do: no steps."""
+
+    steps: Sequence[str] = ()  # for people, a line each: `- ` what goes, `+ ` what comes, `$ ` what is run
+    remarks: Sequence[str] = ()
+    afterwards: Sequence[str] = ()  # what is left for the person to do or to know
+    carry_out: Callable[[], None] = field(default=lambda: None, compare=False)  # raises ScheduleFault
+
+
+class System(Protocol):
+    """What starts programs regularly on a machine. Everything may raise ScheduleFault."""
+
+    @property
+    def name(self) -> str:
+        """As it is typed."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+
+    def entries(self) -> list[Entry]:
+        """What starts workers of this checkout."""
+
+    def install(self, jobs: Sequence[Job]) -> Plan:
+        """Have exactly these jobs for their workers; other workers' stay."""
+
+    def remove(self, workers: Collection[str]) -> Plan:
+        """Have none for these workers."""

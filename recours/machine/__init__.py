@@ -1,0 +1,1 @@
+"""What this machine does for us beside running: its scheduler, its files' permissions, its disk."""

@@ -1,0 +1,91 @@
+"""Windows' Task Scheduler."""
+
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from recours.core.text import clean
+from recours.desk import tasks
+from recours.desk.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault
+from recours.machine.commands import Done, Run, run
+
+
+@dataclass(frozen=True)
+class TaskScheduler:
+    """Tasks, through `schtasks` and PowerShell. Not tried on Windows."""
+
+    checkout: Checkout
+    python: str = "python"
+    run: Run = run
+    name: str = "task-scheduler"
+    title: str = "Task Scheduler"
+
+    def entries(self) -> list[Entry]:
+        """The tasks that start workers of this checkout."""
+        found = []
+        for worker in WORKERS:
+            xml = self._task(worker)
+            if xml is not None and tasks.is_of(self.checkout, xml, worker):
+                text = f"{tasks.NAMES[worker]}: {tasks.action_of(xml)}"
+                found.append(Entry((worker,), text, problem="; ".join(tasks.lacks(xml))))
+        return found
+
+    def install(self, jobs: Sequence[Job]) -> Plan:
+        """A task for each of these jobs."""
+        commands = []
+        for job in jobs:
+            xml = self._task(job.worker)
+            if xml is not None and not tasks.is_of(self.checkout, xml, job.worker):
+                raise ScheduleFault(
+                    f"The task {tasks.NAMES[job.worker]} starts something else ({clean(tasks.action_of(xml))}): delete "
+                    f"it first, by {tasks.delete(job.worker)}. Nothing was changed."
+                )
+            same = xml is not None and tasks.starts(xml, job, self.checkout, self.python)
+            if not same:
+                commands.append(tasks.create(job, self.checkout, self.python, replace=xml is not None))
+            if not same or tasks.lacks(xml or ""):
+                commands.append(tasks.settings(job.worker))
+        return self._plan(commands)
+
+    def remove(self, workers: Collection[str]) -> Plan:
+        """No tasks for these workers."""
+        ours = [
+            worker
+            for worker in workers
+            if (xml := self._task(worker)) is not None and tasks.is_of(self.checkout, xml, worker)
+        ]
+        return self._plan([tasks.delete(worker) for worker in ours])
+
+    def _plan(self, commands: Sequence[str]) -> Plan:
+        steps = [f"$ {command}" for command in commands]
+        return Plan(steps, (), (), lambda: self._carry_out(commands)) if commands else Plan()
+
+    def _carry_out(self, commands: Sequence[str]) -> None:
+        for number, command in enumerate(commands):
+            done = self._run(command)
+            if done.status:
+                before = f"The {number} before it were done. " if number else ""
+                raise ScheduleFault(
+                    f"This command failed: {command} ({done.words}). {before}From a prompt that was opened as "
+                    "administrator, do the same again."
+                )
+
+    def _task(self, worker: str) -> str | None:
+        """The task as XML; None if there is none of that name."""
+        done = self._run(tasks.query(worker))
+        return None if done.status else _decoded(done.out)
+
+    def _run(self, command: str) -> Done:
+        try:
+            return self.run(command, b"")
+        except OSError as error:
+            raise ScheduleFault(
+                f"The Task Scheduler cannot be used ({error.strerror or error}): {command}"
+            ) from error
+
+
+def _decoded(answer: bytes) -> str:
+    """In a pipe it is in the console's code page, whatever the XML says of itself."""
+    if answer.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return answer.decode("utf-16", "replace")
+    return answer.decode("oem" if sys.platform == "win32" else "utf-8", "replace")

@@ -1,0 +1,379 @@
+"""`recours schedule`, on a real crontab and with a real systemd, each the test's own; what is installed really runs."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from recours.database.create import create_file
+from recours.sandbox import Sandbox
+from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
+from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
+
+NASTY = 'Re\'cours & "100%" été $HOME'
+FOREIGN = (
+    "# back-ups\nLANG=C\r\nMAILTO=ops@shop.example\n0 3 * * * /usr/bin/backup --to 100\\% && echo caf\udce9"
+)
+LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A checkout that is set up, on a machine of its own."""
+
+    checkout: Path
+    machine: Machine
+
+    def recours(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        python = self.checkout / ".venv" / "bin" / "python3"
+        return self.machine.run(str(python), "-m", "recours", *arguments, cwd=self.checkout, **environment)
+
+    def ours(self) -> list[str]:
+        return [line for line in self.machine.crontab().splitlines() if "scripts/pod_" in line]
+
+    def sql(self, query: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.checkout / "claims.db")) as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout to be copied."""
+    folder = copy_of_checkout(tmp_path_factory.mktemp("checkout"))
+    bare_python(folder / ".venv")
+    give_packages(folder / ".venv")
+    return folder
+
+
+@pytest.fixture(params=["Recours_Ecommerce", NASTY])
+def place(request: pytest.FixtureRequest, set_up: Path, tmp_path: Path) -> Place:
+    machine = machine_of_its_own(tmp_path / "machine")
+    return Place(shutil.copytree(set_up, tmp_path / request.param, symlinks=True), machine)
+
+
+@pytest.fixture
+def plain(set_up: Path, tmp_path: Path) -> Place:
+    machine = machine_of_its_own(tmp_path / "machine")
+    return Place(shutil.copytree(set_up, tmp_path / "Recours_Ecommerce", symlinks=True), machine)
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as box:
+        yield box
+
+
+def give_claims(place: Place, box: Sandbox) -> None:
+    """One for each worker, whose parcels are delivered according to the simulated carrier."""
+    create_file(place.checkout / "claims.db")
+    account, password = next(iter(box.accounts.items()))
+    (place.checkout / ".env").write_text(
+        f"DATABASE_PATH=claims.db\nCHRONOPOST_BASE_URL={box.url}\n"
+        f"CHRONOPOST_ACCOUNT={account}\nCHRONOPOST_PASSWORD={password}\n",
+        encoding="utf-8",
+    )
+    with closing(sqlite3.connect(place.checkout / "claims.db")) as connection:
+        for n, status in enumerate(("pending", "failed")):
+            connection.execute(
+                "INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type, amount_requested,"
+                " tracking_number, pod_fetch_status, updated_at)"
+                " VALUES (?, 1, 'O', 'Chronopost', 'lost', 10, ?, ?, '2026-01-01 00:00:00')",
+                (f"CLM-{n}", f"XY00{n:07d}FR", status),
+            )
+        connection.commit()
+
+
+def assert_both_ran(place: Place) -> None:
+    ran = place.sql("SELECT worker, exit_status FROM recours_runs ORDER BY worker")
+    assert ran == [("pod_fetch_worker", 0), ("pod_retry_scheduler", 0)]
+    assert place.sql("SELECT pod_fetch_status FROM claims") == [("success",), ("success",)]
+    log = (place.checkout / "logs" / "pod_retry_scheduler.log").read_text(encoding="utf-8")
+    assert "✅ SUCCESS: POD fetched for CLM-1" in log
+
+
+# ---------------------------------------------------------------- a real crontab
+
+
+def test_twice_installed_is_once_there_and_really_runs_in_crons_environment(
+    place: Place, box: Sandbox
+) -> None:
+    give_claims(place, box)
+    for outcome in ("Done.", "Installed already: nothing to do."):
+        done = place.recours("schedule", "install", "--yes")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert outcome in done.stdout
+    fetch, retry = place.ours()
+    assert (fetch[:13], retry[:10]) == ("*/30 * * * * ", "0 * * * * ")
+    if "'" not in str(place.checkout):
+        assert retry == (
+            f"0 * * * * cd {place.checkout} && python3 scripts/pod_retry_scheduler.py >> logs/cron.log 2>&1"
+        )
+    for line in (fetch, retry):
+        done = run_as_cron(line)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert_both_ran(place)
+    printed = (place.checkout / "logs" / "cron.log").read_text(encoding="utf-8")
+    assert "POD FETCH WORKER - Starting" in printed
+    assert "POD AUTO-RETRY SCHEDULER - Starting" in printed
+
+
+def test_foreign_entries_stay_byte_for_byte(plain: Place) -> None:
+    plain.machine.write_crontab(FOREIGN)  # whose last line has no end
+    done = plain.recours(
+        "schedule", "install", "--yes", "--scheduler-options", "--batch-size 50 --max-retries 5"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "The last line of the crontab has no end" in done.stdout
+    assert plain.machine.crontab().startswith(FOREIGN + "\n")
+    assert len(plain.ours()) == 2
+    changed = plain.recours(
+        "schedule", "install", "--yes", "--scheduler-options", "--carrier 'Mondial Relay'"
+    )
+    assert re.findall(r"^  ([-+]) .*?_scheduler\.py (.*) >>", changed.stdout, re.MULTILINE) == [
+        ("-", "--batch-size 50 --max-retries 5"),
+        ("+", "--carrier 'Mondial Relay'"),
+    ]
+    assert len(plain.ours()) == 2
+    only = plain.recours("schedule", "remove", "--yes", "--only", "pod_retry_scheduler")
+    assert (only.returncode, [line[:4] for line in plain.ours()]) == (0, ["*/30"])
+    assert plain.recours("schedule", "remove", "--yes").returncode == 0
+    assert plain.machine.crontab() == FOREIGN + "\n"
+    again = plain.recours("schedule", "remove", "--yes")
+    assert (again.returncode, again.stdout) == (0, "Nothing of this checkout is installed there.\n")
+
+
+def test_the_guides_line_written_by_hand_is_shown_and_replaced(plain: Place) -> None:
+    by_hand = f"0 * * * * cd {plain.checkout} && python3 scripts/pod_retry_scheduler.py >> logs/cron.log 2>&1"
+    other = by_hand.replace("Recours_Ecommerce", "another_checkout")
+    plain.machine.write_crontab(f"{other}\n{by_hand}\n{by_hand}\n")
+    shown = plain.recours("schedule", "show")
+    assert shown.stdout.count(by_hand) == 2
+    assert "Nothing starts pod_fetch_worker: recours schedule install" in shown.stdout
+    as_json = json.loads(plain.recours("schedule", "show", "--json", "--system", "crontab").stdout)
+    assert as_json["missing"] == ["pod_fetch_worker"]
+    assert [entry["workers"] for entry in as_json["entries"]] == [["pod_retry_scheduler"]] * 2
+    done = plain.recours("schedule", "install", "--json", "--yes")
+    assert json.loads(done.stdout)["changed"] is True
+    assert plain.machine.crontab() == f"{other}\n{by_hand}\n{by_hand}\n".replace(
+        f"\n{by_hand}\n{by_hand}\n",
+        f"\n{by_hand}\n*/30 * * * * cd {plain.checkout} && python3 scripts/pod_fetch_worker.py >> logs/cron.log 2>&1\n",
+    )
+
+
+BAD = {
+    "no terminal": (
+        [],
+        "",
+        2,
+        "There is no terminal to ask on, and nothing was changed: repeat it with --yes",
+    ),
+    "an unknown option": (
+        ["--scheduler-options", "--batch 50"],
+        "",
+        2,
+        "pod_retry_scheduler.py says: No such option '--batch'",
+    ),
+    "the other worker's option": (
+        ["--worker-options", "--max-retries 5"],
+        "",
+        2,
+        "No such option '--max-retries'",
+    ),
+    "a value out of range": (["--scheduler-options", "--max-retries 50"], "", 2, "from 1 to 20"),
+    "a carrier misspelt": (["--worker-options", "--carrier chronpost"], "", 2, "Chronopost"),
+    "a stray word": (["--worker-options", "50"], "", 2, "unexpected extra argument"),
+    "an open quote": (["--worker-options", "--carrier 'x"], "", 2, "a quote is not closed"),
+    "a run by hand": (
+        ["--scheduler-options", "--claim CLM-1"],
+        "",
+        2,
+        "--claim is for runs that are started by hand",
+    ),
+    "a run for show": (["--worker-options", "--dry-run"], "", 2, "--dry-run is for runs"),
+    "only help": (["--worker-options", "--help"], "", 2, "--help only says something and ends"),
+    "a password": (
+        ["--worker-options", "--database-url postgresql://u:se-cret@h/d"],
+        "",
+        2,
+        "a password would be seen by everybody",
+    ),
+    "options of nobody": (
+        ["--only", "pod_fetch_worker", "--scheduler-options", "-v"],
+        "",
+        2,
+        "the other worker",
+    ),
+    "a line that does more": (["--yes"], "{line} && ./mine.sh\n", 1, "does other things too"),
+    "a broken crontab": (["--yes"], "99 * * * * true\n", 1, "crontab refuses the change"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_installed_is_told_and_changes_nothing(plain: Place, case: str) -> None:
+    options, text, status, sentence = BAD[case]
+    line = f"0 * * * * cd {plain.checkout} && python3 scripts/pod_retry_scheduler.py"
+    text = text.format(line=line) or "# mine\n"
+    plain.machine.write_crontab(text)
+    done = plain.recours("schedule", "install", "--system", "crontab", *options)
+    assert (done.returncode, sentence in done.stderr.replace("\n", " ")) == (status, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "se-cret" not in done.stderr + done.stdout
+    assert plain.machine.crontab() == text
+
+
+REFUSING = {
+    "there is none": ("", "There is no program 'crontab' on this machine"),
+    "not allowed": (
+        'echo "You (me) are not allowed to use this program (crontab)" >&2; exit 1',
+        "cannot be read (You (me) are not allowed to use this program (crontab))",
+    ),
+    "it cannot be written": (
+        '[ "$1" = -l ] && { echo "no crontab for me" >&2; exit 1; }; echo "disk full" >&2; exit 1',
+        "crontab refuses the change (disk full). The old one is still in force.",
+    ),
+    "it forgets": (
+        '[ "$1" = -l ] && { echo "no crontab for me" >&2; exit 1; }; exit 0',
+        "does not hold what was written",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSING)
+def test_a_crontab_program_that_refuses(set_up: Path, tmp_path: Path, case: str) -> None:
+    body, sentence = REFUSING[case]
+    if body:
+        program = tmp_path / "crontab"
+        program.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        program.chmod(0o755)
+    done = subprocess.run(
+        [str(set_up / ".venv" / "bin" / "python3"), "-m", "recours", "schedule", "install", "--yes"],
+        cwd=set_up,
+        env={"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, sentence in done.stderr) == (1, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("answer", "status", "lines"), [("y", 0, 2), ("n", 1, 0), ("", 1, 0)])
+def test_on_a_terminal_it_shows_and_asks(plain: Place, answer: str, status: int, lines: int) -> None:
+    person, terminal = pty.openpty()
+    os.write(person, f"{answer}\n".encode())
+    python = plain.checkout / ".venv" / "bin" / "python3"
+    done = subprocess.run(
+        plain.machine.alone([str(python), "-m", "recours", "schedule", "install"]),
+        cwd=plain.checkout,
+        env=plain.machine.environment(),
+        stdin=terminal,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    os.close(person)
+    os.close(terminal)
+    assert done.returncode == status
+    assert re.search(r"\+ \*/30 .*\+ 0 ", done.stdout, re.DOTALL)
+    assert "Do that? [y/N]" in done.stderr
+    assert ("Nothing was changed." in done.stdout) is (status == 1)
+    assert len(plain.ours()) == lines
+
+
+# ---------------------------------------------------------------- a real cron
+
+
+@pytest.mark.skipif(not LONG, reason="takes up to two minutes: RECOURS_LONG=1")
+def test_crons_own_daemon_runs_what_is_installed(place: Place, box: Sandbox) -> None:
+    give_claims(place, box)
+    assert place.recours("schedule", "install", "--yes").returncode == 0
+    every_minute = re.sub(r"^\S+ \* \* \* \* cd", "* * * * * cd", place.machine.crontab(), flags=re.MULTILINE)
+    place.machine.write_crontab(every_minute)
+    with subprocess.Popen(place.machine.alone(["cron", "-f"]), env=place.machine.environment()) as cron:
+        try:
+            end = time.monotonic() + 180
+            while len(place.sql("SELECT 1 FROM recours_runs WHERE exit_status = 0")) < 2:
+                assert time.monotonic() < end, place.machine.crontab()
+                assert cron.poll() is None
+                time.sleep(0.2)
+        finally:
+            cron.kill()  # unshare, and cron with it; unshare would not heed SIGTERM
+    assert set(place.sql("SELECT worker FROM recours_runs")) == {
+        ("pod_fetch_worker",),
+        ("pod_retry_scheduler",),
+    }
+    assert place.sql("SELECT pod_fetch_status FROM claims") == [("success",), ("success",)]
+    again = place.recours("schedule", "install", "--yes")
+    assert again.stdout.count("  - * * * * * cd") == 2
+
+
+# ---------------------------------------------------------------- a real systemd
+
+IN_SYSTEMD = """
+/usr/lib/systemd/systemd --user & until systemctl --user is-system-running --wait >/dev/null 2>&1; do sleep 0.05; done
+set -e; recours() { "$PYTHON" -m recours schedule "$@"; }
+"""
+
+
+def test_systemds_timers_are_installed_once_and_really_start_the_workers(place: Place, box: Sandbox) -> None:
+    give_claims(place, box)
+    machine_of_its_own(place.machine.folder / "again", "systemd-analyze")
+    script = f"""{IN_SYSTEMD}
+recours install --system systemd --yes --worker-options "--batch-size 7 --carrier 'Chronopost'"
+echo == again; recours install --system systemd --yes --worker-options "--batch-size 7 --carrier 'Chronopost'"
+echo == show; recours show --system systemd
+echo == timers; systemctl --user list-timers --all --no-legend | grep -o 'pod-[a-z-]*.timer' | sort
+systemctl --user start pod-fetch-worker.service pod-retry-scheduler.service
+echo == stop; systemctl --user stop pod-fetch-worker.timer; recours show --system systemd
+echo == remove; recours remove --system systemd --yes; systemctl --user list-timers --all --no-legend
+ls "$HOME/.config/systemd/user"
+"""
+    python = str(place.checkout / ".venv" / "bin" / "python3")
+    done = place.machine.run("bash", "-c", script, cwd=place.checkout, PYTHON=python)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, again, shown, timers, stopped, removed = re.split(r"^== \w+\n", done.stdout, flags=re.MULTILINE)
+    assert "loginctl enable-linger" in first
+    assert again == "Installed already: nothing to do.\n"
+    assert re.findall(r"^systemd: (\S+): ExecStart=.*/pod_", shown, re.MULTILINE) == [
+        "pod-fetch-worker.timer",
+        "pod-retry-scheduler.timer",
+    ]
+    assert timers.split() == ["pod-fetch-worker.timer", "pod-retry-scheduler.timer"]
+    assert "its timer is not running: systemctl --user enable --now pod-fetch-worker.timer" in stopped
+    assert removed.splitlines()[-1] == "Done."  # and no timer, no unit after it
+    assert_both_ran(place)
+    log = (place.checkout / "logs" / "pod_fetch_worker.log").read_text(encoding="utf-8")
+    assert "Batch size: 7" in log
+
+
+def test_another_checkouts_units_are_not_touched(plain: Place) -> None:
+    units = plain.machine.folder / "home" / ".config" / "systemd" / "user"
+    units.mkdir(parents=True)
+    service = "[Service]\nWorkingDirectory=/srv/other\nExecStart=/srv/other/.venv/bin/python scripts/pod_fetch_worker.py\n"
+    (units / "pod-fetch-worker.service").write_text(service, encoding="utf-8")
+    done = plain.recours("schedule", "install", "--yes", "--system", "systemd")
+    assert (done.returncode, "starts something else (ExecStart=/srv/other/" in done.stderr) == (1, True)
+    gone = plain.recours("schedule", "remove", "--yes", "--system", "systemd")
+    assert "Nothing of this checkout" in gone.stdout
+    assert [path.read_text(encoding="utf-8") for path in units.iterdir()] == [service]
+
+
+def test_without_a_manager_the_units_stay_and_the_sentence_says_what_failed(plain: Place) -> None:
+    done = plain.recours("schedule", "install", "--yes", "--system", "systemd")
+    assert done.returncode == 1
+    assert re.search(r"Error: 'systemctl --user daemon-reload' failed \(.+\)\. Unit files", done.stderr)
+
+
+if sys.platform == "win32":
+    pytest.skip("Windows has neither", allow_module_level=True)

@@ -1,0 +1,236 @@
+"""A crontab's text with our lines in it: foreign lines survive byte for byte, and ours come to stand there once."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from recours.desk.crontab import entries, find, install, line_for, remove, search_path
+from recours.desk.schedule import WORKERS, Checkout, Job, ScheduleFault
+from tests.fakes.cron import as_cron_reads_it
+
+HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
+FETCH, RETRY = (Job(worker) for worker in WORKERS)
+GUIDE = (
+    "0 * * * * cd /path/to/Recours_Ecommerce && python3 scripts/pod_retry_scheduler.py >> logs/cron.log 2>&1"
+)
+FOREIGN = (
+    "# backups\nMAILTO=ops@shop.example\r\nPATH = /opt/bin:/usr/bin\n"
+    "0 3 * * * /usr/bin/backup --to 100\\% && echo done\n\n@reboot cd /other && python3 scripts/pod_retry_scheduler.py\n"
+)
+
+
+def test_the_line_is_the_guides() -> None:
+    assert line_for(RETRY, HERE) == GUIDE
+    assert line_for(Job("pod_retry_scheduler", ("--batch-size", "50", "--max-retries", "5")), HERE) == (
+        "0 * * * * cd /path/to/Recours_Ecommerce && python3 scripts/pod_retry_scheduler.py --batch-size 50 "
+        "--max-retries 5 >> logs/cron.log 2>&1"
+    )
+    assert line_for(FETCH, HERE).startswith("*/30 * * * * cd /path")
+
+
+def test_what_is_installed_comes_after_what_is_there() -> None:
+    assert install(FOREIGN, [RETRY], HERE) == FOREIGN + GUIDE + "\n"
+    assert install("", [RETRY], HERE) == GUIDE + "\n"
+    assert install("# mine", [RETRY], HERE) == "# mine\n" + GUIDE + "\n"
+
+
+BY_HAND = [
+    GUIDE,
+    GUIDE.replace("0 *", "0 0-2,7-23"),
+    GUIDE.replace("0 * * * *", "@hourly"),
+    GUIDE.replace("0 * * * *", "\t5 \t*  * jan-dec MON"),
+    GUIDE.replace(">> logs/cron.log 2>&1", "--batch-size 50 > logs/cron.log 2>&1"),
+    GUIDE.replace(">> logs/cron.log 2>&1", ""),
+    GUIDE.replace("python3", ".venv/bin/python"),
+    GUIDE.replace("python3", "/usr/bin/python3.11 -u"),
+    GUIDE.replace("cd /path/to/Recours_Ecommerce &&", "cd '/path/to/Recours_Ecommerce/';"),
+    GUIDE.replace("/path", "/path/./there/.."),
+    GUIDE.replace("cd /path/to/Recours_Ecommerce && ", "").replace(
+        "scripts", "/path/to/Recours_Ecommerce/scripts"
+    ),
+    GUIDE + "\r",
+]
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+@pytest.mark.parametrize("line", BY_HAND)
+def test_a_line_written_by_hand_is_replaced_where_it_stands(line: str, end: str) -> None:
+    text = f"# before\n{line}{end}"
+    assert [entry.workers for entry in entries(text, HERE)] == [("pod_retry_scheduler",)]
+    assert install(text, [RETRY], HERE) == f"# before\n{GUIDE}\n"
+    assert remove(text, WORKERS, HERE) == "# before\n"
+    assert remove(text, ["pod_fetch_worker"], HERE) == text
+
+
+@pytest.mark.parametrize("home", ["~", "$HOME", "${HOME}"])
+def test_the_home_folder_is_known_by_its_signs(home: str) -> None:
+    there = Checkout("/home/me/Recours_Ecommerce", "/home/me")
+    text = GUIDE.replace("/path/to", home)
+    assert install(text, [RETRY], there) == line_for(RETRY, there) + "\n"
+    assert find(text, Checkout("/home/other/Recours_Ecommerce", "/home/other/x")) == []
+
+
+def test_a_folder_that_a_link_leads_to_is_known() -> None:
+    linked = Checkout("/srv/1.0", "/", lambda path: path.replace("/current", "/srv/1.0"))
+    text = GUIDE.replace("/path/to/Recours_Ecommerce", "/current")
+    assert len(find(text, linked)) == 1
+
+
+NOT_OURS = [
+    f"# {GUIDE}",
+    GUIDE.replace("/path/to", "/another"),
+    GUIDE.replace("scripts/", "other/"),
+    GUIDE.replace("python3 scripts", "wc scripts"),
+    GUIDE.replace("pod_retry_scheduler.py", "another.py"),
+    GUIDE.replace("cd /path/to/Recours_Ecommerce && ", ""),
+    f"LINE={GUIDE}",
+    f"LINE = {GUIDE}",
+    GUIDE.partition(" && ")[2],
+    GUIDE + " '",
+    "0 * * * * echo '" + GUIDE + "'",
+]
+
+
+@pytest.mark.parametrize("line", NOT_OURS)
+def test_what_is_not_ours_is_left_alone(line: str) -> None:
+    assert find(line, HERE) == []
+    assert install(line, [RETRY], HERE) == f"{line}\n{GUIDE}\n"
+    assert remove(line, WORKERS, HERE) == line
+
+
+MORE = [
+    f"{GUIDE} && ./after.sh",
+    f"{GUIDE}; true",
+    f"{GUIDE} | logger",
+    f"{GUIDE} &",
+    GUIDE.replace("python3", "RECOURS_LOG_DIR=/x python3"),
+    GUIDE.replace("python3", "flock -n lock python3"),
+    GUIDE.replace("cd ", "sleep 10; cd "),
+    GUIDE.replace("&& python3", "&& python3 scripts/pod_fetch_worker.py && python3"),
+    f"{GUIDE}%input",
+]
+
+
+@pytest.mark.parametrize("line", MORE)
+def test_a_line_that_does_more_is_told_and_not_touched(line: str) -> None:
+    (entry,) = entries(line, HERE)
+    assert "pod_retry_scheduler" in entry.workers
+    assert (entry.plain, entry.problem) == (False, "it does other things too")
+    for change in (lambda: install(line, [RETRY], HERE), lambda: remove(line, WORKERS, HERE)):
+        with pytest.raises(ScheduleFault, match=r"Line 1 of the crontab .* does other things too"):
+            change()
+
+
+def test_doubled_lines_become_one() -> None:
+    text = f"{GUIDE}\n# between\n{GUIDE} \n"
+    assert install(text, [RETRY], HERE) == f"{GUIDE}\n# between\n"
+    assert remove(text, WORKERS, HERE) == "# between\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("", "/usr/bin:/bin"),
+        ("PATH=/opt/bin\n", "/opt/bin"),
+        (" PATH = '/a:/b' \r\nXPATH=/c\n", "/a:/b"),
+        (f"PATH=/a\n{GUIDE}\nPATH=/b\n", "/a"),
+    ],
+)
+def test_the_path_that_holds_for_our_lines(text: str, path: str) -> None:
+    assert search_path(text, HERE) == path
+
+
+def test_a_folder_that_no_crontab_can_name_is_refused() -> None:
+    with pytest.raises(ScheduleFault, match="a line break or another control character"):
+        install("", [RETRY], Checkout("/a\nb"))
+
+
+# ---------------------------------------------------------------- properties
+
+lines = st.one_of(
+    st.text(st.characters(exclude_characters="\n")),
+    st.sampled_from(["# c", "A=b\r", "", "0 0 * * * x", "*/5 * * * * cd /elsewhere && python3 scripts/pod_retry_scheduler.py",
+                     *NOT_OURS]),
+)  # fmt: skip
+texts = st.builds(
+    lambda parts, end: "\n".join(parts) + end, st.lists(lines, max_size=6), st.sampled_from(["", "\n"])
+)
+options = st.lists(
+    st.sampled_from(["--batch-size", "50", "--carrier", "Mondial Relay", "a%b", "$x", "'", "\\"]), max_size=4
+)
+jobs = st.lists(
+    st.builds(Job, st.sampled_from(list(WORKERS)), options.map(tuple)), unique_by=lambda job: job.worker
+)
+folders = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).map(
+    lambda name: f"/srv/{name.replace('/', '')}x"
+)
+
+
+@given(texts, jobs)
+def test_installing_twice_changes_nothing_more(text: str, wanted: list[Job]) -> None:
+    once = install(text, wanted, HERE)
+    assert install(once, wanted, HERE) == once
+    assert sorted(line.workers[0] for line in find(once, HERE)) == sorted(job.worker for job in wanted)
+
+
+@given(texts, jobs)
+def test_foreign_lines_survive_and_removing_undoes_installing(text: str, wanted: list[Job]) -> None:
+    installed = install(text, wanted, HERE)
+    assert installed.startswith(text)
+    # cron takes no last line without an end: where ours come after one, it stays ended.
+    ended = text + "\n" if text and not text.endswith("\n") and wanted else text
+    assert remove(installed, WORKERS, HERE) == ended
+
+
+@given(texts, texts, jobs, jobs)
+def test_other_options_replace_the_line_between_foreign_ones(
+    before: str, after: str, old: list[Job], new: list[Job]
+) -> None:
+    start = install(before, old, HERE)
+    start += "" if start.endswith("\n") or not start else "\n"
+    changed = install(start + after, new, HERE)
+    foreign = remove(start, WORKERS, HERE) + after
+    kept = remove(changed, WORKERS, HERE)
+    assert kept in (foreign, foreign + "\n")
+
+
+@given(folders, options)
+@example('/srv/Re\'cours & "100%" $HOME `x` \\', ["a\\%b"])
+@example("/srv/a\\%b\\\\c\\", [])
+@example("/srv/%%", ["%", "\\"])
+def test_any_folder_and_option_is_found_again(folder: str, given_options: list[str]) -> None:
+    there = Checkout(folder)
+    text = install("# x", [Job("pod_fetch_worker", tuple(given_options))], there)
+    (line,) = find(text, there)
+    assert line.plain
+    assert remove(text, WORKERS, there) == "# x\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no sh")
+@pytest.mark.parametrize(
+    "name", ["plain", "a b", "100% of it", 'it\'s "q"', "a\\%b\\\\c\\", "$HOME `x` $(y)", "é;&|<>(){}*?[]#~!"]
+)
+def test_sh_gets_the_folder_and_the_options_as_they_are(name: str) -> None:
+    there = Checkout(f"/srv/{name}")
+    command = line_for(Job("pod_fetch_worker", ("--carrier", name)), there).split(" ", 5)[5]
+    got = as_cron_reads_it(command)
+    # The very line, with what it starts replaced by something that tells its arguments.
+    spoken = (
+        re.sub(r"^cd ", "printf '%s\\\\0' ", got)
+        .replace(" && python3 ", " ")
+        .replace(" >> logs/cron.log 2>&1", "")
+    )
+    done = subprocess.run(["/bin/sh", "-c", spoken], capture_output=True, check=True)
+    assert done.stdout.decode().split("\0") == [
+        f"/srv/{name}",
+        "scripts/pod_fetch_worker.py",
+        "--carrier",
+        name,
+        "",
+    ]
+    assert shlex.split(got)[1] == f"/srv/{name}"
