@@ -27,7 +27,9 @@ GROUP = (
 )
 CLAIM_INDEXES = {
     "ix_claims_pod_group": f"(({GROUP}), id)",
-    "ix_claims_pod_oldest": "(pod_carrier_key, pod_failed_at) WHERE pod_stage IN ('waiting', 'ready', 'settled')",
+    "ix_claims_pod_backlog": (
+        "(pod_carrier_key, pod_stage, pod_failed_at) WHERE pod_fetch_status IN ('fetching', 'pending', 'failed')"
+    ),
     # What a person types the beginning of. Sorted byte by byte, whatever the database's language.
     "ix_claims_pod_reference": "((upper(substr(claim_reference, 1, 60))){collation})",
     "ix_claims_pod_number": "((upper(substr(replace(tracking_number, ' ', ''), 1, 60))){collation})",

@@ -1,6 +1,7 @@
 """What the commands of the operator's desk share: settings, an opened database, faults as sentences."""
 
 import getpass
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import print_json, say_error
+from recours.cli.console import say_error
 from recours.core.carrier import CarrierSpec
 from recours.core.text import clean
 from recours.runs.ports import RunFault
@@ -104,10 +105,17 @@ def confirmed(question: str, *, yes: bool) -> bool:
 
 
 def tell_json(content: Mapping[str, Any]) -> None:
-    """One JSON object on stdout. If it cannot be written there, that is told, and ends the process with status 1."""
-    if fault := print_json(content):
-        say_error(fault)
-        raise SystemExit(FAILED)
+    """One JSON object on stdout. If it cannot be written there, that is told, and ends the process with status 1.
+
+    A reader that has gone away is no fault: the process ends quietly.
+    """
+    try:
+        click.echo(json.dumps(content))
+    except BrokenPipeError:
+        raise  # click's to handle
+    except OSError as error:
+        say_error(f"The answer could not be written to stdout: {error.strerror or error}.")
+        raise SystemExit(FAILED) from error
 
 
 def unknown_claim(desk: Desk, reference: str, parameter: str = "CLAIM") -> click.BadParameter:

@@ -13,6 +13,7 @@ from recours.cli.console import make_tolerant
 _COMMANDS = {
     "carriers": "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
     "demo": "Five simulated days of the scheduler on made-up claims and a made-up carrier.",
+    "export": "Claims or attempts as CSV or JSON.",
     "init-db": "Create or bring up to date the database that the settings name.",
     "mail": "Mails: release what the brake holds, try the mail server, see how a mail looks.",
     "pause": "Stop a carrier for all runs and machines, until 'resume'.",
@@ -21,6 +22,8 @@ _COMMANDS = {
     "resume": "Take a carrier up again that 'pause' stopped.",
     "sandbox": "Serve simulated carriers on this machine, for trials.",
     "schedule": "Have this machine start both workers regularly: show, install, remove.",
+    "status": "Whether the runs go on, success rates, what waits, quotas.",
+    "why": "Why a claim waits, what comes next, and what a person could do.",
 }
 
 

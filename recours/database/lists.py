@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, literal_column, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, Text, func, literal_column, select, union_all
 
 from recours.database.tables import claims
 from recours.desk.records import ClaimFilter
@@ -79,7 +79,7 @@ def groups(connection: Connection) -> list[Group]:
 
 def newest(connection: Connection, wanted: ClaimFilter, most: int) -> list[Any]:
     """The ids of up to `most` of these claims, the newest first."""
-    if not (wanted.statuses or wanted.stages or wanted.carriers or wanted.text.strip()):
+    if _is_open(wanted):
         return list(connection.scalars(select(_c.id).order_by(_c.id.desc()).limit(most)))
     there = [group for group in groups(connection) if group.is_wanted(wanted)]
     if text := "".join(wanted.text.split()):
@@ -87,6 +87,22 @@ def newest(connection: Connection, wanted: ClaimFilter, most: int) -> list[Any]:
     parts = [select(_c.id).where(group.condition).order_by(_c.id.desc()).limit(most) for group in there]
     ids = [found for part in _batches(parts) for found in connection.scalars(_joined(part))]
     return sorted(ids, reverse=True)[:most]
+
+
+def count_of(connection: Connection, wanted: ClaimFilter, most: int) -> int:
+    """How many of these claims there are, counted up to `most`."""
+    if _is_open(wanted) or wanted.text.strip():
+        return len(newest(connection, wanted, most))
+    counted = 0
+    for group in groups(connection):
+        if counted < most and group.is_wanted(wanted):
+            some = select(_c.id).where(group.condition).limit(most - counted).subquery()
+            counted += connection.scalar(select(func.count()).select_from(some)) or 0
+    return counted
+
+
+def _is_open(wanted: ClaimFilter) -> bool:
+    return not (wanted.statuses or wanted.stages or wanted.carriers or wanted.text.strip())
 
 
 def _typed(connection: Connection, text: str, there: Sequence[Group], most: int) -> list[Any]:

@@ -9,27 +9,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
-    Connection,
     Row,
     Select,
     Table,
     Text,
     func,
-    literal_column,
     select,
     type_coerce,
 )
 
 from recours.core.carrier import Catalog
-from recours.core.claim import FetchStatus, Stage
+from recours.core.claim import Stage
 from recours.core.mail import MailState
 from recours.core.text import clean
-from recours.database.conditions import at_stage, const
+from recours.database.backlog import UNJUDGED, backlog_counts, oldest_failures, turns_come
+from recours.database.conditions import const
 from recours.database.engine import Database
 from recours.database.foreign import Reader, read_claim
-from recours.database.lists import Group, groups, newest
+from recours.database.lists import count_of, groups, newest
 from recours.database.rows import free, readable_columns
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
 from recours.desk.records import (
@@ -45,10 +43,6 @@ from recours.desk.records import (
 
 _c, _a, _m = claims.c, attempts.c, mails.c
 _AT_ONCE = 1000
-_OURS = frozenset({FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING})
-_STAGES = frozenset(Stage)
-# As the index on the moments of failure has it.
-_HAS_FAILED: ColumnElement[bool] = literal_column("pod_stage IN ('waiting', 'ready', 'settled')", Boolean)
 # Of a record of ours in which somebody has spoilt the time.
 _UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -141,26 +135,10 @@ class DatabaseRecords:
         Waiting claims whose turn comes by `due_until`, which no run has made ready yet, are counted as ready.
         """
         with self.database.read() as connection:
-            counts: dict[str, Counter[str]] = {}
-            for group in groups(connection):
-                if group.status in _OURS:
-                    of_carrier = counts.setdefault(group.key, Counter())
-                    of_carrier[group.stage if group.stage in _STAGES else ""] += _count(
-                        connection, group, most
-                    )
-            if due_until is not None:
-                for key, come in _turns_come(connection, due_until, most).items():
-                    _make_ready(counts.get(key, Counter()), come, most)
-            found = [
-                Backlog(
-                    carrier=key,
-                    stages={stage: _capped(n[stage], most) for stage in Stage if n[stage]},
-                    oldest=_oldest(connection, key),
-                    unjudged=_capped(n[""], most),
-                    counted_up_to=most,
-                )
-                for key, n in sorted(counts.items())
-            ]
+            counts = backlog_counts(connection, groups(connection), most)
+            come = turns_come(connection, due_until, most) if due_until else Counter[str]()
+            oldest = oldest_failures(connection, counts)
+        found = (_backlog(key, n, come[key], oldest.get(key), most) for key, n in sorted(counts.items()))
         return [backlog for backlog in found if backlog.stages or backlog.unjudged]
 
     # ---------------------------------------------------------------- claims
@@ -186,7 +164,7 @@ class DatabaseRecords:
     def count(self, wanted: ClaimFilter, most: int) -> int:
         """How many claims there are of these, counted up to `most`."""
         with self.database.read() as connection:
-            return len(newest(connection, wanted, most))
+            return count_of(connection, wanted, most)
 
     def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
         """Every claim, or those made since (or nobody knows when), the oldest first; a part at a time in memory."""
@@ -239,46 +217,25 @@ class DatabaseRecords:
             return {MailState(state): count for state, count in connection.execute(query)}
 
 
-# ---------------------------------------------------------------- counting
-
-
-def _count(connection: Connection, group: Group, most: int | None) -> int:
-    some = select(_c.id).where(group.condition).limit(most)
-    return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
-
-
-def _turns_come(connection: Connection, due_until: datetime, most: int | None) -> Counter[str]:
-    """Waiting claims whose turn has come, by carrier, up to `most` in all."""
-    come = (
-        select(_c.pod_carrier_key, _c.pod_fetch_status)
-        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until)
-        .order_by(_c.pod_next_retry_at)
-        .limit(most)
-    )
-    return Counter(key or "" for key, status in connection.execute(come) if status in _OURS)
-
-
-def _make_ready(stages: Counter[str], come: int, most: int | None) -> None:
+def _backlog(
+    key: str, counted: Counter[str], come: int, oldest: datetime | None, most: int | None
+) -> Backlog:
+    """One carrier's; `come`: so many of the waiting ones count as ready."""
+    stages = {stage: counted[stage] for stage in Stage}
     stages[Stage.READY] += come
     if most is None or stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
         stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
+    return Backlog(
+        carrier=key,
+        stages={stage: _capped(count, most) for stage, count in stages.items() if count},
+        oldest=oldest,
+        unjudged=_capped(counted[UNJUDGED], most),
+        counted_up_to=most,
+    )
 
 
 def _capped(number: int, most: int | None) -> int:
     return number if most is None else min(number, most)
-
-
-def _oldest(connection: Connection, key: str) -> datetime | None:
-    """Since when the oldest claim of a carrier that is still tried has failed, or is new: two looks into indexes."""
-    failed = select(type_coerce(_c.pod_failed_at, Text).label("since")).where(
-        _HAS_FAILED, _c.pod_carrier_key == key, _c.pod_failed_at.is_not(None)
-    )
-    new = select(type_coerce(_c.pod_rank_at, Text).label("since")).where(
-        at_stage(Stage.NEW), _c.pod_carrier_key == key, _c.pod_rank_is_deadline == 0
-    )
-    looks = failed.order_by(_c.pod_failed_at).limit(1), new.order_by(_c.pod_rank_at).limit(1)
-    rows = [row for look in looks for row in connection.execute(look).mappings()]
-    return min(filter(None, (Reader(row).moment("since") for row in rows)), default=None)
 
 
 # ---------------------------------------------------------------- rows of ours

@@ -22,12 +22,12 @@ VERSION_TABLE = "recours_schema_version"
 
 # The indexes of the migrations on `claims`. A test holds them to what is there after an upgrade.
 _INDEXES = (
+    "ix_claims_pod_backlog",
     "ix_claims_pod_edited",
     "ix_claims_pod_given_up",
     "ix_claims_pod_group",
     "ix_claims_pod_new",
     "ix_claims_pod_number",
-    "ix_claims_pod_oldest",
     "ix_claims_pod_ready",
     "ix_claims_pod_reference",
     "ix_claims_pod_settled",

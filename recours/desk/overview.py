@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 from recours.core.claim import Stage
 from recours.core.mail import MailState
 from recours.core.quota import Use
+from recours.core.text import plural
 from recours.desk.records import Backlog, Records, Run, Tally
-from recours.runs.ports import Refusal
+from recours.runs.ports import Blocked, Refusal
+from recours.runs.summary import LocalTime, minute, words_for
 
 # A run is late when the last one began longer ago than so many of its schedules: as the log's own remark says.
 LATE_AFTER = 3
@@ -291,3 +293,56 @@ def overview(
         carriers=carriers,
         mails=records.mails(),
     )
+
+
+# ---------------------------------------------------------------- what needs a hand
+
+
+def needs_a_hand(seen: Overview, local: LocalTime) -> list[str]:
+    """What a person should look at, a sentence each; nothing if all is well."""
+    return [*_of_workers(seen, local), *_of_carriers(seen, local), *_of_mails(seen)]
+
+
+def _of_workers(seen: Overview, local: LocalTime) -> list[str]:
+    found = []
+    for worker in seen.workers:
+        often = words_for(worker.schedule)
+        if worker.health is Health.NEVER_RAN:
+            found.append(f"{worker.worker} has never run on this database; it is due every {often}.")
+        elif worker.health is Health.OVERDUE and worker.last:
+            ago = words_for(seen.at - worker.last.started_at)
+            found.append(
+                f"{worker.worker} last began {ago} ago, at {minute(worker.last.started_at, local)}; it is due every "
+                f"{often}. Is the machine off, or the schedule disabled?"
+            )
+        if worker.last and worker.last.exit_status == 1:
+            found.append(f"The last run of {worker.worker} failed (exit status 1): its log says why.")
+        found += [
+            f"The run of {worker.worker} that began at {minute(run.started_at, local)} never ended: it was killed, "
+            "or the machine went down."
+            for run in worker.unended
+        ]
+    return found
+
+
+def _of_carriers(seen: Overview, local: LocalTime) -> list[str]:
+    """Carriers that somebody must do something about, if there are claims of theirs, or an account that was to work."""
+    due = {backlog.carrier: backlog for backlog in seen.backlogs if backlog.is_tried}
+    found = []
+    for carrier in seen.carriers:
+        refusal = carrier.refusal
+        if refusal and refusal.why is Blocked.CARRIER and (carrier.configured or carrier.key in due):
+            until = f" (next try {minute(refusal.until, local)})" if refusal.until else ""
+            found.append(f"{carrier.name}: {refusal.reason.rstrip('.')}{until}.")
+    if "" in due:
+        found.append(
+            "There are claims of no carrier that we know; 'recours export --csv' lists them with what they say."
+        )
+    return found
+
+
+def _of_mails(seen: Overview) -> list[str]:
+    held = seen.mails.get(MailState.HELD, 0)
+    if not held:
+        return []
+    return [f"{plural(held, 'mail')} held by the brake: 'recours mail release' sends them."]

@@ -61,6 +61,12 @@ class Backlog:
         """Claims that a run would take now: of the scheduler and of the fetch worker."""
         return self.capped(self.stages.get(Stage.READY, 0) + self.stages.get(Stage.NEW, 0))
 
+    @property
+    def is_tried(self) -> bool:
+        """Tell whether a call for one of these claims is still to come."""
+        to_come = (Stage.NEW, Stage.READY, Stage.WAITING)
+        return bool(self.unjudged or any(self.stages.get(stage) for stage in to_come))
+
     def capped(self, number: int) -> int:
         """A sum, which means "or more" as soon as one of its parts does."""
         return number if self.counted_up_to is None else min(number, self.counted_up_to)

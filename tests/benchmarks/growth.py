@@ -46,6 +46,7 @@ from tests.benchmarks.bench import (
     looking,
     new_database,
 )
+from tests.benchmarks.looking import fill_postgres, fill_sqlite, looks, whole_processes
 from tests.postgres import running
 
 LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
@@ -300,6 +301,32 @@ def _large_postgres(server: Any, count: int) -> URL:
     return url
 
 
+# ---------------------------------------------------------------- looking
+
+
+def status() -> dict[str, Any]:
+    """What the operator's desk reads, among a million claims and a million attempts against ten thousand of each."""
+    counts = (10_000, 1_000_000)
+    with tempfile.TemporaryDirectory() as name, running() as server:
+        folders = {count: Path(name) / str(count) for count in counts}
+        files, urls = {}, {}
+        for count, folder in folders.items():
+            folder.mkdir()
+            files[count] = _large_sqlite(folder, count)
+            fill_sqlite(folder / "bench.db", count)
+            urls[count] = _large_postgres(server, count)
+            fill_postgres(_plain(urls[count]), count)
+        seconds = {"sqlite": looks(files), "postgresql": looks(urls)}
+        for count, process in whole_processes(folders).items():
+            seconds["sqlite"][count]["whole process"] = process
+    ratios = {
+        kind: {name: large / of[10_000][name] for name, large in of[1_000_000].items()}
+        for kind, of in seconds.items()
+    }
+    counted = {"sqlite": ratios["sqlite"]["whole process"], "postgresql": ratios["postgresql"]["status"]}
+    return {"seconds": seconds, "all_ratios": ratios, "ratios": counted, "bound": 3.0}
+
+
 # ---------------------------------------------------------------- memory
 
 
@@ -325,6 +352,7 @@ _PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "no latency": no_latency,
     "memory": memory,
     "sizes": sizes,
+    "status": status,
     "processes": processes,
 }
 

@@ -1,0 +1,131 @@
+"""`recours why`: where a claim stands, how it came there, and what could be done."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import click
+
+from recours.cli.console import harmless
+from recours.cli.desk import at_desk, database_option, json_option, tell_json, unknown_claim
+from recours.cli.numbers import WholeNumber
+from recours.cli.tables import Table, show
+from recours.core.text import is_text
+from recours.desk.explain import Explanation, Facts, explain, who_can_act
+from recours.desk.records import Message, PastAttempt
+from recours.logs import local
+from recours.runs.summary import minute
+from recours.wiring import Desk
+
+
+@click.command("why")
+@click.argument("reference", metavar="CLAIM")
+@click.option(
+    "--max-retries",
+    type=WholeNumber(1, 20),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="As the scheduler is given it.",
+)
+@database_option
+@json_option
+def command(reference: str, max_retries: int, database_url: str | None, *, as_json: bool) -> None:
+    """Say why a claim waits: its attempts, what comes next, and what a person could do. Calls nobody."""
+    with at_desk(database_url) as desk:
+        found = explanation_of(desk, reference, max_retries)
+        if found is None:
+            raise unknown_claim(desk, reference)
+    if as_json:
+        tell_json(found.as_json())
+    else:
+        _show(found)
+
+
+def explanation_of(desk: Desk, reference: str, max_retries: int = 4) -> Explanation | None:
+    """Where the claim of this reference stands; None: there is none. Raises DatabaseFault."""
+    listed = desk.records.find(reference) if is_text(reference) else None
+    if listed is None:
+        return None
+    claim, now = listed.claim, desk.clock.now()
+    facts = Facts(
+        attempts=desk.records.attempts(claim.id),
+        messages=desk.records.messages(claim.id),
+        held_until=desk.records.held_until(claim.id, now),
+        refusal=desk.queue().would_refuse(claim.carrier) if claim.carrier else None,
+    )
+    policy = replace(desk.settings.policy, max_retries=max_retries)
+    return explain(listed, facts, desk.catalog, policy, now, local)
+
+
+# ---------------------------------------------------------------- for people
+
+
+def _show(found: Explanation) -> None:
+    claim = found.claim
+    deadline = f", to be answered by {claim.deadline}" if claim.deadline else ""
+    number = claim.number or "no tracking number"
+    _say(f"{claim.reference}: {found.carrier or 'no carrier'}, {number}{deadline}")
+    for sentence in found.standing:
+        _say(sentence, "  ")
+    if found.next_why:
+        _say(f"Next try: {_next(found)}")
+    if claim.error_text and claim.fetch_status != "success":
+        _say(f"Last error: {claim.error_text}{f' ({found.kind})' if found.kind else ''}")
+    if found.actor:
+        _say(f"Who can act: {who_can_act(found.actor)}")
+    for sentence in found.advice:
+        _say(sentence, "  ")
+    if found.facts.attempts:
+        show(_attempts(found.facts.attempts))
+    else:
+        _say("We have made no attempt at it.")
+    if found.facts.messages:
+        show(_messages(found.facts.messages))
+
+
+def _say(sentence: str, indent: str = "") -> None:
+    click.echo(indent + harmless(sentence))
+
+
+def _next(found: Explanation) -> str:
+    if found.next_at is None:
+        return found.next_why
+    return f"by the first run from {minute(found.next_at, local)} on: {found.next_why}"
+
+
+def _attempts(attempts: Sequence[PastAttempt]) -> Table:
+    rows = [
+        (
+            minute(attempt.started_at, local),
+            "fetch" if attempt.turn == 0 else f"turn {attempt.turn}",
+            attempt.number,
+            attempt.kind or attempt.outcome,
+            _answer(attempt),
+        )
+        for attempt in attempts
+    ]
+    return Table("Attempts", ("When", "What", "Number", "Outcome", "Answer"), rows)
+
+
+def _answer(attempt: PastAttempt) -> str:
+    status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
+    unused = "" if attempt.used or attempt.outcome == "success" else "; no attempt was used up"
+    said = attempt.message or (f"POD: {attempt.document_path}" if attempt.document_path else "")
+    return f"{said}{status}{unused}"
+
+
+def _messages(messages: Sequence[Message]) -> Table:
+    rows = [
+        (minute(message.written_at, local), message.event, message.audience, _told(message))
+        for message in messages
+    ]
+    return Table("Told", ("When", "What", "To", "How"), rows)
+
+
+def _told(message: Message) -> str:
+    if message.told is None:
+        return "not told yet"
+    if message.mail_state is None:
+        return message.told
+    when = f" {minute(message.ended_at, local)}" if message.ended_at else ""
+    return f"mail to {message.recipient}: {message.mail_state}{when}"

@@ -1,0 +1,53 @@
+"""What a person could do about each kind of error, in a sentence or two."""
+
+from recours.core.errors import Actor, ErrorKind
+
+WHO_CAN_ACT = {
+    Actor.CLIENT: "The client, or whoever corrects the claim for them.",
+    Actor.OPERATOR: "Whoever keeps this system.",
+    Actor.CARRIER: "The carrier; it passes by itself, as a rule.",
+    Actor.NOBODY: "Nobody: time will.",
+}
+
+ADVICE = {
+    ErrorKind.INVALID_TRACKING: (
+        "Ask the client for the right tracking number and correct the claim: the next run starts afresh with it."
+    ),
+    ErrorKind.POD_NEVER_AVAILABLE: (
+        "{carrier} will give no proof for this parcel: ask the client, or the carrier's customer service, for another one."
+    ),
+    ErrorKind.ACCESS_DENIED: (
+        "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
+        "the proof with an account of their own."
+    ),
+    ErrorKind.UNSUPPORTED_CARRIER: (
+        "Correct the carrier's name in the claim; 'recours carriers' lists those that there are."
+    ),
+    ErrorKind.NOT_FOUND: (
+        "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
+        "starts afresh."
+    ),
+    ErrorKind.NOT_DELIVERED_YET: "Nothing, as long as the parcel may still arrive: it is asked about again by itself.",
+    ErrorKind.POD_NOT_AVAILABLE_YET: (
+        "Nothing: the parcel is delivered, and the carrier files its proof later. It is asked about again by itself."
+    ),
+    ErrorKind.SERVER_ERROR: "Nothing, unless it lasts: {carrier} has a fault. 'recours status' shows whether others pass.",
+    ErrorKind.TIMEOUT: "Nothing, unless it lasts: {carrier} answers too slowly.",
+    ErrorKind.NETWORK: (
+        "Nothing, unless it lasts: then check that this machine reaches {carrier} ('recours carriers check')."
+    ),
+    ErrorKind.BAD_RESPONSE: (
+        "Nothing, unless it lasts: {carrier} sent what is no proof, or no answer that we can read. If it goes on, the log "
+        "says what was seen."
+    ),
+    ErrorKind.RATE_LIMITED: "Nothing: it goes on when the limit resets. 'recours status' shows the quotas.",
+    ErrorKind.AUTH_FAILED: (
+        "Correct the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
+    ),
+    ErrorKind.NOT_CONFIGURED: (
+        "Set the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
+    ),
+    ErrorKind.INTERNAL_ERROR: (
+        "This is a fault of ours: the traceback is in the log of that run. Please report it with those lines."
+    ),
+}
