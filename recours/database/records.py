@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -43,6 +43,8 @@ from recours.desk.records import (
 
 _c, _a, _m = claims.c, attempts.c, mails.c
 _AT_ONCE = 1000
+# More attempts than are ever under way at the same time.
+_SAME_MINUTES = 10_000
 # Of a record of ours in which somebody has spoilt the time.
 _UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -100,29 +102,37 @@ class DatabaseRecords:
 
     def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
         """Every attempt with its claim's reference, the oldest first; a part at a time in memory."""
-        reference = type_coerce(_c.claim_reference, Text).label("claim_reference")
-        query = select(reference, *_raw(attempts)).join(claims, _c.id == _a.claim_id, isouter=True)
         first = None
         if since is not None:
-            # Their ids run with their times but for seconds: the few that do not are passed over one by one.
+            # Their ids run with their times, but for calls of the same minutes: hence the least id of many, and what is
+            # older among those that follow is passed over.
+            begun = select(_a.id).where(_a.started_at >= since).order_by(_a.started_at).limit(_SAME_MINUTES)
             with self.database.read() as connection:
-                first = connection.scalar(select(func.min(_a.id)).where(_a.started_at >= since))
+                first = connection.scalar(select(func.min(begun.subquery().c.id)))
             if first is None:
                 return
-        for row in self._each(query, _a.id, first):
-            attempt = _attempt(row)
-            if since is None or attempt.started_at >= since:
-                named = Reader(row._mapping).text("claim_reference")  # noqa: SLF001 (SQLAlchemy's public name)
-                yield clean(named or f"#{attempt.claim_id}", 100), attempt
+        for rows in self._parts(select(*_raw(attempts)), _a.id, first):
+            found = [_attempt(row) for row in rows]
+            names = self._references({attempt.claim_id for attempt in found})
+            for attempt in found:
+                if since is None or attempt.started_at >= since:
+                    yield clean(names.get(attempt.claim_id) or f"#{attempt.claim_id}", 100), attempt
 
-    def _each(self, query: Select[Any], key: ColumnElement[Any], first: Any = None) -> Iterator[Row[Any]]:
+    def _references(self, ids: Collection[Any]) -> dict[Any, str | None]:
+        query = select(_c.id, type_coerce(_c.claim_reference, Text).label("reference")).where(_c.id.in_(ids))
+        with self.database.read() as connection:
+            return {row["id"]: Reader(row).text("reference") for row in connection.execute(query).mappings()}
+
+    def _parts(
+        self, query: Select[Any], key: ColumnElement[Any], first: Any = None
+    ) -> Iterator[Sequence[Row[Any]]]:
         """Rows in the order of their key, in parts: no transaction is open while somebody reads what was printed."""
         part = query.order_by(key).limit(_AT_ONCE)
         further = part if first is None else part.where(key >= first)
         while True:
             with self.database.read() as connection:
                 rows = connection.execute(further).all()
-            yield from rows
+            yield rows
             if len(rows) < _AT_ONCE:
                 return
             further = part.where(key > rows[-1].id)
@@ -168,11 +178,11 @@ class DatabaseRecords:
 
     def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
         """Every claim, or those made since (or nobody knows when), the oldest first; a part at a time in memory."""
-        for row in self._each(self._listed(), _c.id):
-            listed = self._read(row)
-            made = listed.claim.created_at
-            if since is None or made is None or made >= since:
-                yield listed
+        for rows in self._parts(self._listed(), _c.id):
+            for listed in map(self._read, rows):
+                made = listed.claim.created_at
+                if since is None or made is None or made >= since:
+                    yield listed
 
     def _listed(self) -> Select[Any]:
         pod = [

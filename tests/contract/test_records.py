@@ -1,0 +1,662 @@
+"""What the operator's desk reads, on real databases: all that was recorded, whatever others have written beside it."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import event, insert, text, update
+
+from recours.carriers.chronopost import SPEC
+from recours.core.carrier import Catalog
+from recours.core.claim import Stage
+from recours.core.errors import Actor, ErrorKind
+from recours.core.events import Event, EventName
+from recours.core.judgement import judge
+from recours.core.mail import MailState
+from recours.core.policy import Policy
+from recours.database.engine import Database
+from recours.database.outbox import write_events
+from recours.database.records import DatabaseRecords
+from recours.database.schema import look
+from recours.database.tables import attempts, claims, events, mail_events, mails, runs
+from recours.database.upkeep import ClaimUpkeep
+from recours.desk.records import Backlog, ClaimFilter
+from tests.conftest import Kind
+
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+PARIS = ZoneInfo("Europe/Paris")
+CATALOG = Catalog([SPEC, replace(SPEC, key="other", name="Other Carrier", spellings=())])
+POLICY = Policy(zone=PARIS)
+ATTEMPT: dict[str, Any] = {
+    "run_id": "run-1",
+    "worker": "pod_retry_scheduler",
+    "carrier": "chronopost",
+    "tracking_number": "XY000000001FR",
+    "turn": 1,
+    "started_at": NOW,
+    "duration_s": 0.5,
+    "calls": 2,
+    "outcome": "failed",
+    "used": True,
+    "error_kind": "not_found",
+    "message": "Chronopost does not know this number",
+    "http_status": 200,
+}
+
+
+@pytest.fixture
+def records(database: Database) -> DatabaseRecords:
+    return DatabaseRecords(database, CATALOG, look(database).columns)
+
+
+Add = Callable[..., None]
+
+
+def put(database: Database, table: Any, *rows: dict[str, Any]) -> None:
+    with database.write() as connection:
+        for row in rows:
+            connection.execute(insert(table).values(row))
+
+
+def sql(database: Database, statement: str, **values: Any) -> None:
+    """What another program writes."""
+    with database.write() as connection:
+        connection.execute(text(statement), values)
+
+
+def run_over(database: Database, now: datetime = NOW) -> None:
+    """What a run does before it calls anybody."""
+    upkeep = ClaimUpkeep(database, CATALOG, look(database).columns, "run-1")
+    list(upkeep.judge_edited(lambda claim: judge(claim, now, POLICY), now))
+    upkeep.make_ready(POLICY.timetable.due_until(now))
+
+
+def id_of(records: DatabaseRecords, reference: str) -> Any:
+    found = records.find(reference)
+    assert found is not None
+    return found.claim.id
+
+
+# ---------------------------------------------------------------- runs
+
+
+def test_runs_come_newest_first_with_what_they_counted(database: Database, records: DatabaseRecords) -> None:
+    hours = [NOW + timedelta(hours=n) for n in range(3)]
+    put(
+        database,
+        runs,
+        {"id": "a", "worker": "pod_fetch_worker", "started_at": hours[0], "ended_at": hours[0], "exit_status": 0,
+         "stats": {"success": 3}},
+        {"id": "b", "worker": "pod_retry_scheduler", "started_at": hours[1]},
+        {"id": "c", "worker": "pod_fetch_worker", "started_at": hours[2], "exit_status": 130, "stats": None},
+    )  # fmt: skip
+    assert [run.id for run in records.runs()] == ["c", "b", "a"]
+    assert [run.id for run in records.runs("pod_fetch_worker")] == ["c", "a"]
+    assert [run.id for run in records.runs(most=1)] == ["c"]
+    assert [run.id for run in records.runs(since=hours[1])] == ["c", "b"]
+    stopped, unended, ended = records.runs()
+    assert (ended.started_at, ended.ended_at, ended.exit_status, ended.stats) == (
+        hours[0],
+        hours[0],
+        0,
+        {"success": 3},
+    )
+    assert (unended.ended_at, unended.exit_status, unended.stats) == (None, None, {})
+    assert (stopped.exit_status, stopped.stats) == (130, {})
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # PostgreSQL refuses most of these
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "stats = 'not json'",
+        "stats = '[1, 2]'",
+        "stats = x'00ff'",
+        "started_at = 'yesterday'",
+        "ended_at = 'soon'",
+        "exit_status = 'many'",
+        "worker = x'ff00'",
+    ],
+)
+def test_a_spoilt_run_hides_no_other(database: Database, records: DatabaseRecords, spoilt: str) -> None:
+    put(
+        database,
+        runs,
+        *({"id": name, "worker": "w", "started_at": NOW, "stats": {"failed": 1}} for name in "ab"),
+    )
+    sql(database, f"UPDATE recours_runs SET {spoilt} WHERE id = 'a'")
+    found = {run.id: run for run in records.runs()}
+    assert set(found) == {"a", "b"}
+    assert found["b"].stats == {"failed": 1}
+    assert isinstance(found["a"].stats, dict)
+
+
+# ---------------------------------------------------------------- attempts
+
+
+def test_attempts_of_a_claim_come_as_they_were_recorded(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, [{}, {}])
+    one, other = id_of(records, "CLM-00000"), id_of(records, "CLM-00001")
+    document = {
+        "outcome": "success", "error_kind": None, "message": None, "http_status": None, "turn": 2,
+        "started_at": NOW + timedelta(hours=6), "delivered_at": NOW - timedelta(days=1), "signatory": "Mme ÉTÉ",
+        "document_path": "/pods/a.pdf", "document_sha256": "0" * 64, "document_size": 123_456,
+        "document_type": "application/pdf", "document_source": "chronopost",
+    }  # fmt: skip
+    put(database, attempts, ATTEMPT | {"claim_id": one}, ATTEMPT | {"claim_id": other},
+        ATTEMPT | {"claim_id": one} | document)  # fmt: skip
+    first, second = records.attempts(one)
+    assert (first.turn, first.kind, first.message) == (1, "not_found", "Chronopost does not know this number")
+    assert (first.started_at, first.duration_s, first.calls, first.used) == (NOW, 0.5, 2, True)
+    assert (first.http_status, first.document_path, first.claim_id) == (200, None, one)
+    assert (second.outcome, second.kind, second.signatory) == ("success", None, "Mme ÉTÉ")
+    assert (second.document_size, second.delivered_at) == (123_456, NOW - timedelta(days=1))
+    assert (second.started_at, second.document_type) == (NOW + timedelta(hours=6), "application/pdf")
+    assert records.attempts(999) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "started_at = 'a while ago'",
+        "turn = 'second'",
+        "duration_s = 'long'",
+        "http_status = 'none'",
+        "used = 'maybe'",
+        "message = x'00ff'",
+        "document_size = x'00'",
+        "delivered_at = 7",
+    ],
+)
+def test_a_spoilt_attempt_hides_no_other(
+    database: Database, records: DatabaseRecords, add_claims: Add, spoilt: str
+) -> None:
+    add_claims(database, [{}])
+    claim = id_of(records, "CLM-00000")
+    put(database, attempts, ATTEMPT | {"claim_id": claim}, ATTEMPT | {"claim_id": claim})
+    sql(database, f"UPDATE recours_attempts SET {spoilt} WHERE id = (SELECT min(id) FROM recours_attempts)")
+    assert [attempt.carrier for attempt in records.attempts(claim)] == ["chronopost"] * 2
+    assert records.attempts(claim)[1].message == "Chronopost does not know this number"
+    assert len(list(records.each_attempt())) == 2
+    assert records.tallies([date(2026, 2, 2)], PARIS)
+
+
+def test_every_attempt_comes_once_with_its_reference_in_parts(
+    database: Database, records: DatabaseRecords, add_claims: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recours.database.records._AT_ONCE", 3)
+    add_claims(database, [{}, {}])
+    one, other = id_of(records, "CLM-00000"), id_of(records, "CLM-00001")
+    whose = [one, other, 777, one, other, one, 777]
+    put(
+        database,
+        attempts,
+        *(
+            ATTEMPT | {"claim_id": c, "started_at": NOW + timedelta(hours=n), "turn": n}
+            for n, c in enumerate(whose)
+        ),
+    )
+    names = {one: "CLM-00000", other: "CLM-00001", 777: "#777"}  # whose claim is gone
+    assert [(name, a.turn) for name, a in records.each_attempt()] == [
+        (names[claim], n) for n, claim in enumerate(whose)
+    ]
+    since = NOW + timedelta(hours=4)
+    assert [attempt.turn for _, attempt in records.each_attempt(since)] == [4, 5, 6]
+    assert list(records.each_attempt(NOW + timedelta(days=9))) == []
+
+
+def test_attempts_recorded_out_of_order_are_not_lost_by_a_date(
+    database: Database, records: DatabaseRecords
+) -> None:
+    late, early = NOW, NOW - timedelta(seconds=30)
+    put(database, attempts, *(ATTEMPT | {"claim_id": 1, "started_at": at} for at in (late, early, late)))
+    assert [a.started_at for _, a in records.each_attempt(NOW)] == [late, late]
+
+
+# ---------------------------------------------------------------- tallies
+
+
+def test_attempts_are_counted_by_what_they_are_alike_in(database: Database, records: DatabaseRecords) -> None:
+    put(
+        database,
+        attempts,
+        *[ATTEMPT | {"claim_id": 1}] * 3,
+        ATTEMPT | {"claim_id": 1, "turn": 2},
+        ATTEMPT | {"claim_id": 1, "outcome": "success", "error_kind": None},
+        ATTEMPT | {"claim_id": 1, "carrier": "Unknown & Co"},
+        ATTEMPT | {"claim_id": 1, "started_at": NOW - timedelta(days=1)},
+    )
+    day = date(2026, 2, 2)
+    found = {(t.carrier, t.turn, t.outcome, t.kind): t.count for t in records.tallies([day], PARIS)}
+    assert found == {
+        ("chronopost", 1, "failed", "not_found"): 3,
+        ("chronopost", 2, "failed", "not_found"): 1,
+        ("chronopost", 1, "success", None): 1,
+        ("Unknown & Co", 1, "failed", "not_found"): 1,
+    }
+    both = records.tallies([day - timedelta(days=1), day], PARIS)
+    assert [t.count for t in both if t.day == day - timedelta(days=1)] == [1]
+    assert records.tallies([], PARIS) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "begins", "ends"),
+    [
+        ("Europe/Paris", date(2026, 3, 29), "2026-03-28T23:00", "2026-03-29T22:00"),  # 23 hours
+        ("Europe/Paris", date(2026, 10, 25), "2026-10-24T22:00", "2026-10-25T23:00"),  # 25 hours
+        ("America/New_York", date(2026, 3, 8), "2026-03-08T05:00", "2026-03-09T04:00"),
+        ("Asia/Kolkata", date(2026, 2, 2), "2026-02-01T18:30", "2026-02-02T18:30"),
+        ("America/Santiago", date(2026, 9, 6), "2026-09-06T04:00", "2026-09-07T03:00"),  # has no midnight
+        ("UTC", date(2026, 2, 2), "2026-02-02T00:00", "2026-02-03T00:00"),
+    ],
+)
+def test_a_day_is_as_long_as_its_zone_makes_it(
+    database: Database, records: DatabaseRecords, zone: str, day: date, begins: str, ends: str
+) -> None:
+    first, after = (datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in (begins, ends))
+    instant = timedelta(microseconds=1)
+    moments = {"before": first - instant, "first": first, "last": after - instant, "after": after}
+    put(
+        database,
+        attempts,
+        *(ATTEMPT | {"claim_id": 1, "carrier": n, "started_at": at} for n, at in moments.items()),
+    )
+    assert sorted(t.carrier for t in records.tallies([day], ZoneInfo(zone))) == ["first", "last"]
+
+
+# ---------------------------------------------------------------- backlogs
+
+
+def backlog_of(records: DatabaseRecords, key: str, **more: Any) -> Backlog:
+    return {backlog.carrier: backlog for backlog in records.backlogs(**more)}[key]
+
+
+def test_backlogs_count_what_is_not_done_by_carrier_and_stage(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    old, young = NOW - timedelta(days=3), NOW - timedelta(minutes=10)
+    add_claims(
+        database,
+        [
+            {"updated_at": old},
+            {"updated_at": young},
+            {"updated_at": young, "carrier": "Other Carrier"},
+            {
+                "pod_fetch_status": "pending",
+                "created_at": NOW - timedelta(days=9),
+                "carrier": "Other Carrier",
+            },
+            {"pod_fetch_status": "pending", "tracking_number": None},
+            {"status": "paid"},
+            {"carrier": "Pigeon Post"},
+            {"pod_fetch_status": "success"},
+            {"pod_fetch_status": None},
+            {"pod_fetch_status": "manual"},
+        ],
+    )
+    run_over(database)
+    chronopost = {Stage.READY: 1, Stage.WAITING: 1, Stage.UNNUMBERED: 1, Stage.SHELVED: 1}
+    assert records.backlogs() == [
+        Backlog("", {Stage.READY: 1}, NOW - timedelta(hours=2)),
+        Backlog("chronopost", chronopost, old),
+        Backlog("other", {Stage.WAITING: 1, Stage.NEW: 1}, NOW - timedelta(days=9)),
+    ]
+    assert backlog_of(records, "other").due == 1
+
+
+def test_what_no_run_has_looked_at_is_not_hidden(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, [{}, {"pod_fetch_status": "pending"}, {"pod_fetch_status": "success"}])
+    assert records.backlogs() == [Backlog("", {}, None, unjudged=2)]
+    run_over(database)
+    assert [(b.carrier, b.unjudged) for b in records.backlogs()] == [("chronopost", 0)]
+    sql(database, "UPDATE claims SET pod_stage = 'elsewhere' WHERE claim_reference = 'CLM-00000'")
+    assert backlog_of(records, "chronopost").unjudged == 1
+
+
+def test_claims_that_the_service_has_settled_by_itself_are_no_backlog(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, [{}, {}])
+    run_over(database)
+    sql(database, "UPDATE claims SET pod_fetch_status = 'manual' WHERE claim_reference = 'CLM-00000'")
+    assert backlog_of(records, "chronopost").stages == {Stage.READY: 1}
+
+
+def test_turns_that_have_come_since_the_last_run_are_due(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, [{"updated_at": NOW - timedelta(minutes=n)} for n in (0, 10, 20)])
+    run_over(database)
+    assert backlog_of(records, "chronopost").stages == {Stage.WAITING: 3}
+    later = NOW + timedelta(minutes=51)
+    assert backlog_of(records, "chronopost", due_until=later).stages == {Stage.WAITING: 1, Stage.READY: 2}
+    assert backlog_of(records, "chronopost", due_until=NOW + timedelta(days=1)).stages == {Stage.READY: 3}
+
+
+def test_backlogs_are_counted_no_further_than_told(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, [{}] * 5)
+    run_over(database)
+    capped = backlog_of(records, "chronopost", most=3)
+    assert (capped.stages, capped.due, capped.counted_up_to) == ({Stage.READY: 3}, 3, 3)
+    exact = backlog_of(records, "chronopost", most=None)
+    assert (exact.stages, exact.due, exact.counted_up_to) == ({Stage.READY: 5}, 5, None)
+
+
+def test_an_empty_database_has_no_backlog(records: DatabaseRecords) -> None:
+    assert records.backlogs(NOW) == []
+    assert records.claims(ClaimFilter(), 50) == []
+    assert records.count(ClaimFilter(), 50) == 0
+    assert records.mails() == {}
+    assert list(records.each_claim()) == list(records.each_attempt()) == []
+
+
+# ---------------------------------------------------------------- claims
+
+
+ALL = ClaimFilter()
+
+
+def references(records: DatabaseRecords, wanted: ClaimFilter = ALL, most: int = 50, **more: int) -> list[str]:
+    return [listed.claim.reference for listed in records.claims(wanted, most, **more)]
+
+
+MANY: list[dict[str, Any]] = [
+    {},
+    {"carrier": "Other Carrier"},
+    {
+        "pod_fetch_status": "success",
+        "pod_url": "/pods/a.pdf",
+        "pod_delivery_person": "Mme ÉTÉ",
+        "pod_fetched_at": NOW,
+    },
+    {"pod_fetch_status": "pending"},
+    {"pod_fetch_status": None},
+    {"pod_fetch_status": "manual/../x", "carrier": "Pigeon Post"},
+    {"updated_at": NOW},
+]
+
+
+def numbered(*numbers: int) -> list[str]:
+    return [f"CLM-{n:05d}" for n in numbers]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (ClaimFilter(), [6, 5, 4, 3, 2, 1, 0]),
+        (ClaimFilter(statuses=["failed"]), [6, 1, 0]),
+        (ClaimFilter(statuses=["success", "pending"]), [3, 2]),
+        (ClaimFilter(statuses=[""]), [4]),
+        (ClaimFilter(statuses=["manual/../x"]), [5]),
+        (ClaimFilter(stages=[Stage.READY]), [1, 0]),
+        (ClaimFilter(stages=[Stage.READY, Stage.WAITING]), [6, 1, 0]),
+        (ClaimFilter(carriers=["other"]), [1]),
+        (ClaimFilter(carriers=["chronopost"], stages=[Stage.READY]), [0]),
+        (ClaimFilter(carriers=["chronopost"], statuses=["manual"]), []),
+        (ClaimFilter(text="clm-0000"), [6, 5, 4, 3, 2, 1, 0]),
+        (ClaimFilter(text=" CLM-00003 "), [3]),
+        (ClaimFilter(text="xy000000 005f"), [5]),
+        (ClaimFilter(text="xy", statuses=["failed"], carriers=["chronopost"]), [6, 0]),
+        (ClaimFilter(text="%"), []),
+        (ClaimFilter(text="'; DROP TABLE claims"), []),
+        (ClaimFilter(text="XY\U0010ffff"), []),
+        (ClaimFilter(text="\ud7ff"), []),
+    ],
+)
+def test_claims_are_listed_newest_first_as_the_filter_wants(
+    database: Database, records: DatabaseRecords, add_claims: Add, wanted: ClaimFilter, found: list[int]
+) -> None:
+    add_claims(database, MANY)
+    run_over(database)
+    assert references(records, wanted) == numbered(*found)
+    assert records.count(wanted, 100) == len(found)
+    assert records.count(wanted, 2) == min(len(found), 2)
+    assert references(records, wanted, 2) + references(records, wanted, 50, skip=2) == numbered(*found)
+
+
+def test_a_listed_claim_says_where_its_pod_lies(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, MANY)
+    listed = records.find("CLM-00002")
+    assert listed is not None
+    assert (listed.pod_url, listed.signatory, listed.fetched_at) == ("/pods/a.pdf", "Mme ÉTÉ", NOW)
+    assert listed.claim.number == "XY000000002FR"
+    assert records.claims(ClaimFilter(statuses=["success"]), 9) == [listed]
+    assert records.find("CLM-99999") is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("xy000000001fr", 1), ("clm-été", 1), ("CLM-ÉTÉ", 1), ("clm-Été", 1), ("Straße", 1), ("straß", 1)],
+)
+def test_a_search_is_for_the_beginning_in_whatever_case(
+    database: Database, records: DatabaseRecords, add_claims: Add, typed: str, found: int
+) -> None:
+    add_claims(
+        database,
+        [{"claim_reference": "CLM-ÉTÉ", "tracking_number": "xy 00000 0001 fr"},
+         {"claim_reference": "Straße", "tracking_number": None}],
+    )  # fmt: skip
+    assert records.count(ClaimFilter(text=typed), 9) == found
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "claim_reference = x'00ff'",
+        "tracking_number = x'00ff'",
+        "tracking_number = 12345",
+        "pod_fetch_status = x'66ff'",
+        "pod_fetch_status = 5",
+        "pod_carrier_key = x'00'",
+        "pod_stage = 7",
+        "created_at = 'last week'",
+        "pod_failed_at = 'before that'",
+        "pod_url = x'ff'",
+        "pod_fetched_at = 'never'",
+        "response_deadline = 'soon'",
+        "pod_lease_until = 'later'",
+    ],
+)
+def test_a_spoilt_claim_hides_no_other(
+    database: Database, records: DatabaseRecords, add_claims: Add, spoilt: str
+) -> None:
+    add_claims(database, [{}, {}])
+    run_over(database)
+    sql(database, f"UPDATE claims SET {spoilt} WHERE claim_reference = 'CLM-00001'")
+    assert len(records.claims(ClaimFilter(), 9)) == 2
+    assert len(list(records.each_claim())) == 2
+    assert "CLM-00000" in references(records, ClaimFilter(statuses=["failed"]))
+    assert "CLM-00000" in references(records, ClaimFilter(carriers=["chronopost"], stages=[Stage.READY]))
+    assert references(records, ClaimFilter(text="clm-00000")) == ["CLM-00000"]
+    assert sum(backlog.due for backlog in records.backlogs(NOW)) >= 1
+    assert backlog_of(records, "chronopost").oldest == NOW - timedelta(hours=2)
+    for listed in records.claims(ClaimFilter(), 9):
+        assert records.held_until(listed.claim.id, NOW) is None
+
+
+def test_texts_too_long_for_an_index_are_written_all_the_same(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, [{}])
+    # Incompressible, or PostgreSQL would make it fit.
+    long = "".join(f"{n * n:x}" for n in range(2000))
+    sql(database, "UPDATE claims SET tracking_number = :long, pod_fetch_status = :long", long=long)
+    assert references(records, ClaimFilter(text=long[:50])) == ["CLM-00000"]
+    assert references(records, ClaimFilter(statuses=[long])) == ["CLM-00000"]
+    assert [listed.claim.fetch_status for listed in records.each_claim()] == [long]
+
+
+def test_every_claim_comes_once_in_parts_or_those_made_since(
+    database: Database, records: DatabaseRecords, add_claims: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recours.database.records._AT_ONCE", 3)
+    add_claims(database, [{"created_at": NOW + timedelta(days=n)} for n in range(7)])
+    assert [c.claim.reference for c in records.each_claim()] == numbered(*range(7))
+    assert [c.claim.reference for c in records.each_claim(NOW + timedelta(days=5))] == numbered(5, 6)
+    sql(database, "UPDATE claims SET created_at = NULL WHERE claim_reference = 'CLM-00001'")
+    assert [c.claim.reference for c in records.each_claim(NOW + timedelta(days=5))] == numbered(1, 5, 6)
+
+
+def test_a_claim_is_held_until_its_lease_ends(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, [{}])
+    claim, until = id_of(records, "CLM-00000"), NOW + timedelta(minutes=10)
+    assert records.held_until(claim, NOW) is None
+    with database.write() as connection:
+        connection.execute(update(claims).values(pod_lease_token="run-1", pod_lease_until=until))
+    assert records.held_until(claim, NOW) == until
+    assert records.held_until(claim, until) is None
+    assert records.held_until(999, NOW) is None
+
+
+# ---------------------------------------------------------------- what was told
+
+
+def test_messages_say_what_became_of_them(database: Database, records: DatabaseRecords) -> None:
+    told = [
+        Event(name, Actor.CLIENT, "chronopost", "XY1", {"kind": ErrorKind.NOT_FOUND})
+        for name in (EventName.POD_FAILED, EventName.GAVE_UP, EventName.POD_RETRIEVED)
+    ]
+    with database.write() as connection:
+        write_events(connection, 7, told, "run-1", NOW)
+        write_events(connection, 8, told[:1], "run-1", NOW)
+    ended = NOW + timedelta(minutes=1)
+    put(database, mails, {"id": 1, "message_id": "m", "kind": "pod_failed", "recipient": "a@example.org", "language": "fr",
+                          "subject": "s", "plain": "p", "html": "h", "state": "sent", "run_id": "r", "created_at": NOW,
+                          "tries": 1, "ended_at": ended})  # fmt: skip
+    with database.write() as connection:
+        first = connection.scalar(text("SELECT min(id) FROM recours_events WHERE claim_id = 7"))
+        connection.execute(insert(mail_events).values(mail_id=1, event_id=first))
+        connection.execute(update(events).where(events.c.id == first).values(told="mail"))
+        connection.execute(
+            update(events).where(events.c.id == first + 1).values(told="the client is inactive")
+        )
+    mailed, not_mailed, untold = records.messages(7)
+    assert (mailed.event, mailed.told, mailed.mail_state) == ("pod_failed", "mail", "sent")
+    assert (mailed.recipient, mailed.ended_at, mailed.written_at) == ("a@example.org", ended, NOW)
+    assert (not_mailed.told, not_mailed.mail_state) == ("the client is inactive", None)
+    assert (untold.event, untold.audience, untold.told) == ("pod_retrieved", "client", None)
+    assert records.messages(9) == []
+
+
+def test_mails_that_are_not_ended_are_counted(database: Database, records: DatabaseRecords) -> None:
+    mail = {"kind": "pod_failed", "recipient": "a@example.org", "language": "fr", "subject": "s", "plain": "p",
+            "html": "h", "run_id": "r", "created_at": NOW, "tries": 0}  # fmt: skip
+    states = ["ready", "ready", "held", "sending", "sent", "failed", "cancelled", "undecided"]
+    put(database, mails, *(mail | {"message_id": str(n), "state": state} for n, state in enumerate(states)))
+    assert records.mails() == {MailState.READY: 2, MailState.HELD: 1, MailState.SENDING: 1}
+
+
+# ---------------------------------------------------------------- how they are found
+
+LOOKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
+    "runs": (lambda r: r.runs(), {"ix_recours_runs_day"}),
+    "runs of a worker": (lambda r: r.runs("w"), {"ix_recours_runs_worker"}),
+    "tallies": (lambda r: r.tallies([NOW.date()], PARIS), {"ix_recours_attempts_day"}),
+    "attempts": (lambda r: r.attempts(7), {"ix_recours_attempts_claim"}),
+    "attempts since": (lambda r: list(r.each_attempt(NOW)), {"ix_recours_attempts_day"}),
+    "backlogs": (
+        lambda r: r.backlogs(NOW),
+        {"ix_claims_pod_group", "ix_claims_pod_backlog", "ix_claims_pod_waiting", "ix_claims_pod_new"},
+    ),
+    "first page": (lambda r: r.claims(ClaimFilter(), 50), set()),
+    "a status": (lambda r: r.claims(ClaimFilter(statuses=["failed"]), 50), {"ix_claims_pod_group"}),
+    "a stage": (lambda r: r.claims(ClaimFilter(stages=[Stage.READY]), 50), {"ix_claims_pod_group"}),
+    "counted": (lambda r: r.count(ClaimFilter(stages=[Stage.NEW]), 99), {"ix_claims_pod_group"}),
+    "search": (
+        lambda r: r.claims(ClaimFilter(text="b-77"), 50),
+        {"ix_claims_pod_group", "ix_claims_pod_reference", "ix_claims_pod_number"},
+    ),
+    "messages": (lambda r: r.messages(7), {"uq_recours_events"}),
+}  # fmt: skip
+
+NUMBERS = {
+    "sqlite": "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {most})",
+    "postgresql": "WITH s AS (SELECT n FROM generate_series(1, {most}) n)",
+}
+FILL = """
+INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,
+    pod_fetch_error, pod_fetch_status, pod_stage, pod_carrier_key, pod_failed_at, pod_rank_at, pod_rank_is_deadline, pod_next_retry_at)
+{numbers} SELECT 'B-' || n, 'O', 'Chronopost', 'lost', 1, 'XY' || n, '{long}', CASE WHEN n % 100 = 50 THEN 'pending' WHEN n % 3 = 0 THEN 'success' ELSE 'failed' END,
+    CASE WHEN n % 100 = 50 THEN 'new' WHEN n % 3 = 1 THEN 'waiting' WHEN n % 3 = 2 THEN 'given_up' END, 'chronopost', '2026-02-01 00:00:00.000000',
+    '2026-02-01 00:00:00.000000', 0, '2026-02-05 00:00:00.000000' FROM s;
+INSERT INTO recours_attempts (claim_id, run_id, worker, carrier, tracking_number, turn, started_at, duration_s, calls,
+    outcome, used)
+{numbers} SELECT n, 'r', 'w', 'chronopost', 'XY', 1, {moment}, 1, 1, 'success', {true} FROM s;
+INSERT INTO recours_runs (id, worker, started_at) {numbers} SELECT 'r' || n, 'w' || n % 2, {moment} FROM s;
+INSERT INTO recours_events (event, audience, claim_id, carrier, tracking_number, run_id, created_at, facts)
+{numbers} SELECT 'pod_failed', 'client', n, 'chronopost', 'XY', 'r', '2026-02-01 00:00:00', '{{}}' FROM s
+"""
+MOMENTS = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f000', '2026-02-02 09:00:00', '-' || n || ' minutes')",
+    "postgresql": "timestamp '2026-02-02 09:00' - n * interval '1 minute'",
+}
+OURS = "claims|recours_attempts|recours_runs|recours_events"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "sqlite, analysed", "postgresql"])
+def many(
+    request: pytest.FixtureRequest, kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DatabaseRecords]:
+    """Twenty thousand of everything."""
+    kind = request.param.split(",")[0]
+    database = Database(kinds(kind).ready(tmp_path_factory.mktemp("many")))
+    true = "1" if database.is_sqlite else "true"
+    filled = FILL.format(
+        numbers=NUMBERS[kind].format(most=20_000), moment=MOMENTS[kind], true=true, long="No answer. " * 40
+    )
+    with database.write() as connection:
+        for statement in filled.split(";\n"):
+            connection.exec_driver_sql(statement.replace("%", "%%") if kind == "postgresql" else statement)
+    if request.param != "sqlite":
+        with database.outside_transactions() as connection:
+            connection.exec_driver_sql("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")
+    yield DatabaseRecords(database, CATALOG, look(database).columns)
+    database.close()
+
+
+@pytest.mark.parametrize(("look_for", "indexes"), LOOKS.values(), ids=LOOKS.keys())
+def test_every_look_is_answered_by_an_index(
+    many: DatabaseRecords, look_for: Callable[[DatabaseRecords], Any], indexes: set[str]
+) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        seen.append((statement, values))
+
+    event.listen(many.database.engine, "before_cursor_execute", note)
+    look_for(many)
+    event.remove(many.database.engine, "before_cursor_execute", note)
+    asked = [(statement, values) for statement, values in seen if "FROM" in statement]
+    assert asked
+    plans = [line for statement, values in asked for line in plan(many.database, statement, values)]
+    for line in plans:
+        assert not re.search(rf"Seq Scan on ({OURS})", line), line
+        scanned = re.search(rf"\bSCAN ({OURS})\b(?! USING)", line)
+        assert not scanned or look_for is LOOKS["first page"][0], line  # which ends after fifty rows
+    found = set(re.findall(r"\b((?:ix|uq)_\w+)", "\n".join(plans)))
+    if many.database.is_sqlite:  # which names the index of a constraint by a number
+        indexes = {name for name in indexes if not name.startswith("uq_")}
+    assert indexes <= found
+
+
+def plan(database: Database, statement: str, values: Any) -> list[str]:
+    with database.read() as connection:
+        if database.is_sqlite:
+            return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+        return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", values)]
