@@ -11,6 +11,7 @@ from recours.cli.console import make_tolerant
 # Name of the subcommand, the module that holds it under the same name, its line in --help. Modules are loaded when
 # their command is typed.
 _COMMANDS = {
+    "backup": "Copy the database and its documents to a folder, while runs go on.",
     "carriers": "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
     "demo": "Five simulated days of the scheduler on made-up claims and a made-up carrier.",
     "export": "Claims or attempts as CSV or JSON.",
@@ -19,6 +20,7 @@ _COMMANDS = {
     "pause": "Stop a carrier for all runs and machines, until 'resume'.",
     "plan": "Which claims will be tried when, when each backlog is empty, which pass their deadline.",
     "reopen": "Have claims that gave up start afresh.",
+    "restore": "Verify a backup, or put it back.",
     "resume": "Take a carrier up again that 'pause' stopped.",
     "sandbox": "Serve simulated carriers on this machine, for trials.",
     "schedule": "Have this machine start both workers regularly: show, install, remove.",

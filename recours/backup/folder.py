@@ -1,0 +1,335 @@
+"""The folder of a backup: every file in it has its size and SHA-256 in `manifest.json`.
+
+While it is filled it has a name with a dot before and `.partial` behind; it gets its own when all of it is on disk.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from recours.core.text import clean
+from recours.desk.backups import (
+    DOCUMENTS,
+    FORMAT,
+    MANIFEST,
+    BackupFault,
+    CopyFacts,
+    FileFacts,
+    KnownDocument,
+    Lacking,
+    Manifest,
+)
+
+_BLOCK = 1024 * 1024
+_PREFIX = "recours-backup-"
+_PARTIAL = ".partial"
+_SWEPT_AFTER_S = 24 * 3600
+
+
+def stamp(moment: datetime) -> str:
+    """A moment in the names of files."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+# ---------------------------------------------------------------- being filled
+
+
+@dataclass
+class FolderBox:
+    """A backup that is being made."""
+
+    folder: Path
+    target: Path
+    files: dict[str, FileFacts] = field(default_factory=dict)
+
+    def path_of(self, name: str) -> Path:
+        """Where a file is to be written that `seal` then takes in."""
+        return self.folder / name
+
+    def seal(self, name: str) -> None:
+        """Take in a file that was written. Raises BackupFault."""
+        try:
+            with self.path_of(name).open("rb+") as file:
+                os.fsync(file.fileno())
+                self.files[name] = _facts_of(file)
+        except OSError as error:
+            raise self._fault(error) from error
+
+    def keep(self, document: KnownDocument) -> Lacking | None:
+        """Copy a document and the facts beside it; or say what was wrong with it. Raises BackupFault."""
+        lacking = Lacking(document.path, document.sha256, "missing")
+        if document.name is None:
+            return lacking
+        source, name = Path(document.path), f"{DOCUMENTS}/{document.name}"
+        if name not in self.files and not self._copy(source, name):
+            return lacking
+        self._copy(source.with_name(source.name + ".json"), f"{name}.json")
+        if self.files[name].sha256 != document.sha256:
+            return Lacking(document.path, document.sha256, "altered")
+        return None
+
+    def _copy(self, source: Path, name: str) -> bool:
+        """Copy a file; False if there is none."""
+        try:
+            opened = source.open("rb")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise BackupFault(
+                f"{source} cannot be read: {error.strerror or error}. No backup was made: let this user read it, or start "
+                "the backup as one who may."
+            ) from error
+        place = self.path_of(name)
+        try:
+            with opened as file:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with place.open("xb") as copy:
+                    shutil.copyfileobj(file, copy, _BLOCK)
+            self.seal(name)
+        except FileExistsError:
+            return True  # the facts of a document that two rows name
+        except OSError as error:
+            raise self._fault(error) from error
+        return True
+
+    def finish(self, manifest: Manifest) -> Path:
+        """Write the manifest, and give the folder its name; returns it. Raises BackupFault."""
+        try:
+            with self.path_of(MANIFEST).open("x", encoding="utf-8") as file:
+                json.dump(_as_json(manifest), file, indent=1, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            if self.target.exists():
+                raise BackupFault(f"{self.target} exists already: nothing is written over it.")
+            self.folder.rename(self.target)
+            _sync_folder(self.target.parent)
+        except OSError as error:
+            raise self._fault(error) from error
+        return self.target
+
+    def _fault(self, error: OSError) -> BackupFault:
+        return _unwritable(self.target.parent, error)
+
+
+def _unwritable(parent: Path, error: OSError) -> BackupFault:
+    return BackupFault(
+        f"The backup cannot be written to {parent}: {error.strerror or error}. Nothing of it is left there."
+    )
+
+
+@contextmanager
+def new_box(parent: Path, now: datetime) -> Iterator[FolderBox]:
+    """A folder to be filled; whatever happens, it is gone unless it was finished. Raises BackupFault."""
+    target = parent / f"{_PREFIX}{stamp(now)}"
+    folder = parent / f".{target.name}{_PARTIAL}"
+    if target.exists():
+        raise BackupFault(f"{target} exists already: nothing is written over it.")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        _sweep(parent)
+        folder.mkdir(mode=0o700)  # personal data
+    except FileExistsError as error:
+        raise BackupFault(f"Another backup is being made in {parent} at this moment.") from error
+    except OSError as error:
+        raise _unwritable(parent, error) from error
+    try:
+        yield FolderBox(folder, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # renamed by now, if it is whole
+
+
+def _sweep(parent: Path) -> None:
+    """Delete what backups that died had half written: nobody is still at it a day later."""
+    with suppress(FileNotFoundError):
+        for left in parent.glob(f".{_PREFIX}*{_PARTIAL}"):
+            if time.time() - left.stat().st_mtime > _SWEPT_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _facts_of(file: BinaryIO, heard: Callable[[bytes], object] = lambda _: None) -> FileFacts:
+    digest, size = hashlib.sha256(), 0
+    while block := file.read(_BLOCK):
+        digest.update(block)
+        size += len(block)
+        heard(block)
+    return FileFacts(size, digest.hexdigest())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable. Windows neither can nor needs to."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# ---------------------------------------------------------------- made
+
+
+@dataclass(frozen=True)
+class FolderBackup:
+    """A backup that was made."""
+
+    folder: Path
+    manifest: Manifest
+
+    def path_of(self, name: str) -> Path:
+        """A file of it."""
+        return self.folder / name
+
+    def faults(self) -> Iterator[str]:
+        """Files that lack or are not what they were, a sentence each."""
+        for name, told in self.manifest.files.items():
+            try:
+                with self.path_of(name).open("rb") as file:
+                    found = _facts_of(file)
+            except OSError as error:
+                yield f"{clean(name)} cannot be read: {error.strerror or error}."
+                continue
+            if found != told:
+                yield f"{clean(name)} is not what it was when the backup was made (another size or SHA-256)."
+
+    def strangers(self) -> list[str]:
+        """Files that do not belong to it."""
+        known = {*self.manifest.files, MANIFEST}
+        there = (
+            path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()
+        )
+        return sorted(name for name in there if name not in known)
+
+    def put_documents_back(self, pod_dir: Path) -> tuple[int, list[str]]:
+        """Copy the documents that lack there; how many, and the names of those of another content, which are kept.
+
+        Raises BackupFault.
+        """
+        copied, other = 0, []
+        for name in self.manifest.files:
+            if name.startswith(f"{DOCUMENTS}/"):
+                place = pod_dir / name.removeprefix(f"{DOCUMENTS}/")
+                try:
+                    if place.exists():
+                        other += [] if self._is_same(place, name) else [str(place)]
+                    else:
+                        self._put(name, place)
+                        copied += name in self.manifest.documents
+                except OSError as error:
+                    raise BackupFault(
+                        f"{place} cannot be written: {error.strerror or error}. The database was not touched; what was "
+                        "copied so far is right, and is not copied again."
+                    ) from error
+        return copied, other
+
+    def _is_same(self, place: Path, name: str) -> bool:
+        with place.open("rb") as file:
+            return _facts_of(file) == self.manifest.files[name]
+
+    def _put(self, name: str, place: Path) -> None:
+        """Whole or not at all."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_name(f".{place.name}{_PARTIAL}")
+        try:
+            with self.path_of(name).open("rb") as file, part.open("wb") as copy:
+                _facts_of(file, copy.write)
+                copy.flush()
+                os.fsync(copy.fileno())
+            part.replace(place)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def open_backup(folder: Path) -> FolderBackup:
+    """A backup by its folder. Raises BackupFault if it is none, or not a whole one."""
+    try:
+        content = (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        raise BackupFault(_no_backup(folder, error)) from error
+    try:
+        manifest = _from_json(json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BackupFault(f"{folder / MANIFEST} cannot be read: it is not what a backup wrote.") from error
+    return FolderBackup(folder, manifest)
+
+
+def _no_backup(folder: Path, error: OSError) -> str:
+    if not folder.exists():
+        return f"There is no folder {folder}."
+    if not folder.is_dir():
+        return f"{folder} is no folder: name the folder that a backup made, {_PREFIX}…"
+    if isinstance(error, FileNotFoundError):
+        inside = sorted(path.name for path in folder.glob(f"{_PREFIX}*") if path.is_dir())
+        hint = f" Did you mean {folder / inside[-1]}?" if inside else ""
+        return f"{folder} is no whole backup of recours: it has no {MANIFEST}.{hint}"
+    return f"{folder / MANIFEST} cannot be read: {error.strerror or error}."
+
+
+# ---------------------------------------------------------------- the manifest
+
+
+def _as_json(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "recours": manifest.version,
+        "made_at": manifest.made_at.isoformat(),
+        "database": {
+            "kind": manifest.kind,
+            "file": manifest.database_file,
+            "schema": manifest.facts.schema,
+            **manifest.notes,
+        },
+        "pod_dir": manifest.pod_dir,
+        "counts": {
+            "claims": manifest.facts.claims,
+            "attempts": manifest.facts.attempts,
+            "documents": len(manifest.documents),
+            "bytes": manifest.size,
+        },
+        "documents_lacking": [asdict(lacking) for lacking in manifest.lacking],
+        "files": {name: asdict(facts) for name, facts in manifest.files.items()},
+    }
+
+
+def _from_json(read: Mapping[str, Any]) -> Manifest:
+    """The inverse. Raises ValueError and its like if it is none; BackupFault for one of another format."""
+    if read["format"] != FORMAT:
+        raise BackupFault(
+            "The backup was made by another version of recours, in another form: use that version."
+        )
+    database, counts = dict(read["database"]), read["counts"]
+    files = {str(name): FileFacts(int(of["size"]), str(of["sha256"])) for name, of in read["files"].items()}
+    kind, file, schema = (database.pop(key) for key in ("kind", "file", "schema"))
+    for name in (*files, file):
+        if (
+            PurePosixPath(name).is_absolute()
+            or ".." in PurePosixPath(name).parts
+            or "\\" in name
+            or ":" in name
+        ):
+            raise ValueError(name)
+    if file not in files:
+        raise ValueError(file)
+    made_at = datetime.fromisoformat(read["made_at"])
+    if made_at.tzinfo is None:
+        raise ValueError(made_at)
+    return Manifest(
+        version=str(read["recours"]),
+        made_at=made_at,
+        kind=kind,
+        database_file=file,
+        notes=database,
+        pod_dir=str(read["pod_dir"]),
+        facts=CopyFacts(schema, int(counts["claims"]), int(counts["attempts"])),
+        files=files,
+        lacking=tuple(Lacking(**lacking) for lacking in read["documents_lacking"]),
+    )

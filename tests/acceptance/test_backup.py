@@ -1,0 +1,499 @@
+"""`recours backup` and `restore`: copies made while runs go on, verified, put back; and what is wrong is said."""
+
+import hashlib
+import json
+import shlex
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from recours.database.engine import Database
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.person import ROOT, Person
+from tests.acceptance.simulation import Service
+from tests.conftest import Kind
+from tests.postgres import wait_until
+
+KNOWN = "SELECT document_path, document_sha256 FROM recours_attempts WHERE document_path IS NOT NULL ORDER BY claim_id"
+
+
+@pytest.fixture
+def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
+    service = Service(tmp_path, sandbox, clock, url=url)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def person(service: Service, url: str) -> Person:
+    return Person.of(service, url)
+
+
+@pytest.fixture
+def filled(service: Service) -> Service:
+    """Two claims with their POD, one without."""
+    for steps in ((Scenario.DELIVERED,), (Scenario.DELIVERED,), (Scenario.UNKNOWN,) * 9):
+        service.add(*steps)
+    assert service.run().stats.success == 2
+    return service
+
+
+def backup_of(person: Person, parent: Path | None = None) -> Path:
+    parent = parent or person.folder / "backups"
+    before = set(parent.glob("*")) if parent.exists() else set()
+    person.does("backup", str(parent))
+    (made,) = set(parent.glob("*")) - before
+    assert made.name.startswith("recours-backup-")
+    return made
+
+
+def recorded(database: Database) -> list[tuple[Any, ...]]:
+    with database.read() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(KNOWN)]
+
+
+def all_there(known: list[tuple[Any, ...]]) -> bool:
+    return all(hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest for path, digest in known)
+
+
+def restored(person: Person, backup: Path, kind: Kind, name: str) -> tuple[Person, Database]:
+    """Someone on another machine: an empty database, an empty folder."""
+    folder = person.folder / name
+    folder.mkdir()
+    if make_url(person.url).get_backend_name() == "sqlite":
+        url = f"sqlite:///{folder / 'claims.db'}"
+    else:
+        url = kind.empty(folder).render_as_string(hide_password=False)
+    settings = {key: value for key, value in person.settings.items() if key != "RECOURS_POD_DIR"}
+    other = Person(folder, url, settings)
+    other.does("restore", str(backup))
+    return other, Database(make_url(url))
+
+
+# ---------------------------------------------------------------- there and back
+
+
+def test_a_backup_restored_elsewhere_is_the_same(
+    filled: Service, person: Person, kind: Kind, tmp_path: Path
+) -> None:
+    made = backup_of(person)
+    said = person.does("restore", "--check", str(made))
+    assert "3 claims, 3 attempts, 2 documents" in said
+    assert "The backup is whole" in said
+    other, database = restored(person, made, kind, "elsewhere")
+    known = recorded(database)
+    assert [Path(path).parents[1] for path, _ in known] == [tmp_path / "elsewhere" / "data" / "pods"] * 2
+    assert all_there(known)
+    assert all(Path(f"{path}.json").exists() for path, _ in known)
+    with database.read() as connection:
+        urls = connection.exec_driver_sql("SELECT pod_url FROM claims ORDER BY id").scalars().all()
+        mine = connection.exec_driver_sql(
+            "SELECT id, pod_fetch_status, pod_retry_count FROM claims ORDER BY id"
+        ).all()
+    assert urls == [*(path for path, _ in known), None]
+    assert [tuple(row) for row in mine] == filled.sql(
+        "SELECT id, pod_fetch_status, pod_retry_count FROM claims ORDER BY id"
+    )
+    database.close()
+    assert "Chronopost" in other.does("carriers")  # a run could begin
+
+
+def test_the_folder_holds_what_it_says_and_no_secret(filled: Service, person: Person) -> None:
+    made = backup_of(person)
+    assert made.stat().st_mode & 0o077 == 0
+    manifest = json.loads((made / "manifest.json").read_text(encoding="utf-8"))
+    files = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
+    assert files == {*manifest["files"], "manifest.json"}
+    for name, facts in manifest["files"].items():
+        content = (made / name).read_bytes()
+        assert facts == {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    assert manifest["counts"]["documents"] == 2
+    assert len([name for name in files if name.endswith(".pdf.json")]) == 2
+    assert person.settings["CHRONOPOST_PASSWORD"].encode() not in (made / "manifest.json").read_bytes()
+
+
+def test_json_says_the_same(filled: Service, person: Person) -> None:
+    told = person.json("backup", str(person.folder / "b"))
+    assert (told["claims"], told["documents"], told["documents_lacking"]) == (3, 2, [])
+    checked = person.json("restore", "--check", told["folder"])
+    assert (checked["whole"], checked["faults"], checked["bytes"]) == (True, [], told["bytes"])
+
+
+@contextmanager
+def runs_at_full_speed(service: Service) -> Iterator[Callable[[], int]]:
+    """Schedulers run without a pause, and new claims come in; gives how many documents were recorded so far."""
+    stop, faults = threading.Event(), []
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                for _ in range(20):
+                    service.add(Scenario.DELIVERED)
+                service.run(batch_size=10000)
+        except BaseException as error:
+            faults.append(error)
+            raise
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    database = Database(make_url(service.environment["DATABASE_URL"]))
+
+    def documents() -> int:
+        assert not faults
+        return len(recorded(database))
+
+    try:
+        yield documents
+    finally:
+        stop.set()
+        thread.join(60)
+        database.close()
+        assert not faults
+
+
+@pytest.mark.parametrize("mode", ["as it is", "DELETE"])
+def test_backups_taken_while_runs_go_on_are_consistent_wholes(
+    service: Service, person: Person, kind: Kind, mode: str, url: str
+) -> None:
+    if mode == "DELETE":  # a service that uses no write-ahead log
+        if not url.startswith("sqlite"):
+            pytest.skip("PostgreSQL has no such modes")
+        with closing(sqlite3.connect(service.settings.database_url.database)) as connection:
+            connection.execute("PRAGMA journal_mode=DELETE")
+    with runs_at_full_speed(service) as documents:
+        wait_until(documents, "no document comes")
+        made, counts = [], []
+        for place in ("one", "two", "three"):
+            before = documents()
+            made.append(backup_of(person, person.folder / place))
+            counts.append((before, documents()))
+        last = documents()
+        wait_until(lambda: documents() > last, "the runs stand still")
+    for number, (backup, (before, after)) in enumerate(zip(made, counts, strict=True)):
+        checked = person.json("restore", "--check", str(backup))
+        assert checked["whole"], checked
+        assert before <= checked["documents"] <= after
+        _, database = restored(person, backup, kind, f"restored-{number}")
+        known = recorded(database)
+        database.close()
+        assert len(known) == checked["documents"]
+        assert all_there(known)
+        if url.startswith("sqlite"):
+            with closing(sqlite3.connect(person.folder / f"restored-{number}" / "claims.db")) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+                assert connection.execute("PRAGMA journal_mode").fetchone()[0] == (
+                    "wal" if mode != "DELETE" else "delete"
+                )
+
+
+# ---------------------------------------------------------------- what a backup meets
+
+
+def test_a_document_that_lacks_or_was_altered_is_told_and_the_rest_kept(
+    filled: Service, person: Person
+) -> None:
+    (missing, _), (altered, _) = recorded_of(filled)
+    Path(missing).unlink()
+    Path(altered).write_bytes(b"another")
+    done = person.types("backup", str(person.folder / "b"))
+    assert done.returncode == 0, done.stderr
+    assert f"WARNING: {missing} is in the database, and not on disk." in done.stderr
+    assert f"WARNING: {altered} is not what was fetched any more" in done.stderr
+    (made,) = (person.folder / "b").iterdir()
+    checked = person.json("restore", "--check", str(made))
+    assert [lacking["why"] for lacking in checked["documents_lacking"]] == ["missing", "altered"]
+    assert (checked["whole"], len(checked["warnings"])) == (True, 2)
+
+
+def recorded_of(service: Service) -> list[tuple[Any, ...]]:
+    return service.sql(KNOWN)
+
+
+def nothing_looks_whole(parent: Path) -> bool:
+    return not parent.exists() or list(parent.iterdir()) == []
+
+
+def test_a_document_that_cannot_be_read_ends_it_and_leaves_nothing(filled: Service, person: Person) -> None:
+    (path, _), _ = recorded_of(filled)
+    Path(path).unlink()
+    Path(path).mkdir()
+    done = person.types("backup", str(person.folder / "b"))
+    assert done.returncode == 1
+    assert f"Error: {path} cannot be read: Is a directory. No backup was made" in done.stderr
+    assert nothing_looks_whole(person.folder / "b")
+
+
+@pytest.mark.parametrize("blocks", [2, 8, 1000])
+def test_a_full_disk_ends_it_and_leaves_nothing(filled: Service, person: Person, blocks: int) -> None:
+    """A limit on the size of files stands for the disk: at once, within the database, within a document."""
+    for path, _ in recorded_of(filled):
+        Path(path).write_bytes(b"x" * 2_000_000)
+    command = shlex.join([sys.executable, "-m", "recours", "backup", str(person.folder / "b")])
+    limited = ["bash", "-c", f"ulimit -f {blocks}; exec {command}"]
+    done = subprocess.run(
+        limited,
+        cwd=ROOT,
+        env=person.environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+    assert nothing_looks_whole(person.folder / "b")
+
+
+def test_nothing_is_written_over_a_backup_or_into_a_file(filled: Service, person: Person) -> None:
+    (person.folder / "file").write_text("")
+    done = person.types("backup", str(person.folder / "file"))
+    assert (done.returncode, "is a file" in done.stderr) == (2, True)
+    done = person.types("backup", str(person.folder / "file" / "below"))
+    assert (done.returncode, "The backup cannot be written to" in done.stderr) == (1, True)
+    assert (person.folder / "file").read_text() == ""
+
+
+# ---------------------------------------------------------------- what is wrong with a backup
+
+
+def _lose(backup: Path) -> str:
+    path = next(backup.rglob("*.pdf"))
+    path.unlink()
+    return f"documents/chronopost/{path.name} cannot be read: No such file"
+
+
+def _spoil(backup: Path) -> str:
+    path = next(backup.rglob("*.pdf"))
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    return "is not what it was when the backup was made"
+
+
+def _spoil_database(backup: Path) -> str:
+    (path,) = backup.glob("database.*")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    return f"{path.name} is not what it was when the backup was made"
+
+
+def _manifest(backup: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = backup / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    change(manifest)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def _cut(backup: Path) -> str:
+    path = backup / "manifest.json"
+    path.write_bytes(path.read_bytes()[:-20])
+    return "it is not what a backup wrote"
+
+
+def _outside(backup: Path) -> str:
+    _manifest(
+        backup, lambda manifest: manifest["files"].update({"documents/../../x": {"size": 0, "sha256": ""}})
+    )
+    return "it is not what a backup wrote"
+
+
+def _no_manifest(backup: Path) -> str:
+    (backup / "manifest.json").unlink()
+    return "is no whole backup of recours: it has no manifest.json"
+
+
+def _of_the_future(backup: Path) -> str:
+    _manifest(backup, lambda manifest: manifest.update(format=99))
+    return "in another form: use that version"
+
+
+def _other_kind(backup: Path) -> str:
+    _manifest(backup, lambda manifest: manifest["database"].update(kind="oracle"))
+    return "of the kind 'oracle', which is unknown here"
+
+
+def _other_counts(backup: Path) -> str:
+    _manifest(backup, lambda manifest: manifest["counts"].update(claims=4))
+    return "holds 3 claims and 3 attempts; the manifest says 4 claims and 3 attempts"
+
+
+def _without_a_document(backup: Path) -> str:
+    """As if the copy knew of a document that was never put in."""
+    path = next(backup.rglob("*.pdf"))
+    path.unlink()
+    _manifest(backup, lambda manifest: manifest["files"].pop(path.relative_to(backup).as_posix()))
+    return "is in the copy of the database, and not in the backup"
+
+
+def _not_there(backup: Path) -> str:
+    shutil.rmtree(backup)
+    return f"There is no folder {backup}"
+
+
+def _a_file(backup: Path) -> str:
+    shutil.rmtree(backup)
+    backup.write_text("")
+    return "is no folder"
+
+
+FAULTS = [_lose, _spoil, _spoil_database, _cut, _outside, _no_manifest, _of_the_future, _other_kind, _other_counts,
+          _without_a_document, _not_there, _a_file]  # fmt: skip
+
+
+def test_what_is_wrong_with_a_backup_is_said_and_nothing_restored(filled: Service, person: Person) -> None:
+    made = backup_of(person)
+    before = filled.sql("SELECT * FROM claims ORDER BY id")
+    for spoil in FAULTS:
+        backup = person.folder / f"spoilt{spoil.__name__}"
+        shutil.copytree(made, backup)
+        says = spoil(backup)
+        for arguments in (("--check",), ("--force",)):
+            done = person.types("restore", *arguments, str(backup))
+            assert done.returncode == 1, (spoil, done.stdout)
+            assert says in done.stderr, (spoil, done.stderr)
+    assert filled.sql("SELECT * FROM claims ORDER BY id") == before
+    assert list(person.folder.glob("claims.db.before-restore*")) == []
+
+
+def test_a_file_that_does_not_belong_there_is_told(filled: Service, person: Person) -> None:
+    made = backup_of(person)
+    (made / "notes.txt").write_text("mine")
+    done = person.types("restore", "--check", str(made))
+    assert (done.returncode, "WARNING: notes.txt does not belong to the backup." in done.stderr) == (0, True)
+
+
+# ---------------------------------------------------------------- putting it back in place (SQLite)
+
+
+@pytest.fixture
+def own(
+    tmp_path: Path, kinds: Callable[[str], Kind], sandbox: Sandbox, clock: SimulatedClock
+) -> Iterator[Service]:
+    """On SQLite, with two PODs."""
+    url = kinds("sqlite").ready(tmp_path).render_as_string()
+    service = Service(tmp_path, sandbox, clock, url=url)
+    for _ in range(2):
+        service.add(Scenario.DELIVERED)
+    assert service.run().stats.success == 2
+    yield service
+    service.close()
+
+
+def me(service: Service) -> Person:
+    return Person.of(service, service.environment["DATABASE_URL"])
+
+
+def test_a_restore_keeps_what_was_there_and_writes_over_no_document(own: Service) -> None:
+    person = me(own)
+    made = backup_of(person)
+    (first, _), (second, digest) = recorded_of(own)
+    own.add(Scenario.DELIVERED)
+    own.run()
+    Path(first).write_bytes(b"scanned again")
+    Path(second).unlink()
+    Path(second + ".json").unlink()
+    own.close()
+    done = person.types("restore", str(made))
+    assert done.returncode == 0, done.stderr
+    assert f"WARNING: {first} has another content than in the backup; it is left as it is." in done.stderr
+    assert "Documents that lacked and were put back: 1." in done.stdout
+    assert "It does not know of calls made after" in done.stdout
+    assert Path(first).read_bytes() == b"scanned again"
+    assert all_there([(second, digest)])
+    assert Path(second + ".json").exists()
+    (aside,) = person.folder.glob("claims.db.before-restore-*Z")
+    for path, claims in ((aside, 3), (person.folder / "claims.db", 2)):
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM claims").fetchone() == (claims,)
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert list(person.folder.glob(".claims.db.restoring*")) == []
+
+
+def test_while_a_run_is_under_way_nothing_is_restored_unless_forced(own: Service) -> None:
+    person = me(own)
+    made = backup_of(person)
+    now = datetime.now(UTC)
+    at = f"{now:%Y-%m-%d %H:%M:%S}.000000"
+    until = f"{now + timedelta(minutes=9):%Y-%m-%d %H:%M:%S}.000000"
+    own.sql("UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ? WHERE id = 1", until)
+    own.sql("INSERT INTO recours_runs (id, worker, started_at) VALUES ('r', 'pod_retry_scheduler', ?)", at)
+    done = person.types("restore", str(made))
+    assert done.returncode == 1
+    assert "1 claim in hand, 1 run without an end yet. Disable the jobs" in done.stderr
+    assert list(person.folder.glob("*.before-restore*")) == []
+    assert person.types("restore", "--force", str(made)).returncode == 0
+    assert len(list(person.folder.glob("*.before-restore*Z"))) == 1
+
+
+def test_a_database_that_is_damaged_is_replaced_only_if_forced(own: Service) -> None:
+    person = me(own)
+    made = backup_of(person)
+    own.close()
+    for path in person.folder.glob("claims.db*"):
+        path.unlink()
+    (person.folder / "claims.db").write_bytes(b"no database at all" * 1000)
+    done = person.types("restore", str(made))
+    assert (done.returncode, "Whether a run is under way cannot be found out" in done.stderr) == (1, True)
+    person.does("restore", "--force", str(made))
+    assert "Chronopost" in person.does("carriers")
+
+
+def test_a_disk_that_fills_up_while_restoring_leaves_the_database_as_it_was(own: Service) -> None:
+    person = me(own)
+    made = backup_of(person)
+    before = own.sql("SELECT * FROM claims ORDER BY id")
+    limited = [
+        "bash",
+        "-c",
+        f"ulimit -f 8; exec {shlex.join([sys.executable, '-m', 'recours', 'restore', str(made)])}",
+    ]
+    done = subprocess.run(
+        limited, cwd=ROOT, env=person.environment, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: ")
+    assert own.sql("SELECT * FROM claims ORDER BY id") == before
+    assert list(person.folder.glob(".claims.db.restoring*")) == []
+
+
+# ---------------------------------------------------------------- PostgreSQL
+
+
+def test_a_server_s_database_that_is_not_empty_is_left_alone_and_the_command_is_shown(
+    tmp_path: Path, kinds: Callable[[str], Kind]
+) -> None:
+    kind = kinds("postgresql")
+    person = Person(tmp_path, kind.ready(tmp_path).render_as_string(hide_password=False))
+    made = backup_of(person)
+    done = person.types("restore", str(made))
+    assert done.returncode == 1
+    assert "is not empty, and recours fills an empty database only" in done.stderr
+    command = done.stderr.splitlines()[-1].removeprefix("Error: ")
+    empty = kind.empty(tmp_path)
+    shown = command.replace(str(make_url(person.url).database), str(empty.database))
+    subprocess.run(shlex.split(shown), check=True, capture_output=True)
+    database = Database(empty)
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM claims").scalar() == 0
+    database.close()
+
+
+def test_a_backup_of_another_kind_of_database_is_refused(
+    tmp_path: Path, kinds: Callable[[str], Kind]
+) -> None:
+    person = Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
+    made = backup_of(person)
+    other = kinds("postgresql").empty(tmp_path).render_as_string(hide_password=False)
+    done = person.types("restore", str(made), "--database-url", other)
+    assert (done.returncode, "It is a backup of sqlite" in done.stderr) == (1, True)
