@@ -4,17 +4,19 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from logging import Handler, StreamHandler
 from random import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recours.carriers.account import Account, CarrierLine
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.mail import MailState, is_address
+from recours.core.errors import Actor
+from recours.core.events import Event, EventName
+from recours.core.mail import MailState, is_address, reported_week, week_label
 from recours.core.policy import Policy
 from recours.core.redact import Redactor
 from recours.core.text import plural
@@ -467,7 +469,7 @@ class PostOffice:
     ) -> None:
         """`columns`: those of `claims`."""
         self._settings = settings
-        self._clock = clock
+        self.clock = clock
         self.mailbox = Mailbox(database, catalog_of(settings), columns, run_id)
 
     def tell(self, go_on: Callable[[], bool]) -> None:
@@ -475,7 +477,10 @@ class PostOffice:
 
         Raises RunFault; a mail server's fault is logged.
         """
-        if not (go_on() and self.mailbox.has_work()):
+        if not go_on():
+            return
+        self._write_report()
+        if not self.mailbox.has_work():
             return
         self.manager().render_due()
         if server := self.server():
@@ -486,6 +491,44 @@ class PostOffice:
                 f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"
             )
 
+    def _write_report(self) -> None:
+        """Have the week told that is over, if nobody has had it told yet: its event is unique. Raises RunFault."""
+        mail, zone = self._settings.mail, self._settings.policy.zone
+        if not (mail.weekly_report and mail.admin):
+            return
+        monday = reported_week(self.clock.now(), zone)
+        label = week_label(monday)
+        if self.mailbox.is_written(EventName.WEEKLY_REPORT, label):
+            return
+        from recours.desk.weekly import has_something_to_tell  # noqa: PLC0415 (needed once a week)
+
+        try:
+            facts = self.week(monday)
+        except RunFault:
+            raise
+        except Exception:  # noqa: BLE001 (a report that cannot be made must not keep back the other mails)
+            run_log().exception("The weekly report cannot be made: an error of ours")
+            return
+        declined = None if has_something_to_tell(facts) else "nothing had happened yet"
+        event = Event(EventName.WEEKLY_REPORT, Actor.OPERATOR, "", label, facts)
+        self.mailbox.put(event, self.clock.now(), declined)
+
+    def week(self, monday: date) -> dict[str, Any]:
+        """The facts of the week that began on that Monday. Raises RunFault."""
+        from recours.database.weekly import DatabaseWeek  # noqa: PLC0415 (needed once a week)
+        from recours.desk.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
+
+        settings, database, columns = self._settings, self.mailbox.database, self.mailbox.columns
+        desk = desk_over(settings, database, columns, self.clock)
+        sources = Sources(
+            desk.records,
+            DatabaseWeek(database, desk.catalog, columns, redactor(settings)),
+            desk.carriers_now(),
+            SCHEDULES,
+            desk.catalog,
+        )
+        return report(Week(monday, settings.policy.zone), self.clock.now(), sources)
+
     def manager(self) -> "NotificationManager":
         """Who decides and renders."""
         from recours.notifications.manager import Habits, NotificationManager  # noqa: PLC0415 (see above)
@@ -493,7 +536,7 @@ class PostOffice:
         mail, policy = self._settings.mail, self._settings.policy
         habits = Habits(mail.language, policy.zone, self.letterhead(), mail.brake, mail.admin)
         return NotificationManager(
-            self.mailbox, habits, self.mailbox.catalog, self._clock, lambda: uuid.uuid4().hex
+            self.mailbox, habits, self.mailbox.catalog, self.clock, lambda: uuid.uuid4().hex
         )
 
     def letterhead(self) -> "Letterhead":
@@ -530,7 +573,7 @@ class PostOffice:
         mail = self._settings.mail
         envelope = Envelope(server.sender, mail.reply_to, mail.redirect, mail.a_minute)
         skipped = frozenset(self._settings.policy.skip_claim_statuses)
-        return EmailSender(self.mailbox, lambda: SmtpLine(server), envelope, self._clock, skipped)
+        return EmailSender(self.mailbox, lambda: SmtpLine(server), envelope, self.clock, skipped)
 
     def log(self) -> AbstractContextManager[None]:
         """The sender's own log, while it is open."""
@@ -541,5 +584,5 @@ class PostOffice:
             max_bytes=settings.log_max_bytes,
             files=settings.log_files,
             redact=redactor(settings),
-            now=self._clock.now,
+            now=self.clock.now,
         )

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from recours.core.text import plural
 from recours.database.claims import ClaimRepository
 from recours.notifications.render import Rendered, render
 from recours.notifications.sender import Envelope, message_of
-from recours.notifications.smtp import Refused, ServerFault, SmtpLine, Undecidable
+from recours.notifications.smtp import Refused, ServerFault, SmtpLine, SmtpSettings, Undecidable
 from recours.runs.ports import Letter, RunFault
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
@@ -82,11 +82,17 @@ def test(settings: Settings, address: str) -> None:
         )
     with _office(settings) as (office, _):
         server = office.server()
+    words = "recours: a test\n\nIf you can read this, the mail server takes our mail.\n"
+    rendered = Rendered("recours: test", words, f"<p>{words}</p>")
+    _send(server, settings, _letter(MailKind.OPERATOR_SUMMARY, address, rendered))
+
+
+def _send(server: SmtpSettings | None, settings: Settings, letter: Letter) -> None:
+    """Send a mail that is not kept, and say what the server answered."""
     if server is None:
         say_error("No mail server is set: SMTP_HOST, or smtp_host in the table system_settings.")
         raise SystemExit(_USAGE)
-    words = "recours: a test\n\nIf you can read this, the mail server takes our mail.\n"
-    letter = _letter(MailKind.OPERATOR_SUMMARY, address, Rendered("recours: test", words, f"<p>{words}</p>"))
+    address = letter.recipient
     try:
         with SmtpLine(server) as line:
             line.send(
@@ -102,9 +108,30 @@ def test(settings: Settings, address: str) -> None:
     )
 
 
+@command.command("report")
+@click.argument("address", required=False)
+@click.option("--so-far", is_flag=True, help="This week up to now, instead of the last one that is over.")
+@click.pass_obj
+def report(settings: Settings, address: str | None, so_far: bool) -> None:
+    """Send the weekly report now, to ADDRESS or ADMIN_EMAIL. The one that is sent on Mondays comes all the same."""
+    recipient = address or settings.mail.admin
+    if not is_address(recipient):
+        said = "it must be one mail address, such as someone@example.com"
+        raise click.BadParameter(
+            said if address else "it is needed: no ADMIN_EMAIL is set", param_hint="ADDRESS"
+        )
+    with _office(settings) as (office, _):
+        rendered = _report(office, settings, settings.mail.language, so_far=so_far)
+        server = office.server()
+    _send(server, settings, _letter(MailKind.WEEKLY_REPORT, recipient, rendered))
+
+
 @command.command("preview")
-@click.argument("kind", type=click.Choice([kind.value for kind in _KINDS]))
-@click.option("--claim", "reference", metavar="REF", required=True, help="A claim to take the facts from.")
+@click.argument("kind", type=click.Choice([*(kind.value for kind in _KINDS), MailKind.WEEKLY_REPORT.value]))
+@click.option(
+    "--claim", "reference", metavar="REF", help="A claim to take the facts from; not for weekly_report."
+)
+@click.option("--so-far", is_flag=True, help="weekly_report: this week up to now, instead of the last one.")
 @click.option("--language", type=click.Choice(LANGUAGES), help="Instead of the configured one.")
 @click.option(
     "--to",
@@ -114,22 +141,30 @@ def test(settings: Settings, address: str) -> None:
     help="A folder; default: this one.",
 )
 @click.pass_obj
-def preview(settings: Settings, kind: str, reference: str, language: str | None, folder: Path) -> None:
-    """Write the mail about a claim as KIND.eml and KIND.html; nothing is sent, nothing is recorded."""
+def preview(
+    settings: Settings,
+    kind: str,
+    reference: str | None,
+    so_far: bool,
+    language: str | None,
+    folder: Path,
+) -> None:
+    """Write a mail as KIND.eml and KIND.html; nothing is sent, nothing is recorded."""
+    language = language or settings.mail.language
+    if reference is None and kind != MailKind.WEEKLY_REPORT:
+        raise click.UsageError("Missing option '--claim': the claim that the mail is to be about.")
+    if reference is not None and kind == MailKind.WEEKLY_REPORT:
+        raise click.UsageError("--claim says nothing about a weekly_report.")
+    if so_far and kind != MailKind.WEEKLY_REPORT:
+        raise click.UsageError("--so-far says something about a weekly_report only.")
     with _office(settings) as (office, claims):
-        claim = claims.find(reference)
-        if claim is None:
-            raise click.BadParameter(f"there is no claim '{harmless(reference)}'", param_hint="--claim")
-        recipient = office.mailbox.recipient(claim.client_id)
-        head = office.letterhead()
-    name, address = (recipient.name, recipient.email) if recipient else (None, None)
-    told = [_told(MailKind(kind), claim)]
-    rendered = render(
-        MailKind(kind), told, language or settings.mail.language, name, head, catalog_of(settings)
-    )
-    shown = address if is_address(address) else "nobody@recours.invalid"
-    letter = _letter(MailKind(kind), shown or "", rendered)
-    content = message_of(letter, shown or "", Envelope(settings.mail.sender or "nobody@recours.invalid"))
+        if reference is None:
+            shown, rendered = settings.mail.admin, _report(office, settings, language, so_far=so_far)
+        else:
+            shown, rendered = _about_claim(MailKind(kind), reference, language, office, claims)
+    shown = shown if is_address(shown) else "nobody@recours.invalid"
+    letter = _letter(MailKind(kind), shown, rendered)
+    content = message_of(letter, shown, Envelope(settings.mail.sender or "nobody@recours.invalid"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, data in ((".eml", content), (".html", rendered.html.encode())):
@@ -139,6 +174,28 @@ def preview(settings: Settings, kind: str, reference: str, language: str | None,
     except OSError as error:
         say_error(f"The preview cannot be written to {folder}: {error.strerror or error}.")
         raise SystemExit(_FAILED) from error
+
+
+def _about_claim(
+    kind: MailKind, reference: str, language: str, office: PostOffice, claims: ClaimRepository
+) -> tuple[str, Rendered]:
+    """Whom the mail about a claim would go to, and the mail."""
+    claim = claims.find(reference)
+    if claim is None:
+        raise click.BadParameter(f"there is no claim '{harmless(reference)}'", param_hint="--claim")
+    recipient = office.mailbox.recipient(claim.client_id)
+    name, address = (recipient.name, recipient.email) if recipient else (None, None)
+    told = [_told(kind, claim)]
+    return address or "", render(kind, told, language, name, office.letterhead(), office.mailbox.catalog)
+
+
+def _report(office: PostOffice, settings: Settings, language: str, *, so_far: bool) -> Rendered:
+    """The report of the last week that is over, or of this one up to now."""
+    from recours.notifications.weekly import render_report  # noqa: PLC0415 (for one of the commands only)
+
+    today = office.clock.now().astimezone(settings.policy.zone).date()
+    monday = today - timedelta(days=today.weekday() + (0 if so_far else 7))
+    return render_report(office.week(monday), language, office.letterhead())
 
 
 def _told(kind: MailKind, claim: Claim) -> Told:

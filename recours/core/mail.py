@@ -6,7 +6,7 @@ Every function here is pure.
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,6 +33,7 @@ class MailKind(StrEnum):
     POD_FAILED = "pod_failed"
     POD_RETRIEVED = "pod_retrieved"
     OPERATOR_SUMMARY = "operator_summary"
+    WEEKLY_REPORT = "weekly_report"
 
 
 class MailState(StrEnum):
@@ -103,6 +104,18 @@ def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: 
     if frequency is Frequency.IMMEDIATE:
         return True
     return written_at < _last_digest(frequency, now, zone)
+
+
+def reported_week(now: datetime, zone: ZoneInfo) -> date:
+    """The Monday of the last week that is to be reported by now: it was over when weekly digests were made up."""
+    made_up = _last_digest(Frequency.WEEKLY, now, zone).astimezone(zone).date()
+    return made_up - timedelta(days=7)
+
+
+def week_label(monday: date) -> str:
+    """`2026-W06`, as ISO 8601 has it."""
+    year, week, _ = monday.isocalendar()
+    return f"{year}-W{week:02}"
 
 
 def _last_digest(frequency: Frequency, now: datetime, zone: ZoneInfo) -> datetime:

@@ -12,10 +12,11 @@ from sqlalchemy.exc import DBAPIError
 from recours.core.carrier import Catalog
 from recours.core.claim import tidy_number
 from recours.core.errors import Actor
-from recours.core.events import EventName
+from recours.core.events import Event, EventName
 from recours.core.mail import ClaimNow, MailKind, MailState, Told
 from recours.database.conditions import const
 from recours.database.engine import Database
+from recours.database.outbox import OF_NO_CLAIM, add_events
 from recours.database.tables import (
     claims,
     clients,
@@ -60,6 +61,17 @@ class Mailbox:
             return bool(connection.scalar(select(or_(untold, unsent))))
 
     # ---------------------------------------------------------------- events
+
+    def is_written(self, name: EventName, number: str) -> bool:
+        """Tell whether there is an event of no claim and no carrier with this number: one small query."""
+        key = _e.claim_id == OF_NO_CLAIM, _e.event == name, _e.carrier == "", _e.tracking_number == number
+        with self.database.read() as connection:
+            return bool(connection.scalar(select(exists(select(_e.id).where(*key)))))
+
+    def put(self, event: Event, now: datetime, declined: str | None = None) -> None:
+        """Write an event of no claim, unless it is there; `declined`: why nobody is to be told of it."""
+        with self.database.write() as connection:
+            add_events(connection, [(OF_NO_CLAIM, event)], self.run_id, now, declined)
 
     def clients_to_tell(self) -> list[Any]:
         """The clients that untold events are for; None: nobody knows whom."""

@@ -27,8 +27,17 @@ def write_events(
     add_events(connection, [(claim_id, event) for event in told], run_id, now)
 
 
-def add_events(connection: Connection, told: Sequence[tuple[Any, Event]], run_id: str, now: datetime) -> None:
-    """Write events, each with the id of its claim; one that was written before for the same number stays as it is."""
+def add_events(
+    connection: Connection,
+    told: Sequence[tuple[Any, Event]],
+    run_id: str,
+    now: datetime,
+    declined: str | None = None,
+) -> None:
+    """Write events, each with the id of its claim; one that was written before for the same number stays as it is.
+
+    `declined`: why nobody is to be told of them.
+    """
     if not told:
         return
     rows = [
@@ -41,6 +50,7 @@ def add_events(connection: Connection, told: Sequence[tuple[Any, Event]], run_id
             "run_id": run_id,
             "created_at": now,
             "facts": dict(event.facts),
+            "told": declined,
         }
         for claim_id, event in told
     ]

@@ -12,7 +12,7 @@ from recours.core.carrier import Catalog
 from recours.core.events import EventName
 from recours.core.mail import MailKind, Preferences, Told, digest_due, is_address, parse_preferences
 from recours.core.text import clean, plural
-from recours.notifications.render import Letterhead, render
+from recours.notifications.render import Letterhead, Rendered, render
 from recours.runs.ports import Clock, Draft, Recipient
 
 log = logging.getLogger("__main__")
@@ -140,7 +140,11 @@ class NotificationManager:
             log.warning(f"{plural(len(told), 'thing')} to tell the operator, and ADMIN_EMAIL is not set")
             return 0
         operator = Recipient(None, self._habits.admin, None, is_active=True, preferences=None)
-        return self._write(MailKind.OPERATOR_SUMMARY, told, operator, self._habits.language, now)
+        reports = [[event] for event in told if event.name is EventName.WEEKLY_REPORT]
+        summary = [event for event in told if event.name is not EventName.WEEKLY_REPORT]
+        mails = [(MailKind.WEEKLY_REPORT, report) for report in reports]
+        mails += [(MailKind.OPERATOR_SUMMARY, summary)] if summary else []
+        return sum(self._write(kind, of, operator, self._habits.language, now) for kind, of in mails)
 
     def _write(
         self,
@@ -154,7 +158,7 @@ class NotificationManager:
     ) -> int:
         """Render and keep one mail: 1; 0 if another run has told it meanwhile, or an error of ours prevented it."""
         try:
-            words = render(kind, told, language, recipient.name, self._habits.head, self._catalog)
+            words = self._rendered(kind, told, recipient, language)
         except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
             references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in told[:5])
             log.exception(f"The mail about {references} cannot be written: an error of ours")
@@ -171,6 +175,13 @@ class NotificationManager:
             held=held,
         )
         return int(self._outbox.write(draft, told, now))
+
+    def _rendered(self, kind: MailKind, told: list[Told], recipient: Recipient, language: str) -> Rendered:
+        if kind is not MailKind.WEEKLY_REPORT:
+            return render(kind, told, language, recipient.name, self._habits.head, self._catalog)
+        from recours.notifications.weekly import render_report  # noqa: PLC0415 (one mail a week)
+
+        return render_report(told[0].facts, language, self._habits.head)
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:

@@ -70,7 +70,7 @@ def render(
         "language": language,
         "colon": " :" if language == "fr" else ":",
     }
-    texts = _environment()
+    texts = environment()
     return Rendered(
         subject,
         texts.get_template("mail.txt.j2").render(values),
@@ -79,7 +79,8 @@ def render(
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Where the templates are."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 (loaded with the first mail)
 
     return Environment(

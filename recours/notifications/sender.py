@@ -191,7 +191,9 @@ def message_of(letter: Letter, recipient: str, envelope: Envelope) -> bytes:
         if any(ord(sign) < ord(" ") for sign in value):
             raise ValueError(f"the header {name} would hold a control character")
         if value:
-            message.add_header(name, value if value.isascii() else Header(value, _UTF8).encode())
+            message.add_header(
+                name, value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
+            )
     message.attach(MIMEText(letter.plain, "plain", _UTF8))  # type: ignore[arg-type]  # a Charset serves, and says how to encode
     message.attach(MIMEText(letter.html, "html", _UTF8))  # type: ignore[arg-type]  # as above
     return message.as_bytes()

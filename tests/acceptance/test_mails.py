@@ -33,7 +33,8 @@ def smtp() -> Iterator[MailServer]:
 def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     with Sandbox(now=clock.now) as box:
-        service = Service(tmp_path, box, clock, url=url, ADMIN_EMAIL="boss@shop.example", **smtp.settings)
+        settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false"}
+        service = Service(tmp_path, box, clock, url=url, **settings)
         client(service, 1, "a@shop.example")
         yield service
         service.close()

@@ -16,6 +16,7 @@ FOR_WORK = frozenset({
     "alembic", "mako",
     "rich", "recours.watching.pings", "recours.watching.progress",
     "recours.watching.textfile", "recours.desk.metrics",
+    "recours.desk.weekly", "recours.database.weekly",
 })  # fmt: skip
 
 LAUNCHED = """

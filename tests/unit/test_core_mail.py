@@ -15,7 +15,9 @@ from recours.core.mail import (
     digest_due,
     is_address,
     parse_preferences,
+    reported_week,
     still_holds,
+    week_label,
 )
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -115,3 +117,27 @@ def test_a_failure_is_told_as_long_as_it_is_one(claim: ClaimNow | None, holds: b
     assert still_holds(failed, claim, frozenset({"paid"})) is holds
     retrieved = Told(2, EventName.POD_RETRIEVED, 7, "ups", "N1", written)
     assert still_holds(retrieved, claim, frozenset({"paid"}))
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "week"),
+    [
+        ("2026-02-09 06:59:59", "Europe/Paris", "2026-W05"),
+        ("2026-02-09 07:00:00", "Europe/Paris", "2026-W06"),
+        ("2026-02-15 23:30:00", "Europe/Paris", "2026-W06"),
+        ("2026-02-09 12:59:59", "America/New_York", "2026-W05"),
+        ("2026-02-09 13:00:00", "America/New_York", "2026-W06"),
+        # the clock goes forward on Sunday the 29th, and back on Sunday the 25th of October
+        ("2026-03-30 05:59:59", "Europe/Paris", "2026-W12"),
+        ("2026-03-30 06:00:00", "Europe/Paris", "2026-W13"),
+        ("2026-10-26 06:59:59", "Europe/Paris", "2026-W42"),
+        ("2026-10-26 07:00:00", "Europe/Paris", "2026-W43"),
+        # a year of 53 weeks
+        ("2027-01-04 07:00:00", "Europe/Paris", "2026-W53"),
+        ("2027-01-11 07:00:00", "Europe/Paris", "2027-W01"),
+    ],
+)
+def test_the_week_that_is_to_be_reported(now: str, zone: str, week: str) -> None:
+    monday = reported_week(datetime.fromisoformat(now).replace(tzinfo=UTC), ZoneInfo(zone))
+    assert monday.weekday() == 0
+    assert week_label(monday) == week

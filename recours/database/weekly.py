@@ -1,0 +1,72 @@
+"""What the weekly report reads beside the desk's records. Each of these goes through many rows: once a week."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, Text, and_, cast, func, or_, select
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, Stage
+from recours.core.mail import MailState
+from recours.core.quota import Limit
+from recours.database.conditions import at_stage, const
+from recours.database.engine import Database
+from recours.database.foreign import read_claim
+from recours.database.rows import readable_columns
+from recours.database.tables import claims, mails, quota
+
+_c, _m, _q = claims.c, mails.c, quota.c
+_STILL_WAITING = (Stage.UNNUMBERED, Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
+# No report needs to name or count more claims of one sort.
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class DatabaseWeek:
+    """One database whose schema is current."""
+
+    database: Database
+    catalog: Catalog
+    columns: frozenset[str]  # those that `claims` has
+    redact: Callable[[str], str] = str
+
+    def given_up(self, since: datetime, until: datetime) -> list[Claim]:
+        """Claims whose last turn was then and that have given up since, the latest first; no more than MOST."""
+        # The service may have written any form of a time: the day narrows it down, then each is read by itself.
+        from_day = cast(_c.pod_last_retry_at, Text) >= (since - timedelta(days=1)).date().isoformat()
+        found = self._claims(self._listed().where(at_stage(Stage.GIVEN_UP), from_day).order_by(_c.id.desc()))
+        of_week = [(at, claim) for claim in found if (at := claim.state.last_turn_at) and since <= at < until]
+        return [claim for _, claim in sorted(of_week, key=lambda pair: pair[0], reverse=True)]
+
+    def near_deadline(self, since: datetime, until: datetime) -> list[Claim]:
+        """Claims that wait for their POD and whose real deadline is then, the nearest first; no more than MOST."""
+        near = and_(_c.pod_rank_is_deadline == 1, _c.pod_rank_at >= since, _c.pod_rank_at < until)
+        waiting = or_(*(at_stage(stage) for stage in _STILL_WAITING))
+        return self._claims(self._listed().where(waiting, near).order_by(_c.pod_rank_at, _c.id))
+
+    def undecided_mails(self, since: datetime, until: datetime) -> int:
+        """Mails of which nobody knows whether they arrived, marked so then."""
+        undecided = _m.state == const(MailState.UNDECIDED), _m.ended_at >= since, _m.ended_at < until
+        with self.database.read() as connection:
+            return connection.scalar(select(func.count()).where(*undecided)) or 0
+
+    def taken(self, limits: Sequence[Limit], since: datetime, until: datetime) -> dict[str, list[int]]:
+        """Calls taken of each of these limits, by its key, in each window that began then and in which there were any."""
+        of_limits = _q.limit_key.in_([limit.key for limit in limits])
+        query = select(_q.limit_key, _q.taken).where(
+            of_limits, _q.window_start >= since, _q.window_start < until
+        )
+        found: dict[str, list[int]] = {limit.key: [] for limit in limits}
+        with self.database.read() as connection:
+            for key, taken in connection.execute(query.order_by(_q.window_start)):
+                found[key].append(taken)
+        return found
+
+    def _listed(self) -> Select[tuple[object, ...]]:
+        return select(*readable_columns(self.columns))
+
+    def _claims(self, query: Select[tuple[object, ...]]) -> list[Claim]:
+        with self.database.read() as connection:
+            rows = connection.execute(query.limit(MOST)).mappings().all()
+        return [read_claim(row, self.catalog, self.redact) for row in rows]

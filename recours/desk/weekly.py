@@ -1,0 +1,246 @@
+"""The week in figures, for the operator's report: facts only, that can be kept as JSON and told in any language."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim
+from recours.core.errors import ACCOUNT_KINDS
+from recours.core.mail import MailState, week_label
+from recours.core.quota import Limit
+from recours.core.text import clean
+from recours.desk.overview import LATE_AFTER, CarrierNow, rates
+from recours.desk.records import Records, Run, Tally
+from recours.runs.ports import Blocked
+
+WEEKS_BEFORE = 4
+_WEEK = timedelta(days=7)
+_MOST_RUNS = 20_000
+_NAMED = 10  # claims of one sort; the rest is counted
+_MOST_ERRORS = 12
+# A kind of error at a carrier recurs if it came so often.
+_RECURS = 2
+
+
+class WeekRecords(Protocol):
+    """What is read beside the desk's records."""
+
+    def given_up(self, since: datetime, until: datetime) -> list[Claim]:
+        """Claims whose last turn was then and that have given up since, the latest first."""
+
+    def near_deadline(self, since: datetime, until: datetime) -> list[Claim]:
+        """Claims that wait for their POD and whose real deadline is then, the nearest first."""
+
+    def undecided_mails(self, since: datetime, until: datetime) -> int:
+        """Mails of which nobody knows whether they arrived, marked so then."""
+
+    def taken(self, limits: Sequence[Limit], since: datetime, until: datetime) -> dict[str, list[int]]:
+        """Calls taken of each of these limits, by its key, in each window that began then."""
+
+
+@dataclass(frozen=True)
+class Week:
+    """A week, from its Monday on, in a time zone."""
+
+    monday: date
+    zone: ZoneInfo
+
+    @property
+    def label(self) -> str:
+        """`2026-W06`."""
+        return week_label(self.monday)
+
+    @property
+    def start(self) -> datetime:
+        """Its first moment, aware UTC."""
+        return datetime.combine(self.monday, time(), self.zone).astimezone(UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after it, aware UTC."""
+        return self.before(-1).start
+
+    @property
+    def days(self) -> list[date]:
+        """Its seven days."""
+        return [self.monday + timedelta(days=n) for n in range(7)]
+
+    def before(self, count: int) -> "Week":
+        """The week so many weeks before."""
+        return Week(self.monday - count * _WEEK, self.zone)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a report is drawn from."""
+
+    records: Records
+    week: WeekRecords
+    carriers: Sequence[CarrierNow]
+    schedules: Mapping[str, timedelta]  # of each worker, by its name
+    catalog: Catalog
+
+
+def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
+    """The facts of a week, and what needs a hand at this moment. Read by the templates of the mail."""
+    weeks = [week.before(back) for back in range(WEEKS_BEFORE, -1, -1)]
+    tallies = {each.label: sources.records.tallies(each.days, week.zone) for each in weeks}
+    runs = sources.records.runs(since=week.before(WEEKS_BEFORE).start, most=_MOST_RUNS)
+    return {
+        "week": week.label,
+        "from": week.days[0].isoformat(),
+        "to": week.days[-1].isoformat(),
+        "weeks": [_rate(each, tallies[each.label]) for each in weeks],
+        "workers": [_worker(name, runs, week, now, every) for name, every in sources.schedules.items()],
+        "errors": _errors(tallies[week.label], tallies[week.before(1).label], sources.catalog),
+        "usage": [row for carrier in sources.carriers for row in _usage(carrier, sources, week)],
+        **_needs_a_hand(week, now, sources),
+    }
+
+
+def has_something_to_tell(facts: Mapping[str, Any]) -> bool:
+    """False for a database in which nothing has happened yet: nobody wants a report about nothing."""
+    tried = any(week["success"] or week["failed"] or week["left"] for week in facts["weeks"])
+    ran = any(worker["runs"] or worker["ran_before"] for worker in facts["workers"])
+    return tried or ran
+
+
+def hands_needed(facts: Mapping[str, Any]) -> int:
+    """How many things somebody should look at."""
+    claims = int(facts["given_up"]["count"]) + int(facts["deadlines"]["count"])
+    mails = int(facts["held"]) + int(facts["undecided"])
+    return claims + mails + len(facts["closed"]) + sum(not worker["runs"] for worker in facts["workers"])
+
+
+# ---------------------------------------------------------------- what happened
+
+
+def _rate(week: Week, tallies: Sequence[Tally]) -> dict[str, Any]:
+    rate = rates(tallies, by=lambda _: None).get(None)
+    counts = (rate.success, rate.failed, rate.left) if rate else (0, 0, 0)
+    return {
+        "week": week.label,
+        "from": week.monday.isoformat(),
+        **dict(zip(("success", "failed", "left"), counts, strict=True)),
+    }
+
+
+def _worker(name: str, runs: Sequence[Run], week: Week, now: datetime, every: timedelta) -> dict[str, Any]:
+    own = [run for run in runs if run.worker == name]
+    of_week = [run for run in own if week.start <= run.started_at < week.end]
+    ended = [run for run in of_week if run.ended_at is not None]
+    return {
+        "worker": name,
+        "runs": len(of_week),
+        "failed": sum(run.exit_status != 0 for run in ended),
+        "died": sum(run.ended_at is None and now - run.started_at > LATE_AFTER * every for run in of_week),
+        "ran_before": any(run.started_at < week.start for run in own),
+    }
+
+
+def _errors(tallies: Sequence[Tally], before: Sequence[Tally], catalog: Catalog) -> list[dict[str, Any]]:
+    """Kinds of error by carrier that came more than once, the most frequent first."""
+
+    def counted(of: Sequence[Tally]) -> dict[tuple[str, str], int]:
+        found: dict[tuple[str, str], int] = {}
+        for tally in of:
+            if tally.kind:
+                key = tally.kind, tally.carrier
+                found[key] = found.get(key, 0) + tally.count
+        return found
+
+    last_week = counted(before)
+    recurring = [(key, count) for key, count in counted(tallies).items() if count >= _RECURS]
+    recurring.sort(key=lambda pair: (-pair[1], pair[0]))
+    return [
+        {
+            "kind": kind,
+            "carrier": catalog.name_of(carrier, clean(carrier, 60)),
+            "count": count,
+            "before": last_week.get((kind, carrier), 0),
+        }
+        for (kind, carrier), count in recurring[:_MOST_ERRORS]
+    ]
+
+
+def _usage(carrier: CarrierNow, sources: Sources, week: Week) -> list[dict[str, Any]]:
+    """How far the longer limits of a carrier were used; those that were not used at all are left out.
+
+    A window is used up when what is left would not have been enough for one more claim.
+    """
+    limits = [use.limit for use in carrier.uses if not use.limit.window.is_short]
+    if not carrier.configured or not limits:
+        return []
+    taken = sources.week.taken(limits, week.start, week.end)
+    a_claim = dict(sources.catalog.specs[carrier.key].calls)
+    return [
+        {
+            "carrier": carrier.name,
+            "calls": (limit.capability or "").lower(),
+            "window": limit.window.label,
+            "limit": limit.number,
+            "used": sum(windows),
+            "most": max(windows),  # in one window
+            "full": sum(limit.number - calls < max(1, limit.units(a_claim)) for calls in windows),
+        }
+        for limit in limits
+        if (windows := [calls for calls in taken[limit.key] if calls > 0])
+    ]
+
+
+# ---------------------------------------------------------------- what needs a hand
+
+
+def _needs_a_hand(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
+    given_up = sources.week.given_up(week.start, week.end)
+    near = sources.week.near_deadline(now, now + _WEEK)
+    mails = sources.records.mails()
+    due = {backlog.carrier for backlog in sources.records.backlogs() if backlog.due}
+    return {
+        "given_up": _claims(given_up, sources.catalog),
+        "deadlines": _claims(near, sources.catalog),
+        "closed": [_closed(carrier, week.zone) for carrier in sources.carriers if _is_closed(carrier, due)],
+        "held": mails.get(MailState.HELD, 0),
+        "waiting_mails": mails.get(MailState.READY, 0),
+        "undecided": sources.week.undecided_mails(week.start, week.end),
+    }
+
+
+def _claims(claims: Sequence[Claim], catalog: Catalog) -> dict[str, Any]:
+    """How many there are, and the first of them."""
+    return {
+        "count": len(claims),
+        "claims": [
+            {
+                "reference": clean(claim.reference, 100),
+                "carrier": catalog.name_of(claim.carrier, clean(claim.carrier_name, 60)),
+                "kind": claim.state.kind,
+                "deadline": claim.deadline.isoformat() if claim.deadline else None,
+            }
+            for claim in claims[:_NAMED]
+        ],
+    }
+
+
+def _is_closed(carrier: CarrierNow, due: Collection[str]) -> bool:
+    """Tell whether somebody should look at it: not if nobody wants it, nor where calls are just used up."""
+    if carrier.refusal is None:
+        return False
+    if not carrier.configured:
+        return carrier.key in due
+    used_up = any(use.left == 0 for use in carrier.uses)
+    return carrier.refusal.why is Blocked.CARRIER or not used_up
+
+
+def _closed(carrier: CarrierNow, zone: ZoneInfo) -> dict[str, Any]:
+    refusal = carrier.refusal
+    assert refusal is not None  # noqa: S101 (_is_closed has seen to it)
+    return {
+        "carrier": carrier.name,
+        "account": refusal.kind in ACCOUNT_KINDS,
+        "reason": clean(refusal.reason, 200),
+        "until": refusal.until.astimezone(zone).isoformat() if refusal.until else None,
+    }

@@ -1,0 +1,175 @@
+"""The weekly report's facts and words, without a database."""
+
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
+from string import Formatter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from recours.core.errors import ErrorKind
+from recours.desk.weekly import Week, hands_needed, has_something_to_tell
+from recours.notifications.render import Letterhead
+from recours.notifications.weekly import render_report
+from recours.notifications.weekly_texts import ENGLISH, FRENCH, REPORT_WORDS
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def facts(**more: Any) -> dict[str, Any]:
+    weeks = [
+        {"week": f"2026-W0{n}", "from": "2026-01-05", "success": 0, "failed": 0, "left": 0}
+        for n in range(2, 7)
+    ]
+    nothing = {"count": 0, "claims": []}
+    return {
+        "week": "2026-W06",
+        "from": "2026-02-02",
+        "to": "2026-02-08",
+        "weeks": weeks,
+        "workers": [{"worker": "w", "runs": 1, "failed": 0, "died": 0, "ran_before": False}],
+        "errors": [],
+        "usage": [],
+        "given_up": nothing,
+        "deadlines": nothing,
+        "closed": [],
+        "held": 0,
+        "waiting_mails": 0,
+        "undecided": 0,
+    } | more
+
+
+def rates(*pairs: tuple[int, int]) -> list[dict[str, Any]]:
+    weeks = facts()["weeks"]
+    return [
+        week | {"success": success, "failed": failed}
+        for week, (success, failed) in zip(weeks, pairs, strict=True)
+    ]
+
+
+# ---------------------------------------------------------------- the week
+
+
+def test_a_week_has_all_its_hours_also_when_the_clock_changes() -> None:
+    spring, autumn = Week(date(2026, 3, 23), PARIS), Week(date(2026, 10, 19), PARIS)
+    assert spring.start == datetime(2026, 3, 22, 23, tzinfo=UTC)
+    assert spring.end - spring.start == timedelta(hours=167)
+    assert autumn.end - autumn.start == timedelta(hours=169)
+    assert [spring.days[0], spring.days[-1]] == [date(2026, 3, 23), date(2026, 3, 29)]
+    assert spring.before(4).label == "2026-W09"
+
+
+# ---------------------------------------------------------------- what there is to tell
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"workers": [{"runs": 0, "ran_before": False}]}, False),
+        ({"workers": [{"runs": 1, "ran_before": False}]}, True),
+        ({"workers": [{"runs": 0, "ran_before": True}]}, True),
+        ({"workers": [], "weeks": rates((0, 0), (0, 1), (0, 0), (0, 0), (0, 0))}, True),
+    ],
+)
+def test_a_database_in_which_nothing_happened_has_nothing_to_tell(more: dict[str, Any], told: bool) -> None:
+    assert has_something_to_tell(facts(**more)) is told
+
+
+def test_hands_are_counted() -> None:
+    assert hands_needed(facts()) == 0
+    busy = facts(
+        given_up={"count": 3, "claims": []},
+        deadlines={"count": 2, "claims": []},
+        closed=[{}],
+        held=4,
+        undecided=1,
+        waiting_mails=9,  # nobody need do anything: they are tried again
+    )
+    assert hands_needed(busy) == 11
+    assert hands_needed(facts(workers=[{"runs": 0}, {"runs": 5}])) == 1
+
+
+# ---------------------------------------------------------------- words
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        (((0, 0), (0, 0), (0, 0), (0, 0), (1, 1)), "Nothing to compare with"),
+        (((1, 1), (0, 0), (0, 0), (1, 1), (1, 1)), "As in the four weeks before (50.0%)."),
+        (((1, 1), (0, 0), (0, 0), (1, 1), (3, 1)), "25.0 points better than the four weeks before (50.0%)."),
+        (((1, 0), (1, 0), (0, 3), (0, 0), (1, 3)), "15.0 points worse than the four weeks before (40.0%)."),
+    ],
+)
+def test_this_week_is_compared_with_the_four_before_by_their_attempts(
+    pairs: tuple[tuple[int, int], ...], says: str
+) -> None:
+    assert says in render_report(facts(weeks=rates(*pairs)), "en", Letterhead()).plain
+
+
+def test_bars_end_where_the_figures_do() -> None:
+    told = render_report(facts(weeks=rates((0, 5), (5, 0), (1, 199), (199, 1), (0, 0))), "en", Letterhead())
+    drawn = [line.split()[2] for line in told.plain.splitlines() if line.startswith("  Week")]
+    assert drawn == ["." * 20, "#" * 20, "#" + "." * 19, "#" * 19 + ".", "." * 20]
+    assert told.html.count('width="100%" height') == 3  # all, and twice nothing
+    assert "nothing tried" in told.html
+
+
+@pytest.mark.parametrize("language", REPORT_WORDS)
+def test_each_form_says_what_it_counts(language: str) -> None:
+    """One thing and several; every kind of error; a kind that a later version wrote."""
+    claims = [
+        {"reference": f"CLM-{kind}", "carrier": "DPD", "kind": kind, "deadline": "2026-02-10"}
+        for kind in [*ErrorKind, "of_tomorrow", None]
+    ]
+    for count in (1, 7):
+        told = render_report(
+            facts(
+                weeks=rates((1, 1), (0, 0), (0, 0), (1, 1), (3, 1)),
+                errors=[{"kind": kind, "carrier": "DPD", "count": count, "before": 0} for kind in ErrorKind],
+                usage=[
+                    {
+                        "carrier": "DPD",
+                        "calls": "pod",
+                        "window": window,
+                        "limit": 9,
+                        "used": 9,
+                        "most": 9,
+                        "full": count,
+                    }
+                    for window in ("day", "hour", "7200 seconds")
+                ],
+                workers=[{"worker": "w", "runs": count, "failed": count, "died": count, "ran_before": True}],
+                given_up={"count": len(claims) + count, "claims": claims},
+                deadlines={"count": count, "claims": claims[:count]},
+                closed=[
+                    {"carrier": "DPD", "account": True, "reason": "no", "until": "2026-02-10T08:00:00+01:00"}
+                ],
+                held=count,
+                undecided=count,
+                waiting_mails=count,
+            ),
+            language,
+            Letterhead("Shop"),
+        )
+        for part in (told.plain, told.html):
+            assert "{" not in part.partition("</style>")[2] if part is told.html else "{" not in part
+            assert "CLM-of_tomorrow" in part
+            assert str(count) in part
+        for words in REPORT_WORDS[language].kinds.values():
+            assert words in told.plain
+
+
+def test_both_languages_say_everything_with_the_same_markers() -> None:
+    def markers(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: markers(text) for key, text in value.items()}
+        if isinstance(value, tuple):
+            return [markers(text) for text in value]
+        return {name for _, name, _, _ in Formatter().parse(str(value)) if name}
+
+    assert set(FRENCH.kinds) == set(ENGLISH.kinds) == set(ErrorKind)
+    for field in fields(FRENCH):
+        if field.name not in ("day", "decimal"):
+            assert markers(getattr(FRENCH, field.name)) == markers(getattr(ENGLISH, field.name)), field.name
