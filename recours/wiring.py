@@ -59,7 +59,7 @@ SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetr
 
 
 # Clocks that are kept right differ by less.
-_CLOCKS_AGREE = timedelta(seconds=5)
+CLOCKS_AGREE = timedelta(seconds=5)
 _CLOCKS_DIFFER = "The clock of this machine is"
 # How the remarks on an opened database begin that someone should read.
 TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER)
@@ -240,7 +240,7 @@ def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":
 
 def clock_remarks(offset: timedelta) -> list[str]:
     """What to say about a database's clock that is this much ahead of ours."""
-    if abs(offset) <= _CLOCKS_AGREE:
+    if abs(offset) <= CLOCKS_AGREE:
         return []
     apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
     return [

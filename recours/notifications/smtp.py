@@ -66,6 +66,11 @@ class SmtpLine:
             except (smtplib.SMTPException, OSError):
                 smtp.close()
 
+    def log_in(self) -> None:
+        """Connect and log in; send nothing. Raises ServerFault."""
+        if self._smtp is None:
+            self._connected()
+
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
         """Give one mail to the server. False if `before`, asked at the last moment, does not want it given.
 

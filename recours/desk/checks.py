@@ -1,0 +1,360 @@
+"""What `recours check` finds: facts of the machine, of the settings and of the database, and what a person should do.
+
+Pure: the facts come in. `recours.cli.check` gathers them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from recours.core.claim import Stage
+from recours.core.errors import ErrorKind
+from recours.core.text import plural
+from recours.desk.overview import Health, WorkerStatus
+from recours.desk.records import Backlog
+from recours.desk.schedule import Entry
+from recours.runs.ports import Refusal
+from recours.runs.summary import LocalTime, minute
+
+# Claims at these stages are still to be fetched.
+_STILL_TRIED = (Stage.NEW, Stage.READY, Stage.WAITING)
+MB = 1024 * 1024
+_OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040
+
+
+class State(StrEnum):
+    """How serious a finding is. Only a fault needs a hand."""
+
+    OK = "ok"
+    REMARK = "remark"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look found, in words; `remedy` is what to do, for a remark or a fault."""
+
+    name: str
+    state: State
+    words: str
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"name": self.name, "state": self.state, "words": self.words, "remedy": self.remedy or None}
+
+
+def ok(name: str, words: str) -> Finding:
+    """Nothing to do."""
+    return Finding(name, State.OK, words)
+
+
+def remark(name: str, words: str, remedy: str = "") -> Finding:
+    """Worth knowing; it may be meant like that."""
+    return Finding(name, State.REMARK, words, remedy)
+
+
+def fault(name: str, words: str, remedy: str) -> Finding:
+    """It does not work, or will not for long."""
+    return Finding(name, State.FAULT, words, remedy)
+
+
+# ---------------------------------------------------------------- credentials
+
+
+@dataclass(frozen=True)
+class CarrierAccount:
+    """A carrier's account as it is set, and what is known of it. `waiting`: its claims that are still to be fetched."""
+
+    name: str
+    source: str
+    missing: str  # which settings lack, in words; "": none
+    waiting: int | None = None  # None: not known
+    refusal: Refusal | None = None
+
+
+def waiting(backlog: Backlog) -> int:
+    """How many claims of a carrier are still to be fetched."""
+    return backlog.capped(backlog.unjudged + sum(backlog.stages.get(stage, 0) for stage in _STILL_TRIED))
+
+
+def credentials(account: CarrierAccount, local: LocalTime) -> Finding:
+    """Whether there are credentials, where they come from, and whether the carrier takes them."""
+    name = f"credentials of {account.name}"
+    claims = plural(account.waiting or 0, "claim")
+    if account.missing:
+        if account.waiting:
+            return fault(
+                name, f"there are none, and {claims} cannot be fetched without them", f"set {account.missing}"
+            )
+        known = "" if account.waiting is None else "; no claim waits for them"
+        return remark(name, f"there are none{known}", f"set {account.missing}, if you ship with it")
+    refusal = account.refusal
+    if refusal is not None and refusal.kind == ErrorKind.AUTH_FAILED:
+        until = f"; not asked before {minute(refusal.until, local)}" if refusal.until else ""
+        return fault(
+            name,
+            f"from {account.source}: {refusal.reason}{until}",
+            f'correct them, then try: recours carriers check "{account.name}"',
+        )
+    return ok(name, f"from {account.source}")
+
+
+# ---------------------------------------------------------------- files
+
+
+def secret_file(shown: str, mode: int | None) -> Finding:
+    """Who may read a file that holds secrets. `mode` as of stat(2); None: permissions are of another kind here."""
+    name = f"permissions of {shown}"
+    if mode is None:
+        return remark(
+            name,
+            "are not looked at on Windows",
+            f"in the properties of {shown}, leave read access to the user of the jobs and to administrators",
+        )
+    if mode & _OTHERS_MAY_READ:
+        return fault(
+            name, f"everybody on this machine may read it ({mode & 0o777:03o})", f"chmod 600 {shown}"
+        )
+    if mode & _GROUP_MAY_READ:
+        return remark(
+            name, f"its group may read it ({mode & 0o777:03o})", f"chmod 600 {shown}, if that is not meant"
+        )
+    return ok(name, f"only its owner reads it ({mode & 0o777:03o})")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that runs write to. `trouble`: why nothing can be written there; None: something was, or could be."""
+
+    what: str
+    path: str
+    there: bool
+    trouble: str | None
+    free: int | None  # bytes; None: not known
+    need: int  # bytes that runs may want of a sudden
+    reason: str  # why so many
+
+
+def folder(found: Folder) -> Finding:
+    """Whether it can be written, and whether there is room."""
+    name = f"folder of the {found.what}"
+    if found.trouble:
+        return fault(
+            name,
+            f"{found.path}: {found.trouble}",
+            "give the user of the jobs the right to write there, or have the settings name another folder",
+        )
+    if found.free is not None and found.free < found.need:
+        return fault(
+            name,
+            f"{found.path}: {found.free // MB} MB are free, {-(-found.need // MB)} MB are wanted: {found.reason}",
+            "make room on that disk",
+        )
+    room = "" if found.free is None else f", {found.free // MB} MB free"
+    return ok(name, f"{found.path}: {'can be written' if found.there else 'the first run makes it'}{room}")
+
+
+def copied_log(path: str, size: int, most: int) -> Finding:
+    """Cron's copy of the log, which we do not rotate. `most`: bytes that our own logs may take."""
+    name = "cron's copy of the log"
+    if size > most:
+        return fault(
+            name,
+            f"{path} has grown to {size // MB} MB, and nothing rotates it",
+            "delete it, and give it to logrotate (README, Best practices)",
+        )
+    return ok(name, f"{path}: {-(-size // MB)} MB")
+
+
+# ---------------------------------------------------------------- clock
+
+
+def clock(
+    offset: timedelta | None, agree: timedelta, last_run: datetime | None, now: datetime, local: LocalTime
+) -> Finding:
+    """Whether clocks agree. `offset`: the database's minus ours; None: it has none of its own (SQLite).
+
+    `agree`: clocks that are kept right differ by less.
+    """
+    if offset is not None and abs(offset) > agree:
+        apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
+        return fault(
+            "clock",
+            f"this machine's is {apart} the database's, by which runs go",
+            "see to the time synchronisation (NTP) of both",
+        )
+    if last_run is not None and last_run - now > timedelta(minutes=1):
+        return fault(
+            "clock",
+            f"the last run began at {minute(last_run, local)}, which is in the future: a clock was set back",
+            "see to the time synchronisation (NTP) of this machine",
+        )
+    return ok(
+        "clock", f"{minute(now, local)} here" + ("" if offset is None else ", and so says the database")
+    )
+
+
+# ---------------------------------------------------------------- schedule
+
+
+def schedule(
+    worker: str, entries: Sequence[tuple[str, Entry]], status: WorkerStatus | None, local: LocalTime
+) -> Iterator[Finding]:
+    """Whether something starts the worker here (`entries`: with the name of what does), and whether it runs.
+
+    `status` None: not known.
+    """
+    health = status.health if status else None
+    yield _installed(worker, entries, health)
+    if status is not None:
+        yield _runs(status, local, installed=bool(entries))
+
+
+def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health | None) -> Finding:
+    name = f"schedule of {worker}"
+    if not entries:
+        if health in (Health.FINE, Health.RUNNING):
+            return remark(
+                name,
+                "nothing of this user starts it here, but it runs: from elsewhere",
+                "recours schedule install, if this machine is to start it",
+            )
+        return fault(name, "nothing of this user starts it here", "recours schedule install")
+    for system, entry in entries:
+        if entry.problem and entry.plain:
+            return fault(name, f"{system}: {entry.problem}", f"recours schedule install --system {system}")
+    systems = " and ".join(dict.fromkeys(system for system, _ in entries))
+    if len(entries) > 1:
+        return remark(
+            name,
+            f"{len(entries)} entries start it ({systems})",
+            "recours schedule show, then remove or install",
+        )
+    if not entries[0][1].plain:
+        return remark(name, f"{systems}: its entry does other things too", "recours schedule show")
+    return ok(name, f"{systems}, every {_often(worker)}")
+
+
+def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> Finding:
+    name = f"runs of {status.worker}"
+    last = status.last
+    if last is None:
+        words = "it never ran on this database"
+        if installed:
+            return remark(
+                name, words, "wait for its time to come; if it does not run then, see whether cron does"
+            )
+        return fault(
+            name, words, f"python3 scripts/{status.worker}.py --dry-run, then recours schedule install"
+        )
+    began = f"the last one began {minute(last.started_at, local)}"
+    if status.health == Health.OVERDUE:
+        return fault(
+            name,
+            f"{began}: overdue",
+            f"is what starts it still running (cron, the timer, the task)? See logs/cron.log; try it by hand: "
+            f"python3 scripts/{status.worker}.py",
+        )
+    if last.exit_status not in (0, None):
+        return fault(
+            name,
+            f"{began} and ended with status {last.exit_status}",
+            f"read the end of logs/{status.worker}.log",
+        )
+    if status.unended:
+        return remark(
+            name,
+            f"{began}; {plural(len(status.unended), 'run')} of before never ended: killed, or the machine was",
+            f"read logs/{status.worker}.log",
+        )
+    return ok(name, began)
+
+
+def _often(worker: str) -> str:
+    return {"pod_fetch_worker": "30 minutes"}.get(worker, "hour")
+
+
+# ---------------------------------------------------------------- mail
+
+
+@dataclass(frozen=True)
+class MailFacts:
+    """The mail server as it is set; `trouble`: what it said when it was tried, "" if it is content, None: not tried."""
+
+    shown: str  # host:port, security; "": none is set
+    sender: str
+    trouble: str | None
+    waiting: int = 0  # mails that are written and wait
+
+
+def mail(facts: MailFacts) -> Finding:
+    """Whether mails can be sent."""
+    waiting = f"; waiting: {plural(facts.waiting, 'mail')}" if facts.waiting else ""
+    if not facts.shown:
+        words, remedy = f"no mail server is set{waiting}", "set SMTP_HOST and what else it needs, in .env"
+        return fault("mail server", words, remedy) if facts.waiting else remark("mail server", words, remedy)
+    if not facts.sender:
+        return fault("mail server", f"{facts.shown}: there is no sender's address", "set SMTP_FROM")
+    if facts.trouble:
+        return fault(
+            "mail server",
+            f"{facts.trouble}{waiting}",
+            "correct the SMTP settings, then: recours mail test you@example.com",
+        )
+    tried = "not tried (--offline)" if facts.trouble is None else "takes our login; nothing was sent"
+    return ok("mail server", f"{facts.shown}: {tried}{waiting}")
+
+
+def held(count: int) -> Iterator[Finding]:
+    """Mails that the brake holds."""
+    if count:
+        yield fault(
+            "mails", f"{plural(count, 'mail')} held by the brake", "recours mail release, if they are meant"
+        )
+
+
+def admin(address: str, redirect: str) -> Iterator[Finding]:
+    """Whom the operator's mails go to, and whether mails go where they should."""
+    if address:
+        yield ok("ADMIN_EMAIL", address)
+    else:
+        yield remark("ADMIN_EMAIL", "is not set: nobody is told by mail what needs a hand", "set it in .env")
+    if redirect:
+        yield remark(
+            "RECOURS_MAIL_REDIRECT",
+            f"all mails go to {redirect}",
+            "take it out of .env when the trials are over",
+        )
+
+
+# ---------------------------------------------------------------- programs
+
+
+def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> Finding:
+    """The installed versions against the pinned ones."""
+    remedy = "in the project's folder: .venv/bin/python -m pip install --require-hashes -r requirements.txt"
+    lacking = [f"{name} {version}" for name, version in wanted.items() if name not in found]
+    other = [
+        f"{name} is {found[name]} instead of {version}"
+        for name, version in wanted.items()
+        if found.get(name, version) != version
+    ]
+    if lacking:
+        return fault("packages", f"lacking: {', '.join(lacking)}", remedy)
+    if other:
+        return remark("packages", "not those that were tested: " + ", ".join(other), remedy)
+    return ok("packages", f"all {len(wanted)} as pinned in requirements.txt")
+
+
+def python(version: str, prefix: str, venv: str | None) -> Finding:
+    """Which Python this is. `venv`: the checkout's own, None if there is none."""
+    if venv is None:
+        return remark("Python", f"{version} in {prefix}; the checkout has no .venv", "README, Try it")
+    if prefix != venv:
+        return remark(
+            "Python", f"{version} in {prefix}; runs use {venv}", "start this check by .venv/bin/recours"
+        )
+    return ok("Python", f"{version} in {prefix}")

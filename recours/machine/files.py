@@ -1,0 +1,51 @@
+"""Files and folders of this machine: who may read them, whether they can be written, how much room there is."""
+
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+
+def mode_of(path: Path) -> int | None:
+    """Who may do what with a file, as in stat(2); None on Windows, where that says nothing. Raises OSError."""
+    return None if os.name == "nt" else stat.S_IMODE(path.stat().st_mode)
+
+
+def trouble_with(folder: Path) -> str | None:
+    """Why no file can be written in a folder; None if one can. A folder that lacks is not made."""
+    try:
+        if folder.is_dir():
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"recours")
+                file.flush()
+            return None
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        if not there.is_dir():
+            return f"{there} is not a folder"
+        if os.access(there, os.W_OK | os.X_OK):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
+    return "is not there and cannot be made by this user"
+
+
+def free_bytes(folder: Path) -> int | None:
+    """The room on its disk, for this user; None if nobody says."""
+    try:
+        return shutil.disk_usage(_nearest(folder)).free
+    except OSError:
+        return None
+
+
+def size_of(path: Path) -> int:
+    """In bytes; 0 if it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or what of its path is there."""
+    return next((path for path in (folder, *folder.parents) if path.is_dir()), folder)

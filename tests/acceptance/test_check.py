@@ -1,0 +1,313 @@
+"""`recours check`, as it is typed: in a checkout of its own, on both databases, with a real mail server."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, make_url
+
+from recours.database.engine import Database
+from recours.database.tables import runs
+from recours.sandbox import Sandbox
+from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
+from tests.fakes.smtp import MailServer
+
+SECRET = "very-Secret-9"  # of every kind
+
+
+@dataclass
+class Checkout:
+    """What a person has: a checkout, and settings."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def check(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+        done = subprocess.run(
+            [str(self.folder / ".venv" / "bin" / "python3"), "-m", "recours", "check", *arguments],
+            cwd=self.folder,
+            env={
+                **kept,
+                "HOME": str(self.folder),
+                "PYTHONIOENCODING": "utf-8",
+                **self.environment,
+                **environment,
+            },
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=120,
+        )
+        assert "Traceback" not in done.stderr
+        assert SECRET not in done.stdout + done.stderr
+        return done
+
+    def found(self, *arguments: str, **environment: str) -> dict[str, tuple[str, str, str | None]]:
+        """State, words and remedy of each finding."""
+        done = self.check(*arguments, "--json", **environment)
+        told: dict[str, Any] = json.loads(done.stdout)
+        states = {finding["state"] for finding in told["findings"]}
+        assert told["ok"] is ("fault" not in states)
+        assert (done.returncode == 0) is told["ok"]
+        return {f["name"]: (f["state"], f["words"], f["remedy"]) for f in told["findings"]}
+
+
+@pytest.fixture(scope="module")
+def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_of_checkout(tmp_path_factory.mktemp("checkout"))
+    shutil.copy(Path(__file__).resolve().parents[2] / "requirements.txt", folder)
+    bare_python(folder / ".venv")
+    give_packages(folder / ".venv")
+    return folder
+
+
+@pytest.fixture
+def checkout(set_up: Path, tmp_path: Path) -> Checkout:
+    """With a crontab program of the test's own, which keeps the crontab in a file."""
+    folder = shutil.copytree(set_up, tmp_path / "Recours_Ecommerce", symlinks=True)
+    program = tmp_path / "programs" / "crontab"
+    program.parent.mkdir()
+    program.write_text(
+        f"""#!/bin/sh
+if [ "$1" = - ]; then cat > '{tmp_path}/crontab'
+elif [ -f '{tmp_path}/crontab' ]; then cat '{tmp_path}/crontab'
+else echo 'no crontab for me' >&2; exit 1; fi
+""",
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    (program.parent / "systemctl").symlink_to("/bin/false")
+    return Checkout(folder, {"PATH": f"{program.parent}:{os.environ['PATH']}"})
+
+
+# What aiosmtpd says of the fixture below.
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with MailServer(user="us", password=SECRET) as server:
+        yield server
+
+
+def install(checkout: Checkout) -> None:
+    python = checkout.folder / ".venv" / "bin" / "python3"
+    subprocess.run(
+        [str(python), "-m", "recours", "schedule", "install", "--yes"],
+        cwd=checkout.folder,
+        env={**checkout.environment, "HOME": str(checkout.folder)},
+        check=True,
+        capture_output=True,
+    )
+
+
+def record_run(url: str, worker: str, ago: str = "", status: int = 0) -> None:
+    began = datetime.now(UTC) - (timedelta(hours=9) if ago else timedelta(minutes=1))
+    database = Database(make_url(url))
+    with database.write() as connection:
+        connection.execute(
+            insert(runs).values(
+                id=f"{worker}{ago}", worker=worker, started_at=began, ended_at=began, exit_status=status
+            )
+        )
+    database.close()
+
+
+def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp: MailServer) -> None:
+    install(checkout)
+    for worker in ("pod_fetch_worker", "pod_retry_scheduler"):
+        record_run(url, worker)
+    with Sandbox() as box:
+        account, _ = next(iter(box.accounts.items()))
+    (checkout.folder / ".env").write_text(
+        f"DATABASE_URL={url}\nCHRONOPOST_ACCOUNT={account}\nCHRONOPOST_PASSWORD={SECRET}\nSMTP_PASSWORD={SECRET}\n",
+        encoding="utf-8",
+    )
+    (checkout.folder / ".env").chmod(0o600)
+    settings = smtp.settings | {"SMTP_USER": "us", "ADMIN_EMAIL": "ops@shop.example"}
+    done = checkout.check(**settings)
+    assert (done.returncode, "0 need a hand" in done.stdout) == (0, True), done.stdout
+    assert "fault" not in done.stdout.replace("default", "")
+    found = checkout.found(**settings)
+    assert found["credentials of Chronopost"] == ("ok", "from .env", None)
+    assert found["mail server"][:2] == (
+        "ok",
+        f"127.0.0.1:{smtp.port} (none): takes our login; nothing was sent",
+    )
+    assert (smtp.taken, found["claims"][:2]) == ([], ("ok", "0 can be read"))
+    assert found["schedule of pod_fetch_worker"][:2] == ("ok", "crontab, every 30 minutes")
+    assert found["runs of pod_retry_scheduler"][0] == "ok"
+    assert found["permissions of .env"][0] == "ok"
+    assert found["packages"][0] == "ok"
+
+
+def test_what_does_not_work_is_told_with_what_to_do(
+    checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None], smtp: MailServer
+) -> None:
+    add_claims(
+        database,
+        [{}, {"carrier": "UPS", "claim_reference": "CLM-U", "tracking_number": "1Z999AA10123456784"}],
+    )
+    record_run(url, "pod_fetch_worker", "long", status=1)
+    (checkout.folder / ".env").write_text(f"SMTP_PASSWORD={SECRET}x\n", encoding="utf-8")
+    (checkout.folder / ".env").chmod(0o644)
+    (checkout.folder / "logs" / "cron.log").write_bytes(b"x" * 60_000)
+    found = checkout.found(
+        DATABASE_URL=url,
+        SMTP_USER="us",
+        RECOURS_LOG_MAX_MB="0.05",
+        RECOURS_LOG_FILES="1",
+        RECOURS_POD_DIR=str(checkout.folder / "pyproject.toml" / "pods"),
+        **smtp.settings,
+    )
+    faults = {
+        name: f"{words} → {remedy}" for name, (state, words, remedy) in found.items() if state == "fault"
+    }
+    assert faults.keys() == {
+        "schedule of pod_fetch_worker",
+        "schedule of pod_retry_scheduler",
+        "runs of pod_fetch_worker",
+        "runs of pod_retry_scheduler",
+        "permissions of .env",
+        "mail server",
+        "folder of the documents",
+        "cron's copy of the log",
+    }
+    assert "overdue" in faults["runs of pod_fetch_worker"]
+    assert "everybody on this machine may read it (644) → chmod 600 .env" in faults["permissions of .env"]
+    assert "pyproject.toml is not a folder" in faults["folder of the documents"]
+    assert "refuses the login of us: 535" in faults["mail server"]
+    assert found["ADMIN_EMAIL"][0] == "remark"
+
+
+def test_claims_that_wait_for_credentials(
+    checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [{"pod_carrier_key": "ups", "carrier": "UPS", "pod_stage": "ready"}])
+    found = checkout.found("--offline", DATABASE_URL=url)
+    assert found["credentials of UPS"] == (
+        "fault",
+        "there are none, and 1 claim cannot be fetched without them",
+        "set UPS_CLIENT_ID and UPS_CLIENT_SECRET",
+    )
+    assert found["credentials of DPD"][0] == "remark"
+
+
+def test_the_first_run_is_announced_and_nothing_changes(checkout: Checkout, tmp_path: Path) -> None:
+    path = tmp_path / "service.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TABLE claims (id INTEGER PRIMARY KEY, claim_reference TEXT, carrier TEXT, tracking_number TEXT)"
+        )
+    before = path.read_bytes()
+    found = checkout.found(DATABASE_PATH=str(path))
+    state, words, remedy = found["schema"]
+    assert (state, "pod_retry_count, pod_last_retry_at" in words) == ("remark", True)
+    assert "--dry-run" in str(remedy)
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.glob("service.db*")) == ["service.db"]
+
+
+def test_the_embedded_database_is_not_made_by_looking(checkout: Checkout) -> None:
+    found = checkout.found()
+    assert found["database"][0] == "remark"
+    assert not (checkout.folder / "data").exists()
+
+
+BAD: dict[str, tuple[dict[str, str], int, str]] = {
+    "no such file": ({"DATABASE_PATH": "nowhere.db"}, 1, "fault   database: There is no database file"),
+    "no database": ({"DATABASE_PATH": "pyproject.toml"}, 1, "is not a SQLite database"),
+    "no server": (
+        {"DATABASE_URL": f"postgresql://u:{SECRET}@127.0.0.1:1/d"},
+        1,
+        "fault   database: The database postgresql+psycopg://u:***@127.0.0.1:1/d cannot be used",
+    ),
+    "no mail server": (
+        {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_FROM": "a@shop.example"},
+        1,
+        "The mail server 127.0.0.1:1 cannot be used",
+    ),
+    "a bad setting": ({"SMTP_PORT": "x", "SMTP_PASSWORD": SECRET}, 2, "fault   settings: SMTP_PORT"),
+    "a misspelt setting": (
+        {"RECOURS_LOGDIR": "x"},
+        1,
+        "remark  settings: RECOURS_LOGDIR in the environment is not",
+    ),
+    "no secrets file": ({"RECOURS_SECRETS_FILE": "no.toml"}, 2, "fault   settings: RECOURS_SECRETS_FILE"),
+    "no crontab program": ({"PATH": "/nonexistent"}, 1, "There is no program 'crontab' on this machine"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_one_fault_hides_no_other_look(checkout: Checkout, case: str) -> None:
+    environment, status, sentence = BAD[case]
+    done = checkout.check(**environment)
+    assert (done.returncode, sentence in done.stdout) == (status, True), done.stdout
+    for look in ("settings:", "schedule of pod_fetch_worker:", "Python:", "packages:"):
+        assert f"  {look}" in done.stdout, done.stdout
+
+
+def test_a_look_that_breaks_hides_no_other(checkout: Checkout) -> None:
+    (checkout.folder / "requirements.txt").unlink()
+    found = checkout.found("--offline")
+    assert found["programs"][:2] == (
+        "fault",
+        f"this look itself failed: FileNotFoundError: [Errno 2] No such file or directory: "
+        f"'{checkout.folder / 'requirements.txt'}'",
+    )
+    assert {"settings", "clock"} <= found.keys()
+
+
+def test_offline_asks_no_mail_server(checkout: Checkout) -> None:
+    settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_FROM": "a@shop.example"}
+    assert checkout.found("--offline", **settings)["mail server"][:2] == (
+        "ok",
+        "127.0.0.1:1 (starttls): not tried (--offline)",
+    )
+
+
+def test_an_account_that_was_refused_is_told_with_its_source(
+    checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None]
+) -> None:
+    with Sandbox() as box:
+        settings = {
+            "DATABASE_URL": url,
+            "CHRONOPOST_BASE_URL": box.url,
+            "CHRONOPOST_ACCOUNT": "10000001",
+            "CHRONOPOST_PASSWORD": SECRET,
+        }
+        add_claims(database, [{}])
+        subprocess.run(
+            [sys.executable, "scripts/pod_retry_scheduler.py"],
+            cwd=checkout.folder,
+            env=checkout.environment | settings,
+            capture_output=True,
+            check=True,
+        )
+    state, words, remedy = checkout.found("--offline", **settings)["credentials of Chronopost"]
+    assert (state, words.startswith("from the environment: ")) == ("fault", True), words
+    assert remedy == 'correct them, then try: recours carriers check "Chronopost"'
+
+
+def test_a_pipe_that_closes_ends_it_quietly(checkout: Checkout) -> None:
+    python = checkout.folder / ".venv" / "bin" / "python3"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"'{python}' -m recours check --offline | head -1"],
+        cwd=checkout.folder,
+        env=checkout.environment | {"HOME": str(checkout.folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")

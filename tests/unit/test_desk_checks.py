@@ -1,0 +1,196 @@
+"""What `recours check` makes of facts."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.core.claim import Stage
+from recours.core.errors import ErrorKind
+from recours.desk import checks
+from recours.desk.checks import CarrierAccount, Finding, Folder, MailFacts, State
+from recours.desk.overview import worker_status
+from recours.desk.records import Backlog, Run
+from recours.desk.schedule import Entry
+from recours.runs.ports import Blocked, Refusal
+
+NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+RETRY = "pod_retry_scheduler"
+
+
+def local(moment: datetime) -> datetime:
+    return moment
+
+
+def told(finding: Finding) -> tuple[str, str]:
+    return str(finding.state), f"{finding.words} → {finding.remedy}"
+
+
+REFUSED = Refusal(Blocked.CARRIER, "refuses the account of .env", NOW + HOUR, kind=ErrorKind.AUTH_FAILED)
+AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "is at its limit", NOW + HOUR)
+
+
+@pytest.mark.parametrize(
+    ("account", "state", "words"),
+    [
+        (CarrierAccount("UPS", ".env", "", 3), "ok", "from .env"),
+        (CarrierAccount("UPS", ".env", "", 3, AT_LIMIT), "ok", "from .env"),
+        (CarrierAccount("UPS", "nowhere", "A and B", 0), "remark", "no claim waits for them → set A and B, if"),
+        (CarrierAccount("UPS", "nowhere", "A", None), "remark", "there are none → set A, if"),
+        (CarrierAccount("UPS", "nowhere", "A", 1), "fault", "1 claim cannot be fetched without them → set A"),
+        (CarrierAccount("DHL Express", ".env", "", 3, REFUSED), "fault",
+         'refuses the account of .env; not asked before 2026-02-06 15:00 → correct them, then try: recours carriers check "DHL Express"'),
+    ],
+)  # fmt: skip
+def test_credentials(account: CarrierAccount, state: str, words: str) -> None:
+    found = told(checks.credentials(account, local))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+def test_which_claims_wait_for_credentials() -> None:
+    stages = dict.fromkeys(Stage, 1)
+    assert checks.waiting(Backlog("ups", stages, unjudged=2)) == 5
+    assert checks.waiting(Backlog("ups", {Stage.GIVEN_UP: 7, Stage.SHELVED: 1, Stage.UNNUMBERED: 1})) == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "words"),
+    [
+        (0o600, "ok", "only its owner reads it (600)"),
+        (0o400, "ok", "only its owner"),
+        (0o640, "remark", "its group may read it (640) → chmod 600 .env"),
+        (0o644, "fault", "everybody on this machine may read it (644) → chmod 600 .env"),
+        (0o604, "fault", "everybody"),
+        (None, "remark", "are not looked at on Windows → in the properties of .env"),
+    ],
+)
+def test_permissions(mode: int | None, state: str, words: str) -> None:
+    found = told(checks.secret_file(".env", mode))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "words"),
+    [
+        ({}, "ok", "/pods: can be written, 10 MB free"),
+        ({"there": False}, "ok", "/pods: the first run makes it"),
+        ({"free": None}, "ok", "/pods: can be written →"),
+        ({"trouble": "Read-only file system"}, "fault", "/pods: Read-only file system → give"),
+        ({"need": 10 * checks.MB + 1}, "fault", "10 MB are free, 11 MB are wanted: so it is → make room"),
+    ],
+)
+def test_folders(change: dict[str, Any], state: str, words: str) -> None:
+    usual = {"what": "documents", "path": "/pods", "there": True, "trouble": None, "free": 10 * checks.MB}
+    found = told(checks.folder(Folder(**{**usual, "need": checks.MB, "reason": "so it is", **change})))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+@pytest.mark.parametrize(("size", "state"), [(0, State.OK), (50, State.OK), (51, State.FAULT)])
+def test_crons_copy_of_the_log(size: int, state: State) -> None:
+    assert checks.copied_log("logs/cron.log", size, 50).state == state
+
+
+@pytest.mark.parametrize(
+    ("offset", "last", "state", "words"),
+    [
+        (None, None, "ok", "2026-02-06 14:00 here →"),
+        (timedelta(seconds=-5), -HOUR, "ok", "and so says the database"),
+        (timedelta(seconds=6), None, "fault", "is 6 s behind the database's"),
+        (timedelta(hours=-1), None, "fault", "is 3600 s ahead of the database's"),
+        (None, timedelta(minutes=1), "ok", "here"),
+        (None, timedelta(minutes=2), "fault", "at 2026-02-06 14:02, which is in the future"),
+    ],
+)
+def test_clocks(offset: timedelta | None, last: timedelta | None, state: str, words: str) -> None:
+    began = None if last is None else NOW + last
+    found = told(checks.clock(offset, timedelta(seconds=5), began, NOW, local))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+ENTRY = ("crontab", Entry((RETRY,), "0 * * * * …"))
+MORE = ("crontab", Entry((RETRY,), "…", plain=False, problem="it does other things too"))
+STOPPED = ("systemd", Entry((RETRY,), "…", problem="its timer is not running"))
+
+
+def run(ago: timedelta, status: int | None = 0) -> Run:
+    return Run("r", RETRY, NOW - ago, None if status is None else NOW, status)
+
+
+@pytest.mark.parametrize(
+    ("entries", "runs", "installed", "ran"),
+    [
+        ([ENTRY], [run(HOUR)], "ok crontab, every hour", "ok the last one began 2026-02-06 13:00"),
+        ([ENTRY], [run(timedelta(0), None)], "ok crontab", "ok the last one began"),
+        ([ENTRY], [run(4 * HOUR)], "ok crontab", "fault the last one began 2026-02-06 10:00: overdue"),
+        (
+            [ENTRY],
+            [run(HOUR, 1)],
+            "ok crontab",
+            "fault the last one began 2026-02-06 13:00 and ended with status 1",
+        ),
+        (
+            [ENTRY],
+            [run(HOUR), run(5 * HOUR, None)],
+            "ok crontab",
+            "remark the last one began 2026-02-06 13:00; 1 run",
+        ),
+        ([ENTRY], [], "ok crontab", "remark it never ran"),
+        ([], [], "fault nothing of this user starts it here", "fault it never ran"),
+        ([], [run(HOUR)], "remark nothing of this user starts it here, but it runs", "ok"),
+        ([], [run(9 * HOUR)], "fault nothing", "fault the last one began 2026-02-06 05:00: overdue"),
+        ([ENTRY, ENTRY], [run(HOUR)], "remark 2 entries start it (crontab)", "ok"),
+        ([MORE], [run(HOUR)], "remark crontab: its entry does other things too", "ok"),
+        ([STOPPED], [run(HOUR)], "fault systemd: its timer is not running", "ok"),
+    ],
+)
+def test_schedule_and_runs(
+    entries: list[tuple[str, Entry]], runs: list[Run], installed: str, ran: str
+) -> None:
+    status = worker_status(RETRY, HOUR, runs, NOW)
+    found = [f"{f.state} {f.words}" for f in checks.schedule(RETRY, entries, status, local)]
+    assert [line.startswith(wanted) for line, wanted in zip(found, (installed, ran), strict=True)] == [
+        True,
+        True,
+    ], found
+
+
+def test_without_a_database_runs_are_not_judged() -> None:
+    assert [f.state for f in checks.schedule(RETRY, [ENTRY], None, local)] == [State.OK]
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "words"),
+    [
+        (MailFacts("h:587 (starttls)", "a@b.c", ""), "ok", "takes our login; nothing was sent"),
+        (MailFacts("h:587 (starttls)", "a@b.c", None, 2), "ok", "not tried (--offline); waiting: 2 mails"),
+        (MailFacts("h:587 (starttls)", "", ""), "fault", "no sender's address → set SMTP_FROM"),
+        (
+            MailFacts("h:587 (starttls)", "a@b.c", "The mail server h:587 refuses the login"),
+            "fault",
+            "refuses the login",
+        ),
+        (MailFacts("", "", None), "remark", "no mail server is set → set SMTP_HOST"),
+        (MailFacts("", "", None, 1), "fault", "no mail server is set; waiting: 1 mail"),
+    ],
+)
+def test_the_mail_server(facts: MailFacts, state: str, words: str) -> None:
+    found = told(checks.mail(facts))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+def test_who_is_told() -> None:
+    assert [f.state for f in checks.admin("me@shop.example", "")] == [State.OK]
+    assert [f.state for f in checks.admin("", "you@shop.example")] == [State.REMARK, State.REMARK]
+    assert [f.state for f in (*checks.held(0), *checks.held(1))] == [State.FAULT]
+
+
+def test_packages_and_python() -> None:
+    wanted = {"click": "8.5", "rich": "15.0"}
+    assert told(checks.packages(wanted, wanted))[0] == "ok"
+    assert told(checks.packages(wanted, {"click": "8.4", "rich": "15.0"}))[1].startswith(
+        "not those that were tested: click is 8.4 instead of 8.5 → "
+    )
+    assert told(checks.packages(wanted, {"click": "8.4"}))[0] == "fault"
+    states = [checks.python("3.11", "/x/.venv", venv).state for venv in ("/x/.venv", "/y/.venv", None)]
+    assert states == [State.OK, State.REMARK, State.REMARK]
