@@ -34,7 +34,7 @@ from recours.logs import lines_to, local, run_log
 from recours.runs.lanes import lane_key
 from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.source import RefusedClaim, RefusedError, Unfit, nearest
+from recours.runs.source import RefusedClaim, RefusedError, Unfit, unknown_claim
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.settings.loading import load
@@ -110,9 +110,7 @@ def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
         try:
             listed = desk.records.find(reference)
             if listed is None:
-                raise teller.refused(
-                    RefusedClaim(reference, Unfit.UNKNOWN, "", nearest(desk.claims, reference))
-                )
+                raise teller.refused(unknown_claim(desk.claims, reference))
             held = desk.records.held_until(listed.claim.id, desk.clock.now()) is not None
             carrier = desk.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
             return teller.status(listed, held=held, carrier=carrier)

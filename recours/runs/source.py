@@ -116,7 +116,7 @@ def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: d
     for reference in dict.fromkeys(references):
         claim = claims.find(reference) if is_text(reference) else None
         if claim is None:
-            refused.append(_unknown(claims, reference))
+            refused.append(unknown_claim(claims, reference))
         elif fault := _fault(claims, claim, policy, now):
             refused.append(replace(fault, reference=reference))
         else:
@@ -156,11 +156,6 @@ def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> Refus
     return None
 
 
-def _unknown(claims: Claims, reference: str) -> RefusedClaim:
-    near = nearest(claims, reference)
-    return RefusedClaim(reference, Unfit.UNKNOWN, _no_such(reference, near), near)
-
-
 class Suggests(Protocol):
     """Knows which references there are."""
 
@@ -168,9 +163,15 @@ class Suggests(Protocol):
         """References that begin like this one."""
 
 
+def unknown_claim(claims: Suggests, reference: str) -> RefusedClaim:
+    """What is said of a reference that is none."""
+    near = _nearest(claims, reference)
+    return RefusedClaim(reference, Unfit.UNKNOWN, _no_such(reference, near), near)
+
+
 def no_such_claim(claims: Suggests, reference: str) -> str:
     """What to say of a reference that is none, with the nearest one."""
-    return _no_such(reference, nearest(claims, reference))
+    return _no_such(reference, _nearest(claims, reference))
 
 
 def _no_such(reference: str, near: str | None) -> str:
@@ -178,7 +179,6 @@ def _no_such(reference: str, near: str | None) -> str:
     return f"There is no claim '{clean(reference, 100)}'.{hint}"
 
 
-def nearest(claims: Suggests, reference: str) -> str | None:
-    """The reference that comes nearest to one that is none; None if none is near."""
+def _nearest(claims: Suggests, reference: str) -> str | None:
     likely = claims.references_like(reference) if is_text(reference) else []
     return next(iter(get_close_matches(reference, likely, n=1, cutoff=0.5)), None)

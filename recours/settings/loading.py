@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from recours.core.carrier import CarrierSpec, Catalog, Option
 from recours.core.mail import LANGUAGES
+from recours.core.password import read_hash
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
@@ -110,6 +111,8 @@ class _Reading:
             secrets.append(password.text)
         watch = self._watch()
         secrets += [part for part in urlsplit(watch.ping_url).path.split("/") if len(part) >= _KEY_LENGTH]
+        if page := self.found.get("RECOURS_DASHBOARD_PASSWORD_HASH"):
+            secrets.append(page.text)
         if url.password:
             secrets.append(str(url.password))
         secrets += [str(url.query[name]) for name in SECRET_QUERY if name in url.query]
@@ -134,6 +137,7 @@ class _Reading:
             log_dir=self._folder("RECOURS_LOG_DIR"),
             log_max_bytes=int(self._read("RECOURS_LOG_MAX_MB", between(0.01, 1000)) * 1024 * 1024),
             log_files=int(self._read("RECOURS_LOG_FILES", whole(1, 1000))),
+            dashboard_password=self._read("RECOURS_DASHBOARD_PASSWORD_HASH", read_hash),
             secrets=tuple(secrets),
             warnings=tuple(self.warnings),
         )

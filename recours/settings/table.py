@@ -50,5 +50,6 @@ SETTINGS = (
     Setting("RECOURS_WEEKLY_REPORT", "true", "a report to ADMIN_EMAIL every Monday after 8:00"),
     Setting("RECOURS_PING_URL", "", "a check of healthchecks that is told of each run's start and end; {worker} in it is the worker's name"),
     Setting("RECOURS_METRICS_FILE", "", "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom"),
+    Setting("RECOURS_DASHBOARD_PASSWORD_HASH", "", "the page's password, as 'recours dashboard --hash-password' prints it"),
     Setting("RECOURS_LOG_FILES", "10", "how many log files put aside are kept"),
 )  # fmt: skip

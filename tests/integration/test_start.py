@@ -14,6 +14,7 @@ FOR_WORK = frozenset({
     "jinja2", "smtplib", "email.policy", "email.mime",
     "pypdf",
     "alembic", "mako",
+    "streamlit", "plotly", "pandas", "recours.application", "recours.dashboard",
     "rich", "recours.watching.pings", "recours.watching.progress",
     "recours.watching.textfile", "recours.desk.metrics",
     "recours.desk.weekly", "recours.database.weekly",

@@ -142,6 +142,8 @@ def seconds(found: Settings) -> tuple[float, ...]:
     return (found.http.connect_s, found.http.read_s, found.http.deadline_s)
 
 
+PAGE_HASH = f"scrypt:32768:8:1:{'0a' * 16}:{'0b' * 32}"
+
 GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_BACKOFF_HOURS", "0.5, 2 ,2", lambda s: s.policy.timetable.waits,
      (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=2))),
@@ -161,6 +163,7 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_CALL_DEADLINE", "240", seconds, (10, 30, 240)),
     ("RECOURS_LOG_MAX_MB", "0.5", lambda s: s.log_max_bytes, 512 * 1024),
     ("RECOURS_LOG_FILES", "1", lambda s: s.log_files, 1),
+    ("RECOURS_DASHBOARD_PASSWORD_HASH", PAGE_HASH, lambda s: str(s.dashboard_password), PAGE_HASH),
     ("RECOURS_LANGUAGE", "EN", lambda s: s.mail.language, "en"),
     ("ADMIN_EMAIL", "boss@shop.example", lambda s: s.mail.admin, "boss@shop.example"),
     ("SMTP_HOST", "mail.shop.example", lambda s: s.mail.host, "mail.shop.example"),
@@ -236,6 +239,7 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_CALL_DEADLINE", "inf", "from 0.1 to 240"),
         ("RECOURS_LOG_MAX_MB", "0", "from 0.01 to 1000"),
         ("RECOURS_LOG_FILES", "ten", "whole number from 1 to 1000"),
+        ("RECOURS_DASHBOARD_PASSWORD_HASH", "secret", "recours dashboard --hash-password"),
         ("RECOURS_LANGUAGE", "de", "fr"),
         ("ADMIN_EMAIL", "boss", "must be one mail address"),
         ("ADMIN_EMAIL", "a@shop.example, b@shop.example", "must be one mail address"),

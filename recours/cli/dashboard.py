@@ -1,0 +1,117 @@
+"""`recours dashboard`: the page in a browser, served by Streamlit until Ctrl-C."""
+
+import os
+import secrets
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from recours.cli.console import say_error
+from recours.cli.desk import FAILED, USAGE, database_option, settings_for
+from recours.core.password import SALT_BYTES, SHORTEST, hash_of
+from recours.settings.values import is_loopback
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = Path(__file__).resolve().parents[1] / "dashboard" / "page.py"
+NEEDED = ("streamlit", "plotly", "streamlit_pdf")
+
+
+@click.command("dashboard")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Where it listens."
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="The address it listens at; another than this machine's own needs a password.",
+)
+@click.option(
+    "--hash-password", is_flag=True, help="Ask for a password and print the setting for it; no page."
+)
+@database_option
+def command(port: int, host: str, hash_password: bool, database_url: str | None) -> None:
+    """Serve a page in the browser: how the system does, every claim, its proof, and a button to fetch it now."""
+    if hash_password:
+        _hash_password()
+        return
+    settings = settings_for(database_url)
+    if not is_loopback(host) and settings.dashboard_password is None:
+        say_error(
+            f"At {host} others can reach the page, so it needs a password: set RECOURS_DASHBOARD_PASSWORD_HASH to what "
+            "'recours dashboard --hash-password' prints."
+        )
+        raise SystemExit(USAGE)
+    if lacking := [name for name in NEEDED if find_spec(name) is None]:
+        say_error(
+            f"The page needs packages that are not installed ({', '.join(lacking)}): "
+            "install them in the project's folder with .venv/bin/python -m pip install -e '.[dashboard]'."
+        )
+        raise SystemExit(USAGE)
+    _see_that_it_is_free(host, port)
+    if database_url is not None:  # the page's process reads the settings again, whenever it is looked at
+        os.environ["DATABASE_URL"] = database_url
+    _serve(host, port)
+
+
+def _hash_password() -> None:
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    if len(password) < SHORTEST:
+        say_error(f"A password of {len(password)} signs is too short: take at least {SHORTEST}.")
+        raise SystemExit(USAGE)
+    click.echo(f"RECOURS_DASHBOARD_PASSWORD_HASH={hash_of(password, secrets.token_bytes(SALT_BYTES))}")
+
+
+def _see_that_it_is_free(host: str, port: int) -> None:
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as trial:
+            if os.name != "nt":  # there the option means that two programs may share a port
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        say_error(
+            f"The page cannot listen at {host}, port {port}: {error.strerror}. Choose others with --host, --port."
+        )
+        raise SystemExit(FAILED) from error
+
+
+def _serve(host: str, port: int) -> None:
+    from streamlit import net_util  # noqa: PLC0415 (391 MB that nothing else needs)
+    from streamlit.web import cli  # noqa: PLC0415 (same)
+
+    # A page that another site opens is refused in any case; no server of others is asked for our address before that.
+    net_util.get_external_ip = lambda: None
+
+    click.echo(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it.")
+    flags = [f"--{name}={value}" for name, value in options(host, port).items()]
+    cli.main(["run", str(PAGE), *flags], standalone_mode=False)
+
+
+def options(host: str, port: int) -> dict[str, str]:
+    """Streamlit's settings: what is set here holds against any config.toml. Nothing is sent to anybody."""
+    return {
+        "server.address": host,
+        "server.port": str(port),
+        "server.headless": "true",
+        "server.enableXsrfProtection": "true",
+        "server.enableCORS": "true",
+        "server.enableStaticServing": "false",
+        "server.enableAgentApi": "false",
+        "server.fileWatcherType": "none",
+        "server.runOnSave": "false",
+        "server.showEmailPrompt": "false",
+        "browser.gatherUsageStats": "false",
+        "browser.serverAddress": host,  # so that no request is made to find out this machine's address
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": "false",
+        "client.showSidebarNavigation": "false",
+        "global.developmentMode": "false",
+        "runner.magicEnabled": "false",
+        "logger.level": "warning",
+        "logger.hideWelcomeMessage": "true",
+    }

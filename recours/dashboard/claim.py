@@ -1,0 +1,149 @@
+"""One claim: where it stands, its proof, what happened to it, and a button to fetch it now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+import streamlit.components.v1 as components
+
+from recours.core.claim import FetchStatus
+from recours.core.mail import MailState
+from recours.core.text import clean
+from recours.dashboard.documents import Absent, NoDocument, read_document, sandboxed
+from recours.dashboard.showing import begin, forget_job, job, plainly, show_job, when
+from recours.dashboard.texts import Words
+from recours.desk.records import ListedClaim, Message, PastAttempt
+from recours.desk.telling import Teller
+from recours.logs import local
+from recours.runs.source import unknown_claim
+from recours.wiring import Desk
+
+_HEIGHT = 640  # pixels, of a document
+
+
+def show(desk: Desk, reference: str, words: Words) -> None:
+    """Draw it."""
+    st.button(words("back"), key="back", icon=":material/arrow_back:", on_click=_back)
+    listed = desk.records.find(reference)
+    if listed is None:
+        st.error(plainly(Teller(words.language, local).refused(unknown_claim(desk.claims, reference))))
+        return
+    st.subheader(plainly(reference, 100), divider="gray", anchor=False)
+    _standing(desk, listed, words)
+    show_job(words)
+    if listed.pod_url:
+        _document(desk, listed.pod_url, words)
+    st.subheader(words("timeline"), divider="gray", anchor=False)
+    _timeline(desk, listed, words)
+
+
+def _back() -> None:
+    forget_job()
+    st.query_params.pop("claim", None)
+
+
+def _standing(desk: Desk, listed: ListedClaim, words: Words) -> None:
+    claim = listed.claim
+    held = desk.records.held_until(claim.id, desk.clock.now()) is not None
+    carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
+    status = Teller(words.language, local).status(listed, held=held, carrier=carrier)
+    st.markdown(plainly(status.sentence, 1000))
+    facts = {
+        words("carrier"): status.carrier or words("no_carrier"),
+        words("number"): claim.number or words("no_number"),
+        words("stage"): words.stage(status.stage),
+        words("attempts"): words.number(status.attempts),
+        words("deadline"): claim.deadline.isoformat() if claim.deadline else "",
+        words("claim_status"): claim.claim_status or "",
+    }
+    st.markdown("  \n".join(f"{name}: **{plainly(value, 100)}**" for name, value in facts.items() if value))
+    current = job()
+    busy = current is not None and not current.is_over
+    if claim.fetch_status != FetchStatus.SUCCESS:
+        st.button(
+            words("fetch_now"),
+            key="fetch-now",
+            type="primary",
+            help=words("fetch_help"),
+            disabled=busy or held,
+            on_click=begin,
+            args=([claim.reference], words),
+        )
+
+
+# ---------------------------------------------------------------- the document
+
+
+def _document(desk: Desk, pod_url: str, words: Words) -> None:
+    st.subheader(words("pod"), divider="gray", anchor=False)
+    found = read_document(pod_url, desk.settings.pod_dir)
+    if isinstance(found, NoDocument):
+        detail = plainly(found.detail)
+        st.warning(words(found.why, name=detail, reason=detail))
+        if found.why is Absent.ELSEWHERE:
+            st.text(clean(pod_url, 500))
+        return
+    st.download_button(
+        words("download"),
+        found.content,
+        file_name=found.name,
+        mime=found.media_type,
+        on_click="ignore",
+        key="pod",
+    )
+    if found.media_type == "application/pdf":
+        st.pdf(found.content, height=_HEIGHT)
+    elif found.media_type == "text/html":
+        st.caption(words("pod_html"))
+        components.html(sandboxed(found.content, _HEIGHT), height=_HEIGHT)
+    elif found.media_type in ("image/png", "image/jpeg"):
+        st.image(found.content, alt=words("pod"))
+    else:
+        st.caption(words("pod_not_shown"))
+
+
+# ---------------------------------------------------------------- what happened
+
+
+@dataclass(frozen=True)
+class _Entry:
+    at: datetime
+    title: str
+    lines: list[str]
+
+
+def _timeline(desk: Desk, listed: ListedClaim, words: Words) -> None:
+    entries = [_attempt(attempt, desk, words) for attempt in desk.records.attempts(listed.claim.id)]
+    entries += [_message(message, words) for message in desk.records.messages(listed.claim.id)]
+    if not entries:
+        st.caption(words("no_timeline"))
+    for entry in sorted(entries, key=lambda entry: entry.at, reverse=True):
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(f":small[{when(entry.at)}]  \n{entry.title}")
+            for line in entry.lines:
+                st.caption(line)
+
+
+def _attempt(attempt: PastAttempt, desk: Desk, words: Words) -> _Entry:
+    turn = words("attempt_turn", turn=attempt.turn) if attempt.turn else words("attempt_first")
+    sign = {"success": "✅", "failed": "❌"}.get(attempt.outcome, "⏸️")
+    carrier = plainly(desk.catalog.name_of(attempt.carrier, attempt.carrier), 60)
+    lines = []
+    if attempt.kind:
+        lines.append(f"**{words.kind(attempt.kind)}**: {plainly(attempt.message or '')}")
+    if attempt.signatory:
+        lines.append(words("signed_by", who=plainly(attempt.signatory, 100)))
+    calls = words("calls", count=attempt.calls, seconds=words.number(round(attempt.duration_s, 1)))
+    lines.append(f"{carrier} · {plainly(attempt.number, 60)} · {calls}")
+    return _Entry(attempt.started_at, f"{sign} **{turn}**: {words.of('outcome_', attempt.outcome)}", lines)
+
+
+def _message(message: Message, words: Words) -> _Entry:
+    if message.mail_state:
+        who = plainly(message.recipient or "", 100)
+        told = words.of("mail_", message.mail_state)
+        told = told.format(who=who) if message.mail_state == MailState.SENT else told
+    else:
+        told = words("told_not_yet") if message.told is None else plainly(words.of("told_", message.told))
+    title = f"✉️ **{words('mail')}**: {plainly(words.of('event_', message.event))}"
+    return _Entry(message.ended_at or message.written_at, title, [told])

@@ -1,0 +1,130 @@
+"""The page that `recours dashboard` serves: Streamlit runs this file for every visitor and every click."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from recours.carriers.registry import CATALOG
+from recours.core.mail import LANGUAGES
+from recours.core.password import PasswordHash
+from recours.dashboard import claim, claims, overview
+from recours.dashboard.door import Doorkeeper
+from recours.dashboard.showing import forget_job, kept, plainly
+from recours.dashboard.texts import Words
+from recours.database.engine import DatabaseFault
+from recours.settings.loading import load
+from recours.settings.model import Settings, SettingsFault
+from recours.settings.sources import process_environment
+from recours.wiring import Desk, open_desk
+
+ROOT = Path(__file__).resolve().parents[2]
+# Streamlit leaves a hand's breadth above every page.
+_STYLE = "<style>.stMainBlockContainer{padding-top:3.5rem;padding-bottom:3rem}</style>"
+_NAMES = {"fr": "Français", "en": "English"}
+_VIEWS = {"overview": overview.show, "claims": claims.show}
+
+
+def main() -> None:
+    """Draw the page."""
+    st.set_page_config(page_title="recours", page_icon="📦", layout="wide")
+    st.html(_STYLE)
+    kept(*claims.FILTERS, "days", "view")
+    try:
+        settings = load(ROOT, process_environment(), CATALOG)
+    except SettingsFault as faults:
+        words = _header(LANGUAGES[0])
+        st.error(words("no_settings"))
+        for fault in faults.faults:
+            st.warning(plainly(fault, 1000))
+        st.button(words("again"))
+        return
+    words = _header(settings.mail.language)
+    if settings.dashboard_password and not _is_in(settings.dashboard_password, words):
+        return
+    try:
+        with _desk(settings) as desk:
+            _views(desk, words)
+    except DatabaseFault as fault:
+        st.error(words("no_database"))
+        st.caption(plainly(fault, 1000))
+        st.button(words("again"), key="again")
+
+
+def _header(language: str) -> Words:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        title = st.empty()
+        chosen = st.segmented_control(
+            "Language / Langue",
+            LANGUAGES,
+            default=language,
+            required=True,
+            key="language",
+            format_func=lambda key: _NAMES[key],
+            label_visibility="collapsed",
+        )
+    words = Words(chosen)
+    title.markdown(f"### 📦 {words('title')}", width="content")
+    return words
+
+
+@contextmanager
+def _desk(settings: Settings) -> Iterator[Desk]:
+    """The desk, opened for each drawing of the page: a database that was gone or replaced is seen at once."""
+    desk = open_desk(settings)
+    try:
+        yield desk
+    finally:
+        desk.database.close()
+
+
+def _views(desk: Desk, words: Words) -> None:
+    if reference := st.query_params.get("claim"):
+        claim.show(desk, reference, words)
+        return
+    view = st.segmented_control(
+        "View",
+        tuple(_VIEWS),
+        default="overview",
+        required=True,
+        key="view",
+        format_func=words,
+        label_visibility="collapsed",
+        on_change=forget_job,
+    )
+    _VIEWS[view](desk, words)
+
+
+# ---------------------------------------------------------------- the password
+
+
+@st.cache_resource(show_spinner=False)
+def _doorkeeper() -> Doorkeeper:
+    """One for all visitors of this process."""
+    return Doorkeeper(time.monotonic)
+
+
+def _is_in(wanted: PasswordHash, words: Words) -> bool:
+    """Tell whether this visitor has given the password, and ask for it. A new password shuts everybody out again."""
+    if st.session_state.get("entered") == str(wanted):
+        return True
+    keeper, address = _doorkeeper(), st.context.ip_address or "loopback"
+    with st.form("door", width=400):
+        password = st.text_input(words("password"), type="password", key="password")
+        tried = st.form_submit_button(words("enter"), type="primary")
+    if not tried:
+        return False
+    if wait := keeper.wait_s(address):
+        st.error(words("slow_down", seconds=round(wait) or 1))
+    elif keeper.lets_in(password, wanted, address):
+        st.session_state["entered"] = str(wanted)
+        st.rerun()
+    else:
+        st.error(words("wrong"))
+    return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What the views of the page share."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from recours.core.text import clean
+from recours.dashboard.jobs import Job
+from recours.dashboard.texts import Words
+from recours.desk.answers import FetchResult, RecoursError
+from recours.logs import local
+from recours.runs.summary import minute
+
+# What Markdown, as Streamlit reads a line of it, would take for more than a sign; the rest is left for the sake of
+# those who have the labels read to them.
+_MARKUP = re.compile(r"([\\`*_{}\[\]#!~$<>&|]|^[-+]|^\d+[.)])")
+_JOB = "job"
+
+
+def plainly(text: object, limit: int = 300) -> str:
+    """Text from outside for where Streamlit reads Markdown: every sign stands for itself."""
+    return _MARKUP.sub(_escaped, clean(text, limit))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"{found[1][:-1]}\\{found[1][-1]}"
+
+
+def when(moment: datetime | None) -> str:
+    """A moment for people."""
+    return minute(moment, local) if moment else "–"
+
+
+def begin(references: list[str], words: Words) -> None:
+    """Begin to fetch these claims."""
+    st.session_state[_JOB] = Job(references, words.language).start()
+
+
+def job() -> Job | None:
+    """What this visitor has begun."""
+    found: Job | None = st.session_state.get(_JOB)
+    return found
+
+
+def forget_job() -> None:
+    """The result was seen."""
+    if (known := job()) and known.is_over:
+        del st.session_state[_JOB]
+
+
+def show_job(words: Words) -> None:
+    """The progress of what was begun, then its results."""
+    current = job()
+    if current is None:
+        return
+    if current.is_over:
+        _results(current, words)
+    else:
+        _progress(words)
+
+
+@st.fragment(run_every=0.3)
+def _progress(words: Words) -> None:
+    current = job()
+    if current is None or current.is_over:
+        st.rerun()
+    total = len(current.references)
+    if total == 1:
+        st.info(words("fetching"), icon="⏳")
+    else:
+        done = min(current.done, total)
+        st.progress(done / total, text=words("progress", done=done, total=total))
+
+
+def _results(current: Job, words: Words) -> None:
+    if current.fault:
+        st.error(plainly(current.fault, 1000))
+        return
+    if len(current.outcomes) == 1:
+        _outcome(current.outcomes[0])
+        return
+    st.markdown(f"**{words('results_of', fetched=current.fetched, total=len(current.outcomes))}**")
+    with st.container(height=240 if len(current.outcomes) > 3 else "content", border=True):  # noqa: PLR2004 (fit a screen)
+        for outcome in current.outcomes:
+            _outcome(outcome)
+
+
+def _outcome(outcome: FetchResult | RecoursError) -> None:
+    if isinstance(outcome, RecoursError):
+        st.warning(plainly(outcome, 1000))
+    elif outcome.fetched:
+        st.success(plainly(outcome.sentence, 1000))
+    else:
+        st.warning(plainly(outcome.sentence, 1000))
+
+
+def kept(*keys: str) -> None:
+    """What was typed and chosen is kept while another view is shown, which Streamlit does not do by itself."""
+    state: Any = st.session_state
+    for key in keys:
+        if key in state:
+            state[key] = state[key]

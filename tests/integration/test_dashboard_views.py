@@ -1,0 +1,164 @@
+"""The page on both databases, drawn without a browser: looking changes nothing, and a database may go and come back."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+from streamlit import cache_data
+from streamlit.testing.v1 import AppTest
+
+from recours.core.claim import Stage
+from recours.core.password import hash_of
+from recours.database.engine import Database
+from recours.database.tables import attempts, claims, metadata
+from tests.conftest import environment_of
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = str(ROOT / "recours" / "dashboard" / "page.py")
+
+
+@pytest.fixture
+def page(
+    url: str,
+    database: Database,
+    add_claims: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AppTest:
+    """The page over 45 claims, nobody having run yet."""
+    for name in [name for name in os.environ if name.startswith(("RECOURS_", "DATABASE_"))]:
+        if not name.startswith("RECOURS_TEST_"):
+            monkeypatch.delenv(name)
+    nobody = "http://127.0.0.1:9"  # nothing listens there
+    for name, value in (environment_of(url, nobody) | {"RECOURS_LANGUAGE": "en"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RECOURS_POD_DIR", str(tmp_path / "pods"))
+    monkeypatch.setenv("RECOURS_LOG_DIR", str(tmp_path / "logs"))
+    add_claims(database, [{"updated_at": datetime.now(UTC) - timedelta(minutes=n)} for n in range(45)])
+    cache_data.clear()
+    return AppTest.from_file(PAGE, default_timeout=60)
+
+
+def content(database: Database) -> list[object]:
+    with database.read() as connection:
+        return [sorted(map(repr, connection.execute(select(table)))) for table in metadata.sorted_tables]
+
+
+def said(page: AppTest) -> str:
+    elements = (*page.markdown, *page.caption, *page.error, *page.warning, *page.info, *page.subheader)
+    assert not page.exception
+    return "\n".join(str(element.value) for element in elements)
+
+
+def view(page: AppTest, name: str) -> AppTest:
+    return page.button_group(key="view").set_value(name).run()
+
+
+def test_looking_at_everything_changes_nothing(page: AppTest, database: Database) -> None:
+    before = content(database)
+    page.run()
+    assert [metric.label for metric in page.metric][:2] == ["Success rate", "Fetched"]
+    page.toggle(key="forecast").set_value(True).run()
+    assert "if no try brings a document" in said(page)
+    view(page, "claims")
+    assert "45 claims" in said(page)
+    page.button(key="next").click().run()
+    page.multiselect(key="filter-stage").set_value([Stage.WAITING]).run()
+    page.query_params["claim"] = "CLM-00007"
+    page.run()
+    assert "CLM-00007" in said(page)
+    page.query_params["claim"] = "CLM-0000X"
+    page.run()
+    assert "Did you mean CLM-000" in said(page).replace("\\", "")
+    assert content(database) == before
+    assert not (Path(os.environ["RECOURS_LOG_DIR"])).exists()
+
+
+def test_the_list_has_pages_and_choices_outlast_them(page: AppTest) -> None:
+    page.run()
+    view(page, "claims")
+    assert "Page 1 of 3" in said(page)
+    assert [box.label for box in page.checkbox][:2] == ["CLM-00044", "CLM-00043"]
+    page.checkbox[0].check().run()
+    page.button(key="next").click().run()
+    assert "Page 2 of 3" in said(page)
+    assert page.checkbox[0].label == "CLM-00024"
+    page.button(key="all-on-page").click().run()
+    assert page.button(key="retry-selected").label == "Retry selected (21)"
+    page.button(key="previous").click().run()
+    assert page.checkbox[0].value
+    page.button(key="all-on-page").click().run()
+    assert page.button(key="retry-selected").label == "Retry selected (40)"
+    page.text_input(key="filter-text").set_value("CLM-0000").run()
+    assert "10 claims" in said(page)
+    assert page.button(key="retry-selected").label == "Retry selected"
+
+
+def test_a_timeline_tells_attempts_in_the_language_of_the_reader(page: AppTest, database: Database) -> None:
+    with database.write() as connection:
+        row = {
+            "claim_id": 1, "run_id": "r", "worker": "pod_retry_scheduler", "carrier": "chronopost",
+            "tracking_number": "XY1", "turn": 2, "started_at": datetime(2026, 2, 2, tzinfo=UTC), "duration_s": 1.25,
+            "calls": 1, "outcome": "failed", "used": True, "error_kind": "timeout", "message": "*No* answer",
+        }  # fmt: skip
+        connection.execute(attempts.insert().values(row))
+        of_tomorrow = {"outcome": "postponed", "error_kind": "of_tomorrow", "turn": 0}
+        connection.execute(attempts.insert().values(row | of_tomorrow))
+    page.query_params["claim"] = "CLM-00000"
+    page.run()
+    assert r"**no answer in time**: \*No\* answer" in said(page)
+    assert "**First fetch**: postponed" in said(page)
+    page.button_group(key="language").set_value("fr").run()
+    assert "**Tentative 2**: échec" in said(page)
+    assert r"Chronopost · XY1 · 1 appel(s), 1,2 s" in said(page)
+
+
+def test_a_claim_that_a_run_holds_cannot_be_fetched_now(page: AppTest, database: Database) -> None:
+    with database.write() as connection:
+        until = datetime.now(UTC) + timedelta(minutes=5)
+        connection.execute(update(claims).values(pod_lease_token="other", pod_lease_until=until))
+    page.query_params["claim"] = "CLM-00000"
+    page.run()
+    assert "is being fetched at this moment" in said(page)
+    assert page.button(key="fetch-now").disabled
+
+
+def test_a_database_that_is_gone_is_told_and_comes_back(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.run()
+    there = os.environ["DATABASE_URL"]
+    gone = f"{there}_gone" if there.startswith("postgresql") else f"{there}.gone"
+    monkeypatch.setenv("DATABASE_URL", gone)
+    page.run()
+    assert "The database cannot be used at the moment" in said(page)
+    assert not page.metric
+    monkeypatch.setenv("DATABASE_URL", there)
+    page.button(key="again").click().run()
+    assert page.metric
+
+
+def test_settings_that_cannot_be_used_are_told(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOURS_BACKOFF_HOURS", "6,1")
+    page.run()
+    assert "Les réglages sont inutilisables" in said(page)
+    assert r"RECOURS\_BACKOFF\_HOURS" in said(page)
+
+
+def test_nothing_is_shown_before_the_password(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOURS_DASHBOARD_PASSWORD_HASH", str(hash_of("open sesame", bytes(16))))
+    page.query_params["claim"] = "CLM-00000"
+    page.run()
+    assert "CLM-00000" not in said(page)
+    page.text_input(key="password").set_value("guess")
+    page.button[0].click().run()
+    assert "That is not the password." in said(page)
+    page.text_input(key="password").set_value("open sesame")
+    page.button[0].click().run()
+    assert "CLM-00000" in said(page)
+    monkeypatch.setenv("RECOURS_DASHBOARD_PASSWORD_HASH", str(hash_of("another one", bytes(16))))
+    page.run()
+    assert "CLM-00000" not in said(page)  # a new password shuts everybody out

@@ -1,0 +1,322 @@
+"""The parts of the page that need no browser: the door, documents, texts, charts, the command."""
+
+import os
+import re
+import socket
+import string
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from recours.cli import dashboard
+from recours.core.claim import FetchStatus, Stage
+from recours.core.errors import ErrorKind
+from recours.core.events import EventName
+from recours.core.mail import LANGUAGES, MailState
+from recours.core.password import hash_of, read_hash
+from recours.core.quota import Use, parse_limits
+from recours.dashboard import figures
+from recours.dashboard.documents import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
+from recours.dashboard.door import Doorkeeper
+from recours.dashboard.showing import plainly
+from recours.dashboard.texts import TEXTS, Words
+from recours.desk.answers import Standing
+from recours.desk.overview import CarrierNow, Health, Rate
+from recours.desk.records import Backlog
+from recours.desk.words import ANSWERS, KINDS, STANDING, STATUS
+from recours.sandbox import SimulatedClock
+
+ROOT = Path(__file__).resolve().parents[2]
+HASH = hash_of("open sesame", bytes(16))
+EN, FR = Words("en"), Words("fr")
+
+
+# ---------------------------------------------------------------- the door
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock()
+
+
+def test_after_some_wrong_passwords_an_address_must_wait_longer_and_longer(clock: SimulatedClock) -> None:
+    keeper = Doorkeeper(clock.monotonic)
+    waits = []
+    for _ in range(9):
+        assert not keeper.lets_in("guess", HASH, "a")
+        waits.append(keeper.wait_s("a"))
+        clock.sleep(waits[-1])
+    assert waits == [0, 0, 5, 10, 20, 40, 60, 60, 60]
+    assert keeper.wait_s("b") == 0
+    assert keeper.lets_in("open sesame", HASH, "a")
+    assert not keeper.lets_in("guess", HASH, "a")
+    assert keeper.wait_s("a") == 0  # whoever knew it starts afresh
+
+
+def test_whoever_must_wait_is_not_let_in_even_with_the_right_password(clock: SimulatedClock) -> None:
+    keeper = Doorkeeper(clock.monotonic)
+    for _ in range(3):
+        keeper.lets_in("guess", HASH, "a")
+    assert not keeper.lets_in("open sesame", HASH, "a")
+    clock.sleep(5)
+    assert keeper.lets_in("open sesame", HASH, "a")
+
+
+# ---------------------------------------------------------------- documents
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(80) + b"IEND\xaeB`\x82"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pods" / "ups").mkdir(parents=True)
+    (tmp_path / "pods" / "ups" / "a.png").write_bytes(PNG)
+    (tmp_path / "pods-of-others").mkdir()
+    (tmp_path / "pods-of-others" / "a.png").write_bytes(PNG)
+    (tmp_path / "secret.png").write_bytes(PNG)
+    return tmp_path / "pods"
+
+
+def test_a_document_in_the_folder_is_read(folder: Path) -> None:
+    assert read_document(str(folder / "ups" / "a.png"), folder) == Document("a.png", "image/png", PNG)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "{folder}/../secret.png",
+        "{folder}/ups/../../secret.png",
+        "{folder}-of-others/a.png",
+        "{folder}/link.png",
+        "ups/a.png",
+        "/etc/passwd",
+        "https://example.com/a.png",
+        "file:///etc/passwd",
+        "\\\\server\\share\\a.png",
+        "",
+        ".",
+    ],
+)
+def test_what_lies_elsewhere_is_not_opened(folder: Path, where: str) -> None:
+    (folder / "link.png").symlink_to(folder.parent / "secret.png")
+    found = read_document(where.format(folder=folder), folder)
+    assert isinstance(found, NoDocument)
+    assert found.why is Absent.ELSEWHERE
+
+
+def test_what_is_no_document_is_told(folder: Path) -> None:
+    def why(name: str, content: bytes | None) -> Absent:
+        if content is not None:
+            (folder / name).write_bytes(content)
+        found = read_document(str(folder / name), folder)
+        assert isinstance(found, NoDocument)
+        return found.why
+
+    assert why("none.png", None) is Absent.MISSING
+    assert why("ups", None) is Absent.MISSING
+    assert why("cut.png", PNG[:70]) is Absent.NO_DOCUMENT
+    assert why("page.png", b"<html>" + bytes(100)) is Absent.NO_DOCUMENT  # a page only where we stored one
+    assert why("large.png", PNG[:-8] + bytes(LARGEST) + PNG[-8:]) is Absent.TOO_LARGE
+    assert why("\0.png", None) is Absent.UNREADABLE
+
+
+def test_a_foreign_page_cannot_leave_its_frame() -> None:
+    shown = sandboxed(b"<html>\"></iframe><script>alert(1)</script>'", 300)
+    assert shown.count("<iframe") == 1
+    assert 'sandbox=""' in shown
+    assert "<script" not in shown
+    assert "default-src 'none'" in shown[: shown.index("<iframe")]
+
+
+# ---------------------------------------------------------------- texts
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("table", [TEXTS, KINDS, STANDING, STATUS, ANSWERS])
+def test_every_text_is_there_in_every_language_with_the_same_facts(table: dict[str, dict[str, str]]) -> None:
+    assert set(table) == set(LANGUAGES)
+    assert table["en"].keys() == table["fr"].keys()
+    for key, text in table["en"].items():
+        assert text.strip()
+        assert fields(text) == fields(table["fr"][key]), key
+
+
+def test_whatever_the_database_may_hold_has_its_words() -> None:
+    texts = TEXTS["en"]
+    assert set(KINDS["en"]) == set(ErrorKind)
+    assert set(STANDING["en"]) == set(STATUS["en"]) == set(Standing)
+    assert {stage.value for stage in Stage} <= {stands.value for stands in Standing}
+    for prefix, values in (
+        ("mail_", MailState), ("event_", EventName), ("status_", FetchStatus), ("", Health),
+        ("outcome_", ("success", "failed", "left")), ("", ("pod_retry_scheduler", "pod_fetch_worker")),
+        ("", Absent),
+    ):  # fmt: skip
+        assert {f"{prefix}{value}" for value in values} <= texts.keys()
+
+
+def test_every_text_is_used_somewhere() -> None:
+    code = "".join(
+        path.read_text() for path in (ROOT / "recours" / "dashboard").glob("*.py") if path.name != "texts.py"
+    )
+    built = re.compile(
+        r"^(mail|event|status|outcome|told|pod)_|^(fine|overdue|running|never_ran|pod_.*|day_letter)$"
+    )
+    unused = {key for key in TEXTS["en"] if not re.search(f"[\"']{key}[\"']", code) and not built.match(key)}
+    assert unused == set()
+
+
+def test_numbers_are_written_as_the_language_has_them() -> None:
+    assert (EN.number(1234567), FR.number(1234567)) == ("1,234,567", "1\u202f234\u202f567")
+    assert (EN.percent(66.7), FR.percent(66.7), EN.percent(None)) == ("66.7%", "66,7\u202f%", "–")
+    assert (EN.age(timedelta(hours=3)), FR.age(timedelta(days=12))) == ("3\u202fh", "12\u202fj")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("CLM-2026-001", "CLM-2026-001"),
+        ("**bold** _it_ `code`", r"\*\*bold\*\* \_it\_ \`code\`"),
+        ("![x](http://a/b.png)", r"\!\[x\](http://a/b.png)"),
+        (":red[x] $x$ <b> &amp;", r":red\[x\] \$x\$ \<b\> \&amp;"),
+        ("# title", r"\# title"),
+        ("1. list", r"1\. list"),
+        ("- list", r"\- list"),
+        ("a\nb", r"a\\x0ab"),
+    ],
+)
+def test_foreign_text_is_no_markup(text: str, shown: str) -> None:
+    assert plainly(text) == shown
+
+
+# ---------------------------------------------------------------- charts
+
+
+def test_the_days_chart_stacks_outcomes() -> None:
+    days = {date(2026, 2, 1): Rate(3, 1), date(2026, 2, 2): Rate()}
+    figure = figures.by_day(days, FR)
+    assert [bar.name for bar in figure.data] == ["obtenues", "échecs"]
+    assert list(figure.data[0].x) == ["01/02", "02/02"]
+    assert [list(bar.y) for bar in figure.data] == [[3, 0], [1, 0]]
+    assert list(figure.data[0].customdata) == ["75,0\u202f%", "–"]
+
+
+def test_a_foreign_carrier_name_is_no_markup_in_a_chart() -> None:
+    figure = figures.by_carrier({"<b>x</b>": Rate(1), "ups": Rate(5)}, {"ups": "UPS"}, EN)
+    assert list(figure.data[0].y) == ["UPS", "&lt;b&gt;x&lt;/b&gt;"]
+
+
+def test_the_other_charts_say_what_they_count() -> None:
+    kinds = figures.by_kind({"timeout": 4, "of_tomorrow": 1}, EN)
+    assert list(kinds.data[0].y) == ["no answer in time", "of_tomorrow"]
+    turns = figures.by_turn({0: Rate(1), 1: Rate(0, 2)}, EN)
+    assert list(turns.data[0].x) == ["first", "1"]
+    backlog = figures.backlog(
+        [Backlog("ups", {Stage.WAITING: 3}), Backlog("", {Stage.READY: 1})], {"ups": "UPS"}, EN
+    )
+    assert {bar.name: list(bar.x) for bar in backlog.data} == {"due": [0, 1], "waiting": [3, 0]}
+
+
+def test_gauges_show_long_windows_of_carriers_with_an_account() -> None:
+    def uses(text: str) -> list[Use]:
+        limits = parse_limits(text, "ups", None, "UTC")
+        return [Use(limit, 30, 10, datetime(2026, 2, 2, tzinfo=UTC)) for limit in limits]
+
+    carriers = [
+        CarrierNow("ups", "UPS", configured=True, uses=uses("1/second,200/day")),
+        CarrierNow("gls", "GLS", configured=False, uses=uses("100/day")),
+    ]
+    figure = figures.quotas(carriers, EN)
+    assert list(figure.data[0].y) == ["UPS  30 / 200"]
+    assert [bar.x[0] for bar in figure.data] == [15, 5, 80]
+    assert not figures.has_gauges(carriers[1:])
+
+
+# ---------------------------------------------------------------- the command
+
+
+def command(*arguments: str, stdin: str | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("RECOURS_", "DATABASE_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "recours", "dashboard", *arguments],
+        cwd=ROOT,
+        env=kept | {"PYTHONIOENCODING": "utf-8"} | settings,
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_password_is_asked_for_without_echo_and_its_hash_printed() -> None:
+    done = CliRunner().invoke(dashboard.command, ["--hash-password"], input="open sesame\nopen sesame\n")
+    assert done.exit_code == 0
+    name, _, text = done.stdout.strip().partition("=")
+    assert name == "RECOURS_DASHBOARD_PASSWORD_HASH"
+    assert "sesame" not in done.output
+    kept = read_hash(text)
+    assert kept is not None
+    assert kept.fits("open sesame")
+    again = CliRunner().invoke(dashboard.command, ["--hash-password"], input="open sesame\nopen sesame\n")
+    assert again.stdout != done.stdout  # another salt
+    short = CliRunner().invoke(dashboard.command, ["--hash-password"], input="short\nshort\n")
+    assert (short.exit_code, short.stdout) == (2, "")
+    assert "too short: take at least 10" in short.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.com"])
+def test_elsewhere_than_on_this_machine_a_password_is_needed(host: str) -> None:
+    done = command("--host", host)
+    assert done.returncode == 2
+    assert f"At {host} others can reach the page, so it needs a password" in done.stderr
+    assert "recours dashboard --hash-password" in done.stderr
+
+
+def test_a_faulty_hash_is_a_fault_of_the_settings_and_is_not_shown() -> None:
+    done = command(RECOURS_DASHBOARD_PASSWORD_HASH="my real password")
+    assert done.returncode == 2
+    assert "RECOURS_DASHBOARD_PASSWORD_HASH in the environment: it is no password hash" in done.stderr
+    assert "my real password" not in done.stdout + done.stderr
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = command("--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert "Choose others with --host, --port." in done.stderr
+
+
+def test_without_its_packages_it_says_how_to_install_them(tmp_path: Path) -> None:
+    # As on a machine that has only what runs need.
+    hiding = (
+        "import importlib.util as u, sys\nreal = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'streamlit' else real(name, *a)\n"
+        "from recours.cli.main import main\nmain(['dashboard'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hiding],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "(streamlit): install them in the project's folder with" in done.stderr
+
+
+def test_the_command_itself_does_not_load_streamlit() -> None:
+    code = "import sys, recours.cli.dashboard; print([m for m in ('streamlit', 'plotly', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
