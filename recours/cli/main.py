@@ -21,6 +21,7 @@ _COMMANDS = {
     "mail": "Mails: release what the brake holds, try the mail server, see how a mail looks.",
     "pause": "Stop a carrier for all runs and machines, until 'resume'.",
     "plan": "Which claims will be tried when, when each backlog is empty, which pass their deadline.",
+    "prune": "Delete documents, signatories and attempts past their keeping time.",
     "reopen": "Have claims that gave up start afresh.",
     "restore": "Verify a backup, or put it back.",
     "resume": "Take a carrier up again that 'pause' stopped.",

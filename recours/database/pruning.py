@@ -1,0 +1,201 @@
+"""What the database keeps of the time before a moment, and how it goes: see `recours.desk.pruning`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, and_, bindparam, cast, delete, exists, func, or_, select, update
+from sqlalchemy.sql.selectable import FromClause
+
+from recours.core.claim import FetchStatus, Stage
+from recours.core.mail import MailState
+from recours.database.conditions import at_stage, const
+from recours.database.engine import Database
+from recours.database.rows import free, unedited
+from recours.database.tables import attempts, claims, events, mail_events, mails
+from recours.desk.pruning import CarrierShare, OldAttempt, Outlook, Part
+
+_c, _a, _e, _m = claims.c, attempts.c, events.c, mails.c
+_LEASE = timedelta(minutes=10)
+# Rows of one transaction: short enough that nobody waits long for the write lock.
+_CHUNK = 200
+_later = attempts.alias("later")
+
+_ENDED = tuple(
+    state for state in MailState if state not in (MailState.READY, MailState.HELD, MailState.SENDING)
+)
+_OPEN_MAIL = exists(
+    select(mail_events.c.mail_id)
+    .join(mails, _m.id == mail_events.c.mail_id)
+    .where(mail_events.c.event_id == _e.id, _m.state.not_in(_ENDED))
+)
+_NO_DOCUMENT = (
+    update(claims)
+    .where(_c.id == bindparam("of_claim"), _c.pod_url == bindparam("path"))
+    .values(pod_url=None, pod_delivery_person=None, pod_signature_url=None, pod_known_delivery=None)
+)
+
+
+@dataclass(frozen=True)
+class DatabasePast:
+    """The past in one database."""
+
+    database: Database
+    holder: str  # by which the claims are held
+
+    def outlook(self, before: datetime, now: datetime) -> Outlook:
+        """What would go."""
+        query = (
+            select(
+                _a.carrier,
+                func.count().label("attempts"),
+                func.count(_a.document_path).label("documents"),
+                func.coalesce(func.sum(_a.document_size), 0).label("size"),
+                func.min(_a.started_at).label("oldest"),
+                func.max(_a.started_at).label("newest"),
+            )
+            .select_from(_with_claims())
+            .where(_past(before), _is_over(now))
+            .group_by(_a.carrier)
+            .order_by(_a.carrier)
+        )
+        with self.database.read() as connection:
+            shares = [CarrierShare(*row) for row in connection.execute(query)]
+            deliveries, told, ended = (
+                connection.scalar(select(func.count()).select_from(table).where(*which)) or 0
+                for table, which in (
+                    (claims, _deliveries(before, now)),
+                    (events, _facts(before)),
+                    (mails, _texts(before)),
+                )
+            )
+        return Outlook(shares, deliveries, told, ended)
+
+    # ---------------------------------------------------------------- attempts and documents
+
+    def take(self, before: datetime, now: datetime, last: int) -> Part | None:
+        """The next attempts after `last` of claims that are not tried any more, which are held; None: there are no more."""
+        same = exists(
+            select(_later.c.id).where(
+                _later.c.claim_id == _a.claim_id,
+                _later.c.document_path == _a.document_path,
+                _later.c.started_at >= before,
+            )
+        )
+        query = (
+            select(
+                _a.id,
+                _a.claim_id,
+                _a.document_path,
+                _a.document_sha256,
+                func.coalesce(_a.document_size, 0).label("size"),
+                same.label("is_shared"),
+                _c.id.label("of_claim"),
+            )
+            .select_from(_with_claims())
+            .where(_a.id > last, _past(before), _is_over(now))
+            .order_by(_a.id)
+            .limit(_CHUNK)
+        )
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            return None
+        held = self._hold({row.of_claim for row in rows if row.of_claim is not None}, now)
+        mine = [row for row in rows if row.of_claim is None or row.of_claim in held]
+        return Part([_old_attempt(row) for row in mine], rows[-1].id)
+
+    def _hold(self, ids: set[Any], now: datetime) -> set[Any]:
+        """Hold the claims that are still not tried any more; what others have in hand is left to them."""
+        over = select(_c.id).where(_c.id.in_(ids), _is_over(now)).order_by(_c.id)
+        with self.database.write() as connection:
+            found = list(connection.scalars(over.with_for_update(skip_locked=True)))
+            values = {"pod_lease_token": self.holder, "pod_lease_until": now + _LEASE}
+            connection.execute(update(claims).where(_c.id.in_(found)).values(values))
+        return set(found)
+
+    def forget(self, part: Part, gone: Sequence[OldAttempt]) -> None:
+        """Delete the attempts that are `gone`, say in their claims that there is no document, and let all claims go."""
+        erased = [
+            {"of_claim": attempt.claim_id, "path": attempt.document_path}
+            for attempt in sorted(gone, key=lambda attempt: (attempt.claim_id, attempt.id))
+            if attempt.document_path is not None and not attempt.is_shared
+        ]
+        with self.database.write() as connection:
+            mine = (
+                _c.id.in_({attempt.claim_id for attempt in part.attempts}),
+                _c.pod_lease_token == self.holder,
+            )
+            connection.execute(select(_c.id).where(*mine).order_by(_c.id).with_for_update()).all()
+            if erased:
+                connection.execute(_NO_DOCUMENT, erased)
+            connection.execute(delete(attempts).where(_a.id.in_([attempt.id for attempt in gone])))
+            connection.execute(update(claims).where(*mine).values(pod_lease_token=None, pod_lease_until=None))
+
+    # ---------------------------------------------------------------- what else names people
+
+    def forget_deliveries(self, before: datetime, now: datetime) -> int:
+        """Have claims that gave up not know any more who signed; how many, 0 when there are no more."""
+        return self._change(claims, _deliveries(before, now), {"pod_known_delivery": None})
+
+    def forget_events(self, before: datetime) -> int:
+        """Empty the facts of what was told; the rest of an event stays, so that nobody is told twice."""
+        return self._change(events, _facts(before), {"facts": {}})
+
+    def forget_mails(self, before: datetime) -> int:
+        """Empty the text of mails that ended; how many, 0 when there are no more."""
+        return self._change(mails, _texts(before), {"plain": "", "html": ""})
+
+    def _change(self, table: Any, which: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
+        some = select(table.c.id).where(*which).order_by(table.c.id).limit(_CHUNK)
+        with self.database.write() as connection:
+            ids = list(connection.scalars(some.with_for_update(skip_locked=True)))
+            if ids:
+                connection.execute(update(table).where(table.c.id.in_(ids)).values(values))
+        return len(ids)
+
+
+def _old_attempt(row: Any) -> OldAttempt:
+    return OldAttempt(
+        id=row.id,
+        claim_id=row.claim_id,
+        document_path=row.document_path,
+        document_sha256=row.document_sha256,
+        document_size=row.size,
+        is_shared=bool(row.is_shared),
+    )
+
+
+def _with_claims() -> FromClause:
+    return attempts.outerjoin(claims, _c.id == _a.claim_id)
+
+
+def _past(before: datetime) -> ColumnElement[bool]:
+    return _a.started_at < before
+
+
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    """Claims that no run holds and that are not tried any more; or that the service has deleted.
+
+    One that was set back or corrected since it gave up is about to be tried.
+    """
+    statuses = [const(status) for status in (FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.FAILED)]
+    leaves_alone = func.coalesce(_c.pod_fetch_status, const("")).not_in(statuses)
+    has_ended = and_(or_(at_stage(Stage.GIVEN_UP), at_stage(Stage.SHELVED)), unedited())
+    return or_(_c.id.is_(None), and_(free(now), or_(leaves_alone, has_ended)))
+
+
+def _deliveries(before: datetime, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    last = func.coalesce(_c.pod_last_retry_at, _c.pod_failed_at, _c.pod_rank_at)
+    has_ended = or_(at_stage(Stage.GIVEN_UP), at_stage(Stage.SHELVED))
+    return has_ended, unedited(), free(now), _c.pod_known_delivery.is_not(None), last < before
+
+
+def _facts(before: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Of events that were told, or not to be told, by mails that ended."""
+    return _e.created_at < before, _e.told.is_not(None), cast(_e.facts, Text) != const("{}"), ~_OPEN_MAIL
+
+
+def _texts(before: datetime) -> tuple[ColumnElement[bool], ...]:
+    return _m.state.in_(_ENDED), _m.ended_at < before, or_(_m.plain != const(""), _m.html != const(""))

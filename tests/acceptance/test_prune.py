@@ -1,0 +1,393 @@
+"""`recours prune`: what is past its keeping time goes, files first, while runs go on; what dies on the way is taken up again."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from recours.database.engine import Database
+from recours.database.pruning import DatabasePast
+from recours.desk.pruning import OldAttempt, Part, Pruned, prune
+from recours.documents.erasing import erase
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+from tests.conftest import Kind
+
+FOREVER = (Scenario.UNKNOWN,) * 40
+BETWEEN = datetime(2026, 3, 1, tzinfo=UTC)  # the old ones end in February, the new ones in March
+OLDER = ("--older-than", "2026-03-01T00:00+00:00")
+STATE = "claim_reference, pod_fetch_status, pod_stage, pod_retry_count, pod_fetched_at"
+PERSONAL = "pod_url, pod_delivery_person, pod_signature_url, pod_known_delivery"
+
+
+@pytest.fixture
+def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
+    service = Service(tmp_path, sandbox, clock, url=url)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def person(service: Service, url: str) -> Person:
+    return Person.of(service, url)
+
+
+def turns(service: Service) -> None:
+    for hours in (1, 6, 24, 72):
+        service.clock.advance(timedelta(hours=hours))
+        service.run()
+
+
+@pytest.fixture
+def years(service: Service) -> Service:
+    """1 has its POD since February, 2 gave up then, 3 has its POD since March, 4 is held, 5 waits since February."""
+    service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
+    service.add(Scenario.DELIVERED, client_id=1)
+    service.add(*(Scenario.POD_LATE,) * 40, client_id=1)
+    service._count = 3
+    service.add(Scenario.DELIVERED, client_id=1)
+    turns(service)
+    service._count = 4
+    service.add(*FOREVER, client_id=1, failed_at=service.clock.now())
+    service.clock.advance(timedelta(hours=1))
+    service.run()
+    service.sql(
+        "UPDATE claims SET pod_signature_url = 'https://shop.example/sig.png' WHERE claim_reference = 'CLM-0001'"
+    )
+    until = f"{datetime.now(UTC) + timedelta(minutes=9):%Y-%m-%d %H:%M:%S}.000000"
+    service.sql(
+        "UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ? WHERE claim_reference = 'CLM-0004'",
+        until,
+    )
+    service.clock.advance(timedelta(days=40))
+    service._count = 2
+    service.add(Scenario.DELIVERED, client_id=1, pod_fetch_status="pending")
+    service.run(PODFetchWorker)
+    return service
+
+
+def of(service: Service, columns: str, number: int) -> tuple[Any, ...]:
+    return service.sql(f"SELECT {columns} FROM claims WHERE claim_reference = ?", f"CLM-000{number}")[0]
+
+
+def attempts_of(service: Service) -> dict[str, int]:
+    query = (
+        "SELECT claim_reference, count(a.id) FROM claims LEFT JOIN recours_attempts a ON a.claim_id = claims.id"
+        " GROUP BY claim_reference"
+    )
+    return {str(reference): int(count) for reference, count in service.sql(query)}
+
+
+def documents_of(service: Service) -> list[Path]:
+    found = service.sql(
+        "SELECT document_path FROM recours_attempts WHERE document_path IS NOT NULL ORDER BY claim_id, id"
+    )
+    return [Path(path) for (path,) in found]
+
+
+def files(service: Service) -> set[Path]:
+    return {path for path in (service.folder / "data" / "pods" / "chronopost").iterdir() if path.is_file()}
+
+
+def everything(service: Service) -> list[list[tuple[Any, ...]]]:
+    tables = ("claims", "recours_attempts", "recours_events", "recours_mails")
+    return [service.sql(f"SELECT * FROM {table} ORDER BY id") for table in tables]
+
+
+# ---------------------------------------------------------------- what goes, and what stays
+
+
+def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: Person) -> None:
+    before = {number: of(years, f"{STATE}, {PERSONAL}", number) for number in (3, 4, 5)}
+    old, new, held = documents_of(years)[0], of(years, "pod_url", 3)[0], of(years, "pod_url", 4)[0]
+    known = [of(years, STATE, number) for number in (1, 2)]
+    assert of(years, "pod_known_delivery", 2) != (None,)
+    counts = attempts_of(years)
+    shown = person.does("prune", *OLDER, "--dry-run")
+    assert "Chronopost" in shown
+    done = person.json("prune", *OLDER, "--yes")
+    assert done["found"]["carriers"][0] | {"oldest": "", "newest": ""} == {
+        "carrier": "chronopost", "attempts": 5, "documents": 1, "bytes": done["deleted"]["bytes"], "oldest": "", "newest": "",
+    }  # fmt: skip
+    assert {key: done["deleted"][key] for key in ("attempts", "documents", "deliveries")} == {
+        "attempts": 5, "documents": 1, "deliveries": 1,
+    }  # fmt: skip
+    assert not old.exists()
+    assert not Path(f"{old}.json").exists()
+    assert {Path(new), Path(held), Path(f"{new}.json"), Path(f"{held}.json")} == files(years)
+    assert of(years, PERSONAL, 1) == (None,) * 4
+    assert of(years, "pod_known_delivery", 2) == (None,)
+    assert [of(years, STATE, number) for number in (1, 2)] == known  # they are what they were
+    assert {number: of(years, f"{STATE}, {PERSONAL}", number) for number in (3, 4, 5)} == before
+    assert attempts_of(years) == counts | {"CLM-0001": 0, "CLM-0002": 0}
+    assert years.sql("SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL") == [(1,)]
+    assert person.json("prune", *OLDER, "--yes")["deleted"]["attempts"] == 0
+
+
+def test_a_claim_whose_document_went_is_never_fetched_again(years: Service, person: Person) -> None:
+    person.does("prune", *OLDER, "--yes")
+    calls = len(years.box.calls_for(of(years, "tracking_number", 1)[0]))
+    turns(years)
+    years.run(PODFetchWorker)
+    assert len(years.box.calls_for(of(years, "tracking_number", 1)[0])) == calls
+    assert of(years, "pod_fetch_status", 1) == ("success",)
+
+
+def test_what_was_told_loses_its_facts_and_is_not_told_again(service: Service, person: Person) -> None:
+    service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
+    service.add(Scenario.DELIVERED, client_id=1)
+    service.add(*FOREVER, client_id=1)
+    turns(service)
+    kinds = "SELECT kind FROM recours_mails ORDER BY id"
+    assert service.sql(kinds) == [("pod_retrieved",), ("pod_failed",)]
+    service.sql("UPDATE recours_mails SET state = 'sent', ended_at = created_at WHERE kind = 'pod_retrieved'")
+    done = person.json("prune", *OLDER, "--yes")["deleted"]
+    assert done["mails"] == 1
+    texts = service.sql("SELECT kind, plain <> '', html <> '' FROM recours_mails ORDER BY id")
+    assert [tuple(map(bool, row[1:])) for row in texts] == [
+        (False, False),
+        (True, True),
+    ]  # one is still to go
+    facts = service.sql("SELECT event, facts FROM recours_events ORDER BY id")
+    emptied = {event: content in ("{}", {}) for event, content in facts}
+    assert (emptied["pod_retrieved"], emptied["pod_failed"]) == (True, False)
+
+    service.sql("UPDATE recours_mails SET state = 'sent', ended_at = created_at WHERE kind = 'pod_failed'")
+    assert person.json("prune", *OLDER, "--yes")["deleted"]["mails"] == 1
+    person.does("reopen", "CLM-0002")
+    turns(service)
+    assert of(service, "pod_stage", 2) == ("given_up",)
+    assert service.sql("SELECT count(*) FROM recours_events WHERE event = 'pod_failed'") == [(1,)]
+    assert service.sql(kinds) == [("pod_retrieved",), ("pod_failed",)]  # no second final mail
+
+
+def test_a_reopened_claim_keeps_what_is_known_of_it(years: Service, person: Person) -> None:
+    person.does("reopen", "CLM-0002")
+    assert person.json("prune", *OLDER, "--yes")["deleted"]["attempts"] == 1  # of the first alone
+    assert attempts_of(years)["CLM-0002"] == 4
+    assert of(years, "pod_known_delivery", 2) != (None,)
+
+
+# ---------------------------------------------------------------- shown and asked
+
+
+def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
+    before = everything(years), files(years)
+    shown = person.types("prune", *OLDER, answers="n\n")
+    assert shown.returncode == 0
+    assert "To be deleted: older than 2026-0" in shown.stdout
+    assert "Delete it for good? [y/N]" in shown.stderr
+    assert "Nothing was deleted." in shown.stderr
+    unasked = person.types("prune", *OLDER)
+    assert (unasked.returncode, "repeat it with --yes" in unasked.stderr) == (2, True)
+    assert "Chronopost" in unasked.stdout
+    dry = person.json("prune", *OLDER, "--dry-run")
+    assert (dry["found"]["carriers"][0]["attempts"], dry["deleted"]["attempts"]) == (5, 0)
+    assert (everything(years), files(years)) == before
+    done = person.does("prune", *OLDER, answers="y\n")
+    assert "Deleted: 5 attempts, 1 document (" in done
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "Missing option '--older-than'"),
+        (("--older-than", "0"), "'0' is neither a number of days (90), a date"),
+        (("--older-than", "-5"), "is neither a number of days"),
+        (("--older-than", "9" * 30), "is neither a number of days"),
+        (("--older-than", "90 days"), "is neither a number of days"),
+        (("--older-than", "٩٠"), "is neither a number of days"),
+        (("--older-than", "2026-13-01"), "is neither a number of days"),
+        (("--older-than", "2999-01-01"), "must not lie in the future"),
+        (("--older-then", "90"), "No such option"),
+    ],
+)
+def test_what_was_mistyped_gets_a_sentence(
+    tmp_path: Path, kinds: Callable[[str], Kind], arguments: tuple[str, ...], says: str
+) -> None:
+    typist = Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
+    done = typist.types("prune", *arguments, "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+
+
+def test_with_nothing_to_delete_it_does_not_ask(service: Service, person: Person) -> None:
+    service.add(Scenario.DELIVERED)
+    service.run()
+    said = person.does("prune", "--older-than", "2026-01-01")
+    assert said.startswith("Nothing is older than ")
+
+
+# ---------------------------------------------------------------- what cannot be deleted
+
+
+def test_a_file_that_cannot_be_deleted_is_told_and_its_record_kept_until_it_can(
+    years: Service, person: Person
+) -> None:
+    path = documents_of(years)[0]
+    content = path.read_bytes()
+    path.unlink()
+    path.mkdir()  # what no user may delete as a file
+    personal = of(years, PERSONAL, 1)
+    done = person.types("prune", *OLDER, "--yes")
+    assert done.returncode == 1
+    assert f"WARNING: {path} could not be deleted: " in done.stderr
+    assert "Its record is kept." in done.stderr
+    assert (of(years, PERSONAL, 1), attempts_of(years)["CLM-0001"]) == (personal, 1)
+    assert attempts_of(years)["CLM-0002"] == 0  # the others went
+    path.rmdir()
+    path.write_bytes(content)
+    person.does("prune", *OLDER, "--yes")
+    assert not path.exists()
+    assert (of(years, PERSONAL, 1), attempts_of(years)["CLM-0001"]) == ((None,) * 4, 0)
+
+
+def test_a_share_that_is_not_mounted_is_not_taken_for_deleted_files(years: Service, person: Person) -> None:
+    folder = years.folder / "data" / "pods" / "chronopost"
+    folder.rename(folder.with_name("away"))
+    done = person.types("prune", *OLDER, "--yes")
+    assert done.returncode == 1
+    assert f"the folder {folder} is not there. Its record is kept." in done.stderr
+    assert attempts_of(years)["CLM-0001"] == 1
+
+
+def test_no_file_but_one_of_ours_is_deleted(years: Service, person: Person) -> None:
+    mine = years.folder / "thesis.pdf"
+    mine.write_text("years of work")
+    years.sql(
+        "UPDATE recours_attempts SET document_path = ? WHERE document_path LIKE '%CLM-0001%'", str(mine)
+    )
+    done = person.types("prune", *OLDER, "--yes")
+    assert (done.returncode, "its name is none that recours gives" in done.stderr) == (1, True)
+    assert mine.read_text() == "years of work"
+
+
+def test_a_document_that_a_later_attempt_brought_too_stays(years: Service, person: Person) -> None:
+    columns = (
+        "claim_id, run_id, worker, carrier, tracking_number, turn, duration_s, calls, outcome, used, document_path,"
+        " document_sha256, document_size"
+    )
+    years.sql(
+        f"INSERT INTO recours_attempts (started_at, {columns}) SELECT '2026-03-09 08:00:00', {columns}"
+        " FROM recours_attempts WHERE document_path LIKE '%CLM-0001%'"
+    )
+    path, personal = documents_of(years)[0], of(years, PERSONAL, 1)
+    person.does("prune", *OLDER, "--yes")
+    assert path.exists()
+    assert (of(years, PERSONAL, 1), attempts_of(years)["CLM-0001"]) == (personal, 1)
+
+
+# ---------------------------------------------------------------- deaths
+
+
+class Death(BaseException):
+    """The process is gone at this point."""
+
+
+class Mortal(DatabasePast):
+    """Dies before or after the n-th step that changes something."""
+
+    def __init__(self, database: Database, holder: str, steps: int) -> None:
+        super().__init__(database, holder)
+        self.__dict__["left"] = steps
+
+    def step(self) -> None:
+        if self.__dict__["left"] == 0:
+            raise Death
+        self.__dict__["left"] -= 1
+
+    def take(self, before: datetime, now: datetime, last: int) -> Part | None:
+        part = super().take(before, now, last)
+        self.step()
+        return part
+
+    def forget(self, part: Part, gone: Sequence[OldAttempt]) -> None:
+        self.step()
+        super().forget(part, gone)
+        self.step()
+
+    def erase(self, path: str, sha256: str) -> str | None:
+        self.step()
+        found = erase(path, sha256)
+        self.step()
+        return found
+
+
+def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
+    service: Service, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recours.database.pruning._CHUNK", 2)
+    database = Database(make_url(url))
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    deaths = 0
+    while True:
+        for _ in range(3):
+            service.add(Scenario.DELIVERED, pod_fetch_status="pending")
+        assert service.run(PODFetchWorker).stats.success == 3
+        mortal = Mortal(database, f"death-{deaths}", deaths)
+        try:
+            prune(mortal, mortal.erase, BETWEEN, lambda at=now: at)
+            break
+        except Death:
+            deaths += 1
+        known = {*documents_of(service)} | {Path(f"{path}.json") for path in documents_of(service)}
+        assert files(service) <= known  # nothing lies there of which nobody knows
+        pointing = service.sql("SELECT count(*) FROM claims WHERE pod_url IS NOT NULL")
+        assert pointing == [(len(documents_of(service)),)]
+        now += timedelta(minutes=11)  # until then the claims are held
+        prune(DatabasePast(database, f"after-{deaths}"), erase, BETWEEN, lambda at=now: at)
+        assert (documents_of(service), files(service)) == ([], set())
+        assert service.sql(
+            "SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL OR pod_url IS NOT NULL"
+        ) == [(0,)]
+    database.close()
+    assert deaths > 8
+
+
+def test_two_at_once_and_runs_meanwhile_delete_each_once_and_nothing_new(service: Service, url: str) -> None:
+    for _ in range(150):
+        service.add(Scenario.DELIVERED, pod_fetch_status="pending")
+    assert service.run(PODFetchWorker, batch_size=1000).stats.success == 150
+    service.clock.advance(timedelta(days=40))
+    for _ in range(80):
+        service.add(Scenario.DELIVERED, pod_fetch_status="pending")
+    before = service.clock.now() - timedelta(days=1)
+    done: list[Pruned] = []
+    faults: list[BaseException] = []
+
+    def work(do: Callable[[], object]) -> None:
+        try:
+            do()
+        except BaseException as error:
+            faults.append(error)
+            raise
+
+    def one(name: str) -> None:
+        database = Database(make_url(url))
+        done.append(prune(DatabasePast(database, name), erase, before, service.clock.now))
+        database.close()
+
+    threads = [
+        threading.Thread(target=work, args=(do,))
+        for do in (lambda: one("a"), lambda: one("b"), lambda: service.run(PODFetchWorker, batch_size=1000))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert faults == []
+    assert sum(each.documents for each in done) == 150
+    assert service.sql("SELECT count(*), count(pod_url) FROM claims WHERE pod_fetch_status = 'success'") == [
+        (230, 80)
+    ]
+    assert len(documents_of(service)) == 80
+    assert files(service) == {
+        *documents_of(service),
+        *(Path(f"{path}.json") for path in documents_of(service)),
+    }
