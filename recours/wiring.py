@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from recours.notifications.sender import EmailSender
     from recours.notifications.smtp import SmtpSettings
 
+# To find the schedule by, runs that were started by hand among them.
+_RUNS_LOOKED_AT = 50
+
 CREATED = "created with its whole schema"
 # How often each worker is to run.
 SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetryScheduler)}
@@ -217,10 +220,12 @@ def plan_for(
         carrier_concurrency=settings.carrier_concurrency,
         pending_share=settings.pending_share,
     )
-    journal = RunJournal(desk.database)
-    last_runs = {worker.name: journal.last_run(worker.name) for worker in WORKERS}
+    begun = {
+        worker.name: [run.started_at for run in desk.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
+        for worker in WORKERS
+    }
     outlook = DatabaseOutlook(desk.database, look(desk.database), desk.catalog)
-    return make_plan(outlook, _carrier_facts(desk), rules, Question(horizon, now, last_runs, most_listed))
+    return make_plan(outlook, _carrier_facts(desk), rules, Question(horizon, now, begun, most_listed))
 
 
 def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import click
 
-from recours.cli.console import print_json, say_error
-from recours.cli.desk import FAILED, at_desk, database_option, json_option
+from recours.cli.desk import at_desk, database_option, json_option, tell_json
 from recours.cli.numbers import WholeNumber
 from recours.cli.tables import Table, show
 from recours.core.text import plural
@@ -84,11 +83,10 @@ def command(
             batch_sizes={PODRetryScheduler.name: batch_size},
             most_listed=None if everything else MOST_LISTED,
         )
-    if not as_json:
+    if as_json:
+        tell_json(plan.as_json())
+    else:
         _show(plan, everything=everything)
-    elif fault := print_json(plan.as_json()):
-        say_error(fault)
-        raise SystemExit(FAILED)
 
 
 # ---------------------------------------------------------------- for people
@@ -112,9 +110,9 @@ def _show(plan: Plan, *, everything: bool) -> None:
         if carrier.closing:
             until = f" until {minute(carrier.closing.until, local)}" if carrier.closing.until else ""
             click.echo(f"{plan.name(carrier.key)} is closed{until}: {carrier.closing.reason}")
-    show(_runs(plan, None if everything else _SHOWN_CLAIMS))
+    show(_every_try(plan) if everything else _runs(plan))
     if plan.cut:
-        click.echo(f"  {plural(plan.cut, 'claim')} more are counted and not listed; --all lists them.")
+        click.echo(f"  Of these, {plan.cut} are counted only; --all names every one.")
     if plan.late:
         _show_late(plan, None if everything else _SHOWN_LATE)
 
@@ -149,16 +147,34 @@ def _empty(carrier: CarrierPlan) -> str:
     return f"{carrier.left} left, about {max(carrier.days_left, 0.1):.1f} days more"
 
 
-def _runs(plan: Plan, most: int | None) -> Table:
+def _every_try(plan: Plan) -> Table:
     rows = [
         (
             minute(run.at, local),
-            _WORKERS.get(run.worker, run.worker),
+            _WORKERS[run.worker],
+            one.reference,
+            plan.name(one.carrier),
+            f"retry {one.turn}" if one.turn else "first",
+            str(one.calls),
+        )
+        for run in plan.runs
+        for one in run.tries
+    ]
+    return Table(
+        "Every try", ("run", "worker", "claim", "carrier", "turn", "calls"), rows, frozenset({"calls"})
+    )
+
+
+def _runs(plan: Plan) -> Table:
+    rows = [
+        (
+            minute(run.at, local),
+            _WORKERS[run.worker],
             str(tried),
             str(sum(left.count for left in run.left.values())),
             str(run.passed),
             str(run.gave_up),
-            _claims(run, tried, most),
+            _claims(run, tried),
         )
         for run, tried in zip(plan.runs, plan.tried, strict=True)
         if tried or run.passed or run.gave_up
@@ -170,8 +186,8 @@ def _runs(plan: Plan, most: int | None) -> Table:
 _WORKERS = {PODRetryScheduler.name: "retry", PODFetchWorker.name: "fetch"}
 
 
-def _claims(run: ForeseenRun, tried: int, most: int | None) -> str:
-    shown = run.tries if most is None else run.tries[:most]
+def _claims(run: ForeseenRun, tried: int) -> str:
+    shown = run.tries[:_SHOWN_CLAIMS]
     names = ", ".join(one.reference for one in shown)
     return f"{names} and {tried - len(shown)} more" if tried > len(shown) else names
 
@@ -182,7 +198,6 @@ _WHY = {
     Reason.QUOTA: "the carrier's calls are used up, or it asked to wait",
     Reason.CARRIER: "the carrier is closed",
     Reason.BATCH: "more urgent claims fill the batches",
-    Reason.HELD: "a run has it in hand",
 }
 
 
@@ -201,5 +216,6 @@ def _show_late(plan: Plan, most: int | None) -> None:
 
 def _late_rows(plan: Plan, shown: Sequence[Late]) -> Iterator[tuple[str, ...]]:
     for late in shown:
-        when = minute(late.next_at, local) if late.next_at else "not foreseen"
+        about = "about " if late.estimated else ""
+        when = f"{about}{minute(late.next_at, local)}" if late.next_at else "not foreseen"
         yield late.reference, plan.name(late.carrier), minute(late.deadline, local), when, _WHY[late.reason]

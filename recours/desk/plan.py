@@ -46,7 +46,6 @@ class Reason(StrEnum):
     QUOTA = "quota"  # its carrier is at its limit, or asked to wait
     CARRIER = "carrier"  # its carrier takes no calls: no credentials, refused, stopped
     BATCH = "batch"  # the batches are full of more urgent ones
-    HELD = "held"  # a run has it in hand
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,9 @@ class Late:
     deadline: datetime  # the end of the day
     reason: Reason
     next_at: datetime | None = None  # when it is tried after all, or its turn comes, if that is known
+    estimated: bool = (
+        False  # the deadline lies beyond the horizon; by its place in the backlog, at the last day's pace
+    )
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ class Plan:
             "carrier": late.carrier,
             "deadline": late.deadline.isoformat(),
             "reason": late.reason,
+            "estimated": late.estimated,
             "next_at": late.next_at.isoformat() if late.next_at else None,
         }
 
@@ -180,7 +183,7 @@ class Question:
 
     horizon: timedelta
     now: datetime
-    last_runs: Mapping[str, datetime | None]  # by worker
+    begun: Mapping[str, Sequence[datetime]]  # by worker, when its last runs began, the newest first
     most_listed: int | None = MOST_LISTED  # None: all
 
 
@@ -218,11 +221,13 @@ class _Maker:
         self.listed = 0
         self.tries: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
-        self.last_day: Counter[str] = Counter()
+        self.last_day: Counter[tuple[str, bool]] = (
+            Counter()
+        )  # tries, by carrier and whether they are first ones
 
     def make(self) -> Plan:
         policy = self.rules.policy
-        coming = moments(self.asked.last_runs, self.now, self.until)
+        coming = moments(self.asked.begun, self.now, self.until)
         due_until = policy.timetable.due_until(self.until)
         horizon = policy.timetable.horizon(coming[0].at if coming else self.now)
         found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
@@ -254,10 +259,8 @@ class _Maker:
             yield sighted
 
     def _note(self, claim: Claim) -> None:
-        if claim.deadline is None:
-            return
-        deadline = deadline_end(claim.deadline, self.rules.policy.zone)
-        if self.now < deadline <= self.until:
+        deadline = self._deadline(claim)
+        if deadline and self.now < deadline <= self.until:
             self.dated[claim.id] = _Dated(
                 claim_id=claim.id,
                 reference=claim.reference,
@@ -273,7 +276,7 @@ class _Maker:
         for one in run.tries:
             self.tries[one.carrier] += 1
             self.calls[one.carrier] += one.calls
-            self.last_day[one.carrier] += run.at > self.until - _A_DAY
+            self.last_day[one.carrier, one.turn == 0] += run.at > self.until - _A_DAY
             if (dated := self.dated.get(one.claim_id)) and dated.tried_at is None:
                 dated.tried_at = run.at
         most = self.asked.most_listed
@@ -296,7 +299,6 @@ class _Maker:
                 empty_at = run.at
                 break
             had_any = had_any or bool(run.due.get(key))
-        days = min(self.asked.horizon, _A_DAY) / _A_DAY
         return CarrierPlan(
             key=key,
             name=self.rules.catalog.name_of(key),
@@ -306,10 +308,14 @@ class _Maker:
             empty_at=empty_at,
             left=self.runs[-1].due.get(key, 0) if self.runs else due,
             late=late,
-            tries_a_day=self.last_day[key] / days,
+            tries_a_day=self._pace(key, Stage.NEW) + self._pace(key, Stage.READY),
             uses=facts.uses if facts else (),
             closing=facts.closed(self.now) if facts else None,
         )
+
+    def _pace(self, key: str, stage: Stage) -> float:
+        """Tries a day, on the last day."""
+        return self.last_day[key, stage is Stage.NEW] / (min(self.asked.horizon, _A_DAY) / _A_DAY)
 
     # ---------------------------------------------------------------- deadlines
 
@@ -326,7 +332,24 @@ class _Maker:
             if (dated.tried_at is None or dated.tried_at > dated.deadline)
             and (dated.tried_at or dated.claim_id in still_there or dated.claim_id not in read)
         ]
+        found += self._later(simulation)
         return sorted(found, key=lambda late: (late.deadline, late.reference))
+
+    def _later(self, simulation: Simulation) -> Iterator[Late]:
+        """Claims in what is left of a backlog whose deadlines come before their turn, at the pace of the last day."""
+        for stage in (Stage.NEW, Stage.READY):
+            for key in simulation.pool.ready(stage):
+                if not (pace := self._pace(key, stage)):
+                    continue
+                for place, claim in enumerate(simulation.pool.in_order(stage, key, self.until)):
+                    about = self.until + (place + 1) / pace * _A_DAY
+                    deadline = self._deadline(claim)
+                    if deadline and self.until < deadline < about:
+                        reason = self._left_behind(key, stage, self.until) or Reason.BATCH
+                        yield Late(claim.id, claim.reference, key, deadline, reason, about, estimated=True)
+
+    def _deadline(self, claim: Claim) -> datetime | None:
+        return deadline_end(claim.deadline, self.rules.policy.zone) if claim.deadline else None
 
     def _late_one(self, dated: _Dated) -> Late:
         return Late(
@@ -342,11 +365,21 @@ class _Maker:
     def _reason(self, dated: _Dated) -> Reason:
         if dated.unnumbered:
             return Reason.NUMBER
-        if dated.next_at and self.rules.policy.timetable.slack + dated.deadline < dated.next_at:
+        slack = self.rules.policy.timetable.slack
+        if dated.next_at and dated.next_at - slack > dated.deadline:
             return Reason.TURN
-        mine = {worker.name for worker in WORKERS if worker.stage is dated.stage}
-        before = [run for run in self.runs if run.worker in mine and run.at < dated.deadline]
-        left = before[-1].left.get(dated.carrier) if before else None
-        if left:
-            return Reason.QUOTA if left.why is Blocked.RATE_LIMIT else Reason.CARRIER
-        return Reason.BATCH if before else Reason.TURN
+        if not any(run.at < dated.deadline for run in self._runs_of(dated.stage)):
+            return Reason.TURN
+        return self._left_behind(dated.carrier, dated.stage, dated.deadline) or Reason.BATCH
+
+    def _runs_of(self, stage: Stage) -> list[ForeseenRun]:
+        names = {worker.name for worker in WORKERS if worker.stage is stage}
+        return [run for run in self.runs if run.worker in names]
+
+    def _left_behind(self, key: str, stage: Stage, before: datetime) -> Reason | None:
+        """Why the last run before then took no more claims of the carrier; None: it did."""
+        last = [run for run in self._runs_of(stage) if run.at < before][-1:]
+        left = last[0].left.get(key) if last else None
+        if left is None:
+            return None
+        return Reason.QUOTA if left.why is Blocked.RATE_LIMIT else Reason.CARRIER

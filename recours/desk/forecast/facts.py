@@ -108,20 +108,37 @@ class ForeseenRun:
     due: Mapping[str, int] = field(default_factory=dict)
 
 
+# A run that lies a whole number of schedules after an earlier one, give or take this, was started by the schedule.
+_ON_SCHEDULE = timedelta(minutes=3)
+
+
 def moments(
-    last: Mapping[str, datetime | None],
+    begun: Mapping[str, Sequence[datetime]],
     now: datetime,
     until: datetime,
     workers: Collection[type[Worker]] = WORKERS,
 ) -> list[Moment]:
-    """The runs to come: each worker's last run plus its schedule, again and again; without one, on the full (half) hour."""
+    """The runs to come: of each worker its last one plus its schedule, again and again.
+
+    `begun`: when its last runs began, the newest first. Without any, the next ones are on the full hour, or half hour.
+    """
     found = []
     for worker in workers:
-        at = _next_run(last.get(worker.name), worker.schedule, now)
+        at = _next_run(_last_on_schedule(begun.get(worker.name, ()), worker.schedule), worker.schedule, now)
         while at <= until:
             found.append(Moment(at, worker))
             at += worker.schedule
     return sorted(found, key=lambda moment: moment.at)
+
+
+def _last_on_schedule(begun: Sequence[datetime], schedule: timedelta) -> datetime | None:
+    """The newest run that the schedule started: one that somebody started by hand in between does not move it."""
+    for place, one in enumerate(begun):
+        for earlier in begun[place + 1 :]:
+            off = (one - earlier + _ON_SCHEDULE) % schedule
+            if off <= 2 * _ON_SCHEDULE and one - earlier > _ON_SCHEDULE:
+                return one
+    return begun[0] if begun else None
 
 
 def _next_run(last: datetime | None, schedule: timedelta, now: datetime) -> datetime:

@@ -103,6 +103,12 @@ class Pool:
             taken.append(min(places, key=lambda found: found[0])[1].pop(now))
         return taken
 
+    def in_order(self, stage: Stage, key: str, now: datetime) -> Iterator[Claim]:
+        """Take all ready claims of a lane, the most urgent first."""
+        lane = self._ready[stage].get(key, _Lane())
+        while len(lane):
+            yield lane.pop(now)
+
     def left(self) -> Iterable[Claim]:
         """Every claim that is ready, or waits for its turn."""
         for lanes in self._ready.values():

@@ -32,6 +32,8 @@ class Simulation:
             Claim
         ] = []  # to go on at the scheduler's next run, since the limit is higher now
         self._times_mended = False
+        self._texts: dict[str, str] = {}
+        self._unjudged = State()
         for sighted in found:
             self._receive(sighted)
 
@@ -88,9 +90,19 @@ class Simulation:
         if sighted.held_until:
             self._held.append(sighted)
         elif sighted.edited or claim.is_edited or claim.state.stage in (None, Stage.SHELVED):
-            self._to_judge.append(claim)
+            self._to_judge.append(self._with_shared_texts(claim))
         else:
             self._put(claim, claim.state)
+
+    def _with_shared_texts(self, claim: Claim) -> Claim:
+        """The claim; what it says in the same words as others is in memory once."""
+        name, error = claim.carrier_name, claim.error_text
+        return replace(
+            claim,
+            carrier_name=self._texts.setdefault(name, name),
+            error_text=self._texts.setdefault(error, error) if error else None,
+            state=self._unjudged if claim.state == self._unjudged else claim.state,
+        )
 
     def _put(self, claim: Claim, state: State) -> None:
         claim = _slim(claim, state)
@@ -108,8 +120,8 @@ class Simulation:
             self._receive(replace(sighted, held_until=None) if over else sighted)
 
     def _judge(self, now: datetime) -> None:
-        edited, self._to_judge = self._to_judge, []
-        for claim in edited:
+        while self._to_judge:  # one by one, since there may be very many
+            claim = self._to_judge.pop()
             self._put(claim, judge(claim, now, self.rules.policy))
 
     def _keep_own_timetable(self, now: datetime, due_until: datetime) -> tuple[int, int]:

@@ -1,0 +1,193 @@
+"""The coming runs on paper: what holds of them whatever there is to do."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recours.core.claim import Claim, Delivery, FetchStatus, Stage
+from recours.desk.forecast.facts import (
+    Assumption,
+    CarrierFacts,
+    ForeseenRun,
+    Moment,
+    Rules,
+    Sighted,
+    moments,
+)
+from recours.desk.forecast.simulate import Simulation
+from recours.runs.ports import Blocked, Refusal
+from recours.runs.preview import preview
+from recours.runs.retry import PODRetryScheduler
+from tests.fakes.examples import MODEST
+from tests.fakes.paper import FETCH, HOUR, NOW, NUMBERS, POLICY, RETRY, claim, facts, rules
+
+
+def run_all(simulation: Simulation, hours: int) -> list[ForeseenRun]:
+    return [simulation.run(moment) for moment in moments({}, NOW, NOW + hours * HOUR)]
+
+
+# ---------------------------------------------------------------- whatever there is to do
+
+STATUSES = st.sampled_from(
+    [FetchStatus.FAILED, FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING]
+)
+MOMENTS = st.integers(0, 30_000).map(lambda minutes: NOW - timedelta(minutes=minutes))
+CLAIMS = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(list(NUMBERS)),
+        "fetch_status": STATUSES,
+        "updated_at": st.none() | MOMENTS,
+        "created_at": st.none() | MOMENTS,
+        "deadline": st.none() | st.integers(-5, 30).map(lambda days: date(2026, 2, 2) + timedelta(days=days)),
+        "turns_counted": st.integers(0, 5),
+        "error_text": st.sampled_from([None, "API timeout", "Invalid tracking number"]),
+        "claim_status": st.sampled_from([None, "submitted", "paid"]),
+    }
+)
+
+
+@dataclass(frozen=True)
+class World:
+    claims: list[Claim]
+    carriers: dict[str, CarrierFacts]
+    rules: Rules
+
+    def simulation(self) -> Simulation:
+        return Simulation([Sighted(claim) for claim in self.claims], self.carriers, self.rules, NOW)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    claims = [claim(n, **columns) for n, columns in enumerate(draw(st.lists(CLAIMS, max_size=40)))]
+    delivered = draw(st.sets(st.sampled_from(range(40)), max_size=10))
+    known = Delivery(NOW - 300 * HOUR, "DUPONT")
+    claims = [
+        replace(one, state=replace(one.state, delivery=known)) if one.id in delivered else one
+        for one in claims
+    ]
+    window = st.sampled_from(["day@Europe/Paris", "day@UTC", "hour"])
+    quotas = {
+        key: f"{draw(st.integers(1, 12))}/{draw(window)}" for key in ("chronopost", "ups", "dhl_express")
+    }
+    return World(
+        claims,
+        facts(quotas, used=draw(st.integers(0, 5))),
+        rules(
+            retry=draw(st.integers(1, 40)),
+            fetch=draw(st.integers(1, 40)),
+            assumption=draw(st.sampled_from(list(Assumption))),
+            concurrency=draw(st.sampled_from([1, 2, 8])),
+            pending_share=draw(st.sampled_from([0.0, 0.25, 0.9])),
+            policy=replace(POLICY, max_retries=draw(st.integers(1, 6))),
+        ),
+    )
+
+
+@given(worlds())
+@MODEST
+def test_whatever_there_is_to_do(world: World) -> None:
+    simulation = world.simulation()
+    runs = run_all(simulation, 60)
+    limits = {use.limit.key: use.limit for one in world.carriers.values() for use in one.uses}
+    for (key, _), used in simulation.book.counts.used.items():
+        assert used <= limits[key].number
+    tried: Counter[int] = Counter()
+    for run in runs:
+        here = [one.claim_id for one in run.tries]
+        assert len(here) == len(set(here)), "nobody is tried twice in one run"
+        assert len(here) <= world.rules.batch_sizes[run.worker]
+        tried.update(one.claim_id for one in run.tries if one.calls)
+    most = 1 if world.rules.assumption is Assumption.SUCCESS else world.rules.policy.max_retries + 1
+    assert all(times <= most for times in tried.values())
+
+
+@given(worlds())
+@MODEST
+def test_nothing_is_tried_before_its_turn_or_once_it_is_set_aside(world: World) -> None:
+    set_aside = {one.id for one in world.claims if POLICY.sets_aside(one)}
+    last: dict[int, datetime] = {}
+    for run in run_all(world.simulation(), 60):
+        for one in run.tries:
+            assert one.claim_id not in set_aside
+            if one.claim_id in last:
+                waited = run.at - last[one.claim_id]
+                assert waited >= POLICY.timetable.wait(max(one.turn, 1)) - POLICY.timetable.slack
+            last[one.claim_id] = run.at
+
+
+@given(worlds())
+@MODEST
+def test_the_claims_of_one_carrier_are_taken_as_dry_run_lists_them(world: World) -> None:
+    """`--dry-run` looks at one run by other means."""
+    claims = [one for one in world.claims if one.carrier == "chronopost" and not one.is_pending]
+    now = moments({}, NOW, NOW + HOUR, [PODRetryScheduler])[0].at
+    world = replace(world, claims=claims, carriers=facts({}))
+    batch = world.rules.batch_sizes[RETRY]
+    listed = preview(((one, False) for one in claims), Stage.READY, batch, (), {}, world.rules.policy, now)
+    run = world.simulation().run(Moment(now, PODRetryScheduler))
+    assert [one.reference for one in run.tries] == [one.reference for one, _ in listed.taken]
+
+
+# ---------------------------------------------------------------- carriers that take no calls
+
+
+@pytest.mark.parametrize(
+    ("until", "runs_at"),
+    [(None, []), (NOW + 3 * HOUR, [12]), (NOW, [9])],
+    ids=["nobody knows", "for three hours", "just over"],
+)
+def test_a_closed_carrier_is_called_when_it_is_open_again(until: datetime | None, runs_at: list[int]) -> None:
+    carriers = facts({})
+    closing = Refusal(Blocked.CARRIER, "closed", until)
+    carriers["chronopost"] = replace(carriers["chronopost"], closings=[closing])
+    runs = run_all(Simulation([Sighted(claim(1))], carriers, rules(), NOW), 6)
+    assert [run.at.hour for run in runs if run.tries] == runs_at
+    left = [run.left["chronopost"] for run in runs if run.left]
+    assert all((one.count, one.why) == (1, Blocked.CARRIER) for one in left)
+    assert bool(left) is (runs_at != [9])
+
+
+def test_a_claim_in_hand_is_taken_once_it_is_let_go() -> None:
+    sighted = Sighted(claim(1), held_until=NOW + timedelta(minutes=50))
+    runs = run_all(Simulation([sighted], facts({}), rules(), NOW), 3)
+    assert [run.at.hour for run in runs if run.tries] == [10]
+
+
+# ---------------------------------------------------------------- when runs come
+
+
+def minutes(*past: int) -> list[datetime]:
+    return [NOW - timedelta(minutes=n) for n in past]
+
+
+@pytest.mark.parametrize(
+    ("begun", "next_minute"),
+    [
+        ([], 40),  # the full hour
+        (minutes(10), 50),
+        (minutes(10, 70, 130), 50),
+        (minutes(60), 0),
+        (minutes(3, 10, 70), 50),  # the last one was started by hand
+        (minutes(3, 4, 5, 10, 71), 50),
+        (minutes(10, 35, 72), 50),
+        (minutes(500), 40),  # missed ones are over
+    ],
+)
+def test_the_schedule_goes_on_as_it_went(begun: list[datetime], next_minute: int) -> None:
+    coming = moments({RETRY: begun}, NOW, NOW + 5 * HOUR, [PODRetryScheduler])
+    assert [moment.at - NOW for moment in coming] == [
+        timedelta(minutes=next_minute + 60 * n) for n in range(6 if next_minute == 0 else 5)
+    ]
+
+
+def test_both_workers_the_fetch_worker_first() -> None:
+    coming = moments({}, NOW, NOW + HOUR)
+    assert [(moment.at.minute, moment.worker.name) for moment in coming] == [
+        (30, FETCH),
+        (0, FETCH),
+        (0, RETRY),
+    ]

@@ -1,0 +1,145 @@
+"""What a plan says of carriers and deadlines, over claims in memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from recours.core.claim import Claim, FetchStatus, Stage
+from recours.desk.forecast.facts import Assumption, Rules, Sighted
+from recours.desk.plan import Plan, Question, Reason, make_plan
+from recours.runs.ports import Blocked, Refusal
+from tests.fakes.paper import HOUR, NOW, claim, facts, rules
+
+TODAY = date(2026, 2, 2)  # ends at 23:00 UTC
+
+
+@dataclass
+class Outlook:
+    """Claims in memory: those that no run will have to do with are given apart."""
+
+    due: list[Claim]
+    later: list[Claim]
+
+    def claims(self, *_: Any) -> Iterator[Sighted]:
+        yield from map(Sighted, self.due)
+
+    def not_due(self, *_: Any) -> Iterator[Claim]:
+        yield from self.later
+
+
+def plan(
+    *due: Claim,
+    later: tuple[Claim, ...] = (),
+    hours: int = 48,
+    quotas: dict[str, str] | None = None,
+    how: Rules | None = None,
+    closing: Refusal | None = None,
+    most_listed: int | None = 1000,
+) -> Plan:
+    carriers = facts(quotas or {})
+    if closing:
+        carriers["chronopost"] = replace(carriers["chronopost"], closings=[closing])
+    asked = Question(timedelta(hours=hours), NOW, {}, most_listed)
+    return make_plan(Outlook(list(due), list(later)), carriers, how or rules(), asked)
+
+
+def late(made: Plan) -> list[tuple[str, Reason, bool]]:
+    return [(one.reference, one.reason, one.estimated) for one in made.late]
+
+
+def test_a_backlog_is_empty_after_the_run_that_takes_the_last_of_it() -> None:
+    made = plan(
+        *map(claim, range(9)), quotas={"chronopost": "4/hour"}, how=rules(assumption=Assumption.SUCCESS)
+    )
+    [chronopost] = made.carriers
+    assert (chronopost.due, chronopost.tries, chronopost.calls, chronopost.left) == (9, 9, 18, 0)
+    # Two an hour, from 9 to 13 o'clock.
+    assert chronopost.empty_at == NOW.replace(hour=13, minute=0)
+    assert [len(run.tries) for run in made.runs if run.tries] == [2, 2, 2, 2, 1]
+
+
+def test_what_is_left_lasts_at_the_pace_of_the_last_day() -> None:
+    how = rules(assumption=Assumption.SUCCESS)
+    [chronopost] = plan(*map(claim, range(40)), quotas={"chronopost": "20/day@UTC"}, how=how).carriers
+    # Ten on each of three days, of which the last two are the last 24 hours' one.
+    assert (chronopost.tries, chronopost.left, chronopost.tries_a_day) == (30, 10, 10)
+    assert (chronopost.empty_at, chronopost.days_left) == (None, 1)
+
+
+def test_a_backlog_that_nobody_takes_is_not_foreseen_to_end() -> None:
+    made = plan(claim(1), closing=Refusal(Blocked.CARRIER, "no credentials"))
+    [chronopost] = made.carriers
+    assert (chronopost.left, chronopost.empty_at, chronopost.days_left) == (1, None, None)
+    assert chronopost.closing is not None
+
+
+FAR = {"fetch_status": FetchStatus.FAILED, "updated_at": NOW}
+
+
+@pytest.mark.parametrize(
+    ("changed", "how", "expected"),
+    [
+        ({}, {}, []),
+        ({}, {"closing": Refusal(Blocked.CARRIER, "no credentials")}, [("CLM-1", Reason.CARRIER, False)]),
+        (
+            {},
+            {"closing": Refusal(Blocked.RATE_LIMIT, "wait", NOW + 20 * HOUR)},
+            [("CLM-1", Reason.QUOTA, False)],
+        ),
+        ({}, {"quotas": {"chronopost": "1/day"}}, [("CLM-1", Reason.QUOTA, False)]),
+        ({"deadline": TODAY - timedelta(days=1)}, {"quotas": {"chronopost": "1/day"}}, []),  # past already
+        ({"deadline": TODAY + timedelta(days=9)}, {"quotas": {"chronopost": "1/day"}}, []),
+        ({"claim_status": "paid"}, {}, []),
+        ({"turns_counted": 4}, {}, []),
+    ],
+)
+def test_a_claim_that_passes_its_deadline_is_told_with_the_reason(
+    changed: dict[str, Any], how: dict[str, Any], expected: list[Any]
+) -> None:
+    assert late(plan(claim(1, **{"deadline": TODAY} | changed), **how)) == expected
+
+
+def test_a_full_batch_is_a_reason_too_and_when_the_claim_is_tried_after_all() -> None:
+    # Between 8:20 and the end of the day the scheduler runs 15 times.
+    claims = [claim(n, deadline=TODAY) for n in range(18)]
+    how = rules(retry=1, assumption=Assumption.SUCCESS)
+    made = plan(*claims, how=how)
+    assert late(made) == [(f"CLM-{n}", Reason.BATCH, False) for n in (15, 16, 17)]
+    assert [one.next_at for one in made.late] == [
+        NOW.replace(hour=0, minute=0) + timedelta(hours=h) for h in (24, 25, 26)
+    ]
+
+
+def test_a_turn_that_comes_later_and_a_number_that_lacks() -> None:
+    waits = claim(1, deadline=TODAY)
+    waits = replace(waits, state=replace(waits.state, stage=Stage.WAITING, next_at=NOW + 60 * HOUR))
+    unnumbered = replace(claim(2, fetch_status=FetchStatus.PENDING, deadline=TODAY), number=None)
+    made = plan(later=(waits, unnumbered))
+    assert late(made) == [("CLM-1", Reason.TURN, False), ("CLM-2", Reason.NUMBER, False)]
+    assert [one.next_at for one in made.late] == [NOW + 60 * HOUR, None]
+
+
+def test_deadlines_beyond_the_horizon_are_held_against_the_pace() -> None:
+    claims = [claim(n, deadline=TODAY + timedelta(days=4)) for n in range(40)]
+    how = rules(assumption=Assumption.SUCCESS)
+    made = plan(*claims, quotas={"chronopost": "10/day@UTC"}, how=how)
+    # Five on each of three days. Of the 25 that are left on the 4th at 8:20, 13 have their turn by the 6th at 23:00.
+    [chronopost] = made.carriers
+    assert (chronopost.tries, chronopost.left, chronopost.tries_a_day) == (15, 25, 5)
+    assert late(made) == [(f"CLM-{n}", Reason.QUOTA, True) for n in range(28, 40)]
+    assert all(one.next_at and one.next_at > one.deadline for one in made.late)
+
+
+def test_lists_are_cut_and_counts_are_not() -> None:
+    claims = [claim(n, deadline=TODAY) for n in range(20)]
+    closing = Refusal(Blocked.RATE_LIMIT, "wait", NOW + 20 * HOUR)
+    made = plan(*claims, closing=closing, most_listed=3)
+    assert (sum(made.tried), sum(len(run.tries) for run in made.runs), made.cut) == (40, 3, 37)
+    assert (len(made.late), made.late_cut) == (3, 17)
+    assert [(carrier.tries, carrier.late) for carrier in made.carriers] == [(40, 20)]
+    said = made.as_json()
+    assert (said["tries"], said["tries_not_listed"], said["late_not_listed"]) == (40, 37, 17)
+    assert sum(run["tries"] for run in said["runs"]) == 40
