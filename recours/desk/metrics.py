@@ -23,7 +23,7 @@ OUTCOMES = {
     "gave_up": "max_retries_reached",
 }
 # Why a carrier takes no call.
-CLOSED = ("rate_limit", "account", "other")
+CLOSED = ("rate_limit", "account", "paused")
 _UNJUDGED = "unjudged"
 
 
@@ -183,4 +183,4 @@ def _why(refusal: Refusal | None) -> str | None:
         return None
     if refusal.kind in ACCOUNT_KINDS:
         return "account"
-    return "rate_limit" if refusal.why is Blocked.RATE_LIMIT else "other"
+    return "rate_limit" if refusal.why is Blocked.RATE_LIMIT else "paused"  # by a person

@@ -115,12 +115,12 @@ def test_each_run_tells_of_both_workers_what_is_on_record(
 
 
 def test_a_closed_carrier_and_its_reason(
-    run: Run, file: Path, database: Database, add_claims: Callable[..., None]
+    run: Run, url: str, file: Path, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [{}] * 3)
 
     def closed() -> list[float]:
-        reasons = ("rate_limit", "account", "other")
+        reasons = ("rate_limit", "account", "paused")
         return [value(read(file), "carrier_closed", carrier="chronopost", reason=why) for why in reasons]
 
     assert run(SCHEDULER, QUOTA_CHRONOPOST="4/day").returncode == 0
@@ -129,6 +129,11 @@ def test_a_closed_carrier_and_its_reason(
     assert closed() == [0, 1, 0]
     assert run(SCHEDULER).returncode == 0
     assert closed() == [0, 0, 0]
+    subprocess.run(
+        [sys.executable, "-m", "recours", "pause", "Chronopost", "--database-url", url], cwd=ROOT, check=True
+    )
+    assert run(FETCHER).returncode == 0
+    assert closed() == [0, 0, 1]
 
 
 def test_a_run_that_died_has_begun_but_not_gone_well(run: Run, file: Path, database: Database) -> None:
