@@ -4,13 +4,12 @@ import logging
 import signal
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recours import __version__, logs
+from recours import logs
 from recours.carriers.registry import CATALOG
 from recours.cli.console import (
     flushed,
@@ -21,13 +20,12 @@ from recours.cli.console import (
     say_error,
     say_usage_error,
 )
-from recours.cli.numbers import Minutes, WholeNumber
-from recours.core.carrier import Catalog
+from recours.cli.worker_options import asked_of, common_options, scheduler_options
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
-from recours.runs.worker import STOPPED, Options, Worker
+from recours.runs.worker import STOPPED, Worker
 from recours.settings.loading import load, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
@@ -86,100 +84,13 @@ def _command(name: str) -> click.Command:
         if is_scheduler
         else "Fetch the PODs of new claims, within the carriers' limits."
     )
-    own = [
-        click.Option(
-            ["--max-retries"],
-            type=WholeNumber(1, 20),
-            default=4,
-            show_default=True,
-            metavar="N",
-            help="Turns of the timetable before a claim gives up, 1 to 20.",
-        ),
-        click.Option(
-            ["--claim", "claims"],
-            multiple=True,
-            metavar="REF",
-            help="Fetch this claim now, whatever its timetable; repeatable.",
-        ),
-    ]
     return click.Command(
         name,
-        params=[*_common(WORKERS[name].usual_batch), *(own if is_scheduler else [])],
+        params=[*common_options(WORKERS[name].usual_batch), *(scheduler_options() if is_scheduler else [])],
         callback=lambda **options: _run(name, options),
         help=what,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-
-
-def _common(batch: int) -> list[click.Parameter]:
-    return [
-        click.Option(
-            ["--batch-size"],
-            type=WholeNumber(1, 10000),
-            default=batch,
-            show_default=True,
-            metavar="N",
-            help="Claims to process in this run, 1 to 10000.",
-        ),
-        click.Option(
-            ["--carrier", "carriers"],
-            multiple=True,
-            metavar="NAME",
-            callback=_known_carriers,
-            help="Only claims of this carrier; repeatable.",
-        ),
-        click.Option(
-            ["--dry-run"],
-            is_flag=True,
-            help="Show what would be taken and why the rest waits; change nothing.",
-        ),
-        click.Option(
-            ["--json", "as_json"], is_flag=True, help="Print the summary as one JSON object on stdout."
-        ),
-        click.Option(
-            ["--concurrency"],
-            type=WholeNumber(1, 64),
-            default=8,
-            show_default=True,
-            metavar="N",
-            help="Claims fetched at the same time, 1 to 64.",
-        ),
-        click.Option(
-            ["--max-runtime"],
-            type=Minutes(1440),
-            default=55,
-            show_default=True,
-            metavar="MINUTES",
-            help="Begin no new claim after this time.",
-        ),
-        click.Option(["--database-url"], metavar="URL", help="The database, instead of the configured one."),
-        click.Option(
-            ["-v", "--verbose"], is_flag=True, help="Log each claim's calls and units of quota too."
-        ),
-        click.Option(
-            ["--version"],
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_print_version,
-            help="Show the version and exit.",
-        ),
-    ]
-
-
-def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        click.echo(f"recours {__version__}")
-        context.exit()
-
-
-def _known_carriers(
-    context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
-) -> tuple[str, ...]:
-    for name in names:
-        if not CATALOG.keys_of(name):
-            raise click.BadParameter(CATALOG.no_such(name), context, parameter)
-    return names
 
 
 # ---------------------------------------------------------------- a run
@@ -311,18 +222,6 @@ def _work(
         log.warning(stopped[0])
     return Ending(
         report.exit_status or (FAILED if fault else DONE), (*faults, *stopped, *worker.summary(report))
-    )
-
-
-def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
-    """What was asked for on the command line. A carrier's name stands for every account that serves its claims."""
-    keys = [key for name in options["carriers"] for key in catalog.keys_of(name)]
-    return Options(
-        batch_size=options["batch_size"],
-        concurrency=options["concurrency"],
-        max_runtime=timedelta(minutes=options["max_runtime"]),
-        carriers=tuple(dict.fromkeys(keys)),
-        claims=options.get("claims", ()),
     )
 
 
