@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -187,25 +186,29 @@ def test_what_labels_and_descriptions_hold_comes_back_as_it_was() -> None:
     assert len(exposition([metric]).splitlines()) == 4
 
 
-def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
-    path, ended = tmp_path / "x.prom", threading.Event()
-    contents = [f"recours_x {n}\n" * 20_000 for n in (1, 2)]
-    replace_file(path, contents[0], "first")
-    seen: set[int] = set()
+def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, replace, seen = tmp_path / "x.prom", Path.replace, []
 
-    def look() -> None:
-        while not ended.is_set():
-            for found in tmp_path.glob("*.prom"):  # what the collector reads
-                seen.add(contents.index(found.read_text()))
+    def look_and_replace(part: Path, target: Path) -> Path:
+        """The moment before: the new text is whole, under a name that the collector passes over."""
+        read = {found.name: found.read_text() for found in tmp_path.glob("*.prom")}
+        seen.append((part.read_text(), part.parent == tmp_path, part.suffix, read))
+        return replace(part, target)
 
-    reader = threading.Thread(target=look)
-    reader.start()
-    for n in range(60):
-        replace_file(path, contents[n % 2], str(n))
-    ended.set()
-    reader.join()
-    assert seen <= {0, 1}
+    monkeypatch.setattr(Path, "replace", look_and_replace)
+    replace_file(path, "recours_x 1\n", "first")
+    replace_file(path, "recours_x 2\n", "second")
+    assert seen == [
+        ("recours_x 1\n", True, ".part", {}),
+        ("recours_x 2\n", True, ".part", {"x.prom": "recours_x 1\n"}),
+    ]
+    assert path.read_text() == "recours_x 2\n"
+
+
+def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "x.prom"
+    replace_file(path, "recours_x 1\n", "first")
     with pytest.raises(UnicodeEncodeError):
-        replace_file(path, contents[0] + "\ud800", "spoilt")
-    assert path.read_text() == contents[1]
+        replace_file(path, "recours_x 2\n\ud800", "spoilt")
+    assert path.read_text() == "recours_x 1\n"
     assert list(tmp_path.iterdir()) == [path]
