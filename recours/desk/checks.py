@@ -6,12 +6,11 @@ Pure: the facts come in. `recours.cli.check` gathers them.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.text import plural
+from recours.desk.findings import Finding, fault, ok, remark
 from recours.desk.overview import Health, WorkerStatus
 from recours.desk.records import Backlog
 from recours.desk.schedule import Entry
@@ -22,43 +21,6 @@ from recours.runs.summary import LocalTime, minute
 _STILL_TRIED = (Stage.NEW, Stage.READY, Stage.WAITING)
 MB = 1024 * 1024
 _OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040
-
-
-class State(StrEnum):
-    """How serious a finding is. Only a fault needs a hand."""
-
-    OK = "ok"
-    REMARK = "remark"
-    FAULT = "fault"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one look found, in words; `remedy` is what to do, for a remark or a fault."""
-
-    name: str
-    state: State
-    words: str
-    remedy: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """For programs."""
-        return {"name": self.name, "state": self.state, "words": self.words, "remedy": self.remedy or None}
-
-
-def ok(name: str, words: str) -> Finding:
-    """Nothing to do."""
-    return Finding(name, State.OK, words)
-
-
-def remark(name: str, words: str, remedy: str = "") -> Finding:
-    """Worth knowing; it may be meant like that."""
-    return Finding(name, State.REMARK, words, remedy)
-
-
-def fault(name: str, words: str, remedy: str) -> Finding:
-    """It does not work, or will not for long."""
-    return Finding(name, State.FAULT, words, remedy)
 
 
 # ---------------------------------------------------------------- credentials

@@ -181,12 +181,11 @@ def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool
             plain = plain and position == 0 and end in ("&&", ";")
             continue
         script = next((n for n, word in enumerate(simple) if n and checkout.worker_of(word, folder)), None)
-        python = next((n for n, word in enumerate(simple[:script]) if _PYTHON.fullmatch(word)), None)
-        if script is None or python is None:
+        if script is None or not any(_PYTHON.fullmatch(word) for word in simple[:script]):
             plain = False
             continue
         workers.append(str(checkout.worker_of(simple[script], folder)))
-        plain = plain and python == 0 and end == "" and all(w.startswith("-") for w in simple[1:script])
+        plain = plain and end == "" and all(word.startswith("-") for word in simple[1:script])
     if not workers:
         return None
     return Line(number, tuple(dict.fromkeys(workers)), plain and len(workers) == 1)

@@ -8,7 +8,8 @@ import pytest
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.desk import checks
-from recours.desk.checks import CarrierAccount, Finding, Folder, MailFacts, State
+from recours.desk.checks import CarrierAccount, Folder, MailFacts
+from recours.desk.findings import Finding, State
 from recours.desk.overview import worker_status
 from recours.desk.records import Backlog, Run
 from recours.desk.schedule import Entry

@@ -75,6 +75,12 @@ def test_the_home_folder_is_known_by_its_signs(home: str) -> None:
     assert find(text, Checkout("/home/other/Recours_Ecommerce", "/home/other/x")) == []
 
 
+def test_a_sign_that_begins_no_comment_in_a_word_does_not_end_it() -> None:
+    there = Checkout("/srv/a#b")
+    by_hand = GUIDE.replace("/path/to/Recours_Ecommerce", "/srv/a#b")
+    assert remove(by_hand, WORKERS, there) == ""
+
+
 def test_a_folder_that_a_link_leads_to_is_known() -> None:
     linked = Checkout("/srv/1.0", "/", lambda path: path.replace("/current", "/srv/1.0"))
     text = GUIDE.replace("/path/to/Recours_Ecommerce", "/current")

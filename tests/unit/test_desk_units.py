@@ -64,3 +64,9 @@ def test_options_are_written_as_systemd_takes_them_apart() -> None:
     assert command_of(service) == (
         'ExecStart=/srv/r/.venv/bin/python scripts/pod_fetch_worker.py --carrier "a \\"b\\" \\\\ 100%%"'
     )
+
+
+def test_a_dollar_is_no_variable() -> None:
+    """systemd-analyze does not look at those; the user manager of tests/acceptance does."""
+    text = units(Job("pod_fetch_worker", ("--carrier", "$x")), Checkout("/srv/r"))["pod-fetch-worker.service"]
+    assert command_of(text).startswith("ExecStart=:/srv/r/")

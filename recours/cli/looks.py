@@ -1,0 +1,284 @@
+"""What `recours check` looks at: the facts are gathered here, and judged by `recours.desk.checks`."""
+
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import TZPATH
+
+from recours.carriers.registry import CATALOG
+from recours.cli import schedule
+from recours.cli.bench import Bench
+from recours.cli.desk import ROOT
+from recours.core.mail import MailState
+from recours.database.clock import clock_offset
+from recours.database.engine import DatabaseFault
+from recours.database.schema import HEAD, Schema
+from recours.desk import checks
+from recours.desk.findings import Finding, fault, ok, remark
+from recours.desk.schedule import WORKERS, Entry, ScheduleFault
+from recours.logs import local
+from recours.machine.files import free_bytes, mode_of, size_of, trouble_with
+from recours.settings.model import SettingsFault
+from recours.settings.sources import SECRETS_SETTING, find, process_environment
+from recours.wiring import CLOCKS_AGREE, PostOffice
+
+if TYPE_CHECKING:
+    from recours.notifications.smtp import SmtpSettings
+
+_SMTP_TIMEOUT_S = 10.0
+
+
+# ---------------------------------------------------------------- the checks
+
+
+def _settings(bench: Bench) -> Iterator[Finding]:
+    if not bench.settings.warnings:
+        yield ok("settings", "all of them can be used")
+    for warning in bench.settings.warnings:
+        yield remark("settings", warning, "see README, Settings")
+
+
+def _database(bench: Bench) -> Iterator[Finding]:
+    embedded = bench.settings.database_is_embedded
+    named = "set DATABASE_PATH or DATABASE_URL in .env, if your claims are elsewhere"
+    if bench.is_new():
+        path = bench.settings.database_url.database
+        yield remark("database", f"none is set; the first run makes its own, {path}", named)
+        return
+    try:
+        database, schema = bench.database()
+    except DatabaseFault as error:
+        yield fault("database", str(error), "see README, Connect your database")
+        return
+    if embedded:
+        yield remark("database", f"none is set: the embedded one is used, {database.shown}", named)
+    else:
+        yield ok("database", f"{database.shown} can be reached")
+    yield _schema(schema)
+    try:
+        if (desk := bench.desk()) and bench.read():
+            yield ok("claims", f"{desk.claims.count()} can be read")
+    except DatabaseFault as error:
+        yield fault("claims", str(error), "see README, Connect your database, Rights")
+
+
+def _schema(schema: Schema) -> Finding:
+    if schema.is_current:
+        if schema.lacking_indexes:
+            lacking = ", ".join(sorted(schema.lacking_indexes))
+            return remark(
+                "schema", f"{HEAD}, but runs are slower without {lacking}", "the next run builds them"
+            )
+        return ok("schema", f"{HEAD}, which is current")
+    columns = ", ".join(schema.missing_columns) or "only tables of ours"
+    return remark(
+        "schema",
+        f"{schema.version or 'untouched'}: the first run is to come, and will add to claims: {columns}",
+        "look before: python3 scripts/pod_retry_scheduler.py --dry-run; then run it, or recours init-db",
+    )
+
+
+def _credentials(bench: Bench) -> Iterator[Finding]:
+    overview = bench.overview()
+    waiting = (
+        {backlog.carrier: checks.waiting(backlog) for backlog in overview.backlogs} if overview else None
+    )
+    refusals = {carrier.key: carrier.refusal for carrier in overview.carriers} if overview else {}
+    for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
+        found = bench.settings.credentials[key]
+        account = checks.CarrierAccount(
+            spec.name,
+            found.source,
+            found.missing,
+            None if waiting is None else waiting.get(key, 0),
+            refusals.get(key),
+        )
+        yield checks.credentials(account, local)
+
+
+def _secret_files() -> Iterator[Finding]:
+    found = find(ROOT, process_environment())
+    named = found.get(SECRETS_SETTING)
+    for shown in (".env", named.text if named else ".streamlit/secrets.toml"):
+        path = ROOT / shown
+        if path.exists():
+            yield checks.secret_file(shown, mode_of(path))
+
+
+def _mail(bench: Bench) -> Iterator[Finding]:
+    overview = bench.overview()
+    mails = overview.mails if overview else {}
+    server = _server(bench)
+    trouble = None
+    if server and not bench.offline:
+        trouble = _tried(server)
+    yield checks.mail(
+        checks.MailFacts(
+            f"{server.host}:{server.port} ({server.security})" if server else "",
+            server.sender if server else "",
+            trouble,
+            mails.get(MailState.READY, 0),
+        )
+    )
+    yield from checks.held(mails.get(MailState.HELD, 0))
+    yield from checks.admin(bench.settings.mail.admin, bench.settings.mail.redirect)
+
+
+def _server(bench: Bench) -> "SmtpSettings | None":
+    """The mail server: the service's own settings come first, as far as its database can be read."""
+    try:
+        desk = None if bench.is_new() else bench.desk()
+    except DatabaseFault:
+        desk = None
+    if desk:
+        return PostOffice(bench.settings, desk.database, desk.columns, desk.clock, "check").server()
+    from recours.notifications.smtp import SmtpSettings  # noqa: PLC0415 (smtplib is needed by this look alone)
+
+    mail = bench.settings.mail
+    if not mail.host:
+        return None
+    return SmtpSettings(mail.host, mail.port, mail.security, mail.user, mail.sender, mail.password)
+
+
+def _tried(server: "SmtpSettings") -> str:
+    from recours.notifications.smtp import ServerFault, SmtpLine  # noqa: PLC0415 (as above)
+
+    try:
+        with SmtpLine(server, _SMTP_TIMEOUT_S) as line:
+            line.log_in()
+    except ServerFault as error:
+        return str(error)
+    return ""
+
+
+def _folders(bench: Bench) -> Iterator[Finding]:
+    settings = bench.settings
+    for what, path, need, reason in _wanted_room(bench):
+        free = free_bytes(path)
+        yield checks.folder(
+            checks.Folder(what, str(path), path.is_dir(), trouble_with(path), free, need, reason)
+        )
+    most = settings.log_max_bytes * settings.log_files
+    yield checks.copied_log("logs/cron.log", size_of(ROOT / "logs" / "cron.log"), most)
+
+
+def _wanted_room(bench: Bench) -> Iterator[tuple[str, Path, int, str]]:
+    """Folders, the bytes that they may want of a sudden, and why."""
+    settings = bench.settings
+    from recours.carriers.http import LARGEST_ANSWER  # noqa: PLC0415 (the HTTP library is needed by this look alone)
+
+    at_once = 2 * settings.carrier_concurrency * len(WORKERS)
+    yield (
+        "documents",
+        settings.pod_dir,
+        at_once * LARGEST_ANSWER,
+        f"both workers may store {at_once} answers of {LARGEST_ANSWER // checks.MB} MB at the same time",
+    )
+    logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
+    most = len(logs) * settings.log_max_bytes * (settings.log_files + 1)
+    there = sum(size_of(path) for log in logs for path in log.parent.glob(f"{log.name}*"))
+    yield "logs", settings.log_dir, max(most - there, 0), "so far may they grow before old ones are deleted"
+    if settings.database_url.get_backend_name() == "sqlite":
+        path = Path(settings.database_url.database or "")
+        yield (
+            "database",
+            path.parent,
+            64 * checks.MB + size_of(path),
+            "its write-ahead log, and the copy that is made of it before its schema changes",
+        )
+
+
+def _clock(bench: Bench) -> Iterator[Finding]:
+    offset = None
+    try:
+        database = None if bench.is_new() else bench.database()[0]
+        offset = None if database is None or database.is_sqlite else clock_offset(database)
+    except DatabaseFault:  # which has a finding of its own
+        pass
+    overview = bench.overview()
+    began = [run.started_at for worker in overview.workers for run in worker.runs[:1]] if overview else []
+    yield checks.clock(offset, CLOCKS_AGREE, max(began, default=None), datetime.now(UTC), local)
+    zone = bench.settings.policy.zone
+    data = "the system's" if any(Path(path, zone.key).exists() for path in TZPATH) else "the package tzdata's"
+    yield ok("time zone data", f"{zone.key}: {data}")
+
+
+def _schedule(bench: Bench | None) -> Iterator[Finding]:
+    overview = bench.overview() if bench else None
+    status = {worker.worker: worker for worker in overview.workers} if overview else {}
+    entries: list[tuple[str, Entry]] = []
+    for name in schedule.present():
+        try:
+            entries += [(name, entry) for entry in schedule.SYSTEMS[name]().entries()]
+        except ScheduleFault as error:
+            yield remark("schedule", str(error), "recours schedule install --system …, by another one")
+    for worker in WORKERS:
+        ours = [(name, entry) for name, entry in entries if worker in entry.workers]
+        yield from checks.schedule(worker, ours, status.get(worker), local)
+
+
+def _programs() -> Iterator[Finding]:
+    own = ROOT / ".venv"
+    venv = str(own.resolve()) if own.is_dir() else None
+    yield checks.python(platform.python_version(), str(Path(sys.prefix).resolve()), venv)
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    # Those with a condition behind a semicolon are not for every machine.
+    pinned = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)[ ]*\\?$", text, re.MULTILINE))
+    found = {}
+    for name in pinned:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    yield checks.packages(pinned, found)
+
+
+# ---------------------------------------------------------------- all of them
+
+
+Look = Callable[[], Iterable[Finding]]
+
+
+def looks(bench: Bench) -> dict[str, Look]:
+    """All of them, by name."""
+    return {
+        "settings": lambda: _settings(bench),
+        "database": lambda: _database(bench),
+        "schedule": lambda: _schedule(bench),
+        "credentials": lambda: _credentials(bench),
+        "permissions": _secret_files,
+        "mail": lambda: _mail(bench),
+        "folders": lambda: _folders(bench),
+        "clock": lambda: _clock(bench),
+        "programs": _programs,
+    }
+
+
+def looks_without_settings(error: SettingsFault) -> dict[str, Look]:
+    """Those that need no settings; the settings' own faults come first."""
+    return {
+        "settings": lambda: [
+            fault("settings", words, "correct it: README, Settings") for words in error.faults
+        ],
+        "schedule": lambda: _schedule(None),
+        "permissions": _secret_files,
+        "programs": _programs,
+    }
+
+
+def found(looks: dict[str, Look]) -> Iterator[Finding]:
+    """What they find. One that breaks is a finding itself."""
+    for name, look_at in looks.items():
+        try:
+            yield from look_at()
+        except Exception as error:  # noqa: BLE001 (one look that breaks must not hide the others)
+            yield fault(
+                name,
+                f"this look itself failed: {type(error).__name__}: {error}",
+                "if the lines above do not explain it, report it (README, Support)",
+            )

@@ -1,0 +1,42 @@
+"""What a look at something found: whether it needs a hand, and which."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """How serious a finding is. Only a fault needs a hand."""
+
+    OK = "ok"
+    REMARK = "remark"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look found, in words; `remedy` is what to do, for a remark or a fault."""
+
+    name: str
+    state: State
+    words: str
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"name": self.name, "state": self.state, "words": self.words, "remedy": self.remedy or None}
+
+
+def ok(name: str, words: str) -> Finding:
+    """Nothing to do."""
+    return Finding(name, State.OK, words)
+
+
+def remark(name: str, words: str, remedy: str = "") -> Finding:
+    """Worth knowing; it may be meant like that."""
+    return Finding(name, State.REMARK, words, remedy)
+
+
+def fault(name: str, words: str, remedy: str) -> Finding:
+    """It does not work, or will not for long."""
+    return Finding(name, State.FAULT, words, remedy)
