@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -64,6 +64,10 @@ def flushed(status: int) -> int:
             stream.flush()
         except OSError:
             status = status or 1
-            # What is left in the buffer would be tried again, and fail again, when Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            give_up_on(stream)
     return status
+
+
+def give_up_on(stream: TextIO) -> None:
+    """Lose what is left in its buffer: it would be tried again, and fail again, when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -2,14 +2,15 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, time
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 
-from recours.cli.console import say_error
+from recours.cli.console import give_up_on, say_error
 from recours.cli.desk import FAILED, at_desk, database_option
+from recours.cli.moments import Moment, moment_of
 from recours.cli.outfile import AlreadyThereError, written
 from recours.desk.export import (
     ATTEMPT_COLUMNS,
@@ -20,19 +21,6 @@ from recours.desk.export import (
     json_pieces,
 )
 from recours.wiring import Desk
-
-
-class Day(click.ParamType):  # type: ignore[type-arg]  # click 8.2, which we allow, takes no type argument here
-    """A day, as `2026-02-06`."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Its midnight, in no zone yet."""
-        try:
-            return datetime.strptime(str(value), "%Y-%m-%d")  # noqa: DTZ007 (its zone is a setting, not yet read)
-        except ValueError:
-            self.fail(f"'{str(value)[:40]}' is not a day; write it as 2026-02-06.", param, ctx)
 
 
 @click.command("export")
@@ -47,16 +35,16 @@ class Day(click.ParamType):  # type: ignore[type-arg]  # click 8.2, which we all
 )
 @click.option(
     "--since",
-    type=Day(),
+    type=Moment(),
     metavar="DATE",
-    help="Only claims made, or attempts begun, on this day or later.",
+    help="Only claims made, or attempts begun, since then: 2026-02-03, 2026-02-03T14:00, 3d or 12h.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="A file; else stdout.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @database_option
 def command(
     what: str,
-    since: datetime | None,
+    since: datetime | timedelta | None,
     output: Path | None,
     database_url: str | None,
     *,
@@ -78,13 +66,14 @@ def command(
         except BrokenPipeError:
             raise  # click ends quietly
         except OSError as error:
+            if output is None:
+                give_up_on(sys.stdout)
             say_error(f"{output or 'The answer'} cannot be written: {error.strerror or error}.")
             raise SystemExit(FAILED) from error
 
 
-def _pieces(desk: Desk, what: str, since: datetime | None, *, as_csv: bool) -> Iterator[str]:
-    zone = desk.settings.policy.zone
-    start = datetime.combine(since.date(), time(), zone).astimezone(UTC) if since else None
+def _pieces(desk: Desk, what: str, since: datetime | timedelta | None, *, as_csv: bool) -> Iterator[str]:
+    start = moment_of(since, desk.clock.now(), "--since") if since else None
     columns: tuple[str, ...] = CLAIM_COLUMNS
     if what == "claims":
         rows = (claim_row(listed, desk.catalog) for listed in desk.records.each_claim(start))

@@ -18,7 +18,7 @@ from recours.core.policy import Policy
 from recours.core.text import clean, plural
 from recours.desk.advice import ADVICE, WHO_CAN_ACT
 from recours.desk.records import ListedClaim, Message, PastAttempt
-from recours.runs.ports import Refusal
+from recours.runs.ports import Blocked, Refusal
 from recours.runs.summary import LocalTime, minute
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
@@ -340,7 +340,8 @@ def _next(case: _Case) -> tuple[datetime | None, str]:
 def _by_timetable(case: _Case) -> tuple[datetime, str]:
     state = case.state
     if case.claim.is_pending:
-        if state.next_at and state.next_at > case.now:
+        is_anothers = case.claim.fetch_status == FetchStatus.FETCHING
+        if is_anothers and state.next_at and state.next_at > case.now:
             return state.next_at, "another program's fetching counts as given up then"
         return case.now, "new claims are taken by each run of the fetch worker"
     if state.stage is Stage.READY or case.is_due:
@@ -367,6 +368,9 @@ def _advice(case: _Case) -> tuple[ErrorKind | None, list[str]]:
         return None, [_IF_SET_ASIDE]
     if state.stage is Stage.UNNUMBERED:
         return ErrorKind.INVALID_TRACKING, ["Enter its tracking number: the next run takes it up."]
+    refusal = case.facts.refusal
+    if refusal and _may_be_called(case) and _is_stopped(refusal):
+        return case.kind, [f"Take {case.carrier} up again: recours resume {claim.carrier}"]
     kind = _in_the_way(case)
     return (None, []) if kind is None else (kind, _against(kind, case, again))
 
@@ -375,6 +379,11 @@ _IF_SET_ASIDE = (
     "Nothing, if that is right. Else correct its status: the next run takes it up. The setting RECOURS_SKIP_CLAIM_STATUSES "
     "says which ones are set aside."
 )
+
+
+def _is_stopped(refusal: Refusal) -> bool:
+    """Tell whether a person has stopped the carrier: it is nobody's fault."""
+    return refusal.why is Blocked.CARRIER and refusal.kind is ErrorKind.RATE_LIMITED
 
 
 def _in_the_way(case: _Case) -> ErrorKind | None:
@@ -400,6 +409,9 @@ def _passes_by_itself(kind: ErrorKind) -> bool:
 
 
 def _actor(case: _Case, kind: ErrorKind | None, advice: Sequence[str]) -> Actor | None:
+    refusal = case.facts.refusal
+    if refusal and _may_be_called(case) and _is_stopped(refusal):
+        return Actor.OPERATOR
     if kind is None:
         return Actor.OPERATOR if advice else None
     has_given_up = case.state.stage is Stage.GIVEN_UP and _passes_by_itself(kind)

@@ -334,7 +334,7 @@ def _of_carriers(seen: Overview, local: LocalTime) -> list[str]:
         if refusal and refusal.why is Blocked.CARRIER and (carrier.configured or carrier.key in due):
             until = f" (next try {minute(refusal.until, local)})" if refusal.until else ""
             found.append(f"{carrier.name}: {refusal.reason.rstrip('.')}{until}.")
-    if "" in due:
+    if "" in due and due[""].stages:  # not only claims that no run has looked at
         found.append(
             "There are claims of no carrier that we know; 'recours export --csv' lists them with what they say."
         )

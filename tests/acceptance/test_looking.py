@@ -1,0 +1,511 @@
+"""What a person sees of the system: `recours status`, `why` and `export`, after real runs against simulated carriers."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.retry import PODRetryScheduler
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.person import ROOT, Person
+from tests.acceptance.simulation import Service
+from tests.conftest import Kind
+
+FOREVER = (Scenario.UNKNOWN,) * 40
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    """The real time at first: what is typed goes by it."""
+    return SimulatedClock(datetime.now(UTC))
+
+
+@pytest.fixture
+def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
+    service = Service(tmp_path, sandbox, clock, url=url)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def person(service: Service, url: str) -> Person:
+    return Person.of(service, url)
+
+
+@pytest.fixture
+def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
+    """Whoever mistypes, does so whatever kind of database there is."""
+    return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
+
+
+def line_of(shown: str, begin: str) -> list[str]:
+    """The cells of the first row that begins so."""
+    row = next(line for line in shown.splitlines() if line.strip().startswith(begin))
+    return re.split(r"\s{2,}", row.strip())
+
+
+def section(shown: str, title: str) -> str:
+    """A table by its title: its lines are indented, in a pipe."""
+    found = re.search(rf"^{re.escape(title)}\n((?:  .*\n)+)", shown, re.MULTILINE)
+    assert found, shown
+    return found[1]
+
+
+def earlier(service: Service, **span: int) -> datetime:
+    """Have the next runs take place so long ago; returns when."""
+    service.clock = SimulatedClock(now_minus(**span))
+    return service.clock.now()
+
+
+def now_minus(**span: int) -> datetime:
+    return datetime.now(UTC) - timedelta(**span)
+
+
+# ---------------------------------------------------------------- status
+
+
+def test_status_shows_runs_rates_backlog_and_quotas(service: Service, person: Person) -> None:
+    long_ago = now_minus(days=2)
+    service.add(Scenario.DELIVERED, failed_at=long_ago)
+    service.add(*FOREVER, failed_at=long_ago)
+    service.add(*FOREVER, failed_at=now_minus(minutes=5))
+    service.add(*FOREVER, failed_at=long_ago, pod_fetch_status="pending", tracking_number=None)
+    service.run(PODFetchWorker)
+    service.run()
+    service.add(*FOREVER, failed_at=long_ago)  # that no run has seen
+    shown = person.does("status")
+    assert "! " not in shown
+    assert line_of(shown, "pod_retry_scheduler")[2:] == ["0 s", "1", "1", "0", "fine"]
+    backlog = section(shown, "Backlog")
+    assert line_of(backlog, "Chronopost")[1:8] == ["0", "2", "0", "0", "0", "1", "0"]
+    assert line_of(backlog, "(none that we know)")[1:6] == ["0", "0", "0", "0", "1"]
+    assert line_of(section(shown, "Quotas"), "Chronopost")[1:5] == ["100000 per day", "3", "0", "99997"]
+    assert line_of(section(shown, "By carrier"), "Chronopost") == ["Chronopost", "1", "1", "0", "50.0%"]
+    assert line_of(section(shown, "Errors"), "not_found") == ["not_found", "1"]
+    assert shown.splitlines()[-1] == "Mails: 0 waiting, 0 held"
+    assert "carriers that take no call" not in shown.lower()
+
+    found = person.json("status", "--days", "2")
+    assert [worker["health"] for worker in found["workers"]] == ["fine", "fine"]
+    assert found["workers"][1]["runs"][0]["stats"]["success"] == 1
+    assert list(found["success"]["by_day"]) == sorted(found["success"]["by_day"])
+    assert len(found["success"]["by_day"]) == 2
+    assert found["success"]["all"] == {"success": 1, "failed": 1, "left": 0, "success_rate": 50.0}
+    assert found["success"]["by_turn"]["1"]["success"] == 1
+    assert found["success"]["errors"] == {"not_found": 1}
+    quotas = {carrier["key"]: carrier["quotas"] for carrier in found["carriers"]}
+    assert quotas["chronopost"][0]["used"] == 3
+    assert {b["carrier"]: b["waiting"] for b in found["backlogs"]} == {None: 0, "chronopost": 2}
+
+
+def test_status_says_what_needs_a_hand(service: Service, person: Person) -> None:
+    earlier(service, hours=9)
+    service.add(Scenario.AUTH_REFUSED, failed_at=now_minus(days=2))
+    service.add(failed_at=now_minus(days=2), carrier="Pigeon Post")
+    service.add(*FOREVER, failed_at=now_minus(days=2), carrier="UPS")
+    service.run()
+    began = service.clock.now() - HOUR
+    service.sql(
+        "INSERT INTO recours_runs (id, worker, started_at) VALUES (?, ?, ?)",
+        "dead",
+        PODRetryScheduler.name,
+        f"{began:%Y-%m-%d %H:%M:%S.%f}",
+    )
+    until = f"{datetime.now(UTC) + HOUR:%Y-%m-%d %H:%M:%S.%f}"
+    service.sql("UPDATE recours_carriers SET refused_until = ? WHERE carrier = 'chronopost'", until)
+    shown = person.does("status", UPS_CLIENT_ID="", UPS_CLIENT_SECRET="")
+    remarks = [line for line in shown.splitlines() if line.startswith("! ")]
+    assert remarks[0] == "! pod_fetch_worker has never run on this database; it is due every 30 min."
+    assert re.match(
+        r"! pod_retry_scheduler last began 9 h ago, at .*; it is due every 1 h\. Is the machine off",
+        remarks[1],
+    )
+    assert re.match(
+        r"! The run of pod_retry_scheduler that began at .* never ended: it was killed", remarks[2]
+    )
+    assert any(line.startswith("! Chronopost: ") and "(next try " in line for line in remarks)
+    assert any(re.match(r"! UPS: UPS has no credentials: set UPS_CLIENT_ID", line) for line in remarks)
+    assert line_of(section(shown, "Carriers that take no call now"), "UPS")[1].startswith(
+        "UPS has no credentials"
+    )
+    assert person.json("status")["workers"][1]["never_ended"] == ["dead"]
+
+
+def test_a_large_backlog_is_counted_so_far_or_exactly(service: Service, person: Person) -> None:
+    for _ in range(2):
+        service.add(failed_at=now_minus(days=2))
+    service.run(batch_size=1, carriers=("ups",))
+    copied = "order_id, carrier, dispute_type, amount_requested, tracking_number, pod_fetch_status, pod_stage, pod_carrier_key"
+    numbers = (
+        "generate_series(1, 10050) s(n)"
+        if not service._database.is_sqlite
+        else "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 10050) SELECT n FROM s) s"
+    )
+    service.sql(
+        f"INSERT INTO claims (claim_reference, {copied}) SELECT 'B-' || n, {copied} FROM claims, {numbers} WHERE id = 1"
+    )
+    assert line_of(section(person.does("status"), "Backlog"), "Chronopost")[1] == "10000+"
+    assert line_of(section(person.does("status", "--exact"), "Backlog"), "Chronopost")[1] == "10052"
+
+
+def test_on_a_terminal_tables_are_drawn_and_in_a_pipe_they_are_plain(
+    service: Service, person: Person
+) -> None:
+    service.add(*FOREVER, failed_at=now_minus(days=2))
+    service.run()
+    drawn = on_a_terminal(person, "status")
+    assert "┏━" in drawn
+    assert "│ Chronopost" in drawn
+    plain = person.does("status")
+    assert "│" not in plain
+    assert "\x1b" not in plain
+    assert "│" in on_a_terminal(person, "why", "CLM-0001")
+
+
+def on_a_terminal(person: Person, *arguments: str) -> str:
+    """What is seen on a terminal 150 signs wide."""
+    screen, side = pty.openpty()
+    environment = person.environment | {"COLUMNS": "150", "TERM": "xterm"}
+    command = [sys.executable, "-m", "recours", *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=side, stderr=side, stdin=side
+    ) as process:
+        os.close(side)
+        seen = b""
+        try:
+            while piece := os.read(screen, 65536):
+                seen += piece
+        except OSError:  # how Linux says that nobody holds the other side any more
+            pass
+        assert process.wait(60) == 0
+    os.close(screen)
+    return seen.decode()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_console_that_lacks_signs_is_no_reason_to_fail(
+    service: Service, person: Person, encoding: str
+) -> None:
+    service.add(*FOREVER, failed_at=now_minus(days=2), pod_fetch_error="Délai dépassé 🛑")
+    environment = person.environment | {"PYTHONIOENCODING": encoding, "LC_ALL": "C"}
+    for arguments in (["status"], ["why", "CLM-0001"]):
+        command = [sys.executable, "-m", "recours", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, check=False, timeout=60
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    if encoding == "cp1252":
+        assert "Délai dépassé ?".encode(encoding) in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["status", "--json"], ["export", "--csv"], ["why", "CLM-0001"]]
+)
+def test_a_reader_that_goes_away_is_no_fault(service: Service, person: Person, arguments: list[str]) -> None:
+    for _ in range(3):
+        service.add(failed_at=now_minus(days=2))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run(
+            [sys.executable, "-m", "recours", *arguments],
+            cwd=ROOT, env=person.environment, stdout=gone, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.stderr == ""
+    assert done.returncode in (0, 1, -signal.SIGPIPE)
+
+
+# ---------------------------------------------------------------- why
+
+
+def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
+    begun = earlier(service, hours=2)
+    service.add(
+        *FOREVER, failed_at=now_minus(days=2), response_deadline=f"{begun + timedelta(days=20):%Y-%m-%d}"
+    )
+    service.run()
+    shown = person.does("why", "CLM-0001")
+    next_at = (begun + 6 * HOUR).astimezone()
+    assert shown.startswith("CLM-0001: Chronopost, XY000000001FR, to be answered by ")
+    assert "It waits for turn 2 of 4." in shown
+    assert (
+        f"Next try: by the first run from {next_at:%Y-%m-%d %H:%M} on: turn 2 comes 6 h after the attempt before"
+        in shown
+    )
+    assert "Last error: Chronopost does not know this number" in shown
+    assert "Who can act: The client" in shown
+    assert "Compare the number and the carrier with the client's papers" in shown
+    assert "To try it at once: python scripts/pod_retry_scheduler.py --claim CLM-0001" in shown
+    assert line_of(section(shown, "Attempts"), f"{begun.astimezone():%Y-%m-%d %H:%M}")[1:4] == [
+        "turn 1",
+        "XY000000001FR",
+        "not_found",
+    ]
+
+    found = person.json("why", "CLM-0001")
+    assert (found["stage"], found["turns_used"], found["error_kind"]) == ("waiting", 1, "not_found")
+    assert found["who_can_act"] == "client"
+    assert datetime.fromisoformat(found["next_try"]) == (begun + 6 * HOUR)
+    assert [(a["turn"], a["outcome"], a["http_status"]) for a in found["attempts"]] == [(1, "failed", 200)]
+
+
+def test_why_of_one_that_gave_up_says_whom_it_was_told(service: Service, person: Person) -> None:
+    earlier(service, days=9)
+    service.sql("INSERT INTO clients (id, email) VALUES (7, ?)", "shop@example.org")
+    service.add(*FOREVER, failed_at=service.clock.now() - HOUR, client_id=7)
+    for hours in (1, 6, 24, 72):
+        service.clock.advance(hours * HOUR)
+        service.run()
+    shown = person.does("why", "CLM-0001")
+    assert "It has given up, after 4 turns: no run tries it any more." in shown
+    assert "Next try" not in shown
+    assert "To have it start afresh: recours reopen CLM-0001" in shown
+    assert line_of(section(shown, "Told"), "20")[1:3] == ["pod_failed", "client"]
+    assert len(section(shown, "Attempts").splitlines()) == 5
+
+
+def edit(column: str, value: Any) -> Callable[[Service], None]:
+    return lambda service: service.sql(f"UPDATE claims SET {column} = ?", value) and None
+
+
+def hold(service: Service) -> None:
+    until = f"{datetime.now(UTC) + timedelta(minutes=9):%Y-%m-%d %H:%M:%S.%f}"
+    service.sql("UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ?", until)
+
+
+WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None] | None, list[str]]] = {
+    "never seen": ({}, False, None, ["No run has looked at it yet", "It is due: turn 1 of 4 has come."]),
+    "never seen, waits": (
+        {"failed_at": now_minus(minutes=10)},
+        False,
+        None,
+        ["No run has looked at it yet", "It waits for turn 1 of 4.", "turn 1 comes 1 h after the failure"],
+    ),
+    "corrected": (
+        {},
+        True,
+        edit("tracking_number", "XY999999999FR"),
+        ["tracking number was XY000000001FR, is XY999999999FR", "It is due: turn 1 of 4 has come."],
+    ),
+    "another carrier": ({}, True, edit("carrier", "UPS"), ["its carrier's account was that of Chronopost, is UPS"]),
+    "count reset": ({}, True, edit("pod_retry_count", 0), ["its count of turns was 1, is 0"]),
+    "held": ({}, True, hold, ["A run has it in hand at this moment. Should that run be dead, it is free at "]),
+    "paid": ({"status": "paid"}, True, None, ["It is set aside: its status is 'paid'", "RECOURS_SKIP_CLAIM_STATUSES"]),
+    "new": ({"pod_fetch_status": "pending"}, False, None, ["It is new: the fetch worker asks the carrier at its next run."]),
+    "no number": (
+        {"pod_fetch_status": "pending", "tracking_number": None},
+        True,
+        None,
+        ["has no tracking number: it waits for one", "Enter its tracking number"],
+    ),
+    "nobody's": ({"pod_fetch_status": None}, True, None, ["Its pod_fetch_status is empty: no run looks at such a claim."]),
+    "unknown carrier": (
+        {"carrier": "Pigeon Post"},
+        True,
+        None,
+        ["(unsupported_carrier)", "Who can act: Whoever keeps this system.", "Correct the carrier's name in the claim"],
+    ),
+    "fetching": (
+        {"pod_fetch_status": "fetching", "failed_at": now_minus(minutes=10)},
+        True,
+        None,
+        ["Another program says that it is fetching it. If it still does at "],
+    ),
+    "late": ({"response_deadline": "2020-01-01"}, False, None, ["Its response_deadline, 2020-01-01, is past"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("columns", "seen", "then", "sentences"), WHERE_IT_STANDS.values(), ids=WHERE_IT_STANDS.keys()
+)
+def test_why_says_where_a_claim_stands(
+    service: Service,
+    person: Person,
+    columns: dict[str, Any],
+    then: Callable[[Service], None] | None,
+    sentences: list[str],
+    *,
+    seen: bool,
+) -> None:
+    service.add(*FOREVER, **({"failed_at": now_minus(days=2)} | columns))
+    if seen:
+        service.run()
+    if then:
+        then(service)
+    shown = person.does("why", "CLM-0001")
+    for sentence in sentences:
+        assert sentence in shown, shown
+
+
+def test_why_says_that_the_carrier_takes_no_call(service: Service, person: Person) -> None:
+    service.add(*FOREVER, failed_at=now_minus(days=2))
+    person.does("pause", "Chronopost")
+    shown = person.does("why", "CLM-0001")
+    assert "Chronopost takes no call now: Chronopost was paused on " in shown
+    assert "Next try: not before someone acts: " in shown
+    assert "Take Chronopost up again: recours resume chronopost" in shown
+    person.does("resume", "Chronopost")
+    nobody = person.does("why", "CLM-0001", CHRONOPOST_ACCOUNT="", CHRONOPOST_PASSWORD="")
+    assert "Chronopost has no credentials: set CHRONOPOST_ACCOUNT" in nobody
+    assert "Set the credentials of Chronopost" in nobody
+
+
+def test_why_of_one_whose_pod_is_there_names_the_document(service: Service, person: Person) -> None:
+    service.add(Scenario.DELIVERED, failed_at=now_minus(days=2))
+    service.run()
+    shown = person.does("why", "CLM-0001")
+    assert re.search(r"Its POD is there, since .*: .*\.pdf, signed by ", shown)
+    assert "Who can act" not in shown
+    path = person.json("why", "CLM-0001")["pod_url"]
+    assert Path(path).read_bytes().startswith(b"%PDF")
+
+
+# ---------------------------------------------------------------- export
+
+
+def test_claims_are_exported_for_a_spreadsheet(service: Service, person: Person) -> None:
+    service.add(Scenario.DELIVERED, failed_at=now_minus(days=2))
+    for text in ("=1+2", "+cmd", "-1", "@SUM(A1)", 'a,b"c\nd', "Délai 🛑"):
+        service.add(*FOREVER, failed_at=now_minus(minutes=2), pod_fetch_error=text)
+    service.run()
+    target = person.folder / "claims.csv"
+    assert person.does("export", "--csv", "-o", str(target)) == ""
+    raw = target.read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbfclaim,carrier,tracking_number,")
+    rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
+    assert [row["claim"] for row in rows] == [f"CLM-{n:04d}" for n in range(1, 8)]
+    assert [row["error"] for row in rows[1:]] == [
+        "'=1+2",
+        "'+cmd",
+        "'-1",
+        "'@SUM(A1)",
+        'a,b"c\\x0ad',
+        "Délai 🛑",
+    ]
+    assert rows[0]["pod_fetch_status"] == "success"
+    assert rows[0]["pod_url"].endswith(".pdf")
+    assert rows[1]["stage"] == "waiting"
+    to_stdout = subprocess.run(
+        [sys.executable, "-m", "recours", "export", "--csv"],
+        cwd=ROOT, env=person.environment | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert to_stdout.stdout == raw
+
+
+def test_attempts_are_exported_as_json(service: Service, person: Person) -> None:
+    earlier(service, hours=30)
+    service.add(*FOREVER, failed_at=service.clock.now() - timedelta(days=1))
+    service.run()
+    service.clock.advance(7 * HOUR)
+    service.run()
+    found = json.loads(person.does("export", "--json", "--what", "attempts"))
+    assert [(row["claim"], row["turn"], row["error_kind"]) for row in found] == [
+        ("CLM-0001", 1, "not_found"),
+        ("CLM-0001", 2, "not_found"),
+    ]
+    assert found[0]["carrier"] == "Chronopost"
+    since = json.loads(person.does("export", "--json", "--what", "attempts", "--since", "24h"))
+    assert [row["turn"] for row in since] == [2]
+    service.sql("DELETE FROM recours_attempts")
+    assert json.loads(person.does("export", "--json", "--what", "attempts")) == []
+
+
+def test_an_export_goes_over_no_other_file_unless_forced(typist: Person) -> None:
+    target = typist.folder / "out.csv"
+    target.write_text("mine")
+    done = typist.types("export", "--csv", "-o", str(target))
+    assert done.returncode == 2
+    assert "is there already; --force replaces it." in done.stderr
+    assert target.read_text() == "mine"
+    typist.does("export", "--csv", "-o", str(target), "--force")
+    assert target.read_text(encoding="utf-8-sig").startswith("claim,")
+    gone = typist.types("export", "--csv", "-o", str(typist.folder / "nowhere" / "out.csv"))
+    assert gone.returncode == 1
+    assert "cannot be written: No such file or directory." in gone.stderr
+    assert [path.name for path in typist.folder.glob("*out.csv*")] == ["out.csv"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["export", "--csv"], ["status", "--json"]])
+def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "recours", *arguments],
+            cwd=ROOT, env=typist.environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["status", "--days", "0"], 2, "'0' is not a whole number from 1 to 366."),
+        (["status", "--days", "many"], 2, "'many' is not a whole number from 1 to 366."),
+        (["status", "--day", "3"], 2, "No such option"),
+        (["status", "now"], 2, "Got unexpected extra argument"),
+        (["status", "--database-url", "nonsense"], 2, "--database-url is not a database URL"),
+        (["status", "--database-url", "sqlite:///missing.db"], 1, "There is no database file"),
+        (["why"], 2, "Missing argument 'CLAIM'"),
+        (["why", "CLM-0010"], 2, "There is no claim 'CLM-0010'. Did you mean CLM-0001?"),
+        (["why", "zzz"], 2, "There is no claim 'zzz'."),
+        (["why", "\udcff\udcfe"], 2, "There is no claim"),
+        (["why", "a\nb"], 2, "There is no claim 'a\\x0ab'."),
+        (["why", "CLM-0001", "--max-retries", "0"], 2, "'0' is not a whole number from 1 to 20."),
+        (["export"], 2, "Choose one of --csv and --json."),
+        (["export", "--csv", "--json"], 2, "Choose one of --csv and --json."),
+        (["export", "--csv", "--what", "mails"], 2, "'mails'"),
+        (["export", "--csv", "--since", "yesterday"], 2, "'yesterday' is neither a date"),
+        (["export", "--csv", "--since", "2999-01-01"], 2, "the moment must not lie in the future."),
+        (["export", "--csv", "--since", "2026-02-30"], 2, "'2026-02-30' is neither a date"),
+    ],
+    ids=lambda value: " ".join(value).encode("ascii", "replace").decode() if isinstance(value, list) else None,
+)  # fmt: skip
+def test_what_is_mistyped_is_told(
+    typist: Person, sandbox: Sandbox, clock: SimulatedClock, arguments: list[str], status: int, sentence: str
+) -> None:
+    service = Service(typist.folder, sandbox, clock, url=typist.url)
+    service.add()
+    service.close()
+    done = typist.types(*arguments)
+    assert done.returncode == status, done.stderr
+    assert sentence in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["why", "CLM-1"], ["export", "--csv"]], ids=" ".join)
+def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
+    empty_url: str, tmp_path: Path, arguments: list[str]
+) -> None:
+    person = Person(tmp_path, empty_url)
+    empty = person.types(*arguments)
+    assert empty.returncode == 1
+    assert "has no table 'claims'" in empty.stderr
+    person.does("init-db")
+    service_of = Person(tmp_path, empty_url)
+    assert service_of.types(*arguments).returncode in (0, 2)
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["why", "CLM-1"], ["export", "--csv"]], ids=" ".join)
+def test_an_older_schema_is_told(service: Service, person: Person, arguments: list[str]) -> None:
+    service.sql("UPDATE recours_schema_version SET version_num = '0004'")
+    done = person.types(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is not current: a run of either worker brings it up to date, or 'recours init-db'." in done.stderr

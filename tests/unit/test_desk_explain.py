@@ -1,0 +1,203 @@
+"""Why a claim stands where it does: every stage, every kind of error, in sentences that fit together."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Claim, FetchStatus, Judged, Stage, State
+from recours.core.errors import Actor, ErrorKind
+from recours.core.policy import Policy
+from recours.desk.advice import ADVICE, WHO_CAN_ACT
+from recours.desk.explain import Explanation, Facts, explain, who_can_act
+from recours.desk.export import ATTEMPT_COLUMNS, attempt_row, claim_row, csv_pieces, json_pieces
+from recours.desk.records import ListedClaim, PastAttempt
+from recours.runs.ports import Blocked, Refusal
+
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
+
+
+def claim(stage: Stage | None, status: str | None = "failed", **state: Any) -> Claim:
+    """A claim that no one has edited since it was judged."""
+    found = State(stage, turns_used=1, last_turn_at=NOW - HOUR, failed_at=NOW - 3 * HOUR, rank_at=NOW)
+    found = replace(found, **({"next_at": NOW + 5 * HOUR} | state))
+    seen = Judged(status, "XY1FR", "chronopost", found.turns_used)
+    return Claim(
+        1, "CLM-1", carrier_name="Chronopost", carrier="chronopost", number="XY1FR", fetch_status=status,
+        turns_counted=found.turns_used, state=found, judged=seen,
+    )  # fmt: skip
+
+
+def explained(of: Claim, **facts: Any) -> Explanation:
+    return explain(ListedClaim(of), Facts(**facts), CATALOG, POLICY, NOW, lambda moment: moment)
+
+
+OF_PENDING = (Stage.UNNUMBERED, Stage.NEW)
+THERE_CAN_BE = [
+    (status, stage)
+    for status in (*FetchStatus, "manual", None)
+    for stage in Stage
+    if not (status == "failed" and stage in OF_PENDING)
+]
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+@pytest.mark.parametrize(("status", "stage"), THERE_CAN_BE)
+def test_every_claim_has_a_sentence_and_none_contradicts_another(
+    kind: ErrorKind, stage: Stage, status: str | None
+) -> None:
+    found = explained(claim(stage, status, kind=kind))
+    assert all(sentence and sentence[0].isupper() and sentence[-1] == "." for sentence in found.standing)
+    assert all("{" not in sentence for sentence in found.advice)
+    assert bool(found.next_why) or found.next_at is None
+    assert bool(who_can_act(found.actor)) is (found.actor is not None)
+    assert bool(found.advice) or found.actor is None
+    text = " ".join(found.standing)
+    if found.next_at is None:
+        assert "waits for turn" not in text
+        assert "is due" not in text
+    if stage is Stage.GIVEN_UP and status == "failed":
+        assert (
+            found.next_at == NOW + 5 * HOUR or "given up" in text or found.state.stage is not Stage.GIVEN_UP
+        )
+    assert found.as_json()["standing"] == list(found.standing)
+
+
+def test_every_kind_and_actor_has_its_words() -> None:
+    assert set(ADVICE) == set(ErrorKind)
+    assert set(WHO_CAN_ACT) == set(Actor)
+
+
+@pytest.mark.parametrize(
+    ("of", "facts", "next_at", "why"),
+    [
+        (claim(Stage.WAITING), {}, NOW + 5 * HOUR, "turn 2 comes 6 h after the attempt before"),
+        (claim(Stage.WAITING, next_at=NOW + HOUR / 20), {}, NOW, "due claims are taken by each run"),
+        (claim(Stage.READY), {}, NOW, "due claims are taken by each run"),
+        (claim(Stage.SETTLED), {}, NOW + 5 * HOUR, "this turn passes without a call"),
+        (claim(Stage.NEW, "pending"), {}, NOW, "new claims are taken by each run of the fetch worker"),
+        (claim(Stage.GIVEN_UP, turns_used=4), {}, None, ""),
+        (claim(Stage.SHELVED), {}, None, ""),
+        (claim(None, "success"), {}, None, ""),
+        (
+            claim(Stage.READY),
+            {"refusal": Refusal(Blocked.RATE_LIMIT, "at its limit", NOW + 9 * HOUR)},
+            NOW + 9 * HOUR,
+            "at its limit",
+        ),
+        (
+            claim(Stage.WAITING),
+            {"refusal": Refusal(Blocked.RATE_LIMIT, "at its limit", NOW + HOUR)},
+            NOW + 5 * HOUR,
+            "turn 2 comes",
+        ),
+        (
+            claim(Stage.READY),
+            {"refusal": Refusal(Blocked.CARRIER, "no credentials", kind=ErrorKind.NOT_CONFIGURED)},
+            None,
+            "not before someone acts: no credentials",
+        ),
+        (  # its carrier is not asked any more
+            claim(Stage.SETTLED),
+            {"refusal": Refusal(Blocked.CARRIER, "no credentials", kind=ErrorKind.NOT_CONFIGURED)},
+            NOW + 5 * HOUR,
+            "turn 2 comes",
+        ),
+    ],
+)
+def test_when_the_next_try_comes_and_why(
+    of: Claim, facts: dict[str, Any], next_at: datetime | None, why: str
+) -> None:
+    if of.state.stage is Stage.SHELVED:
+        of = replace(of, claim_status="paid")
+    found = explained(of, **facts)
+    assert found.next_at == next_at
+    assert why in found.next_why
+
+
+@pytest.mark.parametrize(
+    ("of", "kind", "actor", "advice"),
+    [
+        (claim(Stage.WAITING, kind=ErrorKind.NOT_FOUND), ErrorKind.NOT_FOUND, Actor.CLIENT, "Compare the number"),
+        (claim(Stage.WAITING, kind=ErrorKind.TIMEOUT), ErrorKind.TIMEOUT, Actor.CARRIER, "Chronopost answers too slowly"),
+        (
+            claim(Stage.GIVEN_UP, turns_used=4, kind=ErrorKind.TIMEOUT),
+            ErrorKind.TIMEOUT,
+            Actor.OPERATOR,
+            "recours reopen CLM-1",
+        ),
+        (
+            claim(Stage.GIVEN_UP, turns_used=4, kind=ErrorKind.INVALID_TRACKING),
+            ErrorKind.INVALID_TRACKING,
+            Actor.CLIENT,
+            "Ask the client",
+        ),
+        (replace(claim(Stage.UNNUMBERED, "pending"), number=None), ErrorKind.INVALID_TRACKING, Actor.CLIENT, "Enter its"),
+        (claim(Stage.WAITING, "manual"), None, Actor.OPERATOR, "set its pod_fetch_status to 'pending'"),
+    ],
+)  # fmt: skip
+def test_who_can_do_what(of: Claim, kind: ErrorKind | None, actor: Actor, advice: str) -> None:
+    found = explained(of)
+    assert (found.kind, found.actor) == (kind, actor)
+    assert any(advice in sentence for sentence in found.advice)
+
+
+def test_a_lowered_limit_and_runs_that_died_are_told() -> None:
+    used_up = explained(claim(Stage.WAITING, turns_used=4, next_at=NOW + HOUR))
+    assert "the next run of the scheduler gives it up" in used_up.standing[0]
+    died = explained(claim(Stage.READY, interruptions=3))
+    assert "3 runs in a row died with it in hand" in died.standing[1]
+
+
+def test_a_raised_limit_has_a_claim_go_on() -> None:
+    of = claim(Stage.GIVEN_UP, turns_used=4, next_at=None)
+    found = explain(
+        ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW, lambda moment: moment
+    )
+    assert found.standing == ("It waits for turn 5 of 6.",)
+    assert found.next_at == NOW - HOUR + 72 * HOUR
+
+
+# ---------------------------------------------------------------- what is exported
+
+
+def test_a_spreadsheet_computes_nothing() -> None:
+    rows = [
+        {"a": text, "b": 1.5} for text in ("=1", "+1", "-1", "@x", "\t=1", "  =1", "'=1", "1-1", "", None)
+    ]
+    text = "".join(csv_pieces(rows, ("a", "b")))
+    assert text.startswith("\ufeffa,b\r\n")
+    cells = [line.split(",")[0] for line in text.split("\r\n")[1:-1]]
+    assert cells == ["'=1", "'+1", "'-1", "'@x", "'\t=1", "'  =1", "'=1", "1-1", "", ""]
+    assert "1.5" in text
+
+
+def test_pieces_are_given_out_as_they_grow() -> None:
+    rows = ({"a": "x" * 100, "n": n} for n in range(5000))
+    pieces = list(csv_pieces(rows, ("a", "n")))
+    assert len(pieces) > 5
+    assert max(map(len, pieces)) < 70_000
+    assert "".join(pieces).count("\r\n") == 5001
+
+
+def test_json_is_one_array_whatever_it_holds() -> None:
+    assert "".join(json_pieces([])) == "[]\n"
+    assert "".join(json_pieces([{"a": "É"}, {"a": None}])) == '[\n{"a": "É"},\n{"a": null}\n]\n'
+
+
+def test_rows_are_harmless_text_and_numbers() -> None:
+    of = replace(claim(Stage.WAITING), claim_status="a\nb", deadline=date(2026, 2, 3))
+    row = claim_row(ListedClaim(of, pod_url="/pods/a.pdf"), CATALOG)
+    assert (row["status"], row["response_deadline"], row["turns_used"]) == ("a\\x0ab", "2026-02-03", 1)
+    assert row["next_try"] == "2026-02-02T13:00:00+00:00"
+    attempt = PastAttempt(
+        1, 1, "r", "w", "chronopost", "XY", 1, NOW, 0.12345, 2, "failed", used=True, message="x\x1b[2J"
+    )
+    found = attempt_row("CLM-1", attempt, CATALOG)
+    assert tuple(found) == ATTEMPT_COLUMNS
+    assert (found["carrier"], found["duration_s"], found["message"]) == ("Chronopost", 0.123, "x\\x1b[2J")

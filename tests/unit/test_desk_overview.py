@@ -1,0 +1,136 @@
+"""The state of the system at a glance: health of workers, rates, and what needs a hand."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from recours.core.claim import Stage
+from recours.core.errors import ErrorKind
+from recours.core.mail import MailState
+from recours.desk.overview import (
+    CarrierNow,
+    Health,
+    Overview,
+    Rate,
+    days_until,
+    needs_a_hand,
+    rates,
+    success_of,
+    worker_status,
+)
+from recours.desk.records import Backlog, Run, Tally
+from recours.runs.ports import Blocked, Refusal
+
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = date(2026, 2, 2)
+
+
+def run(hours_ago: float, *, ended: bool = True, exit_status: int | None = 0) -> Run:
+    began = NOW - hours_ago * HOUR
+    return Run(f"run-{hours_ago}", "w", began, began if ended else None, exit_status if ended else None)
+
+
+@pytest.mark.parametrize(
+    ("runs", "health", "unended"),
+    [
+        ([], Health.NEVER_RAN, 0),
+        ([run(0.5)], Health.FINE, 0),
+        ([run(3)], Health.FINE, 0),  # as the log's remark: more than three times its schedule
+        ([run(3.01)], Health.OVERDUE, 0),
+        ([run(0.5, ended=False)], Health.RUNNING, 0),
+        ([run(3, ended=False)], Health.RUNNING, 0),
+        ([run(4, ended=False)], Health.OVERDUE, 1),
+        ([run(0.5), run(9, ended=False), run(10)], Health.FINE, 1),
+        ([run(-1)], Health.FINE, 0),  # a clock that was wrong
+    ],
+)
+def test_the_health_of_a_worker(runs: list[Run], health: Health, unended: int) -> None:
+    found = worker_status("w", HOUR, runs, NOW)
+    assert (found.health, len(found.unended)) == (health, unended)
+    assert found.as_json()["health"] == health
+    assert found.last == (runs[0] if runs else None)
+
+
+TALLIES = [
+    Tally(DAY, "chronopost", 1, "success", None, 3),
+    Tally(DAY, "chronopost", 1, "failed", "not_found", 1),
+    Tally(DAY, "chronopost", 0, "failed", "timeout", 2),
+    Tally(DAY - timedelta(days=2), "ups", 2, "left", "rate_limited", 5),
+    Tally(DAY - timedelta(days=2), "ups", 2, "failed", "not_found", 2),
+]
+
+
+def test_success_by_day_carrier_turn_and_kind() -> None:
+    days = days_until(DAY, 3)
+    found = success_of(TALLIES, days)
+    assert days == [DAY - timedelta(days=2), DAY - timedelta(days=1), DAY]
+    assert list(found.by_day.values()) == [Rate(0, 2, 5), Rate(), Rate(3, 3, 0)]
+    assert [rate.percent for rate in found.by_day.values()] == [0.0, None, 50.0]
+    assert found.by_carrier == {"chronopost": Rate(3, 3, 0), "ups": Rate(0, 2, 5)}
+    assert found.by_turn == {0: Rate(0, 2), 1: Rate(3, 1), 2: Rate(0, 2, 5)}
+    assert list(found.errors.items()) == [("rate_limited", 5), ("not_found", 3), ("timeout", 2)]
+    assert found.all == Rate(3, 5, 5)
+    assert found.as_json()["by_day"]["2026-02-01"]["success_rate"] is None
+
+
+def test_rates_of_any_group() -> None:
+    found = rates(TALLIES, by=lambda tally: (tally.carrier, tally.kind))
+    assert found["chronopost", None].percent == 100.0
+    assert rates([], by=lambda tally: tally.day) == {}
+
+
+@pytest.mark.parametrize(
+    ("backlog", "due", "is_tried"),
+    [
+        (Backlog("a", {Stage.READY: 2, Stage.NEW: 3, Stage.WAITING: 4}), 5, True),
+        (Backlog("a", {Stage.READY: 7000, Stage.NEW: 7000}), 10_000, True),
+        (Backlog("a", {Stage.READY: 7000, Stage.NEW: 7000}, counted_up_to=None), 14_000, True),
+        (Backlog("a", {Stage.GIVEN_UP: 4, Stage.SETTLED: 1, Stage.SHELVED: 9}), 0, False),
+        (Backlog("", {}, unjudged=1), 0, True),
+    ],
+)
+def test_what_of_a_backlog_is_due(backlog: Backlog, due: int, is_tried: bool) -> None:
+    assert (backlog.due, backlog.is_tried) == (due, is_tried)
+
+
+def seen(*, runs: list[Run] | None = None, **more: object) -> Overview:
+    worker = worker_status("w", HOUR, [run(0.5)] if runs is None else runs, NOW)
+    return Overview(NOW, [worker], success_of([], []), **{"backlogs": [], "carriers": [], **more})  # type: ignore[arg-type]
+
+
+REFUSED = Refusal(Blocked.CARRIER, "refused by X.", NOW + HOUR, kind=ErrorKind.AUTH_FAILED)
+AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "X is at its limit", NOW + HOUR)
+WAITS = [Backlog("x", {Stage.READY: 1})]
+
+
+@pytest.mark.parametrize(
+    ("overview", "sentences"),
+    [
+        (seen(), []),
+        (seen(runs=[]), ["w has never run on this database; it is due every 1 h."]),
+        (
+            seen(runs=[run(9)]),
+            ["w last began 9 h ago, at 2026-02-01 23:00; it is due every 1 h. Is the machine off, or the schedule disabled?"],
+        ),
+        (seen(runs=[run(0.5, exit_status=1)]), ["The last run of w failed (exit status 1): its log says why."]),
+        (seen(runs=[run(0.5, exit_status=130)]), []),
+        (
+            seen(runs=[run(0.5), run(9, ended=False)]),
+            ["The run of w that began at 2026-02-01 23:00 never ended: it was killed, or the machine went down."],
+        ),
+        (seen(carriers=[CarrierNow("x", "X", configured=True, refusal=REFUSED)]), ["X: refused by X (next try 2026-02-02 09:00)."]),
+        (seen(carriers=[CarrierNow("x", "X", configured=False, refusal=REFUSED)]), []),
+        (seen(carriers=[CarrierNow("x", "X", configured=False, refusal=REFUSED)], backlogs=WAITS), ["X: refused by X (next try 2026-02-02 09:00)."]),
+        (seen(carriers=[CarrierNow("x", "X", configured=True, refusal=AT_LIMIT)]), []),
+        (seen(backlogs=[Backlog("", {}, unjudged=3)]), []),
+        (
+            seen(backlogs=[Backlog("", {Stage.READY: 3})]),
+            ["There are claims of no carrier that we know; 'recours export --csv' lists them with what they say."],
+        ),
+        (seen(mails={MailState.HELD: 1}), ["1 mail held by the brake: 'recours mail release' sends them."]),
+        (seen(mails={MailState.READY: 4}), []),
+    ],
+)  # fmt: skip
+def test_what_needs_a_hand(overview: Overview, sentences: list[str]) -> None:
+    assert needs_a_hand(overview, lambda moment: moment) == sentences
