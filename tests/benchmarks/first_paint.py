@@ -1,0 +1,69 @@
+"""`python -m tests.benchmarks.first_paint`: seconds until the page's cards are seen, on 10,000 and on 1,000,000 claims and attempts.
+
+From the navigation of a browser with an empty cache to a server that is warm; bound: 2 s on a machine that does nothing else.
+"""
+
+import sqlite3
+import statistics
+import tempfile
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from recours.database.create import create_file
+from recours.sandbox import Sandbox
+from tests.acceptance.test_dashboard import CHROMIUM, QUIET, Service
+from tests.benchmarks.bench import INSERT_LARGE, large_rows
+from tests.benchmarks.looking import fill_sqlite
+
+ROUNDS = 9
+
+
+def filled(folder: Path, count: int) -> Path:
+    """A folder with a database of so many claims and attempts."""
+    folder.mkdir()
+    create_file(folder / "claims.db")
+    with closing(sqlite3.connect(folder / "claims.db")) as connection:
+        connection.executemany(INSERT_LARGE, large_rows(count))
+        connection.commit()
+    fill_sqlite(folder / "claims.db", count)
+    return folder
+
+
+def first_paint(browser: Browser, url: str) -> float:
+    """Seconds of one visit."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    begun = time.perf_counter()
+    page.goto(url, wait_until="commit")
+    page.get_by_test_id("stMetric").first.wait_for(timeout=60_000)
+    taken = time.perf_counter() - begun
+    context.close()
+    return taken
+
+
+def main() -> None:
+    """Print a line for each size."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Sandbox(now=lambda: datetime.now(UTC)) as box,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        for count in (10_000, 1_000_000):
+            service = Service(filled(Path(folder) / str(count), count), box)
+            service.start()
+            try:
+                first_paint(browser, service.url)  # warms the server
+                taken = [first_paint(browser, service.url) for _ in range(ROUNDS)]
+            finally:
+                service.stop()
+            print(f"{count:>9} claims: median {statistics.median(taken):.2f} s, most {max(taken):.2f} s")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
