@@ -221,7 +221,9 @@ def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> 
     fill(service, *CARRIERS)
     oddities(service)
     service.add(S.IN_TRANSIT, carrier="GLS")
-    open_desk(service.settings).queue().stop("gls", "holidays")
+    desk = open_desk(service.settings)
+    with closing(desk.database):
+        desk.queue().stop("gls", "holidays")
     for place in range(4):
         failed_at = FAILED_AT - timedelta(minutes=500 + place)
         service.add(S.POD_NEVER, failed_at=failed_at)
