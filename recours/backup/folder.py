@@ -8,25 +8,25 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
+from recours.backup.manifest import as_json, from_json
 from recours.core.text import clean
 from recours.desk.backups import (
     DOCUMENTS,
-    FORMAT,
     MANIFEST,
     BackupFault,
-    CopyFacts,
     FileFacts,
     KnownDocument,
     Lacking,
     Manifest,
 )
+from recours.documents.store import sync_folder
 
 _BLOCK = 1024 * 1024
 _PREFIX = "recours-backup-"
@@ -104,13 +104,13 @@ class FolderBox:
         """Write the manifest, and give the folder its name; returns it. Raises BackupFault."""
         try:
             with self.path_of(MANIFEST).open("x", encoding="utf-8") as file:
-                json.dump(_as_json(manifest), file, indent=1, ensure_ascii=False)
+                json.dump(as_json(manifest), file, indent=1, ensure_ascii=False)
                 file.flush()
                 os.fsync(file.fileno())
             if self.target.exists():
                 raise BackupFault(f"{self.target} exists already: nothing is written over it.")
             self.folder.rename(self.target)
-            _sync_folder(self.target.parent)
+            sync_folder(self.target.parent)
         except OSError as error:
             raise self._fault(error) from error
         return self.target
@@ -161,17 +161,6 @@ def _facts_of(file: BinaryIO, heard: Callable[[bytes], object] = lambda _: None)
         size += len(block)
         heard(block)
     return FileFacts(size, digest.hexdigest())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable. Windows neither can nor needs to."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # ---------------------------------------------------------------- made
@@ -256,7 +245,7 @@ def open_backup(folder: Path) -> FolderBackup:
     except OSError as error:
         raise BackupFault(_no_backup(folder, error)) from error
     try:
-        manifest = _from_json(json.loads(content))
+        manifest = from_json(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BackupFault(f"{folder / MANIFEST} cannot be read: it is not what a backup wrote.") from error
     return FolderBackup(folder, manifest)
@@ -272,64 +261,3 @@ def _no_backup(folder: Path, error: OSError) -> str:
         hint = f" Did you mean {folder / inside[-1]}?" if inside else ""
         return f"{folder} is no whole backup of recours: it has no {MANIFEST}.{hint}"
     return f"{folder / MANIFEST} cannot be read: {error.strerror or error}."
-
-
-# ---------------------------------------------------------------- the manifest
-
-
-def _as_json(manifest: Manifest) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "recours": manifest.version,
-        "made_at": manifest.made_at.isoformat(),
-        "database": {
-            "kind": manifest.kind,
-            "file": manifest.database_file,
-            "schema": manifest.facts.schema,
-            **manifest.notes,
-        },
-        "pod_dir": manifest.pod_dir,
-        "counts": {
-            "claims": manifest.facts.claims,
-            "attempts": manifest.facts.attempts,
-            "documents": len(manifest.documents),
-            "bytes": manifest.size,
-        },
-        "documents_lacking": [asdict(lacking) for lacking in manifest.lacking],
-        "files": {name: asdict(facts) for name, facts in manifest.files.items()},
-    }
-
-
-def _from_json(read: Mapping[str, Any]) -> Manifest:
-    """The inverse. Raises ValueError and its like if it is none; BackupFault for one of another format."""
-    if read["format"] != FORMAT:
-        raise BackupFault(
-            "The backup was made by another version of recours, in another form: use that version."
-        )
-    database, counts = dict(read["database"]), read["counts"]
-    files = {str(name): FileFacts(int(of["size"]), str(of["sha256"])) for name, of in read["files"].items()}
-    kind, file, schema = (database.pop(key) for key in ("kind", "file", "schema"))
-    for name in (*files, file):
-        if (
-            PurePosixPath(name).is_absolute()
-            or ".." in PurePosixPath(name).parts
-            or "\\" in name
-            or ":" in name
-        ):
-            raise ValueError(name)
-    if file not in files:
-        raise ValueError(file)
-    made_at = datetime.fromisoformat(read["made_at"])
-    if made_at.tzinfo is None:
-        raise ValueError(made_at)
-    return Manifest(
-        version=str(read["recours"]),
-        made_at=made_at,
-        kind=kind,
-        database_file=file,
-        notes=database,
-        pod_dir=str(read["pod_dir"]),
-        facts=CopyFacts(schema, int(counts["claims"]), int(counts["attempts"])),
-        files=files,
-        lacking=tuple(Lacking(**lacking) for lacking in read["documents_lacking"]),
-    )

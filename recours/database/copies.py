@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +85,7 @@ class SqliteSource(SqliteCopies):
     """A database that is in use."""
 
     database: Path = field(kw_only=True)
+    pause: Callable[[float], None] = field(default=time.sleep, kw_only=True)  # seconds
 
     def copy_to(self, path: Path) -> dict[str, Any]:
         """Write a consistent copy, a file of its own; returns its journal mode. Raises BackupFault."""
@@ -100,7 +101,7 @@ class SqliteSource(SqliteCopies):
                 if mode == "wal":
                     _copy_as_of_now(source, target)
                 else:
-                    _copy_between_writers(source, target)
+                    _copy_between_writers(source, target, self.pause)
                 # One file, which can be read where nothing can be written; a restore gives the mode back.
                 target.execute("PRAGMA journal_mode=DELETE")
         except sqlite3.Error as error:
@@ -123,7 +124,9 @@ def _copy_as_of_now(source: sqlite3.Connection, target: sqlite3.Connection) -> N
     source.execute("COMMIT")
 
 
-def _copy_between_writers(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+def _copy_between_writers(
+    source: sqlite3.Connection, target: sqlite3.Connection, pause: Callable[[float], None]
+) -> None:
     """Without one, readers and writers exclude each other: a part at a time, so that others get in between.
 
     Whatever they write has the copy begin anew; where that happens too often, the rest is read at once, and they wait.
@@ -132,11 +135,11 @@ def _copy_between_writers(source: sqlite3.Connection, target: sqlite3.Connection
 
     def between(_status: int, left: int, _all: int) -> None:
         nonlocal restarts, left_before
-        restarts += left > left_before >= 0
+        restarts += left >= left_before >= 0  # a step that went on from the one before leaves less
         left_before = left
         if restarts > _MOST_RESTARTS:
             raise _RestartedError
-        time.sleep(_BETWEEN_STEPS_S)
+        pause(_BETWEEN_STEPS_S)
 
     try:
         source.backup(target, pages=_PAGES, progress=between)

@@ -143,10 +143,10 @@ def _write(parts: Path, path: Path, content: bytes, *, durable: bool) -> None:
         part.unlink(missing_ok=True)
         raise
     if durable:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new name durable. Windows neither can nor needs to."""
     if os.name == "nt":
         return

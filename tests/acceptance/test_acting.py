@@ -2,32 +2,20 @@
 
 import getpass
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from recours.runs.fetch import PODFetchWorker
-from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Scenario
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
 
 FOREVER = (Scenario.UNKNOWN,) * 40
 DAYS = timedelta(days=1)
-
-
-@pytest.fixture
-def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
-    service = Service(tmp_path, sandbox, clock, url=url)
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def person(service: Service, url: str) -> Person:
-    return Person.of(service, url)
 
 
 def give_up(service: Service) -> None:

@@ -28,18 +28,6 @@ KNOWN = "SELECT document_path, document_sha256 FROM recours_attempts WHERE docum
 
 
 @pytest.fixture
-def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
-    service = Service(tmp_path, sandbox, clock, url=url)
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def person(service: Service, url: str) -> Person:
-    return Person.of(service, url)
-
-
-@pytest.fixture
 def filled(service: Service) -> Service:
     """Two claims with their POD, one without."""
     for steps in ((Scenario.DELIVERED,), (Scenario.DELIVERED,), (Scenario.UNKNOWN,) * 9):

@@ -1,7 +1,7 @@
 """`recours prune`: what is past its keeping time goes, files first, while runs go on; what dies on the way is taken up again."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from recours.database.pruning import DatabasePast
 from recours.desk.pruning import OldAttempt, Part, Pruned, prune
 from recours.documents.erasing import erase
 from recours.runs.fetch import PODFetchWorker
-from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Scenario
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
@@ -24,18 +24,6 @@ BETWEEN = datetime(2026, 3, 1, tzinfo=UTC)  # the old ones end in February, the 
 OLDER = ("--older-than", "2026-03-01T00:00+00:00")
 STATE = "claim_reference, pod_fetch_status, pod_stage, pod_retry_count, pod_fetched_at"
 PERSONAL = "pod_url, pod_delivery_person, pod_signature_url, pod_known_delivery"
-
-
-@pytest.fixture
-def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
-    service = Service(tmp_path, sandbox, clock, url=url)
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def person(service: Service, url: str) -> Person:
-    return Person.of(service, url)
 
 
 def turns(service: Service) -> None:

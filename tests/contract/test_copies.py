@@ -1,0 +1,132 @@
+"""Copies of an SQLite database that others write to: of one moment, complete, and nobody waits for ever."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from recours.database import copies
+from recours.database.copies import SqliteSource
+from recours.desk.backups import BackupFault
+from tests.postgres import wait_until
+
+ROWS = 3000
+
+
+@pytest.fixture(params=["wal", "delete"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Two tables of some hundred pages, whose sums are always the same."""
+    path = tmp_path / "claims.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode={request.param}")
+        for table in ("one", "two"):
+            connection.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, n INTEGER, filler TEXT)")
+            rows = ((number, "x" * 300) for number in range(ROWS))
+            connection.executemany(f"INSERT INTO {table} (n, filler) VALUES (?, ?)", rows)
+        connection.commit()
+        yield path
+
+
+def add_one(path: Path, number: int) -> None:
+    """To a row of each table, in one transaction, far from the row of the time before."""
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
+        for table in ("one", "two"):
+            connection.execute(f"UPDATE {table} SET n = n + 1 WHERE id = ?", (1 + number * 997 % ROWS,))
+        connection.commit()
+
+
+def sums(path: Path) -> tuple[int, int]:
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        one, two = (
+            connection.execute(f"SELECT sum(n) FROM {table}").fetchone()[0] for table in ("one", "two")
+        )
+        return one, two
+
+
+def test_what_is_in_the_write_ahead_log_alone_is_in_the_copy(database: Path, tmp_path: Path) -> None:
+    before = sums(database)[0]
+    add_one(database, 1)
+    with closing(sqlite3.connect(database)) as reader:  # as long as it is there, nothing leaves the log
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM one").fetchone()
+        if reader.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+            for number in range(5):
+                add_one(database, number)
+            before += 5
+        SqliteSource(database=database).copy_to(tmp_path / "copy")
+    assert sums(tmp_path / "copy") == (before + 1, before + 1)
+
+
+def test_a_copy_is_a_file_of_its_own_and_says_its_mode(database: Path, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    with closing(sqlite3.connect(database)) as connection:
+        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    assert SqliteSource(database=database).copy_to(tmp_path / "b" / "copy") == {"journal_mode": mode}
+    sums(tmp_path / "b" / "copy")
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["copy"]
+
+
+def test_a_copy_is_of_one_moment_while_others_write(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "_PAGES", 10)
+    stop, written = threading.Event(), []
+
+    def write() -> None:
+        while not stop.is_set():
+            add_one(database, len(written))
+            written.append(1)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(5):
+            so_far = len(written)
+            wait_until(lambda at=so_far: len(written) > at, "the writer waits for ever")
+            SqliteSource(database=database).copy_to(tmp_path / f"copy-{number}")
+    finally:
+        stop.set()
+        writer.join(60)
+    for number in range(5):
+        one, two = sums(tmp_path / f"copy-{number}")
+        assert one == two
+
+
+def test_a_copy_ends_though_somebody_writes_between_any_two_steps(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a write-ahead log each write has it begin anew."""
+    monkeypatch.setattr(copies, "_PAGES", 10)
+    written: list[float] = []
+
+    def write(seconds: float) -> None:
+        add_one(database, len(written))
+        written.append(seconds)
+
+    before = sums(database)[0]
+    mode = SqliteSource(database=database, pause=write).copy_to(tmp_path / "copy")["journal_mode"]
+    assert sums(tmp_path / "copy") == (before + len(written),) * 2
+    assert (mode == "wal") is (len(written) == 0)
+    assert len(written) < 20
+
+
+def broken(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [(broken, "is not a SQLite database"), (Path.unlink, "cannot be opened")],
+)
+def test_what_cannot_be_copied_gets_a_sentence(
+    tmp_path: Path, spoil: Callable[[Path], None], says: str
+) -> None:
+    path = tmp_path / "claims.db"
+    path.touch()
+    spoil(path)
+    with pytest.raises(BackupFault, match=says):
+        SqliteSource(database=path).copy_to(tmp_path / "copy")
