@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from sqlalchemy import insert, make_url
 
 from recours.core.password import hash_of
@@ -193,10 +193,13 @@ def visited(browser: Browser, service: Service, width: int) -> Iterator[Page]:
     expect.set_options(timeout=SLOW_MS)
     page = context.new_page()
     elsewhere: list[str] = []
-    page.on(
-        "request",
-        lambda request: elsewhere.append(request.url) if is_elsewhere(request.url, service) else None,
-    )
+
+    def note(request: Request) -> None:
+        if is_elsewhere(request.url, service) and request.failure != "csp":  # that one was not sent
+            elsewhere.append(request.url)
+
+    page.on("requestfinished", note)
+    page.on("requestfailed", note)
     page.goto(service.url)
     yield page
     context.close()
