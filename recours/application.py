@@ -40,15 +40,10 @@ from recours.runs.worker import Options, Worker
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import (
-    TO_BE_READ,
-    Opened,
-    catalog_of,
-    make_worker,
-    open_database,
-    open_desk,
-    redactor,
-)
+from recours.wiring.carriers import catalog_of, redactor
+from recours.wiring.databases import TO_BE_READ, Opened, open_database
+from recours.wiring.desks import open_desk
+from recours.wiring.workers import make_worker
 
 __all__ = [
     "AskOperatorError",

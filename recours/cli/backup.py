@@ -14,7 +14,7 @@ from recours.database.engine import Database
 from recours.database.schema import look, require_claims
 from recours.desk.backups import DatabaseSource, Manifest, lacking_words, make_backup
 from recours.settings.model import Settings
-from recours.wiring import clock_of, connect
+from recours.wiring.databases import clock_of, connect
 
 
 @click.command("backup")

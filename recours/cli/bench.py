@@ -7,7 +7,8 @@ from recours.database.engine import Database, DatabaseFault
 from recours.database.schema import Schema, look, require_claims
 from recours.desk.overview import Overview
 from recours.settings.model import Settings
-from recours.wiring import Desk, connect, desk_over
+from recours.wiring.databases import connect
+from recours.wiring.desks import Desk, desk_over
 
 
 class Bench:

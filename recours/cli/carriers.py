@@ -23,7 +23,8 @@ from recours.runs.summary import minute, usage_words, worth_telling
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import catalog_of, clock_of, connect, make_queue, open_database
+from recours.wiring.carriers import catalog_of, make_queue
+from recours.wiring.databases import clock_of, connect, open_database
 
 ROOT = Path(__file__).resolve().parents[2]
 _FAILED, _USAGE = 1, 2

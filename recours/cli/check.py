@@ -13,7 +13,7 @@ from recours.desk.findings import Finding, State
 from recours.settings.loading import load
 from recours.settings.model import SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import redactor
+from recours.wiring.carriers import redactor
 
 _LONGEST = 1000
 _COLOURS = {State.OK: "green", State.REMARK: "yellow", State.FAULT: "red"}

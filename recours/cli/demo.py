@@ -24,7 +24,8 @@ from recours.runs.worker import Options
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
-from recours.wiring import Opened, create_embedded, make_worker, open_database
+from recours.wiring.databases import Opened, create_embedded, open_database
+from recours.wiring.workers import make_worker
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("data") / "demo"

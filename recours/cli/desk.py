@@ -18,7 +18,7 @@ from recours.runs.ports import RunFault
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import Desk, open_desk
+from recours.wiring.desks import Desk, open_desk
 
 ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, USAGE = 0, 1, 2

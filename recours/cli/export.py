@@ -20,7 +20,7 @@ from recours.desk.export import (
     csv_pieces,
     json_pieces,
 )
-from recours.wiring import Desk
+from recours.wiring.desks import Desk
 
 
 @click.command("export")

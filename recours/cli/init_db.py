@@ -11,7 +11,7 @@ from recours.database.engine import Database, DatabaseFault
 from recours.settings.loading import load
 from recours.settings.model import SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import clock_of, connect
+from recours.wiring.databases import clock_of, connect
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -25,7 +25,8 @@ from recours.logs import local
 from recours.machine.files import free_bytes, mode_of, size_of, trouble_with
 from recours.settings.model import SettingsFault
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
-from recours.wiring import CLOCKS_AGREE, PostOffice
+from recours.wiring.databases import CLOCKS_AGREE
+from recours.wiring.post import PostOffice
 
 if TYPE_CHECKING:
     from recours.notifications.smtp import SmtpSettings

@@ -24,7 +24,9 @@ from recours.runs.ports import Letter, RunFault
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring import PostOffice, catalog_of, open_database
+from recours.wiring.carriers import catalog_of
+from recours.wiring.databases import open_database
+from recours.wiring.post import PostOffice
 
 ROOT = Path(__file__).resolve().parents[2]
 _FAILED, _USAGE = 1, 2

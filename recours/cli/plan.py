@@ -15,7 +15,7 @@ from recours.logs import local
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import minute, usage_words
-from recours.wiring import plan_for
+from recours.wiring.desks import plan_for
 
 LONGEST_HOURS = 720
 _SHOWN_CLAIMS, _SHOWN_LATE = 5, 20

@@ -17,7 +17,8 @@ from recours.runs.source import find_named
 from recours.runs.summary import minute, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
-from recours.wiring import catalog_of, clock_of, closed_carriers, connect
+from recours.wiring.carriers import catalog_of, closed_carriers
+from recours.wiring.databases import clock_of, connect
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:

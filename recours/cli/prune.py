@@ -15,7 +15,7 @@ from recours.desk.pruning import Outlook, Pruned, prune
 from recours.documents.erasing import erase
 from recours.logs import local
 from recours.runs.summary import minute
-from recours.wiring import Desk
+from recours.wiring.desks import Desk
 
 _SHOWN_FILES = 20
 

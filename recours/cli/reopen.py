@@ -16,7 +16,7 @@ from recours.core.text import plural
 from recours.desk.reopening import NotReopenedError, Selection, look_over, named, reopen_all, reopen_named
 from recours.logs import local
 from recours.runs.summary import minute
-from recours.wiring import Desk
+from recours.wiring.desks import Desk
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from recours.desk.backups import DOCUMENTS, BackupFault, DatabaseCopies, Examine
 from recours.logs import local
 from recours.runs.summary import minute
 from recours.settings.model import Settings
-from recours.wiring import connect
+from recours.wiring.databases import connect
 
 _COPIES: dict[str, DatabaseCopies] = {copies.kind: copies for copies in (SqliteCopies(), PostgresCopies())}
 

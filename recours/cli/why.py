@@ -14,7 +14,7 @@ from recours.desk.explain import Explanation, Facts, explain, who_can_act
 from recours.desk.records import Message, PastAttempt
 from recours.logs import local
 from recours.runs.summary import minute
-from recours.wiring import Desk
+from recours.wiring.desks import Desk
 
 
 @click.command("why")

@@ -30,17 +30,9 @@ from recours.settings.loading import load, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.watching.watchers import Watchers
-from recours.wiring import (
-    TO_BE_READ,
-    Opened,
-    catalog_of,
-    leave_metrics,
-    make_pings,
-    make_watchers,
-    make_worker,
-    open_database,
-    redactor,
-)
+from recours.wiring.carriers import catalog_of, redactor
+from recours.wiring.databases import TO_BE_READ, Opened, open_database
+from recours.wiring.workers import leave_metrics, make_pings, make_watchers, make_worker
 
 ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, USAGE = 0, 1, 2

@@ -16,7 +16,7 @@ from recours.desk.records import ListedClaim, Message, PastAttempt
 from recours.desk.telling import Teller
 from recours.logs import local
 from recours.runs.source import unknown_claim
-from recours.wiring import Desk
+from recours.wiring.desks import Desk
 
 _HEIGHT = 640  # pixels, of a document
 

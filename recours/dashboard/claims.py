@@ -11,7 +11,7 @@ from recours.desk.answers import Standing
 from recours.desk.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.desk.records import ClaimFilter, ListedClaim
 from recours.desk.telling import standing
-from recours.wiring import Desk
+from recours.wiring.desks import Desk
 
 FILTERS = ("filter-status", "filter-stage", "filter-carrier", "filter-text", "page")
 _PAGE = 20

@@ -13,7 +13,7 @@ from recours.dashboard.texts import Words
 from recours.desk.overview import Health, Overview, WorkerStatus
 from recours.desk.plan import Plan
 from recours.desk.records import COUNTED_UP_TO, Run
-from recours.wiring import Desk, plan_for
+from recours.wiring.desks import Desk, plan_for
 
 _FRESH_S = 15
 _PERIODS = (7, 30)

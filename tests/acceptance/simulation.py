@@ -13,7 +13,8 @@ from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
-from recours.wiring import Opened, create_embedded, make_worker, open_database
+from recours.wiring.databases import Opened, create_embedded, open_database
+from recours.wiring.workers import make_worker
 
 FAILED_AT = datetime(2026, 2, 2, 6, 0, 20, tzinfo=UTC)
 

@@ -16,7 +16,8 @@ from recours.notifications import manager
 from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring import PostOffice, open_database
+from recours.wiring.databases import open_database
+from recours.wiring.post import PostOffice
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 

@@ -19,7 +19,7 @@ from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Blocked
 from recours.runs.retry import PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.wiring import open_desk, plan_for
+from recours.wiring.desks import open_desk, plan_for
 from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario

@@ -15,7 +15,7 @@ import pytest
 from recours.cli import workers
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring import PostOffice
+from recours.wiring.post import PostOffice
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 

@@ -31,6 +31,7 @@ from recours.core.judgement import go_on, judge, retimed
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.claims import ClaimRepository, most_urgent
+from recours.database.clock import SystemClock
 from recours.database.create import create_file
 from recours.database.engine import Database
 from recours.database.schema import look
@@ -40,7 +41,9 @@ from recours.runs.worker import Options
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario
 from recours.settings.loading import load
 from recours.settings.model import Settings
-from recours.wiring import Opened, SystemClock, make_queue, make_worker, open_database
+from recours.wiring.carriers import make_queue
+from recours.wiring.databases import Opened, open_database
+from recours.wiring.workers import make_worker
 from tests.fakes.simulated import SimulatedLine, client_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -426,7 +429,9 @@ from pathlib import Path
 from recours.carriers.registry import CATALOG
 from recours.settings.loading import load
 from recours.settings.sources import process_environment
-from recours.wiring import PostOffice, SystemClock, open_database
+from recours.database.clock import SystemClock
+from recours.wiring.databases import open_database
+from recours.wiring.post import PostOffice
 settings = load(Path(sys.argv[1]), process_environment(), CATALOG)
 opened = open_database(settings)
 begun = time.process_time()

@@ -29,11 +29,11 @@ from recours.carriers.http import Http
 from recours.carriers.line import HttpLine
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
+from recours.database.clock import SystemClock
 from recours.database.create import complete
 from recours.database.engine import Database
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label
-from recours.wiring import SystemClock
 from tests.benchmarks.bench import (
     CALLS_A_CLAIM,
     INSERT_LARGE,

@@ -19,7 +19,7 @@ from recours.core.claim import Stage
 from recours.desk.overview import days_until
 from recours.desk.records import ClaimFilter
 from recours.settings.loading import load
-from recours.wiring import Desk, open_desk
+from recours.wiring.desks import Desk, open_desk
 from tests.benchmarks.bench import NOW, ROOT, environment, timed
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"

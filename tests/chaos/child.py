@@ -33,7 +33,7 @@ import recours.cli.workers
 import recours.logs
 import recours.notifications.manager
 import recours.notifications.render
-import recours.wiring
+import recours.wiring.databases
 from recours.sandbox import SimulatedClock
 
 IMPORTED_FOR_SPEED = (psycopg, pypdf, sqlalchemy.dialects.postgresql.psycopg)
@@ -162,7 +162,7 @@ def run(job: dict[str, Any]) -> int:
         clock = SimulatedClock(datetime.fromisoformat(job["at"]))
     else:
         clock = QuickClock(timedelta(seconds=job["ahead_s"]))
-    vars(recours.wiring)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
+    vars(recours.wiring.databases)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
     recours.cli.workers.ROOT = Path(job["root"])
     boundaries = Boundaries(job.get("kill_at"))
     if "kill_at" in job:

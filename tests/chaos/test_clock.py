@@ -17,7 +17,8 @@ from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.settings.model import Settings
-from recours.wiring import make_worker, open_database
+from recours.wiring.databases import open_database
+from recours.wiring.workers import make_worker
 
 IS_LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
 PARIS = ZoneInfo("Europe/Paris")

@@ -22,7 +22,7 @@ from recours.runs.attempt import malformed
 from recours.runs.ports import Blocked, Fetched, NotADocument
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
-from recours.wiring import make_queue
+from recours.wiring.carriers import make_queue
 
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)

@@ -31,7 +31,8 @@ from recours.runs.ports import Attempt, Hold, StoredDocument
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Sandbox, SimulatedClock
-from recours.wiring import Opened, make_worker
+from recours.wiring.databases import Opened
+from recours.wiring.workers import make_worker
 
 SPAWN = multiprocessing.get_context("spawn")
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)

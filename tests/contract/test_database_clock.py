@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from recours import wiring
 from recours.cli import workers
 from recours.database.clock import SystemClock, clock_offset, offset_between
 from recours.database.engine import Database
@@ -17,9 +16,11 @@ from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Sandbox
 from recours.settings.model import Settings
-from recours.wiring import clock_remarks, make_worker, open_database
+from recours.wiring import databases
+from recours.wiring.databases import clock_remarks, open_database
+from recours.wiring.workers import make_worker
 
-ROOT = Path(wiring.__file__).parents[1]
+ROOT = Path(databases.__file__).parents[2]
 NOON = datetime(2026, 2, 2, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
@@ -71,7 +72,7 @@ def three_hours_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the database's clock is."""
     measured = clock_offset
     monkeypatch.setattr(
-        wiring,
+        databases,
         "clock_offset",
         lambda database: measured(database, lambda: datetime.now(UTC) - timedelta(hours=3)),
     )

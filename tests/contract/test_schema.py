@@ -34,7 +34,8 @@ from recours.runs.summary import Report
 from recours.runs.worker import Options
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.model import Settings
-from recours.wiring import make_worker, open_database
+from recours.wiring.databases import open_database
+from recours.wiring.workers import make_worker
 from tests.conftest import KINDS
 
 ROOT = Path(schema.__file__).parents[2]

@@ -20,7 +20,8 @@ from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.model import Settings
-from recours.wiring import make_worker, open_database
+from recours.wiring.databases import open_database
+from recours.wiring.workers import make_worker
 from tests import postgres
 from tests.conftest import START
 

@@ -31,7 +31,8 @@ from recours.runs.worker import Options, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.model import Settings
-from recours.wiring import make_worker, open_database
+from recours.wiring.databases import open_database
+from recours.wiring.workers import make_worker
 
 ROOT = Path(schema.__file__).parents[2]
 SPAWN = multiprocessing.get_context("spawn")

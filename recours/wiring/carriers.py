@@ -1,0 +1,115 @@
+"""The carriers with their accounts, and the queue before them."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from random import random
+from typing import TYPE_CHECKING
+
+from recours.carriers.account import Account, CarrierLine
+from recours.carriers.queue import APIRequestQueue
+from recours.carriers.registry import CATALOG, CLIENTS
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.policy import Policy
+from recours.core.redact import Redactor
+from recours.database.engine import Database
+from recours.database.quota import QuotaLedger
+from recours.logs import local
+from recours.runs.ports import CarrierClient, Clock, Grant, Refusal
+from recours.settings.model import HttpLimits, Settings
+
+if TYPE_CHECKING:
+    from recours.carriers.http import Http
+
+
+def catalog_of(settings: Settings) -> Catalog:
+    """The carriers there are, and whose account serves whose claims with these credentials."""
+    return CATALOG.with_accounts(settings.configured)
+
+
+def redactor(settings: Settings) -> Redactor:
+    """Knows every secret of the settings, and what an Authorization header makes of two of them."""
+    pairs = []
+    for credentials in settings.credentials.values():
+        texts = list(credentials.values.values())
+        pairs += [f"{one}:{other}" for one in texts for other in texts if one != other]
+    return Redactor([*settings.secrets, *pairs])
+
+
+def make_queue(
+    settings: Settings,
+    database: Database,
+    policy: Policy,
+    clock: Clock,
+    jitter: Callable[[], float],
+    holder: str,
+) -> APIRequestQueue:
+    """The queue, for one run."""
+    return APIRequestQueue(
+        accounts(settings, clock, jitter),
+        QuotaLedger(database, holder),
+        clock,
+        slack=policy.timetable.slack,
+        redact=redactor(settings),
+        local=local,
+    )
+
+
+def closed_carriers(settings: Settings, database: Database, clock: Clock) -> dict[str, Refusal]:
+    """The carriers that could take no call now, and why; found out without taking a try that is due."""
+    queue = make_queue(settings, database, settings.policy, clock, random, "preview")
+    closed = {key: queue.would_refuse(key) for key in CATALOG.specs}
+    return {key: refusal for key, refusal in closed.items() if refusal}
+
+
+def accounts(settings: Settings, clock: Clock, jitter: Callable[[], float]) -> Mapping[str, Account]:
+    """What is needed to speak to each carrier."""
+    found = {}
+    for key, spec in CATALOG.specs.items():
+        credentials = settings.credentials[key]
+        given = {**credentials.values, **credentials.options}
+        client = CLIENTS[key](given) if not credentials.missing else None
+        found[key] = Account(
+            spec=spec,
+            limits=settings.limits[key],
+            client=client,
+            open_line=_Lines(spec, client, settings.base_urls[key], settings.http, clock, jitter),
+            credentials=tuple(credentials.values.values()),
+            source=credentials.source,
+            missing=credentials.missing,
+        )
+    return found
+
+
+class _Lines:
+    """Opens lines to one carrier. The HTTP library is loaded when the first one is opened: many runs call nobody."""
+
+    def __init__(
+        self,
+        spec: CarrierSpec,
+        client: CarrierClient | None,
+        base_url: str,
+        limits: HttpLimits,
+        clock: Clock,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._spec = spec
+        self._client = client
+        self._base_url = base_url
+        self._limits = limits
+        self._clock = clock
+        self._jitter = jitter
+
+    def __call__(self, grant: Grant) -> CarrierLine:
+        from recours.carriers.line import HttpLine  # noqa: PLC0415 (see above)
+
+        if self._client is None:
+            raise RuntimeError(f"{self._spec.key} was asked without credentials")
+        name, asked = self._spec.name, self._client.wait_asked
+        return HttpLine(name, grant, self._http, self._clock, self._jitter, asked)
+
+    @cached_property
+    def _http(self) -> "Http":
+        from recours.carriers.http import Http  # noqa: PLC0415 (see above)
+
+        limits, replaced = self._limits, self._base_url != self._spec.base_url
+        return Http(self._base_url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced)

@@ -1,0 +1,112 @@
+"""The database that the settings name: opened, created, brought up to date."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from recours.database.clock import SystemClock, clock_offset
+from recours.database.create import create_file
+from recours.database.engine import Database, DatabaseFault
+from recours.database.schema import Schema, look, require_claims
+from recours.database.upgrade import NOT_DONE, bring_up_to_date
+from recours.settings.model import Settings
+
+CREATED = "created with its whole schema"
+
+
+# Clocks that are kept right differ by less.
+CLOCKS_AGREE = timedelta(seconds=5)
+
+
+_CLOCKS_DIFFER = "The clock of this machine is"
+
+
+# How the remarks on an opened database begin that someone should read.
+TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A database that a run can work with."""
+
+    database: Database
+    schema: Schema
+    remarks: tuple[str, ...]  # what was done to it, for the log
+    clock_offset: timedelta = timedelta(0)  # its clock minus this machine's
+
+    @property
+    def clock(self) -> SystemClock:
+        """The time, by the database's clock."""
+        return SystemClock(self.clock_offset)
+
+
+def open_database(settings: Settings) -> Opened:
+    """Connect, create the embedded database if it is not there yet, bring the schema up to date.
+
+    Raises DatabaseFault.
+    """
+    remarks = []
+    if settings.database_is_embedded and create_embedded(settings):
+        remarks.append(f"{settings.database_url.database} was {CREATED}")
+    database = connect(settings)
+    schema = look(database)
+    require_claims(database, schema)
+    offset = clock_offset(database)
+    schema, done = bring_up_to_date(database, schema, SystemClock(offset))
+    return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
+
+
+def current_schema(database: Database) -> Schema:
+    """What a database holds, if a run could work with it as it is. Raises DatabaseFault."""
+    schema = look(database)
+    require_claims(database, schema)
+    if not schema.is_current:
+        raise DatabaseFault(
+            f"The schema of {database.shown} is not current: a run of either worker brings it up to date, or "
+            "'recours init-db'."
+        )
+    return schema
+
+
+def clock_remarks(offset: timedelta) -> list[str]:
+    """What to say about a database's clock that is this much ahead of ours."""
+    if abs(offset) <= CLOCKS_AGREE:
+        return []
+    apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
+    return [
+        f"{_CLOCKS_DIFFER} {apart} the database's, by which this run goes: see to the time synchronisation (NTP) of "
+        "both. Only the log keeps this machine's time"
+    ]
+
+
+def clock_of(database: Database) -> SystemClock:
+    """The time, by the database's clock. Raises DatabaseFault."""
+    return SystemClock(clock_offset(database))
+
+
+def create_embedded(settings: Settings) -> bool:
+    """Create the embedded database; False if it is there."""
+    path = Database(settings.database_url).path
+    return path is not None and not path.exists() and create_file(path)
+
+
+def connect(settings: Settings) -> Database:
+    """The database that the settings name. Raises DatabaseFault if its file is missing, or its driver."""
+    try:
+        database = Database(settings.database_url)
+    except ModuleNotFoundError as error:
+        raise DatabaseFault(
+            f"PostgreSQL needs the package {error.name}: install it with pip install 'recours[postgres]'."
+        ) from error
+    try:
+        missing = database.path is not None and not database.path.exists()
+    except OSError as error:
+        raise DatabaseFault(
+            f"The database {database.shown} cannot be opened ({error.strerror}); "
+            "check that the file exists and that this user may read and write it."
+        ) from error
+    if missing:
+        raise DatabaseFault(
+            f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "
+            "or create it with 'recours init-db'."
+        )
+    return database

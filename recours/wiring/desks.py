@@ -1,0 +1,169 @@
+"""The operator's desk over a database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from random import random
+from typing import TYPE_CHECKING
+
+from recours.carriers.queue import APIRequestQueue
+from recours.core.carrier import Catalog
+from recours.database.claims import ClaimRepository
+from recours.database.engine import Database, DatabaseFault
+from recours.database.records import DatabaseRecords
+from recours.database.reopening import GivenUpClaims
+from recours.database.schema import look
+from recours.desk.overview import CarrierNow, Overview, overview
+from recours.desk.records import Records
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import Clock
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.source import no_such_claim
+from recours.runs.worker import Options
+from recours.settings.model import Settings
+from recours.wiring.carriers import catalog_of, make_queue, redactor
+from recours.wiring.databases import clock_of, connect, current_schema
+
+if TYPE_CHECKING:
+    from recours.desk.forecast.facts import Assumption, CarrierFacts
+    from recours.desk.plan import Plan
+
+# How often each worker is to run.
+SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetryScheduler)}
+
+
+# To find the schedule by, runs that were started by hand among them.
+_RUNS_LOOKED_AT = 50
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the operator's desk works with."""
+
+    settings: Settings
+    database: Database
+    columns: frozenset[str]  # of `claims`
+    clock: Clock
+    catalog: Catalog
+    records: Records
+    claims: ClaimRepository
+
+    def queue(self, holder: str = "desk") -> APIRequestQueue:
+        """The queue: to be looked at, or to call with."""
+        return make_queue(self.settings, self.database, self.settings.policy, self.clock, random, holder)
+
+    @property
+    def given_up(self) -> GivenUpClaims:
+        """The claims that gave up."""
+        return GivenUpClaims(self.claims)
+
+    def carriers_now(self) -> list[CarrierNow]:
+        """What the queue knows of each carrier at this moment. Calls nobody."""
+        queue = self.queue()
+        return [
+            CarrierNow(
+                key=key,
+                name=spec.name,
+                configured=key in self.catalog.configured,
+                uses=queue.use(key),
+                refusal=queue.would_refuse(key),
+            )
+            for key, spec in self.catalog.specs.items()
+        ]
+
+    def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
+        """The state of the system, with what became of the attempts of so many days. Raises DatabaseFault."""
+        now, policy = self.clock.now(), self.settings.policy
+        return overview(
+            self.records,
+            self.carriers_now(),
+            SCHEDULES,
+            now=now,
+            due_until=policy.timetable.due_until(now),
+            zone=policy.zone,
+            days=days,
+            exact=exact,
+        )
+
+    def no_such_claim(self, reference: str) -> str:
+        """What to say of a reference that is none, with the nearest one."""
+        return no_such_claim(self.claims, reference)
+
+
+def open_desk(settings: Settings) -> Desk:
+    """The desk over a database whose schema is current. Changes nothing. Raises DatabaseFault."""
+    database = connect(settings)
+    try:
+        schema = current_schema(database)
+        clock = clock_of(database)
+    except DatabaseFault:
+        database.close()
+        raise
+    return desk_over(settings, database, schema.columns, clock)
+
+
+def desk_over(settings: Settings, database: Database, columns: frozenset[str], clock: Clock) -> Desk:
+    """The desk over a database that is open already."""
+    catalog, redact = catalog_of(settings), redactor(settings)
+    return Desk(
+        settings=settings,
+        database=database,
+        columns=columns,
+        clock=clock,
+        catalog=catalog,
+        records=DatabaseRecords(database, catalog, columns, redact),
+        claims=ClaimRepository(database, catalog, columns, "", "desk", redact),
+    )
+
+
+def plan_for(
+    desk: Desk,
+    horizon: timedelta,
+    *,
+    assumption: "Assumption | None" = None,
+    max_retries: int | None = None,
+    batch_sizes: Mapping[str, int] | None = None,
+    concurrency: int | None = None,
+    most_listed: int | None = 10_000,
+) -> "Plan":
+    """What the runs of both workers will do up to `horizon` from now, on paper. Raises DatabaseFault.
+
+    What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker; of the single tries at
+    most `most_listed` are in the plan (None: all), the rest is counted.
+    """
+    from recours.database.survey import DatabaseOutlook  # noqa: PLC0415 (no run looks ahead)
+    from recours.desk.forecast.facts import WORKERS, Assumption, Rules  # noqa: PLC0415 (same)
+    from recours.desk.plan import Question, make_plan  # noqa: PLC0415 (same)
+
+    settings, now = desk.settings, desk.clock.now()
+    policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
+    rules = Rules(
+        policy=policy,
+        catalog=desk.catalog,
+        batch_sizes={worker.name: worker.usual_batch for worker in WORKERS} | dict(batch_sizes or {}),
+        assumption=assumption or Assumption.FAILURE,
+        concurrency=concurrency or Options(batch_size=0).concurrency,
+        carrier_concurrency=settings.carrier_concurrency,
+        pending_share=settings.pending_share,
+    )
+    begun = {
+        worker.name: [run.started_at for run in desk.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
+        for worker in WORKERS
+    }
+    outlook = DatabaseOutlook(desk.database, look(desk.database), desk.catalog)
+    return make_plan(outlook, _carrier_facts(desk), rules, Question(horizon, now, begun, most_listed))
+
+
+def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":
+    from recours.desk.forecast.facts import CarrierFacts  # noqa: PLC0415 (see above)
+
+    queue = desk.queue()
+    return {
+        key: CarrierFacts(
+            spec=spec,
+            uses=[use for use in queue.use(key) if not use.limit.window.is_short],
+            closings=queue.closings(key),
+            opening=queue.opening(key),
+        )
+        for key, spec in desk.catalog.specs.items()
+    }

@@ -1,0 +1,152 @@
+"""The post office: what is told by mail, and by whom it is sent."""
+
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from recours.core.errors import Actor
+from recours.core.events import Event, EventName
+from recours.core.mail import MailState, is_address, reported_week, week_label
+from recours.core.text import plural
+from recours.database.engine import Database
+from recours.database.mailbox import Mailbox
+from recours.logs import file_of, run_log
+from recours.runs.ports import Clock, RunFault
+from recours.settings.model import Settings
+from recours.wiring.carriers import catalog_of, redactor
+
+if TYPE_CHECKING:
+    from recours.notifications.manager import NotificationManager
+    from recours.notifications.render import Letterhead
+    from recours.notifications.sender import EmailSender
+    from recours.notifications.smtp import SmtpSettings
+
+
+class PostOffice:
+    """Tells people by mail. What that takes is loaded when there is something to tell: many runs tell nobody."""
+
+    def __init__(
+        self, settings: Settings, database: Database, columns: frozenset[str], clock: Clock, run_id: str
+    ) -> None:
+        """`columns`: those of `claims`."""
+        self._settings = settings
+        self.clock = clock
+        self.mailbox = Mailbox(database, catalog_of(settings), columns, run_id)
+
+    def tell(self, go_on: Callable[[], bool]) -> None:
+        """Render what is to be told and send what is ready, as long as `go_on` says so.
+
+        Raises RunFault; a mail server's fault is logged.
+        """
+        if not go_on():
+            return
+        self._write_report()
+        if not self.mailbox.has_work():
+            return
+        self.manager().render_due()
+        if server := self.server():
+            with self.log():
+                self.sender(server).send_all(go_on)
+        elif waiting := self.mailbox.count(MailState.READY):
+            run_log().warning(
+                f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"
+            )
+
+    def _write_report(self) -> None:
+        """Have the week told that is over, if nobody has had it told yet: its event is unique. Raises RunFault."""
+        mail, zone = self._settings.mail, self._settings.policy.zone
+        if not (mail.weekly_report and mail.admin):
+            return
+        monday = reported_week(self.clock.now(), zone)
+        label = week_label(monday)
+        if self.mailbox.is_written(EventName.WEEKLY_REPORT, label):
+            return
+        from recours.desk.weekly import has_something_to_tell  # noqa: PLC0415 (needed once a week)
+
+        try:
+            facts = self.week(monday)
+        except RunFault:
+            raise
+        except Exception:  # noqa: BLE001 (a report that cannot be made must not keep back the other mails)
+            run_log().exception("The weekly report cannot be made: an error of ours")
+            return
+        declined = None if has_something_to_tell(facts) else "nothing had happened yet"
+        event = Event(EventName.WEEKLY_REPORT, Actor.OPERATOR, "", label, facts)
+        self.mailbox.put(event, self.clock.now(), declined)
+
+    def week(self, monday: date) -> dict[str, Any]:
+        """The facts of the week that began on that Monday. Raises RunFault."""
+        from recours.database.weekly import DatabaseWeek  # noqa: PLC0415 (needed once a week)
+        from recours.desk.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
+        from recours.wiring.desks import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
+
+        settings, database, columns = self._settings, self.mailbox.database, self.mailbox.columns
+        desk = desk_over(settings, database, columns, self.clock)
+        sources = Sources(
+            desk.records,
+            DatabaseWeek(database, desk.catalog, columns, redactor(settings)),
+            desk.carriers_now(),
+            SCHEDULES,
+            desk.catalog,
+        )
+        return report(Week(monday, settings.policy.zone), self.clock.now(), sources)
+
+    def manager(self) -> "NotificationManager":
+        """Who decides and renders."""
+        from recours.notifications.manager import Habits, NotificationManager  # noqa: PLC0415 (see above)
+
+        mail, policy = self._settings.mail, self._settings.policy
+        habits = Habits(mail.language, policy.zone, self.letterhead(), mail.brake, mail.admin)
+        return NotificationManager(
+            self.mailbox, habits, self.mailbox.catalog, self.clock, lambda: uuid.uuid4().hex
+        )
+
+    def letterhead(self) -> "Letterhead":
+        """What every mail shows of the service."""
+        from recours.notifications.render import Letterhead  # noqa: PLC0415 (see above)
+
+        mail = self._settings.mail
+        return Letterhead(mail.service, mail.claim_url, self._settings.policy.zone)
+
+    def server(self) -> "SmtpSettings | None":
+        """How the mail server is reached: the service's own settings come first; None: no host is set anywhere."""
+        from recours.notifications.smtp import SmtpSettings  # noqa: PLC0415 (see above)
+
+        mail, of_service = self._settings.mail, self.mailbox.service_settings()
+        host = of_service.get("smtp_host") or mail.host
+        if not host:
+            return None
+        port, security = of_service.get("smtp_port", ""), of_service.get("smtp_security", "").lower()
+        user = of_service.get("smtp_user") or mail.user
+        return SmtpSettings(
+            host=host,
+            port=int(port) if port.isascii() and port.isdigit() and len(port) < 6 else mail.port,  # noqa: PLR2004 (the digits of a port)
+            security=security if security in ("starttls", "tls", "none") else mail.security,
+            user=user,
+            sender=next(filter(is_address, (of_service.get("smtp_from"), mail.sender)), None) or user,
+            password=mail.password,
+        )
+
+    def sender(self, server: "SmtpSettings") -> "EmailSender":
+        """Who sends."""
+        from recours.notifications.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
+        from recours.notifications.smtp import SmtpLine  # noqa: PLC0415 (see above)
+
+        mail = self._settings.mail
+        envelope = Envelope(server.sender, mail.reply_to, mail.redirect, mail.a_minute)
+        skipped = frozenset(self._settings.policy.skip_claim_statuses)
+        return EmailSender(self.mailbox, lambda: SmtpLine(server), envelope, self.clock, skipped)
+
+    def log(self) -> AbstractContextManager[None]:
+        """The sender's own log, while it is open."""
+        settings = self._settings
+        return file_of(
+            "email_sender",
+            settings.log_dir / "email_sender.log",
+            max_bytes=settings.log_max_bytes,
+            files=settings.log_files,
+            redact=redactor(settings),
+            now=self.clock.now,
+        )

@@ -1,0 +1,105 @@
+"""Workers, ready to run, and whoever watches them."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from logging import Handler, StreamHandler
+from random import random
+
+from recours.database.claims import ClaimRepository
+from recours.database.journal import RunJournal
+from recours.database.upkeep import ClaimUpkeep
+from recours.documents.store import DocumentStore
+from recours.logs import lines_together, local, run_log
+from recours.runs.ports import Clock, RunFault, Surroundings, Watcher
+from recours.runs.worker import Options, Worker
+from recours.settings.model import Settings
+from recours.watching.watchers import Watchers
+from recours.wiring.carriers import catalog_of, make_queue, redactor
+from recours.wiring.databases import Opened
+from recours.wiring.post import PostOffice
+
+
+def make_worker(
+    kind: type[Worker],
+    settings: Settings,
+    opened: Opened,
+    options: Options,
+    *,
+    max_retries: int = 4,
+    clock: Clock | None = None,
+    jitter: Callable[[], float] = random,
+    run_id: str | None = None,
+    mails: bool = True,
+    watcher: Watcher | None = None,
+) -> Worker:
+    """A worker, ready to run once.
+
+    `run_id`: 32 hex digits that no other run has. `mails`: False leaves what there is to tell to the next run.
+    """
+    clock = clock or opened.clock
+    run_id = run_id or uuid.uuid4().hex
+    policy = replace(settings.policy, max_retries=max_retries)
+    database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
+    catalog = catalog_of(settings)
+    around = Surroundings(
+        clock=clock,
+        claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact),
+        upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact),
+        journal=RunJournal(database),
+        queue=make_queue(settings, database, policy, clock, jitter, run_id),
+        documents=DocumentStore(settings.pod_dir),
+        policy=policy,
+        lines_together=lines_together,
+        post=PostOffice(settings, database, columns, clock, run_id) if mails else None,
+        watcher=watcher,
+    )
+    options = replace(
+        options,
+        carrier_concurrency=settings.carrier_concurrency,
+        pending_share=settings.pending_share,
+    )
+    return kind(around, catalog, options, run_id, local)
+
+
+def make_watchers(settings: Settings, worker: str, run_id: str, console: Handler | None = None) -> Watchers:
+    """Whoever watches a run of this worker. `console`: the log's handler on a terminal where somebody looks on.
+
+    What each takes is loaded only if there is one: many runs are watched by nobody.
+    """
+    found: list[Watcher] = []
+    if isinstance(console, StreamHandler):
+        from recours.watching.progress import ProgressBar  # noqa: PLC0415 (see above)
+
+        found.append(ProgressBar(console))
+    if url := settings.watch.ping_url:
+        found.append(make_pings(url, worker, run_id, redactor(settings)))
+    return Watchers(found)
+
+
+def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] = str) -> Watcher:
+    """Who tells a check."""
+    from recours.watching.pings import Pings  # noqa: PLC0415 (brings the HTTP library)
+
+    return Pings(url, worker, run_id, redact)
+
+
+def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
+    """Rewrite the file of metrics, if the settings name one, from what is on record. What fails is a WARNING."""
+    path = settings.watch.metrics_file
+    if path is None:
+        return
+    from recours.desk.metrics import metrics  # noqa: PLC0415 (see above)
+    from recours.watching.textfile import exposition, replace_file  # noqa: PLC0415 (see above)
+    from recours.wiring.desks import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
+
+    desk = desk_over(settings, opened.database, opened.schema.columns, opened.clock)
+    try:
+        now = desk.overview(days=1)
+        well = {name: run for name in SCHEDULES if (run := desk.records.last_success(name))}
+        replace_file(path, exposition(metrics(now, well)), run_id)
+    except (RunFault, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        run_log().warning(f"The metrics could not be written to {path}: {reason}")
+    except Exception:  # noqa: BLE001 (a mistake of ours in what only looks on must not end the run)
+        run_log().exception("The metrics could not be written: an error of ours; the run goes on")
