@@ -7,7 +7,9 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/recours demo
 
+# Compiled once beforehand: the tests start thousands of processes, and an environment may keep them from compiling.
 test: .venv/ready-dev
+	$(BIN)/python -m compileall -q recours
 	$(BIN)/python -m pytest -n auto
 
 check: .venv/ready-dev
