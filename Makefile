@@ -10,7 +10,7 @@ demo: .venv/ready
 # Compiled once beforehand: the tests start thousands of processes, and an environment may keep them from compiling.
 test: .venv/ready-dev
 	$(BIN)/python -m compileall -q recours
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .
