@@ -1,6 +1,7 @@
 """The claims: filtered, searched, chosen, fetched again, exported."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import streamlit as st
 
@@ -19,7 +20,7 @@ _COUNTED_UP_TO = 10_000
 _EXPORTED = 10_000
 _STATUSES = (*FetchStatus, "not_available", "manual", "")
 _PICKED = "picked"
-_COLORS: dict[Standing, str] = {
+_COLORS: dict[Standing, Literal["green", "red", "orange", "blue", "violet"]] = {
     Standing.FETCHED: "green",
     Standing.GIVEN_UP: "red",
     Standing.SETTLED: "orange",
@@ -178,7 +179,7 @@ def _row(desk: Desk, listed: ListedClaim, words: Words) -> None:
             args=([claim.reference], [key]),
             width=190,
         )
-        st.badge(words.stage(stands), color=_COLORS.get(stands, "gray"))  # type: ignore[arg-type]  # names of its colours
+        st.badge(words.stage(stands), color=_COLORS.get(stands, "gray"))
         carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name) or words("no_carrier")
         about = plainly(carrier, 40)
         if more := _about(listed, stands, words):

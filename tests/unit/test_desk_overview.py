@@ -96,7 +96,7 @@ def test_what_of_a_backlog_is_due(backlog: Backlog, due: int, is_tried: bool) ->
 
 def seen(*, runs: list[Run] | None = None, **more: object) -> Overview:
     worker = worker_status("w", HOUR, [run(0.5)] if runs is None else runs, NOW)
-    return Overview(NOW, [worker], success_of([], []), **{"backlogs": [], "carriers": [], **more})  # type: ignore[arg-type]
+    return Overview(NOW, [worker], success_of([], []), **{"backlogs": [], "carriers": [], **more})
 
 
 REFUSED = Refusal(Blocked.CARRIER, "refused by X.", NOW + HOUR, kind=ErrorKind.AUTH_FAILED)
