@@ -9,9 +9,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningInsert
 
 from recours.core.pauses import AccountState, CarrierState, Stop
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
@@ -28,7 +42,7 @@ class _ShortageError(Exception):
         self.want = want
 
 
-# Built once: it runs before every call.
+# Built once, as they run before every call and for every few claims.
 _USE = (
     update(quota_shares)
     .where(
@@ -43,6 +57,34 @@ _USE = (
         expires_at=bindparam("until"),
     )
 )
+
+
+@cache
+def _take(dialect: str) -> ReturningInsert[Any]:
+    """Take units of a window, its row being made if need be; no row comes back where they are too many."""
+    names = ("limit_key", "window_start", "window_end")
+    units, most = bindparam("units", type_=Integer), bindparam("most", type_=Integer)
+    row = {name: bindparam(f"of_{name}", type_=_q[name].type) for name in names} | {"taken": units}
+    taken = _q.taken + units
+    upsert = insert_into(quota, dialect).values(row)
+    statement: ReturningInsert[Any] = upsert.on_conflict_do_update(
+        index_elements=[_q.limit_key, _q.window_start], set_={"taken": taken}, where=taken <= most
+    ).returning(_q.taken)
+    return statement
+
+
+@cache
+def _share(dialect: str) -> Insert:
+    """Hold units of a window for this holder, its row being made if need be."""
+    names = ("limit_key", "window_start", "holder", "expires_at")
+    row = {name: bindparam(f"of_{name}", type_=_s[name].type) for name in names}
+    units = bindparam("units", type_=Integer)
+    upsert = insert_into(quota_shares, dialect).values(row | {"used": 0, "held": units})
+    keys = [_s.limit_key, _s.window_start, _s.holder]
+    statement: Insert = upsert.on_conflict_do_update(
+        index_elements=keys, set_={"held": _s.held + units, "expires_at": row["expires_at"]}
+    )
+    return statement
 
 
 @dataclass(frozen=True)
@@ -74,33 +116,15 @@ class QuotaLedger:
         most = want.limit.number - want.spare
         if want.units > most:
             raise _ShortageError(want)
-        row = {"limit_key": want.limit.key, "window_start": start, "window_end": end, "taken": want.units}
-        taken = _q.taken + want.units
-        upsert = insert_into(quota, connection.dialect.name).values(row)
-        upsert = upsert.on_conflict_do_update(
-            index_elements=[_q.limit_key, _q.window_start], set_={"taken": taken}, where=taken <= most
-        )
-        if connection.execute(upsert.returning(_q.taken)).first() is None:
+        values = {"of_limit_key": want.limit.key, "of_window_start": start, "units": want.units}
+        dialect = connection.dialect.name
+        if connection.execute(_take(dialect), values | {"of_window_end": end, "most": most}).first() is None:
             raise _ShortageError(want)
         if not want.limit.window.is_short:
-            self._add_to_share(connection, want, start, expires_at)
+            connection.execute(
+                _share(dialect), values | {"of_holder": self.holder, "of_expires_at": expires_at}
+            )
         return Held(want.limit, start, end)
-
-    def _add_to_share(
-        self, connection: Connection, want: Want, start: datetime, expires_at: datetime
-    ) -> None:
-        row = {
-            "limit_key": want.limit.key,
-            "window_start": start,
-            "holder": self.holder,
-            "used": 0,
-            "held": want.units,
-            "expires_at": expires_at,
-        }
-        upsert = insert_into(quota_shares, connection.dialect.name).values(row)
-        keys = [_s.limit_key, _s.window_start, _s.holder]
-        changed = {"held": _s.held + want.units, "expires_at": expires_at}
-        connection.execute(upsert.on_conflict_do_update(index_elements=keys, set_=changed))
 
     def _take_back_from_the_dead(self, limit: Limit, now: datetime) -> bool:
         """Give back what expired holds keep; tell whether there was any."""

@@ -6,7 +6,6 @@ One thread takes, decides and records; the others ask carriers. No transaction i
 import logging
 import threading
 from collections.abc import Callable, Collection
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,11 +18,12 @@ from recours.core.events import Event, EventName
 from recours.core.outcome import Failure
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt, kept_already, without_call
-from recours.runs.lanes import Lane, lane_key
+from recours.runs.lanes import Lane, begun_ahead, lane_key
 from recours.runs.ports import Grant, Hold, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.summary import minute
+from recours.runs.threads import Answer, InHand, Threads
 
 log = logging.getLogger("__main__")
 
@@ -44,14 +44,10 @@ class Limits:
     pending_share: float = 0.0  # of a day's quota, left to new claims
     new_claims_wait: Collection[str] = ()  # carriers for which that holds
 
-
-@dataclass
-class _InHand:
-    """A claim that the run holds, with the units for its calls."""
-
-    claim: Claim
-    grant: Grant
-    held_until: datetime
+    @property
+    def ahead(self) -> int:
+        """How many claims may be begun while all threads are busy."""
+        return begun_ahead(self.concurrency, self.carrier_concurrency)
 
 
 class Calls:
@@ -77,8 +73,9 @@ class Calls:
         self._what = what
         self._ends_at = around.clock.monotonic() + limits.max_runtime.total_seconds()
         self._lanes: dict[str, Lane] = {}
-        self._buffer: list[_InHand] = []
-        self._in_flight: dict[Future[Ended], _InHand] = {}
+        self._buffer: list[InHand] = []
+        self._threads = Threads(limits.concurrency, self._ask)
+        self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
         self._unreached: list[tuple[Claim, Ended]] = []
         self._any_connected = False
         self._budget = limits.batch_size
@@ -98,46 +95,43 @@ class Calls:
             self._lanes[key] = Lane(key, self._name(key))
             if key in self._catalog.specs and (refusal := self._around.queue.closed(key)):
                 self._close(self._lanes[key], refusal)
-        pool = ThreadPoolExecutor(self._limits.concurrency, thread_name_prefix="fetch")
         try:
-            goes_on = self._go_on(pool)
+            goes_on = self._go_on()
             while goes_on:
-                done = self._await_answers()
+                answers = self._await_answers()
                 with self._around.lines_together():
-                    self._take_answers(done, pool)
-                    goes_on = self._go_on(pool)
+                    self._take_answers(answers)
+                    goes_on = self._go_on()
             self._settle_unreached()
         finally:
+            self._over = True
             self._hand_back(self._buffer)
-            pool.shutdown(wait=True)
             self._record_what_can_be()
 
-    def _go_on(self, pool: ThreadPoolExecutor) -> bool:
+    def _go_on(self) -> bool:
         """Begin what can be begun; False when nothing is under way and nothing more can be taken."""
         if not self._may_begin():
             self._hand_back(self._buffer)
-            return bool(self._in_flight)
-        self._begin(pool)
+            return bool(self._threads)
+        self._begin()
         while self._take_more():
-            self._begin(pool)
+            self._begin()
         held_by_others = self._budget > 0 and any(lane.waits for lane in self._lanes.values())
-        return bool(self._in_flight or self._buffer or held_by_others)
+        return bool(self._threads or self._buffer or held_by_others)
 
     def _may_begin(self) -> bool:
-        return not self._stop.is_set() and self._around.clock.monotonic() < self._ends_at
+        return not (self._over or self._stop.is_set()) and self._around.clock.monotonic() < self._ends_at
 
-    def _await_answers(self) -> list[Future[Ended]]:
-        """What has been answered, in the order in which it was asked."""
-        if not self._in_flight:
-            self._around.clock.sleep(_POLL_S)  # for units that others hold
-            return []
-        done, _ = wait(self._in_flight, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-        return [future for future in self._in_flight if future in done]
+    def _await_answers(self) -> list[tuple[InHand, Answer]]:
+        if self._threads:
+            return self._threads.answers(_POLL_S)
+        self._around.clock.sleep(_POLL_S)  # for units that others hold
+        return []
 
-    def _take_answers(self, in_order: list[Future[Ended]], pool: ThreadPoolExecutor) -> None:
-        heard = [(self._in_flight[future].claim, self._hear(future)) for future in in_order]
+    def _take_answers(self, in_order: list[tuple[InHand, Answer]]) -> None:
+        heard = [(entry.claim, self._hear(entry, answer)) for entry, answer in in_order]
         if self._may_begin():
-            self._begin(pool)  # first of all, so that no thread waits while answers are recorded
+            self._begin()  # first of all, so that no thread waits while answers are recorded
         self._settle([(claim, ended) for claim, ended in heard if isinstance(ended, Ended)])
         self._renew()
         if fault := next((ended for _, ended in heard if isinstance(ended, RunFault)), None):
@@ -156,7 +150,8 @@ class Calls:
         ]
         if not lanes:
             return False
-        most, now = min(self._limits.concurrency, self._budget), self._around.clock.now()
+        limits, now = self._limits, self._around.clock.now()
+        most = min(limits.concurrency + limits.ahead, self._budget)
         hold = self._hold(now)
         taken = self._source.take([lane.key for lane in lanes], most, hold, now)
         if len(taken) < most:
@@ -175,9 +170,7 @@ class Calls:
             lane = self._lanes.setdefault(key, Lane(key, self._name(key)))
             claims = [claim for claim in taken if lane_key(claim) == key]
             grants, refusal = self._reserve(lane, claims)
-            entries = [
-                _InHand(claim, grant, hold.until) for claim, grant in zip(claims, grants, strict=False)
-            ]
+            entries = [InHand(claim, grant, hold.until) for claim, grant in zip(claims, grants, strict=False)]
             self._buffer += entries
             if entries:
                 lane.waits_since = None
@@ -254,7 +247,7 @@ class Calls:
 
     # ---------------------------------------------------------------- asking
 
-    def _begin(self, pool: ThreadPoolExecutor) -> None:
+    def _begin(self) -> None:
         """Begin the calls of as many claims in hand as may be under way at once."""
         chosen = self._startable()
         if not chosen:
@@ -266,29 +259,27 @@ class Calls:
             lane = self._lanes[lane_key(entry.claim)]
             if entry.claim in still_held:
                 entry.held_until = hold.until
-                self._begin_one(pool, entry, lane)
+                self._begin_one(entry, lane)
             else:  # its hold ran out, and another run has taken it
                 entry.grant.settle()
                 self._budget += 1
 
-    def _startable(self) -> list[_InHand]:
-        chosen: list[_InHand] = []
+    def _startable(self) -> list[InHand]:
+        chosen: list[InHand] = []
+        limits, accepted = self._limits, self._around.queue.accepted
+        most = limits.concurrency + limits.ahead - len(self._threads)
         room = {
-            key: (self._limits.carrier_concurrency if self._around.queue.accepted(key) else 1)
-            - lane.in_flight
+            key: (limits.carrier_concurrency + limits.ahead if accepted(key) else 1) - lane.in_flight
             for key, lane in self._lanes.items()
         }
         for entry in self._buffer:
-            if len(self._in_flight) + len(chosen) >= self._limits.concurrency:
-                break
             key = lane_key(entry.claim)
-            if room[key] > 0:
+            if len(chosen) < most and room[key] > 0:
                 room[key] -= 1
                 chosen.append(entry)
         return chosen
 
-    def _begin_one(self, pool: ThreadPoolExecutor, entry: _InHand, lane: Lane) -> None:
-        around = self._around
+    def _begin_one(self, entry: InHand, lane: Lane) -> None:
         self._announce(entry.claim, lane.name)
         if self._catalog.specs[lane.key].is_doubtful(entry.claim.number or ""):
             reference, number = entry.claim.reference, clean(entry.claim.number or "", 60)
@@ -297,18 +288,32 @@ class Calls:
             )
         self.carriers_asked.add(lane.key)
         lane.in_flight += 1
-        future = pool.submit(attempt, entry.claim, entry.grant, around.queue, around.documents, around.clock)
-        self._in_flight[future] = entry
+        self._threads.give(entry)
+
+    def _ask(self, entry: InHand) -> Ended | None:
+        """Ask the carrier, in a thread; None if it is not to be asked any more."""
+        lane, around = self._lanes[lane_key(entry.claim)], self._around
+        lost = entry.held_until <= around.clock.now()  # another run may have it by now
+        if lost or lane.closes or not self._may_begin():
+            return None
+        try:
+            ended = attempt(entry.claim, entry.grant, around.queue, around.documents, around.clock)
+        except RunFault:
+            self._over = True
+            raise
+        lane.learn(ended.outcome)
+        return ended
 
     def _renew(self) -> None:
-        """Hold the claims longer whose calls last; one that was lost all the same cannot be recorded any more."""
+        """Hold the claims longer whose calls last; one that was lost all the same is neither asked for nor recorded."""
         now = self._around.clock.now()
-        ending = [entry for entry in self._in_flight.values() if entry.held_until - now < _RENEW_BELOW]
+        ending = [entry for entry in self._threads.given if entry.held_until - now < _RENEW_BELOW]
         if ending:
             hold = self._hold(now)
-            self._around.claims.extend([entry.claim for entry in ending], hold)
+            still_held = self._around.claims.extend([entry.claim for entry in ending], hold)
             for entry in ending:
-                entry.held_until = hold.until
+                if entry.claim in still_held:
+                    entry.held_until = hold.until
 
     def _announce(self, claim: Claim, carrier: str) -> None:
         self._place += 1
@@ -316,20 +321,22 @@ class Calls:
 
     # ---------------------------------------------------------------- answers
 
-    def _hear(self, future: Future[Ended]) -> Ended | RunFault:
+    def _hear(self, entry: InHand, answer: Answer) -> Ended | RunFault | None:
         """Take an answer: its thread is free, and what it says of the carrier is known before another call."""
-        entry = self._in_flight.pop(future)
         lane = self._lanes[lane_key(entry.claim)]
         lane.in_flight -= 1
-        ended = self._ended(entry.claim, future)
-        if isinstance(ended, Ended):
-            calls = plural(ended.calls, "call")
-            log.debug(f"{entry.claim.reference}: {calls} to {lane.name} in {ended.duration_s:.2f}s")
+        if answer is None:
+            log.info(f"{entry.claim.reference} is not asked for after all: it goes back as it was")
+            self._hand_back([entry])
+            return None
+        ended = self._ended(entry.claim, answer)
         if isinstance(ended, RunFault):
             self._stop.set()
             with suppress(RunFault):
                 self._source_takes_back([entry.claim])
             return ended
+        calls = plural(ended.calls, "call")
+        log.debug(f"{entry.claim.reference}: {calls} to {lane.name} in {ended.duration_s:.2f}s")
         self._any_connected = self._any_connected or ended.calls > 0
         self._mention_unknown(lane, entry.claim, ended)
         refusal = lane.note(ended.outcome)
@@ -365,15 +372,12 @@ class Calls:
     def _conclude(self, answered: list[tuple[Claim, Ended]]) -> None:
         self._budget += len(answered) - self._recorder.conclude(answered)
 
-    def _ended(self, claim: Claim, future: Future[Ended]) -> Ended | RunFault:
-        try:
-            return future.result()
-        except RunFault as fault:  # its document could not be kept, or the database failed
-            return fault
-        except Exception as error:
-            log.exception(f"{claim.reference}: an error of ours")
-            words = f"An error of ours ({type(error).__name__}); the log has its details"
-            return Ended(Failure(ErrorKind.INTERNAL_ERROR, words), self._around.clock.now(), 0.0)
+    def _ended(self, claim: Claim, answer: Ended | Exception) -> Ended | RunFault:
+        if isinstance(answer, Ended | RunFault):  # its document could not be kept, or the database failed
+            return answer
+        log.error(f"{claim.reference}: an error of ours", exc_info=answer)
+        words = f"An error of ours ({type(answer).__name__}); the log has its details"
+        return Ended(Failure(ErrorKind.INTERNAL_ERROR, words), self._around.clock.now(), 0.0)
 
     def _settle_unreached(self) -> None:
         """Judge the attempts that could not connect.
@@ -393,7 +397,7 @@ class Calls:
 
     # ---------------------------------------------------------------- the end
 
-    def _hand_back(self, entries: list[_InHand]) -> None:
+    def _hand_back(self, entries: list[InHand]) -> None:
         """Give claims back with the units for their calls; if the database fails, their holds run out."""
         entries = list(entries)
         self._buffer = [entry for entry in self._buffer if entry not in entries]
@@ -409,9 +413,9 @@ class Calls:
 
     def _record_what_can_be(self) -> None:
         """After a fault of the run: what was under way is recorded if possible, else its hold runs out."""
-        for future, entry in list(self._in_flight.items()):
+        for entry, answer in self._threads.last_answers():
             with suppress(RunFault):
-                ended = self._hear(future)
+                ended = self._hear(entry, answer)
                 if isinstance(ended, Ended):
                     self._settle([(entry.claim, ended)])
         with suppress(RunFault):

@@ -10,6 +10,8 @@ from recours.runs.ports import Blocked, Refusal
 # So many failures of the carrier itself in a row, without another answer between, are an outage.
 OUTAGE_AFTER = 3
 
+_CLOSING_KINDS = (ErrorKind.RATE_LIMITED, ErrorKind.AUTH_FAILED)
+
 
 @dataclass
 class Lane:
@@ -20,6 +22,9 @@ class Lane:
     in_flight: int = 0
     failures_in_a_row: int = 0
     refusal: Refusal | None = None
+    closes: bool = (
+        False  # an answer of the carrier was heard, by whatever thread, after which it is not asked
+    )
     drained: bool = False  # no ready claim of it was left when last looked
     not_before: float = 0.0  # monotonic seconds: others hold the last units, and may give them back
     waits_since: float | None = None
@@ -37,12 +42,18 @@ class Lane:
         """Take no claim of it before `until`; it has waited since `since` (both monotonic seconds)."""
         self.waits_since, self.not_before, self.drained = since, until, False
 
+    def learn(self, outcome: Outcome) -> None:
+        """Learn in the thread that got an answer what must hold for all others at once."""
+        if isinstance(outcome, Failure) and outcome.kind in _CLOSING_KINDS:
+            self.closes = True
+
     def note(self, outcome: Outcome) -> Refusal | None:
         """Learn from an answer; a refusal if it closed the lane now."""
         kind = outcome.kind if isinstance(outcome, Failure) else None
         self.failures_in_a_row = self.failures_in_a_row + 1 if kind in OUTAGE_KINDS else 0
         if self.refusal is None and isinstance(outcome, Failure):
             self.refusal = self._closing(outcome)
+            self.closes = self.closes or self.refusal is not None
             return self.refusal
         return None
 
@@ -55,6 +66,14 @@ class Lane:
             reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for the next run"
             return Refusal(Blocked.CARRIER, reason, kind=failure.kind)
         return None
+
+
+def begun_ahead(concurrency: int, carrier_concurrency: int) -> int:
+    """How many claims may be begun while all threads are busy, so that none waits for another to be begun.
+
+    The threads take them in turn, whosever they are: only where no carrier's own bound could be passed thereby.
+    """
+    return concurrency // 2 if carrier_concurrency >= concurrency else 0
 
 
 def lane_key(claim: Claim) -> str:

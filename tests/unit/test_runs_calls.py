@@ -2,12 +2,13 @@
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from recours.core.claim import Delivery, Stage
+from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability
@@ -109,6 +110,122 @@ def test_calls_of_one_carrier_can_be_limited(world: World) -> None:
     world.many_failed(12)
     assert world.retry(carrier_concurrency=2).stats.success == 12
     assert world.queue.together["chronopost"] <= 2
+
+
+# ---------------------------------------------------------------- begun while all threads are busy
+
+AT_ONCE = {"concurrency": 2, "carrier_concurrency": 2}  # and one ahead
+
+
+class Crowd:
+    """Holds up the second fetch until so many claims were begun; the first had to go alone."""
+
+    def __init__(self, world: World, begun: int) -> None:
+        self._world, self._begun = world, begun
+        self._enough = threading.Event()
+        begin, total = world.claims.begin, 0
+
+        def counted(held: Sequence[Claim], hold: Hold) -> list[Claim]:
+            nonlocal total
+            still_held = begin(held, hold)
+            total += len(still_held)
+            if total >= begun:
+                self._enough.set()
+            return still_held
+
+        world.claims.begin = counted
+
+    def __call__(self, number: str) -> None:
+        if number != N:
+            assert self._enough.wait(5), f"{self._begun} claims were never begun"
+
+
+def test_a_claim_is_begun_ahead_so_that_no_thread_waits_for_one(world: World) -> None:
+    world.many_failed(9)
+    world.queue.during = Crowd(world, begun=1 + 2 + 1)
+    assert world.retry(**AT_ONCE).stats.success == 9
+    assert world.queue.together["chronopost"] <= 2
+
+
+def test_none_is_begun_ahead_where_the_carrier_s_bound_could_be_passed(world: World) -> None:
+    world.many_failed(9)
+    meeting = Meeting(3, 0.1)
+    world.queue.during = lambda number: None if number == N else meeting(number)
+    assert world.retry(concurrency=3, carrier_concurrency=2).stats.success == 9
+    assert meeting.failed
+    assert world.queue.together["chronopost"] <= 2
+
+
+class SecondAlone:
+    """Has the second fetch end, and do `then` before that, while the third lasts until claims are handed back.
+
+    So only the second's thread is free for the fourth claim, which was begun ahead.
+    """
+
+    def __init__(self, world: World, numbers: list[str], then: Callable[[], object] = lambda: None) -> None:
+        self._crowd, self._numbers, self._then = Crowd(world, begun=4), numbers, then
+        self._handed_back = threading.Event()
+        put_back = world.claims.put_back
+
+        def putting_back(held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
+            put_back(held, hold)
+            self._handed_back.set()
+
+        world.claims.put_back, world.queue.during = putting_back, self
+
+    def __call__(self, number: str) -> None:
+        self._crowd(number)
+        if number == self._numbers[1]:
+            self._then()
+        elif number == self._numbers[2]:
+            assert self._handed_back.wait(5)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.RATE_LIMITED, ErrorKind.AUTH_FAILED])
+def test_what_was_begun_ahead_of_a_refusal_is_not_called_for(
+    world: World, kind: ErrorKind, caplog: pytest.LogCaptureFixture
+) -> None:
+    numbers = world.many_failed(6)
+    SecondAlone(world, numbers)
+    world.queue.answers[numbers[1]] = [fail(kind, retry_at=world.now + HOUR)]
+    report = world.retry(**AT_ONCE)
+    assert sorted(world.asked) == numbers[:3]
+    assert (report.stats.success, turns_of(world)) == (2, [1, 0, 1, 0, 0, 0])
+    assert "CLM-04 is not asked for after all: it goes back as it was" in caplog.messages
+    assert nothing_is_held(world)
+    assert all(row.claim.state.interruptions == 0 for row in world.table.rows.values())
+
+
+def test_nor_when_the_run_is_stopped(world: World) -> None:
+    numbers = world.many_failed(8)
+    worker = world.scheduler(8, **AT_ONCE)
+    SecondAlone(world, numbers, then=lambda: worker.stop(15))
+    report = worker.run()
+    assert (sorted(world.asked), report.stats.success, report.exit_status) == (numbers[:3], 3, 143)
+    assert nothing_is_held(world)
+    assert {row.claim.state.stage for row in list(world.table.rows.values())[3:]} == {Stage.READY}
+
+
+def test_nor_when_no_document_can_be_kept_any_more(world: World) -> None:
+    numbers = world.many_failed(6)
+    SecondAlone(world, numbers, then=lambda: setattr(world.documents, "full", "The disk is full."))
+    report = world.retry(**AT_ONCE)
+    assert (sorted(world.asked), report.fault) == (numbers[:3], "The disk is full.")
+    assert (report.stats.success, nothing_is_held(world)) == (1, True)
+
+
+def test_nor_if_another_run_has_it_by_then(world: World) -> None:
+    numbers = world.many_failed(4)
+
+    def sleep_long() -> None:
+        world.clock.advance(timedelta(minutes=11))
+        row = world.table.row("CLM-04")
+        row.token, row.until = "another run", world.now + HOUR / 6
+
+    SecondAlone(world, numbers, then=sleep_long)
+    assert world.retry(batch_size=4, **AT_ONCE).stats.success == 3
+    assert numbers[3] not in world.asked
+    assert world.table.row("CLM-04").token == "another run"
 
 
 # ---------------------------------------------------------------- the batch

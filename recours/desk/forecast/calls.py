@@ -110,7 +110,8 @@ class CallsOnPaper:
         lanes = [lane for lane in self._lanes.values() if lane.is_open and lane.key not in buffered]
         if self.budget < 1 or not lanes:
             return False
-        most = min(self.book.rules.concurrency, self.budget)
+        rules = self.book.rules
+        most = min(rules.concurrency + rules.ahead, self.budget)
         taken = self.book.pool.take(self.stage, [lane.key for lane in lanes], most, self.now)
         if len(taken) < most:
             for lane in lanes:
@@ -172,10 +173,10 @@ class CallsOnPaper:
     def _begin(self) -> None:
         rules = self.book.rules
         for entry in list(self._buffer):
-            if len(self._in_flight) >= rules.concurrency:
+            if len(self._in_flight) >= rules.concurrency + rules.ahead:
                 return
             lane = self._lanes[lane_key(entry.claim)]
-            if lane.in_flight < (rules.carrier_concurrency if lane.answered else 1):
+            if lane.in_flight < (rules.carrier_concurrency + rules.ahead if lane.answered else 1):
                 self._buffer.remove(entry)
                 self._in_flight.append(entry)
                 lane.in_flight += 1

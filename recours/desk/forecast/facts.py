@@ -11,6 +11,7 @@ from recours.core.claim import Claim
 from recours.core.policy import Policy
 from recours.core.quota import Calls, Use
 from recours.runs.fetch import PODFetchWorker
+from recours.runs.lanes import begun_ahead
 from recours.runs.ports import Blocked, Refusal
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
@@ -56,6 +57,11 @@ class Rules:
     concurrency: int = 8
     carrier_concurrency: int = 4
     pending_share: float = 0.25
+
+    @property
+    def ahead(self) -> int:
+        """How many claims a run may begin while all its threads are busy."""
+        return begun_ahead(self.concurrency, self.carrier_concurrency)
 
 
 @dataclass(frozen=True)
