@@ -179,7 +179,8 @@ class _AgainstTheClock(io.RawIOBase):
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the deadline of the call has passed")
-        self._socket.settimeout(left if self._piece_s is None else min(left, self._piece_s))
+        if self._piece_s is None or left < self._piece_s:
+            self._socket.settimeout(left)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:

@@ -115,7 +115,7 @@ def _facts(document: StoredDocument) -> bytes:
         },
         "source": document.source,
     }
-    return json.dumps(facts, indent=1, ensure_ascii=False).encode()
+    return json.dumps(facts, ensure_ascii=False).encode()
 
 
 def _read(path: Path) -> StoredDocument:
@@ -133,10 +133,11 @@ def _write(parts: Path, path: Path, content: bytes, *, durable: bool) -> None:
     """
     part = parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}"
     try:
-        with part.open("wb") as file:
-            file.write(content)
+        with part.open("wb", buffering=0) as file:  # else asked whether it is a terminal, and where it stands
+            left = memoryview(content)
+            while left:
+                left = left[file.write(left) :]
             if durable:
-                file.flush()
                 os.fsync(file.fileno())
         part.replace(path)
     except BaseException:

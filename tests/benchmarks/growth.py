@@ -119,13 +119,22 @@ def schedulers(
 
 
 def threads() -> dict[str, Any]:
-    """One process, from one thread to many, at a latency of 100 ms: the time against that of the calls alone."""
-    ratios = {}
-    for count in (1, 2, 4, 8, 16, 32, 64):
-        claims, rounds = (50 * count, ROUNDS) if count == 32 else (25 * count, 1)
-        took = statistics.median(_run_over(claims, count, LATENCY_S)["seconds"] for _ in range(rounds))
-        ratios[count] = took / (claims * CALLS_A_CLAIM * LATENCY_S / count)
-    return {"ratios": ratios, "ratio": ratios[32], "bound": 1.15}
+    """One process, from one thread to many, at a latency of 100 ms: the time against that of the calls alone.
+
+    Whole processes, their start included: half a second, and the first claim's calls alone until the account is known to
+    be accepted. The throughput, for which there is a bound, is that of a run in which these do not count for much.
+    """
+    ratios = {count: _against_ideal(25 * count, count) for count in (1, 2, 4, 8, 16, 32, 64)}
+    at_32 = {
+        claims: statistics.median(_against_ideal(claims, 32) for _ in range(ROUNDS))
+        for claims in (1_600, 4_800)
+    }
+    return {"ratios": ratios, "ratios_at_32": at_32, "ratio": at_32[4_800], "bound": 1.15}
+
+
+def _against_ideal(claims: int, threads: int) -> float:
+    ideal_s = claims * CALLS_A_CLAIM * LATENCY_S / threads
+    return float(_run_over(claims, threads, LATENCY_S)["seconds"] / ideal_s)
 
 
 @cache
