@@ -21,7 +21,7 @@ _COLOURS = {State.OK: "green", State.REMARK: "yellow", State.FAULT: "red"}
 
 @click.command("check")
 @database_option
-@click.option("--offline", is_flag=True, help="Do not try the mail server.")
+@click.option("--offline", is_flag=True, help="Try neither the mail server nor that of RECOURS_PING_URL.")
 @json_option
 def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     """Look at everything that runs depend on. Each line is ok, or says what to do; no carrier is called."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from zoneinfo import TZPATH
 
 from recours.carriers.registry import CATALOG
@@ -194,6 +195,24 @@ def _wanted_room(bench: Bench) -> Iterator[tuple[str, Path, int, str]]:
         )
 
 
+def _watchers(bench: Bench) -> Iterator[Finding]:
+    """Who is told of runs, as far as somebody is. The URL itself is a secret."""
+    watch = bench.settings.watch
+    if watch.ping_url:
+        from recours.watching import pings  # noqa: PLC0415 (the HTTP library, as above)
+
+        host = urlsplit(watch.ping_url).hostname or ""
+        yield checks.pings(host, None if bench.offline else pings.trouble_with(watch.ping_url))
+    if watch.metrics_file:
+        path = watch.metrics_file.parent
+        reason = "a file of some kilobytes is written anew after each run"
+        there = path.is_dir()
+        trouble = trouble_with(path) if there else "is not there, and runs do not make it"
+        yield checks.folder(
+            checks.Folder("metrics", str(path), there, trouble, free_bytes(path), checks.MB, reason)
+        )
+
+
 def _clock(bench: Bench) -> Iterator[Finding]:
     offset = None
     try:
@@ -255,6 +274,7 @@ def looks(bench: Bench) -> dict[str, Look]:
         "permissions": _secret_files,
         "mail": lambda: _mail(bench),
         "folders": lambda: _folders(bench),
+        "watchers": lambda: _watchers(bench),
         "clock": lambda: _clock(bench),
         "programs": _programs,
     }

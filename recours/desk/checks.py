@@ -292,6 +292,20 @@ def admin(address: str, redirect: str) -> Iterator[Finding]:
         )
 
 
+# ---------------------------------------------------------------- watchers
+
+
+def pings(host: str, trouble: str | None) -> Finding:
+    """Whether the server that is told of runs can be reached. `trouble`: after its name; "": none; None: not tried."""
+    if trouble:
+        return fault(
+            "RECOURS_PING_URL", f"{host} {trouble}", "correct it in .env, or see to this machine's network"
+        )
+    if trouble is None:
+        return ok("RECOURS_PING_URL", f"{host}: not tried (--offline)")
+    return ok("RECOURS_PING_URL", f"{host} answers; the next run shows whether it knows the check")
+
+
 # ---------------------------------------------------------------- programs
 
 

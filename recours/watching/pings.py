@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from recours.carriers.http import Http, HttpFault, Unacceptable
@@ -94,8 +94,25 @@ class Pings:
 
     @cached_property
     def _http(self) -> Http:
-        origin = f"{self._parts.scheme}://{self._parts.netloc}"
-        return Http(origin, self._patience_s, self._patience_s, self._patience_s)
+        return _server_of(self._parts, self._patience_s)
+
+
+def trouble_with(url: str, patience_s: float = _PATIENCE_S) -> str:
+    """Why the server of a check cannot be reached, as a phrase that goes after its name; "": it can.
+
+    Its front page is asked for: no check is told of anything.
+    """
+    try:
+        _server_of(urlsplit(url), patience_s).send(Request("GET", "/", {"User-Agent": "recours"}, b""))
+    except Unacceptable:  # a redirect, say: somebody answers
+        return ""
+    except HttpFault as fault:
+        return str(fault)
+    return ""
+
+
+def _server_of(url: SplitResult, patience_s: float) -> Http:
+    return Http(f"{url.scheme}://{url.netloc}", patience_s, patience_s, patience_s)
 
 
 def _problem(answer: Response) -> str | None:

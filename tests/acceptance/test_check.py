@@ -19,6 +19,7 @@ from sqlalchemy import insert, make_url
 from recours.database.engine import Database
 from recours.database.tables import runs
 from recours.sandbox import Sandbox
+from tests.fakes.check import KEY, Check
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.smtp import MailServer
 
@@ -275,6 +276,25 @@ def test_offline_asks_no_mail_server(checkout: Checkout) -> None:
         "ok",
         "127.0.0.1:1 (starttls): not tried (--offline)",
     )
+
+
+def test_who_watches_runs_is_looked_at_and_told_nothing(checkout: Checkout, tmp_path: Path) -> None:
+    with Check() as check:
+        metrics = {"RECOURS_METRICS_FILE": str(tmp_path / "recours.prom"), "RECOURS_PING_URL": check.url}
+        found = checkout.found(**metrics)
+        assert found["RECOURS_PING_URL"] == (
+            "ok",
+            "127.0.0.1 answers; the next run shows whether it knows the check",
+            None,
+        )
+        assert found["folder of the metrics"][0] == "ok"
+        assert check.pings == []
+        assert found["RECOURS_PING_URL"] != checkout.found("--offline", **metrics)["RECOURS_PING_URL"]
+    assert list(tmp_path.glob("*.prom")) == []
+    broken = checkout.check(**metrics | {"RECOURS_METRICS_FILE": str(tmp_path / "none" / "recours.prom")})
+    assert "127.0.0.1 could not be reached: no connection could be made" in broken.stdout
+    assert f"{tmp_path / 'none'}: is not there, and runs do not make it" in broken.stdout
+    assert KEY not in broken.stdout + broken.stderr
 
 
 def test_an_account_that_was_refused_is_told_with_its_source(
