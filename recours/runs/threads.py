@@ -6,11 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import TypeAlias
 
 from recours.core.claim import Claim
 from recours.runs.attempt import Ended
 from recours.runs.ports import Grant
+
+_COMPANY_S = 0.03  # how long one answer waits for others
 
 
 @dataclass(eq=False)
@@ -34,6 +37,7 @@ class Threads:
         self._ask = ask
         self._answered: SimpleQueue[tuple[InHand, Answer]] = SimpleQueue()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="fetch")
+        self._enough = count + count // 4
         self._given: dict[InHand, int] = {}
         self._place = 0
 
@@ -60,12 +64,19 @@ class Threads:
         self._answered.put((entry, answer))
 
     def answers(self, longest_s: float) -> list[tuple[InHand, Answer]]:
-        """Wait so long for an answer; all that have come, in the order in which they were given."""
+        """Wait so long for an answer; it and those close behind it, in the order in which they were given.
+
+        Several cost those who deal with them little more than one. So they are waited for a moment, as long as the
+        threads have enough to do.
+        """
         found: list[tuple[InHand, Answer]] = []
         with suppress(Empty):
             found.append(self._answered.get(timeout=longest_s))
+            until = monotonic() + _COMPANY_S
             while True:
-                found.append(self._answered.get_nowait())
+                left_s = until - monotonic()
+                patient = left_s > 0 and len(self._given) - len(found) > self._enough
+                found.append(self._answered.get(block=patient, timeout=left_s))
         places = {entry: self._given.pop(entry) for entry, _ in found}
         return sorted(found, key=lambda answered: places[answered[0]])
 

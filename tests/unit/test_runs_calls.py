@@ -164,7 +164,7 @@ class SecondAlone:
 
     def __init__(self, world: World, numbers: list[str], then: Callable[[], object] = lambda: None) -> None:
         self._crowd, self._numbers, self._then = Crowd(world, begun=4), numbers, then
-        self._handed_back = threading.Event()
+        self._third, self._handed_back = threading.Event(), threading.Event()
         put_back = world.claims.put_back
 
         def putting_back(held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
@@ -176,8 +176,10 @@ class SecondAlone:
     def __call__(self, number: str) -> None:
         self._crowd(number)
         if number == self._numbers[1]:
+            assert self._third.wait(5)
             self._then()
         elif number == self._numbers[2]:
+            self._third.set()
             assert self._handed_back.wait(5)
 
 
