@@ -1,8 +1,10 @@
 """The words of the weekly report, in French and English. Markers in braces are filled in when it is rendered."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recours.core.errors import ErrorKind
+from recours.desk.words import KINDS
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class ReportWords:
     waiting_mails: tuple[str, str]
     windows: dict[str, str]
     capabilities: dict[str, str]
-    kinds: dict[str, str]
+    kinds: Mapping[ErrorKind, str]
 
 
 FRENCH = ReportWords(
@@ -117,23 +119,7 @@ FRENCH = ReportWords(
     waiting_mails=("{count} courriel attend le serveur", "{count} courriels attendent le serveur"),
     windows={"day": "jour", "hour": "heure", "seconds": "{count} secondes"},
     capabilities={"tracking": "suivi", "pod": "preuve", "token": "jeton"},
-    kinds={
-        ErrorKind.INVALID_TRACKING: "numéro de suivi non valable",
-        ErrorKind.POD_NEVER_AVAILABLE: "aucune preuve n'existera",
-        ErrorKind.ACCESS_DENIED: "colis hors de notre contrat",
-        ErrorKind.UNSUPPORTED_CARRIER: "transporteur non pris en charge",
-        ErrorKind.NOT_FOUND: "numéro inconnu du transporteur",
-        ErrorKind.NOT_DELIVERED_YET: "pas encore livré",
-        ErrorKind.POD_NOT_AVAILABLE_YET: "preuve pas encore disponible",
-        ErrorKind.SERVER_ERROR: "panne du transporteur",
-        ErrorKind.TIMEOUT: "pas de réponse à temps",
-        ErrorKind.NETWORK: "réseau",
-        ErrorKind.BAD_RESPONSE: "réponse inutilisable",
-        ErrorKind.RATE_LIMITED: "quota atteint",
-        ErrorKind.AUTH_FAILED: "compte refusé",
-        ErrorKind.NOT_CONFIGURED: "identifiants manquants",
-        ErrorKind.INTERNAL_ERROR: "erreur de notre part",
-    },
+    kinds=KINDS["fr"],
 )
 
 ENGLISH = ReportWords(
@@ -195,23 +181,7 @@ ENGLISH = ReportWords(
     waiting_mails=("{count} mail waits for the server", "{count} mails wait for the server"),
     windows={"day": "day", "hour": "hour", "seconds": "{count} seconds"},
     capabilities={"tracking": "tracking", "pod": "proof", "token": "token"},
-    kinds={
-        ErrorKind.INVALID_TRACKING: "tracking number not valid",
-        ErrorKind.POD_NEVER_AVAILABLE: "no proof will ever exist",
-        ErrorKind.ACCESS_DENIED: "parcel not on our contract",
-        ErrorKind.UNSUPPORTED_CARRIER: "carrier not supported",
-        ErrorKind.NOT_FOUND: "number unknown to the carrier",
-        ErrorKind.NOT_DELIVERED_YET: "not delivered yet",
-        ErrorKind.POD_NOT_AVAILABLE_YET: "proof not available yet",
-        ErrorKind.SERVER_ERROR: "the carrier's fault",
-        ErrorKind.TIMEOUT: "no answer in time",
-        ErrorKind.NETWORK: "network",
-        ErrorKind.BAD_RESPONSE: "answer of no use",
-        ErrorKind.RATE_LIMITED: "limit reached",
-        ErrorKind.AUTH_FAILED: "account refused",
-        ErrorKind.NOT_CONFIGURED: "credentials missing",
-        ErrorKind.INTERNAL_ERROR: "an error of ours",
-    },
+    kinds=KINDS["en"],
 )
 
 REPORT_WORDS = {"fr": FRENCH, "en": ENGLISH}

@@ -190,13 +190,13 @@ def test_it_says_in_text_and_picture_what_happened_and_what_needs_a_hand(
         "* 1 claim still waits, less than 7 days before its deadline",
         "  - CLM-0012, Chronopost: 19 Feb 2026, not delivered yet",
         "* 3 claims given up this week",
-        "  - CLM-0004, Chronopost: the carrier's fault",
+        "  - CLM-0004, Chronopost: carrier out of order",
         "  - CLM-0006, <b>Heppner</b>: carrier not supported",
         "* 1 mail held: 'recours mail release' sends it",
     ):
         assert line in text.splitlines(), line
     assert re.search(r"^\* The account at Colissimo: .*\n  - tried again: 17 Feb 2026 ", text, re.MULTILINE)
-    assert re.search(r"^\* Chronopost: the carrier's fault, 8 \(week before: 0\)$", text, re.MULTILINE)
+    assert re.search(r"^\* Chronopost: carrier out of order, 8 \(week before: 0\)$", text, re.MULTILINE)
     assert re.search(
         r"^\* Chronopost: \d+ calls; at most 6 of 6 per day, used up 2 times$", text, re.MULTILINE
     )
@@ -211,7 +211,7 @@ def test_it_says_in_text_and_picture_what_happened_and_what_needs_a_hand(
         "3 claims given up this week",
         "CLM-0006, <b>Heppner</b>: carrier not supported",
         "1 mail held: 'recours mail release' sends it",
-        "Chronopost: the carrier's fault 8 0",
+        "Chronopost: carrier out of order 8 0",
         "at most 6 of 6 per day, used up 2 times",
     ):
         assert figure in shown, figure
