@@ -71,6 +71,7 @@ class Http:
                 self._origin(request) + request.path,
                 headers=_HEADERS | dict(request.headers),
                 data=request.body,
+                params="",  # none, and none need be encoded
             ).prepare()
             answer = self._session().send(
                 prepared, timeout=self._timeouts, allow_redirects=False, stream=True
@@ -172,6 +173,10 @@ class _AgainstTheClock(io.RawIOBase):
         self._deadline = deadline
         self._piece_s = sock.gettimeout()
 
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What http.client asks a socket for, to read an answer from."""
+        return io.BufferedReader(self)
+
     def readable(self) -> bool:
         return True
 
@@ -190,9 +195,7 @@ class _AgainstTheClock(io.RawIOBase):
 
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, deadline: float, **named: Any) -> None:
-        super().__init__(sock, *args, **named)
-        self.fp.close()
-        self.fp = io.BufferedReader(_AgainstTheClock(sock, deadline))
+        super().__init__(_AgainstTheClock(sock, deadline), *args, **named)  # type: ignore[arg-type]  # it asks a socket for makefile() only
 
 
 class _WatchedHttp(HTTPConnection):

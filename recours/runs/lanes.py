@@ -71,9 +71,11 @@ class Lane:
 def begun_ahead(concurrency: int, carrier_concurrency: int) -> int:
     """How many claims may be begun while all threads are busy, so that none waits for another to be begun.
 
-    The threads take them in turn, whosever they are: only where no carrier's own bound could be passed thereby.
+    As many again as there are threads: then several answers can be recorded at once while no thread waits. The threads
+    take them in turn, whosever they are: only where no carrier's own bound could be passed thereby. One thread is to
+    do one thing after another.
     """
-    return concurrency // 2 if carrier_concurrency >= concurrency else 0
+    return concurrency if 1 < concurrency <= carrier_concurrency else 0
 
 
 def lane_key(claim: Claim) -> str:
