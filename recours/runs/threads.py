@@ -14,6 +14,7 @@ from recours.runs.attempt import Ended
 from recours.runs.ports import Grant
 
 _COMPANY_S = 0.03  # how long one answer waits for others
+_COMPANY = 8  # for how many: while more are recorded in one go, the threads wait for the interpreter
 
 
 @dataclass(eq=False)
@@ -75,7 +76,9 @@ class Threads:
             until = monotonic() + _COMPANY_S
             while True:
                 left_s = until - monotonic()
-                patient = left_s > 0 and len(self._given) - len(found) > self._enough
+                patient = (
+                    left_s > 0 and len(found) < _COMPANY and len(self._given) - len(found) > self._enough
+                )
                 found.append(self._answered.get(block=patient, timeout=left_s))
         places = {entry: self._given.pop(entry) for entry, _ in found}
         return sorted(found, key=lambda answered: places[answered[0]])
