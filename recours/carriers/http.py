@@ -48,7 +48,7 @@ class Unacceptable(HttpFault):
 
 
 class Http:
-    """Calls to one base URL, with a session for each thread: one that is shared mixes up cookies."""
+    """Calls to one base URL, with a connection for each thread. No cookies are kept."""
 
     def __init__(
         self, base_url: str, connect_s: float, read_s: float, deadline_s: float, *, replaced: bool = False
@@ -59,22 +59,26 @@ class Http:
         self._timeouts = (connect_s, read_s)
         self._deadline_s = deadline_s
         self._of_thread = threading.local()
+        # Of the environment, looked up once.
+        self._proxies = get_environ_proxies(base_url)
+        self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
 
     def send(self, request: Request) -> Response:
         """Send it once. Raises NotSent, TimedOut, Broken or Unacceptable."""
         _call.deadline = deadline = time.monotonic() + self._deadline_s
         _call.connected = False
         try:
-            # Not prepared by the session: merging its defaults, all of them empty, would take as long as the rest.
-            prepared = requests.Request(
+            # Without a session: it would merge defaults that are all empty, keep cookies, and look for passwords in a .netrc file.
+            prepared = requests.PreparedRequest()
+            prepared.prepare(
                 request.method,
                 self._origin(request) + request.path,
                 headers=_HEADERS | dict(request.headers),
                 data=request.body,
                 params="",  # none, and none need be encoded
-            ).prepare()
-            answer = self._session().send(
-                prepared, timeout=self._timeouts, allow_redirects=False, stream=True
+            )
+            answer = self._adapter().send(
+                prepared, stream=True, timeout=self._timeouts, verify=self._verify, proxies=self._proxies
             )
             with answer:
                 if answer.is_redirect or 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
@@ -86,18 +90,11 @@ class Http:
     def _origin(self, request: Request) -> str:
         return self.base_url if self._replaced or not request.origin else request.origin
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._of_thread, "session", None)
-        if session is None:
-            session = requests.Session()
-            # Proxies and certificates of the environment, looked up once; no passwords from a .netrc file.
-            session.trust_env = False
-            session.proxies.update(get_environ_proxies(self.base_url))
-            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-            session.mount("http://", _Adapter())
-            session.mount("https://", _Adapter())
-            self._of_thread.session = session
-        return session
+    def _adapter(self) -> "_Adapter":
+        adapter: _Adapter | None = getattr(self._of_thread, "adapter", None)
+        if adapter is None:
+            adapter = self._of_thread.adapter = _Adapter()
+        return adapter
 
 
 def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
