@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision, Step, give_up, pass_turn, step
 from recours.core.judgement import go_on, judge, retimed
-from recours.runs.calls import Limits
 from recours.runs.summary import minute, waiting_line
+from recours.runs.supply import Limits
 from recours.runs.worker import RULE, Worker
 
 log = logging.getLogger("__main__")

@@ -3,28 +3,15 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TypeAlias
 
-from recours.core.claim import Claim
 from recours.runs.attempt import Ended
-from recours.runs.ports import Grant
+from recours.runs.supply import InHand
 
 _COMPANY_S = 0.03  # how long one answer waits for others
 _COMPANY = 8  # for how many: while more are recorded in one go, the threads wait for the interpreter
-
-
-@dataclass(eq=False)
-class InHand:
-    """A claim that the run holds, with the units for its calls."""
-
-    claim: Claim
-    grant: Grant
-    held_until: datetime
-
 
 # How it ended; the exception that came instead; None: it was not asked for any more.
 Answer: TypeAlias = Ended | Exception | None

@@ -12,11 +12,12 @@ from recours.core.claim import Claim, Stage
 from recours.core.judgement import judge
 from recours.core.policy import Policy
 from recours.core.quota import Use
-from recours.runs.calls import Calls, Limits
+from recours.runs.calls import Calls
 from recours.runs.ports import Blocked, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for, worth_telling
+from recours.runs.supply import Limits
 
 log = logging.getLogger("__main__")
 

@@ -1,4 +1,4 @@
-"""The calls of a run on paper: how `recours.runs.calls` takes claims in slices and provides them with units of quota.
+"""The calls of a run on paper: how `recours.runs.supply` takes claims in slices and provides them with units of quota.
 
 Every answer is taken to need the same time: they come in the order in which their calls began.
 """
