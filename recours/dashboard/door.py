@@ -1,15 +1,32 @@
-"""Who may see the page: the password, and how often somebody may try one."""
+"""Who may see the page: whoever sits at this machine, and others by the password, which may be tried so often."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from recours.core.password import PasswordHash
+from recours.settings.values import is_loopback
 
 _FREE_TRIES = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0
 _MOST_ADDRESSES = 1000
+
+_OF_PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+
+
+def is_from_elsewhere(headers: Mapping[str, str]) -> bool:
+    """Tell whether others may be able to send such a request, though the page listens at this machine alone.
+
+    They can through a proxy; and through somebody's browser here, by a name of theirs that stands for 127.0.0.1.
+    """
+    if any(name in headers for name in _OF_PROXIES):
+        return True
+    try:
+        return not is_loopback(urlsplit(f"//{headers.get('Host', 'localhost')}").hostname or "")
+    except ValueError:
+        return True
 
 
 @dataclass

@@ -11,7 +11,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.mail import LANGUAGES
 from recours.core.password import PasswordHash
 from recours.dashboard import claim, claims, overview
-from recours.dashboard.door import Doorkeeper
+from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import forget_job, kept, plainly
 from recours.dashboard.texts import Words
 from recours.database.engine import DatabaseFault
@@ -43,6 +43,9 @@ def main() -> None:
         return
     words = _header(settings.mail.language)
     if settings.dashboard_password and not _is_in(settings.dashboard_password, words):
+        return
+    if settings.dashboard_password is None and is_from_elsewhere(st.context.headers):
+        st.error(words("needs_password"))
         return
     try:
         with _desk(settings) as desk:

@@ -23,6 +23,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "again": "Try again",
         "no_settings": "The settings cannot be used; the page works again when they are mended.",
         "no_database": "The database cannot be used at the moment. The page works again when it is back.",
+        "needs_password": "Reached by this address, the page needs a password: set RECOURS_DASHBOARD_PASSWORD_HASH to what "
+        "'recours dashboard --hash-password' prints. On its own machine it opens without, at 127.0.0.1.",
         "password": "Password",
         "enter": "Enter",
         "wrong": "That is not the password.",
@@ -164,6 +166,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "again": "Réessayer",
         "no_settings": "Les réglages sont inutilisables ; la page remarche dès qu'ils sont corrigés.",
         "no_database": "La base de données est inutilisable pour le moment. La page remarche dès son retour.",
+        "needs_password": "À cette adresse, la page demande un mot de passe : donnez à RECOURS_DASHBOARD_PASSWORD_HASH ce "
+        "qu'affiche « recours dashboard --hash-password ». Sur sa propre machine, elle s'ouvre sans, à 127.0.0.1.",
         "password": "Mot de passe",
         "enter": "Entrer",
         "wrong": "Ce n'est pas le bon mot de passe.",

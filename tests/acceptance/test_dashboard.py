@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
+ELSEWHERE = "pods.example"  # a name that somebody else's server gives this machine
 SLOW_MS = 30_000  # what a busy machine may take; nothing waits so long that does not fail
 PASSWORD = "une phrase de passe"
 
@@ -171,7 +172,8 @@ def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"Chromium is not installed ({CHROMIUM})")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        names = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, names])
         yield browser
         browser.close()
 
@@ -473,3 +475,25 @@ def test_the_wrong_password_shows_nothing_and_the_right_one_all(browser: Browser
         box.fill(PASSWORD)
         page.get_by_role("button", name="Enter").click()
         expect(page.get_by_test_id("stMetric").first).to_be_visible()
+
+
+def test_by_another_name_nothing_is_shown_without_a_password(browser: Browser, service: Service) -> None:
+    """As a stranger's web page would ask for it that had the browser take 127.0.0.1 for its own server."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://{ELSEWHERE}:{service.port}/?claim=CLM-2026-000")
+    expect(page.get_by_text("Reached by this address, the page needs a password")).to_be_visible()
+    assert "CLM-2026-000" not in page.inner_text("body")
+    expect(page.get_by_text("Timeline")).to_have_count(0)
+    context.close()
+
+
+def test_by_another_name_the_password_opens_it(browser: Browser, guarded: Service) -> None:
+    """As through a proxy that passes on the name by which it was asked for."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://{ELSEWHERE}:{guarded.port}/")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Enter").click()
+    expect(page.get_by_test_id("stMetric").first).to_be_visible()
+    context.close()

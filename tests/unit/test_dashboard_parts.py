@@ -21,7 +21,7 @@ from recours.core.password import hash_of, read_hash
 from recours.core.quota import Use, parse_limits
 from recours.dashboard import figures
 from recours.dashboard.documents import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
-from recours.dashboard.door import Doorkeeper
+from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import plainly
 from recours.dashboard.texts import TEXTS, Words
 from recours.desk.answers import Standing
@@ -36,6 +36,32 @@ EN, FR = Words("en"), Words("fr")
 
 
 # ---------------------------------------------------------------- the door
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8501", "localhost:8501", "localhost", "[::1]:8501", "LOCALHOST:1"]
+)
+def test_who_sits_at_this_machine_needs_no_password(host: str) -> None:
+    assert not is_from_elsewhere({"Host": host, "Connection": "Upgrade"})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "pods.example"},
+        {"Host": "127.0.0.1.pods.example:8501"},
+        {"Host": "localhost.pods.example"},
+        {"Host": "[::1"},
+        {"Host": ""},
+        {"Host": "192.168.1.20:8501"},
+        {"Host": "127.0.0.1@pods.example"},
+        {"Host": "127.0.0.1:8501", "X-Forwarded-For": "192.168.1.20"},
+        {"Host": "127.0.0.1:8501", "Forwarded": "for=192.168.1.20"},
+        {"Host": "localhost", "Via": "1.1 proxy"},
+    ],
+)
+def test_what_others_may_have_sent_is_from_elsewhere(headers: dict[str, str]) -> None:
+    assert is_from_elsewhere(headers)
 
 
 @pytest.fixture
