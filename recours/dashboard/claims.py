@@ -19,7 +19,7 @@ _PAGE = 20
 _COUNTED_UP_TO = 10_000
 _EXPORTED = 10_000
 _STATUSES = (*FetchStatus, "not_available", "manual", "")
-_PICKED = "picked"
+_PICKED, _ROUND = "picked", "picking-round"
 _COLORS: dict[Standing, Literal["green", "red", "orange", "blue", "violet"]] = {
     Standing.FETCHED: "green",
     Standing.GIVEN_UP: "red",
@@ -83,7 +83,7 @@ def _filter(desk: Desk, words: Words) -> ClaimFilter:
 
 def _to_first_page() -> None:
     st.session_state["page"] = 1
-    _picked().clear()
+    _pick_none()
     forget_job()
 
 
@@ -103,8 +103,24 @@ def _picked() -> set[str]:
     return picked
 
 
-def _pick(references: list[str], keys: list[str], chosen: bool | None = None) -> None:
-    """Follow a box that was ticked, or (`chosen`) tick or clear all of these."""
+def _pick_none() -> None:
+    """From now on the boxes are other ones: the browser may still send that those before are ticked."""
+    _picked().clear()
+    st.session_state[_ROUND] = _round() + 1
+
+
+def _round() -> int:
+    return int(st.session_state.get(_ROUND, 0))
+
+
+def _box(listed: ListedClaim) -> str:
+    return f"pick-{_round()}-{listed.claim.id}"
+
+
+def _pick(of_round: int, references: list[str], keys: list[str], chosen: bool | None = None) -> None:
+    """Follow a box that was ticked, or (`chosen`) tick or clear all of these; boxes of before count no more."""
+    if of_round != _round():
+        return
     for reference, key in zip(references, keys, strict=True):
         if chosen is not None:
             st.session_state[key] = chosen
@@ -118,7 +134,7 @@ def _actions(desk: Desk, wanted: ClaimFilter, listed: list[ListedClaim], words: 
     picked, current = _picked(), job()
     busy = current is not None and not current.is_over
     references = [one.claim.reference for one in listed]
-    keys = [f"pick-{one.claim.id}" for one in listed]
+    keys = [_box(one) for one in listed]
     with st.container(horizontal=True, vertical_alignment="center"):
         everything = bool(references) and picked.issuperset(references)
         st.button(
@@ -126,7 +142,7 @@ def _actions(desk: Desk, wanted: ClaimFilter, listed: list[ListedClaim], words: 
             key="all-on-page",
             icon=":material/check_box:" if everything else ":material/check_box_outline_blank:",
             on_click=_pick,
-            args=(references, keys, not everything),
+            args=(_round(), references, keys, not everything),
             disabled=not references,
         )
         st.button(
@@ -151,9 +167,7 @@ def _actions(desk: Desk, wanted: ClaimFilter, listed: list[ListedClaim], words: 
 
 def _retry(words: Words) -> None:
     begin(sorted(_picked()), words)
-    _picked().clear()
-    for key in [key for key in st.session_state if str(key).startswith("pick-")]:
-        del st.session_state[key]
+    _pick_none()
 
 
 def _export(desk: Desk, wanted: ClaimFilter) -> Iterator[str]:
@@ -167,7 +181,7 @@ def _export(desk: Desk, wanted: ClaimFilter) -> Iterator[str]:
 
 def _row(desk: Desk, listed: ListedClaim, words: Words) -> None:
     claim = listed.claim
-    key = f"pick-{claim.id}"
+    key = _box(listed)
     stands = standing(claim, held=False)
     with st.container(horizontal=True, vertical_alignment="center", border=True, gap="small"):
         if key not in st.session_state:
@@ -176,7 +190,7 @@ def _row(desk: Desk, listed: ListedClaim, words: Words) -> None:
             plainly(claim.reference, 60),
             key=key,
             on_change=_pick,
-            args=([claim.reference], [key]),
+            args=(_round(), [claim.reference], [key]),
             width=190,
         )
         st.badge(words.stage(stands), color=_COLORS.get(stands, "gray"))

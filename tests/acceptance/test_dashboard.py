@@ -217,6 +217,7 @@ def is_elsewhere(url: str, service: Service) -> bool:
 def open_claims(page: Page, **filters: str) -> None:
     page.get_by_test_id("stButtonGroup").get_by_text("Claims", exact=True).click()
     expect(page.get_by_role("button", name="Export as CSV")).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     if text := filters.get("text"):
         box = page.get_by_label("Reference or number begins with")
         box.fill(text)

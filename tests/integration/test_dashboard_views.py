@@ -97,6 +97,20 @@ def test_the_list_has_pages_and_choices_outlast_them(page: AppTest) -> None:
     assert page.button(key="retry-selected").label == "Retry selected"
 
 
+def test_a_new_filter_leaves_no_box_ticked(page: AppTest) -> None:
+    page.run()
+    view(page, "claims")
+    page.checkbox[0].check().run()
+    assert page.button(key="retry-selected").label == "Retry selected (1)"
+    reference = page.checkbox[0].label
+    page.text_input(key="filter-text").input(reference).run()
+    assert [box.label for box in page.checkbox] == [reference]
+    assert page.button(key="retry-selected").disabled
+    assert not page.checkbox[0].value
+    page.checkbox[0].check().run()
+    assert page.button(key="retry-selected").label == "Retry selected (1)"
+
+
 def test_a_timeline_tells_attempts_in_the_language_of_the_reader(page: AppTest, database: Database) -> None:
     with database.write() as connection:
         row = {
