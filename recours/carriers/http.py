@@ -9,7 +9,6 @@ import os
 import socket
 import threading
 import time
-from functools import partial
 from typing import Any
 
 import requests
@@ -68,7 +67,8 @@ class Http:
         _call.deadline = deadline = time.monotonic() + self._deadline_s
         _call.connected = False
         try:
-            # Without a session: it would merge defaults that are all empty, keep cookies, and look for passwords in a .netrc file.
+            # Without a session: it would merge defaults that are all empty, keep cookies, and look for passwords in a
+            # .netrc file.
             prepared = requests.PreparedRequest()
             prepared.prepare(
                 request.method,
@@ -191,13 +191,17 @@ class _AgainstTheClock(io.RawIOBase):
 
 
 class _TimedResponse(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, deadline: float, **named: Any) -> None:
-        super().__init__(_AgainstTheClock(sock, deadline), *args, **named)  # type: ignore[arg-type]  # it asks a socket for makefile() only
+    """An answer that must be here by the deadline of the call, a proxy's answer to CONNECT too."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **named: Any) -> None:
+        timed: Any = _AgainstTheClock(sock, _call.deadline)  # for a socket: it is asked for makefile() only
+        super().__init__(timed, *args, **named)
 
 
 class _WatchedHttp(HTTPConnection):
     """Notes when there is a connection, since from then on something may have been sent; answers run by the clock."""
 
+    response_class = _TimedResponse
     _gathered: list[bytes] | None = None
 
     def connect(self) -> None:
@@ -220,10 +224,6 @@ class _WatchedHttp(HTTPConnection):
             super().send(data)
         else:
             self._gathered.append(data)
-
-    def getresponse(self) -> Any:
-        self.response_class = partial(_TimedResponse, deadline=_call.deadline)  # type: ignore[assignment]  # http.client only calls it, so a partial of the class serves
-        return super().getresponse()
 
 
 class _WatchedHttps(_WatchedHttp, HTTPSConnection):

@@ -42,10 +42,7 @@ def main() -> None:
         st.button(words("again"))
         return
     words = _header(settings.mail.language)
-    if settings.dashboard_password and not _is_in(settings.dashboard_password, words):
-        return
-    if settings.dashboard_password is None and is_from_elsewhere(st.context.headers):
-        st.error(words("needs_password"))
+    if not _may_look(settings.dashboard_password, words):
         return
     try:
         with _desk(settings) as desk:
@@ -107,6 +104,16 @@ def _views(desk: Desk, words: Words) -> None:
 def _doorkeeper() -> Doorkeeper:
     """One for all visitors of this process."""
     return Doorkeeper(time.monotonic)
+
+
+def _may_look(wanted: PasswordHash | None, words: Words) -> bool:
+    """Tell whether this visitor may, and say or ask for what lacks."""
+    if wanted:
+        return _is_in(wanted, words)
+    if is_from_elsewhere(st.context.headers):
+        st.error(words("needs_password"))
+        return False
+    return True
 
 
 def _is_in(wanted: PasswordHash, words: Words) -> bool:

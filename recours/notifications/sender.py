@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.charset import QP, Charset
 from email.header import Header
 from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
+from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
 from typing import Any, Protocol
 
@@ -194,9 +194,15 @@ def message_of(letter: Letter, recipient: str, envelope: Envelope) -> bytes:
             message.add_header(
                 name, value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
             )
-    message.attach(MIMEText(letter.plain, "plain", _UTF8))  # type: ignore[arg-type]  # a Charset serves, and says how to encode
-    message.attach(MIMEText(letter.html, "html", _UTF8))  # type: ignore[arg-type]  # as above
+    message.attach(_text(letter.plain, "plain"))
+    message.attach(_text(letter.html, "html"))
     return message.as_bytes()
+
+
+def _text(content: str, subtype: str) -> MIMENonMultipart:
+    part = MIMENonMultipart("text", subtype, charset=str(_UTF8))
+    part.set_payload(content, _UTF8)
+    return part
 
 
 _UTF8 = Charset("utf-8")

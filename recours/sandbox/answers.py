@@ -101,10 +101,6 @@ class SimulatedCarrier(ABC):
         """Whether a question shows this account and its password."""
         return (question.account, question.password) == (account, password)
 
-    def token(self, question: Question, token: str | None, life: int) -> Answer:
-        """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
-        raise NotImplementedError  # of carriers without tokens: none of their questions asks for one
-
     @abstractmethod
     def settings(self, account: str, password: str) -> dict[str, str]:
         """The settings that hold these credentials, by their names."""
@@ -119,6 +115,14 @@ class SimulatedCarrier(ABC):
     def digits_of(self, number: str) -> str:
         """The two digits of a number that choose what happens to its parcel; anything else: it is unknown."""
         return "".join(re.findall(r"[0-9]", number))[:2]
+
+
+class GivesTokens(SimulatedCarrier):
+    """A carrier that gives a token for an account, and is asked with it."""
+
+    @abstractmethod
+    def token(self, question: Question, token: str | None, life: int) -> Answer:
+        """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
 
 
 def ready_made(turn: Turn) -> Answer | None:

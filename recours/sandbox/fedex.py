@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 from recours.sandbox import documents, rest
 from recours.sandbox.answers import (
     Answer,
+    GivesTokens,
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
     hostile_text,
     ready_made,
     retry_after,
@@ -104,7 +104,7 @@ _ON_THE_WAY = (
 _ARRIVED = ("DL", "Livré", timedelta())
 
 
-class FedEx(SimulatedCarrier):
+class FedEx(GivesTokens):
     """The simulated services."""
 
     key = "fedex"

@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo
 from recours.sandbox import documents, rest
 from recours.sandbox.answers import (
     Answer,
+    GivesTokens,
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
     hostile_text,
     ready_made,
     retry_after,
@@ -57,7 +57,7 @@ _DELIVERED = ("DELIVERED", "DELIVD.CONSIGNEE", "Le colis a été livré.")
 _WRONG_STATE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.IN_TRANSIT})
 
 
-class Gls(SimulatedCarrier):
+class Gls(GivesTokens):
     """The simulated services."""
 
     key = "gls"

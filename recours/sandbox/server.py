@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from recours.sandbox.answers import (
     Answer,
+    GivesTokens,
     HttpRequest,
     Manner,
     NotUnderstoodError,
@@ -135,7 +136,7 @@ class Sandbox:
         except NotUnderstoodError as refusal:
             self.record_unknown(carrier.key)
             return refusal.answer
-        if question.asks_token:
+        if question.asks_token and isinstance(carrier, GivesTokens):
             return self._token(carrier, question)
         turn = self._record(carrier, question)
         # A wrong password is AUTH_REFUSED by now, which is nothing ready-made.
@@ -163,7 +164,7 @@ class Sandbox:
         with self._lock:
             self.calls.append(Call(self._now(), carrier, NOT_KNOWN, NOT_KNOWN, "", None))
 
-    def _token(self, carrier: SimulatedCarrier, question: Question) -> Answer:
+    def _token(self, carrier: GivesTokens, question: Question) -> Answer:
         """A new token, or a refusal; one token an account and moment would do, but a renewed one must be another."""
         with self._lock:
             at, refused = self._now(), self._refuses(carrier, question)

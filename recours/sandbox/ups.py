@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 from recours.sandbox import documents, rest
 from recours.sandbox.answers import (
     Answer,
+    GivesTokens,
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
     hostile_text,
     ready_made,
     retry_after,
@@ -69,7 +69,7 @@ _ON_THE_WAY = (
 _ARRIVED = ("D", "011", "FS", "LIVRÉ", timedelta())
 
 
-class Ups(SimulatedCarrier):
+class Ups(GivesTokens):
     """The simulated services."""
 
     key = "ups"

@@ -194,13 +194,16 @@ def test_garbage_in_every_column(
         show_garbage(world, bad_input_columns.rows(), stage)
 
 
-@pytest.mark.parametrize("name", bad_input_columns.GARBAGE if LONG else bad_input_columns.OF_A_REFERENCE)
+@pytest.mark.parametrize(
+    "name",
+    [name for name, sql in bad_input_columns.GARBAGE.items() if sql != "NULL"]  # the column takes none
+    if LONG
+    else bad_input_columns.OF_A_REFERENCE,
+)
 def test_garbage_for_a_reference(
     name: str, tmp_path: Path, box: Sandbox, checkout: Path, template: Path
 ) -> None:
     sql = bad_input_columns.GARBAGE[name]
-    if sql == "NULL":
-        pytest.skip("the column takes none")
     with world_of(Case("garbage", 0, ()), tmp_path, box, checkout, template) as world:
         world.claim("CLM-1", a_number())
         world.sql(f"UPDATE claims SET claim_reference = {sql}")

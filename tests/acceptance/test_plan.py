@@ -4,7 +4,6 @@ Where a run's batch is smaller than what is due of several carriers, which claim
 answers first: such runs are made one call at a time here, and with quotas of which nothing is given back.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -25,7 +24,6 @@ from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario
 HOUR = timedelta(hours=1)
-LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
 RETRY, FETCH = PODRetryScheduler.name, PODFetchWorker.name
 
 
@@ -54,15 +52,6 @@ def box(clock: SimulatedClock) -> Iterator[Sandbox]:
 def service(url: str, tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
     with closing(Service(tmp_path, box, clock, url=url)) as made:
         yield made
-
-
-@pytest.fixture
-def assumption(request: pytest.FixtureRequest, url: str) -> Assumption:
-    """What the answers are does not depend on the database: on PostgreSQL one of the two will do, the long form aside."""
-    chosen: Assumption = request.param
-    if chosen is Assumption.SUCCESS and url.startswith("postgresql") and not LONG:
-        pytest.skip("takes long, and repeats another: RECOURS_LONG=1 runs it")
-    return chosen
 
 
 # ---------------------------------------------------------------- what is foreseen, and what is done
@@ -213,7 +202,7 @@ TIGHT = {
 CARRIERS = ("Chronopost", "FedEx", "UPS", "DHL Express")
 
 
-@pytest.mark.parametrize("assumption", list(Assumption), indirect=True)
+@pytest.mark.parametrize("assumption", list(Assumption))
 def test_from_claims_that_no_run_has_seen_yet(service: Service, assumption: Assumption) -> None:
     service.environment |= TIGHT
     fill(service, *CARRIERS)
@@ -226,7 +215,7 @@ def test_from_claims_that_no_run_has_seen_yet(service: Service, assumption: Assu
     assert any(run.left for run in made.runs)
 
 
-@pytest.mark.parametrize("assumption", list(Assumption), indirect=True)
+@pytest.mark.parametrize("assumption", list(Assumption))
 def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> None:
     """After half a day of runs: claims at all turns, settled ones, deliveries that are known, a carrier that is paused."""
     fill(service, *CARRIERS)

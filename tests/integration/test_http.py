@@ -394,13 +394,21 @@ def test_what_is_sent_is_what_was_asked_and_no_more(monkeypatch: pytest.MonkeyPa
 def test_no_cookie_goes_back() -> None:
     def behave(server: Server, connection: socket.socket) -> None:
         while server.read_request(connection):
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: who=you\r\n\r\n")
+            who = server.received[-1].rpartition(b"\r\n\r\n")[2]
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: who=%b\r\n\r\n" % who)
+
+    def calls(http: Http, who: bytes) -> None:
+        for _ in range(10):
+            http.send(Request("POST", "/", {}, who))
 
     with Server(behave) as server:
         http = Http(server.url, 5, 5, 5)
-        for _ in range(3):
-            http.send(Request("POST", "/", {}, b"x"))
-    assert len(server.received) == 3
+        threads = [threading.Thread(target=calls, args=(http, b"t%d" % n)) for n in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(server.received) == 60
     assert not any(b"cookie" in request.lower() for request in server.received)
 
 
@@ -422,6 +430,15 @@ def test_a_proxy_that_refuses_is_known_not_to_have_been_sent(monkeypatch: pytest
     monkeypatch.setenv("no_proxy", "")
     with pytest.raises(NotSent):
         Http("http://carrier.invalid", 1, 1, 1).send(ASK)
+
+
+def test_a_proxy_whose_answer_never_ends_is_left_by_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(drips(b"HTTP/1.1 200 Connection established\r\nX-Long: ", b"a")) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        with at_most(5), pytest.raises(NotSent):
+            Http("https://carrier.invalid", 1, 1, 1).send(ASK)
+    assert proxy.received[0].startswith(b"CONNECT carrier.invalid:443 ")
 
 
 # ---------------------------------------------------------------- TLS

@@ -19,7 +19,7 @@ from recours.core.events import EventName
 from recours.core.mail import LANGUAGES, MailState
 from recours.core.password import hash_of, read_hash
 from recours.core.quota import Use, parse_limits
-from recours.dashboard import figures
+from recours.dashboard import claims, figures
 from recours.dashboard.documents import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
 from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import plainly
@@ -346,3 +346,18 @@ def test_the_command_itself_does_not_load_streamlit() -> None:
     code = "import sys, recours.cli.dashboard; print([m for m in ('streamlit', 'plotly', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------- boxes
+
+
+def test_what_the_browser_still_says_of_boxes_before_a_retry_ticks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It sends the state of all boxes that it shows, and with a slow line it shows those of before for a while."""
+    monkeypatch.setattr(claims.st, "session_state", {"pick-0-1": True})
+    claims._pick(0, ["CLM-1"], ["pick-0-1"])
+    assert claims._picked() == {"CLM-1"}
+    claims._pick_none()
+    claims._pick(0, ["CLM-1"], ["pick-0-1"])
+    assert claims._picked() == set()
