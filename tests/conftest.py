@@ -25,6 +25,11 @@ from tests.postgres import Server, execute, named_server
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock stands here
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a fifth of the time a test waits for a process, a server or a disk."""
+    return (os.cpu_count() or 1) + 1
+
+
 class Kind(Protocol):
     """A kind of database. Folders given are empty and not shared."""
 
