@@ -1,6 +1,6 @@
 """`make bench-growth`: how the cost grows with threads, processes, claims, and the size of the database.
 
-Prints tables and writes the figures to tests/benchmarks/growth.json (not committed). Every figure is a ratio within one
+Prints tables and writes the figures to tests/benchmarks/growth.json. Every figure is a ratio within one
 run of this program: machines differ and are never quiet. RECOURS_LONG=1: up to the largest sizes.
 """
 
