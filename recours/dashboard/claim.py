@@ -10,8 +10,9 @@ from recours.core.claim import FetchStatus
 from recours.core.mail import MailState
 from recours.core.text import clean
 from recours.dashboard.documents import Absent, NoDocument, read_document, sandboxed
-from recours.dashboard.showing import begin, forget_job, job, plainly, show_job, when
+from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import Words
+from recours.dashboard.visit import Visit
 from recours.desk.records import ListedClaim, Message, PastAttempt
 from recours.desk.telling import Teller
 from recours.logs import local
@@ -21,28 +22,28 @@ from recours.wiring.desks import Desk
 _HEIGHT = 640  # pixels, of a document
 
 
-def show(desk: Desk, reference: str, words: Words) -> None:
+def show(desk: Desk, visit: Visit, reference: str, words: Words) -> None:
     """Draw it."""
-    st.button(words("back"), key="back", icon=":material/arrow_back:", on_click=_back)
+    st.button(words("back"), key="back", icon=":material/arrow_back:", on_click=_back, args=(visit,))
     listed = desk.records.find(reference)
     if listed is None:
         st.error(plainly(Teller(words.language, local).refused(unknown_claim(desk.claims, reference))))
         return
     st.subheader(plainly(reference, 100), divider="gray", anchor=False)
-    _standing(desk, listed, words)
-    show_job(words)
+    _standing(desk, visit, listed, words)
+    show_job(visit, words)
     if listed.pod_url:
         _document(desk, listed.pod_url, words)
     st.subheader(words("timeline"), divider="gray", anchor=False)
     _timeline(desk, listed, words)
 
 
-def _back() -> None:
-    forget_job()
+def _back(visit: Visit) -> None:
+    visit.forget_job()
     st.query_params.pop("claim", None)
 
 
-def _standing(desk: Desk, listed: ListedClaim, words: Words) -> None:
+def _standing(desk: Desk, visit: Visit, listed: ListedClaim, words: Words) -> None:
     claim = listed.claim
     held = desk.records.held_until(claim.id, desk.clock.now()) is not None
     carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
@@ -57,17 +58,15 @@ def _standing(desk: Desk, listed: ListedClaim, words: Words) -> None:
         words("claim_status"): claim.claim_status or "",
     }
     st.markdown("  \n".join(f"{name}: **{plainly(value, 100)}**" for name, value in facts.items() if value))
-    current = job()
-    busy = current is not None and not current.is_over
     if claim.fetch_status != FetchStatus.SUCCESS:
         st.button(
             words("fetch_now"),
             key="fetch-now",
             type="primary",
             help=words("fetch_help"),
-            disabled=busy or held,
-            on_click=begin,
-            args=([claim.reference], words),
+            disabled=visit.is_busy or held,
+            on_click=visit.fetch,
+            args=([claim.reference], words.language),
         )
 
 

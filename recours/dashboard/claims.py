@@ -6,20 +6,19 @@ from typing import Literal
 import streamlit as st
 
 from recours.core.claim import FetchStatus, Stage
-from recours.dashboard.showing import begin, forget_job, job, plainly, show_job, when
+from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import Words
+from recours.dashboard.visit import Visit
 from recours.desk.answers import Standing
 from recours.desk.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.desk.records import ClaimFilter, ListedClaim
 from recours.desk.telling import standing
 from recours.wiring.desks import Desk
 
-FILTERS = ("filter-status", "filter-stage", "filter-carrier", "filter-text", "page")
 _PAGE = 20
 _COUNTED_UP_TO = 10_000
 _EXPORTED = 10_000
 _STATUSES = (*FetchStatus, "not_available", "manual", "")
-_PICKED, _ROUND = "picked", "picking-round"
 _COLORS: dict[Standing, Literal["green", "red", "orange", "blue", "violet"]] = {
     Standing.FETCHED: "green",
     Standing.GIVEN_UP: "red",
@@ -30,33 +29,35 @@ _COLORS: dict[Standing, Literal["green", "red", "orange", "blue", "violet"]] = {
 }
 
 
-def show(desk: Desk, words: Words) -> None:
+def show(desk: Desk, visit: Visit, words: Words) -> None:
     """Draw the filter, the list and what can be done with it."""
     wanted = _filter(desk, words)
+    visit.look_for(wanted)
     count = desk.records.count(wanted, _COUNTED_UP_TO + 1)
     pages = max(1, -(-min(count, _COUNTED_UP_TO) // _PAGE))
-    page = min(max(int(st.session_state.get("page", 1)), 1), pages)
+    page = min(visit.page, pages)
     listed = desk.records.claims(wanted, _PAGE, skip=(page - 1) * _PAGE)
+    _read_boxes(visit, listed)
     st.markdown(f"**{_found(count, words)}**")
-    show_job(words)
-    _actions(desk, wanted, listed, words)
+    show_job(visit, words)
+    _actions(desk, visit, wanted, listed, words)
     for one in listed:
-        _row(desk, one, words)
+        _row(desk, visit, one, words)
     if pages > 1:
-        _pager(page, pages, words)
+        _pager(visit, page, pages, words)
 
 
 def _filter(desk: Desk, words: Words) -> ClaimFilter:
     names = {key: spec.name for key, spec in desk.catalog.specs.items()} | {"": words("no_carrier")}
     text, status, stage, carrier = st.columns(4)
     with text:
-        typed = st.text_input(words("search"), key="filter-text", on_change=_to_first_page, max_chars=100)
+        typed = st.text_input(words("search"), key="filter-text", max_chars=100, persist_state="session")
     with status:
         statuses = st.multiselect(
             words("status"),
             [str(s) for s in _STATUSES],
             key="filter-status",
-            on_change=_to_first_page,
+            persist_state="session",
             format_func=lambda value: words(f"status_{value}"),
             placeholder="",
         )
@@ -65,7 +66,7 @@ def _filter(desk: Desk, words: Words) -> ClaimFilter:
             words("stage"),
             list(Stage),
             key="filter-stage",
-            on_change=_to_first_page,
+            persist_state="session",
             format_func=words.stage,
             placeholder="",
         )
@@ -74,17 +75,11 @@ def _filter(desk: Desk, words: Words) -> ClaimFilter:
             words("carrier"),
             sorted(names, key=lambda key: names[key]),
             key="filter-carrier",
-            on_change=_to_first_page,
+            persist_state="session",
             format_func=lambda key: names[key],
             placeholder="",
         )
-    return ClaimFilter(statuses, stages, carriers, typed or "")
-
-
-def _to_first_page() -> None:
-    st.session_state["page"] = 1
-    _pick_none()
-    forget_job()
+    return ClaimFilter(tuple(statuses), tuple(stages), tuple(carriers), typed or "")
 
 
 def _found(count: int, words: Words) -> str:
@@ -98,60 +93,32 @@ def _found(count: int, words: Words) -> str:
 # ---------------------------------------------------------------- choosing and doing
 
 
-def _picked() -> set[str]:
-    picked: set[str] = st.session_state.setdefault(_PICKED, set())
-    return picked
+def _read_boxes(visit: Visit, listed: list[ListedClaim]) -> None:
+    for one in listed:
+        if (key := visit.box(one.claim)) in st.session_state:
+            visit.pick([one.claim.reference], st.session_state[key])
 
 
-def _pick_none() -> None:
-    """From now on the boxes are other ones: the browser may still send that those before are ticked."""
-    _picked().clear()
-    st.session_state[_ROUND] = _round() + 1
-
-
-def _round() -> int:
-    return int(st.session_state.get(_ROUND, 0))
-
-
-def _box(listed: ListedClaim) -> str:
-    return f"pick-{_round()}-{listed.claim.id}"
-
-
-def _pick(of_round: int, references: list[str], keys: list[str], chosen: bool | None = None) -> None:
-    """Follow a box that was ticked, or (`chosen`) tick or clear all of these; boxes of before count no more."""
-    if of_round != _round():
-        return
-    for reference, key in zip(references, keys, strict=True):
-        if chosen is not None:
-            st.session_state[key] = chosen
-        if st.session_state[key]:
-            _picked().add(reference)
-        else:
-            _picked().discard(reference)
-
-
-def _actions(desk: Desk, wanted: ClaimFilter, listed: list[ListedClaim], words: Words) -> None:
-    picked, current = _picked(), job()
-    busy = current is not None and not current.is_over
+def _actions(desk: Desk, visit: Visit, wanted: ClaimFilter, listed: list[ListedClaim], words: Words) -> None:
     references = [one.claim.reference for one in listed]
-    keys = [_box(one) for one in listed]
+    picked = len(visit.picked)
     with st.container(horizontal=True, vertical_alignment="center"):
-        everything = bool(references) and picked.issuperset(references)
+        everything = bool(references) and visit.picked.issuperset(references)
         st.button(
             words("all_on_page"),
             key="all-on-page",
             icon=":material/check_box:" if everything else ":material/check_box_outline_blank:",
-            on_click=_pick,
-            args=(_round(), references, keys, not everything),
+            on_click=visit.pick_all,
+            args=(references, not everything),
             disabled=not references,
         )
         st.button(
-            words("retry_selected", count=len(picked)) if picked else words("retry_none"),
+            words("retry_selected", count=picked) if picked else words("retry_none"),
             key="retry-selected",
             type="primary",
-            disabled=busy or not picked,
-            on_click=_retry,
-            args=(words,),
+            disabled=visit.is_busy or not picked,
+            on_click=visit.fetch_picked,
+            args=(words.language,),
         )
         st.download_button(
             words("export"),
@@ -165,11 +132,6 @@ def _actions(desk: Desk, wanted: ClaimFilter, listed: list[ListedClaim], words: 
         )
 
 
-def _retry(words: Words) -> None:
-    begin(sorted(_picked()), words)
-    _pick_none()
-
-
 def _export(desk: Desk, wanted: ClaimFilter) -> Iterator[str]:
     return csv_pieces(
         (claim_row(one, desk.catalog) for one in desk.records.claims(wanted, _EXPORTED)), CLAIM_COLUMNS
@@ -179,18 +141,14 @@ def _export(desk: Desk, wanted: ClaimFilter) -> Iterator[str]:
 # ---------------------------------------------------------------- the list
 
 
-def _row(desk: Desk, listed: ListedClaim, words: Words) -> None:
+def _row(desk: Desk, visit: Visit, listed: ListedClaim, words: Words) -> None:
     claim = listed.claim
-    key = _box(listed)
     stands = standing(claim, held=False)
     with st.container(horizontal=True, vertical_alignment="center", border=True, gap="small"):
-        if key not in st.session_state:
-            st.session_state[key] = claim.reference in _picked()
         st.checkbox(
             plainly(claim.reference, 60),
-            key=key,
-            on_change=_pick,
-            args=(_round(), [claim.reference], [key]),
+            claim.reference in visit.picked,
+            key=visit.box(claim),
             width=190,
         )
         st.badge(words.stage(stands), color=_COLORS.get(stands, "gray"))
@@ -199,7 +157,7 @@ def _row(desk: Desk, listed: ListedClaim, words: Words) -> None:
         if more := _about(listed, stands, words):
             about = f"{about} · {more}"
         st.markdown(f":small[{about}]", width="stretch")
-        st.button(words("open"), key=f"open-{claim.id}", on_click=open_claim, args=(claim.reference,))
+        st.button(words("open"), key=f"open-{claim.id}", on_click=_open, args=(visit, claim.reference))
 
 
 def _about(listed: ListedClaim, stands: Standing, words: Words) -> str:
@@ -218,17 +176,15 @@ def _about(listed: ListedClaim, stands: Standing, words: Words) -> str:
     return " · ".join(parts)
 
 
-def open_claim(reference: str) -> None:
-    """Show this claim."""
-    forget_job()
+def _open(visit: Visit, reference: str) -> None:
+    visit.forget_job()
     st.query_params["claim"] = reference
 
 
-def _pager(page: int, pages: int, words: Words) -> None:
-    def go(to: int) -> None:
-        st.session_state["page"] = to
-
+def _pager(visit: Visit, page: int, pages: int, words: Words) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(words("previous"), key="previous", disabled=page == 1, on_click=go, args=(page - 1,))
+        st.button(
+            words("previous"), key="previous", disabled=page == 1, on_click=visit.go_to, args=(page - 1,)
+        )
         st.markdown(words("page_of", page=words.number(page), pages=words.number(pages)), width="content")
-        st.button(words("next"), key="next", disabled=page == pages, on_click=go, args=(page + 1,))
+        st.button(words("next"), key="next", disabled=page == pages, on_click=visit.go_to, args=(page + 1,))

@@ -38,6 +38,7 @@ def show(desk: Desk, words: Words) -> None:
             default=_PERIODS[0],
             required=True,
             key="days",
+            persist_state="session",
             format_func=lambda count: words("last_days", count=count),
             label_visibility="collapsed",
         )

@@ -12,8 +12,9 @@ from recours.core.mail import LANGUAGES
 from recours.core.password import PasswordHash
 from recours.dashboard import claim, claims, overview
 from recours.dashboard.door import Doorkeeper, is_from_elsewhere
-from recours.dashboard.showing import forget_job, kept, plainly
+from recours.dashboard.showing import plainly
 from recours.dashboard.texts import Words
+from recours.dashboard.visit import Visit
 from recours.database.engine import DatabaseFault
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
@@ -24,14 +25,13 @@ ROOT = Path(__file__).resolve().parents[2]
 # Streamlit leaves a hand's breadth above every page.
 _STYLE = "<style>.stMainBlockContainer{padding-top:3.5rem;padding-bottom:3rem}</style>"
 _NAMES = {"fr": "Français", "en": "English"}
-_VIEWS = {"overview": overview.show, "claims": claims.show}
+_VIEWS = ("overview", "claims")
 
 
 def main() -> None:
     """Draw the page."""
     st.set_page_config(page_title="recours", page_icon="📦", layout="wide")
     st.html(_STYLE)
-    kept(*claims.FILTERS, "days", "view")
     try:
         settings = load(ROOT, process_environment(), CATALOG)
     except SettingsFault as faults:
@@ -81,20 +81,25 @@ def _desk(settings: Settings) -> Iterator[Desk]:
 
 
 def _views(desk: Desk, words: Words) -> None:
+    visit: Visit = st.session_state.setdefault("visit", Visit())
     if reference := st.query_params.get("claim"):
-        claim.show(desk, reference, words)
+        claim.show(desk, visit, reference, words)
         return
     view = st.segmented_control(
         "View",
-        tuple(_VIEWS),
-        default="overview",
+        _VIEWS,
+        default=_VIEWS[0],
         required=True,
         key="view",
         format_func=words,
         label_visibility="collapsed",
-        on_change=forget_job,
+        persist_state="session",
+        on_change=visit.forget_job,
     )
-    _VIEWS[view](desk, words)
+    if view == "claims":
+        claims.show(desk, visit, words)
+    else:
+        overview.show(desk, words)
 
 
 # ---------------------------------------------------------------- the password

@@ -2,13 +2,13 @@
 
 import re
 from datetime import datetime
-from typing import Any
 
 import streamlit as st
 
 from recours.core.text import clean
 from recours.dashboard.jobs import Job
 from recours.dashboard.texts import Words
+from recours.dashboard.visit import Visit
 from recours.desk.answers import FetchResult, RecoursError
 from recours.logs import local
 from recours.runs.summary import minute
@@ -16,7 +16,6 @@ from recours.runs.summary import minute
 # What Markdown, as Streamlit reads a line of it, would take for more than a sign; the rest is left for the sake of
 # those who have the labels read to them.
 _MARKUP = re.compile(r"([\\`*_{}\[\]#!~$<>&|]|^[-+]|^\d+[.)])")
-_JOB = "job"
 
 
 def plainly(text: object, limit: int = 300) -> str:
@@ -33,37 +32,17 @@ def when(moment: datetime | None) -> str:
     return minute(moment, local) if moment else "–"
 
 
-def begin(references: list[str], words: Words) -> None:
-    """Begin to fetch these claims."""
-    st.session_state[_JOB] = Job(references, words.language).start()
-
-
-def job() -> Job | None:
-    """What this visitor has begun."""
-    found: Job | None = st.session_state.get(_JOB)
-    return found
-
-
-def forget_job() -> None:
-    """The result was seen."""
-    if (known := job()) and known.is_over:
-        del st.session_state[_JOB]
-
-
-def show_job(words: Words) -> None:
+def show_job(visit: Visit, words: Words) -> None:
     """The progress of what was begun, then its results."""
-    current = job()
-    if current is None:
-        return
-    if current.is_over:
-        _results(current, words)
-    else:
-        _progress(words)
+    if visit.is_busy:
+        _progress(visit, words)
+    elif visit.job:
+        _results(visit.job, words)
 
 
 @st.fragment(run_every=0.3)
-def _progress(words: Words) -> None:
-    current = job()
+def _progress(visit: Visit, words: Words) -> None:
+    current = visit.job
     if current is None or current.is_over:
         st.rerun()
     total = len(current.references)
@@ -94,11 +73,3 @@ def _outcome(outcome: FetchResult | RecoursError) -> None:
         st.success(plainly(outcome.sentence, 1000))
     else:
         st.warning(plainly(outcome.sentence, 1000))
-
-
-def kept(*keys: str) -> None:
-    """What was typed and chosen is kept while another view is shown, which Streamlit does not do by itself."""
-    state: Any = st.session_state
-    for key in keys:
-        if key in state:
-            state[key] = state[key]

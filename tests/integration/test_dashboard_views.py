@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 from streamlit import cache_data
+from streamlit.runtime.scriptrunner import RerunData, RerunException, ScriptRunner
+from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
 from streamlit.testing.v1 import AppTest
 
 from recours.core.claim import Stage
 from recours.core.password import hash_of
+from recours.dashboard import jobs
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims, metadata
 from tests.conftest import environment_of
@@ -95,6 +98,63 @@ def test_the_list_has_pages_and_choices_outlast_them(page: AppTest) -> None:
     page.text_input(key="filter-text").set_value("CLM-0000").run()
     assert "10 claims" in said(page)
     assert page.button(key="retry-selected").label == "Retry selected"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A visitor who clicks again before a click was followed: Streamlit then cuts a callback short where it next uses
+    the session's state, or anything that is drawn."""
+    unhurried = ScriptRunner._maybe_handle_execution_control_request
+
+    def handle_request(runner: ScriptRunner) -> None:
+        if ThreadState.get().run_location is RunLocation.CALLBACK:
+            raise RerunException(RerunData())
+        unhurried(runner)
+
+    monkeypatch.setattr(ScriptRunner, "_maybe_handle_execution_control_request", handle_request)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_no_click_is_lost_when_another_follows_at_once(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[list[str]] = []
+    monkeypatch.setattr(jobs, "fetch_claims", lambda references, **_: begun.append(references) or [])
+    page.run()
+    view(page, "claims")
+    page.checkbox[0].check().run()
+    page.checkbox[2].check().run()
+    page.checkbox[0].uncheck().run()
+    assert page.button(key="retry-selected").label == "Retry selected (1)"
+    page.button(key="next").click().run()
+    assert "Page 2 of 3" in said(page)
+    page.button(key="all-on-page").click().run()
+    assert page.button(key="retry-selected").label == "Retry selected (21)"
+    page.button(key="all-on-page").click().run()
+    page.button(key="retry-selected").click().run()
+    assert begun == [["CLM-00042"]]
+    page.text_input(key="filter-text").set_value("CLM-0000").run()
+    assert "10 claims" in said(page)
+    assert "Page" not in said(page)
+
+
+def test_the_filter_is_kept_while_something_else_is_shown(page: AppTest) -> None:
+    page.run()
+    page.button_group(key="days").set_value(30).run()
+    view(page, "claims")
+    page.text_input(key="filter-text").set_value("CLM-0000").run()
+    page.multiselect(key="filter-stage").set_value([Stage.WAITING]).run()
+    found = said(page)
+    page.query_params["claim"] = "CLM-00007"
+    page.run()
+    assert "CLM-00007" in said(page)
+    page.button(key="back").click().run()
+    assert said(page) == found
+    assert page.multiselect(key="filter-stage").value == [Stage.WAITING]
+    view(page, "overview")
+    assert page.button_group(key="days").value == 30
+    view(page, "claims")
+    assert page.text_input(key="filter-text").value == "CLM-0000"
 
 
 def test_a_new_filter_leaves_no_box_ticked(page: AppTest) -> None:

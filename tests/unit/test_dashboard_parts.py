@@ -6,6 +6,8 @@ import socket
 import string
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,20 +15,21 @@ import pytest
 from click.testing import CliRunner
 
 from recours.cli import dashboard
-from recours.core.claim import FetchStatus, Stage
+from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
 from recours.core.mail import LANGUAGES, MailState
 from recours.core.password import hash_of, read_hash
 from recours.core.quota import Use, parse_limits
-from recours.dashboard import claims, figures
+from recours.dashboard import figures, jobs
 from recours.dashboard.documents import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
 from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import plainly
 from recours.dashboard.texts import TEXTS, Words
+from recours.dashboard.visit import Visit
 from recours.desk.answers import Standing
 from recours.desk.overview import CarrierNow, Health, Rate
-from recours.desk.records import Backlog
+from recours.desk.records import Backlog, ClaimFilter
 from recours.desk.words import ANSWERS, KINDS, STANDING, STATUS
 from recours.sandbox import SimulatedClock
 
@@ -348,16 +351,62 @@ def test_the_command_itself_does_not_load_streamlit() -> None:
     assert done.stdout.strip() == "[]"
 
 
-# ---------------------------------------------------------------- boxes
+# ---------------------------------------------------------------- a visit
 
 
-def test_what_the_browser_still_says_of_boxes_before_a_retry_ticks_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Sequence[str]]]:
+    """What was begun to be fetched; it goes on until the test is over."""
+    begun: list[Sequence[str]] = []
+    over = threading.Event()
+
+    def fetch(references: Sequence[str], **_: object) -> list[object]:
+        begun.append(references)
+        assert over.wait(60)
+        return []
+
+    monkeypatch.setattr(jobs, "fetch_claims", fetch)
+    yield begun
+    over.set()
+
+
+def test_what_is_chosen_is_fetched_once_and_chosen_no_more(begun: list[Sequence[str]]) -> None:
+    visit = Visit()
+    visit.pick(["CLM-2", "CLM-1"], chosen=True)
+    visit.fetch_picked("en")
+    visit.fetch_picked("en")  # a double click
+    visit.fetch(["CLM-3"], "en")
+    assert begun == [["CLM-1", "CLM-2"]]
+    assert visit.is_busy
+    assert visit.picked == set()
+    visit.forget_job()
+    assert visit.job  # it is not over
+
+
+def test_boxes_of_before_are_others_than_those_after_a_retry_or_a_new_filter(
+    begun: list[Sequence[str]],
 ) -> None:
-    """It sends the state of all boxes that it shows, and with a slow line it shows those of before for a while."""
-    monkeypatch.setattr(claims.st, "session_state", {"pick-0-1": True})
-    claims._pick(0, ["CLM-1"], ["pick-0-1"])
-    assert claims._picked() == {"CLM-1"}
-    claims._pick_none()
-    claims._pick(0, ["CLM-1"], ["pick-0-1"])
-    assert claims._picked() == set()
+    """The browser sends the state of all boxes that it shows, and with a slow line it shows those of before."""
+    visit, claim = Visit(), Claim(1, "CLM-1")
+    boxes = [visit.box(claim)]
+    visit.pick(["CLM-1"], chosen=True)
+    assert visit.box(claim) == boxes[0]
+    visit.fetch_picked("en")
+    boxes.append(visit.box(claim))
+    visit.pick_all(["CLM-1"], chosen=True)
+    boxes.append(visit.box(claim))
+    visit.look_for(ClaimFilter(text="CLM"))
+    boxes.append(visit.box(claim))
+    assert visit.picked == set()
+    visit.look_for(ClaimFilter(text="CLM"))
+    assert visit.box(claim) == boxes[-1]
+    assert len(set(boxes)) == 4
+
+
+def test_a_new_filter_shows_the_first_page() -> None:
+    visit = Visit()
+    visit.go_to(3)
+    visit.look_for(ClaimFilter())
+    assert visit.page == 3
+    visit.look_for(ClaimFilter(stages=(Stage.WAITING,)))
+    assert visit.page == 1

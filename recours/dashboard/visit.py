@@ -1,0 +1,82 @@
+"""What one visitor has chosen on the page and begun."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from recours.core.claim import Claim
+from recours.dashboard.jobs import Job
+from recours.desk.records import ClaimFilter
+
+
+@dataclass
+class Visit:
+    """All that a click may change.
+
+    Callbacks change nothing but this. When the visitor has clicked again meanwhile, Streamlit ends a callback at its
+    next use of `st.session_state`, or of anything that is drawn, and never calls it again; what keeps to this object
+    is done whole.
+    """
+
+    job: Job | None = None
+    page: int = 1
+    picked: set[str] = field(default_factory=set)  # references, on whatever page of the list
+    _wanted: ClaimFilter = field(default_factory=ClaimFilter)
+    _round: int = 0
+
+    def look_for(self, wanted: ClaimFilter) -> None:
+        """Begin the list anew if it is to show others than before."""
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.page = 1
+            self.pick_none()
+            self.forget_job()
+
+    def go_to(self, page: int) -> None:
+        """Show this page of the list."""
+        self.page = page
+
+    # ---------------------------------------------------------------- choosing
+
+    def box(self, claim: Claim) -> str:
+        """The key of this claim's box."""
+        return f"pick-{self._round}-{claim.id}"
+
+    def pick(self, references: Iterable[str], chosen: bool) -> None:
+        """Follow what boxes say."""
+        (self.picked.update if chosen else self.picked.difference_update)(references)
+
+    def pick_all(self, references: Iterable[str], chosen: bool) -> None:
+        """Tick or clear these, whatever their boxes say."""
+        self._renew_boxes()
+        self.pick(references, chosen)
+
+    def pick_none(self) -> None:
+        """Clear everything."""
+        self._renew_boxes()
+        self.picked.clear()
+
+    def _renew_boxes(self) -> None:
+        # The browser goes on telling that those before are ticked until it has drawn these.
+        self._round += 1
+
+    # ---------------------------------------------------------------- fetching
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether what was begun goes on."""
+        return self.job is not None and not self.job.is_over
+
+    def fetch(self, references: list[str], language: str) -> None:
+        """Begin to fetch these claims; the second click of a double one begins nothing."""
+        if references and not self.is_busy:
+            self.job = Job(references, language).start()
+
+    def fetch_picked(self, language: str) -> None:
+        """Begin to fetch what is chosen, which then no longer is."""
+        self.fetch(sorted(self.picked), language)
+        self.pick_none()
+
+    def forget_job(self) -> None:
+        """Its result, if there is one, was seen."""
+        if not self.is_busy:
+            self.job = None
