@@ -111,6 +111,8 @@ def options(host: str, port: int) -> dict[str, str]:
         "client.showErrorLinks": "false",
         "client.showSidebarNavigation": "false",
         "global.developmentMode": "false",
+        # Otherwise two threads draw for one visitor, and what an earlier click said may be taken up last.
+        "runner.fastReruns": "false",
         "runner.magicEnabled": "false",
         "logger.level": "warning",
         "logger.hideWelcomeMessage": "true",
