@@ -10,11 +10,11 @@ from recours.desk.records import ClaimFilter
 
 @dataclass
 class Visit:
-    """All that a click may change.
+    """All that a click may change, but for the address.
 
-    Callbacks change nothing but this. When the visitor has clicked again meanwhile, Streamlit ends a callback at its
-    next use of `st.session_state`, or of anything that is drawn, and never calls it again; what keeps to this object
-    is done whole.
+    When the visitor has clicked again meanwhile, Streamlit ends a callback at its next use of `st.session_state`, of
+    the address, or of anything that is drawn, and never calls it again. So callbacks change this object, and the
+    address last of all; what is ticked is read off the boxes whenever the page is drawn.
     """
 
     job: Job | None = None
@@ -43,7 +43,10 @@ class Visit:
 
     def pick(self, references: Iterable[str], chosen: bool) -> None:
         """Follow what boxes say."""
-        (self.picked.update if chosen else self.picked.difference_update)(references)
+        if chosen:
+            self.picked.update(references)
+        else:
+            self.picked.difference_update(references)
 
     def pick_all(self, references: Iterable[str], chosen: bool) -> None:
         """Tick or clear these, whatever their boxes say."""
@@ -68,13 +71,14 @@ class Visit:
 
     def fetch(self, references: list[str], language: str) -> None:
         """Begin to fetch these claims; the second click of a double one begins nothing."""
-        if references and not self.is_busy:
+        if not self.is_busy:
             self.job = Job(references, language).start()
 
     def fetch_picked(self, language: str) -> None:
-        """Begin to fetch what is chosen, which then no longer is."""
-        self.fetch(sorted(self.picked), language)
-        self.pick_none()
+        """Begin to fetch what is chosen, which then no longer is; as with `fetch`, once."""
+        if self.picked and not self.is_busy:
+            self.fetch(sorted(self.picked), language)
+            self.pick_none()
 
     def forget_job(self) -> None:
         """Its result, if there is one, was seen."""

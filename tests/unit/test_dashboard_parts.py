@@ -7,7 +7,7 @@ import string
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -355,37 +355,40 @@ def test_the_command_itself_does_not_load_streamlit() -> None:
 
 
 @pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Sequence[str]]]:
-    """What was begun to be fetched; it goes on until the test is over."""
-    begun: list[Sequence[str]] = []
+def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is fetched goes on until the test is over."""
     over = threading.Event()
 
-    def fetch(references: Sequence[str], **_: object) -> list[object]:
-        begun.append(references)
+    def fetch(*_: object, **_named: object) -> list[object]:
         assert over.wait(60)
         return []
 
     monkeypatch.setattr(jobs, "fetch_claims", fetch)
-    yield begun
+    yield
     over.set()
 
 
-def test_what_is_chosen_is_fetched_once_and_chosen_no_more(begun: list[Sequence[str]]) -> None:
+@pytest.mark.usefixtures("endless")
+def test_what_is_chosen_is_fetched_once_and_chosen_no_more() -> None:
     visit = Visit()
+    visit.fetch_picked("en")
+    assert visit.job is None
     visit.pick(["CLM-2", "CLM-1"], chosen=True)
     visit.fetch_picked("en")
-    visit.fetch_picked("en")  # a double click
-    visit.fetch(["CLM-3"], "en")
-    assert begun == [["CLM-1", "CLM-2"]]
-    assert visit.is_busy
+    begun = visit.job
+    assert begun
+    assert begun.references == ["CLM-1", "CLM-2"]
     assert visit.picked == set()
+    visit.pick(["CLM-3"], chosen=True)
+    visit.fetch_picked("en")  # a click on what the browser still shows
+    visit.fetch(["CLM-4"], "en")
     visit.forget_job()
-    assert visit.job  # it is not over
+    assert visit.job is begun
+    assert visit.picked == {"CLM-3"}
 
 
-def test_boxes_of_before_are_others_than_those_after_a_retry_or_a_new_filter(
-    begun: list[Sequence[str]],
-) -> None:
+@pytest.mark.usefixtures("endless")
+def test_boxes_of_before_are_others_than_those_after_a_retry_or_a_new_filter() -> None:
     """The browser sends the state of all boxes that it shows, and with a slow line it shows those of before."""
     visit, claim = Visit(), Claim(1, "CLM-1")
     boxes = [visit.box(claim)]
