@@ -10,7 +10,7 @@ import click
 
 from recours.cli.console import give_up_on, say_error
 from recours.cli.desk import FAILED, at_desk, database_option
-from recours.cli.moments import Moment, moment_of
+from recours.cli.moments import moment_of, past_moment
 from recours.cli.outfile import AlreadyThereError, written
 from recours.desk.export import (
     ATTEMPT_COLUMNS,
@@ -35,7 +35,7 @@ from recours.wiring.desks import Desk
 )
 @click.option(
     "--since",
-    type=Moment(),
+    type=past_moment(),
     metavar="DATE",
     help="Only claims made, or attempts begun, since then: 2026-02-03, 2026-02-03T14:00, 3d or 12h.",
 )

@@ -1,45 +1,33 @@
-"""Numbers on the command line, whose faults are told in plain words."""
+"""Numbers on the command line, whose faults are told in plain words: types of options."""
 
-from typing import Any
+from collections.abc import Callable
 
 import click
 
 
-class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # click 8.2, which we allow, takes no type argument here
-    """A whole number from `low` to `high`."""
+def whole_number(low: int, high: int) -> Callable[[object], int]:
+    """A whole number from `low` to `high`; both are allowed."""
 
-    name = "whole number"
-
-    def __init__(self, low: int, high: int) -> None:
-        """Both bounds are allowed."""
-        self.low = low
-        self.high = high
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse what was typed."""
+    def parse(value: object) -> int:
         text = str(value).strip()
-        if not (text.isascii() and text.isdigit()) or not self.low <= int(text[:12]) <= self.high:
-            self.fail(f"'{text[:40]}' is not a whole number from {self.low} to {self.high}.", param, ctx)
+        if not (text.isascii() and text.isdigit()) or not low <= int(text[:12]) <= high:
+            raise click.BadParameter(f"'{text[:40]}' is not a whole number from {low} to {high}.")
         return int(text)
 
+    return parse
 
-class Minutes(click.ParamType):  # type: ignore[type-arg]  # click 8.2, which we allow, takes no type argument here
-    """A number of minutes, more than none, up to `high`."""
 
-    name = "minutes"
+def minutes(high: float) -> Callable[[object], float]:
+    """A number of minutes, more than none, up to `high`, which is allowed."""
 
-    def __init__(self, high: float) -> None:
-        """`high` is allowed."""
-        self.high = high
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse what was typed."""
+    def parse(value: object) -> float:
+        text = str(value)
         try:
-            minutes = float(value)
+            number = float(text)
         except ValueError:
-            minutes = 0.0
-        if not 0 < minutes <= self.high:
-            self.fail(
-                f"'{str(value)[:40]}' is not a number of minutes above 0 and up to {self.high:g}.", param, ctx
-            )
-        return minutes
+            number = 0.0
+        if not 0 < number <= high:
+            raise click.BadParameter(f"'{text[:40]}' is not a number of minutes above 0 and up to {high:g}.")
+        return number
+
+    return parse

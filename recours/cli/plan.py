@@ -6,7 +6,7 @@ from datetime import timedelta
 import click
 
 from recours.cli.desk import at_desk, database_option, json_option, tell_json
-from recours.cli.numbers import WholeNumber
+from recours.cli.numbers import whole_number
 from recours.cli.tables import Table, show
 from recours.core.text import plural
 from recours.desk.forecast.facts import Assumption, ForeseenRun
@@ -24,7 +24,7 @@ _SHOWN_CLAIMS, _SHOWN_LATE = 5, 20
 @click.command("plan")
 @click.option(
     "--hours",
-    type=WholeNumber(1, LONGEST_HOURS),
+    type=whole_number(1, LONGEST_HOURS),
     default=48,
     show_default=True,
     metavar="N",
@@ -32,7 +32,7 @@ _SHOWN_CLAIMS, _SHOWN_LATE = 5, 20
 )
 @click.option(
     "--batch-size",
-    type=WholeNumber(1, 10000),
+    type=whole_number(1, 10000),
     default=PODRetryScheduler.usual_batch,
     show_default=True,
     metavar="N",
@@ -40,7 +40,7 @@ _SHOWN_CLAIMS, _SHOWN_LATE = 5, 20
 )
 @click.option(
     "--max-retries",
-    type=WholeNumber(1, 20),
+    type=whole_number(1, 20),
     default=4,
     show_default=True,
     metavar="N",

@@ -7,7 +7,7 @@ import click
 
 from recours.cli.console import harmless
 from recours.cli.desk import FAILED, at_desk, confirmed, database_option, json_option, tell_json
-from recours.cli.moments import Moment, moment_of
+from recours.cli.moments import moment_of, past_moment
 from recours.cli.tables import Table, show
 from recours.core.text import plural
 from recours.database.pruning import DatabasePast
@@ -23,7 +23,7 @@ _SHOWN_FILES = 20
 @click.command("prune")
 @click.option(
     "--older-than",
-    type=Moment(bare_days=True),
+    type=past_moment(bare_days=True),
     metavar="DAYS|DATE",
     required=True,
     help="What is older than so many days, or than a date.",

@@ -10,7 +10,7 @@ import click
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
 from recours.cli.desk import USAGE, at_desk, confirmed, database_option, json_option, tell_json
-from recours.cli.moments import Moment, moment_of
+from recours.cli.moments import moment_of, past_moment
 from recours.cli.tables import Table, show
 from recours.core.text import plural
 from recours.desk.reopening import NotReopenedError, Selection, look_over, named, reopen_all, reopen_named
@@ -32,7 +32,7 @@ class _Asked:
 @click.argument("references", metavar="CLAIM…", nargs=-1)
 @click.option("--carrier", metavar="NAME", help="All claims of this carrier that gave up.")
 @click.option(
-    "--since", type=Moment(), metavar="T", help="Those that gave up since: a date, a time, 3d or 12h."
+    "--since", type=past_moment(), metavar="T", help="Those that gave up since: a date, a time, 3d or 12h."
 )
 @click.option("--dry-run", is_flag=True, help="Show which would; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -6,7 +6,7 @@ import click
 
 from recours.cli.console import harmless
 from recours.cli.desk import at_desk, database_option, json_option, tell_json
-from recours.cli.numbers import WholeNumber
+from recours.cli.numbers import whole_number
 from recours.cli.tables import Table, show
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
@@ -30,7 +30,7 @@ _HEALTH = {
 @click.command("status")
 @click.option(
     "--days",
-    type=WholeNumber(1, 366),
+    type=whole_number(1, 366),
     default=7,
     show_default=True,
     metavar="N",

@@ -7,7 +7,7 @@ import click
 
 from recours.cli.console import harmless
 from recours.cli.desk import at_desk, database_option, json_option, tell_json, unknown_claim
-from recours.cli.numbers import WholeNumber
+from recours.cli.numbers import whole_number
 from recours.cli.tables import Table, show
 from recours.core.text import is_text
 from recours.desk.explain import Explanation, Facts, explain, who_can_act
@@ -21,7 +21,7 @@ from recours.wiring.desks import Desk
 @click.argument("reference", metavar="CLAIM")
 @click.option(
     "--max-retries",
-    type=WholeNumber(1, 20),
+    type=whole_number(1, 20),
     default=4,
     show_default=True,
     metavar="N",

@@ -7,7 +7,7 @@ import click
 
 from recours import __version__
 from recours.carriers.registry import CATALOG
-from recours.cli.numbers import Minutes, WholeNumber
+from recours.cli.numbers import minutes, whole_number
 from recours.core.carrier import Catalog
 from recours.runs.worker import Options
 
@@ -17,7 +17,7 @@ def scheduler_options() -> list[click.Parameter]:
     return [
         click.Option(
             ["--max-retries"],
-            type=WholeNumber(1, 20),
+            type=whole_number(1, 20),
             default=4,
             show_default=True,
             metavar="N",
@@ -37,7 +37,7 @@ def common_options(batch: int) -> list[click.Parameter]:
     return [
         click.Option(
             ["--batch-size"],
-            type=WholeNumber(1, 10000),
+            type=whole_number(1, 10000),
             default=batch,
             show_default=True,
             metavar="N",
@@ -60,7 +60,7 @@ def common_options(batch: int) -> list[click.Parameter]:
         ),
         click.Option(
             ["--concurrency"],
-            type=WholeNumber(1, 64),
+            type=whole_number(1, 64),
             default=8,
             show_default=True,
             metavar="N",
@@ -68,7 +68,7 @@ def common_options(batch: int) -> list[click.Parameter]:
         ),
         click.Option(
             ["--max-runtime"],
-            type=Minutes(1440),
+            type=minutes(1440),
             default=55,
             show_default=True,
             metavar="MINUTES",

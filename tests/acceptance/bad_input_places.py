@@ -1,16 +1,15 @@
 """Cases: the database, the log folder and the document folder, each missing, broken, closed or full."""
 
-import os
 import shutil
 import sqlite3
-import subprocess
 import threading
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 from bad_input_case import Case, case
 from bad_input_world import FETCHER, FORGED, Ran, World, a_number
+
+from tests.fakes.disk import Disk
 
 # ---------------------------------------------------------------- the database's file
 
@@ -141,47 +140,24 @@ def _copied_before(world: World, _ran: Ran) -> None:
 # ---------------------------------------------------------------- full disks
 
 
-def _small_disk(folder: Path, kilobytes: int, world: World) -> None:
-    """A disk of this size at the folder."""
-    folder.mkdir(exist_ok=True)
-    if os.name != "posix" or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", folder], capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip("no small disk can be mounted here")
-    world.undo.append(lambda: subprocess.run(["umount", "-l", folder], check=True))
-
-
-def _fill(folder: Path, leave: int = 0) -> None:
-    """Fill the disk to the last byte but `leave`."""
-    if leave:
-        (folder / "spare").write_bytes(b"x" * leave)
-    with (folder / "filler").open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError:
-            pass
-    if leave:
-        (folder / "spare").unlink()
+def _small_disk(folder: Path, kilobytes: int, world: World) -> Disk:
+    disk = Disk(folder, kilobytes)
+    world.undo.append(disk.close)
+    return disk
 
 
 def _full_log(world: World) -> None:
-    _small_disk(world.log_dir, 64, world)
-    _fill(world.log_dir)
+    _small_disk(world.log_dir, 64, world).fill()
 
 
 def _full_pods(world: World) -> None:
-    _small_disk(world.pod_dir, 64, world)
-    _fill(world.pod_dir)
+    _small_disk(world.pod_dir, 64, world).fill()
 
 
 def _full_database(world: World) -> None:
-    _small_disk(world.folder / "disk", 512, world)
+    disk = _small_disk(world.folder / "disk", 512, world)
     _move(world, "disk")
-    _fill(world.folder / "disk")
+    disk.fill()
 
 
 def _is_waiting_again(world: World, _ran: Ran) -> None:

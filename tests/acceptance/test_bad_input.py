@@ -101,15 +101,21 @@ def show(case: Case, world: World) -> None:
 
 
 def table(cases: list[Case]) -> list[object]:
-    marked = []
-    for case in cases:
-        marks = []
-        if case.long and not LONG:
-            marks.append(pytest.mark.skip(reason="takes long, or repeats another: RECOURS_LONG=1 runs it"))
-        if case.modes_bind and os.name != "posix":
-            marks.append(pytest.mark.skip(reason="file modes mean little here"))
-        marked.append(pytest.param(case, id=case.name, marks=marks))
-    return marked
+    return [
+        pytest.param(
+            case,
+            id=case.name,
+            marks=[
+                pytest.mark.skipif(
+                    case.long and not LONG, reason="takes long, or repeats another: RECOURS_LONG=1 runs it"
+                ),
+                pytest.mark.skipif(
+                    case.modes_bind and os.name != "posix", reason="file modes mean little there"
+                ),
+            ],
+        )
+        for case in cases
+    ]
 
 
 @pytest.mark.parametrize("case", table(bad_input_usage.CASES))

@@ -30,6 +30,7 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 ELSEWHERE = "pods.example"  # a name that somebody else's server gives this machine
 SLOW_MS = 30_000  # what a busy machine may take; nothing waits so long that does not fail
 PASSWORD = "une phrase de passe"
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"Chromium is not installed ({CHROMIUM})")
 
 
 @dataclass
@@ -169,8 +170,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"Chromium is not installed ({CHROMIUM})")
     with sync_playwright() as playwright:
         names = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, names])

@@ -2,12 +2,10 @@
 
 import json
 import os
-import pty
 import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,6 +23,7 @@ NASTY = 'Re\'cours & "100%" été $HOME'
 FOREIGN = (
     "# back-ups\nLANG=C\r\nMAILTO=ops@shop.example\n0 3 * * * /usr/bin/backup --to 100\\% && echo caf\udce9"
 )
+pty = pytest.importorskip("pty", reason="Windows has no such terminals, and neither cron nor systemd")
 LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
 
 
@@ -373,7 +372,3 @@ def test_without_a_manager_the_units_stay_and_the_sentence_says_what_failed(plai
     done = plain.recours("schedule", "install", "--yes", "--system", "systemd")
     assert done.returncode == 1
     assert re.search(r"Error: 'systemctl --user daemon-reload' failed \(.+\)\. Unit files", done.stderr)
-
-
-if sys.platform == "win32":
-    pytest.skip("Windows has neither", allow_module_level=True)

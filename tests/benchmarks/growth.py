@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import URL
 
 from recours.carriers.chronopost import SPEC, Chronopost
@@ -241,7 +242,7 @@ def _filled(server: Any, name: str, claims: int) -> str:
 
 def _new_postgres(server: Any, name: str) -> URL:
     with psycopg.connect(_plain(server.url()), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload] # psycopg's types want a literal; the name is ours
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     url: URL = server.url(name)
     with closing(Database(url)) as database:
         complete(database)
@@ -254,7 +255,8 @@ def _plain(url: URL) -> str:
 
 def _copy(url: URL, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
     with psycopg.connect(_plain(url)) as connection, connection.cursor() as cursor:
-        with cursor.copy(f"COPY claims ({columns}) FROM STDIN") as copy:  # type: ignore[call-overload] # as above: names of ours
+        names = sql.SQL(", ").join(map(sql.Identifier, columns.split(", ")))
+        with cursor.copy(sql.SQL("COPY claims ({}) FROM STDIN").format(names)) as copy:
             for row in rows:
                 copy.write_row(row)
         connection.commit()

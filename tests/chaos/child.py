@@ -20,6 +20,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 import psycopg
 import pypdf
@@ -128,7 +129,7 @@ def watch(boundaries: Boundaries, pods: str) -> None:
             return _Torn(file, boundaries)
         return file
 
-    pathlib.Path.open = open_torn  # type: ignore[method-assign, assignment]  # that is what a wrapper is
+    patch.object(pathlib.Path, "open", open_torn).start()
 
 
 def _short(statement: str) -> str:

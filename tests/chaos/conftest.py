@@ -8,12 +8,16 @@ import pytest
 
 from tests.chaos.forks import Forks, forking
 
+_ON_LINUX = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="runs are forked, and end with whoever forked them"
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Runs are forked and killed, which only Linux lets us do in this way."""
     for item in items:
-        if "tests/chaos" in item.nodeid and not sys.platform.startswith("linux"):
-            item.add_marker(pytest.mark.skip(reason="runs are forked, and end with whoever forked them"))
+        if "tests/chaos" in item.nodeid:
+            item.add_marker(_ON_LINUX)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
 """The disk under the log, the database or the documents fills up during a run."""
 
-import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,49 +14,13 @@ from tests.chaos.test_enumerated import AFTER_THE_LEASE
 from tests.chaos.test_restart import Durable
 from tests.chaos.world import Moment, Ran, World
 from tests.conftest import START, Kind
+from tests.fakes.disk import Disk
 from tests.postgres import running
 
 CLAIMS = 60
 STEPS = [(Scenario.DELIVERED,), (Scenario.UNKNOWN,), (Scenario.DELIVERED,)] * (CLAIMS // 3)
 ALL = ("--batch-size", str(CLAIMS))
 KB = 1024
-
-
-class Disk:
-    """A small disk of its own, filled and emptied at will."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._filler = folder / "filler"
-
-    def fill(self, leave: int) -> None:
-        """Leave no more than so many bytes."""
-        spare = self.folder / "spare"
-        spare.write_bytes(b"x" * leave)
-        with self._filler.open("wb", buffering=0) as file, suppress(OSError):
-            while file.write(b"x" * 4096):
-                pass
-        spare.unlink()
-
-    def empty(self) -> None:
-        """As someone does who has read the log."""
-        self._filler.unlink()
-
-
-@contextmanager
-def disk_at(folder: Path, megabytes: int) -> Iterator[Disk]:
-    """A small disk at this folder."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    folder.mkdir(exist_ok=True)
-    options = f"size={megabytes}m,mode=1777"
-    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("no small disk can be mounted here")
-    try:
-        yield Disk(folder)
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @contextmanager
@@ -126,7 +88,7 @@ def for_each_leave(tmp_path: Path, leaves: list[int]) -> Repeat:
 
 def test_the_disk_of_the_documents(kind: Kind, forks: Forks, for_each_leave: Repeat) -> None:
     def case(folder: Path, leave: int) -> None:
-        with disk_at(folder / "pods", 1) as disk, world_with(folder, kind, forks) as world:
+        with closing(Disk(folder / "pods", 1024)) as disk, world_with(folder, kind, forks) as world:
             disk.fill(leave)
             ran = world.run(START, *ALL)
             if leave > CLAIMS * 8 * KB:  # room for all
@@ -141,7 +103,7 @@ def test_the_disk_of_the_documents(kind: Kind, forks: Forks, for_each_leave: Rep
 
 def test_the_disk_of_the_log(kind: Kind, forks: Forks, for_each_leave: Repeat) -> None:
     def case(folder: Path, leave: int) -> None:
-        with disk_at(folder / "logs", 1) as disk, world_with(folder, kind, forks) as world:
+        with closing(Disk(folder / "logs", 1024)) as disk, world_with(folder, kind, forks) as world:
             disk.fill(min(leave, 4 * KB))
             ran = world.run(START, *ALL)
             _said(ran, "could not be written: No space left on device")
@@ -157,7 +119,10 @@ def test_the_disk_of_an_sqlite_file(kinds: Any, forks: Forks, for_each_leave: Re
 
     def case(folder: Path, leave: int) -> None:
         place = folder / "disk"
-        with disk_at(place, 16) as disk, world_with(folder, kinds("sqlite"), forks, place) as world:
+        with (
+            closing(Disk(place, 16 * 1024)) as disk,
+            world_with(folder, kinds("sqlite"), forks, place) as world,
+        ):
             world.database.close()
             disk.fill(leave)
             ran = world.run(START, *ALL)
@@ -178,7 +143,7 @@ def test_the_disk_of_postgresql(
     for leave in leaves[:4]:
         folder = tmp_path / str(leave)
         folder.mkdir()
-        with open_to_all() as place, disk_at(place, 160) as disk:
+        with open_to_all() as place, closing(Disk(place, 160 * 1024)) as disk:
             monkeypatch.setattr(tempfile, "tempdir", str(place))
             with running(durable=True, max_wal_size="32MB") as server:
                 monkeypatch.undo()

@@ -1,0 +1,41 @@
+"""A small disk of the test's own, to be filled."""
+
+import os
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+
+class Disk:
+    """Mounted at a folder until it is closed. Skips where none can be mounted."""
+
+    def __init__(self, folder: Path, kilobytes: int) -> None:
+        self.folder = folder
+        self._filler = folder / "filler"
+        if os.name != "posix" or os.geteuid() != 0:
+            # Nothing but a mount is full without filling the disk of whoever runs the tests.
+            pytest.skip("only root can mount a small disk")
+        folder.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=1777", "none", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            # Root of a container, as a rule, may not.
+            pytest.skip("no small disk can be mounted here")
+
+    def fill(self, leave: int = 0) -> None:
+        """Leave no more than so many bytes."""
+        spare = self.folder / "spare"
+        spare.write_bytes(b"x" * leave)
+        with self._filler.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(b"x" * 4096):
+                pass
+        spare.unlink()
+
+    def empty(self) -> None:
+        """As someone does who has read the log."""
+        self._filler.unlink()
+
+    def close(self) -> None:
+        """Unmount it, whoever still has files there."""
+        subprocess.run(["umount", "-l", self.folder], check=True)
