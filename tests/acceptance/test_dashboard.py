@@ -232,10 +232,9 @@ def row_of(page: Page, reference: str) -> Any:
     return page.get_by_role("checkbox", name=reference, exact=True)
 
 
-def tick(page: Page, reference: str) -> None:
+def click_box(page: Page, reference: str) -> None:
     # Its label, as people do: the box itself is hidden behind a drawn one.
     page.get_by_test_id("stCheckbox").locator("label").filter(has=row_of(page, reference)).click()
-    expect(row_of(page, reference)).to_be_checked()
 
 
 # ---------------------------------------------------------------- looking
@@ -397,7 +396,8 @@ def test_fetch_now_that_fails_and_that_succeeds(page: Page, service: Service) ->
 def test_several_claims_are_chosen_and_retried(page: Page, service: Service) -> None:
     open_claims(page)
     for reference in ("CLM-2026-007", "CLM-2026-002", "UPS-1"):
-        tick(page, reference)
+        click_box(page, reference)
+        expect(row_of(page, reference)).to_be_checked()
     page.get_by_role("button", name="Retry selected (3)").click()
     expect(page.get_by_text("1 of 3 fetched")).to_be_visible()
     expect(
@@ -409,6 +409,18 @@ def test_several_claims_are_chosen_and_retried(page: Page, service: Service) -> 
     fetched = "SELECT count(*) FROM recours_attempts a JOIN claims c ON c.id = a.claim_id WHERE c.claim_reference = ?"
     assert service.one(f"{fetched} AND a.outcome = 'success'", "CLM-2026-007") == (1,)
     assert service.one(f"{fetched} AND a.outcome = 'success'", "UPS-1") == (1,)
+
+
+def test_all_on_the_page_are_ticked_and_one_is_cleared_again(page: Page) -> None:
+    open_claims(page, text="CLM-2026")
+    expect(page.get_by_role("checkbox")).to_have_count(8)
+    page.get_by_role("button", name="All on this page").click()
+    expect(page.get_by_role("button", name="Retry selected (8)")).to_be_visible()
+    for n in range(8):
+        expect(row_of(page, f"CLM-2026-{n:03}")).to_be_checked()
+    click_box(page, "CLM-2026-005")
+    expect(page.get_by_role("button", name="Retry selected (7)")).to_be_visible()
+    expect(row_of(page, "CLM-2026-005")).not_to_be_checked()
 
 
 def test_the_export_has_what_the_filter_shows_and_no_formula(page: Page) -> None:
