@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import requests
@@ -55,7 +56,7 @@ class Http:
         """All times in seconds. `replaced`: the base URL stands for every address. Connects nowhere yet."""
         self.base_url = base_url
         self._replaced = replaced
-        self._timeouts = (connect_s, read_s)
+        self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
         self._deadline_s = deadline_s
         self._of_thread = threading.local()
         # Of the environment, looked up once.
@@ -67,25 +68,36 @@ class Http:
         _call.deadline = deadline = time.monotonic() + self._deadline_s
         _call.connected = False
         try:
-            # Without a session: it would merge defaults that are all empty, keep cookies, and look for passwords in a
-            # .netrc file.
-            prepared = requests.PreparedRequest()
-            prepared.prepare(
-                request.method,
-                self._origin(request) + request.path,
-                headers=_HEADERS | dict(request.headers),
-                data=request.body,
-                params="",  # none, and none need be encoded
-            )
-            answer = self._adapter().send(
-                prepared, stream=True, timeout=self._timeouts, verify=self._verify, proxies=self._proxies
-            )
-            with answer:
-                if answer.is_redirect or 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
+            with closing(self._answer(request)) as answer:
+                if 300 <= answer.status < 400:  # noqa: PLR2004 (the redirects)
                     raise Unacceptable("answered with a redirect, which is not followed")
-                return Response(answer.status_code, answer.headers, _whole(answer.raw, deadline))
+                return Response(answer.status, answer.headers, _whole(answer, deadline))
         except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
+
+    def _answer(self, request: Request) -> Any:
+        """The beginning of the answer.
+
+        Address, headers, proxy and certificates by requests, the transfer by urllib3 that is below it. The layers
+        between would merge defaults that are all empty, keep cookies, look for passwords in a .netrc file, and take as
+        long as the transfer.
+        """
+        origin, adapter = self._origin(request), self._adapter()
+        prepared = requests.PreparedRequest()
+        prepared.prepare_url(origin + request.path, "")
+        prepared.prepare_headers(_HEADERS | dict(request.headers))
+        return adapter.pool(origin, prepared, self._verify, self._proxies).urlopen(
+            request.method,
+            adapter.request_url(prepared, self._proxies),
+            request.body,
+            prepared.headers,
+            retries=adapter.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=self._timeout,
+            preload_content=False,
+            decode_content=False,
+        )
 
     def _origin(self, request: Request) -> str:
         return self.base_url if self._replaced or not request.origin else request.origin
@@ -246,6 +258,18 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+        self._pools: dict[str, Any] = {}
+
+    def pool(
+        self, origin: str, prepared: requests.PreparedRequest, verify: bool | str, proxies: dict[str, str]
+    ) -> Any:
+        """The connections to an origin, which are found and told whom to trust once."""
+        if origin not in self._pools:
+            pool = self.get_connection_with_tls_context(prepared, verify, proxies)
+            trust: Any = self.cert_verify
+            trust(pool, prepared.url, verify, None)
+            self._pools[origin] = pool
+        return self._pools[origin]
 
     def init_poolmanager(self, *args: Any, **named: Any) -> None:
         super().init_poolmanager(*args, **named)

@@ -29,7 +29,7 @@ from recours.core.decision import Decision
 from recours.core.text import clean
 from recours.database.conditions import at_stage
 from recours.database.engine import Database
-from recours.database.foreign import Reader, read_claim
+from recours.database.foreign import Reader, read_claim, read_claims
 from recours.database.outbox import add_events
 from recours.database.rows import (
     free,
@@ -189,8 +189,7 @@ class ClaimRepository:
 
     def _hold(self, connection: Connection, ids: list[Any], hold: Hold, now: datetime) -> list[Claim]:
         values = {"of_claims": ids, "until": hold.until, **moments(now, hold.token)}
-        rows = connection.execute(_hold(self.columns), values).mappings().all()
-        return [read_claim(row, self.catalog, self.redact) for row in rows]
+        return read_claims(connection.execute(_hold(self.columns), values), self.catalog, self.redact)
 
     def begin(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
         """Hold these claims longer, their calls being about to begin; returns those that are still held.

@@ -42,6 +42,7 @@ class Database:
             self.engine = _sqlite_engine(url, lock_wait_s)
         else:
             self.engine = _postgres_engine(url, lock_wait_s)
+        self._writing = self.engine.execution_options(recours_write=True)
 
     @property
     def shown(self) -> str:
@@ -66,10 +67,8 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction to write in, committed at the end. Raises DatabaseFault."""
         lock = self._write_lock if self.is_sqlite else nullcontext()
-        with lock, self._translated(), self.engine.connect() as connection:
-            writing = connection.execution_options(recours_write=True)
-            with writing.begin():
-                yield writing
+        with lock, self._translated(), self._writing.begin() as connection:
+            yield connection
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:
@@ -81,7 +80,7 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, PoolTimeout) as error:
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
             raise DatabaseFault(explain(error, self.shown)) from error
 
     def close(self) -> None:
@@ -114,7 +113,9 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get("recours_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        # By the driver itself: by SQLAlchemy it would be as dear as the statement that follows.
+        driver: Any = connection.connection.driver_connection
+        driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
 

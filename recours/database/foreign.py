@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
+from sqlalchemy import Result
+
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Judged, Stage, State, tidy_number
 from recours.core.errors import ErrorKind
@@ -91,6 +93,13 @@ def _as_utc(moment: datetime) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
         return None
+
+
+def read_claims(found: Result[Any], catalog: Catalog, redact: Callable[[str], str] = str) -> list[Claim]:
+    """All rows of a query of `claims`."""
+    names = tuple(found.keys())
+    # As dicts: a row of SQLAlchemy's is slow to be asked for a column by its name.
+    return [read_claim(dict(zip(names, row, strict=True)), catalog, redact) for row in found]
 
 
 def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -> Claim:

@@ -59,6 +59,9 @@ _USE = (
 )
 
 
+_CARRIER = select(carriers).where(carriers.c.carrier == bindparam("of_carrier"))
+
+
 @cache
 def _take(dialect: str) -> ReturningInsert[Any]:
     """Take units of a window, its row being made if need be; no row comes back where they are too many."""
@@ -224,7 +227,7 @@ class QuotaLedger:
     def carrier_state(self, carrier: str) -> CarrierState:
         """What all processes know of a carrier."""
         with self.database.read() as connection:
-            row = connection.execute(select(carriers).where(carriers.c.carrier == carrier)).mappings().first()
+            row = connection.execute(_CARRIER, {"of_carrier": carrier}).mappings().first()
         if row is None:
             return CarrierState()
         account = AccountState(**{field: row[column] for field, column in _ACCOUNT_COLUMNS.items()})

@@ -14,7 +14,7 @@ from recours.core.decision import Decision
 from recours.database.claims import carrier_keys
 from recours.database.conditions import at_stage, edited
 from recours.database.engine import Database
-from recours.database.foreign import read_claim
+from recours.database.foreign import read_claims
 from recours.database.outbox import insert_into, write_events
 from recours.database.rows import free, is_failed, parameters, readable_columns, unedited, update_states
 from recours.database.tables import accounts, claims
@@ -143,8 +143,8 @@ class ClaimUpkeep:
         query = select(*readable_columns(self.columns)).where(due).order_by(_c.pod_next_retry_at).limit(CHUNK)
         while True:
             with self.database.write() as connection:
-                rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
-                found = [read_claim(row, self.catalog, self.redact) for row in rows]
+                rows = connection.execute(query.with_for_update(skip_locked=True))
+                found = read_claims(rows, self.catalog, self.redact)
                 decided = [(claim, pass_turn(claim)) for claim in found]
                 self._write_passed(connection, decided, now)
             yield from ((claim, decision) for claim, decision in decided if decision)
@@ -181,8 +181,8 @@ class ClaimUpkeep:
 
     def _judge_chunk(self, query: Select[Any], judge: Judge) -> list[Claim]:
         with self.database.write() as connection:
-            rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
-            found = [read_claim(row, self.catalog, self.redact) for row in rows]
+            rows = connection.execute(query.with_for_update(skip_locked=True))
+            found = read_claims(rows, self.catalog, self.redact)
             self._write(connection, [(claim, judge(claim)) for claim in found], seen=True)
         return found
 

@@ -5,9 +5,10 @@ One thread takes, decides and records; the others ask carriers. No transaction i
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
@@ -115,11 +116,11 @@ class Calls:
         if not chosen:
             return
         hold = self._supply.hold()
-        still_held = self._around.claims.begin([entry.claim for entry in chosen], hold)
+        still_held = _ids(self._around.claims.begin([entry.claim for entry in chosen], hold))
         for entry in chosen:
             self._supply.in_hand.remove(entry)
             lane = self._supply.lane_of(entry.claim)
-            if entry.claim in still_held:
+            if entry.claim.id in still_held:
                 entry.held_until = hold.until
                 self._begin_one(entry, lane)
             else:  # its hold ran out, and another run has taken it
@@ -173,9 +174,9 @@ class Calls:
         ending = [entry for entry in self._threads.given if entry.held_until - now < _RENEW_BELOW]
         if ending:
             hold = self._supply.hold()
-            still_held = self._around.claims.extend([entry.claim for entry in ending], hold)
+            still_held = _ids(self._around.claims.extend([entry.claim for entry in ending], hold))
             for entry in ending:
-                if entry.claim in still_held:
+                if entry.claim.id in still_held:
                     entry.held_until = hold.until
 
     def _announce(self, claim: Claim, carrier: str) -> None:
@@ -269,3 +270,7 @@ class Calls:
                     self._settle([(entry.claim, ended)])
         with suppress(RunFault):
             self._recorder.leave(self._unreached)
+
+
+def _ids(claims: Iterable[Claim]) -> set[Any]:
+    return {claim.id for claim in claims}

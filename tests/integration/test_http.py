@@ -140,6 +140,12 @@ def says(*answers: bytes) -> Callable[[Server, socket.socket], None]:
     return behave
 
 
+def keeps(server: Server, connection: socket.socket) -> None:
+    """Answer every request, and keep the connection."""
+    while server.read_request(connection):
+        connection.sendall(ANSWER)
+
+
 def drips(before: bytes, endless: bytes, every: float = 0.02) -> Callable[[Server, socket.socket], None]:
     """Never comes to an end, and never pauses for long."""
 
@@ -356,6 +362,16 @@ def test_a_request_that_goes_elsewhere_does_unless_the_base_url_was_replaced() -
         )
         Http(carrier.url, 5, 5, 5, replaced=True).send(link)
         assert [len(carrier.received), len(other.received)] == [1, 1]
+
+
+def test_origins_asked_in_turns_keep_their_connections() -> None:
+    with Server(keeps) as one, Server(keeps) as other:
+        http = Http(one.url, 5, 5, 5)
+        for _ in range(3):
+            http.send(ASK)
+            http.send(replace(ASK, origin=other.url))
+        assert (one.connections, other.connections) == (1, 1)
+        assert (len(one.received), len(other.received)) == (3, 3)
 
 
 def test_a_connection_is_not_used_again_after_a_fault() -> None:
