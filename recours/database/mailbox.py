@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, inspect, or_, select, update
-from sqlalchemy.exc import DBAPIError
 
 from recours.core.carrier import Catalog
 from recours.core.claim import tidy_number
@@ -46,6 +45,18 @@ class Mailbox:
     def _tables(self) -> frozenset[str]:
         with self.database.read() as connection:
             return frozenset(inspect(connection).get_table_names())
+
+    @cached_property
+    def _in_our_form(self) -> frozenset[str]:
+        """Those of the service's tables that have the columns which we know; in another form they are not for us."""
+        with self.database.read() as connection:
+            found = inspect(connection)
+            return frozenset(
+                table.name
+                for table in (system_settings, notifications)
+                if table.name in self._tables
+                and set(table.columns.keys()) <= {column["name"] for column in found.get_columns(table.name)}
+            )
 
     @cached_property
     def _client_columns(self) -> list[ColumnElement[Any]]:
@@ -209,7 +220,7 @@ class Mailbox:
         values = {"state": state, "ended_at": now, "error": error, "holder": None, "held_until": None}
         with self.database.write() as connection:
             connection.execute(update(mails).where(*self._in_hand(letter)).values(values))
-            if state in (MailState.SENT, MailState.FAILED) and "notifications" in self._tables:
+            if state in (MailState.SENT, MailState.FAILED) and notifications.name in self._in_our_form:
                 connection.execute(insert(notifications), _notifications(letter, state, now, error))
 
     def _in_hand(self, letter: Letter) -> tuple[ColumnElement[bool], ...]:
@@ -241,14 +252,11 @@ class Mailbox:
 
     def service_settings(self) -> dict[str, str]:
         """The keys of `system_settings` that begin with `smtp_`."""
-        if "system_settings" not in self._tables:
+        if system_settings.name not in self._in_our_form:
             return {}
         query = select(system_settings).where(system_settings.c.key.like("smtp\\_%", escape="\\"))
-        try:
-            with self.database.read() as connection:
-                rows = connection.execute(query).all()
-        except DBAPIError:
-            return {}
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
         return {
             str(row.key): str(row.value).strip()
             for row in rows

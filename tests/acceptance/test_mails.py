@@ -373,6 +373,17 @@ def test_the_services_own_settings_come_first(service: Service, smtp: MailServer
     assert [str(message["From"]) for _, message in smtp.taken] == ["db@shop.example"]
 
 
+@pytest.mark.parametrize("table", ["system_settings", "notifications"])
+def test_a_table_of_the_service_in_another_form_is_left_alone(
+    service: Service, smtp: MailServer, table: str
+) -> None:
+    service.sql(f"DROP TABLE {table}")
+    service.sql(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, theme TEXT)")
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    assert (len(smtp.taken), states(service)) == (1, ["sent"])
+
+
 def test_events_from_before_there_were_mails_are_not_sent(service: Service, smtp: MailServer) -> None:
     service.add(S.DELIVERED, client_id=1)
     service.environment["SMTP_PORT"] = "9"
