@@ -79,8 +79,8 @@ class Http:
         """The beginning of the answer.
 
         Address, headers, proxy and certificates by requests, the transfer by urllib3 that is below it. The layers
-        between would merge defaults that are all empty, keep cookies, look for passwords in a .netrc file, and take as
-        long as the transfer.
+        between would merge defaults that are all empty, keep cookies, look for passwords in a .netrc file, and be a third
+        of a call's processor time.
         """
         origin, adapter = self._origin(request), self._adapter()
         prepared = requests.PreparedRequest()

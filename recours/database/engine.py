@@ -113,7 +113,7 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get("recours_write")
-        # By the driver itself: by SQLAlchemy it would be as dear as the statement that follows.
+        # By the driver itself: by SQLAlchemy it would be a third of what a transaction costs.
         driver: Any = connection.connection.driver_connection
         driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 

@@ -41,17 +41,6 @@ class Utc(TypeDecorator[datetime]):
         del dialect
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
-        """What the driver is given. SQLite stores text, which is made here as SQLAlchemy makes it, in a third of its time."""
-        if dialect.name != "sqlite":
-            return super().bind_processor(dialect)
-
-        def stored(value: datetime | None) -> str | None:
-            naive = self.process_bind_param(value, dialect)
-            return None if naive is None else naive.isoformat(" ", "microseconds")
-
-        return stored
-
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
         """What cannot be read is unknown: a value that others spoilt must not end every run."""
         read = super().result_processor(dialect, coltype)
