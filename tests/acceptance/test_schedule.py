@@ -18,6 +18,7 @@ from recours.database.create import create_file
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
+from tests.programs import program
 
 NASTY = 'Re\'cours & "100%" été $HOME'
 FOREIGN = (
@@ -327,7 +328,7 @@ set -e; recours() { "$PYTHON" -m recours schedule "$@"; }
 
 def test_systemds_timers_are_installed_once_and_really_start_the_workers(place: Place, box: Sandbox) -> None:
     give_claims(place, box)
-    machine_of_its_own(place.machine.folder / "again", "systemd-analyze")
+    program("systemd-analyze", "systemd")
     script = f"""{IN_SYSTEMD}
 recours install --system systemd --yes --worker-options "--batch-size 7 --carrier 'Chronopost'"
 echo == again; recours install --system systemd --yes --worker-options "--batch-size 7 --carrier 'Chronopost'"

@@ -1,15 +1,15 @@
 """cron, without waiting for it; and a machine whose crontab is nobody's but the test's."""
 
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+
+from tests.programs import program
 
 SPOOL = "/var/spool/cron/crontabs"
 # Mounts that only the started program and its children see: other tests, and this user's own crontab, do not.
@@ -102,17 +102,16 @@ class Machine:
         (self.folder / "spool" / "root").chmod(0o600)
 
 
-def machine_of_its_own(folder: Path, *programs: str) -> Machine:
+def machine_of_its_own(folder: Path) -> Machine:
     """A machine for one test. Skips where there can be none."""
-    lacking = [program for program in ("crontab", "unshare", *programs) if not shutil.which(program)]
-    if lacking and "CI" in os.environ:
-        pytest.fail(f"This test needs {' and '.join(lacking)}: apt-get install cron systemd")
-    if lacking or sys.platform != "linux" or os.geteuid():
-        pytest.skip(f"needs root, on Linux, and {', '.join(lacking) or 'nothing else'}")
+    program("crontab", "cron")
+    program("unshare", "util-linux")
+    if os.geteuid():
+        pytest.skip("only root can mount a crontab over the system's")  # and nobody's own is to be touched
     for name in ("spool", "cron.d", "home"):
         (folder / name).mkdir(parents=True)
     (folder / "empty").touch()
     machine = Machine(folder)
     if machine.run("true").returncode:
-        pytest.skip("no namespace of mounts can be made here")
+        pytest.skip("no namespace of mounts can be made here")  # root of a container, as a rule, may not
     return machine

@@ -15,13 +15,11 @@ class Disk:
         self.folder = folder
         self._filler = folder / "filler"
         if os.name != "posix" or os.geteuid() != 0:
-            # Nothing but a mount is full without filling the disk of whoever runs the tests.
-            pytest.skip("only root can mount a small disk")
+            pytest.skip("only root can mount a small disk")  # and to fill another would fill the user's own
         folder.mkdir(exist_ok=True)
         command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=1777", "none", str(folder)]
         if subprocess.run(command, capture_output=True, check=False).returncode:
-            # Root of a container, as a rule, may not.
-            pytest.skip("no small disk can be mounted here")
+            pytest.skip("no small disk can be mounted here")  # root of a container, as a rule, may not
 
     def fill(self, leave: int = 0) -> None:
         """Leave no more than so many bytes."""

@@ -28,7 +28,7 @@ class MailServer:
         None
     )  # called when a message was taken, before the answer
     taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
-    peers: set[tuple[str, int]] = field(default_factory=set)  # of whoever offered a mail
+    peers: set[Any] = field(default_factory=set)  # of whoever offered a mail
 
     def __enter__(self) -> Self:
         with socket.socket() as unused:
@@ -68,7 +68,7 @@ class MailServer:
     async def handle_MAIL(  # noqa: N802 (aiosmtpd's name)
         self, _server: Any, session: Session, envelope: Envelope, address: str, _options: Any
     ) -> str:
-        self.peers.add(session.peer)  # type: ignore[arg-type]  # of an IPv4 socket
+        self.peers.add(session.peer)
         if self.refuse_sender:
             return self.refuse_sender
         envelope.mail_from = address

@@ -1,7 +1,6 @@
 """One HTTP call against servers that misbehave, on real sockets: bounded in time, in size, in repeats."""
 
 import gzip
-import shutil
 import socket
 import ssl
 import struct
@@ -33,6 +32,7 @@ from recours.database.quota import QuotaLedger
 from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest, Manner
+from tests.programs import program
 
 NUMBER = "XY991234567FR"
 MB = 1024 * 1024
@@ -475,9 +475,7 @@ class Certificate:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl command to make a certificate with")
+    openssl = program("openssl", "openssl")
     folder = tmp_path_factory.mktemp("certificate")
     made = Certificate(folder / "cert.pem", folder / "key.pem")
     subprocess.run(

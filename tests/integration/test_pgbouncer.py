@@ -1,7 +1,5 @@
 """Runs through pgbouncer, which hands each transaction to whatever session is free; and with a foreign time zone."""
 
-import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 from tests import postgres
 from tests.conftest import START
+from tests.programs import program
 
 SERVICE = """
 CREATE TABLE claims (
@@ -49,11 +48,7 @@ def server() -> Iterator[postgres.Server]:
 @pytest.fixture
 def through(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     """The database `service`, by way of pgbouncer with two sessions."""
-    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if program is None:
-        if "CI" in os.environ:
-            pytest.fail("This test needs pgbouncer: apt-get install pgbouncer")
-        pytest.skip("pgbouncer is not installed")
+    pgbouncer = program("pgbouncer", "pgbouncer")
     port = postgres.free_port()
     folder = server.folder / f"pgbouncer-{port}"
     folder.mkdir()
@@ -73,7 +68,7 @@ default_pool_size = 2
 """,
         encoding="utf-8",
     )
-    command = ["/bin/sh", "-c", postgres._GUARDED, "guard", program, folder / "ini"]
+    command = ["/bin/sh", "-c", postgres._GUARDED, "guard", pgbouncer, folder / "ini"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command,

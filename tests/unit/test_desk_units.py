@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from recours.desk.schedule import WORKERS, Checkout, Job, ScheduleFault
 from recours.desk.units import command_of, folder_of, unit_of, units
+from tests.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,11 +28,7 @@ NAMES = ["plain", "a b", "100% of it", 'it\'s "q"', "a\\b c", "$HOME x", "é;&|"
 
 @pytest.mark.parametrize("name", NAMES)
 def test_systemd_finds_the_program_in_any_folder(tmp_path: Path, name: str) -> None:
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        if "CI" in os.environ:
-            pytest.fail("This test needs systemd-analyze: apt-get install systemd")
-        pytest.skip("systemd is not installed")
+    analyze = program("systemd-analyze", "systemd")
     checkout = Checkout(str(tmp_path / name))
     python = tmp_path / name / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -41,7 +37,7 @@ def test_systemd_finds_the_program_in_any_folder(tmp_path: Path, name: str) -> N
         (tmp_path / file).write_text(text, encoding="utf-8")
 
     def verified() -> subprocess.CompletedProcess[str]:
-        command = [program, "verify", "--user", *(str(tmp_path / file) for file in texts)]
+        command = [analyze, "verify", "--user", *(str(tmp_path / file) for file in texts)]
         environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path), "LC_ALL": "C"}
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
