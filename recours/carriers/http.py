@@ -266,7 +266,7 @@ class _Adapter(HTTPAdapter):
         """The connections to an origin, which are found and told whom to trust once."""
         if origin not in self._pools:
             pool = self.get_connection_with_tls_context(prepared, verify, proxies)
-            trust: Any = self.cert_verify
+            trust: Any = self.cert_verify  # which requests leaves without types
             trust(pool, prepared.url, verify, None)
             self._pools[origin] = pool
         return self._pools[origin]

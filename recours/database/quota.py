@@ -59,7 +59,7 @@ _USE = (
 )
 
 
-_CARRIER = select(carriers).where(carriers.c.carrier == bindparam("of_carrier"))
+_CARRIER_STATE = select(carriers).where(carriers.c.carrier == bindparam("of_carrier"))
 
 
 @cache
@@ -227,7 +227,7 @@ class QuotaLedger:
     def carrier_state(self, carrier: str) -> CarrierState:
         """What all processes know of a carrier."""
         with self.database.read() as connection:
-            row = connection.execute(_CARRIER, {"of_carrier": carrier}).mappings().first()
+            row = connection.execute(_CARRIER_STATE, {"of_carrier": carrier}).mappings().first()
         if row is None:
             return CarrierState()
         account = AccountState(**{field: row[column] for field, column in _ACCOUNT_COLUMNS.items()})

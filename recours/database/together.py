@@ -1,22 +1,12 @@
 """Writing together what several threads want written in the same instant."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 _Wanted = TypeVar("_Wanted")
 _Done = TypeVar("_Done")
-
-
-@dataclass(eq=False, slots=True)
-class _Part(Generic[_Wanted, _Done]):
-    """What one thread wants, and what came of it: a result or an error."""
-
-    wanted: _Wanted
-    results: Sequence[_Done] = ()
-    error: BaseException | None = None
 
 
 class Together(Generic[_Wanted, _Done]):
@@ -29,28 +19,28 @@ class Together(Generic[_Wanted, _Done]):
     def __init__(self, do_all: Callable[[Sequence[_Wanted]], Sequence[_Done]]) -> None:
         """`do_all`: does many, and tells the result of each in their order."""
         self._do_all = do_all
+        self._guard = threading.Lock()
         self._turn = threading.Lock()
-        # Any thread adds to it; only the one whose turn it is takes from it.
-        self._waiting: deque[_Part[_Wanted, _Done]] = deque()
+        self._waiting: list[tuple[_Wanted, Future[_Done]]] = []
 
     def do(self, wanted: _Wanted) -> _Done:
         """Have it done; returns its result. Raises what `do_all` raises, for all that were together."""
-        mine: _Part[_Wanted, _Done] = _Part(wanted)
-        self._waiting.append(mine)
+        mine: Future[_Done] = Future()
+        with self._guard:
+            self._waiting.append((wanted, mine))
         with self._turn:
-            if not mine.results and mine.error is None:
+            if not mine.done():
                 self._do_what_waits()
-        if mine.error is not None:
-            raise mine.error
-        return mine.results[0]
+        return mine.result()
 
     def _do_what_waits(self) -> None:
-        parts = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        with self._guard:
+            batch, self._waiting = self._waiting, []
         try:
-            results = self._do_all([part.wanted for part in parts])
+            results = self._do_all([wanted for wanted, _ in batch])
         except BaseException as error:  # noqa: BLE001 (each who waits raises it)
-            for part in parts:
-                part.error = error
+            for _, future in batch:
+                future.set_exception(error)
             return
-        for part, result in zip(parts, results, strict=True):
-            part.results = (result,)
+        for (_, future), result in zip(batch, results, strict=True):
+            future.set_result(result)

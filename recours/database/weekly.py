@@ -12,7 +12,7 @@ from recours.core.mail import MailState
 from recours.core.quota import Limit
 from recours.database.conditions import at_stage, const
 from recours.database.engine import Database
-from recours.database.foreign import read_claim
+from recours.database.foreign import read_claims
 from recours.database.rows import readable_columns
 from recours.database.tables import claims, mails, quota
 
@@ -68,5 +68,4 @@ class DatabaseWeek:
 
     def _claims(self, query: Select[tuple[object, ...]]) -> list[Claim]:
         with self.database.read() as connection:
-            rows = connection.execute(query.limit(MOST)).mappings().all()
-        return [read_claim(row, self.catalog, self.redact) for row in rows]
+            return read_claims(connection.execute(query.limit(MOST)), self.catalog, self.redact)
