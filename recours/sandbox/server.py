@@ -4,6 +4,7 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -63,8 +64,8 @@ class Token:
 class Sandbox:
     """The simulated carriers, running between `start` and `stop` or in a `with` block.
 
-    `now` gives aware UTC datetimes; `latency` is real seconds before every answer; port 0 takes a free one, which
-    is kept for the sandbox's life. These may be changed at any time: `parcels` (scripts by number), `accounts`
+    `now` gives aware UTC datetimes; `latency` is real seconds from a request to its answer, the time in which that
+    is made included; port 0 takes a free one, which is kept for the sandbox's life. These may be changed at any time: `parcels` (scripts by number), `accounts`
     (passwords by account), `tokens` (that were given out: delete one and it is refused), `token_seconds` (how long new
     ones hold), `latency`, and in real seconds `slow_seconds` (SLOW) and `drip_seconds` (a byte of DRIP).
     """
@@ -266,10 +267,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         box, stopping = self.server.box, self.server.stopping
+        due = time.monotonic() + box.latency
         answer = self._answer()
         if self.command == "HEAD":
             answer = replace(answer, body=b"")
-        if stopping.wait(box.latency):
+        if stopping.wait(max(0.0, due - time.monotonic())):
             self.close_connection = True
         elif answer.manner is Manner.RESET:
             self.close_connection = True
