@@ -11,6 +11,7 @@ import re
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -53,7 +54,10 @@ class DocumentStore:
                     part.unlink()
 
     def store(self, label: Label, got: Retrieved) -> StoredDocument:
-        """Check what a carrier gave and keep it. Raises NotADocument, RunFault."""
+        """Check what a carrier gave and keep it; its name outlasts a power cut after `secure`.
+
+        Raises NotADocument, RunFault.
+        """
         content, media_type = got.content, media_type_of(got.content, html=got.html)
         sha256 = hashlib.sha256(content).hexdigest()
         path = self.folder / label.carrier / f"{_stem(label)}_{sha256[:16]}{SUFFIXES[media_type]}"
@@ -72,6 +76,14 @@ class DocumentStore:
     def _write(self, path: Path, document: StoredDocument, content: bytes) -> None:
         _write(self._parts, path.with_name(path.name + ".json"), _facts(document), durable=False)
         _write(self._parts, path, content, durable=True)
+
+    def secure(self, documents: Iterable[StoredDocument]) -> None:
+        """See that the names of these outlast a power cut too: once for all of a folder. Raises RunFault."""
+        try:
+            for folder in {Path(document.path).parent for document in documents}:
+                sync_folder(folder)
+        except OSError as error:
+            raise self._fault(error) from error
 
     def find(self, label: Label) -> StoredDocument | None:
         """A document of this claim and number that a run stored before it died, if it is whole."""
@@ -128,7 +140,7 @@ def _read(path: Path) -> StoredDocument:
 def _write(parts: Path, path: Path, content: bytes, *, durable: bool) -> None:
     """Write a file whole or not at all: in the folder `parts` first. One of that name holds the same content, since its digest is in the name.
 
-    `durable`: it outlasts a power cut too, which takes some milliseconds. The facts need not: they serve a run that
+    `durable`: its content outlasts a power cut too, which takes some milliseconds. The facts need not: they serve a run that
     follows one that died, and are in the database from then on.
     """
     part = parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}"
@@ -143,8 +155,6 @@ def _write(parts: Path, path: Path, content: bytes, *, durable: bool) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    if durable:
-        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -80,6 +80,9 @@ class Documents(Protocol):
     def store(self, label: Label, got: Retrieved) -> StoredDocument:
         """Check and keep a document. Raises NotADocument, RunFault."""
 
+    def secure(self, documents: Iterable[StoredDocument]) -> None:
+        """See that they outlast a power cut: before they are recorded. Raises RunFault."""
+
     def find(self, label: Label) -> StoredDocument | None:
         """A document of this claim and number that a run stored before it died."""
 

@@ -12,7 +12,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended
-from recours.runs.ports import Attempt, Claims, Clock, Hold, Watcher
+from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, Watcher
 from recours.runs.summary import LocalTime, Stats, minute
 
 log = logging.getLogger("__main__")
@@ -23,6 +23,7 @@ class Recorder:
     """Decides and records."""
 
     claims: Claims
+    documents: Documents
     clock: Clock
     policy: Policy
     stats: Stats
@@ -61,6 +62,7 @@ class Recorder:
     def _record(self, decided: Sequence[tuple[Claim, Ended, Decision]], now: datetime) -> list[bool]:
         if not decided:
             return []
+        self.documents.secure([ended.document for _, ended, _ in decided if ended.document])
         rows = [(_attempt(claim, ended, decision), decision) for claim, ended, decision in decided]
         return self.claims.record(rows, Hold(self.run_id, now), now)
 

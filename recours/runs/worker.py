@@ -62,6 +62,7 @@ class Worker(ABC):
         self._stopped_by = 0
         self._recorder = Recorder(
             around.claims,
+            around.documents,
             around.clock,
             around.policy,
             self.stats,

@@ -1,5 +1,6 @@
 """The store of proofs, in memory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -14,6 +15,7 @@ class FakeDocuments:
     """Documents by their label; anything that begins like a PDF is one."""
 
     stored: dict[Label, StoredDocument] = field(default_factory=dict)
+    secured: list[str] = field(default_factory=list)  # paths that outlast a power cut
     full: str | None = None  # nothing can be stored, and why
 
     def make_sure(self) -> None:
@@ -30,6 +32,9 @@ class FakeDocuments:
         document = StoredDocument(path, digest, len(content), "application/pdf", got.delivery, got.source)
         self.stored[label] = document
         return document
+
+    def secure(self, documents: Iterable[StoredDocument]) -> None:
+        self.secured += [document.path for document in documents]
 
     def find(self, label: Label) -> StoredDocument | None:
         return self.stored.get(label)

@@ -212,6 +212,27 @@ def test_a_run_that_dies_on_the_way_leaves_no_half_document(
     assert store.find(LABEL) is None
 
 
+def test_names_are_secured_once_for_each_folder(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(store_module, "sync_folder", synced.append)
+    labels = [LABEL, Label("chronopost", 8, "B", "N"), Label("ups", 9, "C", "N")]
+    stored = [store.store(label, Retrieved(PDF, DELIVERY, SOURCE)) for label in labels]
+    assert synced == []
+    store.secure(stored)
+    assert sorted(synced) == [store.folder / "chronopost", store.folder / "ups"]
+
+
+def test_a_name_that_cannot_be_secured_is_the_runs_fault(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
+    monkeypatch.setattr(store_module.os, "fsync", no_space)
+    with pytest.raises(RunFault, match="No space left on device"):
+        store.secure([kept])
+
+
 # ---------------------------------------------------------------- names from hostile references
 
 HOSTILE = [

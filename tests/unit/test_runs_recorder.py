@@ -16,7 +16,9 @@ def world() -> World:
 
 
 def recorder(world: World, stats: Stats) -> Recorder:
-    return Recorder(world.claims, world.clock, world.policy, stats, "run-1", local, asked=False)
+    return Recorder(
+        world.claims, world.documents, world.clock, world.policy, stats, "run-1", local, asked=False
+    )
 
 
 def test_the_end_of_a_claim_that_was_edited_meanwhile_is_not_told(

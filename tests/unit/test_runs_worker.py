@@ -544,6 +544,23 @@ def test_a_disk_that_fills_up_on_the_way_uses_no_attempt(world: World) -> None:
     assert [world.table[f"CLM-0{place}"].turns_counted for place in (1, 2)] == [0, 0]
 
 
+def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_documents: object) -> None:
+        raise RunFault("The disk is broken.")
+
+    world.failed("CLM-1")
+    with monkeypatch.context() as patched:
+        patched.setattr(world.documents, "secure", broken)
+        report = world.retry()
+    assert (report.exit_status, report.fault, world.table.attempts) == (1, "The disk is broken.", [])
+    world.clock.advance(timedelta(minutes=11))
+    assert counts(world.retry()) == {"total": 1, "success": 1}
+    assert len(world.asked) == 1  # it was kept, and is not paid for again
+    assert world.documents.secured == [document.path for document in world.documents.stored.values()]
+
+
 def test_a_run_s_end_that_cannot_be_written_is_a_fault(world: World) -> None:
     world.failed("CLM-1")
     world.queue.during = lambda _: setattr(world.journal, "broken", "The database went away.")
