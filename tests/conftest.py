@@ -39,6 +39,9 @@ class Kind(Protocol):
     def ready(self, folder: Path) -> URL:
         """A new database with the whole schema."""
 
+    def drop(self, url: URL) -> None:
+        """A database is not wanted any more, whoever is still connected to it."""
+
     def close(self) -> None:
         """No more are wanted."""
 
@@ -58,6 +61,9 @@ class Sqlite:
     def ready(self, folder: Path) -> URL:
         shutil.copyfile(self._template, folder / "claims.db")
         return URL.create("sqlite", database=str(folder / "claims.db"))
+
+    def drop(self, url: URL) -> None:
+        pass  # it is in a test's folder
 
     def close(self) -> None:
         pass
@@ -92,6 +98,9 @@ class Postgres:
         del folder
         return self._create(str(self._template.database))
 
+    def drop(self, url: URL) -> None:
+        execute(self._admin, f'DROP DATABASE "{url.database}" WITH (FORCE)')
+
     def close(self) -> None:
         """End the server."""
         if self._server:
@@ -122,15 +131,19 @@ def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
 
 
 @pytest.fixture
-def empty_url(kind: Kind, tmp_path: Path) -> str:
+def empty_url(kind: Kind, tmp_path: Path) -> Iterator[str]:
     """A database without any table."""
-    return kind.empty(tmp_path).render_as_string(hide_password=False)
+    url = kind.empty(tmp_path)
+    yield url.render_as_string(hide_password=False)
+    kind.drop(url)
 
 
 @pytest.fixture
-def url(kind: Kind, tmp_path: Path) -> str:
+def url(kind: Kind, tmp_path: Path) -> Iterator[str]:
     """A database with the whole schema."""
-    return kind.ready(tmp_path).render_as_string(hide_password=False)
+    url = kind.ready(tmp_path)
+    yield url.render_as_string(hide_password=False)
+    kind.drop(url)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     clock = SimulatedClock()
     with Sandbox(now=clock.now) as box:
         box.slow_seconds = 5.0
-        yield Service(
+        service = Service(
             tmp_path,
             box,
             clock,
@@ -38,6 +38,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
             GLS_BASE_URL=f"http://127.0.0.1:{closed_port()}",
             RECOURS_READ_TIMEOUT="1.5",
         )
+        yield service
+        service.close()
 
 
 def add_claims(service: Service) -> None:

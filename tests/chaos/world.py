@@ -19,7 +19,6 @@ from recours.database.tables import attempts, claims, events, quota, quota_share
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests.chaos.forks import Forks
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
-from tests.postgres import execute
 
 LEASE = timedelta(minutes=10)
 
@@ -180,11 +179,8 @@ class World:
         assert taken == used + held, f"{taken} taken; {used} used and {held} held"
 
     def close(self) -> None:
-        """Close the connections, and delete the database and what the runs wrote."""
+        """Close the connections, and delete what the runs wrote."""
         self.database.close()
-        if not self.database.is_sqlite:
-            admin = self.url.set(database="postgres")
-            execute(admin, f'DROP DATABASE "{self.url.database}" WITH (FORCE)')
         shutil.rmtree(self.folder)
 
 
@@ -209,3 +205,4 @@ def world_in(folder: Path, kind: Kind, forks: Forks, **settings: str) -> Iterato
             yield world
         finally:
             world.close()
+            kind.drop(world.url)

@@ -142,11 +142,13 @@ def test_a_run_that_died_has_begun_but_not_gone_well(run: Run, file: Path, datab
     insert = "INSERT INTO recours_runs (id, worker, started_at, ended_at, exit_status, stats) VALUES "
     with database.write() as connection:
         connection.execute(
-            text(f"{insert} ('a', '{SCHEDULER}', :at, :at, 1, '{{\"failed\": \"?\"}}')"), {"at": later}
+            text(f"{insert} ('a', '{SCHEDULER}', :at, :at, 1, '{{\"failed\": \"?\"}}')"), {"at": str(later)}
         )
         for n in range(30):
             at = later + timedelta(minutes=n + 1)
-            connection.execute(text(f"{insert} ('b{n}', '{SCHEDULER}', :at, NULL, NULL, NULL)"), {"at": at})
+            connection.execute(
+                text(f"{insert} ('b{n}', '{SCHEDULER}', :at, NULL, NULL, NULL)"), {"at": str(at)}
+            )
     assert run(FETCHER).returncode == 0
     found = read(file)
     assert value(found, "run_last_success_timestamp_seconds", worker=SCHEDULER) == well
