@@ -6,7 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
@@ -23,6 +35,9 @@ from recours.database.tables import accounts, claims
 CHUNK = 500
 _c = claims.c
 
+# The stages of claims that wait for their next turn.
+_TIMED = (Stage.WAITING, Stage.SETTLED)
+
 Judge = Callable[[Claim], State]
 
 
@@ -36,10 +51,27 @@ class ClaimUpkeep:
     run_id: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
 
+    def is_behind(
+        self, due_until: datetime, horizon: datetime, max_retries: int, skip: Collection[str], now: datetime
+    ) -> bool:
+        """Tell whether any row waits for what the methods below do: most runs find none, and look once instead of often."""
+        looked_for = [
+            (and_(self._edited(), free(now)), _c.id),
+            (and_(self._unshelved(skip), free(now)), self._status),
+            (and_(_gave_up_below(max_retries), free(now)), _c.pod_retry_count),
+            *((and_(_beyond(stage, horizon), free(now)), _c.pod_next_retry_at) for stage in _TIMED),
+            *((_due(stage, due_until), _c.pod_next_retry_at) for stage in _TIMED),
+        ]
+        # Each in its own order, as the methods look for them; see _rejudge.
+        firsts = [select(_c.id).where(wanted).order_by(key).limit(1).subquery() for wanted, key in looked_for]
+        query = union_all(*(select(first.c.id) for first in firsts)).limit(1)
+        with self.database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""
-        wanted = edited(with_deadline=self._has("response_deadline"))
-        query = select(*readable_columns(self.columns)).where(wanted, free(now)).order_by(_c.id).limit(CHUNK)
+        wanted = and_(self._edited(), free(now))
+        query = select(*readable_columns(self.columns)).where(wanted).order_by(_c.id).limit(CHUNK)
         found = self._judge_chunk(query, judge)
         while found:  # each row once, even one that goes on to look edited
             yield from found
@@ -51,19 +83,20 @@ class ClaimUpkeep:
         Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
         """
         known = self._known_keys()
-        for stage in (Stage.READY, Stage.NEW):
-            with self.database.read() as connection:
-                found = [key for key in connection.scalars(carrier_keys(stage)) if key is not None]
-            if any(key not in known for key in found):
+        with self.database.read() as connection:
+            found = {
+                stage: set(connection.scalars(carrier_keys(stage))) for stage in (Stage.READY, Stage.NEW)
+            }
+            before = self._accounts_then(connection)
+        for stage, keys in found.items():
+            if not keys <= {None, *known}:
                 stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known))
                 with self._alone() as connection:
                     connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
-        return self._mend_accounts()
+        return self._mend_accounts(before)
 
-    def _mend_accounts(self) -> list[str]:
+    def _mend_accounts(self, before: dict[str, bool]) -> list[str]:
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
-        with self.database.read() as connection:
-            before = self._accounts_then(connection)
         if all(before.get(key) is has for key, has in configured.items()):
             return []
         with self._alone() as connection:
@@ -96,29 +129,23 @@ class ClaimUpkeep:
 
     def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Give a next turn to claims that gave up under a lower limit."""
-        wanted = and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries)
-        yield from self._rejudge(wanted, _c.pod_retry_count, judge, now)
+        yield from self._rejudge(_gave_up_below(max_retries), _c.pod_retry_count, judge, now)
 
     def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge anew the shelved claims whose status is no longer one of `skip` (lower case)."""
-        wanted = at_stage(Stage.SHELVED)
-        if self._has("status"):
-            lower = func.lower(func.trim(_c.status))
-            wanted = and_(wanted, or_(_c.status.is_(None), lower.not_in(sorted(skip))))
-        yield from self._rejudge(wanted, _c.status if self._has("status") else None, judge, now)
+        yield from self._rejudge(self._unshelved(skip), self._status, judge, now)
 
     def mend_times(self, horizon: datetime, retime: Judge, now: datetime) -> Iterator[Claim]:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
-        for stage in (Stage.WAITING, Stage.SETTLED):
-            wanted = and_(at_stage(stage), _c.pod_next_retry_at > horizon)
-            yield from self._rejudge(wanted, _c.pod_next_retry_at, retime, now)
+        for stage in _TIMED:
+            yield from self._rejudge(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
 
     def make_ready(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones; one without a key of ours is judged anew."""
-        due = at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until
+        due = _due(Stage.WAITING, due_until)
         statement = (
             update(claims)
-            .where(*due)
+            .where(due)
             .values(
                 pod_stage=case((is_failed(), Stage.READY), else_=Stage.NEW),
                 pod_carrier_key=case((_c.pod_carrier_key.in_(self._known_keys()), _c.pod_carrier_key)),
@@ -128,7 +155,7 @@ class ClaimUpkeep:
             if (
                 not self.database.is_sqlite
             ):  # what others have in hand is theirs to make ready, not to wait for
-                free_rows = select(_c.id).where(*due).with_for_update(skip_locked=True)
+                free_rows = select(_c.id).where(due).with_for_update(skip_locked=True)
                 statement = statement.where(_c.id.in_(free_rows))
             connection.execute(statement)
 
@@ -139,7 +166,7 @@ class ClaimUpkeep:
 
         Every row that is handled leaves the condition: its next turn lies in the future, or its stage changes.
         """
-        due = and_(at_stage(Stage.SETTLED), _c.pod_next_retry_at <= due_until, free(now), unedited())
+        due = and_(_due(Stage.SETTLED, due_until), free(now), unedited())
         query = select(*readable_columns(self.columns)).where(due).order_by(_c.pod_next_retry_at).limit(CHUNK)
         while True:
             with self.database.write() as connection:
@@ -191,8 +218,33 @@ class ClaimUpkeep:
             statement = update_states(seen=seen, has_deadline=self._has("response_deadline"))
             connection.execute(statement, [parameters(claim, state) for claim, state in states])
 
+    def _edited(self) -> ColumnElement[bool]:
+        return edited(with_deadline=self._has("response_deadline"))
+
+    def _unshelved(self, skip: Collection[str]) -> ColumnElement[bool]:
+        if not self._has("status"):
+            return at_stage(Stage.SHELVED)
+        lower = func.lower(func.trim(_c.status))
+        return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), lower.not_in(sorted(skip))))
+
+    @property
+    def _status(self) -> Any:
+        return _c.status if self._has("status") else None
+
     def _has(self, column: str) -> bool:
         return column in self.columns
+
+
+def _gave_up_below(max_retries: int) -> ColumnElement[bool]:
+    return and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries)
+
+
+def _beyond(stage: Stage, horizon: datetime) -> ColumnElement[bool]:
+    return and_(at_stage(stage), _c.pod_next_retry_at > horizon)
+
+
+def _due(stage: Stage, due_until: datetime) -> ColumnElement[bool]:
+    return and_(at_stage(stage), _c.pod_next_retry_at <= due_until)
 
 
 def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> list[str]:

@@ -297,6 +297,11 @@ class Upkeep(Protocol):
         Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
         """
 
+    def is_behind(
+        self, due_until: datetime, horizon: datetime, max_retries: int, skip: Collection[str], now: datetime
+    ) -> bool:
+        """Tell whether any row waits for what the methods below do, by these same bounds."""
+
     def judge_edited(self, judge: Callable[[Claim], State], now: datetime) -> Iterable[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""
 

@@ -184,9 +184,11 @@ class Worker(ABC):
 
     def _keep_timetable(self) -> None:
         now, upkeep, policy = self.around.clock.now(), self.around.upkeep, self.policy
-        due_until = policy.timetable.due_until(now)
-        upkeep.make_ready(due_until)
         self._mention_accounts(upkeep.mend_keys())
+        due_until, horizon = policy.timetable.due_until(now), policy.timetable.horizon(now)
+        if not upkeep.is_behind(due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now):
+            return
+        upkeep.make_ready(due_until)
         unreadable = 0
         for claim in upkeep.judge_edited(lambda claim: judge(claim, now, policy), now):
             unreadable += bool(claim.unreadable)

@@ -561,6 +561,49 @@ def test_what_is_written_is_naive_utc_whatever_the_time_zone_of_the_process(
     assert moments["claims", "pod_next_retry_at"].startswith("2026-02-02 14:00:00")
 
 
+# ---------------------------------------------------------------- whether there is anything to keep
+
+# What makes a claim that waits for its next turn one that a run must see to.
+BEHIND = {
+    "edited": "tracking_number = 'XY009999999FR'",
+    "new to us": "pod_stage = NULL",
+    "due": "pod_next_retry_at = '2026-02-02 08:00:00.000000'",
+    "at an impossible time": "pod_next_retry_at = '2036-02-02 08:00:00.000000'",
+    "settled and due": "pod_stage = 'settled', pod_next_retry_at = '2026-02-02 08:00:00.000000'",
+    "settled for ever": "pod_stage = 'settled', pod_next_retry_at = '2036-02-02 08:00:00.000000'",
+    "given up under a lower limit": "pod_stage = 'given_up', pod_retry_count = 3, pod_seen_count = 3",
+    "set aside without reason": "pod_stage = 'shelved'",
+}
+# The same, but nobody has to do anything.
+UP_TO_DATE = {
+    "waiting": "pod_error_kind = 'timeout'",
+    "settled": "pod_stage = 'settled'",
+    "given up": "pod_stage = 'given_up', pod_retry_count = 4, pod_seen_count = 4",
+    "set aside": "pod_stage = 'shelved', status = ' Paid'",
+    "in another run's hands": "tracking_number = 'XY009999999FR', pod_lease_token = 'run-2',"
+    " pod_lease_until = '2026-02-02 08:09:00.000000'",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "behind"),
+    [*((change, True) for change in BEHIND.values()), *((change, False) for change in UP_TO_DATE.values())],
+    ids=[*BEHIND, *UP_TO_DATE],
+)
+def test_one_look_tells_whether_any_row_waits_for_a_run(
+    run: Run, add_claims: Callable[..., None], change: str, *, behind: bool
+) -> None:
+    def is_behind() -> bool:
+        return run.upkeep.is_behind(NOW, NOW + timedelta(days=30), POLICY.max_retries, {"paid"}, NOW)
+
+    add_claims(run.database, [{"updated_at": NOW}] * 3)
+    assert is_behind()  # they are new to us
+    run.keep()
+    assert not is_behind()
+    edit(run.database, f"UPDATE claims SET {change} WHERE id = 2")
+    assert is_behind() is behind
+
+
 # ---------------------------------------------------------------- what it costs
 
 
@@ -576,7 +619,12 @@ def statements(database: Database) -> list[tuple[str, Any]]:
     return seen
 
 
+# What is looked for, and the indexes that answer it.
 LOOKS: dict[str, tuple[Callable[[Run], Any], str]] = {
+    "behind": (
+        lambda run: run.upkeep.is_behind(NOW, NOW + timedelta(days=30), 9, {"paid"}, NOW),
+        "edited shelved given_up waiting settled",
+    ),
     "edited": (lambda run: list(run.upkeep.judge_edited(lambda c: judge(c, NOW, POLICY), NOW)), "edited"),
     "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
@@ -604,13 +652,13 @@ LOOKS: dict[str, tuple[Callable[[Run], Any], str]] = {
 
 @pytest.mark.parametrize("analysed", [False, True], ids=["fresh", "analysed"])
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # each kind tells its plans in its own way
-@pytest.mark.parametrize(("look_for", "index"), LOOKS.values(), ids=LOOKS.keys())
+@pytest.mark.parametrize(("look_for", "indexes"), LOOKS.values(), ids=LOOKS.keys())
 def test_looking_for_rows_reads_its_partial_index(
     run: Run,
     add_claims: Callable[..., None],
     statements: list[tuple[str, Any]],
     look_for: Callable[[Run], Any],
-    index: str,
+    indexes: str,
     *,
     analysed: bool,
 ) -> None:
@@ -640,8 +688,13 @@ def test_looking_for_rows_reads_its_partial_index(
             named = re.search(r"USING (?:COVERING )?INDEX ix_claims_pod_(\w+)", line)
             assert named or "USING INTEGER PRIMARY KEY" in line, f"{line}\n{sql}"
             found |= {named[1]} if named else set()
-    assert index in found
-    assert found <= {index, "settled"} if index == "waiting" else found == {index}
+    assert_read(found, indexes)
+
+
+def assert_read(found: set[str], indexes: str) -> None:
+    """Claims that wait and those that are settled are often asked for one after the other."""
+    named = set(indexes.split())
+    assert named <= found <= (named | {"settled"} if "waiting" in named else named)
 
 
 def edit_without_rows(database: Database, statement: str) -> None:

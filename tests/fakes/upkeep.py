@@ -20,17 +20,26 @@ class FakeUpkeep:
     def mend_keys(self) -> list[str]:
         return []  # no key of this table is spoilt, and no credentials change
 
+    def is_behind(
+        self, due_until: datetime, horizon: datetime, max_retries: int, skip: Collection[str], now: datetime
+    ) -> bool:
+        timed = self.table.at(Stage.WAITING, Stage.SETTLED)
+        free = [
+            *(row for row in self.table.rows.values() if row.is_edited()),
+            *self._unshelved(skip),
+            *self._gave_up_below(max_retries),
+            *(row for row in timed if _is_after(row, horizon)),
+        ]
+        return any(row.is_free(now) for row in free) or any(_is_by(row, due_until) for row in timed)
+
     def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
         yield from self._rejudge([row for row in self.table.rows.values() if row.is_edited()], judge, now)
 
     def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
-        given_up = self.table.at(Stage.GIVEN_UP)
-        yield from self._rejudge([row for row in given_up if _turns(row) < max_retries], judge, now)
+        yield from self._rejudge(self._gave_up_below(max_retries), judge, now)
 
     def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
-        shelved = self.table.at(Stage.SHELVED)
-        wanted = [row for row in shelved if (row.claim.claim_status or "").strip().lower() not in skip]
-        yield from self._rejudge(wanted, judge, now)
+        yield from self._rejudge(self._unshelved(skip), judge, now)
 
     def mend_times(self, horizon: datetime, retime: Judge, now: datetime) -> Iterator[Claim]:
         rows = self.table.at(Stage.WAITING, Stage.SETTLED)
@@ -52,6 +61,13 @@ class FakeUpkeep:
                 if decision:
                     self.table.tell(claim.id, decision.events)
                     yield claim, decision
+
+    def _gave_up_below(self, max_retries: int) -> list[Row]:
+        return [row for row in self.table.at(Stage.GIVEN_UP) if _turns(row) < max_retries]
+
+    def _unshelved(self, skip: Collection[str]) -> list[Row]:
+        shelved = self.table.at(Stage.SHELVED)
+        return [row for row in shelved if (row.claim.claim_status or "").strip().lower() not in skip]
 
     def _rejudge(self, rows: list[Row], judge: Judge, now: datetime) -> Iterator[Claim]:
         for row in rows:
