@@ -240,20 +240,18 @@ def looking(url: URL) -> dict[str, float]:
     upkeep = ClaimUpkeep(database, CATALOG, columns, "bench")
     policy = load(ROOT, {"DATABASE_PATH": "unused.db"}, CATALOG).policy
     now = datetime.now(UTC)
+    horizon = policy.timetable.horizon(now)
 
     def query() -> None:
         with database.read() as connection:
             assert len(connection.execute(most_urgent(Stage.READY, ["chronopost"], 30, now)).all()) == 30
 
     def everything() -> None:
+        upkeep.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
         list(upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
         list(upkeep.unshelve(policy.skip_claim_statuses, lambda claim: judge(claim, now, policy), now))
         list(upkeep.take_up_given_up(4, lambda claim: go_on(claim, now, policy), now))
-        list(
-            upkeep.mend_times(
-                policy.timetable.horizon(now), lambda claim: retimed(claim.state, now, policy), now
-            )
-        )
+        list(upkeep.mend_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
         upkeep.make_ready(now)
         assert claims.ready_by_carrier(Stage.READY, now, 30) == {"chronopost": 30}
         query()
