@@ -38,6 +38,9 @@ class Durable:
 
     empty = ready
 
+    def drop(self, url: URL) -> None:
+        execute(self.server.url(), f'DROP DATABASE "{url.database}" WITH (FORCE)')
+
     def close(self) -> None:
         """Its server ends elsewhere."""
 
