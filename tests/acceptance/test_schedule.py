@@ -18,7 +18,7 @@ from recours.database.create import create_file
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
-from tests.programs import program
+from tests.needs import program
 
 NASTY = 'Re\'cours & "100%" été $HOME'
 FOREIGN = (

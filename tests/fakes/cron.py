@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-import pytest
-
-from tests.programs import program
+from tests.needs import lacking, program
 
 SPOOL = "/var/spool/cron/crontabs"
 # Mounts that only the started program and its children see: other tests, and this user's own crontab, do not.
@@ -103,15 +101,15 @@ class Machine:
 
 
 def machine_of_its_own(folder: Path) -> Machine:
-    """A machine for one test. Skips where there can be none."""
+    """A machine for one test."""
     program("crontab", "cron")
     program("unshare", "util-linux")
     if os.geteuid():
-        pytest.skip("only root can mount a crontab over the system's")  # and nobody's own is to be touched
+        lacking("only root can mount a crontab over the system's, and nobody's own is to be touched")
     for name in ("spool", "cron.d", "home"):
         (folder / name).mkdir(parents=True)
     (folder / "empty").touch()
     machine = Machine(folder)
     if machine.run("true").returncode:
-        pytest.skip("no namespace of mounts can be made here")  # root of a container, as a rule, may not
+        lacking("no namespace of mounts can be made here: root of a container, as a rule, may not")
     return machine

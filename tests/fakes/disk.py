@@ -5,21 +5,21 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
+from tests.needs import lacking
 
 
 class Disk:
-    """Mounted at a folder until it is closed. Skips where none can be mounted."""
+    """Mounted at a folder until it is closed."""
 
     def __init__(self, folder: Path, kilobytes: int) -> None:
         self.folder = folder
         self._filler = folder / "filler"
         if os.name != "posix" or os.geteuid() != 0:
-            pytest.skip("only root can mount a small disk")  # and to fill another would fill the user's own
+            lacking("only root can mount a small disk, and to fill another would fill the user's own")
         folder.mkdir(exist_ok=True)
         command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=1777", "none", str(folder)]
         if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("no small disk can be mounted here")  # root of a container, as a rule, may not
+            lacking("no small disk can be mounted here: root of a container, as a rule, may not")
 
     def fill(self, leave: int = 0) -> None:
         """Leave no more than so many bytes."""

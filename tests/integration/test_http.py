@@ -32,7 +32,7 @@ from recours.database.quota import QuotaLedger
 from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest, Manner
-from tests.programs import program
+from tests.needs import program
 
 NUMBER = "XY991234567FR"
 MB = 1024 * 1024

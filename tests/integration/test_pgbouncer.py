@@ -22,7 +22,7 @@ from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 from tests import postgres
 from tests.conftest import START
-from tests.programs import program
+from tests.needs import program
 
 SERVICE = """
 CREATE TABLE claims (

@@ -9,7 +9,7 @@ import pytest
 
 from recours.desk.schedule import WORKERS, Checkout, Job, ScheduleFault
 from recours.desk.units import command_of, folder_of, unit_of, units
-from tests.programs import program
+from tests.needs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,21 @@
+"""What tests need of the machine beside Python packages: programs, and the right to mount."""
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program; `package` of Debian's has it."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")  # which is on no user's path
+    return found or lacking(f"{name} is not installed: apt-get install {package}")
+
+
+def lacking(what: str) -> NoReturn:
+    """End a test for which the machine lacks something: it fails in CI, where every test is to be shown."""
+    if "CI" in os.environ:
+        pytest.fail(f"This test cannot be shown: {what}")
+    # Whoever changes a rule need neither be root nor install servers to run the other tests.
+    pytest.skip(what)
