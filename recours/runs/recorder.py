@@ -12,7 +12,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended
-from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, Watcher
+from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, RunFault, Watcher
 from recours.runs.summary import LocalTime, Stats, minute
 
 log = logging.getLogger("__main__")
@@ -33,7 +33,15 @@ class Recorder:
     watcher: Watcher | None = None
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
-        """Decide what attempts mean, record it together and say it; how many were used up."""
+        """Decide what attempts mean, record it together and say it; how many were used up. Raises RunFault."""
+        try:
+            self.documents.secure([ended.document for _, ended in answered if ended.document])
+        except RunFault:  # what has no document can be recorded all the same
+            self._conclude([(claim, ended) for claim, ended in answered if not ended.document])
+            raise
+        return self._conclude(answered)
+
+    def _conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
         now = self.clock.now()
         decided = [(claim, ended, self._decide(claim, ended, now)) for claim, ended in answered]
         for (claim, ended, decision), as_taken in zip(decided, self._record(decided, now), strict=True):
@@ -62,7 +70,6 @@ class Recorder:
     def _record(self, decided: Sequence[tuple[Claim, Ended, Decision]], now: datetime) -> list[bool]:
         if not decided:
             return []
-        self.documents.secure([ended.document for _, ended, _ in decided if ended.document])
         rows = [(_attempt(claim, ended, decision), decision) for claim, ended, decision in decided]
         return self.claims.record(rows, Hold(self.run_id, now), now)
 
