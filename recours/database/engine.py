@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +19,16 @@ LOCK_WAIT_S = 30
 
 # Names in the query of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
+
+
+class _Begin(Protocol):
+    """Says to the database what kind of transaction begins.
+
+    Called by us, not by SQLAlchemy's event: an engine that has one looks for listeners at each step of each statement,
+    which is a sixth of what a small transaction costs.
+    """
+
+    def __call__(self, connection: Connection, *, writing: bool) -> None: ...
 
 
 class DatabaseFault(RunFault):
@@ -38,11 +48,11 @@ class Database:
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._write_lock = threading.RLock()
+        self._begin: _Begin
         if self.is_sqlite:
-            self.engine = _sqlite_engine(url, lock_wait_s)
+            self.engine, self._begin = _sqlite_engine(url, lock_wait_s), _begin_sqlite
         else:
-            self.engine = _postgres_engine(url, lock_wait_s)
-        self._writing = self.engine.execution_options(recours_write=True)
+            self.engine, self._begin = _postgres_engine(url, lock_wait_s), _begin_postgres(lock_wait_s)
 
     @property
     def shown(self) -> str:
@@ -61,13 +71,15 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A connection to read with. Raises DatabaseFault."""
         with self._translated(), self.engine.connect() as connection:
+            self._begin(connection, writing=False)
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction to write in, committed at the end. Raises DatabaseFault."""
         lock = self._write_lock if self.is_sqlite else nullcontext()
-        with lock, self._translated(), self._writing.begin() as connection:
+        with lock, self._translated(), self.engine.begin() as connection:
+            self._begin(connection, writing=True)
             yield connection
 
     @contextmanager
@@ -110,14 +122,13 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
         if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
             connection.execute("PRAGMA synchronous=NORMAL")
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("recours_write")
-        # By the driver itself: by SQLAlchemy it would be a third of what a transaction costs.
-        driver: Any = connection.connection.driver_connection
-        driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
-
     return engine
+
+
+def _begin_sqlite(connection: Connection, *, writing: bool) -> None:
+    # By the driver itself: by SQLAlchemy it would be a third of what a transaction costs.
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
@@ -131,11 +142,6 @@ def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
         max_overflow=-1,
         connect_args={"prepare_threshold": None, "connect_timeout": round(lock_wait_s)},
     )
-    # Naive values are UTC, also where the service's column has a time zone; and whoever holds a row for hours must not
-    # hold a run as long.
-    local = f"SET LOCAL TimeZone = 'UTC'; SET LOCAL lock_timeout = '{round(lock_wait_s * 1000)}ms'"
-    # Other forms of a date depend on who reads them, or have no reader.
-    dates = "SET LOCAL DateStyle = 'ISO'"
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
@@ -143,16 +149,25 @@ def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
 
         read_leniently(connection)
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        if connection.get_execution_options().get("recours_write"):
+    return engine
+
+
+def _begin_postgres(lock_wait_s: float) -> "_Begin":
+    # Naive values are UTC, also where the service's column has a time zone; and whoever holds a row for hours must not
+    # hold a run as long.
+    local = f"SET LOCAL TimeZone = 'UTC'; SET LOCAL lock_timeout = '{round(lock_wait_s * 1000)}ms'"
+    # Other forms of a date depend on who reads them, or have no reader.
+    dates = "SET LOCAL DateStyle = 'ISO'"
+
+    def begin(connection: Connection, *, writing: bool) -> None:
+        if writing:
             connection.exec_driver_sql(local)
+        driver: Any = connection.connection.driver_connection
         style = driver.info.parameter_status("DateStyle") or "ISO"
-        if not driver.autocommit and not style.startswith("ISO"):
+        if not style.startswith("ISO"):
             connection.exec_driver_sql(dates)
 
-    return engine
+    return begin
 
 
 _SQLITE_WORDS = (
