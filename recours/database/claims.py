@@ -206,7 +206,7 @@ class ClaimRepository:
         still_held: set[Any] = set()
         for some in self._together(held):
             values = {"of_claims": [claim.id for claim in some], "held_by": hold.token, "until": hold.until}
-            with self.database.write() as connection:
+            with self.database.write_one() as connection:
                 still_held.update(connection.scalars(statement, values))
         return [claim for claim in held if claim.id in still_held]
 

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,7 +47,7 @@ class Database:
         """Connect nowhere yet."""
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._write_lock = threading.RLock()
+        self.turn = threading.RLock()  # which thread of this process writes
         self._begin: _Begin
         if self.is_sqlite:
             self.engine, self._begin = _sqlite_engine(url, lock_wait_s), _begin_sqlite
@@ -77,10 +77,26 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction to write in, committed at the end. Raises DatabaseFault."""
-        lock = self._write_lock if self.is_sqlite else nullcontext()
-        with lock, self._translated(), self.engine.begin() as connection:
+        with self._its_turn(), self._translated(), self.engine.begin() as connection:
             self._begin(connection, writing=True)
             yield connection
+
+    @contextmanager
+    def write_one(self) -> Iterator[Connection]:
+        """A connection for a single statement, which is a transaction by itself. Raises DatabaseFault.
+
+        On SQLite without BEGIN and COMMIT, each of which would let other threads have the interpreter while all who
+        write wait for this one.
+        """
+        if not self.is_sqlite:  # where a transaction says how long it waits for others
+            with self.write() as connection:
+                yield connection
+            return
+        with self.turn, self._translated(), self.engine.connect() as connection:
+            yield connection
+
+    def _its_turn(self) -> AbstractContextManager[object]:
+        return self.turn if self.is_sqlite else nullcontext()
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:

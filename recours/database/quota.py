@@ -100,7 +100,7 @@ class QuotaLedger:
 
     def __post_init__(self) -> None:
         """Units that several threads use in the same instant are written in one transaction."""
-        object.__setattr__(self, "_uses", Together(self._use_all))
+        object.__setattr__(self, "_uses", Together(self._use_all, self.database.turn))
 
     # ---------------------------------------------------------------- windows
 
@@ -153,20 +153,13 @@ class QuotaLedger:
 
     def _use_all(self, wanted: Sequence[tuple[Held, datetime]]) -> list[bool]:
         used: dict[Held, bool] = {}
-        with self.database.write() as connection:
-            for held, units in Counter(held for held, _ in wanted).items():
-                until = max(at for of, at in wanted if of == held)
-                used[held] = self._use(connection, held, units, until)
+        for held, units in Counter(held for held, _ in wanted).items():
+            until = max(at for of, at in wanted if of == held)
+            used[held] = self._use(held, units, until)
         # Where not all are held any more, each is looked at alone.
-        return [used[held] or self._use_alone(held, until, among=len(wanted)) for held, until in wanted]
+        return [used[held] or (len(wanted) > 1 and self._use(held, 1, until)) for held, until in wanted]
 
-    def _use_alone(self, held: Held, until: datetime, *, among: int) -> bool:
-        if among == 1:
-            return False
-        with self.database.write() as connection:
-            return self._use(connection, held, 1, until)
-
-    def _use(self, connection: Connection, held: Held, units: int, until: datetime) -> bool:
+    def _use(self, held: Held, units: int, until: datetime) -> bool:
         values = {
             "of_limit": held.limit.key,
             "of_window": held.start,
@@ -174,7 +167,8 @@ class QuotaLedger:
             "units": units,
             "until": until,
         }
-        return bool(connection.execute(_USE, values).rowcount)
+        with self.database.write_one() as connection:
+            return bool(connection.execute(_USE, values).rowcount)
 
     def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
         """Give back units that were not sent: kept ones, or used ones of which that is certain."""

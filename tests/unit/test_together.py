@@ -17,7 +17,7 @@ class Slow:
         self._others = others
         self._begun = threading.Event()
         self._waiting = threading.Semaphore(0)
-        self.together: Together[int, int] = Together(self._do_all)
+        self.together: Together[int, int] = Together(self._do_all, threading.Lock())
 
     def _do_all(self, wanted: Sequence[int]) -> list[int]:
         self.batches.append(list(wanted))
