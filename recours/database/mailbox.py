@@ -6,7 +6,20 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, inspect, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    inspect,
+    or_,
+    select,
+    update,
+)
 
 from recours.core.carrier import Catalog
 from recours.core.claim import tidy_number
@@ -30,6 +43,15 @@ from recours.runs.ports import Draft, Letter, Recipient
 _LEASE = timedelta(minutes=10)
 _MAIL = "mail"  # what `told` says of an event that a mail tells
 _e, _m = events.c, mails.c
+
+# Built once, as they run for every mail.
+_INSERT_MAIL = insert(mails).returning(_m.id)
+_INSERT_MAIL_EVENT = insert(mail_events)
+_INSERT_NOTIFICATION = insert(notifications)
+_UPDATE_IN_HAND = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
+_UNTOLD_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True)), _e.told.is_(None)
+_MARK = update(events).where(*_UNTOLD_OF_IDS).values(told=bindparam("what"))
+_LOCK_UNTOLD = select(_e.id).where(*_UNTOLD_OF_IDS).order_by(_e.id).with_for_update()
 
 
 @dataclass(frozen=True)
@@ -59,10 +81,12 @@ class Mailbox:
             )
 
     @cached_property
-    def _client_columns(self) -> list[ColumnElement[Any]]:
+    def _of_client(self) -> Select[Any]:
+        """The client `of_client`, with those of the columns that the table has."""
         with self.database.read() as connection:
             there = {column["name"] for column in inspect(connection).get_columns("clients")}
-        return [column for column in clients.columns if column.name in there]
+        columns = [column for column in clients.columns if column.name in there]
+        return select(*columns).where(clients.c.id == bindparam("of_client"))
 
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send: one small query."""
@@ -97,13 +121,22 @@ class Mailbox:
 
     def events_of_client(self, client_id: Any, most: int | None = None) -> list[Told]:
         """What the client is still to be told, the oldest first; no more than `most`."""
-        client = self._client_of_claim()
-        of_client = client.is_(None) if client_id is None else client == client_id
-        return self._read(and_(*_untold(Actor.CLIENT), of_client), most)
+        of_nobody = self._client_of_claim().is_(None)
+        query = self._told_to_client if client_id is not None else self._untold_to(Actor.CLIENT, of_nobody)
+        return self._read(query if most is None else query.limit(most), of_client=client_id)
 
     def events_of_operator(self) -> list[Told]:
         """What the operator is still to be told, the oldest first."""
-        return self._read(and_(*_untold(Actor.OPERATOR)))
+        return self._read(self._untold_to(Actor.OPERATOR))
+
+    @cached_property
+    def _told_to_client(self) -> Select[Any]:
+        """Untold events of the client `of_client`."""
+        return self._untold_to(Actor.CLIENT, self._client_of_claim() == bindparam("of_client"))
+
+    def _untold_to(self, audience: Actor, *more: ColumnElement[bool]) -> Select[Any]:
+        untold = select(events).select_from(self._events()).where(*_untold(audience), *more)
+        return untold.order_by(_e.id)
 
     def _events(self) -> Any:
         return events.outerjoin(claims, claims.c.id == _e.claim_id)
@@ -112,10 +145,9 @@ class Mailbox:
         column: ColumnElement[Any] = claims.c.client_id if "client_id" in self.columns else const("")
         return column if "client_id" in self.columns else func.nullif(column, "")
 
-    def _read(self, condition: ColumnElement[bool], most: int | None = None) -> list[Told]:
-        query = select(events).select_from(self._events()).where(condition).order_by(_e.id).limit(most)
+    def _read(self, query: Select[Any], **of: Any) -> list[Told]:
         with self.database.read() as connection:
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(query, of).mappings().all()
         return [_told(row) for row in rows]
 
     def decline(self, told: Sequence[Told], why: str) -> None:
@@ -127,9 +159,8 @@ class Mailbox:
         """The client, as the service knows it; None if it does not."""
         if client_id is None or "clients" not in self._tables:
             return None
-        query = select(*self._client_columns).where(clients.c.id == client_id)
         with self.database.read() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(self._of_client, {"of_client": client_id}).mappings().first()
         if row is None:
             return None
         active = row.get("is_active")
@@ -164,10 +195,9 @@ class Mailbox:
                 "created_at": now,
                 "tries": 0,
             }
-            mail_id = connection.execute(insert(mails).values(values).returning(_m.id)).scalar_one()
-            connection.execute(
-                insert(mail_events), [{"mail_id": mail_id, "event_id": event_id} for event_id in ids]
-            )
+            mail_id = connection.execute(_INSERT_MAIL, values).scalar_one()
+            rows = [{"mail_id": mail_id, "event_id": event_id} for event_id in ids]
+            connection.execute(_INSERT_MAIL_EVENT, rows)
         return True
 
     def release(self) -> int:
@@ -206,25 +236,25 @@ class Mailbox:
     def give_back(self, letter: Letter, error: str) -> None:
         """It was not sent; a later run tries again."""
         values = {"state": MailState.READY, "holder": None, "held_until": None, "error": error}
-        with self.database.write() as connection:
-            connection.execute(update(mails).where(*self._in_hand(letter)).values(values))
+        with self.database.write_one() as connection:
+            connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values)
 
     def sending(self, letter: Letter) -> bool:
         """From here on the server may have it; False if it is in hand no more."""
-        with self.database.write() as connection:
-            statement = update(mails).where(*self._in_hand(letter)).values(state=MailState.SENDING)
-            return bool(connection.execute(statement).rowcount)
+        values = {"state": MailState.SENDING}
+        with self.database.write_one() as connection:
+            return bool(connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values).rowcount)
 
     def end(self, letter: Letter, state: MailState, now: datetime, error: str | None = None) -> None:
         """It was sent, refused for good, or cancelled; what was tried is in the service's record too."""
         values = {"state": state, "ended_at": now, "error": error, "holder": None, "held_until": None}
         with self.database.write() as connection:
-            connection.execute(update(mails).where(*self._in_hand(letter)).values(values))
+            connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values)
             if state in (MailState.SENT, MailState.FAILED) and notifications.name in self._in_our_form:
-                connection.execute(insert(notifications), _notifications(letter, state, now, error))
+                connection.execute(_INSERT_NOTIFICATION, _notifications(letter, state, now, error))
 
-    def _in_hand(self, letter: Letter) -> tuple[ColumnElement[bool], ...]:
-        return _m.id == letter.id, _m.holder == self.run_id
+    def _in_hand(self, letter: Letter) -> dict[str, Any]:
+        return {"of_mail": letter.id, "held_by": self.run_id}
 
     def undecided(self, now: datetime) -> list[tuple[int, str]]:
         """Mark the mails whose run died while sending: number and recipient of each. They are not sent again."""
@@ -274,10 +304,9 @@ def _open(*states: MailState) -> ColumnElement[bool]:
 
 def _mark(connection: Connection, ids: list[int], what: str) -> int:
     """Say of untold events what became of them; how many that were."""
-    untold = _e.id.in_(ids), _e.told.is_(None)
     if connection.dialect.name != "sqlite":  # in one order: others may be about to tell the same ones
-        connection.execute(select(_e.id).where(*untold).order_by(_e.id).with_for_update())
-    return connection.execute(update(events).where(*untold).values(told=what)).rowcount
+        connection.execute(_LOCK_UNTOLD, {"of_events": ids})
+    return connection.execute(_MARK, {"of_events": ids, "what": what}).rowcount
 
 
 def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:
