@@ -41,6 +41,7 @@ from recours.database.tables import (
 from recours.runs.ports import Draft, Letter, Recipient
 
 _LEASE = timedelta(minutes=10)
+_AT_ONCE = 500  # events that are read by their numbers
 _MAIL = "mail"  # what `told` says of an event that a mail tells
 _e, _m = events.c, mails.c
 
@@ -51,6 +52,7 @@ _INSERT_NOTIFICATION = insert(notifications)
 _UPDATE_IN_HAND = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
 _UNTOLD_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True)), _e.told.is_(None)
 _MARK = update(events).where(*_UNTOLD_OF_IDS).values(told=bindparam("what"))
+_UNTOLD = select(events).where(*_UNTOLD_OF_IDS).order_by(_e.id)
 _LOCK_UNTOLD = select(_e.id).where(*_UNTOLD_OF_IDS).order_by(_e.id).with_for_update()
 
 
@@ -108,35 +110,27 @@ class Mailbox:
         with self.database.write() as connection:
             add_events(connection, [(OF_NO_CLAIM, event)], self.run_id, now, declined)
 
-    def clients_to_tell(self) -> list[Any]:
-        """The clients that untold events are for; None: nobody knows whom."""
-        query = (
-            select(self._client_of_claim())
-            .distinct()
-            .select_from(self._events())
-            .where(*_untold(Actor.CLIENT))
-        )
-        with self.database.read() as connection:
-            return list(connection.scalars(query))
+    def untold_by_client(self) -> dict[Any, list[int]]:
+        """The numbers of the events that each client is still to be told, the oldest first; None: nobody knows whom.
 
-    def events_of_client(self, client_id: Any, most: int | None = None) -> list[Told]:
-        """What the client is still to be told, the oldest first; no more than `most`."""
-        of_nobody = self._client_of_claim().is_(None)
-        query = self._told_to_client if client_id is not None else self._untold_to(Actor.CLIENT, of_nobody)
-        return self._read(query if most is None else query.limit(most), of_client=client_id)
+        Looked for once, since no index leads from a client to its events.
+        """
+        by_client = select(self._client_of_claim(), _e.id).select_from(self._events())
+        query = by_client.where(*_untold(Actor.CLIENT)).order_by(_e.id)
+        found: dict[Any, list[int]] = {}
+        with self.database.read() as connection:
+            for client_id, event_id in connection.execute(query):
+                found.setdefault(client_id, []).append(event_id)
+        return found
+
+    def still_untold(self, ids: Sequence[int]) -> list[Told]:
+        """Those of these events that nobody has told meanwhile, the oldest first."""
+        parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
+        return [told for part in parts for told in self._read(_UNTOLD, of_events=part)]
 
     def events_of_operator(self) -> list[Told]:
         """What the operator is still to be told, the oldest first."""
-        return self._read(self._untold_to(Actor.OPERATOR))
-
-    @cached_property
-    def _told_to_client(self) -> Select[Any]:
-        """Untold events of the client `of_client`."""
-        return self._untold_to(Actor.CLIENT, self._client_of_claim() == bindparam("of_client"))
-
-    def _untold_to(self, audience: Actor, *more: ColumnElement[bool]) -> Select[Any]:
-        untold = select(events).select_from(self._events()).where(*_untold(audience), *more)
-        return untold.order_by(_e.id)
+        return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
 
     def _events(self) -> Any:
         return events.outerjoin(claims, claims.c.id == _e.claim_id)

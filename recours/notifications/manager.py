@@ -29,11 +29,11 @@ class Outbox(Protocol):
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send."""
 
-    def clients_to_tell(self) -> list[Any]:
-        """The clients that untold events are for."""
+    def untold_by_client(self) -> dict[Any, list[int]]:
+        """The numbers of the events that each client is still to be told, the oldest first; None: nobody knows whom."""
 
-    def events_of_client(self, client_id: Any, most: int | None = None) -> list[Told]:
-        """What the client is still to be told, the oldest first; no more than `most`."""
+    def still_untold(self, ids: Sequence[int]) -> list[Told]:
+        """Those of these events that nobody has told meanwhile, the oldest first."""
 
     def events_of_operator(self) -> list[Told]:
         """What the operator is still to be told."""
@@ -76,7 +76,9 @@ class NotificationManager:
         """Render the mails that are due; how many. More client mails than the brake allows are all held."""
         now = self._clock.now()
         due = (
-            mail for client_id in self._outbox.clients_to_tell() for mail in self._of_client(client_id, now)
+            mail
+            for client_id, ids in self._outbox.untold_by_client().items()
+            for mail in self._of_client(client_id, ids, now)
         )
         first = list(
             islice(due, self._habits.brake + 1)
@@ -93,14 +95,14 @@ class NotificationManager:
         return written + self._summary(now)
 
     def _of_client(
-        self, client_id: Any, now: datetime
+        self, client_id: Any, ids: Sequence[int], now: datetime
     ) -> list[tuple[Recipient, Preferences, MailKind, list[Told]]]:
         """The mails for one client: one for each kind of event that is due."""
         recipient = self._outbox.recipient(client_id)
         if why := _unreachable(recipient):
-            self._decline_all(client_id, why)
+            self._decline_all(ids, why)
             return []
-        told = self._outbox.events_of_client(client_id)
+        told = self._outbox.still_untold(ids)
         assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
         preferences, fault = parse_preferences(recipient.preferences, self._habits.language)
         if fault:
@@ -122,9 +124,12 @@ class NotificationManager:
             ]
         return mails
 
-    def _decline_all(self, client_id: Any, why: str) -> None:
+    def _decline_all(self, ids: Sequence[int], why: str) -> None:
         """Nobody can be told of any of them, however many there are."""
-        while told := self._outbox.events_of_client(client_id, _DECLINED_AT_ONCE):
+        for place in range(0, len(ids), _DECLINED_AT_ONCE):
+            told = self._outbox.still_untold(ids[place : place + _DECLINED_AT_ONCE])
+            if not told:  # another run has declined them
+                continue
             self._outbox.decline(told, why)
             shown = sorted({clean(event.facts.get("reference") or "?", 60) for event in told})
             more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""

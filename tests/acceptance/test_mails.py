@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from recours.notifications import manager
 from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings
@@ -126,6 +127,28 @@ def test_one_mail_for_a_client_and_run_in_their_language(service: Service, smtp:
     assert len(re.findall(r"^\* CLM-\d{4}$", text_of(message), re.MULTILINE)) == 30
     assert html_of(message).count("<section") == 30
     assert len(smtp.peers) == 1
+
+
+def test_however_many_clients_there_are_their_events_are_looked_for_once(
+    service: Service, smtp: MailServer
+) -> None:
+    for number in range(2, 12):
+        client(service, number, f"c{number}@shop.example")
+        service.add(S.DELIVERED, client_id=number)
+    service.environment["RECOURS_MAIL_BRAKE"] = "100"
+    looks: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if "FROM recours_events" in statement and "JOIN claims" in statement:
+            looks.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        service.run_hourly(1)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len(smtp.taken) == 10
+    assert len(looks) == 1
 
 
 def test_a_first_fetch_is_nothing_to_write_about(service: Service, smtp: MailServer) -> None:
