@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 import pytest
 
 from recours.database.together import Together
+from tests.postgres import wait_until
 
 
 class Slow:
@@ -54,3 +56,34 @@ def test_a_fault_is_everybodys_who_was_together_and_nobody_elses() -> None:
     with pytest.raises(ValueError, match="not that one"):
         slow.together.do(-1)
     assert slow.together.do(4) == 8
+
+
+def test_what_comes_while_the_turn_is_waited_for_is_done_with_the_first() -> None:
+    turn = threading.Lock()
+    batches: list[list[int]] = []
+
+    def do_all(wanted: Sequence[int]) -> list[int]:
+        batches.append(sorted(wanted))
+        return [2 * n for n in wanted]
+
+    together: Together[int, int] = Together(do_all, turn)
+    with ThreadPoolExecutor(3) as pool:
+        with turn:
+            wanted = [pool.submit(together.do, n) for n in (1, 2, 3)]
+            wait_until(lambda: len(together._waiting) == 3, "not all have come")
+            assert batches == []
+        assert [each.result(10) for each in wanted] == [2, 4, 6]
+    assert batches == [[1, 2, 3]]
+
+
+def test_a_turn_that_cannot_be_had_is_a_fault_too() -> None:
+    class Broken(AbstractContextManager[None]):
+        def __enter__(self) -> None:
+            raise OSError("no turn")
+
+        def __exit__(self, *_: object) -> None: ...
+
+    together: Together[int, int] = Together(list, Broken())
+    for _ in range(2):  # nothing is left waiting for a turn that nobody takes
+        with pytest.raises(OSError, match="no turn"):
+            together.do(1)
