@@ -14,8 +14,7 @@ def program(name: str, package: str) -> str:
 
 
 def lacking(what: str) -> NoReturn:
-    """End a test for which the machine lacks something: it fails in CI, where every test is to be shown."""
+    """End a test for which the machine lacks something: it fails where CI is set, for there every test is to be shown."""
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    # Whoever changes a rule need neither be root nor install servers to run the other tests.
-    pytest.skip(what)
+    pytest.skip(what)  # whoever changes a rule need neither be root nor install servers to test it
