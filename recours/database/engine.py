@@ -3,9 +3,9 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -19,16 +19,6 @@ LOCK_WAIT_S = 30
 
 # Names in the query of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
-
-
-class _Begin(Protocol):
-    """Says to the database what kind of transaction begins.
-
-    Called by us, not by SQLAlchemy's event: an engine that has one looks for listeners at each step of each statement,
-    which is a sixth of what a small transaction costs.
-    """
-
-    def __call__(self, connection: Connection, *, writing: bool) -> None: ...
 
 
 class DatabaseFault(RunFault):
@@ -48,11 +38,8 @@ class Database:
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.turn = threading.RLock()  # which thread of this process writes
-        self._begin: _Begin
-        if self.is_sqlite:
-            self.engine, self._begin = _sqlite_engine(url, lock_wait_s), _begin_sqlite
-        else:
-            self.engine, self._begin = _postgres_engine(url, lock_wait_s), _begin_postgres(lock_wait_s)
+        self._lock_wait_s = lock_wait_s
+        self.engine = (_sqlite_engine if self.is_sqlite else _postgres_engine)(url, lock_wait_s)
 
     @property
     def shown(self) -> str:
@@ -77,7 +64,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction to write in, committed at the end. Raises DatabaseFault."""
-        with self._its_turn(), self._translated(), self.engine.begin() as connection:
+        lock = self.turn if self.is_sqlite else nullcontext()
+        with lock, self._translated(), self.engine.begin() as connection:
             self._begin(connection, writing=True)
             yield connection
 
@@ -95,8 +83,24 @@ class Database:
         with self.turn, self._translated(), self.engine.connect() as connection:
             yield connection
 
-    def _its_turn(self) -> AbstractContextManager[object]:
-        return self.turn if self.is_sqlite else nullcontext()
+    def _begin(self, connection: Connection, *, writing: bool) -> None:
+        """Say what kind of transaction begins.
+
+        Not on SQLAlchemy's event: an engine that has a listener looks for others at each step of each statement, which
+        is a sixth of what a small transaction costs.
+        """
+        driver: Any = connection.connection.driver_connection
+        if self.is_sqlite:  # by the driver: by SQLAlchemy it would be a third of what a transaction costs
+            driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+            return
+        if writing:
+            # Naive values are UTC, also where the service's column has a time zone; and whoever holds a row for hours
+            # must not hold a run as long.
+            wait = f"{round(self._lock_wait_s * 1000)}ms"
+            connection.exec_driver_sql(f"SET LOCAL TimeZone = 'UTC'; SET LOCAL lock_timeout = '{wait}'")
+        style = driver.info.parameter_status("DateStyle") or "ISO"
+        if not style.startswith("ISO"):  # other forms of a date depend on who reads them, or have no reader
+            connection.exec_driver_sql("SET LOCAL DateStyle = 'ISO'")
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:
@@ -141,12 +145,6 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     return engine
 
 
-def _begin_sqlite(connection: Connection, *, writing: bool) -> None:
-    # By the driver itself: by SQLAlchemy it would be a third of what a transaction costs.
-    driver: Any = connection.connection.driver_connection
-    driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
 def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
     """Good for a proxy that hands each transaction to another session, too: nothing is kept between transactions.
 
@@ -166,24 +164,6 @@ def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
         read_leniently(connection)
 
     return engine
-
-
-def _begin_postgres(lock_wait_s: float) -> "_Begin":
-    # Naive values are UTC, also where the service's column has a time zone; and whoever holds a row for hours must not
-    # hold a run as long.
-    local = f"SET LOCAL TimeZone = 'UTC'; SET LOCAL lock_timeout = '{round(lock_wait_s * 1000)}ms'"
-    # Other forms of a date depend on who reads them, or have no reader.
-    dates = "SET LOCAL DateStyle = 'ISO'"
-
-    def begin(connection: Connection, *, writing: bool) -> None:
-        if writing:
-            connection.exec_driver_sql(local)
-        driver: Any = connection.connection.driver_connection
-        style = driver.info.parameter_status("DateStyle") or "ISO"
-        if not style.startswith("ISO"):
-            connection.exec_driver_sql(dates)
-
-    return begin
 
 
 _SQLITE_WORDS = (

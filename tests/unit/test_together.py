@@ -84,6 +84,15 @@ def test_a_turn_that_cannot_be_had_is_a_fault_too() -> None:
         def __exit__(self, *_: object) -> None: ...
 
     together: Together[int, int] = Together(list, Broken())
-    for _ in range(2):  # nothing is left waiting for a turn that nobody takes
-        with pytest.raises(OSError, match="no turn"):
-            together.do(1)
+    faults: list[str] = []
+
+    def wants() -> None:
+        for _ in range(2):  # the second finds nothing left waiting for a turn that nobody takes
+            with pytest.raises(OSError, match="no turn") as fault:
+                together.do(1)
+            faults.append(str(fault.value))
+
+    thread = threading.Thread(target=wants, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert faults == ["no turn", "no turn"]
