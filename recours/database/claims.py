@@ -336,6 +336,7 @@ def _hold(columns: frozenset[str]) -> Any:
     )
 
 
+@cache
 def carrier_keys(stage: Stage) -> Select[Any]:
     """The different carrier keys at a stage: each is found from the one before by one look into the index."""
     first = (

@@ -5,6 +5,7 @@ claims and among ten million. It is used only where the query repeats its condit
 hence the constants are written into the SQL, not passed as parameters. A test asserts the plans.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, literal_column, or_
@@ -25,6 +26,7 @@ def at_stage(stage: Stage) -> ColumnElement[bool]:
     return _c.pod_stage == const(stage)
 
 
+@cache
 def edited(*, with_deadline: bool) -> ColumnElement[bool]:
     """Rows that we never judged, that differ from what they were judged on, or whose place in the order is lost."""
     statuses = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)

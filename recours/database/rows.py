@@ -72,6 +72,7 @@ def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:
     return or_(until.is_(None), until <= now, until > longest_lease)
 
 
+@cache
 def unedited() -> ColumnElement[bool]:
     """Rows that are still what they were judged on. Compared inside the database: no value makes a round trip.
 
