@@ -21,6 +21,7 @@ from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from tests.postgres import Server, execute, named_server
+from tests.processes import commands
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock stands here
 
@@ -28,6 +29,12 @@ START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock 
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: a fifth of the time a test waits for a process, a server or a disk."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _processes() -> Iterator[None]:
+    yield
+    commands.end()
 
 
 class Kind(Protocol):

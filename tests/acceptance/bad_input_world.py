@@ -21,8 +21,9 @@ from typing import Any
 from urllib.parse import quote
 
 from recours.sandbox import Parcel, Sandbox, Scenario
+from tests.processes.commands import Done, worker
+from tests.processes.forks import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("recours", "scripts", "migrations", "pyproject.toml")  # of the checkout, that a copy needs
 
 ACCOUNT = "19869502"
@@ -176,18 +177,25 @@ class World:
     def run(
         self, *options: str, memory_mb: int | None = None, modes_bind: bool = False, **streams: Any
     ) -> Ran:
-        """Start the worker's script as cron does: a clean environment, another working directory.
+        """Run the worker's script as cron does: a clean environment, another working directory.
 
         `streams`: a stdout or stderr other than the pipe that is read.
         """
         start = time.monotonic()
+        if modes_bind or memory_mb or streams or self.root != ROOT:
+            done = self._start(options, memory_mb, modes_bind=modes_bind, **streams)
+        else:
+            done = worker(self._script, *options, environment=self.env, folder=self.folder)
+        took = time.monotonic() - start
+        texts = [text.replace("\r\n", "\n") for text in (done.stdout, done.stderr, self._log().decode())]
+        return Ran(done.returncode, *texts, seconds=took)
+
+    def _start(
+        self, options: tuple[str, ...], memory_mb: int | None, *, modes_bind: bool, **streams: Any
+    ) -> Done:
+        """From nothing: one that is bound by more than others are, or is of another checkout."""
         done = subprocess.run(
-            [
-                *(BOUND if modes_bind else ()),
-                sys.executable,
-                str(self.root / "scripts" / f"{self.worker}.py"),
-                *options,
-            ],
+            [*(BOUND if modes_bind else ()), sys.executable, str(self._script), *options],
             cwd=self.folder,
             env=self.env,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams,
@@ -195,11 +203,13 @@ class World:
             check=False,
             preexec_fn=_limited_to(memory_mb) if memory_mb and os.name == "posix" else None,
         )
-        took = time.monotonic() - start
-        texts = [
-            (raw or b"").decode().replace("\r\n", "\n") for raw in (done.stdout, done.stderr, self._log())
-        ]
-        return Ran(done.returncode, *texts, seconds=took)
+        return Done(
+            done.args, done.returncode, *((raw or b"").decode() for raw in (done.stdout, done.stderr))
+        )
+
+    @property
+    def _script(self) -> Path:
+        return self.root / "scripts" / f"{self.worker}.py"
 
     def _log(self) -> bytes:
         if not self.log_dir.is_dir():

@@ -1,19 +1,33 @@
-"""A person at the keyboard: `recours …` started as they start it, on a terminal or not."""
+"""A person at the keyboard: what they type is run in a process of its own, on a terminal or not."""
 
 import json
 import os
 import pty
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.acceptance.simulation import Service
+from tests.processes.commands import Done, recours
 
-ROOT = Path(__file__).resolve().parents[2]
 _KEPT = ("PATH", "SYSTEMROOT", "TZ", "HOME")
+
+
+@contextmanager
+def terminal(answers: str | None) -> Iterator[str]:
+    """What a command reads from: a terminal where this is typed, or nothing."""
+    if answers is None:
+        yield os.devnull
+        return
+    hand, keyboard = pty.openpty()
+    try:
+        os.write(hand, answers.encode())
+        yield os.ttyname(keyboard)
+    finally:
+        os.close(keyboard)
+        os.close(hand)
 
 
 @dataclass
@@ -41,31 +55,10 @@ class Person:
             "DATABASE_URL": self.url,
         }
 
-    def types(
-        self, *arguments: str, answers: str | None = None, **settings: str
-    ) -> subprocess.CompletedProcess[str]:
+    def types(self, *arguments: str, answers: str | None = None, **settings: str) -> Done:
         """`answers`: on a terminal, what they answer when they are asked; None: there is no terminal."""
-        command = [sys.executable, "-m", "recours", *arguments]
-        environment = self.environment | settings
-        keyboard = None
-        if answers is not None:
-            hand, keyboard = pty.openpty()
-            os.write(hand, answers.encode())
-        try:
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL if keyboard is None else keyboard,
-                capture_output=True,
-                encoding="utf-8",
-                check=False,
-                timeout=120,
-            )
-        finally:
-            if keyboard is not None:
-                os.close(keyboard)
-                os.close(hand)
+        with terminal(answers) as keyboard:
+            done = recours(*arguments, environment=self.environment | settings, keyboard=keyboard)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

@@ -19,10 +19,11 @@ from sqlalchemy import make_url
 
 from recours.database.engine import Database
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from tests.acceptance.person import ROOT, Person
+from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
 from tests.postgres import wait_until
+from tests.processes.forks import ROOT
 
 KNOWN = "SELECT document_path, document_sha256 FROM recours_attempts WHERE document_path IS NOT NULL ORDER BY claim_id"
 
@@ -223,15 +224,11 @@ def test_a_document_that_cannot_be_read_ends_it_and_leaves_nothing(filled: Servi
     assert nothing_looks_whole(person.folder / "b")
 
 
-@pytest.mark.parametrize("blocks", [2, 8, 1000])
-def test_a_full_disk_ends_it_and_leaves_nothing(filled: Service, person: Person, blocks: int) -> None:
-    """A limit on the size of files stands for the disk: at once, within the database, within a document."""
-    for path, _ in recorded_of(filled):
-        Path(path).write_bytes(b"x" * 2_000_000)
-    command = shlex.join([sys.executable, "-m", "recours", "backup", str(person.folder / "b")])
-    limited = ["bash", "-c", f"ulimit -f {blocks}; exec {command}"]
-    done = subprocess.run(
-        limited,
+def on_a_full_disk(person: Person, blocks: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A limit on the size of files stands for the disk. Bytecode is not written: Python would keep half of a module's."""
+    command = shlex.join([sys.executable, "-B", "-m", "recours", *arguments])
+    return subprocess.run(
+        ["bash", "-c", f"ulimit -f {blocks}; exec {command}"],
         cwd=ROOT,
         env=person.environment,
         capture_output=True,
@@ -239,6 +236,14 @@ def test_a_full_disk_ends_it_and_leaves_nothing(filled: Service, person: Person,
         check=False,
         timeout=120,
     )
+
+
+@pytest.mark.parametrize("blocks", [2, 8, 1000])
+def test_a_full_disk_ends_it_and_leaves_nothing(filled: Service, person: Person, blocks: int) -> None:
+    """At once, within the database, within a document."""
+    for path, _ in recorded_of(filled):
+        Path(path).write_bytes(b"x" * 2_000_000)
+    done = on_a_full_disk(person, blocks, "backup", str(person.folder / "b"))
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
@@ -443,14 +448,7 @@ def test_a_disk_that_fills_up_while_restoring_leaves_the_database_as_it_was(own:
     person = me(own)
     made = backup_of(person)
     before = own.sql("SELECT * FROM claims ORDER BY id")
-    limited = [
-        "bash",
-        "-c",
-        f"ulimit -f 8; exec {shlex.join([sys.executable, '-m', 'recours', 'restore', str(made)])}",
-    ]
-    done = subprocess.run(
-        limited, cwd=ROOT, env=person.environment, capture_output=True, encoding="utf-8", check=False
-    )
+    done = on_a_full_disk(person, 8, "restore", str(made))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("Error: ")
     assert own.sql("SELECT * FROM claims ORDER BY id") == before

@@ -3,8 +3,6 @@
 import os
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.database.create import create_file
 from recours.sandbox import Parcel, Sandbox, Scenario
+from tests.processes.commands import Done, recours
 
 ROOT = Path(__file__).resolve().parents[2]
 CARRIERS = sorted(CATALOG.specs)
@@ -30,7 +29,7 @@ class Desk:
     box: Sandbox
     settings: dict[str, str] = field(default_factory=dict)
 
-    def recours(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    def carriers(self, *arguments: str, **settings: str) -> Done:
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TZ") if name in os.environ}
         environment = {
             **kept,
@@ -41,10 +40,7 @@ class Desk:
             **self.settings,
             **settings,
         }
-        command = [sys.executable, "-m", "recours", "carriers", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=60
-        )
+        done = recours("carriers", *arguments, environment=environment)
         assert "Traceback" not in done.stderr
         assert PASSWORD not in done.stdout + done.stderr
         return done
@@ -70,7 +66,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_the_table_shows_every_carrier_its_credentials_and_its_limits(desk: Desk) -> None:
     desk.settings = desk.box.environment("chronopost")
-    done = desk.recours()
+    done = desk.carriers()
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert re.fullmatch(r"Carrier +Credentials +Calls", lines[0])
@@ -91,19 +87,19 @@ def test_the_table_shows_every_carrier_its_credentials_and_its_limits(desk: Desk
 
 
 def test_the_table_says_whose_account_serves_whose_claims(desk: Desk) -> None:
-    both = desk.recours().stdout
+    both = desk.carriers().stdout
     assert "Claims of DHL whose numbers have its form are asked of DHL Express." in both
     assert "Claims of Colissimo" not in both
     desk.settings = desk.box.environment("laposte")
-    alone = desk.recours().stdout
+    alone = desk.carriers().stdout
     assert "Claims of Colissimo are asked of La Poste." in alone
     assert "Claims of DHL" not in alone
 
 
 def test_the_table_counts_calls_and_tells_a_refusal(desk: Desk) -> None:
-    desk.recours("check", "UPS")
-    desk.recours("check", "Chronopost", CHRONOPOST_PASSWORD="wrong-one")
-    shown = desk.recours(CHRONOPOST_PASSWORD="wrong-one").stdout
+    desk.carriers("check", "UPS")
+    desk.carriers("check", "Chronopost", CHRONOPOST_PASSWORD="wrong-one")
+    shown = desk.carriers(CHRONOPOST_PASSWORD="wrong-one").stdout
     assert re.search(r"^UPS .*token 1/20 per hour, resets .*; 2/200 per hour", shown, re.MULTILINE)
     assert re.search(r"^Chronopost .* 1/100 per day", shown, re.MULTILINE)
     assert re.search(
@@ -116,14 +112,14 @@ def test_the_table_on_a_database_that_no_run_has_seen(desk: Desk, database: str)
     path = desk.folder / "claims.db"
     path.unlink()
     if database == "missing":
-        done = desk.recours()
+        done = desk.carriers()
         assert done.returncode == 1
         assert "There is no database file" in done.stderr
         return
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE claims (id, claim_reference, carrier, tracking_number)")
     before = path.read_bytes()
-    done = desk.recours()
+    done = desk.carriers()
     assert done.returncode == 0, done.stderr
     assert re.search(r"^Chronopost +the environment +100 per day$", done.stdout, re.MULTILINE)
     assert path.read_bytes() == before
@@ -136,7 +132,7 @@ def test_the_table_on_a_database_that_no_run_has_seen(desk: Desk, database: str)
 def test_good_credentials_are_accepted(desk: Desk, key: str) -> None:
     spec = CATALOG.specs[key]
     desk.settings = desk.box.environment(key)
-    done = desk.recours("check", spec.name)
+    done = desk.carriers("check", spec.name)
     assert done.returncode == 0, done.stderr + done.stdout
     assert done.stdout == f"{spec.name} accepts the credentials from the environment.\n"
     asked = [call for call in desk.box.calls if call.operation != "token"]
@@ -149,7 +145,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(desk: Desk, key: 
     spec = CATALOG.specs[key]
     desk.settings = desk.box.environment(key)
     desk.box.accounts = {"10000001": "changed"}
-    done = desk.recours("check", spec.name)
+    done = desk.carriers("check", spec.name)
     assert done.returncode == 1
     assert done.stdout == ""
     assert f"{spec.name} refused our account" in done.stderr
@@ -159,7 +155,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(desk: Desk, key: 
     assert desk.account(key)[0] == 1
     # The carrier's side is mended; the same credentials would not be tried before an hour has passed.
     desk.box.accounts = {"10000001": PASSWORD}
-    mended = desk.recours("check", spec.name)
+    mended = desk.carriers("check", spec.name)
     assert mended.returncode == 0, mended.stderr
     assert mended.stdout.endswith("The pause that a refusal had left is lifted.\n")
     assert desk.account(key) == (0, None)
@@ -170,10 +166,10 @@ def test_a_number_of_ours_is_told_about(desk: Desk, key: str) -> None:
     number = desk.box.example(key, "00", 7)
     desk.box.parcels[number] = Parcel((Scenario.IN_TRANSIT, Scenario.DELIVERED))
     desk.settings = desk.box.environment(key)
-    waiting = desk.recours("check", key, "--tracking", number.lower())
+    waiting = desk.carriers("check", key, "--tracking", number.lower())
     assert waiting.returncode == 0, waiting.stderr
     assert re.search(rf"^{number}: .*not delivered yet", waiting.stdout, re.MULTILINE), waiting.stdout
-    there = desk.recours("check", key, "--tracking", number)
+    there = desk.carriers("check", key, "--tracking", number)
     assert re.search(rf"^{number}: .*deliver", there.stdout, re.MULTILINE), there.stdout
     documents = "its document is there" in there.stdout
     assert documents is (key not in ("laposte", "mondial_relay"))
@@ -182,20 +178,20 @@ def test_a_number_of_ours_is_told_about(desk: Desk, key: str) -> None:
 
 def test_what_cannot_be_tried_is_told(desk: Desk) -> None:
     limited = desk.box.example("ups", "21")
-    done = desk.recours("check", "ups", "--tracking", limited)
+    done = desk.carriers("check", "ups", "--tracking", limited)
     assert (done.returncode, "could not be tried: UPS asks us to wait" in done.stderr) == (1, True)
-    again = desk.recours("check", "ups")
+    again = desk.carriers("check", "ups")
     assert (again.returncode, "Not tried: UPS asks us to wait" in again.stderr) == (1, True)
     desk.box.stop()
-    dead = desk.recours("check", "GLS")
+    dead = desk.carriers("check", "GLS")
     assert dead.returncode == 1
     assert "could not be tried: GLS could not be reached" in dead.stderr
 
 
 def test_the_limits_hold_for_a_check_too(desk: Desk) -> None:
     few = {"QUOTA_MONDIAL_RELAY": "1/day"}
-    assert desk.recours("check", "Mondial Relay", **few).returncode == 0
-    done = desk.recours("check", "Mondial Relay", **few)
+    assert desk.carriers("check", "Mondial Relay", **few).returncode == 0
+    done = desk.carriers("check", "Mondial Relay", **few)
     assert (done.returncode, "Not tried: Mondial Relay is at its limit (1 per day)" in done.stderr) == (
         1,
         True,
@@ -217,7 +213,7 @@ def test_the_limits_hold_for_a_check_too(desk: Desk) -> None:
 def test_what_was_mistyped_gets_a_sentence(
     desk: Desk, arguments: tuple[str, ...], status: int, says: str
 ) -> None:
-    done = desk.recours(*arguments)
+    done = desk.carriers(*arguments)
     assert done.returncode == status
     assert says in done.stderr
     assert desk.box.calls == []
@@ -225,12 +221,12 @@ def test_what_was_mistyped_gets_a_sentence(
 
 def test_missing_credentials_are_named(desk: Desk) -> None:
     desk.settings = {}
-    done = desk.recours("check", "UPS")
+    done = desk.carriers("check", "UPS")
     assert done.returncode == 2
     assert "UPS has no credentials: set UPS_CLIENT_ID and UPS_CLIENT_SECRET in the environment" in done.stderr
 
 
 def test_settings_at_fault_are_told(desk: Desk) -> None:
-    done = desk.recours(QUOTA_UPS="many")
+    done = desk.carriers(QUOTA_UPS="many")
     assert done.returncode == 2
     assert "QUOTA_UPS in the environment" in done.stderr

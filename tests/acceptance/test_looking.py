@@ -19,9 +19,10 @@ import pytest
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from tests.acceptance.person import ROOT, Person
+from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
+from tests.processes.forks import ROOT
 
 FOREVER = (Scenario.UNKNOWN,) * 40
 HOUR = timedelta(hours=1)

@@ -3,8 +3,6 @@
 import os
 import sqlite3
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from recours.database.create import create_file
 from tests.fakes.smtp import MailServer
+from tests.processes.commands import Done, recours
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +29,7 @@ class Desk:
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
 
-    def mail(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    def mail(self, *arguments: str, **settings: str) -> Done:
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TZ") if name in os.environ}
         environment = {
             **kept,
@@ -40,10 +39,7 @@ class Desk:
             **self.settings,
             **settings,
         }
-        command = [sys.executable, "-m", "recours", "mail", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=60
-        )
+        done = recours("mail", *arguments, environment=environment)
         assert "Traceback" not in done.stderr
         return done
 

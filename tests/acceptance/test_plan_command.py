@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from tests.acceptance.person import ROOT, Person
+from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
+from tests.processes.forks import ROOT
 
 HOUR = timedelta(hours=1)
 PARIS = ZoneInfo("Europe/Paris")

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from recours.cli import workers
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.post import PostOffice
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of
+from tests.processes.commands import Done, recours
 
 S = Scenario
 BOSS = "boss@shop.example"
@@ -236,15 +234,8 @@ def test_it_speaks_french(service: Service, smtp: MailServer) -> None:
 # ---------------------------------------------------------------- on demand
 
 
-def recours(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "recours", "mail", *arguments],
-        cwd=workers.ROOT,
-        env=os.environ | service.environment | {"PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+def mail(service: Service, *arguments: str) -> Done:
+    return recours("mail", *arguments, environment=os.environ | service.environment)
 
 
 def test_it_can_be_seen_and_sent_at_any_time(service: Service, smtp: MailServer, tmp_path: Path) -> None:
@@ -254,14 +245,14 @@ def test_it_can_be_seen_and_sent_at_any_time(service: Service, smtp: MailServer,
         service.sql("SELECT count(*) FROM recours_events"),
         service.sql("SELECT count(*) FROM recours_mails"),
     )
-    seen = recours(service, "preview", "weekly_report", "--to", str(tmp_path / "seen"), "--language", "fr")
+    seen = mail(service, "preview", "weekly_report", "--to", str(tmp_path / "seen"), "--language", "fr")
     assert seen.returncode == 0, seen.stderr
     assert seen.stdout.split() == [
         str(tmp_path / "seen" / f"weekly_report.{kind}") for kind in ("eml", "html")
     ]
     assert "Preuves de livraison" in (tmp_path / "seen" / "weekly_report.html").read_text(encoding="utf-8")
     for arguments, to in (((), BOSS), (("me@shop.example", "--so-far"), "me@shop.example")):
-        sent = recours(service, "report", *arguments)
+        sent = mail(service, "report", *arguments)
         assert sent.returncode == 0, sent.stderr
         assert f"took the mail to {to}" in sent.stdout
         assert smtp.taken[-1][0] == to
@@ -290,14 +281,14 @@ def test_it_can_be_seen_and_sent_at_any_time(service: Service, smtp: MailServer,
 def test_what_cannot_be_shown_is_a_sentence(
     service: Service, arguments: tuple[str, ...], status: int, says: str
 ) -> None:
-    done = recours(service, *arguments)
+    done = mail(service, *arguments)
     assert (done.returncode, says in done.stderr) == (status, True), done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_without_an_address_or_a_server_it_says_so(service: Service) -> None:
     service.environment |= {"ADMIN_EMAIL": ""}
-    assert "no ADMIN_EMAIL is set" in recours(service, "report").stderr
+    assert "no ADMIN_EMAIL is set" in mail(service, "report").stderr
     service.environment |= {"ADMIN_EMAIL": BOSS, "SMTP_HOST": ""}
-    done = recours(service, "report")
+    done = mail(service, "report")
     assert (done.returncode, "No mail server is set" in done.stderr) == (2, True)

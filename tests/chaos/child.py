@@ -1,22 +1,13 @@
-"""A fork server: runs of the real scheduler, each in a process of its own that dies at a chosen boundary.
+"""What the fork server runs here: the real scheduler, in a process that dies at a chosen boundary."""
 
-A program of its own: it reads a JSON object a line from stdin and answers each with one on stdout. Everything is
-imported once, here; a run then costs a fork. It has no threads, so that forking is safe, and ends, with all that it
-forked, when stdin is closed.
-"""
-
-import ctypes
-import gc
 import json
 import os
 import pathlib
 import signal
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -38,8 +29,6 @@ import recours.wiring.databases
 from recours.sandbox import SimulatedClock
 
 IMPORTED_FOR_SPEED = (psycopg, pypdf, sqlalchemy.dialects.postgresql.psycopg)
-_PR_SET_PDEATHSIG = 1
-_OUR_MISTAKE = 70  # an exit status that the scheduler does not have
 
 
 class Boundaries:
@@ -172,71 +161,3 @@ def run(job: dict[str, Any]) -> int:
     if "names" in job:
         Path(job["names"]).write_text(json.dumps(boundaries.names), encoding="utf-8")
     return status
-
-
-def _in_child(job: dict[str, Any]) -> None:
-    """Become the run."""
-    status = _OUR_MISTAKE
-    try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        output = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for source, target in ((nothing, 0), (output, 1), (output, 2)):
-            os.dup2(source, target)
-        status = run(job)
-    except BaseException:  # noqa: BLE001 (it may not go back to the server's loop)
-        import traceback  # noqa: PLC0415 (never, if all is well)
-
-        traceback.print_exc()
-    finally:
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(status)
-
-
-class _Children:
-    """The runs that were forked and have not been waited for."""
-
-    def __init__(self) -> None:
-        self.alive: set[int] = set()
-
-    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        if "fork" in asked:
-            pid = os.fork()
-            if pid == 0:
-                _in_child(asked["fork"])
-            self.alive.add(pid)
-            return {"pid": pid}
-        if "wait" in asked:
-            return {"ended": [self._ended(asked["wait"], 0)]}
-        ended = [self._ended(pid, os.WNOHANG) for pid in sorted(self.alive)]
-        return {"ended": [end for end in ended if end]}
-
-    def _ended(self, pid: int, how: int) -> tuple[int, int] | None:
-        found, status = os.waitpid(pid, how)
-        if not found:
-            return None
-        self.alive.discard(pid)
-        return pid, os.waitstatus_to_exitcode(status)
-
-    def end(self) -> None:
-        for pid in self.alive:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-
-
-def main() -> None:
-    """Serve until stdin is closed."""
-    gc.freeze()  # so that a fork shares what is there, and does not look through it
-    children = _Children()
-    print("ready", flush=True)
-    try:
-        for line in sys.stdin:
-            print(json.dumps(children.answer(json.loads(line))), flush=True)
-    finally:
-        children.end()
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.forks import Forks, forking
+from tests.processes.forks import Forks, forking
 
 _ON_LINUX = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="runs are forked, and end with whoever forked them"
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def forks() -> Iterator[Forks]:
     """A fork server for all tests: a run then costs a fork instead of a new Python."""
-    with forking() as server:
+    with forking("tests.chaos.child") as server:
         yield server
 
 

@@ -55,8 +55,8 @@ class Crowd:
         while len(self._running) < self.size and ahead is not None:
             self._count += 1
             output = self.world.folder / f"output-{self._count}"
-            job = self.world.job(*self.arguments, ahead_s=ahead.total_seconds(), output=str(output))
-            self._running[self.world.forks.fork(job)] = output
+            job = self.world.job(*self.arguments, ahead_s=ahead.total_seconds())
+            self._running[self.world.fork(job, output)] = output
 
     def kill_one(self, luck: random.Random) -> bool:
         """Kill one of them; False if it was over just then."""

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from recours.sandbox import Scenario
-from tests.chaos.forks import Forks, forking
 from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import START, Kind
+from tests.processes.forks import Forks, forking
 
 # The last parcel's answer changes: one that a run heard and could not record is lost, and the next one counts.
 STEPS = (
@@ -107,7 +107,7 @@ def test_a_run_killed_anywhere_loses_nothing(
         return ""
 
     if is_long:
-        with forking() as more:
+        with forking("tests.chaos.child") as more:
             failures = _shared_out(failure, len(points), [forks, more])
     else:
         failures = _shared_out(failure, len(points), [forks])

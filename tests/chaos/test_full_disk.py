@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from recours.sandbox import Sandbox, Scenario
-from tests.chaos.forks import Forks
 from tests.chaos.test_enumerated import AFTER_THE_LEASE
 from tests.chaos.test_restart import Durable
 from tests.chaos.world import Moment, Ran, World
 from tests.conftest import START, Kind
 from tests.fakes.disk import Disk
 from tests.postgres import running
+from tests.processes.forks import Forks
 
 CLAIMS = 60
 STEPS = [(Scenario.DELIVERED,), (Scenario.UNKNOWN,), (Scenario.DELIVERED,)] * (CLAIMS // 3)

@@ -11,9 +11,9 @@ from recours.core.quota import Window
 from recours.database.tables import quota, quota_shares
 from recours.sandbox import Scenario
 from tests.chaos.crowd import Crowd
-from tests.chaos.forks import Forks
 from tests.chaos.world import World, world_in
 from tests.conftest import START, Kind
+from tests.processes.forks import Forks
 
 # None of them is an outage of the carrier: three of those in a row would end a run early.
 STEPS = (

@@ -13,10 +13,10 @@ from recours.database.create import complete
 from recours.database.engine import Database
 from recours.sandbox import Scenario
 from tests.chaos.crowd import Crowd
-from tests.chaos.forks import Forks
 from tests.chaos.world import world_in
 from tests.conftest import START
 from tests.postgres import Server, execute, running
+from tests.processes.forks import Forks
 
 ARGUMENTS = ("--batch-size", "8", "--concurrency", "2")
 

@@ -17,8 +17,8 @@ from sqlalchemy.sql.expression import FromClause
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims, events, quota, quota_shares
 from recours.sandbox import Parcel, Sandbox, Scenario
-from tests.chaos.forks import Forks
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
+from tests.processes.forks import Forks
 
 LEASE = timedelta(minutes=10)
 
@@ -87,16 +87,19 @@ class World:
         return {
             "environment": self.environment(),
             "root": str(self.folder),
-            "output": str(self.folder / "output"),
             "arguments": list(arguments),
         } | more
+
+    def fork(self, job: dict[str, Any], output: Path) -> int:
+        """Begin a run that prints into this file; returns its process."""
+        return self.forks.fork(job | {"stdout": str(output), "stderr": str(output)})
 
     def run(self, at: datetime, *arguments: str, **more: Any) -> Ran:
         """A run at this moment, waited for."""
         self.clock.at, self.clock.ahead = at, None
         output = self.folder / "output"
         output.unlink(missing_ok=True)
-        pid = self.forks.fork(self.job(*arguments, at=at.isoformat(), **more))
+        pid = self.fork(self.job(*arguments, at=at.isoformat(), **more), output)
         status = self.forks.wait(pid)
         return Ran(status, output.read_text(encoding="utf-8"))
 

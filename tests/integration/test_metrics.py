@@ -1,8 +1,6 @@
 """The file of metrics: what Prometheus reads in it after whole runs, and what happens where it cannot be written."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,9 +15,10 @@ from recours.desk.metrics import Metric
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.watching.textfile import exposition, replace_file
 from tests.conftest import environment_of
+from tests.processes.commands import Done, recours, worker
 
 ROOT = Path(schema.__file__).parents[2]
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Done]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 SCHEDULER, FETCHER = "pod_retry_scheduler", "pod_fetch_worker"
 
@@ -38,15 +37,9 @@ def run(url: str, sandbox: Sandbox, tmp_path: Path, file: Path) -> Run:
         "RECOURS_METRICS_FILE": str(file),
     }
 
-    def run(name: str, *options: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *options],
-            env=environment | more,
-            cwd=tmp_path,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=60,
+    def run(name: str, *options: str, **more: str) -> Done:
+        return worker(
+            ROOT / "scripts" / f"{name}.py", *options, environment=environment | more, folder=tmp_path
         )
 
     return run
@@ -128,9 +121,7 @@ def test_a_closed_carrier_and_its_reason(
     assert closed() == [0, 1, 0]
     assert run(SCHEDULER).returncode == 0
     assert closed() == [0, 0, 0]
-    subprocess.run(
-        [sys.executable, "-m", "recours", "pause", "Chronopost", "--database-url", url], cwd=ROOT, check=True
-    )
+    assert recours("pause", "Chronopost", environment={"DATABASE_URL": url}).returncode == 0
     assert run(FETCHER).returncode == 0
     assert closed() == [0, 0, 1]
 

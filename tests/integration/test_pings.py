@@ -20,10 +20,11 @@ from recours.sandbox import Sandbox
 from recours.watching.pings import LONGEST_BODY, Pings
 from tests.conftest import environment_of
 from tests.fakes.check import KEY, Answer, Check, Ping
+from tests.processes.commands import Done, worker
 
 ROOT = Path(schema.__file__).parents[2]
 RUN_ID = "0123456789abcdef0123456789abcdef"
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Done]
 
 
 @pytest.fixture(autouse=True)
@@ -50,25 +51,17 @@ def environment(url: str, sandbox: Sandbox, tmp_path: Path, check: Check) -> dic
     }
 
 
-def command(*arguments: str) -> list[str]:
-    name, *options = arguments
-    return [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *options]
+def script(name: str) -> Path:
+    return ROOT / "scripts" / f"{name}.py"
 
 
 @pytest.fixture
 def run(environment: dict[str, str], tmp_path: Path) -> Run:
     """`run(name, *options, NAME=value)`: a worker's script, as cron starts it."""
 
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*arguments),
-            env=environment | more,
-            cwd=tmp_path,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=60,
-        )
+    def run(*arguments: str, **more: str) -> Done:
+        name, *options = arguments
+        return worker(script(name), *options, environment=environment | more, folder=tmp_path)
 
     return run
 
@@ -201,7 +194,7 @@ def test_a_stopped_run_is_a_failure_with_its_summary(
     sandbox.latency = 0.1
     add_claims(database, [{}] * 30)
     process = subprocess.Popen(
-        command("pod_retry_scheduler", "--concurrency", "2"),
+        [sys.executable, str(script("pod_retry_scheduler")), "--concurrency", "2"],
         env=environment,
         cwd=tmp_path,
         stderr=subprocess.PIPE,

@@ -1,11 +1,15 @@
 """How a run starts: most of them find nothing to do, and should be over at once."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from recours import launch
+from tests.processes.commands import FROM_NOTHING, run
 
 ROOT = Path(launch.ROOT)
 # Needed to speak to a carrier, to send a mail, to check a document, to change a schema.
@@ -22,7 +26,10 @@ FOR_WORK = frozenset({
 
 LAUNCHED = """
 import gc
+import pytest
+
 from recours import launch
+from tests.processes.commands import FROM_NOTHING, run
 from recours.cli import workers
 workers.main = lambda name: print(name, gc.isenabled(), gc.get_freeze_count() > 0)
 launch.main("a_worker")
@@ -60,3 +67,32 @@ def test_what_only_work_needs_is_not_imported_by_a_run_with_nothing_to_do(url: s
 
 def test_garbage_is_collected_during_a_run_but_not_among_what_was_imported() -> None:
     assert python("-c", LAUNCHED).stdout == "a_worker True True\n"
+
+
+@pytest.mark.skipif(FROM_NOTHING, reason="nothing can be forked here, or nothing is to be")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "recours", "--version"],
+        ["-m", "recours", "status", "--json"],
+        ["-m", "recours", "why", "CLM-é"],
+        ["-m", "recours", "frobnicate"],
+        [str(ROOT / "scripts" / "pod_retry_scheduler.py"), "--batch-size", "0"],
+        [str(ROOT / "scripts" / "pod_fetch_worker.py"), "--json"],
+    ],
+    ids=lambda command: command[-1],
+)
+def test_a_process_that_the_tests_fork_prints_what_one_does_that_is_started(
+    command: list[str], url: str, tmp_path: Path
+) -> None:
+    environment = {"DATABASE_URL": url, "RECOURS_LOG_DIR": str(tmp_path), "RECOURS_POD_DIR": str(tmp_path)}
+
+    def printed(*, from_nothing: bool) -> tuple[int, list[str]]:
+        done = run(command, environment, ROOT, from_nothing=from_nothing)
+        texts = [done.stdout, done.stderr]
+        for log in tmp_path.glob("*.log"):
+            texts.append(log.read_text(encoding="utf-8"))
+            log.unlink()
+        return done.returncode, [re.sub(r"[0-9a-f]{32}|[0-9.]+", "N", text) for text in texts]
+
+    assert printed(from_nothing=False) == printed(from_nothing=True)

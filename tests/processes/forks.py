@@ -1,4 +1,4 @@
-"""The fork server as the tests see it."""
+"""The fork server as the tests see it: see `tests.processes.fork_server`."""
 
 import json
 import os
@@ -14,37 +14,39 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Forks:
-    """Starts runs of the scheduler in processes of their own, and tells how they ended."""
+    """Starts processes, and tells how they ended."""
 
-    def __init__(self) -> None:
-        """Start the server. `RECOURS_CHAOS_PRODUCT` names a folder whose `recours` is run in place of ours."""
-        paths = [*filter(None, [os.environ.get("RECOURS_CHAOS_PRODUCT")]), str(ROOT)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-        program = [sys.executable, "-P", "-W", "ignore", "-m", "tests.chaos.child"]
+    def __init__(self, module: str) -> None:
+        """Start the server. `module` has the `run(job)` that they become."""
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+        program = [sys.executable, "-P", "-m", "tests.processes.fork_server", module]
         self._server = subprocess.Popen(
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=ROOT, text=True
         )
         self._read()
 
     def fork(self, job: dict[str, Any]) -> int:
-        """Begin a run; returns its process."""
+        """Begin a process that is to do the job; returns its number.
+
+        `stdout` and `stderr` of the job are the files that it appends to, `stdin` what it reads, by default nothing.
+        """
         return int(self._ask({"fork": job})["pid"])
 
     def wait(self, pid: int) -> int:
-        """Wait for a run to end: its exit status, negative if a signal ended it."""
+        """Wait for a process to end: its exit status, negative if a signal ended it."""
         return int(self._ask({"wait": pid})["ended"][0][1])
 
     def ended(self) -> dict[int, int]:
-        """The runs that ended since they were last looked for, with their exit status."""
+        """Those that ended since they were last looked for, with their exit status."""
         return {int(pid): int(status) for pid, status in self._ask({"poll": True})["ended"]}
 
     def kill(self, pid: int) -> int:
-        """Kill a run that was forked and not waited for; its exit status, which is another one if it was over."""
+        """Kill a process that was forked and not waited for; its exit status, which is another one if it was over."""
         os.kill(pid, signal.SIGKILL)
         return self.wait(pid)
 
     def close(self) -> None:
-        """End the server and what it runs."""
+        """End the server and what it forked."""
         if self._server.stdin and self._server.stdout:
             self._server.stdin.close()
             self._server.wait()
@@ -66,9 +68,9 @@ class Forks:
 
 
 @contextmanager
-def forking() -> Iterator[Forks]:
+def forking(module: str) -> Iterator[Forks]:
     """A fork server, ended afterwards."""
-    forks = Forks()
+    forks = Forks(module)
     try:
         yield forks
     finally:

@@ -1,0 +1,57 @@
+"""What the fork server runs for `tests.processes.commands`: `recours`, or a worker's script."""
+
+import os
+import pkgutil
+import runpy
+import signal
+import sys
+import time
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import recours
+
+# The page needs packages of its own; the others are programs.
+_LEFT_OUT = ("recours.dashboard", "recours.__main__", "recours.launch")
+_IMPORTED_WHEN_NEEDED = (
+    "alembic.command",
+    "defusedxml.ElementTree",
+    "jinja2",
+    "psycopg",
+    "pypdf",
+    "rich.console",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite",
+)
+
+
+def _import_all(package: ModuleType) -> None:
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not found.name.startswith(_LEFT_OUT):
+            import_module(found.name)
+    for name in _IMPORTED_WHEN_NEEDED:
+        import_module(name)
+
+
+_import_all(recours)
+
+
+def run(job: dict[str, Any]) -> int:
+    """Become Python with this command line, as from its start on; returns its exit status."""
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    time.tzset()
+    os.chdir(job["folder"])
+    signal.alarm(job["seconds"])
+    first, *arguments = job["command"]
+    try:
+        if first == "-m":
+            sys.argv = arguments
+            runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = job["command"]
+            runpy.run_path(first, run_name="__main__")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
