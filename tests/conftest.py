@@ -83,7 +83,7 @@ class Postgres:
         del folder
         self._server = None
         if (admin := named_server()) is None:
-            self._server = Server()
+            self._server = Server(in_memory=True)
             self._server.start()
             admin = self._server.url()
         self._admin = admin

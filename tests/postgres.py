@@ -21,13 +21,13 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-# The server ends when whoever started it does, however that happens: then the pipe to this shell is closed.
-_GUARDED = '"$@" & trap "" INT TERM; cat > /dev/null; kill -QUIT $!; wait $!'
+# The server ends when whoever started it does, however that happens: then the pipe to this shell is closed. What is in
+# memory goes with it.
+_GUARDED = 'gone=$1; shift; "$@" & trap "" INT TERM; cat > /dev/null; kill -QUIT $!; wait $!; rm -rf ${gone:+"$gone"}'
 # Tests outlive no power cut. With `durable` a killed server must lose nothing that was committed.
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "128MB"}
-# A new database is some thousand files: in memory they cost a quarter of what they do on a disk.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _MEMORY = Path("/dev/shm")
-_ENOUGH = 2**30  # bytes; a server takes about a hundred million
+_ENOUGH = 2**30  # bytes; a server whose databases hold little takes a hundred million
 _USERS = ("postgres", "nobody")  # as root, the server must be run by someone else
 
 
@@ -57,19 +57,23 @@ def _other_user() -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def _in_memory() -> Path | None:
-    """Where files are kept in memory; None where there is no such place, or little of it."""
-    has_room = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH
-    return _MEMORY if has_room else None
+def _has_room(place: Path) -> bool:
+    return place.is_dir() and shutil.disk_usage(place).free > _ENOUGH
 
 
 class Server:
     """One server. It may be stopped and started again, or killed."""
 
-    def __init__(self, *, durable: bool = False, **settings: str) -> None:
-        """Nothing runs yet. `settings` are the server's own."""
+    def __init__(self, *, durable: bool = False, in_memory: bool = False, **settings: str) -> None:
+        """Nothing runs yet. `settings` are the server's own.
+
+        `in_memory`: its files are kept there if there is room, until it is stopped. A new database is a thousand files,
+        which cost a quarter of what they do on a disk.
+        """
         self._user = _other_user()
-        self.folder = Path(tempfile.mkdtemp(prefix="recours-pg-", dir=None if durable else _in_memory()))
+        self._is_in_memory = in_memory and _has_room(_MEMORY)
+        place = _MEMORY if self._is_in_memory else None
+        self.folder = Path(tempfile.mkdtemp(prefix="recours-pg-", dir=place))
         self._settings = {"max_connections": "300"} | ({} if durable else _FAST) | settings
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -107,6 +111,7 @@ class Server:
             "-c",
             _GUARDED,
             "guard",
+            self.folder if self._is_in_memory else "",
             programs("postgres"),
             "-D",
             self.folder / "data",
