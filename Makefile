@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/recours demo
 
-# Compiled once beforehand: the tests start thousands of processes, and an environment may keep them from compiling.
+# Compiled once beforehand: the tests start hundreds of processes, and an environment may keep them from compiling.
 test: .venv/ready-dev
 	$(BIN)/python -m compileall -q recours
 	$(BIN)/python -m pytest -n auto --dist worksteal

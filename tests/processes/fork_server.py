@@ -1,9 +1,9 @@
 """A fork server: it has everything imported already, and runs whatever it is told, each in a process of its own.
 
-`python -m tests.processes.fork_server MODULE`: it reads a JSON object a line from stdin and answers each with one on stdout. The
-module's `run(job)` is what a process becomes, and returns its exit status. A start of Python with its imports is most of
-what such a process costs; here it costs a fork. The server has no threads, so that forking is safe, and ends, with all
-that it forked, when stdin is closed.
+`python -m tests.processes.fork_server MODULE`: it reads a JSON object a line from stdin and answers each with one on
+stdout. The module's `run(job)` is what a process becomes, and returns its exit status. A start of Python with its imports
+is most of what such a process costs; here it costs a fork. The server has no threads, so that forking is safe, and ends,
+with all that it forked, when stdin is closed.
 """
 
 import ctypes
@@ -19,11 +19,11 @@ from importlib import import_module
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
-OUR_MISTAKE = 70  # an exit status that nothing of ours has
+_OUR_MISTAKE = 70  # an exit status that nothing of ours has
 
 
 def _become(run: Callable[[Any], int], job: dict[str, Any]) -> None:
-    status = OUR_MISTAKE
+    status = _OUR_MISTAKE
     try:
         if sys.platform.startswith("linux"):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -33,7 +33,9 @@ def _become(run: Callable[[Any], int], job: dict[str, Any]) -> None:
             (1, job["stdout"], writing),
             (2, job["stderr"], writing),
         ):
-            os.dup2(os.open(path, mode), stream)
+            opened = os.open(path, mode)
+            os.dup2(opened, stream)
+            os.close(opened)
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 (what was read ahead is the server's)
         status = run(job)
     except BaseException:  # noqa: BLE001 (it may not go back to the server's loop)
