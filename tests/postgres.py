@@ -21,9 +21,6 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-# The server ends when whoever started it does, however that happens: then the pipe to this shell is closed. What is in
-# memory goes with it.
-_GUARDED = 'gone=$1; shift; "$@" & trap "" INT TERM; cat > /dev/null; kill -QUIT $!; wait $!; rm -rf ${gone:+"$gone"}'
 # Tests outlive no power cut. With `durable` a killed server must lose nothing that was committed.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _MEMORY = Path("/dev/shm")
@@ -55,6 +52,15 @@ def _other_user() -> dict[str, Any]:
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
     entry = next(names[name] for name in _USERS if name in names)
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def guarded(*command: str | Path, gone_with_it: Path | None = None) -> list[str | Path]:
+    """The command line of a server that ends when whoever started it does, however that happens.
+
+    Its stdin is a pipe, which is closed then. `gone_with_it`: a folder that is removed at its end.
+    """
+    shell = 'gone=$1; shift; "$@" & trap "" INT TERM; cat > /dev/null; kill -QUIT $!; wait $!; rm -rf ${gone:+"$gone"}'
+    return ["/bin/sh", "-c", shell, "guard", gone_with_it or "", *command]
 
 
 def _has_room(place: Path) -> bool:
@@ -106,17 +112,8 @@ class Server:
             "port": str(self.port),
         } | self._settings
         options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
-        command = [
-            "/bin/sh",
-            "-c",
-            _GUARDED,
-            "guard",
-            self.folder if self._is_in_memory else "",
-            programs("postgres"),
-            "-D",
-            self.folder / "data",
-            *options,
-        ]
+        program = [programs("postgres"), "-D", self.folder / "data", *options]
+        command = guarded(*program, gone_with_it=self.folder if self._is_in_memory else None)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -68,10 +68,9 @@ default_pool_size = 2
 """,
         encoding="utf-8",
     )
-    command = ["/bin/sh", "-c", postgres._GUARDED, "guard", pgbouncer, folder / "ini"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            command,
+            postgres.guarded(pgbouncer, folder / "ini"),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
