@@ -4,13 +4,16 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Select,
     and_,
+    bindparam,
     case,
     func,
     or_,
@@ -28,7 +31,16 @@ from recours.database.conditions import at_stage, edited
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
 from recours.database.outbox import insert_into, write_events
-from recours.database.rows import free, is_failed, parameters, readable_columns, unedited, update_states
+from recours.database.rows import (
+    free,
+    free_at_moment,
+    is_failed,
+    moments,
+    parameters,
+    readable_columns,
+    unedited,
+    update_states,
+)
 from recours.database.tables import accounts, claims
 
 # Rows of one transaction: short enough that nobody waits long for the write lock.
@@ -55,22 +67,14 @@ class ClaimUpkeep:
         self, due_until: datetime, horizon: datetime, max_retries: int, skip: Collection[str], now: datetime
     ) -> bool:
         """Tell whether any row waits for what the methods below do: most runs find none, and look once instead of often."""
-        looked_for = [
-            (and_(self._edited(), free(now)), _c.id),
-            (and_(self._unshelved(skip), free(now)), self._status),
-            (and_(_gave_up_below(max_retries), free(now)), _c.pod_retry_count),
-            *((and_(_beyond(stage, horizon), free(now)), _c.pod_next_retry_at) for stage in _TIMED),
-            *((_due(stage, due_until), _c.pod_next_retry_at) for stage in _TIMED),
-        ]
-        # Each in its own order, as the methods look for them; see _rejudge.
-        firsts = [select(_c.id).where(wanted).order_by(key).limit(1).subquery() for wanted, key in looked_for]
-        query = union_all(*(select(first.c.id) for first in firsts)).limit(1)
+        query = _behind(self.columns, tuple(sorted(skip)), max_retries)
+        bounds = {"due_until": due_until, "horizon": horizon, **moments(now, "")}
         with self.database.read() as connection:
-            return connection.execute(query).first() is not None
+            return connection.execute(query, bounds).first() is not None
 
     def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""
-        wanted = and_(self._edited(), free(now))
+        wanted = and_(_edited(self.columns), free(now))
         query = select(*readable_columns(self.columns)).where(wanted).order_by(_c.id).limit(CHUNK)
         found = self._judge_chunk(query, judge)
         while found:  # each row once, even one that goes on to look edited
@@ -133,7 +137,7 @@ class ClaimUpkeep:
 
     def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge anew the shelved claims whose status is no longer one of `skip` (lower case)."""
-        yield from self._rejudge(self._unshelved(skip), self._status, judge, now)
+        yield from self._rejudge(_unshelved(self.columns, skip), _status(self.columns), judge, now)
 
     def mend_times(self, horizon: datetime, retime: Judge, now: datetime) -> Iterator[Claim]:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
@@ -215,35 +219,51 @@ class ClaimUpkeep:
 
     def _write(self, connection: Connection, states: list[tuple[Claim, State]], *, seen: bool) -> None:
         if states:
-            statement = update_states(seen=seen, has_deadline=self._has("response_deadline"))
+            statement = update_states(seen=seen, has_deadline="response_deadline" in self.columns)
             connection.execute(statement, [parameters(claim, state) for claim, state in states])
 
-    def _edited(self) -> ColumnElement[bool]:
-        return edited(with_deadline=self._has("response_deadline"))
 
-    def _unshelved(self, skip: Collection[str]) -> ColumnElement[bool]:
-        if not self._has("status"):
-            return at_stage(Stage.SHELVED)
-        lower = func.lower(func.trim(_c.status))
-        return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), lower.not_in(sorted(skip))))
+@cache
+def _behind(columns: frozenset[str], skip: tuple[str, ...], max_retries: int) -> CompoundSelect[Any]:
+    """Whether any row waits for a run. Parameters: `due_until`, `horizon` and `moments`."""
+    moment, is_free = _c.pod_next_retry_at.type, free_at_moment()
+    due_until, horizon = bindparam("due_until", type_=moment), bindparam("horizon", type_=moment)
+    looked_for = [
+        (and_(_edited(columns), is_free), _c.id),
+        (and_(_unshelved(columns, skip), is_free), _status(columns)),
+        (and_(_gave_up_below(max_retries), is_free), _c.pod_retry_count),
+        *((and_(_beyond(stage, horizon), is_free), _c.pod_next_retry_at) for stage in _TIMED),
+        *((_due(stage, due_until), _c.pod_next_retry_at) for stage in _TIMED),
+    ]
+    # Each in its own order, as the methods look for them; see _rejudge.
+    firsts = [select(_c.id).where(wanted).order_by(key).limit(1).subquery() for wanted, key in looked_for]
+    return union_all(*(select(first.c.id) for first in firsts)).limit(1)
 
-    @property
-    def _status(self) -> Any:
-        return _c.status if self._has("status") else None
 
-    def _has(self, column: str) -> bool:
-        return column in self.columns
+def _edited(columns: frozenset[str]) -> ColumnElement[bool]:
+    return edited(with_deadline="response_deadline" in columns)
+
+
+def _unshelved(columns: frozenset[str], skip: Collection[str]) -> ColumnElement[bool]:
+    if "status" not in columns:
+        return at_stage(Stage.SHELVED)
+    lower = func.lower(func.trim(_c.status))
+    return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), lower.not_in(sorted(skip))))
+
+
+def _status(columns: frozenset[str]) -> Any:
+    return _c.status if "status" in columns else None
 
 
 def _gave_up_below(max_retries: int) -> ColumnElement[bool]:
     return and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries)
 
 
-def _beyond(stage: Stage, horizon: datetime) -> ColumnElement[bool]:
+def _beyond(stage: Stage, horizon: Any) -> ColumnElement[bool]:
     return and_(at_stage(stage), _c.pod_next_retry_at > horizon)
 
 
-def _due(stage: Stage, due_until: datetime) -> ColumnElement[bool]:
+def _due(stage: Stage, due_until: Any) -> ColumnElement[bool]:
     return and_(at_stage(stage), _c.pod_next_retry_at <= due_until)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -172,8 +173,9 @@ class _Reading:
                 spec.base_url_setting,
             )
         }
-        return {setting.name for setting in SETTINGS} | set(self._quota_names()) | own
+        return {setting.name for setting in SETTINGS} | set(self._quota_names) | own
 
+    @cached_property
     def _quota_names(self) -> dict[str, tuple[CarrierSpec, Capability | None]]:
         names: dict[str, tuple[CarrierSpec, Capability | None]] = {}
         for spec in self.catalog.specs.values():
@@ -272,7 +274,7 @@ class _Reading:
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         limits: list[Limit] = []
-        for name, (of, what) in self._quota_names().items():
+        for name, (of, what) in self._quota_names.items():
             if of is not spec:
                 continue
             default = spec.limits.get(what)

@@ -13,6 +13,7 @@ from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
+from recours.settings.model import Settings
 from recours.wiring.databases import Opened, create_embedded, open_database
 from recours.wiring.workers import make_worker
 
@@ -31,6 +32,7 @@ class Service:
         self.clock = clock
         ample = {f"QUOTA_{spec.prefix}": "100000/day" for spec in CATALOG.specs.values()}
         self.environment = {**box.environment(), **ample, **settings}
+        self._read_from: dict[str, str] = {}
         if url:
             self.environment["DATABASE_URL"] = url
         else:
@@ -40,8 +42,12 @@ class Service:
         self._opened: Opened | None = None
 
     @property
-    def settings(self) -> Any:
-        return load(self.folder, self.environment, CATALOG)
+    def settings(self) -> Settings:
+        """Of its environment as it is now; read again only if that was changed."""
+        if self._read_from != self.environment:
+            self._read_from = dict(self.environment)
+            self._settings = load(self.folder, self.environment, CATALOG)
+        return self._settings
 
     def add(
         self, *steps: Scenario, carrier: str = "Chronopost", number: str | None = None, **columns: Any
