@@ -20,6 +20,7 @@ from recours.database.tables import claims
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
+from tests.long_form import IS_LONG
 from tests.postgres import Server, execute, named_server
 from tests.processes import commands
 
@@ -174,8 +175,7 @@ def sandbox(clock: SimulatedClock) -> Iterator[Sandbox]:
 @pytest.fixture
 def repeats() -> Callable[[int, int], range]:
     """`repeats(short, long)`: how often, by default and with RECOURS_LONG=1."""
-    long_form = os.environ.get("RECOURS_LONG", "") not in ("", "0")
-    return lambda short, long: range(long if long_form else short)
+    return lambda short, long: range(long if IS_LONG else short)
 
 
 # With the columns that a claim must have, and that the code knows nothing of.

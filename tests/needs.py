@@ -17,4 +17,4 @@ def lacking(what: str) -> NoReturn:
     """End a test for which the machine lacks something: it fails where CI is set, for there every test is to be shown."""
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    pytest.skip(what)  # whoever changes a rule need neither be root nor install servers to test it
+    pytest.skip(reason=what)  # reason: to change a rule, nobody need be root or install servers

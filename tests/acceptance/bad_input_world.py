@@ -22,7 +22,8 @@ from urllib.parse import quote
 
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests.processes.commands import Done, worker
-from tests.processes.forks import ROOT
+
+ROOT = Path(__file__).resolve().parents[2]
 
 PARTS = ("recours", "scripts", "migrations", "pyproject.toml")  # of the checkout, that a copy needs
 
@@ -185,7 +186,7 @@ class World:
         if modes_bind or memory_mb or streams or self.root != ROOT:
             done = self._start(options, memory_mb, modes_bind=modes_bind, **streams)
         else:
-            done = worker(self._script, *options, environment=self.env, folder=self.folder)
+            done = worker(self.worker, *options, environment=self.env, folder=self.folder)
         took = time.monotonic() - start
         texts = [text.replace("\r\n", "\n") for text in (done.stdout, done.stderr, self._log().decode())]
         return Ran(done.returncode, *texts, seconds=took)
@@ -194,8 +195,9 @@ class World:
         self, options: tuple[str, ...], memory_mb: int | None, *, modes_bind: bool, **streams: Any
     ) -> Done:
         """From nothing: one that is bound by more than others are, or is of another checkout."""
+        script = self.root / "scripts" / f"{self.worker}.py"
         done = subprocess.run(
-            [*(BOUND if modes_bind else ()), sys.executable, str(self._script), *options],
+            [*(BOUND if modes_bind else ()), sys.executable, str(script), *options],
             cwd=self.folder,
             env=self.env,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams,
@@ -206,10 +208,6 @@ class World:
         return Done(
             done.args, done.returncode, *((raw or b"").decode() for raw in (done.stdout, done.stderr))
         )
-
-    @property
-    def _script(self) -> Path:
-        return self.root / "scripts" / f"{self.worker}.py"
 
     def _log(self) -> bytes:
         if not self.log_dir.is_dir():

@@ -45,8 +45,8 @@ class Service:
     def settings(self) -> Settings:
         """Of its environment as it is now; read again only if that was changed."""
         if self._read_from != self.environment:
-            self._read_from = dict(self.environment)
             self._settings = load(self.folder, self.environment, CATALOG)
+            self._read_from = dict(self.environment)
         return self._settings
 
     def add(

@@ -23,8 +23,8 @@ from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
 from tests.postgres import wait_until
-from tests.processes.forks import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 KNOWN = "SELECT document_path, document_sha256 FROM recours_attempts WHERE document_path IS NOT NULL ORDER BY claim_id"
 
 

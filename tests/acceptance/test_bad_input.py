@@ -27,8 +27,8 @@ from recours.database.create import create_file
 from recours.database.engine import Database, DatabaseFault
 from recours.database.schema import look
 from recours.sandbox import Sandbox
+from tests.long_form import IS_LONG
 
-LONG = os.environ.get("RECOURS_LONG") == "1"
 MOST_SECONDS = 30  # of a run on a machine that is busy; none of them needs three
 
 
@@ -107,7 +107,7 @@ def table(cases: list[Case]) -> list[object]:
             id=case.name,
             marks=[
                 pytest.mark.skipif(
-                    case.long and not LONG, reason="takes long, or repeats another: RECOURS_LONG=1 runs it"
+                    case.long and not IS_LONG, reason="takes long, or repeats another: RECOURS_LONG=1 runs it"
                 ),
                 pytest.mark.skipif(
                     case.modes_bind and os.name != "posix", reason="file modes mean little there"
@@ -203,7 +203,7 @@ def test_garbage_in_every_column(
 @pytest.mark.parametrize(
     "name",
     [name for name, sql in bad_input_columns.GARBAGE.items() if sql != "NULL"]  # the column takes none
-    if LONG
+    if IS_LONG
     else bad_input_columns.OF_A_REFERENCE,
 )
 def test_garbage_for_a_reference(

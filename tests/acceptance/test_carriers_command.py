@@ -16,7 +16,6 @@ from recours.database.create import create_file
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests.processes.commands import Done, recours
 
-ROOT = Path(__file__).resolve().parents[2]
 CARRIERS = sorted(CATALOG.specs)
 PASSWORD = "123456"
 

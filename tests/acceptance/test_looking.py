@@ -22,8 +22,8 @@ from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
-from tests.processes.forks import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 FOREVER = (Scenario.UNKNOWN,) * 40
 HOUR = timedelta(hours=1)
 

@@ -21,8 +21,6 @@ from recours.database.create import create_file
 from tests.fakes.smtp import MailServer
 from tests.processes.commands import Done, recours
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @dataclass
 class Desk:

@@ -48,9 +48,9 @@ from tests.benchmarks.bench import (
     new_database,
 )
 from tests.benchmarks.looking import fill_postgres, fill_sqlite, looks, whole_processes
+from tests.long_form import IS_LONG
 from tests.postgres import running
 
-LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
 LATENCY_S = 0.1
 ROUNDS = 3  # of what has a bound
 
@@ -210,7 +210,7 @@ def _bare_loop(claims: int, threads: int) -> float:
 
 def processes() -> dict[str, Any]:
     """From one to eight processes on one database, of each kind: claims a second."""
-    claims = 2000 if LONG else 400
+    claims = 2000 if IS_LONG else 400
     found: dict[str, dict[int, float]] = {"sqlite": {}, "postgresql": {}}
     with running(durable=True) as server:
         for count in (1, 2, 4, 8):
@@ -271,7 +271,7 @@ def sizes() -> dict[str, Any]:
     """The due query, and all looking of a run, among ever more claims."""
     most = (
         {"sqlite": 10_000_000, "postgresql": 1_000_000}
-        if LONG
+        if IS_LONG
         else {"sqlite": 1_000_000, "postgresql": 100_000}
     )
     found: dict[str, dict[int, dict[str, float]]] = {kind: {} for kind in most}

@@ -1,11 +1,11 @@
 """What the tests of this folder share."""
 
-import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from tests.long_form import IS_LONG
 from tests.processes.forks import Forks, forking
 
 _ON_LINUX = pytest.mark.skipif(
@@ -30,4 +30,4 @@ def forks() -> Iterator[Forks]:
 @pytest.fixture(scope="session")
 def is_long() -> bool:
     """RECOURS_LONG=1 was set."""
-    return os.environ.get("RECOURS_LONG", "") not in ("", "0")
+    return IS_LONG

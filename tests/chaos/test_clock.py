@@ -1,6 +1,5 @@
 """The clock steps back, passes both changes to and from summer time, and midnight where the quota's day ends."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
+from tests.long_form import IS_LONG
 
-IS_LONG = os.environ.get("RECOURS_LONG", "") not in ("", "0")
 PARIS = ZoneInfo("Europe/Paris")
 HOUR = timedelta(hours=1)
 # These clocks jump over midnight in an instant. A call whose unit was taken just before it arrives in the next day then;

@@ -156,7 +156,7 @@ def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Databa
 def test_four_processes_are_granted_exactly_the_limit(
     database: Database, url: str, tmp_path: Path, repeats: Callable[[int, int], range]
 ) -> None:
-    rounds = [f"carrier{n}" for n in repeats(1, 20)]
+    rounds = [f"carrier{n}" for n in repeats(3, 20)]
     start = SPAWN.Barrier(4)
     jobs = [(url, str(tmp_path), f"p{n}", rounds, "1000/day", 1, start) for n in range(4)]
     with processes(use_up, *jobs) as crew:
@@ -172,7 +172,7 @@ def test_processes_killed_at_random_never_make_it_exceed_and_their_units_come_ba
     database: Database, url: str, tmp_path: Path, repeats: Callable[[int, int], range]
 ) -> None:
     chance = random.Random(20260202)
-    for n in repeats(2, 20):
+    for n in repeats(3, 20):
         carrier, start = f"killed{n}", SPAWN.Barrier(5)
         jobs = [(url, str(tmp_path), f"p{m}", [carrier], "1000/day", 5, start) for m in range(4)]
         with processes(use_up, *jobs) as crew:

@@ -38,9 +38,7 @@ def run(url: str, sandbox: Sandbox, tmp_path: Path, file: Path) -> Run:
     }
 
     def run(name: str, *options: str, **more: str) -> Done:
-        return worker(
-            ROOT / "scripts" / f"{name}.py", *options, environment=environment | more, folder=tmp_path
-        )
+        return worker(name, *options, environment=environment | more, folder=tmp_path)
 
     return run
 

@@ -51,17 +51,12 @@ def environment(url: str, sandbox: Sandbox, tmp_path: Path, check: Check) -> dic
     }
 
 
-def script(name: str) -> Path:
-    return ROOT / "scripts" / f"{name}.py"
-
-
 @pytest.fixture
 def run(environment: dict[str, str], tmp_path: Path) -> Run:
     """`run(name, *options, NAME=value)`: a worker's script, as cron starts it."""
 
-    def run(*arguments: str, **more: str) -> Done:
-        name, *options = arguments
-        return worker(script(name), *options, environment=environment | more, folder=tmp_path)
+    def run(name: str, *options: str, **more: str) -> Done:
+        return worker(name, *options, environment=environment | more, folder=tmp_path)
 
     return run
 
@@ -194,7 +189,7 @@ def test_a_stopped_run_is_a_failure_with_its_summary(
     sandbox.latency = 0.1
     add_claims(database, [{}] * 30)
     process = subprocess.Popen(
-        [sys.executable, str(script("pod_retry_scheduler")), "--concurrency", "2"],
+        [sys.executable, str(ROOT / "scripts" / "pod_retry_scheduler.py"), "--concurrency", "2"],
         env=environment,
         cwd=tmp_path,
         stderr=subprocess.PIPE,

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from tests.long_form import IS_LONG
 from tests.processes.forks import ROOT, Forks
 
-FROM_NOTHING = not hasattr(os, "fork") or os.environ.get("RECOURS_LONG") == "1"
+FROM_NOTHING = not hasattr(os, "fork") or IS_LONG
 _LONGEST_S = 120
 
 Done = subprocess.CompletedProcess[str]
@@ -28,9 +29,9 @@ def recours(
     return run(["-m", "recours", *arguments], environment, folder, keyboard)
 
 
-def worker(script: Path, *options: str, environment: Mapping[str, str], folder: Path) -> Done:
-    """A worker's script, as cron starts it."""
-    return run([str(script), *options], environment, folder)
+def worker(name: str, *options: str, environment: Mapping[str, str], folder: Path) -> Done:
+    """A worker's script, as cron starts it: from another folder."""
+    return run([str(ROOT / "scripts" / f"{name}.py"), *options], environment, folder)
 
 
 def run(
@@ -56,7 +57,7 @@ def run(
 @cache
 def _server() -> Forks:
     """For all tests of this process."""
-    return Forks("tests.processes.typed")
+    return Forks("tests.processes.child")
 
 
 def end() -> None:
