@@ -32,8 +32,8 @@ class Ledger(Protocol):
     def carrier_state(self, carrier: str) -> CarrierState:
         """What all processes know of a carrier."""
 
-    def pause(self, carrier: str, until: datetime, reason: str) -> None:
-        """The carrier asked to wait; a longer wait that stands already is kept."""
+    def pause(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
+        """The carrier asked to wait; a longer wait that stands already is kept, unless no pause can last so long."""
 
     def stop(self, carrier: str, stop: Stop) -> None:
         """A person stops the carrier; a later stop replaces an earlier one's words, not its moment."""

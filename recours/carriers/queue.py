@@ -15,7 +15,7 @@ from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome
-from recours.core.pauses import AccountState, CarrierState, Stop, next_try_after_refusals, pause_until
+from recours.core.pauses import AccountState, CarrierState, Stop, lasts, next_try_after_refusals, pause_until
 from recours.core.quota import Calls, Shortage, Use, Want, kept_for_new_claims, kept_until
 from recours.core.redact import Redactor
 from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal
@@ -127,8 +127,7 @@ class APIRequestQueue:
         if self._has_new_credentials(carrier, account):
             self._ledger.set_account_state(carrier, AccountState())
             return None
-        due = account.refused_until is None or account.refused_until <= now
-        if due and self._ledger.try_again(carrier, now, now + LEASE):
+        if not lasts(account.refused_until, now) and self._ledger.try_again(carrier, now, now + LEASE):
             self._trying_again[carrier] = account
             return None
         return self._refused(carrier, account)
@@ -147,8 +146,8 @@ class APIRequestQueue:
         """Every reason for which the carrier takes no call now, whatever its quota; looks only, like `would_refuse`."""
         now, state = self._clock.now(), self._ledger.carrier_state(carrier)
         account = state.account
-        waits = account.refused_until is not None and account.refused_until > now
-        refused = account.refusals and waits and not self._has_new_credentials(carrier, account)
+        waits = account.refusals and lasts(account.refused_until, now)
+        refused = waits and not self._has_new_credentials(carrier, account)
         of_account = (
             self._paused(carrier, state, now),
             self._refused(carrier, account) if refused else None,
@@ -169,7 +168,7 @@ class APIRequestQueue:
         return Refusal(Blocked.CARRIER, stop_words(self._accounts[carrier].spec, state.stopped, self._local))
 
     def _paused(self, carrier: str, state: CarrierState, now: datetime) -> Refusal | None:
-        if state.paused_until is None or state.paused_until <= now:
+        if not lasts(state.paused_until, now):
             return None
         reason = state.reason or f"{self._name(carrier)} asked us to wait"
         return Refusal(Blocked.RATE_LIMIT, reason, state.paused_until)
@@ -248,8 +247,9 @@ class APIRequestQueue:
     def _remembered(self, carrier: str, failure: Failure) -> Failure:
         """What of a failure concerns every claim of the carrier is made known to all processes."""
         if failure.kind is ErrorKind.RATE_LIMITED and failure.http_status is not None:
-            until = pause_until(failure.retry_at, self._clock.now())
-            self._ledger.pause(carrier, until, failure.message)
+            now = self._clock.now()
+            until = pause_until(failure.retry_at, now)
+            self._ledger.pause(carrier, until, failure.message, now)
             return replace(failure, retry_at=until)
         if failure.kind is ErrorKind.AUTH_FAILED:
             source = self._accounts[carrier].source

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 LONGEST_PAUSE = timedelta(hours=24)
 UNNAMED_PAUSE = timedelta(minutes=60)
+# What ends later than this was left by a clock that was wrong. The hour is for machines whose clocks differ.
+FURTHEST_END = LONGEST_PAUSE + timedelta(hours=1)
 _AFTER_REFUSALS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
 
@@ -13,6 +15,11 @@ def pause_until(asked: datetime | None, now: datetime) -> datetime:
     if asked is None:
         return now + UNNAMED_PAUSE
     return min(max(asked, now), now + LONGEST_PAUSE)
+
+
+def lasts(until: datetime | None, now: datetime) -> bool:
+    """Tell whether a pause or a refusal that ends at `until` still holds."""
+    return until is not None and now < until <= now + FURTHEST_END
 
 
 def next_try_after_refusals(refusals: int, now: datetime, slack: timedelta) -> datetime:

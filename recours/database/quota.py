@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningInsert
 
-from recours.core.pauses import AccountState, CarrierState, Stop
+from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Stop
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
 from recours.database.engine import Database
 from recours.database.outbox import insert_into
@@ -255,10 +255,11 @@ class QuotaLedger:
             upsert = insert_into(carriers, connection.dialect.name).values(values | {"carrier": carrier})
             connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
 
-    def pause(self, carrier: str, until: datetime, reason: str) -> None:
-        """The carrier asked to wait; a longer wait that stands already is kept."""
+    def pause(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
+        """The carrier asked to wait; a longer wait that stands already is kept, unless no pause can last so long."""
         values = {"paused_until": until, "reason": reason}
-        longer = or_(carriers.c.paused_until.is_(None), carriers.c.paused_until < until)
+        stands = carriers.c.paused_until
+        longer = or_(stands.is_(None), stands < until, stands > now + FURTHEST_END)
         with self.database.write() as connection:
             upsert = insert_into(carriers, connection.dialect.name).values(
                 values | {"carrier": carrier, "refusals": 0}
@@ -268,7 +269,8 @@ class QuotaLedger:
 
     def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
         """Take the one try that is due after a refusal of our account; False if another process has it."""
-        due = carriers.c.carrier == carrier, carriers.c.refused_until <= now
+        at = carriers.c.refused_until
+        due = carriers.c.carrier == carrier, or_(at <= now, at > now + FURTHEST_END)
         with self.database.write() as connection:
             statement = update(carriers).where(*due).values(refused_until=until)
             return bool(connection.execute(statement).rowcount)

@@ -619,12 +619,42 @@ def test_a_retry_after_that_is_over_pauses_nobody(
 
 def test_a_longer_pause_that_stands_is_kept(database: Database) -> None:
     ledger = QuotaLedger(database, "run-1")
-    ledger.pause("chronopost", NOW + timedelta(hours=5), "long")
-    ledger.pause("chronopost", NOW + timedelta(hours=1), "short")
+    ledger.pause("chronopost", NOW + timedelta(hours=5), "long", NOW)
+    ledger.pause("chronopost", NOW + timedelta(hours=1), "short", NOW)
     state = ledger.carrier_state("chronopost")
     assert (state.paused_until, state.reason) == (NOW + timedelta(hours=5), "long")
-    ledger.pause("chronopost", NOW + timedelta(hours=6), "longer")
+    ledger.pause("chronopost", NOW + timedelta(hours=6), "longer", NOW)
     assert ledger.carrier_state("chronopost").paused_until == NOW + timedelta(hours=6)
+
+
+def test_what_a_clock_that_was_years_ahead_left_behind_closes_no_carrier(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,))
+    ahead = SimulatedClock(NOW + timedelta(days=4 * 365))
+    fetch(queue_on(database, ahead, limits_of("100/day"), base_url=sandbox.url))
+    run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
+    assert run.closed("chronopost") is None
+    assert run.would_refuse("chronopost") is None
+    fetch(run)  # is asked to wait, today
+    refusal = run.closed("chronopost")
+    assert refusal is not None
+    assert refusal.until == NOW + timedelta(hours=1)
+
+
+def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    sandbox.parcels[NUMBER] = Parcel((Scenario.AUTH_REFUSED,))
+    ahead = SimulatedClock(NOW + timedelta(days=4 * 365))
+    fetch(queue_on(database, ahead, limits_of("100/day"), base_url=sandbox.url))
+    run, other = (
+        queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url)
+        for holder in ("run", "other")
+    )
+    assert run.would_refuse("chronopost") is None
+    assert run.closed("chronopost") is None
+    assert other.closed("chronopost") is not None  # one of them tries
 
 
 def be_rate_limited(url: str, base_url: str) -> None:
@@ -836,7 +866,9 @@ def test_a_look_ahead_tells_a_refusal_a_pause_and_a_used_up_quota(
     assert refused is not None
     assert (refused.why, refused.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
 
-    QuotaLedger(database, "paused").pause("chronopost", clock.now() + timedelta(hours=2), "asked to wait")
+    QuotaLedger(database, "paused").pause(
+        "chronopost", clock.now() + timedelta(hours=2), "asked to wait", clock.now()
+    )
     paused = wider.would_refuse("chronopost")
     assert paused is not None
     assert (paused.why, paused.reason) == (Blocked.RATE_LIMIT, "asked to wait")
@@ -910,7 +942,7 @@ def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_
     ledger, run = QuotaLedger(database, "run-1"), queue()
     refused = AccountState(refusals=2, refused_until=NOW, refusal="refused", salt="00" * 16)
     ledger.set_account_state("chronopost", refused)
-    ledger.pause("chronopost", NOW + timedelta(hours=2), "asked to wait")
+    ledger.pause("chronopost", NOW + timedelta(hours=2), "asked to wait", NOW)
     run.stop("chronopost", "by alice")
     assert "paused on" in str(run.closed("chronopost"))
     clock.advance(timedelta(hours=3))

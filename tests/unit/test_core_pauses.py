@@ -7,6 +7,7 @@ import pytest
 from recours.core.pauses import (
     AccountState,
     CarrierState,
+    lasts,
     next_try_after_refusals,
     pause_until,
 )
@@ -41,3 +42,21 @@ def test_a_refused_account_is_tried_again_after_1_h_then_6_h_then_daily(refusals
 
 def test_of_an_unknown_carrier_nothing_bad_is_assumed() -> None:
     assert CarrierState() == CarrierState(None, None, AccountState(0, None, None, None, None))
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "holds"),
+    [
+        (None, False),
+        (timedelta(), False),
+        (timedelta(seconds=1), True),
+        (timedelta(hours=24), True),
+        (timedelta(hours=24, minutes=10), True),  # set by a machine whose clock is a little ahead
+        (timedelta(days=2), False),
+        (timedelta(days=1400), False),
+    ],
+)
+def test_what_ends_later_than_any_pause_was_left_by_a_wrong_clock(
+    ends_in: timedelta | None, holds: bool
+) -> None:
+    assert lasts(NOW + ends_in if ends_in is not None else None, NOW) is holds
