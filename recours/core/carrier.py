@@ -112,6 +112,17 @@ class Catalog:
                 return substitute.served_by
         return key
 
+    def resolve_again(self, served: str | None, name: str, number: str | None) -> str | None:
+        """Like `resolve`, for a claim that `served` has served: it passes to another account only if there is one for it.
+
+        Credentials that lack for a run, as while a file is being replaced, must not start claims afresh.
+        """
+        key = self.resolve(name, number)
+        if served is None or served not in self.specs or key is None or key in self.configured:
+            return key
+        substituted = {s.served_by for s in self.substitutes if s.claimed == self._keys.get(fold(name))}
+        return served if served in substituted else key
+
     def keys_of(self, name: str) -> tuple[str, ...]:
         """The keys that claims of this carrier may be under; none if `name` is none of ours."""
         key = self._keys.get(fold(name))

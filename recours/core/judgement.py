@@ -36,8 +36,10 @@ def _judge_pending(claim: Claim, now: datetime) -> State:
     )
     if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
         return state
+    # Nobody knows yet what comes of it: what is on record stays, should the claim come back as it was.
+    kept = state if _corrected(claim) else claim.state
     since = min(claim.updated_at or now, now)
-    return replace(state, stage=Stage.WAITING, next_at=since + ABANDONED_AFTER)
+    return replace(kept, stage=Stage.WAITING, next_at=since + ABANDONED_AFTER, rank_at=state.rank_at)
 
 
 def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
@@ -48,6 +50,10 @@ def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
         state = State(stage=Stage.WAITING, next_at=now, failed_at=now)
         if not _corrected(claim):
             state = replace(state, delivery=claim.state.delivery)
+    elif judged.fetch_status == FetchStatus.FETCHING and claim.state.failed_at:
+        # Others tried in between, in vain; its own timetable goes on.
+        between = replace(claim.state, stage=_stage_between_turns(claim.state))
+        state = retimed(between, now, policy)
     elif judged.fetch_status != FetchStatus.FAILED:
         fresh = replace(claim, turns_counted=0, state=State(delivery=claim.state.delivery))
         state = _adopt(fresh, now, policy)

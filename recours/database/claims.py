@@ -130,7 +130,8 @@ class ClaimRepository:
             keys = [key for key in connection.scalars(carrier_keys(stage)) if key is not None]
             counts = {}
             for key in keys:
-                ready = select(_c.id).where(at_stage(stage), _c.pod_carrier_key == key, free(now)).limit(most)
+                of_key = at_stage(stage), _c.pod_carrier_key == key, free(now), unedited()
+                ready = select(_c.id).where(*of_key).limit(most)
                 counts[str(key)] = connection.scalar(select(func.count()).select_from(ready.subquery())) or 0
         return {key: count for key, count in counts.items() if count}
 

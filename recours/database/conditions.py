@@ -27,9 +27,15 @@ def at_stage(stage: Stage) -> ColumnElement[bool]:
 
 
 @cache
+def is_ours() -> ColumnElement[bool]:
+    """Rows that one of the workers is for; of all others somebody else takes care. NULL where the status is NULL."""
+    ours = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
+    return _c.pod_fetch_status.in_([const(status) for status in ours])
+
+
+@cache
 def edited(*, with_deadline: bool) -> ColumnElement[bool]:
     """Rows that we never judged, that differ from what they were judged on, or whose place in the order is lost."""
-    statuses = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
     differs = [
         _c.pod_stage.is_(None),
         _c.pod_stage.not_in([const(stage) for stage in Stage]),
@@ -45,4 +51,4 @@ def edited(*, with_deadline: bool) -> ColumnElement[bool]:
     ]
     if with_deadline:
         differs.append(_c.pod_seen_deadline.is_distinct_from(_c.response_deadline))
-    return and_(_c.pod_fetch_status.in_([const(status) for status in statuses]), or_(*differs))
+    return and_(is_ours(), or_(*differs))

@@ -112,7 +112,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
         client_id=row.get("client_id"),
         carrier_name=clean(carrier_name, 60),
-        carrier=catalog.resolve(carrier_name, number),
+        carrier=carrier_of(read, carrier_name, number, catalog),
         number=number,
         fetch_status=read.text("pod_fetch_status"),
         claim_status=read.text("status"),
@@ -153,6 +153,14 @@ def _read_judged(read: Reader, catalog: Catalog) -> Judged | None:
         carrier=_judged_carrier(read, number, catalog),
         turns_used=read.whole("pod_seen_count"),
     )
+
+
+def carrier_of(read: Reader, name: str, number: str | None, catalog: Catalog) -> str | None:
+    """Whose account serves the claim."""
+    is_corrected = name != read.text("pod_seen_carrier") or number != tidy_number(
+        read.text("pod_seen_number")
+    )
+    return catalog.resolve_again(None if is_corrected else read.text("pod_carrier_key"), name, number)
 
 
 def _judged_carrier(read: Reader, number: str | None, catalog: Catalog) -> str:

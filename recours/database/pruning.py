@@ -5,12 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, cast, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.sql.selectable import FromClause
 
-from recours.core.claim import FetchStatus, Stage
+from recours.core.claim import Stage
 from recours.core.mail import MailState
-from recours.database.conditions import at_stage, const
+from recours.database.conditions import at_stage, const, is_ours
 from recours.database.engine import Database
 from recours.database.rows import free, unedited
 from recours.database.tables import attempts, claims, events, mail_events, mails
@@ -180,8 +193,7 @@ def _is_over(now: datetime) -> ColumnElement[bool]:
 
     One that was set back or corrected since it gave up is about to be tried.
     """
-    statuses = [const(status) for status in (FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.FAILED)]
-    leaves_alone = func.coalesce(_c.pod_fetch_status, const("")).not_in(statuses)
+    leaves_alone = is_ours().is_not(true())
     has_ended = and_(or_(at_stage(Stage.GIVEN_UP), at_stage(Stage.SHELVED)), unedited())
     return or_(_c.id.is_(None), and_(free(now), or_(leaves_alone, has_ended)))
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     union_all,
     update,
 )
@@ -27,7 +28,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision
 from recours.database.claims import carrier_keys
-from recours.database.conditions import at_stage, edited
+from recours.database.conditions import at_stage, edited, is_ours
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
 from recours.database.outbox import insert_into, write_events
@@ -131,9 +132,12 @@ class ClaimUpkeep:
     def _known_keys(self) -> list[str]:
         return ["", *sorted(self.catalog.specs)]
 
-    def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
-        """Give a next turn to claims that gave up under a lower limit."""
-        yield from self._rejudge(_gave_up_below(max_retries), _c.pod_retry_count, judge, now)
+    def take_up_given_up(
+        self, max_retries: int, judge: Judge, now: datetime, carriers: Collection[str] = ()
+    ) -> Iterator[Claim]:
+        """Give a next turn to claims of these carriers (none named: of all) that gave up under a lower limit."""
+        gave_up = and_(_gave_up_below(max_retries), _of(carriers))
+        yield from self._rejudge(gave_up, _c.pod_retry_count, judge, now)
 
     def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge anew the shelved claims whose status is no longer one of `skip` (lower case)."""
@@ -145,32 +149,38 @@ class ClaimUpkeep:
             yield from self._rejudge(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
 
     def make_ready(self, due_until: datetime) -> None:
-        """Put the claims whose turn has come among the ready ones; one without a key of ours is judged anew."""
-        due = _due(Stage.WAITING, due_until)
-        statement = (
-            update(claims)
-            .where(due)
-            .values(
-                pod_stage=case((is_failed(), Stage.READY), else_=Stage.NEW),
-                pod_carrier_key=case((_c.pod_carrier_key.in_(self._known_keys()), _c.pod_carrier_key)),
-            )
-        )
+        """Put the claims whose turn has come among the ready ones; one without a key of ours is judged anew.
+
+        One of which others took care meanwhile is at no stage, and judged anew should it be failed or pending again.
+        """
+        key = case((_c.pod_carrier_key.in_(self._known_keys()), _c.pod_carrier_key))
+        stage = case((is_failed(), Stage.READY), (is_ours(), Stage.NEW))
+        self._change(_due(Stage.WAITING, due_until), {"pod_stage": stage, "pod_carrier_key": key})
+        self._change(and_(_due(Stage.SETTLED, due_until), is_ours().is_not(true())), {"pod_stage": None})
+
+    def _change(self, rows: ColumnElement[bool], values: dict[str, Any]) -> None:
+        statement = update(claims).where(rows).values(values)
         with self.database.write() as connection:
             if (
                 not self.database.is_sqlite
             ):  # what others have in hand is theirs to make ready, not to wait for
-                free_rows = select(_c.id).where(due).with_for_update(skip_locked=True)
+                free_rows = select(_c.id).where(rows).with_for_update(skip_locked=True)
                 statement = statement.where(_c.id.in_(free_rows))
             connection.execute(statement)
 
     def pass_turns(
-        self, due_until: datetime, pass_turn: Callable[[Claim], Decision | None], now: datetime
+        self,
+        due_until: datetime,
+        pass_turn: Callable[[Claim], Decision | None],
+        now: datetime,
+        carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Let the due turns of settled claims pass, with their events; a claim without a decision is shelved.
+        """Let the due turns of settled claims of these carriers (none named: of all) pass, with their events.
 
-        Every row that is handled leaves the condition: its next turn lies in the future, or its stage changes.
+        A claim without a decision is shelved. Every row that is handled leaves the condition: its next turn lies in the
+        future, or its stage changes.
         """
-        due = and_(_due(Stage.SETTLED, due_until), free(now), unedited())
+        due = and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited())
         query = select(*readable_columns(self.columns)).where(due).order_by(_c.pod_next_retry_at).limit(CHUNK)
         while True:
             with self.database.write() as connection:
@@ -257,6 +267,10 @@ def _status(columns: frozenset[str]) -> Any:
 
 def _gave_up_below(max_retries: int) -> ColumnElement[bool]:
     return and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries)
+
+
+def _of(carriers: Collection[str]) -> ColumnElement[bool]:
+    return _c.pod_carrier_key.in_(sorted(carriers)) if carriers else true()
 
 
 def _beyond(stage: Stage, horizon: Any) -> ColumnElement[bool]:

@@ -306,9 +306,13 @@ class Upkeep(Protocol):
         """Judge every row that is new to us or that others edited since; yields what was read."""
 
     def take_up_given_up(
-        self, max_retries: int, judge: Callable[[Claim], State], now: datetime
+        self,
+        max_retries: int,
+        judge: Callable[[Claim], State],
+        now: datetime,
+        carriers: Collection[str] = (),
     ) -> Iterable[Claim]:
-        """Give a next turn to claims that gave up under a lower limit."""
+        """Give a next turn to claims of these carriers (none named: of all) that gave up under a lower limit."""
 
     def unshelve(
         self, skip: Collection[str], judge: Callable[[Claim], State], now: datetime
@@ -324,9 +328,16 @@ class Upkeep(Protocol):
         """Put the claims whose turn has come among the ready ones."""
 
     def pass_turns(
-        self, due_until: datetime, pass_turn: Callable[[Claim], Decision | None], now: datetime
+        self,
+        due_until: datetime,
+        pass_turn: Callable[[Claim], Decision | None],
+        now: datetime,
+        carriers: Collection[str] = (),
     ) -> Iterable[tuple[Claim, Decision]]:
-        """Let the due turns of settled claims pass, with their events; without a decision: shelved."""
+        """Let the due turns of settled claims of these carriers (none named: of all) pass, with their events.
+
+        Without a decision: shelved.
+        """
 
 
 class Journal(Protocol):

@@ -53,19 +53,23 @@ class PODRetryScheduler(Worker):
     def keep_own_timetable(self, now: datetime) -> None:
         """Claims that go on after a raised limit, impossible times, and turns that pass without a call.
 
-        Whoever asked for some claims did not say how often the others may be tried: theirs is the schedule's to keep.
+        Whoever asked for some claims, or for some carriers', did not say how often the others may be tried: theirs is
+        the schedule's to keep.
         """
         if self.options.claims:
             return
-        upkeep, policy = self.around.upkeep, self.policy
-        for _ in upkeep.take_up_given_up(policy.max_retries, lambda claim: self._go_on(claim, now), now):
+        upkeep, policy, carriers = self.around.upkeep, self.policy, self.options.carriers
+        limit = policy.max_retries
+        for _ in upkeep.take_up_given_up(limit, lambda claim: self._go_on(claim, now), now, carriers):
             pass
         horizon = policy.timetable.horizon(now)
         for claim in upkeep.mend_times(horizon, lambda claim: retimed(claim.state, now, policy), now):
             at = minute(claim.state.next_at, self.local)
             log.warning(f"{claim.reference}: its next try ({at}) was set by no timetable of ours; recomputed")
         due_until = policy.timetable.due_until(now)
-        for claim, decision in upkeep.pass_turns(due_until, lambda claim: self._pass(claim, now), now):
+        for claim, decision in upkeep.pass_turns(
+            due_until, lambda claim: self._pass(claim, now), now, carriers
+        ):
             self._recorder.say_passed(claim, decision)
 
     def _go_on(self, claim: Claim, now: datetime) -> State:

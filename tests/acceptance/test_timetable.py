@@ -152,6 +152,108 @@ def test_a_paid_claim_is_set_aside_and_taken_up_again(service: Service) -> None:
     assert len(service.hours_of_calls(claim)) == 1
 
 
+def test_a_limit_for_one_carrier_is_none_for_the_others(service: Service) -> None:
+    never, unknown = service.add(S.POD_NEVER), service.add(S.UNKNOWN)
+    service.run_hourly(6)
+    service.clock.advance(timedelta(hours=1))
+    service.run(carriers=("ups",), max_retries=2)  # the second turn of both is due
+    assert events(service, never) == events(service, unknown) == []
+    service.run_hourly(110)
+    told = events(service, never), events(service, unknown)
+    assert stages(service) == ["given_up", "given_up"]
+    service.run(carriers=("ups",), max_retries=6)
+    assert stages(service) == ["given_up", "given_up"]
+    service.run(carriers=("chronopost",), max_retries=6)
+    assert "given_up" not in stages(service)
+    assert (events(service, never), events(service, unknown)) == told
+
+
+# ---------------------------------------------------------------- others who fetch, or take care of a claim
+
+
+def stages(service: Service) -> list[str | None]:
+    return [stage for (stage,) in service.sql("SELECT pod_stage FROM claims ORDER BY id")]
+
+
+def set_status(service: Service, status: str) -> None:
+    now = f"{service.clock.now():%Y-%m-%d %H:%M:%S}"
+    service.sql("UPDATE claims SET pod_fetch_status = ?, updated_at = ?", status, now)
+
+
+def test_a_fetch_that_others_try_in_between_in_vain_changes_no_timetable(service: Service) -> None:
+    settled, unknown = service.add(S.NOT_OURS), service.add(S.UNKNOWN)
+    service.run_hourly(32)
+    service.clock.advance(timedelta(minutes=10))
+    set_status(service, "fetching")
+    service.run(PODFetchWorker)
+    service.clock.advance(timedelta(seconds=20))
+    set_status(service, "failed")
+    service.run(PODFetchWorker)
+    service.run_hourly(80)
+    assert service.hours_of_calls(settled) == [1]
+    assert service.hours_of_calls(unknown) == [1, 7, 31, 103]
+    assert len(events(service, settled)) == len(events(service, unknown)) == 2
+
+
+def test_a_first_fetch_by_others_that_fails_begins_the_timetable(service: Service) -> None:
+    claim = service.add(S.IN_TRANSIT, pod_fetch_status="fetching")
+    service.run_hourly(0, both=True)
+    service.run()
+    service.clock.advance(timedelta(minutes=20))
+    set_status(service, "failed")
+    service.run_hourly(9, both=True)
+    assert service.hours_of_calls(claim) == [2, 8]  # an hour after that failure, on the hour
+
+
+@pytest.mark.parametrize("limit", [2, 6])
+def test_a_claim_of_which_others_took_care_for_a_while_stays_the_schedulers(
+    service: Service, limit: int
+) -> None:
+    claim = service.add(S.UNKNOWN)
+    service.run_hourly(5, both=True, max_retries=limit)
+    set_status(service, "manual")
+    service.run_hourly(5, both=True, max_retries=limit)
+    set_status(service, "failed")
+    reports = service.run_hourly(100, both=True, max_retries=limit)
+    fetched = [report for report in reports if report.worker == "pod_fetch_worker"]
+    assert all(report.stats.total == 0 for report in fetched)
+    assert service.hours_of_calls(claim) == ([1, 11] if limit == 2 else [1, 11, 35, 107])
+
+
+@pytest.mark.parametrize("scenario", [S.UNKNOWN, S.NOT_OURS])
+def test_a_claim_whose_pod_others_found_is_waited_for_no_more(
+    service: Service, scenario: Scenario, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.environment["QUOTA_CHRONOPOST"] = "20/day"
+    claim = service.add(scenario)
+    service.run_hourly(5)
+    set_status(service, "success")
+    service.run_hourly(20, both=True)
+    assert len(service.hours_of_calls(claim)) == 1
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        service.run(PODFetchWorker)
+        service.run()
+    assert "No pending PODs to fetch" in caplog.messages
+    assert "No failed PODs eligible for retry" in caplog.messages
+    assert not [line for line in caplog.messages if "waits for a later try" in line or "kept for" in line]
+
+
+def test_a_claim_found_by_others_just_when_it_was_due_is_not_counted(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.environment["QUOTA_CHRONOPOST"] = "2/day"
+    service.add(S.UNKNOWN)
+    service.add(S.UNKNOWN)
+    service.run_hourly(1)  # one is asked about, the other stays ready
+    set_status(service, "success")
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        report = service.run()
+    assert "No failed PODs eligible for retry" in caplog.messages
+    assert report.stats.skipped_rate_limit == 0
+
+
 # ---------------------------------------------------------------- nobody keeps the others waiting
 
 

@@ -101,6 +101,19 @@ def test_credentials_that_go_give_the_claims_back(keeper: Keeper) -> None:
     assert keeper.row(WAYBILL)[:2] == ("ready", "dhl")
 
 
+@pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP, Stage.WAITING])
+def test_credentials_that_lack_for_one_run_start_nothing_afresh(keeper: Keeper, stage: Stage) -> None:
+    keeper.keep("dhl_express")
+    keeper.settle(WAYBILL, stage, "not_found")
+    keeper.keep()
+    assert keeper.row(WAYBILL) == (stage, "dhl_express", 4)
+    keeper.keep("dhl_express")
+    assert keeper.row(WAYBILL) == (stage, "dhl_express", 4)
+    keeper.keep()
+    keeper.keep("dhl")  # from now on another account serves it
+    assert keeper.row(WAYBILL) == ("ready", "dhl", 0)
+
+
 def test_what_is_known_already_changes_nothing_and_writes_nothing(keeper: Keeper) -> None:
     keeper.keep("dhl", "dhl_express")
     keeper.settle(WAYBILL, Stage.SETTLED, "invalid_tracking")
@@ -123,6 +136,14 @@ def test_a_carrier_of_no_other_ones_claims_wakes_nobody(keeper: Keeper) -> None:
     keeper.settle("XY000000001FR", Stage.GIVEN_UP, "not_found")
     assert keeper.keep("chronopost") == ["chronopost"]
     assert keeper.row("XY000000001FR") == ("given_up", "chronopost", 4)
+
+
+def test_a_corrected_carrier_is_one_though_no_credentials_are_there(keeper: Keeper) -> None:
+    keeper.keep("dhl_express")
+    keeper.settle(WAYBILL, Stage.GIVEN_UP, "not_found")
+    keeper.sql("UPDATE claims SET carrier = 'Chronopost' WHERE tracking_number = :n", n=WAYBILL)
+    keeper.keep()
+    assert keeper.row(WAYBILL) == ("ready", "chronopost", 0)
 
 
 def test_another_spelling_is_no_correction(keeper: Keeper) -> None:

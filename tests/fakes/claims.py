@@ -40,7 +40,9 @@ class FakeClaims:
         return Waiting(len(states), min((state.next_at for state in states if state.next_at), default=None))
 
     def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
-        ready = Counter(row.carrier_key for row in self.table.at(stage) if row.is_free(now))
+        ready = Counter(
+            row.carrier_key for row in self.table.at(stage) if row.is_free(now) and row.is_unedited()
+        )
         return {key: count if most is None else min(count, most) for key, count in ready.items()}
 
     def times_asked(self, claim: Claim) -> int:

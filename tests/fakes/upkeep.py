@@ -35,8 +35,11 @@ class FakeUpkeep:
     def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
         yield from self._rejudge([row for row in self.table.rows.values() if row.is_edited()], judge, now)
 
-    def take_up_given_up(self, max_retries: int, judge: Judge, now: datetime) -> Iterator[Claim]:
-        yield from self._rejudge(self._gave_up_below(max_retries), judge, now)
+    def take_up_given_up(
+        self, max_retries: int, judge: Judge, now: datetime, carriers: Collection[str] = ()
+    ) -> Iterator[Claim]:
+        rows = [row for row in self._gave_up_below(max_retries) if _is_of(row, carriers)]
+        yield from self._rejudge(rows, judge, now)
 
     def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
         yield from self._rejudge(self._unshelved(skip), judge, now)
@@ -48,13 +51,19 @@ class FakeUpkeep:
     def make_ready(self, due_until: datetime) -> None:
         for row in self.table.at(Stage.WAITING):
             if _is_by(row, due_until):
-                is_failed = row.claim.fetch_status == FetchStatus.FAILED
-                row.write(replace(row.claim.state, stage=Stage.READY if is_failed else Stage.NEW))
+                row.write(replace(row.claim.state, stage=_stage_when_due(row.claim)))
+        for row in self.table.at(Stage.SETTLED):
+            if _is_by(row, due_until) and _stage_when_due(row.claim) is None:
+                row.write(replace(row.claim.state, stage=None))
 
     def pass_turns(
-        self, due_until: datetime, pass_turn: Callable[[Claim], Decision | None], now: datetime
+        self,
+        due_until: datetime,
+        pass_turn: Callable[[Claim], Decision | None],
+        now: datetime,
+        carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        for row in self.table.at(Stage.SETTLED):
+        for row in [row for row in self.table.at(Stage.SETTLED) if _is_of(row, carriers)]:
             if _is_by(row, due_until) and row.is_free(now) and row.is_unedited():
                 claim, decision = row.claim, pass_turn(row.claim)
                 row.write(decision.state if decision else replace(claim.state, stage=Stage.SHELVED))
@@ -90,3 +99,14 @@ def _is_by(row: Row, moment: datetime) -> bool:
 def _is_after(row: Row, moment: datetime) -> bool:
     next_at = row.claim.state.next_at
     return next_at is not None and next_at > moment
+
+
+def _is_of(row: Row, carriers: Collection[str]) -> bool:
+    return not carriers or (row.claim.carrier or "") in carriers
+
+
+def _stage_when_due(claim: Claim) -> Stage | None:
+    """None: others take care of it."""
+    if claim.fetch_status == FetchStatus.FAILED:
+        return Stage.READY
+    return Stage.NEW if claim.is_pending else None
