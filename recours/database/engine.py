@@ -152,6 +152,8 @@ def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
     """
     engine = create_engine(
         url,
+        # Whatever the server's default is: what others wrote meanwhile is to be seen, not to be an error. Part of BEGIN.
+        isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         max_overflow=-1,
         connect_args={"prepare_threshold": None, "connect_timeout": round(lock_wait_s)},

@@ -34,13 +34,14 @@ CREATE TABLE claims (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres.Server]:
-    """Of a service that lives in New York, and reads dates as the Spanish do."""
+    """Of a service that lives in New York, reads dates as the Spanish do, and has its transactions kept apart."""
     with postgres.running() as server:
         postgres.execute(
             server.url(),
             "CREATE DATABASE service",
             "ALTER DATABASE service SET TimeZone = 'America/New_York'",
             "ALTER DATABASE service SET DateStyle = 'SQL, DMY'",
+            "ALTER DATABASE service SET default_transaction_isolation = 'serializable'",
         )
         yield server
 
@@ -167,7 +168,11 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
     # Nothing of ours is left on a session that others get next.
     plain = through.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, prepare_threshold=None) as next_one:
-        for name, expected in (("TimeZone", "America/New_York"), ("lock_timeout", "0")):
+        for name, expected in (
+            ("TimeZone", "America/New_York"),
+            ("lock_timeout", "0"),
+            ("transaction_isolation", "serializable"),
+        ):
             assert next_one.execute(f"SHOW {name}").fetchone() == (expected,)
 
 
