@@ -20,6 +20,9 @@ LOCK_WAIT_S = 30
 # Names in the query of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
 
+# PostgreSQL's encodings that can hold every sign. To the second it is bytes: ours and, it is hoped, the service's are UTF-8.
+_OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
+
 
 class DatabaseFault(RunFault):
     """The database cannot be used. The text says why and what to do."""
@@ -44,10 +47,7 @@ class Database:
     @property
     def shown(self) -> str:
         """The database for people, without its password."""
-        if self.is_sqlite:
-            return f"SQLite {self.url.database}"
-        secret = {name: "***" for name in SECRET_QUERY if name in self.url.query}
-        return self.url.update_query_dict(secret).render_as_string(hide_password=True)
+        return _shown(self.url)
 
     @property
     def path(self) -> Path | None:
@@ -120,6 +120,13 @@ class Database:
         self.engine.dispose()
 
 
+def _shown(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return f"SQLite {url.database}"
+    secret = {name: "***" for name in SECRET_QUERY if name in url.query}
+    return url.update_query_dict(secret).render_as_string(hide_password=True)
+
+
 def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     # mode=rw: a missing file must not come into being because someone looked.
     path = Path(url.database or "").absolute().as_uri()
@@ -156,13 +163,25 @@ def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         max_overflow=-1,
-        connect_args={"prepare_threshold": None, "connect_timeout": round(lock_wait_s)},
+        connect_args={
+            "prepare_threshold": None,
+            "connect_timeout": round(lock_wait_s),
+            "client_encoding": "utf8",  # whatever the server takes its clients to speak
+        },
     )
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         from recours.database.postgres import read_leniently  # noqa: PLC0415 (needs the driver, which is an extra)
 
+        encoding = connection.info.parameter_status("server_encoding") or "UTF8"
+        if encoding not in _OF_ALL_SIGNS:
+            connection.close()
+            raise DatabaseFault(
+                f"The encoding of the database {_shown(url)} is {encoding}: it cannot hold every name and answer of a "
+                "carrier, and what it cannot hold would end runs. Move it to one of the encoding UTF8: createdb "
+                "--encoding UTF8 --template template0, then pg_dump and pg_restore."
+            )
         read_leniently(connection)
 
     return engine

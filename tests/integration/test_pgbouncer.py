@@ -11,12 +11,13 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
+from recours.database.engine import DatabaseFault
 from recours.database.schema import look
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
-from recours.sandbox import Sandbox, SimulatedClock
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
@@ -176,6 +177,51 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
             assert next_one.execute(f"SHOW {name}").fetchone() == (expected,)
 
 
+ENCODINGS = {
+    "unchecked": ("CREATE DATABASE unchecked ENCODING 'SQL_ASCII' TEMPLATE template0",),
+    "western": ("CREATE DATABASE western", "ALTER DATABASE western SET client_encoding = 'LATIN1'"),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_names_of_all_languages_are_kept_whatever_the_encodings_of_the_database_and_its_clients(
+    server: postgres.Server,
+    through: URL,
+    settings_of: Callable[..., Settings],
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    name: str,
+) -> None:
+    postgres.execute(server.url(), *ENCODINGS[name])
+    url = server.url(name)
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as service:
+        service.execute(SERVICE)
+        ways = {"direct": url, "proxied": through.set(database=name)}
+        add(service, list(ways), "failed", "2026-02-02 06:00:00+00")
+        for n in range(len(ways)):
+            sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((Scenario.DELIVERED,), signatory="Łukasz")
+        for reference, way in ways.items():
+            settings = settings_of(way.render_as_string(hide_password=False), sandbox)
+            said: list[Report | BaseException] = []
+            run(PODRetryScheduler, settings, clock, said, Options(batch_size=1))
+            assert [report.fault for report in said if isinstance(report, Report)] == [None], (
+                reference,
+                said,
+            )
+        signed = service.execute("SELECT pod_delivery_person::bytea FROM claims").fetchall()
+        assert [bytes(name).decode() for (name,) in signed] == ["Łukasz"] * 2
+
+
+def test_a_database_whose_encoding_lacks_signs_is_refused_in_words(
+    server: postgres.Server, through: URL, settings_of: Callable[..., Settings], sandbox: Sandbox
+) -> None:
+    postgres.execute(server.url(), "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+    for way in (server.url("latin"), through.set(database="latin")):
+        with pytest.raises(DatabaseFault, match=r"latin is LATIN1: .* createdb --encoding UTF8"):
+            open_database(settings_of(way.render_as_string(hide_password=False), sandbox))
+
+
 def add(connection: psycopg.Connection[Any], references: list[str], status: str, updated_at: str) -> None:
     for reference in references:
         (n,) = connection.execute("SELECT count(*) FROM claims").fetchone() or (0,)
@@ -187,12 +233,15 @@ def add(connection: psycopg.Connection[Any], references: list[str], status: str,
 
 
 def run(
-    kind: type[Worker], settings: Settings, clock: SimulatedClock, said: list[Report | BaseException]
+    kind: type[Worker],
+    settings: Settings,
+    clock: SimulatedClock,
+    said: list[Report | BaseException],
+    options: Options = Options(batch_size=100, concurrency=8),  # noqa: B008 (a value)
 ) -> None:
     try:
         opened = open_database(settings)
         try:
-            options = Options(batch_size=100, concurrency=8)
             said.append(make_worker(kind, settings, opened, options, clock=clock, jitter=lambda: 0.0).run())
         finally:
             opened.database.close()
