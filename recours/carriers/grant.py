@@ -1,6 +1,6 @@
 """Units of quota held for one fetch, each turned into a used one just before its call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from recours.carriers.account import Account
@@ -27,20 +27,43 @@ class QueueGrant:
 
     def use(self, what: Capability) -> None:
         """Turn a held unit into a used one, just before the call; waits out short windows. Raises CallFailed."""
+        limits = [limit for limit in self._account.limits if limit.units({what: 1})]
         self._last = []
         try:
-            for limit in (*self._account.short_limits, *self._account.long_limits):
-                if limit.units({what: 1}):
-                    wait_out = limit.window.is_short
-                    self._last.append(
-                        self._in_short_window(limit) if wait_out else self._in_long_window(limit)
-                    )
+            while lacking := self._lacking(limits):
+                self._take(lacking)
         except CallFailed:  # by one of several limits: the others lose nothing
             self.unsent(what)
             raise
 
+    def _lacking(self, limits: Sequence[Limit]) -> list[Limit]:
+        """Those of whose present window the call has no unit: a window may end while others are waited for."""
+        for limit in limits:
+            if not limit.window.is_short:
+                self._let_it_end(limit)
+        now = self._clock.now()
+        for held in list(self._last):
+            if not held.start <= now < held.end:
+                self._last.remove(held)
+                if not held.limit.window.is_short:  # nobody looks at a short one any more
+                    self._ledger.give_back(held, used=1)
+        has = {held.limit for held in self._last}
+        return [limit for limit in limits if limit not in has]
+
+    def _take(self, lacking: Sequence[Limit]) -> None:
+        """Units of the short windows all at once, or a wait for them; only then those of the long ones."""
+        if short := [limit for limit in lacking if limit.window.is_short]:
+            now = self._clock.now()
+            got = self._ledger.reserve([Want(limit, 1) for limit in short], now, now + LEASE)
+            if isinstance(got, Shortage):
+                self._clock.sleep(max((got.resets_at - now).total_seconds(), 0.01))
+            else:
+                self._last += got
+        else:
+            for limit in lacking:
+                self._last.append(self._in_long_window(limit))
+
     def _in_long_window(self, limit: Limit) -> Held:
-        self._let_it_end(limit)
         held = self._current(limit)
         if held is None or not self._ledger.use(held, self._clock.now() + LEASE):
             # A repeated call, a window that has ended, or a hold that expired: one more unit, if there is one.
@@ -75,14 +98,6 @@ class QueueGrant:
             words = f"{self._account.spec.name} is at its limit ({limit})"
             raise CallFailed(Failure(ErrorKind.RATE_LIMITED, words, retry_at=got.resets_at))
         return got[0]
-
-    def _in_short_window(self, limit: Limit) -> Held:
-        while True:
-            now = self._clock.now()
-            got = self._ledger.reserve([Want(limit, 1)], now, now + LEASE)
-            if not isinstance(got, Shortage):
-                return got[0]
-            self._clock.sleep(max((got.resets_at - now).total_seconds(), 0.01))
 
     def unsent(self, what: Capability) -> None:
         """Give back the units of the last call: certainly nothing of it was sent."""

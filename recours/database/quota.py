@@ -106,10 +106,13 @@ class QuotaLedger:
 
     def reserve(self, wants: Sequence[Want], now: datetime, expires_at: datetime) -> list[Held] | Shortage:
         """Hold all that is wanted, or nothing. Units of a short window are used at once, not held."""
+        # In one order everywhere: machines whose settings name the same limits in another one would block each other.
+        in_order = sorted(wants, key=lambda want: want.limit.key)
         while True:
             try:
                 with self.database.write() as connection:
-                    return [self._reserve(connection, want, now, expires_at) for want in wants]
+                    held = {want: self._reserve(connection, want, now, expires_at) for want in in_order}
+                return [held[want] for want in wants]
             except _ShortageError as short:
                 if not self._take_back_from_the_dead(short.want.limit, now):
                     return self._shortage(short.want, now)

@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -43,6 +44,7 @@ TRACKING_ONLY = {Capability.TRACKING: 1}
 NOWHERE = "http://127.0.0.1:9"
 NUMBER = "XY001234567FR"
 PASSWORD = "123456"
+NO_TIME = timedelta()
 
 
 def limits_of(text: str, capability: Capability | None = None) -> tuple[Limit, ...]:
@@ -486,6 +488,88 @@ def test_short_windows_are_waited_out_by_the_clock_that_is_passed_in(
         grant.use(Capability.POD)
     assert clock.now() == NOW + timedelta(seconds=3 * wait)
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("limits", "begins"),
+    [
+        ("1/second,3/10seconds", NOW),
+        ("2/second,5/10seconds,7/minute", NOW),
+        ("250/day@UTC,1/second", datetime(2026, 2, 2, 23, 59, 58, 400_000, tzinfo=UTC)),
+        ("1/second,2/hour", datetime(2026, 2, 2, 8, 59, 59, 400_000, tzinfo=UTC)),
+    ],
+)
+def test_of_several_limits_none_is_exceeded_in_any_of_its_windows(
+    database: Database, limits: str, begins: datetime
+) -> None:
+    clock = SimulatedClock(begins)
+    run = queue_on(database, clock, limits_of(limits))
+    called: list[datetime] = []
+    for _ in range(6):
+        grants, _ = run.reserve("chronopost", [TRACKING_ONLY])
+        for grant in grants:
+            grant.use(Capability.TRACKING)
+            called.append(clock.now())
+    assert len(called) >= 2
+    for limit in limits_of(limits):
+        in_window = Counter(limit.window.around(at) for at in called)
+        assert max(in_window.values()) <= limit.number, (str(limit), called)
+        assert [use.used for use in QuotaLedger(database, "x").uses([limit], clock.now())] == [
+            in_window[limit.window.around(clock.now())]
+        ]
+
+
+def test_a_call_that_waited_beyond_its_day_is_the_next_day_s(database: Database) -> None:
+    clock = SimulatedClock(datetime(2026, 2, 2, 23, 59, 30, tzinfo=UTC))
+    limits = limits_of("10/day@UTC,1/minute")
+    run = queue_on(database, clock, limits)
+    grants, _ = run.reserve("chronopost", [BOTH])
+    grants[0].use(Capability.TRACKING)
+    grants[0].use(Capability.POD)
+    grants[0].settle()
+    assert clock.now() == datetime(2026, 2, 3, tzinfo=UTC)
+    days = [QuotaLedger(database, "x").uses(limits[:1], clock.now() - back)[0] for back in (LEASE, NO_TIME)]
+    assert [(day.used, day.held) for day in days] == [(1, 0), (1, 0)]
+
+
+def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
+    database: Database, clock: SimulatedClock
+) -> None:
+    class Slow(QuotaLedger):
+        def use(self, held: Held, expires_at: datetime) -> bool:
+            clock.advance(timedelta(seconds=0.7))
+            return super().use(held, expires_at)
+
+    clock.advance(timedelta(seconds=0.5))
+    run = queue_on(database, clock, limits_of("10/day@UTC,1/second"))
+    run._ledger = Slow(database, "run-1")
+    grants, _ = run.reserve("chronopost", [BOTH])
+    called = []
+    for what in BOTH:
+        grants[0].use(what)
+        called.append(clock.now() - NOW)
+    assert [at // timedelta(seconds=1) for at in called] == [1, 2]
+    assert counts(run) == [(1, 0), (2, 0)]
+
+
+def test_machines_that_name_the_same_limits_in_another_order_do_not_block_each_other(
+    database: Database,
+) -> None:
+    day, hour = limits_of("100000/day,100000/hour")
+    begin, got = threading.Barrier(2), []
+
+    def reserve(holder: str, limits: tuple[Limit, ...]) -> None:
+        ledger = QuotaLedger(database, holder)
+        wants = [Want(limit, 1) for limit in limits]
+        for _ in range(100):
+            begin.wait(60)
+            held = ledger.reserve(wants, NOW, NOW + LEASE)
+            got.append(isinstance(held, list) and [one.limit for one in held] == list(limits))
+
+    with ThreadPoolExecutor(2) as pool:
+        for job in [pool.submit(reserve, "one", (day, hour)), pool.submit(reserve, "other", (hour, day))]:
+            job.result()
+    assert got == [True] * 200
 
 
 def test_a_window_longer_than_a_minute_is_not_waited_out(database: Database, clock: SimulatedClock) -> None:
