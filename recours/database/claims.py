@@ -28,7 +28,7 @@ from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision
 from recours.core.text import clean
 from recours.database.conditions import at_stage
-from recours.database.engine import Database
+from recours.database.engine import Database, DatabaseFault
 from recours.database.foreign import Reader, read_claim, read_claims
 from recours.database.outbox import add_events
 from recours.database.rows import (
@@ -44,7 +44,7 @@ from recours.database.rows import (
     update_held,
 )
 from recours.database.tables import attempts, claims
-from recours.runs.ports import Attempt, Hold, StoredDocument, Waiting
+from recours.runs.ports import Attempt, Hold, NotRecorded, StoredDocument, Waiting
 from recours.runs.source import is_as_found
 
 _T = TypeVar("_T")
@@ -212,11 +212,24 @@ class ClaimRepository:
         return [claim for claim in held if claim.id in still_held]
 
     def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
-        """Hand claims back without an attempt, each with the state it is to have."""
+        """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseFault, having tried the others too."""
+        faults: list[DatabaseFault] = []
         for some in self._together(held):
+            if fault := self._put_back(some, hold):
+                faults.append(fault)
+                if not fault.was_answered:
+                    break
+        if faults:
+            raise faults[0]
+
+    def _put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> DatabaseFault | None:
+        try:
             with self.database.write() as connection:
-                for claim, state in some:
+                for claim, state in held:
                     self._let_go(connection, [(claim, state_values(claim, state))], hold)
+        except DatabaseFault as fault:
+            return fault
+        return None
 
     # ---------------------------------------------------------------- recording
 
@@ -224,8 +237,22 @@ class ClaimRepository:
         """Record attempts and what they mean, in their order.
 
         False for a claim that is not as it was taken: of it the attempt alone is kept, and it is judged anew.
+        Raises NotRecorded: a row that another program holds is no reason to lose the answers about others.
         """
-        return [done for some in self._together(ended) for done in self._record(some, hold, now)]
+        done: list[bool] = []
+        written: list[Any] = []
+        faults: list[DatabaseFault] = []
+        for some in self._together(ended):
+            try:
+                done += self._record(some, hold, now)
+                written += [attempt.claim.id for attempt, _ in some]
+            except DatabaseFault as fault:
+                faults.append(fault)
+                if not fault.was_answered:
+                    break
+        if faults:
+            raise NotRecorded(faults[0], written) from faults[0]
+        return done
 
     def _together(self, rows: Sequence[_T]) -> list[Sequence[_T]]:
         """What may be written in one transaction.

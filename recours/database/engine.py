@@ -27,6 +27,16 @@ _OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
 class DatabaseFault(RunFault):
     """The database cannot be used. The text says why and what to do."""
 
+    @property
+    def sqlstate(self) -> str | None:
+        """PostgreSQL's word for it; None if it is another database's fault, or no server answered."""
+        return getattr(getattr(self.__cause__, "orig", None), "sqlstate", None)
+
+    @property
+    def was_answered(self) -> bool:
+        """Tell whether a server said it: the next statement may fare better."""
+        return self.sqlstate is not None
+
 
 class Database:
     """One database, read and written in short transactions.

@@ -101,7 +101,7 @@ def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) ->
                     return work(connection)
             pause, reason = _POLL_S, "another run has been changing its schema"
         except DatabaseFault as fault:
-            if _sqlstate(fault) != _LOCK_TIMED_OUT:
+            if fault.sqlstate != _LOCK_TIMED_OUT:
                 raise
             pause, reason = next(pauses), "another program has held the table claims"
         if clock.monotonic() + pause > ends:
@@ -118,10 +118,6 @@ def _got_lock(connection: Connection) -> bool:
     Asked for, never waited for: who waits within a transaction is waited for by whoever builds an index, and killed.
     """
     return bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(:ours)"), {"ours": _LOCK}))
-
-
-def _sqlstate(fault: BaseException) -> str | None:
-    return getattr(getattr(fault.__cause__, "orig", None), "sqlstate", None)
 
 
 def _copied_aside(database: Database, before: Schema) -> list[str]:
@@ -148,7 +144,7 @@ def _copied_aside(database: Database, before: Schema) -> list[str]:
 
 def _with_sql(fault: DatabaseFault, database: Database, schema: Schema) -> DatabaseFault:
     """The fault; with the SQL for someone who may, if this database user may not alter tables."""
-    if _sqlstate(fault) not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _NOT_ALLOWED_WORDS):
+    if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _NOT_ALLOWED_WORDS):
         return fault
     sentence = (
         f"{fault} The schema must be brought to {HEAD} first; someone who may alter tables can run this SQL:"

@@ -5,8 +5,8 @@ One thread takes, decides and records; the others ask carriers. No transaction i
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from recours.core.outcome import Failure
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt
 from recours.runs.lanes import Lane, lane_key
-from recours.runs.ports import Refusal, RunFault, Surroundings
+from recours.runs.ports import NotRecorded, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.supply import POLL_S, InHand, Limits, Supply
@@ -52,7 +52,7 @@ class Calls:
         self._supply = Supply(around, catalog, limits, recorder, source, self._announce)
         self._threads = Threads(limits.concurrency, self._ask)
         self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
-        self._unreached: list[tuple[Claim, Ended]] = []
+        self._heard: list[tuple[Claim, Ended]] = []  # and not recorded yet
         self._any_connected = False
         self._place = 0
         self._unknown_codes: set[tuple[str, str]] = set()
@@ -100,13 +100,13 @@ class Calls:
         return []
 
     def _take_answers(self, in_order: list[tuple[InHand, Answer]]) -> None:
-        heard = [(entry.claim, self._hear(entry, answer)) for entry, answer in in_order]
+        faults = [fault for entry, answer in in_order if (fault := self._hear(entry, answer))]
         if self._may_begin():
             self._begin()  # first of all, so that no thread waits while answers are recorded
-        self._settle([(claim, ended) for claim, ended in heard if isinstance(ended, Ended)])
+        self._settle(self._heard)
         self._renew()
-        if fault := next((ended for _, ended in heard if isinstance(ended, RunFault)), None):
-            raise fault
+        if faults:
+            raise faults[0]
 
     # ---------------------------------------------------------------- asking
 
@@ -185,7 +185,7 @@ class Calls:
 
     # ---------------------------------------------------------------- answers
 
-    def _hear(self, entry: InHand, answer: Answer) -> Ended | RunFault | None:
+    def _hear(self, entry: InHand, answer: Answer) -> RunFault | None:
         """Take an answer: its thread is free, and what it says of the carrier is known before another call."""
         lane = self._supply.lane_of(entry.claim)
         lane.in_flight -= 1
@@ -199,13 +199,14 @@ class Calls:
             with suppress(RunFault):
                 self._supply.put_back([entry.claim])
             return ended
+        self._heard.append((entry.claim, ended))
         calls = plural(ended.calls, "call")
         log.debug(f"{entry.claim.reference}: {calls} to {lane.name} in {ended.duration_s:.2f}s")
         self._any_connected = self._any_connected or ended.calls > 0
         self._mention_unknown(lane, entry.claim, ended)
         refusal = lane.note(ended.outcome)
         if refusal is None:
-            return ended
+            return None
         try:
             self._supply.close(lane, refusal)
         except RunFault as fault:
@@ -213,7 +214,7 @@ class Calls:
         finally:
             # What was granted before the carrier's answer is not called for any more.
             self._supply.drop(lane)
-        return ended
+        return None
 
     def _mention_unknown(self, lane: Lane, claim: Claim, ended: Ended) -> None:
         """A code that our tables lack, once a run: whoever keeps them may want to add it."""
@@ -224,17 +225,25 @@ class Calls:
                 f"{lane.name} sent {unknown}, which recours does not know; seen for {claim.reference}"
             )
 
-    def _settle(self, answered: list[tuple[Claim, Ended]]) -> None:
+    def _settle(self, heard: Sequence[tuple[Claim, Ended]]) -> None:
         """Decide and record answers; those of calls that could not connect wait for what the others bring."""
-        if self._any_connected:
-            self._settle_unreached()
-        else:
-            self._unreached += [(claim, ended) for claim, ended in answered if ended.unsent]
-            answered = [(claim, ended) for claim, ended in answered if not ended.unsent]
-        self._conclude(answered)
+        self._conclude([(claim, ended) for claim, ended in heard if self._any_connected or not ended.unsent])
 
-    def _conclude(self, answered: list[tuple[Claim, Ended]]) -> None:
-        self._supply.allow(len(answered) - self._recorder.conclude(answered))
+    def _conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> None:
+        with self._recording(answered):
+            self._supply.allow(len(answered) - self._recorder.conclude(answered))
+
+    @contextmanager
+    def _recording(self, answered: Sequence[tuple[Claim, Ended]]) -> Iterator[None]:
+        """What is recorded then is no longer among what was heard; what could not be is."""
+        done = _ids(claim for claim, _ in answered)
+        try:
+            yield
+        except NotRecorded as fault:
+            done = fault.written
+            raise
+        finally:
+            self._heard = [(claim, ended) for claim, ended in self._heard if claim.id not in done]
 
     def _ended(self, claim: Claim, answer: Ended | Exception) -> Ended | RunFault:
         if isinstance(answer, Ended | RunFault):  # its document could not be kept, or the database failed
@@ -248,12 +257,13 @@ class Calls:
 
         If no call of the run could, to whatever carrier, our own network is at fault: no attempt is used up.
         """
-        unreached, self._unreached = self._unreached, []
+        unreached = list(self._heard)
         calls = sum(ended.unsent for _, ended in unreached)
         if self._any_connected or calls < 2:  # noqa: PLR2004 (one call proves little)
             self._conclude(unreached)
             return
-        self._recorder.leave(unreached)
+        with self._recording(unreached):
+            self._recorder.leave(unreached)
         raise RunFault(
             "No carrier could be reached at all: is this machine online, and does it resolve names? "
             f"No attempt was used up ({plural(len(unreached), 'claim')})."
@@ -262,15 +272,17 @@ class Calls:
     # ---------------------------------------------------------------- the end
 
     def _record_what_can_be(self) -> None:
-        """After a fault of the run: what was under way is recorded if possible, else its hold runs out."""
-        for entry, answer in self._threads.last_answers():
-            with suppress(RunFault):
-                ended = self._hear(entry, answer)
-                if isinstance(ended, Ended):
-                    self._settle([(entry.claim, ended)])
+        """After a fault of the run: what was heard or under way is recorded if possible, else its hold runs out."""
         with suppress(RunFault):
-            self._recorder.leave(self._unreached)
+            self._settle(self._heard)
+        for entry, answer in self._threads.last_answers():
+            before = len(self._heard)
+            self._hear(entry, answer)
+            with suppress(RunFault):
+                self._settle(self._heard[before:])
+        with suppress(RunFault):
+            self._recorder.leave([(claim, ended) for claim, ended in self._heard if ended.unsent])
 
 
-def _ids(claims: Iterable[Claim]) -> set[Any]:
-    return {claim.id for claim in claims}
+def _ids(claims: Iterable[Claim]) -> frozenset[Any]:
+    return frozenset(claim.id for claim in claims)

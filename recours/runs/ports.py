@@ -42,6 +42,15 @@ class RunFault(Exception):  # noqa: N818 (it ends a run, it is not one more erro
         self.details = tuple(details)
 
 
+class NotRecorded(RunFault):
+    """Of several attempts not all could be recorded. `written`: the ids of the claims whose attempt was."""
+
+    def __init__(self, fault: RunFault, written: Iterable[Any] = ()) -> None:
+        """`fault`: the first that kept one from being recorded."""
+        super().__init__(str(fault), fault.details)
+        self.written = frozenset(written)
+
+
 # ---------------------------------------------------------------- documents
 
 
@@ -282,10 +291,13 @@ class Claims(Protocol):
         """Hold these claims longer; returns those that are still held."""
 
     def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
-        """Hand claims back without an attempt, each with the state it is to have."""
+        """Hand claims back without an attempt, each with the state it is to have. Raises RunFault, having tried the others too."""
 
     def record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
-        """Record attempts and what they mean, in their order; False for a claim that is not as it was taken."""
+        """Record attempts and what they mean, in their order; False for a claim that is not as it was taken.
+
+        Raises NotRecorded, having tried the others too.
+        """
 
 
 class Upkeep(Protocol):

@@ -23,10 +23,10 @@ from recours.core.judgement import go_on, judge, retimed
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.database.claims import ClaimRepository
-from recours.database.engine import Database
+from recours.database.engine import Database, DatabaseFault
 from recours.database.schema import look
 from recours.database.upkeep import ClaimUpkeep
-from recours.runs.ports import Attempt, Hold, StoredDocument
+from recours.runs.ports import Attempt, Hold, NotRecorded, StoredDocument
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Sandbox, SimulatedClock
@@ -444,6 +444,37 @@ def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(
     run.keep()
     (claim,) = run.take()
     assert run.record(claim, SUCCESS, NOW + 2 * LEASE) is True
+
+
+def test_a_row_that_the_service_holds_keeps_no_other_claim_from_being_recorded_or_put_back(
+    database: Database, url: str, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [{}] * 6)
+    hasty = Database(make_url(url), lock_wait_s=0.1)
+    run = Run(hasty)
+    run.keep()
+    taken = run.take()
+    answered, waiting = taken[:3], taken[3:]
+    decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in answered]
+    ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
+    held = [answered[0].id, waiting[0].id]
+    # On SQLite whoever writes holds them all.
+    free = {claim.id for claim in taken if not database.is_sqlite and claim.id not in held}
+    with database.write() as service:
+        for claim_id in held:
+            service.execute(
+                text("UPDATE claims SET amount_requested = 1 WHERE id = :held"), {"held": claim_id}
+            )
+        with pytest.raises(NotRecorded) as fault:
+            run.claims.record(ended, run.hold(), NOW)
+        with pytest.raises(DatabaseFault):
+            run.put_back(*waiting)
+        assert fault.value.written == free.intersection(claim.id for claim in answered)
+    released = {row["id"] for row in rows(database, "SELECT id FROM claims WHERE pod_lease_token IS NULL")}
+    assert released == free
+    told = {row["claim_id"] for row in rows(database, "SELECT claim_id FROM recours_attempts")}
+    assert told == fault.value.written
+    hasty.close()
 
 
 def test_a_success_is_told_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:

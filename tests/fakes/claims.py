@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision
-from recours.runs.ports import Attempt, Hold, RunFault, Waiting
+from recours.runs.ports import Attempt, Hold, NotRecorded, RunFault, Waiting
 from recours.runs.source import is_as_found
 from tests.fakes.table import Row, Table
 
@@ -19,6 +19,7 @@ class FakeClaims:
 
     table: Table
     broken: str | None = None  # the database cannot be written any more, and why
+    locked: set[str] = field(default_factory=set)  # references of rows that another program holds
     extended: threading.Event = field(default_factory=threading.Event)  # some were held longer
 
     def count(self) -> int:
@@ -73,6 +74,8 @@ class FakeClaims:
 
     def begin(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
         """From here on it counts as an interruption until it is recorded or put back."""
+        if self.locked.intersection(claim.reference for claim in held):
+            raise RunFault("A row is locked by another program.")
         begun = self._ours(held, hold)
         for row in begun:
             row.until = hold.until
@@ -96,8 +99,13 @@ class FakeClaims:
                     row.write(state)
 
     def record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
-        self._check()
-        return [self._record(attempt, decision, hold, now) for attempt, decision in ended]
+        """Rows that can be written are, whatever holds the others."""
+        lost = RunFault(self.broken or "A row is locked by another program.")
+        free = [one for one in ended if not self.broken and one[0].claim.reference not in self.locked]
+        done = [self._record(attempt, decision, hold, now) for attempt, decision in free]
+        if len(free) < len(ended):
+            raise NotRecorded(lost, [attempt.claim.id for attempt, _ in free])
+        return done
 
     def _record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:
         self.table.attempts.append(attempt)

@@ -780,6 +780,40 @@ def test_if_the_database_fails_with_several_calls_under_way_none_of_them_uses_an
     assert (len(world.asked), turns_of(world), world.table.attempts) == (2, [0, 0], [])
 
 
+def test_a_row_that_another_program_holds_costs_no_other_answer(world: World) -> None:
+    numbers = world.many_failed(4)
+    meeting = Meeting(3)
+
+    def during(number: str) -> None:
+        if number != numbers[0]:
+            meeting(number)
+            world.claims.locked = {"CLM-02"}
+
+    world.queue.during = during
+    report = world.retry(concurrency=3)
+    assert (report.exit_status, report.fault) == (1, "A row is locked by another program.")
+    assert sorted(attempt.claim.reference for attempt in world.table.attempts) == [
+        "CLM-01",
+        "CLM-03",
+        "CLM-04",
+    ]
+    assert outcomes_of(world) == [("success", True)] * 3
+
+
+def test_an_answer_that_was_heard_is_recorded_though_the_next_call_cannot_begin(world: World) -> None:
+    numbers = world.many_failed(3)
+
+    def during(number: str) -> None:
+        if number == numbers[0]:
+            world.claims.locked = {"CLM-02", "CLM-03"}
+
+    world.queue.during = during
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, world.asked) == (1, numbers[:1])
+    assert outcomes_of(world) == [("success", True)]
+    assert nothing_is_held(world)
+
+
 def test_if_the_disk_fills_up_what_can_be_recorded_is(world: World) -> None:
     world.failed("CLM-1")
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
