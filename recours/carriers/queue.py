@@ -5,6 +5,7 @@ Both workers and every machine share it exactly, since its counts live in the da
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,11 +15,11 @@ from recours.carriers.ledger import LEASE, Ledger
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.pauses import AccountState, CarrierState, Stop, lasts, next_try_after_refusals, pause_until
 from recours.core.quota import Calls, Shortage, Use, Want, kept_for_new_claims, kept_until
 from recours.core.redact import Redactor
-from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal
+from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal, RunFault
 from recours.runs.summary import LocalTime, minute
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
@@ -231,9 +232,12 @@ class APIRequestQueue:
         except CallFailed as failed:
             outcome = failed.failure
         finally:
-            grant.settle()
+            with suppress(RunFault):  # what came is paid for; the units come back when the run leaves
+                grant.settle()
         if line.accepted:
-            self._account_accepted(carrier)
+            # Nor is a proof lost because the account's good name could not be written: the next answer brings it again.
+            with suppress(RunFault) if isinstance(outcome, Retrieved) else nullcontext():
+                self._account_accepted(carrier)
         if isinstance(outcome, Failure):
             failure = _doubted(self._redacted(outcome, account.client), account.spec, number)
             outcome = self._remembered(carrier, failure)
@@ -274,8 +278,9 @@ class APIRequestQueue:
 
     def _account_accepted(self, carrier: str) -> None:
         self._accepted.add(carrier)
-        if self._trying_again.pop(carrier, None):
+        if carrier in self._trying_again:
             self._ledger.set_account_state(carrier, AccountState())
+            self._trying_again.pop(carrier, None)
 
     def accepted(self, carrier: str) -> bool:
         """Tell whether a call of this run that presented our account was accepted."""

@@ -31,7 +31,7 @@ from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.outcome import CallFailed, Failure, Retrieved
 from recours.core.pauses import AccountState, Stop
 from recours.core.quota import Capability, Held, Limit, Shortage, Want, parse_limits
-from recours.database.engine import Database
+from recours.database.engine import Database, DatabaseFault
 from recours.database.quota import QuotaLedger
 from recours.runs.ports import Blocked, Refusal
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -928,6 +928,45 @@ def test_giving_back_what_is_not_held_changes_nothing(database: Database) -> Non
     (use,) = ledger.uses([limit], NOW)
     assert (use.used, use.held) == (0, 2)
     assert not other.use(held[0], NOW + LEASE)
+
+
+# ---------------------------------------------------------------- the database fails
+
+
+def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    class GoneAway(QuotaLedger):
+        gone = False
+
+        def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
+            self._look()
+            super().give_back(held, kept=kept, used=used)
+
+        def set_account_state(self, carrier: str, state: AccountState) -> None:
+            self._look()
+            super().set_account_state(carrier, state)
+
+        def _look(self) -> None:
+            if type(self).gone:
+                raise DatabaseFault("The database went away.")
+
+    QuotaLedger(database, "before").set_account_state(
+        "chronopost", AccountState(refusals=1, refused_until=NOW)
+    )
+    run = queue_on(database, clock, limits_of("10/day"), base_url=sandbox.url)
+    run._ledger = GoneAway(database, "run-1")
+    (grant, other), _ = run.reserve("chronopost", [BOTH, BOTH])
+    known = Delivery(NOW - timedelta(days=1), "DUPONT")
+    GoneAway.gone = True
+    assert isinstance(run.fetch(grant, "chronopost", NUMBER, known).outcome, Retrieved)
+    assert counts(run) == [(1, 3)]
+    GoneAway.gone = False
+    assert isinstance(run.fetch(other, "chronopost", NUMBER, known).outcome, Retrieved)
+    assert run._ledger.carrier_state("chronopost").account == AccountState()
+    run.leave()
+    assert counts(run) == [(2, 0)]
+    assert run._ledger.carrier_state("chronopost").account == AccountState()
 
 
 # ---------------------------------------------------------------- looking ahead, for a dry run
