@@ -1,10 +1,16 @@
 """Secrets taken out of text from outside."""
 
+import html
+import json
+from urllib.parse import urlencode
+
 import pytest
 
 from recours.core.redact import Redactor
+from recours.core.text import clean
 
 PASSWORD = "s3cr&t/é"
+QUOTED = "s3\"cr\\t é\u2028'x"
 
 
 @pytest.mark.parametrize(
@@ -22,6 +28,36 @@ PASSWORD = "s3cr&t/é"
 )
 def test_a_secret_is_masked_in_its_usual_encodings(text: str, shown: str) -> None:
     assert Redactor([PASSWORD])(text) == shown
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        json.dumps(QUOTED)[1:-1],
+        json.dumps(QUOTED, ensure_ascii=False)[1:-1],
+        urlencode({"p": QUOTED}).removeprefix("p="),
+        html.escape(QUOTED),
+        clean(QUOTED),
+    ],
+    ids=["json", "json with accents", "form", "html", "escaped"],
+)
+def test_a_secret_is_masked_as_we_send_and_show_it(shown: str) -> None:
+    assert shown != QUOTED
+    assert Redactor([QUOTED])(f"sent: {shown}, refused") == "sent: ***, refused"
+
+
+@pytest.mark.parametrize(
+    "escape",
+    ["\\x0a", "\\x09", "\\u2028", "\\U000e0001", "\\n", "\\t", "%3D", "%3d", "%20", "\\u0022", "\\u003D"],
+)
+def test_an_escape_before_a_secret_is_no_part_of_its_token(escape: str) -> None:
+    redact = Redactor(["s3cr3tPW9x"])
+    assert redact(f"password{escape}s3cr3tPW9x{escape}") == f"password{escape}***{escape}"
+    assert redact(f"password{escape}s3cr3t…") == f"password{escape}***…"
+
+
+def test_a_secret_after_a_line_break_is_masked_in_text_that_was_made_harmless() -> None:
+    assert Redactor(["123456"])(clean("password:\n\t123456\n0123456")) == "password:\\x0a\\x09***\\x0a0123456"
 
 
 @pytest.mark.parametrize("padding", ["==", ""])
