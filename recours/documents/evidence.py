@@ -56,16 +56,20 @@ def media_type_of(content: bytes, *, html: bool = False) -> str:
 
 
 @cache
-def _pdf_reader() -> Any:
-    from pypdf import PdfReader  # noqa: PLC0415 (imported when the first document comes)
+def _pdf_library() -> Any:
+    import pypdf  # noqa: PLC0415 (imported when the first document comes)
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it says of a damaged file, our sentence says
-    return PdfReader
+    return pypdf
 
 
 def _open_pdf(content: bytes) -> None:
+    """Raises NotADocument. One that is encrypted as this machine has no library for counts: a person can open it."""
+    pypdf = _pdf_library()
     try:
-        pages = len(_pdf_reader()(io.BytesIO(content)).pages)
+        pages = len(pypdf.PdfReader(io.BytesIO(content)).pages)
+    except pypdf.errors.DependencyError:
+        return
     except Exception as error:
         raise NotADocument(f"the PDF cannot be opened ({type(error).__name__})") from error
     if pages == 0:

@@ -16,7 +16,7 @@ ROOT = Path(launch.ROOT)
 FOR_WORK = frozenset({
     "requests", "urllib3", "tenacity", "defusedxml",
     "jinja2", "smtplib", "email.policy", "email.mime",
-    "pypdf",
+    "pypdf", "cryptography",
     "alembic", "mako",
     "streamlit", "plotly", "pandas", "recours.application", "recours.dashboard",
     "rich", "recours.watching.pings", "recours.watching.progress",

@@ -4,14 +4,21 @@ import hashlib
 import io
 import json
 import os
+import re
 import struct
+import subprocess
+import sys
+import tomllib
 import zlib
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 from pypdf import PdfWriter
+from pypdf.generic import NameObject, TextStringObject
 
 from recours.core.claim import Delivery
 from recours.core.outcome import Retrieved
@@ -21,6 +28,7 @@ from recours.documents.store import DocumentStore
 from recours.runs.ports import Label, NotADocument, RunFault
 from recours.sandbox import documents as simulated
 
+ROOT = Path(__file__).resolve().parents[2]
 AT = datetime(2026, 2, 5, 9, 30, tzinfo=UTC)
 DELIVERY = Delivery(AT, "DUPONT é")
 LABEL = Label("chronopost", 7, "CLM-2024-001", "XY123456789FR")
@@ -103,6 +111,57 @@ def test_no_beginning_of_a_png_passes(size: int) -> None:
 def test_a_pdf_that_anyone_may_open_counts() -> None:
     """Encrypted with an empty password, as printers do it to forbid changes."""
     assert media_type_of(pdf_of(1, "", owner_password="owner", algorithm="RC4-128")) == "application/pdf"
+
+
+def encrypted(algorithm: str) -> bytes:
+    """With an empty password. Its language is a text of the catalog, which is read before the pages are."""
+    writer = PdfWriter()
+    writer.add_blank_page(200, 200)
+    writer.root_object[NameObject("/Lang")] = TextStringObject("fr-FR")
+    writer.encrypt("", owner_password="owner", algorithm=algorithm)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
+def test_a_pdf_that_is_encrypted_as_today_counts(algorithm: str) -> None:
+    assert media_type_of(encrypted(algorithm)) == "application/pdf"
+
+
+BARE = """
+import sys
+sys.modules["cryptography"] = sys.modules["Crypto"] = None
+from recours.documents.evidence import media_type_of
+print(media_type_of(sys.stdin.buffer.read()))
+"""
+
+
+@pytest.mark.parametrize("algorithm", ["AES-128", "AES-256"])
+def test_where_the_library_for_encryption_is_missing_no_document_is_lost(algorithm: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BARE], cwd=ROOT, input=encrypted(algorithm), capture_output=True, check=False
+    )
+    assert (done.stdout.decode().strip(), done.stderr.decode()) == ("application/pdf", "")
+
+
+def test_what_the_pinned_requirements_list_is_all_that_the_dependencies_need() -> None:
+    """Of this platform, by what each says of itself; with the extras that are asked for."""
+    pinned = set(
+        re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    todo = [Requirement(text) for text in wanted]
+    needed: set[str] = set()
+    while todo:
+        one = todo.pop()
+        needed.add(one.name.lower().replace("_", "-"))
+        for inner in map(Requirement, metadata.requires(one.name) or []):
+            extras = one.extras or {""}
+            if inner.marker is None or any(inner.marker.evaluate({"extra": extra}) for extra in extras):
+                todo.append(inner)
+    assert needed >= {"pypdf", "cryptography"}
+    assert needed - pinned == set()
 
 
 def test_a_pdf_that_grows_without_end_is_no_harm() -> None:
