@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
 from recours.core.quota import Limit
 from recours.runs.ports import CarrierClient, Grant, Line
 
@@ -15,6 +16,7 @@ class CarrierLine(Line, Protocol):
     calls: int  # that were sent, as far as can be known
     unsent: int  # that could not connect
     accepted: bool  # our account, by an answer
+    delivery: Delivery | None  # of the parcel, as far as it was learnt
 
 
 @dataclass(frozen=True)

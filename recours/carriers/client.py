@@ -151,8 +151,8 @@ class TokenClient(Client):
         return self._tokens.secrets()
 
 
-def knowing(outcome: Outcome, delivery: Delivery) -> Outcome:
-    """A failure with what is known of the delivery: not to be asked again."""
+def knowing(outcome: Outcome, delivery: Delivery | None) -> Outcome:
+    """A failure with what is known of the delivery, if anything is: not to be asked again."""
     if isinstance(outcome, Retrieved) or outcome.delivery is not None:
         return outcome
     return replace(outcome, delivery=delivery)

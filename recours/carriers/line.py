@@ -1,7 +1,6 @@
 """How a carrier's client speaks to it: each call takes its unit of quota first, and is repeated only where that helps."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -57,14 +56,14 @@ class HttpLine:
         self._http = http
         self._clock = clock
         self._jitter = jitter
-        self._delivery: Delivery | None = None
         self.calls = 0  # that were sent, as far as can be known
         self.unsent = 0  # that could not connect
         self.accepted = False  # our account, by an answer
+        self.delivery: Delivery | None = None  # of the parcel, as far as it was learnt
 
     def learnt(self, delivery: Delivery) -> None:
-        """The parcel is delivered: a call that fails from here on keeps that."""
-        self._delivery = delivery
+        """The parcel is delivered: whatever fails from here on, that is kept."""
+        self.delivery = delivery
 
     def credentials_accepted(self) -> None:
         """An answer showed that our account is good."""
@@ -90,8 +89,8 @@ class HttpLine:
         failed: list[Failure] = []
         try:
             return repeated(self._once, what, request, failed)
-        except (_PassingError, CallFailed) as error:
-            raise CallFailed(replace(error.failure, delivery=self._delivery)) from error
+        except _PassingError as error:
+            raise CallFailed(error.failure) from error
 
     def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
         try:

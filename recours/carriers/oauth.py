@@ -35,6 +35,7 @@ class Tokens:
         self._until: datetime | None = None
         self._tries = 0  # token calls that ended, well or not
         self._failed: Failure | None = None  # how the last one ended
+        self._in_vain: set[tuple[str, Capability]] = set()  # new tokens, each with a call that refused it too
 
     def opening(self, now: datetime) -> dict[Capability, int]:
         """The token call that the next fetch needs, if it does."""
@@ -45,13 +46,18 @@ class Tokens:
         return tuple(token for token in (self._token, self._before) if token)
 
     def call(self, what: Capability, request: Request, line: Line) -> Response:
-        """Send a request with the token; with a new one if that is refused, once. Raises CallFailed."""
+        """Send a request with the token; with a new one if that is refused, once. Raises CallFailed.
+
+        A call that refused a new token too has another reason: while that one holds, it brings no more of them.
+        """
         token = self._current(line)
         answer: Response = line.call(what, _with(token, request))
-        if answer.status != _UNAUTHORIZED:
+        if answer.status != _UNAUTHORIZED or (token, what) in self._in_vain:
             return answer
         renewed = self._current(line, refused=token)
         again: Response = line.call(what, _with(renewed, request))
+        if again.status == _UNAUTHORIZED:
+            self._in_vain.add((renewed, what))
         return again
 
     def _is_good(self, now: datetime) -> bool:
@@ -72,7 +78,7 @@ class Tokens:
         try:
             token, life = parse_token(self._name, line.call(Capability.TOKEN, self._request))
         except CallFailed as error:
-            self._failed = replace(error.failure, delivery=None)  # that is of one parcel
+            self._failed = error.failure
             raise
         finally:
             self._tries += 1

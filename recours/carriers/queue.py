@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recours.carriers.account import Account
+from recours.carriers.client import knowing
 from recours.carriers.grant import QueueGrant
 from recours.carriers.ledger import LEASE, Ledger
 from recours.core.carrier import CarrierSpec
@@ -238,15 +239,26 @@ class APIRequestQueue:
             # Nor is a proof lost because the account's good name could not be written: the next answer brings it again.
             with suppress(RunFault) if isinstance(outcome, Retrieved) else nullcontext():
                 self._account_accepted(carrier)
+        outcome = self._redacted(knowing(outcome, line.delivery), account.client)
         if isinstance(outcome, Failure):
-            failure = _doubted(self._redacted(outcome, account.client), account.spec, number)
-            outcome = self._remembered(carrier, failure)
+            outcome = self._remembered(carrier, _doubted(outcome, account.spec, number))
         return Fetched(outcome, line.calls, line.unsent)
 
-    def _redacted(self, failure: Failure, client: CarrierClient) -> Failure:
+    def _redacted(self, outcome: Outcome, client: CarrierClient) -> Outcome:
+        """The outcome without secrets in any of the texts that came from the carrier."""
         tokens = Redactor(client.secrets())
-        unknown = tokens(self._redact(failure.unknown)) if failure.unknown else None
-        return replace(failure, message=tokens(self._redact(failure.message)), unknown=unknown)
+
+        def harmless(text: str) -> str:
+            return tokens(self._redact(text))
+
+        def signed(delivery: Delivery) -> Delivery:
+            return replace(delivery, signatory=delivery.signatory and harmless(delivery.signatory))
+
+        if isinstance(outcome, Retrieved):
+            return replace(outcome, delivery=signed(outcome.delivery), source=harmless(outcome.source))
+        delivery = outcome.delivery and signed(outcome.delivery)
+        unknown = outcome.unknown and harmless(outcome.unknown)
+        return replace(outcome, message=harmless(outcome.message), delivery=delivery, unknown=unknown)
 
     def _remembered(self, carrier: str, failure: Failure) -> Failure:
         """What of a failure concerns every claim of the carrier is made known to all processes."""

@@ -3,11 +3,12 @@
 A new carrier is in here by being in the registry. What it does otherwise than most stands in `OTHERWISE`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from recours.documents.evidence import media_type_of
 from recours.runs.attempt import malformed
 from recours.runs.ports import Blocked, Fetched, NotADocument
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 
@@ -48,6 +50,21 @@ CALLS = {
 OTHERWISE: dict[tuple[str, Scenario], ErrorKind] = {}
 
 
+class Tampered(Sandbox):
+    """A sandbox whose requests can be watched and whose answers can be changed."""
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.before: Callable[[HttpRequest], Answer | None] = lambda _request: None
+        self.rewrite: Callable[[bytes], bytes] = lambda body: body
+
+    def answer(self, request: HttpRequest) -> Answer:
+        if answer := self.before(request):
+            return answer
+        answer = super().answer(request)
+        return replace(answer, body=self.rewrite(answer.body))
+
+
 @dataclass
 class Asked:
     """One carrier behind the real queue, on a real database, against the sandbox."""
@@ -55,7 +72,7 @@ class Asked:
     carrier: str
     database: Database
     folder: Path
-    box: Sandbox
+    box: "Tampered"
     clock: SimulatedClock
 
     def __post_init__(self) -> None:
@@ -109,7 +126,7 @@ def carrier(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def asked(carrier: str, database: Database, tmp_path: Path, clock: SimulatedClock) -> Iterator[Asked]:
-    with Sandbox(now=clock.now) as box:
+    with Tampered(now=clock.now) as box:
         box.slow_seconds = box.drip_seconds = 0.0
         asked = Asked(carrier, database, tmp_path, box, clock)
         yield asked
@@ -303,6 +320,23 @@ def test_hostile_text_forges_no_line_and_repeats_no_secret(asked: Asked) -> None
     assert len(failure.message) < 500
 
 
+@pytest.mark.parametrize("scenario", [S.DELIVERED, S.POD_LATE])
+def test_a_signatory_repeats_no_secret(asked: Asked, scenario: Scenario) -> None:
+    number = asked.number(scenario)
+    asked.box.parcels[number] = Parcel((scenario,), signatory="DUPONT 123456")
+    outcome = asked.fetch(number).outcome
+    assert outcome.delivery is not None
+    assert outcome.delivery.signatory == (None if asked.carrier in NO_SIGNATORY else "DUPONT ***")
+
+
+@pytest.mark.parametrize("carrier", ["dhl_express"])
+def test_the_source_of_a_document_repeats_no_secret(asked: Asked) -> None:
+    asked.box.rewrite = lambda body: body.replace(b'"encodingFormat": "PDF"', b'"encodingFormat": "123456"')
+    outcome = asked.outcome(S.DELIVERED)
+    assert isinstance(outcome, Retrieved)
+    assert outcome.source == "dhl_express proof-of-delivery ***"
+
+
 # ---------------------------------------------------------------- tokens
 
 
@@ -330,6 +364,41 @@ def test_a_token_that_is_refused_is_renewed_once(asked: Asked) -> None:
     assert isinstance(asked.outcome(S.DELIVERED), Retrieved)
     assert tokens_asked(asked.box) == 2
     assert asked.failure(S.AUTH_REFUSED).kind in (ErrorKind.AUTH_FAILED, ErrorKind.ACCESS_DENIED)
+    assert tokens_asked(asked.box) == 3
+
+
+@pytest.mark.parametrize("carrier", ["fedex", "gls"])
+@pytest.mark.parametrize(
+    "refusal", [Answer(401, b"{}"), Answer(500), Answer(200, b"<html/>")], ids=["401", "500", "page"]
+)
+def test_a_renewal_that_fails_forgets_no_delivery(asked: Asked, refusal: Answer) -> None:
+    """The document's call refuses a token that the tracking accepted, and there is no new one."""
+
+    def before(request: HttpRequest) -> Answer | None:
+        if "parceldetails" in request.path or "documents" in request.path:
+            asked.box.tokens.clear()
+        if "token" not in request.path or not tokens_asked(asked.box):
+            return None
+        asked.box.record_unknown(asked.carrier)
+        return refusal
+
+    asked.box.before = before
+    failure = asked.failure(S.DELIVERED)
+    assert failure.delivery is not None
+    assert failure.delivery.at is not None
+    assert failure.delivery.at.replace(second=0) == DELIVERED_AT
+
+
+@pytest.mark.parametrize("carrier", ["gls"])
+def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: Asked) -> None:
+    """ShipIT refuses the token that the tracking accepts: so it does with each new one."""
+    failures = [asked.failure(S.NOT_OURS) for _ in range(25)]
+    known = [asked.fetch(asked.number(S.NOT_OURS), failures[0].delivery).outcome for _ in range(25)]
+    assert {one.kind for one in (*failures, *known) if isinstance(one, Failure)} == {ErrorKind.ACCESS_DENIED}
+    assert tokens_asked(asked.box) == 2
+    # A token that is really refused is renewed all the same.
+    asked.box.tokens.clear()
+    assert isinstance(asked.outcome(S.DELIVERED), Retrieved)
     assert tokens_asked(asked.box) == 3
 
 

@@ -24,7 +24,7 @@ from recours.documents.store import DocumentStore
 from recours.runs.attempt import attempt, malformed, without_call
 from recours.runs.ports import Fetched
 from recours.sandbox import SimulatedClock
-from tests.fakes.line import FakeLine
+from tests.fakes.line import FakeLine, fetched
 
 NUMBER = "XY123456789FR"
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
@@ -94,8 +94,7 @@ WITH_POD = proved(
 
 
 def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
-    line = FakeLine(answers)
-    return Chronopost(CREDENTIALS).fetch(NUMBER, known, line), line
+    return fetched(Chronopost(CREDENTIALS), NUMBER, answers, known)
 
 
 def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:

@@ -39,7 +39,7 @@ class FakeLine:
         answer = self.answers[len(self.asked)]
         self.asked.append((what, request))
         if isinstance(answer, Failure):
-            raise CallFailed(replace(answer, delivery=self.known))
+            raise CallFailed(answer)
         if self.client and (wait := self.client.wait_asked(what, answer, self.at)):
             raise CallFailed(Failure(ErrorKind.RATE_LIMITED, "wait", answer.status, retry_at=wait.until))
         return answer
@@ -54,8 +54,14 @@ class FakeLine:
 def fetched(
     client: Client, number: str, answers: Sequence[Response | Failure], known: Delivery | None = None
 ) -> tuple[Outcome, FakeLine]:
-    """What a client makes of these answers, each of which it must have asked for, and the line. Raises CallFailed."""
+    """What a client makes of these answers, each of which it must have asked for, and the line.
+
+    Raises CallFailed, with what the line had learnt by then: the queue adds it.
+    """
     line = FakeLine(answers, client)
-    outcome = client.fetch(number, known, line)
+    try:
+        outcome = client.fetch(number, known, line)
+    except CallFailed as failed:
+        raise CallFailed(replace(failed.failure, delivery=line.known)) from failed
     assert len(line.asked) == len(answers)
     return outcome, line
