@@ -53,6 +53,9 @@ _LANGUAGE = "fr_FR"
 
 # Event codes that mean: handed over. Table of both documents; D6, D7 of 2024 only.
 DELIVERED_CODES = frozenset({"D", "D1", "D2", "D6", "D7", "RG", "RI", "U", "Y", "DD", "VC"})
+# Of these: the slip is there, the delivery is done, nobody signed. Inferred: said of a handing over, if another event
+# tells of that one, and later than it.
+TOLD_AFTERWARDS = frozenset({"U", "Y", "VC"})
 # "Image disponible": the proof is there to be asked for, so the parcel is delivered.
 POD_READY_CODE = "IM"
 
@@ -187,7 +190,7 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
         return Failure(ErrorKind.NOT_FOUND, "Chronopost does not know this number", answer.status)
     delivered = [event for event in found if soap.text(event, "code") in DELIVERED_CODES]
     if delivered:
-        return _delivery(max(delivered, key=_event_time))
+        return _delivery(delivered)
     latest = max(found, key=_event_time)
     if any(soap.text(event, "code") == POD_READY_CODE for event in found):
         return Delivery()
@@ -195,12 +198,22 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
     return not_delivered(answer, soap.text(latest, "eventLabel"), code=code, known=TRANSIT_CODES)
 
 
-def _delivery(event: Any) -> Delivery:
-    """Time and signatory. The label of the name is not documented: the delivered event has one such item."""
-    values = [soap.text(info, "value") for info in soap.children(event, "infoCompList")]
-    signatory = next((value for value in values if value), None)
-    at = _event_time(event)
-    return Delivery(None if at == _NEVER else at, person(signatory))
+def _delivery(delivered: list[Any]) -> Delivery:
+    """`delivered`: the events that say so; the latest that names somebody tells who signed."""
+    handed_over = [event for event in delivered if soap.text(event, "code") not in TOLD_AFTERWARDS]
+    latest_first = sorted(delivered, key=_event_time, reverse=True)
+    names = (name for event in latest_first if (name := _signatory(event)))
+    return Delivery(_latest(handed_over) or _latest(delivered), person(next(names, None)))
+
+
+def _signatory(event: Any) -> str | None:
+    """The label of the name is not documented: a delivered event has one such item."""
+    values = (soap.text(info, "value") for info in soap.children(event, "infoCompList"))
+    return next((value for value in values if value), None)
+
+
+def _latest(events: list[Any]) -> datetime | None:
+    return max(filter(None, (moment(soap.text(event, "eventDate")) for event in events)), default=None)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -228,6 +228,36 @@ def test_the_latest_delivery_counts_whatever_the_order() -> None:
         assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
 
 
+LATER, LATEST = "2026-10-05T18:00:00+02:00", "2026-10-06T07:00:00+02:00"
+
+
+@pytest.mark.parametrize(
+    ("events", "delivery"),
+    [
+        # Papers that come later tell neither the time nor the name.
+        ([an_event("D", more=signed_by("DUPONT")), an_event("U", LATER)], KNOWN),
+        ([an_event("D", more=signed_by("DUPONT")), an_event("Y", LATER), an_event("VC", LATEST)], KNOWN),
+        # A name is taken from whichever names somebody last, the time is that of the handing over.
+        ([an_event("D"), an_event("U", LATER, signed_by("DUPONT"))], KNOWN),
+        (
+            [an_event("D", more=signed_by("DUPONT")), an_event("U", LATER, signed_by("MARTIN"))],
+            Delivery(AT, "MARTIN"),
+        ),
+        # A second handing over is the one that counts, though nobody is named.
+        ([an_event("D1", "2026-10-05T09:00:00+02:00", signed_by("DUPONT")), an_event("D")], KNOWN),
+        # Where nothing else tells of it, papers do.
+        ([an_event("U", more=signed_by("DUPONT"))], KNOWN),
+        ([an_event("VC", "2026-10-05T09:00:00+02:00"), an_event("Y")], Delivery(AT, None)),
+    ],
+)
+def test_events_about_papers_neither_move_a_delivery_nor_hide_who_signed(
+    events: list[str], delivery: Delivery
+) -> None:
+    for listed in (events, events[::-1]):
+        outcome, _ = fetch(with_events(*listed), WITH_POD)
+        assert outcome == Retrieved(PDF, delivery, "chronopost searchPOD")
+
+
 @pytest.mark.parametrize(
     ("date", "at"),
     [
