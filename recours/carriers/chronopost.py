@@ -12,6 +12,7 @@ from typing import Any
 from recours.carriers import soap
 from recours.carriers.client import Client
 from recours.carriers.findings import (
+    Sent,
     document,
     meant,
     moment,
@@ -231,7 +232,7 @@ def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
     status = _whole(soap.text(result, "statusCode"))
     encoded = soap.text(result, "pod")
     if encoded is not None:
-        return document(SPEC.name, encoded, delivery, answer, "chronopost searchPOD")
+        return document(SPEC.name, [Sent(encoded, "chronopost searchPOD")], delivery, answer)
     if status in POD_STATUS:
         kind, words = POD_STATUS[status]
     elif soap.text(result, "podPresente") == "true":

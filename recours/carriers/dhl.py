@@ -26,6 +26,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.problem import Problem, problem_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
+from recours.core.document import begins_as
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
@@ -64,8 +65,6 @@ _INVALID: Meaning = (ErrorKind.INVALID_TRACKING, "DHL says that this number cann
 _MISTAKE: Meaning = (ErrorKind.BAD_RESPONSE, "DHL could not read our request")
 _NAMES_NUMBER = re.compile(r"tracking[ _-]?number")
 
-# How a link's answer begins if it is a document: PDF, PNG, JPEG, TIFF. A web page (a login form, say) is none.
-_DOCUMENT_STARTS = (b"%PDF-", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
 _LINKS = ("documentUrl", "signatureUrl")  # the better one first
 _LONGEST_LINK = 2000
 _OF_DHL = re.compile(r"(?:[a-z0-9-]+\.)*dhl\.com")
@@ -229,8 +228,8 @@ def link_request(url: str) -> Request | None:
 
 
 def parse_document(answer: Response, delivery: Delivery, link: str = _LINKS[0]) -> Outcome:
-    """What a link gave, if it is a document."""
-    if answer.status == _OK and answer.body.startswith(_DOCUMENT_STARTS):
+    """What a link gave, if it is a document. A web page (a login form, say) is none."""
+    if answer.status == _OK and begins_as(answer.body):
         return Retrieved(answer.body, delivery, f"dhl {link}")
     return _no_document(answer.status, delivery)
 

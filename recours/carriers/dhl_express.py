@@ -16,6 +16,7 @@ from recours.carriers.client import Client
 from recours.carriers.findings import (
     PARIS,
     Meaning,
+    Sent,
     document,
     meant,
     moment,
@@ -222,7 +223,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     encoded = rest.text(sent, "content")
     if encoded is None:
         return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, _NO_CONTENT, answer.status, delivery=delivery)
-    return document(SPEC.name, encoded, delivery, answer, _source(sent))
+    return document(SPEC.name, [Sent(encoded, _source(sent))], delivery, answer)
 
 
 def _chosen(documents: list[Any]) -> Any:

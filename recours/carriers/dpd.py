@@ -13,7 +13,7 @@ from typing import Any
 from recours.carriers import check_digits, soap
 from recours.carriers.client import OneCallClient
 from recours.carriers.findings import (
-    decoded,
+    Sent,
     document,
     french_moment,
     meant,
@@ -210,21 +210,25 @@ def _trace_moment(trace: Any) -> datetime | None:
 
 
 def _document(result: Any, delivery: Delivery, answer: Response) -> Outcome:
-    """The best image that can be read. Its file type is not documented: its bytes tell it later."""
+    """The best image that is a document. Its file type is not documented: its bytes tell it."""
     sent = _images(result)
     if not sent:
         words = "The parcel is delivered, but DPD has no proof yet"
         return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, words, answer.status, delivery=delivery)
-    kind, encoded = next((image for image in sent if decoded(image[1])), sent[0])
-    return document(SPEC.name, encoded, delivery, answer, f"dpd {_OPERATION} {kind}")
+    return document(SPEC.name, sent, delivery, answer)
 
 
-def _images(result: Any) -> list[tuple[str, str]]:
-    """Type and base64 text of the images that prove a delivery and are not empty, the best first."""
+def _images(result: Any) -> list[Sent]:
+    """The images that prove a delivery and are not empty, the best first."""
     listed = soap.child(result, "images")
     images = soap.children(listed, "Image") if listed is not None else []
     sent = [(soap.text(image, "type") or "", soap.text(image, "image") or "") for image in images]
-    return [image for kind in PROOFS for image in sent if image[0] == kind and image[1]]
+    return [
+        Sent(encoded, f"dpd {_OPERATION} {kind}")
+        for proof in PROOFS
+        for kind, encoded in sent
+        if kind == proof and encoded
+    ]
 
 
 def _result(answer: Response) -> Any | Failure:

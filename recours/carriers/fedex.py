@@ -15,6 +15,7 @@ from recours.carriers.client import TOO_MANY, TokenClient, knowing
 from recours.carriers.findings import (
     PARIS,
     Meaning,
+    Sent,
     document,
     meant,
     moment,
@@ -310,17 +311,15 @@ def parse_document(answer: Response, delivery: Delivery) -> Outcome:
 
 
 def _document(output: Any, delivery: Delivery, answer: Response) -> Outcome:
-    """The first text that is not empty: the carrier's schema and its sample do not call their list the same."""
+    """Of the texts that are not empty: the carrier's schema and its sample do not call their list the same."""
     if not isinstance(output, dict):
         return unreadable(SPEC.name, answer)
     listed = [each for name in ("documents", "document") for each in _listed(output.get(name))]
     sent = [each for each in listed if each is not None]
     if not all(isinstance(each, str) for each in sent):
         return unreadable(SPEC.name, answer)
-    encoded = next((each for each in sent if each.strip()), None)
-    if encoded is None:
-        return _without_document(output, answer)
-    return document(SPEC.name, encoded, delivery, answer, _SOURCE)
+    found = [Sent(each, _SOURCE) for each in sent if each.strip()]
+    return document(SPEC.name, found, delivery, answer) if found else _without_document(output, answer)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -3,14 +3,15 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from recours.carriers.message import Response
 from recours.core.claim import Delivery
+from recours.core.document import begins_as
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.text import clean
@@ -90,15 +91,32 @@ def decoded(encoded: str) -> bytes | None:
         return None
 
 
-def document(
-    name: str, encoded: str, delivery: Delivery, answer: Response, source: str, *, html: bool = False
-) -> Outcome:
-    """A document out of a base64 text; `source`: which call of which carrier."""
-    content = decoded(encoded)
-    if content is None:
-        words = f"{name} sent a proof that is not valid base64"
-        return Failure(ErrorKind.BAD_RESPONSE, words, answer.status, delivery=delivery)
-    return Retrieved(content, delivery, source, html=html)
+class Sent(NamedTuple):
+    """A proof as it was sent."""
+
+    encoded: str  # base64
+    source: str  # which call of which carrier
+    html: bool = False  # it may be a web page
+
+
+def document(name: str, sent: Sequence[Sent], delivery: Delivery, answer: Response) -> Outcome:
+    """Of the proofs in one answer, at least one, the best first: the first that begins as a document.
+
+    Without any, the first that could be decoded: the evidence check says what is wrong with it.
+    """
+    passed_over: list[Retrieved] = []
+    for one in sent:
+        content = decoded(one.encoded)
+        if content is None:
+            continue
+        got = Retrieved(content, delivery, one.source, html=one.html)
+        if begins_as(content, html=one.html):
+            return got
+        passed_over.append(got)
+    if passed_over:
+        return passed_over[0]
+    words = f"{name} sent a proof that is not valid base64"
+    return Failure(ErrorKind.BAD_RESPONSE, words, answer.status, delivery=delivery)
 
 
 def person(name: str | None) -> str | None:

@@ -17,7 +17,7 @@ from recours.carriers.findings import (
     LONGEST_NAME,
     PARIS,
     Meaning,
-    decoded,
+    Sent,
     document,
     meant,
     moment,
@@ -283,8 +283,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     encoded = _images(answer)
     if isinstance(encoded, Failure):
         return replace(encoded, delivery=delivery)
-    best = next((text for text in encoded if decoded(text)), encoded[0])
-    return document(SPEC.name, best, delivery, answer, "gls parcelpod")
+    return document(SPEC.name, [Sent(text, "gls parcelpod") for text in encoded], delivery, answer)
 
 
 def _images(answer: Response) -> list[str] | Failure:

@@ -18,6 +18,7 @@ from recours.carriers.client import OneCallClient, TokenClient
 from recours.carriers.findings import (
     PARIS,
     Meaning,
+    Sent,
     document,
     meant,
     moment,
@@ -276,10 +277,10 @@ def _compact(day: str | None, hour: str | None, zone: ZoneInfo | None = None) ->
 def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
     """The proof, a web page; or the picture of the signature alone."""
     told = rest.at(package, "deliveryInformation")
-    if page := rest.text(told, "pod", "content"):
-        return document(SPEC.name, page, delivery, answer, _SOURCE, html=True)
-    if image := rest.text(told, "signature", "image"):
-        return document(SPEC.name, image, delivery, answer, _SOURCE)
+    page = Sent(rest.text(told, "pod", "content") or "", _SOURCE, html=True)
+    image = Sent(rest.text(told, "signature", "image") or "", _SOURCE)
+    if sent := [one for one in (page, image) if one.encoded]:
+        return document(SPEC.name, sent, delivery, answer)
     words = (
         "The parcel is delivered, but UPS has given no proof yet; "
         "it gives one to the accounts of the sender, the receiver and the payer only"

@@ -2,25 +2,13 @@
 
 import io
 import logging
-import re
 from functools import cache
 from typing import Any
 
+from recours.core.document import begins_as
 from recours.runs.ports import NotADocument
 
-_HEAD = 4096  # bytes: what of a page is looked at
 _SMALLEST = 64  # bytes: no document of any kind is smaller
-
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF-", "application/pdf"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"II*\x00", "image/tiff"),
-    (b"MM\x00*", "image/tiff"),
-)
-_PAGE_START = re.compile(
-    rb"(\xef\xbb\xbf)?\s*(<!doctype\s+html|<html|<!--.*?-->\s*<html)[\s>]", re.IGNORECASE | re.DOTALL
-)
 
 # How a complete image ends: one that was cut off shows half a signature.
 _ENDINGS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9"}
@@ -41,9 +29,7 @@ def media_type_of(content: bytes, *, html: bool = False) -> str:
     """
     if len(content) < _SMALLEST:
         raise NotADocument(f"it has only {len(content)} bytes")
-    if html and _PAGE_START.match(content[:_HEAD]):
-        return "text/html"
-    found = next((kind for start, kind in _SIGNATURES if content.startswith(start)), None)
+    found = begins_as(content, html=html)
     if found is None:
         kinds = "HTML, PDF, PNG, JPEG nor TIFF" if html else "PDF, PNG, JPEG nor TIFF"
         raise NotADocument(f"it is neither {kinds}")

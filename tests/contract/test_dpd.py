@@ -55,6 +55,7 @@ SETTINGS = {
     "DPD_CUSTOMER_NUMBER": "12345",
     "DPD_DELIVERED_CODES": "40,400",
 }
+GIF = b"GIF89a" + b"z" * 200  # no proof's form
 POD_SOURCE = "dpd GetShipmentTraceSingle POD"
 
 
@@ -474,6 +475,9 @@ def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, a
         (an_image("") + an_image(PNG, "DeliverySignature"), PNG, "DeliverySignature"),
         (an_image("JVB*") + an_image(PNG, "DeliverySignature"), PNG, "DeliverySignature"),
         (an_image("JVB*") + an_image(PDF), PDF, "POD"),
+        (an_image(GIF) + an_image(PNG, "DeliverySignature"), PNG, "DeliverySignature"),
+        (an_image(GIF) + an_image("JVB*") + an_image(PDF, "DeliveryShop"), PDF, "DeliveryShop"),
+        (an_image("JVB*") + an_image(GIF, "DeliverySignature"), GIF, "DeliverySignature"),  # refused later
         (an_image(PDF) + an_image(PNG), PDF, "POD"),
     ],
 )

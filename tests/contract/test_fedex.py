@@ -747,6 +747,7 @@ def test_the_signatory(details: Any, signatory: str | None) -> None:
         {"documents": [], "document": [b64(PDF)]},
         {"documents": ["", None, b64(PDF)]},
         {"documents": [b64(PDF), b64(b"another")]},
+        {"documents": [b64(b"another"), "JVB*", b64(PDF)]},
         {"documents": [b64(PDF)], "alerts": [{"code": "VIRTUAL.RESPONSE", "message": "x"}]},
         {"documents": [b64(PDF)], "alerts": NO_DATA},
     ],

@@ -666,6 +666,12 @@ def test_without_a_proof_the_signature_counts(pod: Any) -> None:
     assert outcome == Retrieved(PNG, KNOWN, SOURCE, html=False)
 
 
+@pytest.mark.parametrize("encoded", ["PEhU*", b64(b"indisponible" * 20), b64(b"GIF89a")])
+def test_a_proof_that_is_none_does_not_hide_the_signature(encoded: str) -> None:
+    outcome, _ = fetch(told(a_package(deliveryInformation=information(pod={"content": encoded}))))
+    assert outcome == Retrieved(PNG, KNOWN, SOURCE, html=False)
+
+
 @pytest.mark.parametrize("told_of", [None, {}, {"receivedBy": "DUPONT"}, {"pod": {}, "signature": {}}, "x"])
 def test_without_either_it_may_come_later(told_of: Any) -> None:
     failure = failure_of(told(a_package(deliveryInformation=told_of)))
