@@ -209,6 +209,14 @@ class _TimedResponse(http.client.HTTPResponse):
         timed: Any = _AgainstTheClock(sock, _call.deadline)  # for a socket: it is asked for makefile() only
         super().__init__(timed, *args, **named)
 
+    def begin(self) -> None:
+        """Read the head of the answer, whatever comes before it: http.client passes over 100 only."""
+        super().begin()
+        while 100 < self.status < 200:  # noqa: PLR2004 (early hints, and others that are no answer)
+            unread: Any = None
+            self.headers = self.msg = unread
+            super().begin()
+
 
 class _WatchedHttp(HTTPConnection):
     """Notes when there is a connection, since from then on something may have been sent; answers run by the clock."""

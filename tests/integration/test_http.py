@@ -285,9 +285,21 @@ def test_an_answer_just_within_the_cap_is_whole() -> None:
         (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
         (b"HTTP/1.1 ", b"2"),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + packed(MB)[:8], b"\x00"),
     ],
-    ids=["chunks", "chunk-size", "length", "no-length", "header", "headers", "status", "continue", "gzip"],
+    ids=[
+        "chunks",
+        "chunk-size",
+        "length",
+        "no-length",
+        "header",
+        "headers",
+        "status",
+        "continue",
+        "hints",
+        "gzip",
+    ],
 )
 def test_no_endless_answer_outlives_the_deadline(before: bytes, endless: bytes) -> None:
     with (
@@ -341,6 +353,17 @@ def test_a_cut_off_gzip_answer_is_not_taken_for_whole() -> None:
             return
         assert answer.body != b"<x/>" * 1000  # half of it, which no parser takes for XML
         assert not answer.body.startswith(b"<x/>" * 1000)
+
+
+def test_hints_that_come_early_are_not_the_answer() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nContent-Length: 7\r\n\r\n"
+    processing = b"HTTP/1.1 102 Processing\r\n\r\n"
+    with Server(says(hints + ANSWER, processing + hints + ANSWER, ANSWER)) as server:
+        http = Http(server.url, 5, 5, 5)
+        answers = [http.send(ASK) for _ in range(3)]
+        assert [(answer.status, answer.body) for answer in answers] == [(200, b"ok")] * 3
+        assert "link" not in answers[0].headers
+        assert server.connections == 1
 
 
 def test_a_kept_connection_that_the_server_closed_is_not_a_fault() -> None:
