@@ -22,6 +22,9 @@ _OK, _UNAUTHORIZED = 200, 401
 _REFUSALS = frozenset({400, 401, 403})  # of the token call: it speaks of no parcel
 
 
+_Use = tuple[str, Capability]  # a token, and the kind of call that it goes with
+
+
 class Tokens:
     """The token of one account."""
 
@@ -35,7 +38,8 @@ class Tokens:
         self._until: datetime | None = None
         self._tries = 0  # token calls that ended, well or not
         self._failed: Failure | None = None  # how the last one ended
-        self._in_vain: set[tuple[str, Capability]] = set()  # new tokens, each with a call that refused it too
+        # Tokens with the call for whose refusal they were fetched, until such a call accepts them.
+        self._in_vain: set[_Use] = set()
 
     def opening(self, now: datetime) -> dict[Capability, int]:
         """The token call that the next fetch needs, if it does."""
@@ -50,29 +54,36 @@ class Tokens:
 
         A call that refused a new token too has another reason: while that one holds, it brings no more of them.
         """
-        token = self._current(line)
-        answer: Response = line.call(what, _with(token, request))
-        if answer.status != _UNAUTHORIZED or (token, what) in self._in_vain:
+        use = self._current(line), what
+        answer = self._sent(use, request, line)
+        if answer.status != _UNAUTHORIZED or use in self._in_vain:
             return answer
-        renewed = self._current(line, refused=token)
-        again: Response = line.call(what, _with(renewed, request))
-        if again.status == _UNAUTHORIZED:
-            self._in_vain.add((renewed, what))
-        return again
+        return self._sent((self._current(line, refused=use), what), request, line)
+
+    def _sent(self, use: _Use, request: Request, line: Line) -> Response:
+        token, what = use
+        answer: Response = line.call(what, _with(token, request))
+        if answer.status != _UNAUTHORIZED:
+            self._in_vain.discard(use)
+        return answer
 
     def _is_good(self, now: datetime) -> bool:
         return self._token is not None and self._until is not None and now < self._until
 
-    def _current(self, line: Line, refused: str | None = None) -> str:
-        """A token other than the refused one. Of the threads that need one, one asks; the others share what comes of it."""
+    def _current(self, line: Line, refused: _Use | None = None) -> str:
+        """A token other than one that a call refused. Of the threads that need one, one asks; the others share what comes of it."""
         seen = self._tries
         with self._lock:
-            if self._token is not None and self._token != refused and self._is_good(line.now()):
+            is_refused = refused is not None and self._token == refused[0]
+            if self._token is not None and not is_refused and self._is_good(line.now()):
                 return self._token
             if self._tries != seen and self._failed is not None:
                 raise CallFailed(self._failed)
             self._token, self._before = None, self._token or self._before
-            return self._fetched(line)
+            token = self._fetched(line)
+            if refused is not None:
+                self._in_vain.add((token, refused[1]))
+            return token
 
     def _fetched(self, line: Line) -> str:
         try:

@@ -402,6 +402,16 @@ def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: 
     assert tokens_asked(asked.box) == 3
 
 
+@pytest.mark.parametrize("carrier", ["gls"])
+def test_nor_do_threads_that_are_refused_at_once(asked: Asked) -> None:
+    asked.box.latency = 0.01
+    numbers = [asked.number(S.NOT_OURS) for _ in range(48)]
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda number: asked.fetch(number).outcome, numbers))
+    assert {one.kind for one in outcomes if isinstance(one, Failure)} == {ErrorKind.ACCESS_DENIED}
+    assert tokens_asked(asked.box) == 2
+
+
 @WITH_TOKENS
 def test_tokens_have_a_limit_of_their_own(asked: Asked, clock: SimulatedClock) -> None:
     queue = asked.new_queue(**{f"QUOTA_{asked.carrier.upper()}_TOKEN": "1/hour"})
