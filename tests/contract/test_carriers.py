@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from recours.carriers.message import Response
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Delivery
@@ -25,6 +26,7 @@ from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
+from tests.fakes.answers import envelope, response, xml
 
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
@@ -318,6 +320,33 @@ def test_hostile_text_forges_no_line_and_repeats_no_secret(asked: Asked) -> None
     secrets = [*asked.box.tokens, "123456"]
     assert not any(secret in failure.message for secret in secrets)
     assert len(failure.message) < 500
+
+
+@pytest.mark.parametrize(
+    ("carrier", "answer", "said"),
+    [
+        (
+            "chronopost",
+            xml(
+                envelope("<soap:Fault><faultstring>password:\n\t123456 refused</faultstring></soap:Fault>"),
+                500,
+            ),
+            r"password:\x0a\x09*** refused",
+        ),
+        (
+            "fedex",
+            response({"errors": [{"message": "bad form: client_secret%3D123456%26x"}]}, 401),
+            "client_secret%3D***%26x",
+        ),
+    ],
+)
+def test_a_secret_that_is_quoted_after_an_escape_is_masked(asked: Asked, answer: Response, said: str) -> None:
+    def before(_request: HttpRequest) -> Answer:
+        asked.box.record_unknown(asked.carrier)
+        return Answer(answer.status, answer.body, answer.headers["Content-Type"])
+
+    asked.box.before = before
+    assert said in asked.failure(S.DELIVERED).message
 
 
 @pytest.mark.parametrize("scenario", [S.DELIVERED, S.POD_LATE])
