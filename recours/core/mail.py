@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from recours.core.errors import ErrorKind
-from recours.core.events import EventName
+from recours.core.events import EventName, is_key_of
 
 LANGUAGES = ("fr", "en")
 # Digests are made up at this hour, in the zone of the deadlines; weekly ones on Mondays.
@@ -148,8 +148,8 @@ class Told:
     id: int
     name: EventName
     claim_id: Any
-    carrier: str  # its key, or the name that the claim had
-    number: str
+    carrier: str  # its key, or that of the name that the claim had
+    number: str  # its key
     written_at: datetime
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -172,7 +172,9 @@ def still_holds(event: Told, claim: ClaimNow | None, skipped: frozenset[str]) ->
         return False
     if (claim.claim_status or "").strip().lower() in skipped:
         return False
-    return (claim.number or "") == event.number and (claim.carrier or event.carrier) == event.carrier
+    return is_key_of(event.number, claim.number or "") and is_key_of(
+        event.carrier, claim.carrier or event.carrier
+    )
 
 
 def kind_of(event: Told) -> ErrorKind | None:

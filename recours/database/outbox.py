@@ -6,10 +6,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, exists, select
 
-from recours.core.events import Event
-from recours.core.text import clean
+from recours.core.events import Event, key_of, old_key_of
 from recours.database.tables import events
 
 OF_NO_CLAIM = 0
@@ -38,23 +37,33 @@ def add_events(
 
     `declined`: why nobody is to be told of them.
     """
-    if not told:
-        return
     rows = [
         {
             "event": event.name,
             "audience": event.audience,
             "claim_id": claim_id,
-            "carrier": clean(event.carrier, 60),
-            "tracking_number": clean(event.number, 60),
+            "carrier": key_of(event.carrier),
+            "tracking_number": key_of(event.number),
             "run_id": run_id,
             "created_at": now,
             "facts": dict(event.facts),
             "told": declined,
         }
         for claim_id, event in told
+        if not _is_written_by_old_key(connection, claim_id, event)
     ]
-    connection.execute(_insert_events(connection.dialect.name), rows)
+    if rows:
+        connection.execute(_insert_events(connection.dialect.name), rows)
+
+
+def _is_written_by_old_key(connection: Connection, claim_id: Any, event: Event) -> bool:
+    """Tell whether an older version wrote this event: nobody is to be told twice because of a new version."""
+    old = old_key_of(event.number)
+    if old == key_of(event.number):
+        return False
+    of = events.c
+    there = of.claim_id == claim_id, of.event == event.name, of.tracking_number == old
+    return bool(connection.scalar(select(exists(select(of.id).where(*there)))))
 
 
 @cache

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.events import EventName
+from recours.core.events import EventName, is_key_of, key_of
 from recours.core.mail import (
     ClaimNow,
     Frequency,
@@ -19,6 +19,7 @@ from recours.core.mail import (
     still_holds,
     week_label,
 )
+from recours.core.text import clean
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -117,6 +118,26 @@ def test_a_failure_is_told_as_long_as_it_is_one(claim: ClaimNow | None, holds: b
     assert still_holds(failed, claim, frozenset({"paid"})) is holds
     retrieved = Told(2, EventName.POD_RETRIEVED, 7, "ups", "N1", written)
     assert still_holds(retrieved, claim, frozenset({"paid"}))
+
+
+LONG = "HTTPS://TRACK.EXAMPLE/" + "X" * 60
+
+
+@pytest.mark.parametrize(
+    "text", ["", "XY1", "XY1\u200b", "Heppner ", "X" * 60, "X" * 61, LONG, "\u200b" * 30]
+)
+def test_a_key_is_short_and_its_own_key(text: str) -> None:
+    assert len(key_of(text)) <= 60
+    assert key_of(text).isprintable()
+    assert key_of(key_of(text)) == key_of(text)
+    assert is_key_of(key_of(text), text)
+    assert is_key_of(clean(text, 60), text)  # an older version's
+
+
+def test_long_texts_that_begin_alike_have_keys_of_their_own() -> None:
+    keys = {key_of(text) for text in (LONG, LONG + "Y", LONG + "Z", "X" * 60, "X" * 61, "X" * 62)}
+    assert len(keys) == 6
+    assert not is_key_of(key_of(LONG), LONG + "Y")
 
 
 @pytest.mark.parametrize(
