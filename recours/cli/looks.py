@@ -27,7 +27,7 @@ from recours.machine.files import free_bytes, mode_of, size_of, trouble_with
 from recours.settings.model import SettingsFault
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
 from recours.wiring.databases import CLOCKS_AGREE
-from recours.wiring.post import PostOffice
+from recours.wiring.post import PostOffice, mail_server
 
 if TYPE_CHECKING:
     from recours.notifications.smtp import SmtpSettings
@@ -139,12 +139,7 @@ def _server(bench: Bench) -> "SmtpSettings | None":
         desk = None
     if desk:
         return PostOffice(bench.settings, desk.database, desk.columns, desk.clock, "check").server()
-    from recours.notifications.smtp import SmtpSettings  # noqa: PLC0415 (smtplib is needed by this look alone)
-
-    mail = bench.settings.mail
-    if not mail.host:
-        return None
-    return SmtpSettings(mail.host, mail.port, mail.security, mail.user, mail.sender, mail.password)
+    return mail_server(bench.settings.mail, {})
 
 
 def _tried(server: "SmtpSettings") -> str:

@@ -22,12 +22,12 @@ from sqlalchemy import (
 )
 
 from recours.core.carrier import Catalog
-from recours.core.claim import tidy_number
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
 from recours.core.mail import ClaimNow, MailKind, MailState, Told
 from recours.database.conditions import const
-from recours.database.engine import Database
+from recours.database.engine import Database, DatabaseFault
+from recours.database.foreign import read_claim
 from recours.database.outbox import OF_NO_CLAIM, add_events
 from recours.database.tables import (
     claims,
@@ -50,6 +50,7 @@ _INSERT_MAIL = insert(mails).returning(_m.id)
 _INSERT_MAIL_EVENT = insert(mail_events)
 _INSERT_NOTIFICATION = insert(notifications)
 _UPDATE_IN_HAND = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
+_UPDATE_UNTRIED = _UPDATE_IN_HAND.values(tries=_m.tries - 1)
 _UNTOLD_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True)), _e.told.is_(None)
 _MARK = update(events).where(*_UNTOLD_OF_IDS).values(told=bindparam("what"))
 _UNTOLD = select(events).where(*_UNTOLD_OF_IDS).order_by(_e.id)
@@ -157,12 +158,11 @@ class Mailbox:
             row = connection.execute(self._of_client, {"of_client": client_id}).mappings().first()
         if row is None:
             return None
-        active = row.get("is_active")
         return Recipient(
             client_id,
             _text(row.get("email")),
             _text(row.get("company_name")) or _text(row.get("full_name")),
-            active is None or bool(active),
+            _is_active(row.get("is_active")),
             _text(row.get("notification_preferences")),
         )
 
@@ -205,19 +205,31 @@ class Mailbox:
         with self.database.read() as connection:
             return connection.scalar(select(func.count()).where(_m.state == const(state))) or 0
 
-    def take(self, after: int, now: datetime, most: int) -> list[Letter]:
-        """Hold the next mails that are ready, in the order in which they were written."""
-        free = or_(_m.held_until.is_(None), _m.held_until <= now, _m.holder == self.run_id)
-        ready = select(_m.id).where(_open(MailState.READY), _m.id > after, free).order_by(_m.id).limit(most)
+    def ready(self, now: datetime) -> list[int]:
+        """The numbers of the mails that are ready, those first that were tried least, then in the order of writing.
+
+        Looked for once: a mail that the server breaks off at must not come before the others for ever.
+        """
+        query = select(_m.id).where(_open(MailState.READY), self._free(now)).order_by(_m.tries, _m.id)
+        with self.database.read() as connection:
+            return list(connection.scalars(query))
+
+    def take(self, ids: Sequence[int], now: datetime) -> list[Letter]:
+        """Hold those of these mails that are still ready, in the same order."""
+        ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
         with self.database.write() as connection:
             found = list(connection.scalars(ready.with_for_update(skip_locked=True)))
             if not found:
                 return []
             held = {"holder": self.run_id, "held_until": now + _LEASE, "tries": _m.tries + 1}
             connection.execute(update(mails).where(_m.id.in_(found)).values(held))
-            rows = connection.execute(select(mails).where(_m.id.in_(found)).order_by(_m.id)).mappings().all()
+            rows = connection.execute(select(mails).where(_m.id.in_(found))).mappings().all()
             told = self._events_of_mails(connection, found)
-        return [_letter(row, told[row["id"]]) for row in rows]
+        of = {row["id"]: _letter(row, told[row["id"]]) for row in rows}
+        return [of[mail_id] for mail_id in ids if mail_id in of]
+
+    def _free(self, now: datetime) -> ColumnElement[bool]:
+        return or_(_m.held_until.is_(None), _m.held_until <= now, _m.holder == self.run_id)
 
     def _events_of_mails(self, connection: Connection, mail_ids: list[int]) -> dict[int, list[Told]]:
         joined = events.join(mail_events, mail_events.c.event_id == _e.id)
@@ -227,11 +239,12 @@ class Mailbox:
             found[row["mail_id"]].append(_told(row))
         return found
 
-    def give_back(self, letter: Letter, error: str) -> None:
-        """It was not sent; a later run tries again."""
+    def give_back(self, letter: Letter, error: str, *, tried: bool) -> None:
+        """It was not sent; a later run tries again. Not `tried`: it had no turn, which does not count."""
         values = {"state": MailState.READY, "holder": None, "held_until": None, "error": error}
+        statement = _UPDATE_IN_HAND if tried else _UPDATE_UNTRIED
         with self.database.write_one() as connection:
-            connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values)
+            connection.execute(statement, self._in_hand(letter) | values)
 
     def sending(self, letter: Letter) -> bool:
         """From here on the server may have it; False if it is in hand no more."""
@@ -239,13 +252,30 @@ class Mailbox:
         with self.database.write_one() as connection:
             return bool(connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values).rowcount)
 
-    def end(self, letter: Letter, state: MailState, now: datetime, error: str | None = None) -> None:
-        """It was sent, refused for good, or cancelled; what was tried is in the service's record too."""
+    def end(self, letter: Letter, state: MailState, now: datetime, error: str | None = None) -> str | None:
+        """It was sent, refused for good, cancelled, or nobody can know; what was tried is in the service's record too.
+
+        Returns why that record did not take it, if so: ours has it all the same.
+        """
+        tried = state in (MailState.SENT, MailState.FAILED) and notifications.name in self._in_our_form
+        rows = _notifications(letter, state, now, error) if tried else []
+        try:
+            self._end(letter, state, now, error, rows)
+        except DatabaseFault as fault:
+            if not rows:
+                raise
+            self._end(letter, state, now, error, [])
+            return str(fault)
+        return None
+
+    def _end(
+        self, letter: Letter, state: MailState, now: datetime, error: str | None, rows: list[dict[str, Any]]
+    ) -> None:
         values = {"state": state, "ended_at": now, "error": error, "holder": None, "held_until": None}
         with self.database.write() as connection:
             connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values)
-            if state in (MailState.SENT, MailState.FAILED) and notifications.name in self._in_our_form:
-                connection.execute(_INSERT_NOTIFICATION, _notifications(letter, state, now, error))
+            if rows:
+                connection.execute(_INSERT_NOTIFICATION, rows)
 
     def _in_hand(self, letter: Letter) -> dict[str, Any]:
         return {"of_mail": letter.id, "held_by": self.run_id}
@@ -268,9 +298,11 @@ class Mailbox:
         return {row["id"]: self._claim_now(row) for row in rows}
 
     def _claim_now(self, row: Any) -> ClaimNow:
-        number, name = tidy_number(row["tracking_number"]), _text(row["carrier"]) or ""
-        carrier = self.catalog.resolve(name, number) or name
-        return ClaimNow(number, carrier, _text(row["pod_fetch_status"]), _text(row.get("status")))
+        """Read as it was when its event was written."""
+        claim = read_claim(row, self.catalog)
+        return ClaimNow(
+            claim.number, claim.carrier or claim.carrier_name, claim.fetch_status, claim.claim_status
+        )
 
     # ---------------------------------------------------------------- the service's settings
 
@@ -357,3 +389,13 @@ def _notifications(
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _is_active(value: Any) -> bool:
+    """NULL is active, as the service has it; some programs write the word."""
+    if isinstance(value, str):
+        return value.strip().lower() not in _NOT_ACTIVE
+    return value is None or bool(value)
+
+
+_NOT_ACTIVE = frozenset({"", "false", "f", "0", "no", "n", "off"})

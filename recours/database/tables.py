@@ -269,7 +269,7 @@ clients = Table(
     Column("email", Text),
     Column("full_name", Text),
     Column("company_name", Text),
-    Column("is_active", Boolean),
+    Column("is_active", Text),  # read as it is: a boolean, a number or a word
     Column("notification_preferences", Text),
 )
 notifications = Table(

@@ -1,7 +1,7 @@
 """`EmailSender`: sends the mails that are ready, each at most once, and records what became of each."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.charset import QP, Charset
@@ -21,6 +21,7 @@ run_log = logging.getLogger("__main__")
 
 _MINUTE_S = 60.0
 _BATCH = 20
+_ENOUGH = 10  # refusals of us in a row: that is not one recipient's policy
 
 
 class MailServer(Protocol):
@@ -33,17 +34,23 @@ class MailServer(Protocol):
 class Mails(Protocol):
     """Where the mails are."""
 
-    def take(self, after: int, now: Any, most: int) -> list[Letter]:
-        """Hold the next mails that are ready."""
+    def ready(self, now: Any) -> list[int]:
+        """The numbers of the mails that are ready, those first that were tried least."""
 
-    def give_back(self, letter: Letter, error: str) -> None:
-        """A later run tries again."""
+    def take(self, ids: Sequence[int], now: Any) -> list[Letter]:
+        """Hold those of these mails that are still ready."""
+
+    def give_back(self, letter: Letter, error: str, *, tried: bool) -> None:
+        """A later run tries again. Not `tried`: it had no turn in this one."""
 
     def sending(self, letter: Letter) -> bool:
         """From here on the server may have it."""
 
-    def end(self, letter: Letter, state: MailState, now: Any, error: str | None = None) -> None:
-        """What became of it."""
+    def end(self, letter: Letter, state: MailState, now: Any, error: str | None = None) -> str | None:
+        """What became of it. Returns why the service's own record of mails did not take it, if so."""
+
+    def count(self, state: MailState) -> int:
+        """How many mails stand so."""
 
     def undecided(self, now: Any) -> list[tuple[int, str]]:
         """Mark the mails whose run died while sending."""
@@ -79,7 +86,13 @@ class EmailSender:
         self._envelope = envelope
         self._clock = clock
         self._skipped = skipped_statuses
-        self._sent = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._tried = self._sent = 0
+        self._refused_us = 0  # in a row
+        self._put_off: list[str] = []  # why, of each mail that waits by itself
+        self._is_told_of_record = False
 
     def send_all(self, go_on: Callable[[], bool]) -> int:
         """Send every mail that is ready, as long as `go_on` says so; how many went out.
@@ -91,23 +104,42 @@ class EmailSender:
             words = f"Mail {mail_id} to {recipient}: a run died while sending it; it may have arrived, and is not sent again"
             log.error(words)
             run_log.error(words)
-        self._sent = 0
-        batch = self._take(0)
+        self._start()
+        trouble = None
         try:
-            with self._server() as server:
-                while batch:
-                    self._send_batch(server, batch, go_on)
-                    batch = self._take(batch[-1].id) if go_on() else []
+            self._send_ready(self._mails.ready(now), go_on)
         except ServerFault as fault:
-            log.error(f"{fault}; mails wait")
-            run_log.error(f"Mails wait for the next run: {fault}")
-        if self._sent:
-            run_log.info(f"{plural(self._sent, 'mail')} sent")
+            trouble = str(fault)
+        self._sum_up(trouble)
         return self._sent
 
-    def _take(self, after: int) -> list[Letter]:
-        """Several at once: holding each by itself is what costs most. Not where sending is slow on purpose."""
-        return self._mails.take(after, self._clock.now(), 1 if self._envelope.a_minute else _BATCH)
+    def _send_ready(self, ids: list[int], go_on: Callable[[], bool]) -> None:
+        """Several at once: holding each by itself is what costs most. Not where sending is slow on purpose.
+
+        Raises ServerFault.
+        """
+        most = 1 if self._envelope.a_minute else _BATCH
+        with self._server() as server:
+            for place in range(0, len(ids), most):
+                if not go_on():
+                    return
+                batch = self._mails.take(ids[place : place + most], self._clock.now())
+                self._send_batch(server, batch, go_on)
+        if self._refused_us and self._refused_us == self._tried:
+            raise ServerFault(self._put_off[-1])
+
+    def _sum_up(self, trouble: str | None) -> None:
+        """Say in the run's own log what waits, and why: a mail must not be tried for ever in silence."""
+        if self._sent:
+            run_log.info(f"{plural(self._sent, 'mail')} sent")
+        waiting = self._mails.count(MailState.READY) if trouble else 0
+        if waiting:
+            log.error(f"{trouble}; mails wait")
+            run_log.error(f"Mails wait for the next run ({waiting}): {trouble}")
+        elif self._put_off:
+            run_log.warning(
+                f"{plural(len(self._put_off), 'mail')} put off to a later run: {self._put_off[0]}"
+            )
 
     def _send_batch(self, server: MailServer, batch: list[Letter], go_on: Callable[[], bool]) -> None:
         """Those that did not go out are handed back. Raises ServerFault."""
@@ -124,9 +156,9 @@ class EmailSender:
                 self._hand_back(batch[place:], "the run was to end")
                 return
             try:
-                self._sent += self._send(server, letter)
+                self._send(server, letter)
             except ServerFault as fault:
-                self._hand_back(batch[place:], str(fault))
+                self._hand_back(batch[place + 1 :], str(fault))
                 raise
 
     def _wait(self, seconds: float, go_on: Callable[[], bool]) -> None:
@@ -137,37 +169,62 @@ class EmailSender:
             seconds -= step
 
     def _hand_back(self, letters: list[Letter], why: str) -> None:
+        """They had no turn."""
         for letter in letters:
-            self._mails.give_back(letter, why)
+            self._mails.give_back(letter, why, tried=False)
 
     def _cancel(self, letter: Letter) -> None:
         why = "its claims were mended meanwhile"
-        self._mails.end(letter, MailState.CANCELLED, self._clock.now(), why)
+        self._end(letter, MailState.CANCELLED, why)
         log.info(f"Mail {letter.id} to {letter.recipient}: cancelled, {why}")
 
-    def _send(self, server: MailServer, letter: Letter) -> bool:
+    def _end(self, letter: Letter, state: MailState, error: str | None = None) -> None:
+        fault = self._mails.end(letter, state, self._clock.now(), error)
+        if fault and not self._is_told_of_record:
+            self._is_told_of_record = True
+            run_log.warning(
+                f"The service's table notifications does not take what became of a mail; recours_mails has it: {fault}"
+            )
+
+    def _send(self, server: MailServer, letter: Letter) -> None:
+        """Raises ServerFault if no other mail is to be tried after this one."""
         recipient = self._envelope.redirect or letter.recipient
         what = f"Mail {letter.id} ({letter.kind}) to {recipient}"
+        self._tried += 1
         try:
             given = server.send(
                 recipient, message_of(letter, recipient, self._envelope), lambda: self._mails.sending(letter)
             )
+        except ServerFault as fault:
+            self._mails.give_back(letter, str(fault), tried=True)
+            raise
         except Undecidable as error:
-            self._mails.end(letter, MailState.UNDECIDED, self._clock.now(), str(error))
-            log.error(f"{what}: {error}; it may have arrived, and is not sent again")
-            return False
+            self._end(letter, MailState.UNDECIDED, str(error))
+            words = f"{what}: {error}; it may have arrived, and is not sent again"
+            log.error(words)
+            run_log.error(words)
+            raise ServerFault("The mail server hung up on a mail that it was given") from error
         except Refused as refusal:
-            if refusal.final:
-                self._mails.end(letter, MailState.FAILED, self._clock.now(), str(refusal))
-                log.error(f"{what}: failed, {refusal}")
-            else:
-                self._mails.give_back(letter, str(refusal))
-                log.warning(f"{what}: waits, {refusal}")
-            return False
+            self._refused(letter, what, refusal)
+            return
         if given:
-            self._mails.end(letter, MailState.SENT, self._clock.now())
+            self._sent += 1
+            self._refused_us = 0
+            self._end(letter, MailState.SENT)
             log.info(f'{what}: sent, "{letter.subject}"')
-        return given
+
+    def _refused(self, letter: Letter, what: str, refusal: Refused) -> None:
+        """Raises ServerFault if the server has refused so many for our sake that it will refuse all."""
+        self._refused_us = self._refused_us + 1 if refusal.of_us else 0
+        if refusal.final:
+            self._end(letter, MailState.FAILED, str(refusal))
+            log.error(f"{what}: failed, {refusal}")
+            return
+        self._mails.give_back(letter, str(refusal), tried=True)
+        log.warning(f"{what}: waits, {refusal}")
+        self._put_off.append(str(refusal))
+        if self._refused_us >= _ENOUGH:
+            raise ServerFault(str(refusal))
 
 
 def message_of(letter: Letter, recipient: str, envelope: Envelope) -> bytes:

@@ -2,16 +2,20 @@
 
 import smtplib
 import ssl
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from recours.core.mail_refusal import is_about_us
 from recours.core.text import clean
 
 TIMEOUT_S = 30.0
 _OK = frozenset({250, 251})
 _GO_ON = 354
+_CLOSING = 421
 _FINAL = 500
+_LOGGED_IN = frozenset({235, 503})  # 503: it was already
 
 
 class ServerFault(Exception):  # noqa: N818 (the server's or our settings' fault, not a mail's)
@@ -19,12 +23,13 @@ class ServerFault(Exception):  # noqa: N818 (the server's or our settings' fault
 
 
 class Refused(Exception):  # noqa: N818 (a finding about one mail)
-    """The server does not take this mail. `final`: and never will."""
+    """The server does not take this mail. `final`: and never will. `of_us`: because it comes from us, as others do."""
 
-    def __init__(self, words: str, *, final: bool) -> None:
-        """Keep both."""
+    def __init__(self, words: str, *, final: bool, of_us: bool = False) -> None:
+        """Keep all of it."""
         super().__init__(words)
         self.final = final
+        self.of_us = of_us
 
 
 class Undecidable(Exception):  # noqa: N818 (nobody can know)
@@ -39,7 +44,7 @@ class SmtpSettings:
     port: int
     security: str  # starttls, tls, none
     user: str
-    sender: str
+    sender: str  # an address; "": none is set
     password: str = field(default="", repr=False)
     ca_file: str | None = None  # certificates to trust, instead of the system's
 
@@ -76,6 +81,10 @@ class SmtpLine:
 
         Raises ServerFault, Refused, Undecidable.
         """
+        if not self.settings.sender:
+            raise ServerFault(
+                "There is no address to send from: SMTP_FROM is not set, nor smtp_from in system_settings"
+            )
         smtp = self._smtp or self._connected()
         try:
             self._offer(smtp, recipient)
@@ -97,6 +106,10 @@ class SmtpLine:
         where = f"The mail server {settings.host}:{settings.port}"
         try:
             smtp = self._logged_in()
+        except UnicodeError as error:  # a label of a host's name is empty, too long, or not ASCII
+            raise ServerFault(
+                f"{where} cannot be used: that, or this machine's own name, is not the name of a host"
+            ) from error
         except smtplib.SMTPAuthenticationError as error:
             raise ServerFault(f"{where} refuses the login of {settings.user}: {_said(error)}") from error
         except smtplib.SMTPNotSupportedError as error:
@@ -120,11 +133,26 @@ class SmtpLine:
             if settings.security == "starttls":
                 smtp.starttls(context=context)
             if settings.user:
-                smtp.login(settings.user, settings.password)
+                self._log_in(smtp)
         except BaseException:
             smtp.close()
             raise
         return smtp
+
+    def _log_in(self, smtp: smtplib.SMTP) -> None:
+        """By smtplib, which knows ASCII only; otherwise in UTF-8, by the one mechanism for which that is laid down."""
+        user, password = self.settings.user, self.settings.password
+        if user.isascii() and password.isascii():
+            smtp.login(user, password)
+            return
+        smtp.ehlo_or_helo_if_needed()
+        if "PLAIN" not in smtp.esmtp_features.get("auth", "").upper().split():
+            raise smtplib.SMTPNotSupportedError("a login that is not ASCII needs AUTH PLAIN")
+        # RFC 4616. A value that was no text in its file would not be one here either: the server refuses it.
+        login = b64encode(f"\0{user}\0{password}".encode(errors="replace")).decode()
+        code, words = smtp.docmd("AUTH", f"PLAIN {login}")
+        if code not in _LOGGED_IN:
+            raise smtplib.SMTPAuthenticationError(code, words)
 
     def _offer(self, smtp: smtplib.SMTP, recipient: str) -> None:
         smtp.ehlo_or_helo_if_needed()
@@ -136,12 +164,28 @@ class SmtpLine:
             )
         code, words = smtp.rcpt(recipient)
         if code not in _OK:
+            refusal = self._refusal("the recipient", code, words)
             smtp.rset()
-            raise Refused(f"the server refuses the recipient: {code} {_text(words)}", final=code >= _FINAL)
+            raise refusal
         code, words = smtp.docmd("DATA")
         if code != _GO_ON:
+            refusal = self._refusal("the message", code, words, unseen=True)
             smtp.rset()
-            raise Refused(f"the server refuses the message: {code} {_text(words)}", final=code >= _FINAL)
+            raise refusal
+
+    def _refusal(self, what: str, code: int, words: bytes, *, unseen: bool = False) -> Refused:
+        """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message.
+
+        Raises ServerFault if the server leaves.
+        """
+        text = _text(words)
+        if code == _CLOSING:
+            raise ServerFault(f"The mail server {self.settings.host} takes no more: {code} {text}")
+        about_us = is_about_us(code, text)
+        of_us = code >= _FINAL and (unseen if about_us is None else about_us)
+        if of_us:
+            return Refused(f"the server refuses us: {code} {text}", final=False, of_us=True)
+        return Refused(f"the server refuses {what}: {code} {text}", final=code >= _FINAL)
 
     def _give(self, smtp: smtplib.SMTP, content: bytes) -> None:
         try:
@@ -152,7 +196,7 @@ class SmtpLine:
             smtp.close()
             raise Undecidable(f"the line broke after the message was given away ({_said(error)})") from error
         if code not in _OK:
-            raise Refused(f"the server refuses the message: {code} {_text(words)}", final=code >= _FINAL)
+            raise self._refusal("the message", code, words)
 
 
 def _dotted(content: bytes) -> bytes:
@@ -163,7 +207,9 @@ def _dotted(content: bytes) -> bytes:
 
 
 def _text(words: bytes | str) -> str:
-    return clean(words.decode("utf-8", "replace") if isinstance(words, bytes) else words, 200)
+    """As one line, of however many lines it came in."""
+    said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return clean(" ".join(said.split()), 200)
 
 
 def _said(error: Exception) -> str:

@@ -1,9 +1,10 @@
 """The post office: what is told by mail, and by whom it is sent."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
+from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
 from recours.core.errors import Actor
@@ -14,7 +15,8 @@ from recours.database.engine import Database
 from recours.database.mailbox import Mailbox
 from recours.logs import file_of, run_log
 from recours.runs.ports import Clock, RunFault
-from recours.settings.model import Settings
+from recours.settings.model import MailSettings, Settings
+from recours.settings.values import address, line, one_of, whole
 from recours.wiring.carriers import catalog_of, redactor
 
 if TYPE_CHECKING:
@@ -112,22 +114,7 @@ class PostOffice:
 
     def server(self) -> "SmtpSettings | None":
         """How the mail server is reached: the service's own settings come first; None: no host is set anywhere."""
-        from recours.notifications.smtp import SmtpSettings  # noqa: PLC0415 (see above)
-
-        mail, of_service = self._settings.mail, self.mailbox.service_settings()
-        host = of_service.get("smtp_host") or mail.host
-        if not host:
-            return None
-        port, security = of_service.get("smtp_port", ""), of_service.get("smtp_security", "").lower()
-        user = of_service.get("smtp_user") or mail.user
-        return SmtpSettings(
-            host=host,
-            port=int(port) if port.isascii() and port.isdigit() and len(port) < 6 else mail.port,  # noqa: PLR2004 (the digits of a port)
-            security=security if security in ("starttls", "tls", "none") else mail.security,
-            user=user,
-            sender=next(filter(is_address, (of_service.get("smtp_from"), mail.sender)), None) or user,
-            password=mail.password,
-        )
+        return mail_server(self._settings.mail, self.mailbox.service_settings())
 
     def sender(self, server: "SmtpSettings") -> "EmailSender":
         """Who sends."""
@@ -150,3 +137,24 @@ class PostOffice:
             redact=redactor(settings),
             now=self.clock.now,
         )
+
+
+def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":
+    """How the mail server is reached; None: no host is set. What the service has set comes first, where it can be used."""
+    from recours.notifications.smtp import SmtpSettings  # noqa: PLC0415 (smtplib is needed by few runs)
+
+    def chosen(key: str, read: Callable[[str], Any], otherwise: Any) -> Any:
+        try:
+            return read(of_service[key]) if key in of_service else otherwise
+        except ValueError as fault:
+            run_log().warning(f"{key} in system_settings is not used: {fault}")
+            return otherwise
+
+    host, user = chosen("smtp_host", line, mail.host), chosen("smtp_user", line, mail.user)
+    port = chosen("smtp_port", whole(1, 65535), mail.port)
+    security = chosen("smtp_security", one_of("starttls", "tls", "none"), mail.security)
+    sender = chosen("smtp_from", lambda text: address(parseaddr(text)[1] or text), mail.sender)
+    if not host:
+        return None
+    sender = next(filter(is_address, (sender, user)), "")
+    return SmtpSettings(host, port, security, user, sender, mail.password)

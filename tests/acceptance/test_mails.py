@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from recours.core.text import clean
 from recours.notifications import manager
 from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings
 from recours.runs.fetch import PODFetchWorker
@@ -59,6 +60,24 @@ def subjects(smtp: MailServer, recipient: str = "a@shop.example") -> list[str]:
 
 def mail_log(service: Service) -> str:
     return (service.folder / "logs" / "email_sender.log").read_text(encoding="utf-8")
+
+
+def wait_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """What the run's own log says of mails that wait, with its level."""
+    said = [record for record in caplog.records if record.name == "__main__"]
+    return [
+        (record.levelname, record.getMessage())
+        for record in said
+        if re.search("Mails wait|put off to a later run", record.getMessage())
+    ]
+
+
+def delivered_to(service: Service, numbers: range) -> None:
+    """A proof to be told to each of these clients."""
+    service.environment["RECOURS_MAIL_BRAKE"] = "100"
+    for number in numbers:
+        client(service, number, f"c{number}@shop.example")
+        service.add(S.DELIVERED, client_id=number)
 
 
 def states(service: Service) -> list[str]:
@@ -196,6 +215,21 @@ def test_nobody_is_told_and_the_log_says_so(
     service.run_hourly(3)
     assert smtp.taken == []
     assert [m for m in caplog.messages if "Nobody is told" in m] == [f"Nobody is told of CLM-0001: {says}"]
+
+
+@pytest.mark.parametrize("value", ["false", "F", "0", "no", "Off "])
+def test_a_client_that_another_program_calls_inactive_in_words_is_told_nothing(
+    service: Service, smtp: MailServer, value: str
+) -> None:
+    if "sqlite" not in service.environment["DATABASE_URL"]:
+        service.sql("ALTER TABLE clients ALTER COLUMN is_active DROP DEFAULT")
+        service.sql("ALTER TABLE clients ALTER COLUMN is_active TYPE TEXT")
+    client(service, 2, "b@shop.example", is_active=value)
+    client(service, 3, "c@shop.example", is_active="true")
+    for number in (2, 3):
+        service.add(S.DELIVERED, client_id=number)
+    service.run_hourly(1)
+    assert smtp.recipients() == ["c@shop.example"]
 
 
 def test_what_a_client_does_not_want_is_not_sent(service: Service, smtp: MailServer) -> None:
@@ -345,6 +379,107 @@ def test_a_sender_that_is_refused_is_our_matter(service: Service, smtp: MailServ
     assert states(service) == ["sent"]
 
 
+# As Postfix, Exim, Exchange and Gmail word them.
+REFUSALS_OF_US = [
+    "554 5.7.1 <service@shop.example>: Sender address rejected: not owned by user us",
+    "554 5.7.1 <a@shop.example>: Relay access denied",
+    "530 5.7.0 Authentication required",
+    "554 5.7.1 Service unavailable; Client host [1.2.3.4] blocked using zen.spamhaus.org",
+    "503 5.5.1 Error: nested MAIL command",
+    "550 relay not permitted",
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS_OF_US)
+@pytest.mark.parametrize("step", ["RCPT", "DATA"])
+def test_a_refusal_of_us_that_comes_late_fails_no_mail(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture, step: str, refusal: str
+) -> None:
+    delivered_to(service, range(2, 4))
+    if step == "RCPT":
+        smtp.refuse_recipients = dict.fromkeys(["c2@shop.example", "c3@shop.example"], refusal)
+    else:
+        smtp.refuse_data_command = refusal
+    service.run_hourly(2)
+    assert states(service) == ["ready"] * 2
+    assert service.sql("SELECT count(*) FROM notifications") == [(0,)]
+    ((level, said), _) = wait_lines(caplog)  # in each of the two runs
+    assert (level, refusal in said) == ("ERROR", True)
+    assert said.startswith("Mails wait for the next run (2): ")
+    smtp.refuse_recipients, smtp.refuse_data_command = {}, None
+    service.run_hourly(1)
+    assert states(service) == ["sent"] * 2
+
+
+def test_a_policy_of_one_recipient_holds_back_no_other_and_is_told_by_each_run(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    smtp.refuse_recipients = {"c2@shop.example": "550 5.7.1 <c2@shop.example>: not by this policy"}
+    delivered_to(service, range(2, 5))
+    service.run_hourly(2)
+    waiting = service.sql("SELECT recipient FROM recours_mails WHERE state = 'ready'")
+    assert waiting == [("c2@shop.example",)]
+    assert sorted(states(service)) == ["ready", "sent", "sent"]
+    ((level, said), (_, again)) = wait_lines(caplog)
+    assert (level, said.startswith("1 mail put off to a later run: ")) == ("WARNING", True)
+    assert "550 5.7.1" in said
+    assert again.startswith("Mails wait for the next run (1): ")  # it was the only one that this run tried
+
+
+def test_many_refusals_of_us_end_a_run_and_each_mail_has_its_turn(service: Service, smtp: MailServer) -> None:
+    refused = {f"c{number}@shop.example": "554 5.7.1 Relay access denied" for number in range(2, 15)}
+    smtp.refuse_recipients = refused
+    delivered_to(service, range(2, 15))
+    service.run_hourly(1)
+    written = [recipient for (recipient,) in service.sql("SELECT recipient FROM recours_mails ORDER BY id")]
+    assert smtp.offered == written[:10]
+    del refused[written[-1]]
+    service.run_hourly(1)  # those that were not tried come first
+    assert smtp.offered[10:13] == written[10:]
+    assert smtp.recipients() == written[-1:]
+    service.run_hourly(1)
+    assert states(service) == ["ready"] * 12 + ["sent"]
+
+
+def test_a_recipient_that_the_server_hangs_up_at_holds_back_no_other_for_ever(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    smtp.hang_up_at = {"c2@shop.example", "c3@shop.example"}
+    delivered_to(service, range(2, 30))
+    service.run_hourly(4)
+    assert sorted(smtp.recipients()) == sorted(f"c{number}@shop.example" for number in range(4, 30))
+    assert sorted(states(service)) == ["ready"] * 2 + ["sent"] * 26
+    assert all("broke the connection" in said for _, said in wait_lines(caplog))
+
+
+def test_a_server_that_hangs_up_on_every_message_is_given_one_a_run(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    smtp.after_data = lambda server: server.transport.abort()
+    delivered_to(service, range(2, 5))
+    service.run_hourly(1)
+    assert states(service) == ["undecided", "ready", "ready"]
+    said = [record.getMessage() for record in caplog.records if record.name == "__main__"]
+    (line,) = [line for line in said if "may have arrived, and is not sent again" in line]
+    assert line.startswith("Mail 1 (pod_retrieved) to c")
+    assert len(smtp.taken) == 1
+    ((level, waits),) = wait_lines(caplog)
+    assert (level, waits.startswith("Mails wait for the next run (2): ")) == ("ERROR", True)
+
+
+def test_a_server_that_closes_is_given_no_more(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    closing = "421 4.7.0 too many errors"
+    smtp.refuse_recipients = {f"c{number}@shop.example": closing for number in range(2, 5)}
+    delivered_to(service, range(2, 5))
+    service.run_hourly(1)
+    assert len(smtp.offered) == 1
+    assert states(service) == ["ready"] * 3
+    ((_, said),) = wait_lines(caplog)
+    assert "421 4.7.0 too many errors" in said
+
+
 def test_a_line_that_breaks_after_the_message_leaves_it_undecided(service: Service, smtp: MailServer) -> None:
     def hang_up(server: Any) -> None:
         server.transport.abort()
@@ -373,6 +508,61 @@ def test_a_mail_whose_claims_were_mended_is_cancelled(service: Service, smtp: Ma
     assert "cancelled, its claims were mended meanwhile" in mail_log(service)
 
 
+LONG = "HTTPS://TRACK.EXAMPLE/PARCELS/" + "X" * 60
+
+
+@pytest.mark.parametrize(
+    ("number", "carrier"),
+    [
+        ("XY1\u200b00000001FR", "Chronopost"),
+        (LONG, "Chronopost"),
+        ("N1", "Heppner "),
+        ("N1", "Heppner" * 12),
+    ],
+)
+def test_odd_signs_in_a_number_or_a_carriers_name_cancel_no_mail(
+    service: Service, smtp: MailServer, number: str, carrier: str
+) -> None:
+    service.environment |= {"RECOURS_NOTIFY_PERSISTENT": "at-once", "SMTP_PORT": "9"}
+    service.add(carrier=carrier, number=number, client_id=1)
+    service.run_hourly(8)
+    assert service.sql("SELECT event FROM recours_events") == [("pod_failed",)]
+    service.environment["SMTP_PORT"] = str(smtp.port)
+    service.run_hourly(1)
+    assert states(service) == ["sent"]
+    # An older version kept the beginning of a long number.
+    service.sql("UPDATE recours_events SET tracking_number = ?", clean(number, 60))
+    service.sql("UPDATE recours_mails SET state = 'ready'")
+    service.run_hourly(1)
+    assert states(service) == ["sent"]
+
+
+def test_a_long_number_that_was_corrected_is_another_one(service: Service, smtp: MailServer) -> None:
+    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
+    service.add(number=LONG, client_id=1)
+    service.run_hourly(8)
+    service.environment["SMTP_PORT"] = "9"
+    service.sql("UPDATE claims SET tracking_number = ?", LONG + "Y")
+    service.run_hourly(8)
+    assert states(service) == ["sent", "ready"]
+    service.sql("UPDATE claims SET tracking_number = ?", LONG + "Z")
+    service.environment["SMTP_PORT"] = str(smtp.port)
+    service.run()
+    assert states(service)[:2] == ["sent", "cancelled"]
+
+
+def test_a_long_number_that_an_older_version_told_is_not_told_again(
+    service: Service, smtp: MailServer
+) -> None:
+    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
+    service.add(number=LONG, client_id=1)
+    service.run_hourly(8)
+    service.sql("UPDATE recours_events SET tracking_number = ?", clean(LONG, 60))
+    service.run(claims=("CLM-0001",))
+    service.run_hourly(8)
+    assert len(smtp.taken) == 1
+
+
 def test_without_a_server_mails_wait_and_the_log_says_so(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -394,6 +584,135 @@ def test_the_services_own_settings_come_first(service: Service, smtp: MailServer
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1)
     assert [str(message["From"]) for _, message in smtp.taken] == ["db@shop.example"]
+
+
+def of_service(service: Service, **settings: str) -> None:
+    for key, value in settings.items():
+        service.sql("DELETE FROM system_settings WHERE key = ?", key)
+        service.sql("INSERT INTO system_settings (key, value) VALUES (?, ?)", key, value)
+
+
+def test_the_services_sender_may_have_a_name(service: Service, smtp: MailServer) -> None:
+    del service.environment["SMTP_FROM"]
+    of_service(service, smtp_from="Recours <db@shop.example>")
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    assert [str(message["From"]) for _, message in smtp.taken] == ["db@shop.example"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("smtp_from", "the service"),
+        ("smtp_port", "58x7"),
+        ("smtp_security", "ssl"),
+        ("smtp_user", "us\nRCPT TO:<x@y.example>"),
+        ("smtp_host", "smtp\nshop.example"),
+    ],
+)
+def test_a_setting_of_the_service_that_is_none_is_told_and_ours_is_used(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture, key: str, value: str
+) -> None:
+    of_service(service, **{key: value})
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    assert [str(message["From"]) for _, message in smtp.taken] == ["service@shop.example"]
+    (said,) = [record for record in caplog.records if key in record.getMessage()]
+    assert said.levelname == "WARNING"
+    assert said.getMessage().startswith(f"{key} in system_settings is not used: ")
+
+
+@pytest.mark.parametrize("user", ["", "us"])
+def test_without_an_address_to_send_from_mails_wait_and_the_log_says_so(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture, user: str
+) -> None:
+    service.environment |= {"SMTP_FROM": "", "SMTP_USER": user}
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    assert (states(service), smtp.taken) == (["ready"], [])
+    ((level, said),) = wait_lines(caplog)
+    assert (level, "no address to send from: SMTP_FROM" in said) == ("ERROR", True)
+
+
+NO_HOSTS = ["smtp..shop.example", "x" * 70 + ".shop.example"]
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_a_host_whose_name_is_none_ends_no_run(
+    service: Service, caplog: pytest.LogCaptureFixture, host: str
+) -> None:
+    service.environment["SMTP_HOST"] = host
+    service.add(S.DELIVERED, client_id=1)
+    (report,) = service.run_hourly(1)
+    assert (report.exit_status, states(service)) == (0, ["ready"])
+    ((_, said),) = wait_lines(caplog)
+    assert f"The mail server {host}:" in said
+    assert service.sql("SELECT count(*) FROM recours_runs WHERE ended_at IS NULL") == [(0,)]
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_login_may_hold_other_signs_than_ascii(url: str, tmp_path: Path) -> None:
+    clock = SimulatedClock()
+    account = {"SMTP_USER": "sérvice", "SMTP_PASSWORD": "clé-trop-sûre"}
+    with (
+        MailServer(user="sérvice", password="clé-trop-sûre") as smtp,
+        Sandbox(now=clock.now) as box,
+        closing(Service(tmp_path, box, clock, url=url, **smtp.settings, **account)) as service,
+    ):
+        client(service, 1, "a@shop.example")
+        service.add(S.DELIVERED, client_id=1)
+        service.run_hourly(1)
+        assert states(service) == ["sent"]
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize("excluded", [["PLAIN"], []])
+def test_a_login_that_is_not_ascii_and_does_not_work_is_told_without_its_password(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, excluded: list[str]
+) -> None:
+    clock = SimulatedClock()
+    with (
+        MailServer(user="us", password="right-one", no_mechanisms=excluded) as smtp,
+        Sandbox(now=clock.now) as box,
+        closing(
+            Service(tmp_path, box, clock, url=url, SMTP_USER="us", SMTP_PASSWORD="clé-sûre", **smtp.settings)
+        ) as service,
+    ):
+        client(service, 1, "a@shop.example")
+        service.add(S.DELIVERED, client_id=1)
+        service.run_hourly(1)
+        assert states(service) == ["ready"]
+    ((_, said),) = wait_lines(caplog)
+    assert ("needs AUTH PLAIN" if excluded else "refuses the login of us") in said
+    assert not re.search("clé|sûre|xe9|xfb", caplog.text)
+
+
+def test_a_mail_log_of_the_service_that_takes_not_all_keeps_no_mail_undecided(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.sql("DROP TABLE notifications")
+    service.sql(
+        "CREATE TABLE notifications (id INTEGER PRIMARY KEY, client_id INTEGER NOT NULL, notification_type TEXT,"
+        " subject TEXT, sent_to TEXT, sent_at TIMESTAMP, status TEXT CHECK (status <> 'failed'),"
+        " error_message TEXT, related_claim_id INTEGER)"
+        if "sqlite" in service.environment["DATABASE_URL"]
+        else "CREATE TABLE notifications (id SERIAL PRIMARY KEY, client_id INTEGER NOT NULL, notification_type TEXT,"
+        " subject TEXT, sent_to TEXT, sent_at TIMESTAMP, status TEXT CHECK (status <> 'failed'),"
+        " error_message TEXT, related_claim_id INTEGER)"
+    )
+    smtp.refuse_recipients = {"c2@shop.example": "550 no such user"}
+    delivered_to(service, range(2, 4))
+    service.add(S.UNKNOWN, carrier="Heppner", client_id=1)
+    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
+    service.add(S.DELIVERED, client_id=None)
+    (report, *_) = service.run_hourly(1)
+    assert report.exit_status == 0
+    assert sorted(states(service)) == ["failed", "sent", "sent"]
+    assert service.sql("SELECT sent_to FROM notifications") == [("c3@shop.example",)]
+    (said,) = [record for record in caplog.records if "table notifications" in record.getMessage()]
+    assert said.levelname == "WARNING"
+    service.run_hourly(3)
+    assert len(smtp.taken) == 2
 
 
 @pytest.mark.parametrize("table", ["system_settings", "notifications"])

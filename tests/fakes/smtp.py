@@ -10,7 +10,20 @@ from email.message import EmailMessage
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+
+class _Smtp(SMTP):
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 (aiosmtpd's name)
+        if refusal := self.event_handler.refuse_data_command:
+            await self.push(refusal)
+            return
+        await super().smtp_DATA(arg)
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        return _Smtp(self.handler, **self.SMTP_kwargs)
 
 
 @dataclass
@@ -19,22 +32,28 @@ class MailServer:
 
     user: str = ""
     password: str = ""
+    no_mechanisms: list[str] = field(
+        default_factory=list
+    )  # of logging in, beside those that are never offered
     certificate: ssl.SSLContext | None = None
     starttls: bool = False
     refuse_sender: str | None = None
     refuse_recipients: dict[str, str] = field(default_factory=dict)
-    refuse_data: str | None = None
+    refuse_data_command: str | None = None  # before the message is sent
+    refuse_data: str | None = None  # when it was
+    hang_up_at: set[str] = field(default_factory=set)  # recipients
     after_data: Callable[[Any], None] = lambda _server: (
         None
     )  # called when a message was taken, before the answer
     taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
+    offered: list[str] = field(default_factory=list)  # recipients, whatever became of their mails
     peers: set[Any] = field(default_factory=set)  # of whoever offered a mail
 
     def __enter__(self) -> Self:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             self.port = int(unused.getsockname()[1])
-        self._controller = Controller(
+        self._controller = _Controller(
             self,
             hostname="127.0.0.1",
             port=self.port,
@@ -44,6 +63,7 @@ class MailServer:
             authenticator=self._check if self.user else None,
             auth_required=bool(self.user),
             auth_require_tls=False,
+            auth_exclude_mechanism=self.no_mechanisms,
         )
         self._controller.start()
         return self
@@ -75,8 +95,11 @@ class MailServer:
         return "250 OK"
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
-        self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: Any
+        self, server: Any, _session: Session, envelope: Envelope, address: str, _options: Any
     ) -> str:
+        self.offered.append(address)
+        if address in self.hang_up_at:
+            server.transport.abort()
         if refusal := self.refuse_recipients.get(address):
             return refusal
         envelope.rcpt_tos.append(address)
