@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
-from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
 from recours.core.errors import Actor
@@ -141,7 +140,9 @@ class PostOffice:
 
 def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":
     """How the mail server is reached; None: no host is set. What the service has set comes first, where it can be used."""
-    from recours.notifications.smtp import SmtpSettings  # noqa: PLC0415 (smtplib is needed by few runs)
+    from email.utils import parseaddr  # noqa: PLC0415 (needed by few runs)
+
+    from recours.notifications.smtp import SmtpSettings  # noqa: PLC0415 (as above)
 
     def chosen(key: str, read: Callable[[str], Any], otherwise: Any) -> Any:
         try:
