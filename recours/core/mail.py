@@ -48,6 +48,11 @@ class MailState(StrEnum):
     UNDECIDED = "undecided"  # a run died while it was sending it
 
 
+# What is kept with an event that nobody was told of, since its claim was mended first. Such a one, and no other, is to
+# be told after all if its reason comes back.
+LAPSED = "its claim was mended before anybody was told"
+
+
 @dataclass(frozen=True)
 class Preferences:
     """What a client wants to be told."""

@@ -138,11 +138,13 @@ def _attempt(attempt: PastAttempt, desk: Desk, words: Words) -> _Entry:
 
 
 def _message(message: Message, words: Words) -> _Entry:
-    if message.mail_state:
+    is_to_be_told = message.told is None  # perhaps anew: a mail about it was cancelled
+    if message.mail_state and not is_to_be_told:
         who = plainly(message.recipient or "", 100)
         told = words.of("mail_", message.mail_state)
         told = told.format(who=who) if message.mail_state == MailState.SENT else told
     else:
-        told = words("told_not_yet") if message.told is None else plainly(words.of("told_", message.told))
+        told = words("told_not_yet") if is_to_be_told else plainly(words.of("told_", message.told))
     title = f"✉️ **{words('mail')}**: {plainly(words.of('event_', message.event))}"
-    return _Entry(message.ended_at or message.written_at, title, [told])
+    at = None if is_to_be_told else message.ended_at
+    return _Entry(at or message.written_at, title, [told])

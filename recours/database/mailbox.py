@@ -24,7 +24,7 @@ from sqlalchemy import (
 from recours.core.carrier import Catalog
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
-from recours.core.mail import ClaimNow, MailKind, MailState, Told
+from recours.core.mail import LAPSED, ClaimNow, MailKind, MailState, Told
 from recours.database.conditions import const
 from recours.database.engine import Database, DatabaseFault
 from recours.database.foreign import read_claim
@@ -53,6 +53,11 @@ _UPDATE_IN_HAND = update(mails).where(_m.id == bindparam("of_mail"), _m.holder =
 _UPDATE_UNTRIED = _UPDATE_IN_HAND.values(tries=_m.tries - 1)
 _UNTOLD_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True)), _e.told.is_(None)
 _MARK = update(events).where(*_UNTOLD_OF_IDS).values(told=bindparam("what"))
+_LAPSE = (
+    update(events)
+    .where(_e.id.in_(bindparam("of_events", expanding=True)), _e.told == _MAIL)
+    .values(told=LAPSED)
+)
 _UNTOLD = select(events).where(*_UNTOLD_OF_IDS).order_by(_e.id)
 _LOCK_UNTOLD = select(_e.id).where(*_UNTOLD_OF_IDS).order_by(_e.id).with_for_update()
 
@@ -255,7 +260,8 @@ class Mailbox:
     def end(self, letter: Letter, state: MailState, now: datetime, error: str | None = None) -> str | None:
         """It was sent, refused for good, cancelled, or nobody can know; what was tried is in the service's record too.
 
-        Returns why that record did not take it, if so: ours has it all the same.
+        Returns why that record did not take it, if so: ours has it all the same. What a cancelled mail was to tell is
+        told by another one if its reason comes back.
         """
         tried = state in (MailState.SENT, MailState.FAILED) and notifications.name in self._in_our_form
         rows = _notifications(letter, state, now, error) if tried else []
@@ -273,7 +279,9 @@ class Mailbox:
     ) -> None:
         values = {"state": state, "ended_at": now, "error": error, "holder": None, "held_until": None}
         with self.database.write() as connection:
-            connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values)
+            in_hand = connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values).rowcount
+            if state is MailState.CANCELLED and in_hand:
+                connection.execute(_LAPSE, {"of_events": [event.id for event in letter.told]})
             if rows:
                 connection.execute(_INSERT_NOTIFICATION, rows)
 

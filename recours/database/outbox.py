@@ -6,12 +6,19 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Connection, Table, exists, select
+from sqlalchemy import Connection, Table, bindparam, exists, select, update
 
 from recours.core.events import Event, key_of, old_key_of
+from recours.core.mail import LAPSED
 from recours.database.tables import events
 
 OF_NO_CLAIM = 0
+
+# What tells one event from another.
+_KEY = ("claim_id", "event", "carrier", "tracking_number")
+_REVIVE = update(events).where(
+    *(events.c[name] == bindparam(f"of_{name}") for name in _KEY), events.c.told == LAPSED
+)
 
 
 def insert_into(table: Table, dialect: str) -> Any:
@@ -22,7 +29,7 @@ def insert_into(table: Table, dialect: str) -> Any:
 def write_events(
     connection: Connection, claim_id: Any, told: Sequence[Event], run_id: str, now: datetime
 ) -> None:
-    """Write events of one claim; one that was written before for the same number stays as it is."""
+    """Write events of one claim: see `add_events`."""
     add_events(connection, [(claim_id, event) for event in told], run_id, now)
 
 
@@ -33,8 +40,9 @@ def add_events(
     now: datetime,
     declined: str | None = None,
 ) -> None:
-    """Write events, each with the id of its claim; one that was written before for the same number stays as it is.
+    """Write events, each with the id of its claim.
 
+    One that was written before for the same number stays as it is; if it lapsed, it is to be told after all.
     `declined`: why nobody is to be told of them.
     """
     rows = [
@@ -52,8 +60,16 @@ def add_events(
         for claim_id, event in told
         if not _is_written_by_old_key(connection, claim_id, event)
     ]
-    if rows:
-        connection.execute(_insert_events(connection.dialect.name), rows)
+    if not rows:
+        return
+    written = connection.execute(_insert_events(connection.dialect.name), rows).rowcount
+    if written != len(rows):
+        connection.execute(_REVIVE, [_revived(row) for row in rows])
+
+
+def _revived(row: dict[str, Any]) -> dict[str, Any]:
+    """What `_REVIVE` takes: what the key was, and what is new."""
+    return {f"of_{name}" if name in _KEY else name: value for name, value in row.items()}
 
 
 def _is_written_by_old_key(connection: Connection, claim_id: Any, event: Event) -> bool:

@@ -1,7 +1,7 @@
 """`NotificationManager`: decides who is told what, and has it rendered, each thing once."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
@@ -10,7 +10,17 @@ from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
 from recours.core.events import EventName
-from recours.core.mail import MailKind, Preferences, Told, digest_due, is_address, parse_preferences
+from recours.core.mail import (
+    LAPSED,
+    ClaimNow,
+    MailKind,
+    Preferences,
+    Told,
+    digest_due,
+    is_address,
+    parse_preferences,
+    still_holds,
+)
 from recours.core.text import clean, plural
 from recours.notifications.render import Letterhead, Rendered, render
 from recours.runs.ports import Clock, Draft, Recipient
@@ -19,7 +29,7 @@ log = logging.getLogger("__main__")
 
 _KINDS = {EventName.POD_FAILED: MailKind.POD_FAILED, EventName.POD_RETRIEVED: MailKind.POD_RETRIEVED}
 _MOST_IN_A_MAIL = 200  # claims: more are another mail
-_DECLINED_AT_ONCE = 500
+_AT_ONCE = 500  # events that are declined, or whose claims are looked at
 _SHOWN = 5  # references, where nobody can be told of many
 
 
@@ -37,6 +47,9 @@ class Outbox(Protocol):
 
     def events_of_operator(self) -> list[Told]:
         """What the operator is still to be told."""
+
+    def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
+        """What the claims of these events are at this moment."""
 
     def decline(self, told: Sequence[Told], why: str) -> None:
         """No mail tells these."""
@@ -56,6 +69,7 @@ class Habits:
     zone: ZoneInfo
     head: Letterhead
     brake: int  # more client mails than this in one run are held
+    skipped_statuses: frozenset[str]  # of claims for which nobody need do anything
     admin: str = ""
 
 
@@ -113,36 +127,56 @@ class NotificationManager:
             if not preferences.wants(kind):
                 self._outbox.decline(of_kind, "not wanted by the client")
                 continue
-            due = [
-                event
-                for event in of_kind
-                if digest_due(event.written_at, preferences.frequency, now, self._habits.zone)
-            ]
+            due = self._holding(
+                [
+                    event
+                    for event in of_kind
+                    if digest_due(event.written_at, preferences.frequency, now, self._habits.zone)
+                ]
+            )
             mails += [
                 (recipient, preferences, kind, due[place : place + _MOST_IN_A_MAIL])
                 for place in range(0, len(due), _MOST_IN_A_MAIL)
             ]
         return mails
 
+    def _holding(self, told: Sequence[Told]) -> list[Told]:
+        """Those whose reason is still there; the others lapse."""
+        holding: list[Told] = []
+        for place in range(0, len(told), _AT_ONCE):
+            some = told[place : place + _AT_ONCE]
+            current = self._outbox.claims_now(some)
+            lapsed: list[Told] = []
+            for event in some:
+                holds = still_holds(event, current.get(event.claim_id), self._habits.skipped_statuses)
+                (holding if holds else lapsed).append(event)
+            self._decline(lapsed, LAPSED, logging.INFO)
+        return holding
+
     def _decline_all(self, ids: Sequence[int], why: str) -> None:
         """Nobody can be told of any of them, however many there are."""
-        for place in range(0, len(ids), _DECLINED_AT_ONCE):
-            told = self._outbox.still_untold(ids[place : place + _DECLINED_AT_ONCE])
-            if not told:  # another run has declined them
-                continue
-            self._outbox.decline(told, why)
-            shown = sorted({clean(event.facts.get("reference") or "?", 60) for event in told})
-            more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-            log.warning(f"Nobody is told of {', '.join(shown[:_SHOWN])}{more}: {why}")
+        for place in range(0, len(ids), _AT_ONCE):
+            self._decline(self._outbox.still_untold(ids[place : place + _AT_ONCE]), why, logging.WARNING)
+
+    def _decline(self, told: Sequence[Told], why: str, level: int) -> None:
+        """No mail tells these, and the log says so. None at all: another run has declined them."""
+        if not told:
+            return
+        self._outbox.decline(told, why)
+        shown = sorted({clean(event.facts.get("reference") or "?", 60) for event in told})
+        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+        log.log(level, f"Nobody is told of {', '.join(shown[:_SHOWN])}{more}: {why}")
 
     def _summary(self, now: datetime) -> int:
         """One mail to the operator, of all that only they can mend, and of the claims that gave up."""
-        told = self._outbox.events_of_operator()
+        told = self._holding(self._outbox.events_of_operator())
         if not told:
             return 0
         if not is_address(self._habits.admin):
             self._outbox.decline(told, "there was no ADMIN_EMAIL")
-            log.warning(f"{plural(len(told), 'thing')} to tell the operator, and ADMIN_EMAIL is not set")
+            log.warning(
+                f"{plural(len(told), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
+            )
             return 0
         operator = Recipient(None, self._habits.admin, None, is_active=True, preferences=None)
         reports = [[event] for event in told if event.name is EventName.WEEKLY_REPORT]

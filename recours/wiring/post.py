@@ -99,7 +99,8 @@ class PostOffice:
         from recours.notifications.manager import Habits, NotificationManager  # noqa: PLC0415 (see above)
 
         mail, policy = self._settings.mail, self._settings.policy
-        habits = Habits(mail.language, policy.zone, self.letterhead(), mail.brake, mail.admin)
+        skipped = frozenset(policy.skip_claim_statuses)
+        habits = Habits(mail.language, policy.zone, self.letterhead(), mail.brake, skipped, mail.admin)
         return NotificationManager(
             self.mailbox, habits, self.mailbox.catalog, self.clock, lambda: uuid.uuid4().hex
         )

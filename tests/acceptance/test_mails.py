@@ -1,5 +1,6 @@
 """Mails, from the event to the server: real runs with a moved clock, and a real mail server on loopback."""
 
+import logging
 import re
 import socket
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from recours.core.text import clean
 from recours.notifications import manager
 from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings
 from recours.runs.fetch import PODFetchWorker
-from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
 from recours.wiring.post import PostOffice
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -561,6 +562,103 @@ def test_a_long_number_that_an_older_version_told_is_not_told_again(
     service.run(claims=("CLM-0001",))
     service.run_hourly(8)
     assert len(smtp.taken) == 1
+
+
+def told(service: Service) -> list[tuple[Any, ...]]:
+    return service.sql(
+        "SELECT claim_id, event, told FROM recours_events WHERE event <> 'gave_up' ORDER BY id"
+    )
+
+
+def with_a_client_of_digests(service: Service, frequency: str) -> None:
+    """Two claims that need a correction, whose client is told later."""
+    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
+    client(service, 2, "b@shop.example", f'{{"frequency": "{frequency}"}}')
+    for _ in range(2):
+        service.add(S.NOT_OURS, client_id=2)
+    service.run_hourly(3)
+
+
+def correct(service: Service, number: str, answer: S) -> None:
+    service.box.parcels[number] = Parcel((answer,))
+    service.sql("UPDATE claims SET tracking_number = ? WHERE id = 1", number)
+
+
+def test_a_digest_leaves_out_what_was_mended_meanwhile(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with_a_client_of_digests(service, "weekly")
+    correct(service, "XY000000077FR", S.DELIVERED)
+    service.run_hourly(7 * 24)
+    assert sorted(subjects(smtp, "b@shop.example")) == [
+        "Preuve de livraison introuvable : dossier CLM-0002",
+        "Preuve de livraison obtenue : dossier CLM-0001",
+    ]
+    lapsed = "its claim was mended before anybody was told"
+    assert (1, "pod_failed", lapsed) in told(service)
+    assert [m for m in caplog.messages if "Nobody is told" in m] == [f"Nobody is told of CLM-0001: {lapsed}"]
+
+
+@pytest.mark.parametrize("mended", ["status = 'paid'", "pod_fetch_status = 'success'"])
+def test_a_digest_leaves_out_what_was_settled_otherwise(
+    service: Service, smtp: MailServer, mended: str
+) -> None:
+    with_a_client_of_digests(service, "daily")
+    service.sql(f"UPDATE claims SET {mended} WHERE id = 1")
+    service.run_hourly(24)
+    assert subjects(smtp, "b@shop.example") == ["Preuve de livraison introuvable : dossier CLM-0002"]
+    service.sql(f"UPDATE claims SET {mended} WHERE id = 2")
+    service.run_hourly(24)
+    assert len(smtp.taken) == 1
+
+
+def test_a_number_that_came_back_before_anybody_was_told_is_told(service: Service, smtp: MailServer) -> None:
+    with_a_client_of_digests(service, "daily")
+    correct(service, "XY000000077FR", S.IN_TRANSIT)
+    service.run_hourly(24)  # the digest of Tuesday
+    assert subjects(smtp, "b@shop.example") == ["Preuve de livraison introuvable : dossier CLM-0002"]
+    correct(service, "XY000000001FR", S.NOT_OURS)
+    service.run_hourly(24)
+    assert subjects(smtp, "b@shop.example")[1:] == ["Preuve de livraison introuvable : dossier CLM-0001"]
+    # Once it was told, it is told: a number leads to one mail.
+    correct(service, "XY000000077FR", S.IN_TRANSIT)
+    service.run_hourly(3)
+    correct(service, "XY000000001FR", S.NOT_OURS)
+    service.run_hourly(7 * 24)
+    assert len(subjects(smtp, "b@shop.example")) == 2
+
+
+def test_a_status_that_was_taken_back_before_anybody_was_told_is_told(
+    service: Service, smtp: MailServer
+) -> None:
+    with_a_client_of_digests(service, "daily")
+    service.sql("UPDATE claims SET status = 'paid' WHERE id = 1")
+    service.run_hourly(24)
+    service.sql("UPDATE claims SET status = 'submitted' WHERE id = 1")
+    service.run_hourly(5 * 24)
+    assert subjects(smtp, "b@shop.example") == [
+        "Preuve de livraison introuvable : dossier CLM-0002",
+        "Preuve de livraison introuvable : dossier CLM-0001",
+    ]
+
+
+def test_what_a_cancelled_mail_told_is_told_if_its_reason_comes_back(
+    service: Service, smtp: MailServer
+) -> None:
+    service.environment |= {"SMTP_PORT": "9", "RECOURS_NOTIFY_PERSISTENT": "at-once"}
+    service.add(S.NOT_OURS, client_id=1)
+    service.run_hourly(2)
+    correct(service, "XY000000077FR", S.IN_TRANSIT)
+    service.environment["SMTP_PORT"] = str(smtp.port)
+    service.run_hourly(1)
+    assert (states(service), smtp.taken) == (["cancelled"], [])
+    correct(service, "XY000000001FR", S.NOT_OURS)
+    service.run_hourly(3)
+    assert subjects(smtp) == ["Preuve de livraison introuvable : dossier CLM-0001"]
+    assert states(service) == ["cancelled", "sent"]
+    service.run_hourly(7 * 24)
+    assert len(subjects(smtp)) == 1
 
 
 def test_without_a_server_mails_wait_and_the_log_says_so(
