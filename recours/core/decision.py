@@ -15,7 +15,7 @@ from recours.core.events import Event, EventName
 from recours.core.judgement import ABANDONED_AFTER, ranked
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
-from recours.core.text import clean
+from recours.core.text import clean, plural
 
 # A claim that was in hand this often in a row when its run died is not tried a further time.
 MOST_INTERRUPTIONS = 3
@@ -120,8 +120,8 @@ def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Poli
     late = delivery is not None and delivery.at is not None and now - delivery.at > policy.patience
     if failure.kind is not ErrorKind.POD_NOT_AVAILABLE_YET or not late:
         return failure
-    days = policy.patience.days
-    message = f"{failure.message} (none {days} days after the delivery: none is expected any more)"
+    days = plural(policy.patience.days, "day")
+    message = f"{failure.message} (none {days} after the delivery: none is expected any more)"
     return replace(failure, kind=ErrorKind.POD_NEVER_AVAILABLE, message=message)
 
 

@@ -5,6 +5,7 @@ Every function here is pure.
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -167,6 +168,18 @@ class ClaimNow:
     carrier: str | None
     fetch_status: str | None
     claim_status: str | None = None
+
+
+def things(told: Sequence[Told]) -> list[Told]:
+    """What a reader is told of. A claim that gave up is one thing, also if the operator is told why as well."""
+    gave_up = {_subject(event) for event in told if event.name is EventName.GAVE_UP}
+    return [
+        event for event in told if event.name is not EventName.POD_FAILED or _subject(event) not in gave_up
+    ]
+
+
+def _subject(event: Told) -> tuple[Any, str, str]:
+    return event.claim_id, event.carrier, event.number
 
 
 def still_holds(event: Told, claim: ClaimNow | None, skipped: frozenset[str]) -> bool:

@@ -1,6 +1,7 @@
-"""Text from outside, made harmless before it is shown or stored."""
+"""Text from outside, made harmless before it is shown or stored; and counts in words."""
 
 import unicodedata
+from typing import Any
 
 LIMIT = 300
 
@@ -39,6 +40,16 @@ def plain(text: str) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 attempt`, `2 attempts`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def counted(language: str, forms: tuple[str, str], count: float, /, **more: Any) -> str:
+    """A text about a count, in the form that it takes: for one thing, or for several.
+
+    In French whatever is less than two is one: `0 appel`, `1,5 point`. Markers of the form are filled in from `more`,
+    `{count}` from the count unless `more` says how that is shown.
+    """
+    is_one = abs(count) < 2 if language == "fr" else count == 1  # noqa: PLR2004 (a rule of the language)
+    return forms[0 if is_one else 1].format(**{"count": count} | more)
 
 
 def is_text(value: str) -> bool:

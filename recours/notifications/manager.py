@@ -20,6 +20,7 @@ from recours.core.mail import (
     is_address,
     parse_preferences,
     still_holds,
+    things,
 )
 from recours.core.text import clean, plural
 from recours.notifications.render import Letterhead, Rendered, render
@@ -175,7 +176,7 @@ class NotificationManager:
         if not is_address(self._habits.admin):
             self._outbox.decline(told, "there was no ADMIN_EMAIL")
             log.warning(
-                f"{plural(len(told), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
+                f"{plural(len(things(told)), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
             )
             return 0
         operator = Recipient(None, self._habits.admin, None, is_active=True, preferences=None)

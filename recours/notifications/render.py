@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from recours.core.carrier import Catalog
-from recours.core.errors import TRAITS, ErrorKind
+from recours.core.errors import ErrorKind
 from recours.core.events import EventName
-from recours.core.mail import MailKind, Told, kind_of
-from recours.core.text import clean
+from recours.core.mail import MailKind, Told, kind_of, things
+from recours.core.text import clean, counted
 from recours.notifications.texts import WORDS, Advice, Words
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def render(
 ) -> Rendered:
     """The mail that tells these events. Foreign text is cleaned here, and escaped by the template."""
     words = WORDS[language]
-    items = [_item(event, words, head, catalog) for event in told]
+    told = things(told)
+    items = [_item(event, kind, words, head, catalog) for event in told]
     subject = clean(_subject(kind, told, words), _LONGEST_SUBJECT)
     intro = {
         MailKind.POD_FAILED: words.failed,
@@ -92,27 +93,28 @@ def environment() -> "Environment":
 
 
 def _subject(kind: MailKind, told: Sequence[Told], words: Words) -> str:
-    one, several = {
+    forms = {
         MailKind.POD_FAILED: words.subject_failed,
         MailKind.POD_RETRIEVED: words.subject_retrieved,
         MailKind.OPERATOR_SUMMARY: words.subject_summary,
     }[kind]
-    return (one if len(told) == 1 else several).format(reference=_reference(told[0]), count=len(told))
+    return counted(words.language, forms, len(told), reference=_reference(told[0]))
 
 
 def _reference(event: Told) -> str:
     return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
 
 
-def _item(event: Told, words: Words, head: Letterhead, catalog: Catalog) -> _Item:
+def _item(event: Told, kind: MailKind, words: Words, head: Letterhead, catalog: Catalog) -> _Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name is EventName.ACCOUNT_FAULT:
-        error = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
-        return _Item(f"{words.account} {carrier}", ((words.happened, error),))
+        return _Item(f"{words.account} {carrier}", ((words.happened, _error(event)),))
     lines = [(words.carrier, carrier), (words.number, clean(event.number, 60) or words.none)]
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
         lines += _retrieved(event, words, head)
+    elif kind is MailKind.OPERATOR_SUMMARY:
+        lines += _left_to_operator(event, words)
     else:
         lines += _failed(event, words)
     link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
@@ -122,7 +124,7 @@ def _item(event: Told, words: Words, head: Letterhead, catalog: Catalog) -> _Ite
 def _retrieved(event: Told, words: Words, head: Letterhead) -> list[tuple[str, str]]:
     attempts = event.facts.get("attempts")
     count = attempts if isinstance(attempts, int) else 1
-    lines = [(words.happened, words.attempts[count > 1].format(count=count))]
+    lines = [(words.happened, counted(words.language, words.attempts, count))]
     if at := _moment(event.facts.get("delivered_at")):
         lines.append((words.delivered, f"{at.astimezone(head.zone):%Y-%m-%d %H:%M}"))
     if signatory := event.facts.get("signatory"):
@@ -138,22 +140,32 @@ def _moment(text: Any) -> datetime | None:
     return found if found and found.tzinfo else None
 
 
+def _left_to_operator(event: Told, words: Words) -> list[tuple[str, str]]:
+    """The sentence of the log alone, and whether that was the end: what a client could do is none of their business."""
+    lines = [(words.happened, _error(event))]
+    turns = event.facts.get("turns")
+    if event.name is EventName.GAVE_UP and isinstance(turns, int):
+        lines.append((words.means, counted(words.language, words.gave_up, turns)))
+    return lines
+
+
 def _failed(event: Told, words: Words) -> list[tuple[str, str]]:
-    """For the client in their language, the sentence of the log as a detail; for the operator that sentence alone."""
-    error = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
-    if event.name is EventName.GAVE_UP:
-        turns = event.facts.get("turns")
-        gave_up = words.gave_up.format(turns=turns if isinstance(turns, int) else "?")
-        return [(words.happened, error), (words.means, gave_up)]
-    advice = _advice(kind_of(event), words)
+    """For the client in their language, the sentence of the log as a detail."""
+    advice = _advice(event, words)
     return [
         (words.happened, advice.happened),
         (words.means, advice.means),
         (words.do, advice.do),
-        (words.detail, error),
+        (words.detail, _error(event)),
     ]
 
 
-def _advice(kind: ErrorKind | None, words: Words) -> Advice:
-    known = kind if kind in words.advice and kind in TRAITS else None
-    return words.advice[known]
+def _error(event: Told) -> str:
+    return clean(event.facts.get("error") or "?", _LONGEST_ERROR)
+
+
+def _advice(event: Told, words: Words) -> Advice:
+    kind = kind_of(event)
+    if kind is ErrorKind.INVALID_TRACKING and not event.number:
+        return words.no_number
+    return words.advice[kind if kind in words.advice else None]

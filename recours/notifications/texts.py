@@ -19,9 +19,10 @@ class Advice:
 
 @dataclass(frozen=True)
 class Words:
-    """The texts of one language."""
+    """The texts of one language; of two forms, the first is for one thing."""
 
-    subject_failed: tuple[str, str]  # one claim, several
+    language: str
+    subject_failed: tuple[str, str]
     subject_retrieved: tuple[str, str]
     subject_summary: tuple[str, str]
     hello: str
@@ -41,14 +42,16 @@ class Words:
     see_claim: str
     attempts: tuple[str, str]
     account: str
-    gave_up: str
+    gave_up: tuple[str, str]
     closing: str
     automatic: str
     unknown_service: str
+    no_number: Advice  # that number is missing
     advice: dict[ErrorKind | None, Advice]
 
 
 FRENCH = Words(
+    language="fr",
     subject_failed=(
         "Preuve de livraison introuvable : dossier {reference}",
         "Preuve de livraison introuvable : {count} dossiers",
@@ -78,20 +81,26 @@ FRENCH = Words(
     see_claim="Voir le dossier",
     attempts=("obtenue après {count} tentative", "obtenue après {count} tentatives"),
     account="Compte du transporteur",
-    gave_up="Abandonné après {turns} tentatives",
+    gave_up=("Abandonné après {count} tentative", "Abandonné après {count} tentatives"),
     closing="Cordialement,",
     automatic="Ce message est envoyé automatiquement.",
     unknown_service="Le service des réclamations",
+    no_number=Advice(
+        "Le dossier n'a pas de numéro de suivi.",
+        "Sans ce numéro, nous ne pouvons pas demander la preuve de livraison au transporteur.",
+        "Indiquez dans le dossier le numéro qui figure sur l'étiquette ou la confirmation d'expédition : la recherche "
+        "reprend d'elle-même.",
+    ),
     advice={
         ErrorKind.INVALID_TRACKING: Advice(
             "Le numéro de suivi n'est pas valable pour ce transporteur.",
-            "Le transporteur ne peut pas chercher ce colis : le numéro de suivi n'a pas la bonne forme.",
+            "Avec ce numéro, le transporteur ne peut pas retrouver le colis.",
             "Vérifiez le numéro sur l'étiquette ou la confirmation d'expédition, et corrigez-le dans le dossier : "
             "la recherche reprend d'elle-même.",
         ),
         ErrorKind.NOT_FOUND: Advice(
             "Le transporteur ne connaît pas ce numéro.",
-            "Le transporteur ne connaît pas ce numéro de suivi, malgré plusieurs essais sur plusieurs jours.",
+            "Même au dernier de nos essais, il n'a trouvé aucun colis sous ce numéro de suivi.",
             "Vérifiez le numéro et le transporteur, et corrigez-les dans le dossier : la recherche reprend d'elle-même.",
         ),
         ErrorKind.ACCESS_DENIED: Advice(
@@ -100,20 +109,21 @@ FRENCH = Words(
             "Indiquez-nous le contrat d'expédition, ou demandez vous-même la preuve de livraison au transporteur.",
         ),
         ErrorKind.POD_NEVER_AVAILABLE: Advice(
-            "Le transporteur répond qu'il n'existe pas de preuve de livraison.",
-            "Le transporteur n'a pas de preuve de livraison pour ce colis, et n'en aura pas.",
+            "Le transporteur n'a pas de preuve de livraison pour ce colis.",
+            "Il répond qu'il n'en existe pas, ou elle aurait dû arriver depuis longtemps : nous n'en attendons plus.",
             "Joignez au dossier un autre justificatif : suivi du transporteur, échange avec le destinataire, "
             "attestation d'expédition.",
         ),
         None: Advice(
             "La preuve de livraison n'est pas arrivée.",
-            "Malgré plusieurs essais sur plusieurs jours, le transporteur n'a pas fourni de preuve de livraison.",
-            "Vous pouvez la lui demander directement, ou joindre un autre justificatif au dossier.",
+            "Le dernier de nos essais ne l'a pas obtenue non plus : nous n'en faisons plus.",
+            "Vous pouvez la demander directement au transporteur, ou joindre un autre justificatif au dossier.",
         ),
     },
 )
 
 ENGLISH = Words(
+    language="en",
     subject_failed=("No proof of delivery: claim {reference}", "No proof of delivery: {count} claims"),
     subject_retrieved=(
         "Proof of delivery obtained: claim {reference}",
@@ -140,20 +150,26 @@ ENGLISH = Words(
     see_claim="See the claim",
     attempts=("obtained after {count} attempt", "obtained after {count} attempts"),
     account="The carrier's account",
-    gave_up="Given up after {turns} attempts",
+    gave_up=("Given up after {count} attempt", "Given up after {count} attempts"),
     closing="Kind regards,",
     automatic="This message is sent automatically.",
     unknown_service="The claims service",
+    no_number=Advice(
+        "The claim has no tracking number.",
+        "Without this number we cannot ask the carrier for the proof of delivery.",
+        "Enter the number that is on the label or the shipping confirmation in the claim: the search then goes on by "
+        "itself.",
+    ),
     advice={
         ErrorKind.INVALID_TRACKING: Advice(
             "The tracking number is not valid for this carrier.",
-            "The carrier cannot look for this parcel: the tracking number does not have the right form.",
+            "With this number the carrier cannot find the parcel.",
             "Check the number on the label or the shipping confirmation, and correct it in the claim: "
             "the search then goes on by itself.",
         ),
         ErrorKind.NOT_FOUND: Advice(
             "The carrier does not know this number.",
-            "The carrier does not know this tracking number, in spite of several tries over several days.",
+            "Even at the last of our tries it found no parcel under this tracking number.",
             "Check the number and the carrier, and correct them in the claim: the search then goes on by itself.",
         ),
         ErrorKind.ACCESS_DENIED: Advice(
@@ -162,14 +178,14 @@ ENGLISH = Words(
             "Tell us the contract that it was sent with, or ask the carrier for the proof of delivery yourself.",
         ),
         ErrorKind.POD_NEVER_AVAILABLE: Advice(
-            "The carrier answers that there is no proof of delivery.",
-            "The carrier has no proof of delivery for this parcel, and will have none.",
+            "The carrier has no proof of delivery for this parcel.",
+            "It answers that there is none, or it should have come long ago: we expect none any more.",
             "Add another piece of evidence to the claim: the carrier's tracking, what the recipient wrote, a proof of "
             "posting.",
         ),
         None: Advice(
             "The proof of delivery has not come.",
-            "In spite of several tries over several days, the carrier has given no proof of delivery.",
+            "The last of our tries did not bring it either: we make no more.",
             "You can ask the carrier for it directly, or add another piece of evidence to the claim.",
         ),
     },

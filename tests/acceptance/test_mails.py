@@ -276,8 +276,61 @@ def test_without_an_operators_address_a_warning_says_what_there_was(
     service.add(S.UNKNOWN, client_id=1, carrier="Heppner")
     service.run_hourly(106)
     warned = [m for m in caplog.messages if "ADMIN_EMAIL is not set" in m]
-    assert warned == ["2 things to tell the operator, and ADMIN_EMAIL is not set"]
+    assert warned == ["1 thing to tell the operator, and ADMIN_EMAIL is not set"]
     assert smtp.taken == []
+
+
+def test_a_claim_is_one_thing_to_the_operator_and_nobody_is_said_to_have_been_asked(
+    service: Service, smtp: MailServer
+) -> None:
+    service.environment["RECOURS_LANGUAGE"] = "en"
+    claim = service.add(S.UNKNOWN, client_id=1, carrier="Heppner")
+    service.run_hourly(106)
+    ((to, summary),) = smtp.taken
+    assert (to, summary["Subject"]) == ("boss@shop.example", "Proofs of delivery: 1 thing to look at")
+    text, page = text_of(summary), html_of(summary)
+    assert (text.count("* CLM-0001"), page.count("<section")) == (1, 1)
+    assert "What happened: The carrier Heppner is not supported" in text
+    assert "Given up after 4 attempts" in text
+    for part in (text, page):
+        assert "several tries" not in part
+        assert "What you can do" not in part
+    # Both are told by it, and neither once more.
+    assert service.sql("SELECT event, told FROM recours_events WHERE claim_id = ? ORDER BY event", claim) == [
+        ("gave_up", "mail"),
+        ("pod_failed", "mail"),
+    ]
+
+
+def test_what_the_operator_is_told_at_once_is_the_sentence_alone(service: Service, smtp: MailServer) -> None:
+    service.environment |= {"RECOURS_LANGUAGE": "en", "RECOURS_NOTIFY_PERSISTENT": "at-once"}
+    for _ in range(2):
+        service.add(S.UNKNOWN, client_id=1, carrier="Heppner")
+    service.run_hourly(2)
+    ((_, summary),) = smtp.taken
+    assert summary["Subject"] == "Proofs of delivery: 2 things to look at"
+    text = text_of(summary)
+    assert text.count("What happened: The carrier Heppner is not supported") == 2
+    assert "What it means" not in text
+    assert "What you can do" not in text
+
+
+def test_one_attempt_is_one(service: Service, smtp: MailServer) -> None:
+    for language, says in (("fr", "Abandonné après 1 tentative\n"), ("en", "Given up after 1 attempt\n")):
+        service.environment["RECOURS_LANGUAGE"] = language
+        service.add(S.SYSTEM_ERROR, client_id=1, failed_at=service.clock.now() - timedelta(hours=2))
+        service.run_hourly(1, max_retries=1)
+        assert says in text_of(smtp.taken[-1][1])
+
+
+def test_a_claim_without_a_number_is_not_said_to_have_a_wrong_one(service: Service, smtp: MailServer) -> None:
+    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
+    service.add(client_id=1, tracking_number=None)
+    service.run_hourly(2)
+    text = text_of(smtp.taken[0][1])
+    assert "Numéro de suivi : (aucun)" in text
+    assert "Le dossier n'a pas de numéro de suivi." in text
+    assert "n'est pas valable" not in text
 
 
 # ---------------------------------------------------------------- the brake, and trials

@@ -686,11 +686,12 @@ def test_other_failures_long_after_the_delivery_stay_what_they_are() -> None:
     assert decide(row, failing(ErrorKind.TIMEOUT), NOW, POLICY).kind is ErrorKind.TIMEOUT
 
 
-def test_patience_can_be_chosen() -> None:
-    policy = replace(POLICY, patience=timedelta(days=3))
+@pytest.mark.parametrize(("days", "words"), [(1, "1 day"), (3, "3 days")])
+def test_patience_can_be_chosen(days: int, words: str) -> None:
+    policy = replace(POLICY, patience=timedelta(days=days))
     row = at_turn(0, delivery=Delivery(NOW - timedelta(days=4)))
     decision = decide(row, failing(ErrorKind.POD_NOT_AVAILABLE_YET, "none"), NOW, policy)
-    assert decision.error == "none (none 3 days after the delivery: none is expected any more)"
+    assert decision.error == f"none (none {words} after the delivery: none is expected any more)"
 
 
 # ---------------------------------------------------------------- success
