@@ -45,6 +45,12 @@ class DatabaseWeek:
         waiting = or_(*(at_stage(stage) for stage in _STILL_WAITING))
         return self._claims(self._listed().where(waiting, near).order_by(_c.pod_rank_at, _c.id))
 
+    def waiting_mails(self, before: datetime) -> int:
+        """Mails that were written before and that the server has not taken yet."""
+        waiting = _m.state == const(MailState.READY), _m.created_at < before
+        with self.database.read() as connection:
+            return connection.scalar(select(func.count()).where(*waiting)) or 0
+
     def undecided_mails(self, since: datetime, until: datetime) -> int:
         """Mails of which nobody knows whether they arrived, marked so then."""
         undecided = _m.state == const(MailState.UNDECIDED), _m.ended_at >= since, _m.ended_at < until

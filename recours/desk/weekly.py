@@ -15,6 +15,7 @@ from recours.core.text import clean
 from recours.desk.overview import LATE_AFTER, CarrierNow, rates
 from recours.desk.records import Records, Run, Tally
 from recours.runs.ports import Blocked
+from recours.runs.worker import STOPPED
 
 WEEKS_BEFORE = 4
 _WEEK = timedelta(days=7)
@@ -23,6 +24,8 @@ _NAMED = 10  # claims of one sort; the rest is counted
 _MOST_ERRORS = 12
 # A kind of error at a carrier recurs if it came so often.
 _RECURS = 2
+# From when on a mail waits: another run may be about to send a younger one.
+_LONGEST_WAY = timedelta(hours=1)
 
 
 class WeekRecords(Protocol):
@@ -33,6 +36,9 @@ class WeekRecords(Protocol):
 
     def near_deadline(self, since: datetime, until: datetime) -> list[Claim]:
         """Claims that wait for their POD and whose real deadline is then, the nearest first."""
+
+    def waiting_mails(self, before: datetime) -> int:
+        """Mails that were written before and that the server has not taken yet."""
 
     def undecided_mails(self, since: datetime, until: datetime) -> int:
         """Mails of which nobody knows whether they arrived, marked so then."""
@@ -108,11 +114,33 @@ def has_something_to_tell(facts: Mapping[str, Any]) -> bool:
     return tried or ran
 
 
+@dataclass(frozen=True)
+class Hand:
+    """Something that somebody should look at."""
+
+    what: str  # the key of its words
+    count: int  # of how many things it consists
+    about: Mapping[str, Any]  # those of the facts that tell more of it
+
+
+def hands(facts: Mapping[str, Any]) -> list[Hand]:
+    """What needs a hand; it is counted, and listed, by this alone. Facts that an earlier version kept will do."""
+    workers = [hand for worker in facts["workers"] for hand in _of_worker(worker)]
+    closed = [Hand("closed", 1, carrier) for carrier in facts["closed"]]
+    claims = [Hand(what, facts[what]["count"], facts[what]) for what in ("deadlines", "given_up")]
+    mails = [Hand(what, facts[what], {}) for what in ("held", "undecided", "waiting_mails")]
+    return [hand for hand in (*workers, *closed, *claims, *mails) if hand.count]
+
+
+def _of_worker(worker: Mapping[str, Any]) -> list[Hand]:
+    if not worker["runs"]:
+        return [Hand("did_not_run", 1, worker)]
+    return [Hand(f"runs_{how}", 1, worker) for how in ("failed", "died") if worker.get(how)]
+
+
 def hands_needed(facts: Mapping[str, Any]) -> int:
     """How many things somebody should look at."""
-    claims = int(facts["given_up"]["count"]) + int(facts["deadlines"]["count"])
-    mails = int(facts["held"]) + int(facts["undecided"])
-    return claims + mails + len(facts["closed"]) + sum(not worker["runs"] for worker in facts["workers"])
+    return sum(hand.count for hand in hands(facts))
 
 
 # ---------------------------------------------------------------- what happened
@@ -132,10 +160,12 @@ def _worker(name: str, runs: Sequence[Run], week: Week, now: datetime, every: ti
     own = [run for run in runs if run.worker == name]
     of_week = [run for run in own if week.start <= run.started_at < week.end]
     ended = [run for run in of_week if run.ended_at is not None]
+    stopped = sum(run.exit_status is not None and run.exit_status > STOPPED for run in ended)
     return {
         "worker": name,
         "runs": len(of_week),
-        "failed": sum(run.exit_status != 0 for run in ended),
+        "failed": sum(run.exit_status != 0 for run in ended) - stopped,
+        "stopped": stopped,  # by a person or the machine: in order
         "died": sum(run.ended_at is None and now - run.started_at > LATE_AFTER * every for run in of_week),
         "ran_before": any(run.started_at < week.start for run in own),
     }
@@ -204,7 +234,7 @@ def _needs_a_hand(week: Week, now: datetime, sources: Sources) -> dict[str, Any]
         "deadlines": _claims(near, sources.catalog),
         "closed": [_closed(carrier, week.zone) for carrier in sources.carriers if _is_closed(carrier, due)],
         "held": mails.get(MailState.HELD, 0),
-        "waiting_mails": mails.get(MailState.READY, 0),
+        "waiting_mails": sources.week.waiting_mails(now - _LONGEST_WAY),
         "undecided": sources.week.undecided_mails(week.start, week.end),
     }
 

@@ -3,13 +3,13 @@
 Its chart is made of table cells: it shows where images are blocked, and the text beside each bar says the same.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from recours.core.text import clean
-from recours.desk.weekly import hands_needed
+from recours.core.text import clean, counted
+from recours.desk.weekly import Hand, hands, hands_needed
 from recours.notifications.render import Letterhead, Rendered, environment
 from recours.notifications.texts import WORDS
 from recours.notifications.weekly_texts import REPORT_WORDS, ReportWords
@@ -30,8 +30,8 @@ class _Bar:
 
 
 @dataclass(frozen=True)
-class _Hand:
-    """Something that needs a hand, with what it is about."""
+class _Point:
+    """Something that needs a hand, in words, with what it is about."""
 
     title: str
     lines: Sequence[str] = ()
@@ -49,14 +49,16 @@ def render_report(facts: Mapping[str, Any], language: str, head: Letterhead) -> 
         "span": words.span.format(first=first, last=last),
         "bars": [_bar(week, words, is_this=week is facts["weeks"][-1]) for week in facts["weeks"]],
         "comparison": _comparison(facts["weeks"], words),
-        "left": _plural(words.left, facts["weeks"][-1]["left"]) if facts["weeks"][-1]["left"] else "",
+        "left": counted(language, words.left, facts["weeks"][-1]["left"])
+        if facts["weeks"][-1]["left"]
+        else "",
         "runs": [(worker["worker"], _runs(worker, words)) for worker in facts["workers"]],
         "errors": [
             (words.kinds.get(error["kind"], error["kind"]), error["carrier"], error["count"], error["before"])
             for error in facts["errors"]
         ],
         "usage": [_usage(row, words) for row in facts["usage"]],
-        "hands": list(_hands(facts, words)),
+        "hands": [_point(hand, words) for hand in hands(facts)],
         "words": words,
         "mail_words": WORDS[language],
         "service": head.service or WORDS[language].unknown_service,
@@ -73,18 +75,14 @@ def render_report(facts: Mapping[str, Any], language: str, head: Letterhead) -> 
 def _subject(facts: Mapping[str, Any], words: ReportWords) -> str:
     week, percent = _number_of(facts["week"]), _percent(facts["weeks"][-1])
     told = words.subject_nothing if percent is None else words.subject
-    hands = hands_needed(facts)
-    more = _plural(words.subject_hands, hands) if hands else ""
+    needed = hands_needed(facts)
+    more = counted(words.language, words.subject_hands, needed) if needed else ""
     return told.format(week=week, percent=_shown(percent or 0.0, words)) + more
 
 
 def _number_of(label: str) -> str:
     """`6` of `2026-W06`."""
     return label.partition("-W")[2].lstrip("0")
-
-
-def _plural(forms: tuple[str, str], count: int, **more: str) -> str:
-    return forms[count > 1].format(count=count, **more)
 
 
 # ---------------------------------------------------------------- the rates
@@ -134,8 +132,10 @@ def _comparison(weeks: Sequence[Mapping[str, Any]], words: ReportWords) -> str:
     if now is None:
         return ""
     points = round(now - then, 1)
-    told = words.same if points == 0 else words.better if points > 0 else words.worse
-    return told.format(points=_decimal(abs(points), words), percent=_shown(then, words))
+    if points == 0:
+        return words.same.format(percent=_shown(then, words))
+    forms, shown = words.better if points > 0 else words.worse, _decimal(abs(points), words)
+    return counted(words.language, forms, points, count=shown, percent=_shown(then, words))
 
 
 # ---------------------------------------------------------------- the rest
@@ -143,13 +143,10 @@ def _comparison(weeks: Sequence[Mapping[str, Any]], words: ReportWords) -> str:
 
 def _runs(worker: Mapping[str, Any], words: ReportWords) -> str:
     if not worker["runs"]:
-        return words.did_not_run
-    faults = [
-        _plural(forms, worker[key])
-        for key, forms in (("failed", words.runs_failed), ("died", words.runs_died))
-        if worker[key]
-    ]
-    return ", ".join([_plural(words.ran, worker["runs"]), *(faults or [words.all_well])])
+        return words.none_ran
+    ways = {"failed": words.failed, "died": words.died, "stopped": words.stopped}
+    others = [counted(words.language, forms, worker[key]) for key, forms in ways.items() if worker.get(key)]
+    return ", ".join([counted(words.language, words.ran, worker["runs"]), *(others or [words.all_well])])
 
 
 def _usage(row: Mapping[str, Any], words: ReportWords) -> tuple[str, str, bool]:
@@ -157,38 +154,48 @@ def _usage(row: Mapping[str, Any], words: ReportWords) -> tuple[str, str, bool]:
     what = words.capabilities.get(row["calls"], row["calls"])
     count, _, unit = row["window"].rpartition(" ")
     window = words.windows.get(unit, unit).format(count=count)
-    told = words.calls.format(used=row["used"], most=row["most"], limit=row["limit"], window=window)
-    full = f", {_plural(words.full, row['full'])}" if row["full"] else ""
+    most = {"most": row["most"], "limit": row["limit"], "window": window}
+    told = counted(words.language, words.calls, row["used"], **most)
+    full = f", {counted(words.language, words.full, row['full'])}" if row["full"] else ""
     return f"{row['carrier']} ({what})" if what else row["carrier"], told + full, bool(row["full"])
 
 
-def _hands(facts: Mapping[str, Any], words: ReportWords) -> Iterator[_Hand]:
-    for closed in facts["closed"]:
-        told = words.account if closed["account"] else words.closed
-        lines = []
-        if closed["until"]:
-            moment = f"{datetime.fromisoformat(closed['until']):{words.day} %H:%M}"
-            lines = [words.tried_again.format(moment=moment)]
-        yield _Hand(told.format(carrier=closed["carrier"], reason=closed["reason"]), lines)
-    for key, forms in (("deadlines", words.deadlines), ("given_up", words.given_up)):
-        found = facts[key]
-        if found["count"]:
-            lines = [_claim(claim, words, with_deadline=key == "deadlines") for claim in found["claims"]]
-            if more := found["count"] - len(lines):
-                lines.append(_plural(words.more, more))
-            yield _Hand(_plural(forms, found["count"]), lines)
-    for key, forms in (
-        ("held", words.held),
-        ("undecided", words.undecided),
-        ("waiting_mails", words.waiting_mails),
-    ):
-        if facts[key]:
-            yield _Hand(_plural(forms, facts[key]))
+def _point(hand: Hand, words: ReportWords) -> _Point:
+    about = hand.about
+    if hand.what == "closed":
+        return _closed(about, words)
+    if hand.what == "did_not_run":
+        return _Point(words.did_not_run.format(worker=about["worker"]))
+    if hand.what in ("runs_failed", "runs_died"):
+        runs, these = about["runs"], about[hand.what.removeprefix("runs_")]
+        return _Point(
+            counted(words.language, words.of_runs[hand.what], these, worker=about["worker"], runs=runs)
+        )
+    return _Point(counted(words.language, words.hands_of[hand.what], hand.count), _claims(hand, words))
+
+
+def _closed(closed: Mapping[str, Any], words: ReportWords) -> _Point:
+    """A carrier that takes no call."""
+    told = words.account if closed["account"] else words.closed
+    lines = []
+    if closed["until"]:
+        moment = f"{datetime.fromisoformat(closed['until']):{words.day} %H:%M}"
+        lines = [words.tried_again.format(moment=moment)]
+    return _Point(told.format(carrier=closed["carrier"], reason=closed["reason"]), lines)
+
+
+def _claims(hand: Hand, words: ReportWords) -> list[str]:
+    """The first of the claims that it is about, if it is about claims."""
+    lines = [
+        _claim(claim, words, with_deadline=hand.what == "deadlines") for claim in hand.about.get("claims", ())
+    ]
+    more = hand.count - len(lines) if lines else 0
+    return [*lines, counted(words.language, words.more, more)] if more else lines
 
 
 def _claim(claim: Mapping[str, Any], words: ReportWords, *, with_deadline: bool) -> str:
     """`CLM-1, Chronopost: 10/02/2026, not delivered yet`."""
-    colon = " :" if words is REPORT_WORDS["fr"] else ":"
+    colon = "\N{NO-BREAK SPACE}:" if words.language == "fr" else ":"
     deadline = f"{date.fromisoformat(claim['deadline']):{words.day}}" if claim["deadline"] else ""
     what = [deadline] if with_deadline and deadline else []
     what += [words.kinds.get(claim["kind"], claim["kind"])] if claim["kind"] else []

@@ -146,6 +146,33 @@ def test_an_idle_database_has_nothing_to_tell_but_one_whose_job_was_off_has(
     assert "pod_retry_scheduler: no run in this week: is the scheduled job enabled?" in text_of(report)
 
 
+def test_runs_that_failed_or_died_and_mails_that_wait_need_a_hand(service: Service, smtp: MailServer) -> None:
+    service.sql("INSERT INTO clients (id, email, company_name) VALUES (1, 'a@shop.example', 'Shop')")
+    service.add(S.DELIVERED, client_id=1)
+    port, service.environment["SMTP_PORT"] = service.environment["SMTP_PORT"], "9"
+    service.run_hourly(3, both=True)
+    service.sql("UPDATE recours_runs SET exit_status = 1 WHERE worker = 'pod_retry_scheduler'")
+    fetching = [
+        run for (run,) in service.sql("SELECT id FROM recours_runs WHERE worker = 'pod_fetch_worker'")
+    ]
+    service.sql("UPDATE recours_runs SET exit_status = 143 WHERE id = ?", fetching[0])
+    service.sql("UPDATE recours_runs SET exit_status = NULL, ended_at = NULL WHERE id = ?", fetching[1])
+    go_to(service, datetime(2026, 2, 9, 9, 0, tzinfo=UTC))
+    service.environment["SMTP_PORT"] = port
+    service.run()
+    (report,) = reports(smtp)
+    assert report["Subject"] == "Proofs of delivery, week 6: 100.0% obtained, 3 things to look at"
+    lines = text_of(report).splitlines()
+    for line in (
+        "* pod_retry_scheduler: 3 runs of 3 failed, its log says why",
+        "* pod_fetch_worker: 1 run of 6 never ended, it was killed or the machine went down",
+        "* 1 mail waits for the mail server",
+        "* pod_retry_scheduler: 3 runs, 3 failed",
+        "* pod_fetch_worker: 6 runs, 1 never ended, 1 stopped",
+    ):
+        assert line in lines, line
+
+
 # ---------------------------------------------------------------- what it says
 
 

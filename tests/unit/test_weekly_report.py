@@ -84,10 +84,50 @@ def test_hands_are_counted() -> None:
         closed=[{}],
         held=4,
         undecided=1,
-        waiting_mails=9,  # nobody need do anything: they are tried again
+        waiting_mails=9,
     )
-    assert hands_needed(busy) == 11
+    assert hands_needed(busy) == 20
     assert hands_needed(facts(workers=[{"runs": 0}, {"runs": 5}])) == 1
+
+
+WORKER = {"worker": "pod_retry_scheduler", "runs": 168, "failed": 0, "died": 0, "ran_before": True}
+
+
+@pytest.mark.parametrize(
+    ("more", "count", "in_english", "in_french"),
+    [
+        ({"workers": [WORKER | {"runs": 0}]}, 1,
+            "pod_retry_scheduler: no run in this week: is the scheduled job enabled?",
+            "pod_retry_scheduler : aucune exécution de la semaine, la tâche planifiée est-elle active ?"),
+        ({"workers": [WORKER | {"failed": 168}]}, 1,
+            "pod_retry_scheduler: 168 runs of 168 failed, its log says why",
+            "pod_retry_scheduler : 168 exécutions sur 168 ont échoué, son journal dit pourquoi"),
+        ({"workers": [WORKER | {"failed": 1}]}, 1,
+            "pod_retry_scheduler: 1 run of 168 failed, its log says why",
+            "pod_retry_scheduler : 1 exécution sur 168 a échoué, son journal dit pourquoi"),
+        ({"workers": [WORKER | {"died": 2}]}, 1,
+            "pod_retry_scheduler: 2 runs of 168 never ended, they were killed or the machine went down",
+            "pod_retry_scheduler : 2 exécutions sur 168 sans fin, tuées ou arrêtées avec la machine"),
+        ({"waiting_mails": 2}, 2, "2 mails wait for the mail server", "2 courriels attendent le serveur de courriel"),
+        ({"held": 1}, 1, "1 mail held", "1 courriel retenu"),
+    ],
+)  # fmt: skip
+def test_what_is_counted_is_listed(more: dict[str, Any], count: int, in_english: str, in_french: str) -> None:
+    things = {
+        "en": "1 thing" if count == 1 else f"{count} things",
+        "fr": "1 point" if count == 1 else f"{count} points",
+    }
+    for language, line in (("en", in_english), ("fr", in_french)):
+        told = render_report(facts(**more), language, Letterhead())
+        assert f", {things[language]} " in told.subject
+        assert f"* {line}" in told.plain.replace("\N{NO-BREAK SPACE}", " ")
+        assert REPORT_WORDS[language].no_hands not in told.plain + told.html
+
+
+def test_runs_that_were_stopped_are_told_and_need_no_hand() -> None:
+    told = render_report(facts(workers=[WORKER | {"stopped": 1}]), "en", Letterhead())
+    assert "to look at" not in told.subject
+    assert "* pod_retry_scheduler: 168 runs, 1 stopped" in told.plain
 
 
 # ---------------------------------------------------------------- words
@@ -100,12 +140,37 @@ def test_hands_are_counted() -> None:
         (((1, 1), (0, 0), (0, 0), (1, 1), (1, 1)), "As in the four weeks before (50.0%)."),
         (((1, 1), (0, 0), (0, 0), (1, 1), (3, 1)), "25.0 points better than the four weeks before (50.0%)."),
         (((1, 0), (1, 0), (0, 3), (0, 0), (1, 3)), "15.0 points worse than the four weeks before (40.0%)."),
+        (((1, 1), (0, 0), (0, 0), (1, 1), (51, 49)), "1.0 point better than the four weeks before (50.0%)."),
     ],
 )
 def test_this_week_is_compared_with_the_four_before_by_their_attempts(
     pairs: tuple[tuple[int, int], ...], says: str
 ) -> None:
     assert says in render_report(facts(weeks=rates(*pairs)), "en", Letterhead()).plain
+
+
+@pytest.mark.parametrize(
+    ("this", "says"),
+    [((103, 97), "1,5 point de mieux"), ((97, 103), "1,5 point de moins"), ((52, 48), "2,0 points")],
+)
+def test_in_french_less_than_two_is_one(this: tuple[int, int], says: str) -> None:
+    weeks = rates((1, 1), (0, 0), (0, 0), (1, 1), this)
+    assert says in render_report(facts(weeks=weeks), "fr", Letterhead()).plain
+
+
+@pytest.mark.parametrize(
+    ("language", "used", "says"),
+    [
+        ("en", 1, "DPD: 1 call;"),
+        ("en", 2, "DPD: 2 calls;"),
+        ("fr", 1, "DPD : 1 appel ;"),
+        ("fr", 2, "2 appels ;"),
+    ],
+)
+def test_one_call_is_one(language: str, used: int, says: str) -> None:
+    row = {"carrier": "DPD", "calls": "", "window": "day", "limit": 9, "used": used, "most": used, "full": 0}
+    told = render_report(facts(usage=[row]), language, Letterhead()).plain.replace("\N{NO-BREAK SPACE}", " ")
+    assert says in told
 
 
 def test_bars_end_where_the_figures_do() -> None:
