@@ -21,6 +21,7 @@ from recours.cli.console import (
     say_usage_error,
 )
 from recours.cli.worker_options import asked_of, common_options, scheduler_options
+from recours.core.text import plural
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
@@ -202,7 +203,7 @@ def _work(
         log.warning(
             f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {settings.database_url.database} is used"
         )
-    log.info(f"Database: {opened.database.shown}, {worker.around.claims.count()} claim(s)")
+    log.info(f"Database: {opened.database.shown}, {plural(worker.around.claims.count(), 'claim')}")
     report = worker.run()
     fault = print_json(report.as_json()) if options["as_json"] else None
     faults = [sentence for sentence in (fault, report.fault) if sentence]

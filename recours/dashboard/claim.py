@@ -132,19 +132,20 @@ def _attempt(attempt: PastAttempt, desk: Desk, words: Words) -> _Entry:
         lines.append(f"**{words.kind(attempt.kind)}**: {plainly(attempt.message or '')}")
     if attempt.signatory:
         lines.append(words("signed_by", who=plainly(attempt.signatory, 100)))
-    calls = words("calls", count=attempt.calls, seconds=words.number(round(attempt.duration_s, 1)))
+    calls = words.counted("calls", attempt.calls, seconds=words.number(round(attempt.duration_s, 1)))
     lines.append(f"{carrier} · {plainly(attempt.number, 60)} · {calls}")
     return _Entry(attempt.started_at, f"{sign} **{turn}**: {words.of('outcome_', attempt.outcome)}", lines)
 
 
 def _message(message: Message, words: Words) -> _Entry:
-    is_to_be_told = message.told is None  # perhaps anew: a mail about it was cancelled
-    if message.mail_state and not is_to_be_told:
+    at = message.ended_at or message.written_at
+    if message.told is None:  # perhaps anew: a mail that was to tell it was cancelled
+        at, told = message.written_at, words("told_not_yet")
+    elif message.mail_state:
         who = plainly(message.recipient or "", 100)
         told = words.of("mail_", message.mail_state)
         told = told.format(who=who) if message.mail_state == MailState.SENT else told
     else:
-        told = words("told_not_yet") if is_to_be_told else plainly(words.of("told_", message.told))
+        told = plainly(words.of("told_", message.told))
     title = f"✉️ **{words('mail')}**: {plainly(words.of('event_', message.event))}"
-    at = None if is_to_be_told else message.ended_at
-    return _Entry(at or message.written_at, title, [told])
+    return _Entry(at, title, [told])

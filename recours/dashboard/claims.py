@@ -85,9 +85,7 @@ def _filter(desk: Desk, words: Words) -> ClaimFilter:
 def _found(count: int, words: Words) -> str:
     if count > _COUNTED_UP_TO:
         return words("found_more", count=words.number(_COUNTED_UP_TO))
-    if count == 1:
-        return words("found_one")
-    return words("found", count=words.number(count)) if count else words("found_none")
+    return words.counted("found", count) if count else words("found_none")
 
 
 # ---------------------------------------------------------------- choosing and doing

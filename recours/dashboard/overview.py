@@ -88,7 +88,7 @@ def _worker(worker: WorkerStatus, words: Words) -> None:
         if worker.last:
             st.caption(words("last_run", at=when(worker.last.started_at)))
         if worker.unended:
-            st.caption(words("unended", count=len(worker.unended)))
+            st.caption(words.counted("unended", len(worker.unended)))
 
 
 def _warnings(seen: Overview, words: Words) -> None:
@@ -148,7 +148,7 @@ def _forecast(desk: Desk, words: Words) -> None:
         else:
             st.caption(words("no_backlog"))
         if late := len(plan.late) + plan.late_cut:
-            st.warning(words("forecast_late", count=words.number(late)))
+            st.warning(words.counted("forecast_late", late))
 
 
 def _runs(runs: list[Run], words: Words) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from recours.core.errors import ErrorKind
+from recours.core.text import counted
 from recours.desk.answers import Standing
 from recours.desk.words import KINDS, STANDING
 
@@ -47,7 +48,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "overdue": "overdue",
         "never_ran": "never ran",
         "last_run": "last run {at}",
-        "unended": "{count} run(s) never ended: they were stopped or killed.",
         "carrier_closed": "{carrier}: {reason}.",
         "carrier_closed_until": "{carrier}: {reason}; until {until}.",
         "by_day": "Success by day",
@@ -61,7 +61,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "forecast_show": "Show the forecast",
         "forecast_wait": "The coming runs happen on paper …",
         "forecast_means": "What is still due after each run, if no try brings a document.",
-        "forecast_late": "{count} claim(s) pass their deadline before they are tried.",
         "success": "fetched",
         "failed": "failed",
         "left": "put off",
@@ -96,8 +95,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "status_not_available": "not available",
         "status_manual": "manual",
         "no_carrier": "unknown carrier",
-        "found": "{count} claims",
-        "found_one": "1 claim",
         "found_more": "more than {count} claims",
         "found_none": "No claim fits.",
         "page_of": "Page {page} of {pages}",
@@ -138,7 +135,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "outcome_success": "the proof was fetched",
         "outcome_failed": "failed",
         "outcome_left": "put off, no attempt used",
-        "calls": "{count} call(s), {seconds} s",
         "mail": "Mail",
         "event_pod_failed": "the client is told that no proof came",
         "event_pod_retrieved": "the client is told that the proof is there",
@@ -190,7 +186,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "overdue": "en retard",
         "never_ran": "jamais lancé",
         "last_run": "dernière le {at}",
-        "unended": "{count} exécution(s) sans fin : arrêtées ou tuées.",
         "carrier_closed": "{carrier} : {reason}.",
         "carrier_closed_until": "{carrier} : {reason} ; jusqu'au {until}.",
         "by_day": "Réussite par jour",
@@ -204,7 +199,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "forecast_show": "Montrer la prévision",
         "forecast_wait": "Les exécutions à venir se jouent sur le papier …",
         "forecast_means": "Ce qui reste à traiter après chaque exécution, si aucun essai n'aboutit.",
-        "forecast_late": "{count} réclamation(s) dépassent leur échéance avant d'être traitées.",
         "success": "obtenues",
         "failed": "échecs",
         "left": "reportées",
@@ -239,8 +233,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "status_not_available": "indisponible",
         "status_manual": "à la main",
         "no_carrier": "transporteur inconnu",
-        "found": "{count} réclamations",
-        "found_one": "1 réclamation",
         "found_more": "plus de {count} réclamations",
         "found_none": "Aucune réclamation ne correspond.",
         "page_of": "Page {page} sur {pages}",
@@ -281,7 +273,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "outcome_success": "la preuve a été obtenue",
         "outcome_failed": "échec",
         "outcome_left": "reportée, aucune tentative comptée",
-        "calls": "{count} appel(s), {seconds} s",
         "mail": "Courriel",
         "event_pod_failed": "le client est informé qu'aucune preuve n'est venue",
         "event_pod_retrieved": "le client est informé que la preuve est là",
@@ -301,6 +292,35 @@ TEXTS: dict[str, dict[str, str]] = {
 }
 
 
+# About a count: for one, and for several.
+COUNTED: dict[str, dict[str, tuple[str, str]]] = {
+    "en": {
+        "unended": (
+            "{count} run never ended: it was stopped or killed.",
+            "{count} runs never ended: they were stopped or killed.",
+        ),
+        "forecast_late": (
+            "{count} claim passes its deadline before it is tried.",
+            "{count} claims pass their deadline before they are tried.",
+        ),
+        "found": ("{count} claim", "{count} claims"),
+        "calls": ("{count} call, {seconds} s", "{count} calls, {seconds} s"),
+    },
+    "fr": {
+        "unended": (
+            "{count} exécution sans fin : arrêtée ou tuée.",
+            "{count} exécutions sans fin : arrêtées ou tuées.",
+        ),
+        "forecast_late": (
+            "{count} réclamation dépasse son échéance avant d'être traitée.",
+            "{count} réclamations dépassent leur échéance avant d'être traitées.",
+        ),
+        "found": ("{count} réclamation", "{count} réclamations"),
+        "calls": ("{count} appel, {seconds} s", "{count} appels, {seconds} s"),
+    },
+}
+
+
 @dataclass(frozen=True)
 class Words:
     """The texts of one language."""
@@ -314,6 +334,10 @@ class Words:
     def __call__(self, key: str, **facts: Any) -> str:
         """The text of that key."""
         return self._texts[key].format(**facts)
+
+    def counted(self, key: str, count: int, **facts: Any) -> str:
+        """The text of that key about a count."""
+        return counted(self.language, COUNTED[self.language][key], count, count=self.number(count), **facts)
 
     def of(self, prefix: str, value: str) -> str:
         """The text of a value that the database holds; a value that is not ours stands for itself."""

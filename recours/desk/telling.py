@@ -6,7 +6,7 @@ from typing import Any
 
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ErrorKind
-from recours.core.text import clean
+from recours.core.text import clean, counted
 from recours.desk.answers import (
     AskOperatorError,
     ClaimStatus,
@@ -20,7 +20,7 @@ from recours.desk.answers import (
     TryLaterError,
 )
 from recours.desk.records import ListedClaim, PastAttempt
-from recours.desk.words import ANSWERS, KINDS, STATUS
+from recours.desk.words import ANSWERS, ATTEMPTS, KINDS, STATUS
 from recours.runs.ports import Refusal
 from recours.runs.source import RefusedClaim, Unfit
 from recours.runs.summary import LocalTime, minute
@@ -82,7 +82,7 @@ class Teller:
             reference=clean(listed.claim.reference, 100),
             at=minute(listed.fetched_at, self._local) if listed.fetched_at else "?",
             next=minute(next_at, self._local) if next_at else "?",
-            attempts=listed.claim.turns_counted,
+            attempts=counted(self.language, ATTEMPTS[self.language], listed.claim.turns_counted),
             error=f"{before}{error.rstrip('.')}" if error else "",
         )
 

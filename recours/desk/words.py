@@ -82,7 +82,7 @@ STATUS: dict[str, dict[Standing, str]] = {
         Standing.READY: "{reference} is due: the next run of the scheduler asks the carrier{error}.",
         Standing.SETTLED: "{reference} is not asked about again unless it is corrected{error}.",
         Standing.SHELVED: "{reference}: the status of the claim says that no proof is wanted.",
-        Standing.GIVEN_UP: "{reference} was given up after {attempts} attempt(s){error}.",
+        Standing.GIVEN_UP: "{reference} was given up after {attempts}{error}.",
     },
     "fr": {
         Standing.FETCHED: "{reference} : la preuve de livraison a été obtenue le {at}.",
@@ -95,9 +95,12 @@ STATUS: dict[str, dict[Standing, str]] = {
         Standing.READY: "{reference} : le transporteur est interrogé à la prochaine exécution{error}.",
         Standing.SETTLED: "{reference} : plus de recherche tant que rien n'est corrigé{error}.",
         Standing.SHELVED: "{reference} : le statut de la réclamation dit qu'aucune preuve n'est attendue.",
-        Standing.GIVEN_UP: "{reference} : recherche abandonnée après {attempts} tentative(s){error}.",
+        Standing.GIVEN_UP: "{reference} : recherche abandonnée après {attempts}{error}.",
     },
 }
+
+# How many attempts: one, and several.
+ATTEMPTS = {"en": ("{count} attempt", "{count} attempts"), "fr": ("{count} tentative", "{count} tentatives")}
 
 # How a fetch that was asked for ended, and what stood in its way.
 ANSWERS: dict[str, dict[str, str]] = {

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from recours.cli import dashboard
-from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.claim import Claim, FetchStatus, Judged, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
 from recours.core.mail import LANGUAGES, MailState
@@ -25,11 +25,12 @@ from recours.dashboard import figures, jobs
 from recours.dashboard.documents import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
 from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import plainly
-from recours.dashboard.texts import TEXTS, Words
+from recours.dashboard.texts import COUNTED, TEXTS, Words
 from recours.dashboard.visit import Visit
 from recours.desk.answers import Standing
 from recours.desk.overview import CarrierNow, Health, Rate
-from recours.desk.records import Backlog, ClaimFilter
+from recours.desk.records import Backlog, ClaimFilter, ListedClaim
+from recours.desk.telling import Teller
 from recours.desk.words import ANSWERS, KINDS, STANDING, STATUS
 from recours.sandbox import SimulatedClock
 
@@ -177,6 +178,13 @@ def test_every_text_is_there_in_every_language_with_the_same_facts(table: dict[s
         assert fields(text) == fields(table["fr"][key]), key
 
 
+def test_every_text_about_a_count_is_there_in_every_language_with_the_same_facts() -> None:
+    assert set(COUNTED) == set(LANGUAGES)
+    assert COUNTED["en"].keys() == COUNTED["fr"].keys()
+    for key, forms in COUNTED["en"].items():
+        assert len({frozenset(fields(form)) for form in (*forms, *COUNTED["fr"][key])}) == 1, key
+
+
 def test_whatever_the_database_may_hold_has_its_words() -> None:
     texts = TEXTS["en"]
     assert set(KINDS["en"]) == set(ErrorKind)
@@ -197,8 +205,45 @@ def test_every_text_is_used_somewhere() -> None:
     built = re.compile(
         r"^(mail|event|status|outcome|told|pod)_|^(fine|overdue|running|never_ran|pod_.*|day_letter)$"
     )
-    unused = {key for key in TEXTS["en"] if not re.search(f"[\"']{key}[\"']", code) and not built.match(key)}
+    texts = [*TEXTS["en"], *COUNTED["en"]]
+    unused = {key for key in texts if not re.search(f"[\"']{key}[\"']", code) and not built.match(key)}
     assert unused == set()
+
+
+def test_one_thing_is_one() -> None:
+    assert [EN.counted("found", n) for n in (1, 2, 1234)] == ["1 claim", "2 claims", "1,234 claims"]
+    assert [FR.counted("found", n) for n in (1, 2)] == ["1 réclamation", "2 réclamations"]
+    assert EN.counted("calls", 1, seconds="0.5") == "1 call, 0.5 s"
+    assert (EN.counted("calls", 0, seconds="0.5"), FR.counted("calls", 0, seconds="0,5")) == (
+        "0 calls, 0.5 s",
+        "0 appel, 0,5 s",
+    )
+    assert FR.counted("unended", 1) == "1 exécution sans fin : arrêtée ou tuée."
+    assert EN.counted("forecast_late", 1) == "1 claim passes its deadline before it is tried."
+
+
+@pytest.mark.parametrize(
+    ("language", "turns", "says"),
+    [
+        ("en", 1, "C-1 was given up after 1 attempt."),
+        ("en", 4, "C-1 was given up after 4 attempts."),
+        ("fr", 1, "C-1 : recherche abandonnée après 1 tentative."),
+        ("fr", 4, "C-1 : recherche abandonnée après 4 tentatives."),
+    ],
+)
+def test_a_claim_that_gave_up_says_after_how_many_attempts(language: str, turns: int, says: str) -> None:
+    claim = Claim(
+        id=1,
+        reference="C-1",
+        carrier="chronopost",
+        number="XY1",
+        fetch_status="failed",
+        turns_counted=turns,
+        state=State(stage=Stage.GIVEN_UP, turns_used=turns),
+        judged=Judged("failed", "XY1", "chronopost", turns),
+    )
+    listed = ListedClaim(claim, None, None, None)
+    assert Teller(language, lambda at: at).status(listed, held=False, carrier="Chronopost").sentence == says
 
 
 def test_numbers_are_written_as_the_language_has_them() -> None:
