@@ -277,17 +277,24 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return Path(record.pathname).is_relative_to(_PACKAGE)
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """What is written to for the log `path`: itself, and the lock that its processes share."""
+    return path, Path(*ConcurrentRotatingFileHandler.baseLockFilename(str(path)))
+
+
 def _opened(path: Path, max_bytes: int, files: int) -> _File:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # With the byte-order mark, `type` on Windows shows the signs.
         encoding = "utf-8-sig" if sys.platform == "win32" else "utf-8"
         file = _File(str(path), "a", max_bytes, files, encoding=encoding)
-        with path.open("ab"):  # so that a fault shows now, not at the first line
-            pass
+        for written in files_of(path):
+            with written.open("ab"):  # so that a fault shows now, not at the first line
+                pass
     except OSError as error:
+        named = next((f"{file.name}: " for file in files_of(path) if error.filename == str(file)), "")
         raise RunFault(
-            f"The log cannot be written in {path.parent}: {error.strerror or error}. "
+            f"The log cannot be written in {path.parent}: {named}{error.strerror or error}. "
             "Give the user of this job the right to write there, or set RECOURS_LOG_DIR."
         ) from error
     return file

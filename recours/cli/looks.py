@@ -3,7 +3,8 @@
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,12 +18,12 @@ from recours.cli.bench import Bench
 from recours.cli.desk import ROOT
 from recours.core.mail import MailState
 from recours.database.clock import clock_offset
-from recours.database.engine import DatabaseFault
+from recours.database.engine import DatabaseFault, files_of_sqlite
 from recours.database.schema import HEAD, Schema
 from recours.desk import checks
 from recours.desk.findings import Finding, fault, ok, remark
 from recours.desk.schedule import WORKERS, Entry, ScheduleFault
-from recours.logs import local
+from recours.logs import files_of, local
 from recours.machine.files import free_bytes, mode_of, size_of, trouble_with
 from recours.settings.model import SettingsFault
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
@@ -155,38 +156,57 @@ def _tried(server: "SmtpSettings") -> str:
 
 def _folders(bench: Bench) -> Iterator[Finding]:
     settings = bench.settings
-    for what, path, need, reason in _wanted_room(bench):
+    for place in _places(bench):
+        path, trouble = place.folder, trouble_with(place.folder, place.kept)
         free = free_bytes(path)
         yield checks.folder(
-            checks.Folder(what, str(path), path.is_dir(), trouble_with(path), free, need, reason)
+            checks.Folder(place.what, str(path), path.is_dir(), trouble, free, place.need, place.reason)
         )
     most = settings.log_max_bytes * settings.log_files
     yield checks.copied_log("logs/cron.log", size_of(ROOT / "logs" / "cron.log"), most)
 
 
-def _wanted_room(bench: Bench) -> Iterator[tuple[str, Path, int, str]]:
-    """Folders, the bytes that they may want of a sudden, and why."""
+@dataclass(frozen=True)
+class _Place:
+    """A folder that runs write to, the bytes that it may want of a sudden, and why."""
+
+    what: str
+    folder: Path
+    need: int
+    reason: str
+    kept: Collection[Path]  # what is written to in it again and again, once it is there
+
+
+def _places(bench: Bench) -> Iterator[_Place]:
     settings = bench.settings
     from recours.carriers.http import LARGEST_ANSWER  # noqa: PLC0415 (the HTTP library is needed by this look alone)
 
     at_once = 2 * settings.carrier_concurrency * len(WORKERS)
-    yield (
+    yield _Place(
         "documents",
         settings.pod_dir,
         at_once * LARGEST_ANSWER,
         f"both workers may store {at_once} answers of {LARGEST_ANSWER // checks.MB} MB at the same time",
+        [folder for folder in settings.pod_dir.glob("*") if folder.is_dir()],
     )
     logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
     most = len(logs) * settings.log_max_bytes * (settings.log_files + 1)
     there = sum(size_of(path) for log in logs for path in log.parent.glob(f"{log.name}*"))
-    yield "logs", settings.log_dir, max(most - there, 0), "so far may they grow before old ones are deleted"
+    yield _Place(
+        "logs",
+        settings.log_dir,
+        max(most - there, 0),
+        "so far may they grow before old ones are deleted",
+        [file for log in logs for file in files_of(log)],
+    )
     if settings.database_url.get_backend_name() == "sqlite":
         path = Path(settings.database_url.database or "")
-        yield (
+        yield _Place(
             "database",
             path.parent,
             64 * checks.MB + size_of(path),
             "its write-ahead log, and the copy that is made of it before its schema changes",
+            files_of_sqlite(path),
         )
 
 

@@ -24,6 +24,11 @@ SECRET_QUERY = ("password", "passfile", "sslpassword")
 _OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
 
 
+def files_of_sqlite(path: Path) -> tuple[Path, ...]:
+    """An SQLite database's file, and those that SQLite keeps beside it while it is in use; they belong together."""
+    return path, Path(f"{path}-wal"), Path(f"{path}-shm")
+
+
 class DatabaseFault(RunFault):
     """The database cannot be used. The text says why and what to do."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import URL, bindparam, func, select, update
 
 from recours.core.text import plural
-from recours.database.engine import Database, DatabaseFault, explain
+from recours.database.engine import Database, DatabaseFault, explain, files_of_sqlite
 from recours.database.rows import free
 from recours.database.schema import look
 from recours.database.tables import attempts, claims, runs
@@ -20,7 +20,6 @@ from recours.desk.backups import BackupFault, KnownDocument
 
 # A run that began longer ago than that and has no end has died.
 _LONGEST_RUN = timedelta(hours=1)
-_BESIDE = ("", "-wal", "-shm")
 _CHUNK = 1000
 _a, _c = attempts.c, claims.c
 
@@ -101,16 +100,15 @@ class Staged:
         aside = self.path.with_name(f"{self.path.name}.before-restore-{self.stamp}")
         moved = None
         try:
-            for end in _BESIDE:
-                present = self.path.with_name(self.path.name + end)
+            for present, kept in zip(files_of_sqlite(self.path), files_of_sqlite(aside), strict=True):
                 if present.exists():
-                    present.rename(aside.with_name(aside.name + end))
+                    present.rename(kept)
                     moved = aside
             self.copy.rename(self.path)
         except OSError as error:
-            kept = f" What was there is {aside}*." if moved else ""
+            there = f" What was there is {aside}*." if moved else ""
             raise BackupFault(
-                f"{self.path} could not be replaced: {error.strerror or error}.{kept} Does a program have it open?"
+                f"{self.path} could not be replaced: {error.strerror or error}.{there} Does a program have it open?"
             ) from error
         return moved
 
@@ -131,5 +129,5 @@ def staged(copy: Path, path: Path, stamp: str) -> Iterator[Staged]:
     except DatabaseFault as fault:
         raise BackupFault(str(fault)) from fault
     finally:
-        for end in _BESIDE:
-            beside.with_name(beside.name + end).unlink(missing_ok=True)
+        for file in files_of_sqlite(beside):
+            file.unlink(missing_ok=True)

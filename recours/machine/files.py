@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -12,14 +13,18 @@ def mode_of(path: Path) -> int | None:
     return None if os.name == "nt" else stat.S_IMODE(path.stat().st_mode)
 
 
-def trouble_with(folder: Path) -> str | None:
-    """Why no file can be written in a folder; None if one can. A folder that lacks is not made."""
+def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
+    """Why no file can be written in a folder; None if one can. A folder that lacks is not made.
+
+    `kept`: what runs go on writing to in it, where it is there: it may be another user's, though the folder is not.
+    """
     try:
         if folder.is_dir():
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"recours")
                 file.flush()
-            return None
+            theirs = next((path for path in kept if os.path.lexists(path) and not _may_write(path)), None)
+            return f"this user may not write {theirs.name}" if theirs else None
         there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         if not there.is_dir():
             return f"{there} is not a folder"
@@ -44,6 +49,10 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK)
 
 
 def _nearest(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from recours.database.tables import runs
 from recours.sandbox import Sandbox
 from tests.fakes.check import KEY, Check
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
+from tests.fakes.rights import unprivileged
 from tests.fakes.smtp import MailServer
 
 SECRET = "very-Secret-9"  # of every kind
@@ -33,10 +34,21 @@ class Checkout:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
+    def starts(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The checkout's Python with this command line, which may do no more than the files' modes allow."""
+        return self._run(unprivileged([self._python, *command]), environment)
+
+    @property
+    def _python(self) -> str:
+        return str(self.folder / ".venv" / "bin" / "python3")
+
     def check(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self._run([self._python, "-m", "recours", "check", *arguments], environment)
+
+    def _run(self, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
         done = subprocess.run(
-            [str(self.folder / ".venv" / "bin" / "python3"), "-m", "recours", "check", *arguments],
+            command,
             cwd=self.folder,
             env={
                 **kept,
@@ -218,6 +230,47 @@ def test_the_first_run_is_announced_and_nothing_changes(checkout: Checkout, tmp_
     assert "--dry-run" in str(remedy)
     assert path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.glob("service.db*")) == ["service.db"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "logs/pod_retry_scheduler.log",
+        "logs/.__pod_retry_scheduler.lock",
+        "logs/email_sender.log",
+        "data/recours.db",
+        "data/pods/.parts",
+    ],
+)
+def test_what_somebody_else_left_in_a_folder_that_can_be_written_is_told(
+    checkout: Checkout, name: str
+) -> None:
+    """As a worker that root started once leaves its files: the folder says nothing about them."""
+    scheduler = "scripts/pod_retry_scheduler.py"
+    assert checkout.starts(scheduler).returncode == 0
+    theirs = checkout.folder / name
+    if theirs.suffix:
+        theirs.touch()
+        theirs.chmod(0o444)
+    else:
+        theirs.mkdir(parents=True)
+        theirs.chmod(0o555)
+    done = checkout.starts("-m", "recours", "check", "--offline")
+    assert done.returncode == 1
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("fault   folder of the ")]
+    assert told.endswith(f"{theirs.parent}: this user may not write {theirs.name}"), told
+
+
+def test_a_run_names_the_log_that_it_cannot_write(checkout: Checkout) -> None:
+    scheduler = "scripts/pod_retry_scheduler.py"
+    assert checkout.starts(scheduler).returncode == 0
+    for name in ("pod_retry_scheduler.log", ".__pod_retry_scheduler.lock"):
+        theirs = checkout.folder / "logs" / name
+        theirs.chmod(0o444)
+        done = checkout.starts(scheduler)
+        theirs.chmod(0o644)
+        assert done.returncode == 1
+        assert f"The log cannot be written in {theirs.parent}: {name}: Permission denied." in done.stderr
 
 
 def test_the_embedded_database_is_not_made_by_looking(checkout: Checkout) -> None:
