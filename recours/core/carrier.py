@@ -65,6 +65,11 @@ class CarrierSpec:
         """Tell whether a number of the right form has a check digit that does not fit."""
         return self.check_digit_fits is not None and not self.check_digit_fits(number)
 
+    @property
+    def most_calls(self) -> dict[Capability, int]:
+        """The most calls that one claim may need, that for a token among them where the carrier wants one."""
+        return {**self.calls, **({Capability.TOKEN: 1} if Capability.TOKEN in self.limits else {})}
+
 
 @dataclass(frozen=True)
 class Substitute:

@@ -293,11 +293,12 @@ class _Reading:
         usual = spec.limits.get(what) or spec.limits.get(None, "")
         zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
         limits = parse_limits(text, spec.key, what, zone)
-        most = sum(spec.calls.values()) if what is None else spec.calls.get(what, 1)
         for limit in limits:
+            most = limit.units(spec.most_calls)
             if not limit.window.is_short and limit.number < most:
+                token = ", one of them for a token" if most > limit.units(dict(spec.calls)) else ""
                 raise ValueError(
-                    f"'{limit}' can never be enough for one claim, which needs up to {most} calls"
+                    f"'{limit}' can never be enough for one claim, which needs up to {most} calls{token}"
                 )
         return limits
 
