@@ -4,7 +4,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -18,10 +20,16 @@ _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 
 def make_tolerant() -> None:
-    """A sign that the console cannot show is replaced."""
+    """A sign that the console cannot show is replaced, and one that is not there (pythonw) takes what is said."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def is_watched(environment: Mapping[str, str]) -> bool:
@@ -57,17 +65,33 @@ def print_json(content: Mapping[str, Any]) -> str | None:
     return None
 
 
+@contextmanager
+def losses_told() -> Iterator[None]:
+    """What the console does not take is told in a sentence, and ends the process with status 1."""
+    try:
+        yield
+    except OSError as error:
+        # An unbuffered console keeps nothing that could be lost now; of other files an error has the name.
+        if not _has_lost() and error.filename is not None:
+            raise
+        say_error(f"The answer could not be written to stdout: {error.strerror or error}.")
+        raise SystemExit(1) from error
+
+
 def flushed(status: int) -> int:
     """The exit status; 1 if the console did not take all that was said, instead of Python's own complaint."""
+    lost = _has_lost()
+    return status or int(lost)
+
+
+def _has_lost() -> bool:
+    """Tell whether the console did not take all that was said; what is left of that is lost."""
+    lost = False
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
-            status = status or 1
-            give_up_on(stream)
-    return status
-
-
-def give_up_on(stream: TextIO) -> None:
-    """Lose what is left in its buffer: it would be tried again, and fail again, when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            lost = True
+            # Or it would be tried again, and fail again, when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return lost

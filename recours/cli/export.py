@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from recours.cli.console import give_up_on, say_error
+from recours.cli.console import say_error
 from recours.cli.desk import FAILED, at_desk, database_option
 from recours.cli.moments import moment_of, past_moment
 from recours.cli.outfile import AlreadyThereError, written
@@ -63,12 +63,10 @@ def command(
             raise click.BadParameter(
                 f"{there} is there already; --force replaces it.", param_hint="-o"
             ) from there
-        except BrokenPipeError:
-            raise  # click ends quietly
         except OSError as error:
             if output is None:
-                give_up_on(sys.stdout)
-            say_error(f"{output or 'The answer'} cannot be written: {error.strerror or error}.")
+                raise  # as all that goes to stdout
+            say_error(f"{output} cannot be written: {error.strerror or error}.")
             raise SystemExit(FAILED) from error
 
 

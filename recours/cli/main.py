@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from recours import __version__
-from recours.cli.console import make_tolerant
+from recours.cli.console import losses_told, make_tolerant
 
 # Name of the subcommand, the module that holds it under the same name, its line in --help. Modules are loaded when
 # their command is typed.
@@ -65,4 +65,5 @@ def recours() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Run what was typed."""
     make_tolerant()
-    return recours.main(arguments, prog_name="recours")
+    with losses_told():
+        return recours.main(arguments, prog_name="recours")

@@ -15,6 +15,7 @@ from recours.cli.console import (
     flushed,
     harmless,
     is_watched,
+    losses_told,
     make_tolerant,
     print_json,
     say_error,
@@ -48,7 +49,8 @@ WORKERS: dict[str, type[Worker]] = {
 def main(name: str, arguments: list[str] | None = None) -> int:
     """Run the worker of that name; returns its exit status."""
     make_tolerant()
-    return flushed(_main(name, arguments))
+    with losses_told():
+        return flushed(_main(name, arguments))
 
 
 def _main(name: str, arguments: list[str] | None) -> int:

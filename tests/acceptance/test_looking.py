@@ -440,7 +440,19 @@ def test_an_export_goes_over_no_other_file_unless_forced(typist: Person) -> None
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("arguments", [["export", "--csv"], ["status", "--json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export", "--csv"],
+        ["status", "--json"],
+        ["status"],
+        ["carriers"],
+        ["plan"],
+        ["--help"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
 def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
@@ -450,6 +462,32 @@ def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["status"], 0, ""),
+        (["why", "CLM-1"], 2, "There is no claim 'CLM-1'."),
+        (["export", "--json"], 0, ""),
+        (["prune", "--older-than", "1d", "--dry-run"], 0, ""),
+        (["check", "--offline", "--json"], 1, ""),
+        (["--version"], 0, ""),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_console_that_is_not_there_takes_what_is_said(
+    typist: Person, arguments: list[str], status: int, said: str, closed: str
+) -> None:
+    """As under pythonw, or where a job's streams are closed."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "recours", *arguments],
+        cwd=ROOT, env=typist.environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr or "2>&-" in closed
 
 
 # ---------------------------------------------------------------- bad input

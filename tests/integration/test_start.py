@@ -69,6 +69,37 @@ def test_garbage_is_collected_during_a_run_but_not_among_what_was_imported() -> 
     assert python("-c", LAUNCHED).stdout == "a_worker True True\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_run_without_a_console_is_a_whole_run(closed: str, url: str, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": url, "RECOURS_LOG_DIR": str(tmp_path), "RECOURS_POD_DIR": str(tmp_path)}
+    script = str(ROOT / "scripts" / "pod_retry_scheduler.py")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, script, "--json"],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert "No failed PODs eligible" in (tmp_path / "pod_retry_scheduler.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_help_that_cannot_be_written_is_told() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / "pod_retry_scheduler.py"), "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    said = "Error: The answer could not be written to stdout: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
 @pytest.mark.skipif(FROM_NOTHING, reason="nothing can be forked here, or nothing is to be")
 @pytest.mark.parametrize(
     "command",
