@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import URL, bindparam, func, select, update
 
 from recours.core.text import plural
+from recours.database.access import make_alike
 from recours.database.engine import Database, DatabaseFault, explain, files_of_sqlite
 from recours.database.rows import free
 from recours.database.schema import look
@@ -120,6 +121,8 @@ def staged(copy: Path, path: Path, stamp: str) -> Iterator[Staged]:
     try:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                make_alike(beside, path)
             shutil.copyfile(copy, beside)
         except OSError as error:
             raise BackupFault(

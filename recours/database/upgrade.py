@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, text
 
+from recours.database.access import make_alike
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseFault
 from recours.database.indexes import LACKING, build_indexes, index_statements, sql_lines
@@ -131,6 +132,7 @@ def _copied_aside(database: Database, before: Schema) -> list[str]:
     if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
         return [f"{no_copy}: the disk is too full"]
     try:
+        make_alike(copy, path)
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
     except (sqlite3.Error, OSError) as error:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import sqlite3
@@ -413,6 +414,23 @@ def test_a_restore_keeps_what_was_there_and_writes_over_no_document(own: Service
             assert connection.execute("SELECT count(*) FROM claims").fetchone() == (claims,)
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert list(person.folder.glob(".claims.db.restoring*")) == []
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o660])
+def test_who_may_read_and_write_the_database_still_may_after_a_restore(own: Service, mode: int) -> None:
+    """Also if root restores it, for a job that is another user's."""
+    person = me(own)
+    made = backup_of(person)
+    own.close()
+    path = person.folder / "claims.db"
+    path.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65533)
+    before = path.stat()
+    person.does("restore", str(made))
+    after = path.stat()
+    assert after.st_ino != before.st_ino
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
 
 
 def test_while_a_run_is_under_way_nothing_is_restored_unless_forced(own: Service) -> None:

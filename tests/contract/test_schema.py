@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 import re
 import sqlite3
 import subprocess
@@ -219,6 +220,16 @@ def test_what_was_there_is_left_as_it_is(old: Path) -> None:
         connection.execute("UPDATE claims SET status = 'paid' WHERE id = 1")
         assert connection.execute("SELECT what FROM audit").fetchall() == [("pending>paid",)]
         assert len(connection.execute("SELECT claim_reference FROM open_claims").fetchall()) == 1
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_only_who_may_read_the_database_may_read_its_copy(old: Path, mode: int) -> None:
+    old.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(old, 65534, 65533)
+    upgrade(old)
+    found, expected = copies(old)[0].stat(), old.stat()
+    assert (found.st_mode, found.st_uid, found.st_gid) == (expected.st_mode, expected.st_uid, expected.st_gid)
 
 
 def test_a_second_run_finds_nothing_to_do(old: Path) -> None:
