@@ -12,7 +12,7 @@ from recours.core.text import plural
 from recours.database.claims import ClaimRepository
 from recours.database.schema import Schema, look, require_claims
 from recours.database.survey import survey
-from recours.runs.preview import Preview, preview
+from recours.runs.preview import Preview, preview, preview_named
 from recours.runs.source import find_named
 from recours.runs.summary import minute, waiting_line
 from recours.runs.worker import Worker
@@ -37,15 +37,17 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         require_claims(database, schema)
         clock = clock_of(database)
         now = clock.now()
-        closed = closed_carriers(settings, database, clock) if schema.is_current else {}
+        closed = closed_carriers(settings, database, clock, has_records=schema.is_current)
         due_until = policy.timetable.due_until(now)
         found = (
             (sighted.claim, sighted.held_until is not None)
-            for sighted in survey(database, schema, catalog, due_until, policy.max_retries, now)
+            for sighted in survey(
+                database, schema, catalog, due_until, policy.max_retries, now, unnumbered=True
+            )
         )
         claims = ClaimRepository(database, catalog, schema.columns, "", kind.name)
         if named := find_named(claims, options.get("claims", ()), policy, now):
-            result = Preview(taken=[(claim, claim.state) for claim in named])
+            result = preview_named(named, closed)
         else:
             carriers = tuple(key for name in options["carriers"] for key in catalog.keys_of(name))
             result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
@@ -89,6 +91,7 @@ def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any], catalog:
         (result.held, "held by another run"),
         (result.shelved, "set aside by the claim's status"),
         (result.waiting, "new to us, not due yet"),
+        (result.unnumbered, "pending, without a tracking number"),
     )
     return lines + [f"{plural(count, 'claim')}: {reason}" for count, reason in reasons if count]
 

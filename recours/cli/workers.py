@@ -92,6 +92,11 @@ def _command(name: str) -> click.Command:
 
 
 def _run(name: str, options: dict[str, Any]) -> int:
+    if options.get("claims") and options["carriers"]:
+        raise click.UsageError(
+            "--carrier says nothing about claims that --claim names: leave one of them out.",
+            click.get_current_context(),
+        )
     run_id = uuid.uuid4().hex
     try:
         settings = load(ROOT, process_environment(), CATALOG, database_url=options["database_url"])

@@ -30,15 +30,20 @@ def survey(
     max_retries: int,
     now: datetime,
     mended_after: datetime | None = None,
+    *,
+    unnumbered: bool = False,
 ) -> Iterator[Sighted]:
     """Every claim that runs have to do with whose turns come up to `due_until`, row by row.
 
-    `mended_after`: turns after this moment are those of no timetable, and are recomputed by a run.
+    `mended_after`: turns after this moment are those of no timetable, and are recomputed by a run. `unnumbered`: those
+    too that wait for their tracking number.
     """
     if schema.is_current:
         columns = readable_columns(schema.columns)
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
         wanted = _of_a_run(due_until, max_retries, is_edited, mended_after)
+        if unnumbered:
+            wanted = or_(wanted, at_stage(Stage.UNNUMBERED))
         held: ColumnElement[bool] = ~free(now)
         held_until: ColumnElement[Any] = _c.pod_lease_until
     else:

@@ -24,8 +24,20 @@ class Preview:
     passing: int = 0  # settled errors whose turn would pass without a call
     ending: int = 0  # claims that would give up without a call
     shelved: int = 0
+    unnumbered: int = 0  # new claims that wait for their tracking number
     held: int = 0
     left_behind: Counter[str] = field(default_factory=Counter)  # by lane
+
+
+def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Preview:
+    """Claims that somebody asked for, whatever their timetable: a closed carrier is not asked for them either."""
+    result = Preview()
+    for claim in claims:
+        if lane_key(claim) in closed:
+            result.left_behind[lane_key(claim)] += 1
+        else:
+            result.taken.append((claim, claim.state))
+    return result
 
 
 def preview(
@@ -69,6 +81,8 @@ def _is_ready(
         return False
     if state.stage is Stage.SHELVED:
         result.shelved += 1
+    elif state.stage is Stage.UNNUMBERED:
+        result.unnumbered += 1
     elif state.stage in (Stage.WAITING, Stage.SETTLED) and (
         state.next_at or now
     ) > policy.timetable.due_until(now):

@@ -54,10 +54,16 @@ def make_queue(
     )
 
 
-def closed_carriers(settings: Settings, database: Database, clock: Clock) -> dict[str, Refusal]:
-    """The carriers that could take no call now, and why; found out without taking a try that is due."""
+def closed_carriers(
+    settings: Settings, database: Database, clock: Clock, *, has_records: bool
+) -> dict[str, Refusal]:
+    """The carriers that could take no call now, and why; found out without taking a try that is due.
+
+    `has_records`: the database has our tables; else the settings alone say it.
+    """
     queue = make_queue(settings, database, settings.policy, clock, random, "preview")
-    closed = {key: queue.would_refuse(key) for key in CATALOG.specs}
+    refusal = queue.would_refuse if has_records else queue.unconfigured
+    closed = {key: refusal(key) for key in CATALOG.specs}
     return {key: refusal for key, refusal in closed.items() if refusal}
 
 

@@ -1,0 +1,85 @@
+"""`--dry-run` says what the run would do that is typed next; and what it would not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+
+from recours.database.engine import Database
+from tests.acceptance.person import Person
+from tests.processes.commands import Done, worker
+
+ACCOUNT = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
+SCHEDULER, FETCHER = "pod_retry_scheduler", "pod_fetch_worker"
+
+
+@pytest.fixture
+def person(tmp_path: Path, url: str) -> Person:
+    return Person(tmp_path, url)
+
+
+def dry(person: Person, *options: str, name: str = SCHEDULER, **settings: str) -> Done:
+    environment = person.environment | settings
+    return worker(name, "--dry-run", *options, environment=environment, folder=person.folder)
+
+
+def test_claims_of_carriers_without_credentials_stay_behind_on_an_untouched_database_too(
+    tmp_path: Path, empty_url: str
+) -> None:
+    database = Database(make_url(empty_url))
+    with database.write() as connection:
+        connection.execute(
+            text(
+                "CREATE TABLE claims (id INTEGER PRIMARY KEY, claim_reference TEXT, carrier TEXT, "
+                "tracking_number TEXT, pod_fetch_status TEXT, updated_at TIMESTAMP)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO claims VALUES (1, 'CLM-1', 'UPS', '1Z999AA10123456784', 'failed', '2026-01-01'), "
+                "(2, 'CLM-2', 'Chronopost', 'XY000000001FR', 'failed', '2026-01-01')"
+            )
+        )
+    database.close()
+    done = dry(Person(tmp_path, empty_url), **ACCOUNT)
+    assert done.returncode == 0, done.stderr
+    assert "Would take 1 claim\n" in done.stderr
+    assert "for CLM-2 (Chronopost)" in done.stderr
+    assert "1 claim left behind: UPS has no credentials: set UPS_CLIENT_ID" in done.stderr
+
+
+def test_a_named_claim_of_a_paused_carrier_stays_behind(
+    person: Person, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [{"claim_reference": "CLM-2"}])
+    person.does("pause", "Chronopost", **ACCOUNT)
+    done = dry(person, "--claim", "CLM-2", **ACCOUNT)
+    assert "Would take 0 claims" in done.stderr, done.stderr
+    assert "1 claim left behind: Chronopost was paused on " in done.stderr
+
+
+def test_pending_claims_without_a_number_are_counted_before_and_after_a_run(
+    person: Person, database: Database, add_claims: Callable[..., None]
+) -> None:
+    pending = {"pod_fetch_status": "pending", "tracking_number": None}
+    add_claims(database, [pending, pending | {"claim_reference": "CLM-2"}])
+    for _ in range(2):
+        done = dry(person, name=FETCHER, **ACCOUNT)
+        assert "2 claims: pending, without a tracking number" in done.stderr, done.stderr
+        assert "tracking number" not in dry(person, **ACCOUNT).stderr
+        worker(FETCHER, environment=person.environment | ACCOUNT, folder=person.folder)
+
+
+@pytest.mark.parametrize("dry_run", [("--dry-run",), ()])
+def test_a_claim_that_is_named_is_of_the_carrier_that_it_is_of(
+    person: Person, dry_run: tuple[str, ...]
+) -> None:
+    options = ("--claim", "CLM-2", "--carrier", "UPS", *dry_run)
+    done = worker(SCHEDULER, *options, environment=person.environment, folder=person.folder)
+    assert done.returncode == 2
+    assert (
+        "Error: --carrier says nothing about claims that --claim names: leave one of them out." in done.stderr
+    )
+    log = person.folder / "logs" / f"{SCHEDULER}.log"
+    assert "leave one of them out" in log.read_text(encoding="utf-8")
