@@ -107,9 +107,10 @@ class HttpLine:
         if wait := self._wait_asked(what, answer, self._clock.now()):
             raise CallFailed(self._asked_to_wait(answer, wait))
         if answer.status in _PASSING_STATUSES:
+            retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now())
             words = f"{self._name} is out of order (HTTP {answer.status})"
-            failed.append(Failure(ErrorKind.SERVER_ERROR, words, answer.status))
-            raise _PassingError(failed[-1])
+            failed.append(Failure(ErrorKind.SERVER_ERROR, words, answer.status, retry_at=retry_at))
+            raise CallFailed(failed[-1]) if retry_at else _PassingError(failed[-1])
         return answer
 
     def _failed(self, fault: HttpFault, what: Capability, failed: list[Failure]) -> Exception:

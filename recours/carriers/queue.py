@@ -262,7 +262,8 @@ class APIRequestQueue:
 
     def _remembered(self, carrier: str, failure: Failure) -> Failure:
         """What of a failure concerns every claim of the carrier is made known to all processes."""
-        if failure.kind is ErrorKind.RATE_LIMITED and failure.http_status is not None:
+        by_carrier = failure.http_status is not None  # else by a limit of ours
+        if by_carrier and (failure.kind is ErrorKind.RATE_LIMITED or failure.retry_at is not None):
             now = self._clock.now()
             until = pause_until(failure.retry_at, now)
             self._ledger.pause(carrier, until, failure.message, now)

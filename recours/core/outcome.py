@@ -24,7 +24,7 @@ class Failure:
     kind: ErrorKind
     message: str
     http_status: int | None = None
-    # For rate_limited: not before this moment (aware UTC); None if the carrier named none.
+    # When asked to wait, not before this moment (aware UTC); None if the carrier named none.
     retry_at: datetime | None = None
     # Learnt on the way: not to be asked again.
     delivery: Delivery | None = None

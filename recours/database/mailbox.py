@@ -45,6 +45,17 @@ _AT_ONCE = 500  # events that are read by their numbers
 _MAIL = "mail"  # what `told` says of an event that a mail tells
 _e, _m = events.c, mails.c
 
+# What tells whether a claim is still as it was when an event of it was written.
+_OF_CLAIM = (
+    "id",
+    "tracking_number",
+    "carrier",
+    "pod_fetch_status",
+    "pod_carrier_key",
+    "pod_seen_carrier",
+    "pod_seen_number",
+)
+
 # Built once, as they run for every mail.
 _INSERT_MAIL = insert(mails).returning(_m.id)
 _INSERT_MAIL_EVENT = insert(mail_events)
@@ -298,8 +309,7 @@ class Mailbox:
 
     def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
         """What the claims of these events are at this moment."""
-        wanted = ["id", "tracking_number", "carrier", "pod_fetch_status", *({"status"} & self.columns)]
-        columns = [claims.c[name] for name in wanted]
+        columns = [claims.c[name] for name in (*_OF_CLAIM, *({"status"} & self.columns))]
         query = select(*columns).where(claims.c.id.in_({event.claim_id for event in told}))
         with self.database.read() as connection:
             rows = connection.execute(query).mappings().all()

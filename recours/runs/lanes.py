@@ -44,7 +44,7 @@ class Lane:
 
     def learn(self, outcome: Outcome) -> None:
         """Learn in the thread that got an answer what must hold for all others at once."""
-        if isinstance(outcome, Failure) and outcome.kind in _CLOSING_KINDS:
+        if isinstance(outcome, Failure) and (outcome.kind in _CLOSING_KINDS or outcome.retry_at):
             self.closes = True
 
     def note(self, outcome: Outcome) -> Refusal | None:
@@ -62,6 +62,8 @@ class Lane:
             return Refusal(Blocked.RATE_LIMIT, failure.message, failure.retry_at)
         if failure.kind is ErrorKind.AUTH_FAILED:
             return Refusal(Blocked.CARRIER, failure.message, failure.retry_at, kind=failure.kind)
+        if failure.retry_at:  # out of order, and it says for how long
+            return Refusal(Blocked.CARRIER, failure.message, failure.retry_at)
         if self.failures_in_a_row >= OUTAGE_AFTER:
             reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for the next run"
             return Refusal(Blocked.CARRIER, reason, kind=failure.kind)

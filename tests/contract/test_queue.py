@@ -35,6 +35,7 @@ from recours.database.engine import Database, DatabaseFault
 from recours.database.quota import QuotaLedger
 from recours.runs.ports import Blocked, Refusal
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox.answers import Answer, HttpRequest
 
 SPAWN = multiprocessing.get_context("spawn")
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # 09:00 in Paris
@@ -739,6 +740,29 @@ def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
     assert run.would_refuse("chronopost") is None
     assert run.closed("chronopost") is None
     assert other.closed("chronopost") is not None  # one of them tries
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize(("header", "calls"), [("1800", 1), ("soon", 2), (None, 2)])
+def test_retry_after_of_a_gateway_holds_for_all_runs(
+    database: Database, clock: SimulatedClock, status: int, header: str | None, calls: int
+) -> None:
+    class Down(Sandbox):
+        def answer(self, request: HttpRequest) -> Answer:
+            super().answer(request)
+            return Answer(status, headers=(("Retry-After", header),) if header else ())
+
+    with Down(now=clock.now) as box:
+        run, other = (
+            queue_on(database, clock, limits_of("100/day"), holder, base_url=box.url)
+            for holder in ("run-1", "other")
+        )
+        fetched = fetch(run)
+    assert isinstance(fetched.outcome, Failure)
+    assert (fetched.outcome.kind, len(box.calls)) == (ErrorKind.SERVER_ERROR, calls)
+    for queue in (run, other):
+        refusal = queue.closed("chronopost")
+        assert (refusal and refusal.until) == (NOW + timedelta(minutes=30) if calls == 1 else None)
 
 
 def be_rate_limited(url: str, base_url: str) -> None:

@@ -186,7 +186,7 @@ def test_a_timeline_tells_attempts_in_the_language_of_the_reader(page: AppTest, 
     assert "**First fetch**: postponed" in said(page)
     page.button_group(key="language").set_value("fr").run()
     assert "**Tentative 2**: échec" in said(page)
-    assert r"Chronopost · XY1 · 1 appel(s), 1,2 s" in said(page)
+    assert r"Chronopost · XY1 · 1 appel, 1,2 s" in said(page)
 
 
 def test_a_claim_that_a_run_holds_cannot_be_fetched_now(page: AppTest, database: Database) -> None:

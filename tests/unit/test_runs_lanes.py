@@ -45,6 +45,11 @@ def test_what_closes_it_says_why_and_until_when() -> None:
     assert lane().note(refused) == Refusal(
         Blocked.CARRIER, "refused our account", UNTIL, kind=ErrorKind.AUTH_FAILED
     )
+    down = Failure(ErrorKind.SERVER_ERROR, "is out of order (HTTP 503)", 503, retry_at=UNTIL)
+    assert lane().note(down) == Refusal(Blocked.CARRIER, "is out of order (HTTP 503)", UNTIL)
+    told = lane()
+    told.learn(down)
+    assert told.closes
 
 
 def test_it_closes_once() -> None:
