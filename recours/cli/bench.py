@@ -1,13 +1,11 @@
 """What `recours check` looks at: settings, and a database that may be at fault."""
 
-from pathlib import Path
-
 from recours.database.clock import SystemClock, clock_offset
 from recours.database.engine import Database, DatabaseFault
 from recours.database.schema import Schema, look, require_claims
 from recours.desk.overview import Overview
 from recours.settings.model import Settings
-from recours.wiring.databases import connect
+from recours.wiring.databases import connect, is_to_be_made
 from recours.wiring.desks import Desk, desk_over
 
 
@@ -62,6 +60,5 @@ class Bench:
         return self._overview
 
     def is_new(self) -> bool:
-        """Tell whether the embedded database is still to be made."""
-        path = Path(self.settings.database_url.database or "")
-        return self.settings.database_is_embedded and not path.exists()
+        """Tell whether the embedded database is still to be made. Raises DatabaseFault."""
+        return is_to_be_made(self.settings)

@@ -24,7 +24,7 @@ from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, make_queue
-from recours.wiring.databases import clock_of, connect, open_database
+from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database
 
 ROOT = Path(__file__).resolve().parents[2]
 _FAILED, _USAGE = 1, 2
@@ -98,8 +98,7 @@ def _what(limit: Limit) -> str:
 
 def _queue_to_look_at(settings: Settings) -> APIRequestQueue | None:
     """The queue, to be read from; None where no run has made its tables yet."""
-    path = settings.database_url.database or ""
-    if settings.database_is_embedded and not Path(path).exists():
+    if is_to_be_made(settings):
         return None
     database = connect(settings)
     if not look(database).is_current:

@@ -22,10 +22,11 @@ def command(database_url: str | None) -> None:
     """Create the configured database with its whole schema, or add to it what lacks. Nothing that is there changes."""
     try:
         settings = load(ROOT, process_environment(), CATALOG, database_url=database_url)
-        path = Database(settings.database_url).path
-        if path is not None and not path.exists():
-            made = create_file(path)
-            click.echo(f"{'Created' if made else 'Another process created'} {path} with its whole schema.")
+        database = Database(settings.database_url)
+        if database.path is not None and not database.is_there():
+            made = create_file(database.path)
+            made_by = "Created" if made else "Another process created"
+            click.echo(f"{made_by} {database.path} with its whole schema.")
             return
         database = connect(settings)
         for remark in complete(database, clock_of(database)) or ["Nothing was missing."]:

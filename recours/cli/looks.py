@@ -24,7 +24,7 @@ from recours.desk import checks
 from recours.desk.findings import Finding, fault, ok, remark
 from recours.desk.schedule import WORKERS, Entry, ScheduleFault
 from recours.logs import files_of, local
-from recours.machine.files import free_bytes, mode_of, size_of, trouble_with
+from recours.machine.files import entries_of, free_bytes, mode_of, size_of, trouble_with
 from recours.settings.model import SettingsFault
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
 from recours.wiring.databases import CLOCKS_AGREE
@@ -49,11 +49,11 @@ def _settings(bench: Bench) -> Iterator[Finding]:
 def _database(bench: Bench) -> Iterator[Finding]:
     embedded = bench.settings.database_is_embedded
     named = "set DATABASE_PATH or DATABASE_URL in .env, if your claims are elsewhere"
-    if bench.is_new():
-        path = bench.settings.database_url.database
-        yield remark("database", f"none is set; the first run makes its own, {path}", named)
-        return
     try:
+        if bench.is_new():
+            path = bench.settings.database_url.database
+            yield remark("database", f"none is set; the first run makes its own, {path}", named)
+            return
         database, schema = bench.database()
     except DatabaseFault as error:
         yield fault("database", str(error), "see README, Connect your database")
@@ -160,7 +160,9 @@ def _folders(bench: Bench) -> Iterator[Finding]:
         path, trouble = place.folder, trouble_with(place.folder, place.kept)
         free = free_bytes(path)
         yield checks.folder(
-            checks.Folder(place.what, str(path), path.is_dir(), trouble, free, place.need, place.reason)
+            checks.Folder(
+                place.what, str(path), not trouble and path.is_dir(), trouble, free, place.need, place.reason
+            )
         )
     most = settings.log_max_bytes * settings.log_files
     yield checks.copied_log("logs/cron.log", size_of(ROOT / "logs" / "cron.log"), most)
@@ -187,11 +189,12 @@ def _places(bench: Bench) -> Iterator[_Place]:
         settings.pod_dir,
         at_once * LARGEST_ANSWER,
         f"both workers may store {at_once} answers of {LARGEST_ANSWER // checks.MB} MB at the same time",
-        [folder for folder in settings.pod_dir.glob("*") if folder.is_dir()],
+        [path for path in entries_of(settings.pod_dir) if path.is_dir()],
     )
     logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
     most = len(logs) * settings.log_max_bytes * (settings.log_files + 1)
-    there = sum(size_of(path) for log in logs for path in log.parent.glob(f"{log.name}*"))
+    names = tuple(log.name for log in logs)
+    there = sum(size_of(path) for path in entries_of(settings.log_dir) if path.name.startswith(names))
     yield _Place(
         "logs",
         settings.log_dir,

@@ -1,7 +1,6 @@
 """`--dry-run`: what a run would take, and why the rest waits. No call is made, nothing is written."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from recours import logs
@@ -18,13 +17,13 @@ from recours.runs.summary import minute, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, closed_carriers
-from recours.wiring.databases import clock_of, connect
+from recours.wiring.databases import clock_of, connect, is_to_be_made
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
     """Print the preview. Raises DatabaseFault."""
     log = logs.run_log()
-    if settings.database_is_embedded and not Path(settings.database_url.database or "").exists():
+    if is_to_be_made(settings):
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
         return 0
     catalog, policy = (

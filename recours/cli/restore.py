@@ -139,7 +139,7 @@ def _sqlite(
     settings: Settings, backup: FolderBackup, database: Database, path: Path, *, force: bool
 ) -> _Restored:
     clock = SystemClock()
-    if path.exists() and not force:
+    if database.is_there() and not force:
         _require_rest(database, clock)
     database.close()
     copy = backup.path_of(backup.manifest.database_file)

@@ -69,6 +69,16 @@ class Database:
         """The SQLite file; None if it is another kind of database."""
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
+    def is_there(self) -> bool:
+        """Tell whether its file is there; a server's counts as such. Raises DatabaseFault if this user may not know."""
+        try:
+            return self.path is None or self.path.exists()
+        except OSError as error:
+            raise DatabaseFault(
+                f"The database {self.shown} cannot be opened ({error.strerror}); "
+                "check that the file exists and that this user may read and write it."
+            ) from error
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read with. Raises DatabaseFault."""

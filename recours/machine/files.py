@@ -43,6 +43,14 @@ def free_bytes(folder: Path) -> int | None:
         return None
 
 
+def entries_of(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if this user may not know."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
 def size_of(path: Path) -> int:
     """In bytes; 0 if it is not there."""
     try:

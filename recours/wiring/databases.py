@@ -83,10 +83,15 @@ def clock_of(database: Database) -> SystemClock:
     return SystemClock(clock_offset(database))
 
 
+def is_to_be_made(settings: Settings) -> bool:
+    """Tell whether the embedded database is used and is not there yet. Raises DatabaseFault."""
+    return settings.database_is_embedded and not Database(settings.database_url).is_there()
+
+
 def create_embedded(settings: Settings) -> bool:
-    """Create the embedded database; False if it is there."""
-    path = Database(settings.database_url).path
-    return path is not None and not path.exists() and create_file(path)
+    """Create the embedded database; False if it is there. Raises DatabaseFault."""
+    database = Database(settings.database_url)
+    return database.path is not None and not database.is_there() and create_file(database.path)
 
 
 def connect(settings: Settings) -> Database:
@@ -97,14 +102,7 @@ def connect(settings: Settings) -> Database:
         raise DatabaseFault(
             f"PostgreSQL needs the package {error.name}: install it with pip install 'recours[postgres]'."
         ) from error
-    try:
-        missing = database.path is not None and not database.path.exists()
-    except OSError as error:
-        raise DatabaseFault(
-            f"The database {database.shown} cannot be opened ({error.strerror}); "
-            "check that the file exists and that this user may read and write it."
-        ) from error
-    if missing:
+    if not database.is_there():
         raise DatabaseFault(
             f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "
             "or create it with 'recours init-db'."
