@@ -140,7 +140,7 @@ class ClaimRepository:
         query = select(func.count()).where(
             attempts.c.claim_id == claim.id,
             attempts.c.calls > 0,
-            attempts.c.tracking_number == (claim.number or ""),
+            attempts.c.tracking_number == _number_of_attempt(claim),
         )
         with self.database.read() as connection:
             return int(connection.scalar(query) or 0)
@@ -148,22 +148,29 @@ class ClaimRepository:
     # ---------------------------------------------------------------- holding
 
     def take(
-        self, stage: Stage, carriers: Collection[str], most: int, hold: Hold, now: datetime
+        self,
+        stage: Stage,
+        carriers: Collection[str],
+        most: int,
+        hold: Hold,
+        now: datetime,
+        *,
+        unnumbered: bool = False,
     ) -> list[Claim]:
-        """Hold up to `most` ready claims of these carriers, the most urgent first."""
+        """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only."""
         if not carriers or most < 1:
             return []
         taken: list[Claim] = []
         for _ in range(_MOST_LOOKS):
             with self.database.write() as connection:
-                urgent = _most_urgent(stage, tuple(sorted(carriers)))
+                urgent = _most_urgent(stage, tuple(sorted(carriers)), unnumbered=unnumbered)
                 ids = list(
                     connection.scalars(urgent, {"most": most - len(taken), **moments(now, hold.token)})
                 )
                 order = {claim_id: place for place, claim_id in enumerate(ids)}
                 found = self._hold(connection, ids, hold, now) if ids else []
                 taken += sorted(found, key=lambda claim: order[claim.id])
-                if len(taken) == most or not self._any_left(connection, stage, carriers, now):
+                if len(taken) == most or unnumbered or not self._any_left(connection, stage, carriers, now):
                     break
         return taken
 
@@ -334,7 +341,7 @@ class ClaimRepository:
             "run_id": self.run_id,
             "worker": self.worker,
             "carrier": claim.carrier or claim.carrier_name,
-            "tracking_number": clean(claim.number or "", 60),
+            "tracking_number": _number_of_attempt(claim),
             "turn": attempt.turn,
             "started_at": attempt.started_at,
             "duration_s": attempt.duration_s,
@@ -352,6 +359,11 @@ class ClaimRepository:
             "document_type": document.media_type if document else None,
             "document_source": document.source if document else None,
         }
+
+
+def _number_of_attempt(claim: Claim) -> str:
+    """What an attempt keeps of the number that it was made with."""
+    return clean(claim.number or "", 60)
 
 
 @cache
@@ -387,7 +399,7 @@ def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime)
 
 
 @cache
-def _most_urgent(stage: Stage, carriers: tuple[str, ...]) -> Select[Any]:
+def _most_urgent(stage: Stage, carriers: tuple[str, ...], *, unnumbered: bool = False) -> Select[Any]:
     """Built once: it is run for every slice."""
     now, most = bindparam("now", type_=_c.pod_rank_at.type), bindparam("most", type_=Integer)
     to_come, past = _c.pod_rank_at >= now, _c.pod_rank_at < now
@@ -396,9 +408,10 @@ def _most_urgent(stage: Stage, carriers: tuple[str, ...]) -> Select[Any]:
         (0, (_c.pod_rank_is_deadline == 1, to_come)),
         (1, (_c.pod_rank_is_deadline == 1, past)),
     ]
+    numbers = [func.trim(func.coalesce(_c.tracking_number, "")) == ""] if unnumbered else []
     parts = []
     for carrier in carriers:
-        ready = at_stage(stage), _c.pod_carrier_key == carrier, free_at_moment(), unedited()
+        ready = at_stage(stage), _c.pod_carrier_key == carrier, free_at_moment(), unedited(), *numbers
         for is_late, where in stretches:
             part = (
                 select(_c.id, _c.pod_rank_at, literal(is_late, Integer).label("is_late"))

@@ -75,6 +75,8 @@ class Calls:
                     self._take_answers(answers)
                     goes_on = self._go_on()
             self._settle_unreached()
+            if self._may_begin():
+                self._supply.end_unnumbered()
         finally:
             self._over = True
             self._supply.hand_back(self._supply.in_hand)

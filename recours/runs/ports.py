@@ -274,9 +274,16 @@ class Claims(Protocol):
         """How often the carrier was asked about the claim with its present number."""
 
     def take(
-        self, stage: Stage, carriers: Collection[str], most: int, hold: Hold, now: datetime
+        self,
+        stage: Stage,
+        carriers: Collection[str],
+        most: int,
+        hold: Hold,
+        now: datetime,
+        *,
+        unnumbered: bool = False,
     ) -> list[Claim]:
-        """Hold up to `most` ready claims of these carriers, the most urgent first."""
+        """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only."""
 
     def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""

@@ -33,7 +33,7 @@ def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Previe
     """Claims that somebody asked for, whatever their timetable: a closed carrier is not asked for them either."""
     result = Preview()
     for claim in claims:
-        if lane_key(claim) in closed:
+        if _is_left_behind(claim, closed):
             result.left_behind[lane_key(claim)] += 1
         else:
             result.taken.append((claim, claim.state))
@@ -59,7 +59,7 @@ def preview(
         elif carriers and lane_key(claim) not in carriers:
             continue
         elif _is_ready(claim, state, stage, policy, now, result):
-            if lane_key(claim) in closed:
+            if _is_left_behind(claim, closed):
                 result.left_behind[lane_key(claim)] += 1
                 continue
             heapq.heappush(best, (_urgency(state, now), -place, claim, state))
@@ -70,6 +70,11 @@ def preview(
         (claim, state) for _, _, claim, state in sorted(best, key=lambda entry: entry[:2], reverse=True)
     ]
     return result
+
+
+def _is_left_behind(claim: Claim, closed: dict[str, Refusal]) -> bool:
+    """One without a number needs no call."""
+    return lane_key(claim) in closed and claim.number is not None
 
 
 def _is_ready(

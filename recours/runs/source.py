@@ -50,8 +50,13 @@ class Source(Protocol):
     def ready(self, now: datetime, most: int | None = None) -> dict[str, int]:
         """How many claims of each lane are there to be taken, counted up to `most` for each."""
 
-    def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:
-        """Hold some of them, the most urgent first; fewer than `most` only if no more are there."""
+    def take(
+        self, lanes: Collection[str], most: int, hold: Hold, now: datetime, *, unnumbered: bool = False
+    ) -> list[Claim]:
+        """Hold some of them, the most urgent first; fewer than `most` only if no more are there.
+
+        `unnumbered`: of those without a number only.
+        """
 
     def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
         """Hand claims back as they were taken."""
@@ -71,9 +76,11 @@ class DueClaims:
         found = self._claims.ready_by_carrier(self._stage, now, most)
         return {key: n for key, n in found.items() if not self._carriers or key in self._carriers}
 
-    def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:
+    def take(
+        self, lanes: Collection[str], most: int, hold: Hold, now: datetime, *, unnumbered: bool = False
+    ) -> list[Claim]:
         """Hold the most urgent ones."""
-        return self._claims.take(self._stage, lanes, most, hold, now)
+        return self._claims.take(self._stage, lanes, most, hold, now, unnumbered=unnumbered)
 
     def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
         """Hand claims back as they were taken."""
@@ -93,10 +100,13 @@ class NamedClaims:
         del now, most
         return dict(Counter(map(lane_key, self._left)))
 
-    def take(self, lanes: Collection[str], most: int, hold: Hold, now: datetime) -> list[Claim]:
+    def take(
+        self, lanes: Collection[str], most: int, hold: Hold, now: datetime, *, unnumbered: bool = False
+    ) -> list[Claim]:
         """Hold those that no run has taken in the meantime."""
         taken: list[Claim] = []
-        for claim in [claim for claim in self._left if lane_key(claim) in lanes]:
+        wanted = [claim for claim in self._left if claim.number is None] if unnumbered else self._left
+        for claim in [claim for claim in wanted if lane_key(claim) in lanes]:
             if len(taken) == most:
                 break
             self._left.remove(claim)

@@ -136,6 +136,18 @@ class Supply:
         self._provide([claim for claim in taken if not self._done_without_call(claim, hold)], hold)
         return bool(taken)
 
+    def end_unnumbered(self) -> None:
+        """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunFault."""
+        closed = [lane.key for lane in self._lanes.values() if lane.refusal]
+        while closed and self._left > 0:
+            hold, now = self.hold(), self._around.clock.now()
+            most = min(self._limits.concurrency, self._left)
+            taken = self._source.take(closed, most, hold, now, unnumbered=True)
+            self._left -= len(taken)
+            self.put_back([claim for claim in taken if not self._done_without_call(claim, hold)])
+            if len(taken) < most:
+                return
+
     def _provide(self, taken: list[Claim], hold: Hold) -> None:
         """Put taken claims in hand with the units for their calls; those that get none go back."""
         for key in dict.fromkeys(map(lane_key, taken)):

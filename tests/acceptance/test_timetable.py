@@ -168,6 +168,21 @@ def test_a_limit_for_one_carrier_is_none_for_the_others(service: Service) -> Non
     assert (events(service, never), events(service, unknown)) == told
 
 
+@pytest.mark.parametrize("obstacle", ["no credentials", "at its limit"])
+def test_a_claim_without_a_number_waits_for_no_carrier(make: Callable[..., Service], obstacle: str) -> None:
+    settings = {"CHRONOPOST_PASSWORD": ""} if obstacle == "no credentials" else {"QUOTA_CHRONOPOST": "2/day"}
+    service = make(RECOURS_NOTIFY_PERSISTENT="at-once", **settings)
+    for _ in range(20):  # more than are taken at once
+        service.add(S.UNKNOWN, response_deadline="2026-02-10")
+    unnumbered = service.add(response_deadline="2026-02-20", number=" ")
+    (report,) = service.run_hourly(1)
+    assert events(service, unnumbered) == [("pod_failed", "client")]
+    asked = 0 if obstacle == "no credentials" else 1
+    assert len(service.box.calls) == asked
+    assert report.stats.failed == asked + 1
+    assert report.stats.skipped_carrier + report.stats.skipped_rate_limit == 20 - asked
+
+
 # ---------------------------------------------------------------- others who fetch, or take care of a claim
 
 

@@ -51,12 +51,20 @@ class FakeClaims:
         return sum(attempt.calls > 0 and attempt.claim.number == claim.number for attempt in done)
 
     def take(
-        self, stage: Stage, carriers: Collection[str], most: int, hold: Hold, now: datetime
+        self,
+        stage: Stage,
+        carriers: Collection[str],
+        most: int,
+        hold: Hold,
+        now: datetime,
+        *,
+        unnumbered: bool = False,
     ) -> list[Claim]:
         ready = [
             row
             for row in self.table.at(stage)
             if row.carrier_key in carriers and row.is_free(now) and row.is_unedited()
+            if row.claim.number is None or not unnumbered
         ]
         return [self._held(row, hold) for row in sorted(ready, key=lambda row: _urgency(row, now))[:most]]
 

@@ -84,6 +84,12 @@ def test_claims_of_a_closed_carrier_are_left_behind_outside_the_batch(world: Wor
     assert (references(result), dict(result.left_behind)) == (["DHL-1"], {"chronopost": 3})
 
 
+def test_a_claim_without_a_number_needs_no_call_of_a_closed_carrier(world: World) -> None:
+    world.failed("CLM-1", number=None)
+    result = look(world, closed={"chronopost": Refusal(Blocked.RATE_LIMIT, "at its limit")})
+    assert (references(result), dict(result.left_behind)) == (["CLM-1"], {})
+
+
 def test_why_the_rest_waits(world: World) -> None:
     world.failed("paid", claim_status="paid")
     world.failed("held")
