@@ -16,6 +16,7 @@ from recours.runs.ports import RunFault
 
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
+LOCK_TIMED_OUT = "55P03"  # PostgreSQL's word for that it waited so long
 
 # Names in the query of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
@@ -35,7 +36,7 @@ class DatabaseFault(RunFault):
     @property
     def sqlstate(self) -> str | None:
         """PostgreSQL's word for it; None if it is another database's fault, or no server answered."""
-        return getattr(getattr(self.__cause__, "orig", None), "sqlstate", None)
+        return getattr(getattr(self.__cause__, "orig", self.__cause__), "sqlstate", None)
 
     @property
     def was_answered(self) -> bool:
@@ -118,26 +119,28 @@ class Database:
         if self.is_sqlite:  # by the driver: by SQLAlchemy it would be a third of what a transaction costs
             driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
             return
-        if writing:
-            # Naive values are UTC, also where the service's column has a time zone; and whoever holds a row for hours
-            # must not hold a run as long.
-            wait = f"{round(self._lock_wait_s * 1000)}ms"
-            connection.exec_driver_sql(f"SET LOCAL TimeZone = 'UTC'; SET LOCAL lock_timeout = '{wait}'")
+        # Whatever the server's defaults are: rows that others wrote meanwhile are no error, and whoever holds a table for
+        # hours must not hold a run as long. All of it in one message, each being a way to the server and back.
+        wait = f"{round(self._lock_wait_s * 1000)}ms"
+        says = ["BEGIN ISOLATION LEVEL READ COMMITTED", f"SET LOCAL lock_timeout = '{wait}'"]
+        if writing:  # naive values are UTC, also where the service's column has a time zone
+            says.append("SET LOCAL TimeZone = 'UTC'")
         style = driver.info.parameter_status("DateStyle") or "ISO"
         if not style.startswith("ISO"):  # other forms of a date depend on who reads them, or have no reader
-            connection.exec_driver_sql("SET LOCAL DateStyle = 'ISO'")
+            says.append("SET LOCAL DateStyle = 'ISO'")
+        driver.execute("; ".join(says))
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:
         """A connection whose statements are each by themselves, as some of PostgreSQL's must. Raises DatabaseFault."""
         with self._translated(), self.engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
+        except (DBAPIError, PoolTimeout, self.engine.dialect.loaded_dbapi.Error) as error:
             raise DatabaseFault(explain(error, self.shown)) from error
 
     def close(self) -> None:
@@ -184,8 +187,7 @@ def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
     """
     engine = create_engine(
         url,
-        # Whatever the server's default is: what others wrote meanwhile is to be seen, not to be an error. Part of BEGIN.
-        isolation_level="READ COMMITTED",
+        isolation_level="AUTOCOMMIT",  # a transaction is begun by us, with all that it needs
         pool_pre_ping=True,
         max_overflow=-1,
         connect_args={
@@ -229,10 +231,11 @@ _SQLITE_WORDS = (
 
 def explain(error: Exception, shown: str) -> str:
     """A driver's error as a sentence. Never holds the statement or its values."""
-    text = str(getattr(error, "orig", None) or error)
-    folded = text.lower()
-    for sign, words in _SQLITE_WORDS:
-        if sign in folded:
-            return f"The database {shown} {words}."
+    original = getattr(error, "orig", None) or error
+    text = str(original)
+    if isinstance(original, sqlite3.Error):
+        for sign, words in _SQLITE_WORDS:
+            if sign in text.lower():
+                return f"The database {shown} {words}."
     first_line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
     return f"The database {shown} cannot be used: {first_line}"

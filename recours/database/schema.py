@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError
 
 from recours.core.text import clean
-from recours.database.engine import Database, DatabaseFault, explain
+from recours.database.engine import LOCK_TIMED_OUT, Database, DatabaseFault
 from recours.database.tables import (
     GUIDE_COLUMNS,
     NEEDED_CLAIM_COLUMNS,
@@ -77,14 +76,14 @@ class Schema:
 def look(database: Database) -> Schema:
     """What the database holds. One small query where its schema is current. Raises DatabaseFault."""
     try:
-        with database.engine.connect() as connection:
+        with database.read() as connection:
             row = connection.execute(_CURRENT[connection.dialect.name]).one()
             columns = (row.columns or "").split(",")
             indexes = None if database.is_sqlite else (row.indexes or "").split(",")
             return _schema(row.version, columns, indexes)
-    except DBAPIError as error:
-        if "locked" in str(error.orig):
-            raise DatabaseFault(explain(error, database.shown)) from error
+    except DatabaseFault as fault:
+        if "locked" in str(fault) or fault.sqlstate == LOCK_TIMED_OUT:
+            raise
         # No version table, most likely; if it is something else, looking closer says what.
         with database.read() as connection:
             return look_closer(connection)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from recours.database.access import make_alike
 from recours.database.clock import SystemClock
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import LOCK_TIMED_OUT, Database, DatabaseFault
 from recours.database.indexes import LACKING, build_indexes, index_statements, sql_lines
 from recours.database.revisions import migrate, revisions
 from recours.database.schema import HEAD, VERSION_TABLE, Schema, look, look_closer
@@ -36,7 +36,6 @@ _POLL_S = 0.25
 _WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 
-_LOCK_TIMED_OUT = "55P03"
 _NOT_ALLOWED = ("42501", "25006")
 _NOT_ALLOWED_WORDS = ("read-only", "permission denied", "must be owner")
 
@@ -102,7 +101,7 @@ def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) ->
                     return work(connection)
             pause, reason = _POLL_S, "another run has been changing its schema"
         except DatabaseFault as fault:
-            if fault.sqlstate != _LOCK_TIMED_OUT:
+            if fault.sqlstate != LOCK_TIMED_OUT:
                 raise
             pause, reason = next(pauses), "another program has held the table claims"
         if clock.monotonic() + pause > ends:
