@@ -11,8 +11,9 @@ from threading import Timer
 from typing import Any
 
 from sqlalchemy import Connection, delete, text
+from sqlalchemy.exc import DBAPIError
 
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseFault, explain
 from recours.database.outbox import insert_into
 from recours.database.revisions import revisions
 from recours.database.schema import Schema, look
@@ -29,6 +30,7 @@ _LEFT_BEHIND = text(
     " WHERE indrelid = to_regclass('claims') AND relname = :name AND NOT (indisvalid AND indisready)"
 )
 _BUILDING = "indexes on claims"
+_CANCELLED = "57014"  # PostgreSQL's word for that; the lease is over then
 # How long a run waits for another one that builds.
 BUILDER_S = 5.0
 _POLL_S = 0.25
@@ -47,12 +49,15 @@ def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]
         finally:
             _release(database, holder)
     except DatabaseFault as fault:
-        # Nothing depends on them but how long a run takes.
-        return [
-            f"{LACKING}, the run goes on more slowly: {fault} Someone who may can run this SQL, outside a "
-            "transaction:",
-            *(f"{LACKING}: {line}" for line in sql_lines(index_statements(schema).values())),
-        ]
+        return _what_lacks(fault, index_statements(schema).values())
+
+
+def _what_lacks(fault: DatabaseFault, statements: Iterable[str]) -> list[str]:
+    """Nothing depends on the indexes but how long a run takes."""
+    return [
+        f"{LACKING}, the run goes on more slowly: {fault} Someone who may can run this SQL, outside a transaction:",
+        *(f"{LACKING}: {line}" for line in sql_lines(statements)),
+    ]
 
 
 def _leased(database: Database, holder: str, clock: Clock) -> bool:
@@ -84,13 +89,28 @@ def _release(database: Database, holder: str) -> None:
 def _build_lacking(database: Database) -> list[str]:
     """Build what lacks now: whoever had the lease before may have done it."""
     statements = index_statements(look(database))
+    faults: dict[str, DatabaseFault] = {}
     with database.outside_transactions() as connection, _cancelled_after(_LEASE, connection):
         for name, statement in statements.items():
-            # A builder that died leaves an index that is kept up to date and never used.
-            for left in connection.scalars(_LEFT_BEHIND, {"name": name}).all():
-                connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {left}")
-            connection.exec_driver_sql(statement)
-    return [f"Built on claims: {', '.join(statements)}"] if statements else []
+            try:
+                _build(connection, name, statement)
+            except DBAPIError as error:
+                if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _CANCELLED:
+                    raise
+                # What keeps one from being built, such as a value that is too long for it, need not keep the others.
+                faults[name] = DatabaseFault(explain(error, database.shown))
+    built = [name for name in statements if name not in faults]
+    said = [f"Built on claims: {', '.join(built)}"] if built else []
+    if faults:
+        said += _what_lacks(next(iter(faults.values())), [statements[name] for name in faults])
+    return said
+
+
+def _build(connection: Connection, name: str, statement: str) -> None:
+    # A builder that died leaves an index that is kept up to date and never used.
+    for left in connection.scalars(_LEFT_BEHIND, {"name": name}).all():
+        connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {left}")
+    connection.exec_driver_sql(statement)
 
 
 @contextmanager

@@ -3,13 +3,18 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
+from string import ascii_letters
+from threading import Barrier
 from typing import Any
 
 import pytest
 from sqlalchemy import URL
 
 from recours.database.engine import Database, DatabaseFault
-from recours.database.schema import look
+from recours.database.indexes import build_indexes
+from recours.database.schema import _INDEXES, look
+from recours.sandbox import SimulatedClock
 from tests.conftest import Kind
 from tests.contract.test_claims import Run
 
@@ -43,3 +48,45 @@ def test_whoever_reads_a_table_that_somebody_is_changing_does_not_wait_for_ever(
             migration.rollback()
     hasty.close()
     service.close()
+
+
+def test_a_deadlock_is_not_told_as_a_file_that_is_locked(server_url: URL) -> None:
+    service, ours = Database(server_url), Database(server_url)
+    locks = [f"SELECT pg_advisory_xact_lock({n})" for n in (1, 2)]
+    met = Barrier(2)
+
+    def both(database: Database, statements: list[str]) -> str:
+        try:
+            with database.write() as connection:
+                connection.exec_driver_sql(statements[0])
+                met.wait(20)
+                connection.exec_driver_sql(statements[1])
+        except DatabaseFault as fault:
+            return str(fault)
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = [pool.submit(both, service, locks), pool.submit(both, ours, locks[::-1])]
+        (told,) = [said for one in ended if (said := one.result())]
+    assert told.endswith("cannot be used: deadlock detected")
+    ours.close()
+    service.close()
+
+
+def test_an_index_that_cannot_be_built_keeps_no_other_from_being_built(
+    server_url: URL, add_claims: Callable[..., None], clock: SimulatedClock
+) -> None:
+    database = Database(server_url)
+    with database.write() as connection:
+        for name in _INDEXES:
+            connection.exec_driver_sql(f"DROP INDEX {name}")
+    words = Random(20260202)
+    too_long = "".join(words.choice(ascii_letters) for _ in range(20_000))
+    add_claims(database, [{"pod_carrier_key": too_long}])
+    said = build_indexes(database, look(database), clock)
+    lacking = look(database).lacking_indexes
+    assert "ix_claims_pod_backlog" in lacking
+    assert len(lacking) < len(_INDEXES)
+    assert said[0].startswith("Built on claims: ")
+    assert sorted(line.split("EXISTS ")[1].split()[0] for line in said[2:]) == sorted(lacking)
+    database.close()
