@@ -77,7 +77,7 @@ def release(settings: Settings) -> None:
 @click.argument("address")
 @click.pass_obj
 def test(settings: Settings, address: str) -> None:
-    """Send one mail to ADDRESS, and say what the server answered."""
+    """Send one mail to ADDRESS, RECOURS_MAIL_REDIRECT or not, and say what the server answered."""
     if not is_address(address):
         raise click.BadParameter(
             "it must be one mail address, such as someone@example.com", param_hint="ADDRESS"
@@ -89,24 +89,25 @@ def test(settings: Settings, address: str) -> None:
     _send(server, settings, _letter(MailKind.OPERATOR_SUMMARY, address, rendered))
 
 
-def _send(server: SmtpSettings | None, settings: Settings, letter: Letter) -> None:
-    """Send a mail that is not kept, and say what the server answered."""
+def _send(server: SmtpSettings | None, settings: Settings, letter: Letter, redirect: str = "") -> None:
+    """Send a mail that is not kept, and say what the server answered. `redirect`: where it goes instead, if set."""
     if server is None:
         say_error("No mail server is set: SMTP_HOST, or smtp_host in the table system_settings.")
         raise SystemExit(_USAGE)
-    address = letter.recipient
+    address = redirect or letter.recipient
     try:
         with SmtpLine(server) as line:
             line.send(
                 address,
-                message_of(letter, address, Envelope(server.sender, settings.mail.reply_to)),
+                message_of(letter, address, Envelope(server.sender, settings.mail.reply_to, redirect)),
                 lambda: True,
             )
     except (ServerFault, Refused, Undecidable) as error:
         say_error(harmless(f"Not sent: {error}."))
         raise SystemExit(_FAILED) from error
+    instead = f" instead of {letter.recipient} (RECOURS_MAIL_REDIRECT)" if redirect else ""
     click.echo(
-        f"{server.host}:{server.port} took the mail to {address} (from {server.sender}, {server.security})."
+        f"{server.host}:{server.port} took the mail to {address}{instead} (from {server.sender}, {server.security})."
     )
 
 
@@ -125,7 +126,8 @@ def report(settings: Settings, address: str | None, so_far: bool) -> None:
     with _office(settings) as (office, _):
         rendered = _report(office, settings, settings.mail.language, so_far=so_far)
         server = office.server()
-    _send(server, settings, _letter(MailKind.WEEKLY_REPORT, recipient, rendered))
+    letter = _letter(MailKind.WEEKLY_REPORT, recipient, rendered)
+    _send(server, settings, letter, settings.mail.redirect)
 
 
 @command.command("preview")

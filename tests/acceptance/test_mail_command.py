@@ -69,6 +69,21 @@ def test_a_test_mail_is_sent_and_the_answer_told(desk: Desk, smtp: MailServer) -
     assert smtp.recipients() == ["me@shop.example"]
 
 
+def test_a_report_goes_where_all_mail_goes_and_a_test_where_it_was_typed(
+    desk: Desk, smtp: MailServer
+) -> None:
+    settings = smtp.settings | {"RECOURS_MAIL_REDIRECT": "me@shop.example"}
+    done = desk.mail("report", "boss@shop.example", **settings)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "took the mail to me@shop.example instead of boss@shop.example (RECOURS_MAIL_REDIRECT)" in done.stdout
+    )
+    assert smtp.recipients() == ["me@shop.example"]
+    done = desk.mail("test", "boss@shop.example", **settings)
+    assert "took the mail to boss@shop.example (from" in done.stdout
+    assert smtp.recipients() == ["me@shop.example", "boss@shop.example"]
+
+
 def test_what_the_server_says_is_told(desk: Desk, smtp: MailServer) -> None:
     smtp.refuse_recipients = {"me@shop.example": "550 no such user"}
     done = desk.mail("test", "me@shop.example", **smtp.settings)
