@@ -402,6 +402,41 @@ def test_without_a_venv_it_says_how_to_make_one(tmp_path: Path, script: str) -> 
     for words in ("python3 -m venv .venv", "requirements.txt", str(path), "sqlalchemy"):
         assert words in ended.err
     assert len(ended.err.splitlines()) == 1
+    assert_logged(path, script, ended.err)
+
+
+def assert_logged(checkout: Path, script: str, said: str) -> None:
+    """The one line of the worker's log is what was said, as every line of a run is."""
+    (line,) = (checkout / "logs" / f"{Path(script).stem}.log").read_text(encoding="utf-8").splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[ERROR\] - __main__ - (.*)", line)
+    assert line.endswith(said.strip())
+
+
+@pytest.mark.parametrize("script", [RETRY, FETCH])
+def test_a_venv_whose_python_is_gone_is_told_as_such(tmp_path: Path, script: str) -> None:
+    path = copy_of_checkout(tmp_path / "checkout")
+    bare = bare_python(tmp_path / "bare")
+    python = path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to("/nowhere/python3")
+    ended = sh(f"{bare} {script}", path, {})
+    assert (ended.status, "there is no .venv" in ended.err) == (2, False)
+    assert ".venv/bin/python leads to a Python that is not there any more" in ended.err
+    assert "python3 -m venv --clear .venv" in ended.err
+    assert_logged(path, script, ended.err)
+
+
+def test_a_venv_that_is_none_is_not_handed_over_to_for_ever(tmp_path: Path) -> None:
+    path = copy_of_checkout(tmp_path / "checkout")
+    bare = bare_python(tmp_path / "bare")
+    python = path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {bare} "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    ended = sh(f"timeout 20 {bare} {RETRY}", path, {})
+    assert ended.status == 2
+    assert "lacks sqlalchemy, and .venv/bin/python leads to it" in ended.err
+    assert_logged(path, RETRY, ended.err)
 
 
 # ---------------------------------------------------------------- Database Schema

@@ -26,12 +26,13 @@ FOR_WORK = frozenset({
 
 LAUNCHED = """
 import gc
+import os
 import pytest
 
 from recours import launch
 from tests.processes.commands import FROM_NOTHING, run
 from recours.cli import workers
-workers.main = lambda name: print(name, gc.isenabled(), gc.get_freeze_count() > 0)
+workers.main = lambda name: print(name, gc.isenabled(), gc.get_freeze_count() > 0, launch.HANDED_OVER in os.environ)
 launch.main("a_worker")
 """
 
@@ -66,7 +67,11 @@ def test_what_only_work_needs_is_not_imported_by_a_run_with_nothing_to_do(url: s
 
 
 def test_garbage_is_collected_during_a_run_but_not_among_what_was_imported() -> None:
-    assert python("-c", LAUNCHED).stdout == "a_worker True True\n"
+    assert python("-c", LAUNCHED).stdout == "a_worker True True False\n"
+
+
+def test_a_script_that_a_run_starts_may_hand_over_again() -> None:
+    assert python("-c", LAUNCHED, RECOURS_HANDED_OVER="1").stdout == "a_worker True True False\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
