@@ -128,7 +128,11 @@ class Database:
         style = driver.info.parameter_status("DateStyle") or "ISO"
         if not style.startswith("ISO"):  # other forms of a date depend on who reads them, or have no reader
             says.append("SET LOCAL DateStyle = 'ISO'")
-        driver.execute("; ".join(says))
+        try:
+            driver.execute("; ".join(says))
+        except self.engine.dialect.loaded_dbapi.Error:
+            connection.invalidate()  # its server is gone, or as good as: nobody is to try to put it in order
+            raise
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:
