@@ -6,6 +6,7 @@ import click
 
 from recours import __version__
 from recours.backup.folder import new_box
+from recours.cli.console import as_typed
 from recours.cli.desk import database_option, faults_told, json_option, settings_for, tell_json
 from recours.core.text import plural
 from recours.database.copies import SqliteSource
@@ -45,7 +46,7 @@ def command(folder: Path | None, database_url: str | None, as_json: bool) -> Non
     click.echo(
         "Not in it: .env and secrets.toml. Keep them elsewhere, and a copy of this folder on another machine."
     )
-    click.echo(f"To verify it: recours restore --check {made}")
+    click.echo(f"To verify it: recours restore --check {as_typed(made)}")
 
 
 def _make(settings: Settings, database: Database, parent: Path) -> tuple[Path, Manifest]:

@@ -14,12 +14,11 @@ from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Delivery, tidy_number
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
-from recours.core.quota import Limit, Use
 from recours.database.schema import look
 from recours.logs import local
 from recours.runs.attempt import malformed
 from recours.runs.ports import Refusal, RunFault
-from recours.runs.summary import minute, usage_words, worth_telling
+from recours.runs.summary import minute, named_usage, purpose, worth_telling
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
@@ -75,25 +74,13 @@ def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]
         credentials = settings.credentials[key]
         source = "missing" if credentials.missing else credentials.source
         uses = queue.use(key) if queue else []
-        told = [_use_words(use) for use in worth_telling(uses)] or [
-            _limit_words(limit) for limit in settings.limits[key]
+        told = [named_usage(use, local) for use in worth_telling(uses)] or [
+            f"{purpose(limit)}{limit}" for limit in settings.limits[key]
         ]
         notes = _state(queue, key)
         if credentials.missing:
             notes = [f"set {credentials.missing}", *_stop(queue, spec)]
         yield (spec.name, source, "; ".join(told)), notes
-
-
-def _use_words(use: Use) -> str:
-    return f"{_what(use.limit)}{usage_words(use, local)}"
-
-
-def _limit_words(limit: Limit) -> str:
-    return f"{_what(limit)}{limit}"
-
-
-def _what(limit: Limit) -> str:
-    return f"{limit.capability.lower()} " if limit.capability else ""
 
 
 def _queue_to_look_at(settings: Settings) -> APIRequestQueue | None:

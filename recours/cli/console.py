@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +42,11 @@ def is_watched(environment: Mapping[str, str]) -> bool:
 def harmless(sentence: str) -> str:
     """A sentence that may repeat what someone typed or set, fit to be shown."""
     return clean(_PASSWORD_IN_URL.sub(rf"\1{MASK}@", sentence), _LONGEST)
+
+
+def as_typed(path: Path) -> str:
+    """A path as a word of a command line, for whoever copies the line."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def say_error(sentence: str) -> None:

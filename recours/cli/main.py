@@ -15,7 +15,7 @@ _COMMANDS = {
     "carriers": "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
     "check": "Look at everything that runs depend on: each ok, or what to do.",
     "dashboard": "A page in the browser: how the system does, every claim, its proof, and a button to fetch it now.",
-    "demo": "Five simulated days of the scheduler on made-up claims and a made-up carrier.",
+    "demo": "Five simulated days of the scheduler on made-up claims and ten simulated carriers.",
     "export": "Claims or attempts as CSV or JSON.",
     "init-db": "Create or bring up to date the database that the settings name.",
     "mail": "Mails: release what the brake holds, try the mail server, see how a mail looks.",

@@ -14,7 +14,7 @@ from recours.desk.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
 from recours.logs import local
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.summary import minute, usage_words
+from recours.runs.summary import minute, named_usage
 from recours.wiring.desks import plan_for
 
 LONGEST_HOURS = 720
@@ -129,7 +129,7 @@ def _carriers(plan: Plan) -> Table:
                 str(carrier.calls),
                 _empty(carrier),
                 str(carrier.late),
-                "; ".join(usage_words(use, local) for use in carrier.uses),
+                "; ".join(named_usage(use, local) for use in carrier.uses),
             )
             for carrier in plan.carriers
         ],

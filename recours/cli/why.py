@@ -78,7 +78,7 @@ def _show(found: Explanation) -> None:
     if found.facts.attempts:
         show(_attempts(found.facts.attempts))
     else:
-        _say("We have made no attempt at it.")
+        _say("No attempt at it is on record; 'recours prune' deletes old ones.")
     if found.facts.messages:
         show(_messages(found.facts.messages))
 

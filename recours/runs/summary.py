@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from recours.core.quota import Use
+from recours.core.quota import Limit, Use
 from recours.runs.ports import Waiting
 
 LocalTime = Callable[[datetime], datetime]
@@ -95,6 +95,16 @@ def usage_words(use: Use, local: LocalTime) -> str:
     """`5/100 per day, resets 2026-02-07 00:00`."""
     words = f"{use.used}/{use.limit.number} per {use.limit.window.label}"
     return words if use.limit.window.is_short else f"{words}, resets {minute(use.resets_at, local)}"
+
+
+def named_usage(use: Use, local: LocalTime) -> str:
+    """`token 1/20 per hour, resets 2026-02-06 15:00`: what a limit is for, where a carrier's are told together."""
+    return f"{purpose(use.limit)}{usage_words(use, local)}"
+
+
+def purpose(limit: Limit) -> str:
+    """`token `, or nothing for a limit of all calls."""
+    return f"{limit.capability.lower()} " if limit.capability else ""
 
 
 def worth_telling(uses: list[Use]) -> list[Use]:

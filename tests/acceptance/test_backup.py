@@ -112,6 +112,12 @@ def test_the_folder_holds_what_it_says_and_no_secret(filled: Service, person: Pe
     assert person.settings["CHRONOPOST_PASSWORD"].encode() not in (made / "manifest.json").read_bytes()
 
 
+def test_the_command_that_verifies_it_can_be_typed_as_it_is_shown(filled: Service, person: Person) -> None:
+    shown = person.does("backup", str(person.folder / "my backups")).splitlines()[-1]
+    words = shlex.split(shown.removeprefix("To verify it: recours "))
+    assert "The backup is whole" in person.does(*words)
+
+
 def test_json_says_the_same(filled: Service, person: Person) -> None:
     told = person.json("backup", str(person.folder / "b"))
     assert (told["claims"], told["documents"], told["documents_lacking"]) == (3, 2, [])

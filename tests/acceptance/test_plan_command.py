@@ -98,6 +98,7 @@ def test_people_are_shown_tables_of_carriers_runs_and_deadlines(person: Person) 
     assert re.match(
         r"From 20..-..-.. ..:.. to 20..-..-.. ..:.., if every try brings its document: 14 tries in", said
     )
+    assert re.search(r"^  UPS .* token \d+/\d+ per hour, resets", said, re.MULTILINE)
     assert re.search(r"^  UPS +2 +2 +\d+ +20..-..-.. ..:.. +0 +.*per hour", said, re.MULTILINE)
     assert re.search(r"retry +12 +0 +0 +0 +(CLM-....(, )?){5} and 7 more$", said, re.MULTILINE)
     assert re.search(r"fetch +2 +0 +0 +0 +CLM-0013, CLM-0014$", said, re.MULTILINE)

@@ -118,6 +118,13 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: P
     assert person.json("prune", *OLDER, "--yes")["deleted"]["attempts"] == 0
 
 
+def test_why_does_not_take_what_was_deleted_for_what_never_was(years: Service, person: Person) -> None:
+    assert "Attempts\n" in person.does("why", "CLM-0001")
+    person.does("prune", *OLDER, "--yes")
+    said = person.does("why", "CLM-0001").splitlines()
+    assert "No attempt at it is on record; 'recours prune' deletes old ones." in said
+
+
 def test_a_claim_whose_document_went_is_never_fetched_again(years: Service, person: Person) -> None:
     person.does("prune", *OLDER, "--yes")
     calls = len(years.box.calls_for(of(years, "tracking_number", 1)[0]))
