@@ -246,20 +246,19 @@ class ClaimRepository:
         False for a claim that is not as it was taken: of it the attempt alone is kept, and it is judged anew.
         Raises NotRecorded: a row that another program holds is no reason to lose the answers about others.
         """
-        done: list[bool] = []
-        written: list[Any] = []
+        written: dict[Any, bool] = {}
         faults: list[DatabaseFault] = []
         for some in self._together(ended):
             try:
-                done += self._record(some, hold, now)
-                written += [attempt.claim.id for attempt, _ in some]
+                as_taken = self._record(some, hold, now)
+                written |= dict(zip((attempt.claim.id for attempt, _ in some), as_taken, strict=True))
             except DatabaseFault as fault:
                 faults.append(fault)
                 if not fault.was_answered:
                     break
         if faults:
             raise NotRecorded(faults[0], written) from faults[0]
-        return done
+        return list(written.values())
 
     def _together(self, rows: Sequence[_T]) -> list[Sequence[_T]]:
         """What may be written in one transaction.

@@ -84,4 +84,5 @@ def _is_written_by_old_key(connection: Connection, claim_id: Any, event: Event) 
 
 @cache
 def _insert_events(dialect: str) -> Any:
-    return insert_into(events, dialect).on_conflict_do_nothing()
+    # Without the option SQLAlchemy does not know how many rows PostgreSQL took.
+    return insert_into(events, dialect).on_conflict_do_nothing().execution_options(preserve_rowcount=True)

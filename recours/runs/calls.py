@@ -242,7 +242,7 @@ class Calls:
         try:
             yield
         except NotRecorded as fault:
-            done = fault.written
+            done = frozenset(fault.written)
             raise
         finally:
             self._heard = [(claim, ended) for claim, ended in self._heard if claim.id not in done]

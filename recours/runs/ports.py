@@ -1,6 +1,6 @@
 """What a run needs from the outside: each of these is implemented at an edge, and by a fake in the tests."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,12 +43,15 @@ class RunFault(Exception):  # noqa: N818 (it ends a run, it is not one more erro
 
 
 class NotRecorded(RunFault):
-    """Of several attempts not all could be recorded. `written`: the ids of the claims whose attempt was."""
+    """Of several attempts not all could be recorded.
 
-    def __init__(self, fault: RunFault, written: Iterable[Any] = ()) -> None:
+    `written`: the ids of the claims whose attempt was, each with what `Claims.record` tells of it.
+    """
+
+    def __init__(self, fault: RunFault, written: Mapping[Any, bool]) -> None:
         """`fault`: the first that kept one from being recorded."""
         super().__init__(str(fault), fault.details)
-        self.written = frozenset(written)
+        self.written = dict(written)
 
 
 # ---------------------------------------------------------------- documents

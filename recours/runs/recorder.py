@@ -1,9 +1,10 @@
 """What an attempt ended with, decided, recorded and said in the log."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.decision import Decision, decide, succeed
@@ -12,7 +13,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended
-from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, RunFault, Watcher
+from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, NotRecorded, RunFault, Watcher
 from recours.runs.summary import LocalTime, Stats, minute
 
 log = logging.getLogger("__main__")
@@ -44,8 +45,12 @@ class Recorder:
     def _conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
         now = self.clock.now()
         decided = [(claim, ended, self._decide(claim, ended, now)) for claim, ended in answered]
-        for (claim, ended, decision), as_taken in zip(decided, self._record(decided, now), strict=True):
-            self._say(claim, ended, decision, as_taken=as_taken)
+        try:
+            as_taken = dict(zip((claim.id for claim, _ in answered), self._record(decided, now), strict=True))
+        except NotRecorded as fault:
+            self._say_all(decided, fault.written)
+            raise
+        self._say_all(decided, as_taken)
         if self.watcher:
             self.watcher.progressed(self.stats.success, self.stats.failed)
         return sum(decision.uses_attempt for _, _, decision in decided)
@@ -74,6 +79,13 @@ class Recorder:
         return self.claims.record(rows, Hold(self.run_id, now), now)
 
     # ---------------------------------------------------------------- what the log says
+
+    def _say_all(
+        self, decided: Sequence[tuple[Claim, Ended, Decision]], as_taken: Mapping[Any, bool]
+    ) -> None:
+        for claim, ended, decision in decided:
+            if claim.id in as_taken:
+                self._say(claim, ended, decision, as_taken=as_taken[claim.id])
 
     def _say(self, claim: Claim, ended: Ended, decision: Decision, *, as_taken: bool) -> None:
         if not as_taken:

@@ -243,6 +243,7 @@ class Supply:
         with suppress(RunFault):
             for entry in entries:
                 entry.grant.settle()
+        with suppress(RunFault):
             self.put_back([entry.claim for entry in entries])
 
     def put_back(self, claims: Sequence[Claim]) -> None:

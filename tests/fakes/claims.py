@@ -112,7 +112,8 @@ class FakeClaims:
         free = [one for one in ended if not self.broken and one[0].claim.reference not in self.locked]
         done = [self._record(attempt, decision, hold, now) for attempt, decision in free]
         if len(free) < len(ended):
-            raise NotRecorded(lost, [attempt.claim.id for attempt, _ in free])
+            ids = [attempt.claim.id for attempt, _ in free]
+            raise NotRecorded(lost, dict(zip(ids, done, strict=True)))
         return done
 
     def _record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:

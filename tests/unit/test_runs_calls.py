@@ -780,7 +780,10 @@ def test_if_the_database_fails_with_several_calls_under_way_none_of_them_uses_an
     assert (len(world.asked), turns_of(world), world.table.attempts) == (2, [0, 0], [])
 
 
-def test_a_row_that_another_program_holds_costs_no_other_answer(world: World) -> None:
+def test_a_row_that_another_program_holds_costs_no_other_answer(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     numbers = world.many_failed(4)
     meeting = Meeting(3)
 
@@ -798,6 +801,8 @@ def test_a_row_that_another_program_holds_costs_no_other_answer(world: World) ->
         "CLM-04",
     ]
     assert outcomes_of(world) == [("success", True)] * 3
+    assert report.stats.success == 3  # what was recorded is said, and counted
+    assert sum("SUCCESS" in line for line in caplog.messages) == 3
 
 
 def test_an_answer_that_was_heard_is_recorded_though_the_next_call_cannot_begin(world: World) -> None:
