@@ -715,7 +715,7 @@ def test_a_longer_pause_that_stands_is_kept(database: Database) -> None:
 def test_what_a_clock_that_was_years_ahead_left_behind_closes_no_carrier(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
-    sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,))
+    sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,), retry_after="600")
     ahead = SimulatedClock(NOW + timedelta(days=4 * 365))
     fetch(queue_on(database, ahead, limits_of("100/day"), base_url=sandbox.url))
     run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
@@ -724,7 +724,7 @@ def test_what_a_clock_that_was_years_ahead_left_behind_closes_no_carrier(
     fetch(run)  # is asked to wait, today
     refusal = run.closed("chronopost")
     assert refusal is not None
-    assert refusal.until == NOW + timedelta(hours=1)
+    assert refusal.until == NOW + timedelta(minutes=10)
 
 
 def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
