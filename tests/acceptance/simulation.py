@@ -116,6 +116,12 @@ class Service:
                 reports.append(self.run(PODRetryScheduler, **options))
         return reports
 
+    def run_now_and_then(self, days: int) -> None:
+        """A run of the scheduler every six hours, for what takes days: where each hour's would do nothing else."""
+        for _ in range(4 * days):
+            self.clock.advance(timedelta(hours=5))
+            self.run_hourly(1)
+
     def hours_of_calls(self, claim: int) -> list[int]:
         """When the carrier was first called in each attempt at a claim: whole hours after its failure."""
         number = self.sql("SELECT tracking_number FROM claims WHERE id = ?", claim)[0][0]

@@ -261,32 +261,31 @@ def test_what_somebody_else_left_in_a_folder_that_can_be_written_is_told(
     assert told.endswith(f"{theirs.parent}: this user may not write {theirs.name}"), told
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "-m recours check --offline",
-        "-m recours init-db",
-        "-m recours carriers",
-        "-m recours status",
-        "-m recours restore backup",
-        "scripts/pod_retry_scheduler.py --dry-run",
-        "scripts/pod_retry_scheduler.py",
-    ],
-)
 @pytest.mark.parametrize("named", [{}, {"DATABASE_PATH": "data/recours.db"}], ids=["embedded", "named"])
 def test_a_folder_of_the_database_that_may_not_be_entered_is_told(
-    checkout: Checkout, command: str, named: dict[str, str]
+    checkout: Checkout, named: dict[str, str]
 ) -> None:
     assert checkout.starts("-m", "recours", "init-db").returncode == 0
     assert checkout.starts("-m", "recours", "backup").returncode == 0
     (backup,) = (checkout.folder / "data" / "backups").iterdir()
     backup.rename(checkout.folder / "backup")
     (checkout.folder / "data").chmod(0)
-    done = checkout.starts(*command.split(), **named, RECOURS_POD_DIR=str(checkout.folder / "pods"))
-    (checkout.folder / "data").chmod(0o755)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "recours.db cannot be opened (Permission denied)" in done.stdout + done.stderr
-    assert "look itself failed" not in done.stdout
+    try:
+        for command in (
+            "-m recours check --offline",
+            "-m recours init-db",
+            "-m recours carriers",
+            "-m recours status",
+            "-m recours restore backup",
+            "scripts/pod_retry_scheduler.py --dry-run",
+            "scripts/pod_retry_scheduler.py",
+        ):
+            done = checkout.starts(*command.split(), **named, RECOURS_POD_DIR=str(checkout.folder / "pods"))
+            assert done.returncode == 1, f"{command}: {done.stdout}{done.stderr}"
+            assert "recours.db cannot be opened (Permission denied)" in done.stdout + done.stderr, command
+            assert "look itself failed" not in done.stdout, command
+    finally:
+        (checkout.folder / "data").chmod(0o755)
 
 
 def test_a_run_names_the_log_that_it_cannot_write(checkout: Checkout) -> None:

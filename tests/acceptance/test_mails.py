@@ -643,7 +643,7 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
     caplog.set_level(logging.INFO)
     with_a_client_of_digests(service, "weekly")
     correct(service, "XY000000077FR", S.DELIVERED)
-    service.run_hourly(7 * 24)
+    service.run_now_and_then(7)
     assert sorted(subjects(smtp, "b@shop.example")) == [
         "Preuve de livraison introuvable : dossier CLM-0002",
         "Preuve de livraison obtenue : dossier CLM-0001",
@@ -659,26 +659,26 @@ def test_a_digest_leaves_out_what_was_settled_otherwise(
 ) -> None:
     with_a_client_of_digests(service, "daily")
     service.sql(f"UPDATE claims SET {mended} WHERE id = 1")
-    service.run_hourly(24)
+    service.run_now_and_then(1)
     assert subjects(smtp, "b@shop.example") == ["Preuve de livraison introuvable : dossier CLM-0002"]
     service.sql(f"UPDATE claims SET {mended} WHERE id = 2")
-    service.run_hourly(24)
+    service.run_now_and_then(1)
     assert len(smtp.taken) == 1
 
 
 def test_a_number_that_came_back_before_anybody_was_told_is_told(service: Service, smtp: MailServer) -> None:
     with_a_client_of_digests(service, "daily")
     correct(service, "XY000000077FR", S.IN_TRANSIT)
-    service.run_hourly(24)  # the digest of Tuesday
+    service.run_now_and_then(1)  # the digest of Tuesday
     assert subjects(smtp, "b@shop.example") == ["Preuve de livraison introuvable : dossier CLM-0002"]
     correct(service, "XY000000001FR", S.NOT_OURS)
-    service.run_hourly(24)
+    service.run_now_and_then(1)
     assert subjects(smtp, "b@shop.example")[1:] == ["Preuve de livraison introuvable : dossier CLM-0001"]
     # Once it was told, it is told: a number leads to one mail.
     correct(service, "XY000000077FR", S.IN_TRANSIT)
     service.run_hourly(3)
     correct(service, "XY000000001FR", S.NOT_OURS)
-    service.run_hourly(7 * 24)
+    service.run_now_and_then(7)
     assert len(subjects(smtp, "b@shop.example")) == 2
 
 
@@ -687,9 +687,9 @@ def test_a_status_that_was_taken_back_before_anybody_was_told_is_told(
 ) -> None:
     with_a_client_of_digests(service, "daily")
     service.sql("UPDATE claims SET status = 'paid' WHERE id = 1")
-    service.run_hourly(24)
+    service.run_now_and_then(1)
     service.sql("UPDATE claims SET status = 'submitted' WHERE id = 1")
-    service.run_hourly(5 * 24)
+    service.run_now_and_then(5)
     assert subjects(smtp, "b@shop.example") == [
         "Preuve de livraison introuvable : dossier CLM-0002",
         "Preuve de livraison introuvable : dossier CLM-0001",
@@ -710,7 +710,7 @@ def test_what_a_cancelled_mail_told_is_told_if_its_reason_comes_back(
     service.run_hourly(3)
     assert subjects(smtp) == ["Preuve de livraison introuvable : dossier CLM-0001"]
     assert states(service) == ["cancelled", "sent"]
-    service.run_hourly(7 * 24)
+    service.run_now_and_then(7)
     assert len(subjects(smtp)) == 1
 
 
