@@ -7,11 +7,11 @@ import click
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
 from recours.database.create import complete, create_file
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import DatabaseFault
 from recours.settings.loading import load
 from recours.settings.model import SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring.databases import clock_of, connect
+from recours.wiring.databases import clock_of, connect, named
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,7 +22,7 @@ def command(database_url: str | None) -> None:
     """Create the configured database with its whole schema, or add to it what lacks. Nothing that is there changes."""
     try:
         settings = load(ROOT, process_environment(), CATALOG, database_url=database_url)
-        database = Database(settings.database_url)
+        database = named(settings)
         if database.path is not None and not database.is_there():
             made = create_file(database.path)
             made_by = "Created" if made else "Another process created"

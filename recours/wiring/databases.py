@@ -1,5 +1,6 @@
 """The database that the settings name: opened, created, brought up to date."""
 
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -94,14 +95,20 @@ def create_embedded(settings: Settings) -> bool:
     return database.path is not None and not database.is_there() and create_file(database.path)
 
 
-def connect(settings: Settings) -> Database:
-    """The database that the settings name. Raises DatabaseFault if its file is missing, or its driver."""
+def named(settings: Settings) -> Database:
+    """The database that the settings name, whether it is there or not. Raises DatabaseFault if its driver is missing."""
     try:
-        database = Database(settings.database_url)
+        return Database(settings.database_url)
     except ModuleNotFoundError as error:
         raise DatabaseFault(
-            f"PostgreSQL needs the package {error.name}: install it with pip install 'recours[postgres]'."
+            f"PostgreSQL needs the package {error.name}, which this Python lacks: "
+            f'{sys.executable} -m pip install "psycopg[binary]"'
         ) from error
+
+
+def connect(settings: Settings) -> Database:
+    """The database that the settings name. Raises DatabaseFault if its file is missing, or its driver."""
+    database = named(settings)
     if not database.is_there():
         raise DatabaseFault(
             f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "

@@ -114,6 +114,16 @@ def test_init_db_says_what_is_wrong(tmp_path: Path) -> None:
     assert (broken.returncode, "is not a SQLite database" in broken.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("command", ["init-db", "status", "carriers"])
+def test_a_driver_that_lacks_is_told_with_what_installs_it(tmp_path: Path, command: str) -> None:
+    (tmp_path / "psycopg.py").write_text("raise ModuleNotFoundError('not here', name='psycopg')")
+    url = "postgresql://user:secret@127.0.0.1:1/name"
+    done = recours(command, DATABASE_URL=url, PYTHONPATH=str(tmp_path))
+    install = f'{sys.executable} -m pip install "psycopg[binary]"'
+    assert done.stderr == f"Error: PostgreSQL needs the package psycopg, which this Python lacks: {install}\n"
+    assert done.returncode == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there, Ctrl-C cannot be sent to one child alone")
 def test_the_sandbox_serves_until_it_is_told_to_end() -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
