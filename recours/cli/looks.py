@@ -266,7 +266,7 @@ def _programs() -> Iterator[Finding]:
     yield checks.python(platform.python_version(), str(Path(sys.prefix).resolve()), venv)
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     # Those with a condition behind a semicolon are not for every machine.
-    pinned = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)[ ]*\\?$", text, re.MULTILINE))
+    pinned = dict(re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)[ ]*\\?$", text, re.MULTILINE))
     found = {}
     for name in pinned:
         try:

@@ -4,19 +4,15 @@ import hashlib
 import io
 import json
 import os
-import re
 import struct
 import subprocess
 import sys
-import tomllib
 import zlib
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
-from packaging.requirements import Requirement
 from pypdf import PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
@@ -143,25 +139,6 @@ def test_where_the_library_for_encryption_is_missing_no_document_is_lost(algorit
         [sys.executable, "-c", BARE], cwd=ROOT, input=encrypted(algorithm), capture_output=True, check=False
     )
     assert (done.stdout.decode().strip(), done.stderr.decode()) == ("application/pdf", "")
-
-
-def test_what_the_pinned_requirements_list_is_all_that_the_dependencies_need() -> None:
-    """Of this platform, by what each says of itself; with the extras that are asked for."""
-    pinned = set(
-        re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
-    )
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    todo = [Requirement(text) for text in wanted]
-    needed: set[str] = set()
-    while todo:
-        one = todo.pop()
-        needed.add(one.name.lower().replace("_", "-"))
-        for inner in map(Requirement, metadata.requires(one.name) or []):
-            extras = one.extras or {""}
-            if inner.marker is None or any(inner.marker.evaluate({"extra": extra}) for extra in extras):
-                todo.append(inner)
-    assert needed >= {"pypdf", "cryptography"}
-    assert needed - pinned == set()
 
 
 def test_a_pdf_that_grows_without_end_is_no_harm() -> None:

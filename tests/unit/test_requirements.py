@@ -1,0 +1,58 @@
+"""The pinned requirements against what the installed packages say they need."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ("requirements.txt", "tests/requirements.txt")
+
+
+def pins(file: str) -> dict[str, Requirement]:
+    """The pins for this platform, by name."""
+    lines = re.findall(
+        r"^([\w.-]+(?:\[[\w,-]+\])?==[^\\\n]+)", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
+    )
+    found = [Requirement(line) for line in lines]
+    return {canonicalize_name(pin.name): pin for pin in found if pin.marker is None or pin.marker.evaluate()}
+
+
+def own() -> list[Requirement]:
+    """What the project itself asks for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [Requirement(text) for text in project["dependencies"]]
+
+
+def needs(name: str, extras: set[str]) -> Iterator[Requirement]:
+    """What a package needs on this platform with these extras, as it says itself."""
+    for need in map(Requirement, metadata.requires(name) or []):
+        if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in extras or {""}):
+            yield need
+
+
+def test_what_the_pinned_requirements_list_is_all_that_the_dependencies_need() -> None:
+    """With the extras that are asked for."""
+    todo = own()
+    needed: set[str] = set()
+    while todo:
+        one = todo.pop()
+        needed.add(canonicalize_name(one.name))
+        todo.extend(needs(one.name, one.extras))
+    assert needed >= {"pypdf", "cryptography"}
+    assert needed - set(pins("requirements.txt")) == set()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_pin_names_the_extras_that_another_package_asks_for(file: str) -> None:
+    """One that does not is no pin to pip: it takes the newest release, and refuses it for want of a hash."""
+    pinned = pins(file)
+    asked = own() + [need for name, pin in pinned.items() for need in needs(name, pin.extras)]
+    extras = {(canonicalize_name(need.name), extra) for need in asked for extra in need.extras}
+    assert ("pypdf", "crypto") in extras
+    assert extras - {(name, extra) for name, pin in pinned.items() for extra in pin.extras} == set()
