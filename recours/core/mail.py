@@ -182,9 +182,14 @@ def _subject(event: Told) -> tuple[Any, str, str]:
     return event.claim_id, event.carrier, event.number
 
 
+def may_lapse(event: Told) -> bool:
+    """Tell whether the reason of an event can be gone: what somebody is to mend, they may have mended."""
+    return event.name is EventName.POD_FAILED
+
+
 def still_holds(event: Told, claim: ClaimNow | None, skipped: frozenset[str]) -> bool:
     """Tell whether the reason of an event is still there: its claim was neither mended, nor corrected, nor settled."""
-    if event.name is not EventName.POD_FAILED:
+    if not may_lapse(event):
         return True
     if claim is None or claim.fetch_status == "success":
         return False

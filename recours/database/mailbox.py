@@ -24,7 +24,7 @@ from sqlalchemy import (
 from recours.core.carrier import Catalog
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
-from recours.core.mail import LAPSED, ClaimNow, MailKind, MailState, Told
+from recours.core.mail import LAPSED, ClaimNow, MailKind, MailState, Told, may_lapse
 from recours.database.conditions import const
 from recours.database.engine import Database, DatabaseFault
 from recours.database.foreign import read_claim
@@ -106,6 +106,12 @@ class Mailbox:
             there = {column["name"] for column in inspect(connection).get_columns("clients")}
         columns = [column for column in clients.columns if column.name in there]
         return select(*columns).where(clients.c.id == bindparam("of_client"))
+
+    @cached_property
+    def _of_claims(self) -> Select[Any]:
+        """The claims `of_claims`."""
+        columns = [claims.c[name] for name in (*_OF_CLAIM, *({"status"} & self.columns))]
+        return select(*columns).where(claims.c.id.in_(bindparam("of_claims", expanding=True)))
 
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send: one small query."""
@@ -308,11 +314,12 @@ class Mailbox:
             return [(row.id, row.recipient) for row in rows]
 
     def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
-        """What the claims of these events are at this moment."""
-        columns = [claims.c[name] for name in (*_OF_CLAIM, *({"status"} & self.columns))]
-        query = select(*columns).where(claims.c.id.in_({event.claim_id for event in told}))
+        """What the claims are at this moment of those of these events whose reason may be gone."""
+        ids = {event.claim_id for event in told if may_lapse(event)}
+        if not ids:
+            return {}
         with self.database.read() as connection:
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(self._of_claims, {"of_claims": list(ids)}).mappings().all()
         return {row["id"]: self._claim_now(row) for row in rows}
 
     def _claim_now(self, row: Any) -> ClaimNow:

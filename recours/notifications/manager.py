@@ -50,7 +50,7 @@ class Outbox(Protocol):
         """What the operator is still to be told."""
 
     def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
-        """What the claims of these events are at this moment."""
+        """What the claims are at this moment of those of these events whose reason may be gone."""
 
     def decline(self, told: Sequence[Told], why: str) -> None:
         """No mail tells these."""

@@ -56,7 +56,7 @@ class Mails(Protocol):
         """Mark the mails whose run died while sending."""
 
     def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
-        """What their claims are now."""
+        """What the claims are now of those whose reason may be gone."""
 
 
 @dataclass(frozen=True)
