@@ -257,8 +257,14 @@ def _edited(columns: frozenset[str]) -> ColumnElement[bool]:
 def _unshelved(columns: frozenset[str], skip: Collection[str]) -> ColumnElement[bool]:
     if "status" not in columns:
         return at_stage(Stage.SHELVED)
-    lower = func.lower(func.trim(_c.status))
-    return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), lower.not_in(sorted(skip))))
+    trimmed = func.trim(_c.status)
+    others = and_(func.lower(trimmed).not_in(sorted(skip)), trimmed.not_in(_spellings(skip)))
+    return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), others))
+
+
+def _spellings(statuses: Collection[str]) -> list[str]:
+    """How people write them: a database may know the lower case of unaccented letters only."""
+    return sorted({form(status) for status in statuses for form in (str.lower, str.upper, str.capitalize)})
 
 
 def _status(columns: frozenset[str]) -> Any:

@@ -140,7 +140,7 @@ def _against_ideal(claims: int, threads: int) -> float:
 
 @cache
 def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """Deleted when this program ends: ext4 is slow to make files for half a minute after thousands were deleted."""
+    """Deleted when this program ends: ext4 is slow to make files for some five minutes after thousands were deleted."""
     return tempfile.TemporaryDirectory(prefix="recours-bench-")
 
 

@@ -611,6 +611,7 @@ UP_TO_DATE = {
     "settled": "pod_stage = 'settled'",
     "given up": "pod_stage = 'given_up', pod_retry_count = 4, pod_seen_count = 4",
     "set aside": "pod_stage = 'shelved', status = ' Paid'",
+    "set aside with an accent": "pod_stage = 'shelved', status = 'PAYÉ '",
     "in another run's hands": "tracking_number = 'XY009999999FR', pod_lease_token = 'run-2',"
     " pod_lease_until = '2026-02-02 08:09:00.000000'",
 }
@@ -625,7 +626,7 @@ def test_one_look_tells_whether_any_row_waits_for_a_run(
     run: Run, add_claims: Callable[..., None], change: str, *, behind: bool
 ) -> None:
     def is_behind() -> bool:
-        return run.upkeep.is_behind(NOW, NOW + timedelta(days=30), POLICY.max_retries, {"paid"}, NOW)
+        return run.upkeep.is_behind(NOW, NOW + timedelta(days=30), POLICY.max_retries, {"paid", "payé"}, NOW)
 
     add_claims(run.database, [{"updated_at": NOW}] * 3)
     assert is_behind()  # they are new to us
