@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from recours.carriers.http import Broken, Http, HttpFault, NotSent, TimedOut, Unacceptable
 from recours.carriers.message import Request, Response
@@ -17,6 +17,8 @@ from recours.runs.ports import Clock, Grant, Wait
 # One repeat, a few seconds later: hours and days belong to the timetable.
 TRIES = 2
 _LONGEST_PAUSE_S = 4.0
+# A gateway that asks for no more than this is waited for by the repeat; one that asks for more is left alone by all.
+_LONGEST_ASKED_S = 10.0
 _PASSING_STATUSES = frozenset({502, 503, 504})
 
 _KINDS: dict[type[HttpFault], ErrorKind] = {
@@ -28,10 +30,11 @@ _KINDS: dict[type[HttpFault], ErrorKind] = {
 
 
 class _PassingError(Exception):
-    """A failure that a repeat within seconds may mend."""
+    """A failure that a repeat within seconds may mend. `wait_s`: the least that it is to come after."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, wait_s: float = 0.0) -> None:
         self.failure = failure
+        self.wait_s = wait_s
 
 
 WaitAsked = Callable[[Capability, Response, datetime], Wait | None]
@@ -81,7 +84,7 @@ class HttpLine:
         """Send the request, once more if the network or a gateway failed. Raises CallFailed."""
         repeated = Retrying(
             stop=stop_after_attempt(TRIES),
-            wait=lambda _state: self._jitter() * _LONGEST_PAUSE_S,
+            wait=self._wait_s,
             retry=retry_if_exception_type(_PassingError),
             sleep=self._clock.sleep,
             reraise=True,
@@ -91,6 +94,11 @@ class HttpLine:
             return repeated(self._once, what, request, failed)
         except _PassingError as error:
             raise CallFailed(error.failure) from error
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        failed = state.outcome.exception() if state.outcome else None
+        least = failed.wait_s if isinstance(failed, _PassingError) else 0.0
+        return max(self._jitter() * _LONGEST_PAUSE_S, least)
 
     def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
         try:
@@ -107,11 +115,19 @@ class HttpLine:
         if wait := self._wait_asked(what, answer, self._clock.now()):
             raise CallFailed(self._asked_to_wait(answer, wait))
         if answer.status in _PASSING_STATUSES:
-            retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now())
-            words = f"{self._name} is out of order (HTTP {answer.status})"
-            failed.append(Failure(ErrorKind.SERVER_ERROR, words, answer.status, retry_at=retry_at))
-            raise CallFailed(failed[-1]) if retry_at else _PassingError(failed[-1])
+            raise self._out_of_order(answer, failed)
         return answer
+
+    def _out_of_order(self, answer: Response, failed: list[Failure]) -> Exception:
+        now = self._clock.now()
+        asked = parse_retry_after(answer.headers.get("Retry-After"), now)
+        wait_s = (asked - now).total_seconds() if asked else 0.0
+        is_short = wait_s <= _LONGEST_ASKED_S
+        words = f"{self._name} is out of order (HTTP {answer.status})"
+        failed.append(
+            Failure(ErrorKind.SERVER_ERROR, words, answer.status, retry_at=None if is_short else asked)
+        )
+        return _PassingError(failed[-1], wait_s) if is_short else CallFailed(failed[-1])
 
     def _failed(self, fault: HttpFault, what: Capability, failed: list[Failure]) -> Exception:
         sent = not isinstance(fault, NotSent)
