@@ -132,6 +132,7 @@ class SmtpLine:
         try:
             if settings.security == "starttls":
                 smtp.starttls(context=context)
+            smtp.ehlo_or_helo_if_needed()  # with our own name, which may be none of a host
             if settings.user:
                 self._log_in(smtp)
         except BaseException:
@@ -145,7 +146,6 @@ class SmtpLine:
         if user.isascii() and password.isascii():
             smtp.login(user, password)
             return
-        smtp.ehlo_or_helo_if_needed()
         if "PLAIN" not in smtp.esmtp_features.get("auth", "").upper().split():
             raise smtplib.SMTPNotSupportedError("a login that is not ASCII needs AUTH PLAIN")
         # RFC 4616. A value that was no text in its file would not be one here either: the server refuses it.
@@ -155,23 +155,30 @@ class SmtpLine:
             raise smtplib.SMTPAuthenticationError(code, words)
 
     def _offer(self, smtp: smtplib.SMTP, recipient: str) -> None:
-        smtp.ehlo_or_helo_if_needed()
         code, words = smtp.mail(self.settings.sender)
         if code not in _OK:
-            smtp.rset()
+            self._reset(smtp)
             raise ServerFault(
                 f"The mail server refuses the sender {self.settings.sender}: {code} {_text(words)}"
             )
         code, words = smtp.rcpt(recipient)
         if code not in _OK:
             refusal = self._refusal("the recipient", code, words)
-            smtp.rset()
+            self._reset(smtp)
             raise refusal
         code, words = smtp.docmd("DATA")
         if code != _GO_ON:
             refusal = self._refusal("the message", code, words, unseen=True)
-            smtp.rset()
+            self._reset(smtp)
             raise refusal
+
+    def _reset(self, smtp: smtplib.SMTP) -> None:
+        """Make the connection fit for another mail. Some servers refuse and hang up: then the next mail makes its own."""
+        try:
+            smtp.rset()
+        except (smtplib.SMTPException, OSError):
+            self._smtp = None
+            smtp.close()
 
     def _refusal(self, what: str, code: int, words: bytes, *, unseen: bool = False) -> Refused:
         """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message.

@@ -506,6 +506,25 @@ def test_a_recipient_that_the_server_hangs_up_at_holds_back_no_other_for_ever(
     assert all("broke the connection" in said for _, said in wait_lines(caplog))
 
 
+def test_a_server_that_refuses_and_hangs_up_is_heard_all_the_same(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    smtp.drop = True
+    smtp.refuse_recipients = {
+        "c2@shop.example": "550 5.1.1 no such user",
+        "c3@shop.example": "554 5.7.1 blocked using zen.spamhaus.org",
+    }
+    delivered_to(service, range(2, 5))
+    service.run_hourly(1)
+    kept = dict(service.sql("SELECT recipient, state FROM recours_mails"))
+    assert kept == {"c2@shop.example": "failed", "c3@shop.example": "ready", "c4@shop.example": "sent"}
+    ((_, said),) = wait_lines(caplog)
+    assert "554 5.7.1 blocked using zen.spamhaus.org" in said
+    smtp.refuse_sender = "553 not one of ours"
+    service.run_hourly(1)
+    assert "refuses the sender service@shop.example: 553 not one of ours" in wait_lines(caplog)[-1][1]
+
+
 def test_a_server_that_hangs_up_on_every_message_is_given_one_a_run(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -799,6 +818,17 @@ def test_a_host_whose_name_is_none_ends_no_run(
     ((_, said),) = wait_lines(caplog)
     assert f"The mail server {host}:" in said
     assert service.sql("SELECT count(*) FROM recours_runs WHERE ended_at IS NULL") == [(0,)]
+
+
+def test_a_machine_whose_own_name_is_none_ends_no_run(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smtplib.socket.getfqdn", lambda: "pc-été.corp.local")
+    service.add(S.DELIVERED, client_id=1)
+    (report,) = service.run_hourly(1)
+    assert (report.exit_status, states(service)) == (0, ["ready"])
+    ((_, said),) = wait_lines(caplog)
+    assert "or this machine's own name, is not the name of a host" in said
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")

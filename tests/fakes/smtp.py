@@ -1,5 +1,6 @@
 """A real mail server on loopback, which misbehaves when told to."""
 
+import asyncio
 import socket
 import ssl
 import time
@@ -42,6 +43,7 @@ class MailServer:
     refuse_data_command: str | None = None  # before the message is sent
     refuse_data: str | None = None  # when it was
     hang_up_at: set[str] = field(default_factory=set)  # recipients
+    drop: bool = False  # hang up after a refusal, as Exim may be told to
     after_data: Callable[[Any], None] = lambda _server: (
         None
     )  # called when a message was taken, before the answer
@@ -86,11 +88,11 @@ class MailServer:
         return AuthResult(success=good, handled=False)
 
     async def handle_MAIL(  # noqa: N802 (aiosmtpd's name)
-        self, _server: Any, session: Session, envelope: Envelope, address: str, _options: Any
+        self, server: Any, session: Session, envelope: Envelope, address: str, _options: Any
     ) -> str:
         self.peers.add(session.peer)
         if self.refuse_sender:
-            return self.refuse_sender
+            return self._refused(server, self.refuse_sender)
         envelope.mail_from = address
         return "250 OK"
 
@@ -101,9 +103,14 @@ class MailServer:
         if address in self.hang_up_at:
             server.transport.abort()
         if refusal := self.refuse_recipients.get(address):
-            return refusal
+            return self._refused(server, refusal)
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    def _refused(self, server: Any, refusal: str) -> str:
+        if self.drop:
+            asyncio.get_running_loop().call_soon(server.transport.close)  # when it was said
+        return refusal
 
     async def handle_DATA(self, server: Any, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
         if self.refuse_data:
