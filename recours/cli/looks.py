@@ -23,6 +23,7 @@ from recours.database.schema import HEAD, Schema
 from recours.desk import checks
 from recours.desk.findings import Finding, fault, ok, remark
 from recours.desk.schedule import WORKERS, Entry, ScheduleFault
+from recours.documents.store import PARTS
 from recours.logs import files_of, local
 from recours.machine.files import entries_of, free_bytes, mode_of, size_of, trouble_with
 from recours.settings.model import SettingsFault
@@ -189,7 +190,7 @@ def _places(bench: Bench) -> Iterator[_Place]:
         settings.pod_dir,
         at_once * LARGEST_ANSWER,
         f"both workers may store {at_once} answers of {LARGEST_ANSWER // checks.MB} MB at the same time",
-        [path for path in entries_of(settings.pod_dir) if path.is_dir()],
+        [settings.pod_dir / name for name in (PARTS, *CATALOG.specs)],
     )
     logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
     most = len(logs) * settings.log_max_bytes * (settings.log_files + 1)

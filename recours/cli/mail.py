@@ -169,15 +169,19 @@ def preview(
     shown = shown if is_address(shown) else "nobody@recours.invalid"
     letter = _letter(MailKind(kind), shown, rendered)
     content = message_of(letter, shown, Envelope(settings.mail.sender or "nobody@recours.invalid"))
+    files = {
+        folder / f"{kind}.eml": content,
+        folder / f"{kind}.html": rendered.html.encode(),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for suffix, data in ((".eml", content), (".html", rendered.html.encode())):
-            path = folder / f"{kind}{suffix}"
+        for path, data in files.items():
             path.write_bytes(data)
-            click.echo(str(path))
     except OSError as error:
         say_error(f"The preview cannot be written to {folder}: {error.strerror or error}.")
         raise SystemExit(_FAILED) from error
+    for path in files:
+        click.echo(str(path))
 
 
 def _about_claim(

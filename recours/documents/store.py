@@ -22,6 +22,7 @@ from recours.core.outcome import Retrieved
 from recours.documents.evidence import SUFFIXES, media_type_of
 from recours.runs.ports import Label, RunFault, StoredDocument
 
+PARTS = ".parts"  # the folder of what is half written
 _SWEPT_AFTER_S = 24 * 3600
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -32,7 +33,7 @@ class DocumentStore:
     def __init__(self, folder: Path) -> None:
         """`folder` is absolute; it is made when it is first needed."""
         self.folder = folder
-        self._parts = folder / ".parts"
+        self._parts = folder / PARTS
 
     def make_sure(self) -> None:
         """See that a document could be stored now. Raises RunFault."""

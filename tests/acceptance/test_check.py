@@ -261,6 +261,16 @@ def test_what_somebody_else_left_in_a_folder_that_can_be_written_is_told(
     assert told.endswith(f"{theirs.parent}: this user may not write {theirs.name}"), told
 
 
+def test_a_folder_among_the_documents_that_no_run_writes_to_is_no_fault(checkout: Checkout) -> None:
+    """As a volume of its own has one, and some network drives."""
+    theirs = checkout.folder / "data/pods/lost+found"
+    theirs.mkdir(parents=True)
+    theirs.chmod(0o000)
+    done = checkout.starts("-m", "recours", "check", "--offline")
+    (told,) = [line for line in done.stdout.splitlines() if "folder of the documents" in line]
+    assert told.startswith("ok "), told
+
+
 @pytest.mark.parametrize("named", [{}, {"DATABASE_PATH": "data/recours.db"}], ids=["embedded", "named"])
 def test_a_folder_of_the_database_that_may_not_be_entered_is_told(
     checkout: Checkout, named: dict[str, str]
