@@ -39,7 +39,13 @@ def _judge_pending(claim: Claim, now: datetime) -> State:
     # Nobody knows yet what comes of it: what is on record stays, should the claim come back as it was.
     kept = state if _corrected(claim) else claim.state
     since = min(claim.updated_at or now, now)
-    return replace(kept, stage=Stage.WAITING, next_at=since + ABANDONED_AFTER, rank_at=state.rank_at)
+    return replace(
+        kept,
+        stage=Stage.WAITING,
+        next_at=since + ABANDONED_AFTER,
+        rank_at=state.rank_at,
+        rank_is_deadline=False,  # the oldest first, as all that are pending
+    )
 
 
 def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
@@ -51,9 +57,7 @@ def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
         if not _corrected(claim):
             state = replace(state, delivery=claim.state.delivery)
     elif judged.fetch_status == FetchStatus.FETCHING and claim.state.failed_at:
-        # Others tried in between, in vain; its own timetable goes on.
-        between = replace(claim.state, stage=_stage_between_turns(claim.state))
-        state = retimed(between, now, policy)
+        state = _after_others(claim.state, now, policy)
     elif judged.fetch_status != FetchStatus.FAILED:
         fresh = replace(claim, turns_counted=0, state=State(delivery=claim.state.delivery))
         state = _adopt(fresh, now, policy)
@@ -103,6 +107,13 @@ def _resume(state: State, now: datetime, policy: Policy) -> State:
     if state.next_at is None:
         return retimed(state, now, policy)
     return replace(state, failed_at=state.failed_at or now)
+
+
+def _after_others(state: State, now: datetime, policy: Policy) -> State:
+    """They tried in between, in vain: its own timetable goes on, or is over."""
+    if state.turns_used >= policy.max_retries:
+        return replace(state, stage=Stage.GIVEN_UP, next_at=None)
+    return retimed(replace(state, stage=_stage_between_turns(state)), now, policy)
 
 
 def _stage_between_turns(state: State) -> Stage:

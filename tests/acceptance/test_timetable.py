@@ -210,6 +210,19 @@ def test_a_fetch_that_others_try_in_between_in_vain_changes_no_timetable(service
     assert len(events(service, settled)) == len(events(service, unknown)) == 2
 
 
+def test_a_fetch_that_others_try_in_vain_after_the_last_turn_gives_up_nothing_again(service: Service) -> None:
+    claim = service.add(S.UNKNOWN)
+    service.run_hourly(105)
+    for status in ("fetching", "failed"):
+        service.clock.advance(timedelta(minutes=1))
+        set_status(service, status)
+        service.run(PODFetchWorker)
+    reports = service.run_hourly(80, both=True)
+    assert service.hours_of_calls(claim) == [1, 7, 31, 103]
+    assert sum(report.stats.max_retries_reached for report in reports) == 0
+    assert service.sql("SELECT count(*) FROM recours_attempts") == [(4,)]
+
+
 def test_a_first_fetch_by_others_that_fails_begins_the_timetable(service: Service) -> None:
     claim = service.add(S.IN_TRANSIT, pod_fetch_status="fetching")
     service.run()

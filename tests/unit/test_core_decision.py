@@ -178,6 +178,13 @@ def test_a_claim_that_others_are_fetching_counts_as_pending_after_an_hour(
     assert (state.stage, state.next_at) == (Stage.WAITING, next_at)
 
 
+def test_a_claim_that_others_are_fetching_is_as_urgent_as_any_that_is_pending() -> None:
+    by_deadline = at_turn(1, kind=ErrorKind.TIMEOUT, rank_at=NOW + HOUR, rank_is_deadline=True)
+    trying = replace(by_deadline, fetch_status="fetching", created_at=NOW - 9 * HOUR)
+    state = judge(trying, NOW, POLICY)
+    assert (state.rank_at, state.rank_is_deadline) == (NOW - 9 * HOUR, False)
+
+
 def test_what_a_pending_claim_learnt_is_kept_until_its_number_is_corrected() -> None:
     knowing = judged(claim("pending", state=State(delivery=DELIVERED, interruptions=2)))
     assert judge(knowing, NOW, POLICY).delivery == DELIVERED
@@ -249,6 +256,18 @@ def test_an_edit_that_is_no_correction_does_not_postpone_the_next_turn() -> None
 def test_an_edit_of_a_claim_of_no_carrier_of_ours_is_no_correction() -> None:
     before = at_turn(2, carrier=None, carrier_name="Heppner")
     assert judge(replace(before, deadline=date(2026, 2, 7)), NOW, POLICY).turns_used == 2
+
+
+@pytest.mark.parametrize(("turns", "stage"), [(3, Stage.WAITING), (4, Stage.GIVEN_UP)])
+def test_a_failure_of_others_in_between_neither_ends_a_claim_nor_takes_one_up(
+    turns: int, stage: Stage
+) -> None:
+    before = at_turn(turns, stage, kind=ErrorKind.TIMEOUT)
+    trying = replace(before, fetch_status="fetching", updated_at=NOW - HOUR)
+    meanwhile = judged(replace(trying, state=judge(trying, NOW, POLICY)))
+    state = judge(replace(meanwhile, fetch_status="failed", updated_at=NOW), NOW, POLICY)
+    assert (state.stage, state.turns_used) == (stage, turns)
+    assert (state.next_at is None) is (stage is Stage.GIVEN_UP)
 
 
 def test_a_failure_written_over_another_status_is_seen_as_new() -> None:
