@@ -1,6 +1,6 @@
 """The repository of claims: looked for, held, recorded."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -224,10 +224,16 @@ class ClaimRepository:
         for some in self._together(held):
             if fault := self._put_back(some, hold):
                 faults.append(fault)
-                if not fault.was_answered:
+                if not self._goes_on_after(fault):
                     break
         if faults:
             raise faults[0]
+
+    def _goes_on_after(self, fault: DatabaseFault) -> bool:
+        """Tell whether other rows may fare better: a server said no to one. If it was held, the others are waited for no more."""
+        if fault.is_of_lock:
+            self.database.wait_less()
+        return fault.was_answered
 
     def _put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> DatabaseFault | None:
         try:
@@ -250,11 +256,11 @@ class ClaimRepository:
         faults: list[DatabaseFault] = []
         for some in self._together(ended):
             try:
-                as_taken = self._record(some, hold, now)
-                written |= dict(zip((attempt.claim.id for attempt, _ in some), as_taken, strict=True))
+                for part in self._record(some, hold, now):
+                    written |= part
             except DatabaseFault as fault:
                 faults.append(fault)
-                if not fault.was_answered:
+                if not self._goes_on_after(fault):
                     break
         if faults:
             raise NotRecorded(faults[0], written) from faults[0]
@@ -268,16 +274,20 @@ class ClaimRepository:
         """
         return [rows] if self.database.is_sqlite else [[row] for row in rows]
 
-    def _record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
+    def _record(
+        self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime
+    ) -> Iterator[dict[Any, bool]]:
+        """What was written, after each transaction: the next one may fail."""
         try:
-            return self._record_at_once(ended, hold, now)
+            yield self._record_at_once(ended, hold, now)
         except _NotAllError:
-            return [self._record_at_once([one], hold, now)[0] for one in ended]
+            for one in ended:
+                yield self._record_at_once([one], hold, now)
 
     def _record_at_once(
         self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime
-    ) -> list[bool]:
-        """The same in one transaction. Raises _NotAllError if some of several claims are not as they were taken."""
+    ) -> dict[Any, bool]:
+        """The same in one transaction, by the claims' ids. Raises _NotAllError if some of several claims are not as they were taken."""
         states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
         with self.database.write() as connection:
             unchanged = self._let_go(connection, states, hold)
@@ -285,7 +295,7 @@ class ClaimRepository:
             add_events(connection, events if unchanged else (), self.run_id, now)
             rows = [self._attempt_row(attempt, used=attempt.used and unchanged) for attempt, _ in ended]
             connection.execute(_INSERT_ATTEMPT, rows)
-        return [unchanged] * len(ended)
+        return {attempt.claim.id: unchanged for attempt, _ in ended}
 
     def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
         values = state_values(attempt.claim, decision.state)

@@ -16,7 +16,8 @@ from recours.runs.ports import RunFault
 
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
-LOCK_TIMED_OUT = "55P03"  # PostgreSQL's word for that it waited so long
+_LOCK_WAIT_AFTERWARDS_S = 1  # when one lasted longer than that, and more of its kind are to be expected
+_LOCK_TIMED_OUT = "55P03"  # PostgreSQL's word for that it waited so long
 
 # Names in the query of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
@@ -37,6 +38,14 @@ class DatabaseFault(RunFault):
     def sqlstate(self) -> str | None:
         """PostgreSQL's word for it; None if it is another database's fault, or no server answered."""
         return getattr(getattr(self.__cause__, "orig", self.__cause__), "sqlstate", None)
+
+    @property
+    def is_of_lock(self) -> bool:
+        """Tell whether another program held for too long what was to be read or written."""
+        said = getattr(self.__cause__, "orig", self.__cause__)
+        if isinstance(said, sqlite3.Error):
+            return "locked" in str(said)
+        return self.sqlstate == _LOCK_TIMED_OUT
 
     @property
     def was_answered(self) -> bool:
@@ -108,6 +117,10 @@ class Database:
             return
         with self.turn, self._translated(), self.engine.connect() as connection:
             yield connection
+
+    def wait_less(self) -> None:
+        """Wait for no row of a server for long any more: whoever holds many would be waited for at each of them."""
+        self._lock_wait_s = min(self._lock_wait_s, _LOCK_WAIT_AFTERWARDS_S)
 
     def _begin(self, connection: Connection, *, writing: bool) -> None:
         """Say what kind of transaction begins.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, inspect, text
 
 from recours.core.text import clean
-from recours.database.engine import LOCK_TIMED_OUT, Database, DatabaseFault
+from recours.database.engine import Database, DatabaseFault
 from recours.database.tables import (
     GUIDE_COLUMNS,
     NEEDED_CLAIM_COLUMNS,
@@ -82,7 +82,7 @@ def look(database: Database) -> Schema:
             indexes = None if database.is_sqlite else (row.indexes or "").split(",")
             return _schema(row.version, columns, indexes)
     except DatabaseFault as fault:
-        if "locked" in str(fault) or fault.sqlstate == LOCK_TIMED_OUT:
+        if fault.is_of_lock:
             raise
         # No version table, most likely; if it is something else, looking closer says what.
         with database.read() as connection:

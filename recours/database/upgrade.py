@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from recours.database.access import make_alike
 from recours.database.clock import SystemClock
-from recours.database.engine import LOCK_TIMED_OUT, Database, DatabaseFault
+from recours.database.engine import Database, DatabaseFault
 from recours.database.indexes import LACKING, build_indexes, index_statements, sql_lines
 from recours.database.revisions import migrate, revisions
 from recours.database.schema import HEAD, VERSION_TABLE, Schema, look, look_closer
@@ -101,7 +101,7 @@ def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) ->
                     return work(connection)
             pause, reason = _POLL_S, "another run has been changing its schema"
         except DatabaseFault as fault:
-            if fault.sqlstate != LOCK_TIMED_OUT:
+            if not fault.is_of_lock:
                 raise
             pause, reason = next(pauses), "another program has held the table claims"
         if clock.monotonic() + pause > ends:

@@ -477,6 +477,29 @@ def test_a_row_that_the_service_holds_keeps_no_other_claim_from_being_recorded_o
     hasty.close()
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # where several are recorded in one transaction
+def test_what_was_recorded_before_a_fault_is_told_even_where_each_had_to_be_looked_at_alone(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}] * 3)
+    run.keep()
+    taken = run.take()
+    first, edited, faulty = taken
+    edit(run.database, "UPDATE claims SET carrier = 'UPS' WHERE id = :id", id=edited.id)
+    with run.database.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON recours_attempts "
+            f"WHEN NEW.claim_id = {faulty.id} BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in taken]
+    ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
+    with pytest.raises(NotRecorded) as fault:
+        run.claims.record(ended, run.hold(), NOW)
+    assert fault.value.written == {first.id: True, edited.id: False}
+    told = [row["claim_id"] for row in rows(run.database, "SELECT claim_id FROM recours_attempts")]
+    assert told == [first.id, edited.id]
+
+
 def test_a_success_is_told_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:
     add_claims(run.database, [{"pod_retry_count": 2}])
     run.keep()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from string import ascii_letters
@@ -48,6 +49,21 @@ def test_whoever_reads_a_table_that_somebody_is_changing_does_not_wait_for_ever(
             migration.rollback()
     hasty.close()
     service.close()
+
+
+def test_whoever_holds_many_rows_is_waited_for_once(server_url: URL, add_claims: Callable[..., None]) -> None:
+    hasty = Database(server_url, lock_wait_s=1.1)
+    add_claims(hasty, [{}])
+    run = Run(hasty)
+    run.keep()
+    (claim,) = run.take()
+    with closing(Database(server_url)) as service, service.write() as connection:
+        connection.exec_driver_sql("UPDATE claims SET amount_requested = 1")
+        with pytest.raises(DatabaseFault, match="lock timeout"):
+            run.put_back(claim)
+    with hasty.write() as connection:
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "1s"
+    hasty.close()
 
 
 def test_a_deadlock_is_not_told_as_a_file_that_is_locked(server_url: URL) -> None:

@@ -260,6 +260,10 @@ def test_pod_columns_that_are_there_keep_their_values(old: Path) -> None:
     assert_untouched(before, old)
 
 
+def test_a_file_may_be_named_like_a_fault(old: Path) -> None:
+    assert look(Database(make_url(f"sqlite:///{old.rename(old.with_name('blocked.db'))}"))).version is None
+
+
 def test_an_alembic_of_the_services_own_is_not_touched(old: Path) -> None:
     with closing(sqlite3.connect(old)) as connection:
         connection.executescript(
