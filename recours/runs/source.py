@@ -80,6 +80,8 @@ class DueClaims:
         self, lanes: Collection[str], most: int, hold: Hold, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
         """Hold the most urgent ones."""
+        if unnumbered and self._stage is Stage.NEW:
+            return []  # of those that are pending they are at a stage of their own
         return self._claims.take(self._stage, lanes, most, hold, now, unnumbered=unnumbered)
 
     def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
