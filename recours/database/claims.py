@@ -224,16 +224,11 @@ class ClaimRepository:
         for some in self._together(held):
             if fault := self._put_back(some, hold):
                 faults.append(fault)
-                if not self._goes_on_after(fault):
+                if not fault.was_answered:
                     break
+                self.database.wait_less_after(fault)
         if faults:
             raise faults[0]
-
-    def _goes_on_after(self, fault: DatabaseFault) -> bool:
-        """Tell whether other rows may fare better: a server said no to one. If it was held, the others are waited for no more."""
-        if fault.is_of_lock:
-            self.database.wait_less()
-        return fault.was_answered
 
     def _put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> DatabaseFault | None:
         try:
@@ -260,8 +255,9 @@ class ClaimRepository:
                     written |= part
             except DatabaseFault as fault:
                 faults.append(fault)
-                if not self._goes_on_after(fault):
+                if not fault.was_answered:
                     break
+                self.database.wait_less_after(fault)
         if faults:
             raise NotRecorded(faults[0], written) from faults[0]
         return list(written.values())

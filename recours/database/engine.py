@@ -118,9 +118,10 @@ class Database:
         with self.turn, self._translated(), self.engine.connect() as connection:
             yield connection
 
-    def wait_less(self) -> None:
-        """Wait for no row of a server for long any more: whoever holds many would be waited for at each of them."""
-        self._lock_wait_s = min(self._lock_wait_s, _LOCK_WAIT_AFTERWARDS_S)
+    def wait_less_after(self, fault: DatabaseFault) -> None:
+        """If it was of a lock, wait for no other of a server as long: whoever holds many would be waited for at each."""
+        if fault.is_of_lock:
+            self._lock_wait_s = min(self._lock_wait_s, _LOCK_WAIT_AFTERWARDS_S)
 
     def _begin(self, connection: Connection, *, writing: bool) -> None:
         """Say what kind of transaction begins.

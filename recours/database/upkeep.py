@@ -263,8 +263,8 @@ def _unshelved(columns: frozenset[str], skip: Collection[str]) -> ColumnElement[
 
 
 def _spellings(statuses: Collection[str]) -> list[str]:
-    """How people write them: a database may know the lower case of unaccented letters only."""
-    return sorted({form(status) for status in statuses for form in (str.lower, str.upper, str.capitalize)})
+    """How people write them in capitals: a database may know the lower case of unaccented letters only."""
+    return sorted({form(status) for status in statuses for form in (str.upper, str.capitalize)})
 
 
 def _status(columns: frozenset[str]) -> Any:
