@@ -37,6 +37,10 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
         r"|not authori[sz]ed|permission denied|n'appartient pas",
     ),
     (
+        ErrorKind.RETURNED_TO_SENDER,
+        r"return(ed|ing)? to (the )?(sender|shipper)|retour(ne|nee)? (a l'|vers l')?expediteur|renvoye a l'expediteur",
+    ),
+    (
         ErrorKind.UNSUPPORTED_CARRIER,
         r"(unsupported|unhandled) carrier|carrier.{0,40}(not supported|unsupported)|unknown carrier(?! error)"
         r"|carrier (is )?unknown(?! error)|transporteur( est| «[^»]{0,40}»)? inconnu\b"

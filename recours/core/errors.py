@@ -10,6 +10,7 @@ class ErrorKind(StrEnum):
     INVALID_TRACKING = "invalid_tracking"
     POD_NEVER_AVAILABLE = "pod_never_available"
     ACCESS_DENIED = "access_denied"
+    RETURNED_TO_SENDER = "returned_to_sender"
     UNSUPPORTED_CARRIER = "unsupported_carrier"
     NOT_FOUND = "not_found"
     NOT_DELIVERED_YET = "not_delivered_yet"
@@ -20,6 +21,7 @@ class ErrorKind(StrEnum):
     BAD_RESPONSE = "bad_response"
     RATE_LIMITED = "rate_limited"
     AUTH_FAILED = "auth_failed"
+    ACCOUNT_DENIED = "account_denied"
     NOT_CONFIGURED = "not_configured"
     INTERNAL_ERROR = "internal_error"
 
@@ -46,6 +48,7 @@ TRAITS: dict[ErrorKind, Traits] = {
     ErrorKind.INVALID_TRACKING: Traits(persistent=True, uses_attempt=True, actor=Actor.CLIENT),
     ErrorKind.POD_NEVER_AVAILABLE: Traits(persistent=True, uses_attempt=True, actor=Actor.CLIENT),
     ErrorKind.ACCESS_DENIED: Traits(persistent=True, uses_attempt=True, actor=Actor.CLIENT),
+    ErrorKind.RETURNED_TO_SENDER: Traits(persistent=True, uses_attempt=True, actor=Actor.CLIENT),
     ErrorKind.UNSUPPORTED_CARRIER: Traits(persistent=True, uses_attempt=True, actor=Actor.OPERATOR),
     ErrorKind.NOT_FOUND: Traits(persistent=False, uses_attempt=True, actor=Actor.CLIENT),
     ErrorKind.NOT_DELIVERED_YET: Traits(persistent=False, uses_attempt=True, actor=Actor.NOBODY),
@@ -56,6 +59,7 @@ TRAITS: dict[ErrorKind, Traits] = {
     ErrorKind.BAD_RESPONSE: Traits(persistent=False, uses_attempt=True, actor=Actor.CARRIER),
     ErrorKind.RATE_LIMITED: Traits(persistent=False, uses_attempt=False, actor=Actor.NOBODY),
     ErrorKind.AUTH_FAILED: Traits(persistent=False, uses_attempt=False, actor=Actor.OPERATOR),
+    ErrorKind.ACCOUNT_DENIED: Traits(persistent=False, uses_attempt=False, actor=Actor.OPERATOR),
     ErrorKind.NOT_CONFIGURED: Traits(persistent=False, uses_attempt=False, actor=Actor.OPERATOR),
     ErrorKind.INTERNAL_ERROR: Traits(persistent=False, uses_attempt=True, actor=Actor.OPERATOR),
 }
@@ -63,8 +67,11 @@ TRAITS: dict[ErrorKind, Traits] = {
 # An outage of the carrier, as opposed to an answer about a parcel.
 OUTAGE_KINDS = frozenset({ErrorKind.SERVER_ERROR, ErrorKind.TIMEOUT, ErrorKind.NETWORK})
 
-# Our account at the carrier, as opposed to a parcel.
-ACCOUNT_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.NOT_CONFIGURED})
+# The carrier turned the account away: it closes for the run and is remembered for all processes.
+REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})
+
+# The account at the carrier, as opposed to a parcel.
+ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 
 
 def is_persistent(kind: ErrorKind, *, last_turn: bool = False) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -171,6 +172,8 @@ carriers = Table(
     Column("refusals", Integer, nullable=False, default=0),  # of our account, in a row
     Column("refused_until", Utc),
     Column("refusal", Text),
+    Column("refusal_kind", Text),  # auth_failed or account_denied; NULL: auth_failed, by an older version
+    Column("refused_claim", BigInteger),  # whose call was refused; NULL: the sample number's
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
     Column("stopped_at", Utc),  # by a person, until they take it up again
@@ -183,6 +186,32 @@ accounts = Table(
     metadata,
     Column("carrier", String(40), primary_key=True),
     Column("configured", Boolean, nullable=False),
+)
+
+# When this database was adopted, and what the service could say then. One row, whose id is 1.
+adoption = Table(
+    "recours_adoption",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("adopted_at", Utc, nullable=False),
+    Column("highest_claim_id", BigInteger),  # NULL: there was no claim
+    Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
+    Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
+)
+
+# Claims that a person took out of all work.
+exclusions = Table(
+    "recours_exclusions",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("claim_id", BigInteger, nullable=False),
+    Column("excluded_at", Utc, nullable=False),
+    Column("excluded_by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("previous_status", Text),
+    Column("ended_at", Utc),  # the claim was enrolled again
+    Column("ended_by", Text),
+    Index("ix_recours_exclusions_claim", "claim_id", "id"),
 )
 
 quota = Table(

@@ -20,6 +20,10 @@ ADVICE = {
         "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
         "the proof with an account of their own."
     ),
+    ErrorKind.RETURNED_TO_SENDER: (
+        "{carrier} took the parcel back to its sender, so the recipient never received it and no proof of that exists. Ask "
+        "the client whether the parcel came back."
+    ),
     ErrorKind.UNSUPPORTED_CARRIER: (
         "Correct the carrier's name in the claim; 'recours carriers' lists those that there are."
     ),
@@ -43,6 +47,10 @@ ADVICE = {
     ErrorKind.RATE_LIMITED: "Nothing: it goes on when the limit resets. 'recours status' shows the quotas.",
     ErrorKind.AUTH_FAILED: (
         "Correct the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
+    ),
+    ErrorKind.ACCOUNT_DENIED: (
+        "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
+        "machine's address), then run 'recours carriers check'. No attempt is used up meanwhile."
     ),
     ErrorKind.NOT_CONFIGURED: (
         "Set the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."

@@ -108,6 +108,11 @@ FRENCH = Words(
             "Le transporteur connaît le colis, mais il n'est pas rattaché au contrat avec lequel nous l'interrogeons.",
             "Indiquez-nous le contrat d'expédition, ou demandez vous-même la preuve de livraison au transporteur.",
         ),
+        ErrorKind.RETURNED_TO_SENDER: Advice(
+            "Le transporteur a retourné le colis à l'expéditeur.",
+            "Le destinataire n'a pas reçu ce colis : aucune preuve de livraison à son nom n'existera.",
+            "Vérifiez si le colis vous est revenu, et adaptez la réclamation en conséquence.",
+        ),
         ErrorKind.POD_NEVER_AVAILABLE: Advice(
             "Le transporteur n'a pas de preuve de livraison pour ce colis.",
             "Il répond qu'il n'en existe pas, ou elle aurait dû arriver depuis longtemps : nous n'en attendons plus.",
@@ -176,6 +181,11 @@ ENGLISH = Words(
             "The carrier refuses to tell us about this parcel.",
             "The carrier knows the parcel, but it does not belong to the contract with which we ask.",
             "Tell us the contract that it was sent with, or ask the carrier for the proof of delivery yourself.",
+        ),
+        ErrorKind.RETURNED_TO_SENDER: Advice(
+            "The carrier took the parcel back to its sender.",
+            "The recipient did not receive this parcel, so no proof of delivery to them will exist.",
+            "Check whether the parcel came back to you, and adapt the claim accordingly.",
         ),
         ErrorKind.POD_NEVER_AVAILABLE: Advice(
             "The carrier has no proof of delivery for this parcel.",

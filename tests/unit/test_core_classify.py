@@ -52,6 +52,13 @@ SAID = {
         "Not authorized to view this shipment",
         "Permission denied for this shipment",
     ],
+    "returned_to_sender": [
+        "Returned to sender",
+        "Return to shipper completed",
+        "Retour à l'expéditeur",
+        "Colis retourné à l’expéditeur",
+        "Renvoyé à l'expéditeur",
+    ],
     "unsupported_carrier": [
         "Unsupported carrier: Relais Colis",
         "Carrier 'Heppner' is not supported",

@@ -10,6 +10,7 @@ SPECIFIED = {
     "invalid_tracking": (True, True, "client"),
     "pod_never_available": (True, True, "client"),
     "access_denied": (True, True, "client"),
+    "returned_to_sender": (True, True, "client"),
     "unsupported_carrier": (True, True, "operator"),
     "not_found": (False, True, "client"),
     "not_delivered_yet": (False, True, "nobody"),
@@ -20,6 +21,7 @@ SPECIFIED = {
     "bad_response": (False, True, "carrier"),
     "rate_limited": (False, False, "nobody"),
     "auth_failed": (False, False, "operator"),
+    "account_denied": (False, False, "operator"),
     "not_configured": (False, False, "operator"),
     "internal_error": (False, True, "operator"),
 }
@@ -45,7 +47,7 @@ def test_only_an_unknown_number_becomes_hopeless_at_the_last_turn(kind: ErrorKin
 
 def test_what_is_an_outage_and_what_is_our_account() -> None:
     assert {"server_error", "timeout", "network"} == OUTAGE_KINDS
-    assert {"auth_failed", "not_configured"} == ACCOUNT_KINDS
+    assert {"auth_failed", "account_denied", "not_configured"} == ACCOUNT_KINDS
 
 
 def test_a_call_that_failed_carries_its_failure() -> None:

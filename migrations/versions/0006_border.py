@@ -1,0 +1,67 @@
+"""Enrolment, claims that a person excluded, and what the carrier refused an account for.
+
+Written out in full, not taken from the tables of the code: a migration must do tomorrow what it did today.
+"""
+
+from alembic import op
+from sqlalchemy import inspect
+
+revision = "0006"
+down_revision = "0005"
+
+# By table; columns that are there already are left as they are.
+COLUMNS = {
+    "recours_schema_version": {"oldest": "VARCHAR(32)"},
+    "recours_carriers": {"refusal_kind": "TEXT", "refused_claim": "BIGINT"},
+}
+TABLES = [
+    """CREATE TABLE IF NOT EXISTS recours_adoption (
+        id INTEGER PRIMARY KEY,
+        adopted_at TIMESTAMP NOT NULL,
+        highest_claim_id BIGINT,
+        status_column_added BOOLEAN NOT NULL,
+        decided BOOLEAN NOT NULL
+    )""",
+    """CREATE TABLE IF NOT EXISTS recours_exclusions (
+        id {id},
+        claim_id BIGINT NOT NULL,
+        excluded_at TIMESTAMP NOT NULL,
+        excluded_by TEXT NOT NULL,
+        why TEXT NOT NULL,
+        previous_status TEXT,
+        ended_at TIMESTAMP,
+        ended_by TEXT
+    )""",
+    "CREATE INDEX IF NOT EXISTS ix_recours_exclusions_claim ON recours_exclusions (claim_id, id)",
+]
+
+
+def upgrade() -> None:
+    """Add what is missing."""
+    connection = op.get_bind()
+    there = inspect(connection)
+    for table, columns in COLUMNS.items():
+        known = {column["name"] for column in there.get_columns(table)}
+        for name, kind in columns.items():
+            if name not in known:
+                op.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+    for statement in _tables(connection.dialect.name):
+        op.execute(statement)
+
+
+def statements(columns: set[str], dialect: str) -> list[str]:
+    """The SQL, whatever the claims table has."""
+    del columns
+    return [
+        *(
+            f"ALTER TABLE {table} ADD COLUMN {name} {kind}"
+            for table, added in COLUMNS.items()
+            for name, kind in added.items()
+        ),
+        *_tables(dialect),
+    ]
+
+
+def _tables(dialect: str) -> list[str]:
+    serial = "BIGSERIAL PRIMARY KEY" if dialect == "postgresql" else "INTEGER PRIMARY KEY"
+    return [statement.format(id=serial) for statement in TABLES]
