@@ -23,6 +23,7 @@ NEEDED = (
     ("defusedxml", (0, 7)),
     ("concurrent-log-handler", (0, 9)),
     ("pypdf", (6, 0)),
+    ("pillow", (12, 0)),
     ("urllib3", (2, 6)),
     ("rich", (14, 0)),
     ("tzdata", (2024,)),

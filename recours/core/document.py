@@ -10,6 +10,8 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
+    (b"GIF87a", "image/gif"),  # signatures of UPS and DHL Parcel (two public sources)
+    (b"GIF89a", "image/gif"),
 )
 _PAGE_START = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<!doctype\s+html|<html|<!--.*?-->\s*<html)[\s>]", re.IGNORECASE | re.DOTALL

@@ -95,7 +95,7 @@ def _document(desk: Desk, pod_url: str, words: Words) -> None:
     elif found.media_type == "text/html":
         st.caption(words("pod_html"))
         components.html(sandboxed(found.content, _HEIGHT), height=_HEIGHT)
-    elif found.media_type in ("image/png", "image/jpeg"):
+    elif found.media_type in ("image/png", "image/jpeg", "image/gif"):
         st.image(found.content, alt=words("pod"))
     else:
         st.caption(words("pod_not_shown"))

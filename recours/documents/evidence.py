@@ -1,29 +1,29 @@
 """Whether bytes are a document that can win a dispute, and of which kind."""
 
 import io
-import logging
-from functools import cache
-from typing import Any
 
 from recours.core.document import begins_as
+from recours.core.evidence import why_hollow
+from recours.documents.reading import pdf_library, read
 from recours.runs.ports import NotADocument
 
 _SMALLEST = 64  # bytes: no document of any kind is smaller
 
 # How a complete image ends: one that was cut off shows half a signature.
-_ENDINGS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9"}
+_ENDINGS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9", "image/gif": b"\x00;"}
 
 SUFFIXES = {
     "application/pdf": ".pdf",
     "image/png": ".png",
     "image/jpeg": ".jpg",
+    "image/gif": ".gif",
     "image/tiff": ".tif",
     "text/html": ".html",
 }
 
 
-def media_type_of(content: bytes, *, html: bool = False) -> str:
-    """The kind of document that the bytes are; `html`: a web page is one too.
+def kind_of(content: bytes, *, html: bool = False) -> str:
+    """The kind of document that the bytes look like, found out at once; `html`: a web page is one too.
 
     Raises NotADocument with a phrase that says why they are none.
     """
@@ -31,27 +31,33 @@ def media_type_of(content: bytes, *, html: bool = False) -> str:
         raise NotADocument(f"it has only {len(content)} bytes")
     found = begins_as(content, html=html)
     if found is None:
-        kinds = "HTML, PDF, PNG, JPEG nor TIFF" if html else "PDF, PNG, JPEG nor TIFF"
+        kinds = "HTML, PDF, PNG, JPEG, GIF nor TIFF" if html else "PDF, PNG, JPEG, GIF nor TIFF"
         raise NotADocument(f"it is neither {kinds}")
     ending = _ENDINGS.get(found)
     if ending and ending not in content[-1024:]:
         raise NotADocument("the image is cut off")
+    return found
+
+
+def media_type_of(content: bytes, *, html: bool = False) -> str:
+    """The kind of document that the bytes are, opened where that can fail. Raises NotADocument."""
+    found = kind_of(content, html=html)
     if found == "application/pdf":
         _open_pdf(content)
     return found
 
 
-@cache
-def _pdf_library() -> Any:
-    import pypdf  # noqa: PLC0415 (imported when the first document comes)
-
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it says of a damaged file, our sentence says
-    return pypdf
+def appraise(content: bytes, media_type: str) -> None:
+    """See that a document opens and shows something. Raises NotADocument with a phrase that says what it is instead."""
+    if media_type == "application/pdf":
+        _open_pdf(content)
+    if why := why_hollow(read(content, media_type)):
+        raise NotADocument(why)
 
 
 def _open_pdf(content: bytes) -> None:
     """Raises NotADocument. One that is encrypted as this machine has no library for counts: a person can open it."""
-    pypdf = _pdf_library()
+    pypdf = pdf_library()
     try:
         pages = len(pypdf.PdfReader(io.BytesIO(content)).pages)
     except pypdf.errors.DependencyError:

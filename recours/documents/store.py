@@ -1,7 +1,8 @@
 """The folder of documents: each is written whole or not at all, never over another, with its facts beside it.
 
 The facts (`NAME.json`) are written first. A document that a run stored before it died is thus found again with its
-signatory and its time, and neither lost nor asked for again.
+signatory and its time, and neither lost nor asked for again. It is stored before it is appraised: that is slow, and what a
+carrier sent is paid for.
 """
 
 import hashlib
@@ -19,8 +20,8 @@ from pathlib import Path
 
 from recours.core.claim import Delivery
 from recours.core.outcome import Retrieved
-from recours.documents.evidence import SUFFIXES, media_type_of
-from recours.runs.ports import Label, RunFault, StoredDocument
+from recours.documents.evidence import SUFFIXES, appraise, kind_of
+from recours.runs.ports import Label, NotADocument, RunFault, StoredDocument
 
 PARTS = ".parts"  # the folder of what is half written
 _SWEPT_AFTER_S = 24 * 3600
@@ -55,27 +56,34 @@ class DocumentStore:
                     part.unlink()
 
     def store(self, label: Label, got: Retrieved) -> StoredDocument:
-        """Check what a carrier gave and keep it; its name outlasts a power cut after `secure`.
+        """Keep what a carrier gave if it proves something; its name outlasts a power cut after `secure`.
 
         Raises NotADocument, RunFault.
         """
-        content, media_type = got.content, media_type_of(got.content, html=got.html)
+        content, media_type = got.content, kind_of(got.content, html=got.html)
         sha256 = hashlib.sha256(content).hexdigest()
         path = self.folder / label.carrier / f"{_stem(label)}_{sha256[:16]}{SUFFIXES[media_type]}"
         document = StoredDocument(str(path), sha256, len(content), media_type, got.delivery, got.source)
+        was_there = path.exists()
         try:
             try:
-                self._write(path, document, content)
+                self._write(path, label, document, content)
             except FileNotFoundError:  # the carrier's first document
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._parts.mkdir(exist_ok=True)
-                self._write(path, document, content)
+                self._write(path, label, document, content)
+            try:
+                appraise(content, media_type)
+            except NotADocument:
+                if not was_there:
+                    _discard(path)
+                raise
         except OSError as error:
             raise self._fault(error) from error
         return document
 
-    def _write(self, path: Path, document: StoredDocument, content: bytes) -> None:
-        _write(self._parts, path.with_name(path.name + ".json"), _facts(document), durable=False)
+    def _write(self, path: Path, label: Label, document: StoredDocument, content: bytes) -> None:
+        _write(self._parts, _beside(path), _facts(label, document), durable=False)
         _write(self._parts, path, content, durable=True)
 
     def secure(self, documents: Iterable[StoredDocument]) -> None:
@@ -87,16 +95,21 @@ class DocumentStore:
             raise self._fault(error) from error
 
     def find(self, label: Label) -> StoredDocument | None:
-        """A document of this claim and number that a run stored before it died, if it is whole."""
+        """A document of this claim and number that a run stored before it died, if it is whole and proves something.
+
+        The facts beside it say whose it is. Its name does not: a reference may look like another claim's name.
+        """
         folder = self.folder / label.carrier
-        for facts in sorted(folder.glob(f"{_stem(label)}_*.json")):
-            path = facts.with_name(facts.name.removesuffix(".json"))
+        for beside in sorted(folder.glob(f"*_{_of_claim(label)}_*.json")):
+            path = beside.with_name(beside.name.removesuffix(".json"))
             try:
-                document = _read(facts)
-                whole = hashlib.sha256(path.read_bytes()).hexdigest() == document.sha256
+                document = _read(beside, label)
+                content = path.read_bytes()
             except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
-            if whole:
+            if hashlib.sha256(content).hexdigest() == document.sha256 and _proves_something(
+                content, document
+            ):
                 return replace(document, path=str(path))
         return None
 
@@ -110,15 +123,44 @@ class DocumentStore:
 def _stem(label: Label) -> str:
     """Made by us: of a foreign reference only letters, digits, - and _ are kept. The claim's id tells it from others."""
     reference = _UNSAFE.sub("-", label.reference).strip("-")[:60]
+    return f"{reference}_{_of_claim(label)}"
+
+
+def _of_claim(label: Label) -> str:
     number = _UNSAFE.sub("-", label.number)[:40]
     claim_id = _UNSAFE.sub("-", str(label.claim_id))[:40]
-    return f"{reference}_{claim_id}_{number}"
+    return f"{claim_id}_{number}"
 
 
-def _facts(document: StoredDocument) -> bytes:
+def _beside(path: Path) -> Path:
+    """Where the facts of a document lie."""
+    return path.with_name(f"{path.name}.json")
+
+
+def _discard(path: Path) -> None:
+    """Delete a document that proves nothing: it first, so that no facts are without a document that was good."""
+    path.unlink(missing_ok=True)
+    _beside(path).unlink(missing_ok=True)
+
+
+def _proves_something(content: bytes, document: StoredDocument) -> bool:
+    try:
+        appraise(content, document.media_type)
+    except NotADocument:
+        return False
+    return True
+
+
+def _owner(label: Label) -> dict[str, str]:
+    """Whose document it is: by this alone a later run adopts it."""
+    return {"claim_id": str(label.claim_id), "reference": label.reference, "number": label.number}
+
+
+def _facts(label: Label, document: StoredDocument) -> bytes:
     """What is known of a document, without its path: the folder may be moved."""
     delivery = document.delivery
     facts = {
+        **_owner(label),
         "sha256": document.sha256,
         "size": document.size,
         "media_type": document.media_type,
@@ -128,11 +170,15 @@ def _facts(document: StoredDocument) -> bytes:
         },
         "source": document.source,
     }
-    return json.dumps(facts, ensure_ascii=False).encode()
+    return json.dumps(facts).encode()
 
 
-def _read(path: Path) -> StoredDocument:
-    facts = json.loads(path.read_bytes())
+def _read(beside: Path, label: Label) -> StoredDocument:
+    """A document by its facts. Raises ValueError if they are another claim's or number's, KeyError if they do not say."""
+    facts = json.loads(beside.read_bytes())
+    owner = _owner(label)
+    if {name: facts.pop(name) for name in owner} != owner:
+        raise ValueError("the facts of another claim")
     told = facts.pop("delivery")
     at = datetime.fromisoformat(told["at"]) if told["at"] else None
     return StoredDocument(path="", delivery=Delivery(at, told["signatory"]), **facts)

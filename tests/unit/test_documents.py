@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 from pypdf import PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
 from recours.core.claim import Delivery
+from recours.core.evidence import read_page, why_hollow
 from recours.core.outcome import Retrieved
 from recours.documents import store as store_module
-from recours.documents.evidence import SUFFIXES, media_type_of
+from recours.documents.evidence import SUFFIXES, kind_of, media_type_of
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label, NotADocument, RunFault
 from recours.sandbox import documents as simulated
@@ -34,6 +38,21 @@ PDF = simulated.proof_pdf("Chronopost", "XY123456789FR", "DUPONT", AT)
 PNG = simulated.signature_png("XY123456789FR")
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(range(1, 200)) + b"\xff\xd9"
 TIFF = b"II*\x00" + bytes(200)
+ANOTHER_PDF = simulated.proof_pdf("Chronopost", "XY123456789FR", "MARTIN", AT)
+
+
+def picture(kind: str, mode: str = "P", colour: Any = "white", *, signed: bool = True, **more: Any) -> bytes:
+    """A picture of a scribble on paper, or of the paper alone."""
+    image = Image.new(mode, (120, 60), colour)
+    if signed:
+        ImageDraw.Draw(image).line((10, 50, 60, 5, 110, 45), fill="black", width=3)
+    out = io.BytesIO()
+    image.save(out, kind, **more)
+    return out.getvalue()
+
+
+GIF87 = picture("GIF", "L", 255)
+GIF = picture("GIF", "L", 255, comment="signature")
 
 
 def pdf_of(pages: int, password: str | None = None, **more: Any) -> bytes:
@@ -58,6 +77,8 @@ def pdf_of(pages: int, password: str | None = None, **more: Any) -> bytes:
         (JPEG, "image/jpeg"),
         (TIFF, "image/tiff"),
         (b"MM\x00*" + bytes(200), "image/tiff"),
+        (GIF + bytes(40), "image/gif"),
+        (GIF87, "image/gif"),
         (PNG + b"\r\n" * 100, "image/png"),
         (JPEG + b"\x00" * 100, "image/jpeg"),
         (pdf_of(3), "application/pdf"),
@@ -75,10 +96,11 @@ def test_a_document_is_one(content: bytes, kind: str) -> None:
         (b"", "only 0 bytes"),
         (b"%PDF-", "only 5 bytes"),
         (PNG[:63], "only 63 bytes"),
-        (b"Document indisponible. " * 10, "neither PDF, PNG, JPEG nor TIFF"),
+        (b"Document indisponible. " * 10, "neither PDF, PNG, JPEG, GIF nor TIFF"),
         (b"<html><body>maintenance</body></html>" * 5, "neither PDF"),
         (b"\n\n" + PDF, "neither PDF"),
-        (b"GIF89a" + bytes(200), "neither PDF"),
+        (b"GIF88a" + bytes(200), "neither PDF"),
+        (GIF[:-2], "cut off"),
         (bytes(1000), "neither PDF"),
         (PNG[: len(PNG) // 2], "cut off"),
         (PNG[:-8], "cut off"),
@@ -109,9 +131,9 @@ def test_a_pdf_that_anyone_may_open_counts() -> None:
     assert media_type_of(pdf_of(1, "", owner_password="owner", algorithm="RC4-128")) == "application/pdf"
 
 
-def encrypted(algorithm: str) -> bytes:
+def encrypted(algorithm: str, writer: PdfWriter | None = None) -> bytes:
     """With an empty password. Its language is a text of the catalog, which is read before the pages are."""
-    writer = PdfWriter()
+    writer = writer or PdfWriter()
     writer.add_blank_page(200, 200)
     writer.root_object[NameObject("/Lang")] = TextStringObject("fr-FR")
     writer.encrypt("", owner_password="owner", algorithm=algorithm)
@@ -157,6 +179,132 @@ def test_a_damaged_pdf_says_nothing_on_its_own(caplog: pytest.LogCaptureFixture)
     with pytest.raises(NotADocument):
         media_type_of(simulated.broken_pdf())
     assert caplog.records == []
+
+
+# ---------------------------------------------------------------- what proves nothing
+
+
+def drawn(content: bytes, *, more: bytes = b"") -> bytes:
+    """A PDF of one page on which this is drawn."""
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents 4 0 R " + more + b" /Resources "
+        b"<< /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> /XObject << /A 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /A 5 0 R >> >> /Length 20 >>\n"
+        b"stream\n/A Do /A Do /A Do  \nendstream",
+    ]
+    file, starts = b"%PDF-1.4\n", []
+    for number, thing in enumerate(objects, 1):
+        starts.append(b"%010d 00000 n \n" % len(file))
+        file += b"%d 0 obj\n%s\nendobj\n" % (number, thing)
+    table = b"xref\n0 6\n0000000000 65535 f \n" + b"".join(starts)
+    return file + table + b"trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(file)
+
+
+def scanned(*, signed: bool) -> bytes:
+    return picture("PDF", "RGB", signed=signed)
+
+
+def page(body: str) -> bytes:
+    return f"<!DOCTYPE html><html><head><title>POD</title></head><body>{body}</body></html>".encode()
+
+
+LETTER = (
+    "Dear Customer, the following is the proof-of-delivery for tracking number 123456789012. Delivered on 05/10/2026 "
+    "10:31. Proof-of-delivery details appear below; however, no signature is available because none was required."
+)
+HOLLOW = {
+    "a blank page": (pdf_of(1), "it is blank"),
+    "three blank pages": (pdf_of(3), "it is blank"),
+    "blanks as text": (drawn(b"BT /F 12 Tf 10 10 Td (    ) Tj ET"), "it is blank"),
+    "white paint on white paper": (
+        drawn(b"1 1 1 rg 0 0 300 200 re f q 0 g Q 1 g 0 0 9 9 re f"),
+        "it is blank",
+    ),
+    "a link to nowhere": (drawn(b"", more=b"/Annots [<< /Type /Annot /Subtype /Link >>]"), "it is blank"),
+    "a scan of nothing": (scanned(signed=False), "it is blank"),
+    "a white PNG": (picture("PNG", "RGB", signed=False), "it is blank"),
+    "a black PNG": (picture("PNG", "L", 0, signed=False), "it is blank"),
+    "a transparent PNG": (picture("PNG", "RGBA", (0, 0, 0, 0), signed=False), "it is blank"),
+    "a white PNG of two colours": (picture("PNG", "1", 1, signed=False), "it is blank"),
+    "a white GIF": (picture("GIF", "L", 255, signed=False), "it is blank"),
+    "a white TIFF": (picture("TIFF", "1", 1, signed=False, compression="group4"), "it is blank"),
+    "nearly white paper": (picture("JPEG", "RGB", (250, 251, 249), signed=False), "it is blank"),
+    "an empty web page": (page("<p>&nbsp;</p><img src='./ups_logo.gif'>"), "it is blank"),
+    "a web page that only runs": (page("<script>document.write('Delivered on')</script>"), "it is blank"),
+    "not available": (
+        page("<h1>Proof of <b>delivery</b> is not available</h1>"),
+        'it says that there is none ("proof of delivery is not available")',
+    ),
+    "not available, in a PDF": (
+        drawn(b"BT /F 12 Tf 10 10 Td (Le document est indisponible.) Tj ET"),
+        'it says that there is none ("document est indisponible")',
+    ),
+    "not found, in French": (
+        page("Aucune preuve de livraison n\u2019a \u00e9t\u00e9 trouv\u00e9e"),
+        "there is none",
+    ),
+    "a login page": (page("<form>Login <input name=p type='password'></form>"), "it is a login page"),
+    "an error page": (
+        page("<h1>500 Internal Server Error</h1>"),
+        'it is an error page ("500 internal server error")',
+    ),
+    "a session that ended": (
+        page("Votre session a expir\u00e9. Veuillez vous connecter."),
+        "it is an error page",
+    ),
+}
+PROVING = {
+    "a letter": page(LETTER),
+    "a letter in a PDF": drawn(b"BT /F 9 Tf 9 9 Td (" + LETTER.encode() + b") Tj ET"),
+    "a simulated proof": PDF,
+    "a signature": PNG,
+    "a signature in a GIF": GIF,
+    "a fax": picture("TIFF", "1", 1, compression="group4"),
+    "a signature on nothing": picture("PNG", "RGBA", (0, 0, 0, 0)),
+    "a scan": scanned(signed=True),
+    "a drawing": drawn(b"0 0 m 9 9 l S"),
+    "a note on the page": drawn(b"", more=b"/Annots [<< /Type /Annot /Subtype /Stamp >>]"),
+    "a picture in a page": page("<img src='data:image/png;base64,iVBORw0K'>"),
+    "an error in a letter": page("Delivered on 5 Oct 2026 to error 404 Ltd. Signed by DUPONT"),
+    # What cannot be read counts: a person can look at it.
+    "a picture that does not open": JPEG,
+    "a form that draws itself for ever": drawn(b"/A Do"),
+    "a PDF that is encrypted": encrypted("AES-256", PdfWriter(clone_from=io.BytesIO(PDF))),
+    "more than anybody would read": drawn(b"0 0 m 1 1 l n " * 100_000),
+}
+
+
+def kind(content: bytes) -> str:
+    return kind_of(content, html=True)
+
+
+@pytest.mark.parametrize("name", HOLLOW)
+def test_a_hollow_document_proves_nothing(name: str, store: DocumentStore) -> None:
+    content, why = HOLLOW[name]
+    with pytest.raises(NotADocument) as caught:
+        store.store(LABEL, Retrieved(content, DELIVERY, SOURCE, html=True))
+    assert why in str(caught.value)
+    assert files(store) == []
+
+
+@pytest.mark.parametrize("name", PROVING)
+def test_what_may_prove_something_is_kept(name: str, store: DocumentStore) -> None:
+    kept = store.store(LABEL, Retrieved(PROVING[name], DELIVERY, SOURCE, html=True))
+    assert Path(kept.path).read_bytes() == PROVING[name]
+    assert kept.media_type == kind(PROVING[name])
+
+
+@given(page=st.text(st.sampled_from("<>!-/= \"'abscriptnome"), max_size=200))
+def test_any_page_is_read(page: str) -> None:
+    assert why_hollow(read_page(page)) is None or isinstance(why_hollow(read_page(page)), str)
+
+
+def test_a_page_of_open_tags_is_read_in_one_pass() -> None:
+    """Each of them looked for to the end of the page again would be minutes."""
+    assert read_page("<!--" * 250_000 + "<script" * 250_000).text == ""
 
 
 # ---------------------------------------------------------------- the store
@@ -213,7 +361,7 @@ def test_the_same_again_is_the_same_file(store: DocumentStore) -> None:
 
 def test_another_document_is_never_written_over_the_first(store: DocumentStore) -> None:
     first = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
-    second = store.store(LABEL, Retrieved(pdf_of(2), DELIVERY, SOURCE))
+    second = store.store(LABEL, Retrieved(ANOTHER_PDF, DELIVERY, SOURCE))
     assert first.path != second.path
     assert Path(first.path).read_bytes() == PDF
 
@@ -360,6 +508,9 @@ def test_a_document_that_is_not_whole_is_not_found(left: bytes | None, store: Do
     assert Path(again.path).read_bytes() == PDF
 
 
+OWNER = {"claim_id": "7", "reference": LABEL.reference, "number": LABEL.number}
+
+
 def facts_of(delivery: Any, **more: Any) -> str:
     whole = {
         "sha256": hashlib.sha256(PDF).hexdigest(),
@@ -367,7 +518,7 @@ def facts_of(delivery: Any, **more: Any) -> str:
         "media_type": "application/pdf",
         "source": "",
     }
-    return json.dumps(whole | {"delivery": delivery} | more)
+    return json.dumps(OWNER | whole | {"delivery": delivery} | more)
 
 
 @pytest.mark.parametrize(
@@ -381,6 +532,9 @@ def facts_of(delivery: Any, **more: Any) -> str:
         facts_of({"at": None}),
         facts_of({"at": None, "signatory": ""}, frob=1),
         facts_of({"at": None, "signatory": ""}, sha256=7),
+        facts_of({"at": None, "signatory": ""}, claim_id="8"),
+        facts_of({"at": None, "signatory": ""}, number="XY999999999FR"),
+        facts_of({"at": None, "signatory": ""}, reference=None),
     ],
     ids=lambda facts: str(facts)[:30],
 )  # fmt: skip
@@ -395,9 +549,62 @@ def test_facts_that_cannot_be_read_are_none(facts: bytes | str | None, store: Do
     assert store.find(LABEL) == again
 
 
+def test_a_reference_like_another_claims_name_adopts_nothing(store: DocumentStore) -> None:
+    """The name of its file begins as that of the other's would."""
+    store.store(Label("chronopost", 2, "CLM_1_N_x", "M"), Retrieved(PDF, DELIVERY, SOURCE))
+    store.store(Label("chronopost", "1_N_2", "CLM", "M"), Retrieved(PDF, DELIVERY, SOURCE))
+    assert store.find(Label("chronopost", 1, "CLM", "N")) is None
+    assert store.find(Label("chronopost", "1_N", "CLM", "2_M")) is None
+
+
+def test_a_file_that_an_older_version_left_without_its_owner_is_not_adopted(store: DocumentStore) -> None:
+    beside = Path(store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE)).path + ".json")
+    facts = json.loads(beside.read_text())
+    beside.write_text(json.dumps({name: value for name, value in facts.items() if name not in OWNER}))
+    assert store.find(LABEL) is None
+
+
+def test_a_document_is_on_disk_before_it_is_appraised(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a carrier sent is paid for: a run that dies over a slow look at it leaves it to the next one."""
+
+    def killed(content: bytes, media_type: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "appraise", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
+    found = store.find(LABEL)
+    assert found is not None
+    assert Path(found.path).read_bytes() == PDF
+
+
+def test_what_a_run_stored_and_did_not_appraise_is_appraised_by_the_next(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "appraise", lambda *_: None)
+        store.store(LABEL, Retrieved(pdf_of(1), DELIVERY, SOURCE))
+    assert store.find(LABEL) is None
+
+
+def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record of an older version points to it."""
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "appraise", lambda *_: None)
+        path = Path(store.store(LABEL, Retrieved(pdf_of(1), DELIVERY, SOURCE)).path)
+    with pytest.raises(NotADocument):
+        store.store(LABEL, Retrieved(pdf_of(1), DELIVERY, SOURCE))
+    assert path.read_bytes() == pdf_of(1)
+
+
 def test_a_spoilt_document_does_not_hide_a_good_one(store: DocumentStore) -> None:
     first = Path(store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE)).path)
-    second = store.store(LABEL, Retrieved(pdf_of(2), DELIVERY, SOURCE))
+    second = store.store(LABEL, Retrieved(ANOTHER_PDF, DELIVERY, SOURCE))
     first.write_bytes(b"")
     assert store.find(LABEL) == second
 
