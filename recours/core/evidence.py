@@ -73,7 +73,8 @@ def why_hollow(reading: Reading) -> str | None:
 
 # ---------------------------------------------------------------- web pages
 
-_UNSEEN = ("script", "style", "head", "template", "noscript")
+# Not the head: carriers' pages leave it open, and a browser ends it where the body begins.
+_UNSEEN = re.compile(r"<(script|style|title|template)(?=[\s/>])")
 _PASSWORD = re.compile(r"<input\b[^<>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
 _PICTURE = re.compile(r"<img\b[^<>]{0,200}\bsrc\s*=\s*[\"']?data:image/", re.IGNORECASE)
 
@@ -98,9 +99,8 @@ def _visible(page: str) -> str:
         if end < 0:
             return "".join(parts)
         at = end + len(ends_with)
-        name = next((name for name in _UNSEEN if folded.startswith(f"<{name}", start)), None)
-        if name:
-            at = folded.find(f"</{name}", at)
+        if unseen := _UNSEEN.match(folded, start):
+            at = folded.find(f"</{unseen[1]}", at)
             if at < 0:
                 return "".join(parts)
         else:

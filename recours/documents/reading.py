@@ -32,13 +32,15 @@ _DAMAGED = Exception
 
 
 def read(content: bytes, media_type: str) -> Reading:
-    """What can be read of a document whose kind is known. Raises nothing: what cannot be read is said to be so."""
+    """What can be read of a document whose kind is known. What cannot be read is said to be so."""
     try:
         if media_type == "text/html":
             return read_page(content[:_MOST_HTML].decode("utf-8", "replace"))
         if media_type == "application/pdf":
             return _read_pdf(content)
         return Reading(text="", has_ink=not _is_of_one_colour(content))
+    except ImportError:  # a fault of the installation, not of the file
+        raise
     except _DAMAGED:
         return _UNREADABLE
 

@@ -258,6 +258,8 @@ HOLLOW = {
 }
 PROVING = {
     "a letter": page(LETTER),
+    "a letter under an open head": f"<HTML><HEAD><TITLE>POD</TITLE><BODY><IMG SRC=./logo.gif><P>{LETTER}".encode(),
+    "a letter in tags that look like hidden ones": page(f"<titlebar>{LETTER}</titlebar>"),
     "a letter in a PDF": drawn(b"BT /F 9 Tf 9 9 Td (" + LETTER.encode() + b") Tj ET"),
     "a simulated proof": PDF,
     "a signature": PNG,
