@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -41,6 +41,12 @@ def out_of_order(name: str, answer: Response, said: str | None = None) -> Failur
 def refused_account(name: str, answer: Response, said: str | None = None) -> Failure:
     """Our account was refused."""
     return Failure(ErrorKind.AUTH_FAILED, f"{name} refused our account{quoted(said)}", answer.status)
+
+
+def denied_account(name: str, answer: Response, said: str | None = None) -> Failure:
+    """Our account is known, and lacks a right or a service, whatever the parcel."""
+    words = f"{name} denies our account its service{quoted(said)}"
+    return Failure(ErrorKind.ACCOUNT_DENIED, words, answer.status)
 
 
 def meant(meaning: Meaning, answer: Response, said: str | None = None) -> Failure:
@@ -132,7 +138,7 @@ def french_day(at: datetime) -> str:
         return at.date().isoformat()
 
 
-def moment(text: str | None, zone: ZoneInfo | None = None) -> datetime | None:
+def moment(text: str | None, zone: tzinfo | None = None) -> datetime | None:
     """An ISO moment as aware UTC; without an offset it is of `zone` (none: UTC). None if it cannot be read."""
     try:
         return _utc(datetime.fromisoformat((text or "").strip()), zone)
@@ -164,5 +170,5 @@ def _french_day(text: str) -> date:
     return date(year if year > 99 else 2000 + year, int(found["month"]), int(found["day"]))  # noqa: PLR2004 (two digits)
 
 
-def _utc(at: datetime, zone: ZoneInfo | None) -> datetime:
+def _utc(at: datetime, zone: tzinfo | None) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=zone or UTC)).astimezone(UTC)

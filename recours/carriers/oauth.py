@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recours.carriers import rest
-from recours.carriers.findings import refused_account, unreadable
+from recours.carriers.findings import denied_account, refused_account, unreadable
 from recours.carriers.message import Request, Response
 from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability
@@ -18,8 +18,10 @@ from recours.runs.ports import Line
 _EARLY = timedelta(minutes=2)
 _USUAL_LIFE_S = 3600
 _LONGEST_LIFE_S = 86_400
-_OK, _UNAUTHORIZED = 200, 401
+_OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 _REFUSALS = frozenset({400, 401, 403})  # of the token call: it speaks of no parcel
+# What UPS says, of this call too, to an account whose credentials are right.
+_BLOCKED = "blocked merchant"
 
 
 _Use = tuple[str, Capability]  # a token, and the kind of call that it goes with
@@ -118,7 +120,9 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
     `expires_in` is a number at FedEx, a text at UPS and GLS.
     """
     if answer.status in _REFUSALS:
-        raise CallFailed(refused_account(name, answer, _said(answer)))
+        said = _said(answer)
+        blocked = answer.status == _FORBIDDEN and _BLOCKED in (said or "").lower()
+        raise CallFailed((denied_account if blocked else refused_account)(name, answer, said))
     if answer.status != _OK:
         raise CallFailed(unreadable(name, answer))
     try:

@@ -7,7 +7,7 @@ their repository, and karrio's connector. Nothing was tried against the live ser
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -16,13 +16,11 @@ from zoneinfo import ZoneInfo
 from recours.carriers import check_digits, rest
 from recours.carriers.client import OneCallClient, TokenClient
 from recours.carriers.findings import (
-    PARIS,
     Meaning,
     Sent,
     document,
     meant,
     moment,
-    not_delivered,
     out_of_order,
     person,
     unknown_code,
@@ -30,6 +28,9 @@ from recours.carriers.findings import (
 )
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
+from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over, status_of
+from recours.carriers.ups_codes import UPS_CODES
+from recours.carriers.zones import zone_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -52,9 +53,10 @@ SPEC = CarrierSpec(
     limits={None: "200/hour", Capability.TOKEN: "20/hour"},  # ours: the carrier publishes none
     credentials=(("UPS_CLIENT_ID", "UPS_CLIENT_SECRET"),),
     base_url="https://onlinetools.ups.com",
-    # Parcel; waybill; freight; Mail Innovations (the project jkeen/tracking_number_data).
+    # Parcel; waybill; freight; Mail Innovations (the project jkeen/tracking_number_data; the letters F, M, Q and W: the
+    # project mediocre/bloodhound).
     number_form=re.compile(
-        rf"{_PARCEL.pattern}|[AHJKTV][0-9]{{10}}|[0-9]{{9}}|[0-9]{{18}}|[0-9]{{22}}|[0-9]{{26}}"
+        rf"{_PARCEL.pattern}|[AFHJKMQTVW][0-9]{{10}}|[0-9]{{9}}|[0-9]{{18}}|[0-9]{{22}}|[0-9]{{26}}"
     ),
     number_words="1Z and 16 signs, the last a digit, or a letter and ten digits, or 9, 18, 22 or 26 digits",
     calls={Capability.TRACKING: 1},
@@ -71,28 +73,20 @@ _OK_STATUS, _FORBIDDEN, _UNKNOWN, _SERVER_ERRORS = 200, 403, 404, 500
 
 # ---------------------------------------------------------------- tables
 
-# status.type. O and P: what they mean is inferred. The last three are of freight.
+# status.type. It decides only where the status has no code of the vendor's list that says where the parcel is. O and P:
+# what they mean is inferred. The last three are of freight.
 _DELIVERED_TYPE = "D"
-STATUS_TYPES = frozenset({_DELIVERED_TYPE, "I", "M", "MV", "X", "P", "O", "NA", "U", "DO", "DD", "W"})
-# currentStatus.code, activity[].status.statusCode. 011: three sources; the others: karrio's table.
-_DELIVERED_CODE = "011"
-TRANSIT_CODES = frozenset(
-    {"003", "005", "006", "007", "010", "013", "017", "021", "026", "035", "036", "040", "064", "071", "072"}
-)
-# At a point where the parcel waits for its recipient, or back at its sender: not handed over, whatever the type says.
-NOT_HANDED_OVER = frozenset({"034", "143", "161"})
+STATUS_TYPES: dict[str, ParcelStatus] = {
+    _DELIVERED_TYPE: ParcelStatus.DELIVERED,
+    **dict.fromkeys(("I", "M", "X", "P", "O", "NA", "U", "DO", "DD", "W"), ParcelStatus.ON_ITS_WAY),
+    "MV": ParcelStatus.CANCELLED,  # voided
+}
 # activity[].status.code: an incomplete list, karrio and one more source.
-DELIVERED_ACTIVITIES = frozenset({"FS", "KB", "F4"})
-TRANSIT_ACTIVITIES = frozenset({"OT", "OF", "DP", "AR", "OR"})
-
-_KNOWN = (
-    STATUS_TYPES
-    | {_DELIVERED_CODE}
-    | TRANSIT_CODES
-    | NOT_HANDED_OVER
-    | DELIVERED_ACTIVITIES
-    | TRANSIT_ACTIVITIES
-)
+ACTIVITIES: dict[str, ParcelStatus] = {
+    **dict.fromkeys(("FS", "KB", "F4"), ParcelStatus.DELIVERED),
+    **dict.fromkeys(("OT", "OF", "DP", "AR", "OR"), ParcelStatus.ON_ITS_WAY),
+}
+CODES_OF_STATUS = UPS_CODES | ACTIVITIES
 
 # Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented, of the token
 # call. 250003: one source.
@@ -104,11 +98,12 @@ CODES: dict[str, Meaning] = {
     "10401": (ErrorKind.AUTH_FAILED, "UPS refused our account"),
     "10429": (ErrorKind.RATE_LIMITED, "UPS asks us to wait: too many calls"),
 }
-# What is left to the HTTP status: 403 ("Blocked Merchant") and 404 are documented, without a code.
+# What is left to the HTTP status: 403 ("Blocked Merchant", so of the account, never of a parcel) and 404 are documented,
+# without a code.
 STATUSES: dict[int, Meaning] = {
     400: (ErrorKind.BAD_RESPONSE, "UPS could not read our request"),
     401: (ErrorKind.AUTH_FAILED, "UPS refused our account"),
-    _FORBIDDEN: (ErrorKind.ACCESS_DENIED, "UPS does not let our account use its tracking"),
+    _FORBIDDEN: (ErrorKind.ACCOUNT_DENIED, "UPS does not let our account use its tracking"),
     _UNKNOWN: (ErrorKind.NOT_FOUND, "UPS does not know this number"),
     429: (ErrorKind.RATE_LIMITED, "UPS asks us to wait: too many calls"),
 }
@@ -169,8 +164,7 @@ def parse(answer: Response, number: str, known: Delivery) -> Outcome:
     found = _delivery(package, answer)
     if isinstance(found, Failure):
         return found
-    delivery = Delivery(found.at or known.at, found.signatory or known.signatory)
-    return _document(package, delivery, answer)
+    return _document(package, found.completed_by(known), answer)
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
@@ -209,17 +203,28 @@ def _warned(shipments: list[Any], answer: Response) -> Failure:
 
 
 def _delivery(package: Any, answer: Response) -> Delivery | Failure:
+    """The delivery to the recipient, or where the parcel is.
+
+    A delivery after the parcel has turned back is the return's, with its sender's signature (inferred; the carrier keeps
+    the number of a parcel that goes back).
+    """
     status = _status(package)
-    codes = [*_codes(status), *filter(None, [rest.text(status, "type")])]
-    if not codes:
+    told = [*_codes(status), *filter(None, [rest.text(status, "type")])]
+    if not told:
         return unreadable(SPEC.name, answer)
-    if _is_delivered(status):
-        return Delivery(
-            _delivered_at(package), person(rest.text(package, "deliveryInformation", "receivedBy"))
-        )
+    means = _means(status)
     label = rest.text(status, "description") or rest.text(status, "simplifiedTextDescription")
+    if means is ParcelStatus.DELIVERED and _turned_back(package):
+        return end_of_return(SPEC.name, answer, label)
+    if means is ParcelStatus.DELIVERED:
+        signatory = person(rest.text(package, "deliveryInformation", "receivedBy"))
+        return replace(_delivered_at(package), signatory=signatory)
+    codes = _codes(status) or told
     code = next((code for code in codes if code in _KNOWN), codes[0])
-    return not_delivered(answer, label, code=code, known=_KNOWN)
+    return not_handed_over(SPEC.name, answer, label, code=code, table=_KNOWN, status=means)
+
+
+_KNOWN = CODES_OF_STATUS | STATUS_TYPES
 
 
 def _status(package: Any) -> Any:
@@ -234,41 +239,103 @@ def _codes(status: Any) -> list[str]:
     return [code for name in ("code", "statusCode") if (code := rest.text(status, name))]
 
 
-def _is_delivered(status: Any) -> bool:
-    codes = set(_codes(status))
-    handed_over = rest.text(status, "type") == _DELIVERED_TYPE or _DELIVERED_CODE in codes
-    return handed_over and not codes & NOT_HANDED_OVER
+def _means(status: Any) -> ParcelStatus | None:
+    """By its codes; by its type, where they do not say where the parcel is."""
+    by_code = status_of(_codes(status), CODES_OF_STATUS)
+    if by_code not in (None, ParcelStatus.UNCLEAR):
+        return by_code
+    return STATUS_TYPES.get(rest.text(status, "type") or "", by_code)
 
 
-def _delivered_at(package: Any) -> datetime | None:
-    """By the activity, which tells the time of Greenwich; or by the date of delivery, in French time."""
-    activities = [a for a in rest.items(package, "activity") if _is_handing_over(rest.at(a, "status"))]
-    times = [_compact(rest.text(a, "gmtDate"), rest.text(a, "gmtTime")) for a in activities]
-    return max(filter(None, times), default=None) or _local_delivery(package)
+_BACK = (ParcelStatus.GOING_BACK, ParcelStatus.RETURNED)
 
 
-def _is_handing_over(status: Any) -> bool:
-    codes = set(_codes(status))
-    return _is_delivered(status) or bool(codes & DELIVERED_ACTIVITIES and not codes & NOT_HANDED_OVER)
+def _turned_back(package: Any) -> bool:
+    return any(_means(rest.at(each, "status")) in _BACK for each in rest.items(package, "activity"))
 
 
-def _local_delivery(package: Any) -> datetime | None:
+# ---------------------------------------------------------------- when it was delivered
+
+
+def _delivered_at(package: Any) -> Delivery:
+    """The moment of the activity that hands over; else the date of delivery, which is of the same place.
+
+    Some answers tell the time of Greenwich, some the time of the place alone: that is a moment where the country of the
+    place keeps one time, and a day elsewhere.
+    """
+    handed_over = ParcelStatus.DELIVERED
+    activities = [a for a in rest.items(package, "activity") if _means(rest.at(a, "status")) is handed_over]
+    zones = [zone_of(rest.text(a, "location", "address", "countryCode")) for a in activities]
+    zone = next(filter(None, zones), None) or _zone_of_destination(package)
+    if moments := [at for a in activities if (at := _moment_of(a, zone))]:
+        return Delivery(max(moments))
+    day, at = _date_of_delivery(package, zone)
+    if at is not None:
+        return Delivery(at)
+    days = [found for a in activities if (found := _day(rest.text(a, "date")))]
+    return Delivery(day=max(days, default=day))
+
+
+def _moment_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
+    """Of Greenwich, else of the place with its offset, else of the place in the zone of its country."""
+    of_greenwich = _compact(rest.text(activity, "gmtDate"), rest.text(activity, "gmtTime"), UTC)
+    if of_greenwich:
+        return of_greenwich
+    day, hour = rest.text(activity, "date"), rest.text(activity, "time")
+    return _compact(day, hour, _offset(rest.text(activity, "gmtOffset")) or zone)
+
+
+def _zone_of_destination(package: Any) -> ZoneInfo | None:
+    to = [a for a in rest.items(package, "packageAddress") if rest.text(a, "type") == "DESTINATION"]
+    return next(filter(None, (zone_of(rest.text(a, "address", "countryCode")) for a in to)), None)
+
+
+def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None, datetime | None]:
+    """The day at the place, and the moment where that can be told."""
     end = rest.at(package, "deliveryTime")
     hour = rest.text(end, "endTime") if rest.text(end, "type") == "DEL" else None
     dates = [date for date in rest.items(package, "deliveryDate") if rest.text(date, "type") == "DEL"]
-    days = [rest.text(date, "date") for date in dates]
-    times = [_compact(day, hour, PARIS) or _compact(day, "0", PARIS) for day in days]
-    return max(filter(None, times), default=None)
+    texts = [text for date in dates if (text := rest.text(date, "date"))]
+    moments = [at for text in texts if (at := _compact(text, hour, zone))]
+    return max(filter(None, map(_day, texts)), default=None), max(moments, default=None)
 
 
-_DAY, _HOUR = re.compile(r"[0-9]{8}"), re.compile(r"[0-9]{1,6}")
+# The document's example has digits only, which may lack leading zeros; real answers have colons, and dates with dashes
+# were reported (UPS-API/api-documentation, issues 38, 99 and 187).
+_DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+_HOUR = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})")
+_DIGITS = re.compile(r"[0-9]{1,6}")
+_OFFSET = re.compile(r"[+-][0-9]{2}:[0-9]{2}")
 
 
-def _compact(day: str | None, hour: str | None, zone: ZoneInfo | None = None) -> datetime | None:
-    """`20261005` and `103100`, which may lack leading zeros, as aware UTC; None if unreadable."""
-    if not (day and hour and _DAY.fullmatch(day) and _HOUR.fullmatch(hour)):
+def _day(text: str | None) -> date | None:
+    found = _DAY.fullmatch(text or "")
+    try:
+        return date(*map(int, found.groups())) if found else None
+    except ValueError:
         return None
-    return moment(f"{day}T{hour:0>6}", zone)
+
+
+def _hour(text: str | None) -> str | None:
+    """`103100` or `10:31:00` as six digits."""
+    if found := _HOUR.fullmatch(text or ""):
+        return "".join(part.zfill(2) for part in found.groups())
+    return text.zfill(6) if text and _DIGITS.fullmatch(text) else None
+
+
+def _offset(text: str | None) -> tzinfo | None:
+    if not text or not _OFFSET.fullmatch(text):
+        return None
+    try:
+        return datetime.strptime(text, "%z").tzinfo
+    except ValueError:
+        return None
+
+
+def _compact(day: str | None, hour: str | None, zone: tzinfo | None) -> datetime | None:
+    """Day and time as aware UTC; None if they cannot be read, or nothing tells their zone."""
+    on, at = _day(day), _hour(hour)
+    return moment(f"{on:%Y%m%d}T{at}", zone) if on and at and zone else None
 
 
 # ---------------------------------------------------------------- the document

@@ -35,10 +35,31 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """What is known of a parcel's delivery. `at` is aware."""
+    """What is known of a parcel's delivery. `at` is aware.
+
+    `day`: the day at the place of delivery, where the carrier tells no moment that can be placed: without a time of day,
+    or in the local time of a country with several. It is then shown without a time; `at` is None.
+    """
 
     at: datetime | None = None
     signatory: str | None = None
+    day: date | None = None
+
+    @property
+    def latest(self) -> datetime | None:
+        """The latest moment at which it can have been: for a day, its end in the last zone on earth (UTC-12)."""
+        if self.at is not None or self.day is None:
+            return self.at
+        try:
+            return datetime.combine(self.day + timedelta(days=1), time(12), UTC)
+        except OverflowError:  # the year 9999
+            return datetime.max.replace(tzinfo=UTC)
+
+    def completed_by(self, known: "Delivery") -> "Delivery":
+        """The same, with what is missing taken from what was known before."""
+        at = self.at or (known.at if self.day is None else None)
+        day = None if at else self.day or known.day
+        return Delivery(at, self.signatory or known.signatory, day)
 
 
 @dataclass(frozen=True)

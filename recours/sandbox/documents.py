@@ -14,6 +14,7 @@ from recours.sandbox.scenarios import Scenario
 _PAGE = (595, 420)  # points: A5, landscape
 _INK_BOX = (300, 60, 240, 120)  # of the signature on the page: left, bottom, width, height
 _PNG = (480, 200)  # pixels
+_GIF = (240, 100)
 
 
 _NOT_BASE64 = "JVBERi0xLjQK*** ceci n'est pas du base64 ***"
@@ -31,6 +32,8 @@ def document_of(turn: Turn, carrier: str, number: str, when: datetime) -> bytes:
         return broken_pdf()
     if scenario is Scenario.DELIVERED_PNG:
         return signature_png(number)
+    if scenario is Scenario.DELIVERED_GIF:
+        return signature_gif(number)
     return proof_pdf(carrier, number, signatory_of(turn), when)
 
 
@@ -83,6 +86,32 @@ def signature_png(seed: str) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8 bits of grey
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(kind, data) for kind, data in chunks)
+
+
+def signature_gif(seed: str) -> bytes:
+    """The same as a GIF of two colours. Its codes are not packed: each pixel is one, and none is long enough to grow."""
+    width, height = _GIF
+    pixels = bytearray(width * height)
+    for x, y in _scribble(seed, 4000):
+        pixels[(8 + int(y * (height - 16))) * width + 8 + int(x * (width - 16))] = 1
+    clear, end = 4, 5
+    codes = [code for n, pixel in enumerate(pixels) for code in ((clear, pixel) if n % 2 == 0 else (pixel,))]
+    data = _three_bits([*codes, end])
+    blocks = b"".join(bytes([len(part)]) + part for part in _parts(data, 255))
+    screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0)
+    image = struct.pack("<BHHHHB", 0x2C, 0, 0, width, height, 0)
+    return b"GIF89a" + screen + b"\xff\xff\xff\x20\x20\x20" + image + b"\x02" + blocks + b"\x00;"
+
+
+def _three_bits(codes: Sequence[int]) -> bytes:
+    """Codes of three bits, the first in the lowest bits; eight of them are three bytes."""
+    groups = [codes[start : start + 8] for start in range(0, len(codes), 8)]
+    bits = (sum(code << 3 * place for place, code in enumerate(group)) for group in groups)
+    return b"".join(group.to_bytes(3, "little") for group in bits)
+
+
+def _parts(data: bytes, most: int) -> list[bytes]:
+    return [data[start : start + most] for start in range(0, len(data), most)]
 
 
 @cache

@@ -45,6 +45,9 @@ class Scenario(StrEnum):
     OVERSIZED = auto()
     GZIP_BOMB = auto()
     HOSTILE_TEXT = auto()
+    RETURNED_TO_SENDER = auto()
+    ACCOUNT_DENIED = auto()
+    DELIVERED_GIF = auto()
 
 
 _S = Scenario
@@ -85,6 +88,9 @@ WORDS: dict[Scenario, str] = {
     _S.OVERSIZED: "an answer of 30 MB",
     _S.GZIP_BOMB: "a small answer that unpacks to 100 MB",
     _S.HOSTILE_TEXT: "an error message that tries to forge log lines and to leak the password",
+    _S.RETURNED_TO_SENDER: "the parcel went back to its sender, in some answers with a delivery there",
+    _S.ACCOUNT_DENIED: "our account lacks the right, whatever the parcel",
+    _S.DELIVERED_GIF: "delivered and signed for, the POD is a GIF even if a PDF is asked for",
 }
 
 # Slow answers are right ones: whether they count as delivered depends on the client's patience.
@@ -95,7 +101,7 @@ DELIVERED_BY_TRACKING = frozenset(
     {
         _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.POD_LATE, _S.POD_NEVER, _S.POD_NONE,
         _S.POD_UNSAID, _S.NOT_OURS, _S.AUTH_REFUSED, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
-        _S.BROKEN_PDF,
+        _S.BROKEN_PDF, _S.DELIVERED_GIF,
     }
 )  # fmt: skip
 
@@ -104,7 +110,7 @@ DELIVERED_BY_TRACKING = frozenset(
 DOCUMENT_IS_THERE = frozenset(
     {
         _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
-        _S.BROKEN_PDF,
+        _S.BROKEN_PDF, _S.DELIVERED_GIF,
     }
 )  # fmt: skip
 
@@ -150,6 +156,8 @@ BY_DIGITS: dict[str, tuple[Scenario, ...]] = {
     "15": (_S.POD_UNSAID,),
     "16": (_S.NOT_OURS,),
     "17": (_S.AUTH_REFUSED,),
+    "18": (_S.RETURNED_TO_SENDER,),
+    "19": (_S.ACCOUNT_DENIED,),
     # 2: the carrier is in trouble
     "20": (_S.SYSTEM_ERROR,),
     "21": (_S.RATE_LIMITED,),
@@ -178,6 +186,8 @@ BY_DIGITS: dict[str, tuple[Scenario, ...]] = {
     "51": (_S.DRIP,),
     "52": (_S.DRIP_HEADERS,),
     "53": (_S.RESET,),
+    # 6: it ends well, with a rarer document
+    "60": (_S.DELIVERED_GIF,),
 }
 
 

@@ -1,13 +1,16 @@
 """UPS's token service and its tracking with proof of delivery, simulated. Pure: a request and a turn give an answer.
 
-Sources of the facts: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, real answers in the issues of their
-repository, and karrio's connector. Inferred, as no source says it: the code of an error that the sources show without
-one (here its HTTP status), the words for a request that breaks the rules, that an unknown parameter of the query breaks
-them, the HTTP 403 for a parcel of nobody's we know (NOT_OURS: only "Blocked Merchant" is documented), and that the date
-of delivery is that of the place. A word for "there will be no proof" is not known, so POD_NEVER, POD_NONE, POD_UNSAID
-and POD_LATE all give a delivered parcel without proof and without signature.
+Sources of the facts: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers
+in the issues of their repository, and karrio's connector. Inferred, as no source says it: the code of an error that the
+sources show without one (here its HTTP status), the words for a request that breaks the rules, that an unknown parameter
+of the query breaks them, and that the date of delivery is that of the place. A word for "there will be no proof" is not
+known, and another customer's parcel gets none either (issue 57), so POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and
+NOT_OURS all give a delivered parcel without proof and without signature.
+The time of Greenwich has colons, as in real answers; DELIVERED_PNG has it as the document's example does, and
+DELIVERED_NO_SIGNATORY tells the local time alone (issue 38). IN_TRANSIT shows another status at each try. RETURNED_TO_SENDER
+shows, in turn, a parcel that is back and the delivery at the end of a return.
 The one call is shown the token, so AUTH_REFUSED happens there. The proof is a web page; what is no proof (BAD_BASE64,
-NOT_A_DOCUMENT, BROKEN_PDF) comes in its place. DELIVERED_PNG gives the picture of the signature, and no proof.
+NOT_A_DOCUMENT, BROKEN_PDF) comes in its place. DELIVERED_PNG and DELIVERED_GIF give the picture of the signature, and no proof.
 """
 
 import re
@@ -50,23 +53,40 @@ _TOO_MANY = (429, "10429", "Too Many Requests")
 # HTTP status, code, message.
 _ERRORS = {
     Scenario.AUTH_REFUSED: _BAD_TOKEN,
-    Scenario.NOT_OURS: (403, "403", "Blocked Merchant"),
+    Scenario.ACCOUNT_DENIED: (403, "403", "Blocked Merchant"),
     Scenario.SYSTEM_ERROR: (500, "500", "Internal server error"),
     Scenario.FAULT_SERVER: (500, "500", "Internal server error"),
     Scenario.FAULT_CLIENT: (400, "400", "The request was refused"),
 }
-_WITHOUT_PROOF = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.POD_UNSAID})
+_WITHOUT_PROOF = frozenset(
+    {
+        *(Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.POD_UNSAID),
+        Scenario.NOT_OURS,
+    }
+)
+_PICTURES = frozenset({Scenario.DELIVERED_PNG, Scenario.DELIVERED_GIF})
 # What comes in place of a proof.
 _NO_PROOF = frozenset({Scenario.BAD_BASE64, Scenario.NOT_A_DOCUMENT, Scenario.EMPTY_POD, Scenario.BROKEN_PDF})
 
-# type, statusCode, code, description, how long before the last activity. Codes of karrio's tables.
-_ON_THE_WAY = (
+# type, statusCode, code, description, how long before the last activity. Codes of the carrier's list and of karrio's.
+_Step = tuple[str, str, str, str, timedelta]
+_ON_THE_WAY: tuple[_Step, ...] = (
     ("O", "021", "OT", "En cours de livraison", timedelta(hours=3, minutes=19)),
     ("I", "005", "AR", "Arrivé sur le site", timedelta(hours=9)),
     ("I", "005", "DP", "Départ du site", timedelta(hours=15)),
     ("I", "005", "OR", "Scan d'origine", timedelta(days=1, hours=15)),
 )
-_ARRIVED = ("D", "011", "FS", "LIVRÉ", timedelta())
+# What an undelivered parcel shows, by the number of the try; the third says "D" of a parcel that waits in a shop.
+_NOT_YET: tuple[_Step, ...] = (
+    _ON_THE_WAY[0],
+    ("X", "022", "48", "Première tentative de livraison", timedelta()),
+    ("D", "161", "2Q", "Livré au point UPS Access Point", timedelta()),
+    ("I", "012", "IC", "Dédouanement en cours", timedelta()),
+    ("X", "046", "DJ", "Retard", timedelta()),
+)
+_ARRIVED: _Step = ("D", "011", "FS", "LIVRÉ", timedelta())
+_GOING_BACK: _Step = ("X", "035", "RS", "Retour à l'expéditeur en cours", timedelta(hours=2))
+_BACK: _Step = ("D", "034", "RS", "Retourné à l'expéditeur", timedelta())
 
 
 class Ups(GivesTokens):
@@ -200,10 +220,20 @@ def _told(question: Question, package: dict[str, Any]) -> Answer:
     return rest.answer({"trackResponse": {"shipment": [shipment]}})
 
 
+def _steps(turn: Turn) -> tuple[_Step, ...]:
+    """The activities, the newest first."""
+    if turn.scenario is Scenario.IN_TRANSIT:
+        present = _NOT_YET[turn.tries % len(_NOT_YET)]
+        return (present, *_ON_THE_WAY[1:])
+    if turn.scenario is Scenario.RETURNED_TO_SENDER:
+        return (_BACK if turn.tries % 2 == 0 else _ARRIVED, _GOING_BACK, *_ON_THE_WAY)
+    return (_ARRIVED, *_ON_THE_WAY)
+
+
 def _package(question: Question, turn: Turn) -> dict[str, Any]:
     delivered = turn.scenario is not Scenario.IN_TRANSIT
     end = turn.delivered_at if delivered else turn.first_seen
-    steps = (_ARRIVED, *_ON_THE_WAY) if delivered else _ON_THE_WAY
+    steps = _steps(turn)
     kind, code, _, label, _ = steps[0]
     package: dict[str, Any] = {
         "trackingNumber": question.number,
@@ -215,7 +245,7 @@ def _package(question: Question, turn: Turn) -> dict[str, Any]:
             "type": kind,
         },
         "deliveryDate": [{"type": "DEL" if delivered else "SDD", "date": f"{_local(end):%Y%m%d}"}],
-        "activity": [_activity(step, end - step[-1]) for step in steps],
+        "activity": [_activity(step, end - step[-1], turn.scenario) for step in steps],
         "packageCount": 1,
     }
     if delivered:
@@ -224,18 +254,27 @@ def _package(question: Question, turn: Turn) -> dict[str, Any]:
     return package
 
 
-def _activity(step: tuple[str, str, str, str, timedelta], when: datetime) -> dict[str, Any]:
-    """The times of the place and of Greenwich; the latter loses its leading zeros."""
+def _activity(step: _Step, when: datetime, scenario: Scenario) -> dict[str, Any]:
     kind, code, activity, label, _ = step
     local = _local(when)
     return {
         "date": f"{local:%Y%m%d}",
         "time": f"{local:%H%M%S}",
-        "gmtDate": f"{when:%Y%m%d}",
-        "gmtTime": f"{when:%H%M%S}".lstrip("0") or "0",
-        "gmtOffset": local.isoformat()[-6:],
+        **_greenwich(when, scenario),
         "location": {"address": {"city": "LILLE", "countryCode": "FR"}, "slic": "0000"},
         "status": {"type": kind, "code": activity, "description": label, "statusCode": code},
+    }
+
+
+def _greenwich(when: datetime, scenario: Scenario) -> dict[str, str]:
+    """With colons; in digits without leading zeros; or nothing at all."""
+    if scenario is Scenario.DELIVERED_NO_SIGNATORY:
+        return {}
+    digits = f"{when:%H%M%S}".lstrip("0") or "0"
+    return {
+        "gmtDate": f"{when:%Y%m%d}",
+        "gmtTime": digits if scenario is Scenario.DELIVERED_PNG else f"{when:%H:%M:%S}",
+        "gmtOffset": _local(when).isoformat()[-6:],
     }
 
 
@@ -255,8 +294,10 @@ def _delivery(question: Question, turn: Turn, *, delivered: bool) -> dict[str, A
     if turn.scenario in _WITHOUT_PROOF:
         return told
     if question.details["returnSignature"] == "true" and _is_signed(turn):
-        told["signature"] = {"image": rest.base64_text(documents.signature_png(question.number))}
-    if question.details["returnPOD"] == "true" and turn.scenario is not Scenario.DELIVERED_PNG:
+        gif = turn.scenario is Scenario.DELIVERED_GIF
+        picture = documents.signature_gif if gif else documents.signature_png
+        told["signature"] = {"image": rest.base64_text(picture(question.number))}
+    if question.details["returnPOD"] == "true" and turn.scenario not in _PICTURES:
         told["pod"] = {"content": _proof(question, turn)}
     return told
 

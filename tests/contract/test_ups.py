@@ -7,7 +7,7 @@ connector. The number is a published example.
 import base64
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any
@@ -16,7 +16,9 @@ import pytest
 
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import parse_token
+from recours.carriers.parcel_status import ParcelStatus
 from recours.carriers.ups import SPEC, Ups, parse, parse_tracking
+from recours.carriers.ups_codes import UPS_CODES
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
@@ -270,6 +272,14 @@ def test_a_refusal_of_the_token_call_is_one_of_our_account(status: int) -> None:
     assert not line.accepted
 
 
+def test_a_blocked_merchant_gets_no_token_either() -> None:
+    with pytest.raises(CallFailed) as failed:
+        a_client().fetch(NUMBER, None, FakeLine([error(403, None, "Blocked Merchant")], a_client()))
+    failure = failed.value.failure
+    assert (failure.kind, failure.http_status) == (ErrorKind.ACCOUNT_DENIED, 403)
+    assert failure.message == "UPS denies our account its service: Blocked Merchant"
+
+
 # ---------------------------------------------------------------- the normalised errors
 
 NORMALISED: dict[str, tuple[Response, ErrorKind]] = {
@@ -277,7 +287,7 @@ NORMALISED: dict[str, tuple[Response, ErrorKind]] = {
     "404": (error(404, None, "Tracking number information not found"), ErrorKind.NOT_FOUND),
     "not delivered": (told(a_package(currentStatus=a_status("I", "005"))), ErrorKind.NOT_DELIVERED_YET),
     "no proof": (WITHOUT_PROOF, ErrorKind.POD_NOT_AVAILABLE_YET),
-    "403": (error(403, None, "Blocked Merchant"), ErrorKind.ACCESS_DENIED),
+    "403": (error(403, None, "Blocked Merchant"), ErrorKind.ACCOUNT_DENIED),
     "403, 250003": (error(403, "250003", "Invalid Access License number"), ErrorKind.AUTH_FAILED),
     "500": (error(500, None, "Internal server error"), ErrorKind.SERVER_ERROR),
     "503": (error(503, None, "Service is not available"), ErrorKind.SERVER_ERROR),
@@ -396,8 +406,8 @@ ERRORS: dict[str, tuple[Response, ErrorKind]] = {
     "legacy 250003": (legacy(403, "250003"), ErrorKind.AUTH_FAILED),
     "legacy 500": (legacy(500, "500"), ErrorKind.SERVER_ERROR),
     "400, its status for a code": (error(400, "400"), ErrorKind.BAD_RESPONSE),
-    "403, its status for a code": (error(403, "403"), ErrorKind.ACCESS_DENIED),
-    "403, empty": (raw(b"", 403), ErrorKind.ACCESS_DENIED),
+    "403, its status for a code": (error(403, "403"), ErrorKind.ACCOUNT_DENIED),
+    "403, empty": (raw(b"", 403), ErrorKind.ACCOUNT_DENIED),
     "403, a page": (raw(b"\n <html>Access Denied</html>", 403), ErrorKind.BAD_RESPONSE),
     "404, a page": (raw(b"<html>Not found</html>", 404), ErrorKind.BAD_RESPONSE),
     "404, empty": (raw(b"", 404), ErrorKind.BAD_RESPONSE),
@@ -426,7 +436,7 @@ UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
     "200": (error(200, "XY9"), ErrorKind.BAD_RESPONSE),
     "400": (error(400, "XY9"), ErrorKind.BAD_RESPONSE),
     "401": (error(401, "XY9"), ErrorKind.AUTH_FAILED),
-    "403": (error(403, "XY9"), ErrorKind.ACCESS_DENIED),
+    "403": (error(403, "XY9"), ErrorKind.ACCOUNT_DENIED),
     "404": (error(404, "XY9"), ErrorKind.NOT_FOUND),
     "409": (error(409, "XY9"), ErrorKind.BAD_RESPONSE),
     "500": (error(500, "XY9"), ErrorKind.SERVER_ERROR),
@@ -449,38 +459,94 @@ def test_codes_of_no_table_are_told(answer: Response, kind: ErrorKind) -> None:
 
 @pytest.mark.parametrize(
     "status",
-    [a_status(), a_status("D", None), a_status("I", "011"), a_status(None, "011"), a_status("D", "026")],
+    [
+        *(a_status(), a_status("D", None), a_status("I", "011"), a_status(None, "011")),
+        *(a_status("D", "026"), a_status("I", "026")),  # by the local post office
+        *(a_status("D", "999"), a_status("D", "000")),  # a code that says nothing: by the type
+    ],
 )
 def test_what_means_delivered(status: dict[str, Any]) -> None:
     assert fetch(told(a_package(currentStatus=status)))[0] == GOT
 
 
-TRANSIT = ["003", "005", "010", "006", "021", "007", "013", "017", "040", "026", "035", "036", "064", "071"]
+def senses(*wanted: ParcelStatus) -> list[str]:
+    return sorted(code for code, status in UPS_CODES.items() if status in wanted)
 
 
-@pytest.mark.parametrize("code", [*TRANSIT, "072", "034", "143", "161"])
-def test_codes_of_a_parcel_on_its_way(code: str) -> None:
-    failure = failure_of(told(a_package(currentStatus=a_status("I", code, "En transit"))))
+def test_the_table_has_the_160_codes_of_the_vendors_list() -> None:
+    listed = {f"{n:03d}" for n in range(170)}
+    absent = {"001", "002", "004", "008", "009", "015", "031", "150", "151", "152"}
+    assert set(UPS_CODES) == listed - absent
+    assert senses(ParcelStatus.DELIVERED) == ["011", "026"]
+    assert senses(ParcelStatus.RETURNED) == ["034", "067", "081"]
+    assert senses(ParcelStatus.AT_A_POINT) == ["017", "040", "143", "144", "161"]
+
+
+@pytest.mark.parametrize(
+    "code", senses(ParcelStatus.ON_ITS_WAY, ParcelStatus.GOING_BACK, ParcelStatus.AT_A_POINT)
+)
+@pytest.mark.parametrize("kind", ["I", "X", "D"])
+def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(code: str, kind: str) -> None:
+    failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "En transit"))))
     assert (failure.kind, failure.http_status, failure.delivery) == (ErrorKind.NOT_DELIVERED_YET, 200, None)
     assert failure.unknown is None
     assert failure.message == "The parcel is not delivered yet (En transit)"
 
 
-@pytest.mark.parametrize("code", ["034", "143", "161"])
-def test_a_parcel_at_an_agent_or_back_at_its_sender_was_not_handed_over(code: str) -> None:
-    package = a_package(currentStatus=a_status("D", code))
-    assert failure_of(told(package)).kind is ErrorKind.NOT_DELIVERED_YET
+@pytest.mark.parametrize("code", senses(ParcelStatus.UNCLEAR))
+def test_codes_that_say_nothing_leave_it_to_the_type(code: str) -> None:
+    failure = failure_of(told(a_package(currentStatus=a_status("X", code))))
+    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
 
 
-@pytest.mark.parametrize("kind", ["I", "M", "MV", "X", "P", "O", "NA", "U", "DO", "DD", "W"])
+@pytest.mark.parametrize("code", ["034", "067", "081"])
+@pytest.mark.parametrize("kind", ["I", "X", "D", None])
+def test_a_parcel_that_is_back_was_not_delivered_to_its_recipient(code: str, kind: str | None) -> None:
+    failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "Retourné"))))
+    assert (failure.kind, failure.unknown) == (ErrorKind.RETURNED_TO_SENDER, None)
+    assert failure.message == "UPS says that the parcel went back to its sender (Retourné)"
+    assert failure.delivery is None
+
+
+@pytest.mark.parametrize("code", ["035", "036", "034", "067"])
+def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(code: str) -> None:
+    package = a_package(activity=[an_activity(), an_activity("X", "RS", code)])
+    failure = failure_of(told(package))
+    assert failure.kind is ErrorKind.RETURNED_TO_SENDER
+    words = "UPS says that the parcel turned back and was then delivered, so to its sender (Delivered)"
+    assert (failure.message, failure.delivery, failure.unknown) == (words, None, None)
+
+
+@pytest.mark.parametrize("code", ["033", "118", "119"])
+def test_a_return_that_was_only_asked_for_is_none(code: str) -> None:
+    assert fetch(told(a_package(activity=[an_activity(), an_activity("X", "RS", code)])))[0] == GOT
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "words"),
+    [
+        ("X", "149", "UPS says that the parcel was destroyed, so it will never be delivered (Un statut)"),
+        ("X", "147", "UPS says that the parcel was seized, so it will never be delivered (Un statut)"),
+        ("MV", "007", "UPS says that the shipment was cancelled, so it will never be delivered (Un statut)"),
+        ("MV", None, "UPS says that the shipment was cancelled, so it will never be delivered (Un statut)"),
+    ],
+)
+def test_a_parcel_that_will_never_be_delivered(kind: str, code: str | None, words: str) -> None:
+    failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "Un statut"))))
+    assert (failure.kind, failure.message) == (ErrorKind.POD_NEVER_AVAILABLE, words)
+    assert failure.unknown is None
+
+
+@pytest.mark.parametrize("kind", ["I", "M", "X", "P", "O", "NA", "U", "DO", "DD", "W"])
 def test_types_of_a_parcel_on_its_way(kind: str) -> None:
     failure = failure_of(told(a_package(currentStatus=a_status(kind, None))))
     assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
 
 
-@pytest.mark.parametrize("code", ["012", "11", "0011", "abc", "9" * 5000])
-def test_status_codes_of_no_table_are_told_and_mean_no_delivery(code: str) -> None:
-    failure = failure_of(told(a_package(currentStatus=a_status(None, code, "Un statut"))))
+@pytest.mark.parametrize("kind", [None, "I"])
+@pytest.mark.parametrize("code", ["002", "11", "0011", "abc", "9" * 5000])
+def test_status_codes_of_no_table_are_told_and_mean_no_delivery(code: str, kind: str | None) -> None:
+    failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "Un statut"))))
     assert failure.kind is ErrorKind.NOT_DELIVERED_YET
     assert failure.unknown is not None
     assert failure.unknown.startswith(f"the event code {code[:50]}")
@@ -578,43 +644,102 @@ def test_the_time_of_the_activity_is_that_of_greenwich(day: str, hour: object, a
     assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
 
+@pytest.mark.parametrize("hour", ["08:31:00", "8:31:0"])
+@pytest.mark.parametrize("day", ["20261005", "2026-10-05"])
+def test_the_time_of_greenwich_has_colons_in_real_answers(day: str, hour: str) -> None:
+    """Answers quoted in UPS-API/api-documentation, issues 38, 99 and 187. The local time is another one here."""
+    activity = an_activity(day=day, hour=hour) | {"time": "200000"}
+    assert fetch(told(a_package(activity=[activity])))[0] == GOT
+
+
+def local_only(country: str | None, **more: Any) -> dict[str, Any]:
+    """An activity as in UPS-API/api-documentation, issue 38: without the time of Greenwich."""
+    activity = an_activity() | {"location": {"address": {"city": "DUNLAP", "countryCode": country}}}
+    return {name: value for name, value in activity.items() if not name.startswith("gmt")} | more
+
+
+@pytest.mark.parametrize(
+    ("country", "at"),
+    [
+        ("FR", AT),
+        ("GB", datetime(2026, 10, 5, 9, 31, tzinfo=UTC)),
+        ("DE", AT),  # two zones that keep the same time
+        ("RE", datetime(2026, 10, 5, 6, 31, tzinfo=UTC)),
+        ("jp", datetime(2026, 10, 5, 1, 31, tzinfo=UTC)),
+    ],
+)
+def test_without_the_time_of_greenwich_the_time_is_that_of_the_place(country: str, at: datetime) -> None:
+    answer = told(a_package(activity=[local_only(country)]))
+    assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
+
+
+@pytest.mark.parametrize("country", ["US", "ES", "PT", "CA", "XX", "", None])
+def test_where_the_country_tells_no_time_the_day_alone_is_kept(country: str | None) -> None:
+    answer = told(a_package(activity=[local_only(country)]))
+    outcome = fetch(answer)[0]
+    assert outcome == replace(GOT, delivery=Delivery(None, "DUPONT", date(2026, 10, 5)))
+    with_offset = told(a_package(activity=[local_only(country, gmtOffset="-05:00")]))
+    at = datetime(2026, 10, 5, 15, 31, tzinfo=UTC)
+    assert fetch(with_offset)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
+
+
+def test_an_offset_that_is_none_is_passed_over() -> None:
+    for offset in ("+99:99", "+02", "x", "+02:0٠"):
+        assert fetch(told(a_package(activity=[local_only("FR", gmtOffset=offset)])))[0] == GOT
+
+
 @pytest.mark.parametrize(
     ("day", "hour"),
-    [("", "83100"), ("2026-10-05", "83100"), ("20261005", ""), ("20261005", "8:31"), ("20261305", "83100"),
-     ("20261005", "993100"), ("20261005", None), ("٢٠٢٦١٠٠٥", "83100"), ("20261005", 10**30)],
+    [("", "83100"), ("05/10/2026", "83100"), ("20261005", ""), ("20261005", "8:31"), ("20261305", "83100"),
+     ("20261005", "993100"), ("20261005", None), ("٢٠٢٦١٠٠٥", "83100"), ("20261005", 10**30), ("2026-1-05", "83100"),
+     ("20261005", "99:31:00"), ("20261005", "08:31:00Z")],
 )  # fmt: skip
-def test_a_time_that_cannot_be_read_leaves_the_date_of_delivery(day: str, hour: object) -> None:
-    package = a_package(
-        activity=[an_activity(day=day, hour=hour)], deliveryTime={"type": "DEL", "endTime": "110000"}
-    )
+def test_a_time_of_greenwich_that_cannot_be_read_leaves_that_of_the_place(day: str, hour: object) -> None:
+    activity = an_activity(day=day, hour=hour) | {"time": "110000"}
     expected = datetime(2026, 10, 5, 9, tzinfo=UTC)
-    assert fetch(told(package))[0] == replace(GOT, delivery=Delivery(expected, "DUPONT"))
+    for changed in (activity, activity | {"gmtOffset": None}):
+        answer = told(a_package(activity=[changed]))
+        assert fetch(answer)[0] == replace(GOT, delivery=Delivery(expected, "DUPONT"))
+
+
+DAY = date(2026, 10, 5)
 
 
 @pytest.mark.parametrize(
-    ("date", "time", "at"),
+    ("dates", "time", "delivery"),
     [
-        ([{"type": "DEL", "date": "20261005"}], {"type": "DEL", "endTime": "103100"}, AT),
-        ({"type": "DEL", "date": "20261005"}, {"type": "DEL", "endTime": "103100"}, AT),
+        ([{"type": "DEL", "date": "20261005"}], {"type": "DEL", "endTime": "103100"}, Delivery(AT)),
+        ({"type": "DEL", "date": "20261005"}, {"type": "DEL", "endTime": "103100"}, Delivery(AT)),
         ([{"type": "DEL", "date": "20260105"}], {"type": "DEL", "endTime": "93100"},
-         datetime(2026, 1, 5, 8, 31, tzinfo=UTC)),
+         Delivery(datetime(2026, 1, 5, 8, 31, tzinfo=UTC))),
         ([{"type": "SDD", "date": "20261001"}, {"type": "DEL", "date": "20261005"}, {"type": "RDD", "date": "20261009"}],
-         {"type": "DEL", "endTime": "103100"}, AT),
-        # Without a time that is one of delivery: midnight in France.
-        ([{"type": "DEL", "date": "20261005"}], {"type": "EOD", "endTime": "103100"},
-         datetime(2026, 10, 4, 22, tzinfo=UTC)),
-        ([{"type": "DEL", "date": "20261005"}], {"type": "DEL", "endTime": "256100"},
-         datetime(2026, 10, 4, 22, tzinfo=UTC)),
-        ([{"type": "DEL", "date": "20261005"}], None, datetime(2026, 10, 4, 22, tzinfo=UTC)),
-        ([{"type": "SDD", "date": "20261005"}], {"type": "DEL", "endTime": "103100"}, None),
-        ([{"type": "DEL", "date": "hier"}], {"type": "DEL", "endTime": "103100"}, None),
-        ([{"type": "DEL", "date": "00010101"}], {"type": "DEL", "endTime": "000000"}, None),
-        (None, None, None),
+         {"type": "DEL", "endTime": "103100"}, Delivery(AT)),
+        # Without a time that is one of delivery.
+        ([{"type": "DEL", "date": "20261005"}], {"type": "EOD", "endTime": "103100"}, Delivery(day=DAY)),
+        ([{"type": "DEL", "date": "20261005"}], {"type": "DEL", "endTime": "256100"}, Delivery(day=DAY)),
+        ([{"type": "DEL", "date": "20261005"}], None, Delivery(day=DAY)),
+        ([{"type": "SDD", "date": "20261005"}], {"type": "DEL", "endTime": "103100"}, Delivery()),
+        ([{"type": "DEL", "date": "hier"}], {"type": "DEL", "endTime": "103100"}, Delivery()),
+        ([{"type": "DEL", "date": "20260230"}], {"type": "DEL", "endTime": "103100"}, Delivery()),
+        (None, None, Delivery()),
     ],
 )  # fmt: skip
-def test_the_date_of_delivery_is_french(date: Any, time: Any, at: datetime | None) -> None:
-    answer = told(a_package(activity=None, deliveryDate=date, deliveryTime=time))
-    assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
+def test_the_date_of_delivery_is_that_of_the_place(dates: Any, time: Any, delivery: Delivery) -> None:
+    to = [
+        {"type": "ORIGIN", "address": {"countryCode": "JP"}},
+        {"type": "DESTINATION", "address": {"countryCode": "FR"}},
+    ]
+    for more in ({"activity": None, "packageAddress": to}, {"activity": [local_only("FR", date="x")]}):
+        answer = told(a_package(deliveryDate=dates, deliveryTime=time, **more))
+        assert fetch(answer)[0] == replace(GOT, delivery=replace(delivery, signatory="DUPONT"))
+
+
+def test_without_a_country_the_date_of_delivery_is_a_day() -> None:
+    outcome = fetch(told(a_package(activity=None)))[0]
+    assert outcome.delivery == Delivery(None, "DUPONT", DAY)
+    # What was known of the moment is not lost to a day.
+    outcome = fetch(told(a_package(activity=None, deliveryDate=None)), known=KNOWN)[0]
+    assert outcome.delivery == KNOWN
 
 
 def test_the_time_is_that_of_the_handing_over() -> None:
@@ -666,7 +791,7 @@ def test_without_a_proof_the_signature_counts(pod: Any) -> None:
     assert outcome == Retrieved(PNG, KNOWN, SOURCE, html=False)
 
 
-@pytest.mark.parametrize("encoded", ["PEhU*", b64(b"indisponible" * 20), b64(b"GIF89a")])
+@pytest.mark.parametrize("encoded", ["PEhU*", b64(b"indisponible" * 20), b64(b"BM8")])
 def test_a_proof_that_is_none_does_not_hide_the_signature(encoded: str) -> None:
     outcome, _ = fetch(told(a_package(deliveryInformation=information(pod={"content": encoded}))))
     assert outcome == Retrieved(PNG, KNOWN, SOURCE, html=False)
@@ -821,7 +946,10 @@ def a_line(*steps: Scenario, **more: Any) -> SandboxLine:
     return SandboxLine(Ups(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
-SCENARIOS = {scenario: "text/html" if came == PDF_TYPE else came for scenario, came in USUAL.items()}
+SCENARIOS = {scenario: "text/html" if came == PDF_TYPE else came for scenario, came in USUAL.items()} | {
+    # The carrier says the same of a proof that is late and of one that is not ours (UPS-API, issue 57).
+    S.NOT_OURS: ErrorKind.POD_NOT_AVAILABLE_YET,
+}
 
 
 @pytest.mark.parametrize("scenario", Scenario)
@@ -835,12 +963,40 @@ def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
         assert outcome.message.isprintable()
         assert outcome.unknown is None
         assert (outcome.delivery is not None) is (
-            scenario.startswith("pod_") or scenario in (S.BAD_BASE64, S.EMPTY_POD)
+            scenario.startswith("pod_") or scenario in (S.BAD_BASE64, S.EMPTY_POD, S.NOT_OURS)
         )
         return
     signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
     assert outcome.delivery == Delivery(DELIVERED_AT, signatory)
-    assert outcome.html is (scenario is not S.DELIVERED_PNG)
+    assert outcome.html is (scenario not in (S.DELIVERED_PNG, S.DELIVERED_GIF))
+
+
+def test_the_simulated_service_tells_times_as_the_real_one_does() -> None:
+    """With colons, in digits, or of the place alone: the moment is the same."""
+    forms = {S.DELIVERED: "08:00:00", S.DELIVERED_PNG: "80000", S.DELIVERED_NO_SIGNATORY: None}
+    for scenario, form in forms.items():
+        assert (
+            simulated(scenario)["trackResponse"]["shipment"][0]["package"][0]["activity"][0].get("gmtTime")
+            == form
+        )
+        outcome = a_line(scenario).fetch()
+        assert isinstance(outcome, Retrieved)
+        assert outcome.delivery.at == DELIVERED_AT
+
+
+def test_the_simulated_service_shows_several_statuses_of_a_parcel_on_its_way() -> None:
+    line = a_line(S.IN_TRANSIT)
+    failures = [as_failure(line.fetch()) for _ in range(5)]
+    assert {(one.kind, one.unknown) for one in failures} == {(ErrorKind.NOT_DELIVERED_YET, None)}
+    assert len({one.message for one in failures}) == 5
+    assert any("Access Point" in one.message for one in failures)
+
+
+def test_the_simulated_service_shows_a_return_in_two_ways() -> None:
+    line = a_line(S.RETURNED_TO_SENDER)
+    failures = [as_failure(line.fetch()) for _ in range(2)]
+    assert {one.kind for one in failures} == {ErrorKind.RETURNED_TO_SENDER}
+    assert ["turned back" in one.message for one in failures] == [False, True]
 
 
 def test_an_answer_of_another_shape_each_time() -> None:
@@ -962,7 +1118,7 @@ def test_the_simulated_service_answers_as_the_documents_show() -> None:
         "date": "20261005",
         "time": "100000",
         "gmtDate": "20261005",
-        "gmtTime": "80000",
+        "gmtTime": "08:00:00",
         "gmtOffset": "+02:00",
         "location": {"address": {"city": "LILLE", "countryCode": "FR"}, "slic": "0000"},
         "status": {"type": "D", "code": "FS", "description": "LIVRÉ", "statusCode": "011"},

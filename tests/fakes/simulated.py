@@ -27,7 +27,8 @@ from tests.fakes.line import NOW, FakeLine
 
 ACCOUNT, PASSWORD = "10000001", "123456"
 DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW
-PDF_TYPE, PNG_TYPE, NO_DOCUMENT = "application/pdf", "image/png", "bytes that are no document"
+PDF_TYPE, PNG_TYPE, GIF_TYPE = "application/pdf", "image/png", "image/gif"
+NO_DOCUMENT = "bytes that are no document"
 
 # What comes of each scenario at most carriers: the kind of the failure, or the type of the document. What a scenario
 # does to the connection is another matter (see SandboxLine): these are of answers that arrive whole.
@@ -67,6 +68,9 @@ USUAL: dict[Scenario, ErrorKind | str] = {
     Scenario.OVERSIZED: PDF_TYPE,
     Scenario.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
     Scenario.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
+    Scenario.RETURNED_TO_SENDER: ErrorKind.RETURNED_TO_SENDER,
+    Scenario.ACCOUNT_DENIED: ErrorKind.ACCOUNT_DENIED,
+    Scenario.DELIVERED_GIF: GIF_TYPE,
 }
 # At a line on which connections break.
 USUAL_BROKEN = USUAL | {
@@ -76,7 +80,7 @@ USUAL_BROKEN = USUAL | {
 
 
 # At carriers that tell the status only: whatever becomes of documents, the parcel is delivered.
-_ABOUT_DOCUMENTS = (PDF_TYPE, PNG_TYPE, NO_DOCUMENT, ErrorKind.POD_NOT_AVAILABLE_YET)
+_ABOUT_DOCUMENTS = (PDF_TYPE, PNG_TYPE, GIF_TYPE, NO_DOCUMENT, ErrorKind.POD_NOT_AVAILABLE_YET)
 DELIVERED_ALIKE = {scenario for scenario, came in USUAL.items() if came in _ABOUT_DOCUMENTS} | {
     Scenario.BAD_BASE64
 }
