@@ -19,15 +19,16 @@ from recours.carriers.findings import (
     document,
     meant,
     moment,
-    not_delivered,
     noting,
     out_of_order,
     person,
     unknown_code,
     unreadable,
 )
+from recours.carriers.fedex_codes import FEDEX_CODES
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
+from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -65,6 +66,7 @@ _HEADERS = {"x-locale": "fr_FR"}
 _SOURCE = "fedex trackingdocuments"
 _OK_STATUS, _FORBIDDEN, _SERVER_ERRORS = 200, 403, 500
 _LONGEST_ECHO = 100  # signs: what is sent back
+_DELIVERED = "DL"
 
 # How long before its delivery a parcel may have been sent: ours, since numbers are used again.
 _LONGEST_WAY = timedelta(days=60)
@@ -73,12 +75,6 @@ _TOKEN_PENALTY = timedelta(minutes=10)
 _DAY_IS_USED_UP = re.compile(rb"daily\s+transaction\s+quota", re.IGNORECASE)
 
 # ---------------------------------------------------------------- tables
-
-# latestStatusDetail.code, scanEvents[].derivedStatusCode. The OpenAPI file and karrio.
-DELIVERED_CODE = "DL"
-TRANSIT_CODES = frozenset(
-    {"OD", "IT", "DP", "AR", "AF", "OC", "PU", "AO", "IX", "DE", "SE", "HL", "HP", "RS", "CA"}
-)
 
 # Codes of errors, about a number in a good answer or of an answer as a whole. INVALID: inferred, as is what any other
 # code of its family means. The others: documented, most of them seen.
@@ -89,7 +85,8 @@ CODES: dict[str, Meaning] = {
     f"{_OF_THE_NUMBER}EMPTY": _INVALID,
     f"{_OF_THE_NUMBER}INVALID": _INVALID,
     "NOT.AUTHORIZED.ERROR": (ErrorKind.AUTH_FAILED, "FedEx refused our account"),
-    "FORBIDDEN.ERROR": (ErrorKind.ACCESS_DENIED, "FedEx does not let our account ask for this"),
+    # By its words ("check your permissions") of the account, whatever the parcel.
+    "FORBIDDEN.ERROR": (ErrorKind.ACCOUNT_DENIED, "FedEx does not let our account ask for this"),
     "INTERNAL.SERVER.ERROR": (ErrorKind.SERVER_ERROR, "FedEx reports an error of its own"),
     "SERVICE.UNAVAILABLE.ERROR": (ErrorKind.SERVER_ERROR, "FedEx reports an error of its own"),
 }
@@ -98,6 +95,7 @@ TRACKING_CODES: dict[str, Meaning] = CODES | {
     "NOT.FOUND.ERROR": (ErrorKind.NOT_FOUND, "FedEx does not know this number"),
 }
 # The same, and what the documents alone mean by it. They have two causes of DATA.NOTFOUND: the tracking tells which.
+# The image of a signature comes some time after the delivery, says the carrier: that it is missing soon after is normal.
 DOCUMENT_CODES: dict[str, Meaning] = CODES | {
     "NOT.FOUND.ERROR": (ErrorKind.BAD_RESPONSE, "FedEx found nothing at the address of its documents"),
     "TRACKING.DATA.NOTFOUND": (
@@ -248,8 +246,10 @@ def _whereabouts(result: Any, answer: Response) -> Tracked | Failure:
     code, label = _status(result)
     if code is None:
         return unreadable(SPEC.name, answer)
-    if code != DELIVERED_CODE:
-        return not_delivered(answer, label, code=code, known=TRANSIT_CODES)
+    if FEDEX_CODES.get(code) is not ParcelStatus.DELIVERED:
+        return not_handed_over(SPEC.name, answer, label, code=code, table=FEDEX_CODES)
+    if _turned_back(result):
+        return end_of_return(SPEC.name, answer, label)
     details = rest.at(result, "deliveryDetails")
     signatory = rest.text(details, "signedByName") or rest.text(details, "receivedByName")
     info = rest.at(result, "trackingNumberInfo")
@@ -271,10 +271,16 @@ def _status(result: Any) -> tuple[str | None, str | None]:
     return code, rest.text(scan, "eventDescription")
 
 
+def _turned_back(result: Any) -> bool:
+    """Whether the delivery ends a return, whose signature is the sender's (inferred: a return may have another number)."""
+    codes = [code for scan in rest.items(result, "scanEvents") for code in _scan_codes(scan)]
+    return any(FEDEX_CODES.get(code or "") is ParcelStatus.GOING_BACK for code in codes)
+
+
 def _delivered_at(result: Any) -> datetime | None:
     dates = [d for d in rest.items(result, "dateAndTimes") if rest.text(d, "type") == "ACTUAL_DELIVERY"]
     times = [moment(rest.text(date, "dateTime"), PARIS) for date in dates]
-    scans = [s for s in rest.items(result, "scanEvents") if DELIVERED_CODE in _scan_codes(s)]
+    scans = [s for s in rest.items(result, "scanEvents") if _DELIVERED in _scan_codes(s)]
     found = max(filter(None, times), default=None) or max(map(_scanned_at, scans), default=_NEVER)
     return None if found == _NEVER else found
 

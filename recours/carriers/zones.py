@@ -7,9 +7,7 @@ Overseas departments and territories have codes of their own (`GP`, `MQ`, `RE` .
 
 from zoneinfo import ZoneInfo
 
-_ZONES: dict[str, str] = dict(
-    entry.split("=")
-    for entry in """
+_TABLE = """
 AD=Europe/Andorra AE=Asia/Dubai AF=Asia/Kabul AG=America/Antigua AI=America/Anguilla AL=Europe/Tirane
 AM=Asia/Yerevan AO=Africa/Luanda AR=America/Argentina/Buenos_Aires AS=Pacific/Pago_Pago AT=Europe/Vienna
 AW=America/Aruba AX=Europe/Mariehamn AZ=Asia/Baku BA=Europe/Sarajevo BB=America/Barbados BD=Asia/Dhaka
@@ -53,8 +51,8 @@ TW=Asia/Taipei TZ=Africa/Dar_es_Salaam UG=Africa/Kampala UY=America/Montevideo U
 VA=Europe/Vatican VC=America/St_Vincent VE=America/Caracas VG=America/Tortola VI=America/St_Thomas
 VN=Asia/Ho_Chi_Minh VU=Pacific/Efate WF=Pacific/Wallis WS=Pacific/Apia YE=Asia/Aden YT=Indian/Mayotte
 ZA=Africa/Johannesburg ZM=Africa/Lusaka ZW=Africa/Harare
-""".split()
-)
+"""
+_ZONES: dict[str, str] = dict(entry.split("=") for entry in _TABLE.split())
 
 
 def zone_of(country: str | None) -> ZoneInfo | None:

@@ -3,11 +3,12 @@
 Sources of the facts: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's
 connector, and one public project. Inferred, as no source says it: the body of a refused token, the code of a 429 and of
 a request that breaks the rules, that a field no source names breaks them, that x-locale must be there,
-TRACKING.TRACKINGNUMBER.INVALID, and that FORBIDDEN.ERROR is the answer about another customer's parcel (NOT_OURS).
-A word for "there will be no proof" is not known, so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE all give no document,
-each in another of the shapes that are possible: an alert as an object or as a text, an empty list, no list at all.
-The tracking is shown the token, so AUTH_REFUSED happens there; the account's number is shown to the documents only, so
-NOT_OURS happens there. Any such number is good; without one the document has no signatory, as a reduced one.
+TRACKING.TRACKINGNUMBER.INVALID, and that a delivery whose scans have RS is that of a return (RETURNED_TO_SENDER).
+A word for "there will be no proof" is not known, and another customer's parcel gets none either, so POD_NEVER, POD_NONE,
+POD_UNSAID, POD_LATE and NOT_OURS all give no document, each in another of the shapes that are possible: an alert as an
+object or as a text, an empty list, no list at all. POD_LATE is what is normal soon after a delivery.
+The tracking is shown the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) happen there. Any number of an
+account is good; without one the document has no signatory, as a reduced one. IN_TRANSIT shows another status at each try.
 Several numbers in one call are not simulated.
 """
 
@@ -66,7 +67,7 @@ _OWN_ERROR = (
 )
 _ERRORS = {
     Scenario.AUTH_REFUSED: _BAD_TOKEN,
-    Scenario.NOT_OURS: (
+    Scenario.ACCOUNT_DENIED: (
         403,
         "FORBIDDEN.ERROR",
         "We could not authorize your credentials. Please check your permissions and try again.",
@@ -90,18 +91,29 @@ _WITHOUT_DOCUMENT: dict[Scenario, dict[str, Any]] = {
     Scenario.POD_NEVER: {"documents": [], "alerts": [_NO_DATA]},
     Scenario.POD_NONE: {"alerts": [_NO_DATA]},
     Scenario.POD_UNSAID: {"documents": []},
+    Scenario.NOT_OURS: {"documents": [], "alerts": _NO_DATA_TEXT},
     Scenario.IN_TRANSIT: {"alerts": _NO_DATA_TEXT},
     Scenario.UNKNOWN: {"alerts": _NO_DATA_TEXT},
 }
 
-# Code, words, how long before the last scan.
-_ON_THE_WAY = (
+# Code, words, how long before the last scan. Codes of the carrier's list.
+_Step = tuple[str, str, timedelta]
+_ON_THE_WAY: tuple[_Step, ...] = (
     ("IT", "En transit", timedelta(hours=9)),
     ("AR", "Arrivé sur un site FedEx", timedelta(hours=15)),
     ("PU", "Pris en charge", timedelta(days=1, hours=15)),
     ("OC", "Informations d'expédition envoyées à FedEx", _ON_THE_ROAD),
 )
-_ARRIVED = ("DL", "Livré", timedelta())
+_ARRIVED: _Step = ("DL", "Livré", timedelta())
+_TURNED_BACK: _Step = ("RS", "Retour à l'expéditeur", timedelta(hours=4))
+# What an undelivered parcel shows, by the number of the try.
+_NOT_YET: tuple[_Step, ...] = (
+    _ON_THE_WAY[0],
+    ("OD", "En cours de livraison", timedelta(hours=3)),
+    ("DE", "Exception de livraison", timedelta(hours=2)),
+    ("HP", "Prêt à être retiré par le destinataire", timedelta(hours=1)),
+    ("CD", "Retard de dédouanement", timedelta(hours=1)),
+)
 
 
 class FedEx(GivesTokens):
@@ -286,7 +298,7 @@ def _tracked(number: str, turn: Turn) -> Answer:
         return _of_number(number, {"error": _coded(*_NOT_FOUND)})
     delivered = turn.scenario is not Scenario.IN_TRANSIT
     end = turn.delivered_at if delivered else turn.first_seen
-    steps = (_ARRIVED, *_ON_THE_WAY) if delivered else _ON_THE_WAY
+    steps = _steps(turn)
     code, label, _ = steps[0]
     result: dict[str, Any] = {
         "latestStatusDetail": {
@@ -308,6 +320,14 @@ def _tracked(number: str, turn: Turn) -> Answer:
         if turn.scenario not in _WITHOUT_DOCUMENT:
             result["availableImages"].append({"type": _KIND})
     return _of_number(number, result)
+
+
+def _steps(turn: Turn) -> tuple[_Step, ...]:
+    """The scans, the newest first."""
+    if turn.scenario is Scenario.IN_TRANSIT:
+        return (_NOT_YET[turn.tries % len(_NOT_YET)], *_ON_THE_WAY[1:])
+    back = (_TURNED_BACK,) if turn.scenario is Scenario.RETURNED_TO_SENDER else ()
+    return (_ARRIVED, *back, *_ON_THE_WAY)
 
 
 def _of_number(number: str, result: dict[str, Any]) -> Answer:

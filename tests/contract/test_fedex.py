@@ -17,14 +17,15 @@ import pytest
 from recours.carriers.fedex import (
     CODES,
     SPEC,
-    TRANSIT_CODES,
     FedEx,
     Tracked,
     document_request,
     parse_document,
     parse_tracking,
 )
+from recours.carriers.fedex_codes import FEDEX_CODES
 from recours.carriers.message import Request, Response
+from recours.carriers.parcel_status import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
@@ -410,7 +411,7 @@ NORMALISED: dict[str, tuple[Response, ErrorKind]] = {
     "200, INVALID": (of_number(INVALID), ErrorKind.INVALID_TRACKING),
     "400, INVALID": (error(400, INVALID), ErrorKind.INVALID_TRACKING),
     "not delivered": (tracked(a_result(latestStatusDetail=a_status("IT"))), ErrorKind.NOT_DELIVERED_YET),
-    "403": (FORBIDDEN, ErrorKind.ACCESS_DENIED),
+    "403": (FORBIDDEN, ErrorKind.ACCOUNT_DENIED),
     "404": (error(404, "NOT.FOUND.ERROR"), ErrorKind.NOT_FOUND),
     "500": (error(500, "INTERNAL.SERVER.ERROR"), ErrorKind.SERVER_ERROR),
     "503": (error(503, "SERVICE.UNAVAILABLE.ERROR"), ErrorKind.SERVER_ERROR),
@@ -432,7 +433,7 @@ DOCUMENT_ROWS: dict[str, tuple[Response, ErrorKind]] = {
     "an error": (error(400, "TRACKING.DATA.NOTFOUND"), ErrorKind.POD_NOT_AVAILABLE_YET),
     "400, NOTFOUND": (error(400, UNKNOWN), ErrorKind.NOT_FOUND),
     "400, EMPTY": (error(400, EMPTY), ErrorKind.INVALID_TRACKING),
-    "403": (FORBIDDEN, ErrorKind.ACCESS_DENIED),
+    "403": (FORBIDDEN, ErrorKind.ACCOUNT_DENIED),
     "404": (error(404, "NOT.FOUND.ERROR"), ErrorKind.BAD_RESPONSE),
     "500": (error(500, "INTERNAL.SERVER.ERROR"), ErrorKind.SERVER_ERROR),
     "503": (error(503, "SERVICE.UNAVAILABLE.ERROR"), ErrorKind.SERVER_ERROR),
@@ -469,8 +470,8 @@ IN_EITHER: dict[str, tuple[Response, ErrorKind]] = {
     "its code, HTTP 200": (error(200, "NOT.AUTHORIZED.ERROR"), ErrorKind.AUTH_FAILED),
     "400 without a code": (error(400, None), ErrorKind.BAD_RESPONSE),
     "400, empty": (raw(b"", 400), ErrorKind.BAD_RESPONSE),
-    "403 without a code": (error(403, None), ErrorKind.ACCESS_DENIED),
-    "403, empty": (raw(b"", 403), ErrorKind.ACCESS_DENIED),
+    "403 without a code": (error(403, None), ErrorKind.ACCOUNT_DENIED),
+    "403, empty": (raw(b"", 403), ErrorKind.ACCOUNT_DENIED),
     "403, a page": (raw(b"\n<html>Access Denied</html>", 403), ErrorKind.BAD_RESPONSE),
     "404, a page": (raw(b"<html>Not found</html>", 404), ErrorKind.BAD_RESPONSE),
     "a known code among others": (
@@ -524,7 +525,7 @@ STRANGE: dict[str, tuple[Response, ErrorKind]] = {
     "200": (error(200, "XY.Z"), ErrorKind.BAD_RESPONSE),
     "400": (error(400, "XY.Z"), ErrorKind.BAD_RESPONSE),
     "401": (error(401, "XY.Z"), ErrorKind.AUTH_FAILED),
-    "403": (error(403, "XY.Z"), ErrorKind.ACCESS_DENIED),
+    "403": (error(403, "XY.Z"), ErrorKind.ACCOUNT_DENIED),
     "404": (error(404, "XY.Z"), ErrorKind.BAD_RESPONSE),
     "500": (error(500, "XY.Z"), ErrorKind.SERVER_ERROR),
 }
@@ -558,15 +559,38 @@ def test_an_error_without_a_code_is_told_too() -> None:
 # ---------------------------------------------------------------- the status
 
 
-@pytest.mark.parametrize(
-    "code", ["OD", "IT", "DP", "AR", "AF", "OC", "PU", "AO", "IX", "DE", "SE", "HL", "HP", "RS", "CA"]
-)
-def test_codes_of_a_parcel_on_its_way(code: str) -> None:
+def test_the_table_has_the_codes_of_the_carriers_guide() -> None:
+    listed = """
+        AA AC AD AF AO AP AR AX BR CA CC CD CH CP CU DD DE DL DP DR DS DY EA ED EO EP FD HL HP IT IX LO LP OC OD OF
+        OX PD PF PL PM PU PX RC RD RG RM RP RR RS SE SF SH SP TP TR
+    """
+    assert set(FEDEX_CODES) == {*listed.split(), "OW"}
+    assert [code for code, means in FEDEX_CODES.items() if means is ParcelStatus.DELIVERED] == ["DL"]
+
+
+@pytest.mark.parametrize("code", sorted(FEDEX_CODES.keys() - {"DL", "CA"}))
+def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(code: str) -> None:
     failure = failure_of(tracked(a_result(latestStatusDetail=a_status(code, "En transit"))))
     assert (failure.kind, failure.http_status, failure.delivery) == (ErrorKind.NOT_DELIVERED_YET, 200, None)
     assert failure.unknown is None
     assert failure.message == "The parcel is not delivered yet (En transit)"
-    assert code in TRANSIT_CODES
+
+
+def test_a_cancelled_shipment_will_never_be_delivered() -> None:
+    failure = failure_of(tracked(a_result(latestStatusDetail=a_status("CA", "Envoi annulé"))))
+    assert (failure.kind, failure.unknown) == (ErrorKind.POD_NEVER_AVAILABLE, None)
+    words = "FedEx says that the shipment was cancelled, so it will never be delivered (Envoi annulé)"
+    assert failure.message == words
+
+
+@pytest.mark.parametrize("name", ["derivedStatusCode", "eventType"])
+def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(name: str) -> None:
+    turned = {"date": "2026-10-04T10:31:00+02:00", name: "RS", "eventDescription": "Returning to shipper"}
+    for scans in ([a_scan(), turned], [turned, a_scan()]):
+        failure = failure_of(tracked(a_result(scanEvents=scans)))
+        assert (failure.kind, failure.delivery) == (ErrorKind.RETURNED_TO_SENDER, None)
+        words = "FedEx says that the parcel turned back and was then delivered, so to its sender (Livré)"
+        assert failure.message == words
 
 
 @pytest.mark.parametrize("code", ["XX", "dl", "D", "9" * 5000])
@@ -948,6 +972,8 @@ def a_line(*steps: Scenario, **more: Any) -> SandboxLine:
 
 # The scenarios in which the tracking says "delivered": a document, or none after all.
 AT_THE_DOCUMENTS = DELIVERED_ALIKE | {S.NOT_OURS}
+# The documents of another customer's parcel are as if they were late.
+SCENARIOS = USUAL | {S.NOT_OURS: ErrorKind.POD_NOT_AVAILABLE_YET}
 
 
 def calls_in(scenario: Scenario) -> list[str]:
@@ -962,7 +988,7 @@ def calls_in(scenario: Scenario) -> list[str]:
 def test_the_client_at_the_simulated_services(scenario: Scenario) -> None:
     line = a_line(scenario)
     outcome = line.fetch()
-    assert result(outcome) == USUAL[scenario]
+    assert result(outcome) == SCENARIOS[scenario]
     assert line.operations == calls_in(scenario)
     if isinstance(outcome, Failure):
         assert outcome.message.isprintable()
@@ -974,6 +1000,22 @@ def test_the_client_at_the_simulated_services(scenario: Scenario) -> None:
         return
     signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
     assert outcome.delivery == Delivery(DELIVERED_AT, signatory)
+
+
+def test_the_simulated_services_show_several_statuses_of_a_parcel_on_its_way() -> None:
+    line = a_line(S.IN_TRANSIT)
+    failures = [as_failure(line.fetch()) for _ in range(5)]
+    assert {(one.kind, one.unknown) for one in failures} == {(ErrorKind.NOT_DELIVERED_YET, None)}
+    assert len({one.message for one in failures}) == 5
+
+
+def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
+    """The carrier: the image of the signature comes some time after the event of the delivery."""
+    line = a_line(S.POD_LATE, S.DELIVERED, delivered_after=timedelta(minutes=-10))
+    late = as_failure(line.fetch())
+    assert late.kind is ErrorKind.POD_NOT_AVAILABLE_YET
+    assert late.delivery == Delivery(NOW - timedelta(minutes=10), "DUPONT")
+    assert isinstance(line.fetch(late.delivery), Retrieved)
 
 
 def test_an_answer_of_another_shape_each_time() -> None:
