@@ -5,22 +5,24 @@ Nothing was tried against the live service.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from recours.carriers import check_digits, rest
-from recours.carriers.client import Client
+from recours.carriers.client import Client, knowing
+from recours.carriers.dhl_express_codes import DHL_EXPRESS_CODES
 from recours.carriers.findings import (
     PARIS,
     Meaning,
     Sent,
+    denied_account,
     document,
     meant,
     moment,
-    not_delivered,
     out_of_order,
     person,
     quoted,
@@ -29,6 +31,7 @@ from recours.carriers.findings import (
 )
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import basic_auth
+from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
 from recours.carriers.problem import Problem, problem_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -39,6 +42,10 @@ from recours.core.text import clean
 from recours.runs.ports import Line
 
 _DIGITS = 10  # of a waybill; the variant of 11 has no check digit that is known
+# The identifier of one piece (JJD..., JVGL...); the project jkeen/tracking_number_data has nine or ten digits, labels
+# that were seen have up to eighteen.
+_PIECE = re.compile(r"J[A-Z]{1,3}[0-9]{9,18}")
+_WAYBILL = re.compile(r"[0-9]{10,11}")
 
 
 def _check_digit_fits(number: str) -> bool:
@@ -52,14 +59,15 @@ SPEC = CarrierSpec(
     limits={None: "250/day@Europe/Paris"},  # ours: the carrier publishes none for production
     credentials=(("DHL_EXPRESS_API_KEY", "DHL_EXPRESS_API_SECRET", "DHL_EXPRESS_ACCOUNT_NUMBER"),),
     base_url="https://express.api.dhl.com",  # trials have another path on it: /mydhlapi/test
-    number_form=re.compile(r"[0-9]{10,11}"),
-    number_words="10 or 11 digits (the waybill, not the number of a piece)",
+    number_form=re.compile(rf"{_WAYBILL.pattern}|{_PIECE.pattern}"),
+    number_words="10 or 11 digits (the waybill), or the identifier of a piece (JJD0099999999)",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="0" * _DIGITS,
     check_digit_fits=_check_digit_fits,
 )
 
-_SHIPMENTS = "/mydhlapi/shipments"
+_API = "/mydhlapi"
+_VERSION = "3.1.0"  # of the interface: the header is required, says the OpenAPI document
 _TRACKING = {
     "trackingView": "all-checkpoints",
     "levelOfDetail": "shipment",
@@ -67,25 +75,11 @@ _TRACKING = {
 }
 _CONTENT = "epod-summary"
 
-# typeCode of events, by karrio's list. OK: handed over, in two sources; DD: handed over, damaged. PD is not here: a part
-# of the shipment only is handed over.
-DELIVERED_CODES = frozenset({"OK", "DD"})
-# PU, PL, DF, AF, WC in two sources, the others in that list. Not here, so that whoever keeps these tables is told: 101,
-# which the list has for the delivery of a whole shipment; nobody has seen it as the code of an event.
-TRANSIT_CODES = frozenset(
-    [
-        *("PU", "PL", "DF", "AF", "AR", "WC", "CR", "TP", "102", "104"),  # on its way
-        *("OH", "NH", "ND", "BA", "RD", "CA", "MS", "MD", "HP", "CC", "103"),  # exceptions
-        "PD",  # delivered in part
-        *("RT", "DS"),  # will never be delivered: returned, destroyed
-    ]
-)
-
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 _SERVER_ERRORS = 500
 _BAD_REQUESTS = frozenset({400, 422})
 
-# 401 and 403: inferred, their bodies are not documented.
+# 401 and 403: inferred, their bodies are not documented. A 403 is taken for the account's, whatever the shipment.
 _DENIED: Meaning = (ErrorKind.ACCESS_DENIED, "DHL Express denies our account access to this shipment")
 _INVALID: Meaning = (ErrorKind.INVALID_TRACKING, "DHL Express says that this number cannot be one")
 _MISTAKE: Meaning = (ErrorKind.BAD_RESPONSE, "DHL Express could not read our request")
@@ -101,60 +95,117 @@ _NO_PROOF = (
 _NO_CONTENT = "The parcel is delivered, but DHL Express sent no document yet"
 
 
+@dataclass(frozen=True)
+class Found:
+    """A delivered shipment, and its waybill."""
+
+    delivery: Delivery
+    waybill: str
+
+
+def _new_id() -> str:
+    return str(uuid4())
+
+
 class DhlExpress(Client):
     """The client: the events first, the proof only for a delivered shipment."""
 
     spec = SPEC
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        """See Client."""
+    def __init__(self, settings: Mapping[str, str], *, new_id: Callable[[], str] = _new_id) -> None:
+        """See Client. `new_id`: a text of 28 to 36 signs that no other call has been given."""
         super().__init__(settings)
         key, secret, self._account = (settings[name] for name in SPEC.credentials[0])
         self._authorization = basic_auth(key, secret)
+        self._new_id = new_id
+
+    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+        """See Client. A piece is always tracked: the proof is asked for with the waybill, which the tracking tells."""
+        if not _PIECE.fullmatch(number):
+            return super().fetch(number, known, line)
+        found = self._found(number, line)
+        if isinstance(found, Failure):
+            self.heard(found, line)
+            return knowing(found, known)
+        delivery = found.delivery.completed_by(known or Delivery())
+        self.heard(delivery, line)
+        line.learnt(delivery)
+        return super().fetch(found.waybill, delivery, line)
 
     def track(self, number: str, line: Line) -> Delivery | Failure:
-        """`GET /shipments/{number}/tracking`."""
-        request = tracking_request(number, self._authorization)
-        return parse_tracking(line.call(Capability.TRACKING, request), number)
+        """`GET /shipments/{number}/tracking`, or `GET /tracking` for the identifier of a piece."""
+        found = self._found(number, line)
+        return found if isinstance(found, Failure) else found.delivery
 
     def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
-        """`GET /shipments/{number}/proof-of-delivery`."""
-        request = pod_request(number, self._account, self._authorization)
+        """`GET /shipments/{number}/proof-of-delivery`. `number`: the waybill."""
+        request = pod_request(number, self._account, self._headers())
         return parse_pod(line.call(Capability.POD, request), number, delivery)
 
+    def _found(self, number: str, line: Line) -> Found | Failure:
+        request = tracking_request(number, self._headers())
+        return parse_tracking(line.call(Capability.TRACKING, request), number)
 
-def tracking_request(number: str, authorization: str) -> Request:
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": self._authorization,
+            "Accept": "application/json",
+            "x-version": _VERSION,
+            "Message-Reference": self._new_id(),
+        }
+
+
+def tracking_request(number: str, headers: Mapping[str, str]) -> Request:
     """The events of a shipment, each with its offset from UTC."""
-    return _get(f"{number}/tracking", _TRACKING, authorization)
+    if _PIECE.fullmatch(number):
+        return _get("tracking", {"pieceTrackingNumber": number, **_TRACKING}, headers)
+    return _get(f"shipments/{number}/tracking", _TRACKING, headers)
 
 
-def pod_request(number: str, account: str, authorization: str) -> Request:
+def pod_request(number: str, account: str, headers: Mapping[str, str]) -> Request:
     """The proof as a PDF. `account`: the one that paid for the shipment."""
     query = {"shipperAccountNumber": account, "content": _CONTENT}
-    return _get(f"{number}/proof-of-delivery", query, authorization)
+    return _get(f"shipments/{number}/proof-of-delivery", query, headers)
 
 
-def _get(path: str, query: Mapping[str, str], authorization: str) -> Request:
-    headers = {"Authorization": authorization, "Accept": "application/json"}
-    return Request("GET", f"{_SHIPMENTS}/{path}?{urlencode(query)}", headers)
+def _get(path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Request:
+    return Request("GET", f"{_API}/{path}?{urlencode(query)}", headers)
 
 
 # ---------------------------------------------------------------- the tracking's answers
 
 
-def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, if the shipment is delivered."""
+def parse_tracking(answer: Response, number: str) -> Found | Failure:
+    """The delivery to the recipient, or where the shipment is. Of what is final, the latest counts."""
     shipment = _shipment(answer, number)
     if isinstance(shipment, Failure):
         return shipment
     # The sources disagree on the order of the events.
     events = sorted(rest.items(shipment, "events"), key=_when)
-    delivered = [event for event in events if rest.text(event, "typeCode") in DELIVERED_CODES]
-    if delivered:
-        return _delivery(delivered)
-    last = events[-1] if events else None
+    final = [event for event in events if _means(event) in _FINAL]
+    last = final[-1] if final else (events[-1] if events else None)
     code, label = rest.text(last, "typeCode"), rest.text(last, "description")
-    return not_delivered(answer, label, code=code, known=TRANSIT_CODES)
+    if _means(last) is not ParcelStatus.DELIVERED:
+        return not_handed_over(SPEC.name, answer, label, code=code, table=DHL_EXPRESS_CODES)
+    if any(_means(event) is ParcelStatus.RETURNED for event in final):
+        return end_of_return(SPEC.name, answer, label)
+    return _found(shipment, [e for e in final if _means(e) is ParcelStatus.DELIVERED], answer, number)
+
+
+_FINAL = (ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.DESTROYED)
+
+
+def _means(event: Any) -> ParcelStatus | None:
+    return DHL_EXPRESS_CODES.get(rest.text(event, "typeCode") or "")
+
+
+def _found(shipment: Any, delivered: list[Any], answer: Response, number: str) -> Found | Failure:
+    """The waybill goes into the address of the next call: one of another form is none."""
+    told = rest.text(shipment, "shipmentTrackingNumber") or ""
+    waybill = told if _PIECE.fullmatch(number) else number
+    return (
+        Found(_delivery(delivered), waybill) if _WAYBILL.fullmatch(waybill) else unreadable(SPEC.name, answer)
+    )
 
 
 def _shipment(answer: Response, number: str) -> Any | Failure:
@@ -168,7 +219,13 @@ def _shipment(answer: Response, number: str) -> Any | Failure:
     found = [one for one in rest.items(tree, "shipments") if _is_shipment(one)]
     if not found:
         return unreadable(SPEC.name, answer)
-    return next((one for one in found if rest.text(one, "shipmentTrackingNumber") == number), found[0])
+    return next((one for one in found if number in _numbers(one)), found[0])
+
+
+def _numbers(shipment: Any) -> list[str | None]:
+    """Its waybill, and the identifiers of its pieces."""
+    pieces = [rest.text(piece, "trackingNumber") for piece in rest.items(shipment, "pieces")]
+    return [rest.text(shipment, "shipmentTrackingNumber"), *pieces]
 
 
 def _is_shipment(one: Any) -> bool:
@@ -256,7 +313,7 @@ def _error(answer: Response, number: str) -> Failure:
     if answer.status == _UNAUTHORIZED:
         return refused_account(SPEC.name, answer, problem.said)
     if answer.status == _FORBIDDEN:
-        return meant(_DENIED, answer, problem.said)
+        return denied_account(SPEC.name, answer, problem.said)
     if answer.status in _BAD_REQUESTS:
         return meant(_named_by(problem, number), answer, problem.said)
     if answer.status >= _SERVER_ERRORS:

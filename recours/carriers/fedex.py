@@ -12,6 +12,7 @@ from typing import Any
 
 from recours.carriers import check_digits, rest
 from recours.carriers.client import TOO_MANY, TokenClient, knowing
+from recours.carriers.fedex_codes import FEDEX_CODES
 from recours.carriers.findings import (
     PARIS,
     Meaning,
@@ -25,7 +26,6 @@ from recours.carriers.findings import (
     unknown_code,
     unreadable,
 )
-from recours.carriers.fedex_codes import FEDEX_CODES
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over

@@ -1,11 +1,14 @@
 """DHL Express' MyDHL API, simulated: the tracking of a shipment and its proof. Pure: a request and a turn give an answer.
 
-Sources of the facts: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both below [SW]), and a public
-note on a live answer of the POD call. Inferred, as no source says it: the bodies of 401 and 405, that a parameter which
-is not listed is refused like one of a wrong format, the view that is shown if none is asked for, that the events come
+Sources of the facts: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both below [SW]), the carrier's list
+of event codes, and a public note on a live answer of the POD call. Inferred, as no source says it: the bodies of 401, 403
+and 405, the words for a request without the header `x-version`, which the document requires, that a parameter which is not
+listed is refused like one of a wrong format, which waybill a piece belongs to, the view that is shown if none is asked for, that the events come
 the oldest first (the sources disagree), and that the tracking knows shipments of other accounts. A missing proof has no
 reasons here: POD_LATE, POD_NEVER, POD_NONE and POD_UNSAID are all the 404 that a wrong shipperAccountNumber gets too.
-NOT_OURS is the refusal that names the account, of one source.
+NOT_OURS is the refusal that names the account, of one source. IN_TRANSIT shows another event at each try;
+RETURNED_TO_SENDER shows, in turn, a shipment that is back and one that is handed over to its sender. Of what `/tracking`
+can do, one piece by its identifier is there.
 """
 
 import re
@@ -26,20 +29,26 @@ from recours.sandbox.progress import Turn
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
 
 _PATH = re.compile(r"/mydhlapi/shipments/([^/]+)/(tracking|proof-of-delivery)")
+_BY_PIECE = "/mydhlapi/tracking"
 _WAYBILL = re.compile(r"[0-9]{10,11}")
+_PIECE = r"J[A-Z]{1,3}[0-9]{9,18}"
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
+_REFERENCE = range(1, 37)  # signs
 _PROBLEM = "application/problem+json"
 _ALL_EVENTS = frozenset({"all-checkpoints", "all-checkpoints-with-remarks"})
 _NO_EVENTS = frozenset({"shipment-details-only", "advance-shipment", "bbx-children"})
 
 # The parameters of each call, and what each may be. [SW]
 _BOOLEAN = "true|false"
+_VIEW = {
+    "trackingView": "|".join(sorted({"last-checkpoint"} | _ALL_EVENTS | _NO_EVENTS)),
+    "levelOfDetail": "shipment|piece|all",
+    "requestControlledAccessDataCodes": _BOOLEAN,
+    "requestGMTOffsetPerEvent": _BOOLEAN,
+}
 _PARAMETERS: dict[str, dict[str, str]] = {
-    "tracking": {
-        "trackingView": "|".join(sorted({"last-checkpoint"} | _ALL_EVENTS | _NO_EVENTS)),
-        "levelOfDetail": "shipment|piece|all",
-        "requestControlledAccessDataCodes": _BOOLEAN,
-        "requestGMTOffsetPerEvent": _BOOLEAN,
-    },
+    "tracking": _VIEW,
+    "tracking of a piece": _VIEW | {"pieceTrackingNumber": _PIECE},
     "proof-of-delivery": {
         "shipperAccountNumber": "[0-9A-Za-z]{1,35}",
         "content": "epod-(summary|detail)(-esig)?|epod-table(-detail|-esig)?",
@@ -53,6 +62,15 @@ _ON_THE_WAY = (
     ("AF", "Arrived at facility", timedelta(hours=9)),
     ("WC", "With delivery courier", timedelta(hours=3, minutes=19)),
 )
+# The last event of an undelivered shipment, by the number of the try. Codes of the carrier's list.
+_NOT_YET = (
+    _ON_THE_WAY[-1],
+    ("NH", "Delivery attempted; recipient not home", timedelta()),
+    ("CC", "Awaiting collection by recipient as requested", timedelta()),
+    ("IC", "Processed for clearance", timedelta()),
+    ("UD", "Uncontrollable clearance delay", timedelta()),
+)
+_RETURNED = ("RT", "Returned to shipper", timedelta(hours=1))
 _WITHOUT_POD = frozenset(
     {
         *(Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.POD_UNSAID),
@@ -73,11 +91,8 @@ class DhlExpress(SimulatedCarrier):
     def read(self, request: HttpRequest) -> Question:
         """Understand a call. Raises NotUnderstoodError."""
         rest.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
-        found = _PATH.fullmatch(request.path)
-        if found is None:
-            raise NotUnderstoodError(_problem(request.path, 404, "Not Found", "No such resource"))
-        number, operation = found.groups()
-        values = _checked(request, operation, number)
+        _check_headers(request)
+        number, operation, values = _asked(request)
         key, secret = rest.basic_account(request)
         tracking = operation == "tracking"
         return Question(
@@ -122,12 +137,45 @@ def _instance(request: HttpRequest) -> str:
     return f"{path}?{request.query}" if request.query else path
 
 
-def _checked(request: HttpRequest, operation: str, number: str) -> dict[str, str]:
-    """The parameters. Raises NotUnderstoodError for a waybill or a parameter that cannot be one."""
-    values = rest.first_values(request.query)
+def waybill_of(piece: str) -> str:
+    """The shipment of a piece: nine of its digits, and the check digit."""
+    first = "".join(re.findall("[0-9]", piece))[:9]
+    return f"{first}{int(first) % 7}"
+
+
+def _check_headers(request: HttpRequest) -> None:
+    """See that the version is named, and that the reference is none or short enough. Raises NotUnderstoodError."""
+    wrong = [] if _VERSION.fullmatch(request.headers.get("x-version", "")) else ["x-version"]
+    if len(request.headers.get("message-reference", "-")) not in _REFERENCE:
+        wrong.append("Message-Reference")
+    if wrong:
+        detail = f"Headers missing or not having correct format: {', '.join(wrong)}"
+        raise NotUnderstoodError(_problem(_instance(request), 400, "Bad request", detail))
+
+
+def _asked(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
+    """The waybill, the operation, and the parameters. Raises NotUnderstoodError."""
+    if request.path == _BY_PIECE:
+        values = _checked(request, "tracking of a piece", [])
+        if "pieceTrackingNumber" not in values:
+            detail = "A shipmentTrackingNumber or a pieceTrackingNumber is needed"
+            raise NotUnderstoodError(_problem(_instance(request), 400, "Bad request", detail))
+        return waybill_of(values["pieceTrackingNumber"]), "tracking", values
+    found = _PATH.fullmatch(request.path)
+    if found is None:
+        raise NotUnderstoodError(_problem(request.path, 404, "Not Found", "No such resource"))
+    number, operation = found.groups()
     wrong = [] if _WAYBILL.fullmatch(number) else ["shipmentTrackingNumber"]
+    return number, operation, _checked(request, operation, wrong)
+
+
+def _checked(request: HttpRequest, operation: str, wrong: list[str]) -> dict[str, str]:
+    """The parameters. Raises NotUnderstoodError for those that cannot be one, and for what is `wrong` already."""
+    values = rest.first_values(request.query)
     forms = _PARAMETERS[operation]
-    wrong += [name for name, value in values.items() if not re.fullmatch(forms.get(name, "(?!)"), value)]
+    wrong = wrong + [
+        name for name, value in values.items() if not re.fullmatch(forms.get(name, "(?!)"), value)
+    ]
     if wrong:
         detail = f"Parameters not having correct format: {', '.join(wrong)} (see the specification)"
         raise NotUnderstoodError(_problem(_instance(request), 400, "Wrong format", detail))
@@ -152,6 +200,7 @@ def _refusal(question: Question, turn: Turn) -> Answer | None:
     instance = question.details["instance"]
     errors = {
         Scenario.AUTH_REFUSED: (401, "Unauthorized", "Invalid credentials"),
+        Scenario.ACCOUNT_DENIED: (403, "Forbidden", "Not authorized to use this service"),
         Scenario.SYSTEM_ERROR: (
             500,
             "Internal Server Error",
@@ -180,6 +229,8 @@ def _tracking(question: Question, turn: Turn) -> Answer:
         "numberOfPieces": 1,
         "events": _events(turn, question.details),
     }
+    if piece := question.details.get("pieceTrackingNumber"):
+        shipment["pieces"] = [{"number": 1, "trackingNumber": piece}]
     return rest.answer({"shipments": [shipment]})
 
 
@@ -188,14 +239,28 @@ def _events(turn: Turn, asked: Mapping[str, str]) -> list[dict[str, object]]:
     delivered = turn.scenario is not Scenario.IN_TRANSIT
     end = turn.delivered_at if delivered else turn.first_seen
     offsets = asked.get("requestGMTOffsetPerEvent") == "true"
-    events = [_event(code, label, end - before, offsets) for code, label, before in _ON_THE_WAY]
-    if delivered:
+    steps = _steps(turn)
+    events = [_event(code, label, end - before, offsets) for code, label, before in steps]
+    if delivered and steps[-1] != _RETURNED:
         signed = {"signedBy": documents.signatory_of(turn)}
         events.append(_event("OK", "Delivered", end, offsets) | signed)
     view = asked.get("trackingView", "last-checkpoint")
     if view in _NO_EVENTS:
         return []
     return events if view in _ALL_EVENTS else events[-1:]
+
+
+def _steps(turn: Turn) -> tuple[tuple[str, str, timedelta], ...]:
+    """What happened before the handing over, if there was one, the oldest first. A return has one in every second answer."""
+    if turn.scenario is Scenario.IN_TRANSIT:
+        return (*_ON_THE_WAY[:-1], _NOT_YET[turn.tries % len(_NOT_YET)])
+    if turn.scenario is Scenario.RETURNED_TO_SENDER:
+        return (
+            *_ON_THE_WAY,
+            _RETURNED,
+            *([("PL", "Processed", timedelta(minutes=30))] if turn.tries % 2 else []),
+        )
+    return _ON_THE_WAY
 
 
 def _event(code: str, label: str, when: datetime, offsets: bool) -> dict[str, object]:

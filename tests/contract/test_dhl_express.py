@@ -8,21 +8,25 @@ import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from recours.carriers.dhl_express import DELIVERED_CODES, SPEC, TRANSIT_CODES, DhlExpress
+from recours.carriers.dhl_express import SPEC, DhlExpress
+from recours.carriers.dhl_express_codes import DHL_EXPRESS_CODES
 from recours.carriers.message import Request, Response
+from recours.carriers.parcel_status import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
-from recours.sandbox import Scenario
+from recours.sandbox import Parcel, Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl_express import DhlExpress as SimulatedDhlExpress
+from recours.sandbox.dhl_express import waybill_of
 from tests.fakes.answers import HOSTILE, PDF, b64, damaged, in_lines, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
 from tests.fakes.line import FakeLine, fetched
@@ -33,6 +37,7 @@ from tests.fakes.simulated import (
     USUAL_BROKEN,
     SandboxLine,
     a_turn,
+    other_headers,
     refusal_of,
 )
 
@@ -111,8 +116,15 @@ WITH_POD = proved(a_document(PDF))
 NO_DATA = problem(404, "No data found", "No data was found for this shipment")
 
 
-def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
-    return fetched(DhlExpress(SETTINGS), NUMBER, answers, known)
+def a_client(**settings: str) -> DhlExpress:
+    numbers = count(1)
+    return DhlExpress(SETTINGS | settings, new_id=lambda: f"reference-{next(numbers):020d}")
+
+
+def fetch(
+    *answers: Response | Failure, known: Delivery | None = None, number: str = NUMBER
+) -> tuple[Outcome, FakeLine]:
+    return fetched(a_client(), number, answers, known)
 
 
 def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
@@ -127,7 +139,10 @@ def test_the_requests_are_those_of_the_documents() -> None:
     headers = {
         "Authorization": "Basic " + base64.b64encode(b"10000001:123456").decode(),
         "Accept": "application/json",
+        "x-version": "3.1.0",
+        "Message-Reference": "reference-00000000000000000001",
     }
+    other = headers | {"Message-Reference": "reference-00000000000000000002"}
     first, second = line.asked
     assert first == (
         Capability.TRACKING,
@@ -144,11 +159,21 @@ def test_the_requests_are_those_of_the_documents() -> None:
             "GET",
             "/mydhlapi/shipments/1234567891/proof-of-delivery"
             "?shipperAccountNumber=123456789&content=epod-summary",
-            headers,
+            other,
         ),
     )
     for _, request in line.asked:
-        assert (dict(request.headers), request.body, request.origin) == (headers, None, "")
+        assert (request.body, request.origin) == (None, "")
+
+
+def test_every_call_has_a_reference_of_its_own_of_the_length_that_is_allowed() -> None:
+    line = FakeLine([DELIVERED, WITH_POD] * 2)
+    client = DhlExpress(SETTINGS)
+    for _ in range(2):
+        client.fetch(NUMBER, None, line)
+    references = [request.headers["Message-Reference"] for _, request in line.asked]
+    assert len(set(references)) == 4
+    assert all(28 <= len(reference) <= 36 for reference in references)
 
 
 def test_the_carrier_is_known_by_its_names() -> None:
@@ -189,35 +214,159 @@ def test_the_line_learns_of_the_delivery_before_the_document_is_asked_for() -> N
 # ---------------------------------------------------------------- the tracking's answers
 
 
-def test_the_tables_are_those_of_the_sources() -> None:
-    assert {"OK", "DD"} == DELIVERED_CODES
-    assert {
-        *("PU", "PL", "DF", "AF", "AR", "WC", "CR", "TP", "102", "104", "PD"),
-        *("OH", "NH", "ND", "BA", "RD", "CA", "MS", "MD", "HP", "CC", "103", "RT", "DS"),
-    } == TRANSIT_CODES
+def meaning(*wanted: ParcelStatus) -> list[str]:
+    return sorted(code for code, status in DHL_EXPRESS_CODES.items() if status in wanted)
 
 
-@pytest.mark.parametrize("code", ["OK", "DD"])
+def test_the_table_is_the_carriers_list() -> None:
+    assert set(DHL_EXPRESS_CODES) == {
+        *(
+            "101",
+            "102",
+            "103",
+            "104",
+            "AD",
+            "AF",
+            "AR",
+            "BA",
+            "BN",
+            "BR",
+            "CA",
+            "CC",
+            "CD",
+            "CM",
+            "CR",
+            "CS",
+            "DD",
+        ),
+        *(
+            "DF",
+            "DS",
+            "FD",
+            "HP",
+            "IC",
+            "MC",
+            "MD",
+            "MS",
+            "ND",
+            "NH",
+            "OH",
+            "OK",
+            "PD",
+            "PL",
+            "PU",
+            "RD",
+            "RR",
+            "RT",
+        ),
+        *("SA", "SC", "SS", "TP", "TR", "UD", "WC", "PY", "SM"),
+    }
+    assert len(DHL_EXPRESS_CODES) == 44
+    assert meaning(ParcelStatus.DELIVERED) == ["101", "DD", "OK"]
+    assert meaning(ParcelStatus.RETURNED, ParcelStatus.DESTROYED) == ["DS", "RT"]
+
+
+@pytest.mark.parametrize("code", ["OK", "DD", "101"])
 def test_delivered_codes_lead_to_the_document(code: str) -> None:
     outcome, line = fetch(tracked(IN_TRANSIT, an_event(code, signedBy="DUPONT")), WITH_POD)
     assert len(line.asked) == 2
     assert outcome == Retrieved(PDF, KNOWN, SOURCE)
 
 
-@pytest.mark.parametrize("code", sorted(TRANSIT_CODES))
+@pytest.mark.parametrize(
+    "code", meaning(ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT, ParcelStatus.UNCLEAR)
+)
 def test_other_codes_mean_not_delivered(code: str) -> None:
     failure = failure_of(tracked(IN_TRANSIT, an_event(code)))
     assert (failure.kind, failure.http_status, failure.unknown) == (K.NOT_DELIVERED_YET, 200, None)
     assert failure.message == "The parcel is not delivered yet (Un événement)"
 
 
-@pytest.mark.parametrize("code", ["ZZ", "101", "ok", "7" * 400])
+RETURNED = an_event("RT", hour="12:00:00")
+DESTROYED = an_event("DS", hour="12:00:00")
+LATER = {"time": "14:00:00"}
+
+
+@pytest.mark.parametrize(
+    ("events", "kind", "words"),
+    [
+        ([IN_TRANSIT, RETURNED], K.RETURNED_TO_SENDER, "went back to its sender"),
+        ([HANDED_OVER, RETURNED], K.RETURNED_TO_SENDER, "went back to its sender"),
+        ([RETURNED, an_event("PL") | LATER], K.RETURNED_TO_SENDER, "went back to its sender"),
+        ([RETURNED, HANDED_OVER | LATER], K.RETURNED_TO_SENDER, "turned back and was then delivered"),
+        ([IN_TRANSIT, DESTROYED], K.POD_NEVER_AVAILABLE, "was destroyed, so it will never be delivered"),
+        ([HANDED_OVER, DESTROYED], K.POD_NEVER_AVAILABLE, "was destroyed, so it will never be delivered"),
+    ],
+)
+def test_what_is_final_and_no_delivery_to_the_recipient(
+    events: list[Any], kind: ErrorKind, words: str
+) -> None:
+    for ordered in (events, events[::-1]):
+        failure = failure_of(tracked(*ordered))
+        assert (failure.kind, failure.unknown, failure.delivery) == (kind, None, None)
+        assert failure.message.startswith(f"DHL Express says that the parcel {words}")
+
+
+@pytest.mark.parametrize("code", ["ZZ", "105", "ok", "7" * 400])
 def test_a_code_that_the_tables_lack_is_told(code: str) -> None:
     failure = failure_of(tracked(IN_TRANSIT, an_event(code)))
     assert failure.kind is K.NOT_DELIVERED_YET
     assert failure.unknown is not None
     assert failure.unknown.startswith(f"the event code {code[:59]}")
     assert len(failure.unknown) < 200
+
+
+# ---------------------------------------------------------------- the identifier of a piece
+
+PIECE = "JVGL0999999990"
+BY_PIECE = (
+    "/mydhlapi/tracking?pieceTrackingNumber=JVGL0999999990"
+    "&trackingView=all-checkpoints&levelOfDetail=shipment&requestGMTOffsetPerEvent=true"
+)
+
+
+@pytest.mark.parametrize("known", [None, KNOWN, Delivery()])
+def test_a_piece_is_tracked_by_its_identifier_and_proved_by_its_waybill(known: Delivery | None) -> None:
+    outcome, line = fetch(DELIVERED, WITH_POD, known=known, number=PIECE)
+    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    tracking, pod = (request.path for _, request in line.asked)
+    assert tracking == BY_PIECE
+    assert pod.startswith(f"/mydhlapi/shipments/{NUMBER}/proof-of-delivery?")
+    assert (line.accepted, line.known) == (True, KNOWN)
+
+
+def test_of_several_shipments_the_one_of_the_piece_counts() -> None:
+    other = a_shipment(IN_TRANSIT, number="9999999999") | {"pieces": [{"number": 1, "trackingNumber": "JD1"}]}
+    ours = a_shipment(HANDED_OVER) | {"pieces": [{"number": 1, "trackingNumber": PIECE}]}
+    for listed in ([other, ours], [ours, other]):
+        outcome, line = fetch(response({"shipments": listed}), WITH_POD, number=PIECE)
+        assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+        assert NUMBER in line.asked[1][1].path
+
+
+@pytest.mark.parametrize("told", [None, "", "x/../y", "12345", PIECE])
+def test_a_waybill_that_is_none_is_not_asked_about(told: str | None) -> None:
+    answer = response({"shipments": [a_shipment(HANDED_OVER, number=told)]})
+    assert as_failure(fetch(answer, number=PIECE)[0]).kind is K.BAD_RESPONSE
+
+
+def test_a_piece_that_is_not_delivered_costs_one_call() -> None:
+    failure = as_failure(fetch(tracked(IN_TRANSIT), number=PIECE)[0])
+    assert (failure.kind, failure.delivery) == (K.NOT_DELIVERED_YET, None)
+    late = as_failure(fetch(problem(500), known=KNOWN, number=PIECE)[0])
+    assert (late.kind, late.delivery) == (K.SERVER_ERROR, KNOWN)
+
+
+def test_a_piece_at_the_simulated_carrier() -> None:
+    line = SandboxLine(DhlExpress(SIMULATED_SETTINGS), PIECE)
+    line.box.parcels[waybill_of(PIECE)] = Parcel((S.IN_TRANSIT, S.POD_LATE, S.DELIVERED))
+    first, late = as_failure(line.fetch()), as_failure(line.fetch())
+    assert (first.kind, late.kind) == (K.NOT_DELIVERED_YET, K.POD_NOT_AVAILABLE_YET)
+    assert result(line.fetch(late.delivery)) == "application/pdf"
+    assert line.operations == ["tracking"] + ["tracking", "proof-of-delivery"] * 2
+
+
+# ---------------------------------------------------------------- the tracking's answers, continued
 
 
 def test_the_latest_event_counts_whatever_the_order() -> None:
@@ -371,8 +520,8 @@ BY_STATUS: dict[str, tuple[Response, ErrorKind]] = {
     "401": (problem(401, "Unauthorized", "Invalid credentials"), K.AUTH_FAILED),
     "401, a page": (raw("<html>401</html>", 401), K.AUTH_FAILED),
     "401, empty": (raw("", 401), K.AUTH_FAILED),
-    "403": (problem(403, "Forbidden"), K.ACCESS_DENIED),
-    "403, empty": (raw("", 403), K.ACCESS_DENIED),
+    "403": (problem(403, "Forbidden"), K.ACCOUNT_DENIED),
+    "403, empty": (raw("", 403), K.ACCOUNT_DENIED),
     "500": (problem(500, "Internal Server Error", "Process failure occurred"), K.SERVER_ERROR),
     "599": (response({}, 599), K.SERVER_ERROR),
     "405": (problem(405), K.BAD_RESPONSE),
@@ -555,7 +704,10 @@ def test_credentials_are_tried_with_a_number_that_is_nobodys() -> None:
 # ---------------------------------------------------------------- numbers
 
 
-@pytest.mark.parametrize("number", [NUMBER, "9356579890", "12345678901", SPEC.sample_number])
+@pytest.mark.parametrize(
+    "number",
+    [NUMBER, "9356579890", "12345678901", SPEC.sample_number, "JJD0099999999", PIECE, "JD014600003801893246"],
+)
 def test_numbers_that_are_asked_about(number: str) -> None:
     assert malformed(number, SPEC) is None
 
@@ -565,8 +717,9 @@ def test_numbers_that_are_asked_about(number: str) -> None:
     [
         "123456789",
         "123456789012",
-        "JJD0123456789",
-        "JVGL1234567890",
+        "JJD01234567",
+        "J1234567890",
+        "JVGLX1234567890",
         "123456789A",
         "1234567891\n",
         "١٢٣٤٥٦٧٨٩١",
@@ -574,7 +727,7 @@ def test_numbers_that_are_asked_about(number: str) -> None:
     ],
 )
 def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC, "DHL Express numbers have 10 or 11 digits")
+    assert_costs_no_call(number, SPEC, "DHL Express numbers have 10 or 11 digits (the waybill), or")
 
 
 PUBLISHED = ["9356579890", "4818240420", "5584773180", "2449648740"]
@@ -636,6 +789,20 @@ def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
         assert outcome.unknown is None
 
 
+def test_the_simulated_carrier_shows_several_events_of_a_shipment_on_its_way() -> None:
+    line = a_line(S.IN_TRANSIT)
+    failures = [as_failure(line.fetch()) for _ in range(5)]
+    assert {(one.kind, one.unknown) for one in failures} == {(K.NOT_DELIVERED_YET, None)}
+    assert len({one.message for one in failures}) == 5
+
+
+def test_the_simulated_carrier_shows_a_return_in_two_ways() -> None:
+    line = a_line(S.RETURNED_TO_SENDER)
+    failures = [as_failure(line.fetch()) for _ in range(2)]
+    assert {one.kind for one in failures} == {K.RETURNED_TO_SENDER}
+    assert ["turned back" in one.message for one in failures] == [False, True]
+
+
 def test_documents_of_the_simulated_carrier() -> None:
     for scenario, kind in ((S.DELIVERED, "application/pdf"), (S.DELIVERED_PNG, "image/png")):
         assert result(a_line(scenario).fetch(KNOWN)) == kind
@@ -659,6 +826,7 @@ def test_a_wrong_account_number_gives_no_proof() -> None:
     assert failure.delivery == Delivery(DELIVERED_AT, "DUPONT")
 
 
+VERSION = {"x-version": "3.1.0"}
 GOOD = "trackingView=all-checkpoints&levelOfDetail=shipment"
 
 
@@ -669,6 +837,8 @@ GOOD = "trackingView=all-checkpoints&levelOfDetail=shipment"
         ("GET", f"/mydhlapi/shipments/{NUMBER}/track", GOOD, 404),
         ("GET", f"/mydhlapi/test/shipments/{NUMBER}/tracking", GOOD, 404),
         ("GET", "/mydhlapi/shipments/JJD0123456789/tracking", GOOD, 400),
+        ("GET", "/mydhlapi/tracking", GOOD, 400),
+        ("GET", "/mydhlapi/tracking", f"pieceTrackingNumber={NUMBER}", 400),
         ("GET", f"/mydhlapi/shipments/{NUMBER}/tracking", "trackingview=all-checkpoints", 400),
         ("GET", f"/mydhlapi/shipments/{NUMBER}/tracking", "trackingView=everything", 400),
         ("GET", f"/mydhlapi/shipments/{NUMBER}/tracking", "levelOfDetail=Shipment", 400),
@@ -678,15 +848,31 @@ GOOD = "trackingView=all-checkpoints&levelOfDetail=shipment"
     ],
 )
 def test_the_simulated_carrier_is_strict(method: str, path: str, query: str, status: int) -> None:
-    answer = refusal_of(SIMULATED, HttpRequest(method, path, {}, b"", query))
+    answer = refusal_of(SIMULATED, HttpRequest(method, path, VERSION, b"", query))
     assert answer.status == status
     assert json.loads(answer.body)["status"] == str(status)
+
+
+@pytest.mark.parametrize("changed", [{"x_version": None}, {"x_version": ""}, {"Message_Reference": "x" * 37}])
+@pytest.mark.parametrize("call", [0, 1])
+def test_the_simulated_carrier_refuses_a_call_without_its_version(
+    call: int, changed: dict[str, str | None]
+) -> None:
+    _, line = fetch(DELIVERED, WITH_POD)
+    request = other_headers(line.asked[call][1], **changed)
+    answer = refusal_of(SIMULATED, request)
+    assert (answer.status, answer.content_type) == (400, "application/problem+json")
+    told = json.loads(answer.body)
+    name = next(iter(changed)).replace("_", "-")
+    assert (told["title"], told["status"]) == ("Bad request", "400")
+    assert name in told["detail"]
+    assert told["instance"].startswith("/expressapi/shipments/")
 
 
 def test_the_simulated_carrier_shows_as_much_as_was_asked_for() -> None:
     def events(query: str) -> list[dict[str, Any]]:
         path = f"/mydhlapi/shipments/{NUMBER}/tracking"
-        question = SIMULATED.read(HttpRequest("GET", path, {}, b"", query))
+        question = SIMULATED.read(HttpRequest("GET", path, VERSION, b"", query))
         answer = SIMULATED.answer(question, a_turn(S.DELIVERED, NUMBER))
         found: list[dict[str, Any]] = json.loads(answer.body)["shipments"][0]["events"]
         return found
