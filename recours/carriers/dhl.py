@@ -16,13 +16,13 @@ from recours.carriers.findings import (
     Meaning,
     meant,
     moment,
-    not_delivered,
     out_of_order,
     person,
     refused_account,
     unreadable,
 )
 from recours.carriers.message import Request, Response
+from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.carriers.problem import Problem, problem_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -50,16 +50,23 @@ SPEC = CarrierSpec(
 _PATH = "/track/shipments"
 _FRENCH = {"language": "fr", "requesterCountryCode": "FR"}
 
-# statusCode, in three sources. `unknown` is a status of the carrier's. Any other one is told to whoever keeps this.
+# statusCode, in three sources. `unknown` is a status of the carrier's. Any other one is reported.
 DELIVERED = "delivered"
-NOT_DELIVERED_CODES = frozenset({"pre-transit", "transit", "failure", "unknown"})
+STATUSES: dict[str, ParcelStatus] = {
+    DELIVERED: ParcelStatus.DELIVERED,
+    "pre-transit": ParcelStatus.ON_ITS_WAY,
+    "transit": ParcelStatus.ON_ITS_WAY,
+    "failure": ParcelStatus.UNCLEAR,
+    "unknown": ParcelStatus.UNCLEAR,
+}
 
 _OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
 _SERVER_ERRORS = 500
 
 _MEANINGS: dict[int, Meaning] = {
     _NOT_FOUND: (ErrorKind.NOT_FOUND, "DHL does not know this number"),  # recorded
-    _FORBIDDEN: (ErrorKind.ACCESS_DENIED, "DHL denies our key access to this"),  # inferred
+    # Inferred. The service has no owners of parcels: what it denies, it denies the key.
+    _FORBIDDEN: (ErrorKind.ACCOUNT_DENIED, "DHL does not let our key use its tracking"),
 }
 _INVALID: Meaning = (ErrorKind.INVALID_TRACKING, "DHL says that this number cannot be one")
 _MISTAKE: Meaning = (ErrorKind.BAD_RESPONSE, "DHL could not read our request")
@@ -137,11 +144,15 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
     code = rest.text(status, "statusCode")
     if code is None:
         return unreadable(SPEC.name, answer)
-    if code == DELIVERED:
-        proof = rest.at(shipment, "details", "proofOfDelivery")
-        return Found(_delivery(status, proof), _links(proof))
     label = rest.text(status, "description") or rest.text(status, "status")
-    return not_delivered(answer, label, code=code, known=NOT_DELIVERED_CODES)
+    if code != DELIVERED:
+        return not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES)
+    # One public client has the flag; that it marks a parcel which goes back to its sender is inferred.
+    if rest.at(shipment, "returnFlag") is True:
+        returned = ParcelStatus.RETURNED
+        return not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES, status=returned)
+    proof = rest.at(shipment, "details", "proofOfDelivery")
+    return Found(_delivery(status, proof), _links(proof))
 
 
 def _shipment(answer: Response, number: str) -> Any | Failure:

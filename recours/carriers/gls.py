@@ -21,7 +21,6 @@ from recours.carriers.findings import (
     document,
     meant,
     moment,
-    not_delivered,
     out_of_order,
     person,
     refused_account,
@@ -30,6 +29,7 @@ from recours.carriers.findings import (
 )
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
+from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -46,8 +46,10 @@ SPEC = CarrierSpec(
     limits={None: "500/day@UTC", Capability.TOKEN: "20/hour"},
     credentials=(("GLS_CLIENT_ID", "GLS_CLIENT_SECRET"),),
     base_url="https://api.gls-group.net",
-    number_form=re.compile(r"[0-9]{11,12}|[A-Z0-9]{8}"),  # the formula of the check digit of 12 is not known
-    number_words="11 or 12 digits, or 8 letters and digits (the Track ID)",
+    # The formula of the check digit of 12 is not known. 20 digits: the carrier's schema, as karrio has it. QAS_...: test
+    # parcels of Track & Trace.
+    number_form=re.compile(r"[0-9]{11,12}|[0-9]{20}|[A-Z0-9]{8}|QAS_[0-9]{7}"),
+    number_words="11, 12 or 20 digits, or 8 letters and digits (the Track ID)",
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="0" * 11,
     options=(
@@ -64,7 +66,7 @@ _TOKEN_PATH = "/oauth2/v2/token"  # noqa: S105 (an address)
 _TRACK_PATH = "/track-and-trace-v1/tracking/simple/trackids"
 _SHIPIT_PATH = "/shipit-farm/v1/backend/rs/tracking"
 _SHIPIT_TYPE = "application/glsVersion1+json"
-_TRACK_ID_LENGTH = 8
+_PARCEL_NUMBER = re.compile(r"[0-9]{11,20}")
 
 # The statuses of Track & Trace. Only DELIVERED is handed over: not DELIVEREDPS, and FINAL does not say how it ended.
 DELIVERED = "DELIVERED"
@@ -80,6 +82,13 @@ OTHER_STATUSES = {
     "NOTDELIVERED": "not delivered",
     "CANCELED": "cancelled",
     "FINAL": "its history is closed",
+}
+
+_STATUSES: dict[str, ParcelStatus] = {
+    **dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY),
+    "DELIVEREDPS": ParcelStatus.AT_A_POINT,
+    "CANCELED": ParcelStatus.CANCELLED,
+    "FINAL": ParcelStatus.UNCLEAR,
 }
 
 # errorCode of a parcel, with HTTP 200. The document of Track & Trace.
@@ -106,7 +115,10 @@ SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": TRACKING_ERRORS["E_4
 _NOT_YET: Meaning = (ErrorKind.POD_NOT_AVAILABLE_YET, "The parcel is delivered, but GLS has no proof yet")
 # Live, for parcels whose sender's day has not been closed.
 _NO_RESULT: Meaning = (ErrorKind.NOT_FOUND, "GLS has no result for this number in its shipping system yet")
-_NO_RIGHT = "GLS gives no proofs to our account: its ShipIT refuses the token that its tracking accepts"
+_NO_RIGHT = (
+    "GLS gives no proofs to our account: its ShipIT refuses the token that its tracking accepts "
+    "(ask GLS for the product ShipIT-Farm, or set GLS_POD=no)"
+)
 _NEVER_GIVEN = "The parcel is delivered, but GLS gives no proofs to our account (GLS_POD=no)"
 
 
@@ -165,7 +177,7 @@ class Gls(TokenClient):
                 return refused
             if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):
                 return replace(again, delivery=refused.delivery)  # it told nothing of the token
-        return replace(refused, kind=ErrorKind.ACCESS_DENIED, message=_NO_RIGHT)
+        return replace(refused, kind=ErrorKind.ACCOUNT_DENIED, message=_NO_RIGHT)
 
 
 def tracking_request(number: str) -> Request:
@@ -175,8 +187,8 @@ def tracking_request(number: str) -> Request:
 
 
 def shipit_request(operation: str, number: str) -> Request:
-    """`parceldetails` or `parcelpod`. What is no Track ID is a parcel number to ShipIT."""
-    field = "TrackID" if len(number) == _TRACK_ID_LENGTH else "ParcelNumber"
+    """`parceldetails` or `parcelpod`. A Track ID may be of digits only, and is shorter than a parcel number."""
+    field = "ParcelNumber" if _PARCEL_NUMBER.fullmatch(number) else "TrackID"
     headers = {"Content-Type": _SHIPIT_TYPE, "Accept": _SHIPIT_TYPE}
     return rest.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)
 
@@ -205,7 +217,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     if status == DELIVERED:
         return Delivery(moment(rest.text(parcel, "statusDateTime"), PARIS) or _moment(latest))
     label = rest.text(latest, "description") or OTHER_STATUSES.get(status)
-    return not_delivered(answer, label, code=status, known=OTHER_STATUSES)
+    return not_handed_over(SPEC.name, answer, label, code=status, table=_STATUSES)
 
 
 def _parcel(answer: Response, number: str) -> Any | Failure:

@@ -2,10 +2,11 @@
 
 Sources of the facts: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404,
 429). Inferred, as no source says it: whatever a link gives (a PDF, an image for a `signatureUrl`, a login page), that the
-number is in its query, the bodies of 400, 401, 403 and 500, and that a parameter which is not listed is refused.
-The service has no owners of parcels: NOT_OURS is a 403 for the key. POD_LATE, POD_NEVER and POD_NONE are delivered
-parcels without a link; POD_UNSAID has one that leads to a login page. DELIVERED_PNG has a link to the signature only. A
-link gives no base64: BAD_BASE64 is a text there.
+number is in its query, the bodies of 400, 401, 403 and 500, that a parameter which is not listed is refused, and that
+`returnFlag` marks a parcel which went back (RETURNED_TO_SENDER). The service has no owners of parcels: ACCOUNT_DENIED is a
+403 for the key, and NOT_OURS, POD_LATE, POD_NEVER and POD_NONE are delivered parcels without a link; POD_UNSAID has one
+that leads to a login page. DELIVERED_PNG and DELIVERED_GIF have a link to the signature only. A link gives no base64:
+BAD_BASE64 is a text there. IN_TRANSIT shows another status at each try.
 
 The links name a host of the carrier's that is not simulated: a client whose base URL was replaced asks for their path here.
 """
@@ -54,11 +55,20 @@ _ON_THE_WAY = (
     ("transit", "OUT FOR DELIVERY", "L'envoi est en cours de livraison", timedelta(hours=3, minutes=19)),
 )
 _DELIVERED = ("delivered", "DELIVERED", "L'envoi a été livré")
+_RETURNED = ("delivered", "DELIVERED", "L'envoi a été remis à son expéditeur")
+# What an undelivered parcel shows, by the number of the try.
+_NOT_YET = (
+    _ON_THE_WAY[-1],
+    ("failure", "NOT DELIVERED", "Le destinataire était absent", timedelta()),
+    ("transit", "READY FOR COLLECTION", "L'envoi attend dans un point relais", timedelta()),
+    ("unknown", "UNKNOWN", "Aucune information", timedelta()),
+)
+_IMAGES = {Scenario.DELIVERED_PNG: "image/png", Scenario.DELIVERED_GIF: "image/gif"}
 
 _LINKED = DOCUMENT_IS_THERE | {Scenario.POD_UNSAID} | SLOW_ANSWERS
 _ERRORS = {
     Scenario.UNKNOWN: (404, "No result found", "No shipment with given tracking number found."),
-    Scenario.NOT_OURS: (403, "Forbidden", "You are not allowed to use this service."),
+    Scenario.ACCOUNT_DENIED: (403, "Forbidden", "You are not allowed to use this service."),
     Scenario.AUTH_REFUSED: (401, "Unauthorized", "Unauthorized for given resource."),
     Scenario.SYSTEM_ERROR: (500, "Internal Server Error", "Internal Server Error"),
     Scenario.FAULT_CLIENT: (400, "Bad Request", "The request is not valid."),
@@ -156,15 +166,18 @@ def _page(status: int, title: str) -> Answer:
 def _tracking(question: Question, turn: Turn) -> Answer:
     delivered = turn.scenario is not Scenario.IN_TRANSIT
     end = turn.delivered_at if delivered else turn.first_seen
-    events = [_event(code, status, text, end - before) for code, status, text, before in _ON_THE_WAY]
+    returned = turn.scenario is Scenario.RETURNED_TO_SENDER
+    past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[turn.tries % len(_NOT_YET)])
+    events = [_event(code, status, text, end - before) for code, status, text, before in past]
     if delivered:
-        events.append(_event(*_DELIVERED, end))
+        events.append(_event(*(_RETURNED if returned else _DELIVERED), end))
     shipment = {
         "id": question.number,
         "service": "parcel-de",
         "status": events[-1],
         "details": {"proofOfDelivery": _proof(question.number, turn)} if delivered else {},
         "events": events[::-1],
+        "returnFlag": returned,
     }
     url = f"{_PATH}?{urlencode({'trackingNumber': question.number})}"
     return rest.answer({"url": url, "shipments": [shipment]})
@@ -186,7 +199,7 @@ def _proof(number: str, turn: Turn) -> dict[str, object]:
     signatory = documents.signatory_of(turn)
     if signatory:
         proof["signed"] = {"@type": "Person", "familyName": signatory, "givenName": "", "name": signatory}
-    picture = turn.scenario is Scenario.DELIVERED_PNG
+    picture = turn.scenario in _IMAGES
     if turn.scenario in _LINKED:
         path = _SIGNATURE_LINK if picture else _DOCUMENT_LINK
         link = f"{_LINKED_HOST}{path}?{urlencode({'trackingNumber': number})}"
@@ -211,5 +224,5 @@ def _linked(question: Question, turn: Turn) -> Answer:
     if scenario is Scenario.BAD_BASE64:
         text = documents.document_text(turn, "DHL", question.number, local)
         return Answer(200, text.encode())
-    kind = "image/png" if scenario is Scenario.DELIVERED_PNG else "application/pdf"
+    kind = _IMAGES.get(scenario, "application/pdf")
     return Answer(200, documents.document_of(turn, "DHL", question.number, local), kind)

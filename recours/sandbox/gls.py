@@ -6,8 +6,9 @@ the HTTP status of a token that is not given (400, as its `type` says), ShipIT's
 (400, with the headers of its refusals), that either call refuses parameters and fields which are not listed, the code
 POD.WRONG_STATE (seen in an imitation only), and the codes of events beside those of the documents.
 A proof that is not there has one reason here: POD_LATE, POD_NEVER and POD_NONE are the wrong state; POD_UNSAID is an
-item without images. NOT_OURS is ShipIT refusing a token that the tracking accepts. Of what either service can do, one
-parcel by its number is there.
+item without images. ACCOUNT_DENIED is ShipIT refusing a token that the tracking accepts; NOT_OURS (inferred) its HTTP 403
+for one parcel. What a returned parcel shows is not known: RETURNED_TO_SENDER is FINAL, the status of a history that is
+closed. IN_TRANSIT shows another status at each try. Of what either service can do, one parcel by its number is there.
 """
 
 import json
@@ -38,13 +39,13 @@ _SHIPIT_TYPE = "application/glsVersion1+json"
 _PROBLEM = "application/problem+json"
 
 # What identifies a parcel, by each service.
-_NUMBER = re.compile(r"[0-9]{11,12}|[A-Z0-9]{8}")
-_IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}", "ParcelNumber": r"[0-9]{11,12}"}
+_IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}|QAS_[0-9]{7}", "ParcelNumber": r"[0-9]{11,12}|[0-9]{20}"}
+_NUMBER = re.compile("|".join(_IDENTIFIERS.values()))
 _PARAMETERS = {"showEvents", "showLinks"}
 _LANGUAGES = {"EN", "FR", "DE"}
 
 # A tracking of these says "delivered", and the token is good.
-_GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | SLOW_ANSWERS
+_GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | SLOW_ANSWERS | {Scenario.ACCOUNT_DENIED}
 
 # Status, code and text of an event, how long before the last one.
 _ON_THE_WAY = (
@@ -53,6 +54,14 @@ _ON_THE_WAY = (
     ("INDELIVERY", "OUTDEL.NORMAL", "Le colis est en cours de livraison.", timedelta(hours=3, minutes=19)),
 )
 _DELIVERED = ("DELIVERED", "DELIVD.CONSIGNEE", "Le colis a été livré.")
+_CLOSED = ("FINAL", "RETURN.SENDER", "Le colis a été retourné à l'expéditeur.")
+# What an undelivered parcel shows, by the number of the try. DELIVD.PARCELSHOP: seen; the other codes: invented.
+_NOT_YET = (
+    _ON_THE_WAY[-1],
+    ("DELIVEREDPS", "DELIVD.PARCELSHOP", "Le colis a été livré au Relais GLS.", timedelta()),
+    ("NOTDELIVERED", "NOTDEL.ABSENT", "Le destinataire était absent.", timedelta()),
+    ("INWAREHOUSE", "INBOUD.NORMAL", "Le colis est arrivé à l'agence.", timedelta()),
+)
 
 _WRONG_STATE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.IN_TRANSIT})
 
@@ -209,9 +218,11 @@ def _tracking(question: Question, turn: Turn) -> Answer:
     """The parcel, its events the newest first."""
     delivered = turn.scenario is not Scenario.IN_TRANSIT
     end = turn.delivered_at if delivered else turn.first_seen
-    steps = [(status, code, text, end - before) for status, code, text, before in _ON_THE_WAY]
+    past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[turn.tries % len(_NOT_YET)])
+    steps = [(status, code, text, end - before) for status, code, text, before in past]
     if delivered:
-        steps.append((*_DELIVERED, end))
+        closed = turn.scenario is Scenario.RETURNED_TO_SENDER
+        steps.append((*(_CLOSED if closed else _DELIVERED), end))
     parcel: dict[str, Any] = {
         "requested": question.number,
         "unitno": question.number,
@@ -261,7 +272,8 @@ def _refused_shipit(question: Question, turn: Turn) -> Answer | None:
     """An error, if the scenario is one that either operation can have."""
     errors = {
         Scenario.AUTH_REFUSED: _refusal(401, "", "Authorization failed"),
-        Scenario.NOT_OURS: _refusal(401, "", "Authorization failed"),
+        Scenario.ACCOUNT_DENIED: _refusal(401, "", "Authorization failed"),
+        Scenario.NOT_OURS: _refusal(403, "", "Forbidden"),
         Scenario.UNKNOWN: _invalid_field(question.details["field"], question.number),
         Scenario.SYSTEM_ERROR: _refusal(500, "INTERNAL_ERROR", "Internal Server Error"),
         Scenario.HOSTILE_TEXT: _refusal(500, "INTERNAL_ERROR", hostile_text(question.bearer)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from recours.carriers.dhl import NOT_DELIVERED_CODES, SPEC, Dhl, link_request
+from recours.carriers.dhl import SPEC, STATUSES, Dhl, link_request
 from recours.carriers.message import Request, Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -26,6 +26,7 @@ from tests.fakes.line import FakeLine, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
+    GIF_TYPE,
     NO_DOCUMENT,
     PASSWORD,
     PDF_TYPE,
@@ -145,7 +146,7 @@ def test_the_status_and_the_document_can_be_asked_for_by_themselves() -> None:
 
 
 def test_the_table_is_that_of_the_sources() -> None:
-    assert {"pre-transit", "transit", "failure", "unknown"} == NOT_DELIVERED_CODES
+    assert set(STATUSES) == {"delivered", "pre-transit", "transit", "failure", "unknown"}
 
 
 @pytest.mark.parametrize("code", ["pre-transit", "transit", "failure", "unknown"])
@@ -162,6 +163,18 @@ def test_a_code_that_the_table_lacks_is_told(code: str) -> None:
     assert failure.unknown is not None
     assert failure.unknown.startswith(f"the event code {code[:59]}")
     assert len(failure.unknown) < 200
+
+
+def test_the_delivery_of_a_return_is_none_to_the_recipient() -> None:
+    shipment = a_shipment("delivered", PROOF) | {"returnFlag": True}
+    failure = failure_of(tracked(shipment))
+    assert (failure.kind, failure.delivery, failure.unknown) == (K.RETURNED_TO_SENDER, None, None)
+    assert failure.message == "DHL says that the parcel went back to its sender (Un événement)"
+    for flag in (False, None, "true", 1):
+        assert isinstance(fetch(tracked(shipment | {"returnFlag": flag}))[0], Failure)
+        assert failure_of(tracked(shipment | {"returnFlag": flag})).kind is K.POD_NOT_AVAILABLE_YET
+    on_its_way = a_shipment("transit") | {"returnFlag": True}
+    assert failure_of(tracked(on_its_way)).kind is K.NOT_DELIVERED_YET
 
 
 def test_a_parcel_without_a_description_has_a_status() -> None:
@@ -255,7 +268,7 @@ ERRORS: dict[str, tuple[Response, ErrorKind]] = {
     "400, empty": (raw("", 400), K.BAD_RESPONSE),
     "401": (problem(401, "Unauthorized", "Unauthorized for given resource."), K.AUTH_FAILED),
     "401, empty": (raw("", 401), K.AUTH_FAILED),
-    "403": (problem(403, "Forbidden"), K.ACCESS_DENIED),
+    "403": (problem(403, "Forbidden"), K.ACCOUNT_DENIED),
     "405": (problem(405), K.BAD_RESPONSE),
     "500": (problem(500, "Internal Server Error"), K.SERVER_ERROR),
     "504": (problem(504), K.SERVER_ERROR),
@@ -539,10 +552,11 @@ def a_line(*steps: Scenario) -> SandboxLine:
 SCENARIOS = USUAL_BROKEN | {
     # Whatever else a link gives is no document yet.
     **dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT), K.POD_NOT_AVAILABLE_YET),
+    S.NOT_OURS: K.POD_NOT_AVAILABLE_YET,  # the service knows no owners
     S.OVERSIZED: K.POD_NOT_AVAILABLE_YET,  # of the tracking, in truth: the line refuses it
 }
 FOLLOWED = {
-    *(scenario for scenario, came in SCENARIOS.items() if came in (PDF_TYPE, PNG_TYPE, NO_DOCUMENT)),
+    *(s for s, came in SCENARIOS.items() if came in (PDF_TYPE, PNG_TYPE, GIF_TYPE, NO_DOCUMENT)),
     *(S.POD_UNSAID, S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD),
 }
 
@@ -561,8 +575,15 @@ def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
         assert outcome.unknown is None
 
 
+def test_the_simulated_carrier_shows_several_statuses_of_a_parcel_on_its_way() -> None:
+    line = a_line(S.IN_TRANSIT)
+    failures = [as_failure(line.fetch()) for _ in range(4)]
+    assert {(one.kind, one.unknown) for one in failures} == {(K.NOT_DELIVERED_YET, None)}
+    assert len({one.message for one in failures}) == 4
+
+
 def test_documents_of_the_simulated_carrier() -> None:
-    for scenario, kind in ((S.DELIVERED, "application/pdf"), (S.DELIVERED_PNG, "image/png")):
+    for scenario, kind in ((S.DELIVERED, PDF_TYPE), (S.DELIVERED_PNG, PNG_TYPE), (S.DELIVERED_GIF, GIF_TYPE)):
         assert result(a_line(scenario).fetch()) == kind
 
 

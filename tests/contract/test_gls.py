@@ -179,6 +179,8 @@ def test_the_requests_are_those_of_the_documents() -> None:
         ("12345678", {"TrackID": "12345678"}),
         ("12345678901", {"ParcelNumber": "12345678901"}),
         ("012345678901", {"ParcelNumber": "012345678901"}),
+        ("12345678901234567890", {"ParcelNumber": "12345678901234567890"}),
+        ("QAS_0000008", {"TrackID": "QAS_0000008"}),
     ],
 )
 def test_a_number_is_sent_as_what_it_is(number: str, sent: dict[str, str]) -> None:
@@ -270,8 +272,9 @@ def test_if_the_tracking_accepted_it_our_account_has_no_right_to_proofs() -> Non
     ):
         outcome, line = fetch(*answers)
         assert isinstance(outcome, Failure)
-        assert (outcome.kind, outcome.http_status, outcome.delivery) == (K.ACCESS_DENIED, 401, learnt)
+        assert (outcome.kind, outcome.http_status, outcome.delivery) == (K.ACCOUNT_DENIED, 401, learnt)
         assert outcome.message.startswith("GLS gives no proofs to our account")
+        assert "GLS_POD=no" in outcome.message
         assert len(line.asked) == 1 + len(answers)  # no call more: this fetch knows
         assert line.accepted
 
@@ -282,7 +285,7 @@ def test_if_the_tracking_accepted_it_our_account_has_no_right_to_proofs() -> Non
 def test_if_the_tracking_was_not_asked_one_call_finds_out(answer: Response) -> None:
     outcome, line = fetch(*REFUSED_TWICE, answer, known=KNOWN)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.delivery, line.accepted) == (K.ACCESS_DENIED, KNOWN, True)
+    assert (outcome.kind, outcome.delivery, line.accepted) == (K.ACCOUNT_DENIED, KNOWN, True)
     assert [what for what, _ in line.asked] == [C.TOKEN, C.POD, C.TOKEN, C.POD, C.TRACKING]
 
 
@@ -352,12 +355,21 @@ def test_the_tables_are_those_of_the_documents() -> None:
     }
 
 
-@pytest.mark.parametrize("status", sorted(OTHER_STATUSES))
+@pytest.mark.parametrize("status", sorted(OTHER_STATUSES.keys() - {"CANCELED"}))
 def test_other_statuses_mean_not_delivered(status: str) -> None:
     failure = failure_of(tracked(a_parcel(status, an_event("INTIAL.PREADVICE"))))
     assert (failure.kind, failure.http_status, failure.unknown) == (K.NOT_DELIVERED_YET, 200, None)
     assert failure.message == "The parcel is not delivered yet (Un événement)"
     assert OTHER_STATUSES[status] in failure_of(tracked(a_parcel(status))).message
+
+
+def test_a_cancelled_shipment_will_never_be_delivered() -> None:
+    failure = failure_of(tracked(a_parcel("CANCELED")))
+    assert (failure.kind, failure.unknown) == (K.POD_NEVER_AVAILABLE, None)
+    assert (
+        failure.message
+        == "GLS says that the shipment was cancelled, so it will never be delivered (cancelled)"
+    )
 
 
 @pytest.mark.parametrize("status", ["RETURNED", "delivered", "7" * 400])
@@ -589,7 +601,7 @@ def test_a_proof_of_a_parcel_that_is_not_delivered_is_not_asked_for() -> None:
 
 
 def test_an_invalid_field_is_the_numbers_if_it_has_not_the_right_form() -> None:
-    failure = parse_pod(INVALID, "QAS_0000008", KNOWN)
+    failure = parse_pod(INVALID, "QAS_000008", KNOWN)
     assert isinstance(failure, Failure)
     assert failure.kind is K.INVALID_TRACKING
 
@@ -653,7 +665,9 @@ def test_credentials_are_tried_with_a_number_that_is_nobodys() -> None:
 # ---------------------------------------------------------------- numbers
 
 
-@pytest.mark.parametrize("number", [NUMBER, "123456789012", TRACK_ID, "12345678", SPEC.sample_number])
+@pytest.mark.parametrize(
+    "number", [NUMBER, "123456789012", TRACK_ID, "12345678", SPEC.sample_number, "QAS_0000008", "1" * 20]
+)
 def test_numbers_that_are_asked_about(number: str) -> None:
     assert malformed(number, SPEC) is None
     assert not SPEC.is_doubtful(number)
@@ -668,13 +682,14 @@ def test_numbers_that_are_asked_about(number: str) -> None:
         "1234567890123",
         "ZX00AAA",
         "zx00aaaa",
-        "QAS_0000008",
+        "QAS_000008",
+        "1" * 19,
         f"{NUMBER}\n",
         "",
     ],
 )
 def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC, "GLS numbers have 11 or 12 digits")
+    assert_costs_no_call(number, SPEC, "GLS numbers have 11, 12 or 20 digits")
 
 
 # ---------------------------------------------------------------- what no carrier should answer
@@ -716,11 +731,15 @@ def a_line(*steps: Scenario) -> SandboxLine:
     return SandboxLine(Gls(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
 
 
+# FINAL does not say how it ended.
+SCENARIOS = USUAL_BROKEN | {S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET}
+
+
 @pytest.mark.parametrize("scenario", Scenario)
 def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
     line = a_line(scenario)
     outcome = line.fetch()
-    assert result(outcome) == USUAL_BROKEN[scenario]
+    assert result(outcome) == SCENARIOS[scenario]
     if isinstance(outcome, Retrieved):
         name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
         assert outcome.delivery == Delivery(DELIVERED_AT, name)
@@ -731,7 +750,11 @@ def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
 
 
 # What ShipIT answers about a parcel that is known to be delivered, where that is not the same.
-OF_SHIPIT = USUAL_BROKEN | {S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET, S.EMPTY: K.NOT_FOUND}
+OF_SHIPIT = USUAL_BROKEN | {
+    S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET,
+    S.EMPTY: K.NOT_FOUND,
+    S.RETURNED_TO_SENDER: PDF_TYPE,
+}
 
 
 @pytest.mark.parametrize("scenario", sorted(set(Scenario) - {S.WRONG_TYPE, S.AUTH_REFUSED}))
@@ -744,11 +767,18 @@ def test_every_scenario_of_the_simulated_shipit(scenario: Scenario) -> None:
 
 
 def test_a_right_that_is_missing_is_told_from_bad_credentials() -> None:
-    line = a_line(S.NOT_OURS)
-    assert (result(line.fetch(KNOWN)), line.accepted) == (K.ACCESS_DENIED, True)
+    line = a_line(S.ACCOUNT_DENIED)
+    assert (result(line.fetch(KNOWN)), line.accepted) == (K.ACCOUNT_DENIED, True)
     assert line.operations == ["token", "parcelpod", "token", "parcelpod", "trackids"]
     line = a_line(S.AUTH_REFUSED)
     assert (result(line.fetch(KNOWN)), line.accepted) == (K.AUTH_FAILED, False)
+
+
+def test_the_simulated_carrier_shows_several_statuses_of_a_parcel_on_its_way() -> None:
+    line = a_line(S.IN_TRANSIT)
+    failures = [as_failure(line.fetch()) for _ in range(4)]
+    assert {(one.kind, one.unknown) for one in failures} == {(K.NOT_DELIVERED_YET, None)}
+    assert len({one.message for one in failures}) == 4
 
 
 def test_a_script_moves_on_once_a_fetch() -> None:
