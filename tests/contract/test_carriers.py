@@ -49,7 +49,11 @@ CALLS = {
     "mondial_relay": ["WSI2_TracingColisDetaille"],
 }
 # Kinds of outcome that differ from those of most carriers.
-OTHERWISE: dict[tuple[str, Scenario], ErrorKind] = {}
+OTHERWISE: dict[tuple[str, Scenario], ErrorKind] = {
+    # They say the same of a proof that is late and of another customer's.
+    **{(key, S.NOT_OURS): ErrorKind.POD_NOT_AVAILABLE_YET for key in ("ups", "fedex", "dhl")},
+    ("gls", S.RETURNED_TO_SENDER): ErrorKind.NOT_DELIVERED_YET,  # "its history is closed"
+}
 
 
 class Tampered(Sandbox):
@@ -96,9 +100,17 @@ class Asked:
         self, number: str, known: Delivery | None = None, queue: APIRequestQueue | None = None
     ) -> Fetched:
         queue = queue or self.queue
-        grants, refusal = queue.reserve(self.carrier, [CATALOG.specs[self.carrier].calls_for(known)])
+        (grant,) = self.reserved(1, known, queue)
+        return queue.fetch(grant, self.carrier, number, known)
+
+    def reserved(
+        self, fetches: int, known: Delivery | None = None, queue: APIRequestQueue | None = None
+    ) -> list[Any]:
+        """What so many fetches may need; once held, an account that closes in between does not matter."""
+        wants = [CATALOG.specs[self.carrier].calls_for(known)] * fetches
+        grants, refusal = (queue or self.queue).reserve(self.carrier, wants)
         assert refusal is None, refusal
-        return queue.fetch(grants[0], self.carrier, number, known)
+        return list(grants)
 
     def outcome(self, *steps: Scenario) -> Outcome:
         return self.fetch(self.number(*steps)).outcome
@@ -232,6 +244,24 @@ def test_malformed_costs_no_call(asked: Asked) -> None:
 def test_not_ours(asked: Asked) -> None:
     wanted = expected(asked.carrier, S.NOT_OURS, ErrorKind.ACCESS_DENIED)
     assert asked.failure(S.NOT_OURS).kind is wanted
+
+
+@pytest.mark.parametrize("carrier", ["ups", "fedex", "dhl", "dhl_express", "gls"])
+def test_what_is_denied_our_account_is_no_answer_about_the_parcel(asked: Asked) -> None:
+    failure = asked.failure(S.ACCOUNT_DENIED)
+    assert failure.kind is ErrorKind.ACCOUNT_DENIED
+    assert failure.http_status in (401, 403)
+    assert "our account" in failure.message or "our key" in failure.message
+
+
+@pytest.mark.parametrize("carrier", ["ups", "fedex", "dhl", "dhl_express", "gls"])
+def test_a_parcel_that_went_back_is_not_delivered(asked: Asked) -> None:
+    number = asked.number(S.RETURNED_TO_SENDER)
+    for _ in range(2):  # some show it in two ways
+        failure = asked.fetch(number).outcome
+        assert isinstance(failure, Failure), failure
+        wanted = expected(asked.carrier, S.RETURNED_TO_SENDER, ErrorKind.RETURNED_TO_SENDER)
+        assert (failure.kind, failure.delivery, failure.unknown) == (wanted, None, None)
 
 
 def test_bad_credentials_cost_one_call_and_are_remembered(asked: Asked) -> None:
@@ -421,23 +451,28 @@ def test_a_renewal_that_fails_forgets_no_delivery(asked: Asked, refusal: Answer)
 @pytest.mark.parametrize("carrier", ["gls"])
 def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: Asked) -> None:
     """ShipIT refuses the token that the tracking accepts: so it does with each new one."""
-    failures = [asked.failure(S.NOT_OURS) for _ in range(25)]
-    known = [asked.fetch(asked.number(S.NOT_OURS), failures[0].delivery).outcome for _ in range(25)]
-    assert {one.kind for one in (*failures, *known) if isinstance(one, Failure)} == {ErrorKind.ACCESS_DENIED}
+    known = Delivery(DELIVERED_AT)
+    held = [(grant, None) for grant in asked.reserved(25)]
+    held += [(grant, known) for grant in asked.reserved(25, known)]
+    last = asked.reserved(1)[0]
+    for grant, delivery in held:
+        outcome = asked.queue.fetch(grant, "gls", asked.number(S.ACCOUNT_DENIED), delivery).outcome
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is ErrorKind.ACCOUNT_DENIED
     assert tokens_asked(asked.box) == 2
     # A token that is really refused is renewed all the same.
     asked.box.tokens.clear()
-    assert isinstance(asked.outcome(S.DELIVERED), Retrieved)
+    assert isinstance(asked.queue.fetch(last, "gls", asked.number(S.DELIVERED), None).outcome, Retrieved)
     assert tokens_asked(asked.box) == 3
 
 
 @pytest.mark.parametrize("carrier", ["gls"])
 def test_nor_do_threads_that_are_refused_at_once(asked: Asked) -> None:
     asked.box.latency = 0.01
-    numbers = [asked.number(S.NOT_OURS) for _ in range(48)]
+    held = [(grant, asked.number(S.ACCOUNT_DENIED)) for grant in asked.reserved(48)]
     with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda number: asked.fetch(number).outcome, numbers))
-    assert {one.kind for one in outcomes if isinstance(one, Failure)} == {ErrorKind.ACCESS_DENIED}
+        outcomes = list(pool.map(lambda each: asked.queue.fetch(each[0], "gls", each[1], None).outcome, held))
+    assert {one.kind for one in outcomes if isinstance(one, Failure)} == {ErrorKind.ACCOUNT_DENIED}
     assert tokens_asked(asked.box) == 2
 
 
