@@ -184,6 +184,13 @@ def test_another_form_of_document_is_one_too(asked: Asked) -> None:
         assert media_type_of(outcome.content, html=outcome.html) == "image/png"
 
 
+@pytest.mark.parametrize("carrier", ["ups", "dhl"])
+def test_a_signature_may_be_a_gif(asked: Asked) -> None:
+    outcome = asked.outcome(S.DELIVERED_GIF)
+    assert isinstance(outcome, Retrieved), outcome
+    assert media_type_of(outcome.content, html=outcome.html) == "image/gif"
+
+
 def test_delivered_and_the_document_late(asked: Asked) -> None:
     number = asked.number(S.POD_LATE, S.DELIVERED)
     failure = asked.fetch(number).outcome

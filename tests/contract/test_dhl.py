@@ -412,7 +412,8 @@ def test_a_proof_of_another_shape_is_none(proof: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "start", [b"%PDF-1.7", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\x00", b"MM\x00*"]
+    "start",
+    [b"%PDF-1.7", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\x00", b"MM\x00*", b"GIF87a", b"GIF89a"],
 )
 def test_documents(start: bytes) -> None:
     content = start + b"x" * 200

@@ -529,7 +529,7 @@ def test_a_call_for_the_signatory_that_fails_ends_the_fetch() -> None:
         proved(["", None, ENCODED]),
         proved(["JVB*", ENCODED]),
         proved([ENCODED, b64(b"another")]),
-        proved([b64(b"GIF89a"), ENCODED]),
+        proved([b64(b"BM8"), ENCODED]),
         proved(in_lines(ENCODED)),
         response({"PODItem": [{"TrackID": TRACK_ID, "ImageData": [ENCODED]}]}),
     ],

@@ -797,6 +797,20 @@ def test_a_proof_that_is_none_does_not_hide_the_signature(encoded: str) -> None:
     assert outcome == Retrieved(PNG, KNOWN, SOURCE, html=False)
 
 
+@pytest.mark.parametrize("version", [b"GIF87a", b"GIF89a"])
+def test_a_signature_may_be_a_gif(version: bytes) -> None:
+    gif = version + b"\x00" * 200 + b";"
+    outcome = fetch(
+        told(a_package(deliveryInformation=information(pod=None, signature={"image": b64(gif)})))
+    )[0]
+    assert outcome == replace(GOT, content=gif, html=False)
+    # A proof that is none does not hide it.
+    broken = {"pod": {"content": b64(b"indisponible" * 20)}, "signature": {"image": b64(gif)}}
+    outcome = fetch(told(a_package(deliveryInformation=information(**broken))))[0]
+    assert isinstance(outcome, Retrieved)
+    assert outcome.content == gif
+
+
 @pytest.mark.parametrize("told_of", [None, {}, {"receivedBy": "DUPONT"}, {"pod": {}, "signature": {}}, "x"])
 def test_without_either_it_may_come_later(told_of: Any) -> None:
     failure = failure_of(told(a_package(deliveryInformation=told_of)))
