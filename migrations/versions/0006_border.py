@@ -1,4 +1,4 @@
-"""Enrolment, claims that a person excluded, and what the carrier refused an account for.
+"""Enrolment, claims that a person excluded, what the carrier refused an account for, and deliveries of which the day is known.
 
 Written out in full, not taken from the tables of the code: a migration must do tomorrow what it did today.
 """
@@ -13,6 +13,7 @@ down_revision = "0005"
 COLUMNS = {
     "recours_schema_version": {"oldest": "VARCHAR(32)"},
     "recours_carriers": {"refusal_kind": "TEXT", "refused_claim": "BIGINT"},
+    "recours_attempts": {"delivered_day": "TEXT"},
 }
 TABLES = [
     """CREATE TABLE IF NOT EXISTS recours_adoption (

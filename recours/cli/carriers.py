@@ -211,5 +211,5 @@ def _parcel_words(outcome: Outcome) -> str:
 def _delivery_words(delivery: Delivery | None) -> str:
     if delivery is None:
         return ""
-    when = f" {minute(delivery.at, local)}" if delivery.at else ""
+    when = f" {minute(delivery.at, local)}" if delivery.at else (f" {delivery.day}" if delivery.day else "")
     return f"; delivered{when}" + (f", signed by {delivery.signatory}" if delivery.signatory else "")

@@ -117,7 +117,8 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
 def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Policy) -> Failure:
     """A POD that has not come long after the delivery will not come."""
     delivery = failure.delivery or claim.state.delivery
-    late = delivery is not None and delivery.at is not None and now - delivery.at > policy.patience
+    latest = delivery.latest if delivery else None
+    late = latest is not None and now - latest > policy.patience
     if failure.kind is not ErrorKind.POD_NOT_AVAILABLE_YET or not late:
         return failure
     days = plural(policy.patience.days, "day")
@@ -132,6 +133,8 @@ def succeed(claim: Claim, got: Retrieved, now: datetime) -> Decision:
     state = State(turns_used=turns, last_turn_at=now if retried else None, delivery=got.delivery)
     facts = {"reference": claim.reference, "attempts": turns, "signatory": got.delivery.signatory}
     facts["delivered_at"] = got.delivery.at.isoformat() if got.delivery.at else None
+    if got.delivery.day:
+        facts["delivered_day"] = got.delivery.day.isoformat()
     events = (_event(claim, EventName.POD_RETRIEVED, Actor.CLIENT, facts),) if retried else ()
     return Decision(state=state, fetch_status=FetchStatus.SUCCESS, events=events)
 

@@ -354,6 +354,7 @@ class ClaimRepository:
             "outcome": attempt.outcome,
             "used": used,
             "delivered_at": delivery.at if delivery else None,
+            "delivered_day": delivery.day.isoformat() if delivery and delivery.day else None,
             "signatory": delivery.signatory if delivery else None,
             "error_kind": failure.kind if failure else None,
             "message": failure.message if failure else None,

@@ -186,11 +186,12 @@ def _read_delivery(text: str | None) -> Delivery | None:
         facts = json.loads(text)
         at = datetime.fromisoformat(facts["at"]) if facts["at"] else None
         signatory = facts["signatory"]
+        day = date.fromisoformat(facts["day"]) if facts.get("day") else None
     except (ValueError, TypeError, KeyError):
         return None
     if at is not None and at.tzinfo is None:
         return None
-    return Delivery(at, signatory if isinstance(signatory, str) else None)
+    return Delivery(at, signatory if isinstance(signatory, str) else None, day)
 
 
 def delivery_text(delivery: Delivery | None) -> str | None:
@@ -198,4 +199,5 @@ def delivery_text(delivery: Delivery | None) -> str | None:
     if delivery is None:
         return None
     at = delivery.at.isoformat() if delivery.at else None
-    return json.dumps({"at": at, "signatory": delivery.signatory})
+    day = {"day": delivery.day.isoformat()} if delivery.day else {}
+    return json.dumps({"at": at, "signatory": delivery.signatory, **day})

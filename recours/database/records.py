@@ -300,6 +300,7 @@ def _attempt(row: Row[Any]) -> PastAttempt:
         message=read.text("message"),
         http_status=_whole(row.http_status),
         delivered_at=read.moment("delivered_at"),
+        delivered_day=read.text("delivered_day"),
         signatory=read.text("signatory"),
         document_path=read.text("document_path"),
         document_sha256=read.text("document_sha256"),

@@ -153,6 +153,7 @@ attempts = Table(
     Column("message", Text),
     Column("http_status", Integer),
     Column("delivered_at", Utc),
+    Column("delivered_day", Text),  # an ISO date, where the carrier told no moment
     Column("signatory", Text),
     Column("document_path", Text),
     Column("document_sha256", String(64)),

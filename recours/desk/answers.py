@@ -56,6 +56,7 @@ class FetchResult:
     signatory: str | None = None
     delivered_at: datetime | None = None
     run_id: str = ""
+    delivered_day: str | None = None  # an ISO date, where the carrier told no moment
 
 
 class RecoursError(Exception):

@@ -109,6 +109,7 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
         "document_size": attempt.document_size,
         "document_type": attempt.document_type,
         "document_source": attempt.document_source,
+        "delivered_day": attempt.delivered_day,
     }
 
 

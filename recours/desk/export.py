@@ -24,7 +24,7 @@ CLAIM_COLUMNS = (
 ATTEMPT_COLUMNS = (
     "claim", "started_at", "worker", "run_id", "turn", "carrier", "tracking_number", "outcome", "used", "error_kind",
     "message", "http_status", "calls", "duration_s", "delivered_at", "signatory", "document_path", "document_sha256",
-    "document_size", "document_type", "document_source",
+    "document_size", "document_type", "document_source", "delivered_day",
 )  # fmt: skip
 
 

@@ -92,6 +92,7 @@ class PastAttempt:
     message: str | None = None
     http_status: int | None = None
     delivered_at: datetime | None = None
+    delivered_day: str | None = None  # an ISO date, where the carrier told no moment
     signatory: str | None = None
     document_path: str | None = None
     document_sha256: str | None = None

@@ -100,6 +100,7 @@ class Teller:
             pod_path=attempt.document_path,
             signatory=who,
             delivered_at=attempt.delivered_at,
+            delivered_day=attempt.delivered_day,
             run_id=run_id,
         )
 
@@ -123,6 +124,7 @@ class Teller:
             attempt_used=attempt.used,
             next_try_at=next_at,
             delivered_at=attempt.delivered_at,
+            delivered_day=attempt.delivered_day,
             run_id=run_id,
         )
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from recours.core.claim import Delivery
@@ -167,6 +167,7 @@ def _facts(label: Label, document: StoredDocument) -> bytes:
         "delivery": {
             "at": delivery.at.isoformat() if delivery.at else None,
             "signatory": delivery.signatory,
+            "day": delivery.day.isoformat() if delivery.day else None,
         },
         "source": document.source,
     }
@@ -181,7 +182,8 @@ def _read(beside: Path, label: Label) -> StoredDocument:
         raise ValueError("the facts of another claim")
     told = facts.pop("delivery")
     at = datetime.fromisoformat(told["at"]) if told["at"] else None
-    return StoredDocument(path="", delivery=Delivery(at, told["signatory"]), **facts)
+    day = date.fromisoformat(told["day"]) if told.get("day") else None
+    return StoredDocument(path="", delivery=Delivery(at, told["signatory"], day), **facts)
 
 
 def _write(parts: Path, path: Path, content: bytes, *, durable: bool) -> None:

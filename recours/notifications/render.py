@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,8 @@ def _retrieved(event: Told, words: Words, head: Letterhead) -> list[tuple[str, s
     lines = [(words.happened, counted(words.language, words.attempts, count))]
     if at := _moment(event.facts.get("delivered_at")):
         lines.append((words.delivered, f"{at.astimezone(head.zone):%Y-%m-%d %H:%M}"))
+    elif day := _day(event.facts.get("delivered_day")):
+        lines.append((words.delivered, day))
     if signatory := event.facts.get("signatory"):
         lines.append((words.signed_by, clean(signatory, 100)))
     return lines
@@ -138,6 +140,14 @@ def _moment(text: Any) -> datetime | None:
     except ValueError:
         return None
     return found if found and found.tzinfo else None
+
+
+def _day(text: Any) -> str | None:
+    """An ISO date: the carrier told no moment, so no time is shown."""
+    try:
+        return date.fromisoformat(text).isoformat() if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _left_to_operator(event: Told, words: Words) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from recours.notifications import manager
 from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox.answers import Answer, HttpRequest
 from recours.wiring.databases import open_database
 from recours.wiring.post import PostOffice
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -1086,3 +1088,27 @@ def test_a_run_that_was_stopped_writes_no_mail(service: Service, smtp: MailServe
     post.tell(lambda: True)
     assert len(smtp.taken) == 1
     opened.database.close()
+
+
+def test_of_a_delivery_whose_moment_is_not_known_the_day_is_told(service: Service, smtp: MailServer) -> None:
+    """UPS tells the time of the place alone, in a country that keeps several."""
+    simulated = service.box.answer
+
+    def of_the_place(request: HttpRequest) -> Answer:
+        answer = simulated(request)
+        body = re.sub(rb'"gmt(Date|Time|Offset)"', rb'"_\1"', answer.body).replace(b'"FR"', b'"US"')
+        return replace(answer, body=body)
+
+    service.box.answer = of_the_place  # type: ignore[method-assign]
+    claim = service.add(S.POD_LATE, S.DELIVERED_GIF, carrier="UPS", client_id=1)
+    service.run_hourly(1)
+    (late,) = service.sql("SELECT delivered_at, delivered_day FROM recours_attempts")
+    service.run_hourly(9)
+    rows = service.sql("SELECT outcome, delivered_at, delivered_day FROM recours_attempts ORDER BY id")
+    day = late[1]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", day)
+    assert rows == [("failed", None, day), ("success", None, day)]
+    assert service.sql(f"SELECT pod_fetch_status FROM claims WHERE id = {claim}") == [("success",)]
+    service.run_hourly(2)
+    ((_, told),) = smtp.taken
+    assert re.search(rf"Livré le\W+{day}\s*$", text_of(told), re.MULTILINE), text_of(told)

@@ -694,6 +694,28 @@ def test_what_the_carrier_says_now_counts_before_what_was_learnt() -> None:
     assert decision.state.delivery == Delivery(NOW - HOUR)
 
 
+def test_of_a_delivery_on_a_day_its_end_counts_wherever_that_was() -> None:
+    delivery = Delivery(day=date(2026, 1, 10))
+    assert delivery.latest == datetime(2026, 1, 11, 12, tzinfo=UTC)  # midnight at UTC-12
+    row, failure = at_turn(0, delivery=delivery), failing(ErrorKind.POD_NOT_AVAILABLE_YET)
+    last = datetime(2026, 1, 25, 12, tzinfo=UTC)
+    assert decide(row, failure, last, POLICY).kind is ErrorKind.POD_NOT_AVAILABLE_YET
+    decision = decide(row, failure, last + timedelta(seconds=1), POLICY)
+    assert (decision.kind, decision.state.delivery) == (ErrorKind.POD_NEVER_AVAILABLE, delivery)
+
+
+def test_the_last_day_of_the_calendar_has_an_end_too() -> None:
+    assert Delivery(day=date.max).latest == datetime.max.replace(tzinfo=UTC)
+
+
+def test_what_is_missing_of_a_delivery_is_taken_from_what_was_known() -> None:
+    day = NOW.date()
+    assert Delivery(day=day).completed_by(Delivery(NOW, "A")) == Delivery(None, "A", day)
+    assert Delivery(NOW).completed_by(Delivery(None, "A", day)) == Delivery(NOW, "A")
+    assert Delivery().completed_by(Delivery(None, "A", day)) == Delivery(None, "A", day)
+    assert Delivery().completed_by(Delivery(NOW, "A")) == Delivery(NOW, "A")
+
+
 @pytest.mark.parametrize("delivery", [None, Delivery(), Delivery(signatory="M. Durand")])
 def test_without_a_time_of_delivery_patience_has_no_end(delivery: Delivery | None) -> None:
     decision = decide(at_turn(0, delivery=delivery), failing(ErrorKind.POD_NOT_AVAILABLE_YET), NOW, POLICY)
@@ -733,6 +755,12 @@ def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
         "signatory": DELIVERED.signatory,
         "delivered_at": DELIVERED.at.isoformat() if DELIVERED.at else None,
     }
+
+
+def test_of_a_delivery_on_a_day_the_day_is_told() -> None:
+    got = Retrieved(b"%PDF", Delivery(day=date(2026, 10, 5)), "ups track")
+    facts = succeed(at_turn(1), got, NOW).events[0].facts
+    assert (facts["delivered_at"], facts["delivered_day"]) == (None, "2026-10-05")
 
 
 @pytest.mark.parametrize("status", ["pending", "fetching", None])

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -473,8 +473,9 @@ def test_a_document_is_found_again_with_its_facts(store: DocumentStore) -> None:
 
 
 def test_a_document_without_time_and_signatory_is_found_too(store: DocumentStore) -> None:
-    kept = store.store(LABEL, Retrieved(PDF, Delivery(None, None), SOURCE))
-    assert store.find(LABEL) == kept
+    for delivery in (Delivery(None, None), Delivery(None, "DUPONT", date(2026, 10, 5))):
+        kept = store.store(LABEL, Retrieved(PDF, delivery, SOURCE))
+        assert store.find(LABEL) == kept
 
 
 def test_another_claim_or_number_finds_nothing(store: DocumentStore) -> None:
