@@ -62,7 +62,7 @@ STORIES = (
     _Story(3, (_S.UNKNOWN,), "a number that the carrier does not know", ("ups", "dhl_express", "gls")),
     _Story(4, (_S.DELIVERED,), "no proof exists at this carrier: persistent, asked once", _NOT_ISSUING),
     _Story(2, (_S.POD_NEVER,), "sent without signature: persistent, asked once", ("chronopost",)),
-    _Story(2, (_S.NOT_OURS,), "not on our contract: persistent, asked once", ("colissimo", "fedex")),
+    _Story(2, (_S.NOT_OURS,), "not on our contract: persistent, asked once", ("colissimo", "dhl_express")),
     _Story(2, (_S.DELIVERED,), "a number that cannot be one: no call at all", ("ups", "dpd"), "12-34-{0}", "Numéro de suivi invalide"),
     _Story(2, (_S.HTML, _S.BROKEN_PDF, _S.DELIVERED), "garbage twice, then a real document", ("fedex", "dpd")),
 )  # fmt: skip
