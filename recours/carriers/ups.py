@@ -265,11 +265,12 @@ def _delivered_at(package: Any) -> Delivery:
     """
     handed_over = ParcelStatus.DELIVERED
     activities = [a for a in rest.items(package, "activity") if _means(rest.at(a, "status")) is handed_over]
-    zones = [zone_of(rest.text(a, "location", "address", "countryCode")) for a in activities]
-    zone = next(filter(None, zones), None) or _zone_of_destination(package)
-    if moments := [at for a in activities if (at := _moment_of(a, zone))]:
+    destination = _destination(package)
+    countries = [_country(activity) or destination for activity in activities] or [destination]
+    zones = [zone_of(country) for country in countries]
+    if moments := [at for a, zone in zip(activities, zones, strict=False) if (at := _moment_of(a, zone))]:
         return Delivery(max(moments))
-    day, at = _date_of_delivery(package, zone)
+    day, at = _date_of_delivery(package, zones[0])
     if at is not None:
         return Delivery(at)
     days = [found for a in activities if (found := _day(rest.text(a, "date")))]
@@ -285,9 +286,14 @@ def _moment_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
     return _compact(day, hour, _offset(rest.text(activity, "gmtOffset")) or zone)
 
 
-def _zone_of_destination(package: Any) -> ZoneInfo | None:
+def _country(activity: Any) -> str | None:
+    return rest.text(activity, "location", "address", "countryCode")
+
+
+def _destination(package: Any) -> str | None:
+    """The country that the parcel was sent to."""
     to = [a for a in rest.items(package, "packageAddress") if rest.text(a, "type") == "DESTINATION"]
-    return next(filter(None, (zone_of(rest.text(a, "address", "countryCode")) for a in to)), None)
+    return next(filter(None, (rest.text(a, "address", "countryCode") for a in to)), None)
 
 
 def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None, datetime | None]:

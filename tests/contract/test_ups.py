@@ -683,6 +683,18 @@ def test_where_the_country_tells_no_time_the_day_alone_is_kept(country: str | No
     assert fetch(with_offset)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
 
+def test_the_country_is_that_of_the_activity_before_that_of_the_address() -> None:
+    """A parcel may be handed over elsewhere than it was sent to."""
+    to = [{"type": "DESTINATION", "address": {"countryCode": "FR"}}]
+    for country, delivery in (
+        ("US", Delivery(day=date(2026, 10, 5))),
+        ("GB", Delivery(datetime(2026, 10, 5, 9, 31, tzinfo=UTC))),
+        (None, Delivery(AT)),
+    ):
+        answer = told(a_package(activity=[local_only(country)], packageAddress=to))
+        assert fetch(answer)[0] == replace(GOT, delivery=replace(delivery, signatory="DUPONT"))
+
+
 def test_an_offset_that_is_none_is_passed_over() -> None:
     for offset in ("+99:99", "+02", "x", "+02:0٠"):
         assert fetch(told(a_package(activity=[local_only("FR", gmtOffset=offset)])))[0] == GOT
