@@ -247,10 +247,10 @@ def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
 
 def _result(answer: Response, wrapper: str) -> Any | Failure:
     """The `return` element of an answer without error."""
-    try:
-        body = soap.body_of(soap.parse(answer.body))
-    except soap.NotXml:
-        return unreadable(SPEC.name, answer)
+    root = soap.read(SPEC.name, answer)
+    if isinstance(root, Failure):
+        return root
+    body = soap.body_of(root)
     if body is None:
         return unreadable(SPEC.name, answer)
     if soap.local(body) == "Fault":

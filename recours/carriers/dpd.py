@@ -233,10 +233,9 @@ def _images(result: Any) -> list[Sent]:
 
 def _result(answer: Response) -> Any | Failure:
     """The result element of an answer. An error comes with HTTP 500, so it is read before the status means anything."""
-    try:
-        root = soap.parse(answer.body)
-    except soap.NotXml:
-        return unreadable(SPEC.name, answer)
+    root = soap.read(SPEC.name, answer)
+    if isinstance(root, Failure):
+        return root
     body = root if soap.local(root) == "Error" else soap.body_of(root)
     if body is None:
         return unreadable(SPEC.name, answer)

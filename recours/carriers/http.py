@@ -71,7 +71,7 @@ class Http:
             with closing(self._answer(request)) as answer:
                 if 300 <= answer.status < 400:  # noqa: PLR2004 (the redirects)
                     raise Unacceptable("answered with a redirect, which is not followed")
-                return Response(answer.status, answer.headers, _whole(answer, deadline))
+                return Response(answer.status, answer.headers, _whole(answer, deadline), deadline)
         except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
 

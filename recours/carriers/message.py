@@ -1,5 +1,6 @@
 """What is sent to a carrier, and what comes back."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,3 +27,5 @@ class Response:
     status: int
     headers: Mapping[str, str]  # as requests gives them: found whatever the case of the name
     body: bytes = field(repr=False)
+    # Seconds of `time.monotonic` by which the call must be over, and its answer parsed.
+    deadline: float = field(default=math.inf, repr=False, compare=False)

@@ -183,10 +183,10 @@ def _of(event: Any | None, name: str) -> str | None:
 
 def _result(answer: Response) -> Any | Failure:
     """The result element of an answer."""
-    try:
-        body = soap.body_of(soap.parse(answer.body))
-    except soap.NotXml:
-        return unreadable(SPEC.name, answer)
+    root = soap.read(SPEC.name, answer)
+    if isinstance(root, Failure):
+        return root
+    body = soap.body_of(root)
     if body is not None and soap.local(body) == "Fault":
         return _fault(body, answer)
     wrapped = body is not None and soap.local(body) == f"{_OPERATION}Response"

@@ -1,15 +1,30 @@
 """SOAP 1.1: a request as bytes, an answer as elements without their namespaces."""
 
 import html
+import math
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from xml.parsers import expat
+
+from recours.carriers.findings import unreadable
+from recours.carriers.message import Response
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree as ET
 
 # A field is a text, or fields of its own.
 Fields = Sequence[tuple[str, "str | Fields"]]
 
 
 class NotXml(ValueError):  # noqa: N818 (a finding about bytes)
-    """The bytes are no XML that is accepted: not well-formed, or with a DTD or entities."""
+    """The bytes are no XML that is accepted: not well-formed, with a DTD, or with more than any answer needs."""
+
+
+class NotInTime(NotXml):
+    """The deadline passed before all was parsed."""
 
 
 def envelope(body: str, header: str = "") -> bytes:
@@ -36,20 +51,88 @@ def _inside(content: "str | Fields") -> str:
     return "".join(f"<{name}>{_inside(inner)}</{name}>" for name, inner in content)
 
 
-def parse(body: bytes) -> Any:
-    """The root element of an answer. Raises NotXml."""
-    from defusedxml import ElementTree  # noqa: PLC0415 (imported when the first answer comes)
-    from defusedxml.common import DefusedXmlException  # noqa: PLC0415
-
+def read(name: str, answer: Response) -> "ET.Element | Failure":
+    """The root element of the answer of a carrier called `name`; or the failure, if it is no XML, or was not read in time."""
     try:
-        return ElementTree.fromstring(body, forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException, LookupError, ValueError) as error:
-        raise NotXml(type(error).__name__) from error
+        return parse(answer.body, answer.deadline)
+    except NotInTime:
+        words = f"{name} sent an answer that took too long to read (HTTP {answer.status})"
+        return Failure(ErrorKind.TIMEOUT, words, answer.status)
+    except NotXml:
+        return unreadable(name, answer)
+
+
+# What is parsed of an answer. Real ones have some hundred elements, ten levels, a handful of attributes; whoever sends
+# more wants our memory: an element costs a hundred times the four bytes that it is sent in.
+MOST_TAGS = 40_000  # also of comments and the like
+MOST_ATTRIBUTES = 40_000
+DEEPEST = 100  # levels
+_PIECE = 1024 * 1024  # bytes that are parsed between two looks at the clock
+# In these each sign of markup is the byte that is counted below.
+_ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
+
+
+def parse(body: bytes, deadline: float = math.inf) -> "ET.Element":
+    """The root element of an answer; tags without namespaces, no attributes.
+
+    `deadline`: in seconds of `time.monotonic`. Raises NotXml; NotInTime if the deadline passes before all is read.
+    """
+    if body.count(b"<") > MOST_TAGS or body.count(b"=") > MOST_ATTRIBUTES:
+        raise NotXml("too many elements or attributes")
+    tree = _Tree()
+    try:
+        for start in range(0, len(body), _PIECE):
+            if time.monotonic() > deadline:
+                raise NotInTime("the deadline of the call has passed")
+            tree.parser.Parse(body[start : start + _PIECE], False)
+        tree.parser.Parse(b"", True)
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        raise error if isinstance(error, NotXml) else NotXml(type(error).__name__) from error
+    return tree.builder.close()
+
+
+class _Tree:
+    """Builds the tree of a document without DTD.
+
+    Names are not resolved: with them resolved, each element would repeat its namespace, which may be megabytes long.
+    """
+
+    def __init__(self) -> None:
+        from xml.etree import ElementTree as ET  # noqa: PLC0415 (imported when the first answer comes)
+
+        self.builder = ET.TreeBuilder()
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.ordered_attributes = True
+        self.parser.XmlDeclHandler = self._declaration
+        self.parser.StartDoctypeDeclHandler = self._doctype
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self.builder.data
+        self._depth = 0
+
+    def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding and encoding.lower() not in _ENCODINGS:
+            raise NotXml("an encoding that is not read")
+
+    def _doctype(self, *_declared: object) -> None:
+        """Entities can be declared there only."""
+        raise NotXml("a DTD")
+
+    def _start(self, name: str, _attributes: list[str]) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise NotXml("nested too deeply")
+        self.builder.start(name.rpartition(":")[2], {})
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        self.builder.end(name.rpartition(":")[2])
 
 
 def local(element: Any) -> str:
-    """An element's name without its namespace."""
-    return str(element.tag).rpartition("}")[2]
+    """An element's name, which is without its namespace."""
+    return str(element.tag)
 
 
 def children(element: Any, name: str) -> list[Any]:
