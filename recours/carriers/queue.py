@@ -252,7 +252,11 @@ class APIRequestQueue:
             return tokens(self._redact(text))
 
         def signed(delivery: Delivery) -> Delivery:
-            return replace(delivery, signatory=delivery.signatory and harmless(delivery.signatory))
+            return replace(
+                delivery,
+                signatory=delivery.signatory and harmless(delivery.signatory),
+                unknown=delivery.unknown and harmless(delivery.unknown),
+            )
 
         if isinstance(outcome, Retrieved):
             return replace(outcome, delivery=signed(outcome.delivery), source=harmless(outcome.source))

@@ -44,6 +44,8 @@ class Delivery:
     at: datetime | None = None
     signatory: str | None = None
     day: date | None = None
+    # What the answer held that no table of ours knows; told like that of a failure, and never stored.
+    unknown: str | None = field(default=None, compare=False)
 
     @property
     def latest(self) -> datetime | None:
@@ -59,7 +61,7 @@ class Delivery:
         """The same, with what is missing taken from what was known before."""
         at = self.at or (known.at if self.day is None else None)
         day = None if at else self.day or known.day
-        return Delivery(at, self.signatory or known.signatory, day)
+        return Delivery(at, self.signatory or known.signatory, day, self.unknown or known.unknown)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,13 @@ class Failure:
 Outcome = Retrieved | Failure
 
 
+def unknown_of(outcome: Outcome) -> list[str]:
+    """What an outcome tells of that no table of ours knows, each once."""
+    of_failure = outcome.unknown if isinstance(outcome, Failure) else None
+    of_delivery = outcome.delivery.unknown if outcome.delivery else None
+    return list(dict.fromkeys(seen for seen in (of_failure, of_delivery) if seen))
+
+
 class CallFailed(Exception):  # noqa: N818 (it carries a Failure, it is not one more error)
     """A call to a carrier that brought no answer to parse."""
 

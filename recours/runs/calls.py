@@ -5,6 +5,7 @@ One thread takes, decides and records; the others ask carriers. No transaction i
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Any
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure
+from recours.core.outcome import Failure, unknown_of
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt
 from recours.runs.lanes import Lane, lane_key
@@ -55,7 +56,8 @@ class Calls:
         self._heard: list[tuple[Claim, Ended]] = []  # and not recorded yet
         self._any_connected = False
         self._place = 0
-        self._unknown_codes: set[tuple[str, str]] = set()
+        self._unknown: Counter[tuple[str, str]] = Counter()  # carrier and code
+        self._unknown_words: dict[tuple[str, str], str] = {}
         self.carriers_asked: set[str] = set()
 
     def closed_lanes(self) -> dict[str, Refusal]:
@@ -81,6 +83,7 @@ class Calls:
             self._over = True
             self._supply.hand_back(self._supply.in_hand)
             self._record_what_can_be()
+            self._mention_unknown()
 
     def _go_on(self) -> bool:
         """Begin what can be begun; False when nothing is under way and nothing more can be taken."""
@@ -205,7 +208,7 @@ class Calls:
         calls = plural(ended.calls, "call")
         log.debug(f"{entry.claim.reference}: {calls} to {lane.name} in {ended.duration_s:.2f}s")
         self._any_connected = self._any_connected or ended.calls > 0
-        self._mention_unknown(lane, entry.claim, ended)
+        self._note_unknown(lane, ended)
         refusal = lane.note(ended.outcome)
         if refusal is None:
             return None
@@ -218,13 +221,18 @@ class Calls:
             self._supply.drop(lane)
         return None
 
-    def _mention_unknown(self, lane: Lane, claim: Claim, ended: Ended) -> None:
-        """A code that our tables lack, once a run: whoever keeps them may want to add it."""
-        unknown = ended.outcome.unknown if isinstance(ended.outcome, Failure) else None
-        if unknown and (lane.key, unknown) not in self._unknown_codes:
-            self._unknown_codes.add((lane.key, unknown))
+    def _note_unknown(self, lane: Lane, ended: Ended) -> None:
+        """Count what our tables lack, by its code: the carrier's words beside it may differ from parcel to parcel."""
+        for seen in unknown_of(ended.outcome):
+            code = (lane.key, seen.partition(" (")[0])
+            self._unknown[code] += 1
+            self._unknown_words.setdefault(code, f"{lane.name} sent {seen}")
+
+    def _mention_unknown(self) -> None:
+        """Tell once a run what was counted: whoever keeps the tables may want to add it."""
+        for code, count in self._unknown.items():
             log.warning(
-                f"{lane.name} sent {unknown}, which recours does not know; seen for {claim.reference}"
+                f"{self._unknown_words[code]}, which recours does not know: {plural(count, 'parcel')}"
             )
 
     def _settle(self, heard: Sequence[tuple[Claim, Ended]]) -> None:

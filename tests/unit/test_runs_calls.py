@@ -849,20 +849,50 @@ def test_without_a_network_and_without_a_database_the_first_fault_is_told(world:
 # ---------------------------------------------------------------- what whoever keeps the tables should know
 
 
-def test_a_code_that_no_table_has_is_told_once_a_run(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    numbers = world.many_failed(3)
-    for number, code in zip(numbers, ("ZZ", "ZZ", "YY"), strict=True):
-        strange = fail(ErrorKind.NOT_DELIVERED_YET, unknown=f"the event code {code} (somewhere)")
+def test_a_code_that_no_table_has_is_told_once_a_run_with_a_count(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    numbers = world.many_failed(4)
+    for number, code in zip(numbers, ("ZZ (Lille)", "ZZ (Lille)", "YY (Lille)", "ZZ (Metz)"), strict=True):
+        strange = fail(ErrorKind.NOT_DELIVERED_YET, unknown=f"the event code {code}")
         world.queue.answers[number] = [strange, strange]
     world.retry()
     told = [message for message in caplog.messages if "does not know" in message]
     assert told == [
-        f"Chronopost sent the event code {code} (somewhere), which recours does not know; seen for {claim}"
-        for code, claim in (("ZZ", "CLM-01"), ("YY", "CLM-03"))
+        "Chronopost sent the event code ZZ (Lille), which recours does not know: 3 parcels",
+        "Chronopost sent the event code YY (Lille), which recours does not know: 1 parcel",
     ]
     world.clock.advance(timedelta(hours=7))
     world.retry()
     assert len([message for message in caplog.messages if "does not know" in message]) == 4
+
+
+def test_a_label_that_no_table_has_is_told_of_a_delivered_parcel_too(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    strange = Delivery(unknown="the label 'Étage' beside a delivery")
+    for number, outcome in zip(
+        world.many_failed(2),
+        (Retrieved(PDF, strange, "a test"), fail(ErrorKind.POD_NOT_AVAILABLE_YET, delivery=strange)),
+        strict=True,
+    ):
+        world.queue.answers[number] = [outcome]
+    world.retry()
+    assert [message for message in caplog.messages if "does not know" in message] == [
+        "Chronopost sent the label 'Étage' beside a delivery, which recours does not know: 2 parcels"
+    ]
+
+
+def test_what_no_table_has_is_told_of_a_run_that_ends_in_a_fault_too(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    (number,) = world.many_failed(1)
+    world.queue.answers[number] = [fail(ErrorKind.NOT_DELIVERED_YET, unknown="the event code ZZ (Lille)")]
+    world.queue.during = lambda _: setattr(world.claims, "broken", "The database went away.")
+    assert world.retry(concurrency=1).exit_status == 1
+    assert [message for message in caplog.messages if "does not know" in message] == [
+        "Chronopost sent the event code ZZ (Lille), which recours does not know: 1 parcel"
+    ]
 
 
 def test_a_doubtful_number_is_told_and_asked_about(
