@@ -16,17 +16,21 @@ from recours.carriers.findings import (
     document,
     meant,
     moment,
+    never_to_be_delivered,
     not_delivered,
     person,
     refused_account,
+    returned,
+    returning,
     unknown_code,
     unreadable,
 )
 from recours.carriers.message import Request, Response
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
+from recours.core.document import begins_as
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Outcome
+from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.text import clean, plain
 from recours.runs.ports import Line
@@ -39,11 +43,11 @@ SPEC = CarrierSpec(
     credentials=(("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),),
     # One address for production and trials; ws2.chronopost.fr only while this one is down.
     base_url="https://ws.chronopost.fr",
-    # Main form, then 14 digits with or without a check sign (several public clients). The check digit of the first
-    # form holds for some prefixes only, so it is not checked.
-    number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9]{14}[0-9A-Z]?"),
+    # Main form, then 14 digits with or without a check sign (several public clients), then a form of which one number
+    # was seen, beginning with XT. The check digit of the first form holds for some prefixes only, so it is not checked.
+    number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9]{14}[0-9A-Z]?|[A-Z]{2}[0-9]{13}"),
     number_words="two letters, nine digits and two letters, or 14 digits",
-    calls={Capability.TRACKING: 1, Capability.POD: 1},
+    calls={Capability.TRACKING: 1, Capability.POD: 1},  # one more, for an image, only if it is left
     sample_number="XX000000000FR",
 )
 
@@ -60,53 +64,33 @@ TOLD_AFTERWARDS = frozenset({"U", "Y", "VC"})
 # "Image disponible": the proof is there to be asked for, so the parcel is delivered.
 POD_READY_CODE = "IM"
 
-# The other codes of both documents: on its way, exceptions, and (Q, R, AN, DR) never to be delivered.
+# On its way back to its sender: a delivery that comes later is the return's. Another public client's table and tests.
+RETURN_CODES = frozenset({"Q", "R"})
+DESTROYED_CODE, CANCELLED_CODE = "DR", "AN"
+
+# The other codes of both documents, exceptions among them; those of the last line: of two public clients only.
 TRANSIT_CODES = frozenset(
-    [
-        "B",
-        "MD",
-        "IP",
-        "RB",
-        "P",
-        "DC",
-        "DB",
-        "DV",
-        "DY",
-        "PC",
-        "PE",
-        "SC",
-        "EC",
-        "TS",
-        "TI",
-        "TO",
-        "TP",
-        "AT",
-        "SD",
-        "ED",
-        "TA",
-        "LR",
-        "J",
-        "X",
-        "CL",
-        "N",
-        "NA",
-        "CO",
-        "RC",
-        "PA",
-        "AV",
-        "IV",
-        "IN",
-        "NL",
-        "PR",
-        "DO",
-        "DF",
-        "EJ",
-        "Q",
-        "R",
-        "AN",
-        "DR",
-    ]
+    {
+        "B", "MD", "IP", "RB", "P", "DC", "DB", "DV", "DY", "PC", "PE", "SC", "EC", "TS", "TI", "TO", "TP", "AT", "SD",
+        "ED", "TA", "LR", "J", "X", "CL", "N", "NA", "CO", "RC", "PA", "AV", "IV", "IN", "NL", "PR", "DO", "DF", "EJ",
+        "AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O",
+    }
+)  # fmt: skip
+
+# What the items beside an event are called whose values are no person's name. A public client's list.
+NOT_PERSONS = frozenset(
+    {
+        "lieu", "type de retrait", "point de retrait", "point de livraison", "numero partenaire", "date de relivraison",
+        "origine", "instruction choisie", "type du message",
+    }
+)  # fmt: skip
+# A label that has one of these words, and only such words and little ones, names a person. "Consignee's name" was
+# recorded; the French ones are inferred.
+_PERSON_WORDS = frozenset(
+    {"nom", "prenom", "destinataire", "receptionnaire", "signataire", "consignee", "name"}
 )
+_READ_OF_LABELS = 100  # signs
+_LITTLE_WORDS = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
 
 # statusCode of searchPOD (1, 2, 3 in both documents; 5, available, of 2024 only).
 POD_STATUS: dict[int, tuple[ErrorKind, str]] = {
@@ -148,9 +132,22 @@ class Chronopost(Client):
         return parse_tracking(line.call(Capability.TRACKING, tracking_request(number)))
 
     def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
-        """`searchPOD`."""
+        """`searchPOD` for the PDF; where that is missing though nothing says that it will be, for an image."""
+        answer = line.call(Capability.POD, self._pod_request(number, pdf=True))
+        outcome = parse_pod(answer, delivery)
+        if not _may_have_an_image(outcome, answer):
+            return outcome
+        try:
+            image = parse_pod(line.call(Capability.POD, self._pod_request(number, pdf=False)), delivery)
+        except CallFailed as failed:
+            if failed.failure.kind is ErrorKind.RATE_LIMITED and failed.failure.http_status is None:
+                return outcome  # by a limit of ours: no call is left for this
+            raise
+        return image if _is_document(image) else outcome
+
+    def _pod_request(self, number: str, *, pdf: bool) -> Request:
         account, password = self.settings["CHRONOPOST_ACCOUNT"], self.settings["CHRONOPOST_PASSWORD"]
-        return parse_pod(line.call(Capability.POD, pod_request(number, account, password)), delivery)
+        return pod_request(number, account, password, pdf=pdf)
 
 
 def tracking_request(number: str) -> Request:
@@ -159,14 +156,14 @@ def tracking_request(number: str) -> Request:
     return _request("trackSkybillV2", fields)
 
 
-def pod_request(number: str, account: str, password: str) -> Request:
-    """`searchPOD`, asking for a PDF."""
+def pod_request(number: str, account: str, password: str, *, pdf: bool = True) -> Request:
+    """`searchPOD`, asking for a PDF, or for the signature as an image."""
     fields = [
         ("accountNumber", account),
         ("password", password),
         ("language", _LANGUAGE),
         ("skybillNumber", number),
-        ("pdf", "true"),
+        ("pdf", "true" if pdf else "false"),
     ]
     return _request("searchPOD", fields)
 
@@ -180,7 +177,7 @@ def _request(operation: str, fields: list[tuple[str, str]]) -> Request:
 
 
 def parse_tracking(answer: Response) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered."""
+    """The delivery, if the parcel is delivered to its recipient."""
     result = _result(answer, "trackSkybillV2Response")
     if isinstance(result, Failure):
         return result
@@ -189,28 +186,78 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
     if not found:
         # One public client's notes: an unknown number is answered with its echo and no events.
         return Failure(ErrorKind.NOT_FOUND, "Chronopost does not know this number", answer.status)
-    delivered = [event for event in found if soap.text(event, "code") in DELIVERED_CODES]
-    if delivered:
+    there, back = _parted(found)
+    delivered = [event for event in there if _code(event) in DELIVERED_CODES]
+    if delivered and (not back or any(_code(event) not in TOLD_AFTERWARDS for event in delivered)):
         return _delivery(delivered)
-    latest = max(found, key=_event_time)
-    if any(soap.text(event, "code") == POD_READY_CODE for event in found):
+    if back:
+        return _sent_back(back, answer)
+    if any(_code(event) == POD_READY_CODE for event in there):
         return Delivery()
-    code = soap.text(latest, "code")
-    return not_delivered(answer, soap.text(latest, "eventLabel"), code=code, known=TRANSIT_CODES)
+    return _not_delivered(there, answer)
+
+
+def _parted(events: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The events up to a return, and those from it on: by their times if all have one, else as they are listed."""
+    dated = all(moment(soap.text(event, "eventDate")) for event in events)
+    in_order = sorted(events, key=_event_time) if dated else events
+    turned = (n for n, event in enumerate(in_order) if _code(event) in RETURN_CODES)
+    first = next(turned, len(in_order))
+    return in_order[:first], in_order[first:]
+
+
+def _sent_back(events: list[Any], answer: Response) -> Failure:
+    """`events`: from the return on."""
+    arrived = [event for event in events if _code(event) in DELIVERED_CODES | {POD_READY_CODE}]
+    if arrived:
+        return returned(SPEC.name, answer, soap.text(arrived[-1], "eventLabel"))
+    failure = _not_delivered(events, answer)
+    if failure.kind is not ErrorKind.NOT_DELIVERED_YET:
+        return failure
+    return replace(returning(SPEC.name, answer, soap.text(events[-1], "eventLabel")), unknown=failure.unknown)
+
+
+def _not_delivered(events: list[Any], answer: Response) -> Failure:
+    destroyed = [event for event in events if _code(event) == DESTROYED_CODE]
+    latest = max(events, key=_event_time)
+    code, label = _code(latest), soap.text(latest, "eventLabel")
+    if destroyed:
+        said = soap.text(destroyed[-1], "eventLabel")
+        return never_to_be_delivered("Chronopost destroyed the parcel", answer, said)
+    if code == CANCELLED_CODE:
+        return never_to_be_delivered("The shipment was cancelled at Chronopost", answer, label)
+    return not_delivered(answer, label, code=code, known=TRANSIT_CODES | RETURN_CODES)
 
 
 def _delivery(delivered: list[Any]) -> Delivery:
     """`delivered`: the events that say so; the latest that names somebody tells who signed."""
-    handed_over = [event for event in delivered if soap.text(event, "code") not in TOLD_AFTERWARDS]
+    handed_over = [event for event in delivered if _code(event) not in TOLD_AFTERWARDS]
     latest_first = sorted(delivered, key=_event_time, reverse=True)
-    names = (name for event in latest_first if (name := _signatory(event)))
-    return Delivery(_latest(handed_over) or _latest(delivered), person(next(names, None)))
+    told = [item for event in latest_first for item in _items(event)]
+    name = next((value for label, value in told if is_person(label)), None)
+    strange = next((label for label, _ in told if not is_person(label) and not _is_known(label)), None)
+    unknown = f"the label '{clean(strange, 60)}' beside a delivery" if strange is not None else None
+    return Delivery(_latest(handed_over) or _latest(delivered), person(name), unknown)
 
 
-def _signatory(event: Any) -> str | None:
-    """The label of the name is not documented: a delivered event has one such item."""
-    values = (soap.text(info, "value") for info in soap.children(event, "infoCompList"))
-    return next((value for value in values if value), None)
+def _items(event: Any) -> list[tuple[str, str]]:
+    """Label and value of what stands beside an event, where it has a value."""
+    listed = soap.children(event, "infoCompList")
+    return [(soap.text(item, "name") or "", value) for item in listed if (value := soap.text(item, "value"))]
+
+
+def is_person(label: str) -> bool:
+    """Tell whether the value under this label is a person's name: an address or a date is no signatory."""
+    words = set(re.findall(r"[a-z]+", plain(label[:_READ_OF_LABELS])))
+    return bool(words & _PERSON_WORDS) and words <= _PERSON_WORDS | _LITTLE_WORDS
+
+
+def _is_known(label: str) -> bool:
+    return " ".join(plain(label[:_READ_OF_LABELS]).split()) in NOT_PERSONS
+
+
+def _code(event: Any) -> str | None:
+    return soap.text(event, "code")
 
 
 def _latest(events: list[Any]) -> datetime | None:
@@ -243,6 +290,18 @@ def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
             "The parcel is delivered, but Chronopost has no proof yet",
         )
     return Failure(kind, words, answer.status, delivery=delivery)
+
+
+def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
+    """Tell whether asking for an image is worth a call: no document came, no error, and no status that says why."""
+    if isinstance(outcome, Retrieved):
+        return not _is_document(outcome)
+    result = _result(answer, "searchPODResponse")
+    return not isinstance(result, Failure) and _whole(soap.text(result, "statusCode")) not in POD_STATUS
+
+
+def _is_document(outcome: Outcome) -> bool:
+    return isinstance(outcome, Retrieved) and begins_as(outcome.content) is not None
 
 
 def _result(answer: Response, wrapper: str) -> Any | Failure:

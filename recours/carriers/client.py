@@ -25,6 +25,7 @@ _ABOUT_THE_PARCEL = frozenset(
         ErrorKind.NOT_DELIVERED_YET,
         ErrorKind.POD_NOT_AVAILABLE_YET,
         ErrorKind.POD_NEVER_AVAILABLE,
+        ErrorKind.RETURNED_TO_SENDER,
     }
 )
 

@@ -189,9 +189,9 @@ OTHER_CODES = [
     *("DC", "DB", "DV", "DY", "PC", "PE", "SC", "EC", "TS", "TI", "TO", "TP", "AT", "SD", "ED"),
     *("TA", "LR", "J", "X", "CL"),
     *("N", "NA", "CO", "RC", "PA", "AV", "IV", "IN", "NL", "PR", "DO", "DF", "EJ"),  # exceptions
-    *("Q", "R", "AN", "DR"),  # will never be delivered
-    *("ZZZ", "", "d"),
+    *("AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O"),  # of two public clients only
 ]
+STRANGE_CODES = ["ZZZ", "d", ""]
 
 
 @pytest.mark.parametrize("code", DELIVERED_CODES)
@@ -201,11 +201,88 @@ def test_delivered_codes_lead_to_the_document(code: str) -> None:
     assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
 
 
-@pytest.mark.parametrize("code", OTHER_CODES)
+@pytest.mark.parametrize("code", [*OTHER_CODES, *STRANGE_CODES])
 def test_other_codes_mean_not_delivered(code: str) -> None:
     failure = failure_of(with_events(IN_TRANSIT, an_event(code)))
     assert failure.kind is ErrorKind.NOT_DELIVERED_YET
     assert "Un événement" in failure.message
+    assert (failure.unknown is not None) is (code in ("ZZZ", "d"))
+
+
+# ---------------------------------------------------------------- parcels that come back, or never arrive
+
+EARLY, NOON, EVENING = "2026-10-05T09:00:00+02:00", "2026-10-05T12:00:00+02:00", "2026-10-05T19:00:00+02:00"
+RETURNED = [an_event("R", EARLY), an_event("SC", NOON), an_event("D", EVENING, signed_by("EXPEDITEUR"))]
+
+
+@pytest.mark.parametrize("code", ["R", "Q"])
+@pytest.mark.parametrize("arrived", ["D", "D1", "RI", "U", "IM"])
+def test_a_delivery_after_a_return_is_the_returns(code: str, arrived: str) -> None:
+    events = [
+        an_event(code, EARLY),
+        an_event("TA", NOON),
+        an_event(arrived, EVENING, signed_by("EXPEDITEUR")),
+    ]
+    for listed in (events, events[::-1]):
+        failure = failure_of(with_events(*listed))
+        assert (failure.kind, failure.delivery) == (ErrorKind.RETURNED_TO_SENDER, None)
+        assert failure.message == (
+            "Chronopost returned the parcel to its sender: there will be no proof of delivery: Un événement"
+        )
+
+
+@pytest.mark.parametrize("code", ["R", "Q"])
+@pytest.mark.parametrize("after", [[], [an_event("SC", NOON)], [an_event("ZZ", NOON)]])
+def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, after: list[str]) -> None:
+    failure = failure_of(with_events(IN_TRANSIT, an_event(code, EARLY), *after))
+    assert failure.kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure.message == (
+        "Chronopost is returning the parcel to its sender; it is not delivered: Un événement"
+    )
+    assert (failure.unknown is not None) is ("<code>ZZ<" in "".join(after))
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [an_event("R", NOON)],
+        [an_event("R", NOON), an_event("U", EVENING)],
+        [an_event("R", NOON), an_event("D", EVENING, signed_by("EXPEDITEUR"))],
+    ],
+)
+def test_a_delivery_before_a_return_is_the_recipients(after: list[str]) -> None:
+    """Whoever sends a parcel back has received it."""
+    first = an_event("D", EARLY, signed_by("DUPONT"))
+    for listed in ([first, *after], [*after, first]):
+        outcome, _ = fetch(with_events(*listed), WITH_POD)
+        at = datetime(2026, 10, 5, 7, 0, tzinfo=UTC)
+        assert outcome == Retrieved(PDF, Delivery(at, "DUPONT"), "chronopost searchPOD")
+
+
+def test_without_times_the_order_of_the_list_tells_which_came_first() -> None:
+    back, delivered = an_event("R", "hier"), an_event("D", more=signed_by("DUPONT"))
+    assert failure_of(with_events(back, delivered)).kind is ErrorKind.RETURNED_TO_SENDER
+    outcome, _ = fetch(with_events(delivered, back), WITH_POD)
+    assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+
+
+def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
+    destroyed = failure_of(with_events(an_event("DR", EARLY), an_event("IV", NOON)))
+    assert destroyed.kind is ErrorKind.POD_NEVER_AVAILABLE
+    assert destroyed.message == (
+        "Chronopost destroyed the parcel: it will not be delivered, and there will be no proof: Un événement"
+    )
+    on_its_way_back = [an_event("R", EARLY), an_event("DR", NOON)]
+    assert failure_of(with_events(*on_its_way_back)).kind is ErrorKind.POD_NEVER_AVAILABLE
+    cancelled = failure_of(with_events(IN_TRANSIT, an_event("AN")))
+    assert cancelled.kind is ErrorKind.POD_NEVER_AVAILABLE
+    assert cancelled.message.startswith("The shipment was cancelled at Chronopost: it will not be delivered")
+    # What goes on after that was not cancelled for good, and what was handed over is delivered.
+    assert failure_of(with_events(an_event("AN", EARLY), an_event("TA"))).kind is ErrorKind.NOT_DELIVERED_YET
+    outcome, _ = fetch(
+        with_events(an_event("D", more=signed_by("DUPONT")), an_event("DR", EVENING)), WITH_POD
+    )
+    assert isinstance(outcome, Retrieved)
 
 
 def test_an_image_that_is_available_leads_to_the_document() -> None:
@@ -287,6 +364,15 @@ def test_the_time_of_delivery(date: str, at: datetime | None) -> None:
         (signed_by("DUPONT", "Consignee's name"), "DUPONT"),
         (signed_by(" MME LEFÈVRE "), "MME LEFÈVRE"),
         (signed_by("", "Vide") + signed_by("DUPONT"), "DUPONT"),
+        (signed_by("BUREAU DE POSTE", "Lieu") + signed_by("DUPONT"), "DUPONT"),
+        (signed_by("RELAIS DE LA GARE", "Point de retrait"), None),
+        (signed_by("A", "Type de retrait") + signed_by("B", "Origine") + signed_by("DUPONT"), "DUPONT"),
+        (signed_by("1234", "NUMÉRO  PARTENAIRE") + signed_by("DUPONT", "Nom du destinataire"), "DUPONT"),
+        (signed_by("3 RUE DES LILAS", "Adresse du destinataire"), None),
+        (signed_by("2026-10-06", "Date de relivraison") + signed_by("DUPONT", "Signataire"), "DUPONT"),
+        (signed_by("VOISIN", "Point de livraison") + signed_by("X", "Instruction choisie"), None),
+        (signed_by("SMS", "Type du message") + signed_by("DUPONT", "RECEPTIONNAIRE"), "DUPONT"),
+        (signed_by("DUPONT", "") + signed_by("DURAND", "Étage"), None),
         (signed_by("A&amp;B &lt;SARL&gt;"), "A&B <SARL>"),
         (signed_by("D&#10;2026-02-06 - forged"), r"D\x0a2026-02-06 - forged"),
         (signed_by("X" * 500), "X" * 99 + "…"),
@@ -298,6 +384,30 @@ def test_the_time_of_delivery(date: str, at: datetime | None) -> None:
 def test_the_signatory(more: str, signatory: str | None) -> None:
     outcome, _ = fetch(with_events(an_event("D", more=more)), WITH_POD)
     assert outcome == Retrieved(PDF, Delivery(AT, signatory), "chronopost searchPOD")
+
+
+@pytest.mark.parametrize(
+    ("more", "unknown"),
+    [
+        (signed_by("3", "Étage") + signed_by("DUPONT"), "the label 'Étage' beside a delivery"),
+        (signed_by("3", ""), "the label '' beside a delivery"),
+        (signed_by("3", "D&#10;forged" + "x" * 500), r"the label 'D\x0aforged"),
+        (signed_by("", "Étage"), None),  # without a value it says nothing
+        (signed_by("X", "Lieu") + signed_by("DUPONT"), None),
+        (signed_by("DUPONT", "Consignee's name"), None),
+    ],
+)
+def test_a_label_that_is_not_known_is_told_without_its_value(more: str, unknown: str | None) -> None:
+    delivered = with_events(an_event("D", more=more))
+    outcome, _ = fetch(delivered, WITH_POD)
+    failure = failure_of(delivered, proved("<podPresente>false</podPresente><statusCode>3</statusCode>"))
+    for delivery in (outcome.delivery, failure.delivery):
+        assert delivery is not None
+        if unknown is None:
+            assert delivery.unknown is None
+        else:
+            assert (delivery.unknown or "").startswith(unknown)
+            assert len(delivery.unknown or "") < 120
 
 
 def test_a_name_in_an_event_before_the_delivery_is_no_signatory() -> None:
@@ -410,36 +520,81 @@ def test_an_answer_that_would_be_right_without_its_dtd_is_not_read(declared: str
 
 # ---------------------------------------------------------------- the document's answers
 
+NEVER, NOT_YET, BAD = (
+    ErrorKind.POD_NEVER_AVAILABLE,
+    ErrorKind.POD_NOT_AVAILABLE_YET,
+    ErrorKind.BAD_RESPONSE,
+)
+# What is sent in place of a PDF, what it means, and whether an image is asked for then.
 WITHOUT_POD = {
-    "1": ("<podPresente>false</podPresente><statusCode>1</statusCode>", ErrorKind.POD_NEVER_AVAILABLE),
-    "2": ("<podPresente>false</podPresente><statusCode>2</statusCode>", ErrorKind.POD_NEVER_AVAILABLE),
-    "3": ("<podPresente>false</podPresente><statusCode>3</statusCode>", ErrorKind.POD_NOT_AVAILABLE_YET),
-    "none": ("<podPresente>false</podPresente>", ErrorKind.POD_NOT_AVAILABLE_YET),
-    "other": ("<podPresente>false</podPresente><statusCode>9</statusCode>", ErrorKind.POD_NOT_AVAILABLE_YET),
-    "nothing at all": ("", ErrorKind.POD_NOT_AVAILABLE_YET),
-    "an empty field": ("<pod/><podPresente>false</podPresente>", ErrorKind.POD_NOT_AVAILABLE_YET),
-    "announced, not sent": (
-        "<podPresente>true</podPresente><statusCode>5</statusCode>",
-        ErrorKind.BAD_RESPONSE,
-    ),
-    "announced, unknown": (
-        "<podPresente>true</podPresente><statusCode>9</statusCode>",
-        ErrorKind.BAD_RESPONSE,
-    ),
-    "announced, empty": ("<pod> </pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
-    "not base64": ("<pod>JVBERi0*</pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
-    "cut off": ("<pod>JVBERi0</pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
-    "another alphabet": ("<pod>-_-_</pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
-    "accents": ("<pod>éééé</pod><podPresente>true</podPresente>", ErrorKind.BAD_RESPONSE),
+    "1": ("<podPresente>false</podPresente><statusCode>1</statusCode>", NEVER, False),
+    "2": ("<podPresente>false</podPresente><statusCode>2</statusCode>", NEVER, False),
+    "3": ("<podPresente>false</podPresente><statusCode>3</statusCode>", NOT_YET, False),
+    "none": ("<podPresente>false</podPresente>", NOT_YET, True),
+    "other": ("<podPresente>false</podPresente><statusCode>9</statusCode>", NOT_YET, True),
+    "nothing at all": ("", NOT_YET, True),
+    "an empty field": ("<pod/><podPresente>false</podPresente>", NOT_YET, True),
+    "announced, not sent": ("<podPresente>true</podPresente><statusCode>5</statusCode>", BAD, True),
+    "announced, unknown": ("<podPresente>true</podPresente><statusCode>9</statusCode>", BAD, True),
+    "announced, empty": ("<pod> </pod><podPresente>true</podPresente>", BAD, True),
+    "not base64": ("<pod>JVBERi0*</pod><podPresente>true</podPresente>", BAD, True),
+    "cut off": ("<pod>JVBERi0</pod><podPresente>true</podPresente>", BAD, True),
+    "another alphabet": ("<pod>-_-_</pod><podPresente>true</podPresente>", BAD, True),
+    "accents": ("<pod>éééé</pod><podPresente>true</podPresente>", BAD, True),
 }
+PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 200
+WITH_IMAGE = proved(
+    f"<formatPOD>PNG</formatPOD><pod>{base64.b64encode(PNG).decode()}</pod><podPresente>true</podPresente>"
+)
 
 
 @pytest.mark.parametrize("code", ["<errorCode>0</errorCode>", ""], ids=["0", "no code"])
-@pytest.mark.parametrize(("inside", "kind"), WITHOUT_POD.values(), ids=WITHOUT_POD.keys())
-def test_answers_without_a_document(inside: str, kind: ErrorKind, code: str) -> None:
-    failure = failure_of(DELIVERED, proved(code + inside))
+@pytest.mark.parametrize(("inside", "kind", "again"), WITHOUT_POD.values(), ids=WITHOUT_POD.keys())
+def test_answers_without_a_document(inside: str, kind: ErrorKind, code: str, *, again: bool) -> None:
+    answers = [proved(code + inside)] * (2 if again else 1)
+    failure = failure_of(DELIVERED, *answers)
     assert (failure.kind, failure.delivery) == (kind, KNOWN)
-    assert failure_of(proved(code + inside), known=KNOWN) == failure
+    assert failure_of(*answers, known=KNOWN) == failure
+
+
+@pytest.mark.parametrize(
+    "inside", [inside for inside, _, again in WITHOUT_POD.values() if again] + ["<pod>QUJD</pod>"]
+)
+def test_where_the_pdf_is_missing_the_image_is_asked_for(inside: str) -> None:
+    outcome, line = fetch(proved(inside), WITH_IMAGE, known=KNOWN)
+    assert outcome == Retrieved(PNG, KNOWN, "chronopost searchPOD")
+    (_, first), (what, second) = line.asked
+    assert what is Capability.POD
+    assert canonical(second.body or b"") == canonical(POD_REQUEST.replace("<pdf>true<", "<pdf>false<"))
+    assert second.path == first.path
+
+
+def test_an_image_that_is_none_changes_nothing() -> None:
+    text = proved(f"<pod>{base64.b64encode(b'Indisponible').decode()}</pod>")
+    for second in (text, proved(error(1, "System Error")), fault("soap:Client"), response("<html/>", 404)):
+        failure = failure_of(proved("<podPresente>false</podPresente>"), second, known=KNOWN)
+        assert (failure.kind, failure.delivery) == (NOT_YET, KNOWN)
+    # Nor does a first answer that is no document hide behind a second one.
+    outcome, _ = fetch(text, proved(""), known=KNOWN)
+    assert outcome == Retrieved(b"Indisponible", KNOWN, "chronopost searchPOD")
+
+
+@pytest.mark.parametrize("answer", [proved(error) for error in ("<errorCode>2</errorCode>",)])
+def test_an_error_is_not_asked_about_again(answer: Response) -> None:
+    assert failure_of(answer, known=KNOWN).kind is ErrorKind.ACCESS_DENIED
+
+
+def test_without_a_call_left_the_first_answer_stands() -> None:
+    at_limit = Failure(ErrorKind.RATE_LIMITED, "Chronopost is at its limit (100/day)", retry_at=AT)
+    failure = failure_of(proved("<podPresente>false</podPresente>"), at_limit, known=KNOWN)
+    assert failure.kind is NOT_YET
+
+
+def test_a_carrier_that_asks_to_wait_is_heard_at_the_second_call_too() -> None:
+    asked_to_wait = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429, retry_at=AT)
+    with pytest.raises(CallFailed) as failed:
+        fetch(proved("<podPresente>false</podPresente>"), asked_to_wait, known=KNOWN)
+    assert failed.value.failure.http_status == 429
 
 
 @pytest.mark.parametrize("width", [4, 76])
@@ -538,6 +693,10 @@ def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path:
         "12345678901234",
         "123456789012345",
         "12345678901234A",
+        "XT8452370122486",
+        "XT123456785TS",
+        "89108749065090",
+        "13199341485349X",
     ],
 )
 def test_numbers_that_are_asked_about(number: str) -> None:
@@ -605,5 +764,5 @@ def test_damaged_answers_are_answers_too() -> None:
                 place = chance.randrange(len(body))
                 body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
             answer = response(bytes(body), whole.status)
-            line = FakeLine([answer, answer])
+            line = FakeLine([answer, answer, answer])
             assert isinstance(Chronopost(CREDENTIALS).fetch(NUMBER, None, line), Failure | Retrieved)
