@@ -12,17 +12,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recours.carriers import check_digits, rest
+from recours.carriers import colissimo_codes as codes
 from recours.carriers.client import Client
 from recours.carriers.findings import (
     PARIS,
     Meaning,
     meant,
     moment,
+    never_to_be_delivered,
     not_delivered,
     noting,
     out_of_order,
-    quoted,
     refused_account,
+    returned,
+    returning,
     unknown_code,
     unreadable,
 )
@@ -62,24 +65,12 @@ _NOT_READ = frozenset({400, 413})  # our request
 
 _OK = "0"
 _ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the step "delivered", in three sources
+# What is over with one of these stays so, whatever is told afterwards; the latest of them counts.
+_LAST_WORDS = codes.DELIVERED | codes.RETURNED | codes.NEVER
 
-# Events that mean: handed over. Both shop modules.
-DELIVERED_CODES = frozenset(
-    {
-        "LIVCFM", "LIVGAR", "LIVRTI", "LIVVOI", "LIVBPO", "LIVDIV", "LIVRCA", "LIVRCC", "LIVACC", "LIVBAL", "LIVCGA",
-    }
-)  # fmt: skip
-# Delivered back to the sender. One source each.
-RETURNED_CODES = frozenset({"LIVREO", "LIVEXP"})
-# On its way, at a pick-up point or a post office: two sources. LIVRDV and LIVVPC are labelled as deliveries and change
-# no state in the shop module that has them: one source.
-TRANSIT_CODES = frozenset(
-    {
-        "COMCFM", "PCHMQT", "PCHCFM", "AARCFM", "LIVREL", "LIVRLI", "LIVAVI", "RENAVI", "RENGUI", "LIVRDV", "LIVVPC",
-    }
-)  # fmt: skip
-# Incidents and returns under way: families, of which no list is published. Two sources.
-TRANSIT_FAMILIES = ("RST", "REN")
+# Products that nobody signs for. The carrier's own module; that an answer names the product, and in which field, is
+# inferred from the name that the carrier's shipping service gives it.
+PRODUCTS_WITHOUT_SIGNATURE = frozenset({"DOM", "COM", "COLD"})
 
 # status[0].code. 105: recorded. 101, 103, 104: an old document. 201, 1000: inferred. 202: one third party.
 TIMELINE_CODES: dict[str, Meaning] = {
@@ -88,7 +79,7 @@ TIMELINE_CODES: dict[str, Meaning] = {
     "104": (ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Colissimo contract"),
     "105": (ErrorKind.NOT_FOUND, "Colissimo does not know this number"),
     "201": (ErrorKind.AUTH_FAILED, "Colissimo refused our account"),
-    "202": (ErrorKind.ACCESS_DENIED, "Colissimo does not let our account see this parcel"),
+    "202": (ErrorKind.ACCOUNT_DENIED, "Colissimo does not let our account use its tracking"),
     "1000": (ErrorKind.SERVER_ERROR, "Colissimo reports an error of its own"),
 }
 
@@ -203,16 +194,26 @@ def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
     steps = [step for step in rest.items(parcel, "step") if rest.text(step, "stepId")]
     if not events and not steps:
         return unreadable(SPEC.name, answer)
-    last = _latest([e for e in events if rest.text(e, "code") in DELIVERED_CODES | RETURNED_CODES])
-    if rest.text(last, "code") in RETURNED_CODES:
-        words = "Colissimo returned the parcel to its sender: there will be no proof of delivery"
-        return Failure(
-            ErrorKind.POD_NEVER_AVAILABLE, f"{words}{quoted(rest.text(last, 'labelLong'))}", answer.status
-        )
+    last = _latest([e for e in events if rest.text(e, "code") in _LAST_WORDS])
+    code, said = rest.text(last, "code"), rest.text(last, "labelLong")
+    if code in codes.RETURNED:
+        return returned(SPEC.name, answer, said)
+    if code in codes.NEVER:
+        return never_to_be_delivered("Colissimo cannot deliver the parcel", answer, said)
     arrived = [s for s in steps if (rest.text(s, "stepId"), rest.text(s, "status")) == _ARRIVED]
-    if last is None and not arrived:
+    if last is None and (not arrived or rest.text(_latest(events), "code") in codes.RETURNING):
         return _on_its_way(events, steps, answer)
-    return Delivery(_time(last) or _time(rest.at(arrived, 0)))
+    delivery = Delivery(_time(last) or _time(rest.at(arrived, 0)))
+    return _unsigned(delivery, answer) if _product(parcel) in PRODUCTS_WITHOUT_SIGNATURE else delivery
+
+
+def _product(parcel: Any) -> str | None:
+    return rest.text(parcel, "productCode") or rest.text(parcel, "service", "productCode")
+
+
+def _unsigned(delivery: Delivery, answer: Response) -> Failure:
+    words = "The parcel was delivered, but it was sent by a Colissimo product without signature: there is no proof"
+    return Failure(ErrorKind.POD_NEVER_AVAILABLE, words, answer.status, delivery=delivery)
 
 
 def _on_its_way(events: list[Any], steps: list[Any], answer: Response) -> Failure:
@@ -224,8 +225,9 @@ def _on_its_way(events: list[Any], steps: list[Any], answer: Response) -> Failur
         or rest.text(active, -1, "labelShort")
     )
     code = rest.text(latest, "code")
-    known = {code} if code and code.startswith(TRANSIT_FAMILIES) else TRANSIT_CODES
-    return not_delivered(answer, label, code=code, known=frozenset(known))
+    if code in codes.RETURNING:
+        return returning(SPEC.name, answer, label)
+    return not_delivered(answer, label, code=code, known=codes.TRANSIT | codes.UNCLEAR)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -307,7 +309,7 @@ def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
     if answer.status == _UNAUTHORIZED:
         failure = refused_account(SPEC.name, answer, said)
     elif answer.status == _FORBIDDEN:
-        denied = (ErrorKind.ACCESS_DENIED, "Colissimo does not let our account see this parcel")
+        denied = (ErrorKind.ACCOUNT_DENIED, "Colissimo does not let our account use this service")
         failure = meant(denied, answer, said)
     elif answer.status >= _SERVER_ERRORS:
         failure = out_of_order(SPEC.name, answer, said)

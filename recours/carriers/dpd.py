@@ -33,12 +33,22 @@ from recours.core.quota import Capability
 from recours.core.text import plain
 from recours.runs.ports import Line
 
-_DIGITS = 14  # of a parcel's number; a check sign may follow, which is not sent
+_DIGITS = 14  # of a parcel's number, which is what is sent
+
+# The ways to write it: with a check sign; after 250, France's number (one shop module); in the label's barcode, between
+# the place it goes to (7 signs) and service, country (6) and check sign.
+_FORMS = re.compile(r"(?:250)?([0-9]{14})|([0-9]{14})[0-9A-Z]|[0-9A-Z]{7}([0-9]{14})[0-9]{6}[0-9A-Z]")
+
+
+def parcel_of(number: str) -> str:
+    """The fourteen digits of a number that has one of the forms."""
+    found = _FORMS.fullmatch(number)
+    return next(filter(None, found.groups()), number) if found else number[:_DIGITS]
 
 
 def _check_sign_fits(number: str) -> bool:
-    """Only the form of 15 signs has one."""
-    return len(number) == _DIGITS or check_digits.dpd(number)
+    """The forms of 15 and of 28 signs end in one."""
+    return len(number) in (_DIGITS, len("250") + _DIGITS) or check_digits.dpd(number)
 
 
 SPEC = CarrierSpec(
@@ -48,8 +58,8 @@ SPEC = CarrierSpec(
     limits={None: "1000/day@Europe/Paris"},  # ours: the carrier publishes none
     credentials=(("DPD_USER", "DPD_PASSWORD", "DPD_CENTER_NUMBER", "DPD_CUSTOMER_NUMBER"),),
     base_url="https://webtrace.dpd.fr",
-    number_form=re.compile(r"[0-9]{14}[0-9A-Z]?"),
-    number_words="14 digits, and after them at most a check sign",
+    number_form=_FORMS,
+    number_words="14 digits, alone, before a check sign, after 250, or in a barcode of 28 signs",
     calls={Capability.TRACKING: 1},
     sample_number="0" * _DIGITS,
     options=(
@@ -101,11 +111,11 @@ _SIGNATORY = "Receiver"
 _REFUSED_ACCOUNT = "PermissionDenied"
 ERROR_IDS: dict[str, tuple[ErrorKind, str]] = {
     "IpPermissionDenied": (
-        ErrorKind.ACCESS_DENIED,
+        ErrorKind.ACCOUNT_DENIED,
         "DPD does not accept calls from our IP address: it must be put on their list",
     ),
     "CustomerPermissionDenied": (
-        ErrorKind.ACCESS_DENIED,
+        ErrorKind.ACCOUNT_DENIED,
         "DPD says that our account has no access with this centre and customer number",
     ),
 }
@@ -147,7 +157,7 @@ def trace_request(number: str, user: str, password: str, center: str, customer: 
     asked: soap.Fields = [
         ("Customer", [("countrycode", _COUNTRY), ("centernumber", center), ("number", customer)]),
         ("Language", "FR"),
-        ("ShipmentNumber", number[:_DIGITS]),
+        ("ShipmentNumber", parcel_of(number)),
         ("ExpandContainerMode", "MasterOnly"),
         ("GetImages", "true"),
         ("GetPhotos", "false"),

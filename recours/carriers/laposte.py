@@ -19,7 +19,8 @@ from recours.carriers.findings import (
     moment,
     not_delivered,
     out_of_order,
-    quoted,
+    returned,
+    returning,
     unknown_code,
     unreadable,
 )
@@ -52,7 +53,8 @@ _OF_OUR_KEY = frozenset({401, 403})
 
 # Event codes. DI1, DR1, PC1, ET1 to ET3 and MD2 were seen in answers; the others are in one or two third-party lists.
 DELIVERED_CODES = frozenset({"DI1", "DI0"})  # DI0: of letters
-RETURNED_CODES = frozenset({"DI2", "RE1"})  # delivered to the sender, on the way there
+RETURNED_CODES = frozenset({"DI2"})  # delivered to the sender
+RETURNING_CODES = frozenset({"RE1"})  # on the way there
 TRANSIT_CODES = frozenset(
     {
         "DR1", "PC1", "PC2", "ET1", "ET2", "ET3", "ET4", "EP1", "DO1", "DO2", "DO3", "PB1", "PB2", "MD2", "ND1", "AG1",
@@ -64,7 +66,7 @@ TRANSIT_CODES = frozenset(
 CODES: dict[str, Meaning] = {
     "400": (ErrorKind.INVALID_TRACKING, "La Poste says that this number cannot be one"),
     "401": (ErrorKind.AUTH_FAILED, "La Poste refused our account"),
-    "403": (ErrorKind.ACCESS_DENIED, "La Poste does not let our key use its tracking"),
+    "403": (ErrorKind.ACCOUNT_DENIED, "La Poste does not let our key use its tracking"),
     "404": (ErrorKind.NOT_FOUND, "La Poste does not know this number"),
     "500": (ErrorKind.SERVER_ERROR, "La Poste reports an error of its own"),
     "504": (ErrorKind.SERVER_ERROR, "La Poste reports an error of its own"),
@@ -136,12 +138,11 @@ def _whereabouts(shipment: Any, answer: Response) -> Failure:
     if last is None:
         latest = _latest(events)
         label, code = rest.text(latest, "label"), rest.text(latest, "code")
+        if code in RETURNING_CODES:
+            return returning(SPEC.name, answer, label)
         return not_delivered(answer, label, code=code, known=TRANSIT_CODES)
     if rest.text(last, "code") in RETURNED_CODES:
-        words = "La Poste returned the parcel to its sender: there will be no proof of delivery"
-        return Failure(
-            ErrorKind.POD_NEVER_AVAILABLE, f"{words}{quoted(rest.text(last, 'label'))}", answer.status
-        )
+        return returned(SPEC.name, answer, rest.text(last, "label"))
     at = _time(rest.text(last, "date")) or _time(rest.text(shipment, "deliveryDate"))
     return _without_proof(Delivery(at))
 

@@ -18,6 +18,7 @@ from recours.carriers.findings import (
     meant,
     out_of_order,
     quoted,
+    returned,
     unknown_code,
     unreadable,
 )
@@ -66,8 +67,8 @@ STATS: dict[str, Meaning] = {
     "3": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: it is not valid (STAT 3)"),
     "8": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: wrong private key (STAT 8)"),
     "97": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: wrong private key (STAT 97)"),
-    "95": (ErrorKind.ACCESS_DENIED, "Mondial Relay has not activated our account for tracking (STAT 95)"),
-    "96": (ErrorKind.ACCESS_DENIED, "Mondial Relay has our account under another type (STAT 96)"),
+    "95": (ErrorKind.ACCOUNT_DENIED, "Mondial Relay has not activated our account for tracking (STAT 95)"),
+    "96": (ErrorKind.ACCOUNT_DENIED, "Mondial Relay has our account under another type (STAT 96)"),
     "24": (ErrorKind.INVALID_TRACKING, "Mondial Relay says that this number cannot be one (STAT 24)"),
     "91": (ErrorKind.INVALID_TRACKING, "Mondial Relay says that this number cannot be one (STAT 91)"),
     "94": (ErrorKind.NOT_FOUND, "Mondial Relay does not know this number"),
@@ -83,6 +84,8 @@ STATS: dict[str, Meaning] = {
 # which of one that its recipient has, is inferred.
 _AT_A_RELAY = re.compile(r"\b(?:relais|relay|pick[ -]?up point|parcel ?shop|locker|consigne)\b")
 _HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|client|customer)\b")
+# Inferred too: which words tell of a parcel that its sender has again. No source has a STAT for it.
+_SENT_BACK = re.compile(r"\b(?:retourne|retour|returned?|expediteur|sender|shipper)\b")
 _READ_OF_TEXTS = 300  # signs
 
 
@@ -145,6 +148,8 @@ def parse_tracing(answer: Response) -> Failure:
 def _delivered(result: Any, last: Any | None, label: str | None, answer: Response) -> Failure:
     told = " / ".join(text[:_READ_OF_TEXTS] for text in (label, _of(last, "Libelle")) if text)
     words = plain(told)
+    if _SENT_BACK.search(words) and not _HANDED_OVER.search(words):
+        return returned(SPEC.name, answer, told)
     if _AT_A_RELAY.search(words) and not _HANDED_OVER.search(words):
         waits = (
             f"Mondial Relay has the parcel at a pick-up point; its recipient has not got it yet{quoted(told)}"

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
+from recours.carriers import colissimo_codes as codes
 from recours.carriers.colissimo import (
-    DELIVERED_CODES,
     DOCUMENT_CODES,
     INNER_CODES,
     SPEC,
     TIMELINE_CODES,
-    TRANSIT_CODES,
     Colissimo,
     Listed,
     parse_document,
@@ -85,7 +84,7 @@ ON_ITS_WAY = (a_step(2, "ACTIVE", "2026-10-04T10:00:00.000"), a_step(5, "INACTIV
 ARRIVED = (a_step(4, "INACTIVE"), a_step(5, "ACTIVE", "2026-10-05T10:08:43.000"))
 
 
-def tracked(*events: Any, steps: Sequence[Any] = ON_ITS_WAY) -> Response:
+def tracked(*events: Any, steps: Sequence[Any] = ON_ITS_WAY, **more: Any) -> Response:
     consignee = {"name": "MARTIN", "firstName": "ALICE", "address": {"zipCode": "59000", "city": "LILLE"}}
     parcel = {
         "parcelNumber": NUMBER,
@@ -96,6 +95,7 @@ def tracked(*events: Any, steps: Sequence[Any] = ON_ITS_WAY) -> Response:
         "service": {"deliveryChoice": ""},
         "step": list(steps),
         "event": list(events),
+        **more,
     }
     return response({"lang": "fr_FR", "status": [{"code": "0", "message": "OK"}], "parcel": parcel})
 
@@ -242,19 +242,49 @@ IN_BOTH_SHOP_MODULES = [
     *("LIVCFM", "LIVGAR", "LIVRTI", "LIVVOI", "LIVBPO", "LIVDIV", "LIVRCA", "LIVRCC", "LIVACC"),
     *("LIVBAL", "LIVCGA"),
 ]
-ON_THE_WAY = [
-    *("COMCFM", "PCHMQT", "PCHCFM", "AARCFM", "LIVREL", "LIVRLI", "LIVAVI", "RENAVI", "RENGUI"),
-    *("LIVRDV", "LIVVPC", "RSTNCG", "RENXYZ"),
-]
-NOT_LISTED_ONE_BY_ONE = {"RSTNCG", "RENXYZ"}
+SETS = (codes.DELIVERED, codes.RETURNED, codes.RETURNING, codes.NEVER, codes.TRANSIT, codes.UNCLEAR)
 
 
 def test_the_tables_hold_these_codes() -> None:
-    assert frozenset(IN_BOTH_SHOP_MODULES) == DELIVERED_CODES
-    assert frozenset(ON_THE_WAY) - NOT_LISTED_ONE_BY_ONE == TRANSIT_CODES
+    assert frozenset(IN_BOTH_SHOP_MODULES) == codes.DELIVERED
+    assert {"LIVREO", "LIVEXP", "LIVVPC", "SCCEXP"} == codes.RETURNED
+    assert {"SOLDDR", "DOUPRO", "RSTPRO"} == codes.NEVER
+    assert [len(each) for each in SETS] == [11, 4, 44, 3, 176, 98]
+    assert len(frozenset().union(*SETS)) == 336
     assert set(TIMELINE_CODES) == {"101", "103", "104", "105", "201", "202", "1000"}
     assert set(INNER_CODES) == {"144", "150", "153"}
     assert set(DOCUMENT_CODES) == {"001", "002", "003", "004", "005"}
+
+
+# One code or more of each form of label, decided by reading it.
+DECIDED = {
+    "COMCFM": codes.TRANSIT,  # announced
+    "PCHCFM": codes.TRANSIT,  # "en cours d'acheminement"
+    "AARCFM": codes.TRANSIT,  # "arrivé sur son site de distribution"
+    "AARAVI": codes.TRANSIT,  # "à disposition dans le point de retrait"
+    "LIVRLI": codes.TRANSIT,  # "arrivé au point de retrait"
+    "DOUPAR": codes.TRANSIT,  # "saisie partielle [...] remis en acheminement"
+    "RENARV": codes.TRANSIT,  # "le destinataire était absent"
+    "RENACO": codes.TRANSIT,  # "rééxpédié au domicile du destinataire"
+    "ENEMQT": codes.TRANSIT,  # "n'a pas pu être récupéré"
+    "RENAVA": codes.RETURNING,  # "retourné à l'expéditeur suite à un refus"
+    "AACEDI": codes.RETURNING,  # "sera retourné à l'expéditeur"
+    "PABRET": codes.RETURNING,  # "renvoyé à l'expéditeur"
+    "RENEMB": codes.RETURNING,  # "a été retourné à l'expéditeur en raison d'un embargo"
+    "LIVEXP": codes.RETURNED,  # "livré à l'expéditeur suite à un retour"
+    "LIVVPC": codes.RETURNED,  # "livré", to the mail-order sender
+    "SCCEXP": codes.RETURNED,  # "retourné à l'expéditeur avec un nouveau numéro"
+    "SOLDDR": codes.NEVER,  # "saisi par les autorités douanières, il ne sera pas livré"
+    "SCCDES": codes.UNCLEAR,  # "avec un nouveau numéro"
+    "SOLVOL": codes.UNCLEAR,  # "a subi un incident"
+    "LIVRDV": codes.UNCLEAR,  # "livré", and no delivery to the module
+    "IGNORE": codes.UNCLEAR,  # without a label
+}
+
+
+@pytest.mark.parametrize("code", DECIDED)
+def test_codes_are_in_the_set_that_their_labels_say(code: str) -> None:
+    assert [each for each in SETS if code in each] == [DECIDED[code]]
 
 
 @pytest.mark.parametrize("code", IN_BOTH_SHOP_MODULES)
@@ -280,14 +310,53 @@ def test_a_last_step_that_is_not_reached_means_nothing(status: str) -> None:
     assert "Étape 4" in failure.message
 
 
-@pytest.mark.parametrize("code", ON_THE_WAY)
+@pytest.mark.parametrize("code", sorted(codes.TRANSIT | codes.UNCLEAR))
 def test_other_codes_mean_not_delivered(code: str) -> None:
     failure = failure_of(tracked(an_event(code), an_event("COMCFM", "2026-10-01T00:00:00.000")))
     assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
-    assert "Un événement" in failure.message
+    assert failure.message == "The parcel is not delivered yet (Un événement)"
 
 
-@pytest.mark.parametrize("code", ["LIVXXX", "livcfm", "7"])
+@pytest.mark.parametrize("code", sorted(codes.RETURNING))
+@pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED], ids=["under way", "arrived"])
+def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, steps: Sequence[Any]) -> None:
+    """Whatever the steps say: a last one that is reached would be the return's."""
+    failure = failure_of(tracked(an_event(code), an_event("AARCFM", "2026-10-01T00:00:00.000"), steps=steps))
+    assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
+    assert failure.message == (
+        "Colissimo is returning the parcel to its sender; it is not delivered: Un événement"
+    )
+
+
+@pytest.mark.parametrize("code", sorted(codes.NEVER))
+def test_what_is_seized_or_prohibited_is_not_waited_for(code: str) -> None:
+    later = an_event("DSCCLO", "2026-10-09T00:00:00.000")
+    failure = failure_of(tracked(later, an_event(code, label="Saisi par les douanes")))
+    assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, None)
+    assert failure.message == (
+        "Colissimo cannot deliver the parcel: it will not be delivered, and there will be no proof: "
+        "Saisi par les douanes"
+    )
+
+
+@pytest.mark.parametrize("product", ["DOM", "COM", "COLD"])
+@pytest.mark.parametrize("place", ["parcel", "service"])
+def test_a_product_without_signature_never_has_a_proof(product: str, place: str) -> None:
+    named = {"productCode": product}
+    more: dict[str, Any] = named if place == "parcel" else {"service": named}
+    failure = failure_of(tracked(an_event("LIVCFM"), **more))
+    assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, KNOWN)
+    assert "product without signature" in failure.message
+    assert failure_of(tracked(an_event("AARCFM"), **more)).kind is K.NOT_DELIVERED_YET
+
+
+@pytest.mark.parametrize("product", ["DOS", "CDS", "COL", "XYZ", "", None, ["DOM"]])
+def test_other_products_are_asked_about(product: Any) -> None:
+    outcome, _ = fetch(tracked(an_event("LIVCFM"), productCode=product), LISTED, DOCUMENT)
+    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+
+
+@pytest.mark.parametrize("code", ["LIVXXX", "RENXYZ", "RSTXYZ", "livcfm", "7"])
 def test_a_code_that_no_table_has_is_told(code: str) -> None:
     failure = failure_of(tracked(an_event("COMCFM", "2026-10-01T00:00:00.000"), an_event(code)))
     assert failure.kind is K.NOT_DELIVERED_YET
@@ -296,12 +365,12 @@ def test_a_code_that_no_table_has_is_told(code: str) -> None:
     assert failure_of(tracked(an_event("AARCFM"), an_event(code, "2026-10-01T00:00:00.000"))).unknown is None
 
 
-@pytest.mark.parametrize("code", ["LIVREO", "LIVEXP"])
+@pytest.mark.parametrize("code", sorted(codes.RETURNED))
 @pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED])
 def test_a_parcel_back_at_its_sender_was_not_delivered(code: str, steps: Sequence[Any]) -> None:
     avised = an_event("RENAVI", "2026-10-01T09:00:00.000")
     failure = failure_of(tracked(an_event(code), avised, steps=steps))
-    assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, None)
+    assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
     assert "returned the parcel to its sender" in failure.message
 
 
@@ -365,7 +434,7 @@ TIMELINE_ROWS: list[tuple[Any, ErrorKind]] = [
     ("105", K.NOT_FOUND),
     ("103", K.NOT_FOUND),
     ("104", K.ACCESS_DENIED),
-    ("202", K.ACCESS_DENIED),
+    ("202", K.ACCOUNT_DENIED),
     ("201", K.AUTH_FAILED),
     ("1000", K.SERVER_ERROR),
     (105, K.NOT_FOUND),  # a number in place of a text
@@ -435,7 +504,7 @@ DOCUMENT_ROWS: dict[str, tuple[Response, ErrorKind]] = {
     "004 with 403": (refused("004", "CREDENTIAL INVALID", status=403), K.AUTH_FAILED),
     "401": (raw("", 401), K.AUTH_FAILED),
     "401, words": (response({"error": "Unauthorized", "message": "no"}, 401), K.AUTH_FAILED),
-    "403": (raw("", 403), K.ACCESS_DENIED),
+    "403": (raw("", 403), K.ACCOUNT_DENIED),
     "003": (refused("003", "DOCUMENT NOT FOUND"), K.POD_NOT_AVAILABLE_YET),
     "003 with 200": (refused("003", "DOCUMENT NOT FOUND", status=200), K.POD_NOT_AVAILABLE_YET),
     "413": (raw("", 413), K.BAD_RESPONSE),
@@ -617,7 +686,7 @@ BODIES: dict[str, tuple[Response, ErrorKind]] = {
     "a huge number": (raw(b'{"errorCode": ' + b"9" * 10_000 + b"}"), K.BAD_RESPONSE),
     "500": (raw("{}", 500), K.SERVER_ERROR),
     "401": (raw("", 401), K.AUTH_FAILED),
-    "403": (raw("", 403), K.ACCESS_DENIED),
+    "403": (raw("", 403), K.ACCOUNT_DENIED),
 }
 
 

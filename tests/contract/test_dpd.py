@@ -362,8 +362,8 @@ def test_the_status_alone_can_be_asked() -> None:
 ERRORS: dict[str, tuple[Response, ErrorKind]] = {
     **no_answers(xml),
     "PermissionDenied": (fault(an_error("PermissionDenied", "Permission denied")), ErrorKind.AUTH_FAILED),
-    "IpPermissionDenied": (fault(an_error("IpPermissionDenied")), ErrorKind.ACCESS_DENIED),
-    "CustomerPermissionDenied": (fault(an_error("CustomerPermissionDenied")), ErrorKind.ACCESS_DENIED),
+    "IpPermissionDenied": (fault(an_error("IpPermissionDenied")), ErrorKind.ACCOUNT_DENIED),
+    "CustomerPermissionDenied": (fault(an_error("CustomerPermissionDenied")), ErrorKind.ACCOUNT_DENIED),
     "invalid number": (fault(an_error("InvalidInput", "Invalid parcel number")), ErrorKind.INVALID_TRACKING),
     "invalid shipment": (fault(an_error("InvalidShipmentNumber", "x")), ErrorKind.INVALID_TRACKING),
     "numéro invalide": (fault(an_error("InvalidInput", "Numéro non valide")), ErrorKind.INVALID_TRACKING),
@@ -389,7 +389,7 @@ ERRORS: dict[str, tuple[Response, ErrorKind]] = {
     "the same, HTTP 200": (xml(an_error("PermissionDenied")), ErrorKind.AUTH_FAILED),
     "in a namespace": (
         fault('<e:Error xmlns:e="urn:x"><e:ErrorId>IpPermissionDenied</e:ErrorId></e:Error>'),
-        ErrorKind.ACCESS_DENIED,
+        ErrorKind.ACCOUNT_DENIED,
     ),
     "fault, HTTP 200": (fault(an_error("PermissionDenied"), status=200), ErrorKind.AUTH_FAILED),
     "fault without an error": (fault(), ErrorKind.SERVER_ERROR),
@@ -541,6 +541,29 @@ def test_the_fixed_facts() -> None:
 # ---------------------------------------------------------------- numbers
 
 
+@pytest.mark.parametrize(
+    ("number", "sent"),
+    [
+        ("09980000020033F", "09980000020033"),  # with a check sign
+        ("008182709980000020033350276C", "09980000020033"),  # a label's barcode
+        ("25012345678901234", "12345678901234"),  # after the number of the country
+        ("12345678901234", "12345678901234"),
+        ("250123456789012", "25012345678901"),  # 250 is the beginning of the number here
+        ("25012345678901", "25012345678901"),
+    ],
+)
+def test_of_each_way_to_write_a_number_the_fourteen_digits_are_sent(number: str, sent: str) -> None:
+    assert malformed(number, SPEC) is None
+    assert not SPEC.is_doubtful(number) or number == "250123456789012"
+    _, line = fetched(Dpd(SETTINGS), number, [WITH_POD])
+    ((_, request),) = line.asked
+    assert f"<ShipmentNumber>{sent}</ShipmentNumber>".encode() in (request.body or b"")
+
+
+def test_a_barcode_whose_check_sign_does_not_fit_is_doubtful() -> None:
+    assert SPEC.is_doubtful("008182709980000020033350276D")
+
+
 @pytest.mark.parametrize("number", [NUMBER, NUMBER + "5", NUMBER + "Z", SPEC.sample_number])
 def test_numbers_that_are_asked_about(number: str) -> None:
     assert malformed(number, SPEC) is None
@@ -554,6 +577,10 @@ def test_numbers_that_are_asked_about(number: str) -> None:
         NUMBER + "12",
         NUMBER + "a",
         "2501234567890123456",
+        "25112345678901234",
+        "008182709980000020033350276",
+        "008182709980000020033350276CC",
+        "0081827X9980000020033350276C",
         "XY123456789FR",
         NUMBER + "\n",
         "1234567890123A",
@@ -766,12 +793,12 @@ def test_a_winter_day_is_a_winter_day() -> None:
         ({"DPD_USER": "20000002"}, ErrorKind.AUTH_FAILED),
         ({"DPD_PASSWORD": "654321"}, ErrorKind.AUTH_FAILED),
         ({"DPD_PASSWORD": ""}, ErrorKind.AUTH_FAILED),
-        ({"DPD_CENTER_NUMBER": "78"}, ErrorKind.ACCESS_DENIED),
-        ({"DPD_CUSTOMER_NUMBER": ""}, ErrorKind.ACCESS_DENIED),
+        ({"DPD_CENTER_NUMBER": "78"}, ErrorKind.ACCOUNT_DENIED),
+        ({"DPD_CUSTOMER_NUMBER": ""}, ErrorKind.ACCOUNT_DENIED),
     ],
 )
 def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:
-    line = SandboxLine(Dpd(SIMULATED_SETTINGS | wrong), NUMBER, lenient=kind is ErrorKind.ACCESS_DENIED)
+    line = SandboxLine(Dpd(SIMULATED_SETTINGS | wrong), NUMBER, lenient=kind is ErrorKind.ACCOUNT_DENIED)
     assert result(line.fetch()) is kind
     assert not line.accepted
 

@@ -14,6 +14,7 @@ from recours.carriers.laposte import (
     CODES,
     DELIVERED_CODES,
     RETURNED_CODES,
+    RETURNING_CODES,
     SPEC,
     TRANSIT_CODES,
     LaPoste,
@@ -191,12 +192,19 @@ def test_information_after_a_delivery_does_not_undo_it() -> None:
 # ---------------------------------------------------------------- not delivered
 
 
-@pytest.mark.parametrize("code", ["DI2", "RE1"])
-def test_a_parcel_that_went_back_was_not_delivered(code: str) -> None:
-    failure = failure_of(tracked(an_event(code), IN_TRANSIT))
-    assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, None)
+def test_a_parcel_that_went_back_was_not_delivered() -> None:
+    failure = failure_of(tracked(an_event("DI2"), IN_TRANSIT))
+    assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
     assert failure.message == (
         "La Poste returned the parcel to its sender: there will be no proof of delivery: Un événement"
+    )
+
+
+def test_a_parcel_on_its_way_back_may_be_redirected_yet() -> None:
+    failure = failure_of(tracked(an_event("RE1"), IN_TRANSIT))
+    assert (failure.kind, failure.delivery, failure.unknown) == (K.NOT_DELIVERED_YET, None, None)
+    assert failure.message == (
+        "La Poste is returning the parcel to its sender; it is not delivered: Un événement"
     )
 
 
@@ -239,7 +247,8 @@ ON_THE_WAY = [
 def test_the_tables_hold_these_codes() -> None:
     assert frozenset(ON_THE_WAY) == TRANSIT_CODES
     assert frozenset({"DI0", "DI1"}) == DELIVERED_CODES
-    assert frozenset({"DI2", "RE1"}) == RETURNED_CODES
+    assert frozenset({"DI2"}) == RETURNED_CODES
+    assert frozenset({"RE1"}) == RETURNING_CODES
     assert set(CODES) == {"400", "401", "403", "404", "500", "504"}
 
 
@@ -274,8 +283,8 @@ ROWS: dict[str, tuple[Response, ErrorKind]] = {
     "404 in a 200": (functional(404, "Ressource non trouvée", 200), K.NOT_FOUND),
     "401": (gateway(401, "UNAUTHORIZED", "This action requires an authorization"), K.AUTH_FAILED),
     "401, empty": (raw("", 401), K.AUTH_FAILED),
-    "403": (gateway(403, "FORBIDDEN"), K.ACCESS_DENIED),
-    "403, a page": (raw("<html/>", 403), K.ACCESS_DENIED),
+    "403": (gateway(403, "FORBIDDEN"), K.ACCOUNT_DENIED),
+    "403, a page": (raw("<html/>", 403), K.ACCOUNT_DENIED),
     "500": (functional(500, "Erreur système"), K.SERVER_ERROR),
     "500 in a 200": (functional(500, "Erreur système", 200), K.SERVER_ERROR),
     "500, a page": (raw("<html/>", 500), K.SERVER_ERROR),

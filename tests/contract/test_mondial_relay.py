@@ -223,6 +223,25 @@ def test_the_latest_event_counts_whatever_the_order_and_nil_ones_do_not() -> Non
 
 # ---------------------------------------------------------------- 82, at a relay only
 
+
+@pytest.mark.parametrize(
+    ("answer", "back"),
+    [
+        (stat("82", an_event("Colis retourné à l'expéditeur"), label="Colis livré"), True),
+        (stat("82", label="Livré à l'expéditeur"), True),
+        (stat("82", an_event("Returned to sender")), True),
+        (stat("82", an_event("Retour livré au Point Relais")), True),
+        (stat("82", an_event("Colis livré au destinataire après retour au relais")), False),
+        (stat("82", an_event("Colis livré au destinataire")), False),
+    ],
+)
+def test_a_parcel_that_its_sender_has_again_was_not_delivered(answer: Response, *, back: bool) -> None:
+    failure = failure_of(answer)
+    kind = ErrorKind.RETURNED_TO_SENDER if back else ErrorKind.POD_NEVER_AVAILABLE
+    assert (failure.kind, failure.delivery is None) == (kind, back)
+    assert ("returned the parcel to its sender" in failure.message) is back
+
+
 AT_A_RELAY: dict[str, Response] = {
     "the real answer": stat("82", label="Delivery at Pick Up Point"),
     "the event's text": stat("82", REGISTERED, an_event("Disponible au Point Relais"), label="Colis livré"),
@@ -283,8 +302,8 @@ STATS = {
     "24": ErrorKind.INVALID_TRACKING,
     "91": ErrorKind.INVALID_TRACKING,
     "94": ErrorKind.NOT_FOUND,
-    "95": ErrorKind.ACCESS_DENIED,
-    "96": ErrorKind.ACCESS_DENIED,
+    "95": ErrorKind.ACCOUNT_DENIED,
+    "96": ErrorKind.ACCOUNT_DENIED,
     "72": ErrorKind.BAD_RESPONSE,
     "73": ErrorKind.BAD_RESPONSE,
     "74": ErrorKind.BAD_RESPONSE,
