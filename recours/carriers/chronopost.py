@@ -16,16 +16,13 @@ from recours.carriers.findings import (
     document,
     meant,
     moment,
-    never_to_be_delivered,
-    not_delivered,
     person,
     refused_account,
-    returned,
-    returning,
     unknown_code,
     unreadable,
 )
 from recours.carriers.message import Request, Response
+from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.document import begins_as
@@ -64,18 +61,60 @@ TOLD_AFTERWARDS = frozenset({"U", "Y", "VC"})
 # "Image disponible": the proof is there to be asked for, so the parcel is delivered.
 POD_READY_CODE = "IM"
 
-# On its way back to its sender: a delivery that comes later is the return's. Another public client's table and tests.
-RETURN_CODES = frozenset({"Q", "R"})
-DESTROYED_CODE, CANCELLED_CODE = "DR", "AN"
-
 # The other codes of both documents, exceptions among them; those of the last line: of two public clients only.
-TRANSIT_CODES = frozenset(
-    {
-        "B", "MD", "IP", "RB", "P", "DC", "DB", "DV", "DY", "PC", "PE", "SC", "EC", "TS", "TI", "TO", "TP", "AT", "SD",
-        "ED", "TA", "LR", "J", "X", "CL", "N", "NA", "CO", "RC", "PA", "AV", "IV", "IN", "NL", "PR", "DO", "DF", "EJ",
-        "AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O",
-    }
-)  # fmt: skip
+_UNDER_WAY = (
+    *(
+        "B",
+        "MD",
+        "IP",
+        "RB",
+        "P",
+        "DC",
+        "DB",
+        "DV",
+        "DY",
+        "PC",
+        "PE",
+        "SC",
+        "EC",
+        "TS",
+        "TI",
+        "TO",
+        "TP",
+        "AT",
+        "SD",
+    ),
+    *(
+        "ED",
+        "TA",
+        "LR",
+        "J",
+        "X",
+        "CL",
+        "N",
+        "NA",
+        "CO",
+        "RC",
+        "PA",
+        "AV",
+        "IV",
+        "IN",
+        "NL",
+        "PR",
+        "DO",
+        "DF",
+        "EJ",
+    ),
+    *("AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O"),
+)
+NOT_DELIVERED_CODES: dict[str, ParcelStatus] = {
+    # "Retour expéditeur": a delivery that comes later is the return's. Another public client's table and tests.
+    "Q": ParcelStatus.GOING_BACK,
+    "R": ParcelStatus.GOING_BACK,
+    "AN": ParcelStatus.CANCELLED,
+    "DR": ParcelStatus.DESTROYED,
+    **dict.fromkeys(_UNDER_WAY, ParcelStatus.ON_ITS_WAY),
+}
 
 # What the items beside an event are called whose values are no person's name. A public client's list.
 NOT_PERSONS = frozenset(
@@ -201,7 +240,7 @@ def _parted(events: list[Any]) -> tuple[list[Any], list[Any]]:
     """The events up to a return, and those from it on: by their times if all have one, else as they are listed."""
     dated = all(moment(soap.text(event, "eventDate")) for event in events)
     in_order = sorted(events, key=_event_time) if dated else events
-    turned = (n for n, event in enumerate(in_order) if _code(event) in RETURN_CODES)
+    turned = (n for n, event in enumerate(in_order) if _status(event) is ParcelStatus.GOING_BACK)
     first = next(turned, len(in_order))
     return in_order[:first], in_order[first:]
 
@@ -210,23 +249,16 @@ def _sent_back(events: list[Any], answer: Response) -> Failure:
     """`events`: from the return on."""
     arrived = [event for event in events if _code(event) in DELIVERED_CODES | {POD_READY_CODE}]
     if arrived:
-        return returned(SPEC.name, answer, soap.text(arrived[-1], "eventLabel"))
-    failure = _not_delivered(events, answer)
-    if failure.kind is not ErrorKind.NOT_DELIVERED_YET:
-        return failure
-    return replace(returning(SPEC.name, answer, soap.text(events[-1], "eventLabel")), unknown=failure.unknown)
+        return end_of_return(SPEC.name, answer, soap.text(arrived[-1], "eventLabel"))
+    return _not_delivered(events, answer)
 
 
 def _not_delivered(events: list[Any], answer: Response) -> Failure:
-    destroyed = [event for event in events if _code(event) == DESTROYED_CODE]
-    latest = max(events, key=_event_time)
-    code, label = _code(latest), soap.text(latest, "eventLabel")
-    if destroyed:
-        said = soap.text(destroyed[-1], "eventLabel")
-        return never_to_be_delivered("Chronopost destroyed the parcel", answer, said)
-    if code == CANCELLED_CODE:
-        return never_to_be_delivered("The shipment was cancelled at Chronopost", answer, label)
-    return not_delivered(answer, label, code=code, known=TRANSIT_CODES | RETURN_CODES)
+    """By the latest event; what was destroyed stays so, whatever is told afterwards."""
+    destroyed = [event for event in events if _status(event) is ParcelStatus.DESTROYED]
+    told = destroyed[0] if destroyed else max(events, key=_event_time)
+    label = soap.text(told, "eventLabel")
+    return not_handed_over(SPEC.name, answer, label, code=_code(told), table=NOT_DELIVERED_CODES)
 
 
 def _delivery(delivered: list[Any]) -> Delivery:
@@ -237,7 +269,7 @@ def _delivery(delivered: list[Any]) -> Delivery:
     name = next((value for label, value in told if is_person(label)), None)
     strange = next((label for label, _ in told if not is_person(label) and not _is_known(label)), None)
     unknown = f"the label '{clean(strange, 60)}' beside a delivery" if strange is not None else None
-    return Delivery(_latest(handed_over) or _latest(delivered), person(name), unknown)
+    return Delivery(_latest(handed_over) or _latest(delivered), person(name), unknown=unknown)
 
 
 def _items(event: Any) -> list[tuple[str, str]]:
@@ -258,6 +290,10 @@ def _is_known(label: str) -> bool:
 
 def _code(event: Any) -> str | None:
     return soap.text(event, "code")
+
+
+def _status(event: Any) -> ParcelStatus | None:
+    return NOT_DELIVERED_CODES.get(_code(event) or "")
 
 
 def _latest(events: list[Any]) -> datetime | None:

@@ -12,24 +12,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recours.carriers import check_digits, rest
-from recours.carriers import colissimo_codes as codes
 from recours.carriers.client import Client
+from recours.carriers.colissimo_codes import CODES
 from recours.carriers.findings import (
     PARIS,
     Meaning,
     meant,
     moment,
-    never_to_be_delivered,
-    not_delivered,
     noting,
     out_of_order,
     refused_account,
-    returned,
-    returning,
     unknown_code,
     unreadable,
 )
 from recours.carriers.message import Request, Response
+from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -66,7 +63,9 @@ _NOT_READ = frozenset({400, 413})  # our request
 _OK = "0"
 _ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the step "delivered", in three sources
 # What is over with one of these stays so, whatever is told afterwards; the latest of them counts.
-_LAST_WORDS = codes.DELIVERED | codes.RETURNED | codes.NEVER
+_LAST_WORDS = frozenset(
+    {ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.SEIZED, ParcelStatus.PROHIBITED}
+)
 
 # Products that nobody signs for. The carrier's own module; that an answer names the product, and in which field, is
 # inferred from the name that the carrier's shipping service gives it.
@@ -194,14 +193,13 @@ def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
     steps = [step for step in rest.items(parcel, "step") if rest.text(step, "stepId")]
     if not events and not steps:
         return unreadable(SPEC.name, answer)
-    last = _latest([e for e in events if rest.text(e, "code") in _LAST_WORDS])
-    code, said = rest.text(last, "code"), rest.text(last, "labelLong")
-    if code in codes.RETURNED:
-        return returned(SPEC.name, answer, said)
-    if code in codes.NEVER:
-        return never_to_be_delivered("Colissimo cannot deliver the parcel", answer, said)
+    last = _latest([e for e in events if _status(e) in _LAST_WORDS])
+    if last is not None and _status(last) is not ParcelStatus.DELIVERED:
+        label = rest.text(last, "labelLong")
+        return not_handed_over(SPEC.name, answer, label, code=rest.text(last, "code"), table=CODES)
     arrived = [s for s in steps if (rest.text(s, "stepId"), rest.text(s, "status")) == _ARRIVED]
-    if last is None and (not arrived or rest.text(_latest(events), "code") in codes.RETURNING):
+    # The last step of a parcel that is going back would be the return's.
+    if last is None and (not arrived or _status(_latest(events)) is ParcelStatus.GOING_BACK):
         return _on_its_way(events, steps, answer)
     delivery = Delivery(_time(last) or _time(rest.at(arrived, 0)))
     return _unsigned(delivery, answer) if _product(parcel) in PRODUCTS_WITHOUT_SIGNATURE else delivery
@@ -224,10 +222,11 @@ def _on_its_way(events: list[Any], steps: list[Any], answer: Response) -> Failur
         or rest.text(active, -1, "labelLong")
         or rest.text(active, -1, "labelShort")
     )
-    code = rest.text(latest, "code")
-    if code in codes.RETURNING:
-        return returning(SPEC.name, answer, label)
-    return not_delivered(answer, label, code=code, known=codes.TRANSIT | codes.UNCLEAR)
+    return not_handed_over(SPEC.name, answer, label, code=rest.text(latest, "code"), table=CODES)
+
+
+def _status(event: Any) -> ParcelStatus | None:
+    return CODES.get(rest.text(event, "code") or "")
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -5,8 +5,10 @@ Source, unless said otherwise: the list of 320 codes with their labels in the ca
 CHGCFM means, are of an older table with labels in a public client (AnyBlok). No code is in two sets.
 """
 
+from recours.carriers.parcel_status import ParcelStatus
+
 # Handed over: "livré", to whomever the recipient's address or order names. LIVBPO lies in the recipient's own box.
-DELIVERED = frozenset(
+_DELIVERED = frozenset(
     {
         "LIVACC", "LIVBAL", "LIVBPO", "LIVCFM", "LIVCGA", "LIVDIV", "LIVGAR", "LIVRCA", "LIVRCC", "LIVRTI",
         "LIVVOI",
@@ -15,14 +17,14 @@ DELIVERED = frozenset(
 
 # Back at its sender, or sent back under another number (SCCEXP), of which nothing more will be told. LIVVPC is labelled
 # as a delivery: by the carrier's Magento module it is one to the mail-order sender.
-RETURNED = frozenset(
+_RETURNED = frozenset(
     {
         "LIVEXP", "LIVREO", "LIVVPC", "SCCEXP",
     }
 )  # fmt: skip
 
 # On its way back, or about to be: "retourné à l'expéditeur", "sera retourné", "renvoyé". It may be redirected yet.
-RETURNING = frozenset(
+_RETURNING = frozenset(
     {
         "AACEDI", "ECHANN", "ECHCEX", "ECHDID", "ECHMQT", "ECHNCF", "FENRET", "PABRET", "RCDABS", "RCDCPE",
         "RCDDES", "RCDDOC", "RCDNPA", "RCDPDS", "RCDREA", "RCDREL", "RCDRET", "REFALI", "REFCEX", "REFDEX",
@@ -32,15 +34,22 @@ RETURNING = frozenset(
     }
 )  # fmt: skip
 
-# Never to be delivered: seized, or of contents that may not be carried.
-NEVER = frozenset(
+# "Saisi par les autorités douanières, il ne sera pas livré".
+_SEIZED = frozenset(
     {
-        "DOUPRO", "RSTPRO", "SOLDDR",
+        "SOLDDR",
+    }
+)  # fmt: skip
+
+# "Le contenu est prohibé, il ne pourra pas être livré".
+_PROHIBITED = frozenset(
+    {
+        "DOUPRO", "RSTPRO",
     }
 )  # fmt: skip
 
 # On its way, held, or waiting to be collected: not delivered yet.
-TRANSIT = frozenset(
+_TRANSIT = frozenset(
     {
         "AACALI", "AARAVI", "AARBPR", "AARBRX", "AARCFM", "AARDES", "AARDOU", "AARDVY", "AAREXP", "AARIMP",
         "AARJPO", "AARREL", "AARREX", "AARRLX", "AARRTG", "AARTER", "AARTRA", "ACKNAD", "AEC", "AEC128",
@@ -66,7 +75,7 @@ TRANSIT = frozenset(
 # The label says nothing ("Non affiché", or none), or not whether the parcel goes on: an incident (AARLIB, SOL...), a
 # file at the customer service, a new number (SCCDES), a delivery that the module does not take for one (LIVRDV).
 # Not delivered yet, as far as anybody can tell.
-UNCLEAR = frozenset(
+_UNCLEAR = frozenset(
     {
         "AARALI", "AAREXC", "AARLIB", "AARREM", "ACDBRS", "ACDNPL", "ACDPNT", "ACPINF", "ACPINT", "AECCLI",
         "AECPDS", "ANNULE", "AVOEXT", "CCDSUP", "COMLDF", "COMLNA", "CRBREC", "CRBTRT", "DIFDIL", "DOUANN",
@@ -80,3 +89,13 @@ UNCLEAR = frozenset(
         "SOLMAR", "SOLMQD", "SOLMQT", "SOLVOL", "TEMTEM", "TRAINT", "WCDAVA", "WCDENR",
     }
 )  # fmt: skip
+
+CODES: dict[str, ParcelStatus] = {
+    **dict.fromkeys(_DELIVERED, ParcelStatus.DELIVERED),
+    **dict.fromkeys(_RETURNED, ParcelStatus.RETURNED),
+    **dict.fromkeys(_RETURNING, ParcelStatus.GOING_BACK),
+    **dict.fromkeys(_SEIZED, ParcelStatus.SEIZED),
+    **dict.fromkeys(_PROHIBITED, ParcelStatus.PROHIBITED),
+    **dict.fromkeys(_TRANSIT, ParcelStatus.ON_ITS_WAY),
+    **dict.fromkeys(_UNCLEAR, ParcelStatus.UNCLEAR),
+}

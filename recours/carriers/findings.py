@@ -77,24 +77,6 @@ def not_delivered(
     return Failure(ErrorKind.NOT_DELIVERED_YET, words, answer.status, unknown=unknown)
 
 
-def returning(name: str, answer: Response, said: str | None = None) -> Failure:
-    """The parcel is on its way back to its sender: not final, since it may be redirected yet."""
-    words = f"{name} is returning the parcel to its sender; it is not delivered{quoted(said)}"
-    return Failure(ErrorKind.NOT_DELIVERED_YET, words, answer.status)
-
-
-def returned(name: str, answer: Response, said: str | None = None) -> Failure:
-    """The parcel went back: whatever was signed then, the sender signed."""
-    words = f"{name} returned the parcel to its sender: there will be no proof of delivery{quoted(said)}"
-    return Failure(ErrorKind.RETURNED_TO_SENDER, words, answer.status)
-
-
-def never_to_be_delivered(what: str, answer: Response, said: str | None = None) -> Failure:
-    """The parcel is destroyed, lost, seized or cancelled for good. `what` says so, with the carrier's name."""
-    words = f"{what}: it will not be delivered, and there will be no proof{quoted(said)}"
-    return Failure(ErrorKind.POD_NEVER_AVAILABLE, words, answer.status)
-
-
 def noting(
     failure: Failure, name: str, answer: Response, code: str | None, said: str | None = None
 ) -> Failure:

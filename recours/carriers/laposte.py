@@ -17,14 +17,12 @@ from recours.carriers.findings import (
     french_day,
     meant,
     moment,
-    not_delivered,
     out_of_order,
-    returned,
-    returning,
     unknown_code,
     unreadable,
 )
 from recours.carriers.message import Request, Response
+from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -52,15 +50,35 @@ _OK_STATUS, _SERVER_ERRORS = 200, 500
 _OF_OUR_KEY = frozenset({401, 403})
 
 # Event codes. DI1, DR1, PC1, ET1 to ET3 and MD2 were seen in answers; the others are in one or two third-party lists.
-DELIVERED_CODES = frozenset({"DI1", "DI0"})  # DI0: of letters
-RETURNED_CODES = frozenset({"DI2"})  # delivered to the sender
-RETURNING_CODES = frozenset({"RE1"})  # on the way there
-TRANSIT_CODES = frozenset(
-    {
-        "DR1", "PC1", "PC2", "ET1", "ET2", "ET3", "ET4", "EP1", "DO1", "DO2", "DO3", "PB1", "PB2", "MD2", "ND1", "AG1",
-        "DI3", "ID0",
-    }
-)  # fmt: skip
+_UNDER_WAY = (
+    *(
+        "DR1",
+        "PC1",
+        "PC2",
+        "ET1",
+        "ET2",
+        "ET3",
+        "ET4",
+        "EP1",
+        "DO1",
+        "DO2",
+        "DO3",
+        "PB1",
+        "PB2",
+        "MD2",
+        "ND1",
+        "AG1",
+    ),
+    *("DI3", "ID0"),
+)
+CODES_OF_EVENTS: dict[str, ParcelStatus] = {
+    "DI1": ParcelStatus.DELIVERED,
+    "DI0": ParcelStatus.DELIVERED,  # of letters
+    "DI2": ParcelStatus.RETURNED,  # delivered to the sender
+    "RE1": ParcelStatus.GOING_BACK,
+    **dict.fromkeys(_UNDER_WAY, ParcelStatus.ON_ITS_WAY),
+}
+_ENDS = frozenset({ParcelStatus.DELIVERED, ParcelStatus.RETURNED})
 
 # HTTP status, or `returnCode` in the answer. 403 is inferred, 500 and 504 are documented, the others were recorded.
 CODES: dict[str, Meaning] = {
@@ -134,17 +152,17 @@ def _whereabouts(shipment: Any, answer: Response) -> Failure:
     events = rest.at(shipment, "event")
     if not isinstance(events, list):
         return unreadable(SPEC.name, answer)
-    last = _latest([e for e in events if rest.text(e, "code") in DELIVERED_CODES | RETURNED_CODES])
-    if last is None:
-        latest = _latest(events)
-        label, code = rest.text(latest, "label"), rest.text(latest, "code")
-        if code in RETURNING_CODES:
-            return returning(SPEC.name, answer, label)
-        return not_delivered(answer, label, code=code, known=TRANSIT_CODES)
-    if rest.text(last, "code") in RETURNED_CODES:
-        return returned(SPEC.name, answer, rest.text(last, "label"))
+    last = _latest([event for event in events if _status(event) in _ENDS])
+    if last is None or _status(last) is not ParcelStatus.DELIVERED:
+        told = last or _latest(events)
+        label, code = rest.text(told, "label"), rest.text(told, "code")
+        return not_handed_over(SPEC.name, answer, label, code=code, table=CODES_OF_EVENTS)
     at = _time(rest.text(last, "date")) or _time(rest.text(shipment, "deliveryDate"))
     return _without_proof(Delivery(at))
+
+
+def _status(event: Any) -> ParcelStatus | None:
+    return CODES_OF_EVENTS.get(rest.text(event, "code") or "")
 
 
 def _without_proof(delivery: Delivery) -> Failure:

@@ -18,11 +18,11 @@ from recours.carriers.findings import (
     meant,
     out_of_order,
     quoted,
-    returned,
     unknown_code,
     unreadable,
 )
 from recours.carriers.message import Request, Response
+from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -149,7 +149,8 @@ def _delivered(result: Any, last: Any | None, label: str | None, answer: Respons
     told = " / ".join(text[:_READ_OF_TEXTS] for text in (label, _of(last, "Libelle")) if text)
     words = plain(told)
     if _SENT_BACK.search(words) and not _HANDED_OVER.search(words):
-        return returned(SPEC.name, answer, told)
+        back = ParcelStatus.RETURNED
+        return not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
     if _AT_A_RELAY.search(words) and not _HANDED_OVER.search(words):
         waits = (
             f"Mondial Relay has the parcel at a pick-up point; its recipient has not got it yet{quoted(told)}"

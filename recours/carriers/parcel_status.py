@@ -16,6 +16,7 @@ class ParcelStatus(Enum):
     RETURNED = auto()  # back at its sender: final
     DESTROYED = auto()  # final
     SEIZED = auto()  # by the authorities: final
+    PROHIBITED = auto()  # its contents may not be carried there: final
     CANCELLED = auto()  # by its sender: final
     AT_A_POINT = auto()  # with an agent, a shop or a post office, where its recipient may fetch it
     DELIVERED = auto()
@@ -33,6 +34,10 @@ _FINAL: dict[ParcelStatus, tuple[ErrorKind, str]] = {
     ParcelStatus.SEIZED: (
         ErrorKind.POD_NEVER_AVAILABLE,
         "the parcel was seized, so it will never be delivered",
+    ),
+    ParcelStatus.PROHIBITED: (
+        ErrorKind.POD_NEVER_AVAILABLE,
+        "the contents of the parcel are prohibited, so it will never be delivered",
     ),
     ParcelStatus.CANCELLED: (
         ErrorKind.POD_NEVER_AVAILABLE,

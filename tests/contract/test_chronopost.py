@@ -227,7 +227,7 @@ def test_a_delivery_after_a_return_is_the_returns(code: str, arrived: str) -> No
         failure = failure_of(with_events(*listed))
         assert (failure.kind, failure.delivery) == (ErrorKind.RETURNED_TO_SENDER, None)
         assert failure.message == (
-            "Chronopost returned the parcel to its sender: there will be no proof of delivery: Un événement"
+            "Chronopost says that the parcel turned back and was then delivered, so to its sender (Un événement)"
         )
 
 
@@ -236,9 +236,7 @@ def test_a_delivery_after_a_return_is_the_returns(code: str, arrived: str) -> No
 def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, after: list[str]) -> None:
     failure = failure_of(with_events(IN_TRANSIT, an_event(code, EARLY), *after))
     assert failure.kind is ErrorKind.NOT_DELIVERED_YET
-    assert failure.message == (
-        "Chronopost is returning the parcel to its sender; it is not delivered: Un événement"
-    )
+    assert failure.message == "The parcel is not delivered yet (Un événement)"
     assert (failure.unknown is not None) is ("<code>ZZ<" in "".join(after))
 
 
@@ -270,13 +268,15 @@ def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
     destroyed = failure_of(with_events(an_event("DR", EARLY), an_event("IV", NOON)))
     assert destroyed.kind is ErrorKind.POD_NEVER_AVAILABLE
     assert destroyed.message == (
-        "Chronopost destroyed the parcel: it will not be delivered, and there will be no proof: Un événement"
+        "Chronopost says that the parcel was destroyed, so it will never be delivered (Un événement)"
     )
     on_its_way_back = [an_event("R", EARLY), an_event("DR", NOON)]
     assert failure_of(with_events(*on_its_way_back)).kind is ErrorKind.POD_NEVER_AVAILABLE
     cancelled = failure_of(with_events(IN_TRANSIT, an_event("AN")))
     assert cancelled.kind is ErrorKind.POD_NEVER_AVAILABLE
-    assert cancelled.message.startswith("The shipment was cancelled at Chronopost: it will not be delivered")
+    assert cancelled.message == (
+        "Chronopost says that the shipment was cancelled, so it will never be delivered (Un événement)"
+    )
     # What goes on after that was not cancelled for good, and what was handed over is delivered.
     assert failure_of(with_events(an_event("AN", EARLY), an_event("TA"))).kind is ErrorKind.NOT_DELIVERED_YET
     outcome, _ = fetch(

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from recours.carriers import colissimo_codes as codes
 from recours.carriers.colissimo import (
     DOCUMENT_CODES,
     INNER_CODES,
@@ -24,7 +23,9 @@ from recours.carriers.colissimo import (
     parse_documents,
     parse_tracking,
 )
+from recours.carriers.colissimo_codes import CODES
 from recours.carriers.message import Request, Response
+from recours.carriers.parcel_status import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
@@ -242,15 +243,19 @@ IN_BOTH_SHOP_MODULES = [
     *("LIVCFM", "LIVGAR", "LIVRTI", "LIVVOI", "LIVBPO", "LIVDIV", "LIVRCA", "LIVRCC", "LIVACC"),
     *("LIVBAL", "LIVCGA"),
 ]
-SETS = (codes.DELIVERED, codes.RETURNED, codes.RETURNING, codes.NEVER, codes.TRANSIT, codes.UNCLEAR)
+P = ParcelStatus
+
+
+def of_status(*statuses: ParcelStatus) -> list[str]:
+    return sorted(code for code, status in CODES.items() if status in statuses)
 
 
 def test_the_tables_hold_these_codes() -> None:
-    assert frozenset(IN_BOTH_SHOP_MODULES) == codes.DELIVERED
-    assert {"LIVREO", "LIVEXP", "LIVVPC", "SCCEXP"} == codes.RETURNED
-    assert {"SOLDDR", "DOUPRO", "RSTPRO"} == codes.NEVER
-    assert [len(each) for each in SETS] == [11, 4, 44, 3, 176, 98]
-    assert len(frozenset().union(*SETS)) == 336
+    assert sorted(IN_BOTH_SHOP_MODULES) == of_status(P.DELIVERED)
+    assert of_status(P.RETURNED) == ["LIVEXP", "LIVREO", "LIVVPC", "SCCEXP"]
+    assert of_status(P.SEIZED, P.PROHIBITED) == ["DOUPRO", "RSTPRO", "SOLDDR"]
+    counted = [len(of_status(status)) for status in (P.GOING_BACK, P.ON_ITS_WAY, P.UNCLEAR)]
+    assert (counted, len(CODES)) == ([44, 176, 98], 336)
     assert set(TIMELINE_CODES) == {"101", "103", "104", "105", "201", "202", "1000"}
     assert set(INNER_CODES) == {"144", "150", "153"}
     assert set(DOCUMENT_CODES) == {"001", "002", "003", "004", "005"}
@@ -258,33 +263,34 @@ def test_the_tables_hold_these_codes() -> None:
 
 # One code or more of each form of label, decided by reading it.
 DECIDED = {
-    "COMCFM": codes.TRANSIT,  # announced
-    "PCHCFM": codes.TRANSIT,  # "en cours d'acheminement"
-    "AARCFM": codes.TRANSIT,  # "arrivé sur son site de distribution"
-    "AARAVI": codes.TRANSIT,  # "à disposition dans le point de retrait"
-    "LIVRLI": codes.TRANSIT,  # "arrivé au point de retrait"
-    "DOUPAR": codes.TRANSIT,  # "saisie partielle [...] remis en acheminement"
-    "RENARV": codes.TRANSIT,  # "le destinataire était absent"
-    "RENACO": codes.TRANSIT,  # "rééxpédié au domicile du destinataire"
-    "ENEMQT": codes.TRANSIT,  # "n'a pas pu être récupéré"
-    "RENAVA": codes.RETURNING,  # "retourné à l'expéditeur suite à un refus"
-    "AACEDI": codes.RETURNING,  # "sera retourné à l'expéditeur"
-    "PABRET": codes.RETURNING,  # "renvoyé à l'expéditeur"
-    "RENEMB": codes.RETURNING,  # "a été retourné à l'expéditeur en raison d'un embargo"
-    "LIVEXP": codes.RETURNED,  # "livré à l'expéditeur suite à un retour"
-    "LIVVPC": codes.RETURNED,  # "livré", to the mail-order sender
-    "SCCEXP": codes.RETURNED,  # "retourné à l'expéditeur avec un nouveau numéro"
-    "SOLDDR": codes.NEVER,  # "saisi par les autorités douanières, il ne sera pas livré"
-    "SCCDES": codes.UNCLEAR,  # "avec un nouveau numéro"
-    "SOLVOL": codes.UNCLEAR,  # "a subi un incident"
-    "LIVRDV": codes.UNCLEAR,  # "livré", and no delivery to the module
-    "IGNORE": codes.UNCLEAR,  # without a label
+    "COMCFM": P.ON_ITS_WAY,  # announced
+    "PCHCFM": P.ON_ITS_WAY,  # "en cours d'acheminement"
+    "AARCFM": P.ON_ITS_WAY,  # "arrivé sur son site de distribution"
+    "AARAVI": P.ON_ITS_WAY,  # "à disposition dans le point de retrait"
+    "LIVRLI": P.ON_ITS_WAY,  # "arrivé au point de retrait"
+    "DOUPAR": P.ON_ITS_WAY,  # "saisie partielle [...] remis en acheminement"
+    "RENARV": P.ON_ITS_WAY,  # "le destinataire était absent"
+    "RENACO": P.ON_ITS_WAY,  # "rééxpédié au domicile du destinataire"
+    "ENEMQT": P.ON_ITS_WAY,  # "n'a pas pu être récupéré"
+    "RENAVA": P.GOING_BACK,  # "retourné à l'expéditeur suite à un refus"
+    "AACEDI": P.GOING_BACK,  # "sera retourné à l'expéditeur"
+    "PABRET": P.GOING_BACK,  # "renvoyé à l'expéditeur"
+    "RENEMB": P.GOING_BACK,  # "a été retourné à l'expéditeur en raison d'un embargo"
+    "LIVEXP": P.RETURNED,  # "livré à l'expéditeur suite à un retour"
+    "LIVVPC": P.RETURNED,  # "livré", to the mail-order sender
+    "SCCEXP": P.RETURNED,  # "retourné à l'expéditeur avec un nouveau numéro"
+    "RSTPRO": P.PROHIBITED,  # "le contenu [...] est prohibé, il ne pourra pas être livré"
+    "SOLDDR": P.SEIZED,  # "saisi par les autorités douanières, il ne sera pas livré"
+    "SCCDES": P.UNCLEAR,  # "avec un nouveau numéro"
+    "SOLVOL": P.UNCLEAR,  # "a subi un incident"
+    "LIVRDV": P.UNCLEAR,  # "livré", and no delivery to the module
+    "IGNORE": P.UNCLEAR,  # without a label
 }
 
 
 @pytest.mark.parametrize("code", DECIDED)
-def test_codes_are_in_the_set_that_their_labels_say(code: str) -> None:
-    assert [each for each in SETS if code in each] == [DECIDED[code]]
+def test_codes_mean_what_their_labels_say(code: str) -> None:
+    assert CODES[code] is DECIDED[code]
 
 
 @pytest.mark.parametrize("code", IN_BOTH_SHOP_MODULES)
@@ -310,33 +316,29 @@ def test_a_last_step_that_is_not_reached_means_nothing(status: str) -> None:
     assert "Étape 4" in failure.message
 
 
-@pytest.mark.parametrize("code", sorted(codes.TRANSIT | codes.UNCLEAR))
+@pytest.mark.parametrize("code", of_status(P.ON_ITS_WAY, P.UNCLEAR))
 def test_other_codes_mean_not_delivered(code: str) -> None:
     failure = failure_of(tracked(an_event(code), an_event("COMCFM", "2026-10-01T00:00:00.000")))
     assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
     assert failure.message == "The parcel is not delivered yet (Un événement)"
 
 
-@pytest.mark.parametrize("code", sorted(codes.RETURNING))
+@pytest.mark.parametrize("code", of_status(P.GOING_BACK))
 @pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED], ids=["under way", "arrived"])
 def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, steps: Sequence[Any]) -> None:
     """Whatever the steps say: a last one that is reached would be the return's."""
     failure = failure_of(tracked(an_event(code), an_event("AARCFM", "2026-10-01T00:00:00.000"), steps=steps))
     assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
-    assert failure.message == (
-        "Colissimo is returning the parcel to its sender; it is not delivered: Un événement"
-    )
+    assert failure.message == "The parcel is not delivered yet (Un événement)"
 
 
-@pytest.mark.parametrize("code", sorted(codes.NEVER))
+@pytest.mark.parametrize("code", of_status(P.SEIZED, P.PROHIBITED))
 def test_what_is_seized_or_prohibited_is_not_waited_for(code: str) -> None:
     later = an_event("DSCCLO", "2026-10-09T00:00:00.000")
     failure = failure_of(tracked(later, an_event(code, label="Saisi par les douanes")))
     assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, None)
-    assert failure.message == (
-        "Colissimo cannot deliver the parcel: it will not be delivered, and there will be no proof: "
-        "Saisi par les douanes"
-    )
+    assert failure.message.startswith("Colissimo says that the ")
+    assert failure.message.endswith(", so it will never be delivered (Saisi par les douanes)")
 
 
 @pytest.mark.parametrize("product", ["DOM", "COM", "COLD"])
@@ -365,13 +367,13 @@ def test_a_code_that_no_table_has_is_told(code: str) -> None:
     assert failure_of(tracked(an_event("AARCFM"), an_event(code, "2026-10-01T00:00:00.000"))).unknown is None
 
 
-@pytest.mark.parametrize("code", sorted(codes.RETURNED))
+@pytest.mark.parametrize("code", of_status(P.RETURNED))
 @pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED])
 def test_a_parcel_back_at_its_sender_was_not_delivered(code: str, steps: Sequence[Any]) -> None:
     avised = an_event("RENAVI", "2026-10-01T09:00:00.000")
     failure = failure_of(tracked(an_event(code), avised, steps=steps))
     assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
-    assert "returned the parcel to its sender" in failure.message
+    assert failure.message == "Colissimo says that the parcel went back to its sender (Un événement)"
 
 
 def test_of_a_return_and_a_delivery_the_later_one_counts() -> None:

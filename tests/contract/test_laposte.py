@@ -12,16 +12,14 @@ import pytest
 
 from recours.carriers.laposte import (
     CODES,
-    DELIVERED_CODES,
-    RETURNED_CODES,
-    RETURNING_CODES,
+    CODES_OF_EVENTS,
     SPEC,
-    TRANSIT_CODES,
     LaPoste,
     parse_tracking,
     tracking_request,
 )
 from recours.carriers.message import Request, Response
+from recours.carriers.parcel_status import ParcelStatus as P
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome
@@ -195,17 +193,13 @@ def test_information_after_a_delivery_does_not_undo_it() -> None:
 def test_a_parcel_that_went_back_was_not_delivered() -> None:
     failure = failure_of(tracked(an_event("DI2"), IN_TRANSIT))
     assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
-    assert failure.message == (
-        "La Poste returned the parcel to its sender: there will be no proof of delivery: Un événement"
-    )
+    assert failure.message == "La Poste says that the parcel went back to its sender (Un événement)"
 
 
 def test_a_parcel_on_its_way_back_may_be_redirected_yet() -> None:
     failure = failure_of(tracked(an_event("RE1"), IN_TRANSIT))
     assert (failure.kind, failure.delivery, failure.unknown) == (K.NOT_DELIVERED_YET, None, None)
-    assert failure.message == (
-        "La Poste is returning the parcel to its sender; it is not delivered: Un événement"
-    )
+    assert failure.message == "The parcel is not delivered yet (Un événement)"
 
 
 def test_of_a_return_and_a_delivery_the_later_one_counts() -> None:
@@ -245,10 +239,8 @@ ON_THE_WAY = [
 
 
 def test_the_tables_hold_these_codes() -> None:
-    assert frozenset(ON_THE_WAY) == TRANSIT_CODES
-    assert frozenset({"DI0", "DI1"}) == DELIVERED_CODES
-    assert frozenset({"DI2"}) == RETURNED_CODES
-    assert frozenset({"RE1"}) == RETURNING_CODES
+    other = {"DI0": P.DELIVERED, "DI1": P.DELIVERED, "DI2": P.RETURNED, "RE1": P.GOING_BACK}
+    assert dict.fromkeys(ON_THE_WAY, P.ON_ITS_WAY) | other == CODES_OF_EVENTS
     assert set(CODES) == {"400", "401", "403", "404", "500", "504"}
 
 

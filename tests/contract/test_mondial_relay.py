@@ -239,7 +239,7 @@ def test_a_parcel_that_its_sender_has_again_was_not_delivered(answer: Response, 
     failure = failure_of(answer)
     kind = ErrorKind.RETURNED_TO_SENDER if back else ErrorKind.POD_NEVER_AVAILABLE
     assert (failure.kind, failure.delivery is None) == (kind, back)
-    assert ("returned the parcel to its sender" in failure.message) is back
+    assert ("went back to its sender" in failure.message) is back
 
 
 AT_A_RELAY: dict[str, Response] = {
