@@ -1,13 +1,17 @@
 """Chronopost's tracking and POD web service, simulated. Pure: a request and a turn give an answer.
 
-Sources of the facts: the carrier's specifications v2.6.2 (2018, below "D18") and VL3.24.10.14 (2024, "D24"), and the
-schema and recorded answers in karrio's Chronopost connector ("KAR"). Inferred, as no source says it: the answer to
-a wrong account or password in searchPOD (errorCode 3 "Invalid Password", which a sister service gives), the answer
-of searchPOD for a parcel that is not delivered (podPresente false, no statusCode), the French label of the
-signatory, the faults (Apache CXF's), the message of errorCode 2, and that an unlisted language is refused.
+Sources of the facts: the carrier's specifications v2.6.2 (2018, below "D18") and VL3.24.10.14 (2024, "D24"), the
+schema and recorded answers in karrio's Chronopost connector ("KAR"), and other public clients for the labels beside an
+event and for a delivery after a return. Inferred, as no source says it: the answer to a wrong account or password in
+searchPOD (errorCode 3 "Invalid Password", which a sister service gives) and to a contract that the service does not
+take (ACCOUNT_DENIED: errorCode 30, of a sister service too), the answer of searchPOD for a parcel that is not delivered
+(podPresente false, no statusCode), the French label of the signatory, the faults (Apache CXF's), the message of
+errorCode 2, and that an unlisted language is refused.
+Where no PDF comes and no statusCode says why, an image may be asked for: the call for it is what uses up the step.
 Of the service's operations the two that a fetch needs are there; the others are faults.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -46,12 +50,35 @@ _STATUS_WITHOUT_POD = {
     Scenario.POD_NONE: 2,
     Scenario.POD_LATE: 3,
     Scenario.POD_UNSAID: None,
+    Scenario.POD_IMAGE_ONLY: None,
     Scenario.IN_TRANSIT: None,
     Scenario.UNKNOWN: None,
 }
 _STATUS_WITH_POD = 5  # [D24]
 
+# Another call about the same proof may follow one for a PDF.
+_IMAGE_MAY_BE_ASKED_FOR = frozenset(
+    {
+        Scenario.POD_IMAGE_ONLY,
+        Scenario.POD_UNSAID,
+        Scenario.BAD_BASE64,
+        Scenario.NOT_A_DOCUMENT,
+        Scenario.EMPTY_POD,
+    }
+)
+# What is wrong with a PDF then is wrong with an image too.
+_SPOILT = frozenset({Scenario.BAD_BASE64, Scenario.NOT_A_DOCUMENT, Scenario.EMPTY_POD, Scenario.BROKEN_PDF})
+
+# What stands beside an event, before a person's name and without one: label, value. Labels: a public client's list.
+_BESIDE_A_DELIVERY = (("Lieu", "LILLE"), ("Point de livraison", "ACCUEIL"), ("Numéro partenaire", "59-0042"))
+_BESIDE_A_MESSAGE = (
+    ("Type du message", "SMS"),
+    ("Date de relivraison", "06/10/2026"),
+    ("Origine", "CHRONOPOST"),
+)
+
 _POD_ERRORS = {
+    Scenario.ACCOUNT_DENIED: (30, "Invalid contract number"),  # inferred
     Scenario.NOT_OURS: (2, "The shipment belongs to another customer"),  # [D18]
     Scenario.AUTH_REFUSED: (3, "Invalid Password"),  # inferred
 }
@@ -77,7 +104,7 @@ class Chronopost(SimulatedCarrier):
                 operation,
                 values["skybillNumber"],
                 tracking=True,
-                goes_on=DELIVERED_BY_TRACKING | SLOW_ANSWERS,
+                goes_on=DELIVERED_BY_TRACKING | SLOW_ANSWERS | {Scenario.ACCOUNT_DENIED},
                 details={"language": language},
             )
         if values["pdf"] not in _BOOLEANS:
@@ -88,6 +115,7 @@ class Chronopost(SimulatedCarrier):
             account=values["accountNumber"],
             password=values["password"],
             needs_account=True,
+            goes_on=_IMAGE_MAY_BE_ASKED_FOR if _BOOLEANS[values["pdf"]] else (),
             details={"language": language, "pdf": "yes" if _BOOLEANS[values["pdf"]] else "no"},
         )
 
@@ -148,16 +176,37 @@ def _events(question: Question, turn: Turn) -> str:
     end = turn.delivered_at if delivered else turn.first_seen
     last = len(_ON_THE_WAY) - 1
     parts = [
-        _event(code, label if french else english, end - before, state=not delivered and n == last)
+        _event(
+            code,
+            label if french else english,
+            end - before,
+            state=not delivered and n == last,
+            info=_items(_BESIDE_A_MESSAGE) if french and code == "TA" else "",
+        )
         for n, (code, label, english, before) in enumerate(_ON_THE_WAY)
     ]
+    if turn.scenario is Scenario.RETURNED_TO_SENDER:
+        label = "Colis en retour expéditeur" if french else "Parcel returned to sender"
+        parts.append(_event("R", label, end - timedelta(hours=2), state=False))
     if delivered:
-        signatory = documents.signatory_of(turn)
-        name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
-        info = f"<infoCompList>{element('name', name)}{element('value', signatory)}</infoCompList>"
-        label = "Livré" if french else "Delivered"
-        parts.append(_event("D", label, end, state=True, info=info if signatory else ""))
+        parts.append(_delivered(turn, end, french=french))
     return "".join(parts)
+
+
+def _delivered(turn: Turn, end: datetime, *, french: bool) -> str:
+    """Other items stand before the name."""
+    signatory = documents.signatory_of(turn)
+    name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
+    others = _BESIDE_A_DELIVERY if french else ()  # their labels in other languages nobody has told
+    info = _items(others) + (_items([(name, signatory)]) if signatory else "")
+    return _event("D", "Livré" if french else "Delivered", end, state=True, info=info)
+
+
+def _items(told: Iterable[tuple[str, str]]) -> str:
+    return "".join(
+        f"<infoCompList>{element('name', name)}{element('value', value)}</infoCompList>"
+        for name, value in told
+    )
 
 
 def _event(code: str, label: str, when: datetime, *, state: bool, info: str = "") -> str:
@@ -183,7 +232,7 @@ def _pod(question: Question, turn: Turn) -> str:
     """The POD or why there is none. Every field may be absent [D24, D18, KAR]."""
     if turn.scenario in _POD_ERRORS:
         return _error(*_POD_ERRORS[turn.scenario])
-    if turn.scenario in _STATUS_WITHOUT_POD:
+    if turn.scenario in _STATUS_WITHOUT_POD and not _is_there_as_image(question, turn):
         status = _STATUS_WITHOUT_POD[turn.scenario]
         ending = "" if status is None else element("statusCode", status)
         return element("errorCode", 0) + element("podPresente", value=False) + ending
@@ -198,9 +247,13 @@ def _pod(question: Question, turn: Turn) -> str:
     return "".join(fields)
 
 
+def _is_there_as_image(question: Question, turn: Turn) -> bool:
+    return turn.scenario is Scenario.POD_IMAGE_ONLY and question.details["pdf"] == "no"
+
+
 def _document(question: Question, turn: Turn) -> tuple[str, str]:
     """The form and the text of the `pod` field. Asked for no PDF, the service gives a PNG [D24]."""
-    if question.details["pdf"] == "no":
+    if question.details["pdf"] == "no" and turn.scenario not in _SPOILT:
         turn = replace(turn, scenario=Scenario.DELIVERED_PNG)
     kind = "PNG" if turn.scenario is Scenario.DELIVERED_PNG else "PDF"
     return kind, documents.document_text(turn, "Chronopost", question.number, _local(turn.delivered_at))

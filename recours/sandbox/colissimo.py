@@ -1,12 +1,13 @@
 """Colissimo's tracking timeline and its documents, simulated. Pure: a request and a turn give an answer.
 
 Sources of the facts: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the
-carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021. Inferred, as no source says it: the timeline's
+carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021; codes and labels of events are those of the
+WooCommerce module. Inferred, as no source says it: the timeline's
 codes for a wrong password (201) and a trouble of its own (1000), the HTTP status of the documents' errors 002 and 003
 (404) and 004 (401), that times without an offset are French, the order of events, the answer to a request that breaks
 the rules but not by its number (HTTP 400 in another shape of errors that was seen), that a field no source names is refused, the
-HTTP 500 of a server in trouble, and that a list without a proof may be empty (POD_UNSAID) or hold other papers only
-(POD_NEVER: no sign of a proof that will never come is known).
+HTTP 500 of a server in trouble, that a list without a proof may be empty (POD_UNSAID) or hold other papers only
+(POD_NEVER), and that the timeline names the product of a parcel that nobody signs for (POD_NEVER: DOM).
 The timeline is shown the account, so AUTH_REFUSED and NOT_OURS happen there; nobody's signature is ever told of but in
 the document. Documents come as bytes, so BAD_BASE64 is a base64 text, and a damaged one, in their place.
 """
@@ -41,13 +42,18 @@ _CREDENTIALS = (frozenset({"login", "password"}), frozenset({"apiKey"}))
 _CREDENTIAL_NAMES = frozenset().union(*_CREDENTIALS)
 
 # The timeline refuses these itself: no other call follows.
-_GOES_ON = (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - {Scenario.AUTH_REFUSED, Scenario.NOT_OURS}
+_GOES_ON = (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - {
+    Scenario.AUTH_REFUSED,
+    Scenario.NOT_OURS,
+    Scenario.POD_NEVER,
+}
 
 _TIMELINE_ERRORS = {
     Scenario.UNKNOWN: ("105", "Numéro de colis inconnu"),  # recorded
     Scenario.NOT_OURS: ("104", "Numéro de colis hors plage client"),
     Scenario.AUTH_REFUSED: ("201", "Identifiant ou mot de passe incorrect"),  # inferred
     Scenario.SYSTEM_ERROR: ("1000", "Erreur système"),  # inferred
+    Scenario.ACCOUNT_DENIED: ("202", "Service non autorisé pour cet identifiant"),  # its words are invented
 }
 
 # HTTP status, errorCode, errorLabel, inner code and its message. 144, 150, 153: recorded.
@@ -68,9 +74,23 @@ _STEPS = ("Annoncé", "Pris en charge", "En cours d'acheminement", "Arrivé sur 
 
 # Code, label, how long before the last event.
 _ON_THE_WAY = (
-    ("AARCFM", "Votre colis est arrivé sur son site de distribution.", timedelta(hours=6)),
-    ("PCHCFM", "Votre colis est pris en charge par Colissimo.", timedelta(days=1, hours=15)),
-    ("COMCFM", "Votre colis est annoncé.", timedelta(days=2)),
+    ("PRELIV", "Votre colis est en préparation pour la livraison.", timedelta(hours=3)),
+    ("AARCFM", "Votre colis est arrivé sur son site de distribution", timedelta(hours=6)),
+    ("AARTRA", "Votre colis est en cours d'acheminement.", timedelta(hours=20)),
+    ("PCHTRI", "Votre colis est en cours d'acheminement.", timedelta(days=1, hours=9)),
+    ("PCHCFM", "Votre colis est en cours d'acheminement.", timedelta(days=1, hours=15)),
+    ("COMCFM", "Votre colis est prêt à être expédié.", timedelta(days=2)),
+)
+_DELIVERED = (("LIVCFM", "Votre colis est livré.", timedelta()),)
+_REFUSED = (
+    "RENAVA",
+    "Votre colis est retourné à l'expéditeur suite à un refus du destinataire.",
+    timedelta(hours=2),
+)
+# In turn: the second is labelled like a delivery.
+_RETURNED = (
+    (("LIVEXP", "Votre colis est livré à l'expéditeur suite à un retour.", timedelta()), _REFUSED),
+    (("LIVVPC", "Votre colis est livré.", timedelta()), _REFUSED),
 )
 
 
@@ -245,9 +265,9 @@ def _timeline(question: Question, turn: Turn) -> Answer:
             "address": {"zipCode": "59000", "city": "LILLE", "countryCodeISO": "FR"},
         },
         "removalPoint": None,
-        "service": {"deliveryChoice": ""},
+        "service": {"deliveryChoice": ""} | _product(turn.scenario),
         "step": _steps(5 if delivered else 3, at),
-        "event": _events(at, delivered=delivered),
+        "event": _events(at, turn),
     }
     status = [{"code": "0", "message": "OK"}]
     return rest.answer({"lang": question.details["lang"], "status": status, "parcel": parcel})
@@ -272,9 +292,17 @@ def _steps(active: int, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _events(at: datetime, *, delivered: bool) -> list[dict[str, Any]]:
+def _product(scenario: Scenario) -> dict[str, str]:
+    return {"productCode": "DOM"} if scenario is Scenario.POD_NEVER else {}
+
+
+def _events(at: datetime, turn: Turn) -> list[dict[str, Any]]:
     """The newest first."""
-    last = [("LIVCFM", "Votre colis est livré.", timedelta())] if delivered else []
+    last: tuple[tuple[str, str, timedelta], ...] = _DELIVERED
+    if turn.scenario is Scenario.IN_TRANSIT:
+        last = ()
+    elif turn.scenario is Scenario.RETURNED_TO_SENDER:
+        last = _RETURNED[turn.tries % 2]
     return [
         {
             "date": _naive(at - before),
@@ -306,6 +334,8 @@ def _list(question: Question, turn: Turn) -> Answer:
         return _trouble(500, "Internal Server Error", "Erreur système")
     if scenario is Scenario.HOSTILE_TEXT:
         return _trouble(500, "Internal Server Error", hostile_text(_secret(question)))
+    if scenario is Scenario.ACCOUNT_DENIED:
+        return _trouble(403, "Forbidden", "Access denied")
     if scenario in _DOCUMENT_ERRORS:
         return _document_error(*_DOCUMENT_ERRORS[scenario])
     entries = [_entry(question, turn, "LABEL")]

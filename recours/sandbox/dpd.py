@@ -2,8 +2,9 @@
 
 Sources of the facts: a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages,
 public clients, a published real answer, and faults recorded at the sister service EPrint. Inferred, as no source says
-it: the answer to an unknown number (a result without traces), that the sister service's faults are this one's, the
-words of CustomerPermissionDenied, and the service's own error (a fault without ErrorId). Not there at the carrier, as
+it: the answer to an unknown number and to another customer's (a result without traces), that the sister service's faults are this one's, the
+words of CustomerPermissionDenied and IpPermissionDenied, and the service's own error (a fault without ErrorId). Not
+known to anybody is the status number of a parcel that went back: that of RETURNED_TO_SENDER is invented. Not there at the carrier, as
 far as is known: a word for "there will be no proof", so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE all give a
 delivered parcel without an image. Of the operations the one that a fetch needs is there; the others are refused.
 """
@@ -63,11 +64,14 @@ _ON_THE_WAY = (
 )
 _DELIVERED = ("40", "Colis livré")
 
+_RETURNED = ("77", "Colis retourné à l'expéditeur")
+
 _CUSTOMER_DENIED = ("CustomerPermissionDenied", "Customer permission denied")
+# In turn: this machine is not listed, or the customer is not the account's.
+_DENIED = (("IpPermissionDenied", "Ip permission denied"), _CUSTOMER_DENIED)
 # ErrorId and its message.
 _ERRORS = {
     Scenario.AUTH_REFUSED: ("PermissionDenied", "Permission denied"),  # recorded at EPrint
-    Scenario.NOT_OURS: _CUSTOMER_DENIED,
     Scenario.FAULT_CLIENT: ("InvalidInput", "Invalid input"),
 }
 # Faults without an ErrorId.
@@ -76,7 +80,14 @@ _FAULTS = {
     Scenario.SYSTEM_ERROR: "System error",
 }
 _WITHOUT_IMAGE = frozenset(
-    {Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.POD_UNSAID, Scenario.IN_TRANSIT}
+    {
+        Scenario.POD_LATE,
+        Scenario.POD_NEVER,
+        Scenario.POD_NONE,
+        Scenario.POD_UNSAID,
+        Scenario.IN_TRANSIT,
+        Scenario.RETURNED_TO_SENDER,
+    }
 )
 
 
@@ -155,6 +166,8 @@ def _error(code: str, message: str) -> Answer:
 def _refusal(question: Question, turn: Turn) -> Answer | None:
     """The answers that are no result."""
     scenario = turn.scenario
+    if scenario is Scenario.ACCOUNT_DENIED:
+        return _error(*_DENIED[turn.tries % 2])
     if scenario in _ERRORS:
         return _error(*_ERRORS[scenario])
     if scenario in _FAULTS:
@@ -172,9 +185,9 @@ def _envelope(result: str) -> Answer:
 
 def _result(question: Question, turn: Turn) -> str:
     """The shipment, its traces, and its images after them."""
-    if turn.scenario is Scenario.UNKNOWN:
+    if turn.scenario in (Scenario.UNKNOWN, Scenario.NOT_OURS):
         return element("ShipmentNumber", question.number)
-    delivered = turn.scenario is not Scenario.IN_TRANSIT
+    delivered = turn.scenario not in (Scenario.IN_TRANSIT, Scenario.RETURNED_TO_SENDER)
     end = _local(turn.delivered_at if delivered else turn.first_seen)
     fields = [
         element("ShipmentNumber", question.number),
@@ -197,6 +210,8 @@ def _traces(end: datetime, turn: Turn, *, delivered: bool) -> str:
     if delivered:
         code, label = _DELIVERED
         traces.append(_trace("abc" if turn.scenario is Scenario.WRONG_TYPE else code, label, end))
+    elif turn.scenario is Scenario.RETURNED_TO_SENDER:
+        traces.append(_trace(*_RETURNED, end))
     return "".join(traces)
 
 

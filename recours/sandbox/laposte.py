@@ -1,10 +1,11 @@
 """La Poste's "Suivi v2", simulated. Pure: a request and a turn give an answer.
 
 Sources of the facts: the connector of karrio and two other public clients, and a study of the gateway of September 2026.
-Inferred, as no source says it: the 403 of a key without a subscription (NOT_OURS), and the gateway's words for a
+Inferred, as no source says it: the 403 of a key without a subscription (ACCOUNT_DENIED), and the gateway's words for a
 request that breaks the rules (HTTP 400, BAD_REQUEST), that one with an unknown parameter, or without the Accept
 header, does so, and its words for an error of its own.
-There is no document and no signatory: whatever the scenario says of those, the parcel is delivered, and that is all.
+There is no document and no signatory, and every parcel is told of to everybody (NOT_OURS): whatever the scenario says of
+those, the parcel is delivered, and that is all.
 The message of a 429 names the window. Nobody has seen a Retry-After there: it comes only because, and if, the parcel's
 script has one. Several numbers in one call are not simulated.
 """
@@ -43,6 +44,11 @@ _ON_THE_WAY = (
     ("ET1", "En cours de traitement.", timedelta(hours=15)),
     ("PC1", "Pris en charge.", timedelta(days=1, hours=15)),
     ("DR1", "Annoncé par l'expéditeur.", timedelta(days=2)),
+)
+_DELIVERED = (("DI1", "Votre colis est livré.", timedelta()),)
+_SENT_BACK = (
+    ("DI2", "Votre colis a été livré à l'expéditeur.", timedelta()),
+    ("RE1", "Votre colis est en cours de retour à l'expéditeur.", timedelta(hours=2)),
 )
 _STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de livraison", "Livré")
 
@@ -131,7 +137,9 @@ def _refusal(question: Question, scenario: Scenario) -> Answer | None:
     if scenario is Scenario.AUTH_REFUSED:
         return _unauthorized()
     return {
-        Scenario.NOT_OURS: _gateway(403, "FORBIDDEN", "This application has no subscription to the API"),
+        Scenario.ACCOUNT_DENIED: _gateway(
+            403, "FORBIDDEN", "This application has no subscription to the API"
+        ),
         Scenario.FAULT_CLIENT: _gateway(400, "BAD_REQUEST", "The request was refused"),
         Scenario.FAULT_SERVER: _gateway(500, "INTERNAL_SERVER_ERROR", "Fault occurred while processing"),
     }.get(scenario)
@@ -159,7 +167,8 @@ def _functional(status: int, message: str, number: str, language: str) -> Answer
 def _shipment(question: Question, turn: Turn) -> Answer:
     delivered = turn.scenario is not Scenario.IN_TRANSIT
     at = turn.delivered_at if delivered else turn.first_seen
-    last = [("DI1", "Votre colis est livré.", timedelta())] if delivered else []
+    back = turn.scenario is Scenario.RETURNED_TO_SENDER
+    last = _SENT_BACK if back else _DELIVERED if delivered else ()
     events = [
         {"code": code, "label": label, "date": _local(at - before)}
         for code, label, before in (*last, *_ON_THE_WAY)

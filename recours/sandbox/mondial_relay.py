@@ -2,7 +2,8 @@
 
 Sources of the facts: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a
 published real answer. The carrier issues no proof of delivery, so every scenario of a delivered parcel gives the same
-answer. Inferred, as no source says it: the faults (ASP.NET's), that an error may come with a text in Libelle01, and
+answer. Inferred, as no source says it: the STAT and the words of a parcel that went back, that another brand's parcel is
+unknown (94), the faults (ASP.NET's), that an error may come with a text in Libelle01, and
 which STAT stands for a number of another form (24) and for a wrong signature of a brand that exists or not (97).
 Of the service's operations the one that a fetch needs is there; the others are faults.
 
@@ -44,13 +45,14 @@ _RULES = (
 _STATS = {
     Scenario.IN_TRANSIT: "81",
     Scenario.UNKNOWN: "94",
-    Scenario.NOT_OURS: "95",
+    Scenario.NOT_OURS: "94",
     Scenario.AUTH_REFUSED: "97",
     Scenario.SYSTEM_ERROR: "99",
     Scenario.HOSTILE_TEXT: "99",
     Scenario.WRONG_TYPE: "abc",
 }
 _DELIVERED, _ON_ITS_WAY = "82", "81"
+_DENIED = ("95", "96")  # in turn
 
 # Text and place of an event, how long before the last one.
 _ON_THE_WAY = (
@@ -60,6 +62,7 @@ _ON_THE_WAY = (
     ("Disponible au Point Relais", "LILLE", timedelta(hours=3, minutes=19)),
 )
 _HANDED_OVER = ("Colis livré au destinataire", "LILLE")
+_SENT_BACK = ("Colis retourné à l'expéditeur", "LESQUIN")
 
 
 class MondialRelay(SimulatedCarrier):
@@ -112,6 +115,8 @@ class MondialRelay(SimulatedCarrier):
             return soap.fault("soap:Server", "Server was unable to process request.")
         if scenario is Scenario.WRONG_TYPE and turn.tries % 2 == 0:
             return soap.another_shape()
+        if scenario is Scenario.ACCOUNT_DENIED:
+            return _answer(_DENIED[turn.tries % 2])
         status = _STATS.get(scenario, _DELIVERED)
         if status in (_DELIVERED, _ON_ITS_WAY):
             return soap.spoilt(scenario, _tracing(status, turn), "Libelle01")
@@ -154,7 +159,8 @@ def _tracing(status: str, turn: Turn) -> Answer:
     passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
     events = [_event(label, place, end - before) for label, place, before in passed]
     if delivered:
-        events.append(_event(*_HANDED_OVER, end))
+        back = turn.scenario is Scenario.RETURNED_TO_SENDER
+        events.append(_event(*(_SENT_BACK if back else _HANDED_OVER), end))
     text = "Colis livré" if delivered else "Colis en cours de traitement"
     return _answer(status, text, ("TABAC DE LA GARE", "012345"), "".join(events))
 

@@ -48,6 +48,7 @@ class Scenario(StrEnum):
     RETURNED_TO_SENDER = auto()
     ACCOUNT_DENIED = auto()
     DELIVERED_GIF = auto()
+    POD_IMAGE_ONLY = auto()
 
 
 _S = Scenario
@@ -91,6 +92,9 @@ WORDS: dict[Scenario, str] = {
     _S.RETURNED_TO_SENDER: "the parcel went back to its sender, in some answers with a delivery there",
     _S.ACCOUNT_DENIED: "our account lacks the right, whatever the parcel",
     _S.DELIVERED_GIF: "delivered and signed for, the POD is a GIF even if a PDF is asked for",
+    _S.POD_IMAGE_ONLY: (
+        "delivered and signed for; where either can be asked for, there is no PDF but an image of the signature"
+    ),
 }
 
 # Slow answers are right ones: whether they count as delivered depends on the client's patience.
@@ -101,7 +105,7 @@ DELIVERED_BY_TRACKING = frozenset(
     {
         _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.POD_LATE, _S.POD_NEVER, _S.POD_NONE,
         _S.POD_UNSAID, _S.NOT_OURS, _S.AUTH_REFUSED, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
-        _S.BROKEN_PDF, _S.DELIVERED_GIF,
+        _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY,
     }
 )  # fmt: skip
 
@@ -110,7 +114,7 @@ DELIVERED_BY_TRACKING = frozenset(
 DOCUMENT_IS_THERE = frozenset(
     {
         _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
-        _S.BROKEN_PDF, _S.DELIVERED_GIF,
+        _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY,
     }
 )  # fmt: skip
 
@@ -188,6 +192,7 @@ BY_DIGITS: dict[str, tuple[Scenario, ...]] = {
     "53": (_S.RESET,),
     # 6: it ends well, with a rarer document
     "60": (_S.DELIVERED_GIF,),
+    "61": (_S.POD_IMAGE_ONLY,),
 }
 
 

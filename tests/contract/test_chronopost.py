@@ -23,8 +23,11 @@ from recours.core.quota import Capability
 from recours.documents.store import DocumentStore
 from recours.runs.attempt import attempt, malformed, without_call
 from recours.runs.ports import Fetched
-from recours.sandbox import SimulatedClock
+from recours.sandbox import Scenario, SimulatedClock
+from recours.sandbox.chronopost import Chronopost as SimulatedChronopost
+from tests.fakes.checks import result
 from tests.fakes.line import FakeLine, fetched
+from tests.fakes.simulated import ACCOUNT, DELIVERED_AT, PASSWORD, PNG_TYPE, USUAL, SandboxLine
 
 NUMBER = "XY123456789FR"
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
@@ -679,6 +682,49 @@ def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path:
     assert isinstance(ended.outcome, Failure)
     assert (ended.outcome.kind, ended.outcome.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
     assert list(tmp_path.rglob("*.pdf")) == []
+
+
+# ---------------------------------------------------------------- the client and the simulated service
+
+S = Scenario
+SCENARIOS = USUAL | {
+    S.POD_NEVER: NEVER,
+    S.POD_NONE: NEVER,
+    S.EMPTY_POD: BAD,
+    S.POD_IMAGE_ONLY: PNG_TYPE,
+    S.ACCOUNT_DENIED: ErrorKind.AUTH_FAILED,  # by which sign a right is missing nobody knows
+}
+
+
+def a_line(*steps: Scenario) -> SandboxLine:
+    return SandboxLine(Chronopost(SimulatedChronopost().settings(ACCOUNT, PASSWORD)), NUMBER, *steps)
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
+    line = a_line(scenario)
+    for _ in range(2):  # WRONG_TYPE is two in turn
+        outcome = line.fetch()
+        assert result(outcome) == SCENARIOS[scenario]
+        assert outcome.delivery is None or outcome.delivery.unknown is None
+        if isinstance(outcome, Retrieved):
+            signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
+            assert outcome.delivery == Delivery(DELIVERED_AT, signatory)
+
+
+def test_an_image_takes_one_call_more() -> None:
+    line = a_line(S.POD_IMAGE_ONLY)
+    assert result(line.fetch()) == PNG_TYPE
+    assert line.operations == ["trackSkybillV2", "searchPOD", "searchPOD"]
+    line = a_line(S.POD_NEVER)
+    assert result(line.fetch()) is NEVER
+    assert line.operations == ["trackSkybillV2", "searchPOD"]
+
+
+def test_a_script_goes_one_step_a_fetch() -> None:
+    steps = (S.IN_TRANSIT, S.POD_UNSAID, S.POD_IMAGE_ONLY, S.BAD_BASE64, S.RETURNED_TO_SENDER, S.DELIVERED)
+    line = a_line(*steps)
+    assert [result(line.fetch()) for _ in steps] == [SCENARIOS[step] for step in steps]
 
 
 # ---------------------------------------------------------------- numbers

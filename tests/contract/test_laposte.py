@@ -483,6 +483,9 @@ def test_no_text_of_an_answer_can_forge_a_line() -> None:
 SIMULATED = SimulatedLaPoste()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 S = Scenario
+# Every parcel is told of to everybody.
+DELIVERED_TOO = DELIVERED_ALIKE | {S.NOT_OURS}
+SCENARIOS = USUAL_STATUS | {S.NOT_OURS: K.POD_NEVER_AVAILABLE}
 
 
 def a_line(*steps: Scenario, **more: Any) -> SandboxLine:
@@ -494,10 +497,10 @@ def test_the_client_understands_the_simulated_service(scenario: Scenario) -> Non
     line = a_line(scenario)
     for _ in range(2):  # WRONG_TYPE is two in turn
         failure = as_failure(line.fetch())
-        assert failure.kind is USUAL_STATUS[scenario]
+        assert failure.kind is SCENARIOS[scenario]
         assert failure.message.isprintable()
         assert failure.unknown is None or scenario in (S.FAULT_CLIENT, S.WRONG_TYPE)
-        assert failure.delivery == (Delivery(DELIVERED_AT) if scenario in DELIVERED_ALIKE else None)
+        assert failure.delivery == (Delivery(DELIVERED_AT) if scenario in DELIVERED_TOO else None)
     assert len(line.asked) == 2
 
 

@@ -477,6 +477,7 @@ SIMULATED = SimulatedMondialRelay()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 read = partial(question_of, SIMULATED)
 S = Scenario
+SCENARIOS = USUAL_STATUS | {S.NOT_OURS: ErrorKind.NOT_FOUND}
 
 
 def a_line(*steps: Scenario) -> SandboxLine:
@@ -487,7 +488,7 @@ def a_line(*steps: Scenario) -> SandboxLine:
 def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
     failure = as_failure(a_line(scenario).fetch())
     assert failure.message.isprintable()
-    assert failure.kind is USUAL_STATUS[scenario]
+    assert failure.kind is SCENARIOS[scenario]
     if scenario in DELIVERED_ALIKE:
         assert failure.delivery == Delivery(DELIVERED_AT)
         assert "on 2026-10-05 (LILLE)" in failure.message
@@ -551,7 +552,13 @@ def test_the_answer_of_the_simulated_service_about_a_parcel(
 
 @pytest.mark.parametrize(
     ("scenario", "status"),
-    [(S.UNKNOWN, "94"), (S.NOT_OURS, "95"), (S.AUTH_REFUSED, "97"), (S.SYSTEM_ERROR, "99")],
+    [
+        (S.UNKNOWN, "94"),
+        (S.NOT_OURS, "94"),
+        (S.ACCOUNT_DENIED, "95"),
+        (S.AUTH_REFUSED, "97"),
+        (S.SYSTEM_ERROR, "99"),
+    ],
 )
 def test_the_errors_of_the_simulated_service_are_a_stat(scenario: Scenario, status: str) -> None:
     answer = simulated(scenario)

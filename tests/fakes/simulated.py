@@ -71,6 +71,7 @@ USUAL: dict[Scenario, ErrorKind | str] = {
     Scenario.RETURNED_TO_SENDER: ErrorKind.RETURNED_TO_SENDER,
     Scenario.ACCOUNT_DENIED: ErrorKind.ACCOUNT_DENIED,
     Scenario.DELIVERED_GIF: GIF_TYPE,
+    Scenario.POD_IMAGE_ONLY: PDF_TYPE,
 }
 # At a line on which connections break.
 USUAL_BROKEN = USUAL | {

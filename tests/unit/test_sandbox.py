@@ -164,11 +164,14 @@ def test_tracking_of_a_delivered_parcel(box: Sandbox) -> None:
         "code", "eventDate", "eventLabel", "highPriority", "NPC", "officeLabel", "zipCode",
     ]  # fmt: skip
     assert [e.tag for e in events[-1]] == [
-        "code", "eventDate", "eventLabel", "highPriority", "officeLabel", "zipCode", "infoCompList",
+        "code", "eventDate", "eventLabel", "highPriority", "officeLabel", "zipCode", *["infoCompList"] * 4,
     ]  # fmt: skip
-    assert [(e.tag, e.text) for e in events[-1][-1]] == [
-        ("name", "Nom du réceptionnaire"),
-        ("value", "D'ARC & Fils <ici>"),
+    assert [[e.tag for e in item] for item in events[-1][-4:]] == [["name", "value"]] * 4
+    assert [(item[0].text, item[1].text) for item in events[-1][-4:]] == [
+        ("Lieu", "LILLE"),
+        ("Point de livraison", "ACCUEIL"),
+        ("Numéro partenaire", "59-0042"),
+        ("Nom du réceptionnaire", "D'ARC & Fils <ici>"),
     ]
     assert events[-1].findtext("eventDate") == "2026-10-05T10:31:00+02:00"  # 26 h before, in Paris
 
@@ -177,7 +180,9 @@ def test_tracking_of_a_delivered_parcel(box: Sandbox) -> None:
 def test_languages_of_the_tracking(box: Sandbox, language: str) -> None:
     script(box, S.DELIVERED)
     *_, before, last = send(box, track_call(language=language)).result.findall("listEventInfoComp/events")
-    labels = [before.findtext("eventLabel"), last.findtext("eventLabel"), last.findtext("infoCompList/name")]
+    names = [name.text for name in last.findall("infoCompList/name")]
+    labels = [before.findtext("eventLabel"), last.findtext("eventLabel"), names[-1]]
+    assert len(names) == (4 if language == "fr_FR" else 1)
     if language == "fr_FR":
         assert labels == ["Envoi en cours de livraison", "Livré", "Nom du réceptionnaire"]
     else:
@@ -196,7 +201,11 @@ def test_tracking_of_a_parcel_on_its_way(box: Sandbox, clock: SimulatedClock) ->
     events = first.result.findall("listEventInfoComp/events")
     assert [e.findtext("code") for e in events] == ["DC", "PC", "TS", "TA"]
     assert [e.findtext("highPriority") for e in events] == ["false"] * 3 + ["true"]
-    assert first.result.find(".//infoCompList") is None
+    assert [name.text for name in first.result.findall(".//infoCompList/name")] == [
+        "Type du message",
+        "Date de relivraison",
+        "Origine",
+    ]
     clock.advance(timedelta(hours=5))
     assert track(box).body == first.body
 
@@ -211,7 +220,7 @@ def test_tracking_of_an_unknown_number(box: Sandbox) -> None:
 
 def test_text_that_xml_cannot_hold(box: Sandbox) -> None:
     script(box, S.DELIVERED, signatory="A\x00\x1b\ud800\uffffB\tC\r\n")
-    assert track(box).result.findtext(".//infoCompList/value") == "AB\tC\r\n"
+    assert track(box).result.findall(".//infoCompList/value")[-1].text == "AB\tC\r\n"
     assert document(pod(box)).startswith(b"%PDF-")
 
 
@@ -220,7 +229,9 @@ def test_no_signatory(box: Sandbox, signatory: str) -> None:
     script(box, S.DELIVERED_NO_SIGNATORY if signatory else S.DELIVERED, signatory=signatory)
     reply = track(box)
     assert reply.result.find("listEventInfoComp/events[code='D']") is not None
-    assert reply.result.find(".//infoCompList") is None
+    names = {name.text for name in reply.result.findall(".//infoCompList/name")}
+    assert "Lieu" in names
+    assert "Nom du réceptionnaire" not in names
     content = document(pod(box))
     assert "(non renseigné)" in pypdf.PdfReader(io.BytesIO(content)).pages[0].extract_text()
     assert b" l S\n" not in content  # no ink
