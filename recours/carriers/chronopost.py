@@ -184,6 +184,14 @@ class Chronopost(Client):
             raise
         return image if _is_document(image) else outcome
 
+    def present(self, line: Line) -> Outcome:
+        """One `searchPOD`: of a number that is nobody's no image is asked for."""
+        outcome = parse_pod(
+            line.call(Capability.POD, self._pod_request(self.spec.sample_number, pdf=True)), Delivery()
+        )
+        self.heard(outcome, line)
+        return outcome
+
     def _pod_request(self, number: str, *, pdf: bool) -> Request:
         account, password = self.settings["CHRONOPOST_ACCOUNT"], self.settings["CHRONOPOST_PASSWORD"]
         return pod_request(number, account, password, pdf=pdf)
