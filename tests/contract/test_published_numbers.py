@@ -86,6 +86,48 @@ PUBLISHED: list[tuple[str, str, str]] = [
         12345678901234567890
         """,
     ),
+    (
+        "dpd",
+        "jkeen/tracking_number_data test_numbers.valid",
+        """
+        09980000020033F 09980000020034D 008182709980000020033350276C
+        """,
+    ),
+    (
+        "dpd",
+        "a shop module whose numbers have the prefix 250",
+        """
+        25012345678901234
+        """,
+    ),
+    (
+        "chronopost",
+        "karrio, observed",
+        """
+        89108749065090 XT123456785TS XT8452370122486 13199341485349X
+        """,
+    ),
+    (
+        "colissimo",
+        "observed",
+        """
+        7R00486500704 6Y11138937441 EY926652383FR EW112720413FR 8R12345678901
+        """,
+    ),
+    (
+        "laposte",
+        "karrio, observed",
+        """
+        EW112720413FR 6Y11138937441 13199341485349
+        """,
+    ),
+    (
+        "mondial_relay",
+        "observed",
+        """
+        31231652
+        """,
+    ),
 ]
 
 
