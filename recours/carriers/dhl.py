@@ -105,8 +105,7 @@ class Dhl(Client):
         found = self._found(number, line)
         if isinstance(found, Failure):
             return found if known is None else knowing(found, known)
-        before = known or Delivery()
-        delivery = Delivery(found.delivery.at or before.at, found.delivery.signatory or before.signatory)
+        delivery = found.delivery.completed_by(known or Delivery())
         line.learnt(delivery)
         return _followed(found.links, delivery, line)
 

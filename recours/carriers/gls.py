@@ -158,7 +158,7 @@ class Gls(TokenClient):
             details = parse_details(self._ask("parceldetails", number, line))
             if isinstance(details, Failure):
                 return details
-            delivery = Delivery(delivery.at or details.at, details.signatory)
+            delivery = delivery.completed_by(details)
             line.learnt(delivery)
         return parse_pod(self._ask("parcelpod", number, line), number, delivery)
 
