@@ -180,8 +180,7 @@ def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -
     found = _delivery(result, answer, delivered_codes)
     if isinstance(found, Failure):
         return found
-    delivery = Delivery(found.at or known.at, found.signatory or known.signatory)
-    return _document(result, delivery, answer)
+    return _document(result, found.completed_by(known), answer)
 
 
 def parse_tracking(answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
