@@ -23,6 +23,7 @@ from recours.cli.console import (
 )
 from recours.cli.worker_options import asked_of, common_options, scheduler_options
 from recours.core.text import plural
+from recours.database.engine import Database
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
@@ -202,7 +203,7 @@ def _work(
         run_id=run_id,
         watcher=watchers,
     )
-    _stop_on_signals(worker)
+    _stop_on_signals(worker, opened.database)
 
     for remark in opened.remarks:
         log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
@@ -211,7 +212,13 @@ def _work(
             f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {settings.database_url.database} is used"
         )
     log.info(f"Database: {opened.database.shown}, {plural(worker.around.claims.count(), 'claim')}")
-    report = worker.run()
+    try:
+        report = worker.run()
+    except RunFault as unbegun:
+        if not worker.stopped_by:
+            raise
+        log.error(str(unbegun))
+        return Ending(STOPPED + worker.stopped_by, (str(unbegun),))
     fault = print_json(report.as_json()) if options["as_json"] else None
     faults = [sentence for sentence in (fault, report.fault) if sentence]
     for sentence in faults:
@@ -225,10 +232,15 @@ def _work(
     )
 
 
-def _stop_on_signals(worker: Worker) -> None:
-    """Have SIGINT and SIGTERM end the run in order."""
+def _stop_on_signals(worker: Worker, database: Database) -> None:
+    """Have SIGINT and SIGTERM end the run in order, and at once if the database does not answer."""
+
+    def stop(number: int, _frame: object) -> None:
+        worker.stop(number)
+        database.hurry()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _frame: worker.stop(number))
+        signal.signal(number, stop)
 
 
 def _tell_that_it_cannot_begin(

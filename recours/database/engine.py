@@ -2,8 +2,9 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from recours.database.patience import Patience, Waits
 from recours.runs.ports import RunFault
 
 # How long a statement waits for another program's lock.
@@ -21,6 +23,19 @@ _LOCK_TIMED_OUT = "55P03"  # PostgreSQL's word for that it waited so long
 
 # Names in the query of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
+
+# The server ends a statement itself before it is given up here, so that whatever it locked is free then.
+_SOONER = 0.9
+# Between two statements of a transaction that writes: a server whose client fell silent keeps what it locked no longer.
+_IDLE_S = 120.0
+# How soon the system finds out that packets are dropped (seconds, milliseconds): it would take hours by itself.
+_KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 # PostgreSQL's encodings that can hold every sign. To the second it is bytes: ours and, it is hoped, the service's are UTF-8.
 _OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
@@ -61,13 +76,19 @@ class Database:
     own waiting is a sleep that grows.
     """
 
-    def __init__(self, url: URL, *, lock_wait_s: float = LOCK_WAIT_S) -> None:
-        """Connect nowhere yet."""
+    def __init__(self, url: URL, *, lock_wait_s: float = LOCK_WAIT_S, waits: Waits = Waits()) -> None:  # noqa: B008 (a value)
+        """Connect nowhere yet. `waits`: how long a server is waited for."""
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.turn = threading.RLock()  # which thread of this process writes
         self._lock_wait_s = lock_wait_s
-        self.engine = (_sqlite_engine if self.is_sqlite else _postgres_engine)(url, lock_wait_s)
+        words = {} if self.is_sqlite else _words_of_connection(url, waits)
+        self._patience = Patience(partial(_gives_connections, words, waits.answer), waits)
+        self.engine = (
+            _sqlite_engine(url, lock_wait_s)
+            if self.is_sqlite
+            else _postgres_engine(url, words, self._patience)
+        )
 
     @property
     def shown(self) -> str:
@@ -118,6 +139,14 @@ class Database:
         with self.turn, self._translated(), self.engine.connect() as connection:
             yield connection
 
+    def long(self) -> AbstractContextManager[None]:
+        """Statements of this thread may last up to an hour meanwhile, as long as the server is there."""
+        return self._patience.long()
+
+    def hurry(self) -> None:
+        """The run is to end: a server that fell silent is not waited for. Good for a signal's handler."""
+        self._patience.hurry()
+
     def wait_less_after(self, fault: DatabaseFault) -> None:
         """If it was of a lock, wait for no other of a server as long: whoever holds many would be waited for at each."""
         if fault.is_of_lock:
@@ -135,10 +164,14 @@ class Database:
             return
         # Whatever the server's defaults are: rows that others wrote meanwhile are no error, and whoever holds a table for
         # hours must not hold a run as long. All of it in one message, each being a way to the server and back.
-        wait = f"{round(self._lock_wait_s * 1000)}ms"
-        says = ["BEGIN ISOLATION LEVEL READ COMMITTED", f"SET LOCAL lock_timeout = '{wait}'"]
+        says = [
+            "BEGIN ISOLATION LEVEL READ COMMITTED",
+            f"SET LOCAL lock_timeout = '{_ms(self._lock_wait_s)}'",
+            f"SET LOCAL statement_timeout = '{_ms(_SOONER * self._patience.statement_s)}'",
+        ]
         if writing:  # naive values are UTC, also where the service's column has a time zone
             says.append("SET LOCAL TimeZone = 'UTC'")
+            says.append(f"SET LOCAL idle_in_transaction_session_timeout = '{_ms(_IDLE_S)}'")
         style = driver.info.parameter_status("DateStyle") or "ISO"
         if not style.startswith("ISO"):  # other forms of a date depend on who reads them, or have no reader
             says.append("SET LOCAL DateStyle = 'ISO'")
@@ -164,6 +197,10 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _ms(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
 
 
 def _shown(url: URL) -> str:
@@ -198,27 +235,37 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL, lock_wait_s: float) -> Engine:
+def _words_of_connection(url: URL, waits: Waits) -> dict[str, Any]:
+    """What the driver is to connect with: the URL's own words hold, but for what this system depends on."""
+    _, given = url.get_dialect()().create_connect_args(url)
+    usual = {"connect_timeout": round(waits.connect), **_KEEPALIVES}
+    # `client_encoding`: whatever the server takes its clients to speak.
+    return {**usual, **given, "prepare_threshold": None, "client_encoding": "utf8"}
+
+
+def _gives_connections(words: Mapping[str, Any], longest_s: float) -> bool:
+    from recours.database.postgres import gives_connections  # noqa: PLC0415 (needs the driver, which is an extra)
+
+    return gives_connections(words, longest_s)
+
+
+def _postgres_engine(url: URL, words: Mapping[str, Any], patience: Patience) -> Engine:
     """Good for a proxy that hands each transaction to another session, too: nothing is kept between transactions.
 
     No statement stays prepared, and what a transaction needs of its session it sets for itself alone.
     """
+    from recours.database.postgres import connection_class, read_leniently  # noqa: PLC0415 (needs the driver, an extra)
+
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",  # a transaction is begun by us, with all that it needs
         pool_pre_ping=True,
         max_overflow=-1,
-        connect_args={
-            "prepare_threshold": None,
-            "connect_timeout": round(lock_wait_s),
-            "client_encoding": "utf8",  # whatever the server takes its clients to speak
-        },
+        creator=partial(connection_class(patience).connect, **words),
     )
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
-        from recours.database.postgres import read_leniently  # noqa: PLC0415 (needs the driver, which is an extra)
-
         encoding = connection.info.parameter_status("server_encoding") or "UTF8"
         if encoding not in _OF_ALL_SIGNS:
             connection.close()

@@ -1,11 +1,18 @@
 """What the PostgreSQL driver is to do otherwise than it would."""
 
-from typing import Any, ClassVar
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar, TypeVar
 
-from psycopg import Connection, DataError
-from psycopg.abc import AdaptContext
+from psycopg import Connection, DataError, Error, OperationalError
+from psycopg.abc import RV, AdaptContext, PQGen
 from psycopg.adapt import Buffer, Loader
+from psycopg.errors import ConnectionTimeout
 from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
+
+from recours.database.patience import Patience, Waiting
+
+_Yielded = TypeVar("_Yielded")
+_Sent = TypeVar("_Sent")
 
 
 class _Lenient(Loader):
@@ -41,3 +48,68 @@ def read_leniently(connection: "Connection[Any]") -> None:
     """Have dates and times be read row by row."""
     for name, loader in (("date", _Date), ("timestamp", _Timestamp), ("timestamptz", _TimestampTz)):
         connection.adapters.register_loader(name, loader)
+
+
+class SilentError(OperationalError):
+    """The server does not answer."""
+
+
+def connection_class(patience: Patience) -> "type[Connection[Any]]":
+    """Connections that wait for the server no longer than `patience` allows.
+
+    An answer that does not come is a SilentError, and the connection is closed: a late answer would be taken for that
+    of another statement.
+    """
+
+    class Impatient(Connection[Any]):
+        def wait(self, gen: PQGen[RV], *args: Any, **words: Any) -> RV:  # which looks ten times a second
+            try:
+                return super().wait(_watched(gen, patience.begin()), *args, **words)
+            except SilentError:
+                self.close()
+                raise
+
+        @classmethod
+        def connect(cls, *args: Any, **words: Any) -> "Impatient":
+            if patience.is_silent():
+                raise SilentError(patience.begin_connecting().words())
+            try:
+                made = super().connect(*args, **words)
+            except ConnectionTimeout:
+                patience.fell_silent()
+                raise
+            patience.answered()
+            return made
+
+        @classmethod
+        def _connect_gen(cls, *args: Any, **words: Any) -> Any:
+            return _watched(super()._connect_gen(*args, **words), patience.begin_connecting())
+
+    return Impatient
+
+
+def _watched(gen: Generator[_Yielded, _Sent, RV], waiting: Waiting) -> Generator[_Yielded, _Sent, RV]:
+    """What the driver waits for, given up when `waiting` says so. Raises SilentError."""
+    try:
+        state = next(gen)
+        while True:
+            ready = yield state
+            if not ready and (why := waiting.why_end()):
+                raise SilentError(why)
+            state = gen.send(ready)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def gives_connections(words: Mapping[str, Any], longest_s: float) -> bool:
+    """Tell whether a server gives a connection, or a reason why it gives none, within `longest_s` seconds.
+
+    Nothing is asked over it: a proxy may have no session left for that.
+    """
+    try:
+        Connection.connect(**{**words, "connect_timeout": round(longest_s)}).close()
+    except ConnectionTimeout:
+        return False
+    except Error as error:
+        return "FATAL" in str(error)  # PostgreSQL's word before its reasons
+    return True

@@ -48,11 +48,12 @@ def bring_up_to_date(
     """Add what is missing, once. Returns the schema then, and what to say about it. Raises DatabaseFault."""
     clock = clock or SystemClock()
     remarks: list[str] = []
-    if not schema.is_current:
-        schema, remarks = _upgraded(database, schema, clock)
-    if schema.lacking_indexes:
-        remarks += build_indexes(database, schema, clock)
-        schema = look(database)
+    with database.long():
+        if not schema.is_current:
+            schema, remarks = _upgraded(database, schema, clock)
+        if schema.lacking_indexes:
+            remarks += build_indexes(database, schema, clock)
+            schema = look(database)
     return schema, remarks
 
 

@@ -119,7 +119,7 @@ class ClaimUpkeep:
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
         """A transaction that changes rows in no order: two of its kind at once could block each other."""
-        with self.database.write() as connection:
+        with self.database.long(), self.database.write() as connection:
             if not self.database.is_sqlite:
                 connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
@@ -160,7 +160,7 @@ class ClaimUpkeep:
 
     def _change(self, rows: ColumnElement[bool], values: dict[str, Any]) -> None:
         statement = update(claims).where(rows).values(values)
-        with self.database.write() as connection:
+        with self.database.long(), self.database.write() as connection:
             if (
                 not self.database.is_sqlite
             ):  # what others have in hand is theirs to make ready, not to wait for

@@ -59,7 +59,7 @@ class Worker(ABC):
         self.stats = Stats()  # of what is done so far
         self.refusals: dict[str, Refusal] = {}  # by carriers that took no more calls, when the run has ended
         self._stop = threading.Event()
-        self._stopped_by = 0
+        self.stopped_by = 0  # the number of a signal
         self._recorder = Recorder(
             around.claims,
             around.documents,
@@ -73,6 +73,7 @@ class Worker(ABC):
         )
         self._asked: set[str] = set()
         self._fault: str | None = None
+        self._failed = False  # by a fault that came before any signal to stop
 
     @property
     def recorded_as(self) -> str:
@@ -81,7 +82,7 @@ class Worker(ABC):
 
     def stop(self, signal_number: int) -> None:
         """Begin nothing more; what is under way is finished, the rest handed back. Called by a signal's handler."""
-        self._stopped_by = signal_number
+        self.stopped_by = signal_number
         self._stop.set()
 
     @property
@@ -138,9 +139,9 @@ class Worker(ABC):
         return {self.catalog.name_of(key): self.around.queue.use(key) for key in sorted(self._asked)}
 
     def _exit_status(self) -> int:
-        if self._fault:
+        if self._failed:
             return 1
-        return STOPPED + self._stopped_by if self._stopped_by else 0
+        return STOPPED + self.stopped_by if self.stopped_by else 0
 
     def _try_to(self, do: Callable[[], None]) -> None:
         """Do it; a fault of the run is kept for the report, and what is left to do at the end is still done."""
@@ -148,6 +149,7 @@ class Worker(ABC):
             do()
         except RunFault as fault:
             self._fault = self._fault or str(fault)
+            self._failed = self._failed or not self.stopped_by
 
     def _work(self, named: list[Claim]) -> None:
         self._keep_timetable()

@@ -7,9 +7,14 @@ from datetime import timedelta
 from recours.database.clock import SystemClock, clock_offset
 from recours.database.create import create_file
 from recours.database.engine import Database, DatabaseFault
+from recours.database.patience import Waits
 from recours.database.schema import Schema, look, require_claims
 from recours.database.upgrade import NOT_DONE, bring_up_to_date
 from recours.settings.model import Settings
+
+# How long a server is waited for: a run must not hang, while a person may ask for what goes through every row.
+OF_RUNS = Waits()
+OF_PEOPLE = Waits(statement=Waits.long_statement)
 
 CREATED = "created with its whole schema"
 
@@ -48,7 +53,7 @@ def open_database(settings: Settings) -> Opened:
     remarks = []
     if settings.database_is_embedded and create_embedded(settings):
         remarks.append(f"{settings.database_url.database} was {CREATED}")
-    database = connect(settings)
+    database = connect(settings, OF_RUNS)
     schema = look(database)
     require_claims(database, schema)
     offset = clock_offset(database)
@@ -95,10 +100,10 @@ def create_embedded(settings: Settings) -> bool:
     return database.path is not None and not database.is_there() and create_file(database.path)
 
 
-def named(settings: Settings) -> Database:
+def named(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
     """The database that the settings name, whether it is there or not. Raises DatabaseFault if its driver is missing."""
     try:
-        return Database(settings.database_url)
+        return Database(settings.database_url, waits=waits)
     except ModuleNotFoundError as error:
         raise DatabaseFault(
             f"PostgreSQL needs the package {error.name}, which this Python lacks: "
@@ -106,9 +111,9 @@ def named(settings: Settings) -> Database:
         ) from error
 
 
-def connect(settings: Settings) -> Database:
+def connect(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
     """The database that the settings name. Raises DatabaseFault if its file is missing, or its driver."""
-    database = named(settings)
+    database = named(settings, waits)
     if not database.is_there():
         raise DatabaseFault(
             f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "

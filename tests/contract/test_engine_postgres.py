@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from string import ascii_letters
 from threading import Barrier
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from sqlalchemy import URL
 
 from recours.database.engine import Database, DatabaseFault
 from recours.database.indexes import build_indexes
+from recours.database.patience import Waits
 from recours.database.schema import _INDEXES, look
 from recours.sandbox import SimulatedClock
 from tests.conftest import Kind
 from tests.contract.test_claims import Run
+from tests.fakes.proxy import Proxy
 
 
 @pytest.fixture
@@ -106,3 +109,85 @@ def test_an_index_that_cannot_be_built_keeps_no_other_from_being_built(
     assert said[0].startswith("Built on claims: ")
     assert sorted(line.split("EXISTS ")[1].split()[0] for line in said[2:]) == sorted(lacking)
     database.close()
+
+
+# ---------------------------------------------------------------- a server that falls silent
+
+SHORT = Waits(statement=1.0, long_statement=30.0, quiet=0.3, answer=2.0, silence=20.0)
+
+
+def ask(database: Database, query: str = "SELECT 1") -> Any:
+    with database.read() as connection:
+        return connection.exec_driver_sql(query).scalar()
+
+
+def test_what_waits_for_a_silent_server_ends_and_what_comes_after_it_does_not_wait(server_url: URL) -> None:
+    with Proxy(server_url.port or 0) as proxy:
+        database = Database(server_url.set(port=proxy.port), waits=SHORT)
+        assert ask(database) == 1
+        proxy.freeze()
+        with pytest.raises(DatabaseFault, match="cannot be used: it does not answer"):
+            ask(database)
+        taken, begun = proxy.taken, monotonic()
+        for _ in range(20):
+            with pytest.raises(DatabaseFault, match="does not answer"):
+                ask(database)
+        assert monotonic() - begun < SHORT.answer
+        assert proxy.taken == taken
+        database.close()
+
+
+def test_an_idle_connection_that_fell_silent_is_replaced(server_url: URL) -> None:
+    with Proxy(server_url.port or 0) as proxy:
+        database = Database(server_url.set(port=proxy.port), waits=SHORT)
+        assert ask(database) == 1
+        proxy.freeze(new_ones_too=False)
+        assert ask(database) == 1
+        assert proxy.taken > 1
+        database.close()
+
+
+def test_a_connection_that_alone_fell_silent_is_given_up_when_a_statement_would_have_ended(
+    server_url: URL,
+) -> None:
+    with Proxy(server_url.port or 0) as proxy:
+        database = Database(server_url.set(port=proxy.port), waits=SHORT)
+        with pytest.raises(DatabaseFault, match="does not answer"), database.write() as connection:  # noqa: PT012
+            proxy.freeze(new_ones_too=False)
+            connection.exec_driver_sql("SELECT 1")
+        assert ask(database) == 1
+        database.close()
+
+
+def test_the_server_itself_ends_a_statement_that_takes_too_long(server_url: URL) -> None:
+    database = Database(server_url, waits=SHORT)
+    with pytest.raises(DatabaseFault, match="statement timeout"):
+        ask(database, "SELECT pg_sleep(30)")
+    database.close()
+
+
+def test_a_long_statement_of_a_server_that_answers_is_waited_for_and_a_run_that_is_to_end_waits_too(
+    server_url: URL,
+) -> None:
+    database = Database(server_url, waits=SHORT)
+    database.hurry()
+    with database.long():
+        assert ask(database, "SELECT 1 FROM pg_sleep(1.5)") == 1
+    with pytest.raises(DatabaseFault, match="statement timeout"):
+        ask(database, "SELECT 1 FROM pg_sleep(1.5)")
+    database.close()
+
+
+def test_a_run_that_is_to_end_does_not_wait_for_a_silent_server(server_url: URL) -> None:
+    with Proxy(server_url.port or 0) as proxy:
+        database = Database(server_url.set(port=proxy.port), waits=Waits(answer=2.0))
+        assert ask(database) == 1
+        proxy.freeze()
+        begun = monotonic()
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(ask, database)
+            database.hurry()
+            with pytest.raises(DatabaseFault, match="does not answer"):
+                asked.result(20)
+        assert monotonic() - begun < Waits().quiet
+        database.close()

@@ -172,6 +172,8 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
         for name, expected in (
             ("TimeZone", "America/New_York"),
             ("lock_timeout", "0"),
+            ("statement_timeout", "0"),
+            ("idle_in_transaction_session_timeout", "0"),
             ("transaction_isolation", "serializable"),
         ):
             assert next_one.execute(f"SHOW {name}").fetchone() == (expected,)

@@ -1,0 +1,129 @@
+"""How long a server of a database is waited for, and what tells that it will not answer any more.
+
+A server that is busy and one that fell silent look alike from here: a proxy that froze, a firewall that drops packets.
+So whoever has waited for a while asks it for a second connection. A server that gives one is busy; another is silent.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Seconds."""
+
+    statement: float = 40.0  # for one statement; longer than a lock is waited for
+    long_statement: float = 3600.0  # for one that goes through a whole table, or builds an index
+    connect: float = 20.0  # for a connection, at each of the server's addresses
+    quiet: float = 10.0  # then a second connection is asked for, and again as often
+    answer: float = 5.0  # for that one
+    silence: float = (
+        20.0  # so long a server that fell silent is not tried again: what is left of a run ends at once
+    )
+
+
+class Patience:
+    """Of one process with one server. Threads share it: the silence that one of them met holds for all."""
+
+    def __init__(
+        self,
+        answers: Callable[[], bool],
+        waits: Waits = Waits(),
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """`answers` asks for a second connection, for `waits.answer` at most. `clock`: seconds that never go back."""
+        self.waits = waits
+        self._answers = answers
+        self._clock = clock
+        self._asking = threading.Lock()
+        self._asked_at = float("-inf")
+        self._silent_at = float("-inf")
+        self._hurried_at: float | None = None
+        self._long = threading.local()
+
+    @property
+    def statement_s(self) -> float:
+        """How long a statement of this thread may last."""
+        return self.waits.long_statement if getattr(self._long, "depth", 0) else self.waits.statement
+
+    @contextmanager
+    def long(self) -> Iterator[None]:
+        """Statements of this thread may last long meanwhile, as long as the server is there."""
+        self._long.depth = getattr(self._long, "depth", 0) + 1
+        try:
+            yield
+        finally:
+            self._long.depth -= 1
+
+    def hurry(self) -> None:
+        """The run is to end: find out at once whether the server is there. Good for a signal's handler."""
+        self._hurried_at = self._clock()
+
+    def begin(self) -> "Waiting":
+        """A statement is sent now."""
+        return Waiting(self, self.statement_s, self.waits.quiet)
+
+    def begin_connecting(self) -> "Waiting":
+        """A connection is asked for now; how long it may take is the driver's to count."""
+        return Waiting(self, float("inf"), float("inf"))
+
+    def is_silent(self) -> bool:
+        """Tell whether the server fell silent a moment ago."""
+        return self._clock() - self._silent_at < self.waits.silence
+
+    def fell_silent(self) -> None:
+        """No connection was to be had."""
+        self._silent_at = self._clock()
+
+    def answered(self) -> None:
+        """It is there (again)."""
+        self._silent_at = float("-inf")
+
+    def ask(self, since: float) -> None:
+        """Find out whether the server is there, unless a thread has since that moment."""
+        with self._asking:
+            if self._asked_at >= since:
+                return
+            if self._answers():
+                self.answered()
+            else:
+                self.fell_silent()
+            self._asked_at = self._clock()
+
+    def is_hurried_since(self, moment: float) -> bool:
+        """Tell whether the run was to end at that moment or after."""
+        return self._hurried_at is not None and self._hurried_at >= moment
+
+    def now(self) -> float:
+        """Seconds."""
+        return self._clock()
+
+
+class Waiting:
+    """One wait for the server."""
+
+    def __init__(self, patience: Patience, longest_s: float, quiet_s: float) -> None:
+        """Begins now."""
+        self._patience = patience
+        self._since = self._asked_at = patience.now()
+        self._longest_s = longest_s
+        self._quiet_s = quiet_s
+
+    def why_end(self) -> str | None:
+        """Why not to wait any longer, in words; None: wait on. To be asked several times a second."""
+        patience, now = self._patience, self._patience.now()
+        if now - self._since >= self._longest_s:
+            return self.words()
+        if now - self._asked_at >= self._quiet_s or patience.is_hurried_since(self._asked_at):
+            self._asked_at = now
+            patience.ask(now)
+        return self.words() if patience.is_silent() else None
+
+    def words(self) -> str:
+        """What to say of a server that is not waited for any longer."""
+        waited = round(self._patience.now() - self._since)
+        so_long = f" (waited {waited} s)" if waited else ""
+        return f"it does not answer{so_long}. Check the server, and the network and any proxy in between."

@@ -1,0 +1,136 @@
+"""Runs whose PostgreSQL falls silent: connections stay open, and nothing comes over them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from recours.database import schema
+from recours.database.engine import Database
+from recours.sandbox import Sandbox
+from tests.conftest import Kind, environment_of
+from tests.fakes.proxy import Proxy
+from tests.long_form import IS_LONG
+
+ROOT = Path(schema.__file__).parents[2]
+
+
+@pytest.fixture
+def server_url(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
+    kind = kinds("postgresql")
+    url = kind.ready(tmp_path)
+    yield url
+    kind.drop(url)
+
+
+@pytest.fixture
+def database(server_url: URL) -> Iterator[Database]:
+    database = Database(server_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def start(server_url: URL, sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[[Proxy], Any]]:
+    """A worker as cron starts it, which reaches its database by the proxy."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def popen(proxy: Proxy) -> "subprocess.Popen[str]":
+        environment = environment_of(
+            server_url.set(port=proxy.port).render_as_string(hide_password=False), sandbox.url
+        )
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                str(ROOT / "scripts" / "pod_retry_scheduler.py"),
+                "--json",
+                "--max-runtime",
+                "1",
+            ],
+            env=environment
+            | {"RECOURS_POD_DIR": str(tmp_path / "pods"), "RECOURS_LOG_DIR": str(tmp_path / "logs")},
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        begun.append(process)
+        return process
+
+    yield popen
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+# What the run is about to send when the proxy freezes.
+MOMENTS = {
+    "first words": b"user",
+    "its beginning": b"INSERT INTO recours_runs",
+    "a call": b"UPDATE recours_quota_shares",
+    "a result": b"INSERT INTO recours_attempts",
+    "a commit": b"COMMIT",
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS if IS_LONG else ["first words", "a call", "a commit"])
+def test_a_run_whose_database_falls_silent_ends_with_status_1_and_a_sentence_within_a_minute(
+    moment: str,
+    server_url: URL,
+    database: Database,
+    add_claims: Callable[..., None],
+    start: Callable[[Proxy], Any],
+    record_property: Callable[[str, object], None],
+) -> None:
+    add_claims(database, [{}] * 30)
+    frozen_at: list[float] = []
+
+    def freezes(sent: bytes) -> bool:
+        if MOMENTS[moment] in sent and not frozen_at:
+            frozen_at.append(time.monotonic())
+            return True
+        return False
+
+    with Proxy(server_url.port or 0, freezes) as proxy:
+        run = start(proxy)
+        _, log = run.communicate(timeout=75)
+        seconds = time.monotonic() - frozen_at[0]
+    record_property("seconds", round(seconds, 1))
+    assert run.returncode == 1, log
+    assert seconds < 60
+    assert "does not answer" in log or "timeout expired" in log
+    assert "Traceback" not in log
+
+
+def test_a_run_whose_database_is_silent_heeds_SIGTERM_at_once(  # noqa: N802 (its name)
+    server_url: URL,
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+    start: Callable[[Proxy], Any],
+    record_property: Callable[[str, object], None],
+) -> None:
+    add_claims(database, [{}] * 200)
+    with Proxy(server_url.port or 0) as proxy:
+        run = start(proxy)
+        ends = time.monotonic() + 30
+        while not sandbox.calls and time.monotonic() < ends:
+            time.sleep(0.01)
+        proxy.freeze()
+        run.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        out, log = run.communicate(timeout=75)
+        seconds = time.monotonic() - begun
+    record_property("seconds", round(seconds, 1))
+    assert run.returncode == 143, log
+    assert seconds < 10
+    assert "does not answer" in log
+    assert json.loads(out)["worker"] == "pod_retry_scheduler"

@@ -1,0 +1,96 @@
+"""How long a server is waited for, on a clock of the test's own."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from recours.database.patience import Patience, Waits
+
+WAITS = Waits(statement=40, long_statement=3600, quiet=10, answer=5, silence=20)
+
+
+@dataclass
+class Server:
+    """Asked for a second connection, and how it takes it."""
+
+    answers: bool = True
+    now: float = 1000.0
+    asked: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.patience = Patience(self.ask, WAITS, lambda: self.now)
+
+    def ask(self) -> bool:
+        self.asked.append(self.now)
+        self.now += 0.0 if self.answers else WAITS.answer
+        return self.answers
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def wait(server: Server, most_s: float = 10_000) -> tuple[float, str | None]:
+    """How long one statement that gets no answer is waited for, and why no longer."""
+    waiting, begun = server.patience.begin(), server.now
+    while server.now - begun < most_s:
+        if why := waiting.why_end():
+            return server.now - begun, why
+        server.now += 0.5
+    return server.now - begun, None
+
+
+def test_a_busy_server_is_waited_for_as_long_as_a_statement_may_last(server: Server) -> None:
+    seconds, why = wait(server)
+    assert seconds == WAITS.statement
+    assert why
+    assert why.startswith("it does not answer (waited 40 s)")
+    assert len(server.asked) == 3
+    assert wait(server, 10)[1] is None  # it is not silent
+
+
+def test_a_silent_server_is_noticed_by_a_second_connection(server: Server) -> None:
+    server.answers = False
+    assert wait(server)[0] == WAITS.quiet + WAITS.answer
+    assert wait(server)[0] == 0
+    server.now += WAITS.silence
+    assert wait(server)[0] == WAITS.quiet + WAITS.answer
+
+
+def test_a_long_statement_is_waited_for_only_while_the_server_is_there(server: Server) -> None:
+    with server.patience.long():
+        assert server.patience.statement_s == WAITS.long_statement
+        assert wait(server)[0] == WAITS.long_statement
+        server.answers = False
+        assert wait(server)[0] == WAITS.quiet + WAITS.answer
+    assert server.patience.statement_s == WAITS.statement
+
+
+def test_a_run_that_is_to_end_asks_at_once_and_only_once(server: Server) -> None:
+    waiting = server.patience.begin()
+    server.now += 1
+    assert waiting.why_end() is None
+    assert server.asked == []
+    server.patience.hurry()
+    server.now += 0.5
+    assert waiting.why_end() is None
+    server.now += 0.5
+    assert waiting.why_end() is None
+    assert server.asked == [1001.5]
+    server.answers = False
+    server.patience.hurry()
+    server.now += 0.5
+    assert waiting.why_end()
+
+
+def test_a_connection_is_waited_for_by_the_driver_s_own_count_unless_the_server_is_known_to_be_silent(
+    server: Server,
+) -> None:
+    waiting = server.patience.begin_connecting()
+    server.now += 1000
+    assert waiting.why_end() is None
+    server.patience.fell_silent()
+    assert waiting.why_end()
+    server.patience.answered()
+    assert waiting.why_end() is None
