@@ -19,6 +19,7 @@ from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
 from recours.core.timetable import Timetable, faults_of
 from recours.database.engine import SECRET_QUERY
+from recours.settings.database_url import fault_of
 from recours.settings.model import (
     Credentials,
     HttpLimits,
@@ -217,7 +218,10 @@ class _Reading:
             return self._sqlite(EMBEDDED)
         kind = url.get_backend_name()
         if kind == "postgresql":
-            return url.set(drivername="postgresql+psycopg")
+            url = url.set(drivername="postgresql+psycopg")
+            if fault := fault_of(url):
+                self._fault(f"{named}{value.source} {fault}.")
+            return url
         if kind != "sqlite":
             self._fault(
                 f"{named}{value.source} names a {kind} database; only SQLite and PostgreSQL are supported."

@@ -439,6 +439,42 @@ def test_both_forms_of_postgresql_are_one(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("host=/tmp&port=abc", "names ports that do not fit its hosts"),
+        ("host=a,b&port=1,2,3", "names ports that do not fit its hosts"),
+        ("port=70000", "names a port that is none"),
+        ("port=0", "names a port that is none"),
+        ("connect_timeout=abc", "has an option connect_timeout that is not a whole number"),
+        ("keepalives_idle=1.5", "has an option keepalives_idle that is not a whole number"),
+        ("sslmode=require&sslmode=disable", "has the option sslmode twice"),
+        ("frob=1", "has an option that PostgreSQL does not know: frob"),
+        ("autocommit=1", "has an option that PostgreSQL does not know: autocommit"),
+        ("cls=x", "has an option that PostgreSQL does not know: cls"),
+        (f"{SECRET}=x", "has an option that PostgreSQL does not know: its name is not a word"),
+    ],
+)
+def test_options_of_a_url_that_no_server_can_be_reached_with(tmp_path: Path, options: str, said: str) -> None:
+    told = fault(tmp_path, DATABASE_URL=f"postgresql://u:{SECRET}@/x?{options}")
+    assert told.startswith(f"DATABASE_URL in the environment {said}")
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "host=/tmp",
+        "host=/tmp&port=5433",
+        "host=a:1&host=b:2",
+        "sslmode=require&connect_timeout=5",
+        "options=-csearch_path%3Dx",
+    ],
+)
+def test_options_of_a_url_that_a_server_may_take(tmp_path: Path, options: str) -> None:
+    load(tmp_path, {"DATABASE_URL": f"postgresql://u:p@/x?{options}"}, CATALOG)
+
+
 def test_a_named_database_is_not_the_embedded_one(tmp_path: Path) -> None:
     assert not load(tmp_path, {"DATABASE_PATH": "x.db"}, CATALOG).database_is_embedded
     assert not load(tmp_path, {}, CATALOG, database_url="sqlite:///x.db").database_is_embedded
