@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from recours.core.mail import ClaimNow, MailState, Told, still_holds
 from recours.core.text import plural
 from recours.notifications.smtp import Refused, ServerFault, Undecidable
+from recours.notifications.wire import Interrupted
 from recours.runs.ports import Clock, Letter
 
 log = logging.getLogger("email_sender")
@@ -28,7 +29,7 @@ class MailServer(Protocol):
     """What sends."""
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
-        """Give one mail to the server. Raises ServerFault, Refused, Undecidable."""
+        """Give one mail to the server. Raises ServerFault, Refused, Undecidable, Interrupted."""
 
 
 class Mails(Protocol):
@@ -75,12 +76,12 @@ class EmailSender:
     def __init__(
         self,
         mails: Mails,
-        server: Callable[[], AbstractContextManager[MailServer]],
+        server: Callable[[Callable[[], bool]], AbstractContextManager[MailServer]],
         envelope: Envelope,
         clock: Clock,
         skipped_statuses: frozenset[str],
     ) -> None:
-        """`server` makes the connection; it is not called while there is nothing to send."""
+        """`server` makes the connection, given what tells whether the run goes on; not called with nothing to send."""
         self._mails = mails
         self._server = server
         self._envelope = envelope
@@ -119,7 +120,7 @@ class EmailSender:
         Raises ServerFault.
         """
         most = 1 if self._envelope.a_minute else _BATCH
-        with self._server() as server:
+        with self._server(go_on) as server:
             for place in range(0, len(ids), most):
                 if not go_on():
                     return
@@ -157,6 +158,9 @@ class EmailSender:
                 return
             try:
                 self._send(server, letter)
+            except Interrupted:
+                self._hand_back(batch[place:], "the run was to end")
+                return
             except ServerFault as fault:
                 self._hand_back(batch[place + 1 :], str(fault))
                 raise
@@ -187,7 +191,7 @@ class EmailSender:
             )
 
     def _send(self, server: MailServer, letter: Letter) -> None:
-        """Raises ServerFault if no other mail is to be tried after this one."""
+        """Raises ServerFault if no other mail is to be tried after this one, Interrupted if the run is to end."""
         recipient = self._envelope.redirect or letter.recipient
         what = f"Mail {letter.id} ({letter.kind}) to {recipient}"
         self._tried += 1

@@ -9,8 +9,11 @@ from typing import Self
 
 from recours.core.mail_refusal import is_about_us
 from recours.core.text import clean
+from recours.notifications.wire import Interrupted, Watch, WatchedSmtp
 
 TIMEOUT_S = 30.0
+_STEPS = 4  # so many times as long a connection may take, and a mail
+_GOOD_BYE_S = 5.0
 _OK = frozenset({250, 251})
 _GO_ON = 354
 _CLOSING = 421
@@ -52,11 +55,19 @@ class SmtpSettings:
 class SmtpLine:
     """A connection, made when the first mail is offered, and used for all of a run."""
 
-    def __init__(self, settings: SmtpSettings, timeout_s: float = TIMEOUT_S) -> None:
-        """Connects nowhere yet."""
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        timeout_s: float = TIMEOUT_S,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Connects nowhere yet. `timeout_s`: for each step; a connection and a mail take a few of them.
+
+        `go_on`: False when the run is to end, which is heard in the middle of a step.
+        """
         self.settings = settings
-        self._timeout_s = timeout_s
-        self._smtp: smtplib.SMTP | None = None
+        self._watch = Watch(timeout_s, go_on)
+        self._smtp: WatchedSmtp | None = None
 
     def __enter__(self) -> Self:
         """Nothing: the connection comes with the first mail."""
@@ -66,28 +77,34 @@ class SmtpLine:
         """Say good-bye; a server that does not listen is left all the same."""
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
+            self._watch.begin_whole(_GOOD_BYE_S)
             try:
                 smtp.quit()
-            except (smtplib.SMTPException, OSError):
+            except (smtplib.SMTPException, OSError, Interrupted):
                 smtp.close()
 
     def log_in(self) -> None:
-        """Connect and log in; send nothing. Raises ServerFault."""
+        """Connect and log in; send nothing. Raises ServerFault, Interrupted."""
         if self._smtp is None:
             self._connected()
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
         """Give one mail to the server. False if `before`, asked at the last moment, does not want it given.
 
-        Raises ServerFault, Refused, Undecidable.
+        Raises ServerFault, Refused, Undecidable; Interrupted if the run is to end and the mail was not given.
         """
         if not self.settings.sender:
             raise ServerFault(
                 "There is no address to send from: SMTP_FROM is not set, nor smtp_from in system_settings"
             )
         smtp = self._smtp or self._connected()
+        self._begin_whole()
         try:
             self._offer(smtp, recipient)
+        except Interrupted:
+            self._smtp = None
+            smtp.close()
+            raise
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             self._smtp = None
             smtp.close()
@@ -101,8 +118,12 @@ class SmtpLine:
         self._give(smtp, content)
         return True
 
-    def _connected(self) -> smtplib.SMTP:
+    def _begin_whole(self) -> None:
+        self._watch.begin_whole(_STEPS * self._watch.step_s)
+
+    def _connected(self) -> WatchedSmtp:
         settings = self.settings
+        self._begin_whole()
         where = f"The mail server {settings.host}:{settings.port}"
         try:
             smtp = self._logged_in()
@@ -121,17 +142,14 @@ class SmtpLine:
         self._smtp = smtp
         return smtp
 
-    def _logged_in(self) -> smtplib.SMTP:
+    def _logged_in(self) -> WatchedSmtp:
         settings = self.settings
         context = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.security == "tls":
-            host, port = settings.host, settings.port
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=self._timeout_s, context=context)
-        else:
-            smtp = smtplib.SMTP(settings.host, settings.port, timeout=self._timeout_s)
+        at_once = context if settings.security == "tls" else None
+        smtp = WatchedSmtp(settings.host, settings.port, self._watch, at_once)
         try:
             if settings.security == "starttls":
-                smtp.starttls(context=context)
+                smtp.start_tls(context)
             smtp.ehlo_or_helo_if_needed()  # with our own name, which may be none of a host
             if settings.user:
                 self._log_in(smtp)
@@ -176,7 +194,7 @@ class SmtpLine:
         """Make the connection fit for another mail. Some servers refuse and hang up: then the next mail makes its own."""
         try:
             smtp.rset()
-        except (smtplib.SMTPException, OSError):
+        except (smtplib.SMTPException, OSError, Interrupted):
             self._smtp = None
             smtp.close()
 
@@ -195,6 +213,7 @@ class SmtpLine:
         return Refused(f"the server refuses {what}: {code} {text}", final=code >= _FINAL)
 
     def _give(self, smtp: smtplib.SMTP, content: bytes) -> None:
+        self._watch.give()
         try:
             smtp.send(_dotted(content))
             code, words = smtp.getreply()

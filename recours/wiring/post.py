@@ -124,7 +124,9 @@ class PostOffice:
         mail = self._settings.mail
         envelope = Envelope(server.sender, mail.reply_to, mail.redirect, mail.a_minute)
         skipped = frozenset(self._settings.policy.skip_claim_statuses)
-        return EmailSender(self.mailbox, lambda: SmtpLine(server), envelope, self.clock, skipped)
+        return EmailSender(
+            self.mailbox, lambda go_on: SmtpLine(server, go_on=go_on), envelope, self.clock, skipped
+        )
 
     def log(self) -> AbstractContextManager[None]:
         """The sender's own log, while it is open."""

@@ -989,7 +989,7 @@ def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailS
     with SmtpLine(settings) as line:
         assert line.send("a@shop.example", b"Subject: x\r\n\r\n.dots\r\n..\r\n", lambda: True)
         assert line._smtp is not None
-        line._smtp.sock.shutdown(socket.SHUT_RDWR)
+        line._smtp.sock.inner.shutdown(socket.SHUT_RDWR)
         with pytest.raises(ServerFault, match="broke the connection"):
             line.send("b@shop.example", b"x", lambda: True)
     assert smtp.recipients() == ["a@shop.example"]

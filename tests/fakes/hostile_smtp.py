@@ -1,0 +1,99 @@
+"""Mail servers that mean harm, or are broken beyond telling the difference: one connection each, in a thread."""
+
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+BANNER = b"220 mail.example ESMTP\r\n"
+FINE = b"250 OK\r\n"
+GO_ON = b"354 go on\r\n"
+EVERY_S = 0.02
+
+
+@dataclass
+class Hostile:
+    """What one has done."""
+
+    port: int
+    sent: int = 0  # bytes
+    reached: threading.Event = field(
+        default_factory=threading.Event
+    )  # the point where it begins to be hostile
+
+
+Behaviour = Callable[[Hostile, socket.socket], None]
+
+
+@contextmanager
+def hostile(behave: Behaviour) -> Iterator[Hostile]:
+    """A server that behaves so."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Hostile(listener.getsockname()[1])
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                sock, _ = listener.accept()
+                with sock:
+                    behave(server, sock)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def send(server: Hostile, sock: socket.socket, pieces: Iterable[bytes], every_s: float = 0.0) -> None:
+    """Send piece by piece until the client has gone."""
+    for piece in pieces:
+        sock.sendall(piece)
+        server.sent += len(piece)
+        time.sleep(every_s)
+
+
+def after(*replies: bytes, then: Iterable[bytes] = (), every_s: float = 0.0) -> Behaviour:
+    """Give these replies, the first of them unasked, each of the others to a command; then send what is to be sent."""
+
+    def behave(server: Hostile, sock: socket.socket) -> None:
+        commands = sock.makefile("rb")
+        for place, reply in enumerate(replies):
+            if place:
+                commands.readline()
+            sock.sendall(reply)
+        if replies:
+            while commands.readline() not in (b".\r\n", b"") and replies[-1] == GO_ON:
+                pass
+        server.reached.set()
+        send(server, sock, then, every_s)
+        while sock.recv(65536):  # say nothing more
+            pass
+
+    return behave
+
+
+def trickle(line: bytes = b"2") -> Iterator[bytes]:
+    """A byte at a time, and never a whole line."""
+    return itertools.repeat(line)
+
+
+def endless(line: bytes) -> Iterator[bytes]:
+    """Many lines at a time."""
+    return itertools.repeat(line * 100)
+
+
+def deaf(server: Hostile, sock: socket.socket) -> None:
+    """Takes no more of a message than the system does."""
+    commands = sock.makefile("rb")
+    sock.sendall(BANNER)
+    for reply in (FINE, FINE, FINE, GO_ON):
+        commands.readline()
+        sock.sendall(reply)
+    server.reached.set()
+    time.sleep(2)  # longer than it is waited for

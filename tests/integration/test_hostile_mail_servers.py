@@ -1,0 +1,178 @@
+"""Mail servers that trickle, never end, or say nothing: none keeps a run, and none takes its memory."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.errors import Actor
+from recours.core.events import Event, EventName
+from recours.database import schema
+from recours.database.engine import Database
+from recours.database.mailbox import Mailbox
+from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings, Undecidable
+from recours.notifications.wire import GRACE_S, MOST_BYTES, Interrupted, Slow, Watch
+from recours.sandbox import Sandbox
+from tests.conftest import environment_of
+from tests.fakes.hostile_smtp import (
+    BANNER,
+    EVERY_S,
+    FINE,
+    GO_ON,
+    Behaviour,
+    after,
+    deaf,
+    endless,
+    hostile,
+    trickle,
+)
+
+ROOT = Path(schema.__file__).parents[2]
+STEP_S = 0.3
+TLS_RECORD = b"\x16\x03\x03\x40\x00"  # 16 KB of a handshake are announced
+LOGIN = b"250-mail.example\r\n250 AUTH PLAIN\r\n"
+
+# Before a mail is given away: nothing has happened to it.
+WAITS: dict[str, tuple[Behaviour, str]] = {
+    "a silent banner": (after(), "none"),
+    "a trickled banner": (after(then=trickle(), every_s=EVERY_S), "none"),
+    "an endless banner": (after(then=endless(b"220-welcome\r\n")), "none"),
+    "a banner of one endless line": (after(then=endless(b"2" * 80)), "none"),
+    "an endless answer to EHLO": (after(BANNER, then=endless(b"250-SIZE\r\n")), "none"),
+    "a trickled answer to EHLO": (after(BANNER, then=trickle(b"250-SIZE\r\n"), every_s=EVERY_S), "none"),
+    "a handshake that stalls": (after(), "tls"),
+    "a handshake that trickles": (after(then=[TLS_RECORD, *[b"\x02"] * 500], every_s=EVERY_S), "tls"),
+    "a handshake that stalls after STARTTLS": (after(BANNER, b"250-x\r\n250 STARTTLS\r\n", b"220 go\r\n"), "starttls"),
+    "a trickled answer to MAIL": (after(BANNER, FINE, then=trickle(), every_s=EVERY_S), "none"),
+    "an endless answer to RCPT": (after(BANNER, FINE, FINE, then=endless(b"250-yes\r\n")), "none"),
+    "a silent answer to the command DATA": (after(BANNER, FINE, FINE, FINE), "none"),
+}  # fmt: skip
+# Afterwards: nobody knows.
+UNDECIDED: dict[str, Behaviour] = {
+    "a trickled answer to the message": after(
+        BANNER, FINE, FINE, FINE, GO_ON, then=trickle(), every_s=EVERY_S
+    ),
+    "an endless answer to the message": after(BANNER, FINE, FINE, FINE, GO_ON, then=endless(b"250-yes\r\n")),
+    "no answer to the message": after(BANNER, FINE, FINE, FINE, GO_ON),
+    "a server that does not read": deaf,
+}
+
+
+def line_to(port: int, security: str = "none", go_on: Callable[[], bool] = lambda: True) -> SmtpLine:
+    return SmtpLine(
+        SmtpSettings("127.0.0.1", port, security, "", "service@shop.example"), timeout_s=STEP_S, go_on=go_on
+    )
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_a_server_that_does_not_come_to_an_end_before_the_message_has_mails_wait(name: str) -> None:
+    behave, security = WAITS[name]
+    begun = time.monotonic()
+    with hostile(behave) as server, line_to(server.port, security) as line:
+        with pytest.raises(ServerFault, match=r"timed out|does not end"):
+            line.send("a@shop.example", b"x", lambda: True)
+        assert time.monotonic() - begun < 4 * STEP_S + 3
+    assert server.sent < MOST_BYTES + 16 * 1024 * 1024  # what the system takes of it
+
+
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_a_server_that_does_not_come_to_an_end_after_the_message_leaves_it_undecided(name: str) -> None:
+    begun = time.monotonic()
+    with hostile(UNDECIDED[name]) as server, line_to(server.port) as line:
+        with pytest.raises(Undecidable, match=r"timed out|does not end"):
+            line.send("a@shop.example", b"x" * 30_000_000, lambda: True)
+        assert time.monotonic() - begun < 4 * STEP_S + 3
+
+
+def test_steps_that_are_each_in_time_take_no_longer_together_than_a_mail_may() -> None:
+    now = [0.0]
+    watch = Watch(30.0, clock=lambda: now[0])
+    watch.begin_whole(100.0)
+    for now[0] in (0.0, 29.0, 58.0, 87.0):
+        watch.begin_step()
+        assert watch.look() > 0
+    now[0] = 99.9
+    watch.begin_step()
+    assert watch.look() == pytest.approx(0.1)
+    now[0] = 100.0
+    with pytest.raises(Slow):
+        watch.look()
+
+
+def test_a_run_that_is_to_end_waits_a_moment_for_the_answer_to_a_message_and_for_nothing_else() -> None:
+    now, ends = [0.0], [False]
+    watch = Watch(30.0, lambda: not ends[0], lambda: now[0])
+    watch.begin_whole(100.0)
+    watch.begin_step()
+    watch.give()
+    ends[0], now[0] = True, 5.0
+    watch.look()
+    now[0] = 5.0 + GRACE_S
+    with pytest.raises(Slow):
+        watch.look()
+    watch.begin_whole(100.0)
+    watch.begin_step()
+    with pytest.raises(Interrupted):
+        watch.look()
+
+
+def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after_it() -> None:
+    with hostile(after(BANNER, FINE)) as server:
+        line = line_to(server.port, go_on=lambda: not server.reached.is_set())
+        with line, pytest.raises(Interrupted):
+            line.send("a@shop.example", b"x", lambda: True)
+    given = threading.Event()
+    with (
+        hostile(after(BANNER, FINE, FINE, FINE, GO_ON, then=[FINE])) as server,
+        line_to(server.port, go_on=lambda: not given.is_set()) as line,
+    ):
+        assert line.send("a@shop.example", b"x", lambda: given.set() is None)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [after(then=trickle(), every_s=EVERY_S), after(BANNER, FINE, then=trickle(), every_s=EVERY_S)],
+    ids=["banner", "MAIL"],
+)
+def test_sigterm_is_heard_while_a_mail_server_trickles(
+    behave: Behaviour, database: Database, url: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    mailbox = Mailbox(database, CATALOG, frozenset(), "0" * 32)
+    event = Event(
+        EventName.ACCOUNT_FAULT, Actor.OPERATOR, "chronopost", "2026-02-02", {"reason": "Invalid Password"}
+    )
+    mailbox.put(event, datetime.now(UTC))
+    with hostile(behave) as server:
+        environment = environment_of(url, sandbox.url) | {
+            "RECOURS_POD_DIR": str(tmp_path / "pods"),
+            "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+            "RECOURS_WEEKLY_REPORT": "false",
+            "ADMIN_EMAIL": "boss@shop.example",
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(server.port),
+            "SMTP_SECURITY": "none",
+            "SMTP_FROM": "service@shop.example",
+        }
+        run = subprocess.Popen(
+            [sys.executable, str(ROOT / "scripts" / "pod_retry_scheduler.py")],
+            env=environment,
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert server.reached.wait(30)
+        begun = time.monotonic()
+        run.send_signal(signal.SIGTERM)
+        _, log = run.communicate(timeout=30)
+    assert run.returncode == 143, log
+    assert time.monotonic() - begun < 5
+    with database.read() as connection:
+        rows = connection.exec_driver_sql("SELECT state, tries, holder FROM recours_mails").all()
+    assert [tuple(row) for row in rows] == [("ready", 0, None)]
