@@ -28,6 +28,8 @@ SECRET_QUERY = ("password", "passfile", "sslpassword")
 _SOONER = 0.9
 # Between two statements of a transaction that writes: a server whose client fell silent keeps what it locked no longer.
 _IDLE_S = 120.0
+# A service may have its commits not wait for the disk; where they wait for more than that, they go on to.
+_NOT_ASYNCHRONOUS = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
 # How soon the system finds out that packets are dropped (seconds, milliseconds): it would take hours by itself.
 _KEEPALIVES = {
     "keepalives": 1,
@@ -36,6 +38,10 @@ _KEEPALIVES = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+
+# SQLite's degrees of being on the disk before going on, and where a connection keeps which it uses.
+_FULL, _EXTRA = 2, 3
+_SYNCED = "recours.synced"
 
 # PostgreSQL's encodings that can hold every sign. To the second it is bytes: ours and, it is hoped, the service's are UTF-8.
 _OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
@@ -118,26 +124,55 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction to write in, committed at the end. Raises DatabaseFault."""
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """A transaction to write in, committed at the end. Raises DatabaseFault.
+
+        `durable`: a power cut later does not undo it, nor what was committed before it. For what is spent outside
+        right afterwards: a call, a mail.
+        """
         lock = self.turn if self.is_sqlite else nullcontext()
-        with lock, self._translated(), self.engine.begin() as connection:
-            self._begin(connection, writing=True)
+        with (
+            lock,
+            self._translated(),
+            self.engine.connect() as connection,
+            self._synced(connection, durable=durable),
+            connection.begin(),
+        ):
+            self._begin(connection, writing=True, durable=durable)
             yield connection
 
     @contextmanager
-    def write_one(self) -> Iterator[Connection]:
+    def write_one(self, *, durable: bool = False) -> Iterator[Connection]:
         """A connection for a single statement, which is a transaction by itself. Raises DatabaseFault.
 
         On SQLite without BEGIN and COMMIT, each of which would let other threads have the interpreter while all who
-        write wait for this one.
+        write wait for this one. `durable`: as for `write`.
         """
         if not self.is_sqlite:  # where a transaction says how long it waits for others
-            with self.write() as connection:
+            with self.write(durable=durable) as connection:
                 yield connection
             return
-        with self.turn, self._translated(), self.engine.connect() as connection:
+        with (
+            self.turn,
+            self._translated(),
+            self.engine.connect() as connection,
+            self._synced(connection, durable=durable),
+        ):
             yield connection
+
+    @contextmanager
+    def _synced(self, connection: Connection, *, durable: bool) -> Iterator[None]:
+        """Have what is committed meanwhile be on the disk, if that is wanted and not done anyway."""
+        if not (durable and self.is_sqlite):
+            yield
+            return
+        driver: Any = connection.connection.driver_connection
+        usual, safe = connection.info[_SYNCED]
+        driver.execute(f"PRAGMA synchronous={safe}")
+        try:
+            yield
+        finally:
+            driver.execute(f"PRAGMA synchronous={usual}")
 
     def long(self) -> AbstractContextManager[None]:
         """Statements of this thread may last up to an hour meanwhile, as long as the server is there."""
@@ -152,7 +187,7 @@ class Database:
         if fault.is_of_lock:
             self._lock_wait_s = min(self._lock_wait_s, _LOCK_WAIT_AFTERWARDS_S)
 
-    def _begin(self, connection: Connection, *, writing: bool) -> None:
+    def _begin(self, connection: Connection, *, writing: bool, durable: bool = False) -> None:
         """Say what kind of transaction begins.
 
         Not on SQLAlchemy's event: an engine that has a listener looks for others at each step of each statement, which
@@ -172,6 +207,8 @@ class Database:
         if writing:  # naive values are UTC, also where the service's column has a time zone
             says.append("SET LOCAL TimeZone = 'UTC'")
             says.append(f"SET LOCAL idle_in_transaction_session_timeout = '{_ms(_IDLE_S)}'")
+        if durable:
+            says.append(_NOT_ASYNCHRONOUS)
         style = driver.info.parameter_status("DateStyle") or "ISO"
         if not style.startswith("ISO"):  # other forms of a date depend on who reads them, or have no reader
             says.append("SET LOCAL DateStyle = 'ISO'")
@@ -226,11 +263,15 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, max_overflow=-1)
 
     @event.listens_for(engine, "connect")
-    def set_up(connection: sqlite3.Connection, _record: Any) -> None:
-        # With a write-ahead log this loses no committed transaction when a process dies; without one the
-        # service's own choice stands.
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+    def set_up(connection: sqlite3.Connection, record: Any) -> None:
+        has_log = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        if (
+            has_log
+        ):  # this loses no committed transaction when a process dies; a power cut may undo the last ones
             connection.execute("PRAGMA synchronous=NORMAL")
+        (usual,) = connection.execute("PRAGMA synchronous").fetchone()
+        # Without a log a transaction is over when its journal is gone, which is on the disk when the folder is.
+        record.info[_SYNCED] = usual, max(usual, _FULL if has_log else _EXTRA)
 
     return engine
 

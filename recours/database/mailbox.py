@@ -271,7 +271,7 @@ class Mailbox:
     def sending(self, letter: Letter) -> bool:
         """From here on the server may have it; False if it is in hand no more."""
         values = {"state": MailState.SENDING}
-        with self.database.write_one() as connection:
+        with self.database.write_one(durable=True) as connection:
             return bool(connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values).rowcount)
 
     def end(self, letter: Letter, state: MailState, now: datetime, error: str | None = None) -> str | None:

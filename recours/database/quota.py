@@ -1,7 +1,7 @@
 """The ledger of calls: how many were taken in which window, and the state of each carrier.
 
 A unit is held before the call it is for and becomes used just before the call is sent, each by a committed
-transaction. What a process held when it died is thus known not to have been sent, and is given back once its hold
+transaction that a power cut does not undo. What a process held when it died is thus known not to have been sent, and is given back once its hold
 has expired.
 """
 
@@ -110,7 +110,7 @@ class QuotaLedger:
         in_order = sorted(wants, key=lambda want: want.limit.key)
         while True:
             try:
-                with self.database.write() as connection:
+                with self.database.write(durable=True) as connection:
                     held = {want: self._reserve(connection, want, now, expires_at) for want in in_order}
                 return [held[want] for want in wants]
             except _ShortageError as short:
@@ -170,7 +170,7 @@ class QuotaLedger:
             "units": units,
             "until": until,
         }
-        with self.database.write_one() as connection:
+        with self.database.write_one(durable=True) as connection:
             return bool(connection.execute(_USE, values).rowcount)
 
     def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
