@@ -61,6 +61,12 @@ class DatabaseFault(RunFault):
         return getattr(getattr(self.__cause__, "orig", self.__cause__), "sqlstate", None)
 
     @property
+    def words(self) -> str:
+        """What the database itself said, or else the whole sentence."""
+        said = getattr(self.__cause__, "orig", self.__cause__)
+        return _first_line(said) if isinstance(said, Exception) else str(self)
+
+    @property
     def is_of_lock(self) -> bool:
         """Tell whether another program held for too long what was to be read or written."""
         said = getattr(self.__cause__, "orig", self.__cause__)
@@ -343,5 +349,9 @@ def explain(error: Exception, shown: str) -> str:
         for sign, words in _SQLITE_WORDS:
             if sign in text.lower():
                 return f"The database {shown} {words}."
-    first_line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
-    return f"The database {shown} cannot be used: {first_line}"
+    return f"The database {shown} cannot be used: {_first_line(original)}"
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -100,6 +100,19 @@ class Mailbox:
             )
 
     @cached_property
+    def _records_clients_only(self) -> bool:
+        """Tell whether the service's record of mails takes none without a client, such as those to the operator."""
+        with self.database.read() as connection:
+            of = {column["name"]: column for column in inspect(connection).get_columns(notifications.name)}
+        return not of["client_id"]["nullable"]
+
+    def _is_for_service(self, letter: Letter, state: MailState) -> bool:
+        """Tell whether the service's own record of mails is to have it."""
+        if state not in (MailState.SENT, MailState.FAILED) or notifications.name not in self._in_our_form:
+            return False
+        return letter.client_id is not None or not self._records_clients_only
+
+    @cached_property
     def _of_client(self) -> Select[Any]:
         """The client `of_client`, with those of the columns that the table has."""
         with self.database.read() as connection:
@@ -277,18 +290,18 @@ class Mailbox:
     def end(self, letter: Letter, state: MailState, now: datetime, error: str | None = None) -> str | None:
         """It was sent, refused for good, cancelled, or nobody can know; what was tried is in the service's record too.
 
+        There it is left out if it has no client and the record takes clients' only.
         Returns why that record did not take it, if so: ours has it all the same. What a cancelled mail was to tell is
         told by another one if its reason comes back.
         """
-        tried = state in (MailState.SENT, MailState.FAILED) and notifications.name in self._in_our_form
-        rows = _notifications(letter, state, now, error) if tried else []
+        rows = _notifications(letter, state, now, error) if self._is_for_service(letter, state) else []
         try:
             self._end(letter, state, now, error, rows)
         except DatabaseFault as fault:
             if not rows:
                 raise
             self._end(letter, state, now, error, [])
-            return str(fault)
+            return fault.words
         return None
 
     def _end(

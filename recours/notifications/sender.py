@@ -187,7 +187,8 @@ class EmailSender:
         if fault and not self._is_told_of_record:
             self._is_told_of_record = True
             run_log.warning(
-                f"The service's table notifications does not take what became of a mail; recours_mails has it: {fault}"
+                f"What became of a mail could not be copied to the service's table notifications ({fault}). "
+                "It is in recours_mails."
             )
 
     def _send(self, server: MailServer, letter: Letter) -> None:

@@ -894,8 +894,28 @@ def test_a_mail_log_of_the_service_that_takes_not_all_keeps_no_mail_undecided(
     assert service.sql("SELECT sent_to FROM notifications") == [("c3@shop.example",)]
     (said,) = [record for record in caplog.records if "table notifications" in record.getMessage()]
     assert said.levelname == "WARNING"
+    assert "cannot be used" not in said.getMessage()
     service.run_hourly(3)
     assert len(smtp.taken) == 2
+
+
+def test_a_mail_log_of_the_service_that_takes_clients_only_has_their_mails_and_no_warning_speaks_of_the_others(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = "INTEGER" if "sqlite" in service.environment["DATABASE_URL"] else "SERIAL"
+    service.sql("DROP TABLE notifications")
+    service.sql(
+        f"CREATE TABLE notifications (id {number} PRIMARY KEY, client_id INTEGER NOT NULL, notification_type TEXT,"
+        " subject TEXT, sent_to TEXT, sent_at TIMESTAMP, status TEXT, error_message TEXT, related_claim_id INTEGER)"
+    )
+    service.add(S.DELIVERED, client_id=1)
+    service.add(S.SYSTEM_ERROR, client_id=1)
+    service.run_hourly(106)
+    assert sorted(smtp.recipients()) == ["a@shop.example", "boss@shop.example"]
+    assert service.sql("SELECT client_id, sent_to FROM notifications") == [(1, "a@shop.example")]
+    assert states(service) == ["sent", "sent"]
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not [words for words in warnings if "notifications" in words or "cannot be used" in words]
 
 
 @pytest.mark.parametrize("table", ["system_settings", "notifications"])
