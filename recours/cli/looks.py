@@ -240,7 +240,8 @@ def _clock(bench: Bench) -> Iterator[Finding]:
     except DatabaseFault:  # which has a finding of its own
         pass
     overview = bench.overview()
-    began = [run.started_at for worker in overview.workers for run in worker.runs[:1]] if overview else []
+    workers = overview.workers if overview else []
+    began = [run.started_at for worker in workers for run in (*worker.ahead[:1], *worker.runs[:1])]
     yield checks.clock(offset, CLOCKS_AGREE, max(began, default=None), datetime.now(UTC), local)
     zone = bench.settings.policy.zone
     data = "the system's" if any(Path(path, zone.key).exists() for path in TZPATH) else "the package tzdata's"

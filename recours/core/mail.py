@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName, is_key_of
+from recours.core.pauses import CLOCKS_DIFFER
 
 LANGUAGES = ("fr", "en")
 # Digests are made up at this hour, in the zone of the deadlines; weekly ones on Mondays.
@@ -106,8 +107,8 @@ _YES_NO = {True: True, False: False, "true": True, "false": False}
 
 
 def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: ZoneInfo) -> bool:
-    """Tell whether what was written then is to be told by now."""
-    if frequency is Frequency.IMMEDIATE:
+    """Tell whether what was written then is to be told by now: also what a wrong clock dated into the future."""
+    if frequency is Frequency.IMMEDIATE or written_at > now + CLOCKS_DIFFER:
         return True
     return written_at < _last_digest(frequency, now, zone)
 

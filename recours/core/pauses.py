@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 LONGEST_PAUSE = timedelta(hours=24)
 UNNAMED_PAUSE = timedelta(minutes=60)
-# What ends later than this was left by a clock that was wrong. The hour is for machines whose clocks differ.
-FURTHEST_END = LONGEST_PAUSE + timedelta(hours=1)
+# Clocks of machines differ by less. What is dated later than that from now was left by a clock that was wrong.
+CLOCKS_DIFFER = timedelta(hours=1)
+# And so was what ends later than this.
+FURTHEST_END = LONGEST_PAUSE + CLOCKS_DIFFER
 _AFTER_REFUSALS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
 

@@ -5,12 +5,14 @@ claims and among ten million. It is used only where the query repeats its condit
 hence the constants are written into the SQL, not passed as parameters. A test asserts the plans.
 """
 
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, literal_column, or_
 
 from recours.core.claim import FetchStatus, Stage
+from recours.core.pauses import FURTHEST_END
 from recours.database.tables import claims
 
 _c = claims.c
@@ -19,6 +21,11 @@ _c = claims.c
 def const(value: str) -> ColumnElement[Any]:
     """A constant of ours inside the SQL text."""
     return literal_column(f"'{value}'", Text)
+
+
+def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
+    """What was held until then is free by now; also if a clock that was wrong held it until no hold can last."""
+    return or_(until <= now, until > now + FURTHEST_END)
 
 
 def at_stage(stage: Stage) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, text
 from sqlalchemy.exc import DBAPIError
 
+from recours.database.conditions import is_over
 from recours.database.engine import Database, DatabaseFault, explain
 from recours.database.outbox import insert_into
 from recours.database.revisions import revisions
@@ -75,7 +76,7 @@ def _lease(database: Database, holder: str, now: datetime) -> bool:
     taken = taken.on_conflict_do_update(
         index_elements=[leases.c.name],
         set_={"holder": taken.excluded.holder, "held_until": taken.excluded.held_until},
-        where=leases.c.held_until <= now,
+        where=is_over(leases.c.held_until, now),
     )
     with database.write() as connection:
         return connection.scalar(taken.returning(leases.c.name)) is not None

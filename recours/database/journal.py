@@ -18,14 +18,10 @@ class RunJournal:
 
     database: Database
 
-    def last_run(self, worker: str) -> datetime | None:
-        """When the worker's last run began."""
-        query = (
-            select(runs.c.started_at)
-            .where(runs.c.worker == worker)
-            .order_by(runs.c.started_at.desc())
-            .limit(1)
-        )
+    def last_run(self, worker: str, until: datetime) -> datetime | None:
+        """When the worker's last run began; later ones than `until` are left out."""
+        began = runs.c.started_at
+        query = select(began).where(runs.c.worker == worker, began <= until).order_by(began.desc()).limit(1)
         with self.database.read() as connection:
             return connection.scalar(query)
 

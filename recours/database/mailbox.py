@@ -25,7 +25,7 @@ from recours.core.carrier import Catalog
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
 from recours.core.mail import LAPSED, ClaimNow, MailKind, MailState, Told, may_lapse
-from recours.database.conditions import const
+from recours.database.conditions import const, is_over
 from recours.database.engine import Database, DatabaseFault
 from recours.database.foreign import read_claim
 from recours.database.outbox import OF_NO_CLAIM, add_events
@@ -264,7 +264,7 @@ class Mailbox:
         return [of[mail_id] for mail_id in ids if mail_id in of]
 
     def _free(self, now: datetime) -> ColumnElement[bool]:
-        return or_(_m.held_until.is_(None), _m.held_until <= now, _m.holder == self.run_id)
+        return or_(_m.held_until.is_(None), is_over(_m.held_until, now), _m.holder == self.run_id)
 
     def _events_of_mails(self, connection: Connection, mail_ids: list[int]) -> dict[int, list[Told]]:
         joined = events.join(mail_events, mail_events.c.event_id == _e.id)
@@ -320,7 +320,7 @@ class Mailbox:
 
     def undecided(self, now: datetime) -> list[tuple[int, str]]:
         """Mark the mails whose run died while sending: number and recipient of each. They are not sent again."""
-        dead = and_(_open(MailState.SENDING), _m.held_until <= now)
+        dead = and_(_open(MailState.SENDING), is_over(_m.held_until, now))
         values = {"state": MailState.UNDECIDED, "ended_at": now, "error": "the run died while sending it"}
         with self.database.write() as connection:
             rows = connection.execute(update(mails).where(dead).values(values).returning(_m.id, _m.recipient))

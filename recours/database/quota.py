@@ -29,6 +29,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Stop
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
+from recours.database.conditions import is_over
 from recours.database.engine import Database
 from recours.database.outbox import insert_into
 from recours.database.tables import carriers, quota, quota_shares
@@ -135,7 +136,7 @@ class QuotaLedger:
     def _take_back_from_the_dead(self, limit: Limit, now: datetime) -> bool:
         """Give back what expired holds keep; tell whether there was any."""
         start, _ = limit.window.around(now)
-        expired = and_(*_of_window(_s, limit.key, start), _s.held > 0, _s.expires_at <= now)
+        expired = and_(*_of_window(_s, limit.key, start), _s.held > 0, is_over(_s.expires_at, now))
         with self.database.write() as connection:
             _lock(connection, limit.key, start)
             lost = int(connection.scalar(select(func.coalesce(func.sum(_s.held), 0)).where(expired)) or 0)

@@ -60,19 +60,32 @@ class DatabaseRecords:
 
     # ---------------------------------------------------------------- runs and attempts
 
-    def runs(self, worker: str | None = None, since: datetime | None = None, most: int = 50) -> list[Run]:
-        """The latest runs, the newest first."""
+    def runs(
+        self,
+        worker: str | None = None,
+        since: datetime | None = None,
+        most: int = 50,
+        until: datetime | None = None,
+    ) -> list[Run]:
+        """The latest runs, the newest first; of those that began up to `until` if it is given."""
         query = select(*_raw(runs)).order_by(runs.c.started_at.desc()).limit(most)
         if worker is not None:
             query = query.where(runs.c.worker == worker)
         if since is not None:
             query = query.where(runs.c.started_at >= since)
+        if until is not None:
+            query = query.where(runs.c.started_at <= until)
         with self.database.read() as connection:
             return [_run(row) for row in connection.execute(query)]
 
-    def last_success(self, worker: str) -> Run | None:
-        """The worker's latest run that ended with exit status 0."""
-        well = runs.c.worker == worker, runs.c.exit_status == 0, runs.c.ended_at.is_not(None)
+    def last_success(self, worker: str, until: datetime) -> Run | None:
+        """The worker's latest run that ended with exit status 0, of those that began up to `until`."""
+        well = (
+            runs.c.worker == worker,
+            runs.c.exit_status == 0,
+            runs.c.ended_at.is_not(None),
+            runs.c.started_at <= until,
+        )
         query = select(*_raw(runs)).where(*well).order_by(runs.c.started_at.desc()).limit(1)
         with self.database.read() as connection:
             row = connection.execute(query).first()

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from recours.core.claim import Stage
 from recours.core.mail import MailState
+from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.quota import Use
 from recours.core.text import plural
 from recours.desk.records import Backlog, Records, Run, Tally
@@ -46,6 +47,9 @@ class WorkerStatus:
     health: Health
     runs: Sequence[Run] = ()
     unended: Sequence[Run] = ()
+    ahead: Sequence[
+        Run
+    ] = ()  # began in the future, by a clock that was wrong: they say nothing of how it does
 
     @property
     def last(self) -> Run | None:
@@ -60,6 +64,7 @@ class WorkerStatus:
             "health": self.health,
             "runs": [run_json(run) for run in self.runs],
             "never_ended": [run.id for run in self.unended],
+            "in_the_future": [run.id for run in self.ahead],
         }
 
 
@@ -78,14 +83,32 @@ def run_json(run: Run) -> dict[str, Any]:
 def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: datetime) -> WorkerStatus:
     """How a worker does by its latest runs, the newest first."""
     late = LATE_AFTER * schedule
+    ahead = [run for run in runs if run.started_at - now > CLOCKS_DIFFER]
+    runs = runs[len(ahead) :]
     unended = [run for run in runs if run.ended_at is None and now - run.started_at > late]
     if not runs:
-        return WorkerStatus(worker, schedule, Health.NEVER_RAN)
+        return WorkerStatus(worker, schedule, Health.NEVER_RAN, ahead=ahead)
     if now - runs[0].started_at > late:
         health = Health.OVERDUE
     else:
         health = Health.RUNNING if runs[0].ended_at is None else Health.FINE
-    return WorkerStatus(worker, schedule, health, runs, unended)
+    return WorkerStatus(worker, schedule, health, runs, unended, ahead)
+
+
+def latest_runs(records: Records, worker: str, now: datetime) -> list[Run]:
+    """A worker's latest runs, and those that a wrong clock dated into the future, of which there may be many."""
+    until = now + CLOCKS_DIFFER
+    ahead = [run for run in records.runs(worker, most=_RECENT_RUNS) if run.started_at > until]
+    return [*ahead, *records.runs(worker, most=_RECENT_RUNS, until=until)]
+
+
+def words_of_ahead(worker: WorkerStatus, local: LocalTime) -> str:
+    """What to say of runs that began in the future. There is at least one."""
+    first = worker.ahead[-1].started_at
+    return (
+        f"{plural(len(worker.ahead), 'run')} of {worker.worker} began in the future, at {minute(first, local)}: the clock "
+        "of a machine was wrong. Check its time synchronisation (NTP)."
+    )
 
 
 # ---------------------------------------------------------------- success rates
@@ -285,7 +308,7 @@ def overview(
     return Overview(
         at=now,
         workers=[
-            worker_status(name, schedule, records.runs(name, most=_RECENT_RUNS), now)
+            worker_status(name, schedule, latest_runs(records, name, now), now)
             for name, schedule in schedules.items()
         ],
         success=success_of(records.tallies(wanted, zone), wanted),
@@ -317,6 +340,8 @@ def _of_workers(seen: Overview, local: LocalTime) -> list[str]:
             )
         if worker.last and worker.last.exit_status == 1:
             found.append(f"The last run of {worker.worker} failed (exit status 1): its log says why.")
+        if worker.ahead:
+            found.append(words_of_ahead(worker, local))
         found += [
             f"The run of {worker.worker} that began at {minute(run.started_at, local)} never ended: it was killed, "
             "or the machine went down."

@@ -141,11 +141,17 @@ class ListedClaim:
 class Records(Protocol):
     """Where the desk reads."""
 
-    def runs(self, worker: str | None = None, since: datetime | None = None, most: int = 50) -> list[Run]:
-        """The latest runs, the newest first."""
+    def runs(
+        self,
+        worker: str | None = None,
+        since: datetime | None = None,
+        most: int = 50,
+        until: datetime | None = None,
+    ) -> list[Run]:
+        """The latest runs, the newest first; of those that began up to `until` if it is given."""
 
-    def last_success(self, worker: str) -> Run | None:
-        """The worker's latest run that ended with exit status 0."""
+    def last_success(self, worker: str, until: datetime) -> Run | None:
+        """The worker's latest run that ended with exit status 0, of those that began up to `until`."""
 
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
         """Attempts of these days (as they fall in `zone`), counted."""

@@ -365,8 +365,8 @@ class Upkeep(Protocol):
 class Journal(Protocol):
     """The record of runs, and the outbox of what is to be told."""
 
-    def last_run(self, worker: str) -> datetime | None:
-        """When the worker's last run began."""
+    def last_run(self, worker: str, until: datetime) -> datetime | None:
+        """When the worker's last run began; later ones than `until` are left out."""
 
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
         """A run begins."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.judgement import judge
+from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import Policy
 from recours.core.quota import Use
 from recours.runs.calls import Calls
@@ -223,7 +224,9 @@ class Worker(ABC):
             )
 
     def _mention_gap(self, now: datetime) -> None:
-        last = self.around.journal.last_run(self.name)
+        last = self.around.journal.last_run(
+            self.name, now + CLOCKS_DIFFER
+        )  # not one that a wrong clock began
         if last is not None and now - last > 3 * self.schedule:
             log.warning(
                 f"The last run began {words_for(now - last)} ago, at {minute(last, self.local)}; it is due every "

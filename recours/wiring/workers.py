@@ -6,6 +6,7 @@ from dataclasses import replace
 from logging import Handler, StreamHandler
 from random import random
 
+from recours.core.pauses import CLOCKS_DIFFER
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
 from recours.database.upkeep import ClaimUpkeep
@@ -96,7 +97,11 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
     desk = desk_over(settings, opened.database, opened.schema.columns, opened.clock)
     try:
         now = desk.overview(days=1)
-        well = {name: run for name in SCHEDULES if (run := desk.records.last_success(name))}
+        well = {
+            name: run
+            for name in SCHEDULES
+            if (run := desk.records.last_success(name, now.at + CLOCKS_DIFFER))
+        }
         replace_file(path, exposition(metrics(now, well)), run_id)
     except (RunFault, OSError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -16,8 +16,9 @@ class FakeJournal:
     events: dict[tuple[str, str, str], Event] = field(default_factory=dict)
     broken: str | None = None
 
-    def last_run(self, worker: str) -> datetime | None:
-        return max((run["began"] for run in self.runs.values() if run["worker"] == worker), default=None)
+    def last_run(self, worker: str, until: datetime) -> datetime | None:
+        began = (run["began"] for run in self.runs.values() if run["worker"] == worker)
+        return max((at for at in began if at <= until), default=None)
 
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
         self._check()

@@ -16,6 +16,7 @@ from recours.desk.overview import (
     needs_a_hand,
     rates,
     success_of,
+    words_of_ahead,
     worker_status,
 )
 from recours.desk.records import Backlog, Run, Tally
@@ -50,6 +51,29 @@ def test_the_health_of_a_worker(runs: list[Run], health: Health, unended: int) -
     assert (found.health, len(found.unended)) == (health, unended)
     assert found.as_json()["health"] == health
     assert found.last == (runs[0] if runs else None)
+
+
+FAR = -10 * 365 * 24  # hours ago
+
+
+@pytest.mark.parametrize(
+    ("runs", "health"),
+    [
+        ([run(FAR)], Health.NEVER_RAN),
+        ([run(FAR), run(0.5)], Health.FINE),
+        ([run(FAR), run(FAR + 1, ended=False), run(30)], Health.OVERDUE),
+        ([run(-1.01), run(30)], Health.OVERDUE),
+    ],
+)
+def test_a_run_that_began_in_the_future_hides_nothing_and_is_told(runs: list[Run], health: Health) -> None:
+    found = worker_status("w", HOUR, runs, NOW)
+    ahead = [run for run in runs if run.started_at > NOW]
+    assert (found.health, found.ahead) == (health, ahead)
+    assert found.last == next((run for run in runs if run not in ahead), None)
+    assert found.as_json()["in_the_future"] == [run.id for run in ahead]
+    told = words_of_ahead(found, lambda at: at)
+    assert told.startswith(f"{len(ahead)} run")
+    assert "in the future" in told
 
 
 TALLIES = [

@@ -1,0 +1,133 @@
+"""One run of a machine whose clock stood in 2036: told, and nothing that it left keeps later runs from anything."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from recours.core.quota import Want
+from recours.database.engine import Database
+from recours.database.indexes import build_indexes
+from recours.database.quota import QuotaLedger
+from recours.database.schema import look
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import FAILED_AT, Service
+from tests.fakes.smtp import MailServer
+from tests.processes import commands
+
+S = Scenario
+FAR = datetime(2036, 5, 6, 7, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
+    clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
+    with Sandbox(now=clock.now) as box:
+        more = {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false"}
+        service = Service(tmp_path, box, clock, url=url, **smtp.settings, **more)
+        service.sql("INSERT INTO clients (id, email) VALUES (1, 'a@shop.example')")
+        yield service
+        service.close()
+
+
+def run_in_2036(service: Service) -> None:
+    right, service.clock = service.clock, SimulatedClock(FAR)
+    service.run()
+    service.clock = right
+
+
+def test_turns_and_pauses_that_such_a_run_left_hold_nothing_back(service: Service) -> None:
+    failing = service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
+    limited = service.add(S.RATE_LIMITED, S.DELIVERED, carrier="UPS", client_id=1)
+    service.run_hourly(1)
+    service.sql("UPDATE claims SET pod_next_retry_at = NULL, pod_stage = NULL")
+    run_in_2036(service)
+    service.run_hourly(80)
+    found = dict(service.sql("SELECT id, pod_fetch_status FROM claims"))
+    assert (found[failing], found[limited]) == ("success", "success")
+
+
+def test_mails_that_such_a_run_held_or_was_sending_wait_for_it_no_longer(
+    service: Service, smtp: MailServer
+) -> None:
+    smtp.refuse_recipients = {"a@shop.example": "450 later"}
+    service.add(S.DELIVERED, client_id=1)
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    smtp.refuse_recipients = {}
+    service.sql("UPDATE recours_mails SET holder = 'dead', held_until = ?", f"{FAR:%Y-%m-%d %H:%M:%S}.000000")
+    assert service.sql("SELECT DISTINCT state FROM recours_mails") == [("ready",)]
+    service.run_hourly(1)
+    assert service.sql("SELECT DISTINCT state FROM recours_mails") == [("sent",)]
+    service.sql(
+        "UPDATE recours_mails SET state = 'sending', ended_at = NULL, holder = 'dead', held_until = ?",
+        f"{FAR:%Y-%m-%d %H:%M:%S}.000000",
+    )
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(2)
+    assert sorted(service.sql("SELECT DISTINCT state FROM recours_mails")) == [("sent",), ("undecided",)]
+
+
+def test_what_such_a_run_wrote_goes_into_the_next_digest(service: Service, smtp: MailServer) -> None:
+    service.sql('UPDATE clients SET notification_preferences = \'{"frequency": "daily"}\'')
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    assert smtp.recipients() == []
+    service.sql("UPDATE recours_events SET created_at = ?", f"{FAR:%Y-%m-%d %H:%M:%S}.000000")
+    service.run_hourly(30)
+    assert smtp.recipients() == ["a@shop.example"]
+
+
+def test_units_that_such_a_run_holds_today_are_given_back(database: Database, service: Service) -> None:
+    now = service.clock.now()
+    limit = next(limit for limit in service.settings.limits["chronopost"] if not limit.window.is_short)
+    most = limit.number
+    assert QuotaLedger(database, "dead").reserve([Want(limit, most)], now, FAR)
+    got = QuotaLedger(database, "alive").reserve([Want(limit, 1)], now, now + timedelta(minutes=10))
+    assert isinstance(got, list)
+
+
+def test_indexes_that_such_a_run_was_building_are_built_by_another(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("its indexes are built with its schema")
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP INDEX ix_claims_pod_backlog")
+        connection.exec_driver_sql(
+            f"INSERT INTO recours_leases VALUES ('indexes on claims', 'dead', '{FAR:%Y-%m-%d %H:%M:%S}')"
+        )
+    clock = SimulatedClock(FAILED_AT)
+    assert build_indexes(database, look(database), clock) == ["Built on claims: ix_claims_pod_backlog"]
+
+
+def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(
+    service: Service, url: str, tmp_path: Path
+) -> None:
+    run_in_2036(service)
+    environment = {
+        "DATABASE_URL": url,
+        "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+        "RECOURS_POD_DIR": str(tmp_path / "pods"),
+        "RECOURS_TIMEZONE": "UTC",
+        "TZ": "UTC",
+    }
+    shown = commands.recours("status", environment=environment, folder=tmp_path)
+    assert "1 run of pod_retry_scheduler began in the future, at 2036-05-06 07:08" in shown.stdout
+    assert "NEVER RAN" in shown.stdout
+    checked = commands.recours("check", environment=environment, folder=tmp_path)
+    assert "the last run began at 2036-05-06 07:08, which is in the future" in checked.stdout
+
+
+def test_the_log_speaks_of_a_gap_all_the_same(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    service.run_hourly(1)
+    run_in_2036(service)
+    caplog.clear()
+    service.clock.advance(timedelta(hours=9))
+    service.run()
+    assert [words for words in caplog.messages if words.startswith("The last run began 9 h ago")]
