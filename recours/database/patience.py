@@ -41,6 +41,7 @@ class Patience:
         self._asking = threading.Lock()
         self._asked_at = float("-inf")
         self._silent_at = float("-inf")
+        self.in_doubt = False  # the last statement had no answer
         self._hurried_at: float | None = None
         self._long = threading.local()
 
@@ -64,7 +65,8 @@ class Patience:
 
     def begin(self) -> "Waiting":
         """A statement is sent now."""
-        return Waiting(self, self.statement_s, self.waits.quiet)
+        longest = self.waits.answer if self.in_doubt else self.statement_s
+        return Waiting(self, longest, self.waits.quiet, self.believe)
 
     def begin_connecting(self) -> "Waiting":
         """A connection is asked for now; how long it may take is the driver's to count."""
@@ -75,8 +77,21 @@ class Patience:
         return self._clock() - self._silent_at < self.waits.silence
 
     def fell_silent(self) -> None:
-        """No connection was to be had."""
+        """It gave no connection, or twice in a row no answer."""
         self._silent_at = self._clock()
+
+    def doubt(self) -> None:
+        """A statement had no answer in all its time: the connection may be broken, or the server silent behind a proxy.
+
+        The next one finds out, and is waited for as long as a connection.
+        """
+        if self.in_doubt:
+            self.fell_silent()
+        self.in_doubt = True
+
+    def believe(self) -> None:
+        """A statement was answered."""
+        self.in_doubt = False
 
     def answered(self) -> None:
         """It is there (again)."""
@@ -105,8 +120,15 @@ class Patience:
 class Waiting:
     """One wait for the server."""
 
-    def __init__(self, patience: Patience, longest_s: float, quiet_s: float) -> None:
-        """Begins now."""
+    def __init__(
+        self,
+        patience: Patience,
+        longest_s: float,
+        quiet_s: float,
+        answered: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begins now. `answered`: to be called when it is over because an answer came."""
+        self.was_answered = answered
         self._patience = patience
         self._since = self._asked_at = patience.now()
         self._longest_s = longest_s
@@ -116,6 +138,7 @@ class Waiting:
         """Why not to wait any longer, in words; None: wait on. To be asked several times a second."""
         patience, now = self._patience, self._patience.now()
         if now - self._since >= self._longest_s:
+            patience.doubt()
             return self.words()
         if now - self._asked_at >= self._quiet_s or patience.is_hurried_since(self._asked_at):
             self._asked_at = now

@@ -73,6 +73,8 @@ def connection_class(patience: Patience) -> "type[Connection[Any]]":
         def connect(cls, *args: Any, **words: Any) -> "Impatient":
             if patience.is_silent():
                 raise SilentError(patience.begin_connecting().words())
+            if patience.in_doubt:
+                words["connect_timeout"] = round(patience.waits.answer)
             try:
                 made = super().connect(*args, **words)
             except ConnectionTimeout:
@@ -90,14 +92,18 @@ def connection_class(patience: Patience) -> "type[Connection[Any]]":
 
 def _watched(gen: Generator[_Yielded, _Sent, RV], waiting: Waiting) -> Generator[_Yielded, _Sent, RV]:
     """What the driver waits for, given up when `waiting` says so. Raises SilentError."""
+    has_waited = False  # not everything that the driver does needs the server
     try:
         state = next(gen)
         while True:
             ready = yield state
+            has_waited = True
             if not ready and (why := waiting.why_end()):
                 raise SilentError(why)
             state = gen.send(ready)
     except StopIteration as end:
+        if has_waited:
+            waiting.was_answered()
         return end.value  # type: ignore[no-any-return]
 
 

@@ -3,15 +3,18 @@
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import URL
 
-from recours.database.engine import DatabaseFault
+from recours.database.engine import Database, DatabaseFault
+from recours.database.patience import Waits
 from recours.database.schema import look
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
@@ -23,6 +26,7 @@ from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 from tests import postgres
 from tests.conftest import START
+from tests.fakes.proxy import Proxy
 from tests.needs import program
 
 SERVICE = """
@@ -48,8 +52,15 @@ def server() -> Iterator[postgres.Server]:
 
 
 @pytest.fixture
-def through(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+def through(server: postgres.Server) -> Iterator[URL]:
     """The database `service`, by way of pgbouncer with two sessions."""
+    with pgbouncer_before(server, server.port) as url:
+        yield url
+
+
+@contextmanager
+def pgbouncer_before(server: postgres.Server, to: int) -> Iterator[URL]:
+    """The same, with the port on which pgbouncer finds the server."""
     pgbouncer = program("pgbouncer", "pgbouncer")
     port = postgres.free_port()
     folder = server.folder / f"pgbouncer-{port}"
@@ -58,7 +69,7 @@ def through(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -
     (folder / "ini").write_text(
         f"""
 [databases]
-* = host=127.0.0.1 port={server.port}
+* = host=127.0.0.1 port={to}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
@@ -177,6 +188,21 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
             ("transaction_isolation", "serializable"),
         ):
             assert next_one.execute(f"SHOW {name}").fetchone() == (expected,)
+
+
+def test_a_server_that_falls_silent_behind_pgbouncer_is_waited_for_once(server: postgres.Server) -> None:
+    waits = Waits(statement=2.0, quiet=0.5, answer=2.0)
+    with Proxy(server.port) as proxy, pgbouncer_before(server, proxy.port) as through:
+        database = Database(through, waits=waits)
+        with database.read() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        proxy.freeze()
+        begun = monotonic()
+        for _ in range(10):
+            with pytest.raises(DatabaseFault, match="does not answer"), database.read() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        assert monotonic() - begun < 3 * waits.statement
+        database.close()
 
 
 ENCODINGS = {

@@ -47,7 +47,19 @@ def test_a_busy_server_is_waited_for_as_long_as_a_statement_may_last(server: Ser
     assert why
     assert why.startswith("it does not answer (waited 40 s)")
     assert len(server.asked) == 3
-    assert wait(server, 10)[1] is None  # it is not silent
+
+
+def test_a_server_that_gives_connections_and_no_answers_is_waited_for_at_length_only_once(
+    server: Server,
+) -> None:
+    assert wait(server)[0] == WAITS.statement
+    assert wait(server)[0] == WAITS.answer
+    assert wait(server)[0] == 0
+    server.now += WAITS.silence
+    assert wait(server)[0] == WAITS.answer
+    server.now += WAITS.silence
+    server.patience.believe()
+    assert wait(server)[0] == WAITS.statement
 
 
 def test_a_silent_server_is_noticed_by_a_second_connection(server: Server) -> None:
@@ -62,6 +74,7 @@ def test_a_long_statement_is_waited_for_only_while_the_server_is_there(server: S
     with server.patience.long():
         assert server.patience.statement_s == WAITS.long_statement
         assert wait(server)[0] == WAITS.long_statement
+        server.patience.believe()
         server.answers = False
         assert wait(server)[0] == WAITS.quiet + WAITS.answer
     assert server.patience.statement_s == WAITS.statement
