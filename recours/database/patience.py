@@ -19,6 +19,7 @@ class Waits:
     long_statement: float = 3600.0  # for one that goes through a whole table, or builds an index
     connect: float = 20.0  # for a connection, at each of the server's addresses
     quiet: float = 10.0  # then a second connection is asked for, and again as often
+    hurried: float = 1.0  # the same when the run is to end
     answer: float = 5.0  # for that one
     silence: float = (
         20.0  # so long a server that fell silent is not tried again: what is left of a run ends at once
@@ -42,7 +43,7 @@ class Patience:
         self._asked_at = float("-inf")
         self._silent_at = float("-inf")
         self.in_doubt = False  # the last statement had no answer
-        self._hurried_at: float | None = None
+        self.hurried = False  # the run is to end
         self._long = threading.local()
 
     @property
@@ -60,8 +61,8 @@ class Patience:
             self._long.depth -= 1
 
     def hurry(self) -> None:
-        """The run is to end: find out at once whether the server is there. Good for a signal's handler."""
-        self._hurried_at = self._clock()
+        """The run is to end: find out soon whether the server is there. Good for a signal's handler."""
+        self.hurried = True
 
     def begin(self) -> "Waiting":
         """A statement is sent now."""
@@ -108,10 +109,6 @@ class Patience:
                 self.fell_silent()
             self._asked_at = self._clock()
 
-    def is_hurried_since(self, moment: float) -> bool:
-        """Tell whether the run was to end at that moment or after."""
-        return self._hurried_at is not None and self._hurried_at >= moment
-
     def now(self) -> float:
         """Seconds."""
         return self._clock()
@@ -140,7 +137,8 @@ class Waiting:
         if now - self._since >= self._longest_s:
             patience.doubt()
             return self.words()
-        if now - self._asked_at >= self._quiet_s or patience.is_hurried_since(self._asked_at):
+        quiet_s = min(self._quiet_s, patience.waits.hurried) if patience.hurried else self._quiet_s
+        if now - self._asked_at >= quiet_s:
             self._asked_at = now
             patience.ask(now)
         return self.words() if patience.is_silent() else None

@@ -80,21 +80,20 @@ def test_a_long_statement_is_waited_for_only_while_the_server_is_there(server: S
     assert server.patience.statement_s == WAITS.statement
 
 
-def test_a_run_that_is_to_end_asks_at_once_and_only_once(server: Server) -> None:
+def test_a_run_that_is_to_end_asks_at_once_what_it_waits_for_and_soon_what_comes_after(
+    server: Server,
+) -> None:
     waiting = server.patience.begin()
-    server.now += 1
+    server.now += 2
     assert waiting.why_end() is None
     assert server.asked == []
     server.patience.hurry()
-    server.now += 0.5
     assert waiting.why_end() is None
-    server.now += 0.5
-    assert waiting.why_end() is None
-    assert server.asked == [1001.5]
+    assert server.asked == [1002]
+    assert wait(server)[0] == WAITS.statement  # of a server that is there
     server.answers = False
-    server.patience.hurry()
-    server.now += 0.5
-    assert waiting.why_end()
+    server.patience.believe()
+    assert wait(server)[0] == WAITS.hurried + WAITS.answer
 
 
 def test_a_connection_is_waited_for_by_the_driver_s_own_count_unless_the_server_is_known_to_be_silent(
