@@ -6,7 +6,7 @@ from typing import Protocol
 
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.quota import Limit
+from recours.core.quota import Capability, Limit
 from recours.runs.ports import CarrierClient, Grant, Line
 
 
@@ -17,6 +17,7 @@ class CarrierLine(Line, Protocol):
     unsent: int  # that could not connect
     accepted: bool  # our account, by an answer
     delivery: Delivery | None  # of the parcel, as far as it was learnt
+    last: Capability | None  # what the last call was for
 
 
 @dataclass(frozen=True)

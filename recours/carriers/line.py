@@ -63,6 +63,7 @@ class HttpLine:
         self.unsent = 0  # that could not connect
         self.accepted = False  # our account, by an answer
         self.delivery: Delivery | None = None  # of the parcel, as far as it was learnt
+        self.last: Capability | None = None  # what the last call was for
 
     def learnt(self, delivery: Delivery) -> None:
         """The parcel is delivered: whatever fails from here on, that is kept."""
@@ -101,6 +102,7 @@ class HttpLine:
         return max(self._jitter() * _LONGEST_PAUSE_S, least)
 
     def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
+        self.last = what
         try:
             self._grant.use(what)
         except CallFailed:

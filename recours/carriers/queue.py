@@ -3,30 +3,68 @@
 Both workers and every machine share it exactly, since its counts live in the database.
 """
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from recours.carriers.account import Account
 from recours.carriers.client import knowing
 from recours.carriers.grant import QueueGrant
 from recours.carriers.ledger import LEASE, Ledger
+from recours.carriers.refusals import Refusals
+from recours.core.blame import PUT_OFF, Blame
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
+from recours.core.errors import REFUSED_KINDS, TRAITS, ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
-from recours.core.pauses import AccountState, CarrierState, Stop, lasts, next_try_after_refusals, pause_until
-from recours.core.quota import Calls, Shortage, Use, Want, kept_for_new_claims, kept_until
+from recours.core.pauses import AccountState, CarrierState, Stop, lasts, pause_until
+from recours.core.quota import (
+    Calls,
+    Capability,
+    Shortage,
+    Use,
+    Want,
+    kept_for_new_claims,
+    kept_until,
+)
 from recours.core.redact import Redactor
 from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal, RunFault
 from recours.runs.summary import LocalTime, minute
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
+# Answers of a call for the document: our account has the right to ask for it.
+_OF_THE_DOCUMENT = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE})
 
 # Each limit may allow fewer of the fetches, and others take and give back in between.
 _MOST_TRIES = 8
+
+
+Ask = Callable[[CarrierClient, Line], Outcome]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """How one question to a carrier ended, its outcome without secrets."""
+
+    outcome: Outcome
+    calls: int = 0
+    unsent: int = 0
+    accepted: bool = False  # our account, by an answer
+    last: Capability | None = None  # what the last call was for
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether our account was."""
+        return isinstance(self.outcome, Failure) and self.outcome.kind in REFUSED_KINDS
+
+    @property
+    def proven(self) -> bool:
+        """Tell whether it shows that our account has the right to documents."""
+        if isinstance(self.outcome, Retrieved):
+            return True
+        return self.accepted and self.outcome.kind in _OF_THE_DOCUMENT
 
 
 class APIRequestQueue:
@@ -46,11 +84,9 @@ class APIRequestQueue:
         self._accounts = accounts
         self._ledger = ledger
         self._clock = clock
-        self._slack = slack
         self._redact = redact or Redactor(())
         self._local = local
-        self._trying_again: dict[str, AccountState] = {}
-        self._accepted: set[str] = set()
+        self._refusals = Refusals(accounts, ledger, clock, slack)
 
     # ---------------------------------------------------------------- granting
 
@@ -119,20 +155,12 @@ class APIRequestQueue:
             self._stopped(carrier, state)
             or self.unconfigured(carrier)
             or self._paused(carrier, state, now)
-            or self._account_closed(carrier, state.account, now)
+            or self._account_closed(carrier, state.account)
         )
 
-    def _account_closed(self, carrier: str, account: AccountState, now: datetime) -> Refusal | None:
+    def _account_closed(self, carrier: str, account: AccountState) -> Refusal | None:
         """Why our account is not presented now: it was refused, and neither changed nor waited long enough."""
-        if account.refusals == 0 or carrier in self._trying_again:
-            return None
-        if self._has_new_credentials(carrier, account):
-            self._ledger.set_account_state(carrier, AccountState())
-            return None
-        if not lasts(account.refused_until, now) and self._ledger.try_again(carrier, now, now + LEASE):
-            self._trying_again[carrier] = account
-            return None
-        return self._refused(carrier, account)
+        return self._refused(carrier, account) if self._refusals.keeps_closed(carrier, account) else None
 
     def would_refuse(self, carrier: str) -> Refusal | None:
         """Like `closed`, and a used-up quota too; looks only, and takes no try that is due."""
@@ -149,7 +177,7 @@ class APIRequestQueue:
         now, state = self._clock.now(), self._ledger.carrier_state(carrier)
         account = state.account
         waits = account.refusals and lasts(account.refused_until, now)
-        refused = waits and not self._has_new_credentials(carrier, account)
+        refused = waits and not self._refusals.has_new_credentials(carrier, account)
         of_account = (
             self._paused(carrier, state, now),
             self._refused(carrier, account) if refused else None,
@@ -177,7 +205,7 @@ class APIRequestQueue:
 
     def _refused(self, carrier: str, account: AccountState) -> Refusal:
         reason = account.refusal or f"{self._name(carrier)} refused our account"
-        return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=ErrorKind.AUTH_FAILED)
+        return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=account.kind)
 
     def unconfigured(self, carrier: str) -> Refusal | None:
         """A refusal if the carrier's credentials are missing."""
@@ -187,16 +215,24 @@ class APIRequestQueue:
         reason = f"{account.spec.name} has no credentials: set {account.missing}"
         return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
 
-    def _has_new_credentials(self, carrier: str, state: AccountState) -> bool:
-        if state.salt is None:
-            return False
-        return print_of(self._accounts[carrier].credentials, state.salt) != state.credentials_print
-
     # ---------------------------------------------------------------- calling
 
-    def fetch(self, grant: Grant, carrier: str, number: str, known: Delivery | None) -> Fetched:
-        """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only."""
-        return self._asked(carrier, grant, number, lambda client, line: client.fetch(number, known, line))
+    def fetch(
+        self, grant: Grant, carrier: str, number: str, known: Delivery | None, claim: Any = None
+    ) -> Fetched:
+        """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only.
+
+        `claim`: the id of the claim that it is for. Where our account is refused, one more call may tell whose that is.
+        """
+        asked: list[_Answer] = []
+        try:
+            if failure := self._checked_before(carrier, grant, claim, asked):
+                return _fetched(failure, asked)
+            answer = self._ask(carrier, grant, lambda client, line: client.fetch(number, known, line), asked)
+            return _fetched(self._meant(carrier, grant, number, answer, claim, asked), asked)
+        finally:
+            with suppress(RunFault):  # what came is paid for; the units come back when the run leaves
+                grant.settle()
 
     def present(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
@@ -208,22 +244,31 @@ class APIRequestQueue:
             self._stopped(carrier, state) or self.unconfigured(carrier) or self._paused(carrier, state, now)
         ):
             return refusal
-        if state.account.refusals:
-            self._trying_again[carrier] = state.account
+        self._refusals.try_now(carrier, state.account)
         spec = self._accounts[carrier].spec
         grants, refused = self.reserve(carrier, [spec.calls_for(None)])
         if refused:
             return refused
-        return self._asked(
-            carrier,
-            grants[0],
-            number or spec.sample_number,
-            lambda client, line: client.fetch(number, None, line) if number else client.present(line),
-        )
+        if number:
+            fetched = self.fetch(grants[0], carrier, number, None)
+        else:
+            fetched = self._present_alone(carrier, grants[0], spec.sample_number)
+        if fetched.accepted:  # whatever it was refused for: a person looks after it
+            self._refusals.note_accepted(carrier, proven=True)
+        return fetched
 
-    def _asked(
-        self, carrier: str, grant: Grant, number: str, ask: Callable[[CarrierClient, Line], Outcome]
-    ) -> Fetched:
+    def _present_alone(self, carrier: str, grant: Grant, number: str) -> Fetched:
+        asked: list[_Answer] = []
+        try:
+            answer = self._ask(carrier, grant, lambda client, line: client.present(line), asked)
+            failure = self._closing(carrier, answer, None) if answer.refused else None
+            return _fetched(failure or self._remembered(carrier, answer, number), asked)
+        finally:
+            with suppress(RunFault):
+                grant.settle()
+
+    def _ask(self, carrier: str, grant: Grant, ask: Ask, asked: list[_Answer]) -> _Answer:
+        """Put one question, and note it among those that were put."""
         account = self._accounts[carrier]
         if account.client is None:
             raise RuntimeError(f"{carrier} was asked without credentials")
@@ -232,17 +277,74 @@ class APIRequestQueue:
             outcome = ask(account.client, line)
         except CallFailed as failed:
             outcome = failed.failure
-        finally:
-            with suppress(RunFault):  # what came is paid for; the units come back when the run leaves
-                grant.settle()
-        if line.accepted:
-            # Nor is a proof lost because the account's good name could not be written: the next answer brings it again.
-            with suppress(RunFault) if isinstance(outcome, Retrieved) else nullcontext():
-                self._account_accepted(carrier)
         outcome = self._redacted(knowing(outcome, line.delivery), account.client)
-        if isinstance(outcome, Failure):
-            outcome = self._remembered(carrier, _doubted(outcome, account.spec, number))
-        return Fetched(outcome, line.calls, line.unsent)
+        asked.append(_Answer(outcome, line.calls, line.unsent, line.accepted, line.last))
+        return asked[-1]
+
+    # ---------------------------------------------------------------- our account refused
+
+    def _checked_before(self, carrier: str, grant: Grant, claim: Any, asked: list[_Answer]) -> Failure | None:
+        """Where our account is tried again, and by the very claim whose call was refused: a check goes before it.
+
+        A failure if the account is not accepted: the claim is not asked about.
+        """
+        before = self._refusals.awaits_another(carrier, claim)
+        if before is None:
+            return None
+        check = self._check(carrier, grant, asked)
+        if isinstance(check.outcome, Retrieved) or _knows_us(check):
+            return None
+        if check.refused:
+            return self._closing(carrier, check, None)
+        if not TRAITS[check.outcome.kind].uses_attempt:
+            return check.outcome
+        words = (
+            f"{self._name(carrier)} did not say whether it accepts our account again: {check.outcome.message}"
+        )
+        return Failure(before.kind, words, check.outcome.http_status)
+
+    def _check(self, carrier: str, grant: Grant, asked: list[_Answer]) -> _Answer:
+        """Present our account with the sample number, out of the grant, or of more units if there are any."""
+        check = self._ask(carrier, grant, lambda client, line: client.present(line), asked)
+        if check.refused:
+            return check
+        return replace(
+            check, outcome=self._remembered(carrier, check, self._accounts[carrier].spec.sample_number)
+        )
+
+    def _meant(
+        self, carrier: str, grant: Grant, number: str, answer: _Answer, claim: Any, asked: list[_Answer]
+    ) -> Outcome:
+        """What an answer about a parcel means: a refusal may be the parcel's alone."""
+        failure = answer.outcome
+        if not answer.refused or isinstance(failure, Retrieved):
+            return self._remembered(carrier, answer, number)
+        if answer.accepted:  # by another call of the same fetch
+            self._refusals.note_accepted(carrier, proven=False)
+        blamed = self._refusals.blame(carrier, failure.kind, claim, last=answer.last)
+        closed_by = claim
+        if blamed is Blame.UNCLEAR:
+            check = self._check(carrier, grant, asked)
+            blamed = self._refusals.blame_after_check(
+                carrier, claim, accepted=_knows_us(check), refused=check.refused
+            )
+            closed_by = None if check.refused else claim
+        if blamed is Blame.ACCOUNT:
+            return self._closing(carrier, answer, closed_by)
+        name = self._name(carrier)
+        if blamed is Blame.CLAIM_LATER:
+            words = f"{failure.message} (for this parcel alone: {name} gives others)"
+            return replace(failure, message=words, retry_at=self._clock.now() + PUT_OFF, alone=True)
+        words = f"{name} accepts our account, but refuses this parcel: {failure.message}"
+        return replace(failure, kind=ErrorKind.ACCESS_DENIED, message=words, retry_at=None)
+
+    def _closing(self, carrier: str, answer: _Answer, claim: Any) -> Failure:
+        """Our account was refused: it is closed for all processes. `claim`: whose call was; None: the sample number's."""
+        if isinstance(answer.outcome, Retrieved):
+            raise TypeError("a document is no refusal")
+        source = self._accounts[carrier].source
+        failure = replace(answer.outcome, message=f"{answer.outcome.message} (credentials from {source})")
+        return replace(failure, retry_at=self._refusals.note_refused(carrier, failure, claim))
 
     def _redacted(self, outcome: Outcome, client: CarrierClient) -> Outcome:
         """The outcome without secrets in any of the texts that came from the carrier."""
@@ -264,52 +366,38 @@ class APIRequestQueue:
         unknown = outcome.unknown and harmless(outcome.unknown)
         return replace(outcome, message=harmless(outcome.message), delivery=delivery, unknown=unknown)
 
-    def _remembered(self, carrier: str, failure: Failure) -> Failure:
-        """What of a failure concerns every claim of the carrier is made known to all processes."""
+    def _remembered(self, carrier: str, answer: _Answer, number: str) -> Outcome:
+        """What of an answer concerns every claim of the carrier is made known to all processes."""
+        outcome = answer.outcome
+        if isinstance(outcome, Retrieved):
+            self._refusals.note_document(carrier)
+        if answer.accepted:
+            # Nor is a proof lost because the account's good name could not be written: the next answer brings it again.
+            with suppress(RunFault) if isinstance(outcome, Retrieved) else nullcontext():
+                self._refusals.note_accepted(carrier, proven=answer.proven or self._has_no_documents(carrier))
+        if isinstance(outcome, Retrieved):
+            return outcome
+        failure = _doubted(outcome, self._accounts[carrier].spec, number)
         by_carrier = failure.http_status is not None  # else by a limit of ours
         if by_carrier and (failure.kind is ErrorKind.RATE_LIMITED or failure.retry_at is not None):
             now = self._clock.now()
             until = pause_until(failure.retry_at, now)
             self._ledger.pause(carrier, until, failure.message, now)
             return replace(failure, retry_at=until)
-        if failure.kind is ErrorKind.AUTH_FAILED:
-            source = self._accounts[carrier].source
-            failure = replace(failure, message=f"{failure.message} (credentials from {source})")
-            return replace(failure, retry_at=self._account_refused(carrier, failure.message))
         return failure
 
-    def _account_refused(self, carrier: str, message: str) -> datetime:
-        before = self._trying_again.pop(carrier, None) or AccountState()
-        refusals, now = before.refusals + 1, self._clock.now()
-        until = next_try_after_refusals(refusals, now, self._slack)
-        salt = secrets.token_hex(16)
-        state = AccountState(
-            refusals=refusals,
-            refused_until=until,
-            refusal=message,
-            salt=salt,
-            credentials_print=print_of(self._accounts[carrier].credentials, salt),
-        )
-        self._ledger.set_account_state(carrier, state)
-        return until
-
-    def _account_accepted(self, carrier: str) -> None:
-        self._accepted.add(carrier)
-        if carrier in self._trying_again:
-            self._ledger.set_account_state(carrier, AccountState())
-            self._trying_again.pop(carrier, None)
+    def _has_no_documents(self, carrier: str) -> bool:
+        return Capability.POD not in self._accounts[carrier].spec.calls
 
     def accepted(self, carrier: str) -> bool:
         """Tell whether a call of this run that presented our account was accepted."""
-        return carrier in self._accepted
+        return self._refusals.accepted(carrier)
 
     # ---------------------------------------------------------------- the end, and looking
 
     def leave(self) -> None:
         """The run ends: what it still holds is given back, tries that were not made are left to the next run."""
-        for carrier, state in self._trying_again.items():
-            self._ledger.set_account_state(carrier, state)
-        self._trying_again.clear()
+        self._refusals.leave()
         self._ledger.leave()
         self._ledger.forget_short_windows(self._clock.now())
 
@@ -337,6 +425,19 @@ class APIRequestQueue:
         return self._ledger.uses(limits, self._clock.now())
 
 
+def _fetched(outcome: Outcome, asked: Sequence[_Answer]) -> Fetched:
+    """The outcome with all calls that it took; whether the last answer but a refusal showed that our account is good."""
+    accepted = any(answer.accepted and not answer.refused for answer in asked)
+    calls, unsent = sum(answer.calls for answer in asked), sum(answer.unsent for answer in asked)
+    return Fetched(outcome, calls, unsent, accepted=accepted)
+
+
+def _knows_us(check: _Answer) -> bool:
+    """Tell whether the carrier accepts our account: also if it denies the sample number, which is not ours."""
+    denied = isinstance(check.outcome, Failure) and check.outcome.kind is ErrorKind.ACCESS_DENIED
+    return check.accepted or denied
+
+
 def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
     """A failure about the number; with the likely reason if its check digit does not fit."""
     if failure.kind not in _OF_THE_NUMBER or not spec.is_doubtful(number):
@@ -348,14 +449,3 @@ def stop_words(spec: CarrierSpec, stop: Stop, local: LocalTime) -> str:
     """That a person stopped the carrier, who, when and why; and how it is taken up again."""
     by = f" {stop.why}" if stop.why else ""
     return f"{spec.name} was paused on {minute(stop.at, local)}{by} ('recours resume {spec.key}' ends that)"
-
-
-def print_of(credentials: Sequence[str], salt: str) -> str:
-    """A fingerprint by which a change of credentials is noticed.
-
-    Slow on purpose: a six-digit password must not be found by trying all of them against the database.
-    """
-    import hashlib  # noqa: PLC0415 (needed only when an account was refused)
-
-    secret = "\x00".join(credentials).encode()
-    return hashlib.scrypt(secret, salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=16).hex()

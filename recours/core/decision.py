@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
+from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
 from recours.core.events import Event, EventName
 from recours.core.judgement import ABANDONED_AFTER, ranked
@@ -32,6 +32,8 @@ class Decision:
     events: tuple[Event, ...] = ()
     uses_attempt: bool = True
     gave_up: bool = False
+    # False: status and error in the service's columns stay as they are.
+    tells_service: bool = True
 
 
 class Step(StrEnum):
@@ -92,26 +94,51 @@ def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
 def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, asked: bool = False) -> Decision:
     """What a failed attempt means for the claim.
 
-    `asked`: someone asked for this claim by name, so its timetable starts afresh.
+    `asked`: someone asked for this claim by name; count, next try and stage stay as they were.
     """
     failure = _out_of_patience(failure, claim, now, policy)
     delivery = failure.delivery or claim.state.delivery
     if not TRAITS[failure.kind].uses_attempt:
+        state = replace(claim.state, delivery=delivery)
+        if failure.alone and failure.retry_at and not asked:
+            state = _put_off(state, failure.retry_at, now, policy)
         return Decision(
-            state=replace(claim.state, delivery=delivery),
+            state=state,
             fetch_status=FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED,
             kind=failure.kind,
             uses_attempt=False,
         )
+    if asked:
+        return _tried_by_hand(claim, failure, delivery)
     state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0)
-    if asked or claim.fetch_status != FetchStatus.FAILED:
+    if claim.fetch_status != FetchStatus.FAILED:
         state = replace(state, turns_used=0, last_turn_at=None, failed_at=now)
-        settled = asked and claim.fetch_status == FetchStatus.FAILED and is_persistent(failure.kind)
-        return _between_turns(claim, state, now, policy, error=failure.message, settled=settled)
+        return _between_turns(claim, state, now, policy, error=failure.message, settled=False)
     state = replace(state, last_turn_at=now)
     used = claim.state.turns_used + 1
     settled = is_persistent(failure.kind)
     return _after_turn(claim, state, used, now, policy, error=failure.message, settled=settled)
+
+
+def _put_off(state: State, until: datetime, now: datetime, policy: Policy) -> State:
+    """The claim waits, its turn being used by nobody; for no longer than a timetable can have it wait."""
+    until = min(until, policy.timetable.horizon(now))
+    return replace(state, stage=Stage.WAITING, next_at=until, interruptions=0)
+
+
+def _tried_by_hand(claim: Claim, failure: Failure, delivery: Delivery | None) -> Decision:
+    """A failure that changes nothing of the timetable. What the service reads is the last failure, if there was one.
+
+    A persistent error stands, though, for why the claim is no longer asked about: a passing trouble does not replace it.
+    """
+    state = replace(claim.state, delivery=delivery, interruptions=0)
+    over = claim.state.stage in (Stage.SETTLED, Stage.GIVEN_UP)
+    stands = over and claim.state.kind is not None and is_persistent(claim.state.kind)
+    if claim.fetch_status == FetchStatus.FAILED and (not stands or is_persistent(failure.kind)):
+        state = replace(state, kind=failure.kind)
+        return Decision(state, FetchStatus.FAILED, failure.message, failure.kind)
+    status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
+    return Decision(state, status, failure.message, failure.kind, tells_service=False)
 
 
 def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Policy) -> Failure:

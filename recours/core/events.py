@@ -17,6 +17,7 @@ class EventName(StrEnum):
     POD_RETRIEVED = "pod_retrieved"
     GAVE_UP = "gave_up"
     ACCOUNT_FAULT = "account_fault"
+    RUN_FAULT = "run_fault"
     WEEKLY_REPORT = "weekly_report"  # its facts are the week's figures
 
 

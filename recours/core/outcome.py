@@ -32,6 +32,8 @@ class Failure:
     unknown: str | None = None
     # False only if no connection could be made at all: certainly nothing was sent.
     connected: bool = True
+    # A refusal of the account that is this claim's alone: others may be asked about.
+    alone: bool = False
 
 
 Outcome = Retrieved | Failure

@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     type_coerce,
     union_all,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision
+from recours.core.errors import ErrorKind
 from recours.core.text import clean
 from recours.database.conditions import at_stage
 from recours.database.engine import Database, DatabaseFault
@@ -51,6 +53,8 @@ _T = TypeVar("_T")
 _c = claims.c
 
 _RELEASED: dict[str, Any] = {"pod_lease_token": None, "pod_lease_until": None}
+# Answers to a call for a document, which every carrier shows to an account that it knows alone.
+_SHOW_OUR_ACCOUNT = (ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE)
 _INSERT_ATTEMPT = insert(attempts)
 _OF_CLAIMS = _c.id.in_(bindparam("of_claims", expanding=True))
 _EXTEND = (
@@ -144,6 +148,17 @@ class ClaimRepository:
         )
         with self.database.read() as connection:
             return int(connection.scalar(query) or 0)
+
+    def was_accepted(self, carrier: str, since: datetime) -> bool:
+        """Tell whether an attempt since then showed that this carrier accepts our account."""
+        told = or_(attempts.c.outcome == "success", attempts.c.error_kind.in_(_SHOW_OUR_ACCOUNT))
+        query = (
+            select(attempts.c.id)
+            .where(attempts.c.started_at >= since, attempts.c.carrier == carrier, attempts.c.calls > 0, told)
+            .limit(1)
+        )
+        with self.database.read() as connection:
+            return connection.scalar(query) is not None
 
     # ---------------------------------------------------------------- holding
 
@@ -295,7 +310,7 @@ class ClaimRepository:
 
     def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
         values = state_values(attempt.claim, decision.state)
-        if decision.uses_attempt or attempt.document:
+        if (decision.uses_attempt and decision.tells_service) or attempt.document:
             values |= self._told_to_the_service(decision, attempt.document, now)
         return values
 

@@ -107,8 +107,9 @@ def _reference(event: Told) -> str:
 
 def _item(event: Told, kind: MailKind, words: Words, head: Letterhead, catalog: Catalog) -> _Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
-    if event.name is EventName.ACCOUNT_FAULT:
-        return _Item(f"{words.account} {carrier}", ((words.happened, _error(event)),))
+    if event.name in (EventName.ACCOUNT_FAULT, EventName.RUN_FAULT):
+        subject = words.account if event.name is EventName.ACCOUNT_FAULT else words.run
+        return _Item(f"{subject} {carrier}", ((words.happened, _error(event)),))
     lines = [(words.carrier, carrier), (words.number, clean(event.number, 60) or words.none)]
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:

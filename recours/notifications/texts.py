@@ -42,6 +42,7 @@ class Words:
     see_claim: str
     attempts: tuple[str, str]
     account: str
+    run: str
     gave_up: tuple[str, str]
     closing: str
     automatic: str
@@ -81,6 +82,7 @@ FRENCH = Words(
     see_claim="Voir le dossier",
     attempts=("obtenue après {count} tentative", "obtenue après {count} tentatives"),
     account="Compte du transporteur",
+    run="Erreur interne de recours :",
     gave_up=("Abandonné après {count} tentative", "Abandonné après {count} tentatives"),
     closing="Cordialement,",
     automatic="Ce message est envoyé automatiquement.",
@@ -155,6 +157,7 @@ ENGLISH = Words(
     see_claim="See the claim",
     attempts=("obtained after {count} attempt", "obtained after {count} attempts"),
     account="The carrier's account",
+    run="recours itself failed:",
     gave_up=("Given up after {count} attempt", "Given up after {count} attempts"),
     closing="Kind regards,",
     automatic="This message is sent automatically.",

@@ -7,6 +7,7 @@ from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.runs.doubts import Mistake
 from recours.runs.ports import (
     Clock,
     Documents,
@@ -29,6 +30,8 @@ class Ended:
     calls: int = 0
     unsent: int = 0
     document: StoredDocument | None = None
+    accepted: bool = False  # an answer showed that the carrier accepts our account
+    mistake: Mistake | None = None  # of our own: an exception in the fetch
 
 
 def without_call(claim: Claim, catalog: Catalog) -> Failure | None:
@@ -57,9 +60,12 @@ def attempt(claim: Claim, grant: Grant, queue: Queue, documents: Documents, cloc
         grant.settle()
         return kept
     label = _label(claim)
-    fetched = queue.fetch(grant, label.carrier, label.number, claim.state.delivery)
+    fetched = queue.fetch(grant, label.carrier, label.number, claim.state.delivery, claim.id)
     outcome, document = _kept(fetched, label, documents)
-    return Ended(outcome, started_at, clock.monotonic() - start, fetched.calls, fetched.unsent, document)
+    duration_s = clock.monotonic() - start
+    return Ended(
+        outcome, started_at, duration_s, fetched.calls, fetched.unsent, document, accepted=fetched.accepted
+    )
 
 
 def kept_already(claim: Claim, documents: Documents, clock: Clock) -> Ended | None:

@@ -17,8 +17,9 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, unknown_of
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt
+from recours.runs.doubts import DENIALS, Doubts, Mistake, Suspect, mistake_of
 from recours.runs.lanes import Lane, lane_key
-from recours.runs.ports import NotRecorded, Refusal, RunFault, Surroundings
+from recours.runs.ports import Blocked, NotRecorded, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.supply import POLL_S, InHand, Limits, Supply
@@ -27,6 +28,8 @@ from recours.runs.threads import Answer, Threads
 log = logging.getLogger("__main__")
 
 _RENEW_BELOW = timedelta(minutes=5)
+# An account that was accepted within that time is an account that works: what denies us everything is then a change.
+_ACCEPTED_WITHIN = timedelta(days=30)
 
 
 class Calls:
@@ -54,10 +57,12 @@ class Calls:
         self._threads = Threads(limits.concurrency, self._ask)
         self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
         self._heard: list[tuple[Claim, Ended]] = []  # and not recorded yet
+        self._held: dict[Any, InHand] = {}  # the same, by their claims' ids
         self._any_connected = False
         self._place = 0
         self._unknown: Counter[tuple[str, str]] = Counter()  # carrier and code
         self._unknown_words: dict[tuple[str, str], str] = {}
+        self._faults: list[RunFault] = []  # of the run, in lanes that were closed for them
         self.carriers_asked: set[str] = set()
 
     def closed_lanes(self) -> dict[str, Refusal]:
@@ -76,9 +81,12 @@ class Calls:
                 with self._around.lines_together():
                     self._take_answers(answers)
                     goes_on = self._go_on()
+            self._end_doubts()
             self._settle_unreached()
             if self._may_begin():
                 self._supply.end_unnumbered()
+            if self._faults:
+                raise self._faults[0]
         finally:
             self._over = True
             self._supply.hand_back(self._supply.in_hand)
@@ -176,7 +184,8 @@ class Calls:
     def _renew(self) -> None:
         """Hold the claims longer whose calls last; one that was lost all the same is neither asked for nor recorded."""
         now = self._around.clock.now()
-        ending = [entry for entry in self._threads.given if entry.held_until - now < _RENEW_BELOW]
+        held = [*self._threads.given, *self._held.values()]
+        ending = [entry for entry in held if entry.held_until - now < _RENEW_BELOW]
         if ending:
             hold = self._supply.hold()
             still_held = _ids(self._around.claims.extend([entry.claim for entry in ending], hold))
@@ -205,21 +214,67 @@ class Calls:
                 self._supply.put_back([entry.claim])
             return ended
         self._heard.append((entry.claim, ended))
+        self._held[entry.claim.id] = entry
         calls = plural(ended.calls, "call")
         log.debug(f"{entry.claim.reference}: {calls} to {lane.name} in {ended.duration_s:.2f}s")
         self._any_connected = self._any_connected or ended.calls > 0
         self._note_unknown(lane, ended)
         refusal = lane.note(ended.outcome)
-        if refusal is None:
-            return None
         try:
+            refusal = self._doubted(lane, entry.claim, ended) or refusal
+            if refusal is None:
+                return None
+            lane.closes = True
             self._supply.close(lane, refusal)
         except RunFault as fault:
             return fault
         finally:
-            # What was granted before the carrier's answer is not called for any more.
-            self._supply.drop(lane)
+            if lane.closes:  # what was granted before the carrier's answer is not called for any more
+                self._supply.drop(lane)
         return None
+
+    # ---------------------------------------------------------------- whose fault it is
+
+    def _doubted(self, lane: Lane, claim: Claim, ended: Ended) -> Refusal | None:
+        """Hear whether several answers together are the account's or the run's fault; a refusal if that closes the lane."""
+        suspect = lane.doubts.hear(claim.id, ended.outcome, accepted=ended.accepted, mistake=ended.mistake)
+        if suspect is Suspect.RUN and ended.mistake:
+            return self._broken(lane, ended.mistake)
+        return self._denied(lane) if suspect is Suspect.ACCOUNT else None
+
+    def _broken(self, lane: Lane, mistake: Mistake) -> Refusal | None:
+        claims = plural(lane.doubts.condemn(Suspect.RUN), "claim")
+        remedy = (
+            "Packages are missing or do not fit; install them again: .venv/bin/python -m pip install "
+            "--require-hashes -r requirements.txt"
+            if mistake.of_installation
+            else "The log has its traceback: please report it"
+        )
+        reason = f"recours itself failed on {lane.name} ({mistake.words}). {remedy}"
+        self._faults.append(RunFault(f"{reason}. No attempt was used ({claims})."))
+        return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
+
+    def _denied(self, lane: Lane) -> Refusal | None:
+        """So many parcels in a row are denied: rather our account's fault, if it ever worked. Raises RunFault."""
+        reason = (
+            f"{lane.name} denied us {DENIALS} parcels in a row. Check our account and its contract: "
+            f'recours carriers check "{lane.name}"'
+        )
+        refusal = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.ACCESS_DENIED)
+        since = self._around.clock.now() - _ACCEPTED_WITHIN
+        if not (lane.doubts.accepted or self._around.claims.was_accepted(lane.key, since)):
+            lane.doubts.believe()
+            log.warning(
+                f"⚠️ {reason}. It never accepted our account, so the others are asked about all the same"
+            )
+            self._supply.tell_operator(lane, refusal)
+            return None
+        lane.doubts.condemn(Suspect.ACCOUNT)
+        return None if lane.refusal else refusal
+
+    def _end_doubts(self) -> None:
+        for lane in self._supply.lanes:
+            lane.doubts.end()
 
     def _note_unknown(self, lane: Lane, ended: Ended) -> None:
         """Count what our tables lack, by its code: the carrier's words beside it may differ from parcel to parcel."""
@@ -236,8 +291,33 @@ class Calls:
             )
 
     def _settle(self, heard: Sequence[tuple[Claim, Ended]]) -> None:
-        """Decide and record answers; those of calls that could not connect wait for what the others bring."""
-        self._conclude([(claim, ended) for claim, ended in heard if self._any_connected or not ended.unsent])
+        """Decide and record answers; those of calls that could not connect, or in doubt, wait for what others bring."""
+        ready = [
+            (claim, ended)
+            for claim, ended in heard
+            if (self._any_connected or not ended.unsent) and not self._doubts_of(claim).waits(claim.id)
+        ]
+        excused = [one for one in ready if one[0].id in self._doubts_of(one[0]).excused]
+        self._excuse(excused)
+        self._conclude([one for one in ready if one not in excused])
+
+    def _doubts_of(self, claim: Claim) -> Doubts:
+        return self._supply.lane_of(claim).doubts
+
+    def _excuse(self, answered: Sequence[tuple[Claim, Ended]]) -> None:
+        """Record answers that are not their claims' fault. Those of a run that nobody answered well are looked at last."""
+        if not answered:
+            return
+        with self._recording(answered):
+            last = [one for one in answered if self._is_to_be_last(one[0])]
+            self._recorder.leave(last, last=True)
+            self._recorder.leave([one for one in answered if one not in last])
+        self._supply.allow(len(answered))
+
+    def _is_to_be_last(self, claim: Claim) -> bool:
+        """Tell whether the claim would else keep all others of its carrier from being asked about, run after run."""
+        doubts = self._doubts_of(claim)
+        return Suspect.ACCOUNT in doubts.guilty and not doubts.accepted
 
     def _conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> None:
         with self._recording(answered):
@@ -254,13 +334,15 @@ class Calls:
             raise
         finally:
             self._heard = [(claim, ended) for claim, ended in self._heard if claim.id not in done]
+            self._held = {claim.id: self._held[claim.id] for claim, _ in self._heard}
 
     def _ended(self, claim: Claim, answer: Ended | Exception) -> Ended | RunFault:
         if isinstance(answer, Ended | RunFault):  # its document could not be kept, or the database failed
             return answer
         log.error(f"{claim.reference}: an error of ours", exc_info=answer)
         words = f"An error of ours ({type(answer).__name__}); the log has its details"
-        return Ended(Failure(ErrorKind.INTERNAL_ERROR, words), self._around.clock.now(), 0.0)
+        failure = Failure(ErrorKind.INTERNAL_ERROR, words)
+        return Ended(failure, self._around.clock.now(), 0.0, mistake=mistake_of(answer))
 
     def _settle_unreached(self) -> None:
         """Judge the attempts that could not connect.
@@ -290,6 +372,9 @@ class Calls:
             self._hear(entry, answer)
             with suppress(RunFault):
                 self._settle(self._heard[before:])
+        self._end_doubts()
+        with suppress(RunFault):
+            self._settle(self._heard)
         with suppress(RunFault):
             self._recorder.leave([(claim, ended) for claim, ended in self._heard if ended.unsent])
 

@@ -1,16 +1,17 @@
 """The carriers of a run: which are open, how many of their claims are under way, what made one close."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recours.core.claim import Claim
-from recours.core.errors import OUTAGE_KINDS, ErrorKind
+from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
+from recours.runs.doubts import Doubts
 from recours.runs.ports import Blocked, Refusal
 
 # So many failures of the carrier itself in a row, without another answer between, are an outage.
 OUTAGE_AFTER = 3
 
-_CLOSING_KINDS = (ErrorKind.RATE_LIMITED, ErrorKind.AUTH_FAILED)
+_CLOSING_KINDS = REFUSED_KINDS | {ErrorKind.RATE_LIMITED}
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Lane:
     drained: bool = False  # no ready claim of it was left when last looked
     not_before: float = 0.0  # monotonic seconds: others hold the last units, and may give them back
     waits_since: float | None = None
+    doubts: Doubts = field(default_factory=Doubts)
 
     def is_open(self, monotonic: float) -> bool:
         """Tell whether more of its claims may be taken."""
@@ -44,14 +46,14 @@ class Lane:
 
     def learn(self, outcome: Outcome) -> None:
         """Learn in the thread that got an answer what must hold for all others at once."""
-        if isinstance(outcome, Failure) and (outcome.kind in _CLOSING_KINDS or outcome.retry_at):
-            self.closes = True
+        if isinstance(outcome, Failure) and not outcome.alone:
+            self.closes = self.closes or outcome.kind in _CLOSING_KINDS or outcome.retry_at is not None
 
     def note(self, outcome: Outcome) -> Refusal | None:
         """Learn from an answer; a refusal if it closed the lane now."""
         kind = outcome.kind if isinstance(outcome, Failure) else None
         self.failures_in_a_row = self.failures_in_a_row + 1 if kind in OUTAGE_KINDS else 0
-        if self.refusal is None and isinstance(outcome, Failure):
+        if self.refusal is None and isinstance(outcome, Failure) and not outcome.alone:
             self.refusal = self._closing(outcome)
             self.closes = self.closes or self.refusal is not None
             return self.refusal
@@ -60,7 +62,7 @@ class Lane:
     def _closing(self, failure: Failure) -> Refusal | None:
         if failure.kind is ErrorKind.RATE_LIMITED:
             return Refusal(Blocked.RATE_LIMIT, failure.message, failure.retry_at)
-        if failure.kind is ErrorKind.AUTH_FAILED:
+        if failure.kind in REFUSED_KINDS:
             return Refusal(Blocked.CARRIER, failure.message, failure.retry_at, kind=failure.kind)
         if failure.retry_at:  # out of order, and it says for how long
             return Refusal(Blocked.CARRIER, failure.message, failure.retry_at)

@@ -141,6 +141,7 @@ class Fetched:
     outcome: Outcome
     calls: int  # sent, as far as can be known
     unsent: int  # that could not connect: certainly nothing was sent
+    accepted: bool = False  # an answer showed that the carrier accepts our account
 
 
 class Queue(Protocol):
@@ -157,8 +158,13 @@ class Queue(Protocol):
     def unconfigured(self, carrier: str) -> Refusal | None:
         """A refusal if the carrier's credentials are missing."""
 
-    def fetch(self, grant: Grant, carrier: str, number: str, known: Delivery | None) -> Fetched:
-        """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only."""
+    def fetch(
+        self, grant: Grant, carrier: str, number: str, known: Delivery | None, claim: Any = None
+    ) -> Fetched:
+        """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only.
+
+        `claim`: the id of the claim that it is for.
+        """
 
     def accepted(self, carrier: str) -> bool:
         """Tell whether a call of this run that presented our account was accepted."""
@@ -275,6 +281,9 @@ class Claims(Protocol):
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
+
+    def was_accepted(self, carrier: str, since: datetime) -> bool:
+        """Tell whether an attempt since then showed that this carrier accepts our account."""
 
     def take(
         self,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.outcome import Failure, Retrieved
@@ -60,9 +60,12 @@ class Recorder:
             return succeed(claim, ended.outcome, now)
         return decide(claim, ended.outcome, now, self.policy, asked=self.asked)
 
-    def leave(self, answered: Sequence[tuple[Claim, Ended]]) -> None:
-        """Record attempts that are not the claims' fault: none is used up."""
-        self._record([(claim, ended, _left_alone(claim)) for claim, ended in answered], self.clock.now())
+    def leave(self, answered: Sequence[tuple[Claim, Ended]], *, last: bool = False) -> None:
+        """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
+        now = self.clock.now()
+        self._record(
+            [(claim, ended, _left_alone(claim, now if last else None)) for claim, ended in answered], now
+        )
 
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""
@@ -111,11 +114,21 @@ class Recorder:
         error = decision.error or ""
         if decision.gave_up:
             self.say_final(claim, decision, error)
+        elif self.asked:
+            log.warning(f"❌ FAILED: {claim.reference} - {error}; {self._stays(decision.state)}")
         elif decision.state.stage is Stage.SETTLED:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; not asked again unless it is corrected")
         else:
             at = minute(decision.state.next_at, self.local)
             log.warning(f"❌ FAILED: {claim.reference} - {error}; next try {at}")
+
+    def _stays(self, state: State) -> str:
+        """What becomes of a claim that was tried by hand in vain."""
+        if state.stage is Stage.GIVEN_UP:
+            return "it stays given up"
+        if state.stage is Stage.WAITING and state.next_at:
+            return f"its next try stays {minute(state.next_at, self.local)}"
+        return "its timetable stays as it was"
 
     def say_passed(self, claim: Claim, decision: Decision) -> None:
         """A turn of a settled claim passed without a call."""
@@ -137,9 +150,12 @@ class Recorder:
         log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {turns} - {error}{asked}")
 
 
-def _left_alone(claim: Claim) -> Decision:
+def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
     status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
-    return Decision(claim.state, status, uses_attempt=False)
+    state = claim.state
+    if last_since:
+        state = replace(state, rank_at=last_since + VIRTUAL_DEADLINE, rank_is_deadline=False)
+    return Decision(state, status, uses_attempt=False)
 
 
 def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:

@@ -22,6 +22,12 @@ from recours.runs.summary import minute
 
 log = logging.getLogger("__main__")
 
+# What the operator is told of when a lane closes, and as which event.
+_TOLD = {
+    **dict.fromkeys((*ACCOUNT_KINDS, ErrorKind.ACCESS_DENIED), EventName.ACCOUNT_FAULT),
+    ErrorKind.INTERNAL_ERROR: EventName.RUN_FAULT,
+}
+
 LEASE = timedelta(minutes=10)
 POLL_S = 0.25
 _LONGEST_WAIT_FOR_HELD_S = 60.0
@@ -185,15 +191,15 @@ class Supply:
         lane.refusal = refusal
         until = f"until {minute(refusal.until, self._recorder.local)}" if refusal.until else "in this run"
         log.warning(f"⚠️ {refusal.reason}: {lane.name} is skipped {until}")
-        if refusal.kind in ACCOUNT_KINDS:
-            self._tell_account_fault(lane, refusal)
+        if refusal.kind in _TOLD:
+            self.tell_operator(lane, refusal)
 
-    def _tell_account_fault(self, lane: Lane, refusal: Refusal) -> None:
-        """The operator is told at most once a day and carrier: the day tells the event from others."""
+    def tell_operator(self, lane: Lane, refusal: Refusal) -> None:
+        """The operator is told at most once a day and carrier: the day tells the event from others. Raises RunFault."""
         now = self._around.clock.now()
         facts = {"carrier": lane.name, "kind": refusal.kind, "error": refusal.reason}
         day = now.astimezone(self._around.policy.zone).date().isoformat()
-        event = Event(EventName.ACCOUNT_FAULT, Actor.OPERATOR, lane.key, day, facts)
+        event = Event(_TOLD[refusal.kind], Actor.OPERATOR, lane.key, day, facts)
         self._around.journal.tell(event, self._recorder.run_id, now)
 
     # ---------------------------------------------------------------- claims that need no call

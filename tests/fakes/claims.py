@@ -8,6 +8,7 @@ from datetime import datetime
 
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision
+from recours.core.errors import ErrorKind
 from recours.runs.ports import Attempt, Hold, NotRecorded, RunFault, Waiting
 from recours.runs.source import is_as_found
 from tests.fakes.table import Row, Table
@@ -49,6 +50,15 @@ class FakeClaims:
     def times_asked(self, claim: Claim) -> int:
         done = (attempt for attempt in self.table.attempts if attempt.claim.id == claim.id)
         return sum(attempt.calls > 0 and attempt.claim.number == claim.number for attempt in done)
+
+    def was_accepted(self, carrier: str, since: datetime) -> bool:
+        told = (ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE)
+        return any(
+            attempt.claim.carrier == carrier
+            and attempt.started_at >= since
+            and (attempt.outcome == "success" or (attempt.failure and attempt.failure.kind in told))
+            for attempt in self.table.attempts
+        )
 
     def take(
         self,
@@ -129,7 +139,7 @@ class FakeClaims:
         return bool(changed)
 
     def _tell_service(self, row: Row, attempt: Attempt, decision: Decision, now: datetime) -> None:
-        if not decision.uses_attempt and not attempt.document:
+        if not (decision.uses_attempt and decision.tells_service) and not attempt.document:
             return
         row.claim = replace(row.claim, fetch_status=decision.fetch_status, error_text=decision.error)
         if attempt.document:

@@ -5,10 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
+from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import pause_until
 from recours.core.quota import Capability, Limit, Use, Window
@@ -109,7 +110,10 @@ class FakeQueue:
         refusal = self.refusals.get(carrier)
         return refusal if refusal and refusal.kind is ErrorKind.NOT_CONFIGURED else None
 
-    def fetch(self, grant: Grant, carrier: str, number: str, known: Delivery | None) -> Fetched:
+    def fetch(
+        self, grant: Grant, carrier: str, number: str, known: Delivery | None, claim: Any = None
+    ) -> Fetched:
+        del claim
         with self._lock:
             self.asked.append((number, known))
             self._under_way[carrier] += 1
@@ -131,11 +135,12 @@ class FakeQueue:
         grant.use(Capability.POD)
         if isinstance(answer, Retrieved):
             self._accepted.add(carrier)
-            return Fetched(answer, 1, 0)
+            return Fetched(answer, 1, 0, accepted=True)
         if not answer.connected:
             grant.unsent(Capability.POD)
             return Fetched(answer, 0, 1)
-        return Fetched(self._remembered(carrier, answer), 1, 0)
+        shown = answer.kind in _SHOW_OUR_ACCOUNT
+        return Fetched(self._remembered(carrier, answer), 1, 0, accepted=shown)
 
     def _remembered(self, carrier: str, failure: Failure) -> Failure:
         now = self.clock.now()
@@ -145,7 +150,7 @@ class FakeQueue:
             until = pause_until(failure.retry_at, now)
             self.refusals[carrier] = Refusal(Blocked.RATE_LIMIT, failure.message, until)
             return replace(failure, retry_at=until)
-        if failure.kind is ErrorKind.AUTH_FAILED:
+        if failure.kind in REFUSED_KINDS and not failure.alone:
             until = now + timedelta(hours=1)
             self.refusals[carrier] = Refusal(Blocked.CARRIER, failure.message, until, kind=failure.kind)
             return replace(failure, retry_at=until)

@@ -635,26 +635,32 @@ def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
 # ---------------------------------------------------------------- asked for by its reference
 
 
-@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP])
-def test_the_timetable_of_a_claim_asked_for_starts_afresh_if_it_fails(stage: Stage) -> None:
-    decision = decide(at_turn(4, stage), failing(ErrorKind.TIMEOUT), NOW, POLICY, asked=True)
-    state = decision.state
-    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW + HOUR)
-    assert (state.failed_at, state.last_turn_at, decision.gave_up) == (NOW, None, False)
-    assert decision.uses_attempt
+@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP, Stage.NEW])
+@pytest.mark.parametrize("kind", [ErrorKind.TIMEOUT, ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND])
+@pytest.mark.parametrize("turns", [0, 3, 4])
+def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_timetable(
+    stage: Stage, kind: ErrorKind, turns: int
+) -> None:
+    before = at_turn(turns, stage)
+    decision = decide(before, failing(kind), NOW, POLICY, asked=True)
+    learnt = replace(decision.state, kind=before.state.kind, delivery=before.state.delivery)
+    assert learnt == before.state
+    assert (decision.events, decision.gave_up, decision.uses_attempt) == ((), False, True)
 
 
-@pytest.mark.parametrize(
-    ("status", "stage"), [("failed", Stage.SETTLED), ("pending", Stage.WAITING), (None, Stage.WAITING)]
-)
-def test_a_persistent_answer_settles_a_failed_claim_asked_for(status: str | None, stage: Stage) -> None:
-    row = replace(at_turn(1), fetch_status=status)
-    assert decide(row, failing(ErrorKind.ACCESS_DENIED), NOW, POLICY, asked=True).state.stage is stage
+@pytest.mark.parametrize("status", ["pending", None, "manual", "not_available"])
+def test_a_claim_that_did_not_fail_does_not_become_a_failed_one_by_hand(status: str | None) -> None:
+    decision = decide(claim(status), failing(ErrorKind.TIMEOUT), NOW, POLICY, asked=True)
+    assert not decision.tells_service
 
 
-def test_the_fetch_status_null_counts_as_a_first_fetch() -> None:
-    decision = decide(claim(None), failing(ErrorKind.TIMEOUT), NOW, POLICY, asked=True)
-    assert (decision.fetch_status, decision.state.turns_used) == (FetchStatus.FAILED, 0)
+@pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP])
+def test_why_a_claim_is_not_asked_about_any_more_outlasts_a_passing_trouble(stage: Stage) -> None:
+    before = at_turn(4, stage, kind=ErrorKind.ACCESS_DENIED)
+    passing = decide(before, failing(ErrorKind.TIMEOUT), NOW, POLICY, asked=True)
+    assert (passing.state.kind, passing.tells_service) == (ErrorKind.ACCESS_DENIED, False)
+    lasting = decide(before, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY, asked=True)
+    assert (lasting.state.kind, lasting.tells_service) == (ErrorKind.INVALID_TRACKING, True)
 
 
 # ---------------------------------------------------------------- patience

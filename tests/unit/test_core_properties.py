@@ -47,6 +47,7 @@ class Small:
     def __post_init__(self) -> None:
         self.table = Table(CATALOG)
         self.upkeep = FakeUpkeep(self.table)
+        self.taken = State()  # as the last turn found it
 
     @property
     def row(self) -> Row:
@@ -100,6 +101,7 @@ class Small:
 
     def _turn(self, answer: Outcome, *, asked: bool) -> None:
         claim = self.claim
+        self.taken = claim.state
         what = step(claim, self.now, self.policy, asked=asked)
         if what is Step.SHELVE:
             self.row.write(replace(claim.state, stage=Stage.SHELVED))
@@ -115,7 +117,7 @@ class Small:
         row = self.row
         row.write(decision.state)
         self.table.tell(row.claim.id, decision.events)
-        if decision.uses_attempt:
+        if decision.uses_attempt and decision.tells_service:
             row.claim = replace(row.claim, fetch_status=decision.fetch_status, error_text=decision.error)
             row.see()
 
@@ -294,14 +296,13 @@ class Anything(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_over)
     @rule(kind=KINDS)
     def someone_asks_for_it(self, kind: ErrorKind) -> None:
-        was_failed = self.small.claim.fetch_status == FetchStatus.FAILED
         turns = self._turns_of(lambda: self.small.scheduler(self._answer(kind), asked=True))
         for what, at, _ in turns:
-            if what == "call" and TRAITS[kind].uses_attempt:
-                self.afresh = False
-                assert self.small.state.turns_used == 0, "its timetable did not start afresh"
-                self.since, self.is_settled = at, was_failed and is_persistent(kind)
-            elif what != "call":
+            if what == "call":
+                before, after = self.small.taken, self.small.state
+                kept = before.turns_used, before.next_at, before.stage
+                assert kept == (after.turns_used, after.next_at, after.stage), "it changed the timetable"
+            else:
                 self._note(what, kind, at)
 
     @precondition(lambda self: not self.is_over and self.small.claim.fetch_status == FetchStatus.FAILED)

@@ -455,14 +455,40 @@ def test_a_claim_that_gave_up_is_fetched_when_asked_for(world: World) -> None:
     assert world.asked == [N]
 
 
-def test_its_timetable_starts_afresh_if_that_fails(world: World) -> None:
+def test_it_stays_given_up_if_that_fails(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
     world.retry()
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
+    told = len(world.table.events)
     world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")] * 9
     world.retry(claims=("CLM-1",))
-    state = world.table["CLM-1"].state
-    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, world.now + HOUR)
+    after = world.table["CLM-1"]
+    assert (after.state.stage, after.turns_counted, after.state.next_at) == (Stage.GIVEN_UP, 4, None)
+    assert (after.error_text, len(world.table.events)) == ("no answer", told)
+    assert "❌ FAILED: CLM-1 - no answer; it stays given up" in caplog.messages
+    world.clock.advance(200 * HOUR)
+    world.retry()
+    assert world.asked == [N], "the fetch by hand was the only one"
+
+
+def test_a_fetch_by_hand_that_fails_keeps_the_backoff(world: World) -> None:
+    world.failed("CLM-1", turns_counted=1, updated_at=world.now - HOUR / 2)
+    world.pending("CLM-2", "XY000000002FR")
+    world.table.add("CLM-3", number="XY000000003FR", fetch_status="manual")
+    world.retry()
+    before = {name: world.table[name] for name in ("CLM-1", "CLM-2", "CLM-3")}
+    for number in (N, "XY000000002FR", "XY000000003FR"):
+        world.queue.answers[number] = [Failure(ErrorKind.TIMEOUT, "no answer")]
+    assert counts(world.retry(claims=tuple(before))) == {"total": 3, "failed": 3}
+    for name, was in before.items():
+        now = world.table[name]
+        assert (now.turns_counted, now.fetch_status) == (was.turns_counted, was.fetch_status)
+        assert now.state.stage is was.state.stage
+        assert now.state.stage is None or now.state.next_at == was.state.next_at
+    assert [world.table[name].error_text for name in before] == ["no answer", None, None]
+    world.clock.advance(HOUR)
+    assert counts(world.fetch()) == {"total": 1, "success": 1}, "the new claim is still the fetch worker's"
+    assert world.table["CLM-3"].fetch_status == "manual"
 
 
 def test_any_claim_can_be_asked_for(world: World) -> None:

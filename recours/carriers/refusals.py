@@ -1,0 +1,147 @@
+"""Refusals of our accounts: what one run learns of them, and what it leaves to all processes."""
+
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from recours.carriers.account import Account
+from recours.carriers.ledger import LEASE, Ledger
+from recours.core.blame import Blame, blame, blame_after_check
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.core.pauses import AccountState, lasts, next_try_after_refusals
+from recours.core.quota import Capability
+from recours.runs.ports import Clock
+
+
+class Refusals:
+    """Refusals of our accounts. Safe for the threads of a run."""
+
+    def __init__(
+        self, accounts: Mapping[str, Account], ledger: Ledger, clock: Clock, slack: timedelta
+    ) -> None:
+        """`slack`: how early a due try counts as due."""
+        self._accounts = accounts
+        self._ledger = ledger
+        self._clock = clock
+        self._slack = slack
+        self._trying_again: dict[str, AccountState] = {}
+        self._accepted: set[str] = set()
+        self._proven: set[str] = set()
+        self._lock = threading.RLock()
+
+    # ---------------------------------------------------------------- before a call
+
+    def keeps_closed(self, carrier: str, state: AccountState) -> bool:
+        """Tell whether the account was refused, and has neither changed nor waited long enough.
+
+        If it has waited long enough, the one try that is due is this run's from here on.
+        """
+        if state.refusals == 0 or carrier in self._trying_again:
+            return False
+        if self.has_new_credentials(carrier, state):
+            self._ledger.set_account_state(carrier, AccountState())
+            return False
+        now = self._clock.now()
+        if not lasts(state.refused_until, now) and self._ledger.try_again(carrier, now, now + LEASE):
+            self._trying_again[carrier] = state
+            return False
+        return True
+
+    def has_new_credentials(self, carrier: str, state: AccountState) -> bool:
+        """Tell whether the credentials are others than those that were refused."""
+        if state.salt is None:
+            return False
+        return print_of(self._accounts[carrier].credentials, state.salt) != state.credentials_print
+
+    def try_now(self, carrier: str, state: AccountState) -> None:
+        """Present the account although it stands refused: a person asked for it."""
+        if state.refusals:
+            self._trying_again[carrier] = state
+
+    def awaits_another(self, carrier: str, claim: Any) -> AccountState | None:
+        """The refusal after which the account is tried again, if this very claim's call was refused."""
+        state = self._trying_again.get(carrier)
+        return state if state and claim is not None and state.claim == claim else None
+
+    # ---------------------------------------------------------------- after a call
+
+    def blame(self, carrier: str, kind: ErrorKind, claim: Any, *, last: Capability | None) -> Blame:
+        """Whose a refusal is, as far as it is known without a check."""
+        return blame(
+            kind,
+            names_parcel=last is not Capability.TOKEN,
+            accepted=carrier in self._accepted,
+            proven=carrier in self._proven,
+            closed_by_it=self._closed_by(carrier, claim),
+        )
+
+    def blame_after_check(self, carrier: str, claim: Any, *, accepted: bool, refused: bool) -> Blame:
+        """Whose it is after a check with the sample number."""
+        by_it = self._closed_by(carrier, claim)
+        return blame_after_check(accepted=accepted, refused=refused, closed_by_it=by_it)
+
+    def _closed_by(self, carrier: str, claim: Any) -> bool:
+        state = self._trying_again.get(carrier) or self._ledger.carrier_state(carrier).account
+        return claim is not None and state.claim == claim
+
+    def note_refused(self, carrier: str, failure: Failure, claim: Any) -> datetime:
+        """The account is closed for all processes; returns until when."""
+        with self._lock:
+            if (before := self._trying_again.pop(carrier, None)) is None:
+                before = self._ledger.carrier_state(carrier).account
+                if lasts(before.refused_until, self._clock.now()) and before.refused_until:
+                    return before.refused_until  # by another call that was under way at the same time
+                before = AccountState()
+            refusals, salt = before.refusals + 1, secrets.token_hex(16)
+            until = next_try_after_refusals(refusals, self._clock.now(), self._slack)
+            state = AccountState(
+                refusals=refusals,
+                refused_until=until,
+                refusal=failure.message,
+                salt=salt,
+                credentials_print=print_of(self._accounts[carrier].credentials, salt),
+                kind=failure.kind,
+                claim=claim,
+            )
+            self._ledger.set_account_state(carrier, state)
+            return until
+
+    def note_accepted(self, carrier: str, *, proven: bool) -> None:
+        """A call that presented our account was accepted. `proven`: it shows that the account has all rights.
+
+        A refusal is lifted, unless it was for a right and this answer needed none.
+        """
+        with self._lock:
+            self._accepted.add(carrier)
+            before = self._trying_again.get(carrier)
+            if before and (proven or before.kind is not ErrorKind.ACCOUNT_DENIED):
+                self._ledger.set_account_state(carrier, AccountState(claim=before.claim))
+                self._trying_again.pop(carrier, None)
+
+    def note_document(self, carrier: str) -> None:
+        """A document came."""
+        self._proven.add(carrier)
+
+    def accepted(self, carrier: str) -> bool:
+        """Tell whether a call of this run that presented our account was accepted."""
+        return carrier in self._accepted
+
+    def leave(self) -> None:
+        """Tries that were not made are left to the next run."""
+        for carrier, state in self._trying_again.items():
+            self._ledger.set_account_state(carrier, state)
+        self._trying_again.clear()
+
+
+def print_of(credentials: Sequence[str], salt: str) -> str:
+    """A fingerprint by which a change of credentials is noticed.
+
+    Slow on purpose: a six-digit password must not be found by trying all of them against the database.
+    """
+    import hashlib  # noqa: PLC0415 (needed only when an account was refused)
+
+    secret = "\x00".join(credentials).encode()
+    return hashlib.scrypt(secret, salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=16).hex()

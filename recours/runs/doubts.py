@@ -1,0 +1,117 @@
+"""Answers that are not recorded before later ones have told whose fault they are: the claim's, the account's, or the run's.
+
+One parcel that is denied is not ours; five in a row are rather our account. One claim that our program stumbles over is
+a strange claim; three that it stumbles over in the same place are a broken installation. Pure: of one lane in one run.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.outcome import Failure, Outcome
+
+DENIALS = 5
+SAME_MISTAKES = 3
+
+
+class Suspect(StrEnum):
+    """Whose fault several answers may be, other than their claims'."""
+
+    ACCOUNT = "account"
+    RUN = "run"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An exception of our own in a fetch: which one, and where. `of_installation`: something could not be imported."""
+
+    words: str
+    place: str
+    of_installation: bool = False
+
+
+def mistake_of(error: Exception) -> Mistake:
+    """What it was, and the line that raised it."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    words = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
+    return Mistake(words, f"{type(error).__name__} {place}", isinstance(error, ImportError))
+
+
+@dataclass
+class Doubts:
+    """Denials and mistakes of our own, by the ids of their claims, as long as nothing has decided about them."""
+
+    denied: list[Any] = field(default_factory=list)
+    mistaken: list[Any] = field(default_factory=list)
+    accepted: bool = False  # an answer about a claim of this run showed that the carrier accepts our account
+    believed: bool = False  # denials are taken at their word
+    guilty: set[Suspect] = field(default_factory=set)
+    # Whose answers are to be recorded as nobody's attempt.
+    excused: set[Any] = field(default_factory=set)
+    _place: str = ""
+
+    def waits(self, claim_id: Any) -> bool:
+        """Tell whether the claim's answer is not to be recorded yet."""
+        return claim_id in self.denied or claim_id in self.mistaken
+
+    def hear(
+        self, claim_id: Any, outcome: Outcome, *, accepted: bool, mistake: Mistake | None
+    ) -> Suspect | None:
+        """Take an answer; whoever is to be looked at now. What is not doubted any more may be recorded."""
+        if mistake:
+            return self._hear_mistake(claim_id, mistake)
+        self.mistaken.clear()
+        if is_denial(outcome):
+            return self._hear_denial(claim_id)
+        if accepted:
+            self.accepted = True
+            self.denied.clear()
+        return None
+
+    def _hear_mistake(self, claim_id: Any, mistake: Mistake) -> Suspect | None:
+        if Suspect.RUN in self.guilty:
+            self.excused.add(claim_id)
+            return None
+        if mistake.place != self._place:
+            self.mistaken.clear()
+        self._place = mistake.place
+        self.mistaken.append(claim_id)
+        enough = mistake.of_installation or len(self.mistaken) >= SAME_MISTAKES
+        return Suspect.RUN if enough else None
+
+    def _hear_denial(self, claim_id: Any) -> Suspect | None:
+        if Suspect.ACCOUNT in self.guilty:
+            self.excused.add(claim_id)
+        elif not self.believed:
+            self.denied.append(claim_id)
+        return Suspect.ACCOUNT if len(self.denied) >= DENIALS else None
+
+    def condemn(self, suspect: Suspect) -> int:
+        """It is their fault: of how many claims no attempt is used up."""
+        waiting = self.denied if suspect is Suspect.ACCOUNT else self.mistaken
+        self.guilty.add(suspect)
+        self.excused.update(waiting)
+        excused = len(waiting)
+        waiting.clear()
+        return excused
+
+    def believe(self) -> None:
+        """Denials are the claims' own, in spite of their number."""
+        self.believed = True
+        self.denied.clear()
+
+    def end(self) -> None:
+        """No other answer will come: what is in doubt is the claims' own."""
+        self.denied.clear()
+        self.mistaken.clear()
+
+
+def is_denial(outcome: Outcome) -> bool:
+    """Tell whether an answer denies us one parcel."""
+    if not isinstance(outcome, Failure):
+        return False
+    return outcome.kind is ErrorKind.ACCESS_DENIED or (outcome.alone and outcome.kind in REFUSED_KINDS)
