@@ -141,7 +141,7 @@ class APIRequestQueue:
         kept = kept_for_new_claims(limit, spare, now)
         if short.at_best < needed <= short.at_best + kept:
             reason = f"{self._name(carrier)} has only calls left that are kept for new claims ({limit})"
-            return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now))
+            return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
         reason = f"{self._name(carrier)} is at its limit ({limit})"
         return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=short.passes(needed))
 

@@ -1,5 +1,6 @@
 """The repository of claims: looked for, held, recorded."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Select,
     Text,
     Update,
+    and_,
     bindparam,
     func,
     insert,
@@ -25,13 +27,14 @@ from sqlalchemy import (
 )
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, State
+from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.core.text import clean
-from recours.database.conditions import at_stage
+from recours.database.conditions import at_stage, const
 from recours.database.engine import Database, DatabaseFault
 from recours.database.foreign import Reader, read_claim, read_claims
+from recours.database.locks import locked_ids
 from recours.database.outbox import add_events
 from recours.database.rows import (
     free,
@@ -46,7 +49,7 @@ from recours.database.rows import (
     update_held,
 )
 from recours.database.tables import attempts, claims
-from recours.runs.ports import Attempt, Hold, NotRecorded, StoredDocument, Waiting
+from recours.runs.ports import SET_ASIDE_MOST, Attempt, Hold, NotRecorded, StoredDocument, Waiting
 from recours.runs.source import is_as_found
 
 _T = TypeVar("_T")
@@ -148,6 +151,37 @@ class ClaimRepository:
         )
         with self.database.read() as connection:
             return int(connection.scalar(query) or 0)
+
+    def locked_ids(self, stage: Stage, carriers: Collection[str], now: datetime) -> set[Any]:
+        """The ids of ready claims of these carriers that another program holds now."""
+        if self.database.is_sqlite or not carriers:
+            return set()
+        ready = and_(at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers)), free(now), unedited())
+        with self.database.write() as connection:
+            return locked_ids(connection, ready, _c.pod_rank_at)
+
+    def set_aside(self, stage: Stage) -> dict[str, int]:
+        """How many claims that this stage's worker is for have a claim status that keeps them from being fetched.
+
+        By that status, looked for by its index, of the first SET_ASIDE_MOST rows.
+        """
+        if "status" not in self.columns:
+            return {}
+        shelved = (
+            select(_c.status, _c.pod_fetch_status)
+            .where(at_stage(Stage.SHELVED))
+            .order_by(_c.status)
+            .limit(SET_ASIDE_MOST)
+            .subquery()
+        )
+        failed = shelved.c.pod_fetch_status == const(FetchStatus.FAILED)
+        mine = failed if stage is Stage.READY else ~failed
+        query = select(shelved.c.status, func.count()).where(mine).group_by(shelved.c.status)
+        counts: Counter[str] = Counter()
+        with self.database.read() as connection:
+            for status, count in connection.execute(query):
+                counts[clean(str(status or ""), 30).strip().lower()] += count
+        return dict(counts)
 
     def was_accepted(self, carrier: str, since: datetime) -> bool:
         """Tell whether an attempt since then showed that this carrier accepts our account."""

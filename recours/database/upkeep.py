@@ -31,6 +31,7 @@ from recours.database.claims import carrier_keys
 from recours.database.conditions import at_stage, edited, is_ours
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
+from recours.database.locks import locked_ids
 from recours.database.outbox import insert_into, write_events
 from recours.database.rows import (
     free,
@@ -147,6 +148,15 @@ class ClaimUpkeep:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
         for stage in _TIMED:
             yield from self._rejudge(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
+
+    def locked_ids(self, due_until: datetime, now: datetime) -> set[Any]:
+        """The ids of claims that the methods above and below passed over, as another program holds them now."""
+        if self.database.is_sqlite:
+            return set()
+        edited_ones, due = and_(_edited(self.columns), free(now)), _due(Stage.WAITING, due_until)
+        with self.database.write() as connection:
+            found = locked_ids(connection, edited_ones, _c.id)
+            return found | locked_ids(connection, due, _c.pod_next_retry_at)
 
     def make_ready(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones; one without a key of ours is judged anew.

@@ -16,6 +16,7 @@ class PODFetchWorker(Worker):
     stage = Stage.NEW
     schedule = timedelta(minutes=30)
     usual_batch = 50
+    set_aside_words = "new claim not fetched", "new claims not fetched"
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:
@@ -26,9 +27,10 @@ class PODFetchWorker(Worker):
         log.info(f"Batch size: {batch_size}")
         log.info(RULE)
 
-    def say_found(self, ready: int) -> None:
+    def say_found(self, ready: int, locked: int) -> None:
         """How many claims are pending."""
-        log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")
+        if ready or not locked:
+            log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")
 
     def what(self, claim: Claim) -> str:
         """A first attempt has no number."""

@@ -119,6 +119,8 @@ class Refusal:
     # Only units that others hold stand in the way: they may come back within seconds.
     passing: bool = False
     kind: ErrorKind = ErrorKind.RATE_LIMITED
+    # The calls that are left are kept for new claims.
+    reserved: bool = False
 
 
 class Grant(Protocol):
@@ -247,6 +249,10 @@ class Hold:
     until: datetime
 
 
+# Claims that are set aside are counted up to this number.
+SET_ASIDE_MOST = 10_000
+
+
 @dataclass(frozen=True)
 class Waiting:
     """How many claims wait for a later turn, and when the first of these comes."""
@@ -281,6 +287,15 @@ class Claims(Protocol):
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
+
+    def locked_ids(self, stage: Stage, carriers: Collection[str], now: datetime) -> set[Any]:
+        """The ids of ready claims of these carriers that another program holds now: they cannot be taken."""
+
+    def set_aside(self, stage: Stage) -> dict[str, int]:
+        """How many failed claims (`stage` READY), or new ones, are not fetched for their claim status (lower case).
+
+        By that status; counted among the first SET_ASIDE_MOST such claims.
+        """
 
     def was_accepted(self, carrier: str, since: datetime) -> bool:
         """Tell whether an attempt since then showed that this carrier accepts our account."""
@@ -354,6 +369,9 @@ class Upkeep(Protocol):
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterable[Claim]:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
+
+    def locked_ids(self, due_until: datetime, now: datetime) -> set[Any]:
+        """The ids of claims that were passed over, as another program holds them now."""
 
     def make_ready(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones."""

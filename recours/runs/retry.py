@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision, Step, give_up, pass_turn, step
 from recours.core.judgement import go_on, judge, retimed
+from recours.runs.fetch import PODFetchWorker
 from recours.runs.summary import minute, waiting_line
 from recours.runs.supply import Limits
 from recours.runs.worker import RULE, Worker
 
 log = logging.getLogger("__main__")
+
+# Calls are kept for a worker that has run within so many of its intervals.
+KEPT_FOR = 3
 
 
 class PODRetryScheduler(Worker):
@@ -21,6 +25,7 @@ class PODRetryScheduler(Worker):
     stage = Stage.READY
     schedule = timedelta(hours=1)
     usual_batch = 30
+    set_aside_words = "failed claim not retried", "failed claims not retried"
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:
@@ -30,11 +35,11 @@ class PODRetryScheduler(Worker):
         log.info(f"Batch size: {batch_size} | Max retries: {max_retries}")
         log.info(RULE)
 
-    def say_found(self, ready: int) -> None:
+    def say_found(self, ready: int, locked: int) -> None:
         """How many are due; if none, how many wait and until when."""
         if ready:
             log.info(f"Found {ready} claim(s) to retry")
-        else:
+        elif not locked:
             log.info("No failed PODs eligible for retry")
             log.info(waiting_line(self.around.claims.waiting(), self.local))
 
@@ -43,8 +48,11 @@ class PODRetryScheduler(Worker):
         return "Fetch" if claim.is_pending else f"Retry #{claim.state.turns_used + 1}"
 
     def limits(self) -> Limits:
-        """New claims that wait have their part of the day's quota."""
+        """New claims that wait have their part of the day's quota, if their worker runs at all."""
         now = self.around.clock.now()
+        last = self.around.journal.last_run(PODFetchWorker.name)
+        if last is None or now - last > KEPT_FOR * PODFetchWorker.schedule:
+            return super().limits()
         waiting = self.around.claims.ready_by_carrier(Stage.NEW, now, 1)
         return replace(
             super().limits(), pending_share=self.options.pending_share, new_claims_wait=frozenset(waiting)

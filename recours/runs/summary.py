@@ -21,6 +21,8 @@ class Stats:
     skipped_rate_limit: int = 0
     skipped_carrier: int = 0
     max_retries_reached: int = 0
+    skipped_reserved: int = 0  # due claims left behind, as the calls that are left are kept for new ones
+    skipped_locked: int = 0  # claims that another program held
 
     @property
     def total(self) -> int:
@@ -49,6 +51,8 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`; the usage is that of each carrier's longest window."""
         counts = asdict(self.stats)
+        if not self.stats.skipped_locked:
+            del counts["skipped_locked"]  # there for those who look for the reason of a run that did little
         return {
             "worker": self.worker,
             "run_id": self.run_id,
@@ -70,10 +74,17 @@ class Report:
             f"❌ Failed: {stats.failed}",
             f"⏭️ Skipped (persistent): {stats.skipped_persistent}",
             f"⚠️ Skipped (rate limit): {stats.skipped_rate_limit}",
+            *_if_any("⚠️ Skipped (kept for new claims)", stats.skipped_reserved),
             f"⚠️ Skipped (carrier): {stats.skipped_carrier}",
+            *_if_any("⚠️ Skipped (locked by another program)", stats.skipped_locked),
             f"🛑 Max retries reached: {stats.max_retries_reached}",
             f"Success rate: {stats.success_rate:.1f}%",
         ]
+
+
+def _if_any(what: str, count: int) -> list[str]:
+    """A line that the guide's summary does not have, where there is something to say."""
+    return [f"{what}: {count}"] if count else []
 
 
 def _usage_json(use: Use) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
@@ -13,8 +14,9 @@ from recours.core.judgement import judge
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import Policy
 from recours.core.quota import Use
+from recours.core.text import plural
 from recours.runs.calls import Calls
-from recours.runs.ports import Blocked, Refusal, RunFault, Surroundings
+from recours.runs.ports import SET_ASIDE_MOST, Blocked, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for, worth_telling
@@ -23,6 +25,8 @@ from recours.runs.supply import Limits
 log = logging.getLogger("__main__")
 
 _SHOWN_REMARKS = 20
+# How often, and how long after each other, rows are looked at that another program holds.
+_LOOKS_AT_LOCKED, _LOCKED_POLL_S = 10, 0.5
 RULE = "=" * 70
 STOPPED = 128  # plus the number of the signal: the exit status of a run that was stopped
 
@@ -47,6 +51,7 @@ class Worker(ABC):
     stage: Stage
     schedule: timedelta
     usual_batch: int
+    set_aside_words: tuple[str, str]  # one claim, several
 
     def __init__(
         self, around: Surroundings, catalog: Catalog, options: Options, run_id: str, local: LocalTime
@@ -73,6 +78,9 @@ class Worker(ABC):
             watcher=around.watcher,
         )
         self._asked: set[str] = set()
+        self._met: set[str] = set()  # lanes whose claims were there to be taken
+        self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards
+        self._was_behind = False  # rows waited for the timetable to be kept
         self._fault: str | None = None
         self._failed = False  # by a fault that came before any signal to stop
 
@@ -99,8 +107,8 @@ class Worker(ABC):
         """Write the first lines of the log, before anything can fail."""
 
     @abstractmethod
-    def say_found(self, ready: int) -> None:
-        """How many claims there are to fetch."""
+    def say_found(self, ready: int, locked: int) -> None:
+        """How many claims there are to fetch. `locked`: how many more there may be, which another program holds."""
 
     @abstractmethod
     def what(self, claim: Claim) -> str:
@@ -124,13 +132,17 @@ class Worker(ABC):
         named = find_named(self.around.claims, self.options.claims, self.policy, started_at)
         self._mention_gap(started_at)
         journal.begin(self.run_id, self.recorded_as, started_at)
+        self._ends_at = start + self.options.max_runtime.total_seconds()
         self._try_to(lambda: self._work(named))
+        self._try_to(self._mention_set_aside)
         self._try_to(self.around.queue.leave)
         report = Report(self.name, self.run_id, started_at, clock.monotonic() - start, self.stats)
         self._try_to(lambda: report.usage.update(self._usage()))
         if self.around.post:  # before the summary, which ends the log of a run
-            post, ends_at = self.around.post, start + self.options.max_runtime.total_seconds()
-            self._try_to(lambda: post.tell(lambda: not self._stop.is_set() and clock.monotonic() < ends_at))
+            post = self.around.post
+            self._try_to(
+                lambda: post.tell(lambda: not self._stop.is_set() and clock.monotonic() < self._ends_at)
+            )
         for line in self.summary(report):
             log.info(line)
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))
@@ -162,34 +174,104 @@ class Worker(ABC):
         limits = self.limits()
         ready = source.ready(self.around.clock.now(), limits.batch_size)
         found = min(sum(ready.values()), limits.batch_size)
-        self.say_found(found)
-        if not ready:
-            return
+        locked = self._passed_over()
+        self.say_found(found, len(locked))
+        try:
+            if ready:
+                self._fetch(source, limits, ready)
+            if not named and (ready or locked):
+                self._try_locked(source, limits)
+        finally:
+            self._try_to(lambda: self._count_left_behind(source))
+
+    def _fetch(self, source: Source, limits: Limits, ready: Mapping[str, int]) -> None:
         if self.around.watcher:
-            self.around.watcher.found(found)
+            self.around.watcher.found(self.stats.total + min(sum(ready.values()), limits.batch_size))
         self.around.documents.make_sure()
         calls = Calls(self.around, self.catalog, limits, self._recorder, source, self._stop, self.what)
+        self._met |= set(ready)
         try:
             calls.run(ready)
         finally:
-            self._asked, self.refusals = calls.carriers_asked, calls.closed_lanes()
-            self._try_to(lambda: self._count_left_behind(calls, source))
+            self._asked |= calls.carriers_asked
+            self.refusals |= calls.closed_lanes()
 
-    def _count_left_behind(self, calls: Calls, source: Source) -> None:
+    def _count_left_behind(self, source: Source) -> None:
         """Due claims of carriers that took no more calls: outside the batch."""
-        closed = calls.closed_lanes()
-        ready = source.ready(self.around.clock.now()) if closed else {}
-        for key, refusal in closed.items():
-            if refusal.why is Blocked.RATE_LIMIT:
+        ready = source.ready(self.around.clock.now()) if self.refusals else {}
+        for key, refusal in self.refusals.items():
+            if refusal.reserved:
+                self.stats.skipped_reserved += ready.get(key, 0)
+            elif refusal.why is Blocked.RATE_LIMIT:
                 self.stats.skipped_rate_limit += ready.get(key, 0)
             else:
                 self.stats.skipped_carrier += ready.get(key, 0)
+
+    # ---------------------------------------------------------------- claims that another program holds
+
+    def _passed_over(self) -> set[Any]:
+        """The ids of claims that could not be looked at, as another program holds them."""
+        now = self.around.clock.now()
+        due_until = self.policy.timetable.due_until(now)
+        return self.around.upkeep.locked_ids(due_until, now) if self._was_behind else set()
+
+    def _locked(self) -> set[Any]:
+        """The same, with those that were ready and could not be taken."""
+        lanes = self._met - set(self.refusals)
+        return self._passed_over() | self.around.claims.locked_ids(self.stage, lanes, self.around.clock.now())
+
+    def _try_locked(self, source: Source, limits: Limits) -> None:
+        """Try claims once more that another program held. Raises RunFault if that was all there was to do."""
+        seconds = self._ends_at - self.around.clock.monotonic()
+        left = replace(
+            limits, batch_size=limits.batch_size - self.stats.total, max_runtime=timedelta(seconds=seconds)
+        )
+        if left.batch_size < 1 or seconds <= 0 or self._stop.is_set() or not (locked := self._locked()):
+            return
+        if self._outlasts(locked):
+            log.warning(f"{_locked_words(len(locked))}; they are tried once more")
+        self._keep_timetable()
+        ready = source.ready(self.around.clock.now(), left.batch_size)
+        if ready := {key: count for key, count in ready.items() if key not in self.refusals}:
+            self._fetch(source, left, ready)
+        self.stats.skipped_locked = len(self._locked())
+        if not self.stats.skipped_locked:
+            return
+        sentence = (
+            f"{_locked_words(self.stats.skipped_locked)} and could not be looked at: the next run tries again. "
+            "Find out which program keeps a transaction open"
+        )
+        if not (self.stats.total or self.refusals):
+            raise RunFault(f"{sentence}; nothing was done.")
+        log.warning(f"⚠️ {sentence}")
+
+    def _outlasts(self, locked: set[Any]) -> bool:
+        """Wait a little for what is locked, as most transactions are short; tell whether it was waited for in vain."""
+        for _ in range(_LOOKS_AT_LOCKED):
+            self.around.clock.sleep(_LOCKED_POLL_S)
+            if self._stop.is_set() or not locked & self._locked():
+                return False
+        return True
+
+    def _mention_set_aside(self) -> None:
+        """Claims that are not fetched for their own status, in each run: else nobody knows why nothing happens to them."""
+        if self.options.claims:
+            return
+        for status, count in sorted(self.around.claims.set_aside(self.stage).items()):
+            one, several = self.set_aside_words
+            many = f"{count} or more" if count >= SET_ASIDE_MOST else str(count)
+            words = one if count == 1 else several
+            log.info(f"{many} {words}: status '{status}' (RECOURS_SKIP_CLAIM_STATUSES)")
+
+    # ---------------------------------------------------------------- the timetable
 
     def _keep_timetable(self) -> None:
         now, upkeep, policy = self.around.clock.now(), self.around.upkeep, self.policy
         self._mention_accounts(upkeep.mend_keys())
         due_until, horizon = policy.timetable.due_until(now), policy.timetable.horizon(now)
-        if not upkeep.is_behind(due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now):
+        behind = upkeep.is_behind(due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now)
+        self._was_behind = behind
+        if not behind:
             return
         upkeep.make_ready(due_until)
         unreadable = 0
@@ -232,3 +314,7 @@ class Worker(ABC):
                 f"The last run began {words_for(now - last)} ago, at {minute(last, self.local)}; it is due every "
                 f"{words_for(self.schedule)}. Was the machine off, or the schedule disabled?"
             )
+
+
+def _locked_words(count: int) -> str:
+    return f"{plural(count, 'claim')} {'is' if count == 1 else 'are'} locked by another program"

@@ -51,6 +51,15 @@ class FakeClaims:
         done = (attempt for attempt in self.table.attempts if attempt.claim.id == claim.id)
         return sum(attempt.calls > 0 and attempt.claim.number == claim.number for attempt in done)
 
+    def locked_ids(self, stage: Stage, carriers: Collection[str], now: datetime) -> set[int]:
+        del stage, carriers, now
+        return set()  # as on SQLite: whoever writes has the whole database
+
+    def set_aside(self, stage: Stage) -> dict[str, int]:
+        rows = [row.claim for row in self.table.at(Stage.SHELVED)]
+        mine = [claim for claim in rows if claim.is_pending == (stage is Stage.NEW)]
+        return dict(Counter((claim.claim_status or "").strip().lower() for claim in mine))
+
     def was_accepted(self, carrier: str, since: datetime) -> bool:
         told = (ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE)
         return any(

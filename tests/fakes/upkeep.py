@@ -48,6 +48,10 @@ class FakeUpkeep:
         rows = self.table.at(Stage.WAITING, Stage.SETTLED)
         yield from self._rejudge([row for row in rows if _is_after(row, horizon)], retime, now)
 
+    def locked_ids(self, due_until: datetime, now: datetime) -> set[int]:
+        del due_until, now
+        return set()  # as on SQLite: whoever writes has the whole database
+
     def make_ready(self, due_until: datetime) -> None:
         for row in self.table.at(Stage.WAITING):
             if _is_by(row, due_until):

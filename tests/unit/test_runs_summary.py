@@ -1,5 +1,6 @@
 """What a run did, counted, and said as the guide says it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,6 +32,15 @@ def test_the_summary_is_the_guide_s() -> None:
     ]
 
 
+def test_what_the_guide_s_summary_does_not_know_is_told_where_there_is_something_to_tell() -> None:
+    more = replace(report(), stats=Stats(3, 2, 4, 5, 6, 1, 7, 8))
+    assert [line for line in more.lines() if line not in report().lines()] == [
+        "⚠️ Skipped (kept for new claims): 7",
+        "⚠️ Skipped (locked by another program): 8",
+    ]
+    assert (more.as_json()["skipped_reserved"], more.as_json()["skipped_locked"]) == (7, 8)
+
+
 def test_the_json_has_the_specified_keys_in_their_order() -> None:
     day, second = Window(0, "Europe/Paris"), Window(1)
     uses = [
@@ -50,6 +60,7 @@ def test_the_json_has_the_specified_keys_in_their_order() -> None:
         "skipped_rate_limit": 5,
         "skipped_carrier": 6,
         "max_retries_reached": 1,
+        "skipped_reserved": 0,
         "success_rate": 60.0,
         "api_usage": {
             "Chronopost": {
@@ -62,7 +73,7 @@ def test_the_json_has_the_specified_keys_in_their_order() -> None:
     }
     assert " ".join(found) == (
         "worker run_id started_at duration_s total success failed skipped_persistent skipped_rate_limit "
-        "skipped_carrier max_retries_reached success_rate api_usage"
+        "skipped_carrier max_retries_reached skipped_reserved success_rate api_usage"
     )
 
 

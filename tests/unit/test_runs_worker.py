@@ -43,7 +43,8 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def counts(report: Report) -> dict[str, int]:
     """The counts that are not zero."""
-    keys = ("total", "success", "failed", "skipped_persistent", "skipped_rate_limit", "skipped_carrier")
+    keys = ("total", "success", "failed", "skipped_persistent", "skipped_rate_limit", "skipped_carrier",
+            "skipped_reserved")  # fmt: skip
     found = report.as_json()
     return {key: found[key] for key in (*keys, "max_retries_reached") if found[key]}
 
@@ -166,6 +167,7 @@ def test_the_json_of_a_run(world: World) -> None:
         "skipped_rate_limit": 0,
         "skipped_carrier": 0,
         "max_retries_reached": 0,
+        "skipped_reserved": 0,
         "success_rate": 100.0,
         "api_usage": {
             "Chronopost": {
@@ -680,6 +682,7 @@ def test_a_pause_is_no_account_fault(world: World) -> None:
 
 
 def test_a_part_of_the_quota_is_left_to_new_claims_that_wait(world: World) -> None:
+    world.fetch(pending_share=0.25)
     world.failed("CLM-1")
     world.pending("CLM-2", "1234567890", carrier="DHL Express")
     world.retry(pending_share=0.25)
@@ -688,3 +691,60 @@ def test_a_part_of_the_quota_is_left_to_new_claims_that_wait(world: World) -> No
     world.retry(pending_share=0.25)
     world.fetch(pending_share=0.25)
     assert world.queue.spared == [0.0, 0.25, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("since", "share"),
+    [(None, 0.0), (timedelta(minutes=89), 0.25), (timedelta(minutes=91), 0.0), (timedelta(days=30), 0.0)],
+)
+def test_nothing_is_kept_for_a_worker_that_does_not_run(
+    world: World, since: timedelta | None, share: float
+) -> None:
+    if since is not None:
+        world.fetch()
+        world.clock.advance(since)
+    world.failed("CLM-1")
+    world.pending("CLM-2", "XY000000002FR")
+    world.retry(pending_share=0.25)
+    assert world.queue.spared == [share]
+
+
+def test_claims_for_which_no_call_is_left_but_those_for_new_ones_are_counted_apart(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.many_failed(3)
+    kept = Refusal(Blocked.RATE_LIMIT, "only calls for new claims are left", world.now + HOUR, reserved=True)
+    world.queue.refusals["chronopost"] = kept
+    report = world.retry()
+    assert counts(report) == {"skipped_reserved": 3}
+    assert report.as_json()["skipped_rate_limit"] == 0
+    assert "⚠️ Skipped (kept for new claims): 3" in caplog.messages
+    world.queue.refusals.clear()
+    caplog.clear()
+    world.retry()
+    assert not any("kept for new claims" in line for line in caplog.messages), "the guide's summary"
+
+
+# ---------------------------------------------------------------- claims whose own status sets them aside
+
+
+def test_each_run_says_how_many_claims_it_leaves_alone_for_their_status(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.failed("CLM-1", claim_status="paid")
+    world.failed("CLM-2", "XY000000002FR", claim_status=" Paid ")
+    world.pending("CLM-3", "XY000000003FR", claim_status="paid")
+    skipped = "failed claims not retried: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)"
+    for _ in range(2):
+        caplog.clear()
+        world.retry()
+        assert f"2 {skipped}" in caplog.messages
+    caplog.clear()
+    world.fetch()
+    assert "1 new claim not fetched: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)" in caplog.messages
+    world.table.edit("CLM-2", claim_status="rejected")
+    caplog.clear()
+    world.retry()
+    one = "1 failed claim not retried: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)"
+    assert one in caplog.messages
+    assert not any("not retried" in line for line in caplog.messages if line != one)
