@@ -284,11 +284,11 @@ class APIRequestQueue:
     # ---------------------------------------------------------------- our account refused
 
     def _checked_before(self, carrier: str, grant: Grant, claim: Any, asked: list[_Answer]) -> Failure | None:
-        """Where our account is tried again, and by the very claim whose call was refused: a check goes before it.
+        """Where our account is tried again, and this claim may not be the one to try it with: a check goes before it.
 
         A failure if the account is not accepted: the claim is not asked about.
         """
-        before = self._refusals.awaits_another(carrier, claim)
+        before = self._refusals.awaits_check(carrier, claim)
         if before is None:
             return None
         check = self._check(carrier, grant, asked)
@@ -319,9 +319,9 @@ class APIRequestQueue:
         failure = answer.outcome
         if not answer.refused or isinstance(failure, Retrieved):
             return self._remembered(carrier, answer, number)
-        if answer.accepted:  # by another call of the same fetch
-            self._refusals.note_accepted(carrier, proven=False)
-        blamed = self._refusals.blame(carrier, failure.kind, claim, last=answer.last)
+        blamed = self._refusals.blame(
+            carrier, failure.kind, claim, last=answer.last, accepted=answer.accepted
+        )
         closed_by = claim
         if blamed is Blame.UNCLEAR:
             check = self._check(carrier, grant, asked)
@@ -331,6 +331,8 @@ class APIRequestQueue:
             closed_by = None if check.refused else claim
         if blamed is Blame.ACCOUNT:
             return self._closing(carrier, answer, closed_by)
+        if answer.accepted:  # by another call of the same fetch
+            self._refusals.note_accepted(carrier, proven=False)
         name = self._name(carrier)
         if blamed is Blame.CLAIM_LATER:
             words = f"{failure.message} (for this parcel alone: {name} gives others)"

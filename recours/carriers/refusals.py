@@ -61,19 +61,24 @@ class Refusals:
         if state.refusals:
             self._trying_again[carrier] = state
 
-    def awaits_another(self, carrier: str, claim: Any) -> AccountState | None:
-        """The refusal after which the account is tried again, if this very claim's call was refused."""
+    def awaits_check(self, carrier: str, claim: Any) -> AccountState | None:
+        """The refusal after which the account is tried again, if this claim is not the one to try it with.
+
+        It was this very claim's call that was refused; or that for the sample number, and then one call is enough again.
+        """
         state = self._trying_again.get(carrier)
-        return state if state and claim is not None and state.claim == claim else None
+        return state if state and state.claim in (None, claim) else None
 
     # ---------------------------------------------------------------- after a call
 
-    def blame(self, carrier: str, kind: ErrorKind, claim: Any, *, last: Capability | None) -> Blame:
-        """Whose a refusal is, as far as it is known without a check."""
+    def blame(
+        self, carrier: str, kind: ErrorKind, claim: Any, *, last: Capability | None, accepted: bool
+    ) -> Blame:
+        """Whose a refusal is, as far as it is known without a check. `accepted`: by an earlier call of the same fetch."""
         return blame(
             kind,
             names_parcel=last is not Capability.TOKEN,
-            accepted=carrier in self._accepted,
+            accepted=accepted or carrier in self._accepted,
             proven=carrier in self._proven,
             closed_by_it=self._closed_by(carrier, claim),
         )

@@ -165,6 +165,8 @@ class Calls:
             )
         self.carriers_asked.add(lane.key)
         lane.in_flight += 1
+        lane.begun += 1
+        entry.place = lane.begun
         self._threads.give(entry)
 
     def _ask(self, entry: InHand) -> Ended | None:
@@ -221,7 +223,7 @@ class Calls:
         self._note_unknown(lane, ended)
         refusal = lane.note(ended.outcome)
         try:
-            refusal = self._doubted(lane, entry.claim, ended) or refusal
+            refusal = self._doubted(lane, entry, ended) or refusal
             if refusal is None:
                 return None
             lane.closes = True
@@ -235,9 +237,16 @@ class Calls:
 
     # ---------------------------------------------------------------- whose fault it is
 
-    def _doubted(self, lane: Lane, claim: Claim, ended: Ended) -> Refusal | None:
+    def _doubted(self, lane: Lane, entry: InHand, ended: Ended) -> Refusal | None:
         """Hear whether several answers together are the account's or the run's fault; a refusal if that closes the lane."""
-        suspect = lane.doubts.hear(claim.id, ended.outcome, accepted=ended.accepted, mistake=ended.mistake)
+        suspect = lane.doubts.hear(
+            entry.claim.id,
+            ended.outcome,
+            accepted=ended.accepted,
+            mistake=ended.mistake,
+            place=entry.place,
+            begun=lane.begun,
+        )
         if suspect is Suspect.RUN and ended.mistake:
             return self._broken(lane, ended.mistake)
         return self._denied(lane) if suspect is Suspect.ACCOUNT else None

@@ -45,7 +45,7 @@ def mistake_of(error: Exception) -> Mistake:
 class Doubts:
     """Denials and mistakes of our own, by the ids of their claims, as long as nothing has decided about them."""
 
-    denied: list[Any] = field(default_factory=list)
+    denied: dict[Any, int] = field(default_factory=dict)  # and how many had been begun by then
     mistaken: list[Any] = field(default_factory=list)
     accepted: bool = False  # an answer about a claim of this run showed that the carrier accepts our account
     believed: bool = False  # denials are taken at their word
@@ -59,17 +59,28 @@ class Doubts:
         return claim_id in self.denied or claim_id in self.mistaken
 
     def hear(
-        self, claim_id: Any, outcome: Outcome, *, accepted: bool, mistake: Mistake | None
+        self,
+        claim_id: Any,
+        outcome: Outcome,
+        *,
+        accepted: bool,
+        mistake: Mistake | None,
+        place: int,
+        begun: int,
     ) -> Suspect | None:
-        """Take an answer; whoever is to be looked at now. What is not doubted any more may be recorded."""
+        """Take an answer; whoever is to be looked at now. What is not doubted any more may be recorded.
+
+        `place`: as which one of the lane the claim was begun; `begun`: how many were so far. An acceptance tells nothing
+        about a denial that came while its own call was under way.
+        """
         if mistake:
             return self._hear_mistake(claim_id, mistake)
         self.mistaken.clear()
         if is_denial(outcome):
-            return self._hear_denial(claim_id)
+            return self._hear_denial(claim_id, begun)
         if accepted:
             self.accepted = True
-            self.denied.clear()
+            self.denied = {denied: before for denied, before in self.denied.items() if before >= place}
         return None
 
     def _hear_mistake(self, claim_id: Any, mistake: Mistake) -> Suspect | None:
@@ -83,16 +94,16 @@ class Doubts:
         enough = mistake.of_installation or len(self.mistaken) >= SAME_MISTAKES
         return Suspect.RUN if enough else None
 
-    def _hear_denial(self, claim_id: Any) -> Suspect | None:
+    def _hear_denial(self, claim_id: Any, begun: int) -> Suspect | None:
         if Suspect.ACCOUNT in self.guilty:
             self.excused.add(claim_id)
         elif not self.believed:
-            self.denied.append(claim_id)
+            self.denied[claim_id] = begun
         return Suspect.ACCOUNT if len(self.denied) >= DENIALS else None
 
     def condemn(self, suspect: Suspect) -> int:
         """It is their fault: of how many claims no attempt is used up."""
-        waiting = self.denied if suspect is Suspect.ACCOUNT else self.mistaken
+        waiting: dict[Any, int] | list[Any] = self.denied if suspect is Suspect.ACCOUNT else self.mistaken
         self.guilty.add(suspect)
         self.excused.update(waiting)
         excused = len(waiting)

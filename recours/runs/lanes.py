@@ -21,6 +21,7 @@ class Lane:
     key: str
     name: str
     in_flight: int = 0
+    begun: int = 0  # claims, in this run
     failures_in_a_row: int = 0
     refusal: Refusal | None = None
     closes: bool = (

@@ -57,6 +57,7 @@ class InHand:
     claim: Claim
     grant: Grant
     held_until: datetime
+    place: int = 0  # as which one of its lane it was begun
 
 
 class Supply:

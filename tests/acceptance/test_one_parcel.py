@@ -1,0 +1,319 @@
+"""One parcel is not the account, nor an account one parcel: real runs against carriers that mix them up."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulation import FAILED_AT, Service
+
+from recours.carriers.chronopost import SPEC, Chronopost
+from recours.carriers.dhl import Dhl
+from recours.carriers.ups import Ups
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox.answers import Answer, HttpRequest
+
+S = Scenario
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(FAILED_AT + 2 * HOUR)
+
+
+@pytest.fixture
+def box(clock: SimulatedClock) -> Iterator[Sandbox]:
+    with Sandbox(now=clock.now) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def make(url: str, tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
+    """`make(**settings)`: the service, with these settings."""
+    with ExitStack() as closed:
+        yield lambda **settings: closed.enter_context(
+            closing(Service(tmp_path, box, clock, url=url, **settings))
+        )
+
+
+def first(service: Service, *steps: Scenario, **columns: Any) -> int:
+    """A claim that is the most urgent of all."""
+    return service.add(*steps, response_deadline="2026-02-03", **columns)
+
+
+def checks(box: Sandbox) -> int:
+    """How often the sample number was asked about."""
+    return sum(call.number == SPEC.sample_number for call in box.calls)
+
+
+def used(service: Service) -> list[int]:
+    """The claims of which an attempt was used up in vain."""
+    rows = service.sql(
+        "SELECT DISTINCT claim_id FROM recours_attempts WHERE used AND outcome = 'failed' ORDER BY 1"
+    )
+    return [claim for (claim,) in rows]
+
+
+def account(service: Service) -> list[tuple[Any, ...]]:
+    return service.sql("SELECT refusals, refusal_kind, refused_claim FROM recours_carriers")
+
+
+def told(service: Service) -> list[tuple[Any, ...]]:
+    """What the operator and clients are told of, but for proofs that came."""
+    return service.sql(
+        "SELECT event, audience, carrier FROM recours_events WHERE event <> 'pod_retrieved' ORDER BY carrier"
+    )
+
+
+def statuses(service: Service) -> dict[str, int]:
+    return dict(service.sql("SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1"))
+
+
+# ---------------------------------------------------------------- credentials refused for one parcel
+
+
+def test_a_parcel_for_which_the_password_is_refused_closes_nothing(
+    make: Callable[..., Service], box: Sandbox
+) -> None:
+    service = make()
+    poisoned = first(service, S.AUTH_REFUSED, pod_fetch_status="pending")
+    for _ in range(8):
+        service.add(S.DELIVERED, pod_fetch_status="pending")
+    report = service.run(PODFetchWorker)
+    assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (8, 1, 0)
+    assert (used(service), checks(box)) == ([poisoned], 1)
+    [(kind, error)] = service.sql("SELECT pod_error_kind, pod_fetch_error FROM claims WHERE id = ?", poisoned)
+    assert (kind, "accepts our account, but refuses this parcel" in error) == ("access_denied", True)
+    assert (account(service), told(service)) == ([], [])
+
+
+def test_an_acceptance_earlier_in_the_run_saves_the_check(make: Callable[..., Service], box: Sandbox) -> None:
+    service = make()
+    first(service, S.DELIVERED)
+    poisoned = service.add(S.AUTH_REFUSED)
+    assert service.run(concurrency=1).stats.success == 1
+    assert (used(service), checks(box)) == ([poisoned], 0)
+
+
+def test_an_acceptance_by_an_earlier_run_counts_for_nothing(
+    make: Callable[..., Service], box: Sandbox
+) -> None:
+    service = make()
+    first(service, S.DELIVERED)
+    service.run()
+    box.accounts = {"10000001": "changed"}
+    service.add(S.DELIVERED)
+    service.run()
+    assert (checks(box), used(service), account(service)) == (1, [], [(1, "auth_failed", None)])
+
+
+def test_without_a_call_for_the_check_it_is_the_account_but_never_twice_by_the_same_claim(
+    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
+) -> None:
+    service = make(QUOTA_CHRONOPOST="2/day")
+    poisoned = first(service, S.AUTH_REFUSED)
+    service.run()
+    assert (checks(box), used(service)) == (0, [])
+    assert account(service) == [(1, "auth_failed", poisoned)]
+    for _ in range(6):
+        service.add(S.DELIVERED)
+    service.environment["QUOTA_CHRONOPOST"] = "100/day"
+    clock.advance(HOUR)
+    asked = len(box.calls)
+    report = service.run()
+    assert box.calls[asked].number == SPEC.sample_number, "the refused claim is not what tries the account"
+    assert (report.stats.success, used(service)) == (6, [poisoned])
+    assert account(service) == [(0, None, poisoned)]
+
+
+def test_where_no_call_is_ever_left_for_a_check_one_claim_does_not_close_the_account_again(
+    make: Callable[..., Service], clock: SimulatedClock
+) -> None:
+    service = make(QUOTA_CHRONOPOST="2/day")
+    poisoned = first(service, S.AUTH_REFUSED)
+    service.run()
+    service.sql("UPDATE recours_carriers SET refusals = 0, refused_until = NULL")  # accepted meanwhile
+    service.sql("UPDATE recours_quota SET taken = 1")  # one call is left, and it is known to be delivered
+    clock.advance(HOUR)
+    service.run()
+    assert used(service) == [poisoned]
+    assert account(service)[0][0] == 0
+
+
+def test_a_wrong_password_is_tried_with_one_call_after_each_pause(
+    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
+) -> None:
+    service = make(CHRONOPOST_PASSWORD="000000")
+    for _ in range(5):
+        service.add(S.DELIVERED)
+    service.run()
+    calls = [len(box.calls)]
+    for wait in (1, 6, 24):
+        clock.advance(wait * HOUR)
+        service.run()
+        calls.append(len(box.calls) - sum(calls))
+    assert calls == [3, 1, 1, 1]
+    assert (used(service), account(service)) == ([], [(4, "auth_failed", None)])
+
+
+# ---------------------------------------------------------------- many denials
+
+
+def change_password_after(box: Sandbox, proofs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The carrier takes another password from that call for a proof on."""
+    answer = box.answer
+
+    def answering(request: HttpRequest) -> Answer:
+        if sum(call.operation == "searchPOD" for call in box.calls) >= proofs:
+            box.accounts = {"10000001": "changed"}
+        return answer(request)
+
+    monkeypatch.setattr(box, "answer", answering)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_password_changed_after_thirty_successes_settles_nothing(
+    make: Callable[..., Service],
+    box: Sandbox,
+    clock: SimulatedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    concurrency: int,
+) -> None:
+    service = make()
+    for _ in range(50):
+        service.add(S.DELIVERED)
+    change_password_after(box, 30, monkeypatch)
+    report = service.run(batch_size=50, concurrency=concurrency)
+    assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (30, 0, 20)
+    assert sum(call.operation == "searchPOD" for call in box.calls) < 30 + 10
+    assert (used(service), told(service)) == ([], [("account_fault", "operator", "chronopost")])
+    assert checks(box) == 0
+    clock.advance(HOUR)
+    again = service.run(batch_size=50)
+    assert (again.stats.total, checks(box), account(service)) == (0, 1, [(1, "auth_failed", None)])
+    assert service.sql("SELECT DISTINCT pod_retry_count FROM claims WHERE pod_fetch_status = 'failed'") == [
+        (0,)
+    ]
+    monkeypatch.undo()
+    service.environment["CHRONOPOST_PASSWORD"] = "changed"
+    assert service.run(batch_size=50).stats.success == 20
+
+
+def test_five_denials_in_a_row_are_rather_the_account_and_keep_nobody_waiting_for_ever(
+    make: Callable[..., Service], clock: SimulatedClock
+) -> None:
+    service = make()
+    service.add(S.DELIVERED)
+    service.run()  # so our account works
+    clock.advance(HOUR)
+    denied = [first(service, S.NOT_OURS) for _ in range(5)]
+    for _ in range(4):
+        service.add(S.DELIVERED)
+    report = service.run(concurrency=1)
+    assert (report.stats.total, report.stats.skipped_carrier) == (0, 9)
+    assert (used(service), told(service)) == ([], [("account_fault", "operator", "chronopost")])
+    assert service.sql("SELECT DISTINCT pod_retry_count FROM claims WHERE id IN (2, 3)") == [(0,)]
+    clock.advance(HOUR)
+    report = service.run(concurrency=1)
+    assert (report.stats.success, statuses(service)) == (4, {"success": 5, "failed": 5})
+    assert used(service) == [], "again five in a row, behind the others"
+    assert len(denied) == 5
+
+
+def test_four_denials_are_the_parcels_own(make: Callable[..., Service]) -> None:
+    service = make()
+    denied = [first(service, S.NOT_OURS) for _ in range(4)]
+    service.add(S.DELIVERED)
+    denied += [service.add(S.NOT_OURS) for _ in range(4)]
+    report = service.run(concurrency=1)
+    assert (report.stats.success, report.stats.failed, used(service)) == (1, 8, denied)
+
+
+def test_where_nothing_was_ever_accepted_the_operator_is_told_and_nothing_closes(
+    make: Callable[..., Service],
+) -> None:
+    service = make()
+    denied = [service.add(S.NOT_OURS) for _ in range(7)]
+    report = service.run(concurrency=1)
+    assert (report.stats.failed, used(service)) == (7, denied)
+    assert told(service) == [("account_fault", "operator", "chronopost")]
+
+
+# ---------------------------------------------------------------- an account without a right
+
+
+def without_right(monkeypatch: pytest.MonkeyPatch, *, numbers: frozenset[str] | None = None) -> None:
+    """The carriers know our account, and deny it what is asked (None: about every number)."""
+    for client, call in ((Chronopost, "prove"), (Ups, "prove"), (Dhl, "fetch")):
+        really = getattr(client, call)
+
+        def denied(self: Any, number: str, *rest: Any, really: Any = really) -> Any:
+            answer = really(self, number, *rest)
+            if numbers is not None and number not in numbers:
+                return answer
+            return Failure(ErrorKind.ACCOUNT_DENIED, f"{self.spec.name} denies our account a right", 403)
+
+        monkeypatch.setattr(client, call, denied)
+
+
+def test_an_account_that_lacks_a_right_costs_one_call_a_carrier_and_no_attempt(
+    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_right(monkeypatch)
+    service = make(RECOURS_NOTIFY_PERSISTENT="at-once")
+    carriers = ("Chronopost", "UPS", "DHL")
+    for place in range(40):
+        service.add(S.DELIVERED, carrier=carriers[place % 3], response_deadline="2026-02-03")
+    report = service.run(batch_size=40)
+    assert (report.stats.total, report.stats.skipped_carrier, report.exit_status) == (0, 40, 0)
+    asked = Counter((call.carrier, call.operation) for call in box.calls)
+    assert max(asked.values()) == 1, "one claim's calls for each carrier"
+    assert {carrier for carrier, _ in asked} == {"chronopost", "dhl", "ups"}
+    assert used(service) == []
+    assert told(service) == [("account_fault", "operator", key) for key in ("chronopost", "dhl", "ups")]
+    kinds = service.sql("SELECT carrier, refusals, refusal_kind FROM recours_carriers ORDER BY carrier")
+    assert kinds == [(key, 1, "account_denied") for key in ("chronopost", "dhl", "ups")]
+    # All processes leave it alone for an hour, then six; each time one claim is asked about.
+    calls = len(box.calls)
+    service.run(batch_size=40)
+    assert len(box.calls) == calls
+    clock.advance(HOUR)
+    service.run(batch_size=40)
+    refusals = service.sql("SELECT refusals FROM recours_carriers ORDER BY carrier")
+    assert refusals == [(2,), (2,), (2,)]
+    assert used(service) == []
+    assert service.sql("SELECT count(*) FROM recours_mails WHERE client_id IS NOT NULL") == [(0,)]
+    # The right is granted: the next try that is due fetches all of them.
+    monkeypatch.undo()
+    clock.advance(7 * HOUR)
+    assert service.run(batch_size=40).stats.success == 40
+
+
+def test_one_claim_for_which_a_right_is_denied_closes_the_account_once_at_most(
+    make: Callable[..., Service], clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make()
+    poisoned = first(service, S.DELIVERED)
+    [(number,)] = service.sql("SELECT tracking_number FROM claims")
+    without_right(monkeypatch, numbers=frozenset({number}))
+    for _ in range(5):
+        service.add(S.DELIVERED)
+    service.run(batch_size=3)
+    assert account(service) == [(1, "account_denied", poisoned)]
+    clock.advance(HOUR)
+    assert service.run().stats.success == 5
+    assert used(service) == []
+    for _ in range(5):
+        service.add(S.DELIVERED)
+    clock.advance(HOUR)
+    assert service.run().stats.success == 5
+    assert service.sql("SELECT pod_fetch_status, pod_retry_count FROM claims WHERE id = ?", poisoned) == [
+        ("failed", 0)
+    ]
