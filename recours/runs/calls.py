@@ -314,19 +314,14 @@ class Calls:
         return self._supply.lane_of(claim).doubts
 
     def _excuse(self, answered: Sequence[tuple[Claim, Ended]]) -> None:
-        """Record answers that are not their claims' fault. Those of a run that nobody answered well are looked at last."""
+        """Record answers that are not their claims' fault: no attempt is used up."""
         if not answered:
             return
         with self._recording(answered):
-            last = [one for one in answered if self._is_to_be_last(one[0])]
+            last = [one for one in answered if self._doubts_of(one[0]).puts_last]
             self._recorder.leave(last, last=True)
             self._recorder.leave([one for one in answered if one not in last])
         self._supply.allow(len(answered))
-
-    def _is_to_be_last(self, claim: Claim) -> bool:
-        """Tell whether the claim would else keep all others of its carrier from being asked about, run after run."""
-        doubts = self._doubts_of(claim)
-        return Suspect.ACCOUNT in doubts.guilty and not doubts.accepted
 
     def _conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> None:
         with self._recording(answered):

@@ -53,6 +53,16 @@ class Doubts:
     # Whose answers are to be recorded as nobody's attempt.
     excused: set[Any] = field(default_factory=set)
     _place: str = ""
+    _of_installation: bool = False
+
+    @property
+    def puts_last(self) -> bool:
+        """Tell whether the excused claims would else keep all others of the carrier from being asked about, run after run.
+
+        Not where others were accepted before, or where a package is missing: then it is none of these claims' doing.
+        """
+        is_account = Suspect.ACCOUNT in self.guilty and not self.accepted
+        return is_account or (Suspect.RUN in self.guilty and not self._of_installation)
 
     def waits(self, claim_id: Any) -> bool:
         """Tell whether the claim's answer is not to be recorded yet."""
@@ -89,7 +99,7 @@ class Doubts:
             return None
         if mistake.place != self._place:
             self.mistaken.clear()
-        self._place = mistake.place
+        self._place, self._of_installation = mistake.place, mistake.of_installation
         self.mistaken.append(claim_id)
         enough = mistake.of_installation or len(self.mistaken) >= SAME_MISTAKES
         return Suspect.RUN if enough else None

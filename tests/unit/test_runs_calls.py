@@ -906,3 +906,124 @@ def test_a_doubtful_number_is_told_and_asked_about(
     assert sorted(world.asked) == ["XY000000001FR", "XY000000002FR"]
     told = [message for message in caplog.messages if "check digit" in message]
     assert told == ["CLM-2: the check digit of XY000000002FR does not fit; Chronopost is asked all the same"]
+
+
+# ---------------------------------------------------------------- a mistake of our own is not a claim's
+
+
+def stumble() -> Exception:
+    """The same mistake, in the same place."""
+    try:
+        divmod(1, 0)
+    except ZeroDivisionError as error:
+        return error
+    raise AssertionError
+
+
+def lacking() -> Exception:
+    return ModuleNotFoundError("No module named 'lxml'")
+
+
+def told(world: World) -> list[tuple[str, str, str]]:
+    return [(event.name, event.audience, event.carrier) for event in world.journal.events.values()]
+
+
+def test_a_missing_package_uses_no_attempt_and_ends_the_run_with_a_fault(world: World) -> None:
+    numbers = world.many_failed(5)
+    world.failed("DHL-1", DHL_N, carrier="DHL Express")
+    for number in numbers:
+        world.queue.answers[number] = [lacking()]
+    report = world.retry(concurrency=1)
+    assert report.exit_status == 1
+    assert report.fault is not None
+    assert "No module named 'lxml'" in report.fault
+    assert "pip install --require-hashes -r requirements.txt" in report.fault
+    assert "No attempt was used (1 claim)" in report.fault
+    assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (1, 0, 5)
+    assert turns_of(world)[:5] == [0] * 5
+    assert told(world) == [("run_fault", "operator", "chronopost")]
+    assert nothing_is_held(world)
+    assert all(row.claim.state.interruptions == 0 for row in world.table.rows.values())
+    world.retry(concurrency=1)
+    assert len(told(world)) == 1, "once a day"
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_the_same_mistake_three_times_in_a_row_is_the_run_s(world: World, concurrency: int) -> None:
+    numbers = world.many_failed(6)
+    for number in numbers:
+        world.queue.answers[number] = [stumble()]
+    report = world.retry(concurrency=concurrency)
+    assert (report.exit_status, report.stats.total) == (1, 0)
+    assert turns_of(world) == [0] * 6
+    assert told(world) == [("run_fault", "operator", "chronopost")]
+    assert all(not used for _, used in outcomes_of(world))
+    assert nothing_is_held(world)
+    world.queue.answers.clear()
+    assert world.retry().stats.success == 6, "all are still due"
+
+
+def test_three_claims_that_the_program_stumbles_over_do_not_keep_the_others_waiting(world: World) -> None:
+    numbers = world.many_failed(6)
+    for number in numbers[:3]:
+        world.queue.answers[number] = [stumble() for _ in range(9)]
+    assert world.retry(concurrency=1).stats.success == 0
+    assert world.retry(concurrency=1).stats.success == 3
+    assert turns_of(world)[:3] == [0, 0, 0]
+
+
+def test_a_mistake_about_one_claim_is_that_claim_s(world: World) -> None:
+    numbers = world.many_failed(5)
+    for number in (numbers[0], numbers[1], numbers[3], numbers[4]):
+        world.queue.answers[number] = [stumble()]
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, report.stats.success, report.stats.failed) == (0, 1, 4)
+    assert told(world) == []
+
+
+def test_mistakes_in_different_places_are_their_claims_own(world: World) -> None:
+    numbers = world.many_failed(4)
+    for number, error in zip(numbers, (stumble(), KeyError("a"), stumble(), KeyError("b")), strict=True):
+        world.queue.answers[number] = [error]
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, report.stats.failed, told(world)) == (0, 4, [])
+
+
+# ---------------------------------------------------------------- denials
+
+
+def test_an_answer_that_was_under_way_before_a_denial_acquits_nobody(world: World) -> None:
+    """Of an account that changes while calls are under way: a success that comes late was asked for before."""
+    numbers = world.many_failed(12)
+    late = threading.Event()
+
+    def during(number: str) -> None:
+        if number == numbers[1]:
+            assert late.wait(5)
+        elif number == numbers[6]:
+            late.set()
+
+    world.queue.during = during
+    for number in numbers[2:]:
+        world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
+    report = world.retry(concurrency=4, carrier_concurrency=4)
+    assert (report.stats.success, report.stats.failed) == (2, 0)
+    assert turns_of(world)[2:] == [0] * 10
+
+
+def test_claims_of_a_long_run_are_held_while_their_denials_wait_for_others(world: World) -> None:
+    numbers = world.many_failed(4)
+    for number in numbers[:3]:
+        world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
+    held: list[bool] = []
+
+    def during(number: str) -> None:
+        world.clock.advance(timedelta(minutes=8))
+        if number == numbers[3]:
+            rows = [world.table.row(f"CLM-{place:02}") for place in (1, 2, 3)]
+            held.extend(not row.is_free(world.now) for row in rows)
+
+    world.queue.during = during
+    world.retry(concurrency=1)
+    assert turns_of(world) == [1, 1, 1, 1]
+    assert held == [True] * 3
