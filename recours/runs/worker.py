@@ -229,7 +229,7 @@ class Worker(ABC):
         if left.batch_size < 1 or seconds <= 0 or self._stop.is_set() or not (locked := self._locked()):
             return
         if self._outlasts(locked):
-            log.warning(f"{_locked_words(len(locked))}; they are tried once more")
+            log.warning(f"{_locked_words(len(locked))}; trying once more")
         self._keep_timetable()
         ready = source.ready(self.around.clock.now(), left.batch_size)
         if ready := {key: count for key, count in ready.items() if key not in self.refusals}:
