@@ -12,7 +12,7 @@ from recours.carriers.registry import CATALOG
 from recours.cli.console import harmless, say_error
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Delivery, tidy_number
-from recours.core.errors import ErrorKind
+from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.database.schema import look
 from recours.logs import local
@@ -160,7 +160,7 @@ def _presented(settings: Settings, spec: CarrierSpec, number: str | None) -> tup
         before = queue.would_refuse(spec.key)
         result = queue.present(spec.key, number)
         return result if isinstance(result, Refusal) else result.outcome, bool(
-            before and before.kind is ErrorKind.AUTH_FAILED
+            before and before.kind in REFUSED_KINDS
         )
     finally:
         queue.leave()
@@ -177,6 +177,12 @@ def _tell(
     kind = result.kind if isinstance(result, Failure) else None
     if kind is ErrorKind.AUTH_FAILED:
         say_error(f"{_message(result)}. Correct {' and '.join(settings.credentials[spec.key].values)} there.")
+        return _FAILED
+    if kind is ErrorKind.ACCOUNT_DENIED:
+        say_error(
+            f"{_message(result)}. {spec.name} knows the account and denies it a right. Ask {spec.name} for it, then try "
+            f'again: recours carriers check "{spec.name}"'
+        )
         return _FAILED
     if kind is ErrorKind.ACCESS_DENIED:
         click.echo(f"{spec.name} knows the credentials from {source}, and denies access: {_message(result)}.")

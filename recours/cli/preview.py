@@ -59,7 +59,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     if waiting and kind.stage is Stage.READY:
         log.info(waiting_line(waiting, logs.local))
     if options["as_json"]:
-        fault = print_json(_as_json(kind, schema, result))
+        fault = print_json(_as_json(kind, schema, result, catalog))
         if fault:
             log.error(fault)
             return 1
@@ -95,7 +95,7 @@ def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any], catalog:
     return lines + [f"{plural(count, 'claim')}: {reason}" for count, reason in reasons if count]
 
 
-def _as_json(kind: type[Worker], schema: Schema, result: Preview) -> dict[str, Any]:
+def _as_json(kind: type[Worker], schema: Schema, result: Preview, catalog: Catalog) -> dict[str, Any]:
     return {
         "worker": kind.name,
         "dry_run": True,
@@ -104,5 +104,5 @@ def _as_json(kind: type[Worker], schema: Schema, result: Preview) -> dict[str, A
         "beyond_batch": result.beyond_batch,
         "skipped_persistent": result.passing,
         "held": result.held,
-        "left_behind": dict(result.left_behind),
+        "left_behind": {catalog.name_of(key): count for key, count in result.left_behind.items()},
     }

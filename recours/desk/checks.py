@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recours.core.claim import Stage
-from recours.core.errors import ErrorKind
+from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.text import plural
 from recours.desk.findings import Finding, fault, ok, remark
 from recours.desk.overview import Health, WorkerStatus
@@ -54,12 +54,14 @@ def credentials(account: CarrierAccount, local: LocalTime) -> Finding:
         known = "" if account.waiting is None else "; no claim waits for them"
         return remark(name, f"there are none{known}", f"set {account.missing}, if you ship with it")
     refusal = account.refusal
-    if refusal is not None and refusal.kind == ErrorKind.AUTH_FAILED:
+    if refusal is not None and refusal.kind in REFUSED_KINDS:
         until = f"; not asked before {minute(refusal.until, local)}" if refusal.until else ""
+        denied = refusal.kind is ErrorKind.ACCOUNT_DENIED
+        remedy = f"ask {account.name} for the missing right" if denied else "correct them"
         return fault(
             name,
             f"from {account.source}: {refusal.reason}{until}",
-            f'correct them, then try: recours carriers check "{account.name}"',
+            f'{remedy}, then try: recours carriers check "{account.name}"',
         )
     return ok(name, f"from {account.source}")
 

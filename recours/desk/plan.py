@@ -135,8 +135,10 @@ class Plan:
             ],
             "skipped_persistent": run.passed,
             "max_retries_reached": run.gave_up,
-            "left_behind": {key: {"count": left.count, "why": left.why} for key, left in run.left.items()},
-            "due_after": dict(run.due),
+            "left_behind": {
+                self.name(key): {"count": left.count, "why": left.why} for key, left in run.left.items()
+            },
+            "due_after": {self.name(key): count for key, count in run.due.items()},
         }
 
     @staticmethod

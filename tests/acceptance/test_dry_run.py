@@ -1,5 +1,6 @@
 """`--dry-run` says what the run would do that is typed next; and what it would not."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,8 @@ def test_a_named_claim_of_a_paused_carrier_stays_behind(
     done = dry(person, "--claim", "CLM-2", **ACCOUNT)
     assert "Would take 0 claims" in done.stderr, done.stderr
     assert "1 claim left behind: Chronopost was paused on " in done.stderr
+    left = json.loads(dry(person, "--claim", "CLM-2", "--json", **ACCOUNT).stdout)["left_behind"]
+    assert left == {"Chronopost": 1}, "by the names that api_usage has"
 
 
 def test_pending_claims_without_a_number_are_counted_before_and_after_a_run(

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from simulation import FAILED_AT, Service
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.dhl import Dhl
+from recours.carriers.registry import CATALOG
 from recours.carriers.ups import Ups
+from recours.cli.carriers import command
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.runs.fetch import PODFetchWorker
-from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 
 S = Scenario
@@ -251,7 +254,7 @@ def test_where_nothing_was_ever_accepted_the_operator_is_told_and_nothing_closes
 
 def without_right(monkeypatch: pytest.MonkeyPatch, *, numbers: frozenset[str] | None = None) -> None:
     """The carriers know our account, and deny it what is asked (None: about every number)."""
-    for client, call in ((Chronopost, "prove"), (Ups, "prove"), (Dhl, "fetch")):
+    for client, call in ((Chronopost, "prove"), (Ups, "prove"), (Ups, "track"), (Dhl, "fetch")):
         really = getattr(client, call)
 
         def denied(self: Any, number: str, *rest: Any, really: Any = really) -> Any:
@@ -317,3 +320,34 @@ def test_one_claim_for_which_a_right_is_denied_closes_the_account_once_at_most(
     assert service.sql("SELECT pod_fetch_status, pod_retry_count FROM claims WHERE id = ?", poisoned) == [
         ("failed", 0)
     ]
+
+
+def test_carriers_check_tells_that_the_account_is_denied_and_lifts_the_refusal_once_it_is_not(
+    make: Callable[..., Service], box: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service = make(RECOURS_LOG_DIR=str(tmp_path / "logs"))
+    service.add(S.DELIVERED, carrier="UPS")
+    box.parcels[CATALOG.specs["ups"].sample_number] = Parcel((S.UNKNOWN,))
+    with monkeypatch.context() as denying:
+        without_right(denying)
+        service.run()
+        denied = typed(service, monkeypatch, "check", "UPS")
+    assert denied.exit_code == 1
+    assert "UPS denies our account a right (credentials from the environment)" in denied.output
+    assert "Ask UPS for it, then try again: recours carriers check" in denied.output
+    [(refusals, kind)] = service.sql("SELECT refusals, refusal_kind FROM recours_carriers")
+    assert (refusals, kind) == (2, "account_denied"), "it stays closed"
+    shown = typed(service, monkeypatch)
+    assert "UPS denies our account a right" in shown.output
+    granted = typed(service, monkeypatch, "check", "UPS")
+    assert granted.exit_code == 0, granted.output
+    assert "The pause that a refusal had left is lifted." in granted.output
+    assert service.sql("SELECT refusals FROM recours_carriers") == [(0,)]
+
+
+def typed(service: Service, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
+    """`recours carriers` in this process, where a carrier's client can be replaced."""
+    with monkeypatch.context() as settings:
+        for name, value in service.environment.items():
+            settings.setenv(name, value)
+        return CliRunner().invoke(command, list(words))

@@ -18,6 +18,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.quota import Capability
 from recours.database.engine import Database
 from recours.documents.evidence import media_type_of
 from recours.runs.attempt import malformed
@@ -275,7 +276,7 @@ def test_a_parcel_that_went_back_is_not_delivered(asked: Asked) -> None:
         assert (failure.unknown is not None) is (asked.carrier == "dpd")
 
 
-def test_bad_credentials_cost_one_call_and_are_remembered(asked: Asked) -> None:
+def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked) -> None:
     asked.box.accounts = {"10000001": "another"}
     good = asked.box.environment()
     asked.box.accounts = {"10000001": "123456"}
@@ -286,7 +287,11 @@ def test_bad_credentials_cost_one_call_and_are_remembered(asked: Asked) -> None:
     assert outcome.kind is ErrorKind.AUTH_FAILED
     assert "another" not in outcome.message
     assert "credentials from the environment" in outcome.message
-    assert len(asked.box.calls) == 1
+    spec = CATALOG.specs[asked.carrier]
+    if Capability.TOKEN in spec.limits:  # a token is for all parcels: who refuses it means the account
+        assert [call.operation for call in asked.box.calls] == ["token"]
+    else:
+        assert [call.number == spec.sample_number for call in asked.box.calls] == [False, True]
     assert not queue.accepted(asked.carrier)
     refusal = queue.closed(asked.carrier)
     assert refusal is not None

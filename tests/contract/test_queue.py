@@ -730,9 +730,8 @@ def test_what_a_clock_that_was_years_ahead_left_behind_closes_no_carrier(
 def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
-    sandbox.parcels[NUMBER] = Parcel((Scenario.AUTH_REFUSED,))
     ahead = SimulatedClock(NOW + timedelta(days=4 * 365))
-    fetch(queue_on(database, ahead, limits_of("100/day"), base_url=sandbox.url))
+    fetch(queue_on(database, ahead, limits_of("100/day"), base_url=sandbox.url, password="999999"))
     run, other = (
         queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url)
         for holder in ("run", "other")
@@ -987,7 +986,7 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
         "chronopost", AccountState(refusals=1, refused_until=NOW)
     )
     run = queue_on(database, clock, limits_of("10/day"), base_url=sandbox.url)
-    run._ledger = GoneAway(database, "run-1")
+    run._ledger = run._refusals._ledger = GoneAway(database, "run-1")
     (grant, other), _ = run.reserve("chronopost", [BOTH, BOTH])
     known = Delivery(NOW - timedelta(days=1), "DUPONT")
     GoneAway.gone = True

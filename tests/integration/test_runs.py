@@ -253,7 +253,7 @@ def run_once(
         opened.database.close()
 
 
-def test_a_wrong_password_costs_two_calls_however_many_claims_are_due(
+def test_a_wrong_password_costs_two_calls_and_a_check_however_many_claims_are_due(
     database: Database,
     url: str,
     clock: SimulatedClock,
@@ -266,9 +266,9 @@ def test_a_wrong_password_costs_two_calls_however_many_claims_are_due(
     settings = settings_of(url, sandbox)
     first = run_once(settings, clock)
     assert (first.exit_status, first.stats.total, first.stats.skipped_carrier) == (0, 0, 20)
-    assert [call.operation for call in sandbox.calls] == ["trackSkybillV2", "searchPOD"]
+    assert [call.operation for call in sandbox.calls] == ["trackSkybillV2", "searchPOD", "searchPOD"]
     again = run_once(settings, clock)
-    assert (again.stats.total, again.stats.skipped_carrier, len(sandbox.calls)) == (0, 20, 2)
+    assert (again.stats.total, again.stats.skipped_carrier, len(sandbox.calls)) == (0, 20, 3)
     faults = rows(database, "SELECT * FROM recours_events WHERE event = 'account_fault'")
     assert len(faults) == 1
     sandbox.accounts = {"10000001": "654321"}
