@@ -29,6 +29,7 @@ def told(finding: Finding) -> tuple[str, str]:
 
 
 REFUSED = Refusal(Blocked.CARRIER, "refuses the account of .env", NOW + HOUR, kind=ErrorKind.AUTH_FAILED)
+DENIED = Refusal(Blocked.CARRIER, "denies a right", NOW + HOUR, kind=ErrorKind.ACCOUNT_DENIED)
 AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "is at its limit", NOW + HOUR)
 
 
@@ -42,6 +43,8 @@ AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "is at its limit", NOW + HOUR)
         (CarrierAccount("UPS", "nowhere", "A", 1), "fault", "1 claim cannot be fetched without them → set A"),
         (CarrierAccount("DHL Express", ".env", "", 3, REFUSED), "fault",
          'refuses the account of .env; not asked before 2026-02-06 15:00 → correct them, then try: recours carriers check "DHL Express"'),
+        (CarrierAccount("UPS", ".env", "", 3, DENIED), "fault",
+         'denies a right; not asked before 2026-02-06 15:00 → ask UPS for the missing right, then try: recours carriers check "UPS"'),
     ],
 )  # fmt: skip
 def test_credentials(account: CarrierAccount, state: str, words: str) -> None:
