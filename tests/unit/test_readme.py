@@ -165,8 +165,12 @@ def test_the_exit_statuses() -> None:
     assert told == [workers.DONE, workers.FAILED, workers.USAGE, *stopped]
 
 
+# Lines and keys that are there only if there is something to say are described too.
+EVERYTHING = Stats(skipped_reserved=1, skipped_locked=1)
+
+
 def test_the_keys_of_json() -> None:
-    report = Report("worker", "id", datetime(2026, 2, 6, tzinfo=UTC), 1.0, Stats())
+    report = Report("worker", "id", datetime(2026, 2, 6, tzinfo=UTC), 1.0, EVERYTHING)
     assert json.dumps(report.as_json())
     text = section("Success metrics")
     described = {row[1] for row in rows(text)}
@@ -175,7 +179,7 @@ def test_the_keys_of_json() -> None:
 
 
 def test_the_summary_lines() -> None:
-    report = Report("worker", "id", datetime(2026, 2, 6, tzinfo=UTC), 1.0, Stats())
+    report = Report("worker", "id", datetime(2026, 2, 6, tzinfo=UTC), 1.0, EVERYTHING)
     printed = {re.sub(r"^[^A-Z]*", "", line.partition(":")[0]) for line in report.lines()} - {"Duration"}
     assert {row[0] for row in rows(section("Success metrics"))} == printed
 
