@@ -983,7 +983,7 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
                 raise DatabaseFault("The database went away.")
 
     QuotaLedger(database, "before").set_account_state(
-        "chronopost", AccountState(refusals=1, refused_until=NOW)
+        "chronopost", AccountState(refusals=1, refused_until=NOW, claim=7)
     )
     run = queue_on(database, clock, limits_of("10/day"), base_url=sandbox.url)
     run._ledger = run._refusals._ledger = GoneAway(database, "run-1")
@@ -994,10 +994,10 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
     assert counts(run) == [(1, 3)]
     GoneAway.gone = False
     assert isinstance(run.fetch(other, "chronopost", NUMBER, known).outcome, Retrieved)
-    assert run._ledger.carrier_state("chronopost").account == AccountState()
+    assert run._ledger.carrier_state("chronopost").account == AccountState(claim=7)
     run.leave()
     assert counts(run) == [(2, 0)]
-    assert run._ledger.carrier_state("chronopost").account == AccountState()
+    assert run._ledger.carrier_state("chronopost").account == AccountState(claim=7)
 
 
 # ---------------------------------------------------------------- looking ahead, for a dry run
