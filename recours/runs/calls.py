@@ -274,7 +274,7 @@ class Calls:
         if not (lane.doubts.accepted or self._around.claims.was_accepted(lane.key, since)):
             lane.doubts.believe()
             log.warning(
-                f"⚠️ {reason}. It never accepted our account, so the others are asked about all the same"
+                f"⚠️ {reason}. It has not accepted our account within 30 days: the others are asked about all the same"
             )
             self._supply.tell_operator(lane, refusal)
             return None
@@ -315,13 +315,12 @@ class Calls:
 
     def _excuse(self, answered: Sequence[tuple[Claim, Ended]]) -> None:
         """Record answers that are not their claims' fault: no attempt is used up."""
-        if not answered:
-            return
-        with self._recording(answered):
-            last = [one for one in answered if self._doubts_of(one[0]).puts_last]
-            self._recorder.leave(last, last=True)
-            self._recorder.leave([one for one in answered if one not in last])
-        self._supply.allow(len(answered))
+        for is_last in (True, False):
+            some = [one for one in answered if self._doubts_of(one[0]).puts_last is is_last]
+            if some:
+                with self._recording(some):
+                    self._recorder.leave(some, last=is_last)
+                    self._supply.allow(len(some))
 
     def _conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> None:
         with self._recording(answered):

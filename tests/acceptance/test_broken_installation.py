@@ -1,0 +1,66 @@
+"""A package that is missing is the run's fault: real runs whose client of one carrier cannot import it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulation import FAILED_AT, Service
+
+from recours.carriers.chronopost import Chronopost
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+
+S = Scenario
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(FAILED_AT + timedelta(hours=2))
+
+
+@pytest.fixture
+def make(url: str, tmp_path: Path, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
+    with Sandbox(now=clock.now) as box, ExitStack() as closed:
+        yield lambda **settings: closed.enter_context(
+            closing(Service(tmp_path, box, clock, url=url, **settings))
+        )
+
+
+@pytest.fixture(autouse=True)
+def _stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    def track(self: Any, number: str, line: Any) -> Any:
+        del self, number, line
+        raise ModuleNotFoundError("No module named 'lxml'")
+
+    monkeypatch.setattr(Chronopost, "track", track)
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [("en", "recours itself failed: Chronopost"), ("fr", "Erreur interne de recours : Chronopost")],
+)
+def test_a_package_that_is_missing_costs_no_attempt_and_is_mailed_once_a_day(
+    make: Callable[..., Service], clock: SimulatedClock, language: str, title: str
+) -> None:
+    service = make(ADMIN_EMAIL="boss@example.com", RECOURS_LANGUAGE=language)
+    for _ in range(4):
+        service.add(S.DELIVERED)
+        service.add(S.DELIVERED, pod_fetch_status="pending")
+        service.add(S.DELIVERED, carrier="UPS")
+    reports = [service.run(), service.run(PODFetchWorker)]
+    assert [report.exit_status for report in reports] == [1, 1]
+    assert all("No module named 'lxml'" in str(report.fault) for report in reports)
+    assert sum(report.stats.success for report in reports) == 4, "those of UPS"
+    for _ in range(4):
+        clock.advance(timedelta(hours=2))
+        assert service.run().exit_status == 1
+    rows = service.sql("SELECT pod_fetch_status, pod_retry_count FROM claims WHERE carrier = 'Chronopost'")
+    assert sorted(set(rows)) == [("failed", 0), ("pending", 0)]
+    assert service.sql("SELECT count(*) FROM recours_attempts WHERE used AND outcome = 'failed'") == [(0,)]
+    [(to, words)] = service.sql("SELECT recipient, plain FROM recours_mails WHERE plain LIKE '%lxml%'")
+    assert to == "boss@example.com"
+    assert title in words
+    assert "pip install --require-hashes -r requirements.txt" in words
