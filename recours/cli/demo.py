@@ -226,7 +226,7 @@ class _Teller:
     def tell(self, report: Report, now: datetime, lines: list[str]) -> None:
         """Say it, if there is anything new."""
         counts = report.as_json()
-        told = [words.format(counts[name]) for name, words in _COUNTS.items() if counts[name]]
+        told = [words.format(counts[name]) for name, words in _COUNTS.items() if counts.get(name)]
         if not told or told == self._last:
             return
         self._last = told
