@@ -89,7 +89,8 @@ def run_for(service: Service, hours: int, started: Started) -> dict[str, dict[st
                 "tries": attempts(service, report.run_id, started.max_retries),
                 "passed": counts["skipped_persistent"],
                 "gave_up": counts["max_retries_reached"],
-                "rate_limit": counts["skipped_rate_limit"],
+                # To a plan, calls that are kept for new claims are calls that are not there.
+                "rate_limit": counts["skipped_rate_limit"] + counts["skipped_reserved"],
                 "carrier": counts["skipped_carrier"],
             }
     return done
