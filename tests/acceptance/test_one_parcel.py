@@ -254,12 +254,13 @@ def test_where_nothing_was_ever_accepted_the_operator_is_told_and_nothing_closes
 
 def without_right(monkeypatch: pytest.MonkeyPatch, *, numbers: frozenset[str] | None = None) -> None:
     """The carriers know our account, and deny it what is asked (None: about every number)."""
-    for client, call in ((Chronopost, "prove"), (Ups, "prove"), (Ups, "track"), (Dhl, "fetch")):
+    calls = ((Chronopost, "prove"), (Chronopost, "present"), (Ups, "prove"), (Ups, "track"), (Dhl, "fetch"))
+    for client, call in calls:
         really = getattr(client, call)
 
-        def denied(self: Any, number: str, *rest: Any, really: Any = really) -> Any:
-            answer = really(self, number, *rest)
-            if numbers is not None and number not in numbers:
+        def denied(self: Any, *asked: Any, really: Any = really) -> Any:
+            answer = really(self, *asked)
+            if numbers is not None and asked[0] not in numbers:
                 return answer
             return Failure(ErrorKind.ACCOUNT_DENIED, f"{self.spec.name} denies our account a right", 403)
 
