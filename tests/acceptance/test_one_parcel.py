@@ -300,6 +300,22 @@ def test_an_account_that_lacks_a_right_costs_one_call_a_carrier_and_no_attempt(
     assert service.run(batch_size=40).stats.success == 40
 
 
+def test_what_the_real_carriers_say_of_a_missing_right_settles_no_claim(
+    make: Callable[..., Service], box: Sandbox
+) -> None:
+    service = make(RECOURS_NOTIFY_PERSISTENT="at-once")
+    specs = [spec for spec in CATALOG.specs.values() if spec.key != "chronopost"]  # it has no such answer
+    for place in range(45):
+        service.add(S.ACCOUNT_DENIED, carrier=specs[place % len(specs)].name)
+    report = service.run(batch_size=100)
+    assert (report.stats.total, report.stats.skipped_carrier, report.exit_status) == (0, 45, 0)
+    assert (used(service), [row[0] for row in told(service)]) == ([], ["account_fault"] * len(specs))
+    asked: dict[str, set[str]] = {}
+    for call in box.calls:
+        asked.setdefault(call.carrier, set()).update({call.number} - {""})
+    assert {carrier: len(numbers) for carrier, numbers in asked.items()} == {spec.key: 1 for spec in specs}
+
+
 def test_one_claim_for_which_a_right_is_denied_closes_the_account_once_at_most(
     make: Callable[..., Service], clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
