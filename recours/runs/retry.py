@@ -50,7 +50,7 @@ class PODRetryScheduler(Worker):
     def limits(self) -> Limits:
         """New claims that wait have their part of the day's quota, if their worker runs at all."""
         now = self.around.clock.now()
-        last = self.around.journal.last_run(PODFetchWorker.name)
+        last = self.around.journal.last_run(PODFetchWorker.name, now)
         if last is None or now - last > KEPT_FOR * PODFetchWorker.schedule:
             return super().limits()
         waiting = self.around.claims.ready_by_carrier(Stage.NEW, now, 1)

@@ -82,7 +82,6 @@ class Worker(ABC):
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards
         self._was_behind = False  # rows waited for the timetable to be kept
         self._fault: str | None = None
-        self._failed = False  # by a fault that came before any signal to stop
 
     @property
     def recorded_as(self) -> str:
@@ -152,7 +151,7 @@ class Worker(ABC):
         return {self.catalog.name_of(key): self.around.queue.use(key) for key in sorted(self._asked)}
 
     def _exit_status(self) -> int:
-        if self._failed:
+        if self._fault:
             return 1
         return STOPPED + self.stopped_by if self.stopped_by else 0
 
@@ -162,7 +161,6 @@ class Worker(ABC):
             do()
         except RunFault as fault:
             self._fault = self._fault or str(fault)
-            self._failed = self._failed or not self.stopped_by
 
     def _work(self, named: list[Claim]) -> None:
         self._keep_timetable()

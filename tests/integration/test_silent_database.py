@@ -128,7 +128,7 @@ def test_a_run_whose_database_is_silent_heeds_SIGTERM_at_once(  # noqa: N802 (it
         out, log = run.communicate(timeout=75)
         seconds = time.monotonic() - begun
     print(f"{seconds:.1f} s")
-    assert run.returncode == 143, log
+    assert run.returncode == 1, log  # it could neither hand its claims back nor write its summary
     assert seconds < 10
     assert "does not answer" in log
     assert json.loads(out)["worker"] == "pod_retry_scheduler"
