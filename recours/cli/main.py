@@ -1,12 +1,15 @@
 """`recours`: everything a person may type beside the two workers."""
 
-from importlib import import_module
-from typing import Any
+from recours import __version__, launch
 
-import click
+launch.require_packages()  # before any of them is imported: after an update, a .venv may be without one
 
-from recours import __version__
-from recours.cli.console import losses_told, make_tolerant
+from importlib import import_module  # noqa: E402 (see above)
+from typing import Any  # noqa: E402
+
+import click  # noqa: E402
+
+from recours.cli.console import losses_told, make_tolerant  # noqa: E402
 
 # Name of the subcommand, the module that holds it under the same name, its line in --help. Modules are loaded when
 # their command is typed.

@@ -3,7 +3,9 @@
 import shutil
 import sysconfig
 import venv
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,5 +29,22 @@ def bare_python(folder: Path) -> Path:
 
 def give_packages(environment: Path) -> None:
     """Let a bare environment see the packages that these tests run with; not the project itself."""
+    (_site(environment) / "packages.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+
+
+def give_stale_packages(
+    environment: Path, *, missing: str = "", older: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """The same as of before an update: without the package `missing`, and those of `older` with these versions."""
+    for there in Path(sysconfig.get_path("purelib")).iterdir():
+        distribution = there.name.partition("-")[0].partition(".")[0].lower()
+        if distribution == missing or there.name.startswith("__editable__") or there.suffix == ".pth":
+            continue
+        is_named = there.suffix == ".dist-info" and distribution in older
+        name = f"{distribution}-{older[distribution]}.dist-info" if is_named else there.name
+        (_site(environment) / name).symlink_to(there)
+
+
+def _site(environment: Path) -> Path:
     (site,) = environment.glob("lib/python*/site-packages")
-    (site / "packages.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    return site

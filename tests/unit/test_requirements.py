@@ -10,6 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from recours import launch
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("requirements.txt", "tests/requirements.txt")
 
@@ -56,3 +58,26 @@ def test_every_pin_names_the_extras_that_another_package_asks_for(file: str) -> 
     extras = {(canonicalize_name(need.name), extra) for need in asked for extra in need.extras}
     assert ("pypdf", "crypto") in extras
     assert extras - {(name, extra) for name, pin in pinned.items() for extra in pin.extras} == set()
+
+
+def test_what_a_run_looks_for_before_it_starts_is_what_the_project_asks_for() -> None:
+    """With the same oldest versions; and what the extras of a dependency bring, which nothing else would ask for."""
+    asked = {canonicalize_name(need.name): need for need in own()}
+    brought = {
+        canonicalize_name(more.name)
+        for need in own()
+        for more in needs(need.name, need.extras)
+        if need.extras and more not in list(needs(need.name, set()))
+    }
+    looked_for = {canonicalize_name(name): oldest for name, _, oldest in launch.NEEDED}
+    assert brought == {"cryptography"}
+    assert set(looked_for) == set(asked) | brought
+    for name, need in asked.items():
+        oldest = [one.version for one in need.specifier if one.operator == ">="]
+        assert [".".join(map(str, looked_for[name]))] == (oldest or [""]), name
+
+
+def test_the_modules_that_a_run_looks_for_are_those_that_the_packages_install() -> None:
+    installed = metadata.packages_distributions()
+    for name, module, _ in launch.NEEDED:
+        assert canonicalize_name(name) in map(canonicalize_name, installed[module])

@@ -1,0 +1,127 @@
+"""An update of the code that asks for a package that the checkout's .venv does not have yet."""
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from recours.database.create import create_file
+from recours.database.engine import Database
+from recours.sandbox import Sandbox
+from tests.fakes.checkout import bare_python, copy_of_checkout, give_stale_packages
+
+SCRIPTS = ("scripts/pod_retry_scheduler.py", "scripts/pod_fetch_worker.py")
+INSTALL = ".venv/bin/python -m pip install --require-hashes -r requirements.txt"
+
+
+class World:
+    """A checkout with a stale .venv, two due claims and a carrier that would answer."""
+
+    def __init__(self, folder: Path, box: Sandbox, add_claims: Callable[..., None]) -> None:
+        self.checkout = copy_of_checkout(folder / "checkout")
+        self.box = box
+        self.path = folder / "claims.db"
+        create_file(self.path)
+        rows = [{"pod_fetch_status": "failed"}, {"pod_fetch_status": "pending", "pod_fetch_error": None}]
+        database = Database(URL.create("sqlite", database=str(self.path)))
+        add_claims(database, rows)
+        database.close()
+
+    def start(self, *command: str, python: str = ".venv/bin/python") -> "subprocess.CompletedProcess[str]":
+        account, password = next(iter(self.box.accounts.items()))
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_PATH": str(self.path),
+            "CHRONOPOST_BASE_URL": self.box.url,
+            "CHRONOPOST_ACCOUNT": account,
+            "CHRONOPOST_PASSWORD": password,
+        }
+        return subprocess.run(
+            [python, *command],
+            cwd=self.checkout,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=60,
+        )
+
+    def told(self, script: str) -> str:
+        return (self.checkout / "logs" / f"{Path(script).stem}.log").read_text(encoding="utf-8")
+
+    def attempts(self) -> list[object]:
+        database = Database(URL.create("sqlite", database=str(self.path)))
+        with database.read() as connection:
+            rows = connection.exec_driver_sql("SELECT pod_retry_count FROM claims").fetchall()
+            rows += connection.exec_driver_sql("SELECT id FROM recours_attempts").fetchall()
+        database.close()
+        return [value for (value,) in rows]
+
+
+@pytest.fixture
+def world(tmp_path: Path, add_claims: Callable[..., None]) -> "Callable[..., World]":
+    def made(box: Sandbox, *, missing: str = "", older: "Mapping[str, str]" = {}) -> World:  # noqa: B006 (not changed)
+        world = World(tmp_path, box, add_claims)
+        bare_python(world.checkout / ".venv")
+        give_stale_packages(world.checkout / ".venv", missing=missing, older=older)
+        return world
+
+    return made
+
+
+# Most of them are imported only when a carrier is called, a document is checked or a mail is written.
+@pytest.mark.parametrize("missing", ["pypdf", "cryptography", "defusedxml", "jinja2", "urllib3", "click"])
+def test_no_claim_is_tried_while_a_package_is_missing(world: Callable[..., World], missing: str) -> None:
+    with Sandbox() as box:
+        stale = world(box, missing=missing)
+        for script in SCRIPTS:
+            done = stale.start(script)
+            said = f"recours is not set up (in .venv the package {missing} is missing): in {stale.checkout} run '{INSTALL}'.\n"
+            assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+            assert stale.told(script).endswith(f" - [ERROR] - __main__ - {said}")
+        assert (stale.attempts(), box.calls) == ([0, 0], [])
+
+
+def test_the_command_says_the_same(world: Callable[..., World]) -> None:
+    with Sandbox() as box:
+        stale = world(box, missing="click")
+        for command in ("status", "check", "carriers"):
+            done = stale.start("-m", "recours", command)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "the package click is missing" in done.stderr
+            assert INSTALL in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+def test_a_version_that_is_older_than_the_code_asks_for_is_told(world: Callable[..., World]) -> None:
+    with Sandbox() as box:
+        stale = world(box, missing="pypdf", older={"jinja2": "2.11.3", "defusedxml": "0.7.0rc1"})
+        done = stale.start(SCRIPTS[0])
+        said = (
+            "(in .venv the package pypdf is missing, defusedxml is version 0.7.0rc1 instead of 0.7.1 or newer, "
+            "jinja2 is version 2.11.3 instead of 3.1 or newer)"
+        )
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+        assert (stale.attempts(), box.calls) == ([0, 0], [])
+
+
+def test_a_python_without_packages_hands_over_to_the_stale_one_and_says_why_that_cannot_run(
+    world: Callable[..., World], tmp_path: Path
+) -> None:
+    with Sandbox() as box:
+        stale = world(box, missing="pypdf")
+        bare = bare_python(tmp_path / "bare")
+        done = stale.start(SCRIPTS[0], python=str(bare))
+        assert (done.returncode, "in .venv the package pypdf is missing" in done.stderr) == (2, True)
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_venv_that_has_all_of_it_runs(world: Callable[..., World]) -> None:
+    """What the tests above leave out is all that keeps them from running."""
+    with Sandbox() as box:
+        whole = world(box)
+        done = whole.start(SCRIPTS[0])
+        assert (done.returncode, len(box.calls) > 0) == (0, True), done.stderr
