@@ -21,7 +21,8 @@ NEEDED = (
     ("click", "click", (8, 2)),
     ("alembic", "alembic", (1, 16)),
     ("defusedxml", "defusedxml", (0, 7, 1)),
-    ("concurrent-log-handler", "concurrent_log_handler", (0, 9, 28)),
+    ("concurrent-log-handler", "concurrent_log_handler", (0, 9, 31)),
+    ("portalocker", "portalocker", (3, 0)),
     ("pypdf", "pypdf", (6, 0)),
     ("cryptography", "cryptography", ()),  # pypdf[crypto]
     ("pillow", "PIL", (12, 0)),

@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
+from portalocker import LOCK_EX, LOCK_NB, AlreadyLocked, lock
 
 from recours.core.text import clean
 from recours.runs.ports import RunFault
@@ -19,6 +21,8 @@ RUN_LOGGER = "__main__"
 _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
 _LONGEST_LINE = 4000
 _MOST_GATHERED = 100  # lines
+_LOCK_WAIT_S = 5.0
+_LOCK_POLLS_S = 0.001, 0.005  # at first, and at most
 _PACKAGE = Path(__file__).parent
 
 
@@ -131,13 +135,59 @@ class _Console(_Gathering, logging.StreamHandler[Any]):
 
 
 class _File(_Gathering, ConcurrentRotatingFileHandler):
-    """Remembers that a line could not be written, instead of printing a traceback for each."""
+    """Waits for the lock of its file so long, and no longer: a program that holds it and stands still must hold no run.
+
+    Remembers that a line could not be written, instead of printing a traceback for each.
+    """
 
     failure: BaseException | None = None
+    is_passed_over = False  # as long as another program holds the lock
+    _told = False
+
+    def __init__(self, *args: Any, aside: logging.Handler, has_all: bool, **named: Any) -> None:
+        """`aside` is told once that another program holds the lock; and the lines, unless it has all of them anyway."""
+        super().__init__(*args, **named)
+        self.maxLockAttempts = 1  # what is left to wait for has been waited for
+        self._aside, self._has_all = aside, has_all
+
+    def _lock_stream_lock(self, stream_lock: Any) -> None:
+        """In the place of the library's own, which waits for ever. Raises AlreadyLocked."""
+        ends = time.monotonic() + (0 if self.is_passed_over else _LOCK_WAIT_S)
+        pause, longest = _LOCK_POLLS_S
+        while True:
+            try:
+                lock(stream_lock, LOCK_EX | LOCK_NB)
+            except AlreadyLocked:
+                if time.monotonic() >= ends:
+                    self.is_passed_over = True
+                    raise
+                time.sleep(pause)
+                pause = min(2 * pause, longest)
+            else:
+                self.is_passed_over = False
+                return
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
-        del record
-        self.failure = self.failure or sys.exc_info()[1]
+        if not self.is_passed_over:
+            self.failure = self.failure or sys.exc_info()[1]
+            return
+        if not self._told:
+            self._told = True
+            self._aside.handle(_warning(_HELD.format(path=self.baseFilename, seconds=_LOCK_WAIT_S)))
+        if not self._has_all:
+            self._aside.handle(record)
+
+
+_HELD = (
+    "The log {path} is locked by another program, also after {seconds:.0f} s: lines of this run are missing in it. "
+    "Find out which program holds its lock (a worker that stands still, a copy of the folder)"
+)
+
+
+def _warning(sentence: str) -> logging.LogRecord:
+    return logging.makeLogRecord({
+        "msg": sentence, "name": RUN_LOGGER, "levelname": "WARNING", "levelno": logging.WARNING,
+    })  # fmt: skip
 
 
 @dataclass
@@ -183,8 +233,8 @@ def set_up(
 ) -> Log:
     """Send log lines to `path` and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunFault."""
     formatter = GuideFormatter(redact, now)
-    file = _opened(path, max_bytes, files)
     screen = logging.NullHandler() if quiet else _Console(console or sys.stderr)
+    file = _opened(path, max_bytes, files, screen, has_all=True)
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
     logging.getLogger(RUN_LOGGER).setLevel(logging.DEBUG if verbose else logging.INFO)
@@ -205,8 +255,7 @@ def file_of(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[None]:
     """Send the lines of one logger to a file of its own, and nowhere else. Raises RunFault."""
-    file = _opened(path, max_bytes, files)
-    file.setFormatter(GuideFormatter(redact, now))
+    file = _opened_alone(path, max_bytes, files, GuideFormatter(redact, now))
     logger = logging.getLogger(logger_name)
     logger.addHandler(file)
     logger.setLevel(logging.INFO)
@@ -251,8 +300,7 @@ def lines_to(
     logger = run_log()
     with _sharing:
         if path not in _shared:
-            file = _opened(path, max_bytes, files)
-            file.setFormatter(GuideFormatter(redact, now))
+            file = _opened_alone(path, max_bytes, files, GuideFormatter(redact, now))
             file.addFilter(_is_ours)
             _shared[path] = _Shared(file, logger.level)
             logger.addHandler(file)
@@ -282,12 +330,21 @@ def files_of(path: Path) -> tuple[Path, ...]:
     return path, Path(*ConcurrentRotatingFileHandler.baseLockFilename(str(path)))
 
 
-def _opened(path: Path, max_bytes: int, files: int) -> _File:
+def _opened_alone(path: Path, max_bytes: int, files: int, formatter: GuideFormatter) -> _File:
+    """A log whose lines go nowhere else: to stderr, if another program holds its lock. Raises RunFault."""
+    aside = _Console(sys.stderr)
+    file = _opened(path, max_bytes, files, aside, has_all=False)
+    for handler in (aside, file):
+        handler.setFormatter(formatter)
+    return file
+
+
+def _opened(path: Path, max_bytes: int, files: int, aside: logging.Handler, *, has_all: bool) -> _File:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # With the byte-order mark, `type` on Windows shows the signs.
         encoding = "utf-8-sig" if sys.platform == "win32" else "utf-8"
-        file = _File(str(path), "a", max_bytes, files, encoding=encoding)
+        file = _File(str(path), "a", max_bytes, files, encoding=encoding, aside=aside, has_all=has_all)
         for written in files_of(path):
             with written.open("ab"):  # so that a fault shows now, not at the first line
                 pass

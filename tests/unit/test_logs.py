@@ -3,7 +3,9 @@
 import io
 import logging
 import multiprocessing
+import os
 import re
+import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -11,12 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import portalocker
 import pytest
 
 from recours import logs
 from recours.core.redact import Redactor
+from recours.database.create import create_file
 from recours.runs.ports import RunFault
 
+ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 2, 6, 14, 0, 0, 999999, tzinfo=UTC)
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[[A-Z]+\] - [\w.]+ - .*")
 EVIL = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - ✅ SUCCESS\x1b[2J\x00\x85\u2028\u202e\x9b31m\x7f"
@@ -301,3 +306,84 @@ def test_what_was_kept_is_written_when_the_block_fails_and_when_it_is_much(start
             logs.run_log().info(f"one of many: {n}")
         assert len(lines(log)) == 1 + 200 + 1
     assert len(lines(log)) == 1 + 250 + 1
+
+
+# ---------------------------------------------------------------- a lock that another program holds
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """The lock of the log is held, by another program as far as the log can see, until this is called."""
+    monkeypatch.setattr(logs, "_LOCK_WAIT_S", 0.05, raising=False)
+    (tmp_path / "logs").mkdir()
+    with logs.files_of(tmp_path / "logs" / "x.log")[1].open("w") as lock:
+        portalocker.lock(lock, portalocker.LOCK_EX)
+        yield lambda: portalocker.unlock(lock)
+
+
+def test_a_lock_that_another_program_holds_is_told_once_and_holds_no_run(
+    started: Started, held: Callable[[], None]
+) -> None:
+    log, console = started()
+    for n in range(3):
+        logs.run_log().info(f"line {n}")
+    told, *said = console.getvalue().splitlines()
+    assert LINE.fullmatch(told)
+    assert f"[WARNING] - __main__ - The log {log.path} is locked by another program" in told
+    assert [line.rpartition(" - ")[2] for line in said] == ["line 0", "line 1", "line 2"]
+    assert (lines(log), log.fault) == ([""], None)
+    held()
+    logs.run_log().info("line 3")
+    assert lines(log)[0].endswith(" - line 3")
+    assert console.getvalue().count("is locked by another program") == 1
+
+
+def test_the_lock_is_waited_for_once(
+    started: Started, held: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started()
+    waited: list[float] = []
+    monkeypatch.setattr(logs.time, "sleep", waited.append)
+    now = iter(range(1000))
+    monkeypatch.setattr(logs.time, "monotonic", lambda: next(now) / 100)
+    logs.run_log().info("waits")
+    before = len(waited)
+    logs.run_log().info("tries, and does not wait")
+    assert before > 3
+    assert len(waited) <= before + 1  # the library's own millisecond, after each failure
+
+
+def test_lines_that_go_to_no_console_go_to_stderr_instead(
+    held: Callable[[], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with logs.file_of("recours.test", tmp_path / "logs" / "x.log", now=lambda: NOON):
+        logging.getLogger("recours.test").info("Mail 7 was sent")
+        logging.getLogger("recours.test").info("Mail 8 was sent")
+    told, *said = capfd.readouterr().err.splitlines()
+    assert "is locked by another program" in told
+    assert said == [f"{stamp()} - [INFO] - recours.test - Mail {n} was sent" for n in (7, 8)]
+
+
+def test_a_run_whose_log_is_locked_is_a_whole_run(held: Callable[[], None], tmp_path: Path) -> None:
+    create_file(tmp_path / "claims.db")
+    settings = {
+        "DATABASE_PATH": str(tmp_path / "claims.db"),
+        "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+        "RECOURS_POD_DIR": str(tmp_path),
+    }
+    (tmp_path / "logs" / "x.log").with_name(".__x.lock").rename(
+        tmp_path / "logs" / ".__pod_retry_scheduler.lock"
+    )
+    done = subprocess.run(
+        [sys.executable, "scripts/pod_retry_scheduler.py"],
+        cwd=ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("is locked by another program, also after 5 s") == 1
+    assert "No failed PODs eligible for retry" in done.stderr
+    assert (tmp_path / "logs" / "pod_retry_scheduler.log").read_text(encoding="utf-8") == ""
