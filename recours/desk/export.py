@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,9 @@ from recours.core.text import clean
 from recours.desk.explain import attempt_json
 from recours.desk.records import ListedClaim, PastAttempt
 
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What a spreadsheet takes for the beginning of a formula: one of these signs in any width, as the first of a cell. With a
+# semicolon between cells, as French Excel has it, a cell of ours becomes several.
+_FORMULA = re.compile(r"(?:^|(?<=;))(?=\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])")
 _BOM = "\ufeff"  # by which Excel knows UTF-8
 _PIECE = 1 << 16
 _LONGEST = 2000
@@ -82,7 +84,7 @@ def csv_pieces(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Ite
 
 def _cell(value: Any) -> Any:
     """Text that a spreadsheet would compute gets an apostrophe before it, and stays text."""
-    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULAS) else value
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
 def json_pieces(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Why a claim stands where it does: every stage, every kind of error, in sentences that fit together."""
 
+import csv
+import io
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -175,6 +177,18 @@ def test_a_spreadsheet_computes_nothing() -> None:
     cells = [line.split(",")[0] for line in text.split("\r\n")[1:-1]]
     assert cells == ["'=1", "'+1", "'-1", "'@x", "'\t=1", "'  =1", "'=1", "1-1", "", ""]
     assert "1.5" in text
+
+
+@pytest.mark.parametrize("sign", "=+-@＝＋－＠﹦﹢﹣﹫")
+@pytest.mark.parametrize("before", ["", " ", "\u3000", "x;", 'x";', "x; ", "x;y;"])
+@pytest.mark.parametrize("between", [",", ";"])
+def test_no_cell_begins_a_formula_in_any_width_and_between_commas_or_semicolons(
+    sign: str, before: str, between: str
+) -> None:
+    """With semicolons between cells, as French Excel reads a file, a text of ours is several of them."""
+    text = "".join(csv_pieces([{"n": 1, "text": f"{before}{sign}cmd()"}], ("n", "text")))
+    for row in csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=between):
+        assert not [cell for cell in row if cell.strip().strip('"').startswith(sign)]
 
 
 def test_pieces_are_given_out_as_they_grow() -> None:
