@@ -3,6 +3,7 @@
 While it is filled it has a name with a dot before and `.partial` behind; it gets its own when all of it is on disk.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from recours.backup.inside import open_inside, open_regular
 from recours.backup.manifest import as_json, from_json
 from recours.core.text import clean
 from recours.desk.backups import (
@@ -32,6 +34,7 @@ _BLOCK = 1024 * 1024
 _PREFIX = "recours-backup-"
 _PARTIAL = ".partial"
 _SWEPT_AFTER_S = 24 * 3600
+_LARGEST_MANIFEST = 1 << 30  # bytes: of some millions of documents
 
 
 def stamp(moment: datetime) -> str:
@@ -79,7 +82,7 @@ class FolderBox:
     def _copy(self, source: Path, name: str) -> bool:
         """Copy a file; False if there is none."""
         try:
-            opened = source.open("rb")
+            opened = open_regular(source)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
@@ -154,13 +157,22 @@ def _sweep(parent: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def _facts_of(file: BinaryIO, heard: Callable[[bytes], object] = lambda _: None) -> FileFacts:
+def _facts_of(
+    file: BinaryIO, heard: Callable[[bytes], object] = lambda _: None, most: int | None = None
+) -> FileFacts:
+    """`most`: bytes after which no more are read."""
     digest, size = hashlib.sha256(), 0
     while block := file.read(_BLOCK):
         digest.update(block)
         size += len(block)
         heard(block)
+        if most is not None and size > most:
+            break
     return FileFacts(size, digest.hexdigest())
+
+
+def _size_of(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 # ---------------------------------------------------------------- made
@@ -181,19 +193,21 @@ class FolderBackup:
         """Files that lack or are not what they were, a sentence each."""
         for name, told in self.manifest.files.items():
             try:
-                with self.path_of(name).open("rb") as file:
-                    found = _facts_of(file)
+                with open_inside(self.folder, name) as file:
+                    is_same = _size_of(file) == told.size and _facts_of(file, most=told.size) == told
             except OSError as error:
                 yield f"{clean(name)} cannot be read: {error.strerror or error}."
                 continue
-            if found != told:
+            if not is_same:
                 yield f"{clean(name)} is not what it was when the backup was made (another size or SHA-256)."
 
     def strangers(self) -> list[str]:
         """Files that do not belong to it."""
         known = {*self.manifest.files, MANIFEST}
         there = (
-            path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()
+            path.relative_to(self.folder).as_posix()
+            for path in self.folder.rglob("*")
+            if path.is_symlink() or not path.is_dir()
         )
         return sorted(name for name in there if name not in known)
 
@@ -220,16 +234,17 @@ class FolderBackup:
         return copied, other
 
     def _is_same(self, place: Path, name: str) -> bool:
-        with place.open("rb") as file:
-            return _facts_of(file) == self.manifest.files[name]
+        told = self.manifest.files[name]
+        with open_regular(place) as file:
+            return _size_of(file) == told.size and _facts_of(file, most=told.size) == told
 
     def _put(self, name: str, place: Path) -> None:
         """Whole or not at all."""
         place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_name(f".{place.name}{_PARTIAL}")
         try:
-            with self.path_of(name).open("rb") as file, part.open("wb") as copy:
-                _facts_of(file, copy.write)
+            with open_inside(self.folder, name) as file, part.open("wb") as copy:
+                self._pass_on(name, file, copy)
                 copy.flush()
                 os.fsync(copy.fileno())
             part.replace(place)
@@ -237,16 +252,22 @@ class FolderBackup:
             part.unlink(missing_ok=True)
             raise
 
+    def _pass_on(self, name: str, file: BinaryIO, copy: BinaryIO) -> None:
+        told = self.manifest.files[name]
+        if _facts_of(file, copy.write, told.size) != told:
+            raise OSError(errno.EIO, f"{clean(name)} was changed after it had been verified")
+
 
 def open_backup(folder: Path) -> FolderBackup:
     """A backup by its folder. Raises BackupFault if it is none, or not a whole one."""
     try:
-        content = (folder / MANIFEST).read_bytes()
+        with open_inside(folder, MANIFEST) as file:
+            content = file.read(_LARGEST_MANIFEST + 1) if _size_of(file) <= _LARGEST_MANIFEST else b""
     except OSError as error:
         raise BackupFault(_no_backup(folder, error)) from error
     try:
         manifest = from_json(json.loads(content))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise BackupFault(f"{folder / MANIFEST} cannot be read: it is not what a backup wrote.") from error
     return FolderBackup(folder, manifest)
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
+from recours.core.text import is_text
 from recours.desk.backups import FORMAT, BackupFault, CopyFacts, FileFacts, Lacking, Manifest
+
+_YEARS = range(2000, 9999)  # all of which any time zone can show
 
 
 def as_json(manifest: Manifest) -> dict[str, Any]:
@@ -41,18 +43,10 @@ def from_json(read: Mapping[str, Any]) -> Manifest:
     database, counts = dict(read["database"]), read["counts"]
     files = {str(name): FileFacts(int(of["size"]), str(of["sha256"])) for name, of in read["files"].items()}
     kind, file, schema = (database.pop(key) for key in ("kind", "file", "schema"))
-    for name in (*files, file):
-        if (
-            PurePosixPath(name).is_absolute()
-            or ".." in PurePosixPath(name).parts
-            or "\\" in name
-            or ":" in name
-        ):
-            raise ValueError(name)
-    if file not in files:
+    if not all(map(_is_inside, files)) or file not in files or not isinstance(kind, str):
         raise ValueError(file)
     made_at = datetime.fromisoformat(read["made_at"])
-    if made_at.tzinfo is None:
+    if made_at.tzinfo is None or made_at.year not in _YEARS:
         raise ValueError(made_at)
     return Manifest(
         version=str(read["recours"]),
@@ -64,4 +58,15 @@ def from_json(read: Mapping[str, Any]) -> Manifest:
         facts=CopyFacts(schema, int(counts["claims"]), int(counts["attempts"])),
         files=files,
         lacking=tuple(Lacking(**lacking) for lacking in read["documents_lacking"]),
+    )
+
+
+def _is_inside(name: str) -> bool:
+    """Tell whether it names a file below the folder, by one name only, as a backup writes it."""
+    parts = name.split("/")
+    return (
+        is_text(name)
+        and name.isprintable()
+        and not {"", ".", ".."} & set(parts)
+        and not {"\\", ":"} & set(name)
     )

@@ -11,12 +11,14 @@ from typing import Any
 from recours.core.text import clean
 from recours.database.engine import LOCK_WAIT_S, explain
 from recours.database.schema import VERSION_TABLE
+from recours.database.tables import metadata
 from recours.desk.backups import BackupFault, CopyFacts, KnownDocument
 
 _PAGES = 2048  # of one step
 _BETWEEN_STEPS_S = 0.005
 _MOST_RESTARTS = 3
 _SHOWN_FAULTS = 5
+_LONGEST_VALUE = 100_000_000  # bytes
 _SCHEMA = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 (a constant)
 _COUNTS = {
     "claims": "SELECT count(*) FROM claims",
@@ -38,7 +40,7 @@ class SqliteCopies:
     def look_into(self, path: Path) -> CopyFacts:
         """What the copy holds. Raises BackupFault."""
         with _reading(path) as copy:
-            tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            tables = _tables(copy)
             schema = copy.execute(_SCHEMA).fetchone() if VERSION_TABLE in tables else None
             counts = [
                 copy.execute(query).fetchone()[0] if table in tables else 0
@@ -55,12 +57,18 @@ class SqliteCopies:
             " WHERE document_path IS NOT NULL ORDER BY document_path"
         )
         with _reading(path) as copy:
-            for row in copy.execute(known):
-                yield KnownDocument(str(row[0]), str(row[1]), int(row[2] or 0))
+            for row in copy.execute(known) if "recours_attempts" in _tables(copy) else ():
+                size = row[2] if isinstance(row[2], int) else 0
+                yield KnownDocument(str(row[0]), str(row[1]), size)
 
     def faults(self, path: Path) -> list[str]:
         """What is wrong with the copy itself."""
         with _reading(path) as copy:
+            if odd := _no_tables(copy):
+                return [
+                    f"The copy of the database is none that recours made: {clean(name)} is no plain table."
+                    for name in odd
+                ]
             found = [str(row[0]) for row in copy.execute("PRAGMA integrity_check")]
         return (
             []
@@ -71,13 +79,34 @@ class SqliteCopies:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A copy, to be looked at only: not even files beside it come into being. Raises BackupFault."""
+    """A copy, to be looked at only: not even files beside it come into being. Raises BackupFault.
+
+    Anybody may have made it: what is written in its schema must neither reach beyond it nor fill the memory.
+    """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as copy:
             copy.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            copy.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+            copy.execute("PRAGMA trusted_schema=OFF")
             yield copy
     except sqlite3.Error as error:
         raise BackupFault(explain(error, str(path))) from error
+
+
+def _tables(copy: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _no_tables(copy: sqlite3.Connection) -> list[str]:
+    """What has the name of a table of ours, or of the claims, and is a view or a virtual table; and triggers of ours."""
+    found = copy.execute("SELECT name, tbl_name, type, rootpage FROM sqlite_master").fetchall()
+    ours = {VERSION_TABLE, *(table for table in metadata.tables if table.startswith("recours_"))}
+    return [
+        str(name)
+        for name, table, kind, page in found
+        if (name in {"claims", *ours} and (kind == "view" or (kind == "table" and page == 0)))
+        or (kind == "trigger" and table in ours)
+    ]
 
 
 @dataclass(frozen=True)

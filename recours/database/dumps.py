@@ -250,7 +250,10 @@ def _scratch() -> IO[str]:
 
 
 def _values(columns: Sequence[str], line: str) -> dict[str, str | None]:
+    values = line.split("\t")
+    if len(values) != len(columns):
+        raise BackupFault("The dump cannot be read: a row has more or fewer values than columns.")
     return {
         name: None if value == "\\N" else _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), value)
-        for name, value in zip(columns, line.split("\t"), strict=True)
+        for name, value in zip(columns, values, strict=True)
     }
