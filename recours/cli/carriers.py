@@ -10,6 +10,7 @@ import click
 from recours.carriers.queue import APIRequestQueue, stop_words
 from recours.carriers.registry import CATALOG
 from recours.cli.console import harmless, say_error
+from recours.cli.desk import database_option
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Delivery, tidy_number
 from recours.core.errors import REFUSED_KINDS, ErrorKind
@@ -34,7 +35,7 @@ _EXPECTED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKin
 
 
 @click.group("carriers", invoke_without_command=True)
-@click.option("--database-url", metavar="URL", help="The database, instead of the configured one.")
+@database_option
 @click.pass_context
 def command(context: click.Context, database_url: str | None) -> None:
     """Show the carriers: credentials, quotas with their use, pauses. Calls nobody."""

@@ -16,6 +16,7 @@ import click
 from recours.core.redact import MASK
 from recours.core.text import clean
 
+SEEN_BY_ALL = "The password in --database-url is shown to everybody on this machine (ps). Set DATABASE_URL in .env instead."
 _LONGEST = 2000
 _CANNOT_DRAW = ("dumb", "unknown")
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
@@ -47,6 +48,11 @@ def harmless(sentence: str) -> str:
 def as_typed(path: Path) -> str:
     """A path as a word of a command line, for whoever copies the line."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
+
+
+def say_warning(sentence: str) -> None:
+    """One line on stderr."""
+    click.echo(f"WARNING: {harmless(sentence)}", err=True)
 
 
 def say_error(sentence: str) -> None:

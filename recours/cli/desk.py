@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import say_error
+from recours.cli.console import SEEN_BY_ALL, say_error, say_warning
 from recours.core.carrier import CarrierSpec
 from recours.core.text import clean
 from recours.runs.ports import RunFault
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
+from recours.settings.values import has_password
 from recours.wiring.desks import Desk, open_desk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,10 +28,16 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def database_option(command: _Command) -> _Command:
-    """`--database-url`, which every command of the desk has."""
-    return click.option("--database-url", metavar="URL", help="The database, instead of the configured one.")(
-        command
-    )
+    """`--database-url`, which every command of the desk has. A password in it is warned of."""
+
+    def warned(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
+        if url and has_password(url):
+            say_warning(SEEN_BY_ALL)
+        return url
+
+    return click.option(
+        "--database-url", metavar="URL", callback=warned, help="The database, instead of the configured one."
+    )(command)
 
 
 def json_option(command: _Command) -> _Command:

@@ -6,6 +6,7 @@ import click
 
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
+from recours.cli.desk import database_option
 from recours.database.create import complete, create_file
 from recours.database.engine import DatabaseFault
 from recours.settings.loading import load
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @click.command("init-db")
-@click.option("--database-url", metavar="URL", help="The database, instead of the configured one.")
+@database_option
 def command(database_url: str | None) -> None:
     """Create the configured database with its whole schema, or add to it what lacks. Nothing that is there changes."""
     try:

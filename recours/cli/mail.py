@@ -11,6 +11,7 @@ import click
 
 from recours.carriers.registry import CATALOG
 from recours.cli.console import harmless, say_error
+from recours.cli.desk import database_option
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
@@ -34,7 +35,7 @@ _KINDS = {MailKind.POD_FAILED: EventName.POD_FAILED, MailKind.POD_RETRIEVED: Eve
 
 
 @click.group("mail")
-@click.option("--database-url", metavar="URL", help="The database, instead of the configured one.")
+@database_option
 @click.pass_context
 def command(context: click.Context, database_url: str | None) -> None:
     """Mails: what the brake holds, the mail server, how a mail looks."""

@@ -17,6 +17,7 @@ from recours.desk.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleF
 from recours.machine.crontab import Crontab
 from recours.machine.systemd import SystemdTimers
 from recours.machine.tasks import TaskScheduler
+from recours.settings.values import has_password
 
 _LONGEST_LINE = 2000
 # Options with which a worker does nothing that belongs into a schedule.
@@ -183,24 +184,12 @@ def _options_for(worker: str, text: str, parameter: click.Parameter) -> tuple[st
     for name, shown in _BY_HAND.items():
         if options.get(name):
             raise click.BadParameter(f"{shown} is for runs that are started by hand", param=parameter)
-    if _has_password(options["database_url"] or ""):
+    if has_password(options["database_url"] or ""):
         raise click.BadParameter(
             "a password would be seen by everybody on this machine: set DATABASE_URL in .env instead",
             param=parameter,
         )
     return tuple(words)
-
-
-def _has_password(url: str) -> bool:
-    from sqlalchemy import make_url  # noqa: PLC0415 (only where one was typed)
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 (same)
-
-    if not url:
-        return False
-    try:
-        return make_url(url).password is not None
-    except (ArgumentError, ValueError):
-        return False
 
 
 # ---------------------------------------------------------------- showing, asking, doing

@@ -12,6 +12,7 @@ import click
 from recours import logs
 from recours.carriers.registry import CATALOG
 from recours.cli.console import (
+    SEEN_BY_ALL,
     flushed,
     harmless,
     is_watched,
@@ -32,6 +33,7 @@ from recours.runs.worker import STOPPED, Worker
 from recours.settings.loading import load, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
+from recours.settings.values import has_password
 from recours.watching.watchers import Watchers
 from recours.wiring.carriers import catalog_of, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
@@ -157,6 +159,8 @@ def _logged_run(
         WORKERS[name].greet(options["batch_size"], options.get("max_retries", 0))
     for warning in settings.warnings:
         log.warning(warning)
+    if has_password(options["database_url"] or ""):
+        log.warning(SEEN_BY_ALL)
     watchers.started()
     try:
         if options["dry_run"]:

@@ -15,6 +15,9 @@ from recours.core.text import clean, is_text
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Claims, Hold
 
+# Signs; what is longer was not typed, and a database may refuse to look for what begins like it.
+_LONGEST_REFERENCE = 1000
+
 
 class Unfit(StrEnum):
     """Why a claim that was asked for by name cannot be fetched."""
@@ -192,5 +195,7 @@ def _no_such(reference: str, near: str | None) -> str:
 
 
 def _nearest(claims: Suggests, reference: str) -> str | None:
-    likely = claims.references_like(reference) if is_text(reference) else []
+    if not is_text(reference) or len(reference) > _LONGEST_REFERENCE:
+        return None
+    likely = claims.references_like(reference)
     return next(iter(get_close_matches(reference, likely, n=1, cutoff=0.5)), None)

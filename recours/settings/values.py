@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from recours.core.mail import is_address
 
+# Of a database's URL: user:password@, or ?password=. What stands there may hold any sign but @.
+_PASSWORD = re.compile(r"://[^:/@]*:[^@]+@|[?&](?:ssl)?password=[^&]")
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 
 
@@ -150,3 +152,8 @@ def metrics_file_under(root: Path) -> Callable[[str], Path | None]:
         return folder_under(root)(line(text))
 
     return parse
+
+
+def has_password(url: str) -> bool:
+    """Tell whether a database's URL holds a password, as far as can be seen: it may be none that can be used."""
+    return _PASSWORD.search(url) is not None

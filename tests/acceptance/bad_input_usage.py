@@ -71,6 +71,7 @@ def _is_held_still(world: World, _ran: object) -> None:
 CLAIMS_NAMED = [
     case("an unknown claim", 2, "There is no claim 'CLM-2'", "Did you mean CLM-1?", options=("--claim", "CLM-2")),
     case("a claim like no other", 2, "There is no claim 'nonsense'", options=("--claim", "nonsense")),
+    case("a reference of 100,000 signs", 2, "There is no claim 'CCCC", options=("--claim", "C" * 100_000)),
     case("an empty reference", 2, "There is no claim ''", options=("--claim", "")),
     case("a reference of SQL", 2, "There is no claim", options=("--claim", "' OR 1=1; DROP TABLE claims; --"), long=True),
     case("a reference that is not UTF-8", 2, "There is no claim", options=("--claim", "CLM-\udcff")),

@@ -507,6 +507,7 @@ def test_a_console_that_is_not_there_takes_what_is_said(
         (["why"], 2, "Missing argument 'CLAIM'"),
         (["why", "CLM-0010"], 2, "There is no claim 'CLM-0010'. Did you mean CLM-0001?"),
         (["why", "zzz"], 2, "There is no claim 'zzz'."),
+        (["why", "C" * 100_000], 2, "There is no claim 'CCCC"),
         (["why", "\udcff\udcfe"], 2, "There is no claim"),
         (["why", "a\nb"], 2, "There is no claim 'a\\x0ab'."),
         (["why", "CLM-0001", "--max-retries", "0"], 2, "'0' is not a whole number from 1 to 20."),
@@ -517,7 +518,7 @@ def test_a_console_that_is_not_there_takes_what_is_said(
         (["export", "--csv", "--since", "2999-01-01"], 2, "the moment must not lie in the future."),
         (["export", "--csv", "--since", "2026-02-30"], 2, "'2026-02-30' is neither a date"),
     ],
-    ids=lambda value: " ".join(value).encode("ascii", "replace").decode() if isinstance(value, list) else None,
+    ids=lambda value: " ".join(value)[:60].encode("ascii", "replace").decode() if isinstance(value, list) else None,
 )  # fmt: skip
 def test_what_is_mistyped_is_told(
     typist: Person, sandbox: Sandbox, clock: SimulatedClock, arguments: list[str], status: int, sentence: str

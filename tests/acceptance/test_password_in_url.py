@@ -1,0 +1,91 @@
+"""A password on a command line, which every user of the machine can read, is warned of wherever one may be typed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from recours.cli.main import recours as top
+from recours.settings.values import has_password
+from tests.acceptance.person import Person
+from tests.processes.commands import worker
+
+URL = "postgresql://recours:se-cret@127.0.0.1:1/claims?connect_timeout=1"
+WARNING = "WARNING: The password in --database-url is shown to everybody on this machine (ps). Set DATABASE_URL in .env instead.\n"
+
+
+def commands(group: click.Group, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command
+        yield (*before, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, *before, name)
+
+
+TAKE_ONE = {
+    words: next(parameter for parameter in command.params if "--database-url" in parameter.opts)
+    for words, command in commands(top)
+    if any("--database-url" in parameter.opts for parameter in command.params)
+}
+
+
+@pytest.mark.parametrize("words", TAKE_ONE, ids=" ".join)
+def test_every_command_that_takes_a_url_warns_of_a_password(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    option = TAKE_ONE[words]
+    context = click.Context(click.Command("x"))
+    assert option.process_value(context, URL) == URL
+    assert capsys.readouterr().err == WARNING
+    for harmless in ("postgresql://recours@127.0.0.1/claims", "sqlite:////tmp/claims.db", None):
+        assert option.process_value(context, harmless) == harmless
+    assert capsys.readouterr().err == ""
+
+
+def test_there_are_such_commands() -> None:
+    assert len(TAKE_ONE) > 12
+    assert {("carriers",), ("mail",), ("init-db",), ("status",), ("backup",)} <= set(TAKE_ONE)
+
+
+@pytest.mark.parametrize("words", [("status",), ("init-db",), ("carriers",)])
+def test_the_warning_comes_before_what_is_wrong_with_the_database(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = Person(tmp_path, "sqlite:///claims.db").types(*words, "--database-url", URL)
+    assert done.returncode == 1
+    assert done.stderr.startswith(WARNING)
+    assert "se-cret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["pod_retry_scheduler", "pod_fetch_worker"])
+def test_a_run_warns_in_its_log(tmp_path: Path, name: str) -> None:
+    environment = Person(tmp_path, "sqlite:///claims.db").environment
+    done = worker(name, "--database-url", URL, environment=environment, folder=tmp_path)
+    log = (tmp_path / "logs" / f"{name}.log").read_text(encoding="utf-8")
+    assert done.returncode == 1
+    assert done.stderr == log
+    assert log.count("[WARNING] - __main__ - The password in --database-url is shown to everybody") == 1
+    assert "se-cret" not in log
+    done = worker(name, "--database-url", "sqlite:///none.db", environment=environment, folder=tmp_path)
+    assert "The password in" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "holds_one"),
+    [
+        ("postgresql://u:p@h/d", True),
+        ("postgresql://:p@h/d", True),
+        ("postgresql://u:p/q@h:x/d", True),  # no port: it is refused, and was shown all the same
+        ("postgresql://h/d?user=u&password=p", True),
+        ("postgresql://h/d?sslpassword=p", True),
+        ("postgresql://u@h:5432/d", False),
+        ("postgresql://u:@h/d", False),
+        ("postgresql:///d?host=/run&passfile=/etc/p", False),
+        ("sqlite:////srv/a:b@c.db", False),
+        ("nonsense", False),
+    ],
+)
+def test_what_holds_a_password(url: str, holds_one: bool) -> None:
+    assert has_password(url) is holds_one
