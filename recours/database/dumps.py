@@ -30,6 +30,7 @@ _FOLDERS = (
     "C:/Program Files/PostgreSQL/*/bin",
 )
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
+_ERROR = re.compile(r"\b(?:error|fatal)\b: ", re.IGNORECASE)
 _COPY = re.compile(r"COPY (?:\S+\.)?\"?(\w+)\"? \((.*)\) FROM stdin;")
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -194,9 +195,11 @@ def _run(
 
 
 def _complaint(done: "subprocess.CompletedProcess[str]") -> str:
-    """The last thing that a program said, as one line."""
+    """The first error that a program told, as one line: what follows it are details, such as the query that failed."""
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return clean(lines[-1] if lines else f"it ended with status {done.returncode}").rstrip(".")
+    errors = [line for line in lines if _ERROR.search(line)]
+    said = next(iter(errors or lines), f"it ended with status {done.returncode}")
+    return clean(said).rstrip(".")
 
 
 # ---------------------------------------------------------------- what a dump holds

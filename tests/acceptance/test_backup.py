@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import sqlite3
@@ -23,7 +24,7 @@ from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
-from tests.postgres import wait_until
+from tests.postgres import execute, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = "SELECT document_path, document_sha256 FROM recours_attempts WHERE document_path IS NOT NULL ORDER BY claim_id"
@@ -255,6 +256,30 @@ def test_a_full_disk_ends_it_and_leaves_nothing(filled: Service, person: Person,
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
     assert nothing_looks_whole(person.folder / "b")
+
+
+def test_what_pg_dump_complains_of_first_is_told(tmp_path: Path, kinds: Callable[[str], Kind]) -> None:
+    """A table that this user may not read: the last thing that pg_dump says is the query that failed."""
+    kind = kinds("postgresql")
+    url = kind.ready(tmp_path)
+    role = f"recours_reader_{os.getpid()}"
+    execute(
+        url,
+        f'CREATE ROLE "{role}" LOGIN',
+        f'GRANT SELECT ON claims, recours_attempts, recours_schema_version TO "{role}"',
+    )
+    try:
+        reader = url.set(username=role, password=None).render_as_string(hide_password=False)
+        done = Person(tmp_path, reader).types("backup", str(tmp_path / "b"))
+        assert done.returncode == 1
+        (said,) = done.stderr.splitlines()
+        assert re.search(
+            r"pg_dump could not copy .*: pg_dump: error: .*permission denied for table \w+", said
+        )
+        assert said.endswith(". No backup was made.")
+        assert nothing_looks_whole(tmp_path / "b")
+    finally:
+        execute(url, f'DROP OWNED BY "{role}"', f'DROP ROLE "{role}"')
 
 
 def test_nothing_is_written_over_a_backup_or_into_a_file(filled: Service, person: Person) -> None:
