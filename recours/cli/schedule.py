@@ -34,7 +34,16 @@ def checkout() -> Checkout:
 
 def crontab() -> System:
     """The crontab of this user."""
-    return Crontab(checkout(), make_folder=lambda: (ROOT / "logs").mkdir(exist_ok=True))
+    return Crontab(checkout(), make_folder=_make_logs)
+
+
+def _make_logs() -> Callable[[], None]:
+    """The folder of cron.log; returns what takes it away again."""
+    folder = ROOT / "logs"
+    if folder.exists():
+        return lambda: None
+    folder.mkdir()
+    return folder.rmdir
 
 
 def systemd() -> System:

@@ -62,6 +62,11 @@ def query(worker: str) -> str:
     return f'schtasks /query /tn "{NAMES[worker]}" /xml ONE'
 
 
+def create_as(worker: str, path: str) -> str:
+    """The line that makes the task what the XML in a file says, in the place of the one that is there."""
+    return f'schtasks /create /tn "{NAMES[worker]}" /xml "{path}" /f'
+
+
 def delete(worker: str) -> str:
     """The guide's line."""
     return f'schtasks /delete /tn "{NAMES[worker]}" /f'

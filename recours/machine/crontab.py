@@ -19,7 +19,8 @@ class Crontab:
 
     checkout: Checkout
     run: Run = run
-    make_folder: Callable[[], None] = lambda: None  # of the file that the lines write to; raises OSError
+    # Of the file that the lines write to; returns what takes it away again, if it was made. Raises OSError.
+    make_folder: Callable[[], Callable[[], None]] = lambda: lambda: None
     name: str = "crontab"
     title: str = "crontab"
 
@@ -52,17 +53,38 @@ class Crontab:
                 "The crontab was changed by somebody else meanwhile; nothing was written. Try again."
             )
         try:
-            self.make_folder()
+            take_away_folder = self.make_folder()
         except OSError as error:
             raise ScheduleFault(
                 f"The folder for logs/cron.log cannot be made: {error.strerror or error}. Nothing was written."
             ) from error
-        ended = new if not new or new.endswith("\n") else new + "\n"
+        try:
+            self._write(new)
+        except BaseException as error:
+            take_away_folder()
+            self._put_back(old, error)
+            raise
+
+    def _write(self, text: str) -> None:
+        ended = text if not text or text.endswith("\n") else text + "\n"
         done = self._run(["crontab", "-"], ended.encode(errors="surrogateescape"))
         if done.status:
             raise ScheduleFault(f"crontab refuses the change ({done.words}). The old one is still in force.")
         if self._read() != ended:
-            raise ScheduleFault("The crontab does not hold what was written to it: look at 'crontab -l'.")
+            raise ScheduleFault("The crontab does not hold what was written to it.")
+
+    def _put_back(self, old: str, why: BaseException) -> None:
+        """See that the crontab is what it was. Raises ScheduleFault if it is not."""
+        try:
+            if self._read() == old:
+                return
+            given = old.encode(errors="surrogateescape")
+            self._run(["crontab", "-"] if old else ["crontab", "-r"], given if old else b"")
+            is_back = self._read() == old
+        except ScheduleFault:
+            is_back = False
+        if not is_back:
+            raise ScheduleFault(f"{why} It could not be put back: look at 'crontab -l'.") from why
 
     def _read(self) -> str:
         listed = self._printed(["crontab", "-l"])

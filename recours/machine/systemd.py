@@ -13,7 +13,17 @@ from recours.desk.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleF
 from recours.machine.commands import Run, run
 
 _NOT_RUNNING = "its timer is not running: systemctl --user enable --now {timer}"
+_WANTED = "timers.target.wants"
 _LINGER = "So that the timers go on while you are logged out: loginctl enable-linger"
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What there was before a change, by which it is taken back."""
+
+    units: Mapping[str, str | None]  # of those that are written: their texts, None where there was none
+    no_folders: Sequence[Path]  # that were not there
+    active: Sequence[str]  # timers
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,23 @@ class SystemdTimers:
         return shown
 
     def _write(self, files: Mapping[str, str], timers: Sequence[str]) -> None:
+        before = _Before(
+            {name: self._text(name) for name in files},
+            [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()],
+            [timer for timer in timers if self._is_active(timer)],
+        )
+        try:
+            self._put(files)
+            self._systemctl("daemon-reload")
+            for timer in timers:
+                self._systemctl("enable", "--now", timer)
+            if files:  # a running timer keeps its old times otherwise
+                self._systemctl("restart", *timers)
+        except BaseException as error:
+            self._take_back(before, timers, error)
+            raise
+
+    def _put(self, files: Mapping[str, str]) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
@@ -107,11 +134,35 @@ class SystemdTimers:
             raise ScheduleFault(
                 f"The units cannot be written in {self.folder}: {error.strerror or error}."
             ) from error
-        self._systemctl("daemon-reload")
-        for timer in timers:
-            self._systemctl("enable", "--now", timer)
-        if files:  # a running timer keeps its old times otherwise
-            self._systemctl("restart", *timers)
+
+    def _take_back(self, before: "_Before", timers: Sequence[str], why: BaseException) -> None:
+        """Leave units, folders and timers as they were. Raises ScheduleFault if files cannot be put back."""
+        new = [timer for timer in timers if before.units.get(timer, "") is None]
+        self._try("disable --now", *new)
+        self._try("stop", *(timer for timer in timers if timer not in (*new, *before.active)))
+        try:
+            for name, text in before.units.items():
+                if text is not None:
+                    _replace(self.folder / name, text)
+                else:
+                    (self.folder / name).unlink(missing_ok=True)
+                    (self.folder / _WANTED / name).unlink(missing_ok=True)  # what `enable` makes
+        except OSError as error:
+            raise ScheduleFault(
+                f"{why} What was written before could not be taken back ({error.strerror or error}): look into "
+                f"{self.folder}."
+            ) from error
+        self._try("daemon-reload")
+        self._try("restart", *before.active)
+        for folder in (self.folder / _WANTED, *before.no_folders):
+            with suppress(OSError):  # there is something in it
+                folder.rmdir()
+
+    def _try(self, word: str, *timers: str) -> None:
+        """What the user's manager says is of no consequence: as a rule it is what failed."""
+        if timers or word == "daemon-reload":
+            with suppress(OSError):
+                self.run(["systemctl", "--user", *word.split(), *timers], b"")
 
     def _delete(self, ours: Sequence[str]) -> None:
         for unit in ours:
@@ -141,8 +192,8 @@ class SystemdTimers:
             raise ScheduleFault(f"'{shown}' cannot be run: {error.strerror or error}.") from error
         if done.status:
             raise ScheduleFault(
-                f"'{shown}' failed ({done.words}). Unit files of before that stay in {self.folder}; after you have "
-                "seen to it, do the same again. (In a shell got by su or sudo there may be no user manager: log in.)"
+                f"'{shown}' failed ({done.words}). In a shell got by su or sudo there may be no user manager: log in, "
+                "and do the same again."
             )
 
 

@@ -1,8 +1,11 @@
 """Windows' Task Scheduler."""
 
 import sys
-from collections.abc import Collection, Sequence
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 
 from recours.core.text import clean
 from recours.desk import tasks
@@ -33,6 +36,7 @@ class TaskScheduler:
     def install(self, jobs: Sequence[Job]) -> Plan:
         """A task for each of these jobs."""
         commands = []
+        before: dict[str, str | None] = {}
         for job in jobs:
             xml = self._task(job.worker)
             if xml is not None and not tasks.is_of(self.checkout, xml, job.worker):
@@ -40,12 +44,13 @@ class TaskScheduler:
                     f"The task {tasks.NAMES[job.worker]} starts something else ({clean(tasks.action_of(xml))}): delete "
                     f"it first, by {tasks.delete(job.worker)}. Nothing was changed."
                 )
+            before[job.worker] = xml
             same = xml is not None and tasks.starts(xml, job, self.checkout, self.python)
             if not same:
                 commands.append(tasks.create(job, self.checkout, self.python, replace=xml is not None))
             if not same or tasks.lacks(xml or ""):
                 commands.append(tasks.settings(job.worker))
-        return self._plan(commands)
+        return self._plan(commands, before)
 
     def remove(self, workers: Collection[str]) -> Plan:
         """No tasks for these workers."""
@@ -56,19 +61,44 @@ class TaskScheduler:
         ]
         return self._plan([tasks.delete(worker) for worker in ours])
 
-    def _plan(self, commands: Sequence[str]) -> Plan:
+    def _plan(self, commands: Sequence[str], before: Mapping[str, str | None] = MappingProxyType({})) -> Plan:
+        """`before`: the tasks that a failure is to leave as they were; None where there was none."""
         steps = [f"$ {command}" for command in commands]
-        return Plan(steps, (), (), lambda: self._carry_out(commands)) if commands else Plan()
+        return Plan(steps, (), (), lambda: self._carry_out(commands, before)) if commands else Plan()
 
-    def _carry_out(self, commands: Sequence[str]) -> None:
-        for number, command in enumerate(commands):
-            done = self._run(command)
-            if done.status:
-                before = f"The {number} before it were done. " if number else ""
+    def _carry_out(self, commands: Sequence[str], before: Mapping[str, str | None]) -> None:
+        try:
+            for command in commands:
+                self._do(command)
+        except BaseException as error:
+            left = [tasks.NAMES[worker] for worker, xml in before.items() if not self._put_back(worker, xml)]
+            if left:
                 raise ScheduleFault(
-                    f"This command failed: {command} ({done.words}). {before}From a prompt that was opened as "
-                    "administrator, do the same again."
-                )
+                    f"{error} Not as they were before: the tasks {', '.join(left)}; look at them in the Task Scheduler."
+                ) from error
+            raise
+
+    def _do(self, command: str) -> None:
+        done = self._run(command)
+        if done.status:
+            raise ScheduleFault(
+                f"This command failed: {command} ({done.words}). From a prompt that was opened as administrator, do the "
+                "same again."
+            )
+
+    def _put_back(self, worker: str, xml: str | None) -> bool:
+        """See that a task is what it was; False if that cannot be done."""
+        try:
+            if self._task(worker) == xml:
+                return True
+            if xml is None:
+                return self._run(tasks.delete(worker)).status == 0
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, "task.xml")
+                path.write_text(xml, encoding="utf-16")
+                return self._run(tasks.create_as(worker, str(path))).status == 0
+        except (OSError, ScheduleFault):
+            return False
 
     def _task(self, worker: str) -> str | None:
         """The task as XML; None if there is none of that name."""

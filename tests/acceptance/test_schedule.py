@@ -369,7 +369,9 @@ def test_another_checkouts_units_are_not_touched(plain: Place) -> None:
     assert [path.read_text(encoding="utf-8") for path in units.iterdir()] == [service]
 
 
-def test_without_a_manager_the_units_stay_and_the_sentence_says_what_failed(plain: Place) -> None:
+def test_without_a_manager_nothing_stays_and_the_sentence_says_what_failed(plain: Place) -> None:
+    home = plain.machine.folder / "home"
     done = plain.recours("schedule", "install", "--yes", "--system", "systemd")
     assert done.returncode == 1
-    assert re.search(r"Error: 'systemctl --user daemon-reload' failed \(.+\)\. Unit files", done.stderr)
+    assert re.search(r"Error: 'systemctl --user daemon-reload' failed \(.+\)\. In a shell", done.stderr)
+    assert list(home.iterdir()) == []
