@@ -15,7 +15,7 @@ from zoneinfo import TZPATH
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.bench import Bench
-from recours.cli.desk import ROOT
+from recours.cli.desk import ROOT, person
 from recours.core.mail import MailState
 from recours.database.clock import clock_offset
 from recours.database.engine import DatabaseFault, files_of_sqlite
@@ -25,6 +25,7 @@ from recours.desk.findings import Finding, fault, ok, remark
 from recours.desk.schedule import WORKERS, Entry, ScheduleFault
 from recours.documents.store import PARTS
 from recours.logs import files_of, local
+from recours.machine.daemon import cron_runs, timers_outlast_a_logout
 from recours.machine.files import entries_of, free_bytes, mode_of, size_of, trouble_with
 from recours.settings.model import SettingsFault
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
@@ -260,6 +261,11 @@ def _schedule(bench: Bench | None) -> Iterator[Finding]:
     for worker in WORKERS:
         ours = [(name, entry) for name, entry in entries if worker in entry.workers]
         yield from checks.schedule(worker, ours, status.get(worker), local)
+    systems = {name for name, _ in entries}
+    if "crontab" in systems:
+        yield from checks.cron_daemon(cron_runs())
+    if "systemd" in systems:
+        yield from checks.timers_after_logout(timers_outlast_a_logout(person()))
 
 
 def _programs() -> Iterator[Finding]:

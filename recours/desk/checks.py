@@ -177,6 +177,32 @@ def schedule(
         yield _runs(status, local, installed=bool(entries))
 
 
+def cron_daemon(is_running: bool | None) -> Iterator[Finding]:
+    """Whether anything reads the crontab in which our lines are. `is_running` None: that cannot be known here."""
+    name = "cron daemon"
+    if is_running is None:
+        return
+    if is_running:
+        yield ok(name, "is running")
+        return
+    yield fault(
+        name,
+        "the crontab starts the workers, but no cron daemon is running on this machine: nothing reads it",
+        "start it (Debian: systemctl enable --now cron; Red Hat: crond instead of cron; in a container: run cron in it), "
+        "or use another scheduler: recours schedule install --system systemd",
+    )
+
+
+def timers_after_logout(go_on: bool | None) -> Iterator[Finding]:
+    """Whether this user's timers go on while they are logged out. `go_on` None: not known."""
+    if go_on is False:
+        yield remark(
+            "systemd user timers",
+            "they stop while this user is logged out",
+            "loginctl enable-linger, unless the user of the jobs is always logged in",
+        )
+
+
 def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health | None) -> Finding:
     name = f"schedule of {worker}"
     if not entries:

@@ -16,7 +16,7 @@ import pytest
 
 from recours.database.create import create_file
 from recours.sandbox import Sandbox
-from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
+from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
 from tests.long_form import IS_LONG
 from tests.needs import program
@@ -316,6 +316,30 @@ def test_crons_own_daemon_runs_what_is_installed(place: Place, box: Sandbox) -> 
     assert place.sql("SELECT pod_fetch_status FROM claims") == [("success",), ("success",)]
     again = place.recours("schedule", "install", "--yes")
     assert again.stdout.count("  - * * * * * cd") == 2
+
+
+# A process of that name stands for the daemon: what it is called is all that can be seen of one.
+STARTED = 'ln -s "$(command -v sleep)" /run/{0}; /run/{0} 600 & until grep -qx {0} /proc/$!/comm; do :; done;'
+
+
+@pytest.mark.parametrize("daemon", ["", "cron", "crond"])
+def test_check_tells_a_crontab_that_no_daemon_reads(plain: Place, daemon: str) -> None:
+    create_file(plain.checkout / "data" / "recours.db")
+    shutil.copy(ROOT / "requirements.txt", plain.checkout)
+    script = f'{STARTED.format(daemon) if daemon else ""} exec "$PYTHON" -m recours check --offline --json'
+    python = str(plain.checkout / ".venv" / "bin" / "python3")
+
+    def found() -> dict[str, dict[str, str]]:
+        done = plain.machine.run("sh", "-c", script, cwd=plain.checkout, PYTHON=python)
+        return {each["name"]: each for each in json.loads(done.stdout)["findings"]}
+
+    assert "cron daemon" not in found()  # nothing is in the crontab yet
+    assert plain.recours("schedule", "install", "--yes").returncode == 0
+    cron = found()["cron daemon"]
+    if daemon:
+        assert (cron["state"], cron["words"]) == ("ok", "is running")
+    else:
+        assert (cron["state"], "systemctl enable --now cron" in cron["remedy"]) == ("fault", True)
 
 
 # ---------------------------------------------------------------- a real systemd

@@ -198,3 +198,18 @@ def test_packages_and_python() -> None:
     assert told(checks.packages(wanted, {"click": "8.4"}))[0] == "fault"
     states = [checks.python("3.11", "/x/.venv", venv).state for venv in ("/x/.venv", "/y/.venv", None)]
     assert states == [State.OK, State.REMARK, State.REMARK]
+
+
+def test_a_crontab_that_nobody_reads_is_a_fault() -> None:
+    (found,) = checks.cron_daemon(is_running=False)
+    assert (found.state, found.name) == (State.FAULT, "cron daemon")
+    assert "no cron daemon is running" in found.words
+    assert "systemctl enable --now cron" in found.remedy
+    assert [f.state for f in checks.cron_daemon(is_running=True)] == [State.OK]
+    assert list(checks.cron_daemon(is_running=None)) == []
+
+
+def test_timers_that_stop_with_the_session_are_told() -> None:
+    (found,) = checks.timers_after_logout(go_on=False)
+    assert (found.state, found.remedy.partition(",")[0]) == (State.REMARK, "loginctl enable-linger")
+    assert [*checks.timers_after_logout(go_on=True), *checks.timers_after_logout(go_on=None)] == []
