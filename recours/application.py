@@ -140,6 +140,7 @@ def _logged(settings: Settings) -> AbstractContextManager[None]:
         max_bytes=settings.log_max_bytes,
         files=settings.log_files,
         redact=redactor(settings),
+        access=settings.access,
     )
 
 

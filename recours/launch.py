@@ -209,11 +209,15 @@ def _refuse(sentence: str, worker: "str | None" = None) -> None:
     sys.exit(2)
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _note_in_log(worker: str, sentence: str) -> None:
     """Without what the log of a run needs; as a line of it, where one can be written."""
     folder = os.path.join(ROOT, os.environ.get("RECOURS_LOG_DIR") or "logs")
     try:
-        with open(os.path.join(folder, worker + ".log"), "a", encoding="utf-8") as log:
+        with open(os.path.join(folder, worker + ".log"), "a", encoding="utf-8", opener=_private) as log:
             log.write(time.strftime("%Y-%m-%d %H:%M:%S - [ERROR] - __main__ - ") + sentence + "\n")
     except OSError:
         pass

@@ -14,6 +14,7 @@ from typing import Any
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 from portalocker import LOCK_EX, LOCK_NB, AlreadyLocked, lock
 
+from recours.access import PRIVATE, Access
 from recours.core.text import clean
 from recours.runs.ports import RunFault
 
@@ -144,11 +145,21 @@ class _File(_Gathering, ConcurrentRotatingFileHandler):
     is_passed_over = False  # as long as another program holds the lock
     _told = False
 
-    def __init__(self, *args: Any, aside: logging.Handler, has_all: bool, **named: Any) -> None:
-        """`aside` is told once that another program holds the lock; and the lines, unless it has all of them anyway."""
+    def __init__(
+        self, *args: Any, aside: logging.Handler, has_all: bool, access: Access, **named: Any
+    ) -> None:
+        """`aside` is told once that another program holds the lock; and the lines, unless it has all of them anyway.
+
+        `access`: who may read the file, and each that comes into its place when it is put aside.
+        """
         super().__init__(*args, **named)
         self.maxLockAttempts = 1  # what is left to wait for has been waited for
-        self._aside, self._has_all = aside, has_all
+        self._aside, self._has_all, self._access = aside, has_all, access
+
+    def do_open(self, mode: str | None = None) -> Any:
+        """In the place of the library's own, which would make it readable by everybody."""
+        self._access.create(Path(self.baseFilename))
+        return super().do_open(mode)
 
     def _lock_stream_lock(self, stream_lock: Any) -> None:
         """In the place of the library's own, which waits for ever. Raises AlreadyLocked."""
@@ -230,11 +241,12 @@ def set_up(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     console: Any = None,
     quiet: bool = False,
+    access: Access = PRIVATE,
 ) -> Log:
     """Send log lines to `path` and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunFault."""
     formatter = GuideFormatter(redact, now)
     screen = logging.NullHandler() if quiet else _Console(console or sys.stderr)
-    file = _opened(path, max_bytes, files, screen, has_all=True)
+    file = _opened(path, max_bytes, files, screen, access, has_all=True)
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
     logging.getLogger(RUN_LOGGER).setLevel(logging.DEBUG if verbose else logging.INFO)
@@ -253,9 +265,10 @@ def file_of(
     files: int = 10,
     redact: Callable[[str], str] = str,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    access: Access = PRIVATE,
 ) -> Iterator[None]:
     """Send the lines of one logger to a file of its own, and nowhere else. Raises RunFault."""
-    file = _opened_alone(path, max_bytes, files, GuideFormatter(redact, now))
+    file = _opened_alone(path, max_bytes, files, GuideFormatter(redact, now), access)
     logger = logging.getLogger(logger_name)
     logger.addHandler(file)
     logger.setLevel(logging.INFO)
@@ -291,6 +304,7 @@ def lines_to(
     files: int,
     redact: Callable[[str], str] = str,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    access: Access = PRIVATE,
 ) -> Iterator[None]:
     """Have the lines of runs in this process go to `path` too, for a program that is not ours and has its own log.
 
@@ -300,7 +314,7 @@ def lines_to(
     logger = run_log()
     with _sharing:
         if path not in _shared:
-            file = _opened_alone(path, max_bytes, files, GuideFormatter(redact, now))
+            file = _opened_alone(path, max_bytes, files, GuideFormatter(redact, now), access)
             file.addFilter(_is_ours)
             _shared[path] = _Shared(file, logger.level)
             logger.addHandler(file)
@@ -330,24 +344,27 @@ def files_of(path: Path) -> tuple[Path, ...]:
     return path, Path(*ConcurrentRotatingFileHandler.baseLockFilename(str(path)))
 
 
-def _opened_alone(path: Path, max_bytes: int, files: int, formatter: GuideFormatter) -> _File:
+def _opened_alone(path: Path, max_bytes: int, files: int, formatter: GuideFormatter, access: Access) -> _File:
     """A log whose lines go nowhere else: to stderr, if another program holds its lock. Raises RunFault."""
     aside = _Console(sys.stderr)
-    file = _opened(path, max_bytes, files, aside, has_all=False)
+    file = _opened(path, max_bytes, files, aside, access, has_all=False)
     for handler in (aside, file):
         handler.setFormatter(formatter)
     return file
 
 
-def _opened(path: Path, max_bytes: int, files: int, aside: logging.Handler, *, has_all: bool) -> _File:
+def _opened(
+    path: Path, max_bytes: int, files: int, aside: logging.Handler, access: Access, *, has_all: bool
+) -> _File:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        access.make_folder(path.parent)
         # With the byte-order mark, `type` on Windows shows the signs.
         encoding = "utf-8-sig" if sys.platform == "win32" else "utf-8"
-        file = _File(str(path), "a", max_bytes, files, encoding=encoding, aside=aside, has_all=has_all)
+        file = _File(
+            str(path), "a", max_bytes, files, encoding=encoding, aside=aside, has_all=has_all, access=access
+        )
         for written in files_of(path):
-            with written.open("ab"):  # so that a fault shows now, not at the first line
-                pass
+            access.create(written)  # so that a fault shows now, not at the first line
     except OSError as error:
         named = next((f"{file.name}: " for file in files_of(path) if error.filename == str(file)), "")
         raise RunFault(

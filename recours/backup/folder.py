@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from recours.access import PRIVATE, Access
 from recours.backup.inside import open_inside, open_regular
 from recours.backup.manifest import as_json, from_json
 from recours.core.text import clean
@@ -136,7 +137,7 @@ def new_box(parent: Path, now: datetime) -> Iterator[FolderBox]:
     if target.exists():
         raise BackupFault(f"{target} exists already: nothing is written over it.")
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        PRIVATE.make_folder(parent)
         _sweep(parent)
         folder.mkdir(mode=0o700)  # personal data
     except FileExistsError as error:
@@ -211,7 +212,7 @@ class FolderBackup:
         )
         return sorted(name for name in there if name not in known)
 
-    def put_documents_back(self, pod_dir: Path) -> tuple[int, list[str]]:
+    def put_documents_back(self, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
         """Copy the documents that lack there; how many, and the names of those of another content, which are kept.
 
         Raises BackupFault.
@@ -224,7 +225,7 @@ class FolderBackup:
                     if place.exists():
                         other += [] if self._is_same(place, name) else [str(place)]
                     else:
-                        self._put(name, place)
+                        self._put(name, place, access)
                         copied += name in self.manifest.documents
                 except OSError as error:
                     raise BackupFault(
@@ -238,12 +239,12 @@ class FolderBackup:
         with open_regular(place) as file:
             return _size_of(file) == told.size and _facts_of(file, most=told.size) == told
 
-    def _put(self, name: str, place: Path) -> None:
+    def _put(self, name: str, place: Path, access: Access) -> None:
         """Whole or not at all."""
-        place.parent.mkdir(parents=True, exist_ok=True)
+        access.make_folder(place.parent)
         part = place.with_name(f".{place.name}{_PARTIAL}")
         try:
-            with open_inside(self.folder, name) as file, part.open("wb") as copy:
+            with open_inside(self.folder, name) as file, open(part, "wb", opener=access.opener) as copy:
                 self._pass_on(name, file, copy)
                 copy.flush()
                 os.fsync(copy.fileno())

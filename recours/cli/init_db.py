@@ -25,7 +25,7 @@ def command(database_url: str | None) -> None:
         settings = load(ROOT, process_environment(), CATALOG, database_url=database_url)
         database = named(settings)
         if database.path is not None and not database.is_there():
-            made = create_file(database.path)
+            made = create_file(database.path, settings.access)
             made_by = "Created" if made else "Another process created"
             click.echo(f"{made_by} {database.path} with its whole schema.")
             return

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import TZPATH
 
+from recours.access import SETTING as SHARED_GROUP
+from recours.access import Access
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.bench import Bench
@@ -26,7 +29,7 @@ from recours.desk.schedule import WORKERS, Entry, ScheduleFault
 from recours.documents.store import PARTS
 from recours.logs import files_of, local
 from recours.machine.daemon import cron_runs, timers_outlast_a_logout
-from recours.machine.files import entries_of, free_bytes, mode_of, size_of, trouble_with
+from recours.machine.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
 from recours.settings.model import SettingsFault
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
 from recours.wiring.databases import CLOCKS_AGREE
@@ -113,6 +116,28 @@ def _secret_files() -> Iterator[Finding]:
         path = ROOT / shown
         if path.exists():
             yield checks.secret_file(shown, mode_of(path))
+
+
+def _private_files(bench: Bench) -> Iterator[Finding]:
+    """What recours writes; a database that somebody else made is theirs to guard."""
+    settings = bench.settings
+    places = {"documents": settings.pod_dir, "logs": settings.log_dir}
+    if settings.database_is_embedded:
+        places["database"] = Path(settings.database_url.database or "")
+    for what, place in places.items():
+        readable = open_to_all(place)
+        yield checks.kept_private(what, str(place), str(readable) if readable else None, SHARED_GROUP)
+    if settings.access.group:
+        yield checks.shared_group(settings.access.group, _trouble_with_sharing(settings.access))
+
+
+def _trouble_with_sharing(access: Access) -> str | None:
+    try:
+        with TemporaryDirectory() as folder:
+            access.try_out(Path(folder))
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _mail(bench: Bench) -> Iterator[Finding]:
@@ -298,6 +323,7 @@ def looks(bench: Bench) -> dict[str, Look]:
         "schedule": lambda: _schedule(bench),
         "credentials": lambda: _credentials(bench),
         "permissions": _secret_files,
+        "private files": lambda: _private_files(bench),
         "mail": lambda: _mail(bench),
         "folders": lambda: _folders(bench),
         "watchers": lambda: _watchers(bench),

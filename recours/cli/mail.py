@@ -175,8 +175,9 @@ def preview(
         folder / f"{kind}.html": rendered.html.encode(),
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        settings.access.make_folder(folder)
         for path, data in files.items():
+            settings.access.create(path)
             path.write_bytes(data)
     except OSError as error:
         say_error(f"The preview cannot be written to {folder}: {error.strerror or error}.")

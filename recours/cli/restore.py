@@ -144,14 +144,14 @@ def _sqlite(
     database.close()
     copy = backup.path_of(backup.manifest.database_file)
     done = _Restored(database.shown)
-    with staged(copy, path, stamp(clock.now())) as ready:
+    with staged(copy, path, stamp(clock.now()), settings.access) as ready:
         if backup.manifest.facts.schema is not None:
             at_work = ready.database
             done.moved = correct_paths(at_work, _place(settings, backup))
             at_work.close()
         if backup.manifest.notes.get("journal_mode") == "wal":
             ready.write_ahead()
-        done.copied, done.kept = backup.put_documents_back(settings.pod_dir)
+        done.copied, done.kept = backup.put_documents_back(settings.pod_dir, settings.access)
         # Last: what was restored so far is of no consequence without it.
         done.aside = ready.take_its_place()
     return done
@@ -181,7 +181,7 @@ def _postgres(settings: Settings, backup: FolderBackup, database: Database) -> _
             [shlex.join(command)],
         )
     done = _Restored(database.shown)
-    done.copied, done.kept = backup.put_documents_back(settings.pod_dir)
+    done.copied, done.kept = backup.put_documents_back(settings.pod_dir, settings.access)
     restore_into(database, dump)
     if backup.manifest.facts.schema is not None:
         done.moved = correct_paths(database, _place(settings, backup))

@@ -17,6 +17,8 @@ from recours.desk.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleF
 from recours.machine.crontab import Crontab
 from recours.machine.systemd import SystemdTimers
 from recours.machine.tasks import TaskScheduler
+from recours.settings.loading import access_of
+from recours.settings.sources import process_environment
 from recours.settings.values import has_password
 
 _LONGEST_LINE = 2000
@@ -42,7 +44,7 @@ def _make_logs() -> Callable[[], None]:
     folder = ROOT / "logs"
     if folder.exists():
         return lambda: None
-    folder.mkdir()
+    access_of(ROOT, process_environment()).make_folder(folder)
     return folder.rmdir
 
 

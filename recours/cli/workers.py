@@ -30,7 +30,7 @@ from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Worker
-from recours.settings.loading import load, log_dir_of, ping_url_of
+from recours.settings.loading import access_of, load, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.settings.values import has_password
@@ -115,6 +115,7 @@ def _run(name: str, options: dict[str, Any]) -> int:
             max_bytes=settings.log_max_bytes,
             files=settings.log_files,
             verbose=options["verbose"],
+            access=settings.access,
             redact=redactor(settings),
         )
     except RunFault as fault:
@@ -259,7 +260,9 @@ def _tell_that_it_cannot_begin(
 def _note_in_log(name: str, sentence: str) -> None:
     """The sentence that explains an exit status 2 is in the log file too, where one can be written."""
     try:
-        log = logs.set_up(log_dir_of(ROOT, process_environment()) / f"{name}.log", quiet=True)
+        environment = process_environment()
+        path = log_dir_of(ROOT, environment) / f"{name}.log"
+        log = logs.set_up(path, quiet=True, access=access_of(ROOT, environment))
     except RunFault:
         return
     logs.run_log().error(sentence)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, text
 
+from recours.access import PRIVATE, Access
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseFault
 from recours.database.schema import look
@@ -16,16 +17,17 @@ from recours.database.upgrade import alone, bring_up_to_date
 from recours.runs.ports import Clock
 
 
-def create_file(path: Path) -> bool:
+def create_file(path: Path, access: Access = PRIVATE) -> bool:
     """Make an SQLite file with the whole schema; False if another process made it first.
 
     It is made under another name and published complete: nobody ever sees half of it, and of several first runs at
     the same time one wins. Raises DatabaseFault.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        access.make_folder(path.parent)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
             made = Path(folder) / path.name
+            access.create(made)  # SQLite gives the files beside it the same rights
             _make(made)
             return _publish(made, path)
     except OSError as error:

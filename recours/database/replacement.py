@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import URL, bindparam, func, select, update
 
+from recours.access import PRIVATE, Access
 from recours.core.text import plural
 from recours.database.access import make_alike
 from recours.database.engine import Database, DatabaseFault, explain, files_of_sqlite
@@ -115,14 +116,16 @@ class Staged:
 
 
 @contextmanager
-def staged(copy: Path, path: Path, stamp: str) -> Iterator[Staged]:
+def staged(copy: Path, path: Path, stamp: str, access: Access = PRIVATE) -> Iterator[Staged]:
     """A copy beside the database; gone at the end unless it took its place. Raises BackupFault."""
     beside = path.with_name(f".{path.name}.restoring-{stamp}")
     try:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            access.make_folder(path.parent)
             if path.exists():
                 make_alike(beside, path)
+            else:
+                access.create(beside)
             shutil.copyfile(copy, beside)
         except OSError as error:
             raise BackupFault(

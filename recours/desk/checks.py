@@ -89,6 +89,26 @@ def secret_file(shown: str, mode: int | None) -> Finding:
     return ok(name, f"only its owner reads it ({mode & 0o777:03o})")
 
 
+def kept_private(what: str, place: str, readable: str | None, setting: str) -> Finding:
+    """Who may read what recours writes. `readable`: a file that everybody may, None if there is none."""
+    name = f"permissions of the {what}"
+    if readable is None:
+        return ok(name, f"{place}: not everybody on this machine may read it")
+    return remark(
+        name,
+        f"everybody on this machine may read {readable}",
+        f"chmod -R o-rwx {place}; if another user's program reads it, set {setting} too",
+    )
+
+
+def shared_group(group: str, trouble: str | None) -> Finding:
+    """Whether files can be shared with the group that a setting names. `trouble`: why not."""
+    name = "group that may read"
+    if trouble:
+        return fault(name, trouble, f"usermod -aG {group} the user of the jobs, or name another group")
+    return ok(name, group)
+
+
 @dataclass(frozen=True)
 class Folder:
     """A folder that runs write to. `trouble`: why nothing can be written there; None: something was, or could be."""

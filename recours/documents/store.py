@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
+from recours.access import PRIVATE, Access
 from recours.core.claim import Delivery
 from recours.core.outcome import Retrieved
 from recours.documents.evidence import SUFFIXES, appraise, kind_of
@@ -31,15 +32,17 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 class DocumentStore:
     """Documents under one folder, a sub-folder for each carrier."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is absolute; it is made when it is first needed."""
+    def __init__(self, folder: Path, access: Access = PRIVATE) -> None:
+        """`folder` is absolute; it is made when it is first needed. `access`: who may read what is stored."""
         self.folder = folder
+        self._access = access
         self._parts = folder / PARTS
 
     def make_sure(self) -> None:
         """See that a document could be stored now. Raises RunFault."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._access.make_folder(self.folder)
+            self._access.try_out(self.folder)
             with tempfile.TemporaryFile(dir=self.folder) as trial:
                 trial.write(b"\x00" * 64 * 1024)
                 trial.flush()
@@ -69,8 +72,8 @@ class DocumentStore:
             try:
                 self._write(path, label, document, content)
             except FileNotFoundError:  # the carrier's first document
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._parts.mkdir(exist_ok=True)
+                self._access.make_folder(path.parent)
+                self._access.make_folder(self._parts)
                 self._write(path, label, document, content)
             try:
                 appraise(content, media_type)
@@ -83,8 +86,8 @@ class DocumentStore:
         return document
 
     def _write(self, path: Path, label: Label, document: StoredDocument, content: bytes) -> None:
-        _write(self._parts, _beside(path), _facts(label, document), durable=False)
-        _write(self._parts, path, content, durable=True)
+        _write(self._parts, _beside(path), _facts(label, document), self._access, durable=False)
+        _write(self._parts, path, content, self._access, durable=True)
 
     def secure(self, documents: Iterable[StoredDocument]) -> None:
         """See that the names of these outlast a power cut too: once for all of a folder. Raises RunFault."""
@@ -186,7 +189,7 @@ def _read(beside: Path, label: Label) -> StoredDocument:
     return StoredDocument(path="", delivery=Delivery(at, told["signatory"], day), **facts)
 
 
-def _write(parts: Path, path: Path, content: bytes, *, durable: bool) -> None:
+def _write(parts: Path, path: Path, content: bytes, access: Access, *, durable: bool) -> None:
     """Write a file whole or not at all: in the folder `parts` first. One of that name holds the same content, since its digest is in the name.
 
     `durable`: its content outlasts a power cut too, which takes some milliseconds. The facts need not: they serve a run that
@@ -194,7 +197,9 @@ def _write(parts: Path, path: Path, content: bytes, *, durable: bool) -> None:
     """
     part = parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}"
     try:
-        with part.open("wb", buffering=0) as file:  # else asked whether it is a terminal, and where it stands
+        with open(
+            part, "wb", buffering=0, opener=access.opener
+        ) as file:  # else asked whether it is a terminal, and where it stands
             left = memoryview(content)
             while left:
                 left = left[file.write(left) :]

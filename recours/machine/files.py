@@ -13,6 +13,24 @@ def mode_of(path: Path) -> int | None:
     return None if os.name == "nt" else stat.S_IMODE(path.stat().st_mode)
 
 
+def open_to_all(place: Path, most: int = 10_000) -> Path | None:
+    """A file with something in it that everybody on this machine may read: `place` itself, or one in that folder. None: none was found.
+
+    Folders that others may not enter keep theirs. `most`: how many entries are looked at.
+    """
+    if os.name == "nt" or any(not _others_may(folder, stat.S_IXOTH) for folder in place.absolute().parents):
+        return None
+    left, to_visit = most, [place]
+    while to_visit and left > 0:
+        left -= 1
+        path = to_visit.pop()
+        if not path.is_symlink() and path.is_dir():
+            to_visit += entries_of(path) if _others_may(path, stat.S_IXOTH) else []
+        elif path.is_file() and size_of(path) and _others_may(path, stat.S_IROTH):
+            return path
+    return None
+
+
 def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
     """Why no file can be written in a folder; None if one can. A folder that lacks is not made.
 
@@ -57,6 +75,13 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _others_may(path: Path, right: int) -> bool:
+    try:
+        return bool(path.stat().st_mode & right)
+    except OSError:
+        return False
 
 
 def _may_write(path: Path) -> bool:

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from recours.access import PRIVATE, Access
+from recours.access import SETTING as SHARED_GROUP
 from recours.core.carrier import CarrierSpec, Catalog, Option
 from recours.core.mail import LANGUAGES
 from recours.core.password import read_hash
@@ -35,6 +37,7 @@ from recours.settings.values import (
     address,
     between,
     folder_under,
+    group,
     hours,
     is_loopback,
     line,
@@ -75,6 +78,15 @@ def log_dir_of(root: Path, environment: Mapping[str, str]) -> Path:
         return folder_under(root)(value.text if value else "logs")
     except ValueError:
         return root / "logs"
+
+
+def access_of(root: Path, environment: Mapping[str, str]) -> Access:
+    """Who may read the logs, also where other settings are at fault."""
+    value = find(root, environment).get(SHARED_GROUP)
+    try:
+        return Access(group(value.text if value else ""))
+    except ValueError:
+        return PRIVATE
 
 
 def ping_url_of(root: Path, environment: Mapping[str, str]) -> str:
@@ -139,6 +151,7 @@ class _Reading:
             log_dir=self._folder("RECOURS_LOG_DIR"),
             log_max_bytes=int(self._read("RECOURS_LOG_MAX_MB", between(0.01, 1000)) * 1024 * 1024),
             log_files=int(self._read("RECOURS_LOG_FILES", whole(1, 1000))),
+            access=Access(self._read(SHARED_GROUP, group)),
             dashboard_password=self._read("RECOURS_DASHBOARD_PASSWORD_HASH", read_hash),
             secrets=tuple(secrets),
             warnings=tuple(self.warnings),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from recours.access import Access
 from recours.core.password import PasswordHash
 from recours.core.policy import Policy
 from recours.core.quota import Limit
@@ -93,6 +94,7 @@ class Settings:
     log_dir: Path
     log_max_bytes: int
     log_files: int
+    access: Access  # to what is made in these folders, and to the embedded database
     dashboard_password: PasswordHash | None
     secrets: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...]

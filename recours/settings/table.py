@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from recours.access import SETTING as SHARED_GROUP
 from recours.settings.sources import SECRETS_SETTING
 
 
@@ -32,6 +33,7 @@ SETTINGS = (
     Setting("RECOURS_CALL_DEADLINE", "60", "seconds a whole answer may take"),
     Setting("RECOURS_POD_DIR", "data/pods", "the folder of the documents"),
     Setting("RECOURS_LOG_DIR", "logs", "the folder of the logs"),
+    Setting(SHARED_GROUP, "", "a group that may read documents, logs and the embedded database; without it only the user of the jobs may"),
     Setting("RECOURS_LOG_MAX_MB", "5", "a log file is put aside at this size"),
     Setting("RECOURS_LANGUAGE", "fr", "the language of mails to whoever did not choose one: fr or en"),
     Setting("ADMIN_EMAIL", "", "the operator's address; without it a WARNING says what there was to tell"),

@@ -12,6 +12,7 @@ from recours.core.mail import is_address
 
 # Of a database's URL: user:password@, or ?password=. What stands there may hold any sign but @.
 _PASSWORD = re.compile(r"://[^:/@]*:[^@]+@|[?&](?:ssl)?password=[^&]")
+_GROUP = re.compile(r"[A-Za-z_][\w.@ -]{0,99}[$]?")
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 
 
@@ -109,6 +110,13 @@ def line(text: str) -> str:
     """Text of one line."""
     if any(ord(c) < ord(" ") for c in text):
         raise ValueError("it must not hold a line break or another control character")
+    return text
+
+
+def group(text: str) -> str:
+    """The name of a group of this machine, or nothing."""
+    if text and not _GROUP.fullmatch(text):
+        raise ValueError(f"'{text[:40]}' is not the name of a group")
     return text
 
 

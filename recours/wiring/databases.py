@@ -97,7 +97,9 @@ def is_to_be_made(settings: Settings) -> bool:
 def create_embedded(settings: Settings) -> bool:
     """Create the embedded database; False if it is there. Raises DatabaseFault."""
     database = Database(settings.database_url)
-    return database.path is not None and not database.is_there() and create_file(database.path)
+    return (
+        database.path is not None and not database.is_there() and create_file(database.path, settings.access)
+    )
 
 
 def named(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:

@@ -138,6 +138,7 @@ class PostOffice:
             files=settings.log_files,
             redact=redactor(settings),
             now=self.clock.now,
+            access=settings.access,
         )
 
 

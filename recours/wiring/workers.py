@@ -49,7 +49,7 @@ def make_worker(
         upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact),
         journal=RunJournal(database),
         queue=make_queue(settings, database, policy, clock, jitter, run_id),
-        documents=DocumentStore(settings.pod_dir),
+        documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         lines_together=lines_together,
         post=PostOffice(settings, database, columns, clock, run_id) if mails else None,

@@ -1,0 +1,73 @@
+"""Who may read the files and folders that recours makes: its user alone, and a group if a setting names one.
+
+They hold clients' names, addresses and signatures. What is there already keeps the rights that it has. On Windows a folder
+hands its own rights on, and nothing is done.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+SETTING = "RECOURS_SHARED_GROUP"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Rights to what is made: 0600 and 0700; with a group, which may read, 0640 and 2750."""
+
+    group: str = ""
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder, and those above it, where they are missing. Raises OSError."""
+        if folder.is_dir():
+            return
+        if not folder.parent.exists():
+            self.make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._share(folder, 0o2750)  # what is made in it gets its group too
+
+    def opener(self, path: str, flags: int) -> int:
+        """For `open`: a file that comes into being has these rights from its first moment. Raises OSError."""
+        if not flags & os.O_CREAT:
+            return os.open(path, flags)
+        try:
+            handle = os.open(path, flags | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return os.open(path, flags, 0o600)
+        try:
+            self._share(Path(path), 0o640)
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
+
+    def create(self, path: Path) -> None:
+        """Make an empty file, unless one is there. Raises OSError."""
+        with open(path, "ab", opener=self.opener):
+            pass
+
+    def try_out(self, folder: Path) -> None:
+        """See that files of a folder could be shared with the group. Raises OSError."""
+        if self.group:
+            with tempfile.NamedTemporaryFile(dir=folder) as trial:
+                self._share(Path(trial.name), 0o640)
+
+    def _share(self, path: Path, mode: int) -> None:
+        if not self.group or os.name == "nt":
+            return
+        try:
+            shutil.chown(path, group=self.group)
+        except LookupError as error:
+            raise OSError(errno.EINVAL, f"there is no group '{self.group}' ({SETTING})") from error
+        except PermissionError as error:
+            raise OSError(
+                errno.EPERM,
+                f"this user is not in the group '{self.group}', and cannot share with it ({SETTING})",
+            ) from error
+        path.chmod(mode)
+
+
+PRIVATE = Access()

@@ -1,0 +1,128 @@
+"""What whole runs leave on disk is for their user alone, or for a group that a setting names; `check` tells what is not."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from recours.database.engine import Database
+from recours.sandbox import Sandbox
+from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
+
+GROUP = "daemon"
+
+
+@pytest.fixture
+def checkout() -> Iterator[Path]:
+    """In a folder that everybody may enter, as a clone under the usual umask is."""
+    above = Path(tempfile.mkdtemp())
+    above.chmod(0o755)
+    folder = copy_of_checkout(above / "checkout")
+    shutil.copy(Path(__file__).resolve().parents[2] / "requirements.txt", folder)
+    (folder / "logs").chmod(0o755)
+    bare_python(folder / ".venv")
+    give_packages(folder / ".venv")
+    yield folder
+    shutil.rmtree(above)
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as box:
+        yield box
+
+
+def start(checkout: Path, box: Sandbox, *command: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    account, password = next(iter(box.accounts.items()))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(checkout.parent),
+        "CHRONOPOST_BASE_URL": box.url,
+        "CHRONOPOST_ACCOUNT": account,
+        "CHRONOPOST_PASSWORD": password,
+    } | settings
+    return subprocess.run(
+        [".venv/bin/python", *command],
+        cwd=checkout,
+        env=environment,
+        umask=0o022,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): f"{stat.S_IMODE(path.stat().st_mode):o}"
+        for path in folder.rglob("*")
+        if path.name != ".gitkeep"
+    }
+
+
+@pytest.mark.parametrize(("group", "file", "below"), [("", "600", "700"), (GROUP, "640", "2750")])
+def test_a_life_of_runs_leaves_nothing_that_everybody_may_read(
+    checkout: Path, box: Sandbox, add_claims: Callable[..., None], group: str, file: str, below: str
+) -> None:
+    if group and os.geteuid():
+        pytest.skip("only root may give files to any group")
+    settings = {"RECOURS_SHARED_GROUP": group}
+    assert start(checkout, box, "-m", "recours", "init-db", **settings).returncode == 0
+    database = Database(URL.create("sqlite", database=str(checkout / "data" / "recours.db")))
+    add_claims(database, [{}, {"pod_fetch_status": "pending", "pod_fetch_error": None}])
+    database.close()
+    for script in ("scripts/pod_retry_scheduler.py", "scripts/pod_fetch_worker.py"):
+        done = start(checkout, box, script, **settings)
+        assert (done.returncode, "✅ SUCCESS" in done.stderr) == (0, True), done.stderr
+    found = modes(checkout / "data") | modes(checkout / "logs")
+    folders = {name for name in found if (checkout / "data" / name).is_dir()}
+    assert folders >= {"pods", "pods/chronopost"}
+    assert {found[name] for name in folders} == {below}
+    assert len([name for name in found if name.endswith(".pdf")]) == 2
+    assert {mode for name, mode in found.items() if name not in folders} == {file}, found
+
+
+def findings(checkout: Path, box: Sandbox, **settings: str) -> dict[str, tuple[str, str, str | None]]:
+    done = start(checkout, box, "-m", "recours", "check", "--offline", "--json", **settings)
+    told = json.loads(done.stdout)["findings"]
+    return {each["name"]: (each["state"], each["words"], each["remedy"]) for each in told}
+
+
+def test_check_tells_what_everybody_may_read(checkout: Path, box: Sandbox) -> None:
+    names = [f"permissions of the {what}" for what in ("documents", "logs", "database")]
+    assert start(checkout, box, "-m", "recours", "init-db").returncode == 0
+    found = findings(checkout, box)
+    assert [found[name][0] for name in names] == ["ok"] * 3
+    assert "group that may read" not in found
+    copy = checkout / "logs" / "cron.log"
+    copy.write_text("2026-02-02 08:00:00 - [INFO] - __main__ - CLM-1\n")
+    copy.chmod(0o644)
+    (checkout / "data").chmod(0o755)
+    (checkout / "data" / "recours.db").chmod(0o644)
+    found = findings(checkout, box)
+    assert [found[name][0] for name in names] == ["ok", "remark", "remark"]
+    assert found[names[1]] == (
+        "remark",
+        f"everybody on this machine may read {copy}",
+        f"chmod -R o-rwx {checkout / 'logs'}; if another user's program reads it, set RECOURS_SHARED_GROUP too",
+    )
+
+
+def test_a_group_that_cannot_be_used_ends_runs_and_is_told_by_check(checkout: Path, box: Sandbox) -> None:
+    assert start(checkout, box, "-m", "recours", "init-db").returncode == 0
+    done = start(checkout, box, "scripts/pod_retry_scheduler.py", RECOURS_SHARED_GROUP="no-such-group")
+    assert done.returncode == 1
+    assert "there is no group 'no-such-group' (RECOURS_SHARED_GROUP)" in done.stderr
+    state, words, _ = findings(checkout, box, RECOURS_SHARED_GROUP="no-such-group")["group that may read"]
+    assert (state, words) == ("fault", "there is no group 'no-such-group' (RECOURS_SHARED_GROUP)")
+    wrong = start(checkout, box, "scripts/pod_retry_scheduler.py", RECOURS_SHARED_GROUP="a/b")
+    assert (wrong.returncode, "'a/b' is not the name of a group" in wrong.stderr) == (2, True)
+    assert box.calls == []

@@ -1,0 +1,150 @@
+"""Who may read what recours makes: its user alone, or a group too; what is there keeps its rights."""
+
+import grp
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from recours import logs
+from recours.access import PRIVATE, Access
+from recours.core.claim import Delivery
+from recours.core.outcome import Retrieved
+from recours.database.create import create_file
+from recours.documents.store import DocumentStore
+from recours.machine.files import open_to_all
+from recours.runs.ports import Label, RunFault
+from recours.sandbox.documents import proof_pdf
+
+# A group that is not this user's first one, and that root may always give files to.
+GROUP = "daemon"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(autouse=True, params=[0o022, 0o000, 0o077])
+def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def shared() -> Access:
+    if os.geteuid():
+        pytest.skip("only root may give files to any group")
+    return Access(GROUP)
+
+
+def everything_below(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
+def store_one(folder: Path, access: Access) -> None:
+    store = DocumentStore(folder, access)
+    store.make_sure()
+    content = proof_pdf("UPS", "XY1", "Durand", datetime(2026, 2, 2, tzinfo=UTC))
+    store.store(Label("ups", 1, "CLM-1", "XY1"), Retrieved(content, Delivery(None, None), "test"))
+
+
+def log_one(folder: Path, access: Access) -> None:
+    log = logs.set_up(folder / "x.log", quiet=True, access=access, max_bytes=200, files=2)
+    for n in range(20):
+        logs.run_log().error(f"line {n}")
+    log.close()
+
+
+def make_database(folder: Path, access: Access) -> None:
+    create_file(folder / "recours.db", access)
+    with closing(sqlite3.connect(folder / "recours.db")) as connection:
+        connection.execute("INSERT INTO system_settings VALUES ('a', 'b')")
+        connection.commit()
+        assert {path.name for path in folder.glob("*-*")} == {"recours.db-wal", "recours.db-shm"}
+        check_rights(folder, access)  # the files beside it are there while it is open
+
+
+MAKERS: list[Callable[[Path, Access], None]] = [store_one, log_one, make_database]
+
+
+def check_rights(folder: Path, access: Access) -> None:
+    for path in [folder, folder.parent, *everything_below(folder)]:
+        wanted = (0o2750, 0o640) if access.group else (0o700, 0o600)
+        assert mode(path) == wanted[path.is_file()], path
+        if access.group:
+            assert path.stat().st_gid == grp.getgrnam(GROUP).gr_gid, path
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_nobody_else_may_read_what_is_made(make: Callable[[Path, Access], None], tmp_path: Path) -> None:
+    make(tmp_path / "new" / "folder", PRIVATE)
+    assert len(everything_below(tmp_path / "new")) > 1
+    check_rights(tmp_path / "new" / "folder", PRIVATE)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_group_may_read_where_one_is_named(
+    make: Callable[[Path, Access], None], shared: Access, tmp_path: Path
+) -> None:
+    make(tmp_path / "new" / "folder", shared)
+    check_rights(tmp_path / "new" / "folder", shared)
+
+
+def test_what_is_there_keeps_its_rights(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    folder.chmod(0o755)
+    for name in ("x.log", ".__x.lock"):
+        (folder / name).touch()
+        (folder / name).chmod(0o644)
+    log = logs.set_up(folder / "x.log", quiet=True)
+    logs.run_log().error("line")
+    log.close()
+    assert (mode(folder), mode(folder / "x.log"), mode(folder / ".__x.lock")) == (0o755, 0o644, 0o644)
+
+
+def test_a_group_that_is_not_there_is_told_before_a_carrier_is_called(tmp_path: Path) -> None:
+    words = r"there is no group 'no-such-group' \(RECOURS_SHARED_GROUP\)"
+    for folder in (tmp_path / "pods", tmp_path):  # one that is made, one that is there
+        with pytest.raises(RunFault, match=f"Documents cannot be stored in .*: {words}"):
+            DocumentStore(folder, Access("no-such-group")).make_sure()
+    with pytest.raises(RunFault, match=f"The log cannot be written in .*: {words}"):
+        logs.set_up(tmp_path / "logs" / "x.log", quiet=True, access=Access("no-such-group"))
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that others may enter, and all above it."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_what_everybody_may_read_is_found(public: Path) -> None:
+    (public / "kept").mkdir()
+    for name, right in (("kept/secret", 0o644), ("own", 0o600), ("open", 0o604)):
+        (public / name).write_text("Durand")
+        (public / name).chmod(right)
+    (public / "empty").touch()
+    (public / "empty").chmod(0o644)
+    (public / "kept").chmod(0o700)
+    (public / "round").symlink_to(public)
+    assert open_to_all(public) == public / "open"
+    assert open_to_all(public / "open") == public / "open"
+    (public / "open").chmod(0o640)
+    assert open_to_all(public) is None
+    (public / "kept").chmod(0o755)
+    assert open_to_all(public) == public / "kept" / "secret"
+    public.chmod(0o700)
+    assert open_to_all(public) is None
+    assert open_to_all(public / "kept") is None
+    assert open_to_all(public / "none") is None
