@@ -20,6 +20,7 @@ from recours.database.tables import claims
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
+from tests import own_settings
 from tests.long_form import IS_LONG
 from tests.postgres import Server, execute, named_server
 from tests.processes import commands
@@ -30,6 +31,13 @@ START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock 
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: a fifth of the time a test waits for a process, a server or a disk."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Nothing of a checkout that is in use may play a part: see `tests.own_settings`."""
+    if not own_settings.found():
+        return None
+    return own_settings.run_without(config.invocation_params.args, config.invocation_params.dir)
 
 
 @pytest.fixture(scope="session", autouse=True)
