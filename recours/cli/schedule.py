@@ -40,12 +40,19 @@ def crontab() -> System:
 
 
 def _make_logs() -> Callable[[], None]:
-    """The folder of cron.log; returns what takes it away again."""
-    folder = ROOT / "logs"
-    if folder.exists():
-        return lambda: None
-    access_of(ROOT, process_environment()).make_folder(folder)
-    return folder.rmdir
+    """The folder of cron.log, and the file, which the shell would make readable by everybody; returns what undoes that."""
+    access, log = access_of(ROOT, process_environment()), ROOT / "logs" / "cron.log"
+    made = [path for path in (log, log.parent) if not path.exists()]
+    access.make_folder(log.parent)
+    access.create(log)
+
+    def undo() -> None:
+        if log in made:
+            log.unlink(missing_ok=True)
+        if log.parent in made:
+            log.parent.rmdir()
+
+    return undo
 
 
 def systemd() -> System:

@@ -32,28 +32,30 @@ class Crontab:
         """A line for each of these jobs."""
         text = self._read()
         python, remarks = self._python(text)
-        return self._plan(text, crontab.install(text, jobs, self.checkout, python), remarks)
+        return self._plan(text, crontab.install(text, jobs, self.checkout, python), remarks, self.make_folder)
 
     def remove(self, workers: Collection[str]) -> Plan:
         """No line for these workers."""
         text = self._read()
-        return self._plan(text, crontab.remove(text, workers, self.checkout), [])
+        return self._plan(text, crontab.remove(text, workers, self.checkout), [], lambda: lambda: None)
 
-    def _plan(self, old: str, new: str, remarks: Sequence[str]) -> Plan:
+    def _plan(
+        self, old: str, new: str, remarks: Sequence[str], make_folder: Callable[[], Callable[[], None]]
+    ) -> Plan:
         if old == new:
             return Plan()
         if old and not old.endswith("\n") and new:
             cron = "The last line of the crontab has no end, with which cron reads none of it: it gets one"
             remarks = [*remarks, cron]
-        return Plan(_difference(old, new), remarks, (), lambda: self._replace(old, new))
+        return Plan(_difference(old, new), remarks, (), lambda: self._replace(old, new, make_folder))
 
-    def _replace(self, old: str, new: str) -> None:
+    def _replace(self, old: str, new: str, make_folder: Callable[[], Callable[[], None]]) -> None:
         if self._read() != old:
             raise ScheduleFault(
                 "The crontab was changed by somebody else meanwhile; nothing was written. Try again."
             )
         try:
-            take_away_folder = self.make_folder()
+            take_away_folder = make_folder()
         except OSError as error:
             raise ScheduleFault(
                 f"The folder for logs/cron.log cannot be made: {error.strerror or error}. Nothing was written."

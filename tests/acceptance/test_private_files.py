@@ -126,3 +126,22 @@ def test_a_group_that_cannot_be_used_ends_runs_and_is_told_by_check(checkout: Pa
     wrong = start(checkout, box, "scripts/pod_retry_scheduler.py", RECOURS_SHARED_GROUP="a/b")
     assert (wrong.returncode, "'a/b' is not the name of a group" in wrong.stderr) == (2, True)
     assert box.calls == []
+
+
+def test_crons_copy_of_the_log_is_made_before_the_shell_makes_it(checkout: Path, box: Sandbox) -> None:
+    program = checkout.parent / "crontab"
+    kept = checkout.parent / "kept"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = - ] && cat > {kept}; [ "$1" != -l ] || cat {kept}\n', encoding="utf-8"
+    )
+    program.chmod(0o755)
+    kept.touch()
+    path = f"{checkout.parent}:{os.environ['PATH']}"
+    done = start(checkout, box, "-m", "recours", "schedule", "install", "--yes", PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert modes(checkout / "logs") == {"cron.log": "600"}
+    (checkout / "logs" / "cron.log").unlink()
+    kept.write_text("", encoding="utf-8")
+    program.write_text('#!/bin/sh\n[ "$1" = -l ]\n', encoding="utf-8")
+    refused = start(checkout, box, "-m", "recours", "schedule", "install", "--yes", PATH=path)
+    assert (refused.returncode, modes(checkout / "logs")) == (1, {})
