@@ -42,7 +42,7 @@ from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.desks import open_desk
+from recours.wiring.desks import open_desk, status_of
 from recours.wiring.workers import make_worker
 
 __all__ = [
@@ -106,9 +106,7 @@ def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
             listed = desk.records.find(reference)
             if listed is None:
                 raise teller.refused(unknown_claim(desk.claims, reference))
-            held = desk.records.held_until(listed.claim.id, desk.clock.now()) is not None
-            carrier = desk.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
-            return teller.status(listed, held=held, carrier=carrier)
+            return status_of(desk, listed, teller)
         finally:
             desk.database.close()
 

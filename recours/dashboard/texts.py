@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from recours.core.errors import ErrorKind
+from recours.core.errors import Actor, ErrorKind
 from recours.core.text import counted
 from recours.desk.answers import Standing
-from recours.desk.words import KINDS, STANDING
+from recours.desk.position import closing_of
+from recours.desk.words import ACTORS, CLOSINGS, KINDS, STANDING
+from recours.runs.ports import Refusal
 
 _DAYS_FROM_HOURS = 48
 
@@ -107,6 +109,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "export": "Export as CSV",
         "export_help": "What the filter shows, up to {count} claims.",
         "next_try": "next try {at}",
+        "next_try_at": "Next try",
+        "no_next_try": "none",
+        "who_can_act": "Who can act",
         "signed_by": "signed by {who}",
         "number": "Tracking number",
         "no_number": "none",
@@ -245,6 +250,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "export": "Exporter en CSV",
         "export_help": "Ce que montre le filtre, jusqu'à {count} réclamations.",
         "next_try": "prochain essai {at}",
+        "next_try_at": "Prochain essai",
+        "no_next_try": "aucun",
+        "who_can_act": "Qui peut agir",
         "signed_by": "signée par {who}",
         "number": "Numéro de suivi",
         "no_number": "aucun",
@@ -350,6 +358,14 @@ class Words:
     def stage(self, stage: str) -> str:
         """A stage, or where a claim stands."""
         return STANDING[self.language][Standing(stage)]
+
+    def actor(self, actor: Actor) -> str:
+        """Who can act."""
+        return ACTORS[self.language][actor]
+
+    def closing(self, refusal: Refusal, carrier: str) -> str:
+        """Why a carrier takes no call."""
+        return CLOSINGS[self.language][closing_of(refusal)].format(carrier=carrier)
 
     def number(self, number: float) -> str:
         """A number with its thousands apart, as the language writes it."""

@@ -100,6 +100,11 @@ class PastAttempt:
     document_type: str | None = None
     document_source: str | None = None
 
+    @property
+    def signed_by(self) -> str | None:
+        """Who signed, of an attempt that brought the proof. What tracking says beside a refusal is no signature."""
+        return self.signatory if self.outcome == "success" else None
+
 
 @dataclass(frozen=True)
 class Message:

@@ -43,6 +43,7 @@ class Words:
     attempts: tuple[str, str]
     account: str
     gave_up: tuple[str, str]
+    gave_up_final: str  # a persistent error: its turns passed without a call
     closing: str
     automatic: str
     unknown_service: str
@@ -82,6 +83,7 @@ FRENCH = Words(
     attempts=("obtenue après {count} tentative", "obtenue après {count} tentatives"),
     account="Compte du transporteur",
     gave_up=("Abandonné après {count} tentative", "Abandonné après {count} tentatives"),
+    gave_up_final="Abandonné : l'erreur est définitive, aucun autre appel n'a été fait",
     closing="Cordialement,",
     automatic="Ce message est envoyé automatiquement.",
     unknown_service="Le service des réclamations",
@@ -156,6 +158,7 @@ ENGLISH = Words(
     attempts=("obtained after {count} attempt", "obtained after {count} attempts"),
     account="The carrier's account",
     gave_up=("Given up after {count} attempt", "Given up after {count} attempts"),
+    gave_up_final="Given up: the error is final, so no further call was made",
     closing="Kind regards,",
     automatic="This message is sent automatically.",
     unknown_service="The claims service",

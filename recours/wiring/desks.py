@@ -1,20 +1,24 @@
 """The operator's desk over a database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recours.carriers.queue import APIRequestQueue
 from recours.core.carrier import Catalog
+from recours.core.claim import Claim
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseFault
 from recours.database.records import DatabaseRecords
 from recours.database.reopening import GivenUpClaims
 from recours.database.schema import look
+from recours.desk.answers import ClaimStatus
 from recours.desk.overview import CarrierNow, Overview, overview
-from recours.desk.records import Records
+from recours.desk.position import Position, position
+from recours.desk.records import ListedClaim, Records
+from recours.desk.telling import Teller
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
@@ -85,9 +89,34 @@ class Desk:
             exact=exact,
         )
 
+    def position(self, claim: Claim, held_until: datetime | None) -> Position:
+        """Where a claim stands at this moment. Raises DatabaseFault."""
+        refusal = self.queue().would_refuse(claim.carrier) if claim.carrier else None
+        held = held_until is not None
+        return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, held=held)
+
+    def positions(self, claims: Sequence[Claim]) -> dict[Any, Position]:
+        """Where these claims stand, by their ids; each carrier is looked at once. Raises DatabaseFault."""
+        queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
+        refusals = {key: queue.would_refuse(key) for key in {claim.carrier for claim in claims} if key}
+        return {
+            claim.id: position(claim, now, policy, refusal=refusals.get(claim.carrier or ""))
+            for claim in claims
+        }
+
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""
         return no_such_claim(self.claims, reference)
+
+
+def status_of(desk: Desk, listed: ListedClaim, teller: Teller) -> ClaimStatus:
+    """Where a claim stands, told. Raises DatabaseFault."""
+    claim = listed.claim
+    held_until = desk.records.held_until(claim.id, desk.clock.now())
+    carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
+    return teller.status(
+        listed, desk.position(claim, held_until), carrier=carrier, asked=desk.claims.times_asked(claim)
+    )
 
 
 def open_desk(settings: Settings) -> Desk:

@@ -271,7 +271,7 @@ def test_why_of_one_that_gave_up_says_whom_it_was_told(service: Service, person:
         service.clock.advance(hours * HOUR)
         service.run()
     shown = person.does("why", "CLM-0001")
-    assert "It has given up, after 4 turns: no run tries it any more." in shown
+    assert "It was given up; the carrier was asked 4 times. No run tries it again." in shown
     assert "Next try" not in shown
     assert "To have it start afresh: recours reopen CLM-0001" in shown
     assert line_of(section(shown, "Told"), "20")[1:3] == ["pod_failed", "client"]
@@ -303,7 +303,7 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
     ),
     "another carrier": ({}, True, edit("carrier", "UPS"), ["its carrier's account was that of Chronopost, is UPS"]),
     "count reset": ({}, True, edit("pod_retry_count", 0), ["its count of turns was 1, is 0"]),
-    "held": ({}, True, hold, ["A run has it in hand at this moment. Should that run be dead, it is free at "]),
+    "held": ({}, True, hold, ["A run is fetching it at this moment. If that run died, others may take it from "]),
     "paid": ({"status": "paid"}, True, None, ["It is set aside: its status is 'paid'", "RECOURS_SKIP_CLAIM_STATUSES"]),
     "new": ({"pod_fetch_status": "pending"}, False, None, ["It is new: the fetch worker asks the carrier at its next run."]),
     "no number": (
@@ -317,7 +317,7 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
         {"carrier": "Pigeon Post"},
         True,
         None,
-        ["(unsupported_carrier)", "Who can act: Whoever keeps this system.", "Correct the carrier's name in the claim"],
+        ["(unsupported_carrier)", "Who can act: The operator of recours.", "Correct the carrier's name in the claim"],
     ),
     "fetching": (
         {"pod_fetch_status": "fetching", "failed_at": now_minus(minutes=10)},
@@ -357,7 +357,7 @@ def test_why_says_that_the_carrier_takes_no_call(service: Service, person: Perso
     shown = person.does("why", "CLM-0001")
     assert "Chronopost takes no call now: Chronopost was paused on " in shown
     assert "Next try: not before someone acts: " in shown
-    assert "Take Chronopost up again: recours resume chronopost" in shown
+    assert "Resume Chronopost: recours resume chronopost" in shown
     person.does("resume", "Chronopost")
     nobody = person.does("why", "CLM-0001", CHRONOPOST_ACCOUNT="", CHRONOPOST_PASSWORD="")
     assert "Chronopost has no credentials: set CHRONOPOST_ACCOUNT" in nobody
