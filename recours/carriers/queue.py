@@ -177,7 +177,7 @@ class APIRequestQueue:
 
     def _refused(self, carrier: str, account: AccountState) -> Refusal:
         reason = account.refusal or f"{self._name(carrier)} refused our account"
-        return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=ErrorKind.AUTH_FAILED)
+        return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=account.kind)
 
     def unconfigured(self, carrier: str) -> Refusal | None:
         """A refusal if the carrier's credentials are missing."""

@@ -72,7 +72,7 @@ def _say(found: Verdict) -> None:
     click.echo(harmless(_WORDS.verdict(found)))
     for problem in found.problems:
         click.echo(harmless(f"! {_WORDS.sentence(problem, found.at)}"))
-        click.echo(harmless(f"  → {_WORDS.remedy(problem, found.at)}"))
+        click.echo("  " + harmless(f"→ {_WORDS.remedy(problem, found.at)}"))
 
 
 def _about(found: Verdict) -> dict[str, Any]:

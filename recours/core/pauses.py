@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
+
+from recours.core.errors import ErrorKind
 
 LONGEST_PAUSE = timedelta(hours=24)
 UNNAMED_PAUSE = timedelta(minutes=60)
@@ -40,6 +43,9 @@ class AccountState:
     # A fingerprint of the refused credentials, to notice that they were changed.
     salt: str | None = None
     credentials_print: str | None = None
+    kind: ErrorKind = ErrorKind.AUTH_FAILED  # of the refusal: one of REFUSED_KINDS
+    # Whose call was refused last; None: that for the sample number. Kept after an acceptance.
+    claim: Any = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningInsert
 
+from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Stop
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
 from recours.database.engine import Database
@@ -227,7 +228,8 @@ class QuotaLedger:
             row = connection.execute(_CARRIER_STATE, {"of_carrier": carrier}).mappings().first()
         if row is None:
             return CarrierState()
-        account = AccountState(**{field: row[column] for field, column in _ACCOUNT_COLUMNS.items()})
+        known = {field: row[column] for field, column in _ACCOUNT_COLUMNS.items()}
+        account = AccountState(**known | {"kind": _kind(row["refusal_kind"])})
         return CarrierState(row["paused_until"], row["reason"], account, _stop(row))
 
     def stop(self, carrier: str, stop: Stop) -> None:
@@ -254,6 +256,7 @@ class QuotaLedger:
     def set_account_state(self, carrier: str, state: AccountState) -> None:
         """Remember refusals of our account, or that there are none."""
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
+        values["refusal_kind"] = state.kind if state.refusals else None
         with self.database.write() as connection:
             upsert = insert_into(carriers, connection.dialect.name).values(values | {"carrier": carrier})
             connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
@@ -283,6 +286,11 @@ def _stop(row: Any) -> Stop | None:
     return Stop(row["stopped_at"], row["stopped_why"]) if row["stopped_at"] else None
 
 
+def _kind(stored: str | None) -> ErrorKind:
+    """Of a refusal; an older version knew one kind only, and wrote none."""
+    return next((kind for kind in REFUSED_KINDS if kind == stored), ErrorKind.AUTH_FAILED)
+
+
 def _of_window(columns: Any, limit_key: str, start: datetime) -> tuple[ColumnElement[bool], ...]:
     return columns.limit_key == limit_key, columns.window_start == start
 
@@ -300,6 +308,8 @@ _ACCOUNT_COLUMNS = {
     "refusals": "refusals",
     "refused_until": "refused_until",
     "refusal": "refusal",
+    "kind": "refusal_kind",
+    "claim": "refused_claim",
     "salt": "credentials_salt",
     "credentials_print": "credentials_print",
 }

@@ -1,6 +1,6 @@
 """The week in figures, for the operator's report: facts only, that can be kept as JSON and told in any language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
@@ -122,17 +122,23 @@ def hands(facts: Mapping[str, Any]) -> list[Hand]:
     claims = [Hand(what, facts[what]["count"], facts[what]) for what in ("deadlines", "given_up")]
     if "problems" not in facts:
         return [hand for hand in (*workers, *_of_earlier(facts), *claims) if hand.count]
-    told = {hand.about["worker"] for hand in workers}
+    told = {(kind, hand.about["worker"]) for hand in workers for kind in _SAID_BY[hand.what]}
     problems = [
         Hand("problem", 1, kept)
         for kept in facts["problems"]
-        if kept["kind"] in _TOLD and kept["facts"].get("worker") not in told
+        if kept["kind"] in _TOLD and (kept["kind"], kept["facts"].get("worker")) not in told
     ]
     return [*workers, *problems, *(hand for hand in claims if hand.count)]
 
 
 # The report lists all claims near their deadline itself. Kinds of a later version are not told.
 _TOLD = frozenset(ProblemKind) - {ProblemKind.DEADLINES}
+# What a line about a worker's week says of the present, too.
+_SAID_BY: Mapping[str, Collection[ProblemKind]] = {
+    "did_not_run": (ProblemKind.NEVER_RAN, ProblemKind.OVERDUE),
+    "runs_failed": (ProblemKind.RUN_FAILED,),
+    "runs_died": (ProblemKind.RUNS_KILLED,),
+}
 
 
 def _of_earlier(facts: Mapping[str, Any]) -> list[Hand]:

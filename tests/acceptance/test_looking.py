@@ -129,20 +129,55 @@ def test_status_says_what_needs_a_hand(service: Service, person: Person) -> None
     service.sql("UPDATE recours_carriers SET refused_until = ? WHERE carrier = 'chronopost'", until)
     shown = person.does("status", UPS_CLIENT_ID="", UPS_CLIENT_SECRET="")
     remarks = [line for line in shown.splitlines() if line.startswith("! ")]
-    assert remarks[0] == "! pod_fetch_worker has never run on this database; it is due every 30 min."
+    assert remarks[0] == "! pod_fetch_worker has never run on this database. It should run every 30 min."
     assert re.match(
-        r"! pod_retry_scheduler last began 9 h ago, at .*; it is due every 1 h\. Is the machine off",
+        r"! pod_retry_scheduler has not run since .*\. It should run every 1 h\. Is the machine off",
         remarks[1],
     )
-    assert re.match(
-        r"! The run of pod_retry_scheduler that began at .* never ended: it was killed", remarks[2]
+    assert re.match(r"! 1 run of pod_retry_scheduler never ended \(.*\): it was killed", remarks[2])
+    rejects = r"! Chronopost rejects our credentials \(.*from the environment\)\. 1 claim blocked since .*\. Next try "
+    assert any(re.match(rejects, line) for line in remarks), remarks
+    assert any(re.match(r"! UPS has no credentials\. 1 claim blocked since ", line) for line in remarks)
+    assert re.search(
+        r"^  → Set UPS_CLIENT_ID.* in \.env, then: recours carriers check ups$", shown, re.MULTILINE
     )
-    assert any(line.startswith("! Chronopost: ") and "(next try " in line for line in remarks)
-    assert any(re.match(r"! UPS: UPS has no credentials: set UPS_CLIENT_ID", line) for line in remarks)
+    assert any(line.startswith("! 1 claim names a carrier that recours does not know.") for line in remarks)
+    assert shown.startswith(
+        "6 things need you: pod_fetch_worker has never run, pod_retry_scheduler is overdue, "
+    )
     assert line_of(section(shown, "Carriers that take no call now"), "UPS")[1].startswith(
         "UPS has no credentials"
     )
-    assert person.json("status")["workers"][1]["never_ended"] == ["dead"]
+    found = person.json("status")
+    assert found["workers"][1]["never_ended"] == ["dead"]
+    assert found["verdict"].startswith("5 things need you: ")  # here UPS has credentials
+    kinds = [(problem["kind"], problem["carrier"], problem["count"]) for problem in found["problems"]]
+    assert ("credentials_rejected", "chronopost", 1) in kinds
+    assert all(problem["sentence"] and problem["remedy"] for problem in found["problems"])
+
+
+def test_status_check_is_for_those_who_watch(service: Service, person: Person) -> None:
+    service.add(*FOREVER, failed_at=now_minus(minutes=5))
+    service.run(PODFetchWorker)
+    service.run()
+    well = person.types("status", "--check")
+    assert (well.returncode, well.stderr) == (0, "")
+    assert well.stdout == "All is well: 0 proofs today, 1 claim waiting, nothing blocked.\n"
+    person.does("pause", "Chronopost", "--why", "works")
+    paused = person.types("status", "--check")
+    assert paused.returncode == 1
+    verdict, problem, remedy = paused.stdout.splitlines()
+    assert verdict == "1 thing needs you: Chronopost is paused."
+    assert re.fullmatch(
+        r"! Chronopost is paused since \d\d:\d\d \w+ \(by .*: works\)\. 1 claim blocked\.", problem
+    )
+    assert remedy == "  → recours resume chronopost"
+    as_json = person.types("status", "--check", "--json")
+    assert as_json.returncode == 1
+    assert set(json.loads(as_json.stdout)) == {"at", "verdict", "problems"}
+    assert person.types("status", "--check", "--days", "0").returncode == 2
+    person.does("resume", "Chronopost")
+    assert person.types("status", "--check").returncode == 0
 
 
 def test_a_large_backlog_is_counted_so_far_or_exactly(service: Service, person: Person) -> None:
