@@ -320,8 +320,6 @@ def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> N
     (late,) = (p for p in found.problems if p.kind is ProblemKind.DEADLINES)
     blocked = [carrier for carrier in CARRIERS.values() if carrier.until == ""]
     assert late.count == len(NEAR) * len(blocked)
-        CARRIERS
-    )  # those of the two that wait for a person
     assert found.waiting == asks * len(CARRIERS)
     assert found.blocked == asks * sum(c.until is not None for c in CARRIERS.values())
 
