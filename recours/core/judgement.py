@@ -136,7 +136,7 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
     return replace(state, next_at=next_at, failed_at=failed_at)
 
 
-def as_next_run_finds(claim: Claim, now: datetime, policy: Policy) -> State:
+def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
     """The state in which the next run finds a claim: judged in memory if it is new to us or was edited.
 
     One that is neither pending nor failed is left as it is: no run looks at it.

@@ -11,7 +11,7 @@ from enum import StrEnum
 from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.classify import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
-from recours.core.judgement import as_next_run_finds
+from recours.core.judgement import found_by_next_run
 from recours.core.policy import Policy
 from recours.desk.answers import Standing
 from recours.runs.ports import Blocked, Refusal
@@ -92,7 +92,7 @@ def position(
     held: bool = False,
 ) -> Position:
     """Where a claim stands. `refusal`: why its carrier could take no call now; `held`: a run holds it at this moment."""
-    state = as_next_run_finds(claim, now, policy)
+    state = found_by_next_run(claim, now, policy)
     asks = _asks(claim, state, policy)
     closed = refusal if asks else None
     why, next_at = _next(claim, state, now, policy, closed, held=held)

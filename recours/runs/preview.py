@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Step, step
-from recours.core.judgement import as_next_run_finds, comes_last
+from recours.core.judgement import comes_last, found_by_next_run
 from recours.core.policy import Policy
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Refusal
@@ -53,7 +53,7 @@ def preview(
     result = Preview()
     best: list[tuple[tuple[int, float], int, Claim, State]] = []
     for place, (claim, held) in enumerate(found):
-        state = as_next_run_finds(claim, now, policy)
+        state = found_by_next_run(claim, now, policy)
         if held:
             result.held += 1
         elif carriers and lane_key(claim) not in carriers:
