@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from recours.core.claim import Claim, Stage
+from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.text import clean
 from recours.desk.answers import (
@@ -92,10 +92,11 @@ class Teller:
             run_id=run_id,
         )
 
-    def failed(self, listed: ListedClaim, attempt: PastAttempt, run_id: str) -> FetchResult:
-        """The attempt brought no POD."""
+    def failed(
+        self, listed: ListedClaim, attempt: PastAttempt, run_id: str, next_at: datetime | None
+    ) -> FetchResult:
+        """The attempt brought no POD. `next_at`: when a run tries the claim next; None: none does."""
         kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
-        next_at = _next_of(listed.claim)
         sentence = self._no(listed.claim, "not_fetched", kind, attempt.message or "")
         if not attempt.used:
             sentence += self._say("left")
@@ -116,18 +117,20 @@ class Teller:
             run_id=run_id,
         )
 
-    def not_asked(self, listed: ListedClaim, refusal: Refusal, run_id: str) -> FetchResult:
-        """The queue refused the call."""
+    def not_asked(
+        self, listed: ListedClaim, refusal: Refusal, run_id: str, next_at: datetime | None
+    ) -> FetchResult:
+        """The queue refused the call. `next_at`: as above."""
         sentence = self._no(listed.claim, "not_asked", refusal.kind, refusal.reason) + self._say("left")
-        if refusal.until:
-            sentence += self._say("next", next=minute(refusal.until, self._local))
+        if next_at:
+            sentence += self._say("next", next=minute(next_at, self._local))
         return FetchResult(
             listed.claim.reference,
             fetched=False,
             sentence=sentence,
             kind=refusal.kind,
             error=refusal.reason,
-            next_try_at=refusal.until,
+            next_try_at=next_at,
             run_id=run_id,
         )
 
@@ -171,7 +174,3 @@ class Teller:
 
     def _say(self, key: str, **facts: Any) -> str:
         return self._words[key].format(**facts)
-
-
-def _next_of(claim: Claim) -> datetime | None:
-    return claim.state.next_at if claim.state.stage in (Stage.WAITING, Stage.READY) else None
