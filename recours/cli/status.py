@@ -129,16 +129,16 @@ def _backlogs(seen: Overview, catalog: Catalog) -> Table:
         "Carrier",
         "Due",
         "Waiting",
-        "Settled",
+        "To correct",
         "Given up",
-        "Not judged yet",
+        "Not seen yet",
         "No number",
         "Set aside",
         "Oldest",
     )
     rows = [
         (
-            catalog.name_of(backlog.carrier, backlog.carrier or "(none that we know)"),
+            catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
             _number(backlog.due, backlog),
             *(_of_stage(stage, backlog) for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)),
             _number(backlog.unjudged, backlog),
@@ -160,7 +160,7 @@ def _number(count: int, backlog: Backlog) -> str:
 
 
 def _quotas(seen: Overview) -> Table:
-    columns = ("Carrier", "Limit", "Used", "Held", "Left", "Resets")
+    columns = ("Carrier", "Limit", "Used", "Reserved", "Left", "Resets")
     rows = [
         (
             carrier.name,
@@ -174,7 +174,7 @@ def _quotas(seen: Overview) -> Table:
         if carrier.configured
         for use in carrier.uses
     ]
-    return Table("Quotas", columns, rows, frozenset({"Used", "Held", "Left"}))
+    return Table("Quotas", columns, rows, frozenset({"Used", "Reserved", "Left"}))
 
 
 def _closed(seen: Overview) -> Table:
@@ -196,7 +196,7 @@ def _concerns_us(carrier: CarrierNow, with_claims: set[str]) -> bool:
 
 
 def _rates(title: str, head: str, groups: list[tuple[str, Rate]]) -> Table:
-    columns = (head, "Success", "Failed", "Left", "Rate")
+    columns = (head, "Success", "Failed", "Deferred", "Rate")
     rows = [
         (
             name,

@@ -92,7 +92,7 @@ def test_status_shows_runs_rates_backlog_and_quotas(service: Service, person: Pe
     assert line_of(shown, "pod_retry_scheduler")[2:] == ["0 s", "1", "1", "0", "fine"]
     backlog = section(shown, "Backlog")
     assert line_of(backlog, "Chronopost")[1:8] == ["0", "2", "0", "0", "0", "1", "0"]
-    assert line_of(backlog, "(none that we know)")[1:6] == ["0", "0", "0", "0", "1"]
+    assert line_of(backlog, "(not known)")[1:6] == ["0", "0", "0", "0", "1"]
     assert line_of(section(shown, "Quotas"), "Chronopost")[1:5] == ["100000 per day", "3", "0", "99997"]
     assert line_of(section(shown, "By carrier"), "Chronopost") == ["Chronopost", "1", "1", "0", "50.0%"]
     assert line_of(section(shown, "Errors"), "not_found") == ["not_found", "1"]
