@@ -61,7 +61,8 @@ def command(days: int, database_url: str | None, *, exact: bool, check: bool, as
         raise SystemExit(DONE if found.is_well else FAILED)
     if as_json:
         return
-    click.echo(harmless(f"\n{shown}, {minute(seen.at, local)}"))
+    click.echo()
+    click.echo(harmless(f"{shown}, {minute(seen.at, local)}"))
     for table in _tables(seen, desk.catalog):
         if table.rows:
             show(table)

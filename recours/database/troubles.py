@@ -10,6 +10,7 @@ from sqlalchemy import Select, Text, cast, func, or_, select
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
+from recours.database.backlog import not_done
 from recours.database.conditions import at_stage, const
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
@@ -18,8 +19,10 @@ from recours.database.tables import attempts, claims, mails
 from recours.desk.troubles import MAIL_WAITS, UNDECIDED_FOR, Pile
 
 _a, _c, _m = attempts.c, claims.c, mails.c
-# Claims, mails and attempts that one look goes through at most.
+# Mails and attempts that one look goes through at most.
 _MOST = 5_000
+# Claims of one sort near their deadline that are looked at: of more there is no need to know how many.
+_MOST_CLAIMS = 2_000
 # A day more on both sides: the zone of deadlines is looked at by the rules.
 _A_DAY = timedelta(days=1)
 
@@ -84,16 +87,23 @@ class DatabaseTroubles:
 
     def _near(self, now: datetime, until: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
         """A look for each index that can answer; what it yields is looked at again by the rules."""
-        for stage in (Stage.READY, Stage.NEW):
-            for key in sorted(closed):
-                yield self._of(at_stage(stage), _c.pod_carrier_key == key, now=now, until=until)
+        to_come = _c.pod_rank_is_deadline == 1, _c.pod_rank_at >= now
+        for key in sorted(closed):
+            of_key = _c.pod_carrier_key == key
+            for where in (
+                (at_stage(Stage.READY), of_key, *to_come),
+                (at_stage(Stage.NEW), of_key, *to_come),
+                (at_stage(Stage.NEW), of_key, _c.pod_rank_is_deadline == 0),  # ranked by an older version
+            ):
+                yield self._of(*where, now=now, until=until, order=(_c.pod_rank_at,))
         # The latest next tries are the likeliest to come after a deadline.
-        yield self._of(at_stage(Stage.WAITING), now=now, until=until, order=(_c.pod_next_retry_at.desc(),))
-        unnumbered = _c.pod_stage == const(Stage.UNNUMBERED), _c.pod_fetch_status == const("pending")
-        yield self._of(*unnumbered, now=now, until=until)
+        latest = (_c.pod_next_retry_at.desc(),)
+        yield self._of(at_stage(Stage.WAITING), now=now, until=until, order=latest)
+        known = _c.pod_carrier_key.in_(["", *sorted(self.catalog.specs)])
+        yield self._of(not_done, known, at_stage(Stage.UNNUMBERED), now=now, until=until)
 
     def _of(self, *where: Any, now: datetime, until: datetime, order: tuple[Any, ...] = ()) -> Select[Any]:
-        some = select(_c.id).where(*where).order_by(*order).limit(_MOST)
+        some = select(_c.id).where(*where).order_by(*order).limit(_MOST_CLAIMS)
         day = cast(_c.response_deadline, Text)
         first, last = ((at + way).date().isoformat() for at, way in ((now, -_A_DAY), (until, _A_DAY)))
         return select(*readable_columns(self.columns)).where(
