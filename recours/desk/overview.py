@@ -206,7 +206,7 @@ class CarrierNow:
     )
     stopped: Stop | None = None  # by a person
     source: str = ""  # where its credentials come from
-    missing: str = ""  # which settings they lack
+    missing: str = ""  # which of its settings are not set
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""

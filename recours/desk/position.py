@@ -25,7 +25,7 @@ class Why(StrEnum):
     BY_BACKOFF = "by_backoff"  # its retry has a time
     DUE = "due"  # the next run of the scheduler takes it
     NEW = "new"  # the next run of the fetch worker takes it
-    NOT_ASKED = "not_asked"  # the next run takes it, and records without a call what it lacks
+    NOT_ASKED = "not_asked"  # the next run takes it, and records without a call what is missing
     OTHERS = "others"  # another program says that it is fetching it
     CLOSED = "closed"  # its carrier takes no call until then
     # These have no next try.

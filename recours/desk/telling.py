@@ -21,7 +21,7 @@ from recours.desk.answers import (
 )
 from recours.desk.position import Position, closing_of
 from recours.desk.records import ListedClaim, PastAttempt
-from recours.desk.words import ANSWERS, CLOSINGS, INSTEAD, KINDS, LACKING, STATUS, asked_words
+from recours.desk.words import ANSWERS, CLOSINGS, INSTEAD, KINDS, MISSING, STATUS, asked_words
 from recours.runs.ports import Refusal
 from recours.runs.source import RefusedClaim, Unfit
 from recours.runs.summary import LocalTime, minute
@@ -69,7 +69,7 @@ class Teller:
             at=minute(listed.fetched_at, self._local) if listed.fetched_at else "?",
             next=minute(where.next_at, self._local) if where.next_at else "?",
             asked=asked_words(self.language, asked),
-            lacking=LACKING[self.language][listed.claim.number is not None],
+            missing=MISSING[self.language][listed.claim.number is not None],
             closing=closing.format(carrier=carrier),
             error=f"{before}{error.rstrip('.')}" if error else "",
         )

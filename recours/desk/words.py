@@ -127,13 +127,13 @@ def asked_words(language: str, times: int) -> str:
 # What is said instead of a standing's sentence: by why the claim is, or is not, tried.
 INSTEAD: dict[str, dict[Why, str]] = {
     "en": {
-        Why.NOT_ASKED: "{reference} is due, and nothing can be asked: {lacking}{error}.",
+        Why.NOT_ASKED: "{reference} is due, and nothing can be asked: {missing}{error}.",
         Why.CLOSED: "{reference} waits until {next}: {closing}{error}.",
         Why.BLOCKED: "{reference} waits until someone acts: {closing}{error}.",
         Why.ENDING: "{reference} has no retry left: the next run gives it up{error}.",
     },
     "fr": {
-        Why.NOT_ASKED: "{reference} : rien ne peut être demandé, {lacking}{error}.",
+        Why.NOT_ASKED: "{reference} : rien ne peut être demandé, {missing}{error}.",
         Why.CLOSED: "{reference} : en attente jusqu'au {next}, {closing}{error}.",
         Why.BLOCKED: "{reference} : en attente d'une intervention, {closing}{error}.",
         Why.ENDING: "{reference} : plus aucun essai, la prochaine exécution abandonne la recherche{error}.",
@@ -159,7 +159,7 @@ CLOSINGS: dict[str, dict[Closing, str]] = {
 }
 
 # Why nothing can be asked: no number, or no carrier that is known.
-LACKING = {
+MISSING = {
     "en": ("it has no tracking number", "its carrier is not supported"),
     "fr": ("le numéro de suivi manque", "le transporteur n'est pas pris en charge"),
 }
