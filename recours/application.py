@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from recours.desk.answers import (
     TryAgainSoonError,
     TryLaterError,
 )
-from recours.desk.records import Records
+from recours.desk.records import ListedClaim, Records
 from recours.desk.telling import Teller
 from recours.logs import lines_to, local, run_log
 from recours.runs.lanes import lane_key
@@ -42,7 +43,7 @@ from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.desks import open_desk
+from recours.wiring.desks import desk_over, open_desk, status_of
 from recours.wiring.workers import make_worker
 
 __all__ = [
@@ -106,9 +107,7 @@ def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
             listed = desk.records.find(reference)
             if listed is None:
                 raise teller.refused(unknown_claim(desk.claims, reference))
-            held = desk.records.held_until(listed.claim.id, desk.clock.now()) is not None
-            carrier = desk.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
-            return teller.status(listed, held=held, carrier=carrier)
+            return status_of(desk, listed, teller)
         finally:
             desk.database.close()
 
@@ -196,6 +195,12 @@ class _Fetching:
         columns, redact = self.opened.schema.columns, redactor(self.settings)
         return DatabaseRecords(self.opened.database, catalog_of(self.settings), columns, redact)
 
+    def _next_of(self, listed: ListedClaim) -> datetime | None:
+        """When a run tries the claim next, as `claim_status` says it."""
+        database, columns = self.opened.database, self.opened.schema.columns
+        desk = desk_over(self.settings, database, columns, self.opened.clock)
+        return desk.position(listed.claim, None).next_at
+
     def _refused(self, refused: RefusedClaim) -> RecoursError:
         listed = self._records.find(refused.reference) if refused.why is Unfit.HAS_POD else None
         return self.teller.refused(refused, listed.pod_url if listed else None)
@@ -209,9 +214,9 @@ class _Fetching:
         if ours and ours[-1].outcome == "success":
             return self.teller.fetched(listed, ours[-1], worker.run_id)
         if ours:
-            return self.teller.failed(listed, ours[-1], worker.run_id)
+            return self.teller.failed(listed, ours[-1], worker.run_id, self._next_of(listed))
         if report.fault:
             return self.teller.bad_run(report.fault)
         if refusal := worker.refusals.get(lane_key(listed.claim)):
-            return self.teller.not_asked(listed, refusal, worker.run_id)
+            return self.teller.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
         return self.teller.held(reference)  # another run was faster, or somebody edited the claim

@@ -409,6 +409,17 @@ class APIRequestQueue:
         """That a person stopped the carrier."""
         return self._ledger.carrier_state(carrier).stopped
 
+    def rejected(self, carrier: str) -> Refusal | None:
+        """That our account was refused and not accepted since, also if it may be tried again now; looks only."""
+        account = self._ledger.carrier_state(carrier).account
+        if (
+            not account.refusals
+            or self.unconfigured(carrier)
+            or self._refusals.has_new_credentials(carrier, account)
+        ):
+            return None
+        return self._refused(carrier, account)
+
     def stop(self, carrier: str, why: str) -> Stop:
         """Stop the carrier for all processes, until it is taken up again; `why`: who does, and their words."""
         self._ledger.stop(carrier, Stop(self._clock.now(), why))

@@ -8,7 +8,7 @@ from recours.cli.console import harmless
 from recours.cli.desk import DONE, FAILED, ROOT, USAGE, database_option, json_option, tell_json
 from recours.cli.looks import found, looks, looks_without_settings
 from recours.core.redact import Redactor
-from recours.core.text import clean, counted, plural
+from recours.core.text import clean, plural
 from recours.desk.findings import Finding, State
 from recours.settings.loading import load
 from recours.settings.model import SettingsFault
@@ -44,9 +44,9 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
         tell_json({"ok": status == DONE, "findings": [finding.as_json() for finding in findings]})
     else:
         faults, remarks = states.count(State.FAULT), states.count(State.REMARK)
-        need = counted("en", ("{count} needs a hand", "{count} need a hand"), faults)
-        worth = counted("en", ("{count} is worth knowing", "{count} are worth knowing"), remarks)
-        click.echo(f"\n{plural(len(states), 'look')}: {need}, {worth}.")
+        click.echo(
+            f"\n{plural(len(states), 'check')}: {plural(faults, 'problem')}, {plural(remarks, 'note')}."
+        )
     raise SystemExit(status)
 
 

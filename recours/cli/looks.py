@@ -25,6 +25,8 @@ from recours.database.engine import DatabaseFault, files_of_sqlite
 from recours.database.schema import HEAD, Schema
 from recours.desk import checks
 from recours.desk.findings import Finding, fault, ok, remark
+from recours.desk.problem_words import VerdictWords
+from recours.desk.problems import verdict
 from recours.desk.schedule import WORKERS, Entry, ScheduleFault
 from recours.documents.store import PARTS
 from recours.logs import files_of, local
@@ -93,10 +95,8 @@ def _schema(schema: Schema) -> Finding:
 
 def _credentials(bench: Bench) -> Iterator[Finding]:
     overview = bench.overview()
-    waiting = (
-        {backlog.carrier: checks.waiting(backlog) for backlog in overview.backlogs} if overview else None
-    )
-    refusals = {carrier.key: carrier.refusal for carrier in overview.carriers} if overview else {}
+    waiting = {backlog.carrier: backlog.to_come for backlog in overview.backlogs} if overview else None
+    refusals = {c.key: c.rejected or c.refusal for c in overview.carriers} if overview else {}
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
         found = bench.settings.credentials[key]
         account = checks.CarrierAccount(
@@ -107,6 +107,11 @@ def _credentials(bench: Bench) -> Iterator[Finding]:
             refusals.get(key),
         )
         yield checks.credentials(account, local)
+
+
+def _problems(bench: Bench) -> Iterator[Finding]:
+    if overview := bench.overview():
+        yield from checks.problems(verdict(overview), VerdictWords("en", local))
 
 
 def _secret_files() -> Iterator[Finding]:
@@ -322,6 +327,7 @@ def looks(bench: Bench) -> dict[str, Look]:
         "database": lambda: _database(bench),
         "schedule": lambda: _schedule(bench),
         "credentials": lambda: _credentials(bench),
+        "problems": lambda: _problems(bench),
         "permissions": _secret_files,
         "private files": lambda: _private_files(bench),
         "mail": lambda: _mail(bench),

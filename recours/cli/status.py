@@ -1,27 +1,32 @@
 """`recours status`: whether the system works, at a glance."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
 from recours.cli.console import harmless
-from recours.cli.desk import at_desk, database_option, json_option, tell_json
+from recours.cli.desk import DONE, FAILED, at_desk, database_option, json_option, tell_json
 from recours.cli.numbers import whole_number
 from recours.cli.tables import Table, show
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.mail import MailState
 from recours.core.text import clean, plural
-from recours.desk.overview import CarrierNow, Health, Overview, Rate, WorkerStatus, needs_a_hand
+from recours.desk.overview import CarrierNow, Health, Overview, Rate, WorkerStatus
+from recours.desk.problem_words import VerdictWords
+from recours.desk.problems import Verdict, verdict
 from recours.desk.records import Backlog, Run
 from recours.logs import local
 from recours.runs.summary import minute
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
+_WORDS = VerdictWords("en", local)
 _HEALTH = {
     Health.FINE: "fine",
     Health.RUNNING: "running",
+    Health.FAILED: "FAILED",
     Health.OVERDUE: "OVERDUE",
     Health.NEVER_RAN: "NEVER RAN",
 }
@@ -37,23 +42,47 @@ _HEALTH = {
     help="Success rates of so many days, today included, 1 to 366.",
 )
 @click.option("--exact", is_flag=True, help="Count every backlog to its end, not up to 10,000 only.")
+@click.option(
+    "--check", is_flag=True, help="Print the verdict only; the exit status is 1 if something needs you."
+)
 @database_option
 @json_option
-def command(days: int, database_url: str | None, *, exact: bool, as_json: bool) -> None:
-    """Show whether the runs go on, what they achieve, what waits, and what the quotas allow. Calls nobody."""
+def command(days: int, database_url: str | None, *, exact: bool, check: bool, as_json: bool) -> None:
+    """Say whether all is well and what needs you, then show runs, success rates, backlogs and quotas. Calls no carrier."""
     with at_desk(database_url) as desk:
         seen = desk.overview(days, exact=exact)
         shown = desk.database.shown
+    found = verdict(seen)
     if as_json:
-        tell_json(seen.as_json())
+        tell_json((_about(found) if check else seen.as_json()) | _verdict_json(found))
+    else:
+        _say(found)
+    if check:
+        raise SystemExit(DONE if found.is_well else FAILED)
+    if as_json:
         return
+    click.echo()
     click.echo(harmless(f"{shown}, {minute(seen.at, local)}"))
-    for sentence in needs_a_hand(seen, local):
-        click.echo(harmless(f"! {sentence}"))
     for table in _tables(seen, desk.catalog):
         if table.rows:
             show(table)
     click.echo(_mails(seen))
+
+
+def _say(found: Verdict) -> None:
+    click.echo(harmless(_WORDS.verdict(found)))
+    for problem in found.problems:
+        click.echo(harmless(f"! {_WORDS.sentence(problem, found.at)}"))
+        click.echo("  " + harmless(f"→ {_WORDS.remedy(problem, found.at)}"))
+
+
+def _about(found: Verdict) -> dict[str, Any]:
+    return {"at": found.at.isoformat()}
+
+
+def _verdict_json(found: Verdict) -> dict[str, Any]:
+    problems = [_WORDS.as_json(problem, found.at) for problem in found.problems]
+    return {"verdict": _WORDS.verdict(found), "problems": problems}
 
 
 def _tables(seen: Overview, catalog: Catalog) -> Iterator[Table]:
@@ -101,16 +130,16 @@ def _backlogs(seen: Overview, catalog: Catalog) -> Table:
         "Carrier",
         "Due",
         "Waiting",
-        "Settled",
+        "To correct",
         "Given up",
-        "Not judged yet",
+        "Not seen yet",
         "No number",
         "Set aside",
         "Oldest",
     )
     rows = [
         (
-            catalog.name_of(backlog.carrier, backlog.carrier or "(none that we know)"),
+            catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
             _number(backlog.due, backlog),
             *(_of_stage(stage, backlog) for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)),
             _number(backlog.unjudged, backlog),
@@ -132,7 +161,7 @@ def _number(count: int, backlog: Backlog) -> str:
 
 
 def _quotas(seen: Overview) -> Table:
-    columns = ("Carrier", "Limit", "Used", "Held", "Left", "Resets")
+    columns = ("Carrier", "Limit", "Used", "Reserved", "Left", "Resets")
     rows = [
         (
             carrier.name,
@@ -146,7 +175,7 @@ def _quotas(seen: Overview) -> Table:
         if carrier.configured
         for use in carrier.uses
     ]
-    return Table("Quotas", columns, rows, frozenset({"Used", "Held", "Left"}))
+    return Table("Quotas", columns, rows, frozenset({"Used", "Reserved", "Left"}))
 
 
 def _closed(seen: Overview) -> Table:
@@ -168,7 +197,7 @@ def _concerns_us(carrier: CarrierNow, with_claims: set[str]) -> bool:
 
 
 def _rates(title: str, head: str, groups: list[tuple[str, Rate]]) -> Table:
-    columns = (head, "Success", "Failed", "Left", "Rate")
+    columns = (head, "Success", "Failed", "Deferred", "Rate")
     rows = [
         (
             name,

@@ -9,6 +9,7 @@ from recours.cli.console import harmless
 from recours.cli.desk import at_desk, database_option, json_option, tell_json, unknown_claim
 from recours.cli.numbers import whole_number
 from recours.cli.tables import Table, show
+from recours.core.errors import Actor
 from recours.core.text import is_text
 from recours.desk.explain import Explanation, Facts, explain, who_can_act
 from recours.desk.records import Message, PastAttempt
@@ -72,13 +73,14 @@ def _show(found: Explanation) -> None:
     if claim.error_text and claim.fetch_status != "success":
         _say(f"Last error: {claim.error_text}{f' ({found.kind})' if found.kind else ''}")
     if found.actor:
-        _say(f"Who can act: {who_can_act(found.actor)}")
+        who = who_can_act(found.actor)
+        _say(who if found.actor is Actor.NOBODY else f"Who can act: {who}")
     for sentence in found.advice:
         _say(sentence, "  ")
     if found.facts.attempts:
         show(_attempts(found.facts.attempts))
     else:
-        _say("No attempt at it is on record; 'recours prune' deletes old ones.")
+        _say("No attempts recorded yet.")
     if found.facts.messages:
         show(_messages(found.facts.messages))
 

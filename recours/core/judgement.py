@@ -136,6 +136,29 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
     return replace(state, next_at=next_at, failed_at=failed_at)
 
 
+def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The state in which the next run finds a claim: judged in memory if it is new to us or was edited.
+
+    One that is neither pending nor failed is left as it is: no run looks at it.
+    """
+    state = claim.state
+    if not (claim.is_pending or claim.fetch_status == FetchStatus.FAILED):
+        return state
+    was_shelved = state.stage is Stage.SHELVED and not policy.sets_aside(claim)
+    if state.stage is None or claim.is_edited or was_shelved:
+        return judge(claim, now, policy)
+    if policy.sets_aside(claim):
+        return replace(state, stage=Stage.SHELVED)
+    if state.stage is Stage.GIVEN_UP and state.turns_used < policy.max_retries:
+        return go_on(claim, now, policy)
+    return state
+
+
+def comes_last(state: State, now: datetime) -> bool:
+    """Tell whether a due claim is taken after all that can still win: its real deadline is past."""
+    return state.rank_is_deadline and state.rank_at is not None and state.rank_at < now
+
+
 def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
     """Take up a claim that had given up under a lower `--max-retries`."""
     state = retimed(replace(claim.state, stage=_stage_between_turns(claim.state)), now, policy)

@@ -13,11 +13,12 @@ from recours.dashboard.documents import Absent, NoDocument, read_document, sandb
 from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
+from recours.desk.answers import Standing
 from recours.desk.records import ListedClaim, Message, PastAttempt
 from recours.desk.telling import Teller
 from recours.logs import local
 from recours.runs.source import unknown_claim
-from recours.wiring.desks import Desk
+from recours.wiring.desks import Desk, status_of
 
 _HEIGHT = 640  # pixels, of a document
 
@@ -45,9 +46,8 @@ def _back(visit: Visit) -> None:
 
 def _standing(desk: Desk, visit: Visit, listed: ListedClaim, words: Words) -> None:
     claim = listed.claim
-    held = desk.records.held_until(claim.id, desk.clock.now()) is not None
-    carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
-    status = Teller(words.language, local).status(listed, held=held, carrier=carrier)
+    status = status_of(desk, listed, Teller(words.language, local))
+    held = status.stage is Standing.IN_HAND
     st.markdown(plainly(status.sentence, 1000))
     facts = {
         words("carrier"): status.carrier or words("no_carrier"),
@@ -55,6 +55,8 @@ def _standing(desk: Desk, visit: Visit, listed: ListedClaim, words: Words) -> No
         words("stage"): words.stage(status.stage),
         words("attempts"): words.number(status.attempts),
         words("deadline"): claim.deadline.isoformat() if claim.deadline else "",
+        words("next_try_at"): when(status.next_try_at) if status.next_try_at else words("no_next_try"),
+        words("who_can_act"): words.actor(status.actor) if status.actor else "",
         words("claim_status"): claim.claim_status or "",
     }
     st.markdown("  \n".join(f"{name}: **{plainly(value, 100)}**" for name, value in facts.items() if value))
@@ -130,8 +132,8 @@ def _attempt(attempt: PastAttempt, desk: Desk, words: Words) -> _Entry:
     lines = []
     if attempt.kind:
         lines.append(f"**{words.kind(attempt.kind)}**: {plainly(attempt.message or '')}")
-    if attempt.signatory:
-        lines.append(words("signed_by", who=plainly(attempt.signatory, 100)))
+    if attempt.signed_by:
+        lines.append(words("signed_by", who=plainly(attempt.signed_by, 100)))
     calls = words.counted("calls", attempt.calls, seconds=words.number(round(attempt.duration_s, 1)))
     lines.append(f"{carrier} · {plainly(attempt.number, 60)} · {calls}")
     return _Entry(attempt.started_at, f"{sign} **{turn}**: {words.of('outcome_', attempt.outcome)}", lines)

@@ -11,8 +11,8 @@ from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
 from recours.desk.answers import Standing
 from recours.desk.export import CLAIM_COLUMNS, claim_row, csv_pieces
+from recours.desk.position import Position, Why
 from recours.desk.records import ClaimFilter, ListedClaim
-from recours.desk.telling import standing
 from recours.wiring.desks import Desk
 
 _PAGE = 20
@@ -41,8 +41,9 @@ def show(desk: Desk, visit: Visit, words: Words) -> None:
     st.markdown(f"**{_found(count, words)}**")
     show_job(visit, words)
     _actions(desk, visit, wanted, listed, words)
+    positions = desk.positions([one.claim for one in listed])
     for one in listed:
-        _row(desk, visit, one, words)
+        _row(desk, visit, one, positions[one.claim.id], words)
     if pages > 1:
         _pager(visit, page, pages, words)
 
@@ -139,9 +140,8 @@ def _export(desk: Desk, wanted: ClaimFilter) -> Iterator[str]:
 # ---------------------------------------------------------------- the list
 
 
-def _row(desk: Desk, visit: Visit, listed: ListedClaim, words: Words) -> None:
-    claim = listed.claim
-    stands = standing(claim, held=False)
+def _row(desk: Desk, visit: Visit, listed: ListedClaim, where: Position, words: Words) -> None:
+    claim, stands = listed.claim, where.standing
     with st.container(horizontal=True, vertical_alignment="center", border=True, gap="small"):
         st.checkbox(
             plainly(claim.reference, 60),
@@ -152,15 +152,16 @@ def _row(desk: Desk, visit: Visit, listed: ListedClaim, words: Words) -> None:
         st.badge(words.stage(stands), color=_COLORS.get(stands, "gray"))
         carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name) or words("no_carrier")
         about = plainly(carrier, 40)
-        if more := _about(listed, stands, words):
+        if more := about_claim(listed, where, carrier, words):
             about = f"{about} · {more}"
         st.markdown(f":small[{about}]", width="stretch")
         st.button(words("open"), key=f"open-{claim.id}", on_click=_open, args=(visit, claim.reference))
 
 
-def _about(listed: ListedClaim, stands: Standing, words: Words) -> str:
+def about_claim(listed: ListedClaim, where: Position, carrier: str, words: Words) -> str:
+    """What a row says of a claim beside its standing: its error, and when it is tried next, or what keeps it."""
     claim = listed.claim
-    if stands is Standing.FETCHED:
+    if where.standing is Standing.FETCHED:
         return (
             words("signed_by", who=plainly(listed.signatory, 60))
             if listed.signatory
@@ -169,8 +170,10 @@ def _about(listed: ListedClaim, stands: Standing, words: Words) -> str:
     parts = []
     if claim.error_text:
         parts.append(plainly(claim.error_text, 90))
-    if claim.state.next_at and stands is Standing.WAITING:
-        parts.append(words("next_try", at=when(claim.state.next_at)))
+    if where.refusal and where.why in (Why.CLOSED, Why.BLOCKED):
+        parts.append(plainly(words.closing(where.refusal, carrier), 100))
+    if where.next_at and where.why in (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED):
+        parts.append(words("next_try", at=when(where.next_at)))
     return " · ".join(parts)
 
 

@@ -12,14 +12,25 @@ from recours.dashboard.showing import plainly, when
 from recours.dashboard.texts import Words
 from recours.desk.overview import Health, Overview, WorkerStatus
 from recours.desk.plan import Plan
+from recours.desk.position import Closing, closing_of
+from recours.desk.problem_words import VerdictWords
+from recours.desk.problems import verdict
 from recours.desk.records import COUNTED_UP_TO, Run
+from recours.logs import local
 from recours.wiring.desks import Desk, plan_for
 
 _FRESH_S = 15
 _PERIODS = (7, 30)
-_SIGNS = {Health.FINE: "🟢", Health.RUNNING: "🔵", Health.OVERDUE: "🔴", Health.NEVER_RAN: "⚪"}
+_SIGNS = {
+    Health.FINE: "🟢",
+    Health.RUNNING: "🔵",
+    Health.FAILED: "🔴",
+    Health.OVERDUE: "🔴",
+    Health.NEVER_RAN: "⚪",
+}
 _RUNS = 20
 _AHEAD_H = 48
+_LONGEST = 1000
 
 
 @st.cache_data(ttl=_FRESH_S, max_entries=20, show_spinner=False)
@@ -46,8 +57,9 @@ def show(desk: Desk, words: Words) -> None:
             _read.clear()
     seen, runs = _read(desk, desk.database.shown, days)
     st.caption(words("as_of", at=when(seen.at)))
+    _verdict(seen, words)
     _cards(seen, words)
-    _warnings(seen, words)
+    _closed(seen, words)
     _charts(desk, seen, words)
     _forecast(desk, words)
     st.subheader(words("runs"), divider="gray", anchor=False)
@@ -83,7 +95,8 @@ def _count(number: int, words: Words) -> str:
 
 def _worker(worker: WorkerStatus, words: Words) -> None:
     with st.container(border=True, width=335):
-        name, health = words.of("", worker.worker), words(worker.health)
+        health = words("failed_run" if worker.health is Health.FAILED else worker.health)
+        name = words.of("", worker.worker)
         st.markdown(f"{_SIGNS[worker.health]} **{name}** – {health}")
         if worker.last:
             st.caption(words("last_run", at=when(worker.last.started_at)))
@@ -91,14 +104,25 @@ def _worker(worker: WorkerStatus, words: Words) -> None:
             st.caption(words.counted("unended", len(worker.unended)))
 
 
-def _warnings(seen: Overview, words: Words) -> None:
+def _verdict(seen: Overview, words: Words) -> None:
+    """Whether all is well; else each thing that needs a person, and what they can do."""
+    found, told = verdict(seen), VerdictWords(words.language, local)
+    if found.is_well:
+        st.success(plainly(told.verdict(found), _LONGEST))
+        return
+    st.error(plainly(told.verdict(found), _LONGEST))
+    for problem in found.problems:
+        st.warning(plainly(told.sentence(problem, found.at), _LONGEST))
+        st.caption(f"→ {plainly(told.remedy(problem, found.at), _LONGEST)}")
+
+
+def _closed(seen: Overview, words: Words) -> None:
+    """Carriers that take no call for now, which passes by itself."""
     for carrier in seen.carriers:
-        if not (carrier.configured and carrier.refusal):
-            continue
         refusal = carrier.refusal
-        key = "carrier_closed_until" if refusal.until else "carrier_closed"
-        reason = plainly(refusal.reason.rstrip("."))
-        st.warning(words(key, carrier=carrier.name, reason=reason, until=when(refusal.until)))
+        if carrier.configured and refusal and closing_of(refusal) is Closing.LIMIT:
+            reason = plainly(words.closing(refusal, carrier.name))
+            st.info(words("carrier_closed_until", reason=reason, until=when(refusal.until)))
 
 
 def _charts(desk: Desk, seen: Overview, words: Words) -> None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from recours.core.errors import ErrorKind
+from recours.core.errors import Actor, ErrorKind
 from recours.core.text import counted
 from recours.desk.answers import Standing
-from recours.desk.words import KINDS, STANDING
+from recours.desk.position import closing_of
+from recours.desk.words import ACTORS, CLOSINGS, KINDS, STANDING
+from recours.runs.ports import Refusal
 
 _DAYS_FROM_HOURS = 48
 
@@ -22,7 +24,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "refresh": "Refresh",
         "as_of": "As of {at}",
         "again": "Try again",
-        "no_settings": "The settings cannot be used; the page works again when they are mended.",
+        "no_settings": "The settings cannot be used; the page works again once they are corrected.",
         "no_database": "The database cannot be used at the moment. The page works again when it is back.",
         "needs_password": "Reached by this address, the page needs a password: set RECOURS_DASHBOARD_PASSWORD_HASH to what "
         "'recours dashboard --hash-password' prints. On its own machine it opens without, at 127.0.0.1.",
@@ -43,13 +45,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "pod_retry_scheduler": "Retry scheduler",
         "pod_fetch_worker": "Fetch worker",
         "pod_retry_scheduler --claim": "Asked for by hand",
-        "fine": "fine",
+        "fine": "OK",
         "running": "running",
+        "failed_run": "last run failed",
         "overdue": "overdue",
         "never_ran": "never ran",
         "last_run": "last run {at}",
-        "carrier_closed": "{carrier}: {reason}.",
-        "carrier_closed_until": "{carrier}: {reason}; until {until}.",
+        "carrier_closed_until": "{reason} (until {until}).",
         "by_day": "Success by day",
         "by_carrier": "Success by carrier",
         "by_turn": "Success by attempt",
@@ -59,11 +61,11 @@ TEXTS: dict[str, dict[str, str]] = {
         "backlog": "Backlog by carrier",
         "forecast": "Backlog, the next {hours} hours",
         "forecast_show": "Show the forecast",
-        "forecast_wait": "The coming runs happen on paper …",
+        "forecast_wait": "Simulating the upcoming runs …",
         "forecast_means": "What is still due after each run, if no try brings a document.",
         "success": "fetched",
         "failed": "failed",
-        "left": "put off",
+        "left": "deferred",
         "used": "used",
         "held": "held",
         "free": "left",
@@ -107,6 +109,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "export": "Export as CSV",
         "export_help": "What the filter shows, up to {count} claims.",
         "next_try": "next try {at}",
+        "next_try_at": "Next try",
+        "no_next_try": "none",
+        "who_can_act": "Who can act",
         "signed_by": "signed by {who}",
         "number": "Tracking number",
         "no_number": "none",
@@ -134,14 +139,14 @@ TEXTS: dict[str, dict[str, str]] = {
         "attempt_turn": "Attempt {turn}",
         "outcome_success": "the proof was fetched",
         "outcome_failed": "failed",
-        "outcome_left": "put off, no attempt used",
+        "outcome_left": "deferred, no attempt used",
         "mail": "Mail",
-        "event_pod_failed": "the client is told that no proof came",
-        "event_pod_retrieved": "the client is told that the proof is there",
-        "event_gave_up": "the operator is told that the claim gave up",
-        "event_account_fault": "the operator is told of the account",
-        "event_run_fault": "the operator is told that recours itself failed",
-        "event_weekly_report": "the operator gets the week's report",
+        "event_pod_failed": "to the client: no proof of delivery",
+        "event_pod_retrieved": "to the client: the proof of delivery is there",
+        "event_gave_up": "to the operator: the claim was given up",
+        "event_account_fault": "to the operator: the carrier's account",
+        "event_run_fault": "to the operator: recours itself failed",
+        "event_weekly_report": "to the operator: the weekly report",
         "told_not_yet": "not written yet",
         "told_mail": "written",
         "mail_ready": "waits for the mail server",
@@ -182,13 +187,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "pod_retry_scheduler": "Relances",
         "pod_fetch_worker": "Nouvelles demandes",
         "pod_retry_scheduler --claim": "Demandées à la main",
-        "fine": "en ordre",
+        "fine": "OK",
         "running": "en cours",
+        "failed_run": "dernière exécution en échec",
         "overdue": "en retard",
         "never_ran": "jamais lancé",
         "last_run": "dernière le {at}",
-        "carrier_closed": "{carrier} : {reason}.",
-        "carrier_closed_until": "{carrier} : {reason} ; jusqu'au {until}.",
+        "carrier_closed_until": "{reason} (jusqu'au {until}).",
         "by_day": "Réussite par jour",
         "by_carrier": "Réussite par transporteur",
         "by_turn": "Réussite par tentative",
@@ -198,7 +203,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "backlog": "En cours par transporteur",
         "forecast": "En cours, les {hours} prochaines heures",
         "forecast_show": "Montrer la prévision",
-        "forecast_wait": "Les exécutions à venir se jouent sur le papier …",
+        "forecast_wait": "Simulation des prochaines exécutions …",
         "forecast_means": "Ce qui reste à traiter après chaque exécution, si aucun essai n'aboutit.",
         "success": "obtenues",
         "failed": "échecs",
@@ -246,6 +251,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "export": "Exporter en CSV",
         "export_help": "Ce que montre le filtre, jusqu'à {count} réclamations.",
         "next_try": "prochain essai {at}",
+        "next_try_at": "Prochain essai",
+        "no_next_try": "aucun",
+        "who_can_act": "Qui peut agir",
         "signed_by": "signée par {who}",
         "number": "Numéro de suivi",
         "no_number": "aucun",
@@ -253,7 +261,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "deadline": "Échéance",
         "claim_status": "Statut de la réclamation",
         "back": "Retour aux réclamations",
-        "fetch_now": "Demander maintenant",
+        "fetch_now": "Interroger le transporteur",
         "fetch_help": "Interroge le transporteur maintenant, dans la limite de son quota, quel que soit le calendrier.",
         "fetching": "Le transporteur est interrogé …",
         "progress": "{done} sur {total} demandées",
@@ -352,6 +360,14 @@ class Words:
     def stage(self, stage: str) -> str:
         """A stage, or where a claim stands."""
         return STANDING[self.language][Standing(stage)]
+
+    def actor(self, actor: Actor) -> str:
+        """Who can act."""
+        return ACTORS[self.language][actor]
+
+    def closing(self, refusal: Refusal, carrier: str) -> str:
+        """Why a carrier takes no call."""
+        return CLOSINGS[self.language][closing_of(refusal)].format(carrier=carrier)
 
     def number(self, number: float) -> str:
         """A number with its thousands apart, as the language writes it."""

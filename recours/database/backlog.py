@@ -28,7 +28,7 @@ from recours.database.lists import Group
 from recours.database.tables import claims
 
 _c = claims.c
-_not_done = text("pod_fetch_status IN ('fetching', 'pending', 'failed')")
+not_done = text("pod_fetch_status IN ('fetching', 'pending', 'failed')")
 _OURS = frozenset({FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING})
 _STAGES = frozenset(Stage)
 _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
@@ -52,7 +52,7 @@ def backlog_counts(
 
 
 def _count(key: str, stage: str, where: Collection[ColumnElement[bool]], most: int | None) -> Select[Any]:
-    some = select(literal(1)).select_from(claims).where(_not_done, *where).limit(most).subquery()
+    some = select(literal(1)).select_from(claims).where(not_done, *where).limit(most).subquery()
     counted = select(func.count()).select_from(some).scalar_subquery()
     return select(literal(key, Text), literal(stage, Text), counted)
 
@@ -89,7 +89,7 @@ def oldest_failures(connection: Connection, keys: Iterable[str]) -> dict[str, da
 def _oldest(key: str) -> list[Select[Any]]:
     """A look into an index for each stage."""
     failed = [
-        _first(key, _c.pod_failed_at, _not_done, _c.pod_stage == stage, _c.pod_failed_at.is_not(None))
+        _first(key, _c.pod_failed_at, not_done, _c.pod_stage == stage, _c.pod_failed_at.is_not(None))
         for stage in _FAILED
     ]
     new = _first(key, _c.pod_rank_at, at_stage(Stage.NEW), _c.pod_rank_is_deadline == 0)

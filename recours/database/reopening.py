@@ -62,7 +62,7 @@ class GivenUpClaims:
             query = part.where(_c.id > rows[-1]["id"])
 
     def start_afresh(self, found: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
-        """Set their counts to 0; returns the ids of those that were still given up, and held by no run."""
+        """Set their counts to 0, due now; returns the ids of those that were still given up, and held by no run."""
         still = _c.id.in_([claim.id for claim in found]), at_stage(Stage.GIVEN_UP), free(now), *_reopenable()
         # In one order, and without waiting for what others have in hand: it is not given up any more.
         locked = select(_c.id).where(*still).order_by(_c.id).with_for_update(skip_locked=True)
@@ -70,7 +70,9 @@ class GivenUpClaims:
             ids = list(connection.scalars(locked))
             if all_or_none and len(ids) < len(found):
                 return set()
-            connection.execute(update(claims).where(_c.id.in_(ids)).values(pod_retry_count=0))
+            # The count alone has the next run judge them afresh; the rest is what it will find, for those who count now.
+            values = {"pod_retry_count": 0, "pod_stage": Stage.WAITING, "pod_next_retry_at": now}
+            connection.execute(update(claims).where(_c.id.in_(ids)).values(values))
         return set(ids)
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, Text, and_, cast, func, or_, select
+from sqlalchemy import Select, Text, cast, or_, select
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage
-from recours.core.mail import MailState
+from recours.core.claim import Claim, Stage, deadline_end
 from recours.core.quota import Limit
-from recours.database.conditions import at_stage, const
+from recours.database.conditions import at_stage
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
 from recours.database.rows import readable_columns
@@ -39,23 +39,19 @@ class DatabaseWeek:
         of_week = [(at, claim) for claim in found if (at := claim.state.last_turn_at) and since <= at < until]
         return [claim for _, claim in sorted(of_week, key=lambda pair: pair[0], reverse=True)]
 
-    def near_deadline(self, since: datetime, until: datetime) -> list[Claim]:
+    def near_deadline(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Claim]:
         """Claims that wait for their POD and whose real deadline is then, the nearest first; no more than MOST."""
-        near = and_(_c.pod_rank_is_deadline == 1, _c.pod_rank_at >= since, _c.pod_rank_at < until)
+        if "response_deadline" not in self.columns:
+            return []
+        # By the day itself: the place in the order is not every claim's deadline. Each is then read by itself.
+        day, a_day = cast(_c.response_deadline, Text), timedelta(days=1)
+        first, last = ((at + way).date().isoformat() for at, way in ((since, -a_day), (until, a_day)))
         waiting = or_(*(at_stage(stage) for stage in _STILL_WAITING))
-        return self._claims(self._listed().where(waiting, near).order_by(_c.pod_rank_at, _c.id))
-
-    def waiting_mails(self, before: datetime) -> int:
-        """Mails that were written before and that the server has not taken yet."""
-        waiting = _m.state == const(MailState.READY), _m.created_at < before
-        with self.database.read() as connection:
-            return connection.scalar(select(func.count()).where(*waiting)) or 0
-
-    def undecided_mails(self, since: datetime, until: datetime) -> int:
-        """Mails of which nobody knows whether they arrived, marked so then."""
-        undecided = _m.state == const(MailState.UNDECIDED), _m.ended_at >= since, _m.ended_at < until
-        with self.database.read() as connection:
-            return connection.scalar(select(func.count()).where(*undecided)) or 0
+        query = self._listed().where(waiting, day >= first, day < f"{last}~").order_by(day, _c.id)
+        found = [
+            (deadline_end(claim.deadline, zone), claim) for claim in self._claims(query) if claim.deadline
+        ]
+        return [claim for end, claim in found if since <= end < until]
 
     def taken(self, limits: Sequence[Limit], since: datetime, until: datetime) -> dict[str, list[int]]:
         """Calls taken of each of these limits, by its key, in each window that began then and in which there were any."""

@@ -3,10 +3,10 @@
 from recours.core.errors import Actor, ErrorKind
 
 WHO_CAN_ACT = {
-    Actor.CLIENT: "The client, or whoever corrects the claim for them.",
-    Actor.OPERATOR: "Whoever keeps this system.",
-    Actor.CARRIER: "The carrier; it passes by itself, as a rule.",
-    Actor.NOBODY: "Nobody: time will.",
+    Actor.CLIENT: "The client, or the person who corrects the claim for them.",
+    Actor.OPERATOR: "The operator of recours.",
+    Actor.CARRIER: "The carrier. Most of the time it passes by itself.",
+    Actor.NOBODY: "Nothing to do: it is retried automatically.",
 }
 
 ADVICE = {
@@ -31,20 +31,20 @@ ADVICE = {
         "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
         "starts afresh."
     ),
-    ErrorKind.NOT_DELIVERED_YET: "Nothing, as long as the parcel may still arrive: it is asked about again by itself.",
+    ErrorKind.NOT_DELIVERED_YET: "Nothing to do as long as the parcel may still arrive: recours asks again automatically.",
     ErrorKind.POD_NOT_AVAILABLE_YET: (
-        "Nothing: the parcel is delivered, and the carrier files its proof later. It is asked about again by itself."
+        "Nothing to do: the parcel is delivered, and the carrier files its proof later. recours asks again automatically."
     ),
-    ErrorKind.SERVER_ERROR: "Nothing, unless it lasts: {carrier} has a fault. 'recours status' shows whether others pass.",
-    ErrorKind.TIMEOUT: "Nothing, unless it lasts: {carrier} answers too slowly.",
+    ErrorKind.SERVER_ERROR: "Nothing to do unless it lasts: {carrier} is unavailable. 'recours status' shows whether its other claims get an answer.",
+    ErrorKind.TIMEOUT: "Nothing to do unless it lasts: {carrier} answers too slowly.",
     ErrorKind.NETWORK: (
-        "Nothing, unless it lasts: then check that this machine reaches {carrier} ('recours carriers check')."
+        "Nothing to do unless it lasts; then check that this machine reaches {carrier} ('recours carriers check')."
     ),
     ErrorKind.BAD_RESPONSE: (
-        "Nothing, unless it lasts: {carrier} sent what is no proof, or no answer that we can read. If it goes on, the log "
-        "says what was seen."
+        "Nothing to do unless it lasts: {carrier} sent no proof, or an answer that recours cannot read. The log says what "
+        "it sent."
     ),
-    ErrorKind.RATE_LIMITED: "Nothing: it goes on when the limit resets. 'recours status' shows the quotas.",
+    ErrorKind.RATE_LIMITED: "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas.",
     ErrorKind.AUTH_FAILED: (
         "Correct the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
     ),
@@ -56,6 +56,6 @@ ADVICE = {
         "Set the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
     ),
     ErrorKind.INTERNAL_ERROR: (
-        "This is a fault of ours: the traceback is in the log of that run. Please report it with those lines."
+        "This is an error in recours: the traceback is in the log of that run. Please report it with those lines."
     ),
 }

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from recours.core.claim import Stage
-from recours.core.errors import ErrorKind
+from recours.core.errors import Actor, ErrorKind
 
 
 class Standing(StrEnum):
@@ -33,12 +33,13 @@ class ClaimStatus:
     sentence: str
     carrier: str  # as people write it
     attempts: int  # turns used up; a first fetch is not among them
-    next_try_at: datetime | None = None
+    next_try_at: datetime | None = None  # the first moment at which a run tries it; None: it is not tried
     kind: ErrorKind | None = None  # of what the last attempt ended with
     error: str | None = None  # the same, as it stands in the claim
     pod_path: str | None = None
     signatory: str | None = None
     fetched_at: datetime | None = None
+    actor: Actor | None = None  # who can do something about it; None: nothing is in the way
 
 
 @dataclass(frozen=True)

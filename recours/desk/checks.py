@@ -7,18 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recours.core.claim import Stage
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.text import plural
 from recours.desk.findings import Finding, fault, ok, remark
 from recours.desk.overview import Health, WorkerStatus
-from recours.desk.records import Backlog
+from recours.desk.problem_words import VerdictWords
+from recours.desk.problems import OF_WORKERS, ProblemKind, Verdict
 from recours.desk.schedule import Entry
 from recours.runs.ports import Refusal
 from recours.runs.summary import LocalTime, minute
 
-# Claims at these stages are still to be fetched.
-_STILL_TRIED = (Stage.NEW, Stage.READY, Stage.WAITING)
 MB = 1024 * 1024
 _OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040
 
@@ -35,11 +33,6 @@ class CarrierAccount:
     missing: str  # which settings lack, in words; "": none
     waiting: int | None = None  # None: not known
     refusal: Refusal | None = None
-
-
-def waiting(backlog: Backlog) -> int:
-    """How many claims of a carrier are still to be fetched."""
-    return backlog.capped(backlog.unjudged + sum(backlog.stages.get(stage, 0) for stage in _STILL_TRIED))
 
 
 def credentials(account: CarrierAccount, local: LocalTime) -> Finding:
@@ -226,7 +219,7 @@ def timers_after_logout(go_on: bool | None) -> Iterator[Finding]:
 def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health | None) -> Finding:
     name = f"schedule of {worker}"
     if not entries:
-        if health in (Health.FINE, Health.RUNNING):
+        if health in (Health.FINE, Health.RUNNING, Health.FAILED):
             return remark(
                 name,
                 "nothing of this user starts it here, but it runs: from elsewhere",
@@ -268,16 +261,16 @@ def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> Finding
             f"is what starts it still running (cron, the timer, the task)? See logs/cron.log; try it by hand: "
             f"python3 scripts/{status.worker}.py",
         )
-    if last.exit_status not in (0, None):
+    if failed := status.failed:
         return fault(
             name,
-            f"{began} and ended with status {last.exit_status}",
+            f"the last one began {minute(failed.started_at, local)} and ended with status {failed.exit_status}",
             f"read the end of logs/{status.worker}.log",
         )
     if status.unended:
-        return remark(
+        return fault(
             name,
-            f"{began}; {plural(len(status.unended), 'run')} of before never ended: killed, or the machine was",
+            f"{began}; {plural(len(status.unended), 'run')} before it never ended: killed, or the machine went down",
             f"read logs/{status.worker}.log",
         )
     return ok(name, began)
@@ -285,6 +278,24 @@ def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> Finding
 
 def _often(worker: str) -> str:
     return {"pod_fetch_worker": "30 minutes"}.get(worker, "hour")
+
+
+# ---------------------------------------------------------------- what else needs a person
+
+# Kinds of problems that have a line of their own above or below, with what only this machine knows.
+_TOLD_APART = OF_WORKERS | {
+    ProblemKind.CREDENTIALS_REJECTED,
+    ProblemKind.NOT_CONFIGURED,
+    ProblemKind.MAILS_HELD,
+}
+
+
+def problems(found: Verdict, words: VerdictWords) -> Iterator[Finding]:
+    """What the verdict of `recours status` names beside what is looked at here."""
+    for problem in found.problems:
+        if problem.kind not in _TOLD_APART:
+            name = problem.kind.replace("_", " ")
+            yield fault(name, words.sentence(problem, found.at), words.remedy(problem, found.at))
 
 
 # ---------------------------------------------------------------- mail
@@ -322,7 +333,9 @@ def held(count: int) -> Iterator[Finding]:
     """Mails that the brake holds."""
     if count:
         yield fault(
-            "mails", f"{plural(count, 'mail')} held by the brake", "recours mail release, if they are meant"
+            "mails",
+            f"{plural(count, 'mail')} held by the send limit (RECOURS_MAIL_BRAKE)",
+            "recours mail release, if they are meant",
         )
 
 
@@ -331,7 +344,7 @@ def admin(address: str, redirect: str) -> Iterator[Finding]:
     if address:
         yield ok("ADMIN_EMAIL", address)
     else:
-        yield remark("ADMIN_EMAIL", "is not set: nobody is told by mail what needs a hand", "set it in .env")
+        yield remark("ADMIN_EMAIL", "is not set: no operator mail is sent", "set it in .env")
     if redirect:
         yield remark(
             "RECOURS_MAIL_REDIRECT",

@@ -4,21 +4,31 @@ Pure: the claim, what was recorded of it, what the queue knows of its carrier, a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
-from recours.core.classify import classify
+from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import MOST_INTERRUPTIONS
-from recours.core.errors import TRAITS, Actor, ErrorKind
-from recours.core.judgement import go_on, judge
+from recours.core.errors import Actor, ErrorKind
+from recours.core.judgement import comes_last
 from recours.core.policy import Policy
 from recours.core.text import clean, plural
 from recours.desk.advice import ADVICE, WHO_CAN_ACT
+from recours.desk.position import (
+    Closing,
+    Position,
+    Why,
+    closing_of,
+    is_due,
+    is_ours,
+    passes_by_itself,
+    position,
+)
 from recours.desk.records import ListedClaim, Message, PastAttempt
-from recours.runs.ports import Blocked, Refusal
+from recours.desk.words import asked_words
+from recours.runs.ports import Refusal
 from recours.runs.summary import LocalTime, minute
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
@@ -40,19 +50,36 @@ class Explanation:
 
     listed: ListedClaim
     carrier: str  # its name for people
-    state: State  # as the next run would find it
+    position: Position
     facts: Facts
     standing: tuple[str, ...]
-    next_at: datetime | None = None  # of the next try; None: there is none
     next_why: str = ""
-    kind: ErrorKind | None = None  # what stands in the way
-    actor: Actor | None = None  # who can do something about it; None: nothing is in the way
     advice: tuple[str, ...] = ()
 
     @property
     def claim(self) -> Claim:
         """The row, as it stands."""
         return self.listed.claim
+
+    @property
+    def state(self) -> State:
+        """As the next run would find it."""
+        return self.position.state
+
+    @property
+    def next_at(self) -> datetime | None:
+        """Of the next try; None: there is none."""
+        return self.position.next_at
+
+    @property
+    def kind(self) -> ErrorKind | None:
+        """What stands in the way."""
+        return self.position.kind
+
+    @property
+    def actor(self) -> Actor | None:
+        """Who can do something about it; None: nothing is in the way."""
+        return self.position.actor
 
     def as_json(self) -> dict[str, Any]:
         """The object of `recours why --json`."""
@@ -67,6 +94,7 @@ class Explanation:
             "pod_url": self.listed.pod_url,
             "pod_fetched_at": _iso(self.listed.fetched_at),
             "signatory": self.listed.signatory,
+            "where": self.position.standing,
             "stage": state.stage,
             "turns_used": state.turns_used,
             "standing": list(self.standing),
@@ -103,7 +131,7 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
         "calls": attempt.calls,
         "duration_s": round(attempt.duration_s, 3),
         "delivered_at": _iso(attempt.delivered_at),
-        "signatory": attempt.signatory,
+        "signatory": attempt.signed_by,
         "document_path": attempt.document_path,
         "document_sha256": attempt.document_sha256,
         "document_size": attempt.document_size,
@@ -126,29 +154,6 @@ def message_json(message: Message) -> dict[str, Any]:
     }
 
 
-# ---------------------------------------------------------------- what the next run would make of it
-
-
-def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state in which the next run would find the claim; judged in memory if it is new to us, or was edited."""
-    state = claim.state
-    if not _is_ours(claim):
-        return state
-    if (
-        state.stage is None
-        or claim.is_edited
-        or (state.stage is Stage.SHELVED and not policy.sets_aside(claim))
-    ):
-        return judge(claim, now, policy)
-    if state.stage is Stage.GIVEN_UP and state.turns_used < policy.max_retries:
-        return go_on(claim, now, policy)
-    return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
-
-
-def _is_ours(claim: Claim) -> bool:
-    return claim.is_pending or claim.fetch_status == FetchStatus.FAILED
-
-
 # ---------------------------------------------------------------- the explanation
 
 
@@ -157,7 +162,7 @@ class _Case:
     """A claim that is being explained."""
 
     claim: Claim
-    state: State
+    where: Position
     facts: Facts
     carrier: str
     now: datetime
@@ -165,20 +170,19 @@ class _Case:
     local: LocalTime
     catalog: Catalog
 
+    @property
+    def state(self) -> State:
+        """As the next run finds it."""
+        return self.where.state
+
+    @property
+    def asked(self) -> int:
+        """How often the carrier was asked about it with its present number."""
+        number = clean(self.claim.number or "", 60)
+        return sum(attempt.calls > 0 and attempt.number == number for attempt in self.facts.attempts)
+
     def at(self, moment: datetime | None) -> str:
         return minute(moment, self.local)
-
-    @property
-    def is_due(self) -> bool:
-        """Tell whether the next run of the scheduler takes its turn."""
-        return self.state.next_at is None or self.state.next_at <= self.policy.timetable.due_until(self.now)
-
-    @property
-    def kind(self) -> ErrorKind | None:
-        """What the last failure was; of a claim that we never tried, what its text says."""
-        if self.state.kind or self.claim.fetch_status != FetchStatus.FAILED or not self.claim.error_text:
-            return self.state.kind
-        return classify(self.claim.error_text)
 
 
 def explain(
@@ -191,39 +195,27 @@ def explain(
 ) -> Explanation:
     """Say why a claim stands where it does, what comes next, and who could do what."""
     claim = listed.claim
-    case = _Case(
-        claim=claim,
-        state=found_by_next_run(claim, now, policy),
-        facts=facts,
-        carrier=catalog.name_of(claim.carrier, claim.carrier_name),
-        now=now,
-        policy=policy,
-        local=local,
-        catalog=catalog,
-    )
-    next_at, next_why = _next(case)
-    kind, advice = _advice(case)
+    where = position(claim, now, policy, refusal=facts.refusal, held=facts.held_until is not None)
+    carrier = catalog.name_of(claim.carrier, claim.carrier_name)
+    case = _Case(claim, where, facts, carrier, now, policy, local, catalog)
     return Explanation(
         listed=listed,
-        carrier=case.carrier,
-        state=case.state,
+        carrier=carrier,
+        position=where,
         facts=facts,
         standing=(*_seen(case), _where(case, listed), *_beside(case)),
-        next_at=next_at,
-        next_why=next_why,
-        kind=kind,
-        actor=_actor(case, kind, advice),
-        advice=tuple(advice),
+        next_why=_next_why(case),
+        advice=tuple(_advice(case)),
     )
 
 
 def _seen(case: _Case) -> list[str]:
     """What of the row a run has not seen yet."""
     claim, judged = case.claim, case.claim.judged
-    if not _is_ours(claim) or not claim.is_edited:
+    if not is_ours(claim) or not claim.is_edited:
         return []
     if judged is None:
-        return ["No run has looked at it yet; the next one would find what follows."]
+        return ["No run has looked at it yet; this is what the next one will find."]
     changes = []
     if judged.number != claim.number:
         changes.append(f"tracking number was {judged.number or 'missing'}, is {claim.number or 'missing'}")
@@ -244,7 +236,7 @@ def _where(case: _Case, listed: ListedClaim) -> str:
     if claim.fetch_status == FetchStatus.SUCCESS:
         signed = f", signed by {clean(listed.signatory, 100)}" if listed.signatory else ""
         return f"Its POD is there, since {case.at(listed.fetched_at)}: {clean(listed.pod_url or 'no path is on record')}{signed}."
-    if not _is_ours(claim):
+    if not is_ours(claim):
         status = f"is '{clean(claim.fetch_status, 30)}'" if claim.fetch_status else "is empty"
         return f"Its pod_fetch_status {status}: no run looks at such a claim."
     if state.stage is Stage.SHELVED:
@@ -255,8 +247,12 @@ def _where(case: _Case, listed: ListedClaim) -> str:
 
 
 def _where_pending(case: _Case) -> str:
-    if case.state.stage is Stage.UNNUMBERED:
+    if case.where.why is Why.UNNUMBERED:
         return "It is new and has no tracking number: it waits for one."
+    if case.claim.carrier is None:
+        return (
+            "It is new, and recours does not know its carrier: the next run of the fetch worker records that."
+        )
     if case.claim.fetch_status == FetchStatus.FETCHING:
         return (
             f"Another program says that it is fetching it. If it still does at {case.at(case.state.next_at)}, "
@@ -269,15 +265,15 @@ def _where_failed(case: _Case) -> str:
     state, most = case.state, case.policy.max_retries
     used = f"{plural(state.turns_used, 'turn')} of {most} used"
     if state.stage is Stage.GIVEN_UP:
-        return f"It has given up, after {plural(state.turns_used, 'turn')}: no run tries it any more."
+        return f"It was given up; {asked_words('en', case.asked)}. No run tries it again."
     if state.turns_used >= most:
         return f"All of its turns are used ({state.turns_used} of {most}): the next run of the scheduler gives it up."
     if state.stage is Stage.SETTLED:
         return (
-            f"Its error is settled: the carrier is not asked again, its turns pass without a call ({used}); "
-            "at the last one whoever can act is told, once, and it gives up."
+            f"The carrier's answer is final: it is not asked again, and the turns pass without a call ({used}). After the "
+            "last one it is given up, and the client or the operator gets one mail."
         )
-    if state.stage is Stage.READY or case.is_due:
+    if case.where.why is not Why.BY_BACKOFF and is_due(state, case.now, case.policy):
         return f"It is due: turn {state.turns_used + 1} of {most} has come."
     return f"It waits for turn {state.turns_used + 1} of {most}."
 
@@ -287,19 +283,19 @@ def _beside(case: _Case) -> list[str]:
     claim, found = case.claim, []
     if case.facts.held_until:
         found.append(
-            f"A run has it in hand at this moment. Should that run be dead, it is free at {case.at(case.facts.held_until)}."
+            f"A run is fetching it at this moment. If that run died, others may take it from {case.at(case.facts.held_until)} on."
         )
-    if _may_be_called(case) and case.facts.refusal:
-        found.append(f"{case.carrier} takes no call now: {case.facts.refusal.reason}.")
-    if _is_ours(claim) and case.state.interruptions:
+    if case.where.refusal:
+        found.append(f"{case.carrier} takes no call now: {case.where.refusal.reason}.")
+    if is_ours(claim) and case.state.interruptions:
         times = plural(case.state.interruptions, "run")
         end = (
-            "it is not asked about a further time; the next run counts that as a failure of ours"
+            "the next run does not ask again, and records an internal error"
             if case.state.interruptions >= MOST_INTERRUPTIONS
             else "it goes on by its timetable"
         )
-        found.append(f"{times} in a row died with it in hand: {end}.")
-    if claim.deadline and _may_be_called(case) and deadline_end(claim.deadline, case.policy.zone) < case.now:
+        found.append(f"{times} in a row died while fetching it: {end}.")
+    if claim.deadline and case.where.asks and comes_last(case.state, case.now):
         found.append(f"Its response_deadline, {claim.deadline}, is past: it is asked about after all others.")
     if claim.unreadable:
         columns = ", ".join(claim.unreadable)
@@ -307,73 +303,50 @@ def _beside(case: _Case) -> list[str]:
     return found
 
 
-def _may_be_called(case: _Case) -> bool:
-    """Tell whether a call for it is still to come."""
-    state = case.state
-    if not _is_ours(case.claim) or case.claim.carrier is None:
-        return False
-    if case.claim.is_pending:
-        return state.stage in (Stage.NEW, Stage.WAITING)
-    return state.stage in (Stage.READY, Stage.WAITING) and state.turns_used < case.policy.max_retries
-
-
 # ---------------------------------------------------------------- the next try
 
 
-def _next(case: _Case) -> tuple[datetime | None, str]:
-    """When the next try or turn comes, and why then."""
-    if not _is_ours(case.claim) or case.state.stage in (
-        Stage.SHELVED,
-        Stage.GIVEN_UP,
-        Stage.UNNUMBERED,
-        None,
-    ):
-        return None, ""
-    at, why = _by_timetable(case)
-    refusal = case.facts.refusal
-    if not _may_be_called(case) or refusal is None:
-        return at, why
-    if refusal.until is None:
-        return None, f"not before someone acts: {refusal.reason}"
-    return (refusal.until, refusal.reason) if refusal.until > at else (at, why)
+def _next_why(case: _Case) -> str:
+    """Why the next try comes when it does, or why none comes though one might be expected; "": nothing to say."""
+    where, state = case.where, case.state
+    if where.refusal and where.why is Why.BLOCKED:
+        return f"not before someone acts: {where.refusal.reason}"
+    if where.refusal and where.why is Why.CLOSED:
+        return where.refusal.reason
+    if where.why is Why.SETTLED:
+        return f"none: its turns pass without a call, the next one at {case.at(state.next_at)}"
+    if where.why is Why.BY_BACKOFF:
+        wait = case.policy.timetable.wait(state.turns_used + 1)
+        since = "the attempt before" if state.turns_used else "the failure"
+        return f"turn {state.turns_used + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
+    return _WHY.get(where.why, "")
 
 
-def _by_timetable(case: _Case) -> tuple[datetime, str]:
-    state = case.state
-    if case.claim.is_pending:
-        is_anothers = case.claim.fetch_status == FetchStatus.FETCHING
-        if is_anothers and state.next_at and state.next_at > case.now:
-            return state.next_at, "another program's fetching counts as given up then"
-        return case.now, "new claims are taken by each run of the fetch worker"
-    if state.stage is Stage.READY or case.is_due:
-        return case.now, "due claims are taken by each run of the scheduler, the nearest deadline first"
-    wait = case.policy.timetable.wait(state.turns_used + 1)
-    since = "the attempt before" if state.turns_used else "the failure"
-    hours = f"{wait.total_seconds() / 3600:g} h"
-    passes = "; this turn passes without a call" if state.stage is Stage.SETTLED else ""
-    return state.next_at or case.now, f"turn {state.turns_used + 1} comes {hours} after {since}{passes}"
+_WHY = {
+    Why.DUE: "due claims are taken by each run of the scheduler, the nearest deadline first",
+    Why.NEW: "new claims are taken by each run of the fetch worker",
+    Why.NOT_ASKED: "the next run records what is missing; no carrier is called",
+    Why.OTHERS: "another program's fetching counts as given up then",
+    Why.IN_HAND: "a run is fetching it now",
+}
 
 
 # ---------------------------------------------------------------- who can do what
 
 
-def _advice(case: _Case) -> tuple[ErrorKind | None, list[str]]:
-    """What stands in the way, and what a person could do."""
-    claim, state = case.claim, case.state
+def _advice(case: _Case) -> list[str]:
+    """What a person could do."""
+    claim, where = case.claim, case.where
     again = f"To try it at once: python scripts/pod_retry_scheduler.py --claim {claim.reference}"
-    if claim.fetch_status == FetchStatus.SUCCESS:
-        return None, []
-    if not _is_ours(claim):
-        return None, ["To have its POD fetched, set its pod_fetch_status to 'pending'.", again]
-    if state.stage is Stage.SHELVED:
-        return None, [_IF_SET_ASIDE]
-    if state.stage is Stage.UNNUMBERED:
-        return ErrorKind.INVALID_TRACKING, ["Enter its tracking number: the next run takes it up."]
-    refusal = case.facts.refusal
-    if refusal and _may_be_called(case) and _is_stopped(refusal):
-        return case.kind, [f"Take {case.carrier} up again: recours resume {claim.carrier}"]
-    kind = _in_the_way(case)
-    return (None, []) if kind is None else (kind, _against(kind, case, again))
+    if where.why is Why.LEFT_ALONE:
+        return ["To have its POD fetched, set its pod_fetch_status to 'pending'.", again]
+    if where.why is Why.SHELVED:
+        return [_IF_SET_ASIDE]
+    if where.why is Why.UNNUMBERED:
+        return ["Enter its tracking number: the next run takes it up."]
+    if where.refusal and closing_of(where.refusal) is Closing.STOPPED:
+        return [f"Resume {case.carrier}: recours resume {claim.carrier}"]
+    return [] if where.kind is None else _against(where.kind, case, again)
 
 
 _IF_SET_ASIDE = (
@@ -382,41 +355,17 @@ _IF_SET_ASIDE = (
 )
 
 
-def _is_stopped(refusal: Refusal) -> bool:
-    """Tell whether a person has stopped the carrier: it is nobody's fault."""
-    return refusal.why is Blocked.CARRIER and refusal.kind is ErrorKind.RATE_LIMITED
-
-
-def _in_the_way(case: _Case) -> ErrorKind | None:
-    if case.claim.carrier is None:
-        return ErrorKind.UNSUPPORTED_CARRIER
-    refusal = case.facts.refusal if _may_be_called(case) else None
-    return refusal.kind if refusal and TRAITS[refusal.kind].actor is Actor.OPERATOR else case.kind
-
-
 def _against(kind: ErrorKind, case: _Case, again: str) -> list[str]:
     state, claim = case.state, case.claim
     advice = ADVICE[kind].format(carrier=case.carrier or "the carrier")
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return []
     if state.stage is Stage.GIVEN_UP:
-        passed = "It had its time, and is not asked about any more by itself."
+        passed = "It used all its retries, and is not tried again automatically."
         afresh = f"To have it start afresh: recours reopen {claim.reference}"
-        return [passed if _passes_by_itself(kind) else advice, afresh]
-    is_closed = _may_be_called(case) and case.facts.refusal
-    return [advice, again] if state.stage in _OF_FAILED and not is_closed else [advice]
-
-
-def _passes_by_itself(kind: ErrorKind) -> bool:
-    return TRAITS[kind].actor in (Actor.CARRIER, Actor.NOBODY)
-
-
-def _actor(case: _Case, kind: ErrorKind | None, advice: Sequence[str]) -> Actor | None:
-    refusal = case.facts.refusal
-    if refusal and _may_be_called(case) and _is_stopped(refusal):
-        return Actor.OPERATOR
-    if kind is None:
-        return Actor.OPERATOR if advice else None
-    has_given_up = case.state.stage is Stage.GIVEN_UP and _passes_by_itself(kind)
-    return Actor.OPERATOR if has_given_up else TRAITS[kind].actor
+        return [passed if passes_by_itself(kind) else advice, afresh]
+    may_try = state.stage in _OF_FAILED and not case.where.refusal
+    return [advice, again] if may_try else [advice]
 
 
 def who_can_act(actor: Actor | None) -> str:

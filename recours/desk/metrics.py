@@ -1,5 +1,6 @@
 """The figures that a monitoring system keeps: drawn from the records, for both workers at once."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from recours.core.errors import ACCOUNT_KINDS
 from recours.core.mail import MailState
 from recours.core.quota import Limit
 from recours.desk.overview import CarrierNow, Overview
+from recours.desk.problems import ProblemKind, problems
 from recours.desk.records import COUNTED_UP_TO, Backlog, Run
 from recours.runs.ports import Blocked, Refusal
 
@@ -45,10 +47,19 @@ def metrics(now: Overview, last_success: Mapping[str, Run]) -> list[Metric]:
     found.append(
         Metric("recours_mails_waiting", "Mails that are to be sent (ready) or released (held).", tuple(mails))
     )
+    found.append(_problems(now))
     found.append(
         _one("recours_metrics_timestamp_seconds", "When these figures were read.", now.at.timestamp())
     )
     return [metric for metric in found if metric.samples]
+
+
+def _problems(now: Overview) -> Metric:
+    count = Counter(problem.kind for problem in problems(now))
+    samples = tuple(((("kind", kind.value),), count[kind]) for kind in ProblemKind)
+    return Metric(
+        "recours_problems", "Problems that need a person, as 'recours status' counts them.", samples
+    )
 
 
 def _one(name: str, meaning: str, value: float) -> Metric:

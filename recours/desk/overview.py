@@ -4,7 +4,7 @@ Pure: what was read, what the queue knows of each carrier, and the moment come i
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 from recours.core.claim import Stage
 from recours.core.mail import MailState
-from recours.core.pauses import CLOCKS_DIFFER
+from recours.core.pauses import CLOCKS_DIFFER, Stop
 from recours.core.quota import Use
-from recours.core.text import plural
 from recours.desk.records import Backlog, Records, Run, Tally
-from recours.runs.ports import Blocked, Refusal
-from recours.runs.summary import LocalTime, minute, words_for
+from recours.desk.troubles import Troubles
+from recours.runs.ports import Refusal
+from recours.runs.worker import STOPPED
 
 # A run is late when the last one began longer ago than so many of its schedules: as the log's own remark says.
 LATE_AFTER = 3
@@ -34,6 +34,7 @@ class Health(StrEnum):
 
     FINE = "fine"
     RUNNING = "running"  # the last run has begun and is not over
+    FAILED = "failed"  # the last run ended with a status that says so
     OVERDUE = "overdue"
     NEVER_RAN = "never_ran"
 
@@ -55,6 +56,12 @@ class WorkerStatus:
     def last(self) -> Run | None:
         """The newest run."""
         return self.runs[0] if self.runs else None
+
+    @property
+    def failed(self) -> Run | None:
+        """The newest run that is over, if it failed. One that was stopped, by a person or the machine, did not."""
+        over = next((run for run in self.runs if run.exit_status is not None), None)
+        return over if over and 0 < (over.exit_status or 0) <= STOPPED else None
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -92,7 +99,8 @@ def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: da
         health = Health.OVERDUE
     else:
         health = Health.RUNNING if runs[0].ended_at is None else Health.FINE
-    return WorkerStatus(worker, schedule, health, runs, unended, ahead)
+    found = WorkerStatus(worker, schedule, health, runs, unended, ahead)
+    return replace(found, health=Health.FAILED) if health is Health.FINE and found.failed else found
 
 
 def latest_runs(records: Records, worker: str, now: datetime) -> list[Run]:
@@ -100,15 +108,6 @@ def latest_runs(records: Records, worker: str, now: datetime) -> list[Run]:
     until = now + CLOCKS_DIFFER
     ahead = [run for run in records.runs(worker, most=_RECENT_RUNS) if run.started_at > until]
     return [*ahead, *records.runs(worker, most=_RECENT_RUNS, until=until)]
-
-
-def words_of_ahead(worker: WorkerStatus, local: LocalTime) -> str:
-    """What to say of runs that began in the future. There is at least one."""
-    first = worker.ahead[-1].started_at
-    return (
-        f"{plural(len(worker.ahead), 'run')} of {worker.worker} began in the future, at {minute(first, local)}: the clock "
-        "of a machine was wrong. Check its time synchronisation (NTP)."
-    )
 
 
 # ---------------------------------------------------------------- success rates
@@ -215,6 +214,12 @@ class CarrierNow:
     configured: bool
     uses: Sequence[Use] = ()
     refusal: Refusal | None = None
+    rejected: Refusal | None = (
+        None  # our account was refused, and not accepted since, also if it is tried again now
+    )
+    stopped: Stop | None = None  # by a person
+    source: str = ""  # where its credentials come from
+    missing: str = ""  # which of its settings are not set
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -273,6 +278,7 @@ class Overview:
     backlogs: Sequence[Backlog]
     carriers: Sequence[CarrierNow]
     mails: Mapping[MailState, int] = field(default_factory=dict)
+    troubles: Troubles = field(default_factory=Troubles)
 
     @property
     def due(self) -> int:
@@ -301,6 +307,7 @@ def overview(
     zone: ZoneInfo,
     days: int = 7,
     exact: bool = False,
+    troubles: Troubles | None = None,
 ) -> Overview:
     """Read what there is to be seen. `schedules`: of each worker, by its name; `exact`: count every backlog to its end."""
     wanted = days_until(now.astimezone(zone).date(), days)
@@ -315,59 +322,5 @@ def overview(
         backlogs=backlogs,
         carriers=carriers,
         mails=records.mails(),
+        troubles=troubles or Troubles(),
     )
-
-
-# ---------------------------------------------------------------- what needs a hand
-
-
-def needs_a_hand(seen: Overview, local: LocalTime) -> list[str]:
-    """What a person should look at, a sentence each; nothing if all is well."""
-    return [*_of_workers(seen, local), *_of_carriers(seen, local), *_of_mails(seen)]
-
-
-def _of_workers(seen: Overview, local: LocalTime) -> list[str]:
-    found = []
-    for worker in seen.workers:
-        often = words_for(worker.schedule)
-        if worker.health is Health.NEVER_RAN:
-            found.append(f"{worker.worker} has never run on this database; it is due every {often}.")
-        elif worker.health is Health.OVERDUE and worker.last:
-            ago = words_for(seen.at - worker.last.started_at)
-            found.append(
-                f"{worker.worker} last began {ago} ago, at {minute(worker.last.started_at, local)}; it is due every "
-                f"{often}. Is the machine off, or the schedule disabled?"
-            )
-        if worker.last and worker.last.exit_status == 1:
-            found.append(f"The last run of {worker.worker} failed (exit status 1): its log says why.")
-        if worker.ahead:
-            found.append(words_of_ahead(worker, local))
-        found += [
-            f"The run of {worker.worker} that began at {minute(run.started_at, local)} never ended: it was killed, "
-            "or the machine went down."
-            for run in worker.unended
-        ]
-    return found
-
-
-def _of_carriers(seen: Overview, local: LocalTime) -> list[str]:
-    """Carriers that somebody must do something about, if there are claims of theirs, or an account that was to work."""
-    due = {backlog.carrier: backlog for backlog in seen.backlogs if backlog.is_tried}
-    found = []
-    for carrier in seen.carriers:
-        refusal = carrier.refusal
-        if refusal and refusal.why is Blocked.CARRIER and (carrier.configured or carrier.key in due):
-            until = f" (next try {minute(refusal.until, local)})" if refusal.until else ""
-            found.append(f"{carrier.name}: {refusal.reason.rstrip('.')}{until}.")
-    if "" in due and due[""].stages:  # not only claims that no run has looked at
-        found.append(
-            "There are claims of no carrier that we know; 'recours export --csv' lists them with what they say."
-        )
-    return found
-
-
-def _of_mails(seen: Overview) -> list[str]:
-    held = seen.mails.get(MailState.HELD, 0)
-    if not held:
-        return []
-    return [f"{plural(held, 'mail')} held by the brake: 'recours mail release' sends them."]

@@ -67,6 +67,12 @@ class Backlog:
         to_come = (Stage.NEW, Stage.READY, Stage.WAITING)
         return bool(self.unjudged or any(self.stages.get(stage) for stage in to_come))
 
+    @property
+    def to_come(self) -> int:
+        """Claims for which a call is still to come."""
+        stages = (Stage.NEW, Stage.READY, Stage.WAITING)
+        return self.capped(self.unjudged + sum(self.stages.get(stage, 0) for stage in stages))
+
     def capped(self, number: int) -> int:
         """A sum, which means "or more" as soon as one of its parts does."""
         return number if self.counted_up_to is None else min(number, self.counted_up_to)
@@ -99,6 +105,11 @@ class PastAttempt:
     document_size: int | None = None
     document_type: str | None = None
     document_source: str | None = None
+
+    @property
+    def signed_by(self) -> str | None:
+        """Who signed, of an attempt that brought the proof. What tracking says beside a refusal is no signature."""
+        return self.signatory if self.outcome == "success" else None
 
 
 @dataclass(frozen=True)

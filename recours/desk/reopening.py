@@ -1,7 +1,7 @@
 """Claims that gave up start afresh: count 0, due at the very next run, through the same queue and mails.
 
-All that is done to a claim is what a person may do by hand: its count is set to 0. The next run of either worker judges
-it by the rule for that (`recours.core.judgement.judge`). A final mail about the same number is not sent a second time,
+What is done to a claim is what a person may do by hand: its count is set to 0. Its stage is changed with it, so that
+nobody counts it as given up until then. The next run of either worker judges it by the rule for that (`recours.core.judgement.judge`). A final mail about the same number is not sent a second time,
 since its event is unique.
 """
 
@@ -43,7 +43,7 @@ class GivenUp(Protocol):
         """
 
     def start_afresh(self, claims: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
-        """Set their counts to 0; returns the ids of those that were still given up, and held by no run.
+        """Set their counts to 0, due now; returns the ids of those that were still given up, and held by no run.
 
         `all_or_none`: nothing is changed unless that is all of them.
         """

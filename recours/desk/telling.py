@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
-from recours.core.text import clean, counted
+from recours.core.text import clean
 from recours.desk.answers import (
     AskOperatorError,
     ClaimStatus,
@@ -19,27 +19,12 @@ from recours.desk.answers import (
     TryAgainSoonError,
     TryLaterError,
 )
+from recours.desk.position import Position, closing_of
 from recours.desk.records import ListedClaim, PastAttempt
-from recours.desk.words import ANSWERS, ATTEMPTS, KINDS, STATUS
+from recours.desk.words import ANSWERS, CLOSINGS, INSTEAD, KINDS, MISSING, STATUS, asked_words
 from recours.runs.ports import Refusal
 from recours.runs.source import RefusedClaim, Unfit
 from recours.runs.summary import LocalTime, minute
-
-# Its next turn is a time at which a carrier may be asked.
-_HAS_NEXT = frozenset({Standing.WAITING, Standing.READY, Standing.NEW})
-
-
-def standing(claim: Claim, *, held: bool) -> Standing:
-    """Where a claim stands. `held`: a run holds it at this moment."""
-    if claim.fetch_status == FetchStatus.SUCCESS:
-        return Standing.FETCHED
-    if held:
-        return Standing.IN_HAND
-    if not (claim.is_pending or claim.fetch_status == FetchStatus.FAILED):
-        return Standing.LEFT_ALONE
-    if claim.is_edited or claim.state.stage is None:
-        return Standing.NOT_SEEN
-    return Standing(claim.state.stage)
 
 
 class Teller:
@@ -53,36 +38,39 @@ class Teller:
 
     # ---------------------------------------------------------------- where a claim stands
 
-    def status(self, listed: ListedClaim, *, held: bool, carrier: str) -> ClaimStatus:
-        """Where a claim stands. `carrier`: its name for people."""
-        claim, state = listed.claim, listed.claim.state
-        stands = standing(claim, held=held)
+    def status(self, listed: ListedClaim, where: Position, *, carrier: str, asked: int) -> ClaimStatus:
+        """Where a claim stands. `carrier`: its name for people; `asked`: how often it was asked about the claim."""
+        claim, stands = listed.claim, where.standing
         is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
         error = clean(claim.error_text) if claim.error_text and stands is not Standing.FETCHED else None
-        next_at = state.next_at if stands in _HAS_NEXT and state.stage is Stage.WAITING else None
         return ClaimStatus(
             reference=claim.reference,
             stage=stands,
-            sentence=self._status_sentence(listed, stands, next_at, error),
+            sentence=self._status_sentence(listed, where, clean(carrier, 60), error, asked),
             carrier=clean(carrier, 60),
             attempts=claim.turns_counted,
-            next_try_at=next_at,
-            kind=state.kind if is_open else None,
+            next_try_at=where.next_at,
+            kind=claim.state.kind if is_open else None,
             error=error,
             pod_path=listed.pod_url,
             signatory=clean(listed.signatory, 100) if listed.signatory else None,
             fetched_at=listed.fetched_at,
+            actor=where.actor,
         )
 
     def _status_sentence(
-        self, listed: ListedClaim, stands: Standing, next_at: datetime | None, error: str | None
+        self, listed: ListedClaim, where: Position, carrier: str, error: str | None, asked: int
     ) -> str:
         before = " : " if self.language == "fr" else ": "
-        return STATUS[self.language][stands].format(
+        closing = CLOSINGS[self.language][closing_of(where.refusal)] if where.refusal else ""
+        sentence = INSTEAD[self.language].get(where.why) or STATUS[self.language][where.standing]
+        return sentence.format(
             reference=clean(listed.claim.reference, 100),
             at=minute(listed.fetched_at, self._local) if listed.fetched_at else "?",
-            next=minute(next_at, self._local) if next_at else "?",
-            attempts=counted(self.language, ATTEMPTS[self.language], listed.claim.turns_counted),
+            next=minute(where.next_at, self._local) if where.next_at else "?",
+            asked=asked_words(self.language, asked),
+            missing=MISSING[self.language][listed.claim.number is not None],
+            closing=closing.format(carrier=carrier),
             error=f"{before}{error.rstrip('.')}" if error else "",
         )
 
@@ -104,10 +92,11 @@ class Teller:
             run_id=run_id,
         )
 
-    def failed(self, listed: ListedClaim, attempt: PastAttempt, run_id: str) -> FetchResult:
-        """The attempt brought no POD."""
+    def failed(
+        self, listed: ListedClaim, attempt: PastAttempt, run_id: str, next_at: datetime | None
+    ) -> FetchResult:
+        """The attempt brought no POD. `next_at`: when a run tries the claim next; None: none does."""
         kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
-        next_at = _next_of(listed.claim)
         sentence = self._no(listed.claim, "not_fetched", kind, attempt.message or "")
         if not attempt.used:
             sentence += self._say("left")
@@ -128,18 +117,20 @@ class Teller:
             run_id=run_id,
         )
 
-    def not_asked(self, listed: ListedClaim, refusal: Refusal, run_id: str) -> FetchResult:
-        """The queue refused the call."""
+    def not_asked(
+        self, listed: ListedClaim, refusal: Refusal, run_id: str, next_at: datetime | None
+    ) -> FetchResult:
+        """The queue refused the call. `next_at`: as above."""
         sentence = self._no(listed.claim, "not_asked", refusal.kind, refusal.reason) + self._say("left")
-        if refusal.until:
-            sentence += self._say("next", next=minute(refusal.until, self._local))
+        if next_at:
+            sentence += self._say("next", next=minute(next_at, self._local))
         return FetchResult(
             listed.claim.reference,
             fetched=False,
             sentence=sentence,
             kind=refusal.kind,
             error=refusal.reason,
-            next_try_at=refusal.until,
+            next_try_at=next_at,
             run_id=run_id,
         )
 
@@ -183,7 +174,3 @@ class Teller:
 
     def _say(self, key: str, **facts: Any) -> str:
         return self._words[key].format(**facts)
-
-
-def _next_of(claim: Claim) -> datetime | None:
-    return claim.state.next_at if claim.state.stage in (Stage.WAITING, Stage.READY) else None

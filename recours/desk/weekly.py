@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
-from recours.core.errors import ACCOUNT_KINDS
-from recours.core.mail import MailState, week_label
+from recours.core.mail import week_label
 from recours.core.quota import Limit
 from recours.core.text import clean
 from recours.desk.overview import LATE_AFTER, CarrierNow, rates
+from recours.desk.position import NEAR
+from recours.desk.problems import Problem, ProblemKind
 from recours.desk.records import Records, Run, Tally
-from recours.runs.ports import Blocked
 from recours.runs.worker import STOPPED
 
 WEEKS_BEFORE = 4
@@ -24,8 +24,6 @@ _NAMED = 10  # claims of one sort; the rest is counted
 _MOST_ERRORS = 12
 # A kind of error at a carrier recurs if it came so often.
 _RECURS = 2
-# From when on a mail waits: another run may be about to send a younger one.
-_LONGEST_WAY = timedelta(hours=1)
 
 
 class WeekRecords(Protocol):
@@ -34,14 +32,8 @@ class WeekRecords(Protocol):
     def given_up(self, since: datetime, until: datetime) -> list[Claim]:
         """Claims whose last turn was then and that have given up since, the latest first."""
 
-    def near_deadline(self, since: datetime, until: datetime) -> list[Claim]:
+    def near_deadline(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Claim]:
         """Claims that wait for their POD and whose real deadline is then, the nearest first."""
-
-    def waiting_mails(self, before: datetime) -> int:
-        """Mails that were written before and that the server has not taken yet."""
-
-    def undecided_mails(self, since: datetime, until: datetime) -> int:
-        """Mails of which nobody knows whether they arrived, marked so then."""
 
     def taken(self, limits: Sequence[Limit], since: datetime, until: datetime) -> dict[str, list[int]]:
         """Calls taken of each of these limits, by its key, in each window that began then."""
@@ -88,6 +80,7 @@ class Sources:
     carriers: Sequence[CarrierNow]
     schedules: Mapping[str, timedelta]  # of each worker, by its name
     catalog: Catalog
+    problems: Sequence[Problem] = ()  # what needs a person now
 
 
 def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
@@ -126,10 +119,32 @@ class Hand:
 def hands(facts: Mapping[str, Any]) -> list[Hand]:
     """What needs a hand; it is counted, and listed, by this alone. Facts that an earlier version kept will do."""
     workers = [hand for worker in facts["workers"] for hand in _of_worker(worker)]
-    closed = [Hand("closed", 1, carrier) for carrier in facts["closed"]]
     claims = [Hand(what, facts[what]["count"], facts[what]) for what in ("deadlines", "given_up")]
-    mails = [Hand(what, facts[what], {}) for what in ("held", "undecided", "waiting_mails")]
-    return [hand for hand in (*workers, *closed, *claims, *mails) if hand.count]
+    if "problems" not in facts:
+        return [hand for hand in (*workers, *_of_earlier(facts), *claims) if hand.count]
+    told = {(kind, hand.about["worker"]) for hand in workers for kind in _SAID_BY[hand.what]}
+    problems = [
+        Hand("problem", 1, kept)
+        for kept in facts["problems"]
+        if kept["kind"] in _TOLD and (kept["kind"], kept["facts"].get("worker")) not in told
+    ]
+    return [*workers, *problems, *(hand for hand in claims if hand.count)]
+
+
+# The report lists all claims near their deadline itself. Kinds of a later version are not told.
+_TOLD = frozenset(ProblemKind) - {ProblemKind.DEADLINES}
+# What a line about a worker's week says of the present, too.
+_SAID_BY: Mapping[str, Collection[ProblemKind]] = {
+    "did_not_run": (ProblemKind.NEVER_RAN, ProblemKind.OVERDUE),
+    "runs_failed": (ProblemKind.RUN_FAILED,),
+    "runs_died": (ProblemKind.RUNS_KILLED,),
+}
+
+
+def _of_earlier(facts: Mapping[str, Any]) -> list[Hand]:
+    """Of facts as they were kept before there were problems."""
+    closed = [Hand("closed", 1, carrier) for carrier in facts["closed"]]
+    return [*closed, *(Hand(what, facts[what], {}) for what in ("held", "undecided", "waiting_mails"))]
 
 
 def _of_worker(worker: Mapping[str, Any]) -> list[Hand]:
@@ -226,16 +241,12 @@ def _usage(carrier: CarrierNow, sources: Sources, week: Week) -> list[dict[str, 
 
 def _needs_a_hand(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
     given_up = sources.week.given_up(week.start, week.end)
-    near = sources.week.near_deadline(now, now + _WEEK)
-    mails = sources.records.mails()
-    due = {backlog.carrier for backlog in sources.records.backlogs() if backlog.due}
+    near = sources.week.near_deadline(now, now + NEAR, week.zone)
     return {
         "given_up": _claims(given_up, sources.catalog),
         "deadlines": _claims(near, sources.catalog),
-        "closed": [_closed(carrier, week.zone) for carrier in sources.carriers if _is_closed(carrier, due)],
-        "held": mails.get(MailState.HELD, 0),
-        "waiting_mails": sources.week.waiting_mails(now - _LONGEST_WAY),
-        "undecided": sources.week.undecided_mails(week.start, week.end),
+        "at": now.isoformat(),
+        "problems": [problem.as_facts() for problem in sources.problems],
     }
 
 
@@ -252,25 +263,4 @@ def _claims(claims: Sequence[Claim], catalog: Catalog) -> dict[str, Any]:
             }
             for claim in claims[:_NAMED]
         ],
-    }
-
-
-def _is_closed(carrier: CarrierNow, due: Collection[str]) -> bool:
-    """Tell whether somebody should look at it: not if nobody wants it, nor where calls are just used up."""
-    if carrier.refusal is None:
-        return False
-    if not carrier.configured:
-        return carrier.key in due
-    used_up = any(use.left == 0 for use in carrier.uses)
-    return carrier.refusal.why is Blocked.CARRIER or not used_up
-
-
-def _closed(carrier: CarrierNow, zone: ZoneInfo) -> dict[str, Any]:
-    refusal = carrier.refusal
-    assert refusal is not None  # noqa: S101 (_is_closed has seen to it)
-    return {
-        "carrier": carrier.name,
-        "account": refusal.kind in ACCOUNT_KINDS,
-        "reason": clean(refusal.reason, 200),
-        "until": refusal.until.astimezone(zone).isoformat() if refusal.until else None,
     }

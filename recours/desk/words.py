@@ -1,7 +1,8 @@
 """What claims, errors and answers are called when a person is told of them, in English and French."""
 
-from recours.core.errors import ErrorKind
+from recours.core.errors import Actor, ErrorKind
 from recours.desk.answers import Standing
+from recours.desk.position import Closing, Why
 
 STANDING: dict[str, dict[Standing, str]] = {
     "en": {
@@ -42,15 +43,15 @@ KINDS: dict[str, dict[ErrorKind, str]] = {
         ErrorKind.NOT_FOUND: "number unknown to the carrier",
         ErrorKind.NOT_DELIVERED_YET: "not delivered yet",
         ErrorKind.POD_NOT_AVAILABLE_YET: "POD not there yet",
-        ErrorKind.SERVER_ERROR: "carrier out of order",
+        ErrorKind.SERVER_ERROR: "carrier unavailable",
         ErrorKind.TIMEOUT: "no answer in time",
         ErrorKind.NETWORK: "network",
         ErrorKind.BAD_RESPONSE: "unusable answer",
         ErrorKind.RATE_LIMITED: "quota or pause",
-        ErrorKind.AUTH_FAILED: "our account was refused",
-        ErrorKind.ACCOUNT_DENIED: "account lacks a right",
+        ErrorKind.AUTH_FAILED: "credentials rejected",
+        ErrorKind.ACCOUNT_DENIED: "account may not use this service",
         ErrorKind.NOT_CONFIGURED: "no credentials",
-        ErrorKind.INTERNAL_ERROR: "our own fault",
+        ErrorKind.INTERNAL_ERROR: "internal error",
     },
     "fr": {
         ErrorKind.INVALID_TRACKING: "numéro de suivi non valable",
@@ -61,19 +62,19 @@ KINDS: dict[str, dict[ErrorKind, str]] = {
         ErrorKind.NOT_FOUND: "numéro inconnu du transporteur",
         ErrorKind.NOT_DELIVERED_YET: "pas encore livré",
         ErrorKind.POD_NOT_AVAILABLE_YET: "preuve pas encore disponible",
-        ErrorKind.SERVER_ERROR: "transporteur en panne",
+        ErrorKind.SERVER_ERROR: "transporteur indisponible",
         ErrorKind.TIMEOUT: "pas de réponse à temps",
         ErrorKind.NETWORK: "réseau",
         ErrorKind.BAD_RESPONSE: "réponse inutilisable",
         ErrorKind.RATE_LIMITED: "quota ou pause",
-        ErrorKind.AUTH_FAILED: "notre compte a été refusé",
+        ErrorKind.AUTH_FAILED: "identifiants refusés",
         ErrorKind.ACCOUNT_DENIED: "droits insuffisants chez le transporteur",
         ErrorKind.NOT_CONFIGURED: "identifiants absents",
-        ErrorKind.INTERNAL_ERROR: "erreur de notre part",
+        ErrorKind.INTERNAL_ERROR: "erreur interne",
     },
 }
 
-# What a claim's standing means, as a sentence. {reference}, {at}, {next}, {attempts}, {error} are filled in.
+# What a claim's standing means, as a sentence. {reference}, {at}, {next}, {asked}, {error} are filled in.
 STATUS: dict[str, dict[Standing, str]] = {
     "en": {
         Standing.FETCHED: "{reference}: the proof of delivery was fetched on {at}.",
@@ -86,7 +87,7 @@ STATUS: dict[str, dict[Standing, str]] = {
         Standing.READY: "{reference} is due: the next run of the scheduler asks the carrier{error}.",
         Standing.SETTLED: "{reference} is not asked about again unless it is corrected{error}.",
         Standing.SHELVED: "{reference}: the status of the claim says that no proof is wanted.",
-        Standing.GIVEN_UP: "{reference} was given up after {attempts}{error}.",
+        Standing.GIVEN_UP: "{reference} was given up; {asked}{error}.",
     },
     "fr": {
         Standing.FETCHED: "{reference} : la preuve de livraison a été obtenue le {at}.",
@@ -99,12 +100,85 @@ STATUS: dict[str, dict[Standing, str]] = {
         Standing.READY: "{reference} : le transporteur est interrogé à la prochaine exécution{error}.",
         Standing.SETTLED: "{reference} : plus de recherche tant que rien n'est corrigé{error}.",
         Standing.SHELVED: "{reference} : le statut de la réclamation dit qu'aucune preuve n'est attendue.",
-        Standing.GIVEN_UP: "{reference} : recherche abandonnée après {attempts}{error}.",
+        Standing.GIVEN_UP: "{reference} : recherche abandonnée, {asked}{error}.",
     },
 }
 
-# How many attempts: one, and several.
-ATTEMPTS = {"en": ("{count} attempt", "{count} attempts"), "fr": ("{count} tentative", "{count} tentatives")}
+# How often the carrier was asked, as far as attempts are recorded: never, once, several times.
+ASKED = {
+    "en": (
+        "no call to the carrier is recorded",
+        "the carrier was asked once",
+        "the carrier was asked {count} times",
+    ),
+    "fr": (
+        "aucun appel au transporteur n'est enregistré",
+        "le transporteur a été interrogé une fois",
+        "le transporteur a été interrogé {count} fois",
+    ),
+}
+
+
+def asked_words(language: str, times: int) -> str:
+    """How often the carrier was asked."""
+    return ASKED[language][min(times, 2)].format(count=times)
+
+
+# What is said instead of a standing's sentence: by why the claim is, or is not, tried.
+INSTEAD: dict[str, dict[Why, str]] = {
+    "en": {
+        Why.NOT_ASKED: "{reference} is due, and nothing can be asked: {missing}{error}.",
+        Why.CLOSED: "{reference} waits until {next}: {closing}{error}.",
+        Why.BLOCKED: "{reference} waits until someone acts: {closing}{error}.",
+        Why.ENDING: "{reference} has no retry left: the next run gives it up{error}.",
+    },
+    "fr": {
+        Why.NOT_ASKED: "{reference} : rien ne peut être demandé, {missing}{error}.",
+        Why.CLOSED: "{reference} : en attente jusqu'au {next}, {closing}{error}.",
+        Why.BLOCKED: "{reference} : en attente d'une intervention, {closing}{error}.",
+        Why.ENDING: "{reference} : plus aucun essai, la prochaine exécution abandonne la recherche{error}.",
+    },
+}
+
+# What keeps a carrier from being asked. {carrier} is filled in.
+CLOSINGS: dict[str, dict[Closing, str]] = {
+    "en": {
+        Closing.STOPPED: "{carrier} was paused by a person",
+        Closing.REJECTED: "{carrier} rejects our credentials",
+        Closing.DENIED: "our account at {carrier} may not use this service",
+        Closing.UNCONFIGURED: "{carrier} has no credentials here",
+        Closing.LIMIT: "{carrier} is at its limit, or asked us to wait",
+    },
+    "fr": {
+        Closing.STOPPED: "{carrier} est en pause, sur décision d'une personne",
+        Closing.REJECTED: "{carrier} refuse nos identifiants",
+        Closing.DENIED: "notre compte {carrier} n'a pas droit à ce service",
+        Closing.UNCONFIGURED: "les identifiants {carrier} ne sont pas renseignés",
+        Closing.LIMIT: "le quota {carrier} est épuisé, ou le transporteur demande d'attendre",
+    },
+}
+
+# Why nothing can be asked: no number, or no carrier that is known.
+MISSING = {
+    "en": ("it has no tracking number", "its carrier is not supported"),
+    "fr": ("le numéro de suivi manque", "le transporteur n'est pas pris en charge"),
+}
+
+# Who can act on a claim.
+ACTORS: dict[str, dict[Actor, str]] = {
+    "en": {
+        Actor.CLIENT: "the client",
+        Actor.OPERATOR: "the operator of recours",
+        Actor.CARRIER: "the carrier",
+        Actor.NOBODY: "nothing to do, it is retried automatically",
+    },
+    "fr": {
+        Actor.CLIENT: "le client",
+        Actor.OPERATOR: "l'exploitant de recours",
+        Actor.CARRIER: "le transporteur",
+        Actor.NOBODY: "rien à faire, nouvel essai automatique",
+    },
+}
 
 # How a fetch that was asked for ended, and what stood in its way.
 ANSWERS: dict[str, dict[str, str]] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from recours.core.carrier import Catalog
-from recours.core.errors import ErrorKind
+from recours.core.errors import ErrorKind, is_persistent
 from recours.core.events import EventName
 from recours.core.mail import MailKind, Told, kind_of, things
 from recours.core.text import clean, counted
@@ -156,7 +156,10 @@ def _left_to_operator(event: Told, words: Words) -> list[tuple[str, str]]:
     lines = [(words.happened, _error(event))]
     turns = event.facts.get("turns")
     if event.name is EventName.GAVE_UP and isinstance(turns, int):
-        lines.append((words.means, counted(words.language, words.gave_up, turns)))
+        kind = kind_of(event)
+        is_final = kind is not None and is_persistent(kind)
+        told = words.gave_up_final if is_final else counted(words.language, words.gave_up, turns)
+        lines.append((words.means, told))
     return lines
 
 

@@ -44,6 +44,7 @@ class Words:
     account: str
     run: str
     gave_up: tuple[str, str]
+    gave_up_final: str  # a persistent error: its turns passed without a call
     closing: str
     automatic: str
     unknown_service: str
@@ -69,7 +70,7 @@ FRENCH = Words(
     hello_nobody="Bonjour,",
     failed="Nous n'avons pas pu obtenir la preuve de livraison :",
     retrieved="Nous avons obtenu la preuve de livraison :",
-    summary="Ce que les dernières exécutions ont laissé à regarder :",
+    summary="À vérifier :",
     number="Numéro de suivi",
     none="(aucun)",
     carrier="Transporteur",
@@ -84,6 +85,7 @@ FRENCH = Words(
     account="Compte du transporteur",
     run="Erreur interne de recours :",
     gave_up=("Abandonné après {count} tentative", "Abandonné après {count} tentatives"),
+    gave_up_final="Abandonné : l'erreur est définitive, aucun autre appel n'a été fait",
     closing="Cordialement,",
     automatic="Ce message est envoyé automatiquement.",
     unknown_service="Le service des réclamations",
@@ -106,7 +108,7 @@ FRENCH = Words(
             "Vérifiez le numéro et le transporteur, et corrigez-les dans le dossier : la recherche reprend d'elle-même.",
         ),
         ErrorKind.ACCESS_DENIED: Advice(
-            "Le transporteur refuse de nous parler de ce colis.",
+            "Le transporteur refuse de nous communiquer cette livraison.",
             "Le transporteur connaît le colis, mais il n'est pas rattaché au contrat avec lequel nous l'interrogeons.",
             "Indiquez-nous le contrat d'expédition, ou demandez vous-même la preuve de livraison au transporteur.",
         ),
@@ -144,7 +146,7 @@ ENGLISH = Words(
     hello_nobody="Hello,",
     failed="We could not obtain the proof of delivery:",
     retrieved="We have obtained the proof of delivery:",
-    summary="What the last runs have left to be looked at:",
+    summary="To check:",
     number="Tracking number",
     none="(none)",
     carrier="Carrier",
@@ -159,6 +161,7 @@ ENGLISH = Words(
     account="The carrier's account",
     run="recours itself failed:",
     gave_up=("Given up after {count} attempt", "Given up after {count} attempts"),
+    gave_up_final="Given up: the error is final, so no further call was made",
     closing="Kind regards,",
     automatic="This message is sent automatically.",
     unknown_service="The claims service",

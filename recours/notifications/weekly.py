@@ -9,6 +9,8 @@ from datetime import date, datetime
 from typing import Any
 
 from recours.core.text import clean, counted
+from recours.desk.problem_words import VerdictWords
+from recours.desk.problems import problem_of
 from recours.desk.weekly import Hand, hands, hands_needed
 from recours.notifications.render import Letterhead, Rendered, environment
 from recours.notifications.texts import WORDS
@@ -58,7 +60,7 @@ def render_report(facts: Mapping[str, Any], language: str, head: Letterhead) -> 
             for error in facts["errors"]
         ],
         "usage": [_usage(row, words) for row in facts["usage"]],
-        "hands": [_point(hand, words) for hand in hands(facts)],
+        "hands": [_point(hand, words, facts, head) for hand in hands(facts)],
         "words": words,
         "mail_words": WORDS[language],
         "service": head.service or WORDS[language].unknown_service,
@@ -160,8 +162,10 @@ def _usage(row: Mapping[str, Any], words: ReportWords) -> tuple[str, str, bool]:
     return f"{row['carrier']} ({what})" if what else row["carrier"], told + full, bool(row["full"])
 
 
-def _point(hand: Hand, words: ReportWords) -> _Point:
+def _point(hand: Hand, words: ReportWords, facts: Mapping[str, Any], head: Letterhead) -> _Point:
     about = hand.about
+    if hand.what == "problem":
+        return _problem(about, words, datetime.fromisoformat(facts["at"]), head)
     if hand.what == "closed":
         return _closed(about, words)
     if hand.what == "did_not_run":
@@ -172,6 +176,15 @@ def _point(hand: Hand, words: ReportWords) -> _Point:
             counted(words.language, words.of_runs[hand.what], these, worker=about["worker"], runs=runs)
         )
     return _Point(counted(words.language, words.hands_of[hand.what], hand.count), _claims(hand, words))
+
+
+def _problem(kept: Mapping[str, Any], words: ReportWords, at: datetime, head: Letterhead) -> _Point:
+    """What the verdict of `recours status` says at that moment, in the same words."""
+    told, problem = (
+        VerdictWords(words.language, lambda moment: moment.astimezone(head.zone)),
+        problem_of(kept),
+    )
+    return _Point(told.sentence(problem, at), [told.remedy(problem, at)])
 
 
 def _closed(closed: Mapping[str, Any], words: ReportWords) -> _Point:

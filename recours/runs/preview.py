@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Step, step
-from recours.core.judgement import go_on, judge
+from recours.core.judgement import comes_last, found_by_next_run
 from recours.core.policy import Policy
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Refusal
@@ -53,7 +53,7 @@ def preview(
     result = Preview()
     best: list[tuple[tuple[int, float], int, Claim, State]] = []
     for place, (claim, held) in enumerate(found):
-        state = _state(claim, policy, now)
+        state = found_by_next_run(claim, now, policy)
         if held:
             result.held += 1
         elif carriers and lane_key(claim) not in carriers:
@@ -104,16 +104,7 @@ def _is_called(claim: Claim, policy: Policy, now: datetime, result: Preview) -> 
     return what in (Step.CALL, Step.FAIL)
 
 
-def _state(claim: Claim, policy: Policy, now: datetime) -> State:
-    """The state that a run would find the claim in."""
-    if claim.state.stage is Stage.GIVEN_UP and not claim.is_edited:
-        return go_on(claim, now, policy)
-    if claim.state.stage is None or claim.state.stage is Stage.SHELVED or claim.is_edited:
-        return judge(claim, now, policy)
-    return claim.state
-
-
 def _urgency(state: State, now: datetime) -> tuple[int, float]:
     """The larger, the more urgent: nearest first, those past their real deadline last."""
     at = state.rank_at or now
-    return -int(state.rank_is_deadline and at < now), -at.timestamp()
+    return -int(comes_last(state, now)), -at.timestamp()

@@ -1,20 +1,27 @@
 """The operator's desk over a database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recours.carriers.queue import APIRequestQueue
 from recours.core.carrier import Catalog
+from recours.core.claim import Claim
+from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseFault
 from recours.database.records import DatabaseRecords
 from recours.database.reopening import GivenUpClaims
 from recours.database.schema import look
-from recours.desk.overview import CarrierNow, Overview, overview
-from recours.desk.records import Records
+from recours.database.troubles import DatabaseTroubles
+from recours.desk.answers import ClaimStatus
+from recours.desk.overview import CarrierNow, Overview, days_until, overview
+from recours.desk.position import NEAR, Position, misses_deadline, position
+from recours.desk.records import ListedClaim, Records
+from recours.desk.telling import Teller
+from recours.desk.troubles import Troubles
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
@@ -31,6 +38,9 @@ if TYPE_CHECKING:
 # How often each worker is to run.
 SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetryScheduler)}
 
+
+# How far back is looked for the beginning of an outage or of refusals: longer ones are told to have lasted so long.
+_LONGEST_STREAK = timedelta(days=60)
 
 # To find the schedule by, runs that were started by hand among them.
 _RUNS_LOOKED_AT = 50
@@ -59,7 +69,7 @@ class Desk:
 
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""
-        queue = self.queue()
+        queue, credentials = self.queue(), self.settings.credentials
         return [
             CarrierNow(
                 key=key,
@@ -67,27 +77,84 @@ class Desk:
                 configured=key in self.catalog.configured,
                 uses=queue.use(key),
                 refusal=queue.would_refuse(key),
+                rejected=queue.rejected(key),
+                stopped=queue.stopped(key),
+                source=credentials[key].source,
+                missing=credentials[key].missing,
             )
             for key, spec in self.catalog.specs.items()
         ]
 
     def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseFault."""
-        now, policy = self.clock.now(), self.settings.policy
+        now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
         return overview(
             self.records,
-            self.carriers_now(),
+            carriers,
             SCHEDULES,
             now=now,
             due_until=policy.timetable.due_until(now),
             zone=policy.zone,
             days=days,
             exact=exact,
+            troubles=self._troubles(now, carriers),
         )
+
+    def _troubles(self, now: datetime, carriers: Sequence[CarrierNow]) -> Troubles:
+        policy = self.settings.policy
+        read = DatabaseTroubles(self.database, self.catalog, self.columns, redactor(self.settings))
+        recent = self.records.tallies(days_until(now.astimezone(policy.zone).date(), 2), policy.zone)
+        refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
+        near = [
+            claim
+            for claim in read.near_deadline(now, now + NEAR, refusals)
+            if misses_deadline(
+                claim,
+                position(claim, now, policy, refusal=refusals.get(claim.carrier or "")),
+                now,
+                policy,
+            )
+        ]
+        kinds = {tally.carrier: OUTAGE_KINDS for tally in recent if tally.kind in OUTAGE_KINDS}
+        kinds |= {carrier.key: REFUSED_KINDS for carrier in carriers if carrier.rejected}
+        streaks = {
+            key: read.streak_since(key, of_key, now - _LONGEST_STREAK) for key, of_key in kinds.items()
+        }
+        return Troubles(
+            mails=read.mail_piles(now),
+            streaks={key: since for key, since in streaks.items() if since},
+            recent=recent,
+            late=near,
+        )
+
+    def position(self, claim: Claim, held_until: datetime | None) -> Position:
+        """Where a claim stands at this moment. Raises DatabaseFault."""
+        refusal = self.queue().would_refuse(claim.carrier) if claim.carrier else None
+        held = held_until is not None
+        return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, held=held)
+
+    def positions(self, claims: Sequence[Claim]) -> dict[Any, Position]:
+        """Where these claims stand, by their ids; each carrier is looked at once. Raises DatabaseFault."""
+        queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
+        refusals = {key: queue.would_refuse(key) for key in {claim.carrier for claim in claims} if key}
+        return {
+            claim.id: position(claim, now, policy, refusal=refusals.get(claim.carrier or ""))
+            for claim in claims
+        }
 
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""
         return no_such_claim(self.claims, reference)
+
+
+def status_of(desk: Desk, listed: ListedClaim, teller: Teller) -> ClaimStatus:
+    """Where a claim stands, told. Raises DatabaseFault."""
+    claim = listed.claim
+    held_until = desk.records.held_until(claim.id, desk.clock.now())
+    carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
+    return teller.status(
+        listed, desk.position(claim, held_until), carrier=carrier, asked=desk.claims.times_asked(claim)
+    )
 
 
 def open_desk(settings: Settings) -> Desk:

@@ -80,17 +80,20 @@ class PostOffice:
     def week(self, monday: date) -> dict[str, Any]:
         """The facts of the week that began on that Monday. Raises RunFault."""
         from recours.database.weekly import DatabaseWeek  # noqa: PLC0415 (needed once a week)
+        from recours.desk.problems import problems  # noqa: PLC0415 (see above)
         from recours.desk.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
         from recours.wiring.desks import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
 
         settings, database, columns = self._settings, self.mailbox.database, self.mailbox.columns
         desk = desk_over(settings, database, columns, self.clock)
+        seen = desk.overview(days=1)
         sources = Sources(
             desk.records,
             DatabaseWeek(database, desk.catalog, columns, redactor(settings)),
-            desk.carriers_now(),
+            seen.carriers,
             SCHEDULES,
             desk.catalog,
+            problems(seen),
         )
         return report(Week(monday, settings.policy.zone), self.clock.now(), sources)
 

@@ -154,6 +154,21 @@ def test_without_quota_nobody_is_asked_and_no_attempt_is_used(
     assert recours.claim_status(reference).attempts == 0
 
 
+def test_a_fetch_promises_the_next_try_that_the_status_tells(
+    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = claim(IN_TRANSIT)
+    recours.fetch_claim(reference)
+    monkeypatch.setenv("CHRONOPOST_PASSWORD", "")
+    closed = recours.fetch_claim(reference)
+    assert (closed.next_try_at, recours.claim_status(reference).next_try_at) == (None, None)
+    assert "Next try" not in closed.sentence
+    monkeypatch.setenv("CHRONOPOST_PASSWORD", "123456")
+    status = recours.claim_status(reference)
+    assert status.next_try_at is not None
+    assert status.next_try_at > datetime.now(UTC) + timedelta(minutes=50)
+
+
 def test_without_credentials_the_result_says_which_are_missing(
     claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

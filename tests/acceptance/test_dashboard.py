@@ -241,12 +241,14 @@ def click_box(page: Page, reference: str) -> None:
 
 
 def test_the_overview_shows_how_the_system_does(page: Page) -> None:
+    expect(page.get_by_text("1 thing needs you: claims of an unknown carrier.")).to_be_visible()
+    expect(page.get_by_text("1 claim names a carrier that recours does not know.")).to_be_visible()
     cards = page.get_by_test_id("stMetric")
     expect(cards.filter(has_text="Success rate")).to_contain_text("50.0%")
     expect(cards.filter(has_text="Fetched")).to_contain_text("3")
     expect(cards.filter(has_text="Given up")).to_contain_text("0")
-    expect(page.get_by_text("Retry scheduler – fine")).to_be_visible()
-    expect(page.get_by_text("Fetch worker – fine")).to_be_visible()
+    expect(page.get_by_text("Retry scheduler – OK")).to_be_visible()
+    expect(page.get_by_text("Fetch worker – OK")).to_be_visible()
     for title in ("Success by day", "Success by carrier", "Success by attempt", "Errors by kind", "Calls used",
                   "Backlog by carrier"):  # fmt: skip
         box = page.get_by_test_id("stVerticalBlock").filter(has_text=title).last

@@ -92,7 +92,7 @@ def test_status_shows_runs_rates_backlog_and_quotas(service: Service, person: Pe
     assert line_of(shown, "pod_retry_scheduler")[2:] == ["0 s", "1", "1", "0", "fine"]
     backlog = section(shown, "Backlog")
     assert line_of(backlog, "Chronopost")[1:8] == ["0", "2", "0", "0", "0", "1", "0"]
-    assert line_of(backlog, "(none that we know)")[1:6] == ["0", "0", "0", "0", "1"]
+    assert line_of(backlog, "(not known)")[1:6] == ["0", "0", "0", "0", "1"]
     assert line_of(section(shown, "Quotas"), "Chronopost")[1:5] == ["100000 per day", "3", "0", "99997"]
     assert line_of(section(shown, "By carrier"), "Chronopost") == ["Chronopost", "1", "1", "0", "50.0%"]
     assert line_of(section(shown, "Errors"), "not_found") == ["not_found", "1"]
@@ -129,20 +129,55 @@ def test_status_says_what_needs_a_hand(service: Service, person: Person) -> None
     service.sql("UPDATE recours_carriers SET refused_until = ? WHERE carrier = 'chronopost'", until)
     shown = person.does("status", UPS_CLIENT_ID="", UPS_CLIENT_SECRET="")
     remarks = [line for line in shown.splitlines() if line.startswith("! ")]
-    assert remarks[0] == "! pod_fetch_worker has never run on this database; it is due every 30 min."
+    assert remarks[0] == "! pod_fetch_worker has never run on this database. It should run every 30 min."
     assert re.match(
-        r"! pod_retry_scheduler last began 9 h ago, at .*; it is due every 1 h\. Is the machine off",
+        r"! pod_retry_scheduler has not run since .*\. It should run every 1 h\. Is the machine off",
         remarks[1],
     )
-    assert re.match(
-        r"! The run of pod_retry_scheduler that began at .* never ended: it was killed", remarks[2]
+    assert re.match(r"! 1 run of pod_retry_scheduler never ended \(.*\): it was killed", remarks[2])
+    rejects = r"! Chronopost rejects our credentials \(.*from the environment\)\. 1 claim blocked since .*\. Next try "
+    assert any(re.match(rejects, line) for line in remarks), remarks
+    assert any(re.match(r"! UPS has no credentials\. 1 claim blocked since ", line) for line in remarks)
+    assert re.search(
+        r"^  → Set UPS_CLIENT_ID.* in \.env, then: recours carriers check ups$", shown, re.MULTILINE
     )
-    assert any(line.startswith("! Chronopost: ") and "(next try " in line for line in remarks)
-    assert any(re.match(r"! UPS: UPS has no credentials: set UPS_CLIENT_ID", line) for line in remarks)
+    assert any(line.startswith("! 1 claim names a carrier that recours does not know.") for line in remarks)
+    assert shown.startswith(
+        "6 things need you: pod_fetch_worker has never run, pod_retry_scheduler is overdue, "
+    )
     assert line_of(section(shown, "Carriers that take no call now"), "UPS")[1].startswith(
         "UPS has no credentials"
     )
-    assert person.json("status")["workers"][1]["never_ended"] == ["dead"]
+    found = person.json("status")
+    assert found["workers"][1]["never_ended"] == ["dead"]
+    assert found["verdict"].startswith("5 things need you: ")  # here UPS has credentials
+    kinds = [(problem["kind"], problem["carrier"], problem["count"]) for problem in found["problems"]]
+    assert ("credentials_rejected", "chronopost", 1) in kinds
+    assert all(problem["sentence"] and problem["remedy"] for problem in found["problems"])
+
+
+def test_status_check_is_for_those_who_watch(service: Service, person: Person) -> None:
+    service.add(*FOREVER, failed_at=now_minus(minutes=5))
+    service.run(PODFetchWorker)
+    service.run()
+    well = person.types("status", "--check")
+    assert (well.returncode, well.stderr) == (0, "")
+    assert well.stdout == "All is well: 0 proofs today, 1 claim waiting, nothing blocked.\n"
+    person.does("pause", "Chronopost", "--why", "works")
+    paused = person.types("status", "--check")
+    assert paused.returncode == 1
+    verdict, problem, remedy = paused.stdout.splitlines()
+    assert verdict == "1 thing needs you: Chronopost is paused."
+    assert re.fullmatch(
+        r"! Chronopost is paused since \d\d:\d\d \w+ \(by .*: works\)\. 1 claim blocked\.", problem
+    )
+    assert remedy == "  → recours resume chronopost"
+    as_json = person.types("status", "--check", "--json")
+    assert as_json.returncode == 1
+    assert set(json.loads(as_json.stdout)) == {"at", "verdict", "problems"}
+    assert person.types("status", "--check", "--days", "0").returncode == 2
+    person.does("resume", "Chronopost")
+    assert person.types("status", "--check").returncode == 0
 
 
 def test_a_large_backlog_is_counted_so_far_or_exactly(service: Service, person: Person) -> None:
@@ -271,7 +306,7 @@ def test_why_of_one_that_gave_up_says_whom_it_was_told(service: Service, person:
         service.clock.advance(hours * HOUR)
         service.run()
     shown = person.does("why", "CLM-0001")
-    assert "It has given up, after 4 turns: no run tries it any more." in shown
+    assert "It was given up; the carrier was asked 4 times. No run tries it again." in shown
     assert "Next try" not in shown
     assert "To have it start afresh: recours reopen CLM-0001" in shown
     assert line_of(section(shown, "Told"), "20")[1:3] == ["pod_failed", "client"]
@@ -303,7 +338,7 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
     ),
     "another carrier": ({}, True, edit("carrier", "UPS"), ["its carrier's account was that of Chronopost, is UPS"]),
     "count reset": ({}, True, edit("pod_retry_count", 0), ["its count of turns was 1, is 0"]),
-    "held": ({}, True, hold, ["A run has it in hand at this moment. Should that run be dead, it is free at "]),
+    "held": ({}, True, hold, ["A run is fetching it at this moment. If that run died, others may take it from "]),
     "paid": ({"status": "paid"}, True, None, ["It is set aside: its status is 'paid'", "RECOURS_SKIP_CLAIM_STATUSES"]),
     "new": ({"pod_fetch_status": "pending"}, False, None, ["It is new: the fetch worker asks the carrier at its next run."]),
     "no number": (
@@ -317,7 +352,7 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
         {"carrier": "Pigeon Post"},
         True,
         None,
-        ["(unsupported_carrier)", "Who can act: Whoever keeps this system.", "Correct the carrier's name in the claim"],
+        ["(unsupported_carrier)", "Who can act: The operator of recours.", "Correct the carrier's name in the claim"],
     ),
     "fetching": (
         {"pod_fetch_status": "fetching", "failed_at": now_minus(minutes=10)},
@@ -357,7 +392,7 @@ def test_why_says_that_the_carrier_takes_no_call(service: Service, person: Perso
     shown = person.does("why", "CLM-0001")
     assert "Chronopost takes no call now: Chronopost was paused on " in shown
     assert "Next try: not before someone acts: " in shown
-    assert "Take Chronopost up again: recours resume chronopost" in shown
+    assert "Resume Chronopost: recours resume chronopost" in shown
     person.does("resume", "Chronopost")
     nobody = person.does("why", "CLM-0001", CHRONOPOST_ACCOUNT="", CHRONOPOST_PASSWORD="")
     assert "Chronopost has no credentials: set CHRONOPOST_ACCOUNT" in nobody

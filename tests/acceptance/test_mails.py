@@ -293,7 +293,8 @@ def test_a_claim_is_one_thing_to_the_operator_and_nobody_is_said_to_have_been_as
     text, page = text_of(summary), html_of(summary)
     assert (text.count("* CLM-0001"), page.count("<section")) == (1, 1)
     assert "What happened: The carrier Heppner is not supported" in text
-    assert "Given up after 4 attempts" in text
+    assert "Given up: the error is final, so no further call was made" in text
+    assert "attempts" not in text  # no carrier was ever asked
     for part in (text, page):
         assert "several tries" not in part
         assert "What you can do" not in part

@@ -161,12 +161,14 @@ def test_runs_that_failed_or_died_and_mails_that_wait_need_a_hand(service: Servi
     service.environment["SMTP_PORT"] = port
     service.run()
     (report,) = reports(smtp)
-    assert report["Subject"] == "Proofs of delivery, week 6: 100.0% obtained, 3 things to look at"
+    assert report["Subject"] == "Proofs of delivery, week 6: 100.0% obtained, 4 things to look at"
     lines = text_of(report).splitlines()
     for line in (
         "* pod_retry_scheduler: 3 runs of 3 failed, its log says why",
         "* pod_fetch_worker: 1 run of 6 never ended, it was killed or the machine went down",
-        "* 1 mail waits for the mail server",
+        "* 1 mail has waited for the mail server since 2 Feb.",
+        "  - recours mail test you@example.com",
+        "* pod_fetch_worker has not run since 2 Feb. It should run every 30 min. Is the machine off, or the schedule disabled?",
         "* pod_retry_scheduler: 3 runs, 3 failed",
         "* pod_fetch_worker: 6 runs, 1 never ended, 1 stopped",
     ):
@@ -215,13 +217,20 @@ def test_it_says_in_text_and_picture_what_happened_and_what_needs_a_hand(
         "* 1 claim still waits, less than 7 days before its deadline",
         "  - CLM-0012, Chronopost: 19 Feb 2026, not delivered yet",
         "* 3 claims given up this week",
-        "  - CLM-0004, Chronopost: carrier out of order",
+        "  - CLM-0004, Chronopost: carrier unavailable",
         "  - CLM-0006, <b>Heppner</b>: carrier not supported",
-        "* 1 mail held: 'recours mail release' sends it",
+        "* 1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 15 Feb.",
+        "  - recours mail release",
     ):
         assert line in text.splitlines(), line
-    assert re.search(r"^\* The account at Colissimo: .*\n  - tried again: 17 Feb 2026 ", text, re.MULTILINE)
-    assert re.search(r"^\* Chronopost: carrier out of order, 8 \(week before: 0\)$", text, re.MULTILINE)
+    assert re.search(
+        r'^\* Colissimo rejects our credentials \("Identifiant ou mot de passe incorrect", from the environment\)\. '
+        r"1 claim blocked since 15 Feb\. Next try 17 Feb 0\d:\d\d CET\.\n  - Correct them, then: recours carriers check "
+        "colissimo$",
+        text,
+        re.MULTILINE,
+    )
+    assert re.search(r"^\* Chronopost: carrier unavailable, 8 \(week before: 0\)$", text, re.MULTILINE)
     assert re.search(
         r"^\* Chronopost: \d+ calls; at most 6 of 6 per day, used up 2 times$", text, re.MULTILINE
     )
@@ -235,8 +244,8 @@ def test_it_says_in_text_and_picture_what_happened_and_what_needs_a_hand(
         "Week 6 100.0% (3/3)",
         "3 claims given up this week",
         "CLM-0006, <b>Heppner</b>: carrier not supported",
-        "1 mail held: 'recours mail release' sends it",
-        "Chronopost: carrier out of order 8 0",
+        "1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 15 Feb. recours mail release",
+        "Chronopost: carrier unavailable 8 0",
         "at most 6 of 6 per day, used up 2 times",
     ):
         assert figure in shown, figure

@@ -16,7 +16,7 @@ from recours.core.claim import Stage
 from recours.core.password import hash_of
 from recours.dashboard import jobs
 from recours.database.engine import Database
-from recours.database.tables import attempts, claims, metadata
+from recours.database.tables import attempts, claims, metadata, runs
 from tests.conftest import environment_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -235,3 +235,64 @@ def test_nothing_is_shown_before_the_password(page: AppTest, monkeypatch: pytest
     monkeypatch.setenv("RECOURS_DASHBOARD_PASSWORD_HASH", str(hash_of("another one", bytes(16))))
     page.run()
     assert "CLM-00000" not in said(page)  # a new password shuts everybody out
+
+
+def test_the_page_begins_with_the_verdict_and_what_to_do(page: AppTest, database: Database) -> None:
+    page.run()
+    assert [box.value for box in page.error] == [
+        r"2 things need you: pod\_fetch\_worker has never run, pod\_retry\_scheduler has never run."
+    ]
+    assert r"pod\_fetch\_worker has never run on this database. It should run every 30 min." in said(page)
+    assert "→ recours check" in said(page)
+    page.button_group(key="language").set_value("fr").run()
+    assert page.error[0].value.startswith("2 points demandent votre attention : ")
+    now = datetime.now(UTC)
+    with database.write() as connection:
+        for worker in ("pod_fetch_worker", "pod_retry_scheduler"):
+            run = {
+                "id": worker,
+                "worker": worker,
+                "started_at": now,
+                "ended_at": now,
+                "exit_status": 0,
+                "stats": {},
+            }
+            connection.execute(runs.insert().values(run))
+    page.button(key="refresh").click().run()
+    assert not page.error
+    assert (
+        page.success[0].value
+        == "Tout va bien : 0 preuve aujourd'hui, 45 réclamations en attente, rien de bloqué."
+    )
+
+
+def test_no_next_try_is_promised_while_a_carrier_is_closed(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.run()
+    view(page, "claims")
+    assert "next try" in said(page)
+    monkeypatch.setenv("CHRONOPOST_PASSWORD", "")
+    page.run()
+    assert "next try" not in said(page)
+    assert "Chronopost has no credentials here" in said(page)
+    page.query_params["claim"] = "CLM-00007"
+    page.run()
+    assert "waits until someone acts" in said(page)
+    assert "Next try: **none**" in said(page)
+    assert "Who can act: **the operator of recours**" in said(page)
+
+
+def test_a_signatory_is_shown_of_a_proof_and_not_of_a_refusal(page: AppTest, database: Database) -> None:
+    with database.write() as connection:
+        row = {
+            "claim_id": 1, "run_id": "r", "worker": "pod_retry_scheduler", "carrier": "chronopost",
+            "tracking_number": "XY1", "turn": 1, "started_at": datetime(2026, 2, 2, tzinfo=UTC), "duration_s": 1.0,
+            "calls": 2, "outcome": "failed", "used": True, "error_kind": "access_denied", "message": "no",
+            "signatory": "DUPONT",
+        }  # fmt: skip
+        connection.execute(attempts.insert().values(row))
+    page.query_params["claim"] = "CLM-00000"
+    page.run()
+    assert "parcel not on our contract" in said(page)
+    assert "DUPONT" not in said(page)

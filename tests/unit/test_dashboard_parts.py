@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -20,6 +21,7 @@ from recours.core.errors import ErrorKind
 from recours.core.events import EventName
 from recours.core.mail import LANGUAGES, MailState
 from recours.core.password import hash_of, read_hash
+from recours.core.policy import Policy
 from recours.core.quota import Use, parse_limits
 from recours.dashboard import figures, jobs
 from recours.dashboard.documents import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
@@ -29,6 +31,7 @@ from recours.dashboard.texts import COUNTED, TEXTS, Words
 from recours.dashboard.visit import Visit
 from recours.desk.answers import Standing
 from recours.desk.overview import CarrierNow, Health, Rate
+from recours.desk.position import position
 from recours.desk.records import Backlog, ClaimFilter, ListedClaim
 from recours.desk.telling import Teller
 from recours.desk.words import ANSWERS, KINDS, STANDING, STATUS
@@ -223,27 +226,35 @@ def test_one_thing_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "turns", "says"),
+    ("language", "asked", "says"),
     [
-        ("en", 1, "C-1 was given up after 1 attempt."),
-        ("en", 4, "C-1 was given up after 4 attempts."),
-        ("fr", 1, "C-1 : recherche abandonnée après 1 tentative."),
-        ("fr", 4, "C-1 : recherche abandonnée après 4 tentatives."),
+        ("en", 0, "C-1 was given up; no call to the carrier is recorded."),
+        ("en", 1, "C-1 was given up; the carrier was asked once."),
+        ("en", 4, "C-1 was given up; the carrier was asked 4 times."),
+        ("fr", 0, "C-1 : recherche abandonnée, aucun appel au transporteur n'est enregistré."),
+        ("fr", 1, "C-1 : recherche abandonnée, le transporteur a été interrogé une fois."),
+        ("fr", 4, "C-1 : recherche abandonnée, le transporteur a été interrogé 4 fois."),
     ],
 )
-def test_a_claim_that_gave_up_says_after_how_many_attempts(language: str, turns: int, says: str) -> None:
+def test_a_claim_that_gave_up_says_how_often_the_carrier_was_asked(
+    language: str, asked: int, says: str
+) -> None:
     claim = Claim(
         id=1,
         reference="C-1",
         carrier="chronopost",
         number="XY1",
         fetch_status="failed",
-        turns_counted=turns,
-        state=State(stage=Stage.GIVEN_UP, turns_used=turns),
-        judged=Judged("failed", "XY1", "chronopost", turns),
+        turns_counted=4,
+        state=State(stage=Stage.GIVEN_UP, turns_used=4),
+        judged=Judged("failed", "XY1", "chronopost", 4),
     )
-    listed = ListedClaim(claim, None, None, None)
-    assert Teller(language, lambda at: at).status(listed, held=False, carrier="Chronopost").sentence == says
+    where = position(claim, datetime(2026, 2, 2, tzinfo=UTC), Policy(zone=ZoneInfo("UTC")))
+    told = Teller(language, lambda at: at).status(
+        ListedClaim(claim), where, carrier="Chronopost", asked=asked
+    )
+    assert told.sentence == says
+    assert told.attempts == 4
 
 
 def test_numbers_are_written_as_the_language_has_them() -> None:

@@ -54,8 +54,8 @@ def test_credentials(account: CarrierAccount, state: str, words: str) -> None:
 
 def test_which_claims_wait_for_credentials() -> None:
     stages = dict.fromkeys(Stage, 1)
-    assert checks.waiting(Backlog("ups", stages, unjudged=2)) == 5
-    assert checks.waiting(Backlog("ups", {Stage.GIVEN_UP: 7, Stage.SHELVED: 1, Stage.UNNUMBERED: 1})) == 0
+    assert Backlog("ups", stages, unjudged=2).to_come == 5
+    assert Backlog("ups", {Stage.GIVEN_UP: 7, Stage.SHELVED: 1, Stage.UNNUMBERED: 1}).to_come == 0
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
             [ENTRY],
             [run(HOUR), run(5 * HOUR, None)],
             "ok crontab",
-            "remark the last one began 2026-02-06 13:00; 1 run",
+            "fault the last one began 2026-02-06 13:00; 1 run before it",
         ),
         ([ENTRY], [], "ok crontab", "remark it never ran"),
         ([], [], "fault nothing of this user starts it here", "fault it never ran"),

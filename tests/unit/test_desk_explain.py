@@ -81,7 +81,12 @@ def test_every_kind_and_actor_has_its_words() -> None:
         (claim(Stage.WAITING), {}, NOW + 5 * HOUR, "turn 2 comes 6 h after the attempt before"),
         (claim(Stage.WAITING, next_at=NOW + HOUR / 20), {}, NOW, "due claims are taken by each run"),
         (claim(Stage.READY), {}, NOW, "due claims are taken by each run"),
-        (claim(Stage.SETTLED), {}, NOW + 5 * HOUR, "this turn passes without a call"),
+        (
+            claim(Stage.SETTLED),
+            {},
+            None,
+            "none: its turns pass without a call, the next one at 2026-02-02 13:00",
+        ),
         (claim(Stage.NEW, "pending"), {}, NOW, "new claims are taken by each run of the fetch worker"),
         (claim(Stage.GIVEN_UP, turns_used=4), {}, None, ""),
         (claim(Stage.SHELVED), {}, None, ""),
@@ -107,8 +112,8 @@ def test_every_kind_and_actor_has_its_words() -> None:
         (  # its carrier is not asked any more
             claim(Stage.SETTLED),
             {"refusal": Refusal(Blocked.CARRIER, "no credentials", kind=ErrorKind.NOT_CONFIGURED)},
-            NOW + 5 * HOUR,
-            "turn 2 comes",
+            None,
+            "its turns pass without a call",
         ),
     ],
 )
@@ -153,7 +158,7 @@ def test_a_lowered_limit_and_runs_that_died_are_told() -> None:
     used_up = explained(claim(Stage.WAITING, turns_used=4, next_at=NOW + HOUR))
     assert "the next run of the scheduler gives it up" in used_up.standing[0]
     died = explained(claim(Stage.READY, interruptions=3))
-    assert "3 runs in a row died with it in hand" in died.standing[1]
+    assert "3 runs in a row died while fetching it" in died.standing[1]
 
 
 def test_a_raised_limit_has_a_claim_go_on() -> None:

@@ -5,22 +5,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from recours.core.claim import Stage
-from recours.core.errors import ErrorKind
-from recours.core.mail import MailState
 from recours.desk.overview import (
-    CarrierNow,
     Health,
-    Overview,
     Rate,
     days_until,
-    needs_a_hand,
     rates,
     success_of,
-    words_of_ahead,
     worker_status,
 )
 from recours.desk.records import Backlog, Run, Tally
-from recours.runs.ports import Blocked, Refusal
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -43,6 +36,10 @@ def run(hours_ago: float, *, ended: bool = True, exit_status: int | None = 0) ->
         ([run(3, ended=False)], Health.RUNNING, 0),
         ([run(4, ended=False)], Health.OVERDUE, 1),
         ([run(0.5), run(9, ended=False), run(10)], Health.FINE, 1),
+        ([run(0.5, exit_status=1)], Health.FAILED, 0),
+        ([run(0.5, exit_status=143)], Health.FINE, 0),  # stopped by the machine
+        ([run(0.5, ended=False), run(1, exit_status=1)], Health.RUNNING, 0),
+        ([run(9, exit_status=1)], Health.OVERDUE, 0),
         ([run(-1)], Health.FINE, 0),  # a clock that was wrong
     ],
 )
@@ -71,9 +68,6 @@ def test_a_run_that_began_in_the_future_hides_nothing_and_is_told(runs: list[Run
     assert (found.health, found.ahead) == (health, ahead)
     assert found.last == next((run for run in runs if run not in ahead), None)
     assert found.as_json()["in_the_future"] == [run.id for run in ahead]
-    told = words_of_ahead(found, lambda at: at)
-    assert told.startswith(f"{len(ahead)} run")
-    assert "in the future" in told
 
 
 TALLIES = [
@@ -116,45 +110,3 @@ def test_rates_of_any_group() -> None:
 )
 def test_what_of_a_backlog_is_due(backlog: Backlog, due: int, is_tried: bool) -> None:
     assert (backlog.due, backlog.is_tried) == (due, is_tried)
-
-
-def seen(*, runs: list[Run] | None = None, **more: object) -> Overview:
-    worker = worker_status("w", HOUR, [run(0.5)] if runs is None else runs, NOW)
-    return Overview(NOW, [worker], success_of([], []), **{"backlogs": [], "carriers": [], **more})
-
-
-REFUSED = Refusal(Blocked.CARRIER, "refused by X.", NOW + HOUR, kind=ErrorKind.AUTH_FAILED)
-AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "X is at its limit", NOW + HOUR)
-WAITS = [Backlog("x", {Stage.READY: 1})]
-
-
-@pytest.mark.parametrize(
-    ("overview", "sentences"),
-    [
-        (seen(), []),
-        (seen(runs=[]), ["w has never run on this database; it is due every 1 h."]),
-        (
-            seen(runs=[run(9)]),
-            ["w last began 9 h ago, at 2026-02-01 23:00; it is due every 1 h. Is the machine off, or the schedule disabled?"],
-        ),
-        (seen(runs=[run(0.5, exit_status=1)]), ["The last run of w failed (exit status 1): its log says why."]),
-        (seen(runs=[run(0.5, exit_status=130)]), []),
-        (
-            seen(runs=[run(0.5), run(9, ended=False)]),
-            ["The run of w that began at 2026-02-01 23:00 never ended: it was killed, or the machine went down."],
-        ),
-        (seen(carriers=[CarrierNow("x", "X", configured=True, refusal=REFUSED)]), ["X: refused by X (next try 2026-02-02 09:00)."]),
-        (seen(carriers=[CarrierNow("x", "X", configured=False, refusal=REFUSED)]), []),
-        (seen(carriers=[CarrierNow("x", "X", configured=False, refusal=REFUSED)], backlogs=WAITS), ["X: refused by X (next try 2026-02-02 09:00)."]),
-        (seen(carriers=[CarrierNow("x", "X", configured=True, refusal=AT_LIMIT)]), []),
-        (seen(backlogs=[Backlog("", {}, unjudged=3)]), []),
-        (
-            seen(backlogs=[Backlog("", {Stage.READY: 3})]),
-            ["There are claims of no carrier that we know; 'recours export --csv' lists them with what they say."],
-        ),
-        (seen(mails={MailState.HELD: 1}), ["1 mail held by the brake: 'recours mail release' sends them."]),
-        (seen(mails={MailState.READY: 4}), []),
-    ],
-)  # fmt: skip
-def test_what_needs_a_hand(overview: Overview, sentences: list[str]) -> None:
-    assert needs_a_hand(overview, lambda moment: moment) == sentences

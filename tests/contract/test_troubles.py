@@ -1,0 +1,90 @@
+"""What needs a person, read from a real database of either kind: streaks of failures, mails that lie there."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from recours.carriers.registry import CATALOG
+from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
+from recours.core.mail import MailState
+from recours.database.engine import Database
+from recours.database.schema import look
+from recours.database.tables import attempts, mails
+from recours.database.troubles import DatabaseTroubles
+from recours.desk.troubles import Pile
+
+NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.fixture
+def troubles(database: Database) -> DatabaseTroubles:
+    return DatabaseTroubles(database, CATALOG, look(database).columns)
+
+
+def attempt(days_ago: float, kind: str | None, carrier: str = "ups", calls: int = 1) -> dict[str, Any]:
+    return {
+        "claim_id": 1, "run_id": "r", "worker": "w", "carrier": carrier, "tracking_number": "1Z", "turn": 1,
+        "started_at": NOW - days_ago * DAY, "duration_s": 1.0, "calls": calls,
+        "outcome": "failed" if kind else "success", "used": True, "error_kind": kind,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "since"),
+    [
+        ([], None),
+        ([attempt(1, None)], None),
+        ([attempt(1, "timeout"), attempt(2, "server_error"), attempt(3, None), attempt(4, "timeout")], NOW - 2 * DAY),
+        ([attempt(0.5, "not_found"), attempt(1, "timeout")], None),
+        ([attempt(1, "network", calls=0), attempt(2, "timeout"), attempt(3, "not_delivered_yet")], NOW - 2 * DAY),
+        # Without a call the carrier had no say in it.
+        ([attempt(0.5, "invalid_tracking", calls=0), attempt(1, "timeout")], NOW - DAY),
+        ([attempt(0.5, None, carrier="dhl"), attempt(1, "timeout")], NOW - DAY),
+        ([attempt(1, "timeout"), attempt(40, "timeout")], NOW - DAY),  # further back than was asked for
+    ],
+)  # fmt: skip
+def test_since_when_a_carrier_gives_no_answer(
+    troubles: DatabaseTroubles, rows: list[dict[str, Any]], since: datetime | None
+) -> None:
+    with troubles.database.write() as connection:
+        for row in rows:
+            connection.execute(insert(attempts).values(row))
+    assert troubles.streak_since("ups", OUTAGE_KINDS, NOW - 30 * DAY) == since
+
+
+def test_since_when_an_account_is_refused(troubles: DatabaseTroubles) -> None:
+    with troubles.database.write() as connection:
+        for row in (attempt(9, None), attempt(6, "auth_failed"), attempt(5, "account_denied")):
+            connection.execute(insert(attempts).values(row))
+    assert troubles.streak_since("ups", REFUSED_KINDS, NOW - 30 * DAY) == NOW - 6 * DAY
+
+
+def test_mails_that_lie_there(troubles: DatabaseTroubles) -> None:
+    texts = dict.fromkeys(("subject", "plain", "html", "kind", "recipient"), "x")
+    with troubles.database.write() as connection:
+        for n, (state, hours) in enumerate(
+            [("ready", 30), ("ready", 4), ("ready", 2), ("held", 1), ("undecided", 5), ("undecided", 24 * 8), ("sent", 9)]
+        ):  # fmt: skip
+            at = NOW - hours * HOUR
+            row = {
+                "message_id": f"<{n}>", "language": "en", "state": state, "run_id": "r", "created_at": at, "tries": 0,
+                "ended_at": at if state in ("sent", "undecided") else None,
+            }  # fmt: skip
+            connection.execute(insert(mails).values(texts | row))
+    assert troubles.mail_piles(NOW) == {
+        MailState.READY: Pile(2, NOW - 30 * HOUR),
+        MailState.HELD: Pile(1, NOW - HOUR),
+        MailState.UNDECIDED: Pile(1, NOW - 5 * HOUR),
+    }
+
+
+def test_claims_near_their_deadline_and_no_more(
+    troubles: DatabaseTroubles, add_claims: Callable[..., None]
+) -> None:
+    """Those that no run has judged are not at a stage yet: the next run looks at them."""
+    add_claims(troubles.database, [{"response_deadline": (NOW + DAY).date()}])
+    assert list(troubles.near_deadline(NOW, NOW + 7 * DAY, ["chronopost"])) == []

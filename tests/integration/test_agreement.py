@@ -1,0 +1,460 @@
+"""All that speaks of claims says the same: every stage at every state of a carrier, on both kinds of database.
+
+What is expected stands in the tables below, written by hand. `why`, `claim_status()`, the page, the weekly report,
+`status`, `check` and `--dry-run` are then asked, and must agree with it.
+"""
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, update
+
+import recours
+from recours.carriers.queue import print_of
+from recours.carriers.registry import CATALOG
+from recours.cli.why import _show, explanation_of
+from recours.core.claim import Stage
+from recours.core.errors import Actor, ErrorKind
+from recours.core.judgement import judge
+from recours.dashboard.claims import about_claim
+from recours.dashboard.texts import Words
+from recours.database.engine import Database
+from recours.database.schema import look
+from recours.database.tables import carriers, claims, mails, quota
+from recours.database.upkeep import ClaimUpkeep
+from recours.desk.problem_words import VerdictWords
+from recours.desk.problems import ProblemKind, verdict
+from recours.logs import local
+from recours.notifications.weekly import render_report
+from recours.runs.summary import minute
+from recours.sandbox import Sandbox
+from recours.settings.loading import load
+from recours.wiring.carriers import make_queue
+from recours.wiring.desks import Desk, open_desk
+from recours.wiring.post import PostOffice
+from tests.conftest import SERVICE_CLAIMS
+from tests.processes.commands import Done, worker
+from tests.processes.commands import recours as typed
+
+HOUR = timedelta(hours=1)
+S = recours.Standing
+ENGLISH = Words("en")
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A carrier's state: since it takes no call, until when, whose business that is, and what problem it is."""
+
+    key: str
+    until: str | None = None  # "": until somebody acts
+    actor: Actor | None = None
+    problem: ProblemKind | None = None
+
+
+CARRIERS = {
+    "ok": Carrier("chronopost"),
+    "paused by the carrier": Carrier("ups", until="3h"),
+    "stopped by a person": Carrier("dhl", "", Actor.OPERATOR, ProblemKind.CARRIER_PAUSED),
+    "auth_failed": Carrier("fedex", "2h", Actor.OPERATOR, ProblemKind.CREDENTIALS_REJECTED),
+    "account_denied": Carrier("gls", "2h", Actor.OPERATOR, ProblemKind.ACCOUNT_DENIED),
+    "not configured": Carrier("dpd", "", Actor.OPERATOR, ProblemKind.NOT_CONFIGURED),
+    "at its limit": Carrier("colissimo", until="window"),
+    "unknown": Carrier(""),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A claim at a stage. `base`: when it is tried if its carrier is open, from now on; None: it is not tried."""
+
+    standing: recours.Standing
+    base: timedelta | None
+    actor: Actor | None
+    columns: dict[str, Any]
+    status: str = "failed"
+    number: bool = True
+    of_row: dict[str, Any] | None = None
+
+
+TRIED = {"pod_error_kind": ErrorKind.NOT_FOUND, "pod_retry_count": 1, "pod_seen_count": 1}
+STAGES = {
+    "new": Case(S.NEW, timedelta(), None, {}, "pending"),
+    "no number": Case(S.UNNUMBERED, None, Actor.CLIENT, {}, "pending", number=False),
+    "waiting": Case(S.WAITING, 5 * HOUR, Actor.CLIENT, {**TRIED, "pod_stage": "waiting", "in": 5 * HOUR}),
+    "its time has come": Case(S.READY, timedelta(), Actor.CLIENT, {**TRIED, "pod_stage": "waiting", "in": -HOUR}),
+    "ready": Case(S.READY, timedelta(), Actor.CLIENT, {**TRIED, "pod_stage": "ready", "in": -HOUR}),
+    "settled": Case(
+        S.SETTLED,
+        None,
+        Actor.CLIENT,
+        {**TRIED, "pod_stage": "settled", "in": 5 * HOUR, "pod_error_kind": ErrorKind.POD_NEVER_AVAILABLE},
+    ),
+    "given up": Case(
+        S.GIVEN_UP,
+        None,
+        Actor.OPERATOR,
+        {"pod_stage": "given_up", "pod_error_kind": ErrorKind.TIMEOUT, "pod_retry_count": 4, "pod_seen_count": 4},
+    ),
+    "paid": Case(S.SHELVED, None, Actor.OPERATOR, {}, of_row={"status": "paid"}),
+    "fetched": Case(S.FETCHED, None, None, {}, "success"),
+    "by hand": Case(S.LEFT_ALONE, None, Actor.OPERATOR, {}, "manual"),
+}  # fmt: skip
+ASKS = {"new", "waiting", "its time has come", "ready"}
+NEAR = {"new", "waiting"}  # those that have a deadline in three days
+
+
+@dataclass
+class World:
+    """A database with a claim of each kind, and those who speak of it."""
+
+    desk: Desk
+    environment: dict[str, str]
+    now: datetime
+    folder: Path
+
+    def types(self, *arguments: str) -> Done:
+        done = typed(*arguments, environment=self.environment)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def next_of(self, state: str, stage: str) -> datetime | None:
+        """When the claim is tried next."""
+        case, carrier = STAGES[stage], CARRIERS[state]
+        if case.base is None:
+            return None
+        at = self.now + case.base
+        if carrier.until is None:
+            return at
+        return max(at, self.until(carrier)) if carrier.until else None
+
+    def until(self, carrier: Carrier) -> datetime:
+        if carrier.until == "window":
+            return self.limit(carrier.key).window.around(self.now)[1]
+        return self.now + int((carrier.until or "0").rstrip("h")) * HOUR
+
+    def limit(self, key: str) -> Any:
+        return self.desk.settings.limits[key][-1]
+
+
+def reference(state: str, stage: str) -> str:
+    return f"{state}/{stage}".replace(" ", "_")
+
+
+@pytest.fixture
+def world(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    for name in [name for name in os.environ if name.startswith(("RECOURS_", "DATABASE_", "SMTP_"))]:
+        if not name.startswith("RECOURS_TEST_"):
+            monkeypatch.delenv(name)
+    with Sandbox(now=lambda: datetime.now(UTC)) as box:
+        given = {
+            name: value
+            for name, value in box.environment().items()
+            if not (name.startswith("DPD_") and not name.endswith("_URL"))
+        } | {
+            "DATABASE_URL": url,
+            "RECOURS_LANGUAGE": "en",
+            "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+            "RECOURS_POD_DIR": str(tmp_path / "pods"),
+            "QUOTA_COLISSIMO": "3/day",
+        }
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        desk = open_desk(load(tmp_path, given, CATALOG))
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
+        world = World(desk, kept | given | {"PYTHONIOENCODING": "utf-8"}, datetime.now(UTC), tmp_path)
+        _fill(world, box)
+        yield world
+        desk.database.close()
+
+
+def _fill(world: World, box: Sandbox) -> None:
+    database, now = world.desk.database, world.now
+    with database.write() as connection:
+        for n, (state, stage) in enumerate((s, t) for s in CARRIERS for t in STAGES):
+            _add(connection, n, state, stage, now, box)
+    upkeep = ClaimUpkeep(database, world.desk.catalog, look(database).columns, "r")
+    policy = world.desk.settings.policy
+    list(upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
+    with database.write() as connection:
+        for state in CARRIERS:
+            for stage, case in STAGES.items():
+                values = dict(case.columns)
+                if "in" in values:
+                    values["pod_next_retry_at"] = now + values.pop("in")
+                if values:
+                    one = claims.c.claim_reference == reference(state, stage)
+                    connection.execute(update(claims).where(one).values(values))
+    _close(world)
+
+
+def _add(connection: Any, n: int, state: str, stage: str, now: datetime, box: Sandbox) -> None:
+    case, key = STAGES[stage], CARRIERS[state].key
+    row = {
+        "claim_reference": reference(state, stage),
+        "carrier": CATALOG.specs[key].name if key else "Heppner",
+        "tracking_number": (box.example(key, "99", n) if key else f"H{n}") if case.number else None,
+        "pod_fetch_status": case.status,
+        "pod_fetch_error": "Timeout" if case.status == "failed" else None,
+        "created_at": now - timedelta(days=2),
+        "updated_at": now - timedelta(days=2),
+        "pod_retry_count": 0,
+        "response_deadline": (now + timedelta(days=3)).date() if stage in NEAR else None,
+    } | (case.of_row or {})
+    names = ["order_id", "dispute_type", "amount_requested"]
+    connection.execute(insert(SERVICE_CLAIMS).values(row | dict(zip(names, ("o", "lost", 1.0), strict=True))))
+
+
+def _close(world: World) -> None:
+    """Bring the carriers into their states."""
+    desk, now = world.desk, world.now
+    queue = make_queue(desk.settings, desk.database, desk.settings.policy, desk.clock, lambda: 0.0, "t")
+    queue.stop("dhl", "by anna: works")
+    limit = world.limit("colissimo")
+    start, end = limit.window.around(now)
+    with desk.database.write() as connection:
+        window = {"limit_key": limit.key, "window_start": start, "window_end": end, "taken": 3}
+        connection.execute(insert(quota).values(window))
+        pause = {
+            "carrier": "ups",
+            "refusals": 0,
+            "paused_until": now + 3 * HOUR,
+            "reason": "UPS asked us to wait",
+        }
+        connection.execute(insert(carriers).values(pause))
+        for key, kind, said in (
+            ("fedex", "auth_failed", "FedEx refused our account: Invalid Password (credentials from .env)"),
+            ("gls", "account_denied", "GLS does not let our account use this service"),
+        ):
+            salt = "00" * 16
+            credentials = tuple(desk.settings.credentials[key].values.values())
+            values = {
+                "carrier": key,
+                "refusals": 1,
+                "refused_until": now + 2 * HOUR,
+                "refusal": said,
+                "refusal_kind": kind,
+                "credentials_salt": salt,
+                "credentials_print": print_of(credentials, salt),
+            }
+            connection.execute(insert(carriers).values(values))
+
+
+def is_about(found: datetime | None, wanted: datetime | None) -> bool:
+    """Tell whether moments are the same, for those who were asked a few seconds apart."""
+    if found is None or wanted is None:
+        return found is wanted
+    return abs(found - wanted) < timedelta(minutes=2)
+
+
+EACH = [(state, stage) for state in CARRIERS for stage in STAGES]
+
+
+def expected_actor(state: str, stage: str) -> Actor | None:
+    case, carrier = STAGES[stage], CARRIERS[state]
+    if state == "unknown" and stage in ASKS | {"settled", "given up"}:
+        return Actor.OPERATOR
+    return carrier.actor if stage in ASKS and carrier.actor else case.actor
+
+
+def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = {one.claim.reference: one for one in world.desk.records.each_claim()}
+    positions = world.desk.positions([one.claim for one in listed.values()])
+    for state, stage in EACH:
+        name, case, next_at = reference(state, stage), STAGES[stage], world.next_of(state, stage)
+        where = f"{name}, next {next_at}"
+
+        found = explanation_of(world.desk, name)
+        assert found is not None
+        why = found.as_json()
+        told = datetime.fromisoformat(why["next_try"]) if why["next_try"] else None
+        assert (why["where"], is_about(told, next_at)) == (case.standing, True), (where, why)
+        assert why["who_can_act"] == expected_actor(state, stage), (where, why)
+        _show(found)
+        shown = capsys.readouterr().out
+        line = next((line for line in shown.splitlines() if line.startswith("Next try: ")), "")
+        if next_at and next_at > world.now:
+            assert minute(told, local) in line, (where, shown)
+        elif next_at is None:
+            assert "by the first run" not in line, (where, shown)
+
+        status = recours.claim_status(name)
+        assert status.stage == case.standing, where
+        assert is_about(status.next_try_at, next_at), (where, status)
+        assert status.actor == expected_actor(state, stage), (where, status)
+        later = next_at is not None and next_at > world.now + timedelta(minutes=5)
+        assert (
+            bool(re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d", status.sentence)) is later or stage == "fetched"
+        ), (
+            where,
+            status.sentence,
+        )
+        if stage in ASKS and CARRIERS[state].until == "":
+            assert "until someone acts" in status.sentence, (where, status.sentence)
+        for language in ("en", "fr"):
+            sentence = recours.claim_status(name, language=language).sentence
+            assert "{" not in sentence
+
+        page = positions[listed[name].claim.id]
+        assert (page.standing, is_about(page.next_at, next_at)) == (case.standing, True), where
+        row = about_claim(listed[name], page, "X", ENGLISH)
+        assert (f"next try {minute(page.next_at, local)}" in row) is (later and stage in ASKS), (where, row)
+
+
+def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> None:
+    seen = world.desk.overview()
+    found = verdict(seen)
+    asks = len(ASKS)
+    expected = {(c.problem, c.key, asks) for c in CARRIERS.values() if c.problem}
+    of_carriers = {(p.kind, p.carrier, p.count) for p in found.problems if p.carrier}
+    assert of_carriers == expected
+    others = Counter(p.kind for p in found.problems if not p.carrier)
+    assert others == {ProblemKind.NEVER_RAN: 2, ProblemKind.UNKNOWN_CARRIER: 1, ProblemKind.DEADLINES: 1}
+    (late,) = (p for p in found.problems if p.kind is ProblemKind.DEADLINES)
+    blocked = [carrier for carrier in CARRIERS.values() if carrier.until == ""]
+    assert late.count == len(NEAR) * len(blocked)
+    assert found.waiting == asks * len(CARRIERS)
+    assert found.blocked == asks * sum(c.until is not None for c in CARRIERS.values())
+
+    backlogs = {backlog.carrier: backlog for backlog in seen.backlogs}
+    for carrier in CARRIERS.values():
+        backlog = backlogs[carrier.key]
+        counts = {stage: backlog.stages.get(stage, 0) for stage in Stage}
+        assert counts == {
+            Stage.UNNUMBERED: 1, Stage.NEW: 1, Stage.WAITING: 1, Stage.READY: 2, Stage.SETTLED: 1,
+            Stage.SHELVED: 1, Stage.GIVEN_UP: 1,
+        }, carrier  # fmt: skip
+
+    status = world.types("status", "--json")
+    assert status.returncode == 0, status.stderr
+    printed = json.loads(status.stdout)
+    told = VerdictWords("en", local)
+    assert printed["verdict"] == told.verdict(found)
+    assert [p["sentence"] for p in printed["problems"]] == [
+        told.sentence(p, found.at) for p in found.problems
+    ]
+    checked = world.types("status", "--check")
+    assert checked.returncode == 1
+    assert [line[2:] for line in checked.stdout.splitlines() if line.startswith("! ")] == [
+        p["sentence"] for p in printed["problems"]
+    ]
+
+
+def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
+    found = verdict(world.desk.overview())
+    told = VerdictWords("en", local)
+    check = world.types("check", "--offline", "--json")
+    assert check.returncode == 1
+    faults = " ".join(f["words"] for f in json.loads(check.stdout)["findings"] if f["state"] == "fault")
+    for problem in found.problems:
+        if problem.kind is ProblemKind.CREDENTIALS_REJECTED:
+            assert "Invalid Password" in faults
+        elif problem.kind is ProblemKind.NOT_CONFIGURED:
+            assert f"{problem.count} claims cannot be fetched" in faults
+        elif problem.kind is ProblemKind.NEVER_RAN:
+            assert "it never ran" in faults
+        else:
+            assert told.sentence(problem, found.at) in faults
+
+    desk = world.desk
+    office = PostOffice(desk.settings, desk.database, desk.columns, desk.clock, "r")
+    facts = office.week((world.now - timedelta(days=7)).date())
+    kept = [(p["kind"], p["carrier"], p["count"]) for p in facts["problems"]]
+    assert kept == [(p.kind, p.carrier or None, p.count) for p in found.problems]
+    near = {claim["reference"] for claim in facts["deadlines"]["claims"]}
+    assert facts["deadlines"]["count"] == len(NEAR) * len(CARRIERS)
+    assert near <= {reference(state, stage) for state in CARRIERS for stage in NEAR}
+    zone = desk.settings.policy.zone
+    of_mail = VerdictWords("en", lambda moment: moment.astimezone(zone))
+    text = render_report(facts, "en", office.letterhead()).plain
+    for problem in found.problems:
+        if problem.kind not in (ProblemKind.NEVER_RAN, ProblemKind.DEADLINES):
+            assert f"* {of_mail.sentence(problem, found.at)}" in text, text
+
+
+def test_a_dry_run_takes_what_all_say_comes_next(world: World) -> None:
+    stages = {"pod_retry_scheduler": ("its time has come", "ready"), "pod_fetch_worker": ("new",)}
+    for name, due in stages.items():
+        done = worker(name, "--dry-run", "--json", environment=world.environment, folder=world.folder)
+        assert done.returncode == 0, done.stderr
+        printed = json.loads(done.stdout.splitlines()[-1])
+        open_now = [state for state, carrier in CARRIERS.items() if carrier.until is None]
+        assert set(printed["would_take"]) == {reference(state, stage) for state in open_now for stage in due}
+        assert printed["left_behind"] == {
+            carrier.key: len(due) for carrier in CARRIERS.values() if carrier.until is not None
+        }
+
+
+# ---------------------------------------------------------------- cases that contradicted each other
+
+
+def test_a_claim_without_a_number_is_not_told_to_correct_credentials(
+    world: World, add_claims: Callable[..., None]
+) -> None:
+    row = {
+        "claim_reference": "CLM-X",
+        "carrier": "FedEx",
+        "tracking_number": None,
+        "updated_at": world.now - 9 * HOUR,
+    }
+    add_claims(world.desk.database, [row])
+    found = explanation_of(world.desk, "CLM-X")
+    assert found is not None
+    assert (found.kind, found.actor) == (ErrorKind.INVALID_TRACKING, Actor.CLIENT)
+    assert not any("credentials" in sentence for sentence in (*found.standing, *found.advice, found.next_why))
+    status = recours.claim_status("CLM-X")
+    assert is_about(status.next_try_at, found.next_at)
+
+
+def test_a_pending_claim_past_its_deadline_comes_last_only_if_it_is_ranked_so(
+    world: World, database: Database
+) -> None:
+    name = reference("ok", "new")
+    past = {"response_deadline": (world.now - timedelta(days=3)).date(), "pod_seen_deadline": None}
+    ranks = {"pod_rank_is_deadline": 0, "pod_rank_at": world.now - timedelta(days=2)}
+    for is_deadline in (0, 1):
+        with database.write() as connection:
+            of_name = update(claims).where(claims.c.claim_reference == name)
+            connection.execute(of_name.values(past | ranks | {"pod_rank_is_deadline": is_deadline}))
+        found = explanation_of(world.desk, name)
+        assert found is not None
+        assert any("after all others" in sentence for sentence in found.standing) is bool(is_deadline)
+
+
+def test_mails_that_wait_for_a_dead_server_are_a_problem_for_all(world: World, database: Database) -> None:
+    texts = dict.fromkeys(("subject", "plain", "html"), "x")
+    for n, hours in enumerate((30, 29, 1)):
+        row = {
+            "message_id": f"<{n}>", "kind": "pod_failed", "recipient": "a@b.example", "language": "en",
+            "state": "ready", "run_id": "r", "created_at": world.now - hours * HOUR, "tries": 0,
+        }  # fmt: skip
+        with database.write() as connection:
+            connection.execute(insert(mails).values(row | texts))
+    shown = world.types("status", "--check").stdout
+    assert "! 2 mails have waited for the mail server since " in shown
+    found = json.loads(world.types("status", "--json", "--check").stdout)["problems"]
+    (waiting,) = (problem for problem in found if problem["kind"] == "mails_waiting")
+    assert is_about(datetime.fromisoformat(waiting["since"]), world.now - 30 * HOUR)
+    findings = json.loads(world.types("check", "--offline", "--json").stdout)["findings"]
+    assert any(f["state"] == "fault" and waiting["sentence"] == f["words"] for f in findings)
+
+
+def test_counts_are_new_as_soon_as_a_claim_is_reopened(world: World) -> None:
+    name = reference("ok", "given up")
+    world.types("reopen", name)
+    backlog = next(b for b in world.desk.overview().backlogs if b.carrier == "chronopost")
+    assert (backlog.stages.get(Stage.GIVEN_UP, 0), backlog.stages[Stage.READY]) == (0, 3)
+    found = explanation_of(world.desk, name)
+    assert found is not None
+    assert found.as_json()["turns_used"] == recours.claim_status(name).attempts == 0
+    assert is_about(found.next_at, world.now)
+    assert is_about(recours.claim_status(name).next_try_at, world.now)
+    again = world.types("reopen", name)
+    assert "was reopened or corrected already" in again.stderr

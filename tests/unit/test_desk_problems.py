@@ -1,0 +1,339 @@
+"""The verdict: what needs a person, since when, how many claims it concerns, and the command that mends it."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.core.claim import Claim, Stage
+from recours.core.errors import ErrorKind
+from recours.core.mail import MailState
+from recours.core.pauses import Stop
+from recours.desk import checks
+from recours.desk.findings import State
+from recours.desk.overview import CarrierNow, Overview, success_of, worker_status
+from recours.desk.problem_words import PROBLEMS, VerdictWords
+from recours.desk.problems import Problem, ProblemKind, carrier_words, problem_of, problems, verdict
+from recours.desk.records import Backlog, Run, Tally
+from recours.desk.troubles import Pile, Troubles
+from recours.runs.ports import Blocked, Refusal
+
+NOW = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+WORDS = {language: VerdictWords(language, lambda at: at) for language in PROBLEMS}
+K = ProblemKind
+
+
+def run(hours_ago: float, *, ended: bool = True, exit_status: int | None = 0) -> Run:
+    began = NOW - hours_ago * HOUR
+    return Run(f"run-{hours_ago}", "w", began, began if ended else None, exit_status if ended else None)
+
+
+def seen(*, runs: list[Run] | None = None, **more: Any) -> Overview:
+    worker = worker_status("w", HOUR, [run(0.5)] if runs is None else runs, NOW)
+    return Overview(NOW, [worker], success_of([], []), **{"backlogs": [], "carriers": [], **more})
+
+
+REFUSED = Refusal(
+    Blocked.CARRIER,
+    "X refused our account: Invalid Password (credentials from .env)",
+    NOW + timedelta(hours=1, minutes=49),
+    kind=ErrorKind.AUTH_FAILED,
+)
+DENIED = replace(REFUSED, reason="X refused our account", kind=ErrorKind.ACCOUNT_DENIED)
+NO_CREDENTIALS = Refusal(Blocked.CARRIER, "X has no credentials", kind=ErrorKind.NOT_CONFIGURED)
+STOPPED = Refusal(Blocked.CARRIER, "X was paused on …")
+AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "X is at its limit", NOW + HOUR)
+WAITS = [Backlog("x", {Stage.READY: 30, Stage.NEW: 2, Stage.SETTLED: 9, Stage.GIVEN_UP: 9}, NOW - 2 * DAY)]
+SINCE = Troubles(streaks={"x": NOW - 6 * DAY})
+LATE = Claim(1, "CLM-7", deadline=date(2026, 11, 28))
+
+
+def carrier(refusal: Refusal | None = None, *, configured: bool = True, **more: Any) -> CarrierNow:
+    return CarrierNow("x", "X", configured, refusal=refusal, source=".env", missing="X_KEY", **more)
+
+
+def tallies(kind: str | None, count: int) -> tuple[Tally, ...]:
+    return (Tally(NOW.date(), "x", 1, "failed" if kind else "success", kind, count),)
+
+
+CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
+    ("well", seen(), []),
+    ("never ran", seen(runs=[]), [("w has never run on this database. It should run every 1 h.", "recours check")]),
+    (
+        "overdue",
+        seen(runs=[run(9)]),
+        [("w has not run since 08:00 UTC. It should run every 1 h. Is the machine off, or the schedule disabled?", "recours check")],
+    ),
+    (
+        "failed",
+        seen(runs=[run(0.5, exit_status=1)]),
+        [("The last run of w (16:30 UTC) failed with exit status 1. Its log says why.", "recours check")],
+    ),
+    (
+        "failed, and the next one has begun",
+        seen(runs=[run(0.1, ended=False), run(1, exit_status=1)]),
+        [("The last run of w (16:00 UTC) failed with exit status 1. Its log says why.", "recours check")],
+    ),
+    (
+        "a run in the future",
+        seen(runs=[run(-24 * 3500), run(0.5)]),
+        [
+            (
+                "1 run of w began in the future (25 Jun 2036 17:00 UTC): the clock of a machine is or was wrong.",
+                "Check the time synchronisation (NTP) of each machine, then: recours check",
+            )
+        ],
+    ),
+    ("stopped by a person", seen(runs=[run(0.5, exit_status=130)]), []),
+    (
+        "killed",
+        seen(runs=[run(0.5), run(9, ended=False), run(30, ended=False)]),
+        [("2 runs of w never ended, the latest of 08:00 UTC: they were killed, or the machine went down.", "recours check")],
+    ),
+    (
+        "credentials",
+        seen(carriers=[carrier(REFUSED, rejected=REFUSED)], backlogs=WAITS, troubles=SINCE),
+        [
+            (
+                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov. Next try 18:49 UTC.',
+                "Correct them, then: recours carriers check x",
+            )
+        ],
+    ),
+    (
+        "credentials, and a try is due",
+        seen(carriers=[carrier(rejected=replace(REFUSED, until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
+        [
+            (
+                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov. Next try: at the next run.',
+                "Correct them, then: recours carriers check x",
+            )
+        ],
+    ),
+    (
+        "credentials, and no claim waits",
+        seen(carriers=[carrier(REFUSED, rejected=REFUSED)]),
+        [('X rejects our credentials ("Invalid Password", from .env). Next try 18:49 UTC.', "Correct them, then: recours carriers check x")],
+    ),
+    (
+        "denied",
+        seen(carriers=[carrier(DENIED, rejected=DENIED)], backlogs=WAITS, troubles=SINCE),
+        [
+            (
+                "X accepts our account but does not let it use this service. 32 claims blocked since 20 Nov. Next try 18:49 UTC.",
+                "Ask X to enable it, then: recours carriers check x",
+            )
+        ],
+    ),
+    (
+        "no credentials",
+        seen(carriers=[carrier(NO_CREDENTIALS, configured=False)], backlogs=WAITS),
+        [("X has no credentials. 32 claims blocked since 24 Nov.", "Set X_KEY in .env, then: recours carriers check x")],
+    ),
+    ("no credentials, and none wanted", seen(carriers=[carrier(NO_CREDENTIALS, configured=False)]), []),
+    (
+        "paused by a person",
+        seen(
+            carriers=[carrier(STOPPED, stopped=Stop(NOW - 3 * DAY, "by anna: works"))],
+            backlogs=WAITS,
+        ),
+        [("X is paused since 23 Nov (by anna: works). 32 claims blocked.", "recours resume x")],
+    ),
+    ("at its limit", seen(carriers=[carrier(AT_LIMIT)], backlogs=WAITS), []),
+    (
+        "out for days",
+        seen(
+            carriers=[carrier()],
+            backlogs=WAITS,
+            troubles=Troubles(streaks={"x": NOW - 3 * DAY}, recent=tallies("server_error", 4)),
+        ),
+        [
+            (
+                "X is unavailable: no call has been answered since 23 Nov. 32 claims blocked.",
+                "recours carriers check x",
+            )
+        ],
+    ),
+    (
+        "out since this morning",
+        seen(carriers=[carrier()], troubles=Troubles(streaks={"x": NOW - 9 * HOUR}, recent=tallies("timeout", 4))),
+        [],
+    ),
+    ("unknown carriers, not looked at", seen(backlogs=[Backlog("", {}, unjudged=3)]), []),
+    (
+        "unknown carriers",
+        seen(backlogs=[Backlog("", {Stage.READY: 1, Stage.SETTLED: 2, Stage.GIVEN_UP: 5})]),
+        [
+            (
+                "3 claims name a carrier that recours does not know.",
+                "Correct the carrier in the claims: 'recours export --csv' lists them, 'recours carriers' the names",
+            )
+        ],
+    ),
+    (
+        "deadlines",
+        seen(troubles=Troubles(late=[LATE])),
+        [("1 claim will not be tried before its deadline: CLM-7, due on 28 Nov 2026.", "recours why CLM-7")],
+    ),
+    (
+        "internal errors",
+        seen(troubles=Troubles(recent=tallies("internal_error", 3))),
+        [("3 attempts ended in an internal error of recours since yesterday.", "grep -A 20 Traceback logs/*.log")],
+    ),
+    (
+        "mails",
+        seen(
+            troubles=Troubles(
+                mails={
+                    MailState.READY: Pile(12, NOW - 30 * HOUR),
+                    MailState.HELD: Pile(1, NOW - HOUR),
+                    MailState.UNDECIDED: Pile(2, NOW - HOUR),
+                }
+            )
+        ),
+        [
+            ("12 mails have waited for the mail server since 25 Nov.", "recours mail test you@example.com"),
+            ("1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 16:00 UTC.", "recours mail release"),
+            (
+                "2 mails may not have arrived: a run died while sending them.",
+                "Ask the recipients: logs/email_sender.log names them",
+            ),
+        ],
+    ),
+    ("mails that wait for the next run", seen(mails={MailState.READY: 4}), []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("overview", "told"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_what_needs_a_person(overview: Overview, told: list[tuple[str, str]]) -> None:
+    found = problems(overview)
+    words = WORDS["en"]
+    assert [(words.sentence(one, NOW), words.remedy(one, NOW)) for one in found] == told
+    for one in found:
+        assert problem_of(json.loads(json.dumps(one.as_facts()))) == one
+        for language in ("en", "fr"):
+            printed = WORDS[language].as_json(one, NOW)
+            assert set(printed) == {
+                "kind", "count", "since", "until", "carrier", "facts", "sentence", "remedy",
+            }  # fmt: skip
+            assert "  " not in printed["sentence"]
+            assert "{" not in printed["sentence"] + printed["remedy"]
+
+
+@pytest.mark.parametrize("overview", [case[1] for case in CASES], ids=[case[0] for case in CASES])
+def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Overview) -> None:
+    """Those about workers and accounts have lines of their own, made of more than the verdict knows."""
+    found = verdict(overview)
+    of_worker = list(checks.schedule("w", [], overview.workers[0], lambda at: at))
+    of_carriers = [
+        checks.credentials(
+            checks.CarrierAccount(
+                one.name,
+                one.source,
+                "" if one.configured else one.missing,
+                sum(backlog.to_come for backlog in overview.backlogs),
+                one.rejected or one.refusal,
+            ),
+            lambda at: at,
+        )
+        for one in overview.carriers
+    ]
+    held = list(checks.held(sum(p.count for p in found.problems if p.kind is K.MAILS_HELD)))
+    lines = [*of_worker[1:], *of_carriers, *held, *checks.problems(found, WORDS["en"])]
+    faults = [line for line in lines if line.state is State.FAULT]
+    assert len(faults) == len(found.problems)
+
+
+def test_every_kind_can_be_told_in_both_languages() -> None:
+    for texts in PROBLEMS.values():
+        assert set(texts) == set(ProblemKind)
+
+
+@pytest.mark.parametrize(
+    ("overview", "language", "sentence"),
+    [
+        (seen(), "en", "All is well: 0 proofs today, 0 claims waiting, nothing blocked."),
+        (seen(), "fr", "Tout va bien : 0 preuve aujourd'hui, 0 réclamation en attente, rien de bloqué."),
+        (
+            seen(backlogs=[Backlog("x", {Stage.WAITING: 33}), Backlog("y", {Stage.NEW: 1, Stage.GIVEN_UP: 8})]),
+            "en",
+            "All is well: 0 proofs today, 34 claims waiting, nothing blocked.",
+        ),
+        (
+            seen(backlogs=WAITS, carriers=[carrier(AT_LIMIT)]),
+            "en",
+            "All is well: 0 proofs today, 32 claims waiting, 32 of them until a limit resets.",
+        ),
+        (
+            replace(seen(), success=success_of(tallies(None, 12), [NOW.date() - DAY, NOW.date()])),
+            "en",
+            "All is well: 12 proofs today, 0 claims waiting, nothing blocked.",
+        ),
+        (
+            seen(backlogs=[Backlog("x", {Stage.WAITING: 10_000})]),
+            "en",
+            "All is well: 0 proofs today, 10000+ claims waiting, nothing blocked.",
+        ),
+        (seen(runs=[]), "en", "1 thing needs you: w has never run."),
+        (
+            seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
+            "en",
+            "2 things need you: w is overdue, the credentials of X.",
+        ),
+        (
+            seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
+            "fr",
+            "2 points demandent votre attention : w est en retard, les identifiants X.",
+        ),
+    ],
+)  # fmt: skip
+def test_the_verdict_is_one_sentence(overview: Overview, language: str, sentence: str) -> None:
+    assert WORDS[language].verdict(verdict(overview)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("language", "problem", "sentence"),
+    [
+        (
+            "fr",
+            Problem(K.MAILS_WAITING, 3, NOW - 30 * HOUR),
+            "3 courriels attendent le serveur de courriel depuis le 25/11/2026.",
+        ),
+        (
+            "fr",
+            Problem(
+                K.CREDENTIALS_REJECTED,
+                32,
+                NOW - 6 * DAY,
+                NOW + 6 * HOUR,
+                "x",
+                {"name": "X", "said": "Invalid Password", "source": ".env"},
+            ),
+            "X refuse nos identifiants (« Invalid Password », source : .env). 32 réclamations bloquées depuis le "
+            "20/11/2026. Prochain essai le 26/11/2026 à 23 h 00.",
+        ),
+        (
+            "en",
+            Problem(K.MAILS_WAITING, 1, NOW - 400 * DAY),
+            "1 mail has waited for the mail server since 22 Oct 2025.",
+        ),
+    ],
+)
+def test_moments_are_written_as_the_language_has_them(language: str, problem: Problem, sentence: str) -> None:
+    assert WORDS[language].sentence(problem, NOW) == sentence
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("Chronopost refused our account: Invalid Password (credentials from .env)", "Invalid Password"),
+        ("UPS refused our account (credentials from the environment)", ""),
+        ("UPS refused our account", ""),
+        ("GLS refused our account: a: b.", "a: b"),
+    ],
+)
+def test_the_carriers_own_words(kept: str, said: str) -> None:
+    assert carrier_words(kept) == said
