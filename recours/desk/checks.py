@@ -285,6 +285,7 @@ def _often(worker: str) -> str:
 # Kinds of problems that have a line of their own above or below, with what only this machine knows.
 _TOLD_APART = OF_WORKERS | {
     ProblemKind.CREDENTIALS_REJECTED,
+    ProblemKind.ACCOUNT_DENIED,
     ProblemKind.NOT_CONFIGURED,
     ProblemKind.MAILS_HELD,
 }

@@ -118,7 +118,7 @@ def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(
         "TZ": "UTC",
     }
     shown = commands.recours("status", environment=environment, folder=tmp_path)
-    assert "1 run of pod_retry_scheduler began in the future, at 2036-05-06 07:08" in shown.stdout
+    assert "1 run of pod_retry_scheduler began in the future (6 May 2036 07:08 UTC)" in shown.stdout
     assert "NEVER RAN" in shown.stdout
     checked = commands.recours("check", environment=environment, folder=tmp_path)
     assert "the last run began at 2036-05-06 07:08, which is in the future" in checked.stdout
