@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from recours.core.errors import ErrorKind
 
-# A claim without a response_deadline is ranked as if it had this long from its failure.
+# A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
 VIRTUAL_DEADLINE = timedelta(days=14)
 
 
@@ -141,7 +141,22 @@ def deadline_end(deadline: date, zone: ZoneInfo) -> datetime:
 
 
 def rank(claim: Claim, since: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
-    """What a failed claim is ordered by among the due ones, and whether that is a real deadline."""
+    """What a claim is ordered by among the due ones, and whether that is a real deadline.
+
+    `since`: its failure, or the creation of one that is pending.
+    """
     if claim.deadline is not None:
         return deadline_end(claim.deadline, zone), True
     return since + VIRTUAL_DEADLINE, False
+
+
+def urgency(state: State, now: datetime) -> tuple[int, datetime]:
+    """A due claim's place in the order, the least first.
+
+    A call is worth most for a claim that can still win: those whose real deadline is over come last, and one without
+    a deadline, once the days that it is given are over, comes between the two.
+    """
+    at = state.rank_at or now
+    if at >= now:
+        return 0, at
+    return (2 if state.rank_is_deadline else 1), at

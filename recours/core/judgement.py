@@ -22,15 +22,16 @@ def judge(claim: Claim, now: datetime, policy: Policy) -> State:
 
     A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now.
     """
-    state = _judge_pending(claim, now) if claim.is_pending else _judge_failed(claim, now, policy)
+    state = _judge_pending(claim, now, policy) if claim.is_pending else _judge_failed(claim, now, policy)
     return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
 
 
-def _judge_pending(claim: Claim, now: datetime) -> State:
-    oldest_first = claim.created_at or now
+def _judge_pending(claim: Claim, now: datetime, policy: Policy) -> State:
+    rank_at, is_deadline = rank_of_pending(claim, now, policy)
     state = State(
         stage=Stage.NEW if claim.number else Stage.UNNUMBERED,
-        rank_at=oldest_first,
+        rank_at=rank_at,
+        rank_is_deadline=is_deadline,
         delivery=None if _corrected(claim) else claim.state.delivery,
         interruptions=claim.state.interruptions,
     )
@@ -43,9 +44,14 @@ def _judge_pending(claim: Claim, now: datetime) -> State:
         kept,
         stage=Stage.WAITING,
         next_at=since + ABANDONED_AFTER,
-        rank_at=state.rank_at,
-        rank_is_deadline=False,  # the oldest first, as all that are pending
+        rank_at=rank_at,
+        rank_is_deadline=is_deadline,
     )
+
+
+def rank_of_pending(claim: Claim, now: datetime, policy: Policy) -> tuple[datetime, bool]:
+    """The place of a claim that is pending; a creation that lies in the future is taken for now."""
+    return rank(claim, min(claim.created_at or now, now), policy.zone)
 
 
 def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recours.core.claim import Claim, Stage, State
+from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.decision import Step, step
 from recours.core.judgement import go_on, judge
 from recours.core.policy import Policy
@@ -51,7 +51,7 @@ def preview(
 ) -> Preview:
     """Sort claims as a run would, at most `batch_size` of them in memory."""
     result = Preview()
-    best: list[tuple[tuple[int, float], int, Claim, State]] = []
+    best: list[tuple[tuple[int, float], int, Claim, State]] = []  # the least urgent first
     for place, (claim, held) in enumerate(found):
         state = _state(claim, policy, now)
         if held:
@@ -114,6 +114,6 @@ def _state(claim: Claim, policy: Policy, now: datetime) -> State:
 
 
 def _urgency(state: State, now: datetime) -> tuple[int, float]:
-    """The larger, the more urgent: nearest first, those past their real deadline last."""
-    at = state.rank_at or now
-    return -int(state.rank_is_deadline and at < now), -at.timestamp()
+    """The larger, the more urgent."""
+    tier, at = urgency(state, now)
+    return -tier, -at.timestamp()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recours.core.claim import Claim, Stage, State
+from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.runs.ports import Attempt, Hold, NotRecorded, RunFault, Waiting
@@ -165,7 +165,5 @@ class FakeClaims:
             raise RunFault(self.broken)
 
 
-def _urgency(row: Row, now: datetime) -> tuple[bool, datetime, int]:
-    state = row.claim.state
-    at = state.rank_at or now
-    return state.rank_is_deadline and at < now, at, row.claim.id
+def _urgency(row: Row, now: datetime) -> tuple[tuple[int, datetime], int]:
+    return urgency(row.claim.state, now), row.claim.id
