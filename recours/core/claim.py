@@ -108,6 +108,11 @@ class Claim:
         return self.fetch_status in (FetchStatus.PENDING, FetchStatus.FETCHING)
 
     @property
+    def is_ours(self) -> bool:
+        """Tell whether one of the workers is for it; of any other status (`manual`) somebody else takes care."""
+        return self.is_pending or self.fetch_status == FetchStatus.FAILED
+
+    @property
     def is_edited(self) -> bool:
         """Tell whether the row is not what it was judged on, or was never judged."""
         return self.judged != Judged(self.fetch_status, self.number, self.carrier or "", self.turns_counted)

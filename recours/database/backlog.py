@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from recours.core.claim import FetchStatus, Stage
-from recours.database.conditions import at_stage, is_ours
+from recours.database.conditions import at_stage, still_ours
 from recours.database.foreign import Reader
 from recours.database.lists import Group
 from recours.database.tables import claims
@@ -68,7 +68,7 @@ def turns_come(connection: Connection, due_until: datetime, most: int | None) ->
     """Waiting claims whose turn has come, by carrier's key, up to `most` in all."""
     come = (
         select(_c.pod_carrier_key)
-        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, is_ours())
+        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours())
         .order_by(_c.pod_next_retry_at)
         .limit(most)
     )
@@ -85,8 +85,7 @@ def oldest_failures(
     parts = [look for key in keys for look in _oldest(key, has_creation=has_creation)]
     found: dict[str, datetime] = {}
     for at in range(0, len(parts), _PARTS):
-        looks = (select(look.subquery()) for look in parts[at : at + _PARTS])
-        for row in connection.execute(union_all(*looks)).mappings():
+        for row in connection.execute(union_all(*parts[at : at + _PARTS])).mappings():
             if since := Reader(row).moment("since"):
                 found[row["key"]] = min(since, found.get(row["key"], since))
     return found
@@ -101,12 +100,13 @@ def _oldest(key: str, *, has_creation: bool) -> list[Select[Any]]:
     if not has_creation:
         return failed
     group = Group(f"{key}/{FetchStatus.PENDING}/{Stage.NEW}")
-    return [*failed, _look(key, _c.created_at).where(group.condition).order_by(_c.id).limit(1)]
+    return [*failed, _first_of(key, _c.created_at, _c.id, group.condition)]
 
 
 def _first(key: str, moment: Any, *where: Any) -> Select[Any]:
-    return _look(key, moment).where(_c.pod_carrier_key == key, *where).order_by(moment).limit(1)
+    return _first_of(key, moment, moment, _c.pod_carrier_key == key, *where)
 
 
-def _look(key: str, moment: Any) -> Select[Any]:
-    return select(literal(key, Text).label("key"), type_coerce(moment, Text).label("since"))
+def _first_of(key: str, moment: Any, order: Any, *where: Any) -> Select[Any]:
+    look = select(literal(key, Text).label("key"), type_coerce(moment, Text).label("since"))
+    return select(look.where(*where).order_by(order).limit(1).subquery())

@@ -16,11 +16,14 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
+    false,
     func,
     insert,
     literal,
     or_,
     select,
+    true,
     type_coerce,
     union_all,
     update,
@@ -40,6 +43,7 @@ from recours.database.rows import (
     free,
     free_at_moment,
     held_parameters,
+    is_failed,
     moments,
     raw_columns,
     readable_columns,
@@ -121,7 +125,10 @@ class ClaimRepository:
         """Failed claims that wait for a later turn, and when the first turn comes."""
         first = type_coerce(func.min(_c.pod_next_retry_at), Text).label("first")
         queries = [
-            select(func.count().label("n"), first).where(at_stage(s)) for s in (Stage.WAITING, Stage.SETTLED)
+            select(func.count().label("n"), first).where(
+                at_stage(s), case((is_failed(), true()), else_=false())
+            )
+            for s in (Stage.WAITING, Stage.SETTLED)
         ]
         with self.database.read() as connection:
             rows = [connection.execute(query).mappings().one() for query in queries]

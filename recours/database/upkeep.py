@@ -28,7 +28,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision
 from recours.database.claims import carrier_keys
-from recours.database.conditions import at_stage, edited, is_ours
+from recours.database.conditions import at_stage, edited, is_ours, still_ours
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
 from recours.database.locks import locked_ids
@@ -266,10 +266,10 @@ def _edited(columns: frozenset[str]) -> ColumnElement[bool]:
 
 def _unshelved(columns: frozenset[str], skip: Collection[str]) -> ColumnElement[bool]:
     if "status" not in columns:
-        return at_stage(Stage.SHELVED)
+        return and_(at_stage(Stage.SHELVED), still_ours())
     trimmed = func.trim(_c.status)
     others = and_(func.lower(trimmed).not_in(sorted(skip)), trimmed.not_in(_spellings(skip)))
-    return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), others))
+    return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), others), still_ours())
 
 
 def _spellings(statuses: Collection[str]) -> list[str]:
@@ -282,7 +282,7 @@ def _status(columns: frozenset[str]) -> Any:
 
 
 def _gave_up_below(max_retries: int) -> ColumnElement[bool]:
-    return and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries)
+    return and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries, still_ours())
 
 
 def _of(carriers: Collection[str]) -> ColumnElement[bool]:
@@ -290,7 +290,7 @@ def _of(carriers: Collection[str]) -> ColumnElement[bool]:
 
 
 def _beyond(stage: Stage, horizon: Any) -> ColumnElement[bool]:
-    return and_(at_stage(stage), _c.pod_next_retry_at > horizon)
+    return and_(at_stage(stage), _c.pod_next_retry_at > horizon, still_ours())
 
 
 def _due(stage: Stage, due_until: Any) -> ColumnElement[bool]:

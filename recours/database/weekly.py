@@ -10,7 +10,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
 from recours.core.quota import Limit
-from recours.database.conditions import at_stage, const
+from recours.database.conditions import at_stage, const, still_ours
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
 from recours.database.rows import readable_columns
@@ -35,7 +35,9 @@ class DatabaseWeek:
         """Claims whose last turn was then and that have given up since, the latest first; no more than MOST."""
         # The service may have written any form of a time: the day narrows it down, then each is read by itself.
         from_day = cast(_c.pod_last_retry_at, Text) >= (since - timedelta(days=1)).date().isoformat()
-        found = self._claims(self._listed().where(at_stage(Stage.GIVEN_UP), from_day).order_by(_c.id.desc()))
+        found = self._claims(
+            self._listed().where(at_stage(Stage.GIVEN_UP), from_day, still_ours()).order_by(_c.id.desc())
+        )
         of_week = [(at, claim) for claim in found if (at := claim.state.last_turn_at) and since <= at < until]
         return [claim for _, claim in sorted(of_week, key=lambda pair: pair[0], reverse=True)]
 
@@ -43,7 +45,7 @@ class DatabaseWeek:
         """Claims that wait for their POD and whose real deadline is then, the nearest first; no more than MOST."""
         near = and_(_c.pod_rank_is_deadline == 1, _c.pod_rank_at >= since, _c.pod_rank_at < until)
         waiting = or_(*(at_stage(stage) for stage in _STILL_WAITING))
-        return self._claims(self._listed().where(waiting, near).order_by(_c.pod_rank_at, _c.id))
+        return self._claims(self._listed().where(waiting, near, still_ours()).order_by(_c.pod_rank_at, _c.id))
 
     def waiting_mails(self, before: datetime) -> int:
         """Mails that were written before and that the server has not taken yet."""

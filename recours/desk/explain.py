@@ -132,7 +132,7 @@ def message_json(message: Message) -> dict[str, Any]:
 def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
     """The state in which the next run would find the claim; judged in memory if it is new to us, or was edited."""
     state = claim.state
-    if not _is_ours(claim):
+    if not claim.is_ours:
         return state
     if (
         state.stage is None
@@ -143,10 +143,6 @@ def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
     if state.stage is Stage.GIVEN_UP and state.turns_used < policy.max_retries:
         return go_on(claim, now, policy)
     return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
-
-
-def _is_ours(claim: Claim) -> bool:
-    return claim.is_pending or claim.fetch_status == FetchStatus.FAILED
 
 
 # ---------------------------------------------------------------- the explanation
@@ -220,7 +216,7 @@ def explain(
 def _seen(case: _Case) -> list[str]:
     """What of the row a run has not seen yet."""
     claim, judged = case.claim, case.claim.judged
-    if not _is_ours(claim) or not claim.is_edited:
+    if not claim.is_ours or not claim.is_edited:
         return []
     if judged is None:
         return ["No run has looked at it yet; the next one would find what follows."]
@@ -244,7 +240,7 @@ def _where(case: _Case, listed: ListedClaim) -> str:
     if claim.fetch_status == FetchStatus.SUCCESS:
         signed = f", signed by {clean(listed.signatory, 100)}" if listed.signatory else ""
         return f"Its POD is there, since {case.at(listed.fetched_at)}: {clean(listed.pod_url or 'no path is on record')}{signed}."
-    if not _is_ours(claim):
+    if not claim.is_ours:
         status = f"is '{clean(claim.fetch_status, 30)}'" if claim.fetch_status else "is empty"
         return f"Its pod_fetch_status {status}: no run looks at such a claim."
     if state.stage is Stage.SHELVED:
@@ -291,7 +287,7 @@ def _beside(case: _Case) -> list[str]:
         )
     if _may_be_called(case) and case.facts.refusal:
         found.append(f"{case.carrier} takes no call now: {case.facts.refusal.reason}.")
-    if _is_ours(claim) and case.state.interruptions:
+    if claim.is_ours and case.state.interruptions:
         times = plural(case.state.interruptions, "run")
         end = (
             "it is not asked about a further time; the next run counts that as a failure of ours"
@@ -310,7 +306,7 @@ def _beside(case: _Case) -> list[str]:
 def _may_be_called(case: _Case) -> bool:
     """Tell whether a call for it is still to come."""
     state = case.state
-    if not _is_ours(case.claim) or case.claim.carrier is None:
+    if not case.claim.is_ours or case.claim.carrier is None:
         return False
     if case.claim.is_pending:
         return state.stage in (Stage.NEW, Stage.WAITING)
@@ -322,7 +318,7 @@ def _may_be_called(case: _Case) -> bool:
 
 def _next(case: _Case) -> tuple[datetime | None, str]:
     """When the next try or turn comes, and why then."""
-    if not _is_ours(case.claim) or case.state.stage in (
+    if not case.claim.is_ours or case.state.stage in (
         Stage.SHELVED,
         Stage.GIVEN_UP,
         Stage.UNNUMBERED,
@@ -363,7 +359,7 @@ def _advice(case: _Case) -> tuple[ErrorKind | None, list[str]]:
     again = f"To try it at once: python scripts/pod_retry_scheduler.py --claim {claim.reference}"
     if claim.fetch_status == FetchStatus.SUCCESS:
         return None, []
-    if not _is_ours(claim):
+    if not claim.is_ours:
         return None, ["To have its POD fetched, set its pod_fetch_status to 'pending'.", again]
     if state.stage is Stage.SHELVED:
         return None, [_IF_SET_ASIDE]

@@ -53,6 +53,8 @@ def preview(
     result = Preview()
     best: list[tuple[tuple[int, float], int, Claim, State]] = []  # the least urgent first
     for place, (claim, held) in enumerate(found):
+        if not claim.is_ours:
+            continue
         state = _state(claim, policy, now)
         if held:
             result.held += 1

@@ -76,11 +76,13 @@ class FakeUpkeep:
                     yield claim, decision
 
     def _gave_up_below(self, max_retries: int) -> list[Row]:
-        return [row for row in self.table.at(Stage.GIVEN_UP) if _turns(row) < max_retries]
+        gave_up = self.table.at(Stage.GIVEN_UP)
+        return [row for row in gave_up if row.claim.is_ours and _turns(row) < max_retries]
 
     def _unshelved(self, skip: Collection[str]) -> list[Row]:
         shelved = self.table.at(Stage.SHELVED)
-        return [row for row in shelved if (row.claim.claim_status or "").strip().lower() not in skip]
+        wanted = [row for row in shelved if (row.claim.claim_status or "").strip().lower() not in skip]
+        return [row for row in wanted if row.claim.is_ours]
 
     def _rejudge(self, rows: list[Row], judge: Judge, now: datetime) -> Iterator[Claim]:
         for row in rows:
@@ -102,7 +104,7 @@ def _is_by(row: Row, moment: datetime) -> bool:
 
 def _is_after(row: Row, moment: datetime) -> bool:
     next_at = row.claim.state.next_at
-    return next_at is not None and next_at > moment
+    return row.claim.is_ours and next_at is not None and next_at > moment
 
 
 def _is_of(row: Row, carriers: Collection[str]) -> bool:

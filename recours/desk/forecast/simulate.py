@@ -35,7 +35,8 @@ class Simulation:
         self._texts: dict[str, str] = {}
         self._unjudged = State()
         for sighted in found:
-            self._receive(sighted)
+            if sighted.claim.is_ours:
+                self._receive(sighted)
 
     def run(self, moment: Moment) -> ForeseenRun:
         """Let the next run happen."""
