@@ -26,6 +26,7 @@ from recours.desk.schedule import WORKERS, Entry, ScheduleFault
 from recours.documents.store import PARTS
 from recours.logs import files_of, local
 from recours.machine.files import entries_of, free_bytes, mode_of, size_of, trouble_with
+from recours.runs.enrolment import not_enrolled
 from recours.settings.model import SettingsFault
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
 from recours.wiring.databases import CLOCKS_AGREE
@@ -65,8 +66,10 @@ def _database(bench: Bench) -> Iterator[Finding]:
         yield ok("database", f"{database.shown} can be reached")
     yield _schema(schema)
     try:
-        if (desk := bench.desk()) and bench.read():
+        if (desk := bench.desk()) and (seen := bench.read()):
             yield ok("claims", f"{desk.claims.count()} can be read")
+            if sentence := not_enrolled(seen.not_enrolled):
+                yield remark("enrolment", sentence)
     except DatabaseFault as error:
         yield fault("claims", str(error), "see README, Connect your database, Rights")
 

@@ -78,6 +78,18 @@ class State:
     rank_at: datetime | None = None  # the order among claims that are due
     rank_is_deadline: bool = False
     interruptions: int = 0  # how often in a row a run died with this claim in hand
+    since: datetime | None = (
+        None  # the latest of its creation, its enrolment and its reopening, as far as known
+    )
+    asked: bool = False  # the carrier was asked about it since
+    expired_at: datetime | None = None  # given up since its deadline had long passed
+
+    @property
+    def expire_from(self) -> datetime | None:
+        """The moment from which the time runs after which it expires; None: it was not asked about yet."""
+        if not self.asked or self.rank_at is None:
+            return None
+        return max(self.rank_at, self.since or self.rank_at)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,13 @@ def still_ours() -> ColumnElement[bool]:
 
 
 @cache
+def expiring() -> ColumnElement[bool]:
+    """Ready rows with a real deadline."""
+    ready = _c.pod_stage.in_([const(Stage.NEW), const(Stage.READY)])
+    return and_(_c.pod_rank_is_deadline == literal_column("1"), ready)
+
+
+@cache
 def edited(*, with_deadline: bool) -> ColumnElement[bool]:
     """Rows that we never judged, that differ from what they were judged on, or whose place in the order is lost."""
     differs = [

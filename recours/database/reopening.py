@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, case, or_, select, update
 
 from recours.core.claim import Claim, Stage
 from recours.database.claims import ClaimRepository
@@ -17,6 +17,8 @@ from recours.database.tables import claims
 _c = claims.c
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 500
+# One that expired may have used no turn: what it was judged on is then one more.
+_AFRESH = {"pod_retry_count": 0, "pod_seen_count": case((_c.pod_retry_count > 0, _c.pod_seen_count), else_=1)}
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ class GivenUpClaims:
             ids = list(connection.scalars(locked))
             if all_or_none and len(ids) < len(found):
                 return set()
-            connection.execute(update(claims).where(_c.id.in_(ids)).values(pod_retry_count=0))
+            connection.execute(update(claims).where(_c.id.in_(ids)).values(_AFRESH))
         return set(ids)
 
 
 def _reopenable() -> tuple[ColumnElement[bool], ...]:
     """Failed ones that nobody has set back or corrected yet: those are judged afresh anyway."""
-    return is_failed(), unedited(), _c.pod_retry_count > 0
+    return is_failed(), unedited(), or_(_c.pod_retry_count > 0, _c.pod_expired_at.is_not(None))

@@ -72,7 +72,7 @@ def _of_a_run(
         at_stage(Stage.NEW),
         at_stage(Stage.SHELVED),
         and_(or_(at_stage(Stage.WAITING), at_stage(Stage.SETTLED)), turn_comes),
-        and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries),
+        and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries, _c.pod_expired_at.is_(None)),
     )
     return and_(still_ours(), at_a_stage)
 

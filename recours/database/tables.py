@@ -103,6 +103,9 @@ claims = Table(
     Column("pod_seen_carrier", Text),
     Column("pod_seen_count", Integer),
     Column("pod_seen_deadline", Date),
+    Column("pod_since", Utc),
+    Column("pod_expire_from", Utc),
+    Column("pod_expired_at", Utc),
 )
 
 SERVICE_POD_COLUMNS = (
@@ -198,6 +201,8 @@ adoption = Table(
     Column("highest_claim_id", BigInteger),  # NULL: there was no claim
     Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
     Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
+    # Up to this id, claims have the order of today; NULL: all have. Those of an older version are ranked again, once.
+    Column("ranked_up_to", BigInteger),
 )
 
 # Claims that a person took out of all work.

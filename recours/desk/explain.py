@@ -4,7 +4,7 @@ Pure: the claim, what was recorded of it, what the queue knows of its carrier, a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.classify import classify
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.core.errors import TRAITS, Actor, ErrorKind
-from recours.core.judgement import go_on, judge
+from recours.core.judgement import found_by_next_run
 from recours.core.policy import Policy
 from recours.core.text import clean, plural
 from recours.desk.advice import ADVICE, WHO_CAN_ACT
@@ -124,25 +124,6 @@ def message_json(message: Message) -> dict[str, Any]:
         "recipient": message.recipient,
         "ended_at": _iso(message.ended_at),
     }
-
-
-# ---------------------------------------------------------------- what the next run would make of it
-
-
-def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state in which the next run would find the claim; judged in memory if it is new to us, or was edited."""
-    state = claim.state
-    if not claim.is_ours:
-        return state
-    if (
-        state.stage is None
-        or claim.is_edited
-        or (state.stage is Stage.SHELVED and not policy.sets_aside(claim))
-    ):
-        return judge(claim, now, policy)
-    if state.stage is Stage.GIVEN_UP and state.turns_used < policy.max_retries:
-        return go_on(claim, now, policy)
-    return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
 
 
 # ---------------------------------------------------------------- the explanation
@@ -264,6 +245,11 @@ def _where_pending(case: _Case) -> str:
 def _where_failed(case: _Case) -> str:
     state, most = case.state, case.policy.max_retries
     used = f"{plural(state.turns_used, 'turn')} of {most} used"
+    if state.expired_at:
+        return (
+            f"It was given up on {case.at(state.expired_at)}, after {plural(state.turns_used, 'turn')}: its "
+            f"response_deadline, {case.claim.deadline}, had long passed (RECOURS_EXPIRE_DAYS)."
+        )
     if state.stage is Stage.GIVEN_UP:
         return f"It has given up, after {plural(state.turns_used, 'turn')}: no run tries it any more."
     if state.turns_used >= most:
@@ -355,21 +341,35 @@ def _by_timetable(case: _Case) -> tuple[datetime, str]:
 
 def _advice(case: _Case) -> tuple[ErrorKind | None, list[str]]:
     """What stands in the way, and what a person could do."""
+    return _advice_on_rest(case) or _advice_on_try(case)
+
+
+def _advice_on_rest(case: _Case) -> tuple[ErrorKind | None, list[str]] | None:
+    """The same of a claim that no run tries as it stands; None: one does."""
     claim, state = case.claim, case.state
-    again = f"To try it at once: python scripts/pod_retry_scheduler.py --claim {claim.reference}"
     if claim.fetch_status == FetchStatus.SUCCESS:
         return None, []
     if not claim.is_ours:
-        return None, ["To have its POD fetched, set its pod_fetch_status to 'pending'.", again]
+        return None, [f"To have its POD fetched: recours enroll {claim.reference}", _again(claim)]
+    if state.expired_at:
+        return None, [f"If its proof is still wanted, have it start afresh: recours reopen {claim.reference}"]
     if state.stage is Stage.SHELVED:
         return None, [_IF_SET_ASIDE]
     if state.stage is Stage.UNNUMBERED:
         return ErrorKind.INVALID_TRACKING, ["Enter its tracking number: the next run takes it up."]
-    refusal = case.facts.refusal
+    return None
+
+
+def _advice_on_try(case: _Case) -> tuple[ErrorKind | None, list[str]]:
+    claim, refusal = case.claim, case.facts.refusal
     if refusal and _may_be_called(case) and _is_stopped(refusal):
         return case.kind, [f"Take {case.carrier} up again: recours resume {claim.carrier}"]
     kind = _in_the_way(case)
-    return (None, []) if kind is None else (kind, _against(kind, case, again))
+    return (None, []) if kind is None else (kind, _against(kind, case, _again(claim)))
+
+
+def _again(claim: Claim) -> str:
+    return f"To try it at once: python scripts/pod_retry_scheduler.py --claim {claim.reference}"
 
 
 _IF_SET_ASIDE = (

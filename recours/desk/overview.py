@@ -16,6 +16,7 @@ from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.quota import Use
 from recours.core.text import plural
 from recours.desk.records import Backlog, Records, Run, Tally
+from recours.runs.enrolment import not_enrolled
 from recours.runs.ports import Blocked, Refusal
 from recours.runs.summary import LocalTime, minute, words_for
 
@@ -273,6 +274,7 @@ class Overview:
     backlogs: Sequence[Backlog]
     carriers: Sequence[CarrierNow]
     mails: Mapping[MailState, int] = field(default_factory=dict)
+    not_enrolled: int = 0  # open claims with a number of which nobody has decided yet
 
     @property
     def due(self) -> int:
@@ -287,6 +289,7 @@ class Overview:
             "success": self.success.as_json(),
             "backlogs": [backlog_json(backlog) for backlog in self.backlogs],
             "carriers": [carrier.as_json() for carrier in self.carriers],
+            "not_enrolled": self.not_enrolled,
             "mails": {state.value: count for state, count in self.mails.items()},
         }
 
@@ -323,7 +326,8 @@ def overview(
 
 def needs_a_hand(seen: Overview, local: LocalTime) -> list[str]:
     """What a person should look at, a sentence each; nothing if all is well."""
-    return [*_of_workers(seen, local), *_of_carriers(seen, local), *_of_mails(seen)]
+    enrolment = [sentence] if (sentence := not_enrolled(seen.not_enrolled)) else []
+    return [*_of_workers(seen, local), *_of_carriers(seen, local), *_of_mails(seen), *enrolment]
 
 
 def _of_workers(seen: Overview, local: LocalTime) -> list[str]:

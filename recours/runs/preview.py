@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.decision import Step, step
-from recours.core.judgement import go_on, judge
+from recours.core.judgement import found_by_next_run, is_expired
 from recours.core.policy import Policy
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Refusal
@@ -23,6 +23,7 @@ class Preview:
     waiting: int = 0  # that were looked at: new to us, with a later turn
     passing: int = 0  # settled errors whose turn would pass without a call
     ending: int = 0  # claims that would give up without a call
+    expiring: int = 0  # whose deadline has long passed
     shelved: int = 0
     unnumbered: int = 0  # new claims that wait for their tracking number
     held: int = 0
@@ -55,7 +56,7 @@ def preview(
     for place, (claim, held) in enumerate(found):
         if not claim.is_ours:
             continue
-        state = _state(claim, policy, now)
+        state = found_by_next_run(claim, now, policy)
         if held:
             result.held += 1
         elif carriers and lane_key(claim) not in carriers:
@@ -100,19 +101,13 @@ def _is_ready(
 
 
 def _is_called(claim: Claim, policy: Policy, now: datetime, result: Preview) -> bool:
+    if is_expired(claim.state, now, policy):
+        result.expiring += 1
+        return False
     what = step(claim, now, policy)
     result.passing += what is Step.PASS
     result.ending += what is Step.GIVE_UP
     return what in (Step.CALL, Step.FAIL)
-
-
-def _state(claim: Claim, policy: Policy, now: datetime) -> State:
-    """The state that a run would find the claim in."""
-    if claim.state.stage is Stage.GIVEN_UP and not claim.is_edited:
-        return go_on(claim, now, policy)
-    if claim.state.stage is None or claim.state.stage is Stage.SHELVED or claim.is_edited:
-        return judge(claim, now, policy)
-    return claim.state
 
 
 def _urgency(state: State, now: datetime) -> tuple[int, float]:

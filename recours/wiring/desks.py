@@ -10,11 +10,13 @@ from recours.carriers.queue import APIRequestQueue
 from recours.core.carrier import Catalog
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseFault
+from recours.database.enrolment import ClaimEnrolment
 from recours.database.records import DatabaseRecords
 from recours.database.reopening import GivenUpClaims
 from recours.database.schema import look
 from recours.desk.overview import CarrierNow, Overview, overview
 from recours.desk.records import Records
+from recours.runs.enrolment import MOST_NOT_ENROLLED
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
@@ -22,7 +24,7 @@ from recours.runs.source import no_such_claim
 from recours.runs.worker import Options
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor
-from recours.wiring.databases import clock_of, connect, current_schema
+from recours.wiring.databases import clock_of, connect, current_schema, enrolment_of, policy_of
 
 if TYPE_CHECKING:
     from recours.desk.forecast.facts import Assumption, CarrierFacts
@@ -57,6 +59,11 @@ class Desk:
         """The claims that gave up."""
         return GivenUpClaims(self.claims)
 
+    @property
+    def enrolment(self) -> ClaimEnrolment:
+        """The claims that nobody has enrolled."""
+        return enrolment_of(self.settings, self.database, self.columns)
+
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""
         queue = self.queue()
@@ -74,7 +81,7 @@ class Desk:
     def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseFault."""
         now, policy = self.clock.now(), self.settings.policy
-        return overview(
+        seen = overview(
             self.records,
             self.carriers_now(),
             SCHEDULES,
@@ -84,6 +91,7 @@ class Desk:
             days=days,
             exact=exact,
         )
+        return replace(seen, not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED))
 
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""
@@ -106,7 +114,7 @@ def desk_over(settings: Settings, database: Database, columns: frozenset[str], c
     """The desk over a database that is open already."""
     catalog, redact = catalog_of(settings), redactor(settings)
     return Desk(
-        settings=settings,
+        settings=replace(settings, policy=policy_of(settings, database)),
         database=database,
         columns=columns,
         clock=clock,

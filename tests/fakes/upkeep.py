@@ -75,9 +75,34 @@ class FakeUpkeep:
                     self.table.tell(claim.id, decision.events)
                     yield claim, decision
 
+    def expire(
+        self,
+        stage: Stage,
+        before: datetime,
+        expire: Callable[[Claim], Decision],
+        now: datetime,
+        carriers: Collection[str] = (),
+    ) -> Iterator[tuple[Claim, Decision]]:
+        for row in [row for row in self.table.at(stage) if _is_of(row, carriers) and _is_over(row, before)]:
+            if row.is_free(now) and row.is_unedited() and row.claim.is_ours:
+                claim, decision = row.claim, expire(row.claim)
+                row.write(decision.state)
+                row.claim = replace(row.claim, fetch_status=decision.fetch_status, error_text=decision.error)
+                row.see()
+                self.table.tell(claim.id, decision.events)
+                yield claim, decision
+
+    def mend_ranks(self, rank: Judge) -> int:
+        del rank  # no older version worked on this table
+        return 0
+
     def _gave_up_below(self, max_retries: int) -> list[Row]:
         gave_up = self.table.at(Stage.GIVEN_UP)
-        return [row for row in gave_up if row.claim.is_ours and _turns(row) < max_retries]
+        return [
+            row
+            for row in gave_up
+            if row.claim.is_ours and row.claim.state.expired_at is None and _turns(row) < max_retries
+        ]
 
     def _unshelved(self, skip: Collection[str]) -> list[Row]:
         shelved = self.table.at(Stage.SHELVED)
@@ -105,6 +130,11 @@ def _is_by(row: Row, moment: datetime) -> bool:
 def _is_after(row: Row, moment: datetime) -> bool:
     next_at = row.claim.state.next_at
     return row.claim.is_ours and next_at is not None and next_at > moment
+
+
+def _is_over(row: Row, before: datetime) -> bool:
+    state = row.claim.state
+    return state.rank_is_deadline and state.expire_from is not None and state.expire_from <= before
 
 
 def _is_of(row: Row, carriers: Collection[str]) -> bool:

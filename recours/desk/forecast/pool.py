@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +37,14 @@ class _Lane:
 
     def pop(self, now: datetime) -> Claim:
         return heapq.heappop(self._tiers[self._most_urgent(now) or 0])[2]
+
+    def drop(self, is_over: Callable[[Claim], bool]) -> int:
+        """Take away those that are over; how many."""
+        before = len(self)
+        for tier in self._tiers:
+            tier[:] = [entry for entry in tier if not is_over(entry[2])]
+            heapq.heapify(tier)
+        return before - len(self)
 
     def _most_urgent(self, now: datetime) -> int | None:
         to_come = self._tiers[0]
@@ -82,6 +90,10 @@ class Pool:
             heap[:] = [entry for entry in heap if entry[0] <= horizon]
             heapq.heapify(heap)
         return found
+
+    def drop(self, stage: Stage, is_over: Callable[[Claim], bool]) -> int:
+        """Take the ready claims away that are over; how many."""
+        return sum(lane.drop(is_over) for lane in self._ready[stage].values())
 
     def ready(self, stage: Stage) -> dict[str, int]:
         """How many claims of each lane are ready."""
