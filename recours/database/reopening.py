@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 
 from recours.core.claim import Claim, Stage
 from recours.database.claims import ClaimRepository
@@ -50,7 +50,7 @@ class GivenUpClaims:
         if carriers:
             wanted.append(_c.pod_carrier_key.in_(sorted(carriers)))
         if since is not None:
-            wanted.append(_c.pod_last_retry_at >= since)
+            wanted.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= since)
         columns = [*readable_columns(self.repository.columns), case((free(now), 0), else_=1).label("held")]
         query = part = select(*columns).where(*wanted).order_by(_c.id).limit(_CHUNK)
         while True:

@@ -30,6 +30,9 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
+# Keys that the service gives, which may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
+KEY = BigInteger().with_variant(Integer, "sqlite")
+
 
 class Utc(TypeDecorator[datetime]):
     """An aware UTC datetime, stored naive: never dependent on the session's time zone."""
@@ -67,7 +70,7 @@ OPTIONAL_CLAIM_COLUMNS = ("client_id", "status", "response_deadline", "created_a
 claims = Table(
     "claims",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("claim_reference", Text),
     Column("client_id", Integer),
     Column("carrier", Text),
