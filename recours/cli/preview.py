@@ -55,7 +55,10 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
             result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
         waiting = claims.waiting() if schema.is_current else None
         enrolment = enrolment_of(settings, database, schema.columns)
-        left = (enrolment.undecided if schema.is_current else enrolment.to_be_undecided)(MOST_NOT_ENROLLED)
+        if schema.is_current:
+            left = enrolment.undecided(MOST_NOT_ENROLLED, now)
+        else:
+            left = enrolment.to_be_undecided(MOST_NOT_ENROLLED)
     finally:
         database.close()
     log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")

@@ -66,13 +66,17 @@ class ClaimEnrolment:
 
     # ---------------------------------------------------------------- how many
 
-    def undecided(self, most: int) -> int:
-        """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
+    def undecided(self, most: int, now: datetime) -> int:
+        """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided.
+
+        Without those that the next run of the fetch worker enrols.
+        """
         with self.database.read() as connection:
             adopted = read_adoption(connection)
             if adopted is not None and not adopted.is_undecided(self.setting):
                 return 0
-            return self._count(connection, _unenrolled, most)
+            new = self._new(connection, adopted, now) if adopted and adopted.enrolls_new(self.setting) else ()
+            return max(self._count(connection, _unenrolled, most + len(new)) - len(new), 0)
 
     def to_be_undecided(self, most: int) -> int:
         """The same of a database that no run of this version has worked on: what would be said then."""
@@ -113,15 +117,18 @@ class ClaimEnrolment:
             adopted = read_adoption(connection)
             if adopted is None or not adopted.enrolls_new(self.setting):
                 return 0
-            ids = [
-                claim_id
-                for group in self._open_groups(connection, _unenrolled)
-                for look in self._looks(connection, adopted, group)
-                for claim_id in self._newer(connection, look, adopted, now)
-            ]
-        ids = list(dict.fromkeys(ids))
+            ids = self._new(connection, adopted, now)
         parts = (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))
         return sum(len(self.enroll(part, now)) for part in parts)
+
+    def _new(self, connection: Connection, adopted: Adoption, now: datetime) -> list[Any]:
+        ids = (
+            claim_id
+            for group in self._open_groups(connection, _unenrolled)
+            for look in self._looks(connection, adopted, group)
+            for claim_id in self._newer(connection, look, adopted, now)
+        )
+        return list(dict.fromkeys(ids))
 
     def _looks(
         self, connection: Connection, adopted: Adoption, group: Sequence[ColumnElement[bool]]

@@ -411,7 +411,7 @@ class Enrolment(Protocol):
     def enroll_new(self, now: datetime) -> int:
         """Set the claims to `pending` that are new since the adoption, where the service cannot; how many."""
 
-    def undecided(self, most: int) -> int:
+    def undecided(self, most: int, now: datetime) -> int:
         """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
 
 

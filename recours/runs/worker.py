@@ -274,9 +274,10 @@ class Worker(ABC):
         enrolment = self.around.enrolment
         if enrolment is None or self.options.claims:
             return
-        if self.stage is Stage.NEW and (enrolled := enrolment.enroll_new(self.around.clock.now())):
+        now = self.around.clock.now()
+        if self.stage is Stage.NEW and (enrolled := enrolment.enroll_new(now)):
             log.info(f"Enrolled {plural(enrolled, 'new claim')} (RECOURS_ENROLL_NEW)")
-        if sentence := not_enrolled(enrolment.undecided(MOST_NOT_ENROLLED)):
+        if sentence := not_enrolled(enrolment.undecided(MOST_NOT_ENROLLED, now)):
             log.warning(sentence)
 
     def _expire(self) -> None:

@@ -91,7 +91,7 @@ class Desk:
             days=days,
             exact=exact,
         )
-        return replace(seen, not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED))
+        return replace(seen, not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED, now))
 
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""

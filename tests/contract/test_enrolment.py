@@ -75,7 +75,7 @@ def test_new_claims_are_enrolled_and_those_that_were_there_are_told(service: Dat
     add(service, 1, NOW - DAY)
     add(service, 2, NOW - DAY, status="paid")
     adopt(service)
-    assert enrolment(service).undecided(99) == 1
+    assert enrolment(service).undecided(99, NOW + 2 * HOUR) == 1
     add(service, 3, NOW + HOUR)
     add(service, 4, NOW + HOUR, number="  ")
     add(service, 5, NOW + HOUR, number=None)
@@ -84,7 +84,7 @@ def test_new_claims_are_enrolled_and_those_that_were_there_are_told(service: Dat
     assert enrolment(service).enroll_new(NOW + 2 * HOUR) == 2
     assert pending(service) == [3, 7]
     assert enrolment(service).enroll_new(NOW + 3 * HOUR) == 0
-    assert enrolment(service).undecided(99) == 1, "the one that was there before"
+    assert enrolment(service).undecided(99, NOW + 2 * HOUR) == 1, "the one that was there before"
 
 
 def test_a_number_that_comes_later_enrols_the_claim_then(service: Database) -> None:
@@ -140,7 +140,7 @@ def test_a_table_without_status_and_creation_will_do(service: Database) -> None:
         "INSERT INTO claims (id, claim_reference, carrier, tracking_number) VALUES (2, 'CLM-2', 'UPS', '1Z2')",
     )
     assert (enrolment(database).enroll_new(NOW), pending(database)) == (1, [2])
-    assert enrolment(database).undecided(99) == 1
+    assert enrolment(database).undecided(99, NOW + 2 * HOUR) == 1
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_the_setting_holds(service: Database, setting: EnrollNew, enrolled: int,
     adopt(service)
     add(service, 2, NOW + HOUR)
     found = enrolment(service, setting)
-    assert (found.enroll_new(NOW + HOUR), found.undecided(99)) == (enrolled, told)
+    assert (found.enroll_new(NOW + HOUR), found.undecided(99, NOW + 2 * HOUR)) == (enrolled, told)
 
 
 # ---------------------------------------------------------------- other databases
@@ -163,7 +163,10 @@ def test_a_service_that_has_the_column_says_itself_what_it_wants(service: Databa
     add(service, 1, NOW - DAY)
     adopt(service)
     add(service, 2, NOW + HOUR)
-    assert (enrolment(service).enroll_new(NOW + HOUR), enrolment(service).undecided(99)) == (0, 0)
+    assert (enrolment(service).enroll_new(NOW + HOUR), enrolment(service).undecided(99, NOW + 2 * HOUR)) == (
+        0,
+        0,
+    )
     assert enrolment(service, EnrollNew.TRUE).enroll_new(NOW + HOUR) == 1
     assert pending(service) == [2]
 
@@ -175,7 +178,7 @@ def test_a_database_of_an_older_version_is_undecided(service: Database) -> None:
     adopt(service)
     add(service, 2, NOW + HOUR)
     assert enrolment(service).enroll_new(NOW + HOUR) == 0
-    assert enrolment(service).undecided(99) == 2
+    assert enrolment(service).undecided(99, NOW + 2 * HOUR) == 2
     assert enrolment(service, EnrollNew.TRUE).enroll_new(NOW + HOUR) == 1
 
 
@@ -194,7 +197,7 @@ def as_of_older_version(database: Database) -> None:
 
 
 def test_a_fresh_database_has_nothing_to_decide(database: Database) -> None:
-    assert enrolment(database).undecided(99) == 0
+    assert enrolment(database).undecided(99, NOW + 2 * HOUR) == 0
 
 
 # ---------------------------------------------------------------- what a person decides
@@ -215,7 +218,7 @@ def test_a_person_enrols_what_they_choose(service: Database) -> None:
     assert counts.calls["chronopost"] == 2
     assert enroll_all(found, wanted, POLICY, CATALOG, lambda: NOW) == 1
     assert pending(service) == [1]
-    assert found.undecided(99) == 0, "somebody has decided"
+    assert found.undecided(99, NOW + 2 * HOUR) == 0, "somebody has decided"
     assert enroll_all(found, Wanted(statuses=["refunded"]), POLICY, CATALOG, lambda: NOW) == 1
     assert pending(service) == [1, 2]
 
@@ -264,7 +267,7 @@ def test_every_look_is_answered_by_an_index(service: Database, add_many: Callabl
     event.listen(
         service.engine, "before_cursor_execute", lambda _c, _cu, sql, values, *_: seen.append((sql, values))
     )
-    assert enrolment(service).undecided(500) == 500
+    assert enrolment(service).undecided(500, NOW + 2 * HOUR) == 500
     assert enrolment(service).enroll_new(NOW + HOUR) == 0
     for sql, values in [(sql, values) for sql, values in seen if "FROM claims" in sql]:
         lines = "\n".join(plan(service, sql, values))
