@@ -146,7 +146,7 @@ def _tried_by_hand(claim: Claim, failure: Failure, delivery: Delivery | None) ->
 
     A persistent error stands, though, for why the claim is no longer asked about: a passing trouble does not replace it.
     """
-    state = replace(claim.state, delivery=delivery, interruptions=0, asked=True)
+    state = replace(claim.state, delivery=delivery, interruptions=0)
     over = claim.state.stage in (Stage.SETTLED, Stage.GIVEN_UP)
     stands = over and claim.state.kind is not None and is_persistent(claim.state.kind)
     if claim.fetch_status == FetchStatus.FAILED and (not stands or is_persistent(failure.kind)):

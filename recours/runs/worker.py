@@ -235,6 +235,7 @@ class Worker(ABC):
         if self._outlasts(locked):
             log.warning(f"{_locked_words(len(locked))}; trying once more")
         self._keep_timetable()
+        self._expire()
         ready = source.ready(self.around.clock.now(), left.batch_size)
         if ready := {key: count for key, count in ready.items() if key not in self.refusals}:
             self._fetch(source, left, ready)
