@@ -1,4 +1,4 @@
-"""Enrolment, claims that a person excluded, what the carrier refused an account for, and deliveries of which the day is known.
+"""Enrolment, expiry, exclusions, what the carrier refused an account for, and deliveries of which the day is known.
 
 Written out in full, not taken from the tables of the code: a migration must do tomorrow what it did today.
 """
@@ -15,13 +15,25 @@ COLUMNS = {
     "recours_carriers": {"refusal_kind": "TEXT", "refused_claim": "BIGINT"},
     "recours_attempts": {"delivered_day": "TEXT"},
 }
+CLAIM_COLUMNS = {"pod_since": "TIMESTAMP", "pod_expire_from": "TIMESTAMP", "pod_expired_at": "TIMESTAMP"}
+# Foreign text is cut, since PostgreSQL would refuse a row whose index entry is too long.
+STATUS = "(coalesce(lower(substr(trim(status), 1, 40)), ''))"
+CLAIM_INDEXES = {
+    "ix_claims_pod_unenrolled": (
+        "({keys}) WHERE coalesce(pod_fetch_status, '') = '' AND trim(tracking_number) <> ''"
+    ),
+    "ix_claims_pod_expiring": (
+        "(pod_expire_from) WHERE pod_rank_is_deadline = 1 AND pod_stage IN ('new', 'ready')"
+    ),
+}
 TABLES = [
     """CREATE TABLE IF NOT EXISTS recours_adoption (
         id INTEGER PRIMARY KEY,
         adopted_at TIMESTAMP NOT NULL,
         highest_claim_id BIGINT,
         status_column_added BOOLEAN NOT NULL,
-        decided BOOLEAN NOT NULL
+        decided BOOLEAN NOT NULL,
+        ranked_up_to BIGINT
     )""",
     """CREATE TABLE IF NOT EXISTS recours_exclusions (
         id {id},
@@ -38,7 +50,7 @@ TABLES = [
 
 
 def upgrade() -> None:
-    """Add what is missing."""
+    """Add what is missing; on PostgreSQL without the indexes on claims, which no transaction can build beside others."""
     connection = op.get_bind()
     there = inspect(connection)
     for table, columns in COLUMNS.items():
@@ -46,13 +58,14 @@ def upgrade() -> None:
         for name, kind in columns.items():
             if name not in known:
                 op.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
-    for statement in _tables(connection.dialect.name):
-        op.execute(statement)
+    of_claims = {column["name"] for column in there.get_columns("claims")}
+    for statement in (*_tables(connection.dialect.name), *_of_claims(of_claims, connection.dialect.name)):
+        if "CONCURRENTLY" not in statement:
+            op.execute(statement)
 
 
 def statements(columns: set[str], dialect: str) -> list[str]:
-    """The SQL, whatever the claims table has."""
-    del columns
+    """The SQL for a database whose claims table has these columns."""
     return [
         *(
             f"ALTER TABLE {table} ADD COLUMN {name} {kind}"
@@ -60,9 +73,32 @@ def statements(columns: set[str], dialect: str) -> list[str]:
             for name, kind in added.items()
         ),
         *_tables(dialect),
+        *_of_claims(columns, dialect),
     ]
 
 
 def _tables(dialect: str) -> list[str]:
     serial = "BIGSERIAL PRIMARY KEY" if dialect == "postgresql" else "INTEGER PRIMARY KEY"
     return [statement.format(id=serial) for statement in TABLES]
+
+
+def _of_claims(columns: set[str], dialect: str) -> list[str]:
+    return [
+        *(
+            f"ALTER TABLE claims ADD COLUMN {name} {kind}"
+            for name, kind in CLAIM_COLUMNS.items()
+            if name not in columns
+        ),
+        *claim_indexes(columns, dialect).values(),
+    ]
+
+
+def claim_indexes(columns: set[str], dialect: str) -> dict[str, str]:
+    """The indexes on claims, by name; one of them depends on what the service's table has."""
+    keys = [name for name in ("created_at", "id") if name in columns]
+    keys = [STATUS, *keys] if "status" in columns else keys
+    create = "CREATE INDEX CONCURRENTLY" if dialect == "postgresql" else "CREATE INDEX"
+    return {
+        name: f"{create} IF NOT EXISTS {name} ON claims {what.format(keys=', '.join(keys))}"
+        for name, what in CLAIM_INDEXES.items()
+    }

@@ -19,6 +19,8 @@ _COMMANDS = {
     "check": "Look at everything that runs depend on: each ok, or what to do.",
     "dashboard": "A page in the browser: how the system does, every claim, its proof, and a button to fetch it now.",
     "demo": "Five simulated days of the scheduler on made-up claims and ten simulated carriers.",
+    "enroll": "Have recours work on claims that nobody has enrolled yet, or that were excluded.",
+    "exclude": "Take claims out of all work, with the reason.",
     "export": "Claims or attempts as CSV or JSON.",
     "init-db": "Create or bring up to date the database that the settings name.",
     "mail": "Mails: release what the brake holds, try the mail server, see how a mail looks.",

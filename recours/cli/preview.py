@@ -11,13 +11,14 @@ from recours.core.text import plural
 from recours.database.claims import ClaimRepository
 from recours.database.schema import Schema, look, require_claims
 from recours.database.survey import survey
+from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.preview import Preview, preview, preview_named
 from recours.runs.source import find_named
 from recours.runs.summary import minute, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, closed_carriers
-from recours.wiring.databases import clock_of, connect, is_to_be_made
+from recours.wiring.databases import clock_of, connect, enrolment_of, is_to_be_made, policy_of
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
@@ -34,6 +35,8 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     try:
         schema = look(database)
         require_claims(database, schema)
+        if schema.is_current:
+            policy = replace(policy_of(settings, database), max_retries=policy.max_retries)
         clock = clock_of(database)
         now = clock.now()
         closed = closed_carriers(settings, database, clock, has_records=schema.is_current)
@@ -51,6 +54,11 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
             carriers = tuple(key for name in options["carriers"] for key in catalog.keys_of(name))
             result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
         waiting = claims.waiting() if schema.is_current else None
+        enrolment = enrolment_of(settings, database, schema.columns)
+        if schema.is_current:
+            left = enrolment.undecided(MOST_NOT_ENROLLED, now)
+        else:
+            left = enrolment.to_be_undecided(MOST_NOT_ENROLLED)
     finally:
         database.close()
     log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")
@@ -58,8 +66,10 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         log.info(line)
     if waiting and kind.stage is Stage.READY:
         log.info(waiting_line(waiting, logs.local))
+    if left:
+        log.info(not_enrolled(left))
     if options["as_json"]:
-        fault = print_json(_as_json(kind, schema, result, catalog))
+        fault = print_json(_as_json(kind, schema, result, catalog) | {"not_enrolled": left})
         if fault:
             log.error(fault)
             return 1
@@ -87,6 +97,10 @@ def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any], catalog:
         (result.beyond_batch, "due, beyond the batch"),
         (result.passing, "persistent, a turn would pass without a call"),
         (result.ending, "would give up without a call: all turns are used"),
+        (
+            result.expiring,
+            "would be given up without a call: their deadline has long passed (RECOURS_EXPIRE_DAYS)",
+        ),
         (result.held, "held by another run"),
         (result.shelved, "set aside by the claim's status"),
         (result.waiting, "new to us, not due yet"),
@@ -103,6 +117,7 @@ def _as_json(kind: type[Worker], schema: Schema, result: Preview, catalog: Catal
         "would_add_columns": schema.missing_columns,
         "beyond_batch": result.beyond_batch,
         "skipped_persistent": result.passing,
+        "expired": result.expiring,
         "held": result.held,
         "left_behind": {catalog.name_of(key): count for key, count in result.left_behind.items()},
     }

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from recours.core.errors import ErrorKind
 
-# A claim without a response_deadline is ranked as if it had this long from its failure.
+# A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
 VIRTUAL_DEADLINE = timedelta(days=14)
 
 
@@ -78,6 +78,18 @@ class State:
     rank_at: datetime | None = None  # the order among claims that are due
     rank_is_deadline: bool = False
     interruptions: int = 0  # how often in a row a run died with this claim in hand
+    since: datetime | None = (
+        None  # the latest of its creation, its enrolment and its reopening, as far as known
+    )
+    asked: bool = False  # the carrier was asked about it since
+    expired_at: datetime | None = None  # given up since its deadline had long passed
+
+    @property
+    def expire_from(self) -> datetime | None:
+        """The moment from which the time runs after which it expires; None: it was not asked about yet."""
+        if not self.asked or self.rank_at is None:
+            return None
+        return max(self.rank_at, self.since or self.rank_at)
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,11 @@ class Claim:
     def is_pending(self) -> bool:
         """Tell whether it is the fetch worker's (an abandoned `fetching` counts as pending)."""
         return self.fetch_status in (FetchStatus.PENDING, FetchStatus.FETCHING)
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether one of the workers is for it; of any other status (`manual`) somebody else takes care."""
+        return self.is_pending or self.fetch_status == FetchStatus.FAILED
 
     @property
     def is_edited(self) -> bool:
@@ -141,7 +158,26 @@ def deadline_end(deadline: date, zone: ZoneInfo) -> datetime:
 
 
 def rank(claim: Claim, since: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
-    """What a failed claim is ordered by among the due ones, and whether that is a real deadline."""
+    """What a claim is ordered by among the due ones, and whether that is a real deadline.
+
+    `since`: its failure, or the creation of one that is pending.
+    """
     if claim.deadline is not None:
         return deadline_end(claim.deadline, zone), True
     return since + VIRTUAL_DEADLINE, False
+
+
+# The place in the order of claims whose real deadline is over.
+LAST = 2
+
+
+def urgency(state: State, now: datetime) -> tuple[int, datetime]:
+    """A due claim's place in the order, the least first.
+
+    A call is worth most for a claim that can still win: those whose real deadline is over come last, and one without
+    a deadline, once the days that it is given are over, comes between the two.
+    """
+    at = state.rank_at or now
+    if at >= now:
+        return 0, at
+    return (LAST if state.rank_is_deadline else 1), at

@@ -88,6 +88,21 @@ def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
     return _after_turn(claim, claim.state, claim.state.turns_used, now, policy, settled=settled)
 
 
+def expire(claim: Claim, now: datetime, policy: Policy) -> Decision:
+    """Give up a claim whose deadline has long passed (`is_expired`): the operator is told."""
+    failed_at = claim.state.failed_at or now
+    state = replace(
+        claim.state, stage=Stage.GIVEN_UP, next_at=None, failed_at=failed_at, expired_at=now, interruptions=0
+    )
+    days = policy.expire_after.days if policy.expire_after else 0
+    error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
+    if claim.error_text:
+        error += f" (last answer: {clean(claim.error_text)})"
+    facts = _facts(claim, state, None) | {"deadline": str(claim.deadline), "days": days}
+    event = _event(claim, EventName.EXPIRED, Actor.OPERATOR, facts)
+    return Decision(state, FetchStatus.FAILED, error, state.kind, (event,), gave_up=True)
+
+
 # ---------------------------------------------------------------- an answer
 
 
@@ -110,7 +125,7 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
         )
     if asked:
         return _tried_by_hand(claim, failure, delivery)
-    state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0)
+    state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, asked=True)
     if claim.fetch_status != FetchStatus.FAILED:
         state = replace(state, turns_used=0, last_turn_at=None, failed_at=now)
         return _between_turns(claim, state, now, policy, error=failure.message, settled=False)
@@ -131,7 +146,7 @@ def _tried_by_hand(claim: Claim, failure: Failure, delivery: Delivery | None) ->
 
     A persistent error stands, though, for why the claim is no longer asked about: a passing trouble does not replace it.
     """
-    state = replace(claim.state, delivery=delivery, interruptions=0)
+    state = replace(claim.state, delivery=delivery, interruptions=0, asked=True)
     over = claim.state.stage in (Stage.SETTLED, Stage.GIVEN_UP)
     stands = over and claim.state.kind is not None and is_persistent(claim.state.kind)
     if claim.fetch_status == FetchStatus.FAILED and (not stands or is_persistent(failure.kind)):

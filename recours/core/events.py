@@ -16,6 +16,7 @@ class EventName(StrEnum):
     POD_FAILED = "pod_failed"
     POD_RETRIEVED = "pod_retrieved"
     GAVE_UP = "gave_up"
+    EXPIRED = "expired"  # given up, since its deadline had long passed
     ACCOUNT_FAULT = "account_fault"
     RUN_FAULT = "run_fault"
     WEEKLY_REPORT = "weekly_report"  # its facts are the week's figures

@@ -6,7 +6,7 @@ Every function here is pure: the moment, the policy and the facts come in, a sta
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recours.core.claim import Claim, FetchStatus, Stage, State, rank
+from recours.core.claim import LAST, Claim, FetchStatus, Stage, State, deadline_end, rank, urgency
 from recours.core.classify import classify
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import Policy
@@ -14,6 +14,7 @@ from recours.core.policy import Policy
 # `fetching`, set by other software, counts as pending once it is this old.
 ABANDONED_AFTER = timedelta(hours=1)
 
+_WORKED_ON = frozenset({FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.FAILED})
 _OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP})
 
 
@@ -22,15 +23,32 @@ def judge(claim: Claim, now: datetime, policy: Policy) -> State:
 
     A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now.
     """
-    state = _judge_pending(claim, now) if claim.is_pending else _judge_failed(claim, now, policy)
+    state = _judge_pending(claim, now, policy) if claim.is_pending else _judge_failed(claim, now, policy)
+    since, asked = _since(claim, now)
+    state = replace(state, since=since, asked=asked)
     return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
 
 
-def _judge_pending(claim: Claim, now: datetime) -> State:
-    oldest_first = claim.created_at or now
+def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
+    """From when on the claim is worked on, and whether its carrier was asked about it since."""
+    judged = claim.judged
+    if judged is None:
+        known = [at for at in (claim.created_at, claim.state.since) if at is not None and at <= now]
+        return max(known, default=now), False
+    is_back = judged.fetch_status not in _WORKED_ON or (
+        claim.is_pending and judged.fetch_status == FetchStatus.FAILED
+    )
+    if is_back or _corrected(claim) or claim.turns_counted < judged.turns_used:
+        return now, False
+    return claim.state.since, claim.state.asked
+
+
+def _judge_pending(claim: Claim, now: datetime, policy: Policy) -> State:
+    rank_at, is_deadline = rank_of_pending(claim, now, policy)
     state = State(
         stage=Stage.NEW if claim.number else Stage.UNNUMBERED,
-        rank_at=oldest_first,
+        rank_at=rank_at,
+        rank_is_deadline=is_deadline,
         delivery=None if _corrected(claim) else claim.state.delivery,
         interruptions=claim.state.interruptions,
     )
@@ -43,9 +61,14 @@ def _judge_pending(claim: Claim, now: datetime) -> State:
         kept,
         stage=Stage.WAITING,
         next_at=since + ABANDONED_AFTER,
-        rank_at=state.rank_at,
-        rank_is_deadline=False,  # the oldest first, as all that are pending
+        rank_at=rank_at,
+        rank_is_deadline=is_deadline,
     )
+
+
+def rank_of_pending(claim: Claim, now: datetime, policy: Policy) -> tuple[datetime, bool]:
+    """The place of a claim that is pending; a creation that lies in the future is taken for now."""
+    return rank(claim, min(claim.created_at or now, now), policy.zone)
 
 
 def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
@@ -61,9 +84,20 @@ def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
     elif judged.fetch_status != FetchStatus.FAILED:
         fresh = replace(claim, turns_counted=0, state=State(delivery=claim.state.delivery))
         state = _adopt(fresh, now, policy)
+    elif _is_revived(claim, now, policy):
+        state = retimed(
+            replace(claim.state, stage=_stage_between_turns(claim.state), expired_at=None), now, policy
+        )
     else:
         state = _resume(replace(claim.state, turns_used=claim.turns_counted), now, policy)
     return ranked(claim, state, now, policy)
+
+
+def _is_revived(claim: Claim, now: datetime, policy: Policy) -> bool:
+    """Tell whether a claim that expired has a deadline again that is to come, or none."""
+    if claim.state.expired_at is None:
+        return False
+    return claim.deadline is None or deadline_end(claim.deadline, policy.zone) >= now
 
 
 def _corrected(claim: Claim) -> bool:
@@ -136,30 +170,50 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
     return replace(state, next_at=next_at, failed_at=failed_at)
 
 
-def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state in which the next run finds a claim: judged in memory if it is new to us or was edited.
-
-    One that is neither pending nor failed is left as it is: no run looks at it.
-    """
-    state = claim.state
-    if not (claim.is_pending or claim.fetch_status == FetchStatus.FAILED):
-        return state
-    was_shelved = state.stage is Stage.SHELVED and not policy.sets_aside(claim)
-    if state.stage is None or claim.is_edited or was_shelved:
-        return judge(claim, now, policy)
-    if policy.sets_aside(claim):
-        return replace(state, stage=Stage.SHELVED)
-    if state.stage is Stage.GIVEN_UP and state.turns_used < policy.max_retries:
-        return go_on(claim, now, policy)
-    return state
-
-
 def comes_last(state: State, now: datetime) -> bool:
     """Tell whether a due claim is taken after all that can still win: its real deadline is past."""
-    return state.rank_is_deadline and state.rank_at is not None and state.rank_at < now
+    return urgency(state, now)[0] == LAST
 
 
 def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
     """Take up a claim that had given up under a lower `--max-retries`."""
     state = retimed(replace(claim.state, stage=_stage_between_turns(claim.state)), now, policy)
     return ranked(claim, state, now, policy)
+
+
+def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The state in which the next run would find the claim; judged in memory if it is new to us, or was edited."""
+    state = claim.state
+    if not claim.is_ours:
+        return state
+    is_unshelved = state.stage is Stage.SHELVED and not policy.sets_aside(claim)
+    if state.stage is None or claim.is_edited or is_unshelved:
+        return judge(claim, now, policy)
+    if goes_on(state, policy):
+        return go_on(claim, now, policy)
+    return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
+
+
+def goes_on(state: State, policy: Policy) -> bool:
+    """Tell whether a claim that had given up under a lower `--max-retries` is taken up again."""
+    gave_up = state.stage is Stage.GIVEN_UP and state.expired_at is None
+    return gave_up and state.turns_used < policy.max_retries
+
+
+def is_expired(state: State, now: datetime, policy: Policy) -> bool:
+    """Tell whether a claim whose turn has come is given up instead, since its deadline has long passed.
+
+    One that its carrier was never asked about is asked once first.
+    """
+    since = state.expire_from
+    if since is None or policy.expire_after is None or not state.rank_is_deadline:
+        return False
+    return max(since, policy.adopted_at or since) <= now - policy.expire_after
+
+
+def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The state of a claim that an older version ranked, in the order of today."""
+    if not claim.is_pending:
+        return ranked(claim, claim.state, now, policy)
+    at, is_deadline = rank_of_pending(claim, now, policy)
+    return replace(claim.state, rank_at=at, rank_is_deadline=is_deadline)

@@ -1,7 +1,7 @@
 """The settings that the rules depend on."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recours.core.claim import Claim
@@ -17,6 +17,10 @@ class Policy:
     max_retries: int = 4
     skip_claim_statuses: frozenset[str] = frozenset({"paid"})
     patience: timedelta = timedelta(days=14)
+    expire_after: timedelta | None = timedelta(
+        days=30
+    )  # so long after its deadline a claim is given up; None: never
+    adopted_at: datetime | None = None  # no claim expires sooner than that long after this moment
     tell_persistent_at_once: bool = False
     tell_temporary: bool = False
 

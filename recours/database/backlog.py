@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from recours.core.claim import FetchStatus, Stage
-from recours.database.conditions import at_stage
+from recours.database.conditions import at_stage, still_ours
 from recours.database.foreign import Reader
 from recours.database.lists import Group
 from recours.database.tables import claims
@@ -67,17 +67,22 @@ def _conditions(key: str, stage: str) -> list[list[ColumnElement[bool]]]:
 def turns_come(connection: Connection, due_until: datetime, most: int | None) -> Counter[str]:
     """Waiting claims whose turn has come, by carrier's key, up to `most` in all."""
     come = (
-        select(_c.pod_carrier_key, _c.pod_fetch_status)
-        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until)
+        select(_c.pod_carrier_key)
+        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours())
         .order_by(_c.pod_next_retry_at)
         .limit(most)
     )
-    return Counter(key or "" for key, status in connection.execute(come) if status in _OURS)
+    return Counter(key or "" for (key,) in connection.execute(come))
 
 
-def oldest_failures(connection: Connection, keys: Iterable[str]) -> dict[str, datetime]:
-    """Since when the oldest claim of each carrier that is still tried has failed, or is new."""
-    parts = [look for key in keys for look in _oldest(key)]
+def oldest_failures(
+    connection: Connection, keys: Iterable[str], *, has_creation: bool
+) -> dict[str, datetime]:
+    """Since when the oldest claim of each carrier that is still tried has failed, or is new.
+
+    `has_creation`: `claims` has the column created_at.
+    """
+    parts = [look for key in keys for look in _oldest(key, has_creation=has_creation)]
     found: dict[str, datetime] = {}
     for at in range(0, len(parts), _PARTS):
         for row in connection.execute(union_all(*parts[at : at + _PARTS])).mappings():
@@ -86,17 +91,22 @@ def oldest_failures(connection: Connection, keys: Iterable[str]) -> dict[str, da
     return found
 
 
-def _oldest(key: str) -> list[Select[Any]]:
-    """A look into an index for each stage."""
+def _oldest(key: str, *, has_creation: bool) -> list[Select[Any]]:
+    """A look into an index for each stage. Of new claims, the one with the least id is taken for the oldest."""
     failed = [
         _first(key, _c.pod_failed_at, not_done, _c.pod_stage == stage, _c.pod_failed_at.is_not(None))
         for stage in _FAILED
     ]
-    new = _first(key, _c.pod_rank_at, at_stage(Stage.NEW), _c.pod_rank_is_deadline == 0)
-    return [*failed, new]
+    if not has_creation:
+        return failed
+    group = Group(f"{key}/{FetchStatus.PENDING}/{Stage.NEW}")
+    return [*failed, _first_of(key, _c.created_at, _c.id, group.condition)]
 
 
 def _first(key: str, moment: Any, *where: Any) -> Select[Any]:
-    since = type_coerce(moment, Text).label("since")
-    look = select(literal(key, Text).label("key"), since).where(_c.pod_carrier_key == key, *where)
-    return select(look.order_by(moment).limit(1).subquery())
+    return _first_of(key, moment, moment, _c.pod_carrier_key == key, *where)
+
+
+def _first_of(key: str, moment: Any, order: Any, *where: Any) -> Select[Any]:
+    look = select(literal(key, Text).label("key"), type_coerce(moment, Text).label("since"))
+    return select(look.where(*where).order_by(order).limit(1).subquery())

@@ -16,11 +16,14 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
+    false,
     func,
     insert,
     literal,
     or_,
     select,
+    true,
     type_coerce,
     union_all,
     update,
@@ -40,6 +43,7 @@ from recours.database.rows import (
     free,
     free_at_moment,
     held_parameters,
+    is_failed,
     moments,
     raw_columns,
     readable_columns,
@@ -121,7 +125,10 @@ class ClaimRepository:
         """Failed claims that wait for a later turn, and when the first turn comes."""
         first = type_coerce(func.min(_c.pod_next_retry_at), Text).label("first")
         queries = [
-            select(func.count().label("n"), first).where(at_stage(s)) for s in (Stage.WAITING, Stage.SETTLED)
+            select(func.count().label("n"), first).where(
+                at_stage(s), case((is_failed(), true()), else_=false())
+            )
+            for s in (Stage.WAITING, Stage.SETTLED)
         ]
         with self.database.read() as connection:
             rows = [connection.execute(query).mappings().one() for query in queries]
@@ -445,10 +452,10 @@ def carrier_keys(stage: Stage) -> Select[Any]:
 
 
 def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime) -> Select[Any]:
-    """The ids of up to `most` ready, free claims: nearest deadline first, those past their real deadline last.
+    """The ids of up to `most` ready, free claims, in the order of `recours.core.claim.urgency`.
 
-    For each carrier three stretches of the index are read from their beginning, so that the cost does not depend on
-    how many claims are ready: those without a deadline, those whose deadline is to come, and those past it.
+    For each carrier four stretches of the index are read from their beginning, so that the cost does not depend on how
+    many claims are ready: with a real deadline and without one, to come and over.
     """
     return _most_urgent(stage, tuple(carriers)).params(most=most, **moments(now, ""))
 
@@ -459,17 +466,18 @@ def _most_urgent(stage: Stage, carriers: tuple[str, ...], *, unnumbered: bool = 
     now, most = bindparam("now", type_=_c.pod_rank_at.type), bindparam("most", type_=Integer)
     to_come, past = _c.pod_rank_at >= now, _c.pod_rank_at < now
     stretches: list[tuple[int, tuple[ColumnElement[bool], ...]]] = [
-        (0, (_c.pod_rank_is_deadline == 0,)),
+        (0, (_c.pod_rank_is_deadline == 0, to_come)),
         (0, (_c.pod_rank_is_deadline == 1, to_come)),
-        (1, (_c.pod_rank_is_deadline == 1, past)),
+        (1, (_c.pod_rank_is_deadline == 0, past)),
+        (2, (_c.pod_rank_is_deadline == 1, past)),
     ]
     numbers = [func.trim(func.coalesce(_c.tracking_number, "")) == ""] if unnumbered else []
     parts = []
     for carrier in carriers:
         ready = at_stage(stage), _c.pod_carrier_key == carrier, free_at_moment(), unedited(), *numbers
-        for is_late, where in stretches:
+        for tier, where in stretches:
             part = (
-                select(_c.id, _c.pod_rank_at, literal(is_late, Integer).label("is_late"))
+                select(_c.id, _c.pod_rank_at, literal(tier, Integer).label("tier"))
                 .where(*ready, *where)
                 .order_by(_c.pod_rank_at)
                 .limit(most)
@@ -479,4 +487,4 @@ def _most_urgent(stage: Stage, carriers: tuple[str, ...], *, unnumbered: bool = 
             )
             parts.append(select(part.subquery()))
     found = union_all(*parts).subquery()
-    return select(found.c.id).order_by(found.c.is_late, found.c.pod_rank_at, found.c.id).limit(most)
+    return select(found.c.id).order_by(found.c.tier, found.c.pod_rank_at, found.c.id).limit(most)

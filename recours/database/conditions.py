@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, literal_column, or_
+from sqlalchemy import ColumnElement, Text, and_, case, false, literal_column, or_, true
 
 from recours.core.claim import FetchStatus, Stage
 from recours.core.pauses import FURTHEST_END
@@ -38,6 +38,19 @@ def is_ours() -> ColumnElement[bool]:
     """Rows that one of the workers is for; of all others somebody else takes care. NULL where the status is NULL."""
     ours = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
     return _c.pod_fetch_status.in_([const(status) for status in ours])
+
+
+@cache
+def still_ours() -> ColumnElement[bool]:
+    """The same among rows that are looked for by their stage: as a CASE, so that no other index seems to answer it."""
+    return case((is_ours(), true()), else_=false())
+
+
+@cache
+def expiring() -> ColumnElement[bool]:
+    """Ready rows with a real deadline."""
+    ready = _c.pod_stage.in_([const(Stage.NEW), const(Stage.READY)])
+    return and_(_c.pod_rank_is_deadline == literal_column("1"), ready)
 
 
 @cache

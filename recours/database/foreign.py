@@ -139,6 +139,9 @@ def _read_state(read: Reader) -> State:
         rank_at=read.moment("pod_rank_at"),
         rank_is_deadline=read.whole("pod_rank_is_deadline") == 1,
         interruptions=read.whole("pod_interruptions"),
+        since=read.moment("pod_since"),
+        asked=read.moment("pod_expire_from") is not None,
+        expired_at=read.moment("pod_expired_at"),
     )
 
 

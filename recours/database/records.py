@@ -160,7 +160,7 @@ class DatabaseRecords:
         with self.database.read() as connection:
             counts = backlog_counts(connection, groups(connection), most)
             come = turns_come(connection, due_until, most) if due_until else Counter[str]()
-            oldest = oldest_failures(connection, counts)
+            oldest = oldest_failures(connection, counts, has_creation="created_at" in self.columns)
         found = (_backlog(key, n, come[key], oldest.get(key), most) for key, n in sorted(counts.items()))
         return [backlog for backlog in found if backlog.stages or backlog.unjudged]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 
 from recours.core.claim import Claim, Stage
 from recours.database.claims import ClaimRepository
@@ -17,6 +17,8 @@ from recours.database.tables import claims
 _c = claims.c
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 500
+# One that expired may have used no turn: what it was judged on is then one more.
+_AFRESH = {"pod_retry_count": 0, "pod_seen_count": case((_c.pod_retry_count > 0, _c.pod_seen_count), else_=1)}
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class GivenUpClaims:
         if carriers:
             wanted.append(_c.pod_carrier_key.in_(sorted(carriers)))
         if since is not None:
-            wanted.append(_c.pod_last_retry_at >= since)
+            wanted.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= since)
         columns = [*readable_columns(self.repository.columns), case((free(now), 0), else_=1).label("held")]
         query = part = select(*columns).where(*wanted).order_by(_c.id).limit(_CHUNK)
         while True:
@@ -71,11 +73,11 @@ class GivenUpClaims:
             if all_or_none and len(ids) < len(found):
                 return set()
             # The count alone has the next run judge them afresh; the rest is what it will find, for those who count now.
-            values = {"pod_retry_count": 0, "pod_stage": Stage.WAITING, "pod_next_retry_at": now}
+            values = {**_AFRESH, "pod_stage": Stage.WAITING, "pod_next_retry_at": now}
             connection.execute(update(claims).where(_c.id.in_(ids)).values(values))
         return set(ids)
 
 
 def _reopenable() -> tuple[ColumnElement[bool], ...]:
     """Failed ones that nobody has set back or corrected yet: those are judged afresh anyway."""
-    return is_failed(), unedited(), _c.pod_retry_count > 0
+    return is_failed(), unedited(), or_(_c.pod_retry_count > 0, _c.pod_expired_at.is_not(None))

@@ -103,6 +103,9 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
         "pod_rank_is_deadline": int(state.rank_is_deadline),
         "pod_interruptions": state.interruptions,
         "pod_seen_count": state.turns_used,
+        "pod_since": state.since,
+        "pod_expire_from": state.expire_from,
+        "pod_expired_at": state.expired_at,
     }
 
 
@@ -137,6 +140,9 @@ _STATE_COLUMNS = [
     "pod_rank_is_deadline",
     "pod_interruptions",
     "pod_seen_count",
+    "pod_since",
+    "pod_expire_from",
+    "pod_expired_at",
 ]
 
 

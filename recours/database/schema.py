@@ -23,6 +23,7 @@ VERSION_TABLE = "recours_schema_version"
 _INDEXES = (
     "ix_claims_pod_backlog",
     "ix_claims_pod_edited",
+    "ix_claims_pod_expiring",
     "ix_claims_pod_given_up",
     "ix_claims_pod_group",
     "ix_claims_pod_new",
@@ -30,6 +31,7 @@ _INDEXES = (
     "ix_claims_pod_ready",
     "ix_claims_pod_reference",
     "ix_claims_pod_settled",
+    "ix_claims_pod_unenrolled",
     "ix_claims_pod_waiting",
 )
 _INDEX_ON_STATUS = "ix_claims_pod_shelved"

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, false, null, or_, select, true
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
-from recours.database.conditions import at_stage, const, edited
+from recours.database.conditions import at_stage, const, edited, still_ours
 from recours.database.engine import Database
 from recours.database.foreign import read_claim
 from recours.database.rows import free, raw_columns, readable_columns
@@ -43,7 +43,7 @@ def survey(
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
         wanted = _of_a_run(due_until, max_retries, is_edited, mended_after)
         if unnumbered:
-            wanted = or_(wanted, at_stage(Stage.UNNUMBERED))
+            wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
         held: ColumnElement[bool] = ~free(now)
         held_until: ColumnElement[Any] = _c.pod_lease_until
     else:
@@ -66,14 +66,15 @@ def _of_a_run(
     turn_comes = _c.pod_next_retry_at <= due_until
     if mended_after is not None:
         turn_comes = or_(turn_comes, _c.pod_next_retry_at > mended_after)
-    return or_(
+    at_a_stage = or_(
         is_edited,
         at_stage(Stage.READY),
         at_stage(Stage.NEW),
         at_stage(Stage.SHELVED),
         and_(or_(at_stage(Stage.WAITING), at_stage(Stage.SETTLED)), turn_comes),
-        and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries),
+        and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries, _c.pod_expired_at.is_(None)),
     )
+    return and_(still_ours(), at_a_stage)
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class DatabaseOutlook:
             and_(at_stage(Stage.WAITING), _c.pod_next_retry_at > due_until), at_stage(Stage.UNNUMBERED)
         )
         query = select(*readable_columns(self.schema.columns)).where(
-            waits, _c.response_deadline.between(*days)
+            still_ours(), waits, _c.response_deadline.between(*days)
         )
         with self.database.read() as connection:
             for row in connection.execution_options(yield_per=1000).execute(query).mappings():

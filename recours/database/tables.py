@@ -30,6 +30,9 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
+# Keys that the service gives, which may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
+KEY = BigInteger().with_variant(Integer, "sqlite")
+
 
 class Utc(TypeDecorator[datetime]):
     """An aware UTC datetime, stored naive: never dependent on the session's time zone."""
@@ -67,7 +70,7 @@ OPTIONAL_CLAIM_COLUMNS = ("client_id", "status", "response_deadline", "created_a
 claims = Table(
     "claims",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("claim_reference", Text),
     Column("client_id", Integer),
     Column("carrier", Text),
@@ -103,6 +106,9 @@ claims = Table(
     Column("pod_seen_carrier", Text),
     Column("pod_seen_count", Integer),
     Column("pod_seen_deadline", Date),
+    Column("pod_since", Utc),
+    Column("pod_expire_from", Utc),
+    Column("pod_expired_at", Utc),
 )
 
 SERVICE_POD_COLUMNS = (
@@ -198,6 +204,8 @@ adoption = Table(
     Column("highest_claim_id", BigInteger),  # NULL: there was no claim
     Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
     Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
+    # Up to this id, claims have the order of today; NULL: all have. Those of an older version are ranked again, once.
+    Column("ranked_up_to", BigInteger),
 )
 
 # Claims that a person took out of all work.

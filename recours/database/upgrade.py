@@ -15,6 +15,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 
 from recours.database.access import make_alike
+from recours.database.adoption import adopt, sql_of_adoption
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseFault
 from recours.database.indexes import LACKING, build_indexes, index_statements, sql_lines
@@ -66,6 +67,7 @@ def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema,
         if not before.is_current:
             remarks.extend(_copied_aside(database, before))
             migrate(connection)
+            adopt(connection, before, clock.now())
         return before
 
     try:
@@ -168,6 +170,7 @@ def sql_of_upgrade(database: Database, schema: Schema) -> list[str]:
         f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY);",
         f"DELETE FROM {VERSION_TABLE};",  # noqa: S608 (a constant)
         f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}');",  # noqa: S608 (a constant)
+        *sql_lines([sql_of_adoption(schema, database.engine.dialect.name)]),
         *([] if database.is_sqlite else _sql_of_rights(database)),
         *sql_lines(indexes),
     ]

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    false,
     func,
     or_,
     select,
@@ -25,14 +26,15 @@ from sqlalchemy import (
 )
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, State
+from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.database.claims import carrier_keys
-from recours.database.conditions import at_stage, edited, is_ours
+from recours.database.conditions import at_stage, edited, expiring, is_ours, still_ours
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
 from recours.database.locks import locked_ids
-from recours.database.outbox import insert_into, write_events
+from recours.database.outbox import add_events, insert_into, write_events
+from recours.database.ranks import mend_ranks
 from recours.database.rows import (
     free,
     free_at_moment,
@@ -53,6 +55,16 @@ _c = claims.c
 _TIMED = (Stage.WAITING, Stage.SETTLED)
 
 Judge = Callable[[Claim], State]
+
+_GIVE_UP = (
+    update(claims)
+    .where(_c.id == bindparam("which"))
+    .values(
+        pod_fetch_status=FetchStatus.FAILED,
+        pod_seen_status=FetchStatus.FAILED,
+        pod_fetch_error=bindparam("to_error", type_=_c.pod_fetch_error.type),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,10 @@ class ClaimUpkeep:
         while found:  # each row once, even one that goes on to look edited
             yield from found
             found = self._judge_chunk(query.where(_c.id > found[-1].id), judge)
+
+    def mend_ranks(self, rank: Judge) -> int:
+        """Give the claims of an older version their place in the order of today, once; how many."""
+        return mend_ranks(self.database, self.catalog, self.columns, rank)
 
     def mend_keys(self) -> list[str]:
         """Have rows judged anew that no run would look for, or that another carrier's account serves today.
@@ -202,6 +218,54 @@ class ClaimUpkeep:
             if len(found) < CHUNK:
                 return
 
+    def expire(
+        self,
+        stage: Stage,
+        before: datetime,
+        expire: Callable[[Claim], Decision],
+        now: datetime,
+        carriers: Collection[str] = (),
+    ) -> Iterator[tuple[Claim, Decision]]:
+        """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
+
+        Those of these carriers (none named: of all) whose time has run since `before` at least.
+        """
+        over = and_(expiring(), _c.pod_expire_from <= before)
+        theirs = (
+            _of(carriers),
+            case((at_stage(stage), true()), else_=false()),
+            still_ours(),
+            free(now),
+            unedited(),
+        )
+        query = (
+            select(*readable_columns(self.columns))
+            .where(over, *theirs)
+            .order_by(_c.pod_expire_from)
+            .limit(CHUNK)
+        )
+        with self.database.read() as connection:
+            if connection.execute(query.limit(1)).first() is None:
+                return
+        while True:
+            with self.database.write() as connection:
+                rows = connection.execute(query.with_for_update(skip_locked=True))
+                decided = [(claim, expire(claim)) for claim in read_claims(rows, self.catalog, self.redact)]
+                self._write_expired(connection, decided, now)
+            yield from decided
+            if len(decided) < CHUNK:
+                return
+
+    def _write_expired(
+        self, connection: Connection, decided: list[tuple[Claim, Decision]], now: datetime
+    ) -> None:
+        self._write(connection, [(claim, decision.state) for claim, decision in decided], seen=False)
+        told = [(claim.id, event) for claim, decision in decided for event in decision.events]
+        add_events(connection, told, self.run_id, now)
+        if decided:
+            rows = [{"which": claim.id, "to_error": decision.error} for claim, decision in decided]
+            connection.execute(_GIVE_UP, rows)
+
     def _write_passed(
         self, connection: Connection, decided: list[tuple[Claim, Decision | None]], now: datetime
     ) -> None:
@@ -266,10 +330,10 @@ def _edited(columns: frozenset[str]) -> ColumnElement[bool]:
 
 def _unshelved(columns: frozenset[str], skip: Collection[str]) -> ColumnElement[bool]:
     if "status" not in columns:
-        return at_stage(Stage.SHELVED)
+        return and_(at_stage(Stage.SHELVED), still_ours())
     trimmed = func.trim(_c.status)
     others = and_(func.lower(trimmed).not_in(sorted(skip)), trimmed.not_in(_spellings(skip)))
-    return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), others))
+    return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), others), still_ours())
 
 
 def _spellings(statuses: Collection[str]) -> list[str]:
@@ -282,7 +346,8 @@ def _status(columns: frozenset[str]) -> Any:
 
 
 def _gave_up_below(max_retries: int) -> ColumnElement[bool]:
-    return and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries)
+    below = and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries)
+    return and_(below, _c.pod_expired_at.is_(None), still_ours())
 
 
 def _of(carriers: Collection[str]) -> ColumnElement[bool]:
@@ -290,7 +355,7 @@ def _of(carriers: Collection[str]) -> ColumnElement[bool]:
 
 
 def _beyond(stage: Stage, horizon: Any) -> ColumnElement[bool]:
-    return and_(at_stage(stage), _c.pod_next_retry_at > horizon)
+    return and_(at_stage(stage), _c.pod_next_retry_at > horizon, still_ours())
 
 
 def _due(stage: Stage, due_until: Any) -> ColumnElement[bool]:

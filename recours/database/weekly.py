@@ -10,7 +10,7 @@ from sqlalchemy import Select, Text, cast, or_, select
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, deadline_end
 from recours.core.quota import Limit
-from recours.database.conditions import at_stage
+from recours.database.conditions import at_stage, still_ours
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
 from recours.database.rows import readable_columns
@@ -32,11 +32,15 @@ class DatabaseWeek:
     redact: Callable[[str], str] = str
 
     def given_up(self, since: datetime, until: datetime) -> list[Claim]:
-        """Claims whose last turn was then and that have given up since, the latest first; no more than MOST."""
+        """Claims whose last turn was then and that have given up since, or that expired then, the latest first; no more than MOST."""
         # The service may have written any form of a time: the day narrows it down, then each is read by itself.
-        from_day = cast(_c.pod_last_retry_at, Text) >= (since - timedelta(days=1)).date().isoformat()
-        found = self._claims(self._listed().where(at_stage(Stage.GIVEN_UP), from_day).order_by(_c.id.desc()))
-        of_week = [(at, claim) for claim in found if (at := claim.state.last_turn_at) and since <= at < until]
+        day = (since - timedelta(days=1)).date().isoformat()
+        from_day = or_(*(cast(column, Text) >= day for column in (_c.pod_last_retry_at, _c.pod_expired_at)))
+        found = self._claims(
+            self._listed().where(at_stage(Stage.GIVEN_UP), from_day, still_ours()).order_by(_c.id.desc())
+        )
+        ended = [(claim.state.expired_at or claim.state.last_turn_at, claim) for claim in found]
+        of_week = [(at, claim) for at, claim in ended if at and since <= at < until]
         return [claim for _, claim in sorted(of_week, key=lambda pair: pair[0], reverse=True)]
 
     def near_deadline(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Claim]:
@@ -47,7 +51,9 @@ class DatabaseWeek:
         day, a_day = cast(_c.response_deadline, Text), timedelta(days=1)
         first, last = ((at + way).date().isoformat() for at, way in ((since, -a_day), (until, a_day)))
         waiting = or_(*(at_stage(stage) for stage in _STILL_WAITING))
-        query = self._listed().where(waiting, day >= first, day < f"{last}~").order_by(day, _c.id)
+        query = (
+            self._listed().where(waiting, still_ours(), day >= first, day < f"{last}~").order_by(day, _c.id)
+        )
         found = [
             (deadline_end(claim.deadline, zone), claim) for claim in self._claims(query) if claim.deadline
         ]

@@ -22,7 +22,6 @@ from recours.desk.position import (
     Why,
     closing_of,
     is_due,
-    is_ours,
     passes_by_itself,
     position,
 )
@@ -212,7 +211,7 @@ def explain(
 def _seen(case: _Case) -> list[str]:
     """What of the row a run has not seen yet."""
     claim, judged = case.claim, case.claim.judged
-    if not is_ours(claim) or not claim.is_edited:
+    if not claim.is_ours or not claim.is_edited:
         return []
     if judged is None:
         return ["No run has looked at it yet; this is what the next one will find."]
@@ -236,7 +235,7 @@ def _where(case: _Case, listed: ListedClaim) -> str:
     if claim.fetch_status == FetchStatus.SUCCESS:
         signed = f", signed by {clean(listed.signatory, 100)}" if listed.signatory else ""
         return f"Its POD is there, since {case.at(listed.fetched_at)}: {clean(listed.pod_url or 'no path is on record')}{signed}."
-    if not is_ours(claim):
+    if not claim.is_ours:
         status = f"is '{clean(claim.fetch_status, 30)}'" if claim.fetch_status else "is empty"
         return f"Its pod_fetch_status {status}: no run looks at such a claim."
     if state.stage is Stage.SHELVED:
@@ -264,6 +263,11 @@ def _where_pending(case: _Case) -> str:
 def _where_failed(case: _Case) -> str:
     state, most = case.state, case.policy.max_retries
     used = f"{plural(state.turns_used, 'turn')} of {most} used"
+    if state.expired_at:
+        return (
+            f"It was given up on {case.at(state.expired_at)}, after {plural(state.turns_used, 'turn')}: its "
+            f"response_deadline, {case.claim.deadline}, had long passed (RECOURS_EXPIRE_DAYS)."
+        )
     if state.stage is Stage.GIVEN_UP:
         return f"It was given up; {asked_words('en', case.asked)}. No run tries it again."
     if state.turns_used >= most:
@@ -287,7 +291,7 @@ def _beside(case: _Case) -> list[str]:
         )
     if case.where.refusal:
         found.append(f"{case.carrier} takes no call now: {case.where.refusal.reason}.")
-    if is_ours(claim) and case.state.interruptions:
+    if claim.is_ours and case.state.interruptions:
         times = plural(case.state.interruptions, "run")
         end = (
             "the next run does not ask again, and records an internal error"
@@ -339,7 +343,9 @@ def _advice(case: _Case) -> list[str]:
     claim, where = case.claim, case.where
     again = f"To try it at once: python scripts/pod_retry_scheduler.py --claim {claim.reference}"
     if where.why is Why.LEFT_ALONE:
-        return ["To have its POD fetched, set its pod_fetch_status to 'pending'.", again]
+        return [f"To have its POD fetched: recours enroll {claim.reference}", again]
+    if case.state.expired_at:
+        return [f"If its proof is still wanted, have it start afresh: recours reopen {claim.reference}"]
     if where.why is Why.SHELVED:
         return [_IF_SET_ASIDE]
     if where.why is Why.UNNUMBERED:

@@ -279,6 +279,7 @@ class Overview:
     carriers: Sequence[CarrierNow]
     mails: Mapping[MailState, int] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
+    not_enrolled: int = 0  # open claims with a number of which nobody has decided yet
 
     @property
     def due(self) -> int:
@@ -293,6 +294,7 @@ class Overview:
             "success": self.success.as_json(),
             "backlogs": [backlog_json(backlog) for backlog in self.backlogs],
             "carriers": [carrier.as_json() for carrier in self.carriers],
+            "not_enrolled": self.not_enrolled,
             "mails": {state.value: count for state, count in self.mails.items()},
         }
 

@@ -109,14 +109,9 @@ def position(
     )
 
 
-def is_ours(claim: Claim) -> bool:
-    """Tell whether a run looks at such a claim."""
-    return claim.is_pending or claim.fetch_status == FetchStatus.FAILED
-
-
 def _asks(claim: Claim, state: State, policy: Policy) -> bool:
     """Tell whether a call for it is still to come."""
-    if not is_ours(claim) or claim.carrier is None or claim.number is None:
+    if not claim.is_ours or claim.carrier is None or claim.number is None:
         return False
     has_turns = claim.is_pending or state.turns_used < policy.max_retries
     return state.stage in _TO_COME and has_turns
@@ -173,7 +168,7 @@ def _next(
 def _not_tried(claim: Claim, state: State, policy: Policy, *, held: bool) -> Why | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
         return Why.HAS_POD
-    if held or not is_ours(claim):
+    if held or not claim.is_ours:
         return Why.IN_HAND if held else Why.LEFT_ALONE
     if state.stage in _ENDS:
         return _ENDS[state.stage]
@@ -205,7 +200,7 @@ def is_due(state: State, now: datetime, policy: Policy) -> bool:
 
 
 def _in_the_way(claim: Claim, state: State, refusal: Refusal | None) -> ErrorKind | None:
-    if not is_ours(claim) or state.stage is Stage.SHELVED:
+    if not claim.is_ours or state.stage is Stage.SHELVED:
         return None
     if claim.number is None:
         return ErrorKind.INVALID_TRACKING

@@ -103,6 +103,14 @@ ENGLISH: dict[ProblemKind, ProblemWords] = {
         ),
         "recours why {reference}",
     ),
+    _K.NOT_ENROLLED: ProblemWords(
+        "claims that are not enrolled",
+        (
+            "{count} open claim with a tracking number is not enrolled, so no POD is fetched for it.",
+            "{count} open claims with a tracking number are not enrolled, so no POD is fetched for them.",
+        ),
+        "To choose which ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false",
+    ),
     _K.INTERNAL_ERRORS: ProblemWords(
         "internal errors",
         (
@@ -212,6 +220,15 @@ FRENCH: dict[ProblemKind, ProblemWords] = {
             "{count} réclamations ne seront pas traitées avant leur échéance ; la première est {reference}, le {day}.",
         ),
         "recours why {reference}",
+    ),
+    _K.NOT_ENROLLED: ProblemWords(
+        "des réclamations non inscrites",
+        (
+            "{count} réclamation ouverte avec un numéro de suivi n'est pas inscrite : aucune preuve n'est demandée pour elle.",
+            "{count} réclamations ouvertes avec un numéro de suivi ne sont pas inscrites : aucune preuve n'est demandée pour "
+            "elles.",
+        ),
+        "Pour choisir lesquelles inscrire : recours enroll. Pour les laisser toutes de côté : RECOURS_ENROLL_NEW=false",
     ),
     _K.INTERNAL_ERRORS: ProblemWords(
         "des erreurs internes",

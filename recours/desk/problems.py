@@ -40,6 +40,7 @@ class ProblemKind(StrEnum):
     OUTAGE = "outage"
     UNKNOWN_CARRIER = "unknown_carrier"
     DEADLINES = "deadlines"
+    NOT_ENROLLED = "not_enrolled"
     INTERNAL_ERRORS = "internal_errors"
     MAILS_WAITING = "mails_waiting"
     MAILS_HELD = "mails_held"
@@ -236,6 +237,11 @@ def _of_claims(seen: Overview) -> Iterator[Problem]:
         yield Problem(ProblemKind.DEADLINES, len(late), facts=first)
 
 
+def _of_enrolment(seen: Overview) -> Iterator[Problem]:
+    if seen.not_enrolled:
+        yield Problem(ProblemKind.NOT_ENROLLED, seen.not_enrolled)
+
+
 def _of_errors(seen: Overview) -> Iterator[Problem]:
     count = sum(tally.count for tally in seen.troubles.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
     if count:
@@ -261,6 +267,7 @@ RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
     _of_workers,
     _of_carriers,
     _of_claims,
+    _of_enrolment,
     _of_errors,
     _of_mails,
 )

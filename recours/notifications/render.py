@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_MOST_NAMED = 20  # claims that expired
 _LONGEST_REFERENCE, _LONGEST_ERROR, _LONGEST_NAME, _LONGEST_SUBJECT = 100, 300, 80, 150
 
 
@@ -53,8 +54,12 @@ def render(
     """The mail that tells these events. Foreign text is cleaned here, and escaped by the template."""
     words = WORDS[language]
     told = things(told)
-    items = [_item(event, kind, words, head, catalog) for event in told]
-    subject = clean(_subject(kind, told, words), _LONGEST_SUBJECT)
+    expired = [event for event in told if event.name is EventName.EXPIRED]
+    items = [
+        _item(event, kind, words, head, catalog) for event in told if event.name is not EventName.EXPIRED
+    ]
+    items += [_expired(expired, words)] if expired else []
+    subject = clean(_subject(kind, told, len(items), words), _LONGEST_SUBJECT)
     intro = {
         MailKind.POD_FAILED: words.failed,
         MailKind.POD_RETRIEVED: words.retrieved,
@@ -92,13 +97,13 @@ def environment() -> "Environment":
     )
 
 
-def _subject(kind: MailKind, told: Sequence[Told], words: Words) -> str:
+def _subject(kind: MailKind, told: Sequence[Told], count: int, words: Words) -> str:
     forms = {
         MailKind.POD_FAILED: words.subject_failed,
         MailKind.POD_RETRIEVED: words.subject_retrieved,
         MailKind.OPERATOR_SUMMARY: words.subject_summary,
     }[kind]
-    return counted(words.language, forms, len(told), reference=_reference(told[0]))
+    return counted(words.language, forms, count, reference=_reference(told[0]))
 
 
 def _reference(event: Told) -> str:
@@ -120,6 +125,21 @@ def _item(event: Told, kind: MailKind, words: Words, head: Letterhead, catalog: 
         lines += _failed(event, words)
     link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
     return _Item(reference, tuple(lines), link)
+
+
+def _expired(told: Sequence[Told], words: Words) -> _Item:
+    """Claims whose deadline has long passed: one thing, however many they are."""
+    shown = [_reference(event) for event in told[:_MOST_NAMED]]
+    more = words.more.format(count=len(told) - len(shown)) if len(told) > len(shown) else ""
+    days = max((event.facts["days"] for event in told if isinstance(event.facts.get("days"), int)), default=0)
+    return _Item(
+        counted(words.language, words.expired, len(told)),
+        (
+            (words.happened, counted(words.language, words.expired_happened, days)),
+            (words.claims, ", ".join(shown) + more),
+            (words.do, words.expired_do.format(reference=shown[0])),
+        ),
+    )
 
 
 def _retrieved(event: Told, words: Words, head: Letterhead) -> list[tuple[str, str]]:

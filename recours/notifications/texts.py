@@ -45,6 +45,11 @@ class Words:
     run: str
     gave_up: tuple[str, str]
     gave_up_final: str  # a persistent error: its turns passed without a call
+    expired: tuple[str, str]
+    expired_happened: tuple[str, str]  # of days
+    expired_do: str
+    claims: str
+    more: str
     closing: str
     automatic: str
     unknown_service: str
@@ -86,6 +91,17 @@ FRENCH = Words(
     run="Erreur interne de recours :",
     gave_up=("Abandonné après {count} tentative", "Abandonné après {count} tentatives"),
     gave_up_final="Abandonné : l'erreur est définitive, aucun autre appel n'a été fait",
+    expired=(
+        "{count} dossier abandonné : échéance dépassée",
+        "{count} dossiers abandonnés : échéance dépassée",
+    ),
+    expired_happened=(
+        "La date limite de réponse est dépassée depuis plus de {count} jour : le transporteur n'est plus interrogé.",
+        "La date limite de réponse est dépassée depuis plus de {count} jours : le transporteur n'est plus interrogé.",
+    ),
+    expired_do="Si la preuve est encore utile, relancez la recherche : recours reopen {reference}",
+    claims="Dossiers",
+    more=" et {count} de plus",
     closing="Cordialement,",
     automatic="Ce message est envoyé automatiquement.",
     unknown_service="Le service des réclamations",
@@ -162,6 +178,14 @@ ENGLISH = Words(
     run="recours itself failed:",
     gave_up=("Given up after {count} attempt", "Given up after {count} attempts"),
     gave_up_final="Given up: the error is final, so no further call was made",
+    expired=("{count} claim given up: deadline passed", "{count} claims given up: deadline passed"),
+    expired_happened=(
+        "The response deadline passed more than {count} day ago: the carrier is not asked any more.",
+        "The response deadline passed more than {count} days ago: the carrier is not asked any more.",
+    ),
+    expired_do="If a proof is still of use, have the claim start afresh: recours reopen {reference}",
+    claims="Claims",
+    more=" and {count} more",
     closing="Kind regards,",
     automatic="This message is sent automatically.",
     unknown_service="The claims service",

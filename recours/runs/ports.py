@@ -388,6 +388,32 @@ class Upkeep(Protocol):
         Without a decision: shelved.
         """
 
+    def expire(
+        self,
+        stage: Stage,
+        before: datetime,
+        expire: Callable[[Claim], Decision],
+        now: datetime,
+        carriers: Collection[str] = (),
+    ) -> Iterable[tuple[Claim, Decision]]:
+        """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
+
+        Those of these carriers (none named: of all) whose time has run since `before` at least.
+        """
+
+    def mend_ranks(self, rank: Callable[[Claim], State]) -> int:
+        """Give the claims of an older version their place in the order of today, once; how many."""
+
+
+class Enrolment(Protocol):
+    """Claims of which nobody has said that recours works on them."""
+
+    def enroll_new(self, now: datetime) -> int:
+        """Set the claims to `pending` that are new since the adoption, where the service cannot; how many."""
+
+    def undecided(self, most: int, now: datetime) -> int:
+        """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
+
 
 class Journal(Protocol):
     """The record of runs, and the outbox of what is to be told."""
@@ -491,3 +517,4 @@ class Surroundings:
     # A block whose lines of the log are written as one.
     lines_together: Callable[[], AbstractContextManager[None]] = nullcontext
     watcher: Watcher | None = None
+    enrolment: Enrolment | None = None

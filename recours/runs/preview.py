@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recours.core.claim import Claim, Stage, State
+from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.decision import Step, step
-from recours.core.judgement import comes_last, found_by_next_run
+from recours.core.judgement import found_by_next_run, is_expired
 from recours.core.policy import Policy
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Refusal
@@ -23,6 +23,7 @@ class Preview:
     waiting: int = 0  # that were looked at: new to us, with a later turn
     passing: int = 0  # settled errors whose turn would pass without a call
     ending: int = 0  # claims that would give up without a call
+    expiring: int = 0  # whose deadline has long passed
     shelved: int = 0
     unnumbered: int = 0  # new claims that wait for their tracking number
     held: int = 0
@@ -51,8 +52,10 @@ def preview(
 ) -> Preview:
     """Sort claims as a run would, at most `batch_size` of them in memory."""
     result = Preview()
-    best: list[tuple[tuple[int, float], int, Claim, State]] = []
+    best: list[tuple[tuple[int, float], int, Claim, State]] = []  # the least urgent first
     for place, (claim, held) in enumerate(found):
+        if not claim.is_ours:
+            continue
         state = found_by_next_run(claim, now, policy)
         if held:
             result.held += 1
@@ -98,6 +101,9 @@ def _is_ready(
 
 
 def _is_called(claim: Claim, policy: Policy, now: datetime, result: Preview) -> bool:
+    if is_expired(claim.state, now, policy):
+        result.expiring += 1
+        return False
     what = step(claim, now, policy)
     result.passing += what is Step.PASS
     result.ending += what is Step.GIVE_UP
@@ -105,6 +111,6 @@ def _is_called(claim: Claim, policy: Policy, now: datetime, result: Preview) -> 
 
 
 def _urgency(state: State, now: datetime) -> tuple[int, float]:
-    """The larger, the more urgent: nearest first, those past their real deadline last."""
-    at = state.rank_at or now
-    return -int(comes_last(state, now)), -at.timestamp()
+    """The larger, the more urgent."""
+    tier, at = urgency(state, now)
+    return -tier, -at.timestamp()

@@ -6,16 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
-from recours.core.judgement import judge
+from recours.core.decision import expire
+from recours.core.judgement import judge, ranked_anew
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import Policy
 from recours.core.quota import Use
 from recours.core.text import plural
 from recours.runs.calls import Calls
+from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.ports import SET_ASIDE_MOST, Blocked, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
@@ -27,6 +30,7 @@ log = logging.getLogger("__main__")
 _SHOWN_REMARKS = 20
 # How often, and how long after each other, rows are looked at that another program holds.
 _LOOKS_AT_LOCKED, _LOCKED_POLL_S = 10, 0.5
+_SHOWN_EXPIRED = 5
 RULE = "=" * 70
 STOPPED = 128  # plus the number of the signal: the exit status of a run that was stopped
 
@@ -163,7 +167,9 @@ class Worker(ABC):
             self._fault = self._fault or str(fault)
 
     def _work(self, named: list[Claim]) -> None:
+        self._enroll()
         self._keep_timetable()
+        self._expire()
         source: Source = (
             NamedClaims(self.around.claims, named)
             if named
@@ -229,6 +235,7 @@ class Worker(ABC):
         if self._outlasts(locked):
             log.warning(f"{_locked_words(len(locked))}; trying once more")
         self._keep_timetable()
+        self._expire()
         ready = source.ready(self.around.clock.now(), left.batch_size)
         if ready := {key: count for key, count in ready.items() if key not in self.refusals}:
             self._fetch(source, left, ready)
@@ -263,8 +270,45 @@ class Worker(ABC):
 
     # ---------------------------------------------------------------- the timetable
 
+    def _enroll(self) -> None:
+        """New claims are enrolled by the fetch worker; of those that wait for a decision every run says how many."""
+        enrolment = self.around.enrolment
+        if enrolment is None or self.options.claims:
+            return
+        now = self.around.clock.now()
+        if self.stage is Stage.NEW and (enrolled := enrolment.enroll_new(now)):
+            log.info(f"Enrolled {plural(enrolled, 'new claim')} (RECOURS_ENROLL_NEW)")
+        if sentence := not_enrolled(enrolment.undecided(MOST_NOT_ENROLLED, now)):
+            log.warning(sentence)
+
+    def _expire(self) -> None:
+        """Claims whose deadline has long passed are given up by the worker whose they are, in one line."""
+        now, policy = self.around.clock.now(), self.policy
+        if self.options.claims or policy.expire_after is None:
+            return
+        before = now - policy.expire_after
+        if policy.adopted_at is not None and policy.adopted_at > before:
+            return
+        expire_one = partial(expire, now=now, policy=policy)
+        given_up = self.around.upkeep.expire(self.stage, before, expire_one, now, self.options.carriers)
+        shown: list[str] = []
+        count = 0
+        for claim, _ in given_up:
+            count += 1
+            shown += [claim.reference] if count <= _SHOWN_EXPIRED else []
+        if count:
+            self.stats.max_retries_reached += count
+            days, more = plural(policy.expire_after.days, "day"), count - len(shown)
+            names = ", ".join(shown) + (f" and {more} more" if more else "")
+            log.error(
+                f"🛑 EXPIRED: gave up {plural(count, 'claim')} whose response_deadline passed more than {days} ago "
+                f"(RECOURS_EXPIRE_DAYS): {names}"
+            )
+
     def _keep_timetable(self) -> None:
         now, upkeep, policy = self.around.clock.now(), self.around.upkeep, self.policy
+        if mended := upkeep.mend_ranks(lambda claim: ranked_anew(claim, now, policy)):
+            log.info(f"{plural(mended, 'claim')} of an older version ranked by deadline")
         self._mention_accounts(upkeep.mend_keys())
         due_until, horizon = policy.timetable.due_until(now), policy.timetable.horizon(now)
         behind = upkeep.is_behind(due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from recours.access import PRIVATE, Access
 from recours.access import SETTING as SHARED_GROUP
+from recours.core.adoption import EnrollNew
 from recours.core.carrier import CarrierSpec, Catalog, Option
 from recours.core.mail import LANGUAGES
 from recours.core.password import read_hash
@@ -138,6 +139,7 @@ class _Reading:
             limits={key: self._limits(spec) for key, spec in self.catalog.specs.items()},
             credentials=credentials,
             base_urls={key: self._base_url(spec) for key, spec in self.catalog.specs.items()},
+            enroll_new=EnrollNew(self._read("RECOURS_ENROLL_NEW", one_of(*EnrollNew))),
             pending_share=self._read("RECOURS_PENDING_SHARE", between(0, 0.9)),
             carrier_concurrency=int(self._read("RECOURS_CARRIER_CONCURRENCY", whole(1, 64))),
             http=HttpLimits(
@@ -257,6 +259,9 @@ class _Reading:
             zone=self._read("RECOURS_TIMEZONE", zone),
             timetable=Timetable(waits, slack),
             skip_claim_statuses=self._read("RECOURS_SKIP_CLAIM_STATUSES", statuses),
+            expire_after=timedelta(days=days)
+            if (days := self._read("RECOURS_EXPIRE_DAYS", whole(0, 3650)))
+            else None,
             patience=timedelta(days=self._read("RECOURS_POD_PATIENCE_DAYS", whole(1, 365))),
             tell_persistent_at_once=self._read("RECOURS_NOTIFY_PERSISTENT", one_of("last-turn", "at-once"))
             == "at-once",

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from recours.access import Access
+from recours.core.adoption import EnrollNew
 from recours.core.password import PasswordHash
 from recours.core.policy import Policy
 from recours.core.quota import Limit
@@ -85,6 +86,7 @@ class Settings:
     limits: Mapping[str, tuple[Limit, ...]]
     credentials: Mapping[str, Credentials]
     base_urls: Mapping[str, str]
+    enroll_new: EnrollNew
     pending_share: float
     carrier_concurrency: int
     http: HttpLimits

@@ -23,6 +23,8 @@ SETTINGS = (
     Setting("RECOURS_DUE_SLACK_MINUTES", "5", "how early a turn counts as come; less than the first wait"),
     Setting("RECOURS_TIMEZONE", "Europe/Paris", "where the days of deadlines end"),
     Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", "claims with one of these statuses are not fetched"),
+    Setting("RECOURS_ENROLL_NEW", "auto", "whether new claims without a pod_fetch_status are fetched: auto (if recours added that column), true or false"),
+    Setting("RECOURS_EXPIRE_DAYS", "30", "days after its response_deadline on which a claim is given up, 0: never"),
     Setting("RECOURS_POD_PATIENCE_DAYS", "14", "a POD missing so long after the delivery is not expected any more"),
     Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", "when a persistent error is told: last-turn or at-once"),
     Setting("RECOURS_NOTIFY_TEMPORARY", "false", "tell clients too when a temporary error outlasted every attempt"),

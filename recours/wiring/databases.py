@@ -1,12 +1,15 @@
 """The database that the settings name: opened, created, brought up to date."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from recours.core.policy import Policy
+from recours.database.adoption import read_adoption
 from recours.database.clock import SystemClock, clock_offset
 from recours.database.create import create_file
 from recours.database.engine import Database, DatabaseFault
+from recours.database.enrolment import ClaimEnrolment
 from recours.database.patience import Waits
 from recours.database.schema import Schema, look, require_claims
 from recours.database.upgrade import NOT_DONE, bring_up_to_date
@@ -82,6 +85,18 @@ def clock_remarks(offset: timedelta) -> list[str]:
         f"{_CLOCKS_DIFFER} {apart} the database's, by which this run goes: see to the time synchronisation (NTP) of "
         "both. Only the log keeps this machine's time"
     ]
+
+
+def policy_of(settings: Settings, database: Database) -> Policy:
+    """The rules on a database whose schema is current. Raises DatabaseFault."""
+    with database.read() as connection:
+        adopted = read_adoption(connection)
+    return replace(settings.policy, adopted_at=adopted.at if adopted else None)
+
+
+def enrolment_of(settings: Settings, database: Database, columns: frozenset[str]) -> ClaimEnrolment:
+    """The claims of a database that nobody has enrolled. `columns`: those that `claims` has."""
+    return ClaimEnrolment(database, columns, settings.policy.skip_claim_statuses, settings.enroll_new)
 
 
 def clock_of(database: Database) -> SystemClock:

@@ -12,6 +12,7 @@ from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseFault
+from recours.database.enrolment import ClaimEnrolment
 from recours.database.records import DatabaseRecords
 from recours.database.reopening import GivenUpClaims
 from recours.database.schema import look
@@ -22,6 +23,7 @@ from recours.desk.position import NEAR, Position, misses_deadline, position
 from recours.desk.records import ListedClaim, Records
 from recours.desk.telling import Teller
 from recours.desk.troubles import Troubles
+from recours.runs.enrolment import MOST_NOT_ENROLLED
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
@@ -29,7 +31,7 @@ from recours.runs.source import no_such_claim
 from recours.runs.worker import Options
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor
-from recours.wiring.databases import clock_of, connect, current_schema
+from recours.wiring.databases import clock_of, connect, current_schema, enrolment_of, policy_of
 
 if TYPE_CHECKING:
     from recours.desk.forecast.facts import Assumption, CarrierFacts
@@ -67,6 +69,11 @@ class Desk:
         """The claims that gave up."""
         return GivenUpClaims(self.claims)
 
+    @property
+    def enrolment(self) -> ClaimEnrolment:
+        """The claims that nobody has enrolled."""
+        return enrolment_of(self.settings, self.database, self.columns)
+
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""
         queue, credentials = self.queue(), self.settings.credentials
@@ -88,7 +95,7 @@ class Desk:
     def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseFault."""
         now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
-        return overview(
+        seen = overview(
             self.records,
             carriers,
             SCHEDULES,
@@ -99,6 +106,7 @@ class Desk:
             exact=exact,
             troubles=self._troubles(now, carriers),
         )
+        return replace(seen, not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED, now))
 
     def _troubles(self, now: datetime, carriers: Sequence[CarrierNow]) -> Troubles:
         policy = self.settings.policy
@@ -173,7 +181,7 @@ def desk_over(settings: Settings, database: Database, columns: frozenset[str], c
     """The desk over a database that is open already."""
     catalog, redact = catalog_of(settings), redactor(settings)
     return Desk(
-        settings=settings,
+        settings=replace(settings, policy=policy_of(settings, database)),
         database=database,
         columns=columns,
         clock=clock,

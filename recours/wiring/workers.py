@@ -17,7 +17,7 @@ from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.watching.watchers import Watchers
 from recours.wiring.carriers import catalog_of, make_queue, redactor
-from recours.wiring.databases import Opened
+from recours.wiring.databases import Opened, enrolment_of, policy_of
 from recours.wiring.post import PostOffice
 
 
@@ -40,7 +40,7 @@ def make_worker(
     """
     clock = clock or opened.clock
     run_id = run_id or uuid.uuid4().hex
-    policy = replace(settings.policy, max_retries=max_retries)
+    policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
     catalog = catalog_of(settings)
     around = Surroundings(
@@ -54,6 +54,7 @@ def make_worker(
         lines_together=lines_together,
         post=PostOffice(settings, database, columns, clock, run_id) if mails else None,
         watcher=watcher,
+        enrolment=enrolment_of(settings, database, columns),
     )
     options = replace(
         options,

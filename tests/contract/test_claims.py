@@ -128,25 +128,32 @@ def other(database: Database) -> Run:
 # ---------------------------------------------------------------- taking
 
 
+@pytest.mark.parametrize(
+    ("fetch_status", "stage"), [("failed", Stage.READY), ("pending", Stage.NEW)], ids=["failed", "pending"]
+)
 def test_the_nearest_deadline_comes_first_and_what_is_past_it_last(
-    run: Run, add_claims: Callable[..., None]
+    run: Run, add_claims: Callable[..., None], fetch_status: str, stage: Stage
 ) -> None:
-    failed = {"pod_fetch_status": "failed"}
     days = {
         "past-long": {"response_deadline": date(2026, 1, 15)},
         "past": {"response_deadline": date(2026, 2, 1)},
         "far": {"response_deadline": date(2026, 2, 20)},
-        "none-new": {"updated_at": NOW - timedelta(days=1)},  # as if its deadline was 15 February
+        "none-new": since(NOW - timedelta(days=1)),  # as if its deadline was 15 February
         "near": {"response_deadline": date(2026, 2, 10)},
-        "none-old": {"updated_at": NOW - timedelta(days=60)},  # past only as if
+        "none-old": since(NOW - timedelta(days=60)),  # past as if: it may win still
         "today": {"response_deadline": date(2026, 2, 2)},  # which ends at 23:00 UTC
     }
-    rows_of = [values | failed | {"claim_reference": name} for name, values in days.items()]
-    add_claims(run.database, rows_of)
+    of_all = {"pod_fetch_status": fetch_status}
+    add_claims(run.database, [values | of_all | {"claim_reference": name} for name, values in days.items()])
     run.keep()
-    expected = ["none-old", "today", "near", "none-new", "far", "past-long", "past"]
-    assert references(run.take(3)) == expected[:3]
-    assert references(run.take()) == expected[3:]
+    expected = ["today", "near", "none-new", "far", "none-old", "past-long", "past"]
+    assert references(run.take(3, stage=stage)) == expected[:3]
+    assert references(run.take(stage=stage)) == expected[3:]
+
+
+def since(at: datetime) -> dict[str, datetime]:
+    """Of a claim that was made, and failed, then."""
+    return {"created_at": at, "updated_at": at}
 
 
 @pytest.mark.parametrize(

@@ -572,7 +572,7 @@ LOOKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
     "attempts since": (lambda r: list(r.each_attempt(NOW)), {"ix_recours_attempts_day"}),
     "backlogs": (
         lambda r: r.backlogs(NOW),
-        {"ix_claims_pod_group", "ix_claims_pod_backlog", "ix_claims_pod_waiting", "ix_claims_pod_new"},
+        {"ix_claims_pod_group", "ix_claims_pod_backlog", "ix_claims_pod_waiting"},
     ),
     "first page": (lambda r: r.claims(ClaimFilter(), 50), set()),
     "a status": (lambda r: r.claims(ClaimFilter(statuses=["failed"]), 50), {"ix_claims_pod_group"}),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, make_url, text
 
+from recours.core.adoption import EnrollNew
 from recours.core.claim import Stage
 from recours.database import schema
 from recours.database.engine import Database, DatabaseFault
@@ -736,6 +738,7 @@ def test_other_statuses_are_left_alone(service: Service) -> None:
     for n, status in enumerate(statuses):
         service.add(f"s{n}", pod_fetch_status=status, updated_at=LONG_AGO)
     before = service.rows()
+    service.settings = replace(service.settings, enroll_new=EnrollNew.FALSE)  # no status is one too
     for kind in (PODRetryScheduler, PODFetchWorker):
         assert service.run(kind).stats.total == 0
     assert service.rows() == before

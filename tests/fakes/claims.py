@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recours.core.claim import Claim, Stage, State
+from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.runs.ports import Attempt, Hold, NotRecorded, RunFault, Waiting
@@ -38,7 +38,8 @@ class FakeClaims:
         return not self.table.rows[claim.id].is_free(now)
 
     def waiting(self) -> Waiting:
-        states = [row.claim.state for row in self.table.at(Stage.WAITING, Stage.SETTLED)]
+        rows = self.table.at(Stage.WAITING, Stage.SETTLED)
+        states = [row.claim.state for row in rows if row.claim.fetch_status == FetchStatus.FAILED]
         return Waiting(len(states), min((state.next_at for state in states if state.next_at), default=None))
 
     def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
@@ -165,7 +166,5 @@ class FakeClaims:
             raise RunFault(self.broken)
 
 
-def _urgency(row: Row, now: datetime) -> tuple[bool, datetime, int]:
-    state = row.claim.state
-    at = state.rank_at or now
-    return state.rank_is_deadline and at < now, at, row.claim.id
+def _urgency(row: Row, now: datetime) -> tuple[tuple[int, datetime], int]:
+    return urgency(row.claim.state, now), row.claim.id

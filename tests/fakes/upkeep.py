@@ -75,12 +75,39 @@ class FakeUpkeep:
                     self.table.tell(claim.id, decision.events)
                     yield claim, decision
 
+    def expire(
+        self,
+        stage: Stage,
+        before: datetime,
+        expire: Callable[[Claim], Decision],
+        now: datetime,
+        carriers: Collection[str] = (),
+    ) -> Iterator[tuple[Claim, Decision]]:
+        for row in [row for row in self.table.at(stage) if _is_of(row, carriers) and _is_over(row, before)]:
+            if row.is_free(now) and row.is_unedited() and row.claim.is_ours:
+                claim, decision = row.claim, expire(row.claim)
+                row.write(decision.state)
+                row.claim = replace(row.claim, fetch_status=decision.fetch_status, error_text=decision.error)
+                row.see()
+                self.table.tell(claim.id, decision.events)
+                yield claim, decision
+
+    def mend_ranks(self, rank: Judge) -> int:
+        del rank  # no older version worked on this table
+        return 0
+
     def _gave_up_below(self, max_retries: int) -> list[Row]:
-        return [row for row in self.table.at(Stage.GIVEN_UP) if _turns(row) < max_retries]
+        gave_up = self.table.at(Stage.GIVEN_UP)
+        return [
+            row
+            for row in gave_up
+            if row.claim.is_ours and row.claim.state.expired_at is None and _turns(row) < max_retries
+        ]
 
     def _unshelved(self, skip: Collection[str]) -> list[Row]:
         shelved = self.table.at(Stage.SHELVED)
-        return [row for row in shelved if (row.claim.claim_status or "").strip().lower() not in skip]
+        wanted = [row for row in shelved if (row.claim.claim_status or "").strip().lower() not in skip]
+        return [row for row in wanted if row.claim.is_ours]
 
     def _rejudge(self, rows: list[Row], judge: Judge, now: datetime) -> Iterator[Claim]:
         for row in rows:
@@ -102,7 +129,12 @@ def _is_by(row: Row, moment: datetime) -> bool:
 
 def _is_after(row: Row, moment: datetime) -> bool:
     next_at = row.claim.state.next_at
-    return next_at is not None and next_at > moment
+    return row.claim.is_ours and next_at is not None and next_at > moment
+
+
+def _is_over(row: Row, before: datetime) -> bool:
+    state = row.claim.state
+    return state.rank_is_deadline and state.expire_from is not None and state.expire_from <= before
 
 
 def _is_of(row: Row, carriers: Collection[str]) -> bool:

@@ -26,6 +26,7 @@ from recours.core.timetable import Timetable
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+FORTNIGHT = timedelta(days=14)
 POLICY = Policy(ZoneInfo("Europe/Paris"))
 DELIVERED = Delivery(NOW - timedelta(days=2), "Mme Martin")
 
@@ -152,8 +153,27 @@ def test_a_claim_is_ranked_by_its_deadline_or_14_days_after_its_failure() -> Non
 
 def test_a_pending_claim_is_ready_for_the_fetch_worker() -> None:
     state = judge(claim("pending", created_at=NOW - HOUR), NOW, POLICY)
-    assert (state.stage, state.next_at, state.rank_at) == (Stage.NEW, None, NOW - HOUR)
-    assert judge(claim("pending"), NOW, POLICY).rank_at == NOW
+    assert (state.stage, state.next_at) == (Stage.NEW, None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "rank_at", "is_deadline"),
+    [
+        ({"created_at": NOW - HOUR}, NOW - HOUR + FORTNIGHT, False),
+        ({}, NOW + FORTNIGHT, False),
+        ({"created_at": NOW + 900 * HOUR}, NOW + FORTNIGHT, False),  # a clock that was wrong
+        (
+            {"created_at": NOW - HOUR, "deadline": date(2026, 2, 9)},
+            datetime(2026, 2, 9, 23, tzinfo=UTC),
+            True,
+        ),
+    ],
+)
+def test_a_pending_claim_is_ranked_by_its_deadline_like_a_failed_one(
+    columns: dict[str, Any], rank_at: datetime, is_deadline: bool
+) -> None:
+    state = judge(claim("pending", **columns), NOW, POLICY)
+    assert (state.rank_at, state.rank_is_deadline) == (rank_at, is_deadline)
 
 
 @pytest.mark.parametrize("status", ["pending", "fetching"])
@@ -182,7 +202,7 @@ def test_a_claim_that_others_are_fetching_is_as_urgent_as_any_that_is_pending() 
     by_deadline = at_turn(1, kind=ErrorKind.TIMEOUT, rank_at=NOW + HOUR, rank_is_deadline=True)
     trying = replace(by_deadline, fetch_status="fetching", created_at=NOW - 9 * HOUR)
     state = judge(trying, NOW, POLICY)
-    assert (state.rank_at, state.rank_is_deadline) == (NOW - 9 * HOUR, False)
+    assert (state.rank_at, state.rank_is_deadline) == (NOW - 9 * HOUR + FORTNIGHT, False)
 
 
 def test_what_a_pending_claim_learnt_is_kept_until_its_number_is_corrected() -> None:

@@ -145,7 +145,7 @@ def test_when_the_next_try_comes_and_why(
             "Ask the client",
         ),
         (replace(claim(Stage.UNNUMBERED, "pending"), number=None), ErrorKind.INVALID_TRACKING, Actor.CLIENT, "Enter its"),
-        (claim(Stage.WAITING, "manual"), None, Actor.OPERATOR, "set its pod_fetch_status to 'pending'"),
+        (claim(Stage.WAITING, "manual"), None, Actor.OPERATOR, "recours enroll CLM-1"),
     ],
 )  # fmt: skip
 def test_who_can_do_what(of: Claim, kind: ErrorKind | None, actor: Actor, advice: str) -> None:

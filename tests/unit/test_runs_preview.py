@@ -52,6 +52,18 @@ def test_what_is_due_would_be_taken_in_the_order_of_a_run(world: World) -> None:
     assert world.table["soon"].state.stage is None, "nothing was changed"
 
 
+@pytest.mark.parametrize("stage", [Stage.READY, Stage.NEW])
+def test_a_claim_without_a_deadline_waits_for_those_that_can_still_win(world: World, stage: Stage) -> None:
+    add = world.failed if stage is Stage.READY else world.pending
+    old = world.now - timedelta(days=15)
+    add("over", deadline=date(2026, 1, 20))
+    add("none-old", created_at=old, updated_at=old)
+    add("none-new", created_at=world.now - 2 * HOUR)
+    add("far", deadline=date(2026, 3, 28))
+    add("soon", deadline=date(2026, 2, 5))
+    assert references(look(world, stage)) == ["soon", "none-new", "far", "none-old", "over"]
+
+
 def test_a_batch_keeps_the_most_urgent(world: World) -> None:
     for day in (9, 5, 7, 6, 8):
         world.failed(f"CLM-{day}", deadline=date(2026, 2, day))

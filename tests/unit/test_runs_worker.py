@@ -748,3 +748,19 @@ def test_each_run_says_how_many_claims_it_leaves_alone_for_their_status(
     one = "1 failed claim not retried: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)"
     assert one in caplog.messages
     assert not any("not retried" in line for line in caplog.messages if line != one)
+
+
+# ---------------------------------------------------------------- the order of new claims
+
+
+def test_new_claims_are_fetched_by_their_deadlines_not_by_their_age(world: World) -> None:
+    """640 new claims, and calls for 90 of them: the oldest ones can wait, those of this week cannot."""
+    for place in range(640):
+        number, made = f"XY{place:09}FR", world.now - timedelta(minutes=640 - place)
+        week = date(2026, 2, 4) + timedelta(days=place % 7)
+        deadline = week if place >= 550 else date(2026, 6, 1)
+        world.pending(f"CLM-{place:03}", number, created_at=made, deadline=deadline)
+    world.fetch(90, concurrency=1)
+    assert {number[2:11] for number in world.asked} == {f"{place:09}" for place in range(550, 640)}
+    asked = [int(number[2:11]) % 7 for number in world.asked]
+    assert asked == sorted(asked), "the nearest deadline first"

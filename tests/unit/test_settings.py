@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
+from recours.core.adoption import EnrollNew
 from recours.core.carrier import Catalog, Option
 from recours.core.policy import Policy
 from recours.core.quota import Limit, Window
@@ -110,6 +111,7 @@ def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
     assert found.policy.timetable.waits == tuple(timedelta(hours=h) for h in (1, 6, 24, 72))
     assert found.policy.timetable.slack == timedelta(minutes=5)
     assert found.policy.skip_claim_statuses == {"paid"}
+    assert (found.enroll_new, found.policy.expire_after) == (EnrollNew.AUTO, timedelta(days=30))
     assert found.limits["chronopost"] == (Limit("chronopost", 100, Window(0, "Europe/Paris")),)
     assert (found.pending_share, found.carrier_concurrency) == (0.25, 4)
     assert (found.log_max_bytes, found.log_files) == (5 * 1024 * 1024, 10)
@@ -151,6 +153,10 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_DUE_SLACK_MINUTES", "0", lambda s: s.policy.timetable.slack, timedelta(0)),
     ("RECOURS_TIMEZONE", "America/New_York", lambda s: str(s.policy.zone), "America/New_York"),
     ("RECOURS_SKIP_CLAIM_STATUSES", "Paid, rejected ,", lambda s: s.policy.skip_claim_statuses, {"paid", "rejected"}),
+    ("RECOURS_ENROLL_NEW", "TRUE", lambda s: s.enroll_new, EnrollNew.TRUE),
+    ("RECOURS_ENROLL_NEW", "auto", lambda s: s.enroll_new, EnrollNew.AUTO),
+    ("RECOURS_EXPIRE_DAYS", "0", lambda s: s.policy.expire_after, None),
+    ("RECOURS_EXPIRE_DAYS", "90", lambda s: s.policy.expire_after, timedelta(days=90)),
     ("RECOURS_POD_PATIENCE_DAYS", "365", lambda s: s.policy.patience, timedelta(days=365)),
     ("RECOURS_NOTIFY_PERSISTENT", "At-Once", lambda s: s.policy.tell_persistent_at_once, True),
     ("RECOURS_NOTIFY_PERSISTENT", "last-turn", lambda s: s.policy.tell_persistent_at_once, False),

@@ -2,12 +2,12 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.claim import Claim, FetchStatus, Stage, urgency
 from recours.runs.lanes import lane_key
 
 _Ranked = tuple[datetime, Any, Claim]
@@ -15,36 +15,43 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class _Lane:
-    """Claims of one carrier that are ready: nearest first, those past their real deadline last."""
+    """Claims of one carrier that are ready, the most urgent first."""
 
     def __init__(self) -> None:
-        self._undated: list[_Ranked] = []
-        self._dated: list[_Ranked] = []
-        self._late: list[_Ranked] = []
+        # By `urgency`: those whose rank is to come, and those that it has passed, without a real deadline and with one.
+        self._tiers: tuple[list[_Ranked], ...] = ([], [], [])
 
     def __len__(self) -> int:
-        return len(self._undated) + len(self._dated) + len(self._late)
+        return sum(map(len, self._tiers))
 
     def __iter__(self) -> Iterator[Claim]:
-        return (claim for part in (self._undated, self._dated, self._late) for _, _, claim in part)
+        return (claim for tier in self._tiers for _, _, claim in tier)
 
     def push(self, claim: Claim) -> None:
-        part = self._dated if claim.state.rank_is_deadline else self._undated
-        heapq.heappush(part, (claim.state.rank_at or _FIRST, claim.id, claim))
+        heapq.heappush(self._tiers[0], (claim.state.rank_at or _FIRST, claim.id, claim))
 
-    def first(self, now: datetime) -> tuple[bool, datetime, Any] | None:
+    def first(self, now: datetime) -> tuple[int, datetime, Any] | None:
         """The place of the most urgent one."""
-        part = self._most_urgent(now)
-        return (part is self._late, *part[0][:2]) if part else None
+        tier = self._most_urgent(now)
+        return None if tier is None else (tier, *self._tiers[tier][0][:2])
 
     def pop(self, now: datetime) -> Claim:
-        return heapq.heappop(self._most_urgent(now))[2]
+        return heapq.heappop(self._tiers[self._most_urgent(now) or 0])[2]
 
-    def _most_urgent(self, now: datetime) -> list[_Ranked]:
-        while self._dated and self._dated[0][0] < now:
-            heapq.heappush(self._late, heapq.heappop(self._dated))
-        in_time = [part for part in (self._undated, self._dated) if part]
-        return min(in_time, key=lambda part: part[0][:2]) if in_time else self._late
+    def drop(self, is_over: Callable[[Claim], bool]) -> int:
+        """Take away those that are over; how many."""
+        before = len(self)
+        for tier in self._tiers:
+            tier[:] = [entry for entry in tier if not is_over(entry[2])]
+            heapq.heapify(tier)
+        return before - len(self)
+
+    def _most_urgent(self, now: datetime) -> int | None:
+        to_come = self._tiers[0]
+        while to_come and to_come[0][0] < now:
+            entry = heapq.heappop(to_come)
+            heapq.heappush(self._tiers[max(urgency(entry[2].state, now)[0], 1)], entry)
+        return next((tier for tier, claims in enumerate(self._tiers) if claims), None)
 
 
 class Pool:
@@ -83,6 +90,10 @@ class Pool:
             heap[:] = [entry for entry in heap if entry[0] <= horizon]
             heapq.heapify(heap)
         return found
+
+    def drop(self, stage: Stage, is_over: Callable[[Claim], bool]) -> int:
+        """Take the ready claims away that are over; how many."""
+        return sum(lane.drop(is_over) for lane in self._ready[stage].values())
 
     def ready(self, stage: Stage) -> dict[str, int]:
         """How many claims of each lane are ready."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Step, give_up, pass_turn, step
-from recours.core.judgement import go_on, judge, retimed
+from recours.core.judgement import go_on, goes_on, is_expired, judge, retimed
 from recours.desk.forecast.calls import Book, CallsOnPaper
 from recours.desk.forecast.counts import Counts
 from recours.desk.forecast.facts import CarrierFacts, ForeseenRun, Moment, Rules, Sighted
@@ -35,7 +35,8 @@ class Simulation:
         self._texts: dict[str, str] = {}
         self._unjudged = State()
         for sighted in found:
-            self._receive(sighted)
+            if sighted.claim.is_ours:
+                self._receive(sighted)
 
     def run(self, moment: Moment) -> ForeseenRun:
         """Let the next run happen."""
@@ -46,6 +47,9 @@ class Simulation:
         retries = issubclass(moment.worker, PODRetryScheduler)
         passed, ended = self._keep_own_timetable(now, due_until) if retries else (0, 0)
         self.pool.make_ready(due_until)
+        ended += self.pool.drop(
+            moment.worker.stage, lambda claim: is_expired(claim.state, now, self.rules.policy)
+        )
         calls = CallsOnPaper(
             self.book,
             moment.worker.stage,
@@ -106,7 +110,7 @@ class Simulation:
 
     def _put(self, claim: Claim, state: State) -> None:
         claim = _slim(claim, state)
-        if state.stage is Stage.GIVEN_UP and state.turns_used < self.rules.policy.max_retries:
+        if goes_on(state, self.rules.policy):
             self._given_up.append(claim)
         else:
             self.pool.put(claim)

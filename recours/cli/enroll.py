@@ -1,0 +1,169 @@
+"""`recours enroll`: claims that recours works on from now on."""
+
+from datetime import datetime, timedelta
+
+import click
+
+from recours.carriers.registry import CATALOG
+from recours.cli.console import say_error
+from recours.cli.desk import USAGE, at_desk, confirmed, database_option, json_option, person, tell_json
+from recours.cli.moments import moment_of, past_moment
+from recours.cli.tables import Table, show
+from recours.core.adoption import EnrollNew
+from recours.core.text import clean, plural
+from recours.desk.enrolment import (
+    Counts,
+    NotEnrolledError,
+    Wanted,
+    changed_meanwhile,
+    enroll_all,
+    look_over,
+    to_enroll,
+)
+from recours.wiring.desks import Desk
+
+
+@click.command("enroll")
+@click.argument("references", metavar="CLAIM…", nargs=-1)
+@click.option("--carrier", metavar="NAME", help="Claims of this carrier only.")
+@click.option(
+    "--status", "statuses", metavar="STATUS", multiple=True, help="Claims with this status only; repeatable."
+)
+@click.option("--since", type=past_moment(), metavar="T", help="Created since: a date, a time, 3d or 12h.")
+@click.option("--dry-run", is_flag=True, help="Show how many there are, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@database_option
+@json_option
+def command(
+    references: tuple[str, ...],
+    carrier: str | None,
+    statuses: tuple[str, ...],
+    since: datetime | timedelta | None,
+    dry_run: bool,
+    yes: bool,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Have recours work on claims: their pod_fetch_status is set to `pending`, and the fetch worker takes them up.
+
+    Either the claims named, also those that were excluded; or all open ones with a tracking number of which nobody has
+    said anything yet, after showing how many calls that costs and asking. Claims with the status `refunded` are left out
+    unless --status names it.
+    """
+    if references and (carrier or statuses or since is not None):
+        raise click.UsageError("Name claims, or give --carrier, --status or --since; not both.")
+    if carrier is not None and not CATALOG.keys_of(carrier):
+        raise click.BadParameter(CATALOG.no_such(carrier), param_hint="--carrier")
+    with at_desk(database_url) as desk:
+        if references:
+            _enroll_named(desk, references, dry_run=dry_run, as_json=as_json)
+            return
+        wanted = Wanted(
+            carriers=desk.catalog.keys_of(carrier) if carrier else (),
+            statuses=[status.strip().lower() for status in statuses],
+            since=moment_of(since, desk.clock.now(), "--since") if since is not None else None,
+        )
+        _enroll_selected(desk, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+# ---------------------------------------------------------------- by name
+
+
+def _enroll_named(desk: Desk, references: tuple[str, ...], *, dry_run: bool, as_json: bool) -> None:
+    try:
+        found = to_enroll(desk.claims, references, desk.settings.policy)
+        if not dry_run and not desk.enrolment.enroll_named(found, person(), desk.clock.now()):
+            raise changed_meanwhile(found)
+    except NotEnrolledError as refused:
+        for sentence in str(refused).splitlines():
+            say_error(sentence)
+        raise SystemExit(USAGE) from refused
+    if as_json:
+        names = [claim.reference for claim in found]
+        tell_json(
+            {
+                "dry_run": dry_run,
+                "found": len(found),
+                "enrolled": 0 if dry_run else len(found),
+                "claims": names,
+            }
+        )
+        return
+    for claim in found:
+        waits = "the fetch worker's next run takes it" if claim.number else "it waits for its tracking number"
+        click.echo(f"{claim.reference}: {'would be enrolled' if dry_run else 'enrolled'}; {waits}")
+
+
+# ---------------------------------------------------------------- by carrier, status and time
+
+
+def _enroll_selected(desk: Desk, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    policy, enrolment = desk.settings.policy, desk.enrolment
+    counts = look_over(enrolment.candidates(), wanted, policy, desk.catalog)
+    count = counts.open.total()
+    if not as_json:
+        _show(desk, counts)
+    enrolled = 0
+    if dry_run:
+        if not as_json:
+            click.echo(f"Dry run: {plural(count, 'claim')} would be enrolled; nothing was changed.")
+    elif count and not confirmed(f"Enrol {plural(count, 'claim')}?", yes=yes):
+        click.echo("Nothing was changed.", err=True)
+        return
+    else:
+        enrolled = enroll_all(enrolment, wanted, policy, desk.catalog, desk.clock.now)
+        if not as_json:
+            _say_done(desk, count, enrolled)
+    if as_json:
+        tell_json(_as_json(desk, counts, enrolled, dry_run=dry_run))
+
+
+def _show(desk: Desk, counts: Counts) -> None:
+    if not counts.open:
+        click.echo("No claim that is not enrolled is among them.")
+    rows = [
+        (desk.catalog.name_of(key, "no known carrier"), clean(status, 30) or "(none)", str(count))
+        for (key, status), count in sorted(counts.open.items())
+    ]
+    show(
+        Table("Claims to enrol", ("Carrier", "Status", "Claims"), rows, frozenset({"Claims"}))
+    ) if rows else None
+    for why, count in sorted(counts.left.items()):
+        click.echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
+    for key, calls in sorted(counts.calls.items()):
+        if calls:
+            click.echo(f"{desk.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
+
+
+def _say_done(desk: Desk, count: int, enrolled: int) -> None:
+    click.echo(
+        f"{plural(enrolled, 'claim')} enrolled: the fetch worker takes them, the nearest deadline first."
+    )
+    if enrolled < count:
+        click.echo(
+            f"{plural(count - enrolled, 'claim')} changed meanwhile: repeat the command to see which are left."
+        )
+    adopted = desk.enrolment.adoption()
+    if (
+        adopted
+        and not adopted.enrolls_new(desk.enrolment.setting)
+        and desk.enrolment.setting is EnrollNew.AUTO
+    ):
+        click.echo(
+            "New claims are worked on once the service sets their pod_fetch_status to 'pending'; if it does not, set "
+            "RECOURS_ENROLL_NEW=true."
+        )
+
+
+def _as_json(desk: Desk, counts: Counts, enrolled: int, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "found": counts.open.total(),
+        "enrolled": enrolled,
+        "calls": {desk.catalog.name_of(key): calls for key, calls in sorted(counts.calls.items()) if calls},
+        "claims": [
+            {"carrier": desk.catalog.name_of(key) or None, "status": status or None, "count": count}
+            for (key, status), count in sorted(counts.open.items())
+        ],
+        "left": dict(counts.left),
+    }

@@ -1,0 +1,199 @@
+"""Which claims recours is to work on: those that a person enrols, and those that they take out of all work.
+
+All that is done to a claim is what the service could do by hand: its pod_fetch_status is set to `pending`, or to
+`manual`. The next run of the fetch worker judges it like any other new claim.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from recours.core.adoption import Adoption
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, FetchStatus
+from recours.core.policy import Policy
+from recours.core.text import clean, is_text, plural
+from recours.runs.source import Suggests, no_such_claim
+
+# The status of claims that a person took out of all work; the service knows it too.
+MANUAL = "manual"
+# Claims with one of these are left out unless they are asked for: their money is back.
+LEFT_OUT = frozenset({"refunded"})
+_AT_ONCE = 500
+
+
+class NotEnrolledError(Exception):
+    """Claims that were named cannot be enrolled, or excluded: a sentence for each, a line each."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A claim with a tracking number that is not enrolled. `status` (lower case) is the claim's own; "": none."""
+
+    id: Any
+    carrier_name: str
+    number: str | None
+    status: str
+    created_at: datetime | None
+
+
+class Enrolment(Protocol):
+    """Claims of which nobody has said that recours works on them."""
+
+    def adoption(self) -> Adoption | None:
+        """When recours first worked on this database."""
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Every claim with a number that is not enrolled, whatever its status; a part at a time in memory."""
+
+    def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
+        """Set these to `pending`; returns those that nobody has taken in between."""
+
+    def note_decision(self) -> None:
+        """A person has said what becomes of the claims that are not enrolled."""
+
+    def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> bool:
+        """Set all of these to `pending`, or none; ends their exclusions. False: one was changed in between."""
+
+    def exclude(self, found: Sequence[Claim], who: str, why: str, now: datetime) -> bool:
+        """Set all of these to `manual`, or none, and keep who did it, when and why. False: one was changed in between."""
+
+
+class Finds(Suggests, Protocol):
+    """Knows the claims."""
+
+    def find(self, reference: str) -> Claim | None:
+        """Read one claim by its reference."""
+
+
+# ---------------------------------------------------------------- by carrier, status and time
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks for; an empty field leaves all. `carriers`: keys; `statuses`: lower case."""
+
+    carriers: Collection[str] = ()
+    statuses: Collection[str] = ()
+    since: datetime | None = None  # created then or later
+
+    def why_not(self, candidate: Candidate, key: str, policy: Policy) -> str | None:
+        """Why a claim that is asked for is left as it is; None: it is enrolled, "": it was not asked for."""
+        if (self.carriers and key not in self.carriers) or (
+            self.statuses and candidate.status not in self.statuses
+        ):
+            return ""
+        if candidate.status in policy.skip_claim_statuses:
+            return f"status '{clean(candidate.status, 30)}': such claims are not fetched"
+        if candidate.status in LEFT_OUT - set(self.statuses):
+            return f"status '{candidate.status}'; to enrol them all the same: --status {candidate.status}"
+        if self.since is None:
+            return None
+        if candidate.created_at is None:
+            return "nobody knows when they were created"
+        return None if candidate.created_at >= self.since else ""
+
+
+@dataclass
+class Counts:
+    """How many claims are enrolled, by carrier's key ("": of none that we know) and status; how many are not, and why."""
+
+    open: Counter[tuple[str, str]] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)  # at least so many, by carrier's key
+    left: Counter[str] = field(default_factory=Counter)
+
+
+def look_over(found: Iterable[Candidate], wanted: Wanted, policy: Policy, catalog: Catalog) -> Counts:
+    """What `enroll_all` would do."""
+    counts = Counts()
+    for candidate in found:
+        key = _key(candidate, catalog)
+        why = wanted.why_not(candidate, key, policy)
+        if why:
+            counts.left[why] += 1
+        elif why is None:
+            counts.open[key, candidate.status] += 1
+            counts.calls[key] += sum(catalog.specs[key].calls.values()) if key in catalog.specs else 0
+    return counts
+
+
+def enroll_all(
+    enrolment: Enrolment,
+    wanted: Wanted,
+    policy: Policy,
+    catalog: Catalog,
+    clock: Callable[[], datetime],
+) -> int:
+    """Enrol them, a part at a time, so that runs and the service go on meanwhile; how many."""
+    done, part = 0, []
+    for candidate in enrolment.candidates():
+        if wanted.why_not(candidate, _key(candidate, catalog), policy) is None:
+            part.append(candidate.id)
+        if len(part) == _AT_ONCE:
+            done += len(enrolment.enroll(part, clock()))
+            part = []
+    done += len(enrolment.enroll(part, clock())) if part else 0
+    enrolment.note_decision()
+    return done
+
+
+def _key(candidate: Candidate, catalog: Catalog) -> str:
+    return catalog.resolve(candidate.carrier_name, candidate.number) or ""
+
+
+# ---------------------------------------------------------------- by name
+
+
+def to_enroll(claims: Finds, references: Sequence[str], policy: Policy) -> list[Claim]:
+    """The claims of these references. Raises NotEnrolledError, a sentence for each, if one cannot be enrolled."""
+    return _named(claims, references, lambda claim: _why_not_enroll(claim, policy))
+
+
+def to_exclude(claims: Finds, references: Sequence[str]) -> list[Claim]:
+    """The claims of these references. Raises NotEnrolledError, a sentence for each, if one cannot be excluded."""
+    return _named(claims, references, _why_not_exclude)
+
+
+def _named(claims: Finds, references: Sequence[str], why_not: Callable[[Claim], str | None]) -> list[Claim]:
+    found, faults = [], []
+    for reference in dict.fromkeys(references):
+        claim = claims.find(reference) if is_text(reference) else None
+        if claim is None:
+            faults.append(no_such_claim(claims, reference))
+        elif fault := why_not(claim):
+            faults.append(fault)
+        else:
+            found.append(claim)
+    if faults:
+        raise NotEnrolledError("\n".join(faults))
+    return found
+
+
+def _why_not_enroll(claim: Claim, policy: Policy) -> str | None:
+    name = claim.reference
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return f"{name} has its POD: there is nothing to fetch."
+    if claim.fetch_status == FetchStatus.FAILED:
+        return f"{name} is enrolled: its first fetch failed. 'recours why {name}' says what comes next."
+    if claim.is_pending:
+        return f"{name} is enrolled: it waits for its first fetch."
+    if policy.sets_aside(claim):
+        status = clean(claim.claim_status, 30)
+        return f"{name} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+    return None
+
+
+def _why_not_exclude(claim: Claim) -> str | None:
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return f"{claim.reference} has its POD: no run works on it."
+    if claim.fetch_status == MANUAL:
+        return f"{claim.reference} is excluded: 'recours enroll {claim.reference}' brings it back."
+    return None
+
+
+def changed_meanwhile(found: Sequence[Claim]) -> NotEnrolledError:
+    """What is said if one of several was changed between reading and writing."""
+    what = found[0].reference if len(found) == 1 else f"One of {plural(len(found), 'claim')}"
+    return NotEnrolledError(f"{what} changed in this very moment; nothing was done, try again.")

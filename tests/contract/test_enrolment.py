@@ -1,0 +1,305 @@
+"""Claims of which nobody has said that recours works on them, on real databases."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, make_url, text
+
+from recours.core.adoption import EnrollNew
+from recours.database.clock import SystemClock
+from recours.database.engine import Database
+from recours.database.enrolment import ClaimEnrolment
+from recours.database.schema import look
+from recours.database.upgrade import bring_up_to_date
+from recours.desk.enrolment import Wanted, enroll_all, look_over
+from recours.runs.enrolment import not_enrolled
+from recours.sandbox import SimulatedClock
+from tests.contract.test_claims import CATALOG, POLICY
+from tests.contract.test_records import plan
+
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# As a service has it that knows no proofs: the column of times is of whatever type it chose.
+SERVICE = """CREATE TABLE claims (id BIGINT PRIMARY KEY, claim_reference TEXT UNIQUE NOT NULL, carrier TEXT,
+    tracking_number TEXT, status TEXT, created_at {type})"""
+
+
+@pytest.fixture
+def service(empty_url: str) -> Iterator[Database]:
+    database = Database(make_url(empty_url))
+    execute(database, SERVICE.format(type="TEXT" if database.is_sqlite else "TIMESTAMP"))
+    yield database
+    database.close()
+
+
+def execute(database: Database, statement: str, **values: Any) -> None:
+    with database.write() as connection:
+        connection.execute(text(statement), values)
+
+
+def add(database: Database, claim_id: int, created_at: Any = NOW, **columns: Any) -> None:
+    row = {"carrier": "Chronopost", "number": f"XY{claim_id:09}FR", "status": "submitted"} | columns
+    if database.is_sqlite and isinstance(created_at, datetime):
+        created_at = created_at.strftime("%Y-%m-%d %H:%M:%S")
+    elif isinstance(created_at, datetime):
+        created_at = created_at.replace(tzinfo=None)
+    execute(
+        database,
+        "INSERT INTO claims (id, claim_reference, carrier, tracking_number, status, created_at)"
+        " VALUES (:id, :reference, :carrier, :number, :status, :made)",
+        id=claim_id, reference=f"CLM-{claim_id}", made=created_at, **row,
+    )  # fmt: skip
+
+
+def adopt(database: Database) -> None:
+    bring_up_to_date(database, look(database), SimulatedClock(NOW))
+
+
+def enrolment(database: Database, setting: EnrollNew = EnrollNew.AUTO) -> ClaimEnrolment:
+    return ClaimEnrolment(database, look(database).columns, frozenset({"paid"}), setting)
+
+
+def pending(database: Database) -> list[int]:
+    with database.read() as connection:
+        return list(
+            connection.scalars(text("SELECT id FROM claims WHERE pod_fetch_status = 'pending' ORDER BY id"))
+        )
+
+
+# ---------------------------------------------------------------- a service that knows no proofs
+
+
+def test_new_claims_are_enrolled_and_those_that_were_there_are_told(service: Database) -> None:
+    add(service, 1, NOW - DAY)
+    add(service, 2, NOW - DAY, status="paid")
+    adopt(service)
+    assert enrolment(service).undecided(99, NOW + 2 * HOUR) == 1
+    add(service, 3, NOW + HOUR)
+    add(service, 4, NOW + HOUR, number="  ")
+    add(service, 5, NOW + HOUR, number=None)
+    add(service, 6, NOW + HOUR, status="Paid")
+    add(service, 7, NOW + HOUR, status=None)
+    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == 2
+    assert pending(service) == [3, 7]
+    assert enrolment(service).enroll_new(NOW + 3 * HOUR) == 0
+    assert enrolment(service).undecided(99, NOW + 2 * HOUR) == 1, "the one that was there before"
+
+
+def test_a_number_that_comes_later_enrols_the_claim_then(service: Database) -> None:
+    adopt(service)
+    add(service, 1, NOW + HOUR, number=None)
+    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == 0
+    execute(service, "UPDATE claims SET tracking_number = 'XY1FR'")
+    assert enrolment(service).enroll_new(NOW + 3 * HOUR) == 1
+
+
+def test_by_creation_whatever_the_ids_and_by_id_where_there_is_none(service: Database) -> None:
+    add(service, 5_000_000_000, NOW - 9 * DAY)
+    adopt(service)
+    add(service, 7, NOW + HOUR)  # ids that do not increase
+    add(service, 8, None)
+    add(service, 5_000_000_001, None)
+    add(service, 5_000_000_002, NOW - 9 * DAY)  # an old claim that was imported since
+    add(service, 5_000_000_003, NOW + 900 * DAY)
+    add(service, 9, NOW + 900 * DAY)
+    add(service, 5_000_000_004, NOW - 3 * HOUR)  # written in another time zone
+    expected = [7, 5_000_000_001, 5_000_000_003, 5_000_000_004]
+    if service.is_sqlite:  # which takes any text for a time
+        for place, garbage in enumerate(["garbage", " 2026", "", "0000-00-00", b"\xff", 17, "31/12/2025"]):
+            add(service, 20 + place, garbage)
+            add(service, 6_000_000_000 + place, garbage)
+            expected.append(6_000_000_000 + place)
+    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == len(expected)
+    assert pending(service) == expected
+
+
+def test_times_of_another_type_leave_it_to_the_id(service: Database) -> None:
+    database = service
+    execute(database, "DROP TABLE claims")
+    execute(database, SERVICE.format(type="BIGINT"))
+    add(database, 1, 1_770_000_000)
+    adopt(database)
+    add(database, 2, 1_780_000_000)
+    assert enrolment(database).enroll_new(NOW + HOUR) == 1
+    assert pending(database) == [2]
+
+
+def test_a_table_without_status_and_creation_will_do(service: Database) -> None:
+    database = service
+    execute(database, "DROP TABLE claims")
+    execute(
+        database,
+        "CREATE TABLE claims (id BIGINT PRIMARY KEY, claim_reference TEXT, carrier TEXT, tracking_number TEXT)",
+    )
+    execute(database, "INSERT INTO claims VALUES (1, 'CLM-1', 'UPS', '1Z1')")
+    adopt(database)
+    execute(
+        database,
+        "INSERT INTO claims (id, claim_reference, carrier, tracking_number) VALUES (2, 'CLM-2', 'UPS', '1Z2')",
+    )
+    assert (enrolment(database).enroll_new(NOW), pending(database)) == (1, [2])
+    assert enrolment(database).undecided(99, NOW + 2 * HOUR) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "enrolled", "told"),
+    [(EnrollNew.AUTO, 1, 1), (EnrollNew.TRUE, 1, 1), (EnrollNew.FALSE, 0, 0)],
+)
+def test_the_setting_holds(service: Database, setting: EnrollNew, enrolled: int, told: int) -> None:
+    add(service, 1, NOW - DAY)
+    adopt(service)
+    add(service, 2, NOW + HOUR)
+    found = enrolment(service, setting)
+    assert (found.enroll_new(NOW + HOUR), found.undecided(99, NOW + 2 * HOUR)) == (enrolled, told)
+
+
+# ---------------------------------------------------------------- other databases
+
+
+def test_a_service_that_has_the_column_says_itself_what_it_wants(service: Database) -> None:
+    execute(service, "ALTER TABLE claims ADD COLUMN pod_fetch_status TEXT")
+    add(service, 1, NOW - DAY)
+    adopt(service)
+    add(service, 2, NOW + HOUR)
+    assert (enrolment(service).enroll_new(NOW + HOUR), enrolment(service).undecided(99, NOW + 2 * HOUR)) == (
+        0,
+        0,
+    )
+    assert enrolment(service, EnrollNew.TRUE).enroll_new(NOW + HOUR) == 1
+    assert pending(service) == [2]
+
+
+def test_a_database_of_an_older_version_is_undecided(service: Database) -> None:
+    adopt(service)
+    add(service, 1, NOW - DAY)
+    as_of_older_version(service)
+    adopt(service)
+    add(service, 2, NOW + HOUR)
+    assert enrolment(service).enroll_new(NOW + HOUR) == 0
+    assert enrolment(service).undecided(99, NOW + 2 * HOUR) == 2
+    assert enrolment(service, EnrollNew.TRUE).enroll_new(NOW + HOUR) == 1
+
+
+def as_of_older_version(database: Database) -> None:
+    for statement in (
+        "DROP INDEX ix_claims_pod_unenrolled",
+        "DROP INDEX ix_claims_pod_expiring",
+        "DROP TABLE recours_adoption",
+        "UPDATE recours_schema_version SET version_num = '0005'",
+        *(
+            f"ALTER TABLE claims DROP COLUMN {name}"
+            for name in ("pod_since", "pod_expire_from", "pod_expired_at")
+        ),
+    ):
+        execute(database, statement)
+
+
+def test_a_fresh_database_has_nothing_to_decide(database: Database) -> None:
+    assert enrolment(database).undecided(99, NOW + 2 * HOUR) == 0
+
+
+# ---------------------------------------------------------------- what a person decides
+
+
+def test_a_person_enrols_what_they_choose(service: Database) -> None:
+    add(service, 1, NOW - DAY)
+    add(service, 2, NOW - DAY, status="refunded")
+    add(service, 3, NOW - DAY, status="paid")
+    add(service, 4, NOW - DAY, carrier="Other Carrier")
+    add(service, 5, NOW - 90 * DAY)
+    add(service, 6, NOW - DAY, number=None)
+    adopt(service)
+    found, wanted = enrolment(service), Wanted(carriers=("chronopost",), since=NOW - 9 * DAY)
+    counts = look_over(found.candidates(), wanted, POLICY, CATALOG)
+    assert dict(counts.open) == {("chronopost", "submitted"): 1}
+    assert sum(counts.left.values()) == 2
+    assert counts.calls["chronopost"] == 2
+    assert enroll_all(found, wanted, POLICY, CATALOG, lambda: NOW) == 1
+    assert pending(service) == [1]
+    assert found.undecided(99, NOW + 2 * HOUR) == 0, "somebody has decided"
+    assert enroll_all(found, Wanted(statuses=["refunded"]), POLICY, CATALOG, lambda: NOW) == 1
+    assert pending(service) == [1, 2]
+
+
+def test_what_changes_meanwhile_is_left_as_it_is(service: Database) -> None:
+    add(service, 1, NOW - DAY)
+    adopt(service)
+    execute(service, "UPDATE claims SET pod_fetch_status = 'not_available'")
+    assert enrolment(service).enroll([1], NOW) == set()
+    assert pending(service) == []
+
+
+def test_two_that_enrol_at_once_enrol_each_claim_once(service: Database) -> None:
+    adopt(service)
+    for claim_id in range(1, 4):
+        add(service, claim_id, NOW + HOUR)
+    first, second = enrolment(service), enrolment(service)
+    assert first.enroll_new(NOW + 2 * HOUR) + second.enroll_new(NOW + 2 * HOUR) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, "1 open claim with a tracking number is not enrolled, so no POD is fetched for it."),
+        (312, "312 open claims with a tracking number are not enrolled, so no POD is fetched for them."),
+        (10_000, "10000 or more open claims"),
+    ],
+)
+def test_one_line_says_how_many_and_what_to_type(count: int, expected: str) -> None:
+    sentence = not_enrolled(count)
+    assert sentence.startswith(expected)
+    assert "recours enroll" in sentence
+    assert "\n" not in sentence
+    assert not_enrolled(0) == ""
+
+
+# ---------------------------------------------------------------- how they are found
+
+
+def test_every_look_is_answered_by_an_index(service: Database, add_many: Callable[[Database], None]) -> None:
+    add_many(service)
+    adopt(service)
+    with service.outside_transactions() as connection:
+        connection.exec_driver_sql("ANALYZE claims")
+    seen: list[tuple[str, Any]] = []
+    event.listen(
+        service.engine, "before_cursor_execute", lambda _c, _cu, sql, values, *_: seen.append((sql, values))
+    )
+    assert enrolment(service).undecided(500, NOW + 2 * HOUR) == 500
+    assert enrolment(service).enroll_new(NOW + HOUR) == 0
+    for sql, values in [(sql, values) for sql, values in seen if "FROM claims" in sql]:
+        lines = "\n".join(plan(service, sql, values))
+        assert "Seq Scan on claims" not in lines, lines
+        assert "ix_claims_pod_unenrolled" in lines or "claims_pkey" in lines, lines
+
+
+@pytest.fixture
+def add_many() -> Callable[[Database], None]:
+    def fill(database: Database) -> None:
+        numbers = (
+            "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20000)"
+            if database.is_sqlite
+            else "WITH s AS (SELECT n FROM generate_series(1, 20000) n)"
+        )
+        made = "'2025-01-01 00:00:00'" if database.is_sqlite else "timestamp '2025-01-01'"
+        execute(
+            database,
+            "INSERT INTO claims (id, claim_reference, carrier, tracking_number, status, created_at)"
+            f" {numbers} SELECT n, 'CLM-' || n, 'UPS', '1Z' || n,"
+            f" CASE WHEN n % 3 = 0 THEN 'paid' WHEN n % 3 = 1 THEN 'submitted' END, {made} FROM s",
+        )
+
+    return fill
+
+
+def test_the_clock_of_a_first_run_is_the_databases(service: Database) -> None:
+    adopt(service)
+    adopted = enrolment(service).adoption()
+    assert adopted is not None
+    assert adopted.at == NOW
+    bring_up_to_date(service, look(service), SystemClock())
+    again = enrolment(service).adoption()
+    assert again is not None
+    assert again.at == NOW, "once"

@@ -1,0 +1,195 @@
+"""On real databases: claims whose deadline has long passed are given up, and those of an older version ranked again."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from recours.core.claim import Claim, Stage
+from recours.core.decision import expire
+from recours.core.judgement import is_expired, ranked_anew
+from recours.database.engine import Database
+from recours.database.ranks import mend_ranks
+from recours.database.reopening import GivenUpClaims
+from recours.database.schema import look
+from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
+from tests.contract.test_records import plan
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+OLD = {"response_deadline": date(2025, 12, 20), "created_at": NOW - 90 * DAY}
+
+
+def given_up(
+    run: Run, now: datetime, stage: Stage = Stage.READY, carriers: tuple[str, ...] = ()
+) -> list[str]:
+    one = partial(expire, now=now, policy=POLICY)
+    assert POLICY.expire_after
+    found = run.upkeep.expire(stage, now - POLICY.expire_after, one, now, carriers)
+    return [claim.reference for claim, _ in found]
+
+
+@pytest.fixture
+def run(database: Database, add_claims: Callable[..., None]) -> Run:
+    """Two claims whose deadline is long over: one was asked about just now, the other never."""
+    add_claims(database, [OLD | {"claim_reference": "asked"}, OLD | {"claim_reference": "never"}])
+    run = Run(database)
+    run.keep()
+    for claim in run.take():
+        if claim.reference == "asked":
+            run.record(claim, TIMED_OUT)
+        else:
+            run.put_back(claim)
+    return run
+
+
+def test_only_what_was_asked_about_is_given_up_at_its_turn(run: Run) -> None:
+    assert given_up(run, NOW) == [], "its turn has not come"
+    later = NOW + 7 * HOUR
+    run.keep(later)
+    assert given_up(run, later, Stage.NEW) == []
+    assert given_up(run, later, carriers=("other",)) == []
+    assert given_up(run, later) == ["asked"]
+    assert given_up(run, later) == []
+    row = rows(run.database, "SELECT * FROM claims WHERE claim_reference = 'asked'")[0]
+    assert (row["pod_stage"], row["pod_fetch_status"], row["pod_retry_count"]) == ("given_up", "failed", 1)
+    assert row["pod_fetch_error"].startswith(
+        "Given up: its response deadline, 2025-12-20, passed more than 30"
+    )
+    told = rows(run.database, "SELECT event, audience, told FROM recours_events")
+    assert told == [{"event": "expired", "audience": "operator", "told": None}]
+    run.keep(later)
+    assert [claim.reference for claim in run.take(now=later)] == ["never"]
+
+
+def test_one_that_a_run_holds_or_that_was_edited_is_not_given_up(run: Run) -> None:
+    later = NOW + 7 * HOUR
+    run.keep(later)
+    held = run.take(now=later)
+    assert given_up(run, later) == []
+    run.put_back(*held)
+    edit(run.database, "UPDATE claims SET tracking_number = 'XY999999999FR' WHERE claim_reference = 'asked'")
+    assert given_up(run, later) == []
+
+
+def test_a_claim_that_expired_can_be_reopened_though_it_used_no_turn(run: Run) -> None:
+    edit(run.database, "UPDATE claims SET pod_retry_count = 0, pod_seen_count = 0")
+    later = NOW + 7 * HOUR
+    run.keep(later)
+    assert given_up(run, later) == ["asked"]
+    assert list(run.upkeep.take_up_given_up(9, lambda claim: claim.state, later)) == []
+    gave_up = GivenUpClaims(run.claims)
+    [part] = gave_up.given_up((), later, later)
+    assert [claim.reference for claim, _ in part] == ["asked"]
+    assert gave_up.start_afresh([claim for claim, _ in part], later, all_or_none=True)
+    run.keep(later)
+    assert {claim.reference for claim in run.take(now=later)} == {"asked", "never"}
+    assert given_up(run, later) == []
+
+
+def test_the_look_for_them_costs_the_same_whatever_there_is(run: Run) -> None:
+    seen: list[tuple[str, Any]] = []
+    event.listen(
+        run.database.engine,
+        "before_cursor_execute",
+        lambda _c, _cu, sql, values, *_: seen.append((sql, values)),
+    )
+    later = NOW + 7 * HOUR
+    assert given_up(run, later) == []
+    run.keep(later)
+    assert given_up(run, later) == ["asked"]
+    looks = [
+        (sql, values) for sql, values in seen if "pod_expire_from <=" in sql and sql.startswith("SELECT")
+    ]
+    assert looks
+    if run.database.is_sqlite:
+        lines = "\n".join(line for sql, values in looks for line in plan(run.database, sql, values))
+        assert re.search(r"SEARCH claims USING INDEX ix_claims_pod_expiring \(pod_expire_from<\?\)", lines), (
+            lines
+        )
+
+
+# ---------------------------------------------------------------- claims of an older version
+
+
+def as_older_version_left_them(database: Database) -> None:
+    edit(database, "UPDATE claims SET pod_since = NULL, pod_expire_from = NULL")
+    edit(
+        database,
+        "UPDATE claims SET pod_rank_at = created_at, pod_rank_is_deadline = 0 WHERE pod_fetch_status = 'pending'",
+    )
+    edit(database, "UPDATE recours_adoption SET ranked_up_to = 0")
+
+
+def ranked(run: Run) -> int:
+    columns = look(run.database).columns
+    return mend_ranks(run.database, CATALOG, columns, lambda claim: ranked_anew(claim, NOW, POLICY))
+
+
+def test_new_claims_of_an_older_version_are_ranked_again_once(
+    database: Database, add_claims: Callable[..., None]
+) -> None:
+    pending = {"pod_fetch_status": "pending"}
+    add_claims(
+        database,
+        [
+            pending | {"claim_reference": "oldest", "created_at": NOW - 9 * DAY, "response_deadline": date(2026, 6, 1)},
+            pending | {"claim_reference": "none", "created_at": NOW - 2 * DAY},
+            pending | {"claim_reference": "urgent", "created_at": NOW - HOUR, "response_deadline": date(2026, 2, 3)},
+            {"claim_reference": "failed", "response_deadline": date(2026, 2, 3)},
+        ],
+    )  # fmt: skip
+    run = Run(database)
+    run.keep()
+    as_older_version_left_them(database)
+    assert [claim.reference for claim in run.take(1, stage=Stage.NEW)] == ["oldest"]
+    edit(database, "UPDATE claims SET pod_lease_token = NULL, pod_lease_until = NULL")
+    assert ranked(run) == 4
+    assert [claim.reference for claim in run.take(stage=Stage.NEW)] == ["urgent", "none", "oldest"]
+    assert ranked(run) == 0
+
+
+def test_what_another_program_holds_is_ranked_by_a_later_run(
+    database: Database, add_claims: Callable[..., None]
+) -> None:
+    if database.is_sqlite:
+        pytest.skip("one at a time has the whole database")
+    add_claims(database, [{"claim_reference": f"CLM-{n}", "pod_fetch_status": "pending"} for n in range(3)])
+    run = Run(database)
+    run.keep()
+    as_older_version_left_them(database)
+    with database.write() as other:
+        other.exec_driver_sql("SELECT 1 FROM claims WHERE claim_reference = 'CLM-1' FOR UPDATE")
+        assert ranked(run) == 2
+    assert ranked(run) == 2, "it, and what comes after it"
+    assert ranked(run) == 0
+
+
+def test_what_an_older_version_asked_about_counts_as_asked(run: Run) -> None:
+    as_older_version = "UPDATE claims SET pod_since = NULL, pod_expire_from = NULL"
+    edit(run.database, as_older_version)
+    edit(run.database, "UPDATE recours_adoption SET ranked_up_to = 0")
+    assert ranked(run) == 2
+    later = NOW + 7 * HOUR
+    run.keep(later)
+    assert given_up(run, later) == ["asked"]
+
+
+def test_the_rule_and_the_look_agree(run: Run) -> None:
+    """What the rule holds for expired, the look finds, and nothing else."""
+    found: list[Claim] = []
+
+    def noted(claim: Claim) -> Any:
+        found.append(claim)
+        return expire(claim, later, POLICY)
+
+    later = datetime(2026, 3, 1, tzinfo=UTC)
+    run.keep(later)
+    assert POLICY.expire_after
+    list(run.upkeep.expire(Stage.READY, later - POLICY.expire_after, noted, later))
+    assert [is_expired(claim.state, later, POLICY) for claim in found] == [True]
+    assert not is_expired(found[0].state, later, replace(POLICY, adopted_at=later - DAY))

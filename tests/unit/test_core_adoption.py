@@ -1,0 +1,62 @@
+"""Which claims count as new since a database was adopted."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recours.core.adoption import Adoption, EnrollNew
+
+AT = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+NOW = AT + timedelta(days=20)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def adoption(highest: int | None = 100, *, added: bool = True, decided: bool = False) -> Adoption:
+    return Adoption(AT, highest, added, decided)
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "created_at", "is_new"),
+    [
+        (101, AT + HOUR, True),
+        (99, AT + HOUR, True),  # ids that do not increase
+        (100, AT - HOUR, False),
+        (101, AT - HOUR, True),  # written in a time zone behind UTC
+        (101, AT - 2 * DAY, False),  # an old claim that was imported since
+        (99, AT, False),
+        (101, None, True),  # no creation, or none that can be read
+        (100, None, False),
+        (101, NOW + 2 * DAY, True),  # a creation in the future says nothing
+        (100, NOW + 2 * DAY, False),
+    ],
+)
+def test_creation_decides_and_the_id_where_it_is_unknown(
+    claim_id: int, created_at: datetime | None, is_new: bool
+) -> None:
+    assert adoption().is_new(claim_id, created_at, NOW) is is_new
+
+
+def test_where_there_was_no_claim_every_claim_is_new() -> None:
+    assert adoption(None).is_new(1, None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("setting", "added", "enrolls"),
+    [
+        (EnrollNew.AUTO, True, True),
+        (EnrollNew.AUTO, False, False),
+        (EnrollNew.TRUE, False, True),
+        (EnrollNew.FALSE, True, False),
+    ],
+)
+def test_new_claims_are_enrolled_where_the_service_cannot_say_so(
+    setting: EnrollNew, added: bool, enrolls: bool
+) -> None:
+    assert adoption(added=added).enrolls_new(setting) is enrolls
+
+
+def test_it_is_undecided_until_a_person_has_decided() -> None:
+    assert adoption().is_undecided(EnrollNew.AUTO)
+    assert adoption().is_undecided(EnrollNew.TRUE)
+    assert not adoption().is_undecided(EnrollNew.FALSE)
+    assert not adoption(decided=True).is_undecided(EnrollNew.AUTO)

@@ -1,0 +1,176 @@
+"""Claims whose deadline has long passed: asked once, then given up."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Stage
+from recours.core.errors import ErrorKind
+from recours.core.events import EventName
+from recours.core.judgement import is_expired, judge
+from recours.core.mail import MailKind, Told
+from recours.core.outcome import Failure
+from recours.notifications.render import Letterhead, render
+from recours.runs.preview import preview
+from tests.fakes.world import World
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+N = "XY000000001FR"
+PASSED = date(2025, 12, 20)  # 44 days before the world begins
+OUTAGE = Failure(ErrorKind.NOT_DELIVERED_YET, "The parcel is on its way")
+
+
+@pytest.fixture
+def world(caplog: pytest.LogCaptureFixture) -> World:
+    caplog.set_level(logging.INFO, logger="__main__")
+    world = World()
+    world.queue.answers[N] = [OUTAGE] * 9
+    return world
+
+
+def pending(world: World, **columns: Any) -> None:
+    world.pending("CLM-1", N, **{"deadline": PASSED, "created_at": world.now - 60 * DAY} | columns)
+
+
+def expired_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [line for record in caplog.records if "EXPIRED" in (line := record.getMessage())]
+
+
+def test_it_is_asked_once_and_then_given_up(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    pending(world)
+    world.fetch()
+    world.clock.advance(2 * HOUR)
+    report = world.retry()
+    claim = world.table["CLM-1"]
+    assert world.asked == [N], "once"
+    assert (claim.state.stage, claim.fetch_status) == (Stage.GIVEN_UP, "failed")
+    assert claim.error_text == (
+        "Given up: its response deadline, 2025-12-20, passed more than 30 days ago "
+        "(last answer: The parcel is on its way)"
+    )
+    assert report.stats.max_retries_reached == 1
+    assert expired_lines(caplog) == [
+        "🛑 EXPIRED: gave up 1 claim whose response_deadline passed more than 30 days ago "
+        "(RECOURS_EXPIRE_DAYS): CLM-1"
+    ]
+    assert [(event.name, event.audience) for event in world.table.events.values()] == [
+        ("expired", "operator")
+    ]
+
+
+def test_no_later_run_takes_it_up_again(world: World) -> None:
+    pending(world)
+    world.fetch()
+    world.each_hour(100, world.retry)
+    assert world.asked == [N]
+    assert world.table["CLM-1"].state.turns_used == 0, "no attempt is made up"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"deadline": None},
+        {"deadline": date(2026, 1, 10)},  # over for 23 days
+        {"created_at": datetime(2026, 1, 20, tzinfo=UTC)},  # made long after its deadline
+    ],
+    ids=["no deadline", "not long over", "made since"],
+)
+def test_it_is_not_given_up_before_its_time(world: World, columns: dict[str, Any]) -> None:
+    pending(world, **columns)
+    world.fetch()
+    world.clock.advance(2 * HOUR)
+    world.retry()
+    assert len(world.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "policy", [{"expire_after": None}, {"adopted_at": datetime(2026, 1, 30, tzinfo=UTC)}]
+)
+def test_nothing_expires_where_that_is_off_or_soon_after_the_first_run(
+    world: World, policy: dict[str, Any]
+) -> None:
+    world.policy = replace(world.policy, **policy)
+    pending(world)
+    world.fetch()
+    world.clock.advance(2 * HOUR)
+    world.retry()
+    assert len(world.asked) == 2
+
+
+def test_reopened_or_corrected_it_has_its_time_again(world: World) -> None:
+    pending(world)
+    world.fetch()
+    world.clock.advance(2 * HOUR)
+    world.retry()
+    world.queue.answers["XY000000002FR"] = [OUTAGE] * 9
+    world.table.edit("CLM-1", number="XY000000002FR")
+    world.each_hour(110, world.retry)
+    assert world.asked == [N, *["XY000000002FR"] * 4], "every turn of its timetable"
+
+
+def test_a_deadline_that_is_moved_takes_it_up_again(world: World) -> None:
+    pending(world)
+    world.fetch()
+    world.clock.advance(2 * HOUR)
+    world.retry()
+    world.table.edit("CLM-1", deadline=date(2026, 3, 1))
+    world.each_hour(3, world.retry)
+    assert world.asked == [N, N]
+
+
+def test_many_are_one_line(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    for place in range(1, 9):
+        number = f"XY{place:09}FR"
+        world.queue.answers[number] = [OUTAGE] * 2
+        world.pending(f"CLM-{place}", number, deadline=PASSED, created_at=world.now - 60 * DAY)
+    world.fetch()
+    world.clock.advance(2 * HOUR)
+    assert world.retry().stats.max_retries_reached == 8
+    assert len(expired_lines(caplog)) == 1
+    assert "gave up 8 claims" in expired_lines(caplog)[0]
+    assert "and 3 more" in expired_lines(caplog)[0]
+
+
+def test_a_dry_run_does_not_take_it(world: World) -> None:
+    pending(world)
+    world.fetch()
+    world.clock.advance(2 * HOUR)
+    rows = [(row.claim, False) for row in world.table.rows.values()]
+    shown = preview(rows, Stage.READY, 30, (), {}, world.policy, world.now)
+    assert (shown.taken, shown.expiring) == ([], 1)
+
+
+def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:
+    pending(world)
+    claim = world.table["CLM-1"]
+    state = judge(claim, world.now, world.policy)
+    assert not is_expired(state, world.now, world.policy)
+    assert is_expired(replace(state, asked=True), world.now, world.policy)
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        (
+            "en",
+            ["3 claims given up: deadline passed", "passed more than 30 days ago", "recours reopen CLM-0"],
+        ),
+        ("fr", ["3 dossiers abandonnés", "dépassée depuis plus de 30 jours", "recours reopen CLM-0"]),
+    ],
+)
+def test_the_operators_mail_says_it_once(language: str, expected: list[str]) -> None:
+    told = [
+        Told(
+            n, EventName.EXPIRED, n, "chronopost", N, datetime(2026, 2, 2, tzinfo=UTC),
+            {"reference": f"CLM-{n}", "days": 30, "deadline": "2025-12-20", "turns": 0},
+        )
+        for n in range(3)
+    ]  # fmt: skip
+    mail = render(MailKind.OPERATOR_SUMMARY, told, language, None, Letterhead(), CATALOG)
+    for words in (*expected, "CLM-0, CLM-1, CLM-2"):
+        assert words in mail.plain.replace("\n", " ")
+    assert mail.subject.count("1") == 1, "one thing to look at"
