@@ -82,7 +82,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(runs=[run(-24 * 3500), run(0.5)]),
         [
             (
-                "1 run of w began in the future (25 Jun 2036 17:00 UTC): the clock of a machine is or was wrong.",
+                "1 run of w began in the future (26 Jun 2036 17:00 UTC): the clock of a machine is or was wrong.",
                 "Check the time synchronisation (NTP) of each machine, then: recours check",
             )
         ],
@@ -242,7 +242,14 @@ def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Over
         for one in overview.carriers
     ]
     held = list(checks.held(sum(p.count for p in found.problems if p.kind is K.MAILS_HELD)))
-    lines = [*of_worker[1:], *of_carriers, *held, *checks.problems(found, WORDS["en"])]
+    clock = checks.clock(
+        None,
+        timedelta(0),
+        max((run.started_at for run in overview.workers[0].ahead), default=None),
+        NOW,
+        lambda at: at,
+    )
+    lines = [clock, *of_worker[1:], *of_carriers, *held, *checks.problems(found, WORDS["en"])]
     faults = [line for line in lines if line.state is State.FAULT]
     assert len(faults) == len(found.problems)
 
