@@ -1,4 +1,4 @@
-"""Enrolment, claims that a person excluded, what the carrier refused an account for, and deliveries of which the day is known.
+"""Enrolment, excluded claims, refused accounts, the day of a delivery, and who may work beside this version.
 
 Written out in full, not taken from the tables of the code: a migration must do tomorrow what it did today.
 """
@@ -37,6 +37,10 @@ TABLES = [
 ]
 
 
+# The oldest version of recours, by its newest migration, that may go on working on a database of this one.
+OLDEST = "UPDATE recours_schema_version SET oldest = '0006'"
+
+
 def upgrade() -> None:
     """Add what is missing."""
     connection = op.get_bind()
@@ -48,6 +52,7 @@ def upgrade() -> None:
                 op.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
     for statement in _tables(connection.dialect.name):
         op.execute(statement)
+    op.execute(OLDEST)
 
 
 def statements(columns: set[str], dialect: str) -> list[str]:

@@ -29,6 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
+# Where Alembic keeps what was done to the schema.
+VERSION_TABLE = "recours_schema_version"
+
+# Keys that the service gives, which may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
+KEY = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Utc(TypeDecorator[datetime]):
@@ -67,9 +72,9 @@ OPTIONAL_CLAIM_COLUMNS = ("client_id", "status", "response_deadline", "created_a
 claims = Table(
     "claims",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("claim_reference", Text),
-    Column("client_id", Integer),
+    Column("client_id", KEY),
     Column("carrier", Text),
     Column("tracking_number", Text),
     Column("status", Text),
@@ -138,7 +143,7 @@ attempts = Table(
     "recours_attempts",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("claim_id", Integer, nullable=False),
+    Column("claim_id", KEY, nullable=False),
     Column("run_id", String(32), nullable=False),
     Column("worker", Text, nullable=False),
     Column("carrier", Text, nullable=False),
@@ -174,7 +179,7 @@ carriers = Table(
     Column("refused_until", Utc),
     Column("refusal", Text),
     Column("refusal_kind", Text),  # auth_failed or account_denied; NULL: auth_failed, by an older version
-    Column("refused_claim", BigInteger),  # whose call was refused; NULL: the sample number's
+    Column("refused_claim", KEY),  # whose call was refused; NULL: the sample number's
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
     Column("stopped_at", Utc),  # by a person, until they take it up again
@@ -195,7 +200,7 @@ adoption = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("adopted_at", Utc, nullable=False),
-    Column("highest_claim_id", BigInteger),  # NULL: there was no claim
+    Column("highest_claim_id", KEY),  # NULL: there was no claim
     Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
     Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
 )
@@ -204,8 +209,8 @@ adoption = Table(
 exclusions = Table(
     "recours_exclusions",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("claim_id", BigInteger, nullable=False),
+    Column("id", KEY, primary_key=True),
+    Column("claim_id", KEY, nullable=False),
     Column("excluded_at", Utc, nullable=False),
     Column("excluded_by", Text, nullable=False),
     Column("why", Text, nullable=False),
@@ -241,7 +246,7 @@ events = Table(
     Column("id", Integer, primary_key=True),
     Column("event", Text, nullable=False),
     Column("audience", Text, nullable=False),
-    Column("claim_id", Integer, nullable=False),  # 0: of no claim
+    Column("claim_id", KEY, nullable=False),  # 0: of no claim
     Column("carrier", Text, nullable=False),
     Column(
         "tracking_number", Text, nullable=False
@@ -259,7 +264,7 @@ mails = Table(
     Column("id", Integer, primary_key=True),
     Column("message_id", String(120), nullable=False, unique=True),
     Column("kind", Text, nullable=False),
-    Column("client_id", Integer),  # NULL: to the operator
+    Column("client_id", KEY),  # NULL: to the operator
     Column("recipient", Text, nullable=False),
     Column("language", String(8), nullable=False),
     Column("subject", Text, nullable=False),
@@ -295,7 +300,7 @@ leases = Table(
 clients = Table(
     "clients",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("email", Text),
     Column("full_name", Text),
     Column("company_name", Text),
@@ -305,15 +310,15 @@ clients = Table(
 notifications = Table(
     "notifications",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("client_id", Integer),
+    Column("id", KEY, primary_key=True),
+    Column("client_id", KEY),
     Column("notification_type", Text),
     Column("subject", Text),
     Column("sent_to", Text),
     Column("sent_at", Utc),
     Column("status", Text),
     Column("error_message", Text),
-    Column("related_claim_id", Integer),
+    Column("related_claim_id", KEY),
 )
 system_settings = Table(
     "system_settings", metadata, Column("key", Text, primary_key=True), Column("value", Text)
