@@ -33,6 +33,7 @@ from recours.database.engine import Database
 from recours.database.foreign import read_claims
 from recours.database.locks import locked_ids
 from recours.database.outbox import insert_into, write_events
+from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import (
     free,
     free_at_moment,
@@ -64,19 +65,20 @@ class ClaimUpkeep:
     columns: frozenset[str]  # those that `claims` has
     run_id: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
+    reach: Reach = EVERYTHING
 
     def is_behind(
         self, due_until: datetime, horizon: datetime, max_retries: int, skip: Collection[str], now: datetime
     ) -> bool:
         """Tell whether any row waits for what the methods below do: most runs find none, and look once instead of often."""
-        query = _behind(self.columns, tuple(sorted(skip)), max_retries)
+        query = _behind(self.columns, tuple(sorted(skip)), max_retries, self.reach)
         bounds = {"due_until": due_until, "horizon": horizon, **moments(now, "")}
         with self.database.read() as connection:
             return connection.execute(query, bounds).first() is not None
 
     def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
         """Judge every row that is new to us or that others edited since; yields what was read."""
-        wanted = and_(_edited(self.columns), free(now))
+        wanted = and_(_edited(self.columns), free(now), self.reach.rows())
         query = select(*readable_columns(self.columns)).where(wanted).order_by(_c.id).limit(CHUNK)
         found = self._judge_chunk(query, judge)
         while found:  # each row once, even one that goes on to look edited
@@ -96,7 +98,7 @@ class ClaimUpkeep:
             before = self._accounts_then(connection)
         for stage, keys in found.items():
             if not keys <= {None, *known}:
-                stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known))
+                stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known), self.reach.rows())
                 with self._alone() as connection:
                     connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
         return self._mend_accounts(before)
@@ -109,7 +111,8 @@ class ClaimUpkeep:
             before = self._accounts_then(connection)
             changed = {key for key, has in configured.items() if before.get(key) is not has}
             affected = _affected(self.catalog, changed, is_new=any(key not in before for key in changed))
-            judged_anew = and_(_c.pod_stage.is_not(None), _c.pod_carrier_key.in_(affected))
+            in_question = _c.pod_stage.is_not(None), _c.pod_carrier_key.in_(affected)
+            judged_anew = and_(*in_question, self.reach.rows())
             connection.execute(update(claims).where(judged_anew).values(pod_rank_at=None))
             for key, has in configured.items():
                 values: dict[str, Any] = {"configured": has}
@@ -168,7 +171,8 @@ class ClaimUpkeep:
         self._change(_due(Stage.WAITING, due_until), {"pod_stage": stage, "pod_carrier_key": key})
         self._change(and_(_due(Stage.SETTLED, due_until), is_ours().is_not(true())), {"pod_stage": None})
 
-    def _change(self, rows: ColumnElement[bool], values: dict[str, Any]) -> None:
+    def _change(self, which: ColumnElement[bool], values: dict[str, Any]) -> None:
+        rows = and_(which, self.reach.rows())
         statement = update(claims).where(rows).values(values)
         with self.database.long(), self.database.write() as connection:
             if (
@@ -190,7 +194,7 @@ class ClaimUpkeep:
         A claim without a decision is shelved. Every row that is handled leaves the condition: its next turn lies in the
         future, or its stage changes.
         """
-        due = and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited())
+        due = and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited(), self.reach.rows())
         query = select(*readable_columns(self.columns)).where(due).order_by(_c.pod_next_retry_at).limit(CHUNK)
         while True:
             with self.database.write() as connection:
@@ -224,7 +228,8 @@ class ClaimUpkeep:
 
         In another order, or in none, either kind of database may prefer to read the whole table.
         """
-        query = select(*readable_columns(self.columns)).where(condition, free(now)).order_by(key).limit(CHUNK)
+        within = condition, free(now), self.reach.rows()
+        query = select(*readable_columns(self.columns)).where(*within).order_by(key).limit(CHUNK)
         done: set[Any] = set()
         while found := [claim for claim in self._judge_chunk(query, judge) if claim.id not in done]:
             done.update(claim.id for claim in found)
@@ -244,7 +249,9 @@ class ClaimUpkeep:
 
 
 @cache
-def _behind(columns: frozenset[str], skip: tuple[str, ...], max_retries: int) -> CompoundSelect[Any]:
+def _behind(
+    columns: frozenset[str], skip: tuple[str, ...], max_retries: int, reach: Reach
+) -> CompoundSelect[Any]:
     """Whether any row waits for a run. Parameters: `due_until`, `horizon` and `moments`."""
     moment, is_free = _c.pod_next_retry_at.type, free_at_moment()
     due_until, horizon = bindparam("due_until", type_=moment), bindparam("horizon", type_=moment)
@@ -256,7 +263,10 @@ def _behind(columns: frozenset[str], skip: tuple[str, ...], max_retries: int) ->
         *((_due(stage, due_until), _c.pod_next_retry_at) for stage in _TIMED),
     ]
     # Each in its own order, as the methods look for them; see _rejudge.
-    firsts = [select(_c.id).where(wanted).order_by(key).limit(1).subquery() for wanted, key in looked_for]
+    firsts = [
+        select(_c.id).where(wanted, reach.rows()).order_by(key).limit(1).subquery()
+        for wanted, key in looked_for
+    ]
     return union_all(*(select(first.c.id) for first in firsts)).limit(1)
 
 
