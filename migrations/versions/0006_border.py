@@ -34,6 +34,9 @@ TABLES = [
         ended_by TEXT
     )""",
     "CREATE INDEX IF NOT EXISTS ix_recours_exclusions_claim ON recours_exclusions (claim_id, id)",
+    # What a run holds, and which windows are over, found without reading years of either.
+    "CREATE INDEX IF NOT EXISTS ix_recours_quota_shares_holder ON recours_quota_shares (holder)",
+    "CREATE INDEX IF NOT EXISTS ix_recours_quota_end ON recours_quota (window_end)",
 ]
 
 

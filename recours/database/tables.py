@@ -227,6 +227,7 @@ quota = Table(
     Column("window_start", Utc, primary_key=True),
     Column("window_end", Utc, nullable=False),
     Column("taken", Integer, nullable=False),  # used and held, by all
+    Index("ix_recours_quota_end", "window_end"),
 )
 
 quota_shares = Table(
@@ -238,6 +239,7 @@ quota_shares = Table(
     Column("used", Integer, nullable=False),
     Column("held", Integer, nullable=False),
     Column("expires_at", Utc, nullable=False),  # what is held then was certainly not sent
+    Index("ix_recours_quota_shares_holder", "holder"),
 )
 
 events = Table(

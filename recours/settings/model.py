@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -93,6 +94,7 @@ class Settings:
     log_dir: Path
     log_max_bytes: int
     log_files: int
+    keep_runs: timedelta | None  # the record of runs and quota windows; None: for ever
     dashboard_password: PasswordHash | None
     secrets: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...]

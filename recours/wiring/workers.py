@@ -48,7 +48,7 @@ def make_worker(
         clock=clock,
         claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach),
         upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact, reach),
-        journal=RunJournal(database),
+        journal=RunJournal(database, settings.keep_runs),
         queue=make_queue(settings, database, policy, clock, jitter, run_id),
         documents=DocumentStore(settings.pod_dir),
         policy=policy,
