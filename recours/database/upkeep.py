@@ -1,10 +1,10 @@
 """Keeping the timetable in the rows: judging edited ones, making due ones ready, letting settled turns pass."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +12,8 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Select,
+    Text,
+    Update,
     and_,
     bindparam,
     case,
@@ -20,17 +22,20 @@ from sqlalchemy import (
     select,
     text,
     true,
+    type_coerce,
     union_all,
     update,
 )
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, State
+from recours.core.claim import Claim, Stage, State, tidy_number
+from recours.core.classify import classify
 from recours.core.decision import Decision
+from recours.core.errors import ErrorKind
 from recours.database.claims import carrier_keys
 from recours.database.conditions import at_stage, edited, is_ours
 from recours.database.engine import Database
-from recours.database.foreign import read_claims
+from recours.database.foreign import MOST_TURNS, read_claims
 from recours.database.locks import locked_ids
 from recours.database.outbox import insert_into, write_events
 from recours.database.reach import EVERYTHING, Reach
@@ -41,6 +46,7 @@ from recours.database.rows import (
     moments,
     parameters,
     readable_columns,
+    seen_values,
     unedited,
     update_states,
 )
@@ -48,6 +54,7 @@ from recours.database.tables import accounts, claims
 
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 CHUNK = 500
+PORTION = 5000  # where few statements write many rows
 _c = claims.c
 
 # The stages of claims that wait for their next turn.
@@ -76,14 +83,49 @@ class ClaimUpkeep:
         with self.database.read() as connection:
             return connection.execute(query, bounds).first() is not None
 
-    def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
-        """Judge every row that is new to us or that others edited since; yields what was read."""
+    def judge_edited(self, judge: Judge, now: datetime, exhausted_at: int | None = None) -> Iterator[Claim]:
+        """Judge every row that is new to us or that others edited since; yields what was read.
+
+        `exhausted_at`: but for those that `adopt_exhausted` is for.
+        """
         wanted = and_(_edited(self.columns), free(now), self.reach.rows())
+        if exhausted_at is not None:
+            wanted = and_(wanted, _exhausted(exhausted_at).is_not(true()))
         query = select(*readable_columns(self.columns)).where(wanted).order_by(_c.id).limit(CHUNK)
         found = self._judge_chunk(query, judge)
         while found:  # each row once, even one that goes on to look edited
             yield from found
             found = self._judge_chunk(query.where(_c.id > found[-1].id), judge)
+
+    def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
+        """Have failures whose retries other software used up count as given up; how many, a portion at a time.
+
+        Nobody is told: it is the past. What `judge` makes of each is a function of few values, so that a portion is
+        written by one statement for each carrier and kind of error.
+        """
+        wanted = _edited(self.columns), _exhausted(max_retries), free(now), self.reach.rows()
+        query = select(*_OF_EXHAUSTED).where(*wanted).order_by(_c.id).limit(PORTION)
+        further = query
+        while True:
+            with self.database.write() as connection:
+                rows = connection.execute(further.with_for_update(skip_locked=True)).all()
+                for (key, kind), ids in self._alike(rows).items():
+                    values = {"ids": ids, "to_key": key, "to_kind": kind, "to_moment": now}
+                    connection.execute(_adopt(has_deadline="response_deadline" in self.columns), values)
+            yield len(rows)
+            if len(rows) < PORTION:
+                return
+            further = query.where(_c.id > rows[-1].id)
+
+    def _alike(self, rows: Sequence[Any]) -> dict[tuple[str, str], list[Any]]:
+        """The ids of these rows, by the keys of their carriers and the kinds of their errors."""
+        found: dict[tuple[str, str], list[Any]] = {}
+        for row in rows:
+            number = tidy_number(_as_text(row.number))
+            key = self.catalog.resolve(_as_text(row.carrier) or "", number) or ""
+            kind = _kind_of(_as_text(row.error)) if number else ErrorKind.INVALID_TRACKING
+            found.setdefault((key, kind), []).append(row.id)
+        return found
 
     def mend_keys(self) -> list[str]:
         """Have rows judged anew that no run would look for, or that another carrier's account serves today.
@@ -246,6 +288,48 @@ class ClaimUpkeep:
         if states:
             statement = update_states(seen=seen, has_deadline="response_deadline" in self.columns)
             connection.execute(statement, [parameters(claim, state) for claim, state in states])
+
+
+_OF_EXHAUSTED = (
+    _c.id,
+    type_coerce(_c.carrier, Text).label("carrier"),
+    type_coerce(_c.tracking_number, Text).label("number"),
+    type_coerce(_c.pod_fetch_error, Text).label("error"),
+)
+
+
+def _exhausted(max_retries: int) -> ColumnElement[bool]:
+    """Failures that we never judged, with all retries used. In SQLite a text is more than any number: hence the most."""
+    first_sight = and_(is_failed(), _c.pod_stage.is_(None), _c.pod_seen_status.is_(None))
+    return and_(first_sight, _c.pod_retry_count >= max_retries, _c.pod_retry_count <= MOST_TURNS)
+
+
+@cache
+def _adopt(*, has_deadline: bool) -> Update:
+    """Parameters: `ids`, `to_key`, `to_kind` and `to_moment`."""
+    moment = bindparam("to_moment", type_=_c.pod_failed_at.type)
+    values: dict[str, Any] = {
+        "pod_stage": Stage.GIVEN_UP,
+        "pod_carrier_key": bindparam("to_key"),
+        "pod_error_kind": bindparam("to_kind"),
+        "pod_failed_at": moment,
+        "pod_next_retry_at": None,
+        "pod_rank_at": moment,
+        "pod_rank_is_deadline": 0,
+        "pod_interruptions": 0,
+        "pod_seen_count": _c.pod_retry_count,
+    }
+    rows = _c.id.in_(bindparam("ids", expanding=True))
+    return update(claims).where(rows).values(values | seen_values(has_deadline=has_deadline))
+
+
+_kind_of = lru_cache(maxsize=4096)(classify)  # a million failures have few texts
+
+
+def _as_text(value: Any) -> str | None:
+    return (
+        value if isinstance(value, str) else None if value is None or isinstance(value, bytes) else str(value)
+    )
 
 
 @cache
