@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from recours.database.schema import VERSION_TABLE
+from recours.database.tables import VERSION_TABLE
 
 connection = context.config.attributes.get("connection")
 if connection is None:

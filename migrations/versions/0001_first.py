@@ -1,7 +1,8 @@
 """What the retry system needs beside the service's own tables.
 
 Written out in full, not taken from the tables of the code: a migration must do tomorrow what it did today.
-Columns and tables that are there already are left as they are.
+Columns and tables that are there already are left as they are. But for one thing: keys of the service are BIGINT since
+0006, and what older versions made narrower is widened by recours.database.widening.
 """
 
 from alembic import op
@@ -51,7 +52,7 @@ TABLES = {
     """,
     "recours_attempts": """
         id {id},
-        claim_id INTEGER NOT NULL,
+        claim_id BIGINT NOT NULL,
         run_id VARCHAR(32) NOT NULL,
         worker TEXT NOT NULL,
         carrier TEXT NOT NULL,
@@ -103,7 +104,7 @@ TABLES = {
         id {id},
         event TEXT NOT NULL,
         audience TEXT NOT NULL,
-        claim_id INTEGER NOT NULL,
+        claim_id BIGINT NOT NULL,
         carrier TEXT NOT NULL,
         tracking_number TEXT NOT NULL,
         run_id VARCHAR(32) NOT NULL,

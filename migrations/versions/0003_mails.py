@@ -16,7 +16,7 @@ MAILS = """
         id {id},
         message_id VARCHAR(120) NOT NULL UNIQUE,
         kind TEXT NOT NULL,
-        client_id INTEGER,
+        client_id BIGINT,
         recipient TEXT NOT NULL,
         language VARCHAR(8) NOT NULL,
         subject TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""Enrolment, expiry, exclusions, what the carrier refused an account for, and deliveries of which the day is known.
+"""Enrolment, expiry, exclusions, refused accounts, the day of a delivery, and who may work beside this version.
 
 Written out in full, not taken from the tables of the code: a migration must do tomorrow what it did today.
 """
@@ -46,7 +46,14 @@ TABLES = [
         ended_by TEXT
     )""",
     "CREATE INDEX IF NOT EXISTS ix_recours_exclusions_claim ON recours_exclusions (claim_id, id)",
+    # What a run holds, and which windows are over, found without reading years of either.
+    "CREATE INDEX IF NOT EXISTS ix_recours_quota_shares_holder ON recours_quota_shares (holder)",
+    "CREATE INDEX IF NOT EXISTS ix_recours_quota_end ON recours_quota (window_end)",
 ]
+
+
+# The oldest version of recours, by its newest migration, that may go on working on a database of this one.
+OLDEST = "UPDATE recours_schema_version SET oldest = '0006'"
 
 
 def upgrade() -> None:
@@ -62,6 +69,7 @@ def upgrade() -> None:
     for statement in (*_tables(connection.dialect.name), *_of_claims(of_claims, connection.dialect.name)):
         if "CONCURRENTLY" not in statement:
             op.execute(statement)
+    op.execute(OLDEST)
 
 
 def statements(columns: set[str], dialect: str) -> list[str]:

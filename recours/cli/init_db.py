@@ -7,8 +7,9 @@ import click
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
 from recours.cli.desk import database_option
-from recours.database.create import complete, create_file
-from recours.database.engine import DatabaseFault
+from recours.database.create import complete, create_file, sql_of_completion
+from recours.database.engine import Database, DatabaseFault
+from recours.database.upgrade import grant_rights
 from recours.settings.loading import load
 from recours.settings.model import SettingsFault
 from recours.settings.sources import process_environment
@@ -19,19 +20,29 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @click.command("init-db")
 @database_option
-def command(database_url: str | None) -> None:
-    """Create the configured database with its whole schema, or add to it what lacks. Nothing that is there changes."""
+@click.option(
+    "--grant-to", metavar="ROLE", help="Give this PostgreSQL role the rights that runs need, and no more."
+)
+@click.option("--sql", "as_sql", is_flag=True, help="Print the SQL instead of running it.")
+def command(database_url: str | None, grant_to: str | None, *, as_sql: bool) -> None:
+    """Create the configured database with its whole schema, or add to it what lacks. Nothing that is there changes.
+
+    Large tables of an older version are widened for 64-bit claim ids, which may take minutes: do that at a quiet moment.
+    """
     try:
         settings = load(ROOT, process_environment(), CATALOG, database_url=database_url)
         database = named(settings)
-        if database.path is not None and not database.is_there():
-            made = create_file(database.path, settings.access)
-            made_by = "Created" if made else "Another process created"
-            click.echo(f"{made_by} {database.path} with its whole schema.")
-            return
-        database = connect(settings)
-        for remark in complete(database, clock_of(database)) or ["Nothing was missing."]:
-            click.echo(f"{database.shown}: {remark}")
+        if grant_to and database.is_sqlite:
+            raise click.UsageError("--grant-to is for PostgreSQL: an SQLite file has no roles.")
+        if as_sql:
+            said = sql_of_completion(database, grant_to)
+        elif database.path is not None and not database.is_there():
+            made_by = "Created" if create_file(database.path, settings.access) else "Another process created"
+            said = [f"{made_by} {database.path} with its whole schema."]
+        else:
+            said = [f"{database.shown}: {remark}" for remark in _completed(connect(settings), grant_to)]
+        for line in said:
+            click.echo(line)
     except SettingsFault as faults:
         for fault in faults.faults:
             say_error(fault)
@@ -41,3 +52,8 @@ def command(database_url: str | None) -> None:
         for line in fault.details:
             click.echo(line, err=True)
         raise SystemExit(1) from fault
+
+
+def _completed(database: Database, grant_to: str | None) -> list[str]:
+    done = complete(database, clock_of(database)) or ["Nothing was missing."]
+    return [*done, *(grant_rights(database, grant_to) if grant_to else [])]

@@ -113,12 +113,13 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
     last = claim.state.last_turn_at
     turns = claim.turns_counted
     since = last if turns and last and last <= now else failed_at
+    is_over = turns >= policy.max_retries  # told by whoever used them up, or not: nothing is told of the past
     next_at = policy.timetable.next_turn(turns, since) if since else now
     return State(
-        stage=Stage.WAITING,
+        stage=Stage.GIVEN_UP if is_over else Stage.WAITING,
         turns_used=turns,
         last_turn_at=last if last and last <= now else None,
-        next_at=next_at,
+        next_at=None if is_over else next_at,
         failed_at=failed_at or now,
         kind=kind,
         delivery=claim.state.delivery,

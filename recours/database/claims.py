@@ -39,6 +39,7 @@ from recours.database.engine import Database, DatabaseFault
 from recours.database.foreign import Reader, read_claim, read_claims
 from recours.database.locks import locked_ids
 from recours.database.outbox import add_events
+from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import (
     free,
     free_at_moment,
@@ -90,6 +91,7 @@ class ClaimRepository:
     run_id: str
     worker: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
+    reach: Reach = EVERYTHING
 
     # ---------------------------------------------------------------- looking
 
@@ -145,7 +147,7 @@ class ClaimRepository:
             counts = {}
             for key in keys:
                 of_key = at_stage(stage), _c.pod_carrier_key == key, free(now), unedited()
-                ready = select(_c.id).where(*of_key).limit(most)
+                ready = select(_c.id).where(*of_key, self.reach.rows()).limit(most)
                 counts[str(key)] = connection.scalar(select(func.count()).select_from(ready.subquery())) or 0
         return {key: count for key, count in counts.items() if count}
 
@@ -219,7 +221,7 @@ class ClaimRepository:
         taken: list[Claim] = []
         for _ in range(_MOST_LOOKS):
             with self.database.write() as connection:
-                urgent = _most_urgent(stage, tuple(sorted(carriers)), unnumbered=unnumbered)
+                urgent = _most_urgent(stage, tuple(sorted(carriers)), self.reach, unnumbered=unnumbered)
                 ids = list(
                     connection.scalars(urgent, {"most": most - len(taken), **moments(now, hold.token)})
                 )
@@ -230,16 +232,18 @@ class ClaimRepository:
                     break
         return taken
 
-    @staticmethod
-    def _any_left(connection: Connection, stage: Stage, carriers: Collection[str], now: datetime) -> bool:
+    def _any_left(
+        self, connection: Connection, stage: Stage, carriers: Collection[str], now: datetime
+    ) -> bool:
         """Tell whether others have claims in their hands at this very moment that they may not take."""
         if connection.dialect.name == "sqlite":
             return False  # one at a time has the whole database
         ready = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers)), free(now), unedited()
-        return connection.scalar(select(_c.id).where(*ready).limit(1)) is not None
+        return connection.scalar(select(_c.id).where(*ready, self.reach.rows()).limit(1)) is not None
 
     def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
+        self.reach.require(claim.id)
         seen = seen_values(has_deadline="response_deadline" in self.columns)
         row_of_it = select(*readable_columns(self.columns)).where(_c.id == claim.id, free(now))
         with self.database.write() as connection:
@@ -457,11 +461,13 @@ def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime)
     For each carrier four stretches of the index are read from their beginning, so that the cost does not depend on how
     many claims are ready: with a real deadline and without one, to come and over.
     """
-    return _most_urgent(stage, tuple(carriers)).params(most=most, **moments(now, ""))
+    return _most_urgent(stage, tuple(carriers), EVERYTHING).params(most=most, **moments(now, ""))
 
 
 @cache
-def _most_urgent(stage: Stage, carriers: tuple[str, ...], *, unnumbered: bool = False) -> Select[Any]:
+def _most_urgent(
+    stage: Stage, carriers: tuple[str, ...], reach: Reach, *, unnumbered: bool = False
+) -> Select[Any]:
     """Built once: it is run for every slice."""
     now, most = bindparam("now", type_=_c.pod_rank_at.type), bindparam("most", type_=Integer)
     to_come, past = _c.pod_rank_at >= now, _c.pod_rank_at < now
@@ -474,7 +480,14 @@ def _most_urgent(stage: Stage, carriers: tuple[str, ...], *, unnumbered: bool = 
     numbers = [func.trim(func.coalesce(_c.tracking_number, "")) == ""] if unnumbered else []
     parts = []
     for carrier in carriers:
-        ready = at_stage(stage), _c.pod_carrier_key == carrier, free_at_moment(), unedited(), *numbers
+        ready = (
+            at_stage(stage),
+            _c.pod_carrier_key == carrier,
+            free_at_moment(),
+            unedited(),
+            reach.rows(),
+            *numbers,
+        )
         for tier, where in stretches:
             part = (
                 select(_c.id, _c.pod_rank_at, literal(tier, Integer).label("tier"))

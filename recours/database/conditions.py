@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, and_, case, false, literal_column, or_, true
 
 from recours.core.claim import FetchStatus, Stage
+from recours.core.errors import ErrorKind
 from recours.core.pauses import FURTHEST_END
 from recours.database.tables import claims
 
@@ -72,3 +73,11 @@ def edited(*, with_deadline: bool) -> ColumnElement[bool]:
     if with_deadline:
         differs.append(_c.pod_seen_deadline.is_distinct_from(_c.response_deadline))
     return and_(is_ours(), or_(*differs))
+
+
+@cache
+def known() -> ColumnElement[bool]:
+    """Rows whose stage and kind of error this version knows: what a newer one wrote is that one's to work on."""
+    stages = or_(_c.pod_stage.is_(None), _c.pod_stage.in_([const(stage) for stage in Stage]))
+    kinds = or_(_c.pod_error_kind.is_(None), _c.pod_error_kind.in_([const(kind) for kind in ErrorKind]))
+    return and_(stages, kinds)

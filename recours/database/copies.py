@@ -10,8 +10,7 @@ from typing import Any
 
 from recours.core.text import clean
 from recours.database.engine import LOCK_WAIT_S, explain
-from recours.database.schema import VERSION_TABLE
-from recours.database.tables import metadata
+from recours.database.tables import VERSION_TABLE, metadata
 from recours.desk.backups import BackupFault, CopyFacts, KnownDocument
 
 _PAGES = 2048  # of one step

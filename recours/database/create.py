@@ -7,13 +7,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, Connection, inspect, text
 
 from recours.access import PRIVATE, Access
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseFault
-from recours.database.schema import look
-from recours.database.upgrade import alone, bring_up_to_date
+from recours.database.indexes import sql_lines
+from recours.database.schema import Schema, for_new_claims, look
+from recours.database.upgrade import alone, bring_up_to_date, sql_of_upgrade
 from recours.runs.ports import Clock
 
 
@@ -63,12 +64,28 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
     """Create whatever table lacks, the service's own included; what to say about it. Raises DatabaseFault."""
     clock = clock or SystemClock()
     alone(database, _create_service_tables, clock)
-    return bring_up_to_date(database, look(database), clock)[1]
+    return bring_up_to_date(database, look(database), clock, has_time=True)[1]
+
+
+def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
+    """What `complete` would run, a statement a line; `grant_to`: with the rights of this role. Raises DatabaseFault."""
+    there: set[str] = set()
+    schema = Schema(None, frozenset())
+    if database.is_there():
+        schema = look(database)
+        with database.read() as connection:
+            there = set(inspect(connection).get_table_names())
+    if not schema.columns:
+        schema = for_new_claims(schema, is_sqlite=database.is_sqlite)
+    made = {name: statement for name, statement in _SERVICE_TABLES.items() if name not in there}
+    words = _words(database.engine.dialect.name)
+    service = sql_lines(statement.format(**words) for statement in made.values())
+    return [*service, *sql_of_upgrade(database, schema, grant_to, made)]
 
 
 def _create_service_tables(connection: Connection) -> None:
     """The tables of the service's own application, as far as this system reads them, where they lack."""
-    for statement in _SERVICE_TABLES:
+    for statement in _SERVICE_TABLES.values():
         connection.execute(text(statement.format(**_words(connection.dialect.name))))
 
 
@@ -78,8 +95,8 @@ def _words(dialect: str) -> dict[str, Any]:
     return {"id": "INTEGER PRIMARY KEY", "true": "1"}
 
 
-_SERVICE_TABLES = (
-    """CREATE TABLE IF NOT EXISTS clients (
+_SERVICE_TABLES = {
+    "clients": """CREATE TABLE IF NOT EXISTS clients (
         id {id},
         email TEXT UNIQUE NOT NULL,
         full_name TEXT,
@@ -88,7 +105,7 @@ _SERVICE_TABLES = (
         notification_preferences TEXT,
         created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
     )""",
-    """CREATE TABLE IF NOT EXISTS claims (
+    "claims": """CREATE TABLE IF NOT EXISTS claims (
         id {id},
         claim_reference TEXT UNIQUE NOT NULL,
         client_id INTEGER REFERENCES clients (id),
@@ -104,7 +121,7 @@ _SERVICE_TABLES = (
         created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
         updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
     )""",
-    """CREATE TABLE IF NOT EXISTS notifications (
+    "notifications": """CREATE TABLE IF NOT EXISTS notifications (
         id {id},
         client_id INTEGER REFERENCES clients (id),
         notification_type TEXT NOT NULL,
@@ -115,8 +132,8 @@ _SERVICE_TABLES = (
         error_message TEXT,
         related_claim_id INTEGER REFERENCES claims (id)
     )""",
-    """CREATE TABLE IF NOT EXISTS system_settings (
+    "system_settings": """CREATE TABLE IF NOT EXISTS system_settings (
         key TEXT PRIMARY KEY,
         value TEXT
     )""",
-)
+}

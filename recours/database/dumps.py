@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from recours.core.text import clean
 from recours.database.engine import SECRET_QUERY, Database
-from recours.database.schema import VERSION_TABLE
+from recours.database.tables import VERSION_TABLE
 from recours.desk.backups import BackupFault, CopyFacts, KnownDocument
 
 # Where packages put the programs of each version beside one another.

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from recours.database.patience import Patience, Waits
+from recours.database.rights import NOT_ALLOWED, explain_refusal
 from recours.runs.ports import RunFault
 
 # How long a statement waits for another program's lock.
@@ -75,6 +76,11 @@ class DatabaseFault(RunFault):
         return self.sqlstate == _LOCK_TIMED_OUT
 
     @property
+    def is_of_rights(self) -> bool:
+        """Tell whether PostgreSQL's user may not do what was to be done."""
+        return self.sqlstate == NOT_ALLOWED
+
+    @property
     def was_answered(self) -> bool:
         """Tell whether a server said it: the next statement may fare better."""
         return self.sqlstate is not None
@@ -94,6 +100,7 @@ class Database:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.turn = threading.RLock()  # which thread of this process writes
         self._lock_wait_s = lock_wait_s
+        self._user = url.username  # PostgreSQL's; where the URL names none, as it is at the first transaction
         words = {} if self.is_sqlite else _words_of_connection(url, waits)
         self._patience = Patience(partial(_gives_connections, words, waits.answer), waits)
         self.engine = (
@@ -203,6 +210,7 @@ class Database:
         if self.is_sqlite:  # by the driver: by SQLAlchemy it would be a third of what a transaction costs
             driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
             return
+        self._user = driver.info.user
         # Whatever the server's defaults are: rows that others wrote meanwhile are no error, and whoever holds a table for
         # hours must not hold a run as long. All of it in one message, each being a way to the server and back.
         says = [
@@ -235,7 +243,14 @@ class Database:
         try:
             yield
         except (DBAPIError, PoolTimeout, self.engine.dialect.loaded_dbapi.Error) as error:
-            raise DatabaseFault(explain(error, self.shown)) from error
+            raise DatabaseFault(self._explained(error)) from error
+
+    def _explained(self, error: Exception) -> str:
+        said = getattr(error, "orig", None) or error
+        refused = (
+            explain_refusal(str(said), self._user) if getattr(said, "sqlstate", None) == NOT_ALLOWED else None
+        )
+        return refused or explain(error, self.shown)
 
     def close(self) -> None:
         """Close every connection."""

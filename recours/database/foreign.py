@@ -12,7 +12,7 @@ from recours.core.claim import Claim, Delivery, Judged, Stage, State, tidy_numbe
 from recours.core.errors import ErrorKind
 from recours.core.text import clean
 
-_MOST_TURNS = 10_000
+MOST_TURNS = 10_000
 
 
 class Row(Protocol):
@@ -52,7 +52,7 @@ class Reader:
         except (TypeError, ValueError, OverflowError):
             self.unreadable.append(column)
             return 0
-        return min(max(number, 0), _MOST_TURNS)
+        return min(max(number, 0), MOST_TURNS)
 
     def moment(self, column: str) -> datetime | None:
         """A timestamp, aware UTC; without an offset it is UTC."""

@@ -1,7 +1,7 @@
 """The record of runs, and events that belong to no claim."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from recours.core.events import Event
 from recours.database.engine import Database
 from recours.database.outbox import OF_NO_CLAIM, write_events
+from recours.database.retention import forget_old
 from recours.database.tables import runs
 
 
@@ -17,6 +18,7 @@ class RunJournal:
     """Runs, written as they begin and end."""
 
     database: Database
+    keep: timedelta | None = None  # how long the record of runs and quota windows is kept; None: for ever
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
         """When the worker's last run began; later ones than `until` are left out."""
@@ -31,10 +33,12 @@ class RunJournal:
             connection.execute(insert(runs).values(id=run_id, worker=worker, started_at=at))
 
     def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
-        """A run ends."""
+        """A run ends, and takes a portion of what is too old with it."""
         values = {"ended_at": at, "exit_status": exit_status, "stats": stats}
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+        if self.keep is not None:
+            forget_old(self.database, at - self.keep)
 
     def tell(self, event: Event, run_id: str, at: datetime) -> None:
         """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Select,
@@ -28,6 +29,7 @@ from recours.core.mail import LAPSED, ClaimNow, MailKind, MailState, Told, may_l
 from recours.database.conditions import const, is_over
 from recours.database.engine import Database, DatabaseFault
 from recours.database.foreign import read_claim
+from recours.database.newer import known_event, known_mail
 from recours.database.outbox import OF_NO_CLAIM, add_events
 from recours.database.tables import (
     claims,
@@ -38,6 +40,7 @@ from recours.database.tables import (
     notifications,
     system_settings,
 )
+from recours.database.widening import HIGHEST_NARROW
 from recours.runs.ports import Draft, Letter, Recipient
 
 _LEASE = timedelta(minutes=10)
@@ -59,7 +62,7 @@ _OF_CLAIM = (
 # Built once, as they run for every mail.
 _INSERT_MAIL = insert(mails).returning(_m.id)
 _INSERT_MAIL_EVENT = insert(mail_events)
-_INSERT_NOTIFICATION = insert(notifications)
+_INSERT_NOTIFICATION = insert(notifications).inline()  # without RETURNING, which takes a right to read
 _UPDATE_IN_HAND = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
 _UPDATE_UNTRIED = _UPDATE_IN_HAND.values(tries=_m.tries - 1)
 _UNTOLD_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True)), _e.told.is_(None)
@@ -113,6 +116,15 @@ class Mailbox:
         return letter.client_id is not None or not self._records_clients_only
 
     @cached_property
+    def _highest_client(self) -> int | None:
+        """No client beyond it can be written to a mail: our column is an older version's. None: any can."""
+        with self.database.read() as connection:
+            found = inspect(connection).get_columns(mails.name)
+        width = next(column["type"] for column in found if column["name"] == "client_id")
+        is_narrow = not self.database.is_sqlite and not isinstance(width, BigInteger)
+        return HIGHEST_NARROW if is_narrow else None
+
+    @cached_property
     def _of_client(self) -> Select[Any]:
         """The client `of_client`, with those of the columns that the table has."""
         with self.database.read() as connection:
@@ -128,8 +140,8 @@ class Mailbox:
 
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send: one small query."""
-        untold = exists(select(_e.id).where(_e.told.is_(None)))
-        unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING)))
+        untold = exists(select(_e.id).where(_e.told.is_(None), known_event()))
+        unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING), known_mail()))
         with self.database.read() as connection:
             return bool(connection.scalar(select(or_(untold, unsent))))
 
@@ -153,6 +165,8 @@ class Mailbox:
         """
         by_client = select(self._client_of_claim(), _e.id).select_from(self._events())
         query = by_client.where(*_untold(Actor.CLIENT)).order_by(_e.id)
+        if self._highest_client is not None and "client_id" in self.columns:
+            query = query.where(or_(claims.c.client_id.is_(None), claims.c.client_id <= self._highest_client))
         found: dict[Any, list[int]] = {}
         with self.database.read() as connection:
             for client_id, event_id in connection.execute(query):
@@ -245,7 +259,8 @@ class Mailbox:
 
         Looked for once: a mail that the server breaks off at must not come before the others for ever.
         """
-        query = select(_m.id).where(_open(MailState.READY), self._free(now)).order_by(_m.tries, _m.id)
+        query = select(_m.id).where(_open(MailState.READY), self._free(now), known_mail())
+        query = query.order_by(_m.tries, _m.id)
         with self.database.read() as connection:
             return list(connection.scalars(query))
 
@@ -270,7 +285,8 @@ class Mailbox:
         joined = events.join(mail_events, mail_events.c.event_id == _e.id)
         query = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
         found: dict[int, list[Told]] = {mail_id: [] for mail_id in mail_ids}
-        for row in connection.execute(query.where(mail_events.c.mail_id.in_(mail_ids))).mappings():
+        of_mails = mail_events.c.mail_id.in_(mail_ids), known_event()
+        for row in connection.execute(query.where(*of_mails)).mappings():
             found[row["mail_id"]].append(_told(row))
         return found
 
@@ -374,7 +390,7 @@ def _mark(connection: Connection, ids: list[int], what: str) -> int:
 
 
 def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:
-    return _e.told.is_(None), _e.audience == audience
+    return _e.told.is_(None), _e.audience == audience, known_event()
 
 
 def _told(row: Any) -> Told:

@@ -29,6 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
+# Where Alembic keeps what was done to the schema.
+VERSION_TABLE = "recours_schema_version"
+
+# Keys that the service gives, which may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
+KEY = BigInteger().with_variant(Integer, "sqlite")
 
 # Keys that the service gives, which may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
 KEY = BigInteger().with_variant(Integer, "sqlite")
@@ -72,7 +77,7 @@ claims = Table(
     metadata,
     Column("id", KEY, primary_key=True),
     Column("claim_reference", Text),
-    Column("client_id", Integer),
+    Column("client_id", KEY),
     Column("carrier", Text),
     Column("tracking_number", Text),
     Column("status", Text),
@@ -144,7 +149,7 @@ attempts = Table(
     "recours_attempts",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("claim_id", Integer, nullable=False),
+    Column("claim_id", KEY, nullable=False),
     Column("run_id", String(32), nullable=False),
     Column("worker", Text, nullable=False),
     Column("carrier", Text, nullable=False),
@@ -180,7 +185,7 @@ carriers = Table(
     Column("refused_until", Utc),
     Column("refusal", Text),
     Column("refusal_kind", Text),  # auth_failed or account_denied; NULL: auth_failed, by an older version
-    Column("refused_claim", BigInteger),  # whose call was refused; NULL: the sample number's
+    Column("refused_claim", KEY),  # whose call was refused; NULL: the sample number's
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
     Column("stopped_at", Utc),  # by a person, until they take it up again
@@ -201,7 +206,7 @@ adoption = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("adopted_at", Utc, nullable=False),
-    Column("highest_claim_id", BigInteger),  # NULL: there was no claim
+    Column("highest_claim_id", KEY),  # NULL: there was no claim
     Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
     Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
     # Up to this id, claims have the order of today; NULL: all have. Those of an older version are ranked again, once.
@@ -212,8 +217,8 @@ adoption = Table(
 exclusions = Table(
     "recours_exclusions",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("claim_id", BigInteger, nullable=False),
+    Column("id", KEY, primary_key=True),
+    Column("claim_id", KEY, nullable=False),
     Column("excluded_at", Utc, nullable=False),
     Column("excluded_by", Text, nullable=False),
     Column("why", Text, nullable=False),
@@ -230,6 +235,7 @@ quota = Table(
     Column("window_start", Utc, primary_key=True),
     Column("window_end", Utc, nullable=False),
     Column("taken", Integer, nullable=False),  # used and held, by all
+    Index("ix_recours_quota_end", "window_end"),
 )
 
 quota_shares = Table(
@@ -241,6 +247,7 @@ quota_shares = Table(
     Column("used", Integer, nullable=False),
     Column("held", Integer, nullable=False),
     Column("expires_at", Utc, nullable=False),  # what is held then was certainly not sent
+    Index("ix_recours_quota_shares_holder", "holder"),
 )
 
 events = Table(
@@ -249,7 +256,7 @@ events = Table(
     Column("id", Integer, primary_key=True),
     Column("event", Text, nullable=False),
     Column("audience", Text, nullable=False),
-    Column("claim_id", Integer, nullable=False),  # 0: of no claim
+    Column("claim_id", KEY, nullable=False),  # 0: of no claim
     Column("carrier", Text, nullable=False),
     Column(
         "tracking_number", Text, nullable=False
@@ -267,7 +274,7 @@ mails = Table(
     Column("id", Integer, primary_key=True),
     Column("message_id", String(120), nullable=False, unique=True),
     Column("kind", Text, nullable=False),
-    Column("client_id", Integer),  # NULL: to the operator
+    Column("client_id", KEY),  # NULL: to the operator
     Column("recipient", Text, nullable=False),
     Column("language", String(8), nullable=False),
     Column("subject", Text, nullable=False),
@@ -303,7 +310,7 @@ leases = Table(
 clients = Table(
     "clients",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("email", Text),
     Column("full_name", Text),
     Column("company_name", Text),
@@ -313,15 +320,15 @@ clients = Table(
 notifications = Table(
     "notifications",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("client_id", Integer),
+    Column("id", KEY, primary_key=True),
+    Column("client_id", KEY),
     Column("notification_type", Text),
     Column("subject", Text),
     Column("sent_to", Text),
     Column("sent_at", Utc),
     Column("status", Text),
     Column("error_message", Text),
-    Column("related_claim_id", Integer),
+    Column("related_claim_id", KEY),
 )
 system_settings = Table(
     "system_settings", metadata, Column("key", Text, primary_key=True), Column("value", Text)

@@ -6,60 +6,93 @@ the service's table; and then the indexes on that table, built beside everybody'
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
+from recours.core.text import clean
 from recours.database.access import make_alike
 from recours.database.adoption import adopt, sql_of_adoption
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseFault
 from recours.database.indexes import LACKING, build_indexes, index_statements, sql_lines
 from recours.database.revisions import migrate, revisions
-from recours.database.schema import HEAD, VERSION_TABLE, Schema, look, look_closer
-from recours.database.tables import metadata
+from recours.database.rights import NOT_ALLOWED, all_rights, grants, quoted, schema_grant
+from recours.database.schema import HEAD, Schema, look, look_closer
+from recours.database.tables import VERSION_TABLE
+from recours.database.widening import NARROW, explained, is_large, left_narrow, widen, widening_statements
 from recours.runs.ports import Clock
 
 # How the remarks begin that someone should read.
 _NO_COPY = "No copy was made"
-NOT_DONE = (_NO_COPY, LACKING)
+NOT_DONE = (_NO_COPY, LACKING, NARROW)
 
 # Ours among the numbers that a database's programs lock by agreement.
 _LOCK = 0x7265636F757273
 # How long a run tries to have the schema to itself, and the table claims.
 PATIENCE_S = 120.0
+# How long it tries to widen a table that others are using.
+_PATIENCE_WITH_READERS_S = 10.0
 _POLL_S = 0.25
 # As long as our statement waits for claims, the service's own queries queue behind it: they are to get through between.
 _WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 
-_NOT_ALLOWED = ("42501", "25006")
+_NOT_ALLOWED = (NOT_ALLOWED, "25006")
 _NOT_ALLOWED_WORDS = ("read-only", "permission denied", "must be owner")
 
 _T = TypeVar("_T")
 
 
 def bring_up_to_date(
-    database: Database, schema: Schema, clock: Clock | None = None
+    database: Database, schema: Schema, clock: Clock | None = None, *, has_time: bool = False
 ) -> tuple[Schema, list[str]]:
-    """Add what is missing, once. Returns the schema then, and what to say about it. Raises DatabaseFault."""
+    """Add what is missing, once. Returns the schema then, and what to say about it. Raises DatabaseFault.
+
+    `has_time`: a person waits for it, so that large tables are rewritten too.
+    """
     clock = clock or SystemClock()
     remarks: list[str] = []
     with database.long():
         if not schema.is_current:
             schema, remarks = _upgraded(database, schema, clock)
+        if schema.narrow_keys:
+            remarks += _widened(database, schema, clock, has_time=has_time)
+            schema = look(database)
         if schema.lacking_indexes:
             remarks += build_indexes(database, schema, clock)
             schema = look(database)
     return schema, remarks
 
 
+def _widened(database: Database, schema: Schema, clock: Clock, *, has_time: bool) -> list[str]:
+    """Widen the columns that hold keys of the service; what to say about it. Claims with small keys need none of it."""
+
+    def work(connection: Connection) -> frozenset[str]:
+        before = look_closer(connection)  # another process may have done it
+        if before.narrow_keys:
+            widen(connection, before)
+        return before.narrow_keys
+
+    try:
+        if not has_time:
+            with database.read() as connection:
+                if is_large(connection, schema):
+                    return left_narrow(database, schema, "a run has no time for such large tables")
+        widened = alone(database, work, clock, PATIENCE_S if has_time else _PATIENCE_WITH_READERS_S)
+    except DatabaseFault as fault:
+        return left_narrow(database, schema, explained(fault))
+    return [f"Widened to 64 bits: {', '.join(sorted(widened))}"] if widened else []
+
+
 def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema, list[str]]:
     remarks: list[str] = []
+    if schema.is_of_newer_version:
+        raise _columns_are_gone(database, schema)
 
     def upgrade(connection: Connection) -> Schema:
         # Whoever came first has done it by the time the lock is ours.
@@ -78,24 +111,32 @@ def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema,
         return before, []
     after = look(database)
     if not after.is_current:
-        raise DatabaseFault(
-            f"The database {database.shown} says that its schema is {after.version}, but claims lacks "
-            f"{', '.join(after.missing_columns)}: someone removed them. Add them again, or restore a back-up."
-        )
+        raise _columns_are_gone(database, after)
     added = ", ".join(before.missing_columns) or "tables and indexes"
     return after, [*remarks, f"The schema of {database.shown} is now {HEAD}; added to claims: {added}"]
+
+
+def _columns_are_gone(database: Database, schema: Schema) -> DatabaseFault:
+    return DatabaseFault(
+        f"The database {database.shown} says that its schema is {schema.version}, but claims lacks "
+        f"{', '.join(schema.missing_columns)}: someone removed them. Add them again, or restore a back-up."
+    )
 
 
 # ---------------------------------------------------------------- one transaction
 
 
-def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
+def alone(
+    database: Database, work: Callable[[Connection], _T], clock: Clock, patience_s: float | None = None
+) -> _T:
     """Change the schema in one transaction, while no other process of ours does. Raises DatabaseFault."""
     if database.is_sqlite:
         with database.write() as connection:
             return work(connection)
-    ends = clock.monotonic() + PATIENCE_S
+    patience_s = PATIENCE_S if patience_s is None else patience_s
+    ends = clock.monotonic() + patience_s
     pauses: Iterator[float] = chain(_PAUSES_S, repeat(_PAUSES_S[-1]))
+    held: DatabaseFault | None = None
     while True:
         try:
             with database.write() as connection:
@@ -106,12 +147,12 @@ def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) ->
         except DatabaseFault as fault:
             if not fault.is_of_lock:
                 raise
-            pause, reason = next(pauses), "another program has held the table claims"
+            held, pause, reason = fault, next(pauses), "another program has held the table claims"
         if clock.monotonic() + pause > ends:
             raise DatabaseFault(
                 f"The database {database.shown} could not be brought to schema {HEAD}: {reason} for "
-                f"{PATIENCE_S:.0f} s. Find out which one, or start again when it is done."
-            )
+                f"{patience_s:.0f} s. Find out which one, or start again when it is done."
+            ) from held
         clock.sleep(pause)
 
 
@@ -150,40 +191,74 @@ def _with_sql(fault: DatabaseFault, database: Database, schema: Schema) -> Datab
     """The fault; with the SQL for someone who may, if this database user may not alter tables."""
     if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _NOT_ALLOWED_WORDS):
         return fault
+    said = str(getattr(fault.__cause__, "orig", None) or fault).splitlines()[0]
     sentence = (
-        f"{fault} The schema must be brought to {HEAD} first; someone who may alter tables can run this SQL:"
+        f"Missing database rights ({said}). The schema must be brought to {HEAD} first: ask your administrator to run "
+        "the SQL below."
     )
-    return DatabaseFault(sentence, sql_of_upgrade(database, schema))
+    return DatabaseFault(sentence, sql_of_upgrade(database, schema, _user(database)))
 
 
-def sql_of_upgrade(database: Database, schema: Schema) -> list[str]:
-    """What an upgrade would run, a statement a line, to be run by someone else outside a transaction."""
+def _user(database: Database) -> str | None:
+    if database.is_sqlite:
+        return None
+    with database.read() as connection:
+        return str(connection.scalar(text("SELECT current_user")))
+
+
+def sql_of_upgrade(
+    database: Database, schema: Schema, role: str | None = None, also_made: Collection[str] = ()
+) -> list[str]:
+    """What an upgrade would run, a statement a line, to be run by someone else outside a transaction.
+
+    `role`: who is given the rights that a run needs; None: nobody. `also_made`: tables of the service that are made too.
+    """
     indexes = index_statements(schema).values()  # last: none of them can be built in a transaction
+    lines = [] if schema.is_current else _sql_of_revisions(database, schema, indexes)
+    if not database.is_sqlite:
+        with database.read() as connection:
+            widening = widening_statements(connection, schema.narrow_keys)
+            granting = _granting(connection, role, also_made) if role else []
+        lines += sql_lines([*(["BEGIN", *widening, "COMMIT"] if widening else []), *granting])
+    return [*lines, *sql_lines(indexes)]
+
+
+def _granting(connection: Connection, role: str, also_made: Collection[str] = ()) -> list[str]:
+    tables = {*inspect(connection).get_table_names(), *also_made}
+    return [schema_grant(connection, role), *grants(connection, all_rights(tables), role)]
+
+
+def grant_rights(database: Database, role: str) -> list[str]:
+    """Give a role what a run needs, on what there is; the statements that did. Raises DatabaseFault."""
+    with database.write() as connection:
+        if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
+            raise DatabaseFault(
+                f"There is no role {clean(role, 60)} on this server. An administrator creates it with: "
+                f"CREATE ROLE {quoted(clean(role, 60))} LOGIN;"
+            )
+        granting = _granting(connection, role)
+        for statement in granting:
+            connection.exec_driver_sql(statement)
+    return granting
+
+
+def _sql_of_revisions(database: Database, schema: Schema, but: Collection[str]) -> list[str]:
+    modules = [revision.module for revision in revisions(schema.version or "base")]
     statements = [
         statement
-        for revision in revisions(schema.version or "base")
-        for statement in revision.module.statements(set(schema.columns), database.engine.dialect.name)
-        if statement not in indexes
+        for module in modules
+        for statement in module.statements(set(schema.columns), database.engine.dialect.name)
+        if statement not in but
     ]
-    return [
-        *sql_lines(statements),
-        f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY);",
-        f"DELETE FROM {VERSION_TABLE};",  # noqa: S608 (a constant)
-        f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}');",  # noqa: S608 (a constant)
-        *sql_lines([sql_of_adoption(schema, database.engine.dialect.name)]),
-        *([] if database.is_sqlite else _sql_of_rights(database)),
-        *sql_lines(indexes),
-    ]
-
-
-def _sql_of_rights(database: Database) -> list[str]:
-    """The rights that this database user needs on tables that someone else makes."""
-    own = [table for name, table in metadata.tables.items() if name.startswith("recours_")]
-    tables = ", ".join([*(table.name for table in own), VERSION_TABLE, "recours_documents"])
-    sequences = ", ".join(f"{table.name}_id_seq" for table in own if table.autoincrement_column is not None)
-    with database.read() as connection:
-        user = connection.scalar(text("SELECT quote_ident(current_user)"))
-    return [
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {user};",
-        f"GRANT USAGE ON SEQUENCE {sequences} TO {user};",
-    ]
+    return sql_lines(
+        [
+            f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+            *statements,
+            sql_of_adoption(schema, database.engine.dialect.name),
+            # Last: a script that stops half-way must not say that it was done.
+            f"INSERT INTO {VERSION_TABLE} (version_num) SELECT '{HEAD}'"  # noqa: S608 (constants)
+            f" WHERE NOT EXISTS (SELECT 1 FROM {VERSION_TABLE})",
+            f"UPDATE {VERSION_TABLE} SET version_num = '{HEAD}'",  # noqa: S608 (constants)
+            *(module.OLDEST for module in modules if hasattr(module, "OLDEST")),
+        ]
+    )

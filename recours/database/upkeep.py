@@ -1,10 +1,10 @@
 """Keeping the timetable in the rows: judging edited ones, making due ones ready, letting settled turns pass."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +12,8 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Select,
+    Text,
+    Update,
     and_,
     bindparam,
     case,
@@ -21,20 +23,24 @@ from sqlalchemy import (
     select,
     text,
     true,
+    type_coerce,
     union_all,
     update,
 )
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.claim import Claim, FetchStatus, Stage, State, tidy_number
+from recours.core.classify import classify
 from recours.core.decision import Decision
+from recours.core.errors import ErrorKind
 from recours.database.claims import carrier_keys
 from recours.database.conditions import at_stage, edited, expiring, is_ours, still_ours
 from recours.database.engine import Database
-from recours.database.foreign import read_claims
+from recours.database.foreign import MOST_TURNS, read_claims
 from recours.database.locks import locked_ids
 from recours.database.outbox import add_events, insert_into, write_events
 from recours.database.ranks import mend_ranks
+from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import (
     free,
     free_at_moment,
@@ -42,6 +48,7 @@ from recours.database.rows import (
     moments,
     parameters,
     readable_columns,
+    seen_values,
     unedited,
     update_states,
 )
@@ -49,6 +56,7 @@ from recours.database.tables import accounts, claims
 
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 CHUNK = 500
+PORTION = 5000  # where few statements write many rows
 _c = claims.c
 
 # The stages of claims that wait for their next turn.
@@ -76,19 +84,25 @@ class ClaimUpkeep:
     columns: frozenset[str]  # those that `claims` has
     run_id: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
+    reach: Reach = EVERYTHING
 
     def is_behind(
         self, due_until: datetime, horizon: datetime, max_retries: int, skip: Collection[str], now: datetime
     ) -> bool:
         """Tell whether any row waits for what the methods below do: most runs find none, and look once instead of often."""
-        query = _behind(self.columns, tuple(sorted(skip)), max_retries)
+        query = _behind(self.columns, tuple(sorted(skip)), max_retries, self.reach)
         bounds = {"due_until": due_until, "horizon": horizon, **moments(now, "")}
         with self.database.read() as connection:
             return connection.execute(query, bounds).first() is not None
 
-    def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
-        """Judge every row that is new to us or that others edited since; yields what was read."""
-        wanted = and_(_edited(self.columns), free(now))
+    def judge_edited(self, judge: Judge, now: datetime, exhausted_at: int | None = None) -> Iterator[Claim]:
+        """Judge every row that is new to us or that others edited since; yields what was read.
+
+        `exhausted_at`: but for those that `adopt_exhausted` is for.
+        """
+        wanted = and_(_edited(self.columns), free(now), self.reach.rows())
+        if exhausted_at is not None:
+            wanted = and_(wanted, _exhausted(exhausted_at).is_not(true()))
         query = select(*readable_columns(self.columns)).where(wanted).order_by(_c.id).limit(CHUNK)
         found = self._judge_chunk(query, judge)
         while found:  # each row once, even one that goes on to look edited
@@ -98,6 +112,36 @@ class ClaimUpkeep:
     def mend_ranks(self, rank: Judge) -> int:
         """Give the claims of an older version their place in the order of today, once; how many."""
         return mend_ranks(self.database, self.catalog, self.columns, rank)
+
+    def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
+        """Have failures whose retries other software used up count as given up; how many, a portion at a time.
+
+        Nobody is told: it is the past. What `judge` makes of each is a function of few values, so that a portion is
+        written by one statement for each carrier and kind of error.
+        """
+        wanted = _edited(self.columns), _exhausted(max_retries), free(now), self.reach.rows()
+        query = select(*_OF_EXHAUSTED).where(*wanted).order_by(_c.id).limit(PORTION)
+        further = query
+        while True:
+            with self.database.write() as connection:
+                rows = connection.execute(further.with_for_update(skip_locked=True)).all()
+                for (key, kind), ids in self._alike(rows).items():
+                    values = {"ids": ids, "to_key": key, "to_kind": kind, "to_moment": now}
+                    connection.execute(_adopt(has_deadline="response_deadline" in self.columns), values)
+            yield len(rows)
+            if len(rows) < PORTION:
+                return
+            further = query.where(_c.id > rows[-1].id)
+
+    def _alike(self, rows: Sequence[Any]) -> dict[tuple[str, str], list[Any]]:
+        """The ids of these rows, by the keys of their carriers and the kinds of their errors."""
+        found: dict[tuple[str, str], list[Any]] = {}
+        for row in rows:
+            number = tidy_number(_as_text(row.number))
+            key = self.catalog.resolve(_as_text(row.carrier) or "", number) or ""
+            kind = _kind_of(_as_text(row.error)) if number else ErrorKind.INVALID_TRACKING
+            found.setdefault((key, kind), []).append(row.id)
+        return found
 
     def mend_keys(self) -> list[str]:
         """Have rows judged anew that no run would look for, or that another carrier's account serves today.
@@ -112,7 +156,7 @@ class ClaimUpkeep:
             before = self._accounts_then(connection)
         for stage, keys in found.items():
             if not keys <= {None, *known}:
-                stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known))
+                stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known), self.reach.rows())
                 with self._alone() as connection:
                     connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
         return self._mend_accounts(before)
@@ -125,7 +169,8 @@ class ClaimUpkeep:
             before = self._accounts_then(connection)
             changed = {key for key, has in configured.items() if before.get(key) is not has}
             affected = _affected(self.catalog, changed, is_new=any(key not in before for key in changed))
-            judged_anew = and_(_c.pod_stage.is_not(None), _c.pod_carrier_key.in_(affected))
+            in_question = _c.pod_stage.is_not(None), _c.pod_carrier_key.in_(affected)
+            judged_anew = and_(*in_question, self.reach.rows())
             connection.execute(update(claims).where(judged_anew).values(pod_rank_at=None))
             for key, has in configured.items():
                 values: dict[str, Any] = {"configured": has}
@@ -184,7 +229,8 @@ class ClaimUpkeep:
         self._change(_due(Stage.WAITING, due_until), {"pod_stage": stage, "pod_carrier_key": key})
         self._change(and_(_due(Stage.SETTLED, due_until), is_ours().is_not(true())), {"pod_stage": None})
 
-    def _change(self, rows: ColumnElement[bool], values: dict[str, Any]) -> None:
+    def _change(self, which: ColumnElement[bool], values: dict[str, Any]) -> None:
+        rows = and_(which, self.reach.rows())
         statement = update(claims).where(rows).values(values)
         with self.database.long(), self.database.write() as connection:
             if (
@@ -206,7 +252,7 @@ class ClaimUpkeep:
         A claim without a decision is shelved. Every row that is handled leaves the condition: its next turn lies in the
         future, or its stage changes.
         """
-        due = and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited())
+        due = and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited(), self.reach.rows())
         query = select(*readable_columns(self.columns)).where(due).order_by(_c.pod_next_retry_at).limit(CHUNK)
         while True:
             with self.database.write() as connection:
@@ -288,7 +334,8 @@ class ClaimUpkeep:
 
         In another order, or in none, either kind of database may prefer to read the whole table.
         """
-        query = select(*readable_columns(self.columns)).where(condition, free(now)).order_by(key).limit(CHUNK)
+        within = condition, free(now), self.reach.rows()
+        query = select(*readable_columns(self.columns)).where(*within).order_by(key).limit(CHUNK)
         done: set[Any] = set()
         while found := [claim for claim in self._judge_chunk(query, judge) if claim.id not in done]:
             done.update(claim.id for claim in found)
@@ -307,8 +354,52 @@ class ClaimUpkeep:
             connection.execute(statement, [parameters(claim, state) for claim, state in states])
 
 
+_OF_EXHAUSTED = (
+    _c.id,
+    type_coerce(_c.carrier, Text).label("carrier"),
+    type_coerce(_c.tracking_number, Text).label("number"),
+    type_coerce(_c.pod_fetch_error, Text).label("error"),
+)
+
+
+def _exhausted(max_retries: int) -> ColumnElement[bool]:
+    """Failures that we never judged, with all retries used. In SQLite a text is more than any number: hence the most."""
+    first_sight = and_(is_failed(), _c.pod_stage.is_(None), _c.pod_seen_status.is_(None))
+    return and_(first_sight, _c.pod_retry_count >= max_retries, _c.pod_retry_count <= MOST_TURNS)
+
+
 @cache
-def _behind(columns: frozenset[str], skip: tuple[str, ...], max_retries: int) -> CompoundSelect[Any]:
+def _adopt(*, has_deadline: bool) -> Update:
+    """Parameters: `ids`, `to_key`, `to_kind` and `to_moment`."""
+    moment = bindparam("to_moment", type_=_c.pod_failed_at.type)
+    values: dict[str, Any] = {
+        "pod_stage": Stage.GIVEN_UP,
+        "pod_carrier_key": bindparam("to_key"),
+        "pod_error_kind": bindparam("to_kind"),
+        "pod_failed_at": moment,
+        "pod_next_retry_at": None,
+        "pod_rank_at": moment,
+        "pod_rank_is_deadline": 0,
+        "pod_interruptions": 0,
+        "pod_seen_count": _c.pod_retry_count,
+    }
+    rows = _c.id.in_(bindparam("ids", expanding=True))
+    return update(claims).where(rows).values(values | seen_values(has_deadline=has_deadline))
+
+
+_kind_of = lru_cache(maxsize=4096)(classify)  # a million failures have few texts
+
+
+def _as_text(value: Any) -> str | None:
+    return (
+        value if isinstance(value, str) else None if value is None or isinstance(value, bytes) else str(value)
+    )
+
+
+@cache
+def _behind(
+    columns: frozenset[str], skip: tuple[str, ...], max_retries: int, reach: Reach
+) -> CompoundSelect[Any]:
     """Whether any row waits for a run. Parameters: `due_until`, `horizon` and `moments`."""
     moment, is_free = _c.pod_next_retry_at.type, free_at_moment()
     due_until, horizon = bindparam("due_until", type_=moment), bindparam("horizon", type_=moment)
@@ -320,7 +411,10 @@ def _behind(columns: frozenset[str], skip: tuple[str, ...], max_retries: int) ->
         *((_due(stage, due_until), _c.pod_next_retry_at) for stage in _TIMED),
     ]
     # Each in its own order, as the methods look for them; see _rejudge.
-    firsts = [select(_c.id).where(wanted).order_by(key).limit(1).subquery() for wanted, key in looked_for]
+    firsts = [
+        select(_c.id).where(wanted, reach.rows()).order_by(key).limit(1).subquery()
+        for wanted, key in looked_for
+    ]
     return union_all(*(select(first.c.id) for first in firsts)).limit(1)
 
 

@@ -348,8 +348,16 @@ class Upkeep(Protocol):
     ) -> bool:
         """Tell whether any row waits for what the methods below do, by these same bounds."""
 
-    def judge_edited(self, judge: Callable[[Claim], State], now: datetime) -> Iterable[Claim]:
-        """Judge every row that is new to us or that others edited since; yields what was read."""
+    def judge_edited(
+        self, judge: Callable[[Claim], State], now: datetime, exhausted_at: int | None = None
+    ) -> Iterable[Claim]:
+        """Judge every row that is new to us or that others edited since; yields what was read.
+
+        `exhausted_at`: but for those that `adopt_exhausted` is for.
+        """
+
+    def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterable[int]:
+        """Have failures whose retries other software used up count as given up; how many, a portion at a time."""
 
     def take_up_given_up(
         self,

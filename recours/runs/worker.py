@@ -139,6 +139,7 @@ class Worker(ABC):
         self._try_to(lambda: self._work(named))
         self._try_to(self._mention_set_aside)
         self._try_to(self.around.queue.leave)
+        self._try_to(self._adopt_exhausted)
         report = Report(self.name, self.run_id, started_at, clock.monotonic() - start, self.stats)
         self._try_to(lambda: report.usage.update(self._usage()))
         if self.around.post:  # before the summary, which ends the log of a run
@@ -317,7 +318,7 @@ class Worker(ABC):
             return
         upkeep.make_ready(due_until)
         unreadable = 0
-        for claim in upkeep.judge_edited(lambda claim: judge(claim, now, policy), now):
+        for claim in upkeep.judge_edited(lambda claim: judge(claim, now, policy), now, policy.max_retries):
             unreadable += bool(claim.unreadable)
             if claim.unreadable and unreadable <= _SHOWN_REMARKS:
                 values = ", ".join(claim.unreadable)
@@ -328,6 +329,21 @@ class Worker(ABC):
             pass
         self.keep_own_timetable(now)
         upkeep.make_ready(due_until)
+
+    def _adopt_exhausted(self) -> None:
+        """Last, since nothing of it is due: a database may hold a million of them when it is first used."""
+        if self.options.claims:
+            return
+        adopted = 0
+        for count in self.around.upkeep.adopt_exhausted(self.policy.max_retries, self.around.clock.now()):
+            adopted += count
+            if self._stop.is_set():
+                break
+        if adopted:
+            log.info(
+                f"{plural(adopted, 'claim')} had used all attempts before recours came: given up, nobody is told. "
+                "'recours reopen' starts them afresh"
+            )
 
     # ---------------------------------------------------------------- what the log says
 

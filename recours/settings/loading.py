@@ -43,6 +43,7 @@ from recours.settings.values import (
     is_loopback,
     line,
     metrics_file_under,
+    none_or_at_least,
     one_of,
     ping_url,
     statuses,
@@ -106,6 +107,10 @@ def _lacking(spec: CarrierSpec, present: Collection[str]) -> str:
     return ", or ".join(" and ".join(names) for names in wanted)
 
 
+# Days. The weekly report looks back that far, and a quota window may be a month.
+_LEAST_KEPT = 62
+
+
 class _Reading:
     """Turns texts into settings; a fault is noted and a default stands in, so that all faults are found at once."""
 
@@ -154,6 +159,7 @@ class _Reading:
             log_max_bytes=int(self._read("RECOURS_LOG_MAX_MB", between(0.01, 1000)) * 1024 * 1024),
             log_files=int(self._read("RECOURS_LOG_FILES", whole(1, 1000))),
             access=Access(self._read(SHARED_GROUP, group)),
+            keep_runs=self._keep_runs(),
             dashboard_password=self._read("RECOURS_DASHBOARD_PASSWORD_HASH", read_hash),
             secrets=tuple(secrets),
             warnings=tuple(self.warnings),
@@ -287,6 +293,10 @@ class _Reading:
             claim_url=self._read("RECOURS_CLAIM_URL", web_page),
             weekly_report=self._read("RECOURS_WEEKLY_REPORT", yes_or_no),
         )
+
+    def _keep_runs(self) -> timedelta | None:
+        days = self._read("RECOURS_KEEP_RUNS_DAYS", none_or_at_least(_LEAST_KEPT, 36_500))
+        return timedelta(days=days) if days else None
 
     def _watch(self) -> WatchSettings:
         return WatchSettings(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -97,6 +98,7 @@ class Settings:
     log_max_bytes: int
     log_files: int
     access: Access  # to what is made in these folders, and to the embedded database
+    keep_runs: timedelta | None  # the record of runs and quota windows; None: for ever
     dashboard_password: PasswordHash | None
     secrets: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...]

@@ -56,4 +56,5 @@ SETTINGS = (
     Setting("RECOURS_METRICS_FILE", "", "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom"),
     Setting("RECOURS_DASHBOARD_PASSWORD_HASH", "", "the page's password, as 'recours dashboard --hash-password' prints it"),
     Setting("RECOURS_LOG_FILES", "10", "how many log files put aside are kept"),
+    Setting("RECOURS_KEEP_RUNS_DAYS", "400", "days that the record of runs and quota windows is kept, 0: for ever"),
 )  # fmt: skip

@@ -38,6 +38,19 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def none_or_at_least(low: int, high: int) -> Callable[[str], int]:
+    """A whole number that is 0 or lies between these."""
+    within = whole(low, high)
+
+    def parse(text: str) -> int:
+        try:
+            return 0 if text.strip() == "0" else within(text)
+        except ValueError as error:
+            raise ValueError(f"{error}, or 0") from error
+
+    return parse
+
+
 def hours(text: str) -> tuple[timedelta, ...]:
     one = between(-1e6, 1e6)
     return tuple(timedelta(hours=one(part.strip())) for part in text.split(","))

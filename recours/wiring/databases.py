@@ -10,8 +10,10 @@ from recours.database.clock import SystemClock, clock_offset
 from recours.database.create import create_file
 from recours.database.engine import Database, DatabaseFault
 from recours.database.enrolment import ClaimEnrolment
+from recours.database.newer import NEWER, remarks_on
 from recours.database.patience import Waits
-from recours.database.schema import Schema, look, require_claims
+from recours.database.rights import MISSING
+from recours.database.schema import Schema, look, require_claims, require_rights, rights_remarks
 from recours.database.upgrade import NOT_DONE, bring_up_to_date
 from recours.settings.model import Settings
 
@@ -30,7 +32,7 @@ _CLOCKS_DIFFER = "The clock of this machine is"
 
 
 # How the remarks on an opened database begin that someone should read.
-TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER)
+TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING, NEWER)
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,20 @@ def open_database(settings: Settings) -> Opened:
     if settings.database_is_embedded and create_embedded(settings):
         remarks.append(f"{settings.database_url.database} was {CREATED}")
     database = connect(settings, OF_RUNS)
+    try:
+        return _opened(database, remarks)
+    except DatabaseFault:
+        database.close()
+        raise
+
+
+def _opened(database: Database, remarks: list[str]) -> Opened:
     schema = look(database)
     require_claims(database, schema)
     offset = clock_offset(database)
     schema, done = bring_up_to_date(database, schema, SystemClock(offset))
+    require_rights(database, [right for right in schema.missing_rights if not right.need.optional])
+    done += [*rights_remarks(database, schema), *remarks_on(database, schema)]
     return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
 
 

@@ -9,6 +9,7 @@ from random import random
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
+from recours.database.reach import reach_of
 from recours.database.upkeep import ClaimUpkeep
 from recours.documents.store import DocumentStore
 from recours.logs import lines_together, local, run_log
@@ -42,12 +43,12 @@ def make_worker(
     run_id = run_id or uuid.uuid4().hex
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
-    catalog = catalog_of(settings)
+    catalog, reach = catalog_of(settings), reach_of(opened.schema)
     around = Surroundings(
         clock=clock,
-        claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact),
-        upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact),
-        journal=RunJournal(database),
+        claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach),
+        upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact, reach),
+        journal=RunJournal(database, settings.keep_runs),
         queue=make_queue(settings, database, policy, clock, jitter, run_id),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,

@@ -299,7 +299,7 @@ def unprivileged(old: Database) -> Iterator[Database]:
 def test_a_user_who_may_not_alter_tables_gets_the_sql_for_someone_who_may(
     old: Database, unprivileged: Database
 ) -> None:
-    with pytest.raises(DatabaseFault, match="someone who may alter tables can run this SQL") as fault:
+    with pytest.raises(DatabaseFault, match="ask your administrator to run the SQL below") as fault:
         first_run(unprivileged)
     psql(old, "\n".join(fault.value.details))
     assert first_run(unprivileged) == []

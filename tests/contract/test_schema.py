@@ -305,10 +305,11 @@ def test_columns_that_someone_dropped_are_named(old: Path) -> None:
     assert dump(old) == before
 
 
-def test_a_schema_of_a_newer_version_is_left_alone_and_explained(old: Path) -> None:
+@pytest.mark.parametrize("oldest", ["9998", None])
+def test_a_schema_of_a_newer_version_is_left_alone_and_explained(old: Path, oldest: str | None) -> None:
     upgrade(old)
     with closing(sqlite3.connect(old)) as connection:
-        connection.execute("UPDATE recours_schema_version SET version_num = '9999'")
+        connection.execute("UPDATE recours_schema_version SET version_num = '9999', oldest = ?", [oldest])
         connection.commit()
     before = dump(old)
     with pytest.raises(DatabaseFault) as fault:

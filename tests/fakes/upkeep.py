@@ -32,8 +32,17 @@ class FakeUpkeep:
         ]
         return any(row.is_free(now) for row in free) or any(_is_by(row, due_until) for row in timed)
 
-    def judge_edited(self, judge: Judge, now: datetime) -> Iterator[Claim]:
-        yield from self._rejudge([row for row in self.table.rows.values() if row.is_edited()], judge, now)
+    def judge_edited(self, judge: Judge, now: datetime, exhausted_at: int | None = None) -> Iterator[Claim]:
+        rows = [row for row in self.table.rows.values() if row.is_edited()]
+        yield from self._rejudge([row for row in rows if not _is_exhausted(row, exhausted_at)], judge, now)
+
+    def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
+        rows = [row for row in self.table.rows.values() if row.is_edited() and row.is_free(now)]
+        exhausted = [row for row in rows if _is_exhausted(row, max_retries)]
+        for row in exhausted:
+            row.write(replace(row.claim.state, stage=Stage.GIVEN_UP, failed_at=now, rank_at=now))
+            row.see()
+        yield len(exhausted)
 
     def take_up_given_up(
         self, max_retries: int, judge: Judge, now: datetime, carriers: Collection[str] = ()
@@ -120,6 +129,12 @@ class FakeUpkeep:
 
 def _turns(row: Row) -> int:
     return row.claim.turns_counted
+
+
+def _is_exhausted(row: Row, max_retries: int | None) -> bool:
+    claim = row.claim
+    first_sight = row.seen is None and claim.state.stage is None and claim.fetch_status == FetchStatus.FAILED
+    return max_retries is not None and first_sight and claim.turns_counted >= max_retries
 
 
 def _is_by(row: Row, moment: datetime) -> bool:

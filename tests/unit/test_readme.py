@@ -22,8 +22,13 @@ from recours.core.errors import TRAITS, ErrorKind
 from recours.core.quota import Capability
 from recours.core.timetable import DEFAULT_WAITS
 from recours.database.create import create_file
-from recours.database.schema import VERSION_TABLE
-from recours.database.tables import GUIDE_COLUMNS, OWN_CLAIM_COLUMNS, SERVICE_POD_COLUMNS, metadata
+from recours.database.tables import (
+    GUIDE_COLUMNS,
+    OWN_CLAIM_COLUMNS,
+    SERVICE_POD_COLUMNS,
+    VERSION_TABLE,
+    metadata,
+)
 from recours.runs.summary import Report, Stats
 from recours.settings.loading import load
 from recours.settings.sources import SECRETS_SETTING

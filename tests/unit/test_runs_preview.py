@@ -106,7 +106,11 @@ def test_why_the_rest_waits(world: World) -> None:
     world.failed("paid", claim_status="paid")
     world.failed("held")
     world.table.row("held").until = world.now + HOUR
-    world.failed("ends", turns_counted=5, updated_at=world.now - 90 * HOUR)
+    world.failed("exhausted by others", turns_counted=5, updated_at=world.now - 90 * HOUR)
+    world.failed("ends", turns_counted=5)
+    ends = world.table.row("ends")
+    ends.write(State(Stage.READY, 5, failed_at=world.now, rank_at=world.now))
+    ends.see()
     world.failed("settled")
     row = world.table.row("settled")
     row.write(State(Stage.SETTLED, 1, next_at=world.now, rank_at=world.now, kind=ErrorKind.ACCESS_DENIED))

@@ -293,10 +293,18 @@ def test_a_corrected_number_is_seen_by_the_very_next_run(world: World) -> None:
     assert world.asked == ["XY000000002FR"]
 
 
+def tried_before(world: World, turns: int, error: str | None = "API timeout") -> None:
+    """A claim that is ours since long, and whose turn has come."""
+    world.failed("CLM-1", turns_counted=turns, updated_at=world.now - 90 * HOUR, error_text=error)
+    row = world.table.row("CLM-1")
+    row.write(State(Stage.READY, turns, failed_at=world.now - 200 * HOUR, rank_at=world.now))
+    row.see()
+
+
 def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.failed("CLM-1", turns_counted=3, updated_at=world.now - 90 * HOUR)
+    tried_before(world, 3)
     report = world.retry(policy={"max_retries": 2})
     assert (counts(report), world.asked) == ({"max_retries_reached": 1}, [])
     assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 3 attempts - API timeout" in said(caplog)
@@ -316,9 +324,22 @@ def test_a_settled_claim_beyond_a_lowered_limit_ends_too(world: World) -> None:
 def test_a_claim_without_any_error_on_record_says_so_at_its_end(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.failed("CLM-1", turns_counted=9, updated_at=world.now - 90 * HOUR, error_text=None)
+    tried_before(world, 9, error=None)
     world.retry()
     assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 9 attempts - no answer is on record" in said(caplog)
+
+
+def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    assert counts(world.retry()) == {}
+    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
+    assert (world.asked, world.table.told, world.table.attempts) == ([], [], [])
+    assert any("1 claim had used all attempts before recours came" in line for line in said(caplog))
+    # Corrected, it starts afresh like any other.
+    world.table.edit("CLM-1", number="XY000000002FR")
+    assert counts(world.retry()) == {"total": 1, "success": 1}
 
 
 def test_a_raised_limit_takes_up_what_had_given_up(world: World) -> None:

@@ -1,0 +1,207 @@
+"""The rights that a run needs on a server: one list, for the SQL that is printed, the manual and the test that has no more."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy import Connection, text
+
+from recours.database.tables import VERSION_TABLE, metadata, notifications, system_settings
+
+ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_SEQUENCE = "USAGE"
+# How sentences about missing rights begin.
+MISSING = "Missing database rights"
+# PostgreSQL's word for a missing right.
+NOT_ALLOWED = "42501"
+_SHOWN = 4  # tables that a sentence names
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a run does with one table, view or sequence."""
+
+    name: str
+    rights: tuple[str, ...]
+    of_service: bool = False
+    optional: bool = False  # claims are fetched without; it is for mails
+    # A table of the service that has not all of these columns is not used.
+    columns: tuple[str, ...] = ()
+    # The sequence of new rows, where the table has one.
+    numbered: bool = False
+
+
+def _own() -> list[Need]:
+    return [
+        Need(name, ALL, numbered=table.autoincrement_column is not None)
+        for name, table in metadata.tables.items()
+        if name.startswith("recours_")
+    ]
+
+
+NEEDS: tuple[Need, ...] = (
+    Need("claims", ("SELECT", "UPDATE"), of_service=True),
+    Need("clients", ("SELECT",), of_service=True, optional=True),
+    Need(
+        "notifications",
+        ("INSERT",),
+        of_service=True,
+        optional=True,
+        columns=tuple(notifications.columns.keys()),
+        numbered=True,
+    ),
+    Need(
+        "system_settings",
+        ("SELECT",),
+        of_service=True,
+        optional=True,
+        columns=tuple(system_settings.columns.keys()),
+    ),
+    *_own(),
+    Need("recours_documents", ("SELECT",)),
+    Need(VERSION_TABLE, ("SELECT",)),
+)
+
+
+@dataclass(frozen=True)
+class Right:
+    """One right on one table, view or sequence."""
+
+    on: str
+    what: str
+    need: Need
+
+    @property
+    def is_of_sequence(self) -> bool:
+        """Tell whether it is on the sequence that numbers the rows of the table."""
+        return self.what == _SEQUENCE
+
+
+# ---------------------------------------------------------------- what a database user has
+
+# A right on some of the columns counts: a careful administrator may have granted no more than these.
+_HAS = (
+    "CASE WHEN wanted = 'DELETE' THEN has_table_privilege(to_regclass(name), 'DELETE')"
+    " ELSE has_any_column_privilege(to_regclass(name), wanted) END"
+)
+
+
+@cache
+def missing_as_text() -> str:
+    """A scalar subquery of PostgreSQL's: `clients:SELECT,notifications:USAGE`; NULL where nothing is missing."""
+    tables = ", ".join(f"('{need.name}', '{right}')" for need in NEEDS for right in need.rights)
+    numbered = ", ".join(f"('{need.name}')" for need in NEEDS if need.numbered)
+    formed = " AND ".join(f"(name <> '{need.name}' OR {_has_form(need)})" for need in NEEDS if need.columns)
+    return (
+        "(SELECT string_agg(name || ':' || wanted, ',') FROM ("  # noqa: S608 (constants)
+        f"SELECT name, wanted FROM (VALUES {tables}) AS needed (name, wanted) WHERE NOT {_HAS}"
+        f" UNION ALL SELECT name, '{_SEQUENCE}' FROM (VALUES {numbered}) AS counted (name)"
+        " WHERE to_regclass(name) IS NOT NULL"
+        f" AND NOT has_sequence_privilege(pg_get_serial_sequence(name, 'id'), '{_SEQUENCE}')"
+        f") AS missing WHERE {formed})"
+    )
+
+
+def _has_form(need: Need) -> str:
+    names = ", ".join(f"'{name}'" for name in need.columns)
+    return (
+        f"(SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('{need.name}')"  # noqa: S608 (constants)
+        " AND NOT attisdropped"
+        f" AND attname IN ({names})) = {len(need.columns)}"
+    )
+
+
+def parse_missing(found: str | None) -> tuple[Right, ...]:
+    """What `missing_as_text` gave."""
+    needs = {need.name: need for need in NEEDS}
+    pairs = (part.split(":") for part in (found or "").split(",") if part)
+    return tuple(Right(name, what, needs[name]) for name, what in pairs)
+
+
+def missing_rights(connection: Connection) -> tuple[Right, ...]:
+    """What the user of this connection to PostgreSQL may not do, of what there is."""
+    return parse_missing(connection.scalar(text(f"SELECT {missing_as_text()}")))
+
+
+# ---------------------------------------------------------------- granting
+
+
+def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[str]:
+    """The statements that give a role these rights, without semicolons."""
+    to = quoted(role)
+    by_right: dict[tuple[str, ...], list[str]] = {}
+    sequences = []
+    of_table: dict[str, list[str]] = {}
+    for right in rights:
+        if right.is_of_sequence:
+            sequences.append(_sequence(connection, right.on))
+        else:
+            of_table.setdefault(right.on, []).append(right.what)
+    for name, what in of_table.items():
+        by_right.setdefault(tuple(what), []).append(name)
+    statements = [
+        f"GRANT {', '.join(what)} ON {', '.join(names)} TO {to}" for what, names in by_right.items()
+    ]
+    named = [name for name in sequences if name]
+    return [*statements, *([f"GRANT USAGE ON SEQUENCE {', '.join(named)} TO {to}"] if named else [])]
+
+
+def _sequence(connection: Connection, table: str) -> str | None:
+    """The sequence that numbers a table's rows, as SQL; of a table that is still to be made, what it will be called."""
+    there = connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": table})
+    if not there:
+        return f"{table}_id_seq"
+    query = text("SELECT CAST(CAST(pg_get_serial_sequence(:name, 'id') AS regclass) AS text)")
+    found: str | None = connection.scalar(query, {"name": table})
+    return found
+
+
+def all_rights(present: Iterable[str]) -> list[Right]:
+    """Everything a run needs, on those of the service's tables that are present, and on all of ours."""
+    there = set(present)
+    return [
+        Right(need.name, what, need)
+        for need in NEEDS
+        if need.name in there or not need.of_service
+        for what in (*need.rights, *([_SEQUENCE] if need.numbered else []))
+    ]
+
+
+def schema_grant(connection: Connection, role: str) -> str:
+    """The statement that lets a role look into the schema at all."""
+    schema = connection.scalar(text("SELECT current_schema()")) or "public"
+    return f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(role)}"
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def sentence(rights: Sequence[Right]) -> str:
+    """What to tell the operator of missing rights; the SQL follows on lines of its own."""
+    names = list(dict.fromkeys(right.on for right in rights))
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else "")
+    what = "table" if len(names) == 1 else "tables"
+    return f"{MISSING} ({what} {shown}). Ask your administrator to run the SQL below."
+
+
+def explain_refusal(said: str, user: str | None) -> str | None:
+    """A server's refusal, in whatever language, as a sentence with the GRANT to run; None if it names nothing of ours."""
+    words = set(re.findall(r"\w+", said))
+    to = quoted(user) if user else "<the user of the job>"
+    for need in sorted(NEEDS, key=lambda need: -len(need.name)):
+        sequence = f"{need.name}_id_seq"
+        if need.name in words:
+            what, grant = f"table {need.name}", f"{', '.join(need.rights)} ON {need.name}"
+        elif sequence in words:
+            what, grant = f"sequence {sequence}", f"{_SEQUENCE} ON SEQUENCE {sequence}"
+        else:
+            continue
+        return f"{MISSING} ({what}). Ask your administrator to run: GRANT {grant} TO {to};"
+    return None
+
+
+def quoted(role: str) -> str:
+    """A name as SQL, whatever its signs."""
+    doubled = role.replace('"', '""')
+    return f'"{doubled}"'

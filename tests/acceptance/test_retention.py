@@ -1,0 +1,141 @@
+"""Ten years of runs: the record of them goes in small portions, and a run with nothing to do costs what it did."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from recours.database import retention
+from recours.sandbox import Scenario
+from tests.acceptance.simulation import Service
+from tests.long_form import IS_LONG
+
+YEARS = 10 if IS_LONG else 1
+RUNS_A_DAY = 72  # of both workers
+WINDOWS_A_DAY = 10
+SHARES = 7  # runs that had a part in a window
+DAY = "%Y-%m-%d 00:00:00.000000"
+
+
+def years_pass(service: Service, days: int) -> None:
+    """The record of so many days, the last of them 401 days ago."""
+    last = service.clock.now() - timedelta(days=401)
+    numbers = (
+        f"WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {days} - 1)"
+        if service._database.is_sqlite
+        else f"WITH n AS (SELECT generate_series(0, {days} - 1) AS i)"
+    )
+    at = (
+        f"strftime('%Y-%m-%d 00:00:00.000000', '{last:{DAY}}', '-' || i || ' days')"
+        if service._database.is_sqlite
+        else f"TIMESTAMP '{last:{DAY}}' - i * INTERVAL '1 day'"
+    )
+    for k in range(RUNS_A_DAY):
+        service.sql(
+            f"INSERT INTO recours_runs (id, worker, started_at, ended_at, exit_status, stats) {numbers}"
+            f" SELECT 'r{k}-' || i, 'pod_retry_scheduler', {at}, {at}, 0, '{{}}' FROM n"
+        )
+    for k in range(WINDOWS_A_DAY):
+        service.sql(
+            f"INSERT INTO recours_quota (limit_key, window_start, window_end, taken) {numbers}"
+            f" SELECT 'limit-{k}', {at}, {at}, 1 FROM n"
+        )
+        for share in range(SHARES):
+            service.sql(
+                f"INSERT INTO recours_quota_shares (limit_key, window_start, holder, used, held, expires_at) {numbers}"
+                f" SELECT 'limit-{k}', {at}, 'r{share}-' || i, 1, 0, {at} FROM n"
+            )
+
+
+def rows(service: Service) -> tuple[int, ...]:
+    tables = ("recours_runs", "recours_quota", "recours_quota_shares")
+    return tuple(int(service.sql(f"SELECT count(*) FROM {table}")[0][0]) for table in tables)
+
+
+def seconds(service: Service) -> float:
+    """Of the fastest of some runs with nothing to do."""
+    taken = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert service.run().exit_status == 0
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
+
+
+def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -> None:
+    service.add(Scenario.DELIVERED)
+    service.run()
+    kept = service.sql("SELECT limit_key, used FROM recours_quota_shares")
+    assert kept
+    days = 12
+    years_pass(service, days)
+    before = rows(service)
+    service.run()
+    after = rows(service)
+    gone = [then - now for then, now in zip(before, after, strict=True)]
+    assert gone == [
+        retention.RUNS - 1,
+        retention.WINDOWS,
+        retention.WINDOWS * SHARES,
+    ]  # less the run's own row
+    for _ in range(4):
+        service.run()
+    assert rows(service)[0] == 6
+    assert service.sql("SELECT limit_key, used FROM recours_quota_shares") == kept
+
+
+def test_zero_keeps_it_for_ever(service: Service) -> None:
+    service.environment["RECOURS_KEEP_RUNS_DAYS"] = "0"
+    years_pass(service, 2)
+    before = rows(service)
+    service.run()
+    assert rows(service) == (before[0] + 1, *before[1:])
+
+
+def test_after_years_a_run_with_nothing_to_do_costs_what_it_did(service: Service) -> None:
+    young = seconds(service)
+    years_pass(service, YEARS * 365)
+    plans(service)
+    old = seconds(service)
+    while rows(service)[1]:
+        service.run()
+    swept = seconds(service)
+    print(
+        f"an empty run: {young:.4f} s, after {YEARS} years {old:.4f} s, when these are removed {swept:.4f} s"
+    )
+    assert swept < 3 * young + 0.05
+
+
+def plans(service: Service) -> None:
+    """Nothing that a run reads of its own past is found by reading all of it."""
+    assert service._opened
+    database = service._opened.database
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if any(name in statement for name in ("recours_runs", "recours_quota_shares")):
+            seen.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    service.run()
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert seen
+    if not database.is_sqlite:
+        return
+    with database.read() as connection:
+        for statement, parameters in seen:
+            if statement.startswith("SELECT"):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+                whole = [
+                    row[-1] for row in plan if row[-1].startswith("SCAN recours_") and "INDEX" not in row[-1]
+                ]
+                assert not whole, statement
+
+
+@pytest.mark.parametrize("given", ["30", "-1", "soon"])
+def test_less_than_two_months_cannot_be_set(service: Service, given: str) -> None:
+    service.environment["RECOURS_KEEP_RUNS_DAYS"] = given
+    with pytest.raises(Exception, match=r"RECOURS_KEEP_RUNS_DAYS.*62 to 36500, or 0"):
+        _ = service.settings

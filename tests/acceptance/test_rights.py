@@ -1,0 +1,226 @@
+"""A PostgreSQL role with the listed rights and nothing more: it lives a whole life of claims, and is told what is missing."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, text
+
+from recours.database.engine import Database, DatabaseFault
+from recours.database.rights import NEEDS, Need, all_rights, grants, quoted
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import FAILED_AT, Service
+from tests.conftest import Kind
+from tests.fakes.smtp import MailServer
+from tests.postgres import execute
+
+S = Scenario
+SERVICE_NEEDS = [need for need in NEEDS if need.of_service]
+
+
+@pytest.fixture
+def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
+    """A database with the whole schema, as its administrator sees it."""
+    url = kinds("postgresql").ready(tmp_path)
+    yield url
+    kinds("postgresql").drop(url)
+
+
+@pytest.fixture
+def role(owner: URL) -> Iterator[str]:
+    name = "Job-" + str(owner.database)[-12:]  # to be quoted wherever it is named
+    execute(owner, f"CREATE ROLE {quoted(name)} LOGIN")
+    yield name
+    execute(owner, f"DROP OWNED BY {quoted(name)}", f"DROP ROLE {quoted(name)}")
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+def shown(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def service(owner: URL, role: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
+    """Its workers are the role; the service's own application is the owner. It has no rights yet."""
+    clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
+    with Sandbox(now=clock.now) as box:
+        settings = {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "true"}
+        service = Service(tmp_path, box, clock, url=shown(owner.set(username=role)), **settings)
+        service._database.close()
+        service._database = Database(owner)
+        for name, value in smtp.settings.items():
+            service.sql("INSERT INTO system_settings VALUES (?, ?)", name.lower(), value)
+        service.sql("INSERT INTO clients (id, email) VALUES (1, 'a@shop.example')")
+        yield service
+        service.close()
+
+
+def init_db(service: Service, owner: URL, *options: str) -> str:
+    return Person(service.folder, shown(owner), service.environment).does("init-db", *options)
+
+
+# ---------------------------------------------------------------- a whole life
+
+
+def test_a_life_of_claims_with_the_listed_rights_and_no_more(
+    service: Service, owner: URL, role: str, smtp: MailServer
+) -> None:
+    init_db(service, owner, "--grant-to", role)
+    service.add(S.DELIVERED, client_id=1, pod_fetch_status="pending")
+    service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
+    service.add(S.NOT_OURS, client_id=1)
+    service.add(S.SYSTEM_ERROR, client_id=1)
+    reports = service.run_hourly(105, both=True)
+    assert [report.fault for report in reports if report.exit_status] == []
+    found = service.sql("SELECT pod_fetch_status, pod_stage FROM claims ORDER BY id")
+    assert found == [("success", None), ("success", None), ("failed", "given_up"), ("failed", "given_up")]
+    told = service.sql("SELECT notification_type, status FROM notifications ORDER BY id")
+    assert [kind for kind, status in told if status == "sent"].count("pod_failed") == 1
+    assert ("pod_retrieved", "sent") in told
+    assert {"a@shop.example", "boss@shop.example"} <= set(smtp.recipients())
+    person = Person.of(service, service.environment["DATABASE_URL"])
+    person.does("status")
+    person.does("why", "CLM-0003")
+    person.does("reopen", "CLM-0004", "--yes")
+    service.clock.advance(timedelta(hours=2))
+    assert service.run().exit_status == 0
+    done = person.json("prune", "--older-than", "2026-03-01T00:00+00:00", "--yes")
+    assert done["deleted"]["attempts"] > 0
+    # The role has no right that is not on the list.
+    with closing(Database(owner)) as database, database.read() as connection:
+        granted = connection.execute(
+            text(
+                "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = :role"
+            ),
+            {"role": role},
+        )
+        assert {tuple(row) for row in granted} == {
+            (need.name, right) for need in NEEDS for right in need.rights
+        }
+
+
+def test_what_the_list_asks_of_the_services_tables_is_needed(
+    service: Service, owner: URL, role: str, smtp: MailServer
+) -> None:
+    """Each right, taken away, is missed: by a sentence that names the table and the GRANT, which mends it."""
+    init_db(service, owner, "--grant-to", role)
+    job = quoted(role)
+    service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
+    for need in SERVICE_NEEDS:
+        for right in need.rights:
+            execute(owner, f"REVOKE {right} ON {need.name} FROM {job}")
+            begin_anew(service)
+            said = said_by_a_run(service)
+            sql = next(line for line in said if "GRANT" in line and need.name in line)
+            statement = sql[sql.index("GRANT") :]
+            assert statement == f"GRANT {right} ON {need.name} TO {job};"
+            assert any(re.search(rf"Missing database rights \(table {need.name}\)", line) for line in said)
+            execute(owner, statement)
+    begin_anew(service)
+    assert service.run_hourly(7)[-1].exit_status == 0
+    assert smtp.recipients() == ["a@shop.example"]
+
+
+def begin_anew(service: Service) -> None:
+    """The next run opens the database as a process of its own would."""
+    if service._opened:
+        service._opened.database.close()
+    service._opened = None
+
+
+def said_by_a_run(service: Service) -> list[str]:
+    try:
+        service.run()
+    except DatabaseFault as fault:
+        return [str(fault), *fault.details]
+    assert service._opened is not None
+    return list(service._opened.remarks)
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def test_after_init_db_by_an_administrator_the_role_is_told_every_grant(
+    service: Service, owner: URL, role: str
+) -> None:
+    service.add(S.DELIVERED, client_id=1)
+    with pytest.raises(DatabaseFault, match=r"Missing database rights \(tables claims") as fault:
+        service.run()
+    assert "Ask your administrator to run the SQL below." in str(fault.value)
+    execute(owner, *fault.value.details)
+    assert service.run_hourly(1)[-1].stats.success == 1
+
+
+def test_sql_is_printed_instead_of_done(service: Service, owner: URL, role: str) -> None:
+    lines = init_db(service, owner, "--grant-to", role, "--sql").splitlines()
+    with pytest.raises(DatabaseFault):
+        service.run()
+    execute(owner, *lines)
+    service.add(S.DELIVERED, client_id=1)
+    assert service.run_hourly(1)[-1].stats.success == 1
+
+
+def test_the_sql_for_an_empty_database_makes_all_of_it(
+    kinds: Callable[[str], Kind], role: str, service: Service, tmp_path: Path
+) -> None:
+    empty = kinds("postgresql").empty(tmp_path)
+    lines = init_db(service, empty, "--grant-to", role, "--sql").splitlines()
+    execute(empty, *lines)
+    service.environment["DATABASE_URL"] = shown(empty.set(username=role))
+    service._database.close()
+    service._database = Database(empty)
+    service.add(S.DELIVERED)
+    assert service.run_hourly(1)[-1].stats.success == 1
+    assert "Nothing was missing." in init_db(service, empty)
+    service.close()
+    kinds("postgresql").drop(empty)
+
+
+def test_a_role_that_is_not_there_is_named(service: Service, owner: URL) -> None:
+    done = Person(service.folder, shown(owner), service.environment).types("init-db", "--grant-to", "no-one")
+    assert done.returncode == 1
+    assert "There is no role no-one on this server" in done.stderr
+
+
+def test_tables_that_the_service_has_not_are_not_asked_for(service: Service, owner: URL, role: str) -> None:
+    execute(owner, "DROP TABLE notifications, system_settings", "ALTER TABLE clients RENAME TO customers")
+    init_db_free = [need for need in NEEDS if not need.optional]
+    with closing(Database(owner)) as database, database.read() as connection:
+        rights = all_rights([need.name for need in init_db_free])
+        execute(owner, *grants(connection, rights, role))
+    service.add(S.DELIVERED, client_id=1)
+    assert service.run_hourly(1)[-1].stats.success == 1
+    assert said_by_a_run(service) == []
+
+
+def test_columns_may_be_granted_one_by_one(service: Service, owner: URL, role: str) -> None:
+    """A careful administrator grants no more of claims than is written."""
+    init_db(service, owner, "--grant-to", role)
+    written = [name for (name,) in service.sql(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'claims'"
+    ) if name.startswith("pod_") or name == "updated_at"]  # fmt: skip
+    execute(
+        owner,
+        f"REVOKE UPDATE ON claims FROM {quoted(role)}",
+        f"GRANT UPDATE ({', '.join(written)}) ON claims TO {quoted(role)}",
+    )
+    service.add(S.DELIVERED, client_id=1)
+    service.add(S.DELIVERED, client_id=1, pod_fetch_status="pending")
+    assert service.run(PODFetchWorker).stats.success == 1
+    assert service.run_hourly(1)[-1].stats.success == 1
+
+
+@pytest.mark.parametrize("need", SERVICE_NEEDS, ids=lambda need: need.name)
+def test_the_readme_says_what_the_list_says(need: Need) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"| `{need.name}` | {', '.join(f'`{right}`' for right in need.rights)} |" in readme

@@ -1,0 +1,88 @@
+"""Two versions of recours on one database: an older one goes on, and leaves alone what only the newer one knows."""
+
+from datetime import timedelta
+
+import pytest
+
+from recours.database.engine import DatabaseFault
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Scenario
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+
+S = Scenario
+UNTOLD = (
+    "INSERT INTO recours_events (event, audience, claim_id, carrier, tracking_number, run_id, created_at, facts)"
+    " VALUES (?, ?, 1, 'chronopost', 'XY000000001FR', 'r', '2026-02-02 06:00:00', '{}')"
+)
+STATE = "SELECT * FROM claims WHERE claim_reference IN ('CLM-0002', 'CLM-0003', 'CLM-0004', 'CLM-0005') ORDER BY id"
+
+
+def of_version(service: Service, version: str, oldest: str | None) -> None:
+    service.sql("UPDATE recours_schema_version SET version_num = ?, oldest = ?", version, oldest)
+    if service._opened:
+        service._opened.database.close()
+        service._opened = None
+
+
+def test_what_a_newer_version_wrote_is_left_alone_and_counted(
+    service: Service, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [service.add(S.DELIVERED, failed_at=service.clock.now()) for _ in range(5)]
+    new = service.add(S.DELIVERED, pod_fetch_status="pending")
+    service.run()  # judged: due within the hour
+    service.sql("UPDATE claims SET pod_stage = 'quarantined' WHERE id = ?", ids[1])
+    service.sql(
+        "UPDATE claims SET pod_stage = 'quarantined', tracking_number = 'XY000000099FR' WHERE id = ?", ids[2]
+    )
+    service.sql("UPDATE claims SET pod_error_kind = 'customs_hold' WHERE id = ?", ids[3])
+    service.sql("UPDATE claims SET pod_stage = 'ready', pod_error_kind = 'customs_hold' WHERE id = ?", ids[4])
+    service.sql(UNTOLD, "parcel_weighed", "client")
+    service.sql(UNTOLD, "scale_broken", "operator")
+    before = service.sql(STATE)
+    of_version(service, "0099", "0006")
+    service.clock.advance(timedelta(hours=2))
+    reports = [run for _ in range(3) for run in service.run_hourly(2, both=True)]
+    assert [report.fault for report in reports if report.exit_status] == []
+    assert (
+        service.sql("SELECT pod_fetch_status FROM claims WHERE id IN (?, ?)", ids[0], new)
+        == [("success",)] * 2
+    )
+    assert service.sql(STATE) == before
+    assert [call for claim in ids[1:] for call in service.hours_of_calls(claim)] == []
+    untold = service.sql("SELECT event FROM recours_events WHERE told IS NULL ORDER BY id")
+    assert [event for (event,) in untold if event in ("parcel_weighed", "scale_broken")] == [
+        "parcel_weighed",
+        "scale_broken",
+    ]
+    assert service._opened
+    (remark,) = service._opened.remarks
+    assert "4 claims, 2 events, 0 mails" in remark
+    assert "0099" in remark
+    person = Person.of(service, url)
+    for command in (("status",), ("why", "CLM-0002"), ("why", "CLM-0004")):
+        person.does(*command)
+
+
+def test_a_version_that_is_too_old_says_so_and_changes_nothing(service: Service) -> None:
+    claim = service.add(S.DELIVERED)
+    for oldest in ("0007", None):
+        of_version(service, "0099", oldest)
+        for worker in (None, PODFetchWorker):
+            with pytest.raises(DatabaseFault, match="0099 by a newer version of recours; this one knows"):
+                service.run(*([worker] if worker else []))
+    assert service.hours_of_calls(claim) == []
+
+
+def test_a_column_that_somebody_dropped_is_not_brought_back_by_an_older_version(service: Service) -> None:
+    of_version(service, "0099", "0006")
+    service.sql("ALTER TABLE claims DROP COLUMN pod_signature_url")
+    with pytest.raises(DatabaseFault, match="0099, but claims lacks pod_signature_url"):
+        service.run()
+
+
+def test_a_stage_that_somebody_spoilt_is_judged_anew_where_no_newer_version_works(service: Service) -> None:
+    claim = service.add(S.DELIVERED)
+    service.sql("UPDATE claims SET pod_stage = 'quarantined' WHERE id = ?", claim)
+    service.run_hourly(2)
+    assert service.sql("SELECT pod_fetch_status FROM claims") == [("success",)]
