@@ -663,7 +663,8 @@ def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_timetable(
 ) -> None:
     before = at_turn(turns, stage)
     decision = decide(before, failing(kind), NOW, POLICY, asked=True)
-    learnt = replace(decision.state, kind=before.state.kind, delivery=before.state.delivery)
+    assert decision.state.asked  # and was not before
+    learnt = replace(decision.state, kind=before.state.kind, delivery=before.state.delivery, asked=False)
     assert learnt == before.state
     assert (decision.events, decision.gave_up, decision.uses_attempt) == ((), False, True)
 

@@ -264,8 +264,9 @@ def test_attempts_that_must_wait_leave_the_batch_to_others(world: World) -> None
 
 def test_claims_that_end_without_a_call_leave_the_batch_to_others(world: World) -> None:
     world.many_failed(3, turns_counted=4)
-    for row in world.table.rows.values():
-        world.table.edit(row.claim.reference, updated_at=world.now - 90 * HOUR)
+    for row in world.table.rows.values():  # of claims that recours itself has tried so often
+        row.write(State(Stage.READY, 4, failed_at=world.now - 200 * HOUR, rank_at=world.now))
+        row.see()
     world.failed("CLM-9", "XY000000009FR", deadline=date(2030, 1, 1))
     report = world.retry(1)
     assert (report.stats.success, report.stats.max_retries_reached) == (1, 3)
