@@ -1,0 +1,216 @@
+"""An installation that lived for days on the version before is upgraded in place, and lives on.
+
+Nothing is asked or mailed twice, no attempt is lost. The version before is taken out of the repository's history.
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import Service
+from tests.conftest import KINDS, START, Kind
+from tests.fakes.smtp import MailServer
+from tests.needs import lacking
+
+ROOT = Path(__file__).resolve().parents[2]
+PREDECESSOR = "8a9680a413980cd38c28bdf7fe34a842054c98ea"
+_DRIVER = Path(__file__).with_name("upgrade_driver.py")
+_PARTS = ("recours", "migrations", "pyproject.toml")
+_DAYS = 3
+
+_S = Scenario
+_STORIES: dict[str, tuple[Scenario, ...]] = {
+    "delivered at once": (_S.DELIVERED,),
+    "delivered on the way": (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED),
+    "delivered after the upgrade": (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED),
+    "never delivered": (_S.IN_TRANSIT,),
+    "unknown": (_S.UNKNOWN,),
+    "not ours": (_S.NOT_OURS,),
+    "never a proof": (_S.POD_NEVER,),
+    "garbage": (_S.HTML, _S.BROKEN_PDF, _S.DELIVERED),
+}
+_CARRIERS = ("chronopost", "colissimo", "ups", "fedex")
+# When a claim's turns come, in hours after its failure; the fetch worker's attempt stands at its beginning.
+_TURNS = (0, 1, 7, 31, 103)
+
+
+@dataclass
+class Life:
+    """An installation whose code may be replaced, and what its runs said."""
+
+    service: Service
+    post: MailServer
+    environment: dict[str, str]
+    said: list[str] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+
+    def live(self, root: Path, days: int) -> None:
+        """Run both workers hourly on the code of this checkout."""
+        clock = self.service.clock
+        with driver(root, self.environment) as ask:
+            for _ in range(24 * days):
+                clock.advance(timedelta(hours=1))
+                for worker in ("pod_fetch_worker", "pod_retry_scheduler"):
+                    answer = ask(f"{worker} {clock.now().isoformat()}")
+                    self.said += answer["said"]
+                    self.statuses.append(answer["status"])
+
+
+@contextmanager
+def driver(root: Path, environment: dict[str, str]) -> Iterator[Callable[[str], Any]]:
+    """A process that runs workers of the code of this checkout."""
+    process = subprocess.Popen(
+        [sys.executable, str(_DRIVER)],
+        cwd=root,
+        env=environment | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+
+    def ask(line: str) -> Any:
+        assert process.stdin
+        assert process.stdout
+        print(line, file=process.stdin, flush=True)
+        answer = process.stdout.readline()
+        assert answer, process.communicate()[1]
+        return json.loads(answer)
+
+    try:
+        yield ask
+    finally:
+        process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def predecessor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of the version before."""
+    folder = tmp_path_factory.mktemp("predecessor")
+    archive = ["git", "archive", PREDECESSOR, *_PARTS]
+    made = subprocess.run(archive, cwd=ROOT, capture_output=True, check=False)
+    if made.returncode:
+        lacking("the repository's history is not here: git fetch --unshallow")
+    subprocess.run(["tar", "-x"], cwd=folder, input=made.stdout, check=True)
+    return folder
+
+
+@pytest.fixture(params=KINDS)
+def life(
+    request: pytest.FixtureRequest,
+    kinds: Callable[[str], Kind],
+    predecessor: Path,
+    tmp_path: Path,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+) -> Iterator[Life]:
+    """As the version before made it, with a client and claims of every kind."""
+    kind = kinds(request.param)
+    url = kind.empty(tmp_path)
+    shown = url.render_as_string(hide_password=False)
+    with MailServer() as post:
+        service = Service(tmp_path, sandbox, clock, url=shown)
+        environment = service.environment | post.settings
+        environment |= {
+            "ADMIN_EMAIL": "operator@shop.example",
+            "RECOURS_POD_DIR": str(tmp_path / "pods"),
+            "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+            "RECOURS_LANGUAGE": "en",
+        }
+        subprocess.run(
+            [sys.executable, "-m", "recours", "init-db", "--database-url", shown],
+            cwd=predecessor,
+            env=environment | {"PYTHONPATH": str(predecessor)},
+            check=True,
+            capture_output=True,
+        )
+        fill(service)
+        yield Life(service, post, environment)
+        service.close()
+    kind.drop(url)
+
+
+def fill(service: Service) -> None:
+    """Failed and new claims, at several carriers, of each kind."""
+    service.sql(
+        "INSERT INTO clients (id, email, full_name, company_name, is_active, notification_preferences)"
+        " VALUES (1, 'shop@example.com', 'A', 'B', ?, ?)",
+        True,
+        '{"language": "en"}',
+    )
+    for place, carrier in enumerate(_CARRIERS):
+        for n, (name, story) in enumerate(_STORIES.items()):
+            for status in ("failed", "pending"):
+                number = service.box.example(carrier, "99", 100 * n + place + 10 * (status == "pending"))
+                reference = f"{carrier} {status} {name}"
+                more = {"client_id": 1, "claim_reference": reference, "failed_at": START}
+                service.add(*story, carrier=carrier, number=number, pod_fetch_status=status, **more)
+
+
+def attempts(service: Service) -> dict[int, tuple[Any, ...]]:
+    rows = service.sql("SELECT id, claim_id, turn, outcome, error_kind, calls FROM recours_attempts")
+    return {row[0]: row[1:] for row in rows}
+
+
+def counts(service: Service) -> dict[str, int]:
+    return dict(service.sql("SELECT claim_reference, coalesce(pod_retry_count, 0) FROM claims"))  # type: ignore[arg-type]
+
+
+def test_an_upgrade_in_place_asks_and_mails_nothing_twice_and_loses_no_attempt(
+    life: Life, predecessor: Path
+) -> None:
+    service = life.service
+    life.live(predecessor, _DAYS)
+    assert set(life.statuses) == {0}, life.said[-20:]
+    attempts_before, counts_before = attempts(service), counts(service)
+    said_before, mailed_before = len(life.said), len(life.post.taken)
+    life.live(ROOT, _DAYS)
+    said = life.said[said_before:]
+    assert set(life.statuses) == {0}, said[:40]
+
+    assert len(attempts(service)) > len(attempts_before) > len(_CARRIERS) * len(_STORIES)
+    assert len(life.post.taken) > mailed_before > 0
+
+    # No attempt is lost.
+    assert attempts(service).items() >= attempts_before.items()
+    counts_now = counts(service)
+    assert {name: count for name, count in counts_before.items() if counts_now[name] < count} == {}
+
+    # Nothing is asked twice: each claim only when its turn comes.
+    for number, reference in service.sql("SELECT tracking_number, claim_reference FROM claims"):
+        hours = sorted(
+            {round((call.at - START) / timedelta(hours=1)) for call in service.box.calls_for(number)}
+        )
+        new = " pending " in reference
+        asked = [hour - 1 for hour in hours] if new else hours
+        assert asked == list(_TURNS[not new :][: len(asked)]), (reference, hours)
+
+    # Nothing is mailed twice, and what is mailed goes on being mailed.
+    taken = life.post.taken
+    identities = Counter(message["Message-ID"] for _, message in taken)
+    assert {name: n for name, n in identities.items() if n > 1} == {}
+    told = Counter(
+        (recipient, reference, message["Subject"].split(":")[0])
+        for recipient, message in taken
+        for (reference,) in service.sql("SELECT claim_reference FROM claims")
+        if reference in message.get_body(("plain",)).get_content()
+    )
+    assert {one: n for one, n in told.items() if n > 1} == {}
+    assert service.sql("SELECT count(*) FROM recours_events WHERE told IS NULL") == [(0,)]
+
+    # What the upgrade changed is said once.
+    assert sum("The schema of" in line for line in said) == 1, said[:20]
