@@ -1,114 +1,216 @@
-"""The previous state of this system lives three days, is upgraded in place, and lives three more as if nothing had been."""
+"""An installation that lived for days on the version before is upgraded in place, and lives on.
+
+Nothing is asked or mailed twice, no attempt is lost. The version before is taken out of the repository's history.
+"""
 
 import json
-import os
 import subprocess
 import sys
-import tarfile
-from io import BytesIO
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-BEFORE = "8a9680a"  # what was released last: later, each issue's predecessor
-
-# Run with the code of either version, of which it takes the simulation too. The clock goes on where the other one left it.
-_LIFE = """
-import json, sys
-from datetime import timedelta
-from pathlib import Path
-from recours.sandbox import Parcel, Sandbox, Scenario as S, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, Service
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import Service
+from tests.conftest import KINDS, START, Kind
 from tests.fakes.smtp import MailServer
+from tests.needs import lacking
 
-folder, start, hours = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-clock = SimulatedClock(FAILED_AT + timedelta(minutes=1, hours=start))
-ways = [S.SYSTEM_ERROR, S.NOT_OURS, S.DELIVERED, S.IN_TRANSIT]
-with MailServer() as smtp, Sandbox(now=clock.now) as box:
-    settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false"}
-    settings["RECOURS_POD_DIR"] = str(folder / "pods")
-    service = Service(folder, box, clock, **settings)
-    if start == 0:
-        service.sql("INSERT INTO clients (id, email) VALUES (1, 'a@shop.example')")
-        for way in ways:
-            service.add(way, client_id=1)
-        service.add(S.DELIVERED, client_id=1, pod_fetch_status="pending")
-    else:
-        for n, way in enumerate([*ways, S.DELIVERED], 1):
-            box.parcels[f"XY{n:09d}FR"] = Parcel((way,))
-    reports = service.run_hourly(hours, both=True)
-    if start:
-        box.parcels["XY000000004FR"] = Parcel((S.DELIVERED,))
-        reports += service.run_hourly(40, both=True)
-    found = {
-        "faults": [report.fault for report in reports if report.exit_status],
-        "remarks": list(service._opened.remarks),
-        "mails": [[to, str(message["Subject"])] for to, message in smtp.taken],
-        "hours": {n: service.hours_of_calls(n) for n in range(1, 6)},
-        "attempts": service.sql("SELECT id, claim_id, turn, outcome, used FROM recours_attempts ORDER BY id"),
-        "events": service.sql("SELECT id, event, claim_id, told FROM recours_events ORDER BY id"),
-        "claims": service.sql("SELECT pod_fetch_status, pod_stage, pod_retry_count FROM claims ORDER BY id"),
-    }
-    service.close()
-print("FOUND " + json.dumps(found))
-"""
+ROOT = Path(__file__).resolve().parents[2]
+PREDECESSOR = "8a9680a413980cd38c28bdf7fe34a842054c98ea"
+_DRIVER = Path(__file__).with_name("upgrade_driver.py")
+_PARTS = ("recours", "migrations", "pyproject.toml")
+_DAYS = 3
+
+_S = Scenario
+_STORIES: dict[str, tuple[Scenario, ...]] = {
+    "delivered at once": (_S.DELIVERED,),
+    "delivered on the way": (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED),
+    "delivered after the upgrade": (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED),
+    "never delivered": (_S.IN_TRANSIT,),
+    "unknown": (_S.UNKNOWN,),
+    "not ours": (_S.NOT_OURS,),
+    "never a proof": (_S.POD_NEVER,),
+    "garbage": (_S.HTML, _S.BROKEN_PDF, _S.DELIVERED),
+}
+_CARRIERS = ("chronopost", "colissimo", "ups", "fedex")
+# When a claim's turns come, in hours after its failure; the fetch worker's attempt stands at its beginning.
+_TURNS = (0, 1, 7, 31, 103)
 
 
-@pytest.fixture(scope="module")
-def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The previous state's files."""
-    archive = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True, check=False)
-    if archive.returncode:
-        pytest.skip(f"the history of this checkout does not reach {BEFORE} (a shallow clone?)")
-    folder = tmp_path_factory.mktemp("previous")
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
+@dataclass
+class Life:
+    """An installation whose code may be replaced, and what its runs said."""
+
+    service: Service
+    post: MailServer
+    environment: dict[str, str]
+    said: list[str] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+
+    def live(self, root: Path, days: int) -> None:
+        """Run both workers hourly on the code of this checkout."""
+        clock = self.service.clock
+        with driver(root, self.environment) as ask:
+            for _ in range(24 * days):
+                clock.advance(timedelta(hours=1))
+                for worker in ("pod_fetch_worker", "pod_retry_scheduler"):
+                    answer = ask(f"{worker} {clock.now().isoformat()}")
+                    self.said += answer["said"]
+                    self.statuses.append(answer["status"])
+
+
+@contextmanager
+def driver(root: Path, environment: dict[str, str]) -> Iterator[Callable[[str], Any]]:
+    """A process that runs workers of the code of this checkout."""
+    process = subprocess.Popen(
+        [sys.executable, str(_DRIVER)],
+        cwd=root,
+        env=environment | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+
+    def ask(line: str) -> Any:
+        assert process.stdin
+        assert process.stdout
+        print(line, file=process.stdin, flush=True)
+        answer = process.stdout.readline()
+        assert answer, process.communicate()[1]
+        return json.loads(answer)
+
+    try:
+        yield ask
+    finally:
+        process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def predecessor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of the version before."""
+    folder = tmp_path_factory.mktemp("predecessor")
+    archive = ["git", "archive", PREDECESSOR, *_PARTS]
+    made = subprocess.run(archive, cwd=ROOT, capture_output=True, check=False)
+    if made.returncode:
+        lacking("the repository's history is not here: git fetch --unshallow")
+    subprocess.run(["tar", "-x"], cwd=folder, input=made.stdout, check=True)
     return folder
 
 
-def live(code: Path, folder: Path, start: int, hours: int) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", _LIFE, str(folder), str(start), str(hours)],
-        cwd=code,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
+@pytest.fixture(params=KINDS)
+def life(
+    request: pytest.FixtureRequest,
+    kinds: Callable[[str], Kind],
+    predecessor: Path,
+    tmp_path: Path,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+) -> Iterator[Life]:
+    """As the version before made it, with a client and claims of every kind."""
+    kind = kinds(request.param)
+    url = kind.empty(tmp_path)
+    shown = url.render_as_string(hide_password=False)
+    with MailServer() as post:
+        service = Service(tmp_path, sandbox, clock, url=shown)
+        environment = service.environment | post.settings
+        environment |= {
+            "ADMIN_EMAIL": "operator@shop.example",
+            "RECOURS_POD_DIR": str(tmp_path / "pods"),
+            "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+            "RECOURS_LANGUAGE": "en",
+        }
+        subprocess.run(
+            [sys.executable, "-m", "recours", "init-db", "--database-url", shown],
+            cwd=predecessor,
+            env=environment | {"PYTHONPATH": str(predecessor)},
+            check=True,
+            capture_output=True,
+        )
+        fill(service)
+        yield Life(service, post, environment)
+        service.close()
+    kind.drop(url)
+
+
+def fill(service: Service) -> None:
+    """Failed and new claims, at several carriers, of each kind."""
+    service.sql(
+        "INSERT INTO clients (id, email, full_name, company_name, is_active, notification_preferences)"
+        " VALUES (1, 'shop@example.com', 'A', 'B', ?, ?)",
+        True,
+        '{"language": "en"}',
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    line = next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))
-    found: dict[str, Any] = json.loads(line.removeprefix("FOUND "))
-    return found
+    for place, carrier in enumerate(_CARRIERS):
+        for n, (name, story) in enumerate(_STORIES.items()):
+            for status in ("failed", "pending"):
+                number = service.box.example(carrier, "99", 100 * n + place + 10 * (status == "pending"))
+                reference = f"{carrier} {status} {name}"
+                more = {"client_id": 1, "claim_reference": reference, "failed_at": START}
+                service.add(*story, carrier=carrier, number=number, pod_fetch_status=status, **more)
 
 
-def test_nothing_is_asked_or_mailed_twice_and_no_attempt_is_lost(previous: Path, tmp_path: Path) -> None:
-    before = live(previous, tmp_path, 0, 72)
-    after = live(ROOT, tmp_path, 72, 72)
-    assert before["faults"] == after["faults"] == []
-    assert any("is now 0006" in remark for remark in after["remarks"])
-    # What was on record is still, and stands before what came after.
-    assert after["attempts"][: len(before["attempts"])] == before["attempts"]
-    assert [row[0] for row in after["events"][: len(before["events"])]] == [
-        row[0] for row in before["events"]
-    ]
-    # Each claim is asked for on the one timetable: no retry is repeated, none is left out.
-    hours = {n: before["hours"][n] + after["hours"][n] for n in before["hours"]}
-    assert hours["1"] == [1, 7, 31, 103]
-    assert hours["2"] == [1]
-    assert (len(before["hours"]["3"]), after["hours"]["3"]) == (1, [])
-    assert (len(before["hours"]["5"]), after["hours"]["5"]) == (1, [])
-    assert hours["4"] == [1, 7, 31, 103]
-    assert [claim[:2] for claim in after["claims"]] == [
-        ["failed", "given_up"],
-        ["failed", "given_up"],
-        ["success", None],
-        ["failed", "given_up"],
-        ["success", None],
-    ]
-    to_client = [subject for to, subject in before["mails"] + after["mails"] if to == "a@shop.example"]
-    assert len(to_client) == len(set(to_client)) == 2  # a proof that came, a parcel that is not ours
-    told = [(event, claim) for _, event, claim, _ in after["events"]]
-    assert len(told) == len(set(told))
+def attempts(service: Service) -> dict[int, tuple[Any, ...]]:
+    rows = service.sql("SELECT id, claim_id, turn, outcome, error_kind, calls FROM recours_attempts")
+    return {row[0]: row[1:] for row in rows}
+
+
+def counts(service: Service) -> dict[str, int]:
+    return dict(service.sql("SELECT claim_reference, coalesce(pod_retry_count, 0) FROM claims"))  # type: ignore[arg-type]
+
+
+def test_an_upgrade_in_place_asks_and_mails_nothing_twice_and_loses_no_attempt(
+    life: Life, predecessor: Path
+) -> None:
+    service = life.service
+    life.live(predecessor, _DAYS)
+    assert set(life.statuses) == {0}, life.said[-20:]
+    attempts_before, counts_before = attempts(service), counts(service)
+    said_before, mailed_before = len(life.said), len(life.post.taken)
+    life.live(ROOT, _DAYS)
+    said = life.said[said_before:]
+    assert set(life.statuses) == {0}, said[:40]
+
+    assert len(attempts(service)) > len(attempts_before) > len(_CARRIERS) * len(_STORIES)
+    assert len(life.post.taken) > mailed_before > 0
+
+    # No attempt is lost.
+    assert attempts(service).items() >= attempts_before.items()
+    counts_now = counts(service)
+    assert {name: count for name, count in counts_before.items() if counts_now[name] < count} == {}
+
+    # Nothing is asked twice: each claim only when its turn comes.
+    for number, reference in service.sql("SELECT tracking_number, claim_reference FROM claims"):
+        hours = sorted(
+            {round((call.at - START) / timedelta(hours=1)) for call in service.box.calls_for(number)}
+        )
+        new = " pending " in reference
+        asked = [hour - 1 for hour in hours] if new else hours
+        assert asked == list(_TURNS[not new :][: len(asked)]), (reference, hours)
+
+    # Nothing is mailed twice, and what is mailed goes on being mailed.
+    taken = life.post.taken
+    identities = Counter(message["Message-ID"] for _, message in taken)
+    assert {name: n for name, n in identities.items() if n > 1} == {}
+    told = Counter(
+        (recipient, reference, message["Subject"].split(":")[0])
+        for recipient, message in taken
+        for (reference,) in service.sql("SELECT claim_reference FROM claims")
+        if reference in message.get_body(("plain",)).get_content()
+    )
+    assert {one: n for one, n in told.items() if n > 1} == {}
+    assert service.sql("SELECT count(*) FROM recours_events WHERE told IS NULL") == [(0,)]
+
+    # What the upgrade changed is said once.
+    assert sum("The schema of" in line for line in said) == 1, said[:20]
