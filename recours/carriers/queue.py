@@ -11,6 +11,7 @@ from typing import Any
 
 from recours.carriers.account import Account
 from recours.carriers.client import knowing
+from recours.carriers.findings import quoted
 from recours.carriers.grant import QueueGrant
 from recours.carriers.ledger import LEASE, Ledger
 from recours.carriers.refusals import Refusals
@@ -337,7 +338,8 @@ class APIRequestQueue:
         if blamed is Blame.CLAIM_LATER:
             words = f"{failure.message} (for this parcel alone: {name} gives others)"
             return replace(failure, message=words, retry_at=self._clock.now() + PUT_OFF, alone=True)
-        words = f"{name} accepts our account, but refuses this parcel: {failure.message}"
+        said = failure.message.removeprefix(f"{name} refused our account").lstrip(": ")
+        words = f"{name} accepts our account, but refuses this parcel{quoted(said)}"
         return replace(failure, kind=ErrorKind.ACCESS_DENIED, message=words, retry_at=None)
 
     def _closing(self, carrier: str, answer: _Answer, claim: Any) -> Failure:

@@ -80,7 +80,11 @@ def _show(found: Explanation) -> None:
     if found.facts.attempts:
         show(_attempts(found.facts.attempts))
     else:
-        _say("No attempts recorded yet.")
+        _say(
+            "Its attempts are no longer on record: 'recours prune' deletes old ones."
+            if found.was_tried
+            else "No attempts recorded yet."
+        )
     if found.facts.messages:
         show(_messages(found.facts.messages))
 

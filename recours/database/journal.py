@@ -37,8 +37,15 @@ class RunJournal:
         values = {"ended_at": at, "exit_status": exit_status, "stats": stats}
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
-        if self.keep is not None:
-            forget_old(self.database, at - self.keep)
+        if self.keep is not None and (before := self._run_before(run_id, at)):
+            forget_old(self.database, before - self.keep)
+
+    def _run_before(self, run_id: str, at: datetime) -> datetime | None:
+        """When the run before began: one run with a clock far ahead must not take the record of years with it."""
+        began = runs.c.started_at
+        query = select(began).where(runs.c.id != run_id, began <= at).order_by(began.desc()).limit(1)
+        with self.database.read() as connection:
+            return connection.scalar(query)
 
     def tell(self, event: Event, run_id: str, at: datetime) -> None:
         """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""

@@ -61,6 +61,11 @@ class Explanation:
         return self.listed.claim
 
     @property
+    def was_tried(self) -> bool:
+        """Tell whether attempts were made, on record or not."""
+        return self.claim.state.turns_used > 0 or self.claim.state.asked
+
+    @property
     def state(self) -> State:
         """As the next run would find it."""
         return self.position.state

@@ -253,12 +253,7 @@ class Calls:
 
     def _broken(self, lane: Lane, mistake: Mistake) -> Refusal | None:
         claims = plural(lane.doubts.condemn(Suspect.RUN), "claim")
-        remedy = (
-            "Packages are missing or do not fit; install them again: .venv/bin/python -m pip install "
-            "--require-hashes -r requirements.txt"
-            if mistake.of_installation
-            else "The log has its traceback: please report it"
-        )
+        remedy = mistake.remedy or "The log has its traceback: please report it"
         reason = f"recours itself failed on {lane.name} ({mistake.words}). {remedy}"
         self._faults.append(RunFault(f"{reason}. No attempt was used ({claims})."))
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)

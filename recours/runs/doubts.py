@@ -24,11 +24,21 @@ class Suspect(StrEnum):
 
 @dataclass(frozen=True)
 class Mistake:
-    """An exception of our own in a fetch: which one, and where. `of_installation`: something could not be imported."""
+    """An exception of our own in a fetch: which one, and where. `remedy`: known from the first one on; None: not known."""
 
     words: str
     place: str
-    of_installation: bool = False
+    remedy: str | None = None
+
+
+# What no claim can be to blame for.
+_REMEDIES: dict[type[Exception], str] = {
+    ImportError: (
+        "Packages are missing or do not fit; install them again: .venv/bin/python -m pip install --require-hashes "
+        "-r requirements.txt"
+    ),
+    MemoryError: "This machine has too little memory for a run; '--concurrency 1' needs the least",
+}
 
 
 def mistake_of(error: Exception) -> Mistake:
@@ -38,7 +48,8 @@ def mistake_of(error: Exception) -> Mistake:
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     words = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
-    return Mistake(words, f"{type(error).__name__} {place}", isinstance(error, ImportError))
+    remedy = next((remedy for kind, remedy in _REMEDIES.items() if isinstance(error, kind)), None)
+    return Mistake(words, f"{type(error).__name__} {place}", remedy)
 
 
 @dataclass
@@ -53,7 +64,7 @@ class Doubts:
     # Whose answers are to be recorded as nobody's attempt.
     excused: set[Any] = field(default_factory=set)
     _place: str = ""
-    _of_installation: bool = False
+    _has_remedy: bool = False
 
     @property
     def puts_last(self) -> bool:
@@ -62,7 +73,7 @@ class Doubts:
         Not where others were accepted before, or where a package is missing: then it is none of these claims' doing.
         """
         is_account = Suspect.ACCOUNT in self.guilty and not self.accepted
-        return is_account or (Suspect.RUN in self.guilty and not self._of_installation)
+        return is_account or (Suspect.RUN in self.guilty and not self._has_remedy)
 
     def waits(self, claim_id: Any) -> bool:
         """Tell whether the claim's answer is not to be recorded yet."""
@@ -99,9 +110,9 @@ class Doubts:
             return None
         if mistake.place != self._place:
             self.mistaken.clear()
-        self._place, self._of_installation = mistake.place, mistake.of_installation
+        self._place, self._has_remedy = mistake.place, mistake.remedy is not None
         self.mistaken.append(claim_id)
-        enough = mistake.of_installation or len(self.mistaken) >= SAME_MISTAKES
+        enough = self._has_remedy or len(self.mistaken) >= SAME_MISTAKES
         return Suspect.RUN if enough else None
 
     def _hear_denial(self, claim_id: Any, begun: int) -> Suspect | None:

@@ -107,8 +107,8 @@ SANDBOX = [
     _answer("a fault of the carrier's", "server_error", "reports an error of its own", steps=(_S.FAULT_SERVER,)),
     _answer("a bad gateway", "server_error", "Chronopost is out of order (HTTP 502)", steps=(_S.BAD_GATEWAY,)),
     _answer("maintenance", "server_error", "Chronopost is out of order (HTTP 503)", steps=(_S.MAINTENANCE,), long=True),
-    _answer("a refused account", "auth_failed", "Chronopost refused our account: Invalid Password (credentials from the "
-            "environment)", "no attempt was used up", steps=(_S.AUTH_REFUSED,), used=False),
+    _answer("an account that is refused for one parcel", "access_denied",
+            "Chronopost accepts our account, but refuses this parcel: Invalid Password", steps=(_S.AUTH_REFUSED,)),
     _answer("a wrong password", "auth_failed", "refused our account", steps=(_S.DELIVERED,), used=False,
             env={"CHRONOPOST_PASSWORD": f"{PASSWORD}-of-yesterday"}),
     _answer("the fetch worker: a hostile text", "server_error", "reports an error of its own: Erreur",

@@ -228,7 +228,7 @@ DATABASE = [
     case("a view that is broken", 0, "SUCCESS", calls=True, check=_fetched,
          prepare=_sql("CREATE VIEW broken AS SELECT x FROM nowhere")),
     case("a schema newer than ours", 1, "was brought to schema 0099 by a newer version of recours",
-         prepare=_sql("UPDATE recours_schema_version SET version_num = '0099'")),
+         prepare=_sql("UPDATE recours_schema_version SET version_num = '0099', oldest = '0099'")),
     case("a schema that never was", 1, "The database", "schema", prepare=_sql(
         "UPDATE recours_schema_version SET version_num = '0000'")),
     case("a version table of another shape", 1, "cannot be used: ", prepare=_sql(

@@ -271,6 +271,15 @@ def _bad_lines(ran: Ran, *, traceback: bool) -> Iterator[str]:
             yield f"a forged line on {where}"
 
 
+def were_used_up(claim: dict[str, Any]) -> bool:
+    """Tell whether other software had used up a claim's retries, and recours has only taken note of that."""
+    try:
+        used = int(claim["pod_retry_count"])
+    except (TypeError, ValueError):
+        return False
+    return claim["pod_stage"] == "given_up" and used >= 4
+
+
 _KEPT_STAGES = (None, "new", "waiting", "ready", "settled", "unnumbered", "shelved")
 
 
@@ -282,7 +291,7 @@ def lost_claims(world: World) -> Iterator[str]:
             yield f"{name} is still held"
         if stage in ("waiting", "settled") and not is_soon(claim["pod_next_retry_at"]):
             yield f"{name} waits for a turn that never comes: {claim['pod_next_retry_at']!r}"
-        if stage not in _KEPT_STAGES and not world.attempts(name):
+        if stage not in _KEPT_STAGES and not world.attempts(name) and not were_used_up(claim):
             yield f"{name} has the stage {stage!r}, and no attempt is on record"
     for claim in world.rows("SELECT * FROM claims WHERE pod_fetch_status = 'success'"):
         if claim.get("pod_url") and not Path(claim["pod_url"]).is_file():

@@ -20,7 +20,18 @@ import bad_input_places
 import bad_input_usage
 import pytest
 from bad_input_case import Case
-from bad_input_world import ACCOUNT, PARTS, PASSWORD, ROOT, World, a_number, faults_of, is_soon, lost_claims
+from bad_input_world import (
+    ACCOUNT,
+    PARTS,
+    PASSWORD,
+    ROOT,
+    World,
+    a_number,
+    faults_of,
+    is_soon,
+    lost_claims,
+    were_used_up,
+)
 from sqlalchemy import URL
 
 from recours.database.create import create_file
@@ -174,7 +185,7 @@ def verdicts(world: World, spoilt: dict[str, tuple[str, str]]) -> Iterator[str]:
 
 
 def explained(column: str, attempts: list[dict[str, Any]], claim: dict[str, Any]) -> bool:
-    if bad_input_columns.is_used_up(column) and attempts:
+    if bad_input_columns.is_used_up(column) and (attempts or were_used_up(claim)):
         return True
     waits = claim["pod_stage"] in ("waiting", "settled") and is_soon(claim["pod_next_retry_at"])
     return bad_input_columns.has_a_turn(column) and waits

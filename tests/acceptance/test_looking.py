@@ -114,7 +114,8 @@ def test_status_shows_runs_rates_backlog_and_quotas(service: Service, person: Pe
 
 def test_status_says_what_needs_a_hand(service: Service, person: Person) -> None:
     earlier(service, hours=9)
-    service.add(Scenario.AUTH_REFUSED, failed_at=now_minus(days=2))
+    service.environment["CHRONOPOST_PASSWORD"] = "000000"
+    service.add(failed_at=now_minus(days=2))
     service.add(failed_at=now_minus(days=2), carrier="Pigeon Post")
     service.add(*FOREVER, failed_at=now_minus(days=2), carrier="UPS")
     service.run()

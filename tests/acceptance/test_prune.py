@@ -122,7 +122,7 @@ def test_why_does_not_take_what_was_deleted_for_what_never_was(years: Service, p
     assert "Attempts\n" in person.does("why", "CLM-0001")
     person.does("prune", *OLDER, "--yes")
     said = person.does("why", "CLM-0001").splitlines()
-    assert "No attempt at it is on record; 'recours prune' deletes old ones." in said
+    assert "Its attempts are no longer on record: 'recours prune' deletes old ones." in said
 
 
 def test_a_claim_whose_document_went_is_never_fetched_again(years: Service, person: Person) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.engine.default import DefaultDialect
 import recours.carriers.http
 import recours.carriers.line
 import recours.cli.workers
+import recours.documents.store
 import recours.logs
 import recours.notifications.manager
 import recours.notifications.render
@@ -109,16 +110,15 @@ def watch(boundaries: Boundaries, pods: str) -> None:
     boundaries.around(os, "fsync", "fsync")
     for step in ("replace", "mkdir"):
         boundaries.around(pathlib.Path, step, f"a document's {step}", lambda path, *_: pods in str(path))
-    plain_open = pathlib.Path.open
 
     def open_torn(path: Path, mode: str = "r", *args: Any, **named: Any) -> Any:
-        file = plain_open(path, mode, *args, **named)
+        file = open(path, mode, *args, **named)  # noqa: PTH123, SIM115 (as the store does)
         if mode == "wb" and pods in str(path):
             boundaries.reach("after a document is opened")
             return _Torn(file, boundaries)
         return file
 
-    patch.object(pathlib.Path, "open", open_torn).start()
+    patch.object(recours.documents.store, "open", open_torn, create=True).start()
 
 
 def _short(statement: str) -> str:

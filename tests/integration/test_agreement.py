@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import insert, update
 
 import recours
-from recours.carriers.queue import print_of
+from recours.carriers.refusals import print_of
 from recours.carriers.registry import CATALOG
 from recours.cli.why import _show, explanation_of
 from recours.core.claim import Stage
