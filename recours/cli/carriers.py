@@ -89,6 +89,7 @@ def _queue_to_look_at(settings: Settings) -> APIRequestQueue | None:
     if is_to_be_made(settings):
         return None
     database = connect(settings)
+    click.get_current_context().call_on_close(database.close)
     if not look(database).is_current:
         return None
     return make_queue(settings, database, settings.policy, clock_of(database), random, "look")

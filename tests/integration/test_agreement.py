@@ -356,6 +356,8 @@ def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
     for problem in found.problems:
         if problem.kind is ProblemKind.CREDENTIALS_REJECTED:
             assert "Invalid Password" in faults
+        elif problem.kind is ProblemKind.ACCOUNT_DENIED:
+            assert str(problem.facts["name"]) in faults
         elif problem.kind is ProblemKind.NOT_CONFIGURED:
             assert f"{problem.count} claims cannot be fetched" in faults
         elif problem.kind is ProblemKind.NEVER_RAN:
@@ -388,7 +390,9 @@ def test_a_dry_run_takes_what_all_say_comes_next(world: World) -> None:
         open_now = [state for state, carrier in CARRIERS.items() if carrier.until is None]
         assert set(printed["would_take"]) == {reference(state, stage) for state in open_now for stage in due}
         assert printed["left_behind"] == {
-            carrier.key: len(due) for carrier in CARRIERS.values() if carrier.until is not None
+            CATALOG.name_of(carrier.key): len(due)
+            for carrier in CARRIERS.values()
+            if carrier.until is not None
         }
 
 
