@@ -4,7 +4,7 @@ import base64
 import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 
@@ -23,18 +23,16 @@ _PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30
 
 def document_of(turn: Turn, carrier: str, number: str, when: datetime) -> bytes:
     """The document that the turn's scenario gives; `when`: the delivery, in the zone it is to be shown in."""
-    scenario = turn.scenario
-    if scenario is Scenario.EMPTY_POD:
-        return b""
-    if scenario is Scenario.NOT_A_DOCUMENT:
-        return _PLAIN_TEXT
-    if scenario is Scenario.BROKEN_PDF:
-        return broken_pdf()
-    if scenario is Scenario.DELIVERED_PNG:
-        return signature_png(number)
-    if scenario is Scenario.DELIVERED_GIF:
-        return signature_gif(number)
-    return proof_pdf(carrier, number, signatory_of(turn), when)
+    made: dict[Scenario, Callable[[], bytes]] = {
+        Scenario.EMPTY_POD: bytes,
+        Scenario.NOT_A_DOCUMENT: lambda: _PLAIN_TEXT,
+        Scenario.HOLLOW_POD: lambda: _pdf(b""),
+        Scenario.BROKEN_PDF: broken_pdf,
+        Scenario.DELIVERED_PNG: lambda: signature_png(number),
+        Scenario.DELIVERED_GIF: lambda: signature_gif(number),
+    }
+    make = made.get(turn.scenario, lambda: proof_pdf(carrier, number, signatory_of(turn), when))
+    return make()
 
 
 def document_text(turn: Turn, carrier: str, number: str, when: datetime) -> str:

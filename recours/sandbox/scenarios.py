@@ -48,6 +48,7 @@ class Scenario(StrEnum):
     RETURNED_TO_SENDER = auto()
     ACCOUNT_DENIED = auto()
     DELIVERED_GIF = auto()
+    HOLLOW_POD = auto()
     POD_IMAGE_ONLY = auto()
 
 
@@ -91,6 +92,7 @@ WORDS: dict[Scenario, str] = {
     _S.HOSTILE_TEXT: "an error message that tries to forge log lines and to leak the password",
     _S.RETURNED_TO_SENDER: "the parcel went back to its sender, in some answers with a delivery there",
     _S.ACCOUNT_DENIED: "our account lacks the right, whatever the parcel",
+    _S.HOLLOW_POD: "delivered, the POD opens and shows nothing: a blank page, or one that says that there is none",
     _S.DELIVERED_GIF: "delivered and signed for, the POD is a GIF even if a PDF is asked for",
     _S.POD_IMAGE_ONLY: (
         "delivered and signed for; where either can be asked for, there is no PDF but an image of the signature"
@@ -105,7 +107,7 @@ DELIVERED_BY_TRACKING = frozenset(
     {
         _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.POD_LATE, _S.POD_NEVER, _S.POD_NONE,
         _S.POD_UNSAID, _S.NOT_OURS, _S.AUTH_REFUSED, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
-        _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY,
+        _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY, _S.HOLLOW_POD,
     }
 )  # fmt: skip
 
@@ -114,7 +116,7 @@ DELIVERED_BY_TRACKING = frozenset(
 DOCUMENT_IS_THERE = frozenset(
     {
         _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
-        _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY,
+        _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY, _S.HOLLOW_POD,
     }
 )  # fmt: skip
 
@@ -175,6 +177,7 @@ BY_DIGITS: dict[str, tuple[Scenario, ...]] = {
     "31": (_S.NOT_A_DOCUMENT,),
     "32": (_S.EMPTY_POD,),
     "33": (_S.BROKEN_PDF,),
+    "34": (_S.HOLLOW_POD,),
     # 4: the answer is none, or hostile
     "40": (_S.EMPTY,),
     "41": (_S.TRUNCATED,),

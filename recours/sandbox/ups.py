@@ -66,7 +66,19 @@ _WITHOUT_PROOF = frozenset(
 )
 _PICTURES = frozenset({Scenario.DELIVERED_PNG, Scenario.DELIVERED_GIF})
 # What comes in place of a proof.
-_NO_PROOF = frozenset({Scenario.BAD_BASE64, Scenario.NOT_A_DOCUMENT, Scenario.EMPTY_POD, Scenario.BROKEN_PDF})
+_NO_PROOF = frozenset(
+    {
+        Scenario.BAD_BASE64,
+        Scenario.NOT_A_DOCUMENT,
+        Scenario.EMPTY_POD,
+        Scenario.BROKEN_PDF,
+        Scenario.HOLLOW_POD,
+    }
+)
+_HOLLOW_PAGE = (
+    b"<HTML><HEAD><TITLE>Delivery Notification</TITLE>\n<BODY BGCOLOR=#FFFFFF><IMG SRC=./ups_logo.gif ALT=UPS>\n"
+    b"<P>Dear Customer,<P>Proof of Delivery is not available for the shipment listed below.</BODY></HTML>\n"
+)
 
 # type, statusCode, code, description, how long before the last activity. Codes of the carrier's list and of karrio's.
 _Step = tuple[str, str, str, str, timedelta]
@@ -308,6 +320,8 @@ def _is_signed(turn: Turn) -> bool:
 
 def _proof(question: Question, turn: Turn) -> str:
     when = _local(turn.delivered_at)
+    if turn.scenario is Scenario.HOLLOW_POD:
+        return rest.base64_text(_HOLLOW_PAGE)
     if turn.scenario in _NO_PROOF:
         return documents.document_text(turn, "UPS", question.number, when)
     return rest.base64_text(proof_page(question.number, documents.signatory_of(turn), when))

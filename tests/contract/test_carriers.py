@@ -20,7 +20,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.database.engine import Database
-from recours.documents.evidence import media_type_of
+from recours.documents.evidence import appraise, media_type_of
 from recours.runs.attempt import malformed
 from recours.runs.ports import Blocked, Fetched, NotADocument
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -346,12 +346,14 @@ def test_an_answer_of_another_shape(asked: Asked) -> None:
         assert strange or outcome.kind in (ErrorKind.BAD_RESPONSE, ErrorKind.NOT_FOUND), outcome
 
 
-@pytest.mark.parametrize("scenario", [S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.BROKEN_PDF])
+@pytest.mark.parametrize(
+    "scenario", [S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.BROKEN_PDF, S.HOLLOW_POD]
+)
 def test_what_is_no_document(asked: Asked, scenario: Scenario) -> None:
     outcome = asked.outcome(scenario)
     if isinstance(outcome, Retrieved):
         with pytest.raises(NotADocument):
-            media_type_of(outcome.content, html=outcome.html)
+            appraise(outcome.content, media_type_of(outcome.content, html=outcome.html))
     else:
         assert outcome.kind in (
             ErrorKind.BAD_RESPONSE,

@@ -3,7 +3,7 @@
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
-from recours.documents.evidence import media_type_of
+from recours.documents.evidence import appraise, media_type_of
 from recours.runs.attempt import malformed
 from recours.runs.ports import NotADocument
 from recours.sandbox.answers import SimulatedCarrier
@@ -21,9 +21,11 @@ def result(outcome: Outcome) -> ErrorKind | str:
     if isinstance(outcome, Failure):
         return outcome.kind
     try:
-        return media_type_of(outcome.content, html=outcome.html)
+        found = media_type_of(outcome.content, html=outcome.html)
+        appraise(outcome.content, found)
     except NotADocument:
         return NO_DOCUMENT
+    return found
 
 
 def assert_harmless(*failures: Failure, most: int = 400) -> None:

@@ -55,6 +55,7 @@ USUAL: dict[Scenario, ErrorKind | str] = {
     Scenario.NOT_A_DOCUMENT: NO_DOCUMENT,
     Scenario.EMPTY_POD: ErrorKind.POD_NOT_AVAILABLE_YET,
     Scenario.BROKEN_PDF: NO_DOCUMENT,
+    Scenario.HOLLOW_POD: NO_DOCUMENT,
     Scenario.EMPTY: ErrorKind.BAD_RESPONSE,
     Scenario.TRUNCATED: PDF_TYPE,
     Scenario.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
