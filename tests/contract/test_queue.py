@@ -733,7 +733,7 @@ def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
     ahead = SimulatedClock(NOW + timedelta(days=4 * 365))
     fetch(queue_on(database, ahead, limits_of("100/day"), base_url=sandbox.url, password="999999"))
     run, other = (
-        queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url)
+        queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url, password="999999")
         for holder in ("run", "other")
     )
     assert run.would_refuse("chronopost") is None
