@@ -180,12 +180,12 @@ class Chronopost(Client):
             image = parse_pod(line.call(Capability.POD, self._pod_request(number, pdf=False)), delivery)
         except CallFailed as failed:
             if failed.failure.kind is ErrorKind.RATE_LIMITED and failed.failure.http_status is None:
-                return outcome  # by a limit of ours: no call is left for this
+                return outcome  # our quota has no call left for this
             raise
         return image if _is_document(image) else outcome
 
     def present(self, line: Line) -> Outcome:
-        """One `searchPOD`: of a number that is nobody's no image is asked for."""
+        """One `searchPOD`: no image is asked for with the sample number."""
         outcome = parse_pod(
             line.call(Capability.POD, self._pod_request(self.spec.sample_number, pdf=True)), Delivery()
         )
@@ -262,7 +262,7 @@ def _sent_back(events: list[Any], answer: Response) -> Failure:
 
 
 def _not_delivered(events: list[Any], answer: Response) -> Failure:
-    """By the latest event; what was destroyed stays so, whatever is told afterwards."""
+    """By the latest event; a destroyed parcel stays destroyed, whatever events follow."""
     destroyed = [event for event in events if _status(event) is ParcelStatus.DESTROYED]
     told = destroyed[0] if destroyed else max(events, key=_event_time)
     label = soap.text(told, "eventLabel")

@@ -62,7 +62,7 @@ _NOT_READ = frozenset({400, 413})  # our request
 
 _OK = "0"
 _ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the step "delivered", in three sources
-# What is over with one of these stays so, whatever is told afterwards; the latest of them counts.
+# Final: events that follow change nothing; the latest of these counts.
 _LAST_WORDS = frozenset(
     {ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.SEIZED, ParcelStatus.PROHIBITED}
 )

@@ -44,7 +44,7 @@ def refused_account(name: str, answer: Response, said: str | None = None) -> Fai
 
 
 def denied_account(name: str, answer: Response, said: str | None = None) -> Failure:
-    """Our account is known, and lacks a right or a service, whatever the parcel."""
+    """The carrier knows our account but denies it a right or a service, whatever the parcel."""
     words = f"{name} denies our account its service{quoted(said)}"
     return Failure(ErrorKind.ACCOUNT_DENIED, words, answer.status)
 

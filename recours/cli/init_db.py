@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 )
 @click.option("--sql", "as_sql", is_flag=True, help="Print the SQL instead of running it.")
 def command(database_url: str | None, grant_to: str | None, *, as_sql: bool) -> None:
-    """Create the configured database with its whole schema, or add to it what lacks. Nothing that is there changes.
+    """Create the configured database with its whole schema, or add what is missing. Nothing that is there changes.
 
     Large tables of an older version are widened for 64-bit claim ids, which may take minutes: do that at a quiet moment.
     """

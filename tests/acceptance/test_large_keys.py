@@ -152,8 +152,7 @@ def test_large_tables_are_left_to_init_db_and_runs_go_on(
     assert len(narrow.box.calls_for("XY000000002FR")) == 0
     said = Person.of(narrow, postgres.render_as_string(hide_password=False)).does("init-db")
     assert "Widened to 64 bits" in said
-    narrow._opened.database.close()  # type: ignore[union-attr]
-    narrow._opened = None
+    narrow.start_anew()
     narrow.run()
     narrow.run(PODFetchWorker)
     assert statuses(narrow) == ["success"] * 3
@@ -171,7 +170,6 @@ def test_a_table_that_others_read_for_long_is_widened_by_a_later_run(
         assert narrow.run().exit_status == 0
         assert "another program holds these tables" in remarks(narrow)
     assert statuses(narrow) == ["success", "failed", "pending"]
-    narrow._opened.database.close()  # type: ignore[union-attr]
-    narrow._opened = None
+    narrow.start_anew()
     narrow.run()
     assert statuses(narrow) == ["success", "success", "pending"]

@@ -1111,7 +1111,9 @@ def test_a_run_that_was_stopped_writes_no_mail(service: Service, smtp: MailServe
     opened.database.close()
 
 
-def test_of_a_delivery_whose_moment_is_not_known_the_day_is_told(service: Service, smtp: MailServer) -> None:
+def test_of_a_delivery_whose_moment_is_not_known_the_day_is_told(
+    service: Service, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """UPS tells the time of the place alone, in a country that keeps several."""
     simulated = service.box.answer
 
@@ -1120,7 +1122,7 @@ def test_of_a_delivery_whose_moment_is_not_known_the_day_is_told(service: Servic
         body = re.sub(rb'"gmt(Date|Time|Offset)"', rb'"_\1"', answer.body).replace(b'"FR"', b'"US"')
         return replace(answer, body=body)
 
-    service.box.answer = of_the_place  # type: ignore[method-assign]
+    monkeypatch.setattr(service.box, "answer", of_the_place)
     claim = service.add(S.POD_LATE, S.DELIVERED_GIF, carrier="UPS", client_id=1)
     service.run_hourly(1)
     (late,) = service.sql("SELECT delivered_at, delivered_day FROM recours_attempts")

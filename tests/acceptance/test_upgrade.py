@@ -167,7 +167,8 @@ def attempts(service: Service) -> dict[int, tuple[Any, ...]]:
 
 
 def counts(service: Service) -> dict[str, int]:
-    return dict(service.sql("SELECT claim_reference, coalesce(pod_retry_count, 0) FROM claims"))  # type: ignore[arg-type]
+    rows = service.sql("SELECT claim_reference, coalesce(pod_retry_count, 0) FROM claims")
+    return {reference: int(count) for reference, count in rows}
 
 
 def test_an_upgrade_in_place_asks_and_mails_nothing_twice_and_loses_no_attempt(

@@ -153,11 +153,12 @@ def test_new_claims_of_an_older_version_are_ranked_again_once(
     assert ranked(run) == 0
 
 
+@pytest.mark.parametrize(
+    "kind", ["postgresql"], indirect=True
+)  # on SQLite one at a time has the whole database
 def test_what_another_program_holds_is_ranked_by_a_later_run(
     database: Database, add_claims: Callable[..., None]
 ) -> None:
-    if database.is_sqlite:
-        pytest.skip("one at a time has the whole database")
     add_claims(database, [{"claim_reference": f"CLM-{n}", "pod_fetch_status": "pending"} for n in range(3)])
     run = Run(database)
     run.keep()

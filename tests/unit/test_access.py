@@ -22,6 +22,7 @@ from recours.documents.store import DocumentStore
 from recours.machine.files import open_to_all
 from recours.runs.ports import Label, RunFault
 from recours.sandbox.documents import proof_pdf
+from tests.needs import lacking
 
 # A group that is not this user's first one, and that root may always give files to.
 GROUP = "daemon"
@@ -41,7 +42,7 @@ def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def shared() -> Access:
     if os.geteuid():
-        pytest.skip("only root may give files to any group")
+        lacking("only root may give files to any group")
     return Access(GROUP)
 
 
