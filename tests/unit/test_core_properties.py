@@ -329,6 +329,10 @@ class Anything(RuleBasedStateMachine):
     @rule(count=st.integers(0, 3))
     def the_count_is_reset(self, count: int) -> None:
         if count < self.small.claim.turns_counted:
+            if (
+                self.left_as_found is not None and self.small.row.seen is None
+            ):  # it is still as others left it
+                self.left_as_found = count
             self._edited(self.small.claim.fetch_status == FetchStatus.FAILED, turns_counted=count)
 
     @rule(most=st.integers(1, 8))
