@@ -2,12 +2,17 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from recours.database.tables import claims
 
 # So many at most are counted.
 _MOST = 1000
+
+
+def some_ids(connection: Connection, wanted: ColumnElement[bool], order: Any) -> set[Any]:
+    """The ids of the first of these claims, in the order of their index."""
+    return set(connection.scalars(_first(wanted, order)))
 
 
 def locked_ids(connection: Connection, wanted: ColumnElement[bool], order: Any) -> set[Any]:
@@ -17,6 +22,12 @@ def locked_ids(connection: Connection, wanted: ColumnElement[bool], order: Any) 
     """
     if connection.dialect.name == "sqlite":
         return set()
-    query = select(claims.c.id).where(wanted).order_by(order).limit(_MOST)
-    there = set(connection.scalars(query))
-    return there - set(connection.scalars(query.with_for_update(skip_locked=True))) if there else there
+    if not (there := some_ids(connection, wanted, order)):
+        return there
+    free = set(connection.scalars(_first(wanted, order).with_for_update(skip_locked=True)))
+    # One that is gone by now was not held: it was being dealt with.
+    return there & some_ids(connection, wanted, order) - free if there - free else set()
+
+
+def _first(wanted: ColumnElement[bool], order: Any) -> Select[Any]:
+    return select(claims.c.id).where(wanted).order_by(order).limit(_MOST)

@@ -37,7 +37,7 @@ from recours.database.claims import carrier_keys
 from recours.database.conditions import at_stage, edited, expiring, is_ours, still_ours
 from recours.database.engine import Database
 from recours.database.foreign import MOST_TURNS, read_claims
-from recours.database.locks import locked_ids
+from recours.database.locks import locked_ids, some_ids
 from recours.database.outbox import add_events, insert_into, write_events
 from recours.database.ranks import mend_ranks
 from recours.database.reach import EVERYTHING, Reach
@@ -210,8 +210,18 @@ class ClaimUpkeep:
         for stage in _TIMED:
             yield from self._rejudge(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
 
+    def passed_over(self, due_until: datetime, max_retries: int, now: datetime) -> set[Any]:
+        """The ids of claims that are still to be judged or made ready: another program held them a moment ago."""
+        if self.database.is_sqlite:  # whoever writes there has the whole database, and is waited for
+            return set()
+        exhausted = _exhausted(max_retries).is_not(true())  # those are for `adopt_exhausted`
+        edited_ones = and_(_edited(self.columns), exhausted, free(now), self.reach.rows())
+        due = and_(_due(Stage.WAITING, due_until), self.reach.rows())
+        with self.database.read() as connection:
+            return some_ids(connection, edited_ones, _c.id) | some_ids(connection, due, _c.pod_next_retry_at)
+
     def locked_ids(self, due_until: datetime, now: datetime) -> set[Any]:
-        """The ids of claims that the methods above and below passed over, as another program holds them now."""
+        """The ids of claims that the methods above and below cannot look at, as another program holds them now."""
         if self.database.is_sqlite:
             return set()
         edited_ones, due = and_(_edited(self.columns), free(now)), _due(Stage.WAITING, due_until)

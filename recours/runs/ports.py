@@ -378,8 +378,11 @@ class Upkeep(Protocol):
     ) -> Iterable[Claim]:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
 
+    def passed_over(self, due_until: datetime, max_retries: int, now: datetime) -> set[Any]:
+        """The ids of claims that are still to be judged or made ready: another program held them a moment ago."""
+
     def locked_ids(self, due_until: datetime, now: datetime) -> set[Any]:
-        """The ids of claims that were passed over, as another program holds them now."""
+        """The ids of claims that cannot be looked at, as another program holds them now."""
 
     def make_ready(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones."""

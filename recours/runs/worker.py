@@ -177,15 +177,14 @@ class Worker(ABC):
             else DueClaims(self.around.claims, self.stage, self.options.carriers)
         )
         limits = self.limits()
+        passed_over = self._passed_over()  # first: what is judged by now is among the ready ones
         ready = source.ready(self.around.clock.now(), limits.batch_size)
-        found = min(sum(ready.values()), limits.batch_size)
-        locked = self._passed_over()
-        self.say_found(found, len(locked))
+        self.say_found(min(sum(ready.values()), limits.batch_size), len(passed_over))
         try:
             if ready:
                 self._fetch(source, limits, ready)
-            if not named and (ready or locked):
-                self._try_locked(source, limits)
+            if not named and (ready or passed_over):
+                self._try_locked(source, limits, passed_over)
         finally:
             self._try_to(lambda: self._count_left_behind(source))
 
@@ -215,29 +214,38 @@ class Worker(ABC):
     # ---------------------------------------------------------------- claims that another program holds
 
     def _passed_over(self) -> set[Any]:
-        """The ids of claims that could not be looked at, as another program holds them."""
-        now = self.around.clock.now()
-        due_until = self.policy.timetable.due_until(now)
-        return self.around.upkeep.locked_ids(due_until, now) if self._was_behind else set()
+        """The ids of claims that could not be looked at, as another program held them."""
+        now, policy = self.around.clock.now(), self.policy
+        due_until = policy.timetable.due_until(now)
+        return (
+            self.around.upkeep.passed_over(due_until, policy.max_retries, now) if self._was_behind else set()
+        )
 
     def _locked(self) -> set[Any]:
-        """The same, with those that were ready and could not be taken."""
-        lanes = self._met - set(self.refusals)
-        return self._passed_over() | self.around.claims.locked_ids(self.stage, lanes, self.around.clock.now())
+        """The ids of claims that cannot be looked at or taken, as another program holds them now."""
+        now, lanes = self.around.clock.now(), self._met - set(self.refusals)
+        due_until = self.policy.timetable.due_until(now)
+        unseen = self.around.upkeep.locked_ids(due_until, now) if self._was_behind else set()
+        return unseen | self.around.claims.locked_ids(self.stage, lanes, now)
 
-    def _try_locked(self, source: Source, limits: Limits) -> None:
+    def _try_locked(self, source: Source, limits: Limits, passed_over: set[Any]) -> None:
         """Try claims once more that another program held. Raises RunFault if that was all there was to do."""
         seconds = self._ends_at - self.around.clock.monotonic()
         left = replace(
             limits, batch_size=limits.batch_size - self.stats.total, max_runtime=timedelta(seconds=seconds)
         )
-        if left.batch_size < 1 or seconds <= 0 or self._stop.is_set() or not (locked := self._locked()):
+        if left.batch_size < 1 or seconds <= 0 or self._stop.is_set():
+            return
+        locked = self._locked()
+        if not locked | passed_over:
             return
         if self._outlasts(locked):
             log.warning(f"{_locked_words(len(locked))}; trying once more")
         self._keep_timetable()
         self._expire()
         ready = source.ready(self.around.clock.now(), left.batch_size)
+        if not self._met:
+            self.say_found(min(sum(ready.values()), left.batch_size), len(self._locked()))
         if ready := {key: count for key, count in ready.items() if key not in self.refusals}:
             self._fetch(source, left, ready)
         self.stats.skipped_locked = len(self._locked())
@@ -254,10 +262,11 @@ class Worker(ABC):
     def _outlasts(self, locked: set[Any]) -> bool:
         """Wait a little for what is locked, as most transactions are short; tell whether it was waited for in vain."""
         for _ in range(_LOOKS_AT_LOCKED):
-            self.around.clock.sleep(_LOCKED_POLL_S)
-            if self._stop.is_set() or not locked & self._locked():
+            if self._stop.is_set() or not locked:
                 return False
-        return True
+            self.around.clock.sleep(_LOCKED_POLL_S)
+            locked = locked & self._locked()
+        return bool(locked)
 
     def _mention_set_aside(self) -> None:
         """Claims that are not fetched for their own status, in each run: else nobody knows why nothing happens to them."""

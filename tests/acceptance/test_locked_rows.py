@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from simulation import FAILED_AT, Service
 from sqlalchemy import Connection, make_url, text
 
 from recours.database.engine import Database
+from recours.database.upkeep import ClaimUpkeep
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.conftest import Kind
@@ -109,6 +111,56 @@ def test_what_is_unlocked_meanwhile_is_fetched_by_the_same_run(
     clock.on_sleep = after_a_while
     report = service.run()
     assert (report.exit_status, report.stats.success, report.stats.skipped_locked) == (0, 3, 0)
+
+
+@pytest.mark.parametrize("moment", ["at once", "while it is counted"])
+def test_what_was_locked_only_while_the_run_looked_is_fetched_by_the_same_run(
+    service: Service,
+    other: Connection,
+    clock: Waiting,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    """As when both workers start in the same minute: each passes over what the other has in its hands."""
+    claims = [service.add(S.DELIVERED, pod_fetch_status="pending") for _ in range(3)]
+    hold(other, *claims)
+    where, what = {
+        "at once": (ClaimUpkeep, "judge_edited"),
+        "while it is counted": (ClaimUpkeep, "passed_over"),
+    }[moment]
+    usual = getattr(where, what)
+
+    def and_then_free(*given: Any) -> Any:
+        done = usual(*given)
+        done = list(done) if what == "judge_edited" else done
+        other.exec_driver_sql("ROLLBACK; BEGIN")
+        return done
+
+    monkeypatch.setattr(where, what, and_then_free)
+    slept: list[float] = []
+    clock.on_sleep = lambda: slept.append(1)
+    report = service.run(PODFetchWorker)
+    assert (report.exit_status, report.stats.success, report.stats.skipped_locked) == (0, 3, 0)
+    assert not set(NOTHING) & set(caplog.messages)
+    assert slept == []  # nobody held them any more
+
+
+def test_what_was_locked_and_needs_nothing_now_is_no_silence(
+    service: Service, other: Connection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = service.add(S.DELIVERED, pod_fetch_status="pending")
+    hold(other, claim)
+    usual = ClaimUpkeep.passed_over
+
+    def and_then_paid(*given: Any) -> set[Any]:
+        found = usual(*given)
+        other.exec_driver_sql("UPDATE claims SET status = 'paid'; COMMIT; BEGIN")
+        return found
+
+    monkeypatch.setattr(ClaimUpkeep, "passed_over", and_then_paid)
+    assert service.run(PODFetchWorker).exit_status == 0
+    assert caplog.messages.count("No pending PODs to fetch") == 1
 
 
 def test_ready_claims_that_are_found_and_cannot_be_taken_are_explained(
