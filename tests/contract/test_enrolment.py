@@ -1,16 +1,21 @@
 """Claims of which nobody has said that recours works on them, on real databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 from sqlalchemy import event, make_url, text
 
 from recours.core.adoption import EnrollNew
+from recours.core.claim import Claim
 from recours.database.clock import SystemClock
 from recours.database.engine import Database
-from recours.database.enrolment import ClaimEnrolment
+from recours.database.enrolment import CHUNK, ClaimEnrolment
 from recours.database.schema import look
 from recours.database.upgrade import bring_up_to_date
 from recours.desk.enrolment import Wanted, enroll_all, look_over
@@ -231,14 +236,6 @@ def test_what_changes_meanwhile_is_left_as_it_is(service: Database) -> None:
     assert pending(service) == []
 
 
-def test_two_that_enrol_at_once_enrol_each_claim_once(service: Database) -> None:
-    adopt(service)
-    for claim_id in range(1, 4):
-        add(service, claim_id, NOW + HOUR)
-    first, second = enrolment(service), enrolment(service)
-    assert first.enroll_new(NOW + 2 * HOUR) + second.enroll_new(NOW + 2 * HOUR) == 3
-
-
 @pytest.mark.parametrize(
     ("count", "expected"),
     [
@@ -253,6 +250,92 @@ def test_one_line_says_how_many_and_what_to_type(count: int, expected: str) -> N
     assert "recours enroll" in sentence
     assert "\n" not in sentence
     assert not_enrolled(0) == ""
+
+
+# ---------------------------------------------------------------- several at once
+
+MANY = 2 * CHUNK + 100
+
+
+@dataclass(frozen=True)
+class Together(ClaimEnrolment):
+    """One of several that have all found the same claims before any of them writes."""
+
+    met: Barrier = field(kw_only=True)
+
+    def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
+        self.met.wait(60)
+        return super().enroll(ids, now)
+
+    def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> bool:
+        self.met.wait(60)
+        return super().enroll_named(found, who, now)
+
+
+def by_a_run(found: ClaimEnrolment) -> int:
+    return found.enroll_new(NOW + 2 * HOUR)
+
+
+def by_a_person(found: ClaimEnrolment) -> int:
+    return enroll_all(found, Wanted(), POLICY, CATALOG, lambda: NOW + 2 * HOUR)
+
+
+def by_name(found: ClaimEnrolment) -> int:
+    named = [Claim(claim_id, f"CLM-{claim_id}") for claim_id in (3, 1, 2)]
+    return len(named) * found.enroll_named(named, "somebody", NOW + 2 * HOUR)
+
+
+def enrolled_together(url: str, *ways: Callable[[ClaimEnrolment], int]) -> list[int]:
+    """How many each of them enrolled, at the same time and over a database of its own."""
+    met = Barrier(len(ways))
+
+    def enrol(way: Callable[[ClaimEnrolment], int]) -> int:
+        with closing(Database(make_url(url))) as database:
+            return way(Together(database, look(database).columns, frozenset({"paid"}), met=met))
+
+    with ThreadPoolExecutor(len(ways)) as pool:
+        return list(pool.map(enrol, ways))
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [(by_a_run, by_a_run), (by_a_person, by_a_person), (by_a_run, by_a_person, by_a_run, by_a_person)],
+    ids=["two runs", "two persons", "two of each"],
+)
+def test_several_that_enrol_at_once_enrol_each_claim_once(
+    service: Database, empty_url: str, ways: tuple[Callable[[ClaimEnrolment], int], ...]
+) -> None:
+    adopt(service)
+    add_new(service, MANY)
+    assert sum(enrolled_together(empty_url, *ways)) == MANY
+    assert pending(service) == list(range(1, MANY + 1))
+    assert enrolled_together(empty_url, *ways) == [0] * len(ways)
+
+
+@pytest.mark.parametrize("other", [by_name, by_a_run, by_a_person])
+def test_claims_that_are_named_at_the_same_time_are_enrolled_once_and_all_or_none(
+    service: Database, empty_url: str, other: Callable[[ClaimEnrolment], int]
+) -> None:
+    adopt(service)
+    add_new(service, 3)
+    named, others = enrolled_together(empty_url, by_name, other)
+    assert named in (0, 3)
+    assert named + others == len(pending(service))
+    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == 3 - named - others, "a later run takes the rest"
+
+
+def add_new(database: Database, count: int) -> None:
+    rows = [
+        {"id": n, "reference": f"CLM-{n}", "number": f"XY{n:09}FR", "made": "2026-02-02 09:00:00"}
+        for n in range(1, count + 1)
+    ]
+    made = ":made" if database.is_sqlite else "CAST(:made AS TIMESTAMP)"
+    statement = (
+        "INSERT INTO claims (id, claim_reference, carrier, tracking_number, status, created_at)"
+        f" VALUES (:id, :reference, 'Chronopost', :number, 'submitted', {made})"
+    )
+    with database.write() as connection:
+        connection.execute(text(statement), rows)
 
 
 # ---------------------------------------------------------------- how they are found
