@@ -15,7 +15,7 @@ from recours.core.judgement import is_expired, judge
 from recours.core.mail import MailKind, Told
 from recours.core.outcome import Failure
 from recours.notifications.render import Letterhead, render
-from recours.runs.preview import preview
+from recours.runs.preview import Preview, preview
 from tests.fakes.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -38,6 +38,12 @@ def pending(world: World, **columns: Any) -> None:
 
 def expired_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line for record in caplog.records if "EXPIRED" in (line := record.getMessage())]
+
+
+def shown(world: World) -> Preview:
+    """What a dry run of the scheduler shows."""
+    rows = [(row.claim, False) for row in world.table.rows.values()]
+    return preview(rows, Stage.READY, 30, (), {}, world.policy, world.now)
 
 
 def test_it_is_asked_once_and_then_given_up(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -85,6 +91,15 @@ def test_it_is_not_given_up_before_its_time(world: World, columns: dict[str, Any
     world.clock.advance(2 * HOUR)
     world.retry()
     assert len(world.asked) == 2
+
+
+def test_without_a_deadline_it_never_expires(world: World) -> None:
+    pending(world, deadline=None)
+    world.fetch()
+    world.clock.advance(60 * DAY)  # more than the days that it is ranked by, and 30 more
+    assert shown(world).expiring == 0
+    report = world.retry()
+    assert (report.stats.max_retries_reached, len(world.asked)) == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -139,9 +154,7 @@ def test_a_dry_run_does_not_take_it(world: World) -> None:
     pending(world)
     world.fetch()
     world.clock.advance(2 * HOUR)
-    rows = [(row.claim, False) for row in world.table.rows.values()]
-    shown = preview(rows, Stage.READY, 30, (), {}, world.policy, world.now)
-    assert (shown.taken, shown.expiring) == ([], 1)
+    assert (shown(world).taken, shown(world).expiring) == ([], 1)
 
 
 def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:
