@@ -1,0 +1,101 @@
+"""What whole runs leave behind and say so: claims for which no call is left, and those whose own status sets them aside."""
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from simulation import FAILED_AT, Service
+
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+
+S = Scenario
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+@pytest.fixture
+def service(url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Service]:
+    """Eight calls a day, which are four claims; half of them are for new claims."""
+    caplog.set_level(logging.INFO, logger="__main__")
+    clock = SimulatedClock(FAILED_AT + HOUR)
+    with Sandbox(now=clock.now) as box:
+        service = Service(
+            tmp_path, box, clock, url=url, QUOTA_CHRONOPOST="8/day", RECOURS_PENDING_SHARE="0.5"
+        )
+        yield service
+        service.close()
+
+
+# ---------------------------------------------------------------- calls that are kept for new claims
+
+
+@pytest.mark.parametrize(
+    ("ran_before", "success", "reserved", "at_limit"),
+    [(89 * MINUTE, 2, 4, 0), (91 * MINUTE, 4, 0, 2), (None, 4, 0, 2)],
+)
+def test_calls_are_kept_for_new_claims_only_while_their_worker_runs(
+    service: Service,
+    caplog: pytest.LogCaptureFixture,
+    ran_before: timedelta | None,
+    success: int,
+    reserved: int,
+    at_limit: int,
+) -> None:
+    if ran_before:
+        service.run(PODFetchWorker)
+        service.clock.advance(ran_before)
+    for _ in range(6):
+        service.add(S.DELIVERED)
+        service.add(S.DELIVERED, pod_fetch_status="pending")
+    stats = service.run().stats
+    assert (stats.success, stats.skipped_reserved, stats.skipped_rate_limit) == (success, reserved, at_limit)
+    assert ("⚠️ Skipped (kept for new claims): 4" in caplog.messages) == bool(reserved)
+    assert len(service.box.calls) == 2 * success
+
+
+# ---------------------------------------------------------------- claims that are paid
+
+
+def test_every_run_says_how_many_claims_it_leaves_alone_for_their_status(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.add(S.DELIVERED)
+    for status in ("paid", " Paid"):
+        service.add(S.DELIVERED, status=status)
+    service.add(S.DELIVERED, status="paid", pod_fetch_status="pending")
+    for _ in range(2):
+        assert of_status(service, caplog) == [
+            "1 new claim not fetched: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)",
+            "2 failed claims not retried: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)",
+        ]
+    service.sql("UPDATE claims SET status = 'rejected' WHERE id IN (2, 4)")
+    assert of_status(service, caplog) == [
+        "1 failed claim not retried: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)"
+    ]
+    assert len({call.number for call in service.box.calls}) == 3
+
+
+def of_status(service: Service, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What one run of each worker says of it."""
+    caplog.clear()
+    service.run(PODFetchWorker)
+    service.run()
+    return [line for line in caplog.messages if "RECOURS_SKIP_CLAIM_STATUSES" in line]
+
+
+# ---------------------------------------------------------------- more new claims than calls
+
+
+def test_of_many_new_claims_those_with_the_nearest_deadlines_get_the_calls(service: Service) -> None:
+    """640 of them, and calls for 90: the oldest can wait until summer, those of this week cannot."""
+    service.environment["QUOTA_CHRONOPOST"] = "180/day"
+    new = range(1, 641)
+    for claim in new:
+        day = f"2026-02-{4 + claim % 5:02}" if claim > 550 else "2026-06-01"
+        made = FAILED_AT - timedelta(minutes=700 - claim)
+        service.add(S.DELIVERED, pod_fetch_status="pending", failed_at=made, response_deadline=day)
+    assert service.run(PODFetchWorker, batch_size=640).stats.success == 90
+    fetched = service.sql("SELECT id FROM claims WHERE pod_fetch_status = 'success' ORDER BY id")
+    assert [claim for (claim,) in fetched] == list(range(551, 641))
