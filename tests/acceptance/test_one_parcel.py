@@ -230,13 +230,17 @@ def test_five_denials_in_a_row_are_rather_the_account_and_keep_nobody_waiting_fo
     assert len(denied) == 5
 
 
-def test_four_denials_are_the_parcels_own(make: Callable[..., Service]) -> None:
+def test_four_denials_are_the_parcels_own(make: Callable[..., Service], clock: SimulatedClock) -> None:
     service = make()
+    service.add(S.DELIVERED)
+    service.run()  # so our account works
+    clock.advance(HOUR)
     denied = [first(service, S.NOT_OURS) for _ in range(4)]
     service.add(S.DELIVERED)
     denied += [service.add(S.NOT_OURS) for _ in range(4)]
     report = service.run(concurrency=1)
     assert (report.stats.success, report.stats.failed, used(service)) == (1, 8, denied)
+    assert "account_fault" not in [event for event, *_ in told(service)]
 
 
 def test_where_nothing_was_ever_accepted_the_operator_is_told_and_nothing_closes(
