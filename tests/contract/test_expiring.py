@@ -76,6 +76,20 @@ def test_one_that_a_run_holds_or_that_was_edited_is_not_given_up(run: Run) -> No
     assert given_up(run, later) == []
 
 
+def test_one_without_a_deadline_is_never_given_up(
+    database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [{"created_at": NOW - 90 * DAY}])
+    run = Run(database)
+    run.keep()
+    [claim] = run.take()
+    run.record(claim, TIMED_OUT)
+    later = NOW + 400 * DAY
+    run.keep(later)
+    assert given_up(run, later) == []
+    assert run.take(now=later) != []
+
+
 def test_a_claim_that_expired_can_be_reopened_though_it_used_no_turn(run: Run) -> None:
     edit(run.database, "UPDATE claims SET pod_retry_count = 0, pod_seen_count = 0")
     later = NOW + 7 * HOUR
