@@ -88,8 +88,13 @@ def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
     return _after_turn(claim, claim.state, claim.state.turns_used, now, policy, settled=settled)
 
 
-def expire(claim: Claim, now: datetime, policy: Policy) -> Decision:
-    """Give up a claim whose deadline has long passed (`is_expired`): the operator is told."""
+def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
+    """Give up a claim whose deadline has long passed (`is_expired`): the operator is told.
+
+    None: its status says that no POD is wanted, and nobody is told.
+    """
+    if policy.sets_aside(claim):
+        return None
     failed_at = claim.state.failed_at or now
     state = replace(
         claim.state, stage=Stage.GIVEN_UP, next_at=None, failed_at=failed_at, expired_at=now, interruptions=0

@@ -278,13 +278,14 @@ class ClaimUpkeep:
         self,
         stage: Stage,
         before: datetime,
-        expire: Callable[[Claim], Decision],
+        expire: Callable[[Claim], Decision | None],
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
         """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
 
-        Those of these carriers (none named: of all) whose time has run since `before` at least.
+        Those of these carriers (none named: of all) whose time has run since `before` at least. A claim without a
+        decision is shelved.
         """
         over = and_(expiring(), _c.pod_expire_from <= before)
         theirs = (
@@ -293,6 +294,7 @@ class ClaimUpkeep:
             still_ours(),
             free(now),
             unedited(),
+            self.reach.rows(),
         )
         query = (
             select(*readable_columns(self.columns))
@@ -308,18 +310,21 @@ class ClaimUpkeep:
                 rows = connection.execute(query.with_for_update(skip_locked=True))
                 decided = [(claim, expire(claim)) for claim in read_claims(rows, self.catalog, self.redact)]
                 self._write_expired(connection, decided, now)
-            yield from decided
+            yield from ((claim, decision) for claim, decision in decided if decision)
             if len(decided) < CHUNK:
                 return
 
     def _write_expired(
-        self, connection: Connection, decided: list[tuple[Claim, Decision]], now: datetime
+        self, connection: Connection, decided: list[tuple[Claim, Decision | None]], now: datetime
     ) -> None:
-        self._write(connection, [(claim, decision.state) for claim, decision in decided], seen=False)
-        told = [(claim.id, event) for claim, decision in decided for event in decision.events]
+        self._write(
+            connection, [(claim, _or_shelved(claim, decision)) for claim, decision in decided], seen=False
+        )
+        given_up = [(claim, decision) for claim, decision in decided if decision]
+        told = [(claim.id, event) for claim, decision in given_up for event in decision.events]
         add_events(connection, told, self.run_id, now)
-        if decided:
-            rows = [{"which": claim.id, "to_error": decision.error} for claim, decision in decided]
+        if given_up:
+            rows = [{"which": claim.id, "to_error": decision.error} for claim, decision in given_up]
             connection.execute(_GIVE_UP, rows)
 
     def _write_passed(
@@ -329,12 +334,7 @@ class ClaimUpkeep:
             if decision:
                 write_events(connection, claim.id, decision.events, self.run_id, now)
         self._write(
-            connection,
-            [
-                (claim, decision.state if decision else replace(claim.state, stage=Stage.SHELVED))
-                for claim, decision in decided
-            ],
-            seen=False,
+            connection, [(claim, _or_shelved(claim, decision)) for claim, decision in decided], seen=False
         )
 
     def _rejudge(
@@ -362,6 +362,10 @@ class ClaimUpkeep:
         if states:
             statement = update_states(seen=seen, has_deadline="response_deadline" in self.columns)
             connection.execute(statement, [parameters(claim, state) for claim, state in states])
+
+
+def _or_shelved(claim: Claim, decision: Decision | None) -> State:
+    return decision.state if decision else replace(claim.state, stage=Stage.SHELVED)
 
 
 _OF_EXHAUSTED = (

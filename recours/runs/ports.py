@@ -403,13 +403,14 @@ class Upkeep(Protocol):
         self,
         stage: Stage,
         before: datetime,
-        expire: Callable[[Claim], Decision],
+        expire: Callable[[Claim], Decision | None],
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterable[tuple[Claim, Decision]]:
         """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
 
-        Those of these carriers (none named: of all) whose time has run since `before` at least.
+        Those of these carriers (none named: of all) whose time has run since `before` at least. Without a decision:
+        shelved.
         """
 
     def mend_ranks(self, rank: Callable[[Claim], State]) -> int:

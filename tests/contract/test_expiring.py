@@ -15,6 +15,7 @@ from recours.core.decision import expire
 from recours.core.judgement import is_expired, ranked_anew
 from recours.database.engine import Database
 from recours.database.ranks import mend_ranks
+from recours.database.reach import Reach
 from recours.database.reopening import GivenUpClaims
 from recours.database.schema import look
 from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
@@ -88,6 +89,28 @@ def test_one_without_a_deadline_is_never_given_up(
     run.keep(later)
     assert given_up(run, later) == []
     assert run.take(now=later) != []
+
+
+def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(run: Run) -> None:
+    later = NOW + 7 * HOUR
+    run.keep(later)
+    edit(run.database, "UPDATE claims SET status = 'paid' WHERE claim_reference = 'asked'")
+    assert given_up(run, later) == []
+    row = rows(run.database, "SELECT * FROM claims WHERE claim_reference = 'asked'")[0]
+    assert (row["pod_stage"], row["pod_fetch_status"]) == ("shelved", "failed")
+    assert rows(run.database, "SELECT * FROM recours_events") == []
+
+
+@pytest.mark.parametrize("reach", [Reach(only_known=True), Reach(highest_id=0)], ids=["newer", "narrow"])
+def test_one_out_of_reach_is_left_alone(run: Run, reach: Reach) -> None:
+    later = NOW + 7 * HOUR
+    run.keep(later)
+    edit(run.database, "UPDATE claims SET pod_error_kind = 'of_tomorrow' WHERE claim_reference = 'asked'")
+    before = rows(run.database, "SELECT * FROM claims ORDER BY id")
+    one = partial(expire, now=later, policy=POLICY)
+    upkeep = replace(run.upkeep, reach=reach)
+    assert list(upkeep.expire(Stage.READY, later, one, later)) == []
+    assert rows(run.database, "SELECT * FROM claims ORDER BY id") == before
 
 
 def test_a_claim_that_expired_can_be_reopened_though_it_used_no_turn(run: Run) -> None:

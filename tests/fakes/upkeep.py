@@ -92,14 +92,16 @@ class FakeUpkeep:
         self,
         stage: Stage,
         before: datetime,
-        expire: Callable[[Claim], Decision],
+        expire: Callable[[Claim], Decision | None],
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
         for row in [row for row in self.table.at(stage) if _is_of(row, carriers) and _is_over(row, before)]:
             if row.is_free(now) and row.is_unedited() and row.claim.is_ours:
                 claim, decision = row.claim, expire(row.claim)
-                row.write(decision.state)
+                row.write(decision.state if decision else replace(claim.state, stage=Stage.SHELVED))
+                if decision is None:
+                    continue
                 row.claim = replace(row.claim, fetch_status=decision.fetch_status, error_text=decision.error)
                 row.see()
                 self.table.tell(claim.id, decision.events)

@@ -68,6 +68,18 @@ def test_it_is_asked_once_and_then_given_up(world: World, caplog: pytest.LogCapt
     ]
 
 
+def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    pending(world)
+    world.fetch()
+    world.table.edit("CLM-1", claim_status="paid")
+    world.each_hour(9, world.retry)
+    claim = world.table["CLM-1"]
+    assert (claim.state.stage, claim.error_text) == (Stage.SHELVED, "The parcel is on its way")
+    assert (expired_lines(caplog), list(world.table.events)) == ([], [])
+
+
 def test_no_later_run_takes_it_up_again(world: World) -> None:
     pending(world)
     world.fetch()
