@@ -204,10 +204,11 @@ def goes_on(state: State, policy: Policy) -> bool:
 def is_expired(state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether a claim whose turn has come is given up instead, since its deadline has long passed.
 
-    One that its carrier was never asked about is asked once first.
+    One that its carrier was never asked about is asked once first; so is one that a run died with, which may have
+    stored its proof.
     """
     since = state.expire_from
-    if since is None or policy.expire_after is None or not state.rank_is_deadline:
+    if since is None or policy.expire_after is None or not state.rank_is_deadline or state.interruptions:
         return False
     return max(since, policy.adopted_at or since) <= now - policy.expire_after
 

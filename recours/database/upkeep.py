@@ -287,7 +287,7 @@ class ClaimUpkeep:
         Those of these carriers (none named: of all) whose time has run since `before` at least. A claim without a
         decision is shelved.
         """
-        over = and_(expiring(), _c.pod_expire_from <= before)
+        over = and_(expiring(), _c.pod_expire_from <= before, func.coalesce(_c.pod_interruptions, 0) == 0)
         theirs = (
             _of(carriers),
             case((at_stage(stage), true()), else_=false()),

@@ -113,6 +113,21 @@ def test_one_out_of_reach_is_left_alone(run: Run, reach: Reach) -> None:
     assert rows(run.database, "SELECT * FROM claims ORDER BY id") == before
 
 
+def test_one_that_a_run_died_with_may_have_its_proof_and_is_not_given_up_yet(run: Run) -> None:
+    later = NOW + 7 * HOUR
+    run.keep(later)
+    held = run.take(now=later)
+    run.claims.begin(held, run.hold(later))  # and nothing more is heard of that run
+    assert given_up(run, later + HOUR) == []
+    other = replace(run, token="run-2")
+    [again] = [claim for claim in other.take(now=later + HOUR) if claim.reference == "asked"]
+    assert not is_expired(again.state, later + HOUR, POLICY)
+    other.record(again, TIMED_OUT, later + HOUR)
+    evening = later + 30 * HOUR
+    run.keep(evening)
+    assert given_up(run, evening) == ["asked"]
+
+
 def test_a_claim_that_expired_can_be_reopened_though_it_used_no_turn(run: Run) -> None:
     edit(run.database, "UPDATE claims SET pod_retry_count = 0, pod_seen_count = 0")
     later = NOW + 7 * HOUR
