@@ -245,6 +245,11 @@ def _where(case: _Case, listed: ListedClaim) -> str:
         return f"Its pod_fetch_status {status}: no run looks at such a claim."
     if state.stage is Stage.SHELVED:
         return f"It is set aside: its status is '{clean(claim.claim_status, 30)}', and such claims are not fetched."
+    if case.where.why is Why.EXPIRING:
+        return (
+            f"Its response_deadline, {claim.deadline}, passed long ago: when its turn comes, it is given up without a call "
+            "(RECOURS_EXPIRE_DAYS)."
+        )
     if claim.is_pending:
         return _where_pending(case)
     return _where_failed(case)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.classify import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
-from recours.core.judgement import found_by_next_run
+from recours.core.judgement import found_by_next_run, is_expired
 from recours.core.policy import Policy
 from recours.desk.answers import Standing
 from recours.runs.ports import Blocked, Refusal
@@ -37,6 +37,7 @@ class Why(StrEnum):
     UNNUMBERED = "unnumbered"
     SETTLED = "settled"
     ENDING = "ending"  # all its turns are used: the next run gives it up
+    EXPIRING = "expiring"  # its deadline has long passed: when its turn comes, it is given up
     GIVEN_UP = "given_up"
 
 
@@ -93,7 +94,7 @@ def position(
 ) -> Position:
     """Where a claim stands. `refusal`: why its carrier could take no call now; `held`: a run holds it at this moment."""
     state = found_by_next_run(claim, now, policy)
-    asks = _asks(claim, state, policy)
+    asks = _asks(claim, state, now, policy)
     closed = refusal if asks else None
     why, next_at = _next(claim, state, now, policy, closed, held=held)
     kind = _in_the_way(claim, state, closed)
@@ -109,12 +110,12 @@ def position(
     )
 
 
-def _asks(claim: Claim, state: State, policy: Policy) -> bool:
+def _asks(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether a call for it is still to come."""
     if not claim.is_ours or claim.carrier is None or claim.number is None:
         return False
     has_turns = claim.is_pending or state.turns_used < policy.max_retries
-    return state.stage in _TO_COME and has_turns
+    return state.stage in _TO_COME and has_turns and not _expires(claim, state, now, policy)
 
 
 # ---------------------------------------------------------------- where
@@ -131,7 +132,7 @@ def _standing(claim: Claim, why: Why, stage: Stage) -> Standing:
         return first[why]
     if claim.is_edited or claim.state.stage is None:
         return Standing.NOT_SEEN
-    return Standing.GIVEN_UP if why is Why.ENDING else Standing(stage)
+    return Standing.GIVEN_UP if why in (Why.ENDING, Why.EXPIRING) else Standing(stage)
 
 
 def _stage_now(claim: Claim, state: State, now: datetime, policy: Policy) -> Stage:
@@ -157,6 +158,8 @@ def _next(
 ) -> tuple[Why, datetime | None]:
     if why := _not_tried(claim, state, policy, held=held):
         return why, None
+    if _expires(claim, state, now, policy):
+        return Why.EXPIRING, None
     why, at = _by_timetable(claim, state, now, policy)
     if refusal is None:
         return why, at
@@ -189,6 +192,12 @@ def _by_timetable(claim: Claim, state: State, now: datetime, policy: Policy) -> 
     if state.stage is Stage.WAITING and not is_due(state, now, policy):
         return Why.BY_BACKOFF, state.next_at or now
     return (Why.DUE if claim.carrier and claim.number else Why.NOT_ASKED), now
+
+
+def _expires(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
+    """Tell whether it is given up when its turn comes, without a call."""
+    _, at = _by_timetable(claim, state, now, policy)
+    return is_expired(state, at, policy)
 
 
 def is_due(state: State, now: datetime, policy: Policy) -> bool:

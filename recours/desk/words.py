@@ -131,12 +131,14 @@ INSTEAD: dict[str, dict[Why, str]] = {
         Why.CLOSED: "{reference} waits until {next}: {closing}{error}.",
         Why.BLOCKED: "{reference} waits until someone acts: {closing}{error}.",
         Why.ENDING: "{reference} has no retry left: the next run gives it up{error}.",
+        Why.EXPIRING: "{reference} is given up at its next retry: its response deadline passed long ago{error}.",
     },
     "fr": {
         Why.NOT_ASKED: "{reference} : rien ne peut être demandé, {missing}{error}.",
         Why.CLOSED: "{reference} : en attente jusqu'au {next}, {closing}{error}.",
         Why.BLOCKED: "{reference} : en attente d'une intervention, {closing}{error}.",
         Why.ENDING: "{reference} : plus aucun essai, la prochaine exécution abandonne la recherche{error}.",
+        Why.EXPIRING: "{reference} : date limite dépassée depuis longtemps, la recherche sera abandonnée{error}.",
     },
 }
 

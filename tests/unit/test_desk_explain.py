@@ -70,6 +70,47 @@ def test_every_claim_has_a_sentence_and_none_contradicts_another(
     assert found.as_json()["standing"] == list(found.standing)
 
 
+PASSED = {
+    "rank_at": NOW - timedelta(days=40),
+    "rank_is_deadline": True,
+    "since": NOW - timedelta(days=60),
+    "asked": True,
+}
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        claim(Stage.READY, **PASSED),
+        claim(Stage.WAITING, **PASSED),  # at its turn, in five hours
+        claim(Stage.NEW, "pending", **PASSED),
+    ],
+    ids=["ready", "waiting", "new"],
+)
+@pytest.mark.parametrize("refusal", [None, Refusal(Blocked.RATE_LIMIT, "at its limit", NOW + HOUR)])
+def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: Refusal | None) -> None:
+    found = explained(replace(of, deadline=date(2025, 12, 24)), refusal=refusal)
+    assert found.next_at is None
+    assert found.standing == (
+        "Its response_deadline, 2025-12-24, passed long ago: when its turn comes, it is given up without a call "
+        "(RECOURS_EXPIRE_DAYS).",
+    )
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        claim(Stage.READY, **(PASSED | {"asked": False})),
+        claim(Stage.READY, **(PASSED | {"rank_at": NOW - timedelta(days=20)})),
+    ],
+    ids=["never asked", "not long ago"],
+)
+def test_one_that_is_asked_all_the_same_is_due(of: Claim) -> None:
+    found = explained(replace(of, deadline=date(2025, 12, 24)))
+    assert found.next_at == NOW
+    assert "it is asked about after all others" in found.standing[-1]
+
+
 def test_every_kind_and_actor_has_its_words() -> None:
     assert set(ADVICE) == set(ErrorKind)
     assert set(WHO_CAN_ACT) == set(Actor)
