@@ -19,7 +19,7 @@ from recours.core.evidence import Reading, read_page
 _MOST_BYTES = 500_000
 _MOST_PAGES = 10
 _MOST_FONTS = 50
-_MOST_PIXELS = 40_000_000
+_MOST_PIXELS = 40_000_000  # of all images of a document
 _MOST_HTML = 1_000_000
 _DEEPEST_FORM = 4
 
@@ -91,8 +91,8 @@ def pdf_library() -> Any:
 
 
 def _read_pdf(content: bytes) -> Reading:
-    pages = pdf_library().PdfReader(io.BytesIO(content)).pages
-    readings = [_read_page(pages[number]) for number in range(min(len(pages), _MOST_PAGES))]
+    pages, images = pdf_library().PdfReader(io.BytesIO(content)).pages, _Images()
+    readings = [_read_page(pages[number], images) for number in range(min(len(pages), _MOST_PAGES))]
     texts = [reading.text for reading in readings if reading.text is not None]
     return Reading(
         text="\n".join(texts) if len(texts) == len(readings) else None,
@@ -100,7 +100,7 @@ def _read_pdf(content: bytes) -> Reading:
     )
 
 
-def _read_page(page: Any) -> Reading:
+def _read_page(page: Any, images: "_Images") -> Reading:
     """One page of a PDF; unreadable where it would take long."""
     contents = page.get_contents()
     drawn = contents.get_data() if contents is not None else b""
@@ -111,7 +111,9 @@ def _read_page(page: Any) -> Reading:
         text = page.extract_text() if drawn else ""
         # Where there is text, nobody asks for the ink: finding out costs as much again.
         has_ink = (
-            bool(text.strip()) or _has_notes(page) or (contents is not None and _has_ink(contents, page))
+            bool(text.strip())
+            or _has_notes(page)
+            or (contents is not None and _has_ink(contents, page, images))
         )
         return Reading(text=text, has_ink=has_ink)
     return _UNREADABLE
@@ -151,7 +153,7 @@ def _has_notes(page: Any) -> bool:
     return any(note.get_object().get("/Subtype") not in _UNSEEN_NOTES for note in notes)
 
 
-def _has_ink(contents: Any, page: Any) -> bool:
+def _has_ink(contents: Any, page: Any, images: "_Images") -> bool:
     """Tell whether anything but text is drawn on the page in another colour than white."""
     fill, stroke, saved = False, False, list[tuple[bool, bool]]()  # whether the colour is white
     for operands, operator in contents.operations:
@@ -164,7 +166,7 @@ def _has_ink(contents: Any, page: Any) -> bool:
         elif operator == b"Q" and saved:
             fill, stroke = saved.pop()
         elif operator == b"Do":
-            if _shows_something(page, operands[0]):
+            if images.show_something(page, operands[0]):
                 return True
         elif _paints(operator, fill=fill, stroke=stroke):
             return True
@@ -186,9 +188,21 @@ def _is_white(operands: Any) -> bool:
     return list(operands) == _WHITE.get(len(operands))
 
 
-def _shows_something(page: Any, name: str) -> bool:
-    """Tell whether an image of a page has more than one colour; a form counts as something."""
-    thing = page["/Resources"]["/XObject"][name].get_object()
-    if thing.get("/Subtype") != "/Image" or int(thing["/Width"]) * int(thing["/Height"]) > _MOST_PIXELS:
-        return True
-    return not _has_one_colour(page.images[name].image)
+class _Images:
+    """The images of a document. A page may draw one of them, or many names of it, thousands of times."""
+
+    def __init__(self) -> None:
+        self._pixels = 0
+        self._shown: dict[int, bool] = {}  # by the number of the object
+
+    def show_something(self, page: Any, name: str) -> bool:
+        """Tell whether an image of a page has more than one colour; a form counts as something."""
+        thing = page["/Resources"]["/XObject"][name].get_object()
+        if thing.get("/Subtype") != "/Image":
+            return True
+        number = thing.indirect_reference.idnum
+        if number not in self._shown:
+            self._pixels += int(thing["/Width"]) * int(thing["/Height"])
+            too_many = self._pixels > _MOST_PIXELS
+            self._shown[number] = too_many or not _has_one_colour(page.images[name].image)
+        return self._shown[number]

@@ -23,7 +23,7 @@ from recours.core.claim import Delivery
 from recours.core.evidence import read_page, why_hollow
 from recours.core.outcome import Retrieved
 from recours.documents import store as store_module
-from recours.documents.evidence import SUFFIXES, kind_of, media_type_of
+from recours.documents.evidence import SUFFIXES, appraise, kind_of, media_type_of
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label, NotADocument, RunFault
 from recours.sandbox import documents as simulated
@@ -184,23 +184,44 @@ def test_a_damaged_pdf_says_nothing_on_its_own(caplog: pytest.LogCaptureFixture)
 # ---------------------------------------------------------------- what proves nothing
 
 
-def drawn(content: bytes, *, more: bytes = b"") -> bytes:
-    """A PDF of one page on which this is drawn."""
+FORM = (
+    b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /A 5 0 R >> >> /Length 20 >>\n"
+    b"stream\n/A Do /A Do /A Do  \nendstream"
+)
+
+
+def drawn(content: bytes, *things: bytes, more: bytes = b"") -> bytes:
+    """A PDF of one page on which this is drawn; `things`: what it calls A, B ..."""
+    things = things or (FORM,)
+    names = b" ".join(b"/%c %d 0 R" % (65 + place, 5 + place) for place in range(len(things)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents 4 0 R " + more + b" /Resources "
-        b"<< /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> /XObject << /A 5 0 R >> >> >>",
+        b"<< /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> /XObject << "
+        + names
+        + b" >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
-        b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /A 5 0 R >> >> /Length 20 >>\n"
-        b"stream\n/A Do /A Do /A Do  \nendstream",
+        *things,
     ]
     file, starts = b"%PDF-1.4\n", []
     for number, thing in enumerate(objects, 1):
         starts.append(b"%010d 00000 n \n" % len(file))
         file += b"%d 0 obj\n%s\nendobj\n" % (number, thing)
-    table = b"xref\n0 6\n0000000000 65535 f \n" + b"".join(starts)
-    return file + table + b"trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(file)
+    size = len(objects) + 1
+    table = b"xref\n0 %d\n0000000000 65535 f \n" % size + b"".join(starts)
+    end = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (size, len(file))
+    return file + table + end
+
+
+def white(width: int, height: int) -> bytes:
+    """A white image inside a PDF."""
+    packed = zlib.compress(b"\xff" * (width * height), 9)
+    head = (
+        b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8"
+    )
+    form = b" /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream"
+    return head % (width, height) + form % (len(packed), packed)
 
 
 def scanned(*, signed: bool) -> bytes:
@@ -225,6 +246,7 @@ HOLLOW = {
     ),
     "a link to nowhere": (drawn(b"", more=b"/Annots [<< /Type /Annot /Subtype /Link >>]"), "it is blank"),
     "a scan of nothing": (scanned(signed=False), "it is blank"),
+    "two images of nothing": (drawn(b"/A Do /B Do", white(90, 90), white(9, 9)), "it is blank"),
     "a white PNG": (picture("PNG", "RGB", signed=False), "it is blank"),
     "a black PNG": (picture("PNG", "L", 0, signed=False), "it is blank"),
     "a transparent PNG": (picture("PNG", "RGBA", (0, 0, 0, 0), signed=False), "it is blank"),
@@ -275,6 +297,7 @@ PROVING = {
     "a picture that does not open": JPEG,
     "a form that draws itself for ever": drawn(b"/A Do"),
     "a PDF that is encrypted": encrypted("AES-256", PdfWriter(clone_from=io.BytesIO(PDF))),
+    "pictures larger than anybody would look at": drawn(b"/A Do /B Do", white(5000, 5000), white(5000, 5000)),
     "more than anybody would read": drawn(b"0 0 m 1 1 l n " * 100_000),
 }
 
@@ -290,6 +313,16 @@ def test_a_hollow_document_proves_nothing(name: str, store: DocumentStore) -> No
         store.store(LABEL, Retrieved(content, DELIVERY, SOURCE, html=True))
     assert why in str(caught.value)
     assert files(store) == []
+
+
+def test_an_image_that_is_drawn_thousands_of_times_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty kilobytes may hold one of 40 million pixels: drawn 80,000 times it would be unpacked for hours."""
+    unpacked: list[Any] = []
+    extrema = Image.Image.getextrema
+    monkeypatch.setattr(Image.Image, "getextrema", lambda image: unpacked.append(image) or extrema(image))
+    with pytest.raises(NotADocument, match="it is blank"):
+        appraise(drawn(b"/A Do\n" * 500, white(9, 9)), "application/pdf")
+    assert len(unpacked) == 1
 
 
 @pytest.mark.parametrize("name", PROVING)
