@@ -79,6 +79,11 @@ class Wanted:
     statuses: Collection[str] = ()
     since: datetime | None = None  # created then or later
 
+    @property
+    def is_all(self) -> bool:
+        """Tell whether nothing is asked for in particular."""
+        return not (self.carriers or self.statuses or self.since)
+
     def why_not(self, candidate: Candidate, key: str, policy: Policy) -> str | None:
         """Why a claim that is asked for is left as it is; None: it is enrolled, "": it was not asked for."""
         if (self.carriers and key not in self.carriers) or (
@@ -126,7 +131,10 @@ def enroll_all(
     catalog: Catalog,
     clock: Callable[[], datetime],
 ) -> int:
-    """Enrol them, a part at a time, so that runs and the service go on meanwhile; how many."""
+    """Enrol them, a part at a time, so that runs and the service go on meanwhile; how many.
+
+    From then on it is decided what becomes of the others: unless what was asked for is not there.
+    """
     done, part = 0, []
     for candidate in enrolment.candidates():
         if wanted.why_not(candidate, _key(candidate, catalog), policy) is None:
@@ -135,7 +143,8 @@ def enroll_all(
             done += len(enrolment.enroll(part, clock()))
             part = []
     done += len(enrolment.enroll(part, clock())) if part else 0
-    enrolment.note_decision()
+    if done or wanted.is_all:
+        enrolment.note_decision()
     return done
 
 

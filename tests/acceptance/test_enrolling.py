@@ -96,6 +96,17 @@ def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database
     assert LINE not in person.does("status")
 
 
+@pytest.mark.parametrize("options", [("--carrier", "DPD"), ("--status", "lost"), ("--since", "1h")])
+def test_asking_for_claims_that_are_not_there_decides_nothing_about_the_others(
+    person: Person, options: tuple[str, ...]
+) -> None:
+    run(person)
+    assert "0 claims enrolled" in person.does("enroll", *options, "--yes")
+    assert f"! 3 {LINE}" in person.does("status")
+    person.does("enroll", "--status", "refunded", "--yes")
+    assert LINE not in person.does("status")
+
+
 def test_a_claim_is_excluded_with_the_reason_and_brought_back(person: Person, database: Database) -> None:
     run(person)
     person.does("enroll", "CLM-1", "CLM-3")
