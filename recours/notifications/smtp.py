@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from recours.core.mail_refusal import is_about_us
+from recours.core.redact import Redactor
 from recours.core.text import clean
 from recours.notifications.wire import Interrupted, Watch, WatchedSmtp
 
@@ -68,6 +69,9 @@ class SmtpLine:
         self.settings = settings
         self._watch = Watch(timeout_s, go_on)
         self._smtp: WatchedSmtp | None = None
+        # What a server says goes into the log, the database and the page: it may repeat the login.
+        secrets = [settings.password, _plain_login(settings)] if settings.password else []
+        self._redact = Redactor(secret.encode(errors="replace").decode() for secret in secrets)
 
     def __enter__(self) -> Self:
         """Nothing: the connection comes with the first mail."""
@@ -109,7 +113,7 @@ class SmtpLine:
             self._smtp = None
             smtp.close()
             raise ServerFault(
-                f"The mail server {self.settings.host} broke the connection ({_said(error)})"
+                f"The mail server {self.settings.host} broke the connection ({self._said(error)})"
             ) from error
         if not before():
             self._smtp = None
@@ -132,13 +136,13 @@ class SmtpLine:
                 f"{where} cannot be used: that, or this machine's own name, is not the name of a host"
             ) from error
         except smtplib.SMTPAuthenticationError as error:
-            raise ServerFault(f"{where} refuses the login of {settings.user}: {_said(error)}") from error
+            raise ServerFault(f"{where} refuses the login of {settings.user}: {self._said(error)}") from error
         except smtplib.SMTPNotSupportedError as error:
-            raise ServerFault(f"{where} does not offer what is asked of it: {_said(error)}") from error
+            raise ServerFault(f"{where} does not offer what is asked of it: {self._said(error)}") from error
         except ssl.SSLError as error:
-            raise ServerFault(f"{where} cannot be reached securely: {_said(error)}") from error
+            raise ServerFault(f"{where} cannot be reached securely: {self._said(error)}") from error
         except (smtplib.SMTPException, OSError) as error:
-            raise ServerFault(f"{where} cannot be used: {_said(error)}") from error
+            raise ServerFault(f"{where} cannot be used: {self._said(error)}") from error
         self._smtp = smtp
         return smtp
 
@@ -166,8 +170,8 @@ class SmtpLine:
             return
         if "PLAIN" not in smtp.esmtp_features.get("auth", "").upper().split():
             raise smtplib.SMTPNotSupportedError("a login that is not ASCII needs AUTH PLAIN")
-        # RFC 4616. A value that was no text in its file would not be one here either: the server refuses it.
-        login = b64encode(f"\0{user}\0{password}".encode(errors="replace")).decode()
+        # A value that was no text in its file would not be one here either: the server refuses it.
+        login = b64encode(_plain_login(self.settings).encode(errors="replace")).decode()
         code, words = smtp.docmd("AUTH", f"PLAIN {login}")
         if code not in _LOGGED_IN:
             raise smtplib.SMTPAuthenticationError(code, words)
@@ -177,7 +181,7 @@ class SmtpLine:
         if code not in _OK:
             self._reset(smtp)
             raise ServerFault(
-                f"The mail server refuses the sender {self.settings.sender}: {code} {_text(words)}"
+                f"The mail server refuses the sender {self.settings.sender}: {code} {self._text(words)}"
             )
         code, words = smtp.rcpt(recipient)
         if code not in _OK:
@@ -203,7 +207,7 @@ class SmtpLine:
 
         Raises ServerFault if the server leaves.
         """
-        text = _text(words)
+        text = self._text(words)
         if code == _CLOSING:
             raise ServerFault(f"The mail server {self.settings.host} takes no more: {code} {text}")
         about_us = is_about_us(code, text)
@@ -220,9 +224,26 @@ class SmtpLine:
         except (smtplib.SMTPException, OSError) as error:
             self._smtp = None
             smtp.close()
-            raise Undecidable(f"the line broke after the message was given away ({_said(error)})") from error
+            raise Undecidable(
+                f"the line broke after the message was given away ({self._said(error)})"
+            ) from error
         if code not in _OK:
             raise self._refusal("the message", code, words)
+
+    def _text(self, words: bytes | str) -> str:
+        """As one line without secrets, of however many lines it came in."""
+        said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+        return clean(self._redact(" ".join(said.split())), 200)
+
+    def _said(self, error: Exception) -> str:
+        if isinstance(error, smtplib.SMTPResponseException):
+            return f"{error.smtp_code} {self._text(error.smtp_error)}"
+        return self._text(str(error)) or type(error).__name__
+
+
+def _plain_login(settings: SmtpSettings) -> str:
+    """RFC 4616."""
+    return f"\0{settings.user}\0{settings.password}"
 
 
 def _dotted(content: bytes) -> bytes:
@@ -230,15 +251,3 @@ def _dotted(content: bytes) -> bytes:
     lines = content.replace(b"\r\n", b"\n").split(b"\n")
     body = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
     return body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n"
-
-
-def _text(words: bytes | str) -> str:
-    """As one line, of however many lines it came in."""
-    said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    return clean(" ".join(said.split()), 200)
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, smtplib.SMTPResponseException):
-        return f"{error.smtp_code} {_text(error.smtp_error)}"
-    return clean(str(error) or type(error).__name__, 200)

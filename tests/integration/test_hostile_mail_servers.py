@@ -5,7 +5,9 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -89,6 +91,31 @@ def test_a_server_that_does_not_come_to_an_end_after_the_message_leaves_it_undec
         with pytest.raises(Undecidable, match=r"timed out|does not end"):
             line.send("a@shop.example", b"x" * 30_000_000, lambda: True)
         assert time.monotonic() - begun < 4 * STEP_S + 3
+
+
+SECRET = "hunter2-hunter2"
+SENT = b64encode(f"\0shop\0{SECRET}".encode())
+
+
+@pytest.mark.parametrize("repeated", [SENT, b"PLAIN " + SENT, SECRET.encode(), b64encode(SECRET.encode())])
+@pytest.mark.parametrize(
+    "replies",
+    [(b"535 5.7.8 %s is no login\r\n",), (b"235 OK\r\n", b"550 not for %s\r\n")],
+    ids=["login", "mail"],
+)
+def test_a_server_that_repeats_the_login_has_it_told_to_nobody(
+    repeated: bytes, replies: tuple[bytes, ...]
+) -> None:
+    said = [reply % repeated if b"%s" in reply else reply for reply in replies]
+    settings = SmtpSettings("127.0.0.1", 0, "none", "shop", "service@shop.example", password=SECRET)
+    with (
+        hostile(after(BANNER, LOGIN, *said)) as server,
+        SmtpLine(replace(settings, port=server.port), timeout_s=STEP_S) as line,
+        pytest.raises(ServerFault, match=r"\*\*\*") as caught,
+    ):
+        line.send("a@shop.example", b"x", lambda: True)
+    assert SECRET not in str(caught.value)
+    assert SENT.decode() not in str(caught.value)
 
 
 def test_steps_that_are_each_in_time_take_no_longer_together_than_a_mail_may() -> None:
