@@ -143,7 +143,7 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
 def _put_off(state: State, until: datetime, now: datetime, policy: Policy) -> State:
     """The claim waits, its turn being used by nobody; for no longer than a timetable can have it wait."""
     until = min(until, policy.timetable.horizon(now))
-    return replace(state, stage=Stage.WAITING, next_at=until, interruptions=0)
+    return replace(state, stage=Stage.WAITING, next_at=until, interruptions=0, asked=True)
 
 
 def _tried_by_hand(claim: Claim, failure: Failure, delivery: Delivery | None) -> Decision:

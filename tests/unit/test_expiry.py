@@ -80,6 +80,17 @@ def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(
     assert (expired_lines(caplog), list(world.table.events)) == ([], [])
 
 
+def test_one_that_the_carrier_denies_without_using_an_attempt_was_asked_about_too(world: World) -> None:
+    pending(world)
+    denied = Failure(
+        ErrorKind.ACCOUNT_DENIED, "Not for us", retry_at=world.now + 6 * HOUR, alone=True, http_status=403
+    )
+    world.queue.answers[N] = [denied] * 9
+    world.each_hour(30, world.fetch)
+    assert world.asked == [N], "once, and not every six hours for ever"
+    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
+
+
 def test_no_later_run_takes_it_up_again(world: World) -> None:
     pending(world)
     world.fetch()
