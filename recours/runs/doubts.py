@@ -24,14 +24,18 @@ class Suspect(StrEnum):
 
 @dataclass(frozen=True)
 class Mistake:
-    """An exception of our own in a fetch: which one, and where. `remedy`: known from the first one on; None: not known."""
+    """An exception of our own in a fetch: which one, and where.
+
+    `remedy`: known from the first one on; None: not known. `of_any_claim`: any other would have met it too.
+    """
 
     words: str
     place: str
     remedy: str | None = None
+    of_any_claim: bool = False
 
 
-# What no claim can be to blame for.
+# What is the machine's fault, though an answer that takes all its memory is one claim's.
 _REMEDIES: dict[type[Exception], str] = {
     ImportError: (
         "Packages are missing or do not fit; install them again: .venv/bin/python -m pip install --require-hashes "
@@ -49,7 +53,8 @@ def mistake_of(error: Exception) -> Mistake:
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     words = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
     remedy = next((remedy for kind, remedy in _REMEDIES.items() if isinstance(error, kind)), None)
-    return Mistake(words, f"{type(error).__name__} {place}", remedy)
+    is_any = isinstance(error, ImportError)
+    return Mistake(words, f"{type(error).__name__} {place}", remedy, of_any_claim=is_any)
 
 
 @dataclass
@@ -64,7 +69,7 @@ class Doubts:
     # Whose answers are to be recorded as nobody's attempt.
     excused: set[Any] = field(default_factory=set)
     _place: str = ""
-    _has_remedy: bool = False
+    _of_any_claim: bool = False
 
     @property
     def puts_last(self) -> bool:
@@ -73,7 +78,7 @@ class Doubts:
         Not where others were accepted before, or where a package is missing: then it is none of these claims' doing.
         """
         is_account = Suspect.ACCOUNT in self.guilty and not self.accepted
-        return is_account or (Suspect.RUN in self.guilty and not self._has_remedy)
+        return is_account or (Suspect.RUN in self.guilty and not self._of_any_claim)
 
     def waits(self, claim_id: Any) -> bool:
         """Tell whether the claim's answer is not to be recorded yet."""
@@ -110,9 +115,9 @@ class Doubts:
             return None
         if mistake.place != self._place:
             self.mistaken.clear()
-        self._place, self._has_remedy = mistake.place, mistake.remedy is not None
+        self._place, self._of_any_claim = mistake.place, mistake.of_any_claim
         self.mistaken.append(claim_id)
-        enough = self._has_remedy or len(self.mistaken) >= SAME_MISTAKES
+        enough = mistake.remedy is not None or len(self.mistaken) >= SAME_MISTAKES
         return Suspect.RUN if enough else None
 
     def _hear_denial(self, claim_id: Any, begun: int) -> Suspect | None:

@@ -973,6 +973,15 @@ def test_three_claims_that_the_program_stumbles_over_do_not_keep_the_others_wait
     assert turns_of(world)[:3] == [0, 0, 0]
 
 
+def test_a_claim_that_takes_all_memory_does_not_keep_the_others_waiting(world: World) -> None:
+    numbers = world.many_failed(3)
+    world.queue.answers[numbers[0]] = [MemoryError() for _ in range(9)]
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, report.stats.total, turns_of(world)[0]) == (1, 0, 0)
+    assert world.retry(concurrency=1).stats.success == 2
+    assert turns_of(world)[0] == 0
+
+
 def test_a_mistake_about_one_claim_is_that_claim_s(world: World) -> None:
     numbers = world.many_failed(5)
     for number in (numbers[0], numbers[1], numbers[3], numbers[4]):
