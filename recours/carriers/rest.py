@@ -9,15 +9,21 @@ from recours.carriers.message import Request
 
 
 class NotJson(ValueError):  # noqa: N818 (a finding about bytes)
-    """The bytes are no JSON, or nested too deeply to be read."""
+    """The bytes are no JSON that is accepted: not well-formed, nested too deeply, or of more values than any answer needs."""
 
 
 _DEEPEST = 500  # levels: about half of what json reads; no carrier's answer has twenty
+# What is parsed of an answer. Real ones have some thousand values; an empty list costs thirty times the three bytes that
+# it is sent in, and while millions of them are made no other thread of the run goes on, nor is a signal heard.
+MOST_VALUES = 200_000
+_BEFORE_VALUES = (b"[", b"{", b",")  # also in texts, where they are few
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
 def parse(body: bytes) -> Any:
     """The tree of an answer. Raises NotJson."""
+    if sum(map(body.count, _BEFORE_VALUES)) > MOST_VALUES:
+        raise NotJson("too many values")
     # Looked at first: at the bottom of a recursion that fails, whatever else Python does just then fails with it.
     if _is_too_deep(body):
         raise NotJson("nested too deeply")
