@@ -58,7 +58,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         if schema.is_current:
             left = enrolment.undecided(MOST_NOT_ENROLLED, now)
         else:
-            left = enrolment.to_be_undecided(MOST_NOT_ENROLLED)
+            left = enrolment.to_be_undecided(MOST_NOT_ENROLLED, is_new=schema.version is None)
     finally:
         database.close()
     log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")

@@ -81,10 +81,13 @@ class ClaimEnrolment:
             new = self._new(connection, adopted, now) if adopted and adopted.enrolls_new(self.setting) else ()
             return max(self._count(connection, _unenrolled, most + len(new)) - len(new), 0)
 
-    def to_be_undecided(self, most: int) -> int:
-        """The same of a database that no run of this version has worked on: what would be said then."""
+    def to_be_undecided(self, most: int, *, is_new: bool) -> int:
+        """The same of a database that no run of this version has worked on: what would be said then.
+
+        `is_new`: nor has a run of any other. Then the service decides, if the column is its own.
+        """
         has_status = "pod_fetch_status" in self.columns
-        if self.setting is EnrollNew.FALSE:
+        if self.setting is EnrollNew.FALSE or (is_new and has_status):
             return 0
         with self.database.read() as connection:
             return self._count(connection, _unenrolled if has_status else text(_HAS_NUMBER), most)
