@@ -1,6 +1,7 @@
 """`--dry-run`: what a run would take, and why the rest waits. No call is made, nothing is written."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from recours import logs
@@ -9,6 +10,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository
+from recours.database.enrolment import ClaimEnrolment
 from recours.database.schema import Schema, look, require_claims
 from recours.database.survey import survey
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
@@ -55,10 +57,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
             result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
         waiting = claims.waiting() if schema.is_current else None
         enrolment = enrolment_of(settings, database, schema.columns)
-        if schema.is_current:
-            left = enrolment.undecided(MOST_NOT_ENROLLED, now)
-        else:
-            left = enrolment.to_be_undecided(MOST_NOT_ENROLLED, is_new=schema.version is None)
+        enrolled = _enrolled(enrolment, schema, now, takes_new=kind.stage is Stage.NEW and not named)
     finally:
         database.close()
     log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")
@@ -66,14 +65,36 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         log.info(line)
     if waiting and kind.stage is Stage.READY:
         log.info(waiting_line(waiting, logs.local))
-    if left:
-        log.info(not_enrolled(left))
+    for line in enrolled.lines():
+        log.info(line)
     if options["as_json"]:
-        fault = print_json(_as_json(kind, schema, result, catalog) | {"not_enrolled": left})
+        fault = print_json(_as_json(kind, schema, result, catalog) | enrolled.as_json())
         if fault:
             log.error(fault)
             return 1
     return 0
+
+
+@dataclass(frozen=True)
+class _Enrolled:
+    """Claims that are not enrolled: those that the run would enrol itself, and those that wait for a decision."""
+
+    new: int
+    left: int
+
+    def lines(self) -> list[str]:
+        new = f"{plural(self.new, 'new claim')} would be enrolled first, and taken too (RECOURS_ENROLL_NEW)"
+        return [*([new] if self.new else []), *([not_enrolled(self.left)] if self.left else [])]
+
+    def as_json(self) -> dict[str, int]:
+        return {"would_enroll": self.new, "not_enrolled": self.left}
+
+
+def _enrolled(enrolment: ClaimEnrolment, schema: Schema, now: datetime, *, takes_new: bool) -> _Enrolled:
+    if not schema.is_current:
+        return _Enrolled(0, enrolment.to_be_undecided(MOST_NOT_ENROLLED, is_new=schema.version is None))
+    new = enrolment.count_new(now) if takes_new else 0
+    return _Enrolled(new, enrolment.undecided(MOST_NOT_ENROLLED, now))
 
 
 def _schema_lines(schema: Schema) -> list[str]:

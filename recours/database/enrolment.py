@@ -119,13 +119,20 @@ class ClaimEnrolment:
 
     def enroll_new(self, now: datetime) -> int:
         """Set the claims to `pending` that are new since the adoption; how many. Raises DatabaseFault."""
+        ids = self._to_be_enrolled(now)
+        parts = (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))
+        return sum(len(self.enroll(part, now)) for part in parts)
+
+    def count_new(self, now: datetime) -> int:
+        """How many the next run of the fetch worker sets to `pending`. Raises DatabaseFault."""
+        return len(self._to_be_enrolled(now))
+
+    def _to_be_enrolled(self, now: datetime) -> list[Any]:
         with self.database.read() as connection:
             adopted = read_adoption(connection)
             if adopted is None or not adopted.enrolls_new(self.setting):
-                return 0
-            ids = self._new(connection, adopted, now)
-        parts = (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))
-        return sum(len(self.enroll(part, now)) for part in parts)
+                return []
+            return self._new(connection, adopted, now)
 
     def _new(self, connection: Connection, adopted: Adoption, now: datetime) -> list[Any]:
         ids = (

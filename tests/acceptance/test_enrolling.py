@@ -1,5 +1,6 @@
 """A service that knows no proofs: what a person sees, decides and gets, by real commands on real databases."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,9 @@ def test_a_run_says_what_it_leaves_and_takes_what_is_new(person: Person, databas
     assert f"3 {LINE}" in run(person).stderr
     add(database, 5)
     assert f"3 {LINE}" in run(person, name="pod_retry_scheduler").stderr
+    assert "1 new claim would be enrolled first" in run(person, "--dry-run").stderr
+    assert json.loads(run(person, "--dry-run", "--json").stdout)["would_enroll"] == 1
+    assert "would be enrolled first" not in run(person, "--dry-run", name="pod_retry_scheduler").stderr
     assert "Enrolled 1 new claim" in run(person).stderr
     assert statuses(database) == {
         "CLM-1": None,
