@@ -1,16 +1,24 @@
-"""`recours prune`: documents, signatories and attempts past their keeping time go, after they were shown."""
+"""`recours prune`: documents, signatories and attempts past their keeping time go, after they were shown.
+
+So do runs that a wrong clock dated in the future.
+"""
 
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import click
 
-from recours.cli.console import harmless
+from recours.cli.console import harmless, say_error
 from recours.cli.desk import FAILED, at_desk, confirmed, database_option, json_option, tell_json
 from recours.cli.moments import moment_of, past_moment
 from recours.cli.tables import Table, show
 from recours.core.text import plural
+from recours.database.clock import clock_offset
+from recours.database.future_runs import forget_future_runs, run_dates
 from recours.database.pruning import DatabasePast
+from recours.desk.future_runs import Clocks, RunDates, doubt
 from recours.desk.pruning import Outlook, Pruned, prune
 from recours.documents.erasing import erase
 from recours.logs import local
@@ -20,53 +28,122 @@ from recours.wiring.desks import Desk
 _SHOWN_FILES = 20
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What would go. `before` None: no keeping time was given; `future` None: nobody asked for runs in the future."""
+
+    before: datetime | None = None
+    outlook: Outlook = field(default_factory=Outlook)
+    future: datetime | None = None
+    dates: RunDates = field(default_factory=RunDates)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.outlook.is_empty and not self.dates.ahead
+
+
 @click.command("prune")
 @click.option(
     "--older-than",
     type=past_moment(bare_days=True),
     metavar="DAYS|DATE",
-    required=True,
     help="What is older than so many days, or than a date.",
+)
+@click.option(
+    "--future-runs",
+    is_flag=True,
+    help="The record of runs that a wrong clock dated in the future. Nothing else goes with it.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would go; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @database_option
 @json_option
 def command(
-    older_than: datetime | timedelta, dry_run: bool, yes: bool, database_url: str | None, as_json: bool
+    older_than: datetime | timedelta | None,
+    future_runs: bool,
+    dry_run: bool,
+    yes: bool,
+    database_url: str | None,
+    as_json: bool,
 ) -> None:
     """Delete what is past its keeping time: PODs with their files, who signed, attempts, the text of mails sent.
 
     Of claims that have their POD, gave up, or are not tried any more for another reason, and that no run holds. A claim
     whose POD goes is not fetched again. What goes is shown first, and there is no way back but a backup.
+
+    With --future-runs: the record of runs that a wrong clock dated in the future. Nothing is deleted while the clock may
+    be wrong now.
     """
+    if older_than is None and not future_runs:
+        raise click.UsageError("Name what is to go: --older-than DAYS, --future-runs, or both.")
     with at_desk(database_url) as desk:
-        before = moment_of(older_than, desk.clock.now(), "--older-than")
-        past = DatabasePast(desk.database, uuid.uuid4().hex)
-        outlook = past.outlook(before, desk.clock.now())
+        found = _found(desk, older_than, future_runs=future_runs)
         if not as_json:
-            _show(desk, outlook, before)
-        done = Pruned()
-        if not outlook.is_empty and not dry_run:
+            _show(desk, found)
+        done, forgotten = Pruned(), 0
+        if not found.is_empty and not dry_run:
             if not confirmed("Delete it for good?", yes=yes):
                 click.echo("Nothing was deleted.", err=True)
                 return
-            done = prune(past, erase, before, desk.clock.now)
+            done, forgotten = _delete(desk, found)
     if as_json:
-        tell_json(_as_json(outlook, done, before, dry_run=dry_run))
-    elif not outlook.is_empty and not dry_run:
-        _say(done)
-    for path, why in list(done.left.items())[:_SHOWN_FILES]:
-        click.echo(
-            f"WARNING: {harmless(path)} could not be deleted: {harmless(why)}. Its record is kept.", err=True
-        )
-    if len(done.left) > _SHOWN_FILES:
-        click.echo(f"WARNING: {len(done.left) - _SHOWN_FILES} more files could not be deleted.", err=True)
+        tell_json(_as_json(found, done, forgotten, dry_run=dry_run))
+    elif not found.is_empty and not dry_run:
+        _say(found, done, forgotten)
+    _warn_of(done.left)
     if done.left:
         raise SystemExit(FAILED)
 
 
-def _show(desk: Desk, outlook: Outlook, before: datetime) -> None:
+def _delete(desk: Desk, found: _Found) -> tuple[Pruned, int]:
+    """Delete what was found. Also returns how many runs in the future went."""
+    done, forgotten = Pruned(), 0
+    if found.future is not None and found.dates.ahead:
+        forgotten = forget_future_runs(desk.database, found.future)
+    if found.before is not None and not found.outlook.is_empty:
+        past = DatabasePast(desk.database, uuid.uuid4().hex)
+        done = prune(past, erase, found.before, desk.clock.now)
+    return done, forgotten
+
+
+def _warn_of(left: Mapping[str, str]) -> None:
+    for path, why in list(left.items())[:_SHOWN_FILES]:
+        click.echo(
+            f"WARNING: {harmless(path)} could not be deleted: {harmless(why)}. Its record is kept.", err=True
+        )
+    if len(left) > _SHOWN_FILES:
+        click.echo(f"WARNING: {len(left) - _SHOWN_FILES} more files could not be deleted.", err=True)
+
+
+def _found(desk: Desk, older_than: datetime | timedelta | None, *, future_runs: bool) -> _Found:
+    """What would go. Ends the process if it is in doubt which runs are in the future."""
+    now = desk.clock.now()
+    before = None if older_than is None else moment_of(older_than, now, "--older-than")
+    outlook = Outlook() if before is None else DatabasePast(desk.database, "").outlook(before, now)
+    if not future_runs:
+        return _Found(before, outlook)
+    clocks = Clocks(now, now - clock_offset(desk.database))
+    dates = run_dates(desk.database, clocks.future)
+    if dates.ahead and (why := doubt(dates, clocks, lambda moment: minute(moment, local))):
+        say_error(f"Nothing was deleted. {why}")
+        raise SystemExit(FAILED)
+    return _Found(before, outlook, clocks.future, dates)
+
+
+def _show(desk: Desk, found: _Found) -> None:
+    dates = found.dates
+    if found.before is not None:
+        _show_old(desk, found.outlook, found.before)
+    if found.future is not None and not dates.ahead:
+        click.echo("No run is dated in the future.")
+    elif dates.ahead:
+        click.echo(
+            f"Dated in the future: {plural(dates.ahead, 'run')}, from {minute(dates.first_ahead, local)} to "
+            f"{minute(dates.last_ahead, local)}. It is {minute(desk.clock.now(), local)} now."
+        )
+
+
+def _show_old(desk: Desk, outlook: Outlook, before: datetime) -> None:
     if outlook.is_empty:
         click.echo(f"Nothing is older than {minute(before, local)}.")
         return
@@ -91,15 +168,20 @@ def _show(desk: Desk, outlook: Outlook, before: datetime) -> None:
     )
 
 
-def _say(done: Pruned) -> None:
+def _say(found: _Found, done: Pruned, forgotten: int) -> None:
+    if forgotten:
+        click.echo(f"Deleted: the record of {plural(forgotten, 'run')} in the future.")
+    if found.before is None or found.outlook.is_empty:
+        return
     click.echo(
         f"Deleted: {plural(done.attempts, 'attempt')}, {plural(done.documents, 'document')} ({done.size:,} bytes), the facts of "
         f"{plural(done.events, 'event')}, the text of {plural(done.mails, 'mail')}."
     )
 
 
-def _as_json(outlook: Outlook, done: Pruned, before: datetime, *, dry_run: bool) -> dict[str, object]:
-    found = [
+def _as_json(found: _Found, done: Pruned, forgotten: int, *, dry_run: bool) -> dict[str, object]:
+    outlook = found.outlook
+    carriers = [
         {
             "carrier": share.carrier,
             "attempts": share.attempts,
@@ -111,13 +193,14 @@ def _as_json(outlook: Outlook, done: Pruned, before: datetime, *, dry_run: bool)
         for share in outlook.shares
     ]
     return {
-        "older_than": before.isoformat(),
+        "older_than": found.before.isoformat() if found.before else None,
         "dry_run": dry_run,
         "found": {
-            "carriers": found,
+            "carriers": carriers,
             "deliveries": outlook.deliveries,
             "events": outlook.events,
             "mails": outlook.mails,
+            "future_runs": found.dates.ahead,
         },
         "deleted": {
             "attempts": done.attempts,
@@ -126,6 +209,7 @@ def _as_json(outlook: Outlook, done: Pruned, before: datetime, *, dry_run: bool)
             "deliveries": done.deliveries,
             "events": done.events,
             "mails": done.mails,
+            "future_runs": forgotten,
         },
         "left": [{"path": path, "why": why} for path, why in done.left.items()],
     }

@@ -167,7 +167,7 @@ def clock(
         return fault(
             "clock",
             f"the last run began at {minute(last_run, local)}, which is in the future: a clock was set back",
-            "see to the time synchronisation (NTP) of this machine",
+            "check the time synchronisation (NTP) of this machine, then: recours prune --future-runs",
         )
     return ok(
         "clock", f"{minute(now, local)} here" + ("" if offset is None else ", and so says the database")

@@ -60,7 +60,7 @@ ENGLISH: dict[ProblemKind, ProblemWords] = {
             "{count} run of {worker} began in the future ({at}): the clock of a machine is or was wrong.",
             "{count} runs of {worker} began in the future, the latest at {at}: the clock of a machine is or was wrong.",
         ),
-        "Check the time synchronisation (NTP) of each machine, then: recours check",
+        "Check the time synchronisation (NTP) of each machine, then: recours prune --future-runs",
     ),
     _K.CREDENTIALS_REJECTED: _one(
         "the credentials of {name}",
@@ -178,7 +178,7 @@ FRENCH: dict[ProblemKind, ProblemWords] = {
             "{count} exécutions de {worker} ont commencé dans le futur, la dernière : {at}. L'horloge d'une machine est ou "
             "était fausse.",
         ),
-        "Vérifiez la synchronisation de l'heure (NTP) de chaque machine, puis : recours check",
+        "Vérifiez la synchronisation de l'heure (NTP) de chaque machine, puis : recours prune --future-runs",
     ),
     _K.CREDENTIALS_REJECTED: _one(
         "les identifiants {name}",

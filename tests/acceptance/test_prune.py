@@ -192,7 +192,7 @@ def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "Missing option '--older-than'"),
+        ((), "Name what is to go: --older-than DAYS"),
         (("--older-than", "0"), "'0' is neither a number of days (90), a date"),
         (("--older-than", "-5"), "is neither a number of days"),
         (("--older-than", "9" * 30), "is neither a number of days"),
