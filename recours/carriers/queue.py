@@ -140,7 +140,7 @@ class APIRequestQueue:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
         kept = kept_for_new_claims(limit, spare, now)
-        if short.at_best < needed <= short.at_best + kept:
+        if short.is_for_new_claims(needed, kept):
             reason = f"{self._name(carrier)} has only calls left that are kept for new claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
         reason = f"{self._name(carrier)} is at its limit ({limit})"

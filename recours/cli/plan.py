@@ -102,6 +102,8 @@ def _show(plan: Plan, *, everything: bool) -> None:
         f"From {minute(plan.made_at, local)} to {minute(plan.until, local)}, if {what}: "
         f"{plural(sum(plan.tried), 'try').replace('trys', 'tries')} in {plural(len(plan.runs), 'run')}."
     )
+    for worker in plan.stopped:
+        click.echo(f"{worker} has stopped running, so no run of it is foreseen: recours check")
     if not plan.carriers:
         click.echo("No claim is due, or will be.")
         return
@@ -171,7 +173,8 @@ def _runs(plan: Plan) -> Table:
             minute(run.at, local),
             _WORKERS[run.worker],
             str(tried),
-            str(sum(left.count for left in run.left.values())),
+            str(sum(left.count for left in run.left.values() if not left.reserved)),
+            str(sum(left.count for left in run.left.values() if left.reserved)),
             str(run.passed),
             str(run.gave_up),
             _claims(run, tried),
@@ -179,8 +182,8 @@ def _runs(plan: Plan) -> Table:
         for run, tried in zip(plan.runs, plan.tried, strict=True)
         if tried or run.passed or run.gave_up
     ]
-    columns = ("run", "worker", "tries", "left behind", "passed", "give up", "claims")
-    return Table("Runs that try a claim", columns, rows, frozenset(columns[2:6]))
+    columns = ("run", "worker", "tries", "left behind", "kept for new claims", "passed", "give up", "claims")
+    return Table("Runs that try a claim", columns, rows, frozenset(columns[2:7]))
 
 
 _WORKERS = {PODRetryScheduler.name: "retry", PODFetchWorker.name: "fetch"}
@@ -196,6 +199,8 @@ _WHY = {
     Reason.TURN: "its turn comes later",
     Reason.NUMBER: "it has no tracking number",
     Reason.QUOTA: "the carrier's calls are used up, or it asked to wait",
+    Reason.RESERVED: "the calls that are left are kept for new claims",
+    Reason.STOPPED: "its worker has stopped running",
     Reason.CARRIER: "the carrier is closed",
     Reason.BATCH: "more urgent claims fill the batches",
 }

@@ -153,6 +153,10 @@ class Shortage:
         """Tell whether so many units could be had once what others hold has come back."""
         return self.at_best >= units
 
+    def is_for_new_claims(self, units: int, kept: int) -> bool:
+        """Tell whether so many units could be had if no `kept` ones were left to new claims."""
+        return self.at_best < units <= self.at_best + kept
+
     def fitting(self, wanted: Sequence[Calls]) -> list[Calls]:
         """As many of the fetches as what is left allows, from the first on."""
         fitting: list[Calls] = []

@@ -167,6 +167,8 @@ def _forecast(desk: Desk, words: Words) -> None:
         with st.spinner(words("forecast_wait")):
             plan = _plan(desk, desk.database.shown)
         st.caption(words("forecast_means"))
+        for worker in plan.stopped:
+            st.caption(words("forecast_stopped", worker=worker))
         if any(any(run.due.values()) for run in plan.runs):
             st.plotly_chart(figures.forecast(plan, words), config=figures.CONFIG, key="chart-forecast")
         else:

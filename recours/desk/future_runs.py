@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from recours.core.pauses import CLOCKS_DIFFER, LONGEST_PAUSE
 from recours.core.text import plural
-from recours.desk.overview import LATE_AFTER
 from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import LATE_AFTER
 
 # Within this time of now a run has begun wherever the workers are scheduled.
 _RECENT = LATE_AFTER * PODRetryScheduler.schedule

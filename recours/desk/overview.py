@@ -17,10 +17,8 @@ from recours.core.quota import Use
 from recours.desk.records import Backlog, Records, Run, Tally
 from recours.desk.troubles import Troubles
 from recours.runs.ports import Refusal
-from recours.runs.worker import STOPPED
+from recours.runs.worker import LATE_AFTER, STOPPED
 
-# A run is late when the last one began longer ago than so many of its schedules: as the log's own remark says.
-LATE_AFTER = 3
 # Runs that are looked at for some that never ended.
 _RECENT_RUNS = 20
 _Key = TypeVar("_Key")

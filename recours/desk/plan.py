@@ -16,9 +16,12 @@ from recours.desk.forecast.facts import (
     ForeseenRun,
     Rules,
     Sighted,
+    last_run,
     moments,
+    stopped,
 )
 from recours.desk.forecast.simulate import Simulation
+from recours.runs.fetch import PODFetchWorker
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Blocked, Refusal
 
@@ -44,6 +47,8 @@ class Reason(StrEnum):
     TURN = "turn"  # its next turn comes later
     NUMBER = "number"  # it has no tracking number
     QUOTA = "quota"  # its carrier is at its limit, or asked to wait
+    RESERVED = "reserved"  # the calls that are left are kept for new claims
+    STOPPED = "stopped"  # the worker that would try it does not run
     CARRIER = "carrier"  # its carrier takes no calls: no credentials, refused, stopped
     BATCH = "batch"  # the batches are full of more urgent ones
 
@@ -103,6 +108,7 @@ class Plan:
     late_cut: int = 0
     tried: Sequence[int] = ()  # by each run, also where its list is cut
     names: Mapping[str, str] = field(default_factory=dict)  # of carriers, by key
+    stopped: Sequence[str] = ()  # workers that do not run any more: no run of theirs is foreseen
 
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`."""
@@ -112,6 +118,7 @@ class Plan:
             "assume": self.assumption,
             "max_retries": self.max_retries,
             "batch_sizes": dict(self.batch_sizes),
+            "stopped_workers": list(self.stopped),
             "tries": sum(self.tried),
             "carriers": [self._carrier_json(carrier) for carrier in self.carriers],
             "runs": [self._run_json(run, tried) for run, tried in zip(self.runs, self.tried, strict=True)],
@@ -135,9 +142,7 @@ class Plan:
             ],
             "skipped_persistent": run.passed,
             "max_retries_reached": run.gave_up,
-            "left_behind": {
-                self.name(key): {"count": left.count, "why": left.why} for key, left in run.left.items()
-            },
+            "left_behind": {self.name(key): left.as_json() for key, left in run.left.items()},
             "due_after": {self.name(key): count for key, count in run.due.items()},
         }
 
@@ -217,6 +222,7 @@ class _Maker:
     ) -> None:
         self.outlook, self.carriers, self.rules, self.asked = outlook, carriers, rules, asked
         self.now, self.until = asked.now, asked.now + asked.horizon
+        self.stopped = stopped(asked.begun, asked.now)
         self.dated: dict[Any, _Dated] = {}
         self.runs: list[ForeseenRun] = []
         self.tried: list[int] = []
@@ -233,7 +239,8 @@ class _Maker:
         due_until = policy.timetable.due_until(self.until)
         horizon = policy.timetable.horizon(coming[0].at if coming else self.now)
         found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
-        simulation = Simulation(self._noted(found), self.carriers, self.rules, self.now)
+        last_fetch = last_run(self.asked.begun, PODFetchWorker, self.now)
+        simulation = Simulation(self._noted(found), self.carriers, self.rules, self.now, last_fetch)
         due_now = simulation.due(self.now)
         for moment in coming:
             self._take_in(simulation.run(moment))
@@ -253,6 +260,7 @@ class _Maker:
             late_cut=len(late) - len(late[:most]),
             tried=self.tried,
             names=names,
+            stopped=tuple(worker.name for worker in self.stopped),
         )
 
     def _noted(self, found: Iterable[Sighted]) -> Iterator[Sighted]:
@@ -370,6 +378,8 @@ class _Maker:
         slack = self.rules.policy.timetable.slack
         if dated.next_at and dated.next_at - slack > dated.deadline:
             return Reason.TURN
+        if any(worker.stage is dated.stage for worker in self.stopped):
+            return Reason.STOPPED
         if not any(run.at < dated.deadline for run in self._runs_of(dated.stage)):
             return Reason.TURN
         return self._left_behind(dated.carrier, dated.stage, dated.deadline) or Reason.BATCH
@@ -384,4 +394,6 @@ class _Maker:
         left = last[0].left.get(key) if last else None
         if left is None:
             return None
+        if left.reserved:
+            return Reason.RESERVED
         return Reason.QUOTA if left.why is Blocked.RATE_LIMIT else Reason.CARRIER

@@ -11,11 +11,11 @@ from recours.core.claim import Claim
 from recours.core.mail import week_label
 from recours.core.quota import Limit
 from recours.core.text import clean
-from recours.desk.overview import LATE_AFTER, CarrierNow, rates
+from recours.desk.overview import CarrierNow, rates
 from recours.desk.position import NEAR
 from recours.desk.problems import Problem, ProblemKind
 from recours.desk.records import Records, Run, Tally
-from recours.runs.worker import STOPPED
+from recours.runs.worker import LATE_AFTER, STOPPED
 
 WEEKS_BEFORE = 4
 _WEEK = timedelta(days=7)

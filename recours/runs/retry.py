@@ -14,9 +14,6 @@ from recours.runs.worker import RULE, Worker
 
 log = logging.getLogger("__main__")
 
-# Calls are kept for a worker that has run within so many of its intervals.
-KEPT_FOR = 3
-
 
 class PODRetryScheduler(Worker):
     """The hourly run."""
@@ -51,7 +48,7 @@ class PODRetryScheduler(Worker):
         """New claims that wait have their part of the day's quota, if their worker runs at all."""
         now = self.around.clock.now()
         last = self.around.journal.last_run(PODFetchWorker.name, now)
-        if last is None or now - last > KEPT_FOR * PODFetchWorker.schedule:
+        if not PODFetchWorker.has_run_lately(last, now):
             return super().limits()
         waiting = self.around.claims.ready_by_carrier(Stage.NEW, now, 1)
         return replace(

@@ -32,6 +32,8 @@ _SHOWN_REMARKS = 20
 _LOOKS_AT_LOCKED, _LOCKED_POLL_S = 10, 0.5
 _SHOWN_EXPIRED = 5
 RULE = "=" * 70
+# A worker whose last run began longer ago than so many of its intervals does not run.
+LATE_AFTER = 3
 STOPPED = 128  # plus the number of the signal: the exit status of a run that was stopped
 
 
@@ -86,6 +88,11 @@ class Worker(ABC):
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards
         self._was_behind = False  # rows waited for the timetable to be kept
         self._fault: str | None = None
+
+    @classmethod
+    def has_run_lately(cls, last: datetime | None, now: datetime) -> bool:
+        """Tell whether the worker runs at all, by when its last run began (None: never)."""
+        return last is not None and now - last <= LATE_AFTER * cls.schedule
 
     @property
     def recorded_as(self) -> str:
@@ -376,7 +383,7 @@ class Worker(ABC):
         last = self.around.journal.last_run(
             self.name, now + CLOCKS_DIFFER
         )  # not one that a wrong clock began
-        if last is not None and now - last > 3 * self.schedule:
+        if last is not None and not self.has_run_lately(last, now):
             log.warning(
                 f"The last run began {words_for(now - last)} ago, at {minute(last, self.local)}; it is due every "
                 f"{words_for(self.schedule)}. Was the machine off, or the schedule disabled?"

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from recours.desk.forecast.facts import Assumption
+from recours.desk.forecast.facts import Assumption, ForeseenRun
 from recours.desk.plan import Plan
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Blocked
 from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.wiring.desks import open_desk, plan_for
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -70,7 +71,12 @@ def plan(service: Service, hours: int, started: Started, assumption: Assumption 
         )
 
 
-def run_for(service: Service, hours: int, started: Started) -> dict[str, dict[str, Any]]:
+def run_for(
+    service: Service,
+    hours: int,
+    started: Started,
+    kinds: tuple[type[Worker], ...] = (PODFetchWorker, PODRetryScheduler),
+) -> dict[str, dict[str, Any]]:
     """Both workers as cron starts them: every half hour, and on the hour. By moment and worker: what each run did."""
     clock, done = service.clock, {}
     end = clock.now() + timedelta(hours=hours)
@@ -79,8 +85,9 @@ def run_for(service: Service, hours: int, started: Started) -> dict[str, dict[st
     while (coming := coming + HOUR / 2) <= end:
         if coming < clock.now():
             continue
-        kinds = (PODFetchWorker, PODRetryScheduler) if coming.minute == 0 else (PODFetchWorker,)
         for kind in kinds:
+            if coming.minute and kind is PODRetryScheduler:
+                continue
             clock.advance(max(coming - clock.now(), timedelta()))
             batch = started.retry if kind is PODRetryScheduler else started.fetch
             report = service.run(kind, batch_size=batch, **options)
@@ -89,8 +96,8 @@ def run_for(service: Service, hours: int, started: Started) -> dict[str, dict[st
                 "tries": attempts(service, report.run_id, started.max_retries),
                 "passed": counts["skipped_persistent"],
                 "gave_up": counts["max_retries_reached"],
-                # To a plan, calls that are kept for new claims are calls that are not there.
-                "rate_limit": counts["skipped_rate_limit"] + counts["skipped_reserved"],
+                "rate_limit": counts["skipped_rate_limit"],
+                "reserved": counts["skipped_reserved"],
                 "carrier": counts["skipped_carrier"],
             }
     return done
@@ -108,14 +115,19 @@ def attempts(service: Service, run_id: str, max_retries: int) -> list[tuple[Any,
     )
 
 
+def left_behind(run: ForeseenRun, why: str) -> int:
+    return sum(left.count for left in run.left.values() if left.as_json()["why"] == why)
+
+
 def foreseen(made: Plan) -> dict[str, dict[str, Any]]:
     return {
         f"{run.at:%d %H:%M} {run.worker}": {
             "tries": sorted((one.reference, one.turn, one.calls) for one in run.tries),
             "passed": run.passed,
             "gave_up": run.gave_up,
-            "rate_limit": sum(left.count for left in run.left.values() if left.why is Blocked.RATE_LIMIT),
-            "carrier": sum(left.count for left in run.left.values() if left.why is Blocked.CARRIER),
+            "rate_limit": left_behind(run, "rate_limit"),
+            "reserved": left_behind(run, "reserved"),
+            "carrier": left_behind(run, "carrier"),
         }
         for run in made.runs
     }
@@ -270,7 +282,7 @@ def test_batches_smaller_than_the_backlog_of_several_carriers(
     started = Started(retry=7, fetch=3, concurrency=1)
     made = plan(service, 48, started, assumption)
     # Whether a carrier is found at its limit after the batch is spent depends on when its last answer comes.
-    assert_foreseen(made, run_for(service, 48, started), but=("rate_limit",))
+    assert_foreseen(made, run_for(service, 48, started), but=("rate_limit", "reserved"))
     full = [run for run in made.runs if run.worker == RETRY and len(run.tries) == 7]
     assert len(full) > 5
 
@@ -284,9 +296,21 @@ def test_what_is_kept_for_new_claims_until_the_afternoon(service: Service) -> No
     started = Started(retry=5, fetch=2)
     made = plan(service, 26, started)
     assert_foreseen(made, run_for(service, 26, started))
-    # Where nothing were kept, the scheduler would leave nobody behind before the whole day's calls are used.
-    kept = [run for run in made.runs if run.worker == RETRY and run.left]
-    assert kept
+    assert [run for run in made.runs if left_behind(run, "reserved")]
+
+
+def test_nothing_is_kept_for_a_fetch_worker_that_does_not_run(service: Service) -> None:
+    service.environment["QUOTA_CHRONOPOST"] = "16/day@Europe/Paris"
+    run_for(service, 4, Started())
+    for place in range(30):
+        pending(service, place, "Chronopost")
+        service.add(S.IN_TRANSIT, failed_at=FAILED_AT - timedelta(minutes=100 + place))
+    service.run_hourly(20)
+    started = Started(retry=5, fetch=2)
+    made = plan(service, 26, started)
+    assert_foreseen(made, run_for(service, 26, started, kinds=(PODRetryScheduler,)))
+    assert made.stopped == (FETCH,)
+    assert [left_behind(run, "reserved") for run in made.runs] == [0] * len(made.runs)
 
 
 def test_a_delivery_that_is_known_needs_a_single_call(service: Service) -> None:

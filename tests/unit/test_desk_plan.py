@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.desk.forecast.facts import Assumption, Rules, Sighted
 from recours.desk.plan import Plan, Question, Reason, make_plan
 from recours.runs.ports import Blocked, Refusal
-from tests.fakes.paper import HOUR, NOW, claim, facts, rules
+from tests.fakes.paper import FETCH, HOUR, NOW, RETRY, claim, facts, rules
 
 TODAY = date(2026, 2, 2)  # ends at 23:00 UTC
 
@@ -38,11 +38,12 @@ def plan(
     how: Rules | None = None,
     closing: Refusal | None = None,
     most_listed: int | None = 1000,
+    begun: dict[str, list[datetime]] | None = None,
 ) -> Plan:
     carriers = facts(quotas or {})
     if closing:
         carriers["chronopost"] = replace(carriers["chronopost"], closings=[closing])
-    asked = Question(timedelta(hours=hours), NOW, {}, most_listed)
+    asked = Question(timedelta(hours=hours), NOW, begun or {}, most_listed)
     return make_plan(Outlook(list(due), list(later)), carriers, how or rules(), asked)
 
 
@@ -100,6 +101,47 @@ def test_a_claim_that_passes_its_deadline_is_told_with_the_reason(
     changed: dict[str, Any], how: dict[str, Any], expected: list[Any]
 ) -> None:
     assert late(plan(claim(1, **{"deadline": TODAY} | changed), **how)) == expected
+
+
+WAITS_FOR_FETCH = {"fetch_status": FetchStatus.PENDING}
+
+
+def test_calls_that_are_kept_for_new_claims_are_not_told_as_used_up() -> None:
+    # 12 calls a day in Paris, of which 6 are kept until 16 o'clock there. Retries would be due from 9 to 15 o'clock there.
+    fresh = [claim(n, **WAITS_FOR_FETCH) for n in range(20)]
+    failed = [claim(n, deadline=TODAY) for n in range(20, 40)]
+    made = plan(
+        *fresh, *failed, quotas={"chronopost": "12/day"}, how=rules(fetch=1, pending_share=0.5), hours=6
+    )
+    first = next(run for run in made.runs if run.worker == RETRY)
+    left = first.left["chronopost"]
+    assert (left.reserved, left.as_json()["why"]) == (True, "reserved")
+    assert "kept for new claims" in left.reason
+
+
+def test_nothing_is_kept_for_a_worker_that_has_stopped_and_none_of_its_runs_is_foreseen() -> None:
+    fresh = [claim(n, **WAITS_FOR_FETCH, deadline=TODAY) for n in range(2)]
+    failed = [claim(n) for n in range(20, 40)]
+    begun = {FETCH: [NOW - timedelta(minutes=91)], RETRY: [NOW - timedelta(minutes=20)]}
+    made = plan(*fresh, *failed, quotas={"chronopost": "12/day"}, how=rules(pending_share=0.5), begun=begun)
+    assert {run.worker for run in made.runs} == {RETRY}
+    assert not any(left.reserved for run in made.runs for left in run.left.values())
+    assert late(made) == [("CLM-0", Reason.STOPPED, False), ("CLM-1", Reason.STOPPED, False)]
+    assert made.as_json()["stopped_workers"] == [FETCH]
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        {},
+        {RETRY: [NOW - HOUR]},  # the other one has yet to begin
+        {FETCH: [NOW - timedelta(minutes=90)], RETRY: [NOW - HOUR]},
+        {FETCH: [NOW - 60 * HOUR], RETRY: [NOW - 60 * HOUR]},  # the machine was off
+    ],
+)
+def test_otherwise_both_workers_go_on(begun: dict[str, list[datetime]]) -> None:
+    made = plan(claim(1), begun=begun)
+    assert {run.worker for run in made.runs} == {FETCH, RETRY}
 
 
 def test_a_full_batch_is_a_reason_too_and_when_the_claim_is_tried_after_all() -> None:

@@ -11,7 +11,7 @@ from recours.core.claim import Claim, Stage
 from recours.core.decision import Decision, Step, abandoned_at, decide, give_up, step
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
-from recours.core.quota import Calls, Shortage
+from recours.core.quota import Calls, Shortage, kept_for_new_claims, kept_until
 from recours.desk.forecast.answers import answer
 from recours.desk.forecast.counts import Counts
 from recours.desk.forecast.facts import CarrierFacts, Left, Rules, Try
@@ -98,7 +98,7 @@ class CallsOnPaper:
         """Due claims of carriers that took no more calls."""
         ready = self.book.pool.ready(self.stage)
         return {
-            key: Left(ready[key], lane.refusal.why, lane.refusal.reason)
+            key: Left(ready[key], lane.refusal.why, lane.refusal.reason, lane.refusal.reserved)
             for key, lane in self._lanes.items()
             if lane.refusal and key in ready
         }
@@ -133,17 +133,20 @@ class CallsOnPaper:
                 self.book.pool.put(claim)
             self.budget += len(claims) - count
             if short and count < len(claims):
-                self._heed(lane, short, wanted[count])
+                self._heed(lane, short, wanted[count], share)
 
     def _calls_for(self, claim: Claim) -> Calls:
         return self.book.carriers[lane_key(claim)].spec.calls_for(claim.state.delivery)
 
-    @staticmethod
-    def _heed(lane: _Lane, short: Shortage, calls: Calls) -> None:
-        if short.passes(short.limit.units(calls)):
+    def _heed(self, lane: _Lane, short: Shortage, calls: Calls, share: float) -> None:
+        limit, needed = short.limit, short.limit.units(calls)
+        if short.is_for_new_claims(needed, kept_for_new_claims(limit, share, self.now)):
+            reason, until = f"its calls left are kept for new claims ({limit})", kept_until(limit, self.now)
+            lane.refusal = Refusal(Blocked.RATE_LIMIT, reason, until, reserved=True)
+        elif short.passes(needed):
             lane.waits, lane.drained = True, False
         else:
-            lane.refusal = Refusal(Blocked.RATE_LIMIT, f"at its limit ({short.limit})", short.resets_at)
+            lane.refusal = Refusal(Blocked.RATE_LIMIT, f"at its limit ({limit})", short.resets_at)
 
     # ---------------------------------------------------------------- claims that need no call
 

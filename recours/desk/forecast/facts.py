@@ -99,6 +99,11 @@ class Left:
     count: int
     why: Blocked
     reason: str
+    reserved: bool = False  # the calls that are left are kept for new claims
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; the words are those of a run's own counts."""
+        return {"count": self.count, "why": "reserved" if self.reserved else self.why}
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,22 @@ class ForeseenRun:
     gave_up: int = 0
     left: Mapping[str, Left] = field(default_factory=dict)
     due: Mapping[str, int] = field(default_factory=dict)
+
+
+def last_run(begun: Mapping[str, Sequence[datetime]], worker: type[Worker], now: datetime) -> datetime | None:
+    """When the worker's last run began, of those up to now."""
+    return max((at for at in begun.get(worker.name, ()) if at <= now), default=None)
+
+
+def stopped(begun: Mapping[str, Sequence[datetime]], now: datetime) -> list[type[Worker]]:
+    """The workers that used to run and do not any more, while another one does.
+
+    If none does, the machine was off: all of them are taken to go on.
+    """
+    lasts = {worker: last_run(begun, worker, now) for worker in WORKERS}
+    if not any(worker.has_run_lately(last, now) for worker, last in lasts.items()):
+        return []
+    return [worker for worker, last in lasts.items() if last and not worker.has_run_lately(last, now)]
 
 
 # A run that lies a whole number of schedules after an earlier one, give or take this, was started by the schedule.
@@ -130,6 +151,8 @@ def moments(
     """
     found = []
     for worker in workers:
+        if worker in stopped(begun, now):
+            continue
         at = _next_run(_last_on_schedule(begun.get(worker.name, ()), worker.schedule), worker.schedule, now)
         while at <= until:
             found.append(Moment(at, worker))

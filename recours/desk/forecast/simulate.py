@@ -12,6 +12,7 @@ from recours.desk.forecast.calls import Book, CallsOnPaper
 from recours.desk.forecast.counts import Counts
 from recours.desk.forecast.facts import CarrierFacts, ForeseenRun, Moment, Rules, Sighted
 from recours.desk.forecast.pool import Pool
+from recours.runs.fetch import PODFetchWorker
 from recours.runs.lanes import lane_key
 from recours.runs.retry import PODRetryScheduler
 
@@ -20,9 +21,15 @@ class Simulation:
     """Claims, quotas and carriers as they will be."""
 
     def __init__(
-        self, found: Iterable[Sighted], carriers: Mapping[str, CarrierFacts], rules: Rules, now: datetime
+        self,
+        found: Iterable[Sighted],
+        carriers: Mapping[str, CarrierFacts],
+        rules: Rules,
+        now: datetime,
+        last_fetch: datetime | None = None,
     ) -> None:
-        """Begin with what there is at `now`."""
+        """Begin with what there is at `now`. `last_fetch`: when the fetch worker's last run began."""
+        self._last_fetch = last_fetch
         self.rules = rules
         self.pool = Pool()
         self.book = Book(self.pool, Counts(carriers, now), dict(carriers), rules)
@@ -45,6 +52,8 @@ class Simulation:
         self.pool.make_ready(due_until)
         self._judge(now)
         retries = issubclass(moment.worker, PODRetryScheduler)
+        self._last_fetch = self._last_fetch if retries else now
+        fetch_worker_runs = PODFetchWorker.has_run_lately(self._last_fetch, now)
         passed, ended = self._keep_own_timetable(now, due_until) if retries else (0, 0)
         self.pool.make_ready(due_until)
         ended += self.pool.drop(
@@ -55,7 +64,7 @@ class Simulation:
             moment.worker.stage,
             self.rules.batch_sizes[moment.worker.name],
             now,
-            share=self.rules.pending_share if retries else 0.0,
+            share=self.rules.pending_share if retries and fetch_worker_runs else 0.0,
             new_claims_wait=frozenset(self.pool.ready(Stage.NEW)),
         )
         calls.run()
