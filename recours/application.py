@@ -197,8 +197,7 @@ class _Fetching:
 
     def _next_of(self, listed: ListedClaim) -> datetime | None:
         """When a run tries the claim next, as `claim_status` says it."""
-        database, columns = self.opened.database, self.opened.schema.columns
-        desk = desk_over(self.settings, database, columns, self.opened.clock)
+        desk = desk_over(self.settings, self.opened.database, self.opened.schema, self.opened.clock)
         return desk.position(listed.claim, None).next_at
 
     def _refused(self, refused: RefusedClaim) -> RecoursError:

@@ -38,7 +38,7 @@ class Bench:
         database, schema = self.database()
         if not schema.is_current:
             return None
-        return desk_over(self.settings, database, schema.columns, SystemClock(clock_offset(database)))
+        return desk_over(self.settings, database, schema, SystemClock(clock_offset(database)))
 
     def overview(self) -> Overview | None:
         """The state of the system; None as long as it is not known (the check of the database says why)."""

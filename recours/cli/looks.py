@@ -171,7 +171,7 @@ def _server(bench: Bench) -> "SmtpSettings | None":
     except DatabaseFault:
         desk = None
     if desk:
-        return PostOffice(bench.settings, desk.database, desk.columns, desk.clock, "check").server()
+        return PostOffice(bench.settings, desk.database, desk.schema, desk.clock, "check").server()
     return mail_server(bench.settings.mail, {})
 
 

@@ -54,7 +54,7 @@ def _office(settings: Settings) -> Iterator[tuple[PostOffice, ClaimRepository]]:
         opened = open_database(settings)
         try:
             columns = opened.schema.columns
-            office = PostOffice(settings, opened.database, columns, opened.clock, uuid.uuid4().hex)
+            office = PostOffice(settings, opened.database, opened.schema, opened.clock, uuid.uuid4().hex)
             yield office, ClaimRepository(opened.database, catalog_of(settings), columns, "", "")
         finally:
             opened.database.close()

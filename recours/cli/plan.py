@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import click
 
+from recours.cli.console import harmless
 from recours.cli.desk import at_desk, database_option, json_option, tell_json
 from recours.cli.numbers import whole_number
 from recours.cli.tables import Table, show
@@ -102,6 +103,8 @@ def _show(plan: Plan, *, everything: bool) -> None:
         f"From {minute(plan.made_at, local)} to {minute(plan.until, local)}, if {what}: "
         f"{plural(sum(plan.tried), 'try').replace('trys', 'tries')} in {plural(len(plan.runs), 'run')}."
     )
+    for remark in plan.left_alone.remarks:
+        click.echo(harmless(f"{remark}."))
     for worker in plan.stopped:
         click.echo(f"{worker} has stopped running, so no run of it is foreseen: recours check")
     if not plan.carriers:

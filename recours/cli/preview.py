@@ -10,9 +10,11 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository
-from recours.database.enrolment import ClaimEnrolment
+from recours.database.engine import Database
+from recours.database.left_alone import left_alone
 from recours.database.schema import Schema, look, require_claims
 from recours.database.survey import survey
+from recours.desk.records import LeftAlone
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.preview import Preview, preview, preview_named
 from recours.runs.source import find_named
@@ -55,9 +57,8 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         else:
             carriers = tuple(key for name in options["carriers"] for key in catalog.keys_of(name))
             result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
+        apart = _apart(settings, database, schema, now, takes_new=kind.stage is Stage.NEW and not named)
         waiting = claims.waiting() if schema.is_current else None
-        enrolment = enrolment_of(settings, database, schema.columns)
-        enrolled = _enrolled(enrolment, schema, now, takes_new=kind.stage is Stage.NEW and not named)
     finally:
         database.close()
     log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")
@@ -65,10 +66,12 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         log.info(line)
     if waiting and kind.stage is Stage.READY:
         log.info(waiting_line(waiting, logs.local))
-    for line in enrolled.lines():
+    for line in apart.lines():
         log.info(line)
+    for remark in apart.left_alone.remarks:
+        log.warning(remark)
     if options["as_json"]:
-        fault = print_json(_as_json(kind, schema, result, catalog) | enrolled.as_json())
+        fault = print_json(_as_json(kind, schema, result, catalog) | apart.as_json())
         if fault:
             log.error(fault)
             return 1
@@ -76,25 +79,38 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
 
 
 @dataclass(frozen=True)
-class _Enrolled:
-    """Claims that are not enrolled: those that the run would enrol itself, and those that wait for a decision."""
+class _Apart:
+    """Claims outside the preview: those that the run would enrol itself, those that wait for a decision or a newer version."""
 
-    new: int
-    left: int
+    would_enroll: int
+    not_enrolled: int
+    left_alone: LeftAlone
 
     def lines(self) -> list[str]:
-        new = f"{plural(self.new, 'new claim')} would be enrolled first, and taken too (RECOURS_ENROLL_NEW)"
-        return [*([new] if self.new else []), *([not_enrolled(self.left)] if self.left else [])]
+        count = plural(self.would_enroll, "new claim")
+        new = f"{count} would be enrolled first, and taken too (RECOURS_ENROLL_NEW)"
+        return [
+            *([new] if self.would_enroll else []),
+            *([not_enrolled(self.not_enrolled)] if self.not_enrolled else []),
+        ]
 
     def as_json(self) -> dict[str, int]:
-        return {"would_enroll": self.new, "not_enrolled": self.left}
+        return {
+            "would_enroll": self.would_enroll,
+            "not_enrolled": self.not_enrolled,
+            "left_alone": self.left_alone.claims,
+        }
 
 
-def _enrolled(enrolment: ClaimEnrolment, schema: Schema, now: datetime, *, takes_new: bool) -> _Enrolled:
+def _apart(
+    settings: Settings, database: Database, schema: Schema, now: datetime, *, takes_new: bool
+) -> _Apart:
+    enrolment = enrolment_of(settings, database, schema.columns)
     if not schema.is_current:
-        return _Enrolled(0, enrolment.to_be_undecided(MOST_NOT_ENROLLED, is_new=schema.version is None))
+        undecided = enrolment.to_be_undecided(MOST_NOT_ENROLLED, is_new=schema.version is None)
+        return _Apart(0, undecided, LeftAlone())
     new = enrolment.count_new(now) if takes_new else 0
-    return _Enrolled(new, enrolment.undecided(MOST_NOT_ENROLLED, now))
+    return _Apart(new, enrolment.undecided(MOST_NOT_ENROLLED, now), left_alone(database, schema))
 
 
 def _schema_lines(schema: Schema) -> list[str]:

@@ -67,6 +67,8 @@ def command(days: int, database_url: str | None, *, exact: bool, check: bool, as
         if table.rows:
             show(table)
     click.echo(_mails(seen))
+    for remark in seen.left_alone.remarks:
+        click.echo(harmless(f"{remark}."))
 
 
 def _say(found: Verdict) -> None:

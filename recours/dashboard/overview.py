@@ -58,6 +58,8 @@ def show(desk: Desk, words: Words) -> None:
     seen, runs = _read(desk, desk.database.shown, days)
     st.caption(words("as_of", at=when(seen.at)))
     _verdict(seen, words)
+    if left := seen.left_alone.claims:
+        st.info(words.counted("left_alone", left))
     _cards(seen, words)
     _closed(seen, words)
     _charts(desk, seen, words)

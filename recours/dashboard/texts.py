@@ -317,6 +317,12 @@ COUNTED: dict[str, dict[str, tuple[str, str]]] = {
             "{count} claim passes its deadline before it is tried.",
             "{count} claims pass their deadline before they are tried.",
         ),
+        "left_alone": (
+            "{count} claim is left to a newer version of recours, or until 'recours init-db' widens the tables. 'recours "
+            "status' says more.",
+            "{count} claims are left to a newer version of recours, or until 'recours init-db' widens the tables. 'recours "
+            "status' says more.",
+        ),
         "found": ("{count} claim", "{count} claims"),
         "calls": ("{count} call, {seconds} s", "{count} calls, {seconds} s"),
     },
@@ -328,6 +334,12 @@ COUNTED: dict[str, dict[str, tuple[str, str]]] = {
         "forecast_late": (
             "{count} réclamation dépasse son échéance avant d'être traitée.",
             "{count} réclamations dépassent leur échéance avant d'être traitées.",
+        ),
+        "left_alone": (
+            "{count} réclamation est laissée à une version plus récente de recours, ou attend que « recours init-db » "
+            "élargisse les tables. « recours status » en dit plus.",
+            "{count} réclamations sont laissées à une version plus récente de recours, ou attendent que « recours init-db » "
+            "élargisse les tables. « recours status » en dit plus.",
         ),
         "found": ("{count} réclamation", "{count} réclamations"),
         "calls": ("{count} appel, {seconds} s", "{count} appels, {seconds} s"),

@@ -25,6 +25,7 @@ from recours.core.claim import FetchStatus, Stage
 from recours.database.conditions import at_stage, still_ours
 from recours.database.foreign import Reader
 from recours.database.lists import Group
+from recours.database.reach import EVERYTHING, Reach
 from recours.database.tables import claims
 
 _c = claims.c
@@ -39,12 +40,16 @@ _PARTS = 100
 
 
 def backlog_counts(
-    connection: Connection, there: Iterable[Group], most: int | None
+    connection: Connection, there: Iterable[Group], most: int | None, reach: Reach = EVERYTHING
 ) -> dict[str, Counter[str]]:
     """How many claims of each carrier's key ("": of none) are at each stage, each counted up to `most`."""
     wanted = dict.fromkeys((group.key, group.stage) for group in there if group.status in _OURS)
     counts: dict[str, Counter[str]] = {}
-    parts = [_count(key, stage, where, most) for key, stage in wanted for where in _conditions(key, stage)]
+    parts = [
+        _count(key, stage, [*where, reach.rows()], most)
+        for key, stage in wanted
+        for where in _conditions(key, stage)
+    ]
     for at in range(0, len(parts), _PARTS):
         for key, stage, count in connection.execute(union_all(*parts[at : at + _PARTS])):
             counts.setdefault(key, Counter())[stage if stage in _STAGES else UNJUDGED] += count
@@ -64,11 +69,13 @@ def _conditions(key: str, stage: str) -> list[list[ColumnElement[bool]]]:
     return [[of_key, of_stage] for of_key in keys for of_stage in stages]
 
 
-def turns_come(connection: Connection, due_until: datetime, most: int | None) -> Counter[str]:
+def turns_come(
+    connection: Connection, due_until: datetime, most: int | None, reach: Reach = EVERYTHING
+) -> Counter[str]:
     """Waiting claims whose turn has come, by carrier's key, up to `most` in all."""
     come = (
         select(_c.pod_carrier_key)
-        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours())
+        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours(), reach.rows())
         .order_by(_c.pod_next_retry_at)
         .limit(most)
     )
@@ -76,13 +83,13 @@ def turns_come(connection: Connection, due_until: datetime, most: int | None) ->
 
 
 def oldest_failures(
-    connection: Connection, keys: Iterable[str], *, has_creation: bool
+    connection: Connection, keys: Iterable[str], *, has_creation: bool, reach: Reach = EVERYTHING
 ) -> dict[str, datetime]:
     """Since when the oldest claim of each carrier that is still tried has failed, or is new.
 
     `has_creation`: `claims` has the column created_at.
     """
-    parts = [look for key in keys for look in _oldest(key, has_creation=has_creation)]
+    parts = [look for key in keys for look in _oldest(key, reach, has_creation=has_creation)]
     found: dict[str, datetime] = {}
     for at in range(0, len(parts), _PARTS):
         for row in connection.execute(union_all(*parts[at : at + _PARTS])).mappings():
@@ -91,16 +98,23 @@ def oldest_failures(
     return found
 
 
-def _oldest(key: str, *, has_creation: bool) -> list[Select[Any]]:
+def _oldest(key: str, reach: Reach, *, has_creation: bool) -> list[Select[Any]]:
     """A look into an index for each stage. Of new claims, the one with the least id is taken for the oldest."""
     failed = [
-        _first(key, _c.pod_failed_at, not_done, _c.pod_stage == stage, _c.pod_failed_at.is_not(None))
+        _first(
+            key,
+            _c.pod_failed_at,
+            not_done,
+            _c.pod_stage == stage,
+            _c.pod_failed_at.is_not(None),
+            reach.rows(),
+        )
         for stage in _FAILED
     ]
     if not has_creation:
         return failed
     group = Group(f"{key}/{FetchStatus.PENDING}/{Stage.NEW}")
-    return [*failed, _first_of(key, _c.created_at, _c.id, group.condition)]
+    return [*failed, _first_of(key, _c.created_at, _c.id, group.condition, reach.rows())]
 
 
 def _first(key: str, moment: Any, *where: Any) -> Select[Any]:

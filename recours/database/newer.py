@@ -1,5 +1,7 @@
 """A database that a newer version of recours made: what this one does not know is left alone, and counted."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import ColumnElement, Table, and_, func, select
 
 from recours.core.events import EventName
@@ -27,22 +29,34 @@ def known_mail() -> ColumnElement[bool]:
     return mails.c.kind.in_([const(kind) for kind in MailKind])
 
 
-def remarks_on(database: Database, schema: Schema) -> list[str]:
-    """What to say of a newer version's schema; nothing of any other. Raises DatabaseFault."""
-    if not schema.is_of_newer_version:
-        return []
+def count_unknown(database: Database) -> dict[str, int]:
+    """How many claims, events and mails have a stage, kind or name that this version does not know, counted up to _MOST."""
     left: list[tuple[str, Table, ColumnElement[bool]]] = [
         ("claim", claims, and_(is_ours(), ~known())),
         ("event", events, and_(events.c.told.is_(None), ~known_event())),
         ("mail", mails, and_(mails.c.state.in_([const(state) for state in _OPEN]), ~known_mail())),
     ]
-    counted = []
+    counts = {}
     with database.read() as connection:
         for what, table, unknown in left:
             some = select(func.count()).select_from(select(table.c.id).where(unknown).limit(_MOST).subquery())
-            number = connection.scalar(some) or 0
-            counted.append(f"{plural(number, what)}{' or more' if number == _MOST else ''}")
-    return [
+            counts[what] = connection.scalar(some) or 0
+    return counts
+
+
+def remarks_on(database: Database, schema: Schema) -> list[str]:
+    """What to say of a newer version's schema; nothing of any other. Raises DatabaseFault."""
+    if not schema.is_of_newer_version:
+        return []
+    return [newer_words(schema, count_unknown(database))]
+
+
+def newer_words(schema: Schema, counts: Mapping[str, int]) -> str:
+    """What to say of a newer version's schema, and of what is left alone in it."""
+    counted = [
+        f"{plural(number, what)}{' or more' if number == _MOST else ''}" for what, number in counts.items()
+    ]
+    return (
         f"{NEWER}: the database has {schema.version}, this version knows {HEAD} and may go on working. Left alone, with "
         f"a stage, kind or name that it does not know: {', '.join(counted)}. Update this checkout"
-    ]
+    )

@@ -28,6 +28,7 @@ from recours.database.conditions import const
 from recours.database.engine import Database
 from recours.database.foreign import Reader, read_claim
 from recours.database.lists import count_of, groups, newest
+from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import free, readable_columns
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
 from recours.desk.records import (
@@ -57,6 +58,7 @@ class DatabaseRecords:
     catalog: Catalog
     columns: frozenset[str]  # those that `claims` has
     redact: Callable[[str], str] = str
+    reach: Reach = EVERYTHING  # of the runs: what they leave alone is no backlog
 
     # ---------------------------------------------------------------- runs and attempts
 
@@ -158,9 +160,11 @@ class DatabaseRecords:
         Waiting claims whose turn comes by `due_until`, which no run has made ready yet, are counted as ready.
         """
         with self.database.read() as connection:
-            counts = backlog_counts(connection, groups(connection), most)
-            come = turns_come(connection, due_until, most) if due_until else Counter[str]()
-            oldest = oldest_failures(connection, counts, has_creation="created_at" in self.columns)
+            counts = backlog_counts(connection, groups(connection), most, self.reach)
+            come = turns_come(connection, due_until, most, self.reach) if due_until else Counter[str]()
+            oldest = oldest_failures(
+                connection, counts, has_creation="created_at" in self.columns, reach=self.reach
+            )
         found = (_backlog(key, n, come[key], oldest.get(key), most) for key, n in sorted(counts.items()))
         return [backlog for backlog in found if backlog.stages or backlog.unjudged]
 

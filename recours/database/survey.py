@@ -12,6 +12,7 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.database.conditions import at_stage, const, edited, still_ours
 from recours.database.engine import Database
 from recours.database.foreign import read_claim
+from recours.database.left_alone import reach_of_next_run
 from recours.database.rows import free, raw_columns, readable_columns
 from recours.database.schema import Schema
 from recours.database.tables import claims
@@ -38,12 +39,14 @@ def survey(
     `mended_after`: turns after this moment are those of no timetable, and are recomputed by a run. `unnumbered`: those
     too that wait for their tracking number.
     """
+    reach = reach_of_next_run(database, schema)
     if schema.is_current:
         columns = readable_columns(schema.columns)
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
         wanted = _of_a_run(due_until, max_retries, is_edited, mended_after)
         if unnumbered:
             wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
+        wanted = and_(wanted, reach.rows())
         held: ColumnElement[bool] = ~free(now)
         held_until: ColumnElement[Any] = _c.pod_lease_until
     else:
@@ -101,8 +104,9 @@ class DatabaseOutlook:
         waits = or_(
             and_(at_stage(Stage.WAITING), _c.pod_next_retry_at > due_until), at_stage(Stage.UNNUMBERED)
         )
+        reach = reach_of_next_run(self.database, self.schema)
         query = select(*readable_columns(self.schema.columns)).where(
-            still_ours(), waits, _c.response_deadline.between(*days)
+            still_ours(), waits, _c.response_deadline.between(*days), reach.rows()
         )
         with self.database.read() as connection:
             for row in connection.execution_options(yield_per=1000).execute(query).mappings():

@@ -14,6 +14,7 @@ from recours.database.backlog import not_done
 from recours.database.conditions import at_stage, const
 from recours.database.engine import Database
 from recours.database.foreign import read_claims
+from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import readable_columns, unedited
 from recours.database.tables import attempts, claims, mails
 from recours.desk.troubles import MAIL_WAITS, UNDECIDED_FOR, Pile
@@ -35,6 +36,7 @@ class DatabaseTroubles:
     catalog: Catalog
     columns: frozenset[str]  # those that `claims` has
     redact: Callable[[str], str] = str
+    reach: Reach = EVERYTHING  # of the runs: what they leave alone is not theirs to try
 
     # ---------------------------------------------------------------- mails
 
@@ -103,7 +105,7 @@ class DatabaseTroubles:
         yield self._of(not_done, known, at_stage(Stage.UNNUMBERED), now=now, until=until)
 
     def _of(self, *where: Any, now: datetime, until: datetime, order: tuple[Any, ...] = ()) -> Select[Any]:
-        some = select(_c.id).where(*where).order_by(*order).limit(_MOST_CLAIMS)
+        some = select(_c.id).where(*where, self.reach.rows()).order_by(*order).limit(_MOST_CLAIMS)
         day = cast(_c.response_deadline, Text)
         first, last = ((at + way).date().isoformat() for at, way in ((now, -_A_DAY), (until, _A_DAY)))
         return select(*readable_columns(self.columns)).where(

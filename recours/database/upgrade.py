@@ -24,7 +24,15 @@ from recours.database.revisions import migrate, revisions
 from recours.database.rights import NOT_ALLOWED, all_rights, grants, quoted, schema_grant
 from recours.database.schema import HEAD, Schema, look, look_closer
 from recours.database.tables import VERSION_TABLE
-from recours.database.widening import NARROW, explained, is_large, left_narrow, widen, widening_statements
+from recours.database.widening import (
+    NARROW,
+    TOO_LARGE,
+    explained,
+    is_large,
+    left_narrow,
+    widen,
+    widening_statements,
+)
 from recours.runs.ports import Clock
 
 # How the remarks begin that someone should read.
@@ -82,7 +90,7 @@ def _widened(database: Database, schema: Schema, clock: Clock, *, has_time: bool
         if not has_time:
             with database.read() as connection:
                 if is_large(connection, schema):
-                    return left_narrow(database, schema, "a run has no time for such large tables")
+                    return left_narrow(database, schema, TOO_LARGE)
         widened = alone(database, work, clock, PATIENCE_S if has_time else _PATIENCE_WITH_READERS_S)
     except DatabaseFault as fault:
         return left_narrow(database, schema, explained(fault))

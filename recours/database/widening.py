@@ -17,6 +17,7 @@ NARROW = "Large claim numbers"
 HIGHEST_NARROW = 2**31 - 1
 # A run widens tables of up to so many rows ever written: a second or two.
 MOST_ROWS = 1_000_000
+TOO_LARGE = "a run has no time for such large tables"
 
 _VIEW = "recours_documents"
 _OF_VIEW = "recours_attempts"
@@ -65,11 +66,16 @@ def widen(connection: Connection, schema: Schema) -> None:
         connection.exec_driver_sql(statement)
 
 
-def left_narrow(database: Database, schema: Schema, why: str) -> list[str]:
-    """What to say of keys that stay narrow for now, and of the claims that are left alone for it."""
+def count_beyond(database: Database) -> int:
+    """How many claims have larger keys than our columns hold."""
     query = text("SELECT count(*) FROM (SELECT 1 FROM claims WHERE id > :highest LIMIT 100000) AS beyond")
     with database.read() as connection:
-        beyond = connection.scalar(query, {"highest": HIGHEST_NARROW}) or 0
+        return connection.scalar(query, {"highest": HIGHEST_NARROW}) or 0
+
+
+def left_narrow(database: Database, schema: Schema, why: str) -> list[str]:
+    """What to say of keys that stay narrow for now, and of the claims that are left alone for it."""
+    beyond = count_beyond(database)
     tables = ", ".join(tables_of(schema))
     return [
         f"{NARROW}: {tables} cannot hold a claim id above {HIGHEST_NARROW} yet ({why}). Claims with a larger id are "

@@ -14,7 +14,7 @@ from recours.core.claim import Stage
 from recours.core.mail import MailState
 from recours.core.pauses import CLOCKS_DIFFER, Stop
 from recours.core.quota import Use
-from recours.desk.records import Backlog, Records, Run, Tally
+from recours.desk.records import Backlog, LeftAlone, Records, Run, Tally
 from recours.desk.troubles import Troubles
 from recours.runs.ports import Refusal
 from recours.runs.worker import LATE_AFTER, STOPPED
@@ -278,6 +278,7 @@ class Overview:
     mails: Mapping[MailState, int] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
     not_enrolled: int = 0  # open claims with a number of which nobody has decided yet
+    left_alone: LeftAlone = field(default_factory=LeftAlone)
 
     @property
     def due(self) -> int:
@@ -293,6 +294,7 @@ class Overview:
             "backlogs": [backlog_json(backlog) for backlog in self.backlogs],
             "carriers": [carrier.as_json() for carrier in self.carriers],
             "not_enrolled": self.not_enrolled,
+            "left_alone": self.left_alone.claims,
             "mails": {state.value: count for state, count in self.mails.items()},
         }
 

@@ -21,6 +21,7 @@ from recours.desk.forecast.facts import (
     stopped,
 )
 from recours.desk.forecast.simulate import Simulation
+from recours.desk.records import LeftAlone
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lanes import lane_key
 from recours.runs.ports import Blocked, Refusal
@@ -108,6 +109,7 @@ class Plan:
     late_cut: int = 0
     tried: Sequence[int] = ()  # by each run, also where its list is cut
     names: Mapping[str, str] = field(default_factory=dict)  # of carriers, by key
+    left_alone: LeftAlone = field(default_factory=LeftAlone)
     stopped: Sequence[str] = ()  # workers that do not run any more: no run of theirs is foreseen
 
     def as_json(self) -> dict[str, Any]:
@@ -119,6 +121,7 @@ class Plan:
             "max_retries": self.max_retries,
             "batch_sizes": dict(self.batch_sizes),
             "stopped_workers": list(self.stopped),
+            "left_alone": self.left_alone.claims,
             "tries": sum(self.tried),
             "carriers": [self._carrier_json(carrier) for carrier in self.carriers],
             "runs": [self._run_json(run, tried) for run, tried in zip(self.runs, self.tried, strict=True)],

@@ -149,6 +149,14 @@ class ListedClaim:
     signatory: str | None = None
 
 
+@dataclass(frozen=True)
+class LeftAlone:
+    """Claims that no run of this version works on, counted. `remarks`: what a run's log says of them, and why."""
+
+    claims: int = 0
+    remarks: tuple[str, ...] = ()
+
+
 class Records(Protocol):
     """Where the desk reads."""
 

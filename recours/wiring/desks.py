@@ -13,14 +13,15 @@ from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseFault
 from recours.database.enrolment import ClaimEnrolment
+from recours.database.left_alone import left_alone, reach_of_next_run
 from recours.database.records import DatabaseRecords
 from recours.database.reopening import GivenUpClaims
-from recours.database.schema import look
+from recours.database.schema import Schema
 from recours.database.troubles import DatabaseTroubles
 from recours.desk.answers import ClaimStatus
 from recours.desk.overview import CarrierNow, Overview, days_until, overview
 from recours.desk.position import NEAR, Position, misses_deadline, position
-from recours.desk.records import ListedClaim, Records
+from recours.desk.records import LeftAlone, ListedClaim, Records
 from recours.desk.telling import Teller
 from recours.desk.troubles import Troubles
 from recours.runs.enrolment import MOST_NOT_ENROLLED
@@ -55,6 +56,7 @@ class Desk:
     settings: Settings
     database: Database
     columns: frozenset[str]  # of `claims`
+    schema: Schema
     clock: Clock
     catalog: Catalog
     records: Records
@@ -68,6 +70,11 @@ class Desk:
     def given_up(self) -> GivenUpClaims:
         """The claims that gave up."""
         return GivenUpClaims(self.claims)
+
+    @property
+    def left_alone(self) -> LeftAlone:
+        """The claims that no run works on. Raises DatabaseFault."""
+        return left_alone(self.database, self.schema)
 
     @property
     def enrolment(self) -> ClaimEnrolment:
@@ -106,11 +113,15 @@ class Desk:
             exact=exact,
             troubles=self._troubles(now, carriers),
         )
-        return replace(seen, not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED, now))
+        return replace(
+            seen, not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED, now), left_alone=self.left_alone
+        )
 
     def _troubles(self, now: datetime, carriers: Sequence[CarrierNow]) -> Troubles:
         policy = self.settings.policy
-        read = DatabaseTroubles(self.database, self.catalog, self.columns, redactor(self.settings))
+        read = DatabaseTroubles(
+            self.database, self.catalog, self.columns, redactor(self.settings), self.claims.reach
+        )
         recent = self.records.tallies(days_until(now.astimezone(policy.zone).date(), 2), policy.zone)
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
         near = [
@@ -174,20 +185,22 @@ def open_desk(settings: Settings) -> Desk:
     except DatabaseFault:
         database.close()
         raise
-    return desk_over(settings, database, schema.columns, clock)
+    return desk_over(settings, database, schema, clock)
 
 
-def desk_over(settings: Settings, database: Database, columns: frozenset[str], clock: Clock) -> Desk:
-    """The desk over a database that is open already."""
-    catalog, redact = catalog_of(settings), redactor(settings)
+def desk_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> Desk:
+    """The desk over a database that is open already. Raises DatabaseFault."""
+    catalog, redact, columns = catalog_of(settings), redactor(settings), schema.columns
+    reach = reach_of_next_run(database, schema)
     return Desk(
         settings=replace(settings, policy=policy_of(settings, database)),
         database=database,
         columns=columns,
+        schema=schema,
         clock=clock,
         catalog=catalog,
-        records=DatabaseRecords(database, catalog, columns, redact),
-        claims=ClaimRepository(database, catalog, columns, "", "desk", redact),
+        records=DatabaseRecords(database, catalog, columns, redact, reach),
+        claims=ClaimRepository(database, catalog, columns, "", "desk", redact, reach),
     )
 
 
@@ -225,8 +238,9 @@ def plan_for(
         worker.name: [run.started_at for run in desk.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
         for worker in WORKERS
     }
-    outlook = DatabaseOutlook(desk.database, look(desk.database), desk.catalog)
-    return make_plan(outlook, _carrier_facts(desk), rules, Question(horizon, now, begun, most_listed))
+    outlook = DatabaseOutlook(desk.database, desk.schema, desk.catalog)
+    plan = make_plan(outlook, _carrier_facts(desk), rules, Question(horizon, now, begun, most_listed))
+    return replace(plan, left_alone=desk.left_alone)
 
 
 def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":

@@ -12,6 +12,7 @@ from recours.core.mail import MailState, is_address, reported_week, week_label
 from recours.core.text import plural
 from recours.database.engine import Database
 from recours.database.mailbox import Mailbox
+from recours.database.schema import Schema
 from recours.logs import file_of, run_log
 from recours.runs.ports import Clock, RunFault
 from recours.settings.model import MailSettings, Settings
@@ -29,12 +30,12 @@ class PostOffice:
     """Tells people by mail. What that takes is loaded when there is something to tell: many runs tell nobody."""
 
     def __init__(
-        self, settings: Settings, database: Database, columns: frozenset[str], clock: Clock, run_id: str
+        self, settings: Settings, database: Database, schema: Schema, clock: Clock, run_id: str
     ) -> None:
-        """`columns`: those of `claims`."""
         self._settings = settings
+        self._schema = schema
         self.clock = clock
-        self.mailbox = Mailbox(database, catalog_of(settings), columns, run_id)
+        self.mailbox = Mailbox(database, catalog_of(settings), schema.columns, run_id)
 
     def tell(self, go_on: Callable[[], bool]) -> None:
         """Render what is to be told and send what is ready, as long as `go_on` says so.
@@ -84,12 +85,12 @@ class PostOffice:
         from recours.desk.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
         from recours.wiring.desks import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
 
-        settings, database, columns = self._settings, self.mailbox.database, self.mailbox.columns
-        desk = desk_over(settings, database, columns, self.clock)
+        settings, database = self._settings, self.mailbox.database
+        desk = desk_over(settings, database, self._schema, self.clock)
         seen = desk.overview(days=1)
         sources = Sources(
             desk.records,
-            DatabaseWeek(database, desk.catalog, columns, redactor(settings)),
+            DatabaseWeek(database, desk.catalog, desk.columns, redactor(settings)),
             seen.carriers,
             SCHEDULES,
             desk.catalog,

@@ -53,7 +53,7 @@ def make_worker(
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         lines_together=lines_together,
-        post=PostOffice(settings, database, columns, clock, run_id) if mails else None,
+        post=PostOffice(settings, database, opened.schema, clock, run_id) if mails else None,
         watcher=watcher,
         enrolment=enrolment_of(settings, database, columns),
     )
@@ -96,7 +96,7 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
     from recours.watching.textfile import exposition, replace_file  # noqa: PLC0415 (see above)
     from recours.wiring.desks import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
 
-    desk = desk_over(settings, opened.database, opened.schema.columns, opened.clock)
+    desk = desk_over(settings, opened.database, opened.schema, opened.clock)
     try:
         now = desk.overview(days=1)
         well = {

@@ -1053,7 +1053,7 @@ def test_two_runs_at_once_write_and_send_each_mail_once(service: Service, smtp: 
     service.environment["SMTP_PORT"] = str(smtp.port)
     opened = open_database(service.settings)
     offices = [
-        PostOffice(service.settings, opened.database, opened.schema.columns, service.clock, f"run-{n}")
+        PostOffice(service.settings, opened.database, opened.schema, service.clock, f"run-{n}")
         for n in range(4)
     ]
     with ThreadPoolExecutor(4) as pool:
@@ -1103,7 +1103,7 @@ def test_a_run_that_was_stopped_writes_no_mail(service: Service, smtp: MailServe
     service.run_hourly(1)
     service.environment["SMTP_PORT"] = str(smtp.port)
     opened = open_database(service.settings)
-    post = PostOffice(service.settings, opened.database, opened.schema.columns, service.clock, "run-9")
+    post = PostOffice(service.settings, opened.database, opened.schema, service.clock, "run-9")
     post.tell(lambda: False)
     assert smtp.taken == []
     post.tell(lambda: True)

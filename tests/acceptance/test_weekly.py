@@ -97,7 +97,7 @@ def test_however_many_machines_there_are(service: Service, smtp: MailServer) -> 
 
     def tell(number: int) -> None:
         run_id = f"{number:032x}"
-        PostOffice(settings, opened.database, opened.schema.columns, service.clock, run_id).tell(lambda: True)
+        PostOffice(settings, opened.database, opened.schema, service.clock, run_id).tell(lambda: True)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(tell, range(8)))

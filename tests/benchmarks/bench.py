@@ -433,7 +433,7 @@ from recours.wiring.post import PostOffice
 settings = load(Path(sys.argv[1]), process_environment(), CATALOG)
 opened = open_database(settings)
 begun = time.process_time()
-PostOffice(settings, opened.database, opened.schema.columns, SystemClock(), uuid.uuid4().hex).tell(lambda: True)
+PostOffice(settings, opened.database, opened.schema, SystemClock(), uuid.uuid4().hex).tell(lambda: True)
 spent = time.process_time() - begun
 opened.database.close()
 peak = next((line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), "0")

@@ -366,7 +366,7 @@ def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
             assert told.sentence(problem, found.at) in faults
 
     desk = world.desk
-    office = PostOffice(desk.settings, desk.database, desk.columns, desk.clock, "r")
+    office = PostOffice(desk.settings, desk.database, desk.schema, desk.clock, "r")
     facts = office.week((world.now - timedelta(days=7)).date())
     kept = [(p["kind"], p["carrier"], p["count"]) for p in facts["problems"]]
     assert kept == [(p.kind, p.carrier or None, p.count) for p in found.problems]
