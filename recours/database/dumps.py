@@ -17,7 +17,8 @@ from typing import IO, Any
 from sqlalchemy import text
 
 from recours.core.text import clean
-from recours.database.engine import SECRET_QUERY, Database
+from recours.database.engine import KEEPALIVES, SECRET_QUERY, Database
+from recours.database.progress import Deadlines, Watch, run_watched
 from recours.database.tables import VERSION_TABLE
 from recours.desk.backups import BackupFault, CopyFacts, KnownDocument
 
@@ -34,6 +35,8 @@ _ERROR = re.compile(r"\b(?:error|fatal)\b: ", re.IGNORECASE)
 _COPY = re.compile(r"COPY (?:\S+\.)?\"?(\w+)\"? \((.*)\) FROM stdin;")
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+# A dump waits so long for a table that another program holds.
+_LOCK_WAIT_MS = 300_000
 _LOOKED_AT = ("claims", "recours_attempts", VERSION_TABLE)
 
 
@@ -77,14 +80,18 @@ class PostgresSource(PostgresCopies):
     """A database that is in use."""
 
     database: Database = field(kw_only=True)
+    deadlines: Deadlines = field(default_factory=Deadlines, kw_only=True)
 
     def copy_to(self, path: Path) -> dict[str, Any]:
         """Write a consistent dump; returns the versions. Raises BackupFault."""
         major = server_major(self.database)
         program = _newest("pg_dump", at_least=major)
-        target, secrets = connection_words(self.database)
+        target, secrets = connection_words(self.database, **KEEPALIVES)
+        options = ["--format=custom", "--no-password", f"--lock-wait-timeout={_LOCK_WAIT_MS}"]
         done = _run(
-            [program, "--format=custom", "--no-password", f"--file={path}", f"--dbname={target}"], secrets
+            [program, *options, f"--file={path}", f"--dbname={target}"],
+            secrets,
+            Watch(self.database, major, path, self.deadlines),
         )
         if done.returncode:
             raise BackupFault(
@@ -93,18 +100,23 @@ class PostgresSource(PostgresCopies):
         return {"server_version": major}
 
 
-def restore_command(database: Database, dump: Path) -> tuple[list[str], dict[str, str]]:
+def restore_command(database: Database, dump: Path, **keepalives: int) -> tuple[list[str], dict[str, str]]:
     """How a dump is read into an empty database, and what of the environment that needs. Raises BackupFault."""
-    target, secrets = connection_words(database)
+    target, secrets = connection_words(database, **keepalives)
     program = _newest("pg_restore", at_least=server_major(database))
     options = ["--no-password", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
     return [program, *options, f"--dbname={target}", str(dump)], secrets
 
 
-def restore_into(database: Database, dump: Path) -> None:
+def restore_into(database: Database, dump: Path, deadlines: Deadlines = Deadlines()) -> None:  # noqa: B008 (a value)
     """Read a dump into an empty database, in one transaction. Raises BackupFault."""
-    command, secrets = restore_command(database, dump)
-    done = _run(command, secrets)
+    command, secrets = restore_command(database, dump, **KEEPALIVES)
+    done = _run(command, secrets, Watch(database, server_major(database), deadlines=deadlines))
+    if done.returncode < 0:  # ended while it waited: nobody knows for what
+        raise BackupFault(
+            f"pg_restore was ended while it filled {database.shown}: {_complaint(done)}. Most likely the database is still "
+            "empty: try again when the server answers."
+        )
     if done.returncode:
         raise BackupFault(f"pg_restore could not fill {database.shown}: {_complaint(done)}. It is as it was.")
 
@@ -125,14 +137,16 @@ def server_major(database: Database) -> int:
         return int(connection.scalar(text("SHOW server_version_num")) or 0) // 10000
 
 
-def connection_words(database: Database) -> tuple[str, dict[str, str]]:
+def connection_words(database: Database, **keepalives: int) -> tuple[str, dict[str, str]]:
     """How the programs reach the database, without its secrets, and these as their environment. Raises BackupFault."""
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 (an extra)
     from psycopg.pq import Conninfo  # noqa: PLC0415 (same)
 
     _, given = database.engine.dialect.create_connect_args(database.url)
     words = {option.keyword.decode() for option in Conninfo.get_defaults()}  # what is not is the driver's own
-    options = {name: value for name, value in given.items() if name in words}
+    # The name of the session is ours, by which it is found among the server's.
+    options = {name: value for name, value in given.items() if name in words - {"application_name"}}
+    options |= {name: value for name, value in keepalives.items() if name in words and name not in options}
     secrets = {name: str(options.pop(name)) for name in SECRET_QUERY if options.get(name) is not None}
     if "sslpassword" in secrets:
         raise BackupFault(
@@ -177,10 +191,13 @@ def _places(name: str, folder: str) -> Iterator[Path]:
 
 
 def _run(
-    command: Sequence[str | Path], secrets: dict[str, str] | None = None
+    command: Sequence[str | Path], secrets: dict[str, str] | None = None, watch: Watch | None = None
 ) -> "subprocess.CompletedProcess[str]":
+    """Run a program. `watch`: one that works on a server, which may fall silent."""
     environment = {**os.environ, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **(secrets or {})}
     try:
+        if watch:
+            return run_watched(command, environment, watch)
         return subprocess.run(  # noqa: S603 (programs found above, arguments of our own)
             command,
             env=environment,

@@ -32,7 +32,7 @@ _IDLE_S = 120.0
 # A service may have its commits not wait for the disk; where they wait for more than that, they go on to.
 _NOT_ASYNCHRONOUS = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
 # How soon the system finds out that packets are dropped (seconds, milliseconds): it would take hours by itself.
-_KEEPALIVES = {
+KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -300,7 +300,7 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
 def _words_of_connection(url: URL, waits: Waits) -> dict[str, Any]:
     """What the driver is to connect with: the URL's own words hold, but for what this system depends on."""
     _, given = url.get_dialect()().create_connect_args(url)
-    usual = {"connect_timeout": round(waits.connect), **_KEEPALIVES}
+    usual = {"connect_timeout": round(waits.connect), **KEEPALIVES}
     # `client_encoding`: whatever the server takes its clients to speak.
     return {**usual, **given, "prepare_threshold": None, "client_encoding": "utf8"}
 

@@ -1,0 +1,126 @@
+"""Backups of a PostgreSQL that falls silent: they end with a sentence, and one that is only slow goes on."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, text
+
+from recours.database.dumps import PostgresSource, restore_into
+from recours.database.engine import Database
+from recours.database.progress import Deadlines, Watch
+from recours.desk.backups import BackupFault
+from tests.conftest import Kind
+from tests.fakes.proxy import Proxy
+
+SOON = Deadlines(quiet=0.3, stuck=1.5)
+
+
+@pytest.fixture
+def postgres(kinds: Callable[[str], Kind]) -> Kind:
+    return kinds("postgresql")
+
+
+@pytest.fixture
+def server_url(postgres: Kind, tmp_path: Path, add_claims: Callable[..., None]) -> Iterator[URL]:
+    url = postgres.ready(tmp_path)
+    database = Database(url)
+    add_claims(database, [{}] * 30)
+    database.close()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[URL], Database]]:
+    made: list[Database] = []
+
+    def at(url: URL) -> Database:
+        made.append(Database(url))
+        return made[-1]
+
+    yield at
+    for database in made:
+        database.close()
+
+
+@pytest.fixture
+def dump(server_url: URL, tmp_path: Path, opened: Callable[[URL], Database]) -> Path:
+    path = tmp_path / "whole.dump"
+    PostgresSource(database=opened(server_url)).copy_to(path)
+    return path
+
+
+def frozen_at(word: bytes, *, new_ones_too: bool) -> Callable[[URL], tuple[Proxy, URL]]:
+    """A proxy that freezes when the program is about to send this; or only the connections that it has by then."""
+
+    def before(url: URL) -> tuple[Proxy, URL]:
+        def freezes(sent: bytes) -> bool:
+            if word in sent:
+                proxy.freeze(new_ones_too=new_ones_too)
+            return False
+
+        proxy = Proxy(url.port or 0, freezes)
+        return proxy, url.set(port=proxy.port)
+
+    return before
+
+
+SILENT = pytest.mark.parametrize(
+    ("new_ones_too", "says"),
+    [(True, "the server does not answer any more"), (False, "though it answers others")],
+    ids=["the server", "the connection"],
+)
+
+
+@SILENT
+def test_a_dump_ends_when_the_server_falls_silent(
+    server_url: URL, tmp_path: Path, opened: Callable[[URL], Database], new_ones_too: bool, says: str
+) -> None:
+    proxy, url = frozen_at(b"COPY public.claims", new_ones_too=new_ones_too)(server_url)
+    with proxy, pytest.raises(BackupFault, match=f"{says}.*No backup was made"):
+        PostgresSource(database=opened(url), deadlines=SOON).copy_to(tmp_path / "dump")
+
+
+@SILENT
+def test_a_restore_ends_when_the_server_falls_silent(
+    postgres: Kind,
+    dump: Path,
+    tmp_path: Path,
+    opened: Callable[[URL], Database],
+    new_ones_too: bool,
+    says: str,
+) -> None:
+    empty = postgres.empty(tmp_path)
+    proxy, url = frozen_at(b"COPY public.claims", new_ones_too=new_ones_too)(empty)
+    with proxy, pytest.raises(BackupFault, match=f"{says}.*Most likely the database is still empty"):
+        restore_into(opened(url), dump, SOON)
+    postgres.drop(empty)
+
+
+def test_a_dump_that_the_server_works_for_is_waited_for(
+    server_url: URL, tmp_path: Path, opened: Callable[[URL], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for another program's lock, for longer than one that is stuck is waited for."""
+    holder = opened(server_url)
+    looked = threading.Semaphore(0)
+    look = Watch._look
+
+    def counted(watch: Watch) -> object:
+        found = look(watch)
+        looked.release()
+        return found
+
+    monkeypatch.setattr(Watch, "_look", counted)
+    copied: list[object] = []
+    with holder.write() as connection:
+        connection.execute(text("LOCK TABLE claims IN ACCESS EXCLUSIVE MODE"))
+        source = PostgresSource(database=opened(server_url), deadlines=Deadlines(quiet=0.1, stuck=0.2))
+        thread = threading.Thread(target=lambda: copied.append(source.copy_to(tmp_path / "dump")))
+        thread.start()
+        for _ in range(5):
+            assert looked.acquire(timeout=30)
+    thread.join(60)
+    assert len(copied) == 1
+    assert source.look_into(tmp_path / "dump").claims == 30
