@@ -21,8 +21,8 @@ from recours.cli.bench import Bench
 from recours.cli.desk import ROOT, person
 from recours.core.mail import MailState
 from recours.database.clock import clock_offset
-from recours.database.engine import DatabaseFault, files_of_sqlite
-from recours.database.schema import HEAD, Schema
+from recours.database.engine import Database, DatabaseFault, files_of_sqlite
+from recours.database.schema import HEAD, Schema, granting
 from recours.desk import checks
 from recours.desk.findings import Finding, fault, ok, remark
 from recours.desk.problem_words import VerdictWords
@@ -63,18 +63,32 @@ def _database(bench: Bench) -> Iterator[Finding]:
             return
         database, schema = bench.database()
     except DatabaseFault as error:
-        yield fault("database", str(error), "see README, Connect your database")
+        sql = checks.granting(error.details) if error.details else ""
+        yield fault("database", str(error), sql or "see README, Connect your database")
         return
     if embedded:
         yield remark("database", f"none is set: the embedded one is used, {database.shown}", named)
     else:
         yield ok("database", f"{database.shown} can be reached")
     yield _schema(schema)
+    if not database.is_sqlite:
+        yield from _rights(database, schema)
     try:
         if (desk := bench.desk()) and bench.read():
             yield ok("claims", f"{desk.claims.count()} can be read")
     except DatabaseFault as error:
-        yield fault("claims", str(error), "see README, Connect your database, Rights")
+        sql = checks.granting(error.details) if error.details else ""
+        yield fault("claims", str(error), sql or "see README, Connect your database, Rights")
+
+
+def _rights(database: Database, schema: Schema) -> Iterator[Finding]:
+    """Rights on what is there; those on tables that are still to be made come with them."""
+    if not schema.missing_rights:
+        yield ok(checks.RIGHTS, "all that runs need")
+    for optional in (False, True):
+        if missing := [right for right in schema.missing_rights if right.need.optional is optional]:
+            sql = granting(database, missing)
+            yield checks.rights([f"{right.what} on {right.on}" for right in missing], sql, optional=optional)
 
 
 def _schema(schema: Schema) -> Finding:

@@ -182,7 +182,7 @@ def require_rights(database: Database, rights: Sequence[Right] | None = None) ->
         with database.read() as connection:
             rights = missing_rights(connection)
     if rights:
-        raise DatabaseFault(sentence(rights), _grants(database, rights))
+        raise DatabaseFault(sentence(rights), granting(database, rights))
 
 
 def rights_remarks(database: Database, schema: Schema) -> list[str]:
@@ -190,10 +190,11 @@ def rights_remarks(database: Database, schema: Schema) -> list[str]:
     missing = [right for right in schema.missing_rights if right.need.optional]
     if not missing:
         return []
-    return [sentence(missing), *(f"{MISSING}: {line}" for line in _grants(database, missing))]
+    return [sentence(missing), *(f"{MISSING}: {line}" for line in granting(database, missing))]
 
 
-def _grants(database: Database, rights: Sequence[Right]) -> list[str]:
+def granting(database: Database, rights: Sequence[Right]) -> list[str]:
+    """The SQL that gives the user of the database these rights. Raises DatabaseFault."""
     with database.read() as connection:
         user = connection.scalar(text("SELECT current_user"))
         return [f"{statement};" for statement in grants(connection, rights, user)]

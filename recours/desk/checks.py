@@ -146,6 +146,26 @@ def copied_log(path: str, size: int, most: int) -> Finding:
     return ok(name, f"{path}: {-(-size // MB)} MB")
 
 
+# ---------------------------------------------------------------- rights
+
+# Shown of a database's user; what is missing is named with the SQL that grants it.
+RIGHTS = "database rights"
+
+
+def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> Finding:
+    """Rights that the user of the database does not have, as `SELECT on clients`. `optional`: only mails need them."""
+    shown = f"missing: {', '.join(missing)}"
+    remedy = granting(sql)
+    if optional:
+        return remark(RIGHTS, f"{shown}; claims are fetched, but mails are not sent or not copied", remedy)
+    return fault(RIGHTS, f"{shown}; no run can work", remedy)
+
+
+def granting(sql: Sequence[str]) -> str:
+    """What to do about rights that are missing."""
+    return f"ask your administrator to run: {' '.join(sql)}"
+
+
 # ---------------------------------------------------------------- clock
 
 

@@ -1,5 +1,6 @@
 """A PostgreSQL role with the listed rights and nothing more: it lives a whole life of claims, and is told what is missing."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -184,6 +185,28 @@ def test_the_sql_for_an_empty_database_makes_all_of_it(
     assert "Nothing was missing." in init_db(service, empty)
     service.close()
     kinds("postgresql").drop(empty)
+
+
+@pytest.mark.parametrize("need", SERVICE_NEEDS, ids=lambda need: need.name)
+def test_check_names_each_missing_right_and_the_grant(
+    service: Service, owner: URL, role: str, need: Need
+) -> None:
+    init_db(service, owner, "--grant-to", role)
+    person = Person.of(service, service.environment["DATABASE_URL"])
+    assert ("database rights", "ok") in [(one["name"], one["state"]) for one in findings(person)]
+    for right in need.rights:
+        grant = f"GRANT {right} ON {need.name} TO {quoted(role)};"
+        execute(owner, f"REVOKE {right} ON {need.name} FROM {quoted(role)}")
+        named = [one for one in findings(person) if grant in one["words"] + (one["remedy"] or "")]
+        assert named
+        assert all(one["state"] == ("remark" if need.optional else "fault") for one in named)
+        execute(owner, grant)
+
+
+def findings(person: Person) -> list[dict[str, str]]:
+    """What `recours check` says of the database."""
+    said = json.loads(person.types("check", "--offline", "--json").stdout)["findings"]
+    return [one for one in said if one["name"] in ("database", "claims", "database rights")]
 
 
 def test_a_role_that_is_not_there_is_named(service: Service, owner: URL) -> None:
