@@ -74,7 +74,8 @@ def _pieces(desk: Desk, what: str, since: datetime | timedelta | None, *, as_csv
     start = moment_of(since, desk.clock.now(), "--since") if since else None
     columns: tuple[str, ...] = CLAIM_COLUMNS
     if what == "claims":
-        rows = (claim_row(listed, desk.catalog) for listed in desk.records.each_claim(start))
+        found = desk.with_positions(desk.records.each_claim(start))
+        rows = (claim_row(*one, desk.catalog) for one in found)
     else:
         columns = ATTEMPT_COLUMNS
         rows = (attempt_row(*one, desk.catalog) for one in desk.records.each_attempt(start))

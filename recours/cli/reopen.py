@@ -71,7 +71,7 @@ def command(
 def _reopen_named(desk: Desk, references: tuple[str, ...], asked: _Asked) -> None:
     now = desk.clock.now()
     with _refusals_told():
-        found = named(desk.given_up, references, desk.settings.policy, now, local)
+        found = named(desk.given_up, references, desk.settings.policy, desk.position_now, local)
         if not asked.dry_run:
             reopen_named(desk.given_up, found, now)
     if asked.as_json:

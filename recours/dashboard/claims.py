@@ -132,9 +132,8 @@ def _actions(desk: Desk, visit: Visit, wanted: ClaimFilter, listed: list[ListedC
 
 
 def _export(desk: Desk, wanted: ClaimFilter) -> Iterator[str]:
-    return csv_pieces(
-        (claim_row(one, desk.catalog) for one in desk.records.claims(wanted, _EXPORTED)), CLAIM_COLUMNS
-    )
+    found = desk.records.claims(wanted, _EXPORTED)
+    return csv_pieces((claim_row(*one, desk.catalog) for one in desk.with_positions(found)), CLAIM_COLUMNS)
 
 
 # ---------------------------------------------------------------- the list

@@ -35,10 +35,6 @@ class GivenUpClaims:
         """References that begin like this one, for suggesting the nearest."""
         return self.repository.references_like(reference)
 
-    def is_held(self, claim: Claim, now: datetime) -> bool:
-        """Tell whether a run holds the claim."""
-        return self.repository.is_held(claim, now)
-
     def given_up(
         self, carriers: Collection[str], since: datetime | None, now: datetime
     ) -> Iterator[list[tuple[Claim, bool]]]:

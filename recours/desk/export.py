@@ -10,6 +10,7 @@ from typing import Any
 from recours.core.carrier import Catalog
 from recours.core.text import clean
 from recours.desk.explain import attempt_json
+from recours.desk.position import Position
 from recours.desk.records import ListedClaim, PastAttempt
 
 # What a spreadsheet takes for the beginning of a formula: one of these signs in any width, as the first of a cell. With a
@@ -30,8 +31,8 @@ ATTEMPT_COLUMNS = (
 )  # fmt: skip
 
 
-def claim_row(listed: ListedClaim, catalog: Catalog) -> dict[str, Any]:
-    """A claim by the names of its columns."""
+def claim_row(listed: ListedClaim, where: Position, catalog: Catalog) -> dict[str, Any]:
+    """A claim by the names of its columns. `where`: where it stands."""
     claim, state = listed.claim, listed.claim.state
     values = (
         claim.reference,
@@ -43,7 +44,7 @@ def claim_row(listed: ListedClaim, catalog: Catalog) -> dict[str, Any]:
         state.stage,
         claim.turns_counted,
         state.failed_at,
-        state.next_at,
+        where.next_at,
         state.kind,
         claim.error_text,
         listed.pod_url,

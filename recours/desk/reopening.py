@@ -6,7 +6,7 @@ since its event is unique.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text, plural
+from recours.desk.position import Position, Why
 from recours.runs.source import no_such_claim
 from recours.runs.summary import LocalTime, minute
 
@@ -30,9 +31,6 @@ class GivenUp(Protocol):
 
     def references_like(self, reference: str) -> list[str]:
         """References that begin like this one, for suggesting the nearest."""
-
-    def is_held(self, claim: Claim, now: datetime) -> bool:
-        """Tell whether a run holds the claim."""
 
     def given_up(
         self, carriers: Collection[str], since: datetime | None, now: datetime
@@ -71,15 +69,22 @@ class Selection:
 
 
 def named(
-    claims: GivenUp, references: Sequence[str], policy: Policy, now: datetime, local: LocalTime
+    claims: GivenUp,
+    references: Sequence[str],
+    policy: Policy,
+    where: Callable[[Claim], Position],
+    local: LocalTime,
 ) -> list[Claim]:
-    """The claims of these references. Raises NotReopenedError, a sentence for each, if one of them cannot start afresh."""
+    """The claims of these references. Raises NotReopenedError, a sentence for each, if one of them cannot start afresh.
+
+    `where`: where a claim stands.
+    """
     found, faults = [], []
     for reference in dict.fromkeys(references):
         claim = claims.find(reference) if is_text(reference) else None
         if claim is None:
             faults.append(no_such_claim(claims, reference))
-        elif fault := why_not(claim, policy, local, held=claims.is_held(claim, now)):
+        elif fault := why_not(claim, where(claim), policy, local):
             faults.append(fault)
         else:
             found.append(claim)
@@ -134,7 +139,7 @@ def _left_because(claim: Claim, policy: Policy, *, held: bool) -> str | None:
 # ---------------------------------------------------------------- why not
 
 
-def why_not(claim: Claim, policy: Policy, local: LocalTime, *, held: bool) -> str | None:
+def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> str | None:
     """Why a claim cannot start afresh, as a sentence with where it stands; None if it can."""
     name = claim.reference
     if claim.fetch_status == FetchStatus.SUCCESS:
@@ -142,17 +147,16 @@ def why_not(claim: Claim, policy: Policy, local: LocalTime, *, held: bool) -> st
     if policy.sets_aside(claim):
         status = clean(claim.claim_status, 30)
         return f"{name} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
-    if held:
+    if where.why is Why.IN_HAND:
         return f"{name} is being fetched by a run at this moment; try again in a minute."
     if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:
         return f"{name} was reopened or corrected already: the next run judges it afresh."
     if claim.fetch_status == FetchStatus.FAILED and claim.state.stage is Stage.GIVEN_UP:
         return None
-    return f"{name} has not given up: {_standing(claim, local)}."
+    return f"{name} has not given up: {_standing(claim, where, local)}."
 
 
-def _standing(claim: Claim, local: LocalTime) -> str:
-    state = claim.state
+def _standing(claim: Claim, where: Position, local: LocalTime) -> str:
     if claim.is_pending:
         return "it is new, and the fetch worker's" + (
             "" if claim.number else ", once it has a tracking number"
@@ -160,9 +164,17 @@ def _standing(claim: Claim, local: LocalTime) -> str:
     if claim.fetch_status != FetchStatus.FAILED:
         status = clean(claim.fetch_status or "NULL", 30)
         return f"its pod_fetch_status is '{status}', which recours leaves alone"
-    if state.stage is Stage.READY:
-        return "it is due, and the next run tries it"
-    at = minute(state.next_at, local)
-    if state.stage is Stage.SETTLED:
+    return _waits_for(where, local)
+
+
+def _waits_for(where: Position, local: LocalTime) -> str:
+    if where.why is Why.ENDING:
+        return "all its turns are used, and the next run gives it up"
+    if where.why is Why.SETTLED:
+        at = minute(where.state.next_at, local)
         return f"the carrier's answer was final, and its turns pass without a call, the next on {at}"
-    return f"its next try is on {at}"
+    if where.why is Why.BLOCKED and where.refusal:
+        return f"it waits for its carrier ({where.refusal.reason})"
+    if where.why in (Why.BY_BACKOFF, Why.CLOSED):
+        return f"its next try is on {minute(where.next_at, local)}"
+    return "it is due, and the next run tries it"

@@ -1,8 +1,9 @@
 """The operator's desk over a database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from random import random
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,8 @@ SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetr
 # How far back is looked for the beginning of an outage or of refusals: longer ones are told to have lasted so long.
 _LONGEST_STREAK = timedelta(days=60)
 
+# Claims between two looks at the carriers.
+_POSITIONS_AT_ONCE = 1000
 # To find the schedule by, runs that were started by hand among them.
 _RUNS_LOOKED_AT = 50
 
@@ -152,6 +155,10 @@ class Desk:
         held = held_until is not None
         return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, held=held)
 
+    def position_now(self, claim: Claim) -> Position:
+        """The same, of a claim that a run may hold. Raises DatabaseFault."""
+        return self.position(claim, self.records.held_until(claim.id, self.clock.now()))
+
     def positions(self, claims: Sequence[Claim]) -> dict[Any, Position]:
         """Where these claims stand, by their ids; each carrier is looked at once. Raises DatabaseFault."""
         queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
@@ -160,6 +167,13 @@ class Desk:
             claim.id: position(claim, now, policy, refusal=refusals.get(claim.carrier or ""))
             for claim in claims
         }
+
+    def with_positions(self, found: Iterable[ListedClaim]) -> Iterator[tuple[ListedClaim, Position]]:
+        """Claims with where they stand, a part at a time in memory. Raises DatabaseFault."""
+        rest = iter(found)
+        while part := list(islice(rest, _POSITIONS_AT_ONCE)):
+            positions = self.positions([listed.claim for listed in part])
+            yield from ((listed, positions[listed.claim.id]) for listed in part)
 
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""

@@ -100,7 +100,7 @@ def mixed(service: Service) -> Service:
 
 CANNOT = [
     ("CLM-0002", r"CLM-0002 has its POD: there is nothing to try again\."),
-    ("CLM-0003", r"CLM-0003 has not given up: its next try is on 2026-02-..? ..:..\."),
+    ("CLM-0003", r"CLM-0003 has not given up: it is due, and the next run tries it\."),
     ("CLM-0004", r"CLM-0004 has the status 'paid': such claims are not fetched"),
     ("CLM-0005", r"CLM-0005 is being fetched by a run at this moment; try again in a minute\."),
     ("CLM-0006", r"CLM-0006 has not given up: it is new, and the fetch worker's\."),

@@ -32,6 +32,7 @@ from recours.database.tables import carriers, claims, mails, quota
 from recours.database.upkeep import ClaimUpkeep
 from recours.desk.problem_words import VerdictWords
 from recours.desk.problems import ProblemKind, verdict
+from recours.desk.reopening import why_not
 from recours.logs import local
 from recours.notifications.weekly import render_report
 from recours.runs.summary import minute
@@ -267,6 +268,7 @@ def expected_actor(state: str, stage: str) -> Actor | None:
 def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     listed = {one.claim.reference: one for one in world.desk.records.each_claim()}
     positions = world.desk.positions([one.claim for one in listed.values()])
+    exported = {row["claim"]: row["next_try"] for row in json.loads(world.types("export", "--json").stdout)}
     for state, stage in EACH:
         name, case, next_at = reference(state, stage), STAGES[stage], world.next_of(state, stage)
         where = f"{name}, next {next_at}"
@@ -301,6 +303,16 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         for language in ("en", "fr"):
             sentence = recours.claim_status(name, language=language).sentence
             assert "{" not in sentence
+
+        cell = datetime.fromisoformat(exported[name]) if exported[name] else None
+        assert is_about(cell, next_at), (where, exported[name])
+
+        refused = why_not(
+            listed[name].claim, positions[listed[name].claim.id], world.desk.settings.policy, local
+        )
+        assert (refused is None) is (stage == "given up"), (where, refused)
+        if stage in ASKS and stage != "new":
+            assert ("its next try is on" in (refused or "")) is later, (where, refused)
 
         page = positions[listed[name].claim.id]
         assert (page.standing, is_about(page.next_at, next_at)) == (case.standing, True), where

@@ -16,6 +16,7 @@ from recours.core.policy import Policy
 from recours.desk.advice import ADVICE, WHO_CAN_ACT
 from recours.desk.explain import Explanation, Facts, explain, who_can_act
 from recours.desk.export import ATTEMPT_COLUMNS, attempt_row, claim_row, csv_pieces, json_pieces
+from recours.desk.position import position
 from recours.desk.records import ListedClaim, PastAttempt
 from recours.runs.ports import Blocked, Refusal
 
@@ -252,7 +253,8 @@ def test_json_is_one_array_whatever_it_holds() -> None:
 
 def test_rows_are_harmless_text_and_numbers() -> None:
     of = replace(claim(Stage.WAITING), claim_status="a\nb", deadline=date(2026, 2, 3))
-    row = claim_row(ListedClaim(of, pod_url="/pods/a.pdf"), CATALOG)
+    where = position(of, NOW, POLICY)
+    row = claim_row(ListedClaim(of, pod_url="/pods/a.pdf"), where, CATALOG)
     assert (row["status"], row["response_deadline"], row["turns_used"]) == ("a\\x0ab", "2026-02-03", 1)
     assert row["next_try"] == "2026-02-02T13:00:00+00:00"
     attempt = PastAttempt(
