@@ -4,19 +4,26 @@ Ten years of it would have each run look through millions of rows. Attempts, doc
 go by `recours prune`, when a person says so.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, delete, select
+from sqlalchemy import Connection, and_, bindparam, delete, select
 
 from recours.database.engine import Database
 from recours.database.tables import quota, quota_shares, runs
 
 # Rows of a run: few enough that nobody waits for the write lock, and many times what runs add.
 RUNS, WINDOWS = 500, 50
+# A record goes on after what is too old. Where it does not, the clock is wrong, or nothing ran for that long.
+_GOES_ON_WITHIN = timedelta(days=31)
 
 _q, _s = quota.c, quota_shares.c
 _OLD_RUNS = (
     select(runs.c.id).where(runs.c.started_at < bindparam("before")).order_by(runs.c.started_at).limit(RUNS)
+)
+_NEXT_RUN = (
+    select(runs.c.id)
+    .where(runs.c.started_at >= bindparam("before"), runs.c.started_at < bindparam("until"))
+    .limit(1)
 )
 _OLD_WINDOWS = (
     select(_q.limit_key.label("of_limit"), _q.window_start.label("of_window"))
@@ -37,10 +44,16 @@ _FORGET_SHARES, _FORGET_WINDOW = (
 
 
 def forget_old(database: Database, before: datetime) -> int:
-    """Delete a portion of what ended before then; how many runs and windows that were. Raises DatabaseFault."""
+    """Delete a portion of what ended before then; how many runs and windows that were. Raises DatabaseFault.
+
+    Nothing, if no run is on record soon after: runs with a clock far ahead would take the record of years with them, and
+    today's counts of calls.
+    """
     with database.read() as connection:  # most runs find nothing, and write nothing
         ids = list(connection.scalars(_OLD_RUNS, {"before": before}))
         windows = [dict(row) for row in connection.execute(_OLD_WINDOWS, {"before": before}).mappings()]
+        if (ids or windows) and not _goes_on(connection, before):
+            return 0
     if ids or windows:
         with database.write() as connection:
             if ids:
@@ -49,3 +62,7 @@ def forget_old(database: Database, before: datetime) -> int:
                 connection.execute(_FORGET_SHARES, windows)
                 connection.execute(_FORGET_WINDOW, windows)
     return len(ids) + len(windows)
+
+
+def _goes_on(connection: Connection, before: datetime) -> bool:
+    return connection.scalar(_NEXT_RUN, {"before": before, "until": before + _GOES_ON_WITHIN}) is not None

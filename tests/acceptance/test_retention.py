@@ -20,7 +20,7 @@ DAY = "%Y-%m-%d 00:00:00.000000"
 
 
 def years_pass(service: Service, days: int) -> None:
-    """The record of so many days, the last of them 401 days ago."""
+    """The record of so many days, the last of them 401 days ago; and of one run soon after."""
     last = service.clock.now() - timedelta(days=401)
     numbers = (
         f"WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {days} - 1)"
@@ -37,6 +37,8 @@ def years_pass(service: Service, days: int) -> None:
             f"INSERT INTO recours_runs (id, worker, started_at, ended_at, exit_status, stats) {numbers}"
             f" SELECT 'r{k}-' || i, 'pod_retry_scheduler', {at}, {at}, 0, '{{}}' FROM n"
         )
+    after = service.clock.now() - timedelta(days=380)
+    service.sql(f"INSERT INTO recours_runs (id, worker, started_at) VALUES ('after', 'any', '{after:{DAY}}')")
     for k in range(WINDOWS_A_DAY):
         service.sql(
             f"INSERT INTO recours_quota (limit_key, window_start, window_end, taken) {numbers}"
@@ -82,8 +84,20 @@ def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -
     ]  # less the run's own row
     for _ in range(4):
         service.run()
-    assert rows(service)[0] == 6
+    assert rows(service)[0] == 7
     assert service.sql("SELECT limit_key, used FROM recours_quota_shares") == kept
+
+
+def test_runs_with_a_clock_far_ahead_take_nothing_with_them(service: Service) -> None:
+    service.add(Scenario.DELIVERED)
+    service.run()
+    before = rows(service)
+    service.clock.advance(timedelta(days=3650))
+    for _ in range(3):  # both workers, and the next one
+        service.run()
+    after = rows(service)
+    assert after[0] == before[0] + 3
+    assert after[1:] == before[1:], "today's counts of calls are kept"
 
 
 def test_zero_keeps_it_for_ever(service: Service) -> None:
