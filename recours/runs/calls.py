@@ -5,7 +5,6 @@ One thread takes, decides and records; the others ask carriers. No transaction i
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -14,7 +13,7 @@ from typing import Any
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, unknown_of
+from recours.core.outcome import Failure
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt
 from recours.runs.doubts import DENIALS, Doubts, Mistake, Suspect, mistake_of
@@ -24,6 +23,7 @@ from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.supply import POLL_S, InHand, Limits, Supply
 from recours.runs.threads import Answer, Threads
+from recours.runs.unknown import UnknownCodes
 
 log = logging.getLogger("__main__")
 
@@ -44,8 +44,9 @@ class Calls:
         source: Source,
         stop: threading.Event,
         what: Callable[[Claim], str],
+        unknown: UnknownCodes,
     ) -> None:
-        """`what` names an attempt for the log, such as `Retry #2`."""
+        """`what` names an attempt for the log, such as `Retry #2`. `unknown`: the run's."""
         self._around = around
         self._catalog = catalog
         self._limits = limits
@@ -60,8 +61,7 @@ class Calls:
         self._held: dict[Any, InHand] = {}  # the same, by their claims' ids
         self._any_connected = False
         self._place = 0
-        self._unknown: Counter[tuple[str, str]] = Counter()  # carrier and code
-        self._unknown_words: dict[tuple[str, str], str] = {}
+        self._unknown = unknown
         self._faults: list[RunFault] = []  # of the run, in lanes that were closed for them
         self.carriers_asked: set[str] = set()
 
@@ -91,7 +91,6 @@ class Calls:
             self._over = True
             self._supply.hand_back(self._supply.in_hand)
             self._record_what_can_be()
-            self._mention_unknown()
 
     def _go_on(self) -> bool:
         """Begin what can be begun; False when nothing is under way and nothing more can be taken."""
@@ -220,7 +219,7 @@ class Calls:
         calls = plural(ended.calls, "call")
         log.debug(f"{entry.claim.reference}: {calls} to {lane.name} in {ended.duration_s:.2f}s")
         self._any_connected = self._any_connected or ended.calls > 0
-        self._note_unknown(lane, ended)
+        self._unknown.note(lane.key, lane.name, ended.outcome)
         refusal = lane.note(ended.outcome)
         try:
             refusal = self._doubted(lane, entry, ended) or refusal
@@ -279,20 +278,6 @@ class Calls:
     def _end_doubts(self) -> None:
         for lane in self._supply.lanes:
             lane.doubts.end()
-
-    def _note_unknown(self, lane: Lane, ended: Ended) -> None:
-        """Count what our tables lack, by its code: the carrier's words beside it may differ from parcel to parcel."""
-        for seen in unknown_of(ended.outcome):
-            code = (lane.key, seen.partition(" (")[0])
-            self._unknown[code] += 1
-            self._unknown_words.setdefault(code, f"{lane.name} sent {seen}")
-
-    def _mention_unknown(self) -> None:
-        """Tell once a run what was counted: whoever keeps the tables may want to add it."""
-        for code, count in self._unknown.items():
-            log.warning(
-                f"{self._unknown_words[code]}, which recours does not know: {plural(count, 'parcel')}"
-            )
 
     def _settle(self, heard: Sequence[tuple[Claim, Ended]]) -> None:
         """Decide and record answers; those of calls that could not connect, or in doubt, wait for what others bring."""

@@ -24,6 +24,7 @@ from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for, worth_telling
 from recours.runs.supply import Limits
+from recours.runs.unknown import UnknownCodes
 
 log = logging.getLogger("__main__")
 
@@ -83,6 +84,7 @@ class Worker(ABC):
             asked=bool(options.claims),
             watcher=around.watcher,
         )
+        self._unknown = UnknownCodes()
         self._asked: set[str] = set()
         self._met: set[str] = set()  # lanes whose claims were there to be taken
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards
@@ -144,6 +146,7 @@ class Worker(ABC):
         journal.begin(self.run_id, self.recorded_as, started_at)
         self._ends_at = start + self.options.max_runtime.total_seconds()
         self._try_to(lambda: self._work(named))
+        self._unknown.mention()
         self._try_to(self._mention_set_aside)
         self._try_to(self.around.queue.leave)
         self._try_to(self._adopt_exhausted)
@@ -199,7 +202,9 @@ class Worker(ABC):
         if self.around.watcher:
             self.around.watcher.found(self.stats.total + min(sum(ready.values()), limits.batch_size))
         self.around.documents.make_sure()
-        calls = Calls(self.around, self.catalog, limits, self._recorder, source, self._stop, self.what)
+        calls = Calls(
+            self.around, self.catalog, limits, self._recorder, source, self._stop, self.what, self._unknown
+        )
         self._met |= set(ready)
         try:
             calls.run(ready)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -866,6 +867,29 @@ def test_a_code_that_no_table_has_is_told_once_a_run_with_a_count(
     world.clock.advance(timedelta(hours=7))
     world.retry()
     assert len([message for message in caplog.messages if "does not know" in message]) == 4
+
+
+def test_codes_of_claims_that_were_locked_at_first_are_counted_with_the_others(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in world.many_failed(3):
+        strange = fail(ErrorKind.NOT_DELIVERED_YET, unknown="the event code ZZ (Lille)")
+        world.queue.answers[number] = [strange]
+    locked = {3}
+    take = world.claims.take
+
+    def take_free(*args: Any, **words: Any) -> list[Claim]:
+        taken = take(*args, **words)
+        world.claims.put_back([(claim, claim.state) for claim in taken if claim.id in locked], args[3])
+        return [claim for claim in taken if claim.id not in locked]
+
+    monkeypatch.setattr(world.claims, "take", take_free)
+    monkeypatch.setattr(world.claims, "locked_ids", lambda *_: set(locked))
+    monkeypatch.setattr(world.clock, "sleep", lambda _: locked.clear())
+    assert world.retry().stats.total == 3
+    assert [message for message in caplog.messages if "does not know" in message] == [
+        "Chronopost sent the event code ZZ (Lille), which recours does not know: 3 parcels"
+    ]
 
 
 def test_a_label_that_no_table_has_is_told_of_a_delivered_parcel_too(
