@@ -165,7 +165,8 @@ class ClaimRepository:
         """The ids of ready claims of these carriers that another program holds now."""
         if self.database.is_sqlite or not carriers:
             return set()
-        ready = and_(at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers)), free(now), unedited())
+        of_lanes = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers))
+        ready = and_(*of_lanes, free(now), unedited(), self.reach.rows())
         with self.database.write() as connection:
             return locked_ids(connection, ready, _c.pod_rank_at)
 

@@ -210,24 +210,42 @@ class ClaimUpkeep:
         for stage in _TIMED:
             yield from self._rejudge(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
 
-    def passed_over(self, due_until: datetime, max_retries: int, now: datetime) -> set[Any]:
-        """The ids of claims that are still to be judged or made ready: another program held them a moment ago."""
+    def passed_over(
+        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
+    ) -> set[Any]:
+        """The ids of claims that the methods above and below have left: another program held them a moment ago.
+
+        `settled_of`: also settled ones of these carriers (an empty collection: of all) whose turn is to pass.
+        """
         if self.database.is_sqlite:  # whoever writes there has the whole database, and is waited for
             return set()
-        exhausted = _exhausted(max_retries).is_not(true())  # those are for `adopt_exhausted`
-        edited_ones = and_(_edited(self.columns), exhausted, free(now), self.reach.rows())
-        due = and_(_due(Stage.WAITING, due_until), self.reach.rows())
         with self.database.read() as connection:
-            return some_ids(connection, edited_ones, _c.id) | some_ids(connection, due, _c.pod_next_retry_at)
+            wanted = self._left(due_until, max_retries, now, settled_of)
+            return {found for rows, order in wanted for found in some_ids(connection, rows, order)}
 
-    def locked_ids(self, due_until: datetime, now: datetime) -> set[Any]:
-        """The ids of claims that the methods above and below cannot look at, as another program holds them now."""
+    def locked_ids(
+        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
+    ) -> set[Any]:
+        """Those of `passed_over` that another program holds now."""
         if self.database.is_sqlite:
             return set()
-        edited_ones, due = and_(_edited(self.columns), free(now)), _due(Stage.WAITING, due_until)
         with self.database.write() as connection:
-            found = locked_ids(connection, edited_ones, _c.id)
-            return found | locked_ids(connection, due, _c.pod_next_retry_at)
+            wanted = self._left(due_until, max_retries, now, settled_of)
+            return {found for rows, order in wanted for found in locked_ids(connection, rows, order)}
+
+    def _left(
+        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None
+    ) -> list[tuple[ColumnElement[bool], Any]]:
+        """What is still to be done, each in the order of its index."""
+        exhausted = _exhausted(max_retries).is_not(true())  # those are for `adopt_exhausted`
+        within = self.reach.rows()
+        wanted: list[tuple[ColumnElement[bool], Any]] = [
+            (and_(_edited(self.columns), exhausted, free(now), within), _c.id),
+            (and_(_due(Stage.WAITING, due_until), within), _c.pod_next_retry_at),
+        ]
+        if settled_of is not None:
+            wanted.append((self._passing(due_until, settled_of, now), _c.pod_next_retry_at))
+        return wanted
 
     def make_ready(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones; one without a key of ours is judged anew.
@@ -250,6 +268,10 @@ class ClaimUpkeep:
                 statement = statement.where(_c.id.in_(free_rows))
             connection.execute(statement)
 
+    def _passing(self, due_until: datetime, carriers: Collection[str], now: datetime) -> ColumnElement[bool]:
+        """Settled claims whose turn has come."""
+        return and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited(), self.reach.rows())
+
     def pass_turns(
         self,
         due_until: datetime,
@@ -262,7 +284,7 @@ class ClaimUpkeep:
         A claim without a decision is shelved. Every row that is handled leaves the condition: its next turn lies in the
         future, or its stage changes.
         """
-        due = and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited(), self.reach.rows())
+        due = self._passing(due_until, carriers, now)
         query = select(*readable_columns(self.columns)).where(due).order_by(_c.pod_next_retry_at).limit(CHUNK)
         while True:
             with self.database.write() as connection:

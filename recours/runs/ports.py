@@ -378,11 +378,18 @@ class Upkeep(Protocol):
     ) -> Iterable[Claim]:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
 
-    def passed_over(self, due_until: datetime, max_retries: int, now: datetime) -> set[Any]:
-        """The ids of claims that are still to be judged or made ready: another program held them a moment ago."""
+    def passed_over(
+        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
+    ) -> set[Any]:
+        """The ids of claims that are still to be judged or made ready: another program held them a moment ago.
 
-    def locked_ids(self, due_until: datetime, now: datetime) -> set[Any]:
-        """The ids of claims that cannot be looked at, as another program holds them now."""
+        `settled_of`: also settled ones of these carriers (an empty collection: of all) whose turn is to pass.
+        """
+
+    def locked_ids(
+        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
+    ) -> set[Any]:
+        """Those of `passed_over` that another program holds now."""
 
     def make_ready(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones."""

@@ -1,6 +1,7 @@
 """`PODRetryScheduler`: failed claims, tried again on their timetable."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -54,6 +55,10 @@ class PODRetryScheduler(Worker):
         return replace(
             super().limits(), pending_share=self.options.pending_share, new_claims_wait=frozenset(waiting)
         )
+
+    def settled_of(self) -> Collection[str] | None:
+        """Those whose turns `keep_own_timetable` lets pass."""
+        return None if self.options.claims else self.options.carriers
 
     def keep_own_timetable(self, now: datetime) -> None:
         """Claims that go on after a raised limit, impossible times, and turns that pass without a call.

@@ -3,7 +3,7 @@
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -126,6 +126,10 @@ class Worker(ABC):
     def what(self, claim: Claim) -> str:
         """An attempt's name in the log."""
 
+    def settled_of(self) -> Collection[str] | None:
+        """The carriers of whose settled claims it lets turns pass (empty: all); None: that is not its work."""
+        return None
+
     def keep_own_timetable(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
         """What only one of the workers keeps."""
 
@@ -228,17 +232,19 @@ class Worker(ABC):
     def _passed_over(self) -> set[Any]:
         """The ids of claims that could not be looked at, as another program held them."""
         now, policy = self.around.clock.now(), self.policy
+        if not self._was_behind:
+            return set()
         due_until = policy.timetable.due_until(now)
-        return (
-            self.around.upkeep.passed_over(due_until, policy.max_retries, now) if self._was_behind else set()
-        )
+        return self.around.upkeep.passed_over(due_until, policy.max_retries, now, self.settled_of())
 
     def _locked(self) -> set[Any]:
         """The ids of claims that cannot be looked at or taken, as another program holds them now."""
         now, lanes = self.around.clock.now(), self._met - set(self.refusals)
-        due_until = self.policy.timetable.due_until(now)
-        unseen = self.around.upkeep.locked_ids(due_until, now) if self._was_behind else set()
-        return unseen | self.around.claims.locked_ids(self.stage, lanes, now)
+        ready = self.around.claims.locked_ids(self.stage, lanes, now)
+        if not self._was_behind:
+            return ready
+        due_until, upkeep = self.policy.timetable.due_until(now), self.around.upkeep
+        return ready | upkeep.locked_ids(due_until, self.policy.max_retries, now, self.settled_of())
 
     def _try_locked(self, source: Source, limits: Limits, passed_over: set[Any]) -> None:
         """Try claims once more that another program held. Raises RunFault if that was all there was to do."""
@@ -267,7 +273,7 @@ class Worker(ABC):
             f"{_locked_words(self.stats.skipped_locked)} and could not be looked at: the next run tries again. "
             "Find out which program keeps a transaction open"
         )
-        if not (self.stats.total or self.refusals):
+        if not (self.stats.total or self.stats.skipped_persistent or self.refusals):
             raise RunFault(f"{sentence}; nothing was done.")
         log.warning(f"⚠️ {sentence}")
 

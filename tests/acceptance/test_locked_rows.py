@@ -181,6 +181,25 @@ def test_ready_claims_that_are_found_and_cannot_be_taken_are_explained(
     assert any(line.startswith("⚠️ 4 claims are locked by another program") for line in caplog.messages)
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_settled_claims_whose_turn_passes_are_counted_too(
+    service: Service, other: Connection, caplog: pytest.LogCaptureFixture, others: int
+) -> None:
+    claims = [service.add(S.NOT_OURS) for _ in range(3)]
+    service.run()
+    assert service.sql("SELECT DISTINCT pod_stage FROM claims") == [("settled",)]
+    service.clock.advance(7 * HOUR)
+    hold(other, *claims[others:])
+    caplog.clear()
+    report = service.run()
+    locked = f"{3 - others} claims are locked by another program"
+    assert (report.exit_status, report.stats.skipped_locked) == (0 if others else 1, 3 - others)
+    assert report.stats.skipped_persistent == others
+    assert f"{locked}; trying once more" in caplog.messages
+    other.exec_driver_sql("ROLLBACK; BEGIN")
+    assert service.run().stats.skipped_persistent == 3 - others
+
+
 def test_a_new_claim_that_is_locked_is_told_too(
     service: Service, other: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -57,12 +57,16 @@ class FakeUpkeep:
         rows = self.table.at(Stage.WAITING, Stage.SETTLED)
         yield from self._rejudge([row for row in rows if _is_after(row, horizon)], retime, now)
 
-    def passed_over(self, due_until: datetime, max_retries: int, now: datetime) -> set[int]:
-        del due_until, max_retries, now
+    def passed_over(
+        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
+    ) -> set[int]:
+        del due_until, max_retries, now, settled_of
         return set()  # as on SQLite: whoever writes has the whole database
 
-    def locked_ids(self, due_until: datetime, now: datetime) -> set[int]:
-        del due_until, now
+    def locked_ids(
+        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
+    ) -> set[int]:
+        del due_until, max_retries, now, settled_of
         return set()  # the same
 
     def make_ready(self, due_until: datetime) -> None:
