@@ -5,6 +5,7 @@ What no pattern knows is temporary.
 """
 
 import re
+from functools import lru_cache
 
 from recours.core.errors import ErrorKind
 from recours.core.text import plain
@@ -102,9 +103,21 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 
 
+# Status codes have three digits: no pattern asks for the digits of a longer number.
+_LONG_NUMBER = re.compile(r"[0-9]{4,}")
+
+
 def classify(text: str | None) -> ErrorKind:
     """The kind of error a foreign text tells of; `server_error`, which is temporary, if nothing is known."""
-    if not text:
-        return _UNKNOWN
-    folded = plain(text[:_LONGEST]).replace("\u2019", "'")
+    return _kind_of(text[:_LONGEST]) if text else _UNKNOWN
+
+
+@lru_cache(maxsize=1024)  # a million failures have few texts
+def _kind_of(text: str) -> ErrorKind:
+    return _kind_of_masked(_LONG_NUMBER.sub(lambda number: "0" * len(number[0]), text))
+
+
+@lru_cache(maxsize=1024)  # they may differ in the tracking numbers that they repeat
+def _kind_of_masked(text: str) -> ErrorKind:
+    folded = plain(text).replace("\u2019", "'")
     return next((kind for kind, pattern in _COMPILED if pattern.search(folded)), _UNKNOWN)

@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     ColumnElement,
     CompoundSelect,
     Connection,
@@ -56,7 +58,7 @@ from recours.database.tables import accounts, claims
 
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 CHUNK = 500
-PORTION = 5000  # where few statements write many rows
+PORTION = 2000  # where few statements write many rows; the service waits for one at most
 _c = claims.c
 
 # The stages of claims that wait for their next turn.
@@ -116,32 +118,29 @@ class ClaimUpkeep:
     def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
         """Have failures whose retries other software used up count as given up; how many, a portion at a time.
 
-        Nobody is told: it is the past. What `judge` makes of each is a function of few values, so that a portion is
-        written by one statement for each carrier and kind of error.
+        Nobody is told: it is the past. What `judge` makes of each is a function of few values, so that few statements
+        write a portion.
         """
         wanted = _edited(self.columns), _exhausted(max_retries), free(now), self.reach.rows()
         query = select(*_OF_EXHAUSTED).where(*wanted).order_by(_c.id).limit(PORTION)
+        is_sqlite = self.database.is_sqlite
+        adopt = _adopt(is_sqlite=is_sqlite, has_deadline="response_deadline" in self.columns)
         further = query
         while True:
             with self.database.write() as connection:
                 rows = connection.execute(further.with_for_update(skip_locked=True)).all()
-                for (key, kind), ids in self._alike(rows).items():
-                    values = {"ids": ids, "to_key": key, "to_kind": kind, "to_moment": now}
-                    connection.execute(_adopt(has_deadline="response_deadline" in self.columns), values)
+                verdicts = [self._verdict(*row) for row in rows]
+                for values in _in_groups(verdicts) if is_sqlite else _in_lists(verdicts):
+                    connection.execute(adopt, values | {"to_moment": now})
             yield len(rows)
             if len(rows) < PORTION:
                 return
             further = query.where(_c.id > rows[-1].id)
 
-    def _alike(self, rows: Sequence[Any]) -> dict[tuple[str, str], list[Any]]:
-        """The ids of these rows, by the keys of their carriers and the kinds of their errors."""
-        found: dict[tuple[str, str], list[Any]] = {}
-        for row in rows:
-            number = tidy_number(_as_text(row.number))
-            key = self.catalog.resolve(_as_text(row.carrier) or "", number) or ""
-            kind = _kind_of(_as_text(row.error)) if number else ErrorKind.INVALID_TRACKING
-            found.setdefault((key, kind), []).append(row.id)
-        return found
+    def _verdict(self, claim_id: Any, carrier: Any, number: Any, error: Any) -> "_Verdict":
+        tidied = tidy_number(_as_text(number))
+        kind = classify(_as_text(error)) if tidied else ErrorKind.INVALID_TRACKING
+        return claim_id, self.catalog.resolve(_as_text(carrier) or "", tidied) or "", kind.value
 
     def mend_keys(self) -> list[str]:
         """Have rows judged anew that no run would look for, or that another carrier's account serves today.
@@ -404,14 +403,51 @@ def _exhausted(max_retries: int) -> ColumnElement[bool]:
     return and_(first_sight, _c.pod_retry_count >= max_retries, _c.pod_retry_count <= MOST_TURNS)
 
 
+# Of a claim to be adopted: its id, the key of its carrier, the kind of its error.
+_Verdict = tuple[Any, str, str]
+
+
+def _in_lists(verdicts: Sequence[_Verdict]) -> list[dict[str, Any]]:
+    """The parameters of `_adopt` on PostgreSQL."""
+    if not verdicts:
+        return []
+    ids, keys, kinds = map(list, zip(*verdicts, strict=True))
+    return [{"ids": ids, "to_keys": keys, "to_kinds": kinds, "lowest": ids[0], "highest": ids[-1]}]
+
+
+def _in_groups(verdicts: Sequence[_Verdict]) -> list[dict[str, Any]]:
+    """The parameters of `_adopt` on SQLite, a set for each key and kind."""
+    ids: dict[tuple[str, str], list[Any]] = {}
+    for claim_id, key, kind in verdicts:
+        ids.setdefault((key, kind), []).append(claim_id)
+    return [{"ids": alike, "to_key": key, "to_kind": kind} for (key, kind), alike in ids.items()]
+
+
 @cache
-def _adopt(*, has_deadline: bool) -> Update:
-    """Parameters: `ids`, `to_key`, `to_kind` and `to_moment`."""
+def _adopt(*, is_sqlite: bool, has_deadline: bool) -> Update:
+    """Parameters: `to_moment`, and those of `_in_groups` or `_in_lists`.
+
+    PostgreSQL would spend as much on a parameter for each id, or on a statement for each of a hundred groups, as on the
+    update itself.
+    """
+    rows: ColumnElement[bool]
+    key: ColumnElement[Any]
+    kind: ColumnElement[Any]
+    if is_sqlite:
+        rows = _c.id.in_(bindparam("ids", expanding=True))
+        key, kind = bindparam("to_key"), bindparam("to_kind")
+    else:
+        lists = (("ids", BigInteger), ("to_keys", Text), ("to_kinds", Text))
+        unnested = func.unnest(*(bindparam(name, type_=ARRAY(of)) for name, of in lists))
+        found = unnested.table_valued("id", "key", "kind").render_derived(name="found")
+        # The bounds are for the planner, which might read the table or an index from its beginning.
+        rows = and_(_c.id == found.c.id, _c.id.between(bindparam("lowest"), bindparam("highest")))
+        key, kind = found.c.key, found.c.kind
     moment = bindparam("to_moment", type_=_c.pod_failed_at.type)
     values: dict[str, Any] = {
         "pod_stage": Stage.GIVEN_UP,
-        "pod_carrier_key": bindparam("to_key"),
-        "pod_error_kind": bindparam("to_kind"),
+        "pod_carrier_key": key,
+        "pod_error_kind": kind,
         "pod_failed_at": moment,
         "pod_next_retry_at": None,
         "pod_rank_at": moment,
@@ -419,11 +455,7 @@ def _adopt(*, has_deadline: bool) -> Update:
         "pod_interruptions": 0,
         "pod_seen_count": _c.pod_retry_count,
     }
-    rows = _c.id.in_(bindparam("ids", expanding=True))
     return update(claims).where(rows).values(values | seen_values(has_deadline=has_deadline))
-
-
-_kind_of = lru_cache(maxsize=4096)(classify)  # a million failures have few texts
 
 
 def _as_text(value: Any) -> str | None:

@@ -116,6 +116,39 @@ def test_among_a_large_backlog_only_the_first_rows_are_read(
     database.close()
 
 
+EXHAUSTED = """
+INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,
+    pod_fetch_status, pod_fetch_error, pod_retry_count, created_at, updated_at)
+SELECT 'E-' || n, 'O', 'Chronopost', 'lost', 1, 'XY' || n, 'failed', 'Timeout', 4, '2025-12-01', '2026-01-01'
+FROM generate_series(1, 1500) n
+"""
+
+
+def test_adopting_reads_no_other_rows_than_it_writes(many: Database) -> None:
+    execute(many, "DELETE FROM claims WHERE claim_reference NOT LIKE 'Q-%%'")
+    execute(many, EXHAUSTED)
+    upkeep = Run(many).upkeep
+    with many.outside_transactions() as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE claims")
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:
+        seen.append((sql, values))
+
+    event.listen(many.engine, "before_cursor_execute", note)
+    assert list(upkeep.adopt_exhausted(4, NOW)) == [1500]
+    event.remove(many.engine, "before_cursor_execute", note)
+    (write,) = [(sql, values) for sql, values in seen if sql.startswith("UPDATE claims")]
+    with many.write() as connection:
+        shown = connection.exec_driver_sql(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {write[0]}", write[1]
+        ).scalar_one()
+    on_claims = [node for node in nodes(shown[0]["Plan"]) if node.get("Relation Name") == "claims"]
+    (scan,) = [node for node in on_claims if node["Node Type"] != "ModifyTable"]
+    assert scan["Actual Rows"] * scan["Actual Loops"] == 1500
+    assert not scan.get("Rows Removed by Filter", 0)
+
+
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for part in plan.get("Plans", ()):
