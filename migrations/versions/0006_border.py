@@ -1,4 +1,4 @@
-"""Enrolment, expiry, exclusions, refused accounts, the day of a delivery, and who may work beside this version.
+"""Enrolment, expiry, exclusions, refused accounts, the day of a delivery, sentences of errors, and who may work beside.
 
 Written out in full, not taken from the tables of the code: a migration must do tomorrow what it did today.
 """
@@ -13,9 +13,15 @@ down_revision = "0005"
 COLUMNS = {
     "recours_schema_version": {"oldest": "VARCHAR(32)"},
     "recours_carriers": {"refusal_kind": "TEXT", "refused_claim": "BIGINT"},
-    "recours_attempts": {"delivered_day": "TEXT"},
+    "recours_attempts": {"delivered_day": "TEXT", "error_key": "TEXT", "error_words": "TEXT"},
 }
-CLAIM_COLUMNS = {"pod_since": "TIMESTAMP", "pod_expire_from": "TIMESTAMP", "pod_expired_at": "TIMESTAMP"}
+CLAIM_COLUMNS = {
+    "pod_since": "TIMESTAMP",
+    "pod_expire_from": "TIMESTAMP",
+    "pod_expired_at": "TIMESTAMP",
+    "pod_error_key": "TEXT",
+    "pod_error_words": "TEXT",
+}
 # Foreign text is cut, since PostgreSQL would refuse a row whose index entry is too long.
 STATUS = "(coalesce(lower(substr(trim(status), 1, 40)), ''))"
 CLAIM_INDEXES = {

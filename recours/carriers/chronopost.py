@@ -12,6 +12,7 @@ from typing import Any
 from recours.carriers import soap
 from recours.carriers.client import Client
 from recours.carriers.findings import (
+    Meaning,
     Sent,
     document,
     meant,
@@ -29,6 +30,7 @@ from recours.core.document import begins_as
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
 from recours.runs.ports import Line
 
@@ -132,28 +134,19 @@ _READ_OF_LABELS = 100  # signs
 _LITTLE_WORDS = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
 
 # statusCode of searchPOD (1, 2, 3 in both documents; 5, available, of 2024 only).
-POD_STATUS: dict[int, tuple[ErrorKind, str]] = {
-    1: (
-        ErrorKind.POD_NEVER_AVAILABLE,
-        "Chronopost keeps no proof for this parcel: it was sent without signature",
-    ),
-    2: (
-        ErrorKind.POD_NEVER_AVAILABLE,
-        "Chronopost has no proof of delivery for this parcel and will have none",
-    ),
-    3: (
-        ErrorKind.POD_NOT_AVAILABLE_YET,
-        "The parcel is delivered, but Chronopost has not published the proof yet",
-    ),
+POD_STATUS: dict[int, Sentence] = {
+    1: Sentence.PROOF_UNSIGNED,
+    2: Sentence.PROOF_NEVER,
+    3: Sentence.PROOF_PENDING,
 }
 
 # errorCode of either call. 1: recorded. 2: of 2018 only. 3, 30, 33: of sister services, inferred for this one.
-ERROR_CODES: dict[int, tuple[ErrorKind, str]] = {
-    1: (ErrorKind.SERVER_ERROR, "Chronopost reports an error of its own"),
-    2: (ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Chronopost contract"),
-    3: (ErrorKind.AUTH_FAILED, "Chronopost refused our account"),
-    30: (ErrorKind.AUTH_FAILED, "Chronopost refused our account"),
-    33: (ErrorKind.AUTH_FAILED, "Chronopost refused our account"),
+ERROR_CODES: dict[int, Meaning] = {
+    1: Sentence.CARRIER_ERROR,
+    2: Sentence.PARCEL_NOT_OURS,
+    3: Sentence.CREDENTIALS_REJECTED,
+    30: Sentence.CREDENTIALS_REJECTED,
+    33: Sentence.CREDENTIALS_REJECTED,
 }
 # Inferred: what a message about our account speaks of, whatever its code.
 _ACCOUNT_WORDS = ("password", "mot de passe", "contract", "contrat")
@@ -232,7 +225,7 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
     found = soap.children(listed, "events") if listed is not None else []
     if not found:
         # One public client's notes: an unknown number is answered with its echo and no events.
-        return Failure(ErrorKind.NOT_FOUND, "Chronopost does not know this number", answer.status)
+        return Failure.of(Sentence.NUMBER_UNKNOWN, SPEC.name, None, answer.status)
     there, back = _parted(found)
     delivered = [event for event in there if _code(event) in DELIVERED_CODES]
     if delivered and (not back or any(_code(event) not in TOLD_AFTERWARDS for event in delivered)):
@@ -324,16 +317,13 @@ def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
     encoded = soap.text(result, "pod")
     if encoded is not None:
         return document(SPEC.name, [Sent(encoded, "chronopost searchPOD")], delivery, answer)
-    if status in POD_STATUS:
-        kind, words = POD_STATUS[status]
-    elif soap.text(result, "podPresente") == "true":
-        kind, words = ErrorKind.BAD_RESPONSE, "Chronopost says that there is a proof, but sent none"
-    else:
-        kind, words = (
-            ErrorKind.POD_NOT_AVAILABLE_YET,
-            "The parcel is delivered, but Chronopost has no proof yet",
+    if soap.text(result, "podPresente") == "true" and status not in POD_STATUS:
+        message = "Chronopost says that there is a proof, but sent none"
+        return Failure.of(
+            Sentence.PROOF_UNUSABLE, SPEC.name, None, answer.status, message=message, delivery=delivery
         )
-    return Failure(kind, words, answer.status, delivery=delivery)
+    key = POD_STATUS.get(status or 0, Sentence.PROOF_PENDING)
+    return Failure.of(key, SPEC.name, None, answer.status, delivery=delivery)
 
 
 def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
@@ -371,7 +361,7 @@ def _error(result: Any, answer: Response) -> Failure | None:
         return None
     message = soap.text(result, "errorMessage")
     if code in ERROR_CODES:
-        return meant(ERROR_CODES[code], answer, message)
+        return meant(SPEC.name, ERROR_CODES[code], answer, message)
     if any(word in plain(message or "") for word in _ACCOUNT_WORDS):
         return refused_account(SPEC.name, answer, message)
     return unknown_code(SPEC.name, answer, text, message)
@@ -379,11 +369,9 @@ def _error(result: Any, answer: Response) -> Failure | None:
 
 def _fault(fault: Any, answer: Response) -> Failure:
     """CXF: soap:Client is a request it could not read, which is our mistake; soap:Server is its own (inferred)."""
-    said = clean(soap.text(fault, "faultstring") or "no details")
-    if (soap.text(fault, "faultcode") or "").rpartition(":")[2] == "Client":
-        words = f"Chronopost could not read our request: {said}"
-        return Failure(ErrorKind.BAD_RESPONSE, words, answer.status)
-    return Failure(ErrorKind.SERVER_ERROR, f"Chronopost reports an error of its own: {said}", answer.status)
+    said = soap.text(fault, "faultstring") or "no details"
+    is_ours = (soap.text(fault, "faultcode") or "").rpartition(":")[2] == "Client"
+    return meant(SPEC.name, Sentence.REQUEST_REJECTED if is_ours else Sentence.CARRIER_ERROR, answer, said)
 
 
 def _whole(text: str | None) -> int | None:

@@ -17,6 +17,7 @@ from recours.carriers.colissimo_codes import CODES
 from recours.carriers.findings import (
     PARIS,
     Meaning,
+    denied_account,
     meant,
     moment,
     noting,
@@ -29,9 +30,9 @@ from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.ports import Line
 
 SPEC = CarrierSpec(
@@ -73,13 +74,13 @@ PRODUCTS_WITHOUT_SIGNATURE = frozenset({"DOM", "COM", "COLD"})
 
 # status[0].code. 105: recorded. 101, 103, 104: an old document. 201, 1000: inferred. 202: one third party.
 TIMELINE_CODES: dict[str, Meaning] = {
-    "101": (ErrorKind.INVALID_TRACKING, "Colissimo says that this number cannot be one"),
-    "103": (ErrorKind.NOT_FOUND, "Colissimo does not show this parcel any more: it is older than 30 days"),
-    "104": (ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Colissimo contract"),
-    "105": (ErrorKind.NOT_FOUND, "Colissimo does not know this number"),
-    "201": (ErrorKind.AUTH_FAILED, "Colissimo refused our account"),
-    "202": (ErrorKind.ACCOUNT_DENIED, "Colissimo does not let our account use its tracking"),
-    "1000": (ErrorKind.SERVER_ERROR, "Colissimo reports an error of its own"),
+    "101": Sentence.NUMBER_REJECTED,
+    "103": Sentence.PARCEL_TOO_OLD,
+    "104": Sentence.PARCEL_NOT_OURS,
+    "105": Sentence.NUMBER_UNKNOWN,
+    "201": Sentence.CREDENTIALS_REJECTED,
+    "202": Sentence.SERVICE_DENIED,
+    "1000": Sentence.CARRIER_ERROR,
 }
 
 # ---------------------------------------------------------------- tables of the documents
@@ -89,20 +90,17 @@ _BODY_INVALID = "005"
 
 # errors[].code, which says more than errorCode (999 stands for anything). Recorded.
 INNER_CODES: dict[str, Meaning] = {
-    "144": (ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Colissimo contract"),
-    "150": (ErrorKind.INVALID_TRACKING, "Colissimo says that this number cannot be one"),
-    "153": (ErrorKind.NOT_FOUND, "Colissimo does not know this number"),
+    "144": Sentence.PARCEL_NOT_OURS,
+    "150": Sentence.NUMBER_REJECTED,
+    "153": Sentence.NUMBER_UNKNOWN,
 }
 # errorCode. 001 and 005: recorded. 002: the carrier's document. 003: three sources. 004: two.
 DOCUMENT_CODES: dict[str, Meaning] = {
-    "001": (ErrorKind.NOT_FOUND, "Colissimo does not know this number"),
-    "002": (ErrorKind.NOT_FOUND, "Colissimo does not know this number or its document"),
-    "003": (
-        ErrorKind.POD_NOT_AVAILABLE_YET,
-        "The parcel is delivered, but Colissimo has no proof of delivery yet",
-    ),
-    "004": (ErrorKind.AUTH_FAILED, "Colissimo refused our account"),
-    _BODY_INVALID: (ErrorKind.INVALID_TRACKING, "Colissimo says that this number cannot be one"),
+    "001": Sentence.NUMBER_UNKNOWN,
+    "002": Sentence.NUMBER_UNKNOWN,
+    "003": Sentence.PROOF_PENDING,
+    "004": Sentence.CREDENTIALS_REJECTED,
+    _BODY_INVALID: Sentence.NUMBER_REJECTED,
 }
 # documentType: the lower, the better a proof. Both shop modules show SIGNATURE as the proof of delivery.
 RANKS = {"SIGNATURE": 0, "DELIVERY_CERTIFICATE": 1, "PHOTO": 2, "PICTURE": 2}
@@ -184,7 +182,7 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
         return _whereabouts(rest.at(tree, "parcel"), answer)
     said = rest.text(status, 0, "message") or _said(tree)
     if code in TIMELINE_CODES:
-        return meant(TIMELINE_CODES[code], answer, said)
+        return meant(SPEC.name, TIMELINE_CODES[code], answer, said)
     return _by_status(answer, None if code == _OK else code, said)
 
 
@@ -210,8 +208,7 @@ def _product(parcel: Any) -> str | None:
 
 
 def _unsigned(delivery: Delivery, answer: Response) -> Failure:
-    words = "The parcel was delivered, but it was sent by a Colissimo product without signature: there is no proof"
-    return Failure(ErrorKind.POD_NEVER_AVAILABLE, words, answer.status, delivery=delivery)
+    return Failure.of(Sentence.PROOF_UNSIGNED, SPEC.name, None, answer.status, delivery=delivery)
 
 
 def _on_its_way(events: list[Any], steps: list[Any], answer: Response) -> Failure:
@@ -254,7 +251,7 @@ def parse_documents(answer: Response) -> Listed | Failure:
     found = [listed for entry in rest.items(tree, "documents") if (listed := _listed(entry))]
     best = max(found, key=lambda listed: (-listed.rank, listed.at or _NEVER), default=None)
     # Which product it is, and so whether a proof will come, is not told.
-    return best or meant(DOCUMENT_CODES["003"], answer)
+    return best or meant(SPEC.name, DOCUMENT_CODES["003"], answer)
 
 
 def _listed(entry: Any) -> Listed | None:
@@ -289,11 +286,11 @@ def _refusal(tree: Any, answer: Response) -> Failure:
     inner = [found for error in rest.items(tree, "errors") if (found := rest.text(error, "code"))]
     known = next((INNER_CODES[found] for found in inner if found in INNER_CODES), None)
     if known is not None:
-        return meant(known, answer, said)
+        return meant(SPEC.name, known, answer, said)
     strange = " / ".join([code or "none", *inner[:3]])
     # A body that is invalid for another reason than the number is our mistake.
     if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
-        failure = meant(DOCUMENT_CODES[code], answer, said)
+        failure = meant(SPEC.name, DOCUMENT_CODES[code], answer, said)
         return noting(failure, SPEC.name, answer, strange, said) if inner else failure
     if not inner and code in (None, _ALL_WELL):
         return _by_status(answer, rest.text(rest.items(tree, "messages"), 0, "id"), said)
@@ -308,14 +305,13 @@ def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
     if answer.status == _UNAUTHORIZED:
         failure = refused_account(SPEC.name, answer, said)
     elif answer.status == _FORBIDDEN:
-        denied = (ErrorKind.ACCOUNT_DENIED, "Colissimo does not let our account use this service")
-        failure = meant(denied, answer, said)
+        failure = denied_account(SPEC.name, answer, said)
     elif answer.status >= _SERVER_ERRORS:
         failure = out_of_order(SPEC.name, answer, said)
     elif code:
         return unknown_code(SPEC.name, answer, code, said)
     elif answer.status in _NOT_READ:
-        failure = meant((ErrorKind.BAD_RESPONSE, "Colissimo could not read our request"), answer, said)
+        failure = meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
     else:
         failure = unreadable(SPEC.name, answer)
     return noting(failure, SPEC.name, answer, code, said) if code else failure

@@ -30,6 +30,7 @@ from recours.core.document import begins_as
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.ports import Line
 
 SPEC = CarrierSpec(
@@ -64,27 +65,18 @@ _OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 4
 _SERVER_ERRORS = 500
 
 _MEANINGS: dict[int, Meaning] = {
-    _NOT_FOUND: (ErrorKind.NOT_FOUND, "DHL does not know this number"),  # recorded
+    _NOT_FOUND: Sentence.NUMBER_UNKNOWN,  # recorded
     # Inferred. The service has no owners of parcels: what it denies, it denies the key.
-    _FORBIDDEN: (ErrorKind.ACCOUNT_DENIED, "DHL does not let our key use its tracking"),
+    _FORBIDDEN: Sentence.SERVICE_DENIED,
 }
-_INVALID: Meaning = (ErrorKind.INVALID_TRACKING, "DHL says that this number cannot be one")
-_MISTAKE: Meaning = (ErrorKind.BAD_RESPONSE, "DHL could not read our request")
+_INVALID = Sentence.NUMBER_REJECTED
+_MISTAKE = Sentence.REQUEST_REJECTED
 _NAMES_NUMBER = re.compile(r"tracking[ _-]?number")
 
 _LINKS = ("documentUrl", "signatureUrl")  # the better one first
 _LONGEST_LINK = 2000
 _OF_DHL = re.compile(r"(?:[a-z0-9-]+\.)*dhl\.com")
 _HTTPS = 443
-
-_NO_LINK = (
-    "The parcel is delivered, but DHL gives no link to a proof; with DHL Express credentials (DHL_EXPRESS_...) "
-    "the proofs of Express parcels can be had"
-)
-_LEADS_ELSEWHERE = (
-    "The parcel is delivered, but DHL's link to the proof leads elsewhere, so it was not followed"
-)
-_NO_DOCUMENT = "The parcel is delivered, but DHL's link gave no document"
 
 
 @dataclass(frozen=True)
@@ -184,9 +176,11 @@ def _error(answer: Response, number: str) -> Failure:
     if answer.status == _UNAUTHORIZED:
         return refused_account(SPEC.name, answer, problem.said)
     if answer.status == _BAD_REQUEST:
-        return meant(_INVALID if _blames_number(problem, number) else _MISTAKE, answer, problem.said)
+        return meant(
+            SPEC.name, _INVALID if _blames_number(problem, number) else _MISTAKE, answer, problem.said
+        )
     if answer.status in _MEANINGS:
-        return meant(_MEANINGS[answer.status], answer, problem.said)
+        return meant(SPEC.name, _MEANINGS[answer.status], answer, problem.said)
     if answer.status >= _SERVER_ERRORS:
         return out_of_order(SPEC.name, answer, problem.said)
     return unreadable(SPEC.name, answer)
@@ -204,8 +198,9 @@ def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, line: Line
     requests = ((name, link_request(url)) for name, url in links)
     name, request = next((each for each in requests if each[1]), ("", None))
     if request is None:
-        words = _LEADS_ELSEWHERE if links else _NO_LINK
-        return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, words, _OK, delivery=delivery)
+        key = Sentence.PROOF_LINK_EMPTY if links else Sentence.PROOF_LINK_MISSING
+        detail = "it leads elsewhere, so it was not followed" if links else ""
+        return Failure.of(key, SPEC.name, None, _OK, detail=detail, delivery=delivery)
     try:
         answer = line.call(Capability.POD, request)
     except CallFailed as failed:
@@ -245,4 +240,4 @@ def parse_document(answer: Response, delivery: Delivery, link: str = _LINKS[0]) 
 
 
 def _no_document(status: int | None, delivery: Delivery) -> Failure:
-    return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, _NO_DOCUMENT, status, delivery=delivery)
+    return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, status, delivery=delivery)

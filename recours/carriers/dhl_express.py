@@ -25,7 +25,6 @@ from recours.carriers.findings import (
     moment,
     out_of_order,
     person,
-    quoted,
     refused_account,
     unreadable,
 )
@@ -35,9 +34,9 @@ from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_hand
 from recours.carriers.problem import Problem, problem_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.core.text import clean
 from recours.runs.ports import Line
 
@@ -80,19 +79,15 @@ _SERVER_ERRORS = 500
 _BAD_REQUESTS = frozenset({400, 422})
 
 # 401 and 403: inferred, their bodies are not documented. A 403 is taken for the account's, whatever the shipment.
-_DENIED: Meaning = (ErrorKind.ACCESS_DENIED, "DHL Express denies our account access to this shipment")
-_INVALID: Meaning = (ErrorKind.INVALID_TRACKING, "DHL Express says that this number cannot be one")
-_MISTAKE: Meaning = (ErrorKind.BAD_RESPONSE, "DHL Express could not read our request")
+_DENIED = Sentence.PARCEL_DENIED
+_INVALID = Sentence.NUMBER_REJECTED
+_MISTAKE = Sentence.REQUEST_REJECTED
 # By what a bad request (of the OpenAPI document) names. The account: one public note on the POD call.
 _NAMES_NUMBER = "shipmenttrackingnumber"
 _NAMES_ACCOUNT = "account"
 
 # One public note of a live answer: a number of another account, or none, gives the same answer as a missing proof.
-_NO_PROOF = (
-    "The parcel is delivered, but DHL Express has no proof yet "
-    "(it says the same if DHL_EXPRESS_ACCOUNT_NUMBER is not the account that paid)"
-)
-_NO_CONTENT = "The parcel is delivered, but DHL Express sent no document yet"
+_NO_PROOF = "also if DHL_EXPRESS_ACCOUNT_NUMBER is not the account that paid"
 
 
 @dataclass(frozen=True)
@@ -212,7 +207,7 @@ def _shipment(answer: Response, number: str) -> Any | Failure:
     """The shipment that was asked for, else the first one. Its `status` is the request's, not the parcel's."""
     if answer.status == _NOT_FOUND:
         said = problem_of(answer).said
-        return meant((ErrorKind.NOT_FOUND, "DHL Express does not know this number"), answer, said)
+        return meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, said)
     tree = _tree(answer, number)
     if isinstance(tree, Failure):
         return tree
@@ -269,8 +264,8 @@ def _moment(event: Any) -> datetime | None:
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
     if answer.status == _NOT_FOUND:
-        words = f"{_NO_PROOF}{quoted(problem_of(answer).said)}"
-        return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, words, answer.status, delivery=delivery)
+        said, key = problem_of(answer).said, Sentence.PROOF_FOR_PARTIES
+        return Failure.of(key, SPEC.name, said, answer.status, detail=_NO_PROOF, delivery=delivery)
     tree = _tree(answer, number)
     if isinstance(tree, Failure):
         return replace(tree, delivery=delivery)
@@ -279,7 +274,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     sent = _chosen(rest.items(tree, "documents"))
     encoded = rest.text(sent, "content")
     if encoded is None:
-        return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, _NO_CONTENT, answer.status, delivery=delivery)
+        return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
     return document(SPEC.name, [Sent(encoded, _source(sent))], delivery, answer)
 
 
@@ -315,7 +310,7 @@ def _error(answer: Response, number: str) -> Failure:
     if answer.status == _FORBIDDEN:
         return denied_account(SPEC.name, answer, problem.said)
     if answer.status in _BAD_REQUESTS:
-        return meant(_named_by(problem, number), answer, problem.said)
+        return meant(SPEC.name, _named_by(problem, number), answer, problem.said)
     if answer.status >= _SERVER_ERRORS:
         return out_of_order(SPEC.name, answer, problem.said)
     return unreadable(SPEC.name, answer)

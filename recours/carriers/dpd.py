@@ -13,6 +13,8 @@ from typing import Any
 from recours.carriers import check_digits, soap
 from recours.carriers.client import OneCallClient
 from recours.carriers.findings import (
+    Detailed,
+    Meaning,
     Sent,
     document,
     french_moment,
@@ -27,9 +29,9 @@ from recours.carriers.findings import (
 from recours.carriers.message import Request, Response
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.core.text import plain
 from recours.runs.ports import Line
 
@@ -109,14 +111,10 @@ _SIGNATORY = "Receiver"
 # ErrorId. The account's user and password: recorded at the sister service. Our address: the manual, by a summary of it.
 # The Customer block: one public client.
 _REFUSED_ACCOUNT = "PermissionDenied"
-ERROR_IDS: dict[str, tuple[ErrorKind, str]] = {
-    "IpPermissionDenied": (
-        ErrorKind.ACCOUNT_DENIED,
-        "DPD does not accept calls from our IP address: it must be put on their list",
-    ),
-    "CustomerPermissionDenied": (
-        ErrorKind.ACCOUNT_DENIED,
-        "DPD says that our account has no access with this centre and customer number",
+ERROR_IDS: dict[str, Meaning] = {
+    "IpPermissionDenied": Detailed(Sentence.ADDRESS_DENIED, "it must be put on their list"),
+    "CustomerPermissionDenied": Detailed(
+        Sentence.SERVICE_DENIED, "it has no access with this centre and customer number"
     ),
 }
 _INVALID = "Invalid"  # InvalidInput and InvalidWeight were recorded at the sister service
@@ -197,14 +195,14 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     delivered = [trace for trace in traces if soap.text(trace, "StatusNumber") in delivered_codes]
     if not delivered:
         code, label = soap.text(traces[-1], "StatusNumber"), soap.text(traces[-1], "StatusDescription")
-        return not_delivered(answer, label, code=code, known=TRANSIT_CODES)
+        return not_delivered(SPEC.name, answer, label, code=code, known=TRANSIT_CODES)
     at = _trace_moment(delivered[-1]) or french_moment(soap.text(result, "DeliveryDate"))
     return Delivery(at, person(soap.text(result, _SIGNATORY)))
 
 
 def _not_known(answer: Response) -> Failure:
     """Inferred: no source shows the answer to an unknown number."""
-    return Failure(ErrorKind.NOT_FOUND, "DPD does not know this number", answer.status)
+    return Failure.of(Sentence.NUMBER_UNKNOWN, SPEC.name, None, answer.status)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -222,8 +220,7 @@ def _document(result: Any, delivery: Delivery, answer: Response) -> Outcome:
     """The best image that is a document. Its file type is not documented: its bytes tell it."""
     sent = _images(result)
     if not sent:
-        words = "The parcel is delivered, but DPD has no proof yet"
-        return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, words, answer.status, delivery=delivery)
+        return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
     return document(SPEC.name, sent, delivery, answer)
 
 
@@ -266,7 +263,7 @@ def _error(told: Any, answer: Response) -> Failure:
     if code == _REFUSED_ACCOUNT:
         return refused_account(SPEC.name, answer, said)
     if code in ERROR_IDS:
-        return meant(ERROR_IDS[code], answer, said)
+        return meant(SPEC.name, ERROR_IDS[code], answer, said)
     if code.startswith(_INVALID):
         return _invalid(code, said or code, answer)
     return unknown_code(SPEC.name, answer, code, said)
@@ -276,5 +273,5 @@ def _invalid(code: str, said: str, answer: Response) -> Failure:
     """Something that we sent: the number, or a mistake of ours."""
     text = plain(f"{code} {said}"[:_READ_OF_TEXTS])
     if _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text):
-        return meant((ErrorKind.INVALID_TRACKING, "DPD says that this number cannot be one"), answer, said)
-    return meant((ErrorKind.BAD_RESPONSE, "DPD could not read our request"), answer, said)
+        return meant(SPEC.name, Sentence.NUMBER_REJECTED, answer, said)
+    return meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)

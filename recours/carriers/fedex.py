@@ -15,6 +15,7 @@ from recours.carriers.client import TOO_MANY, TokenClient, knowing
 from recours.carriers.fedex_codes import FEDEX_CODES
 from recours.carriers.findings import (
     PARIS,
+    Detailed,
     Meaning,
     Sent,
     document,
@@ -31,9 +32,9 @@ from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.ports import Line, Wait
 
 _CHECKED = re.compile(r"[0-9]{12}|[0-9]{15}")
@@ -79,29 +80,28 @@ _DAY_IS_USED_UP = re.compile(rb"daily\s+transaction\s+quota", re.IGNORECASE)
 # Codes of errors, about a number in a good answer or of an answer as a whole. INVALID: inferred, as is what any other
 # code of its family means. The others: documented, most of them seen.
 _OF_THE_NUMBER = "TRACKING.TRACKINGNUMBER."
-_INVALID: Meaning = (ErrorKind.INVALID_TRACKING, "FedEx says that this number cannot be one")
+_INVALID = Sentence.NUMBER_REJECTED
 CODES: dict[str, Meaning] = {
-    f"{_OF_THE_NUMBER}NOTFOUND": (ErrorKind.NOT_FOUND, "FedEx does not know this number"),
+    f"{_OF_THE_NUMBER}NOTFOUND": Sentence.NUMBER_UNKNOWN,
     f"{_OF_THE_NUMBER}EMPTY": _INVALID,
     f"{_OF_THE_NUMBER}INVALID": _INVALID,
-    "NOT.AUTHORIZED.ERROR": (ErrorKind.AUTH_FAILED, "FedEx refused our account"),
+    "NOT.AUTHORIZED.ERROR": Sentence.CREDENTIALS_REJECTED,
     # By its words ("check your permissions") of the account, whatever the parcel.
-    "FORBIDDEN.ERROR": (ErrorKind.ACCOUNT_DENIED, "FedEx does not let our account ask for this"),
-    "INTERNAL.SERVER.ERROR": (ErrorKind.SERVER_ERROR, "FedEx reports an error of its own"),
-    "SERVICE.UNAVAILABLE.ERROR": (ErrorKind.SERVER_ERROR, "FedEx reports an error of its own"),
+    "FORBIDDEN.ERROR": Sentence.SERVICE_DENIED,
+    "INTERNAL.SERVER.ERROR": Sentence.CARRIER_ERROR,
+    "SERVICE.UNAVAILABLE.ERROR": Sentence.CARRIER_ERROR,
 }
 # The same, and what the tracking alone means by a code.
 TRACKING_CODES: dict[str, Meaning] = CODES | {
-    "NOT.FOUND.ERROR": (ErrorKind.NOT_FOUND, "FedEx does not know this number"),
+    "NOT.FOUND.ERROR": Sentence.NUMBER_UNKNOWN,
 }
 # The same, and what the documents alone mean by it. They have two causes of DATA.NOTFOUND: the tracking tells which.
 # The image of a signature comes some time after the delivery, says the carrier: that it is missing soon after is normal.
 DOCUMENT_CODES: dict[str, Meaning] = CODES | {
-    "NOT.FOUND.ERROR": (ErrorKind.BAD_RESPONSE, "FedEx found nothing at the address of its documents"),
-    "TRACKING.DATA.NOTFOUND": (
-        ErrorKind.POD_NOT_AVAILABLE_YET,
-        "The parcel is delivered, but FedEx has no proof of delivery yet",
+    "NOT.FOUND.ERROR": Detailed(
+        Sentence.ANSWER_UNREADABLE, "it found nothing at the address of its documents"
     ),
+    "TRACKING.DATA.NOTFOUND": Sentence.PROOF_PENDING,
 }
 _WITHOUT_DOCUMENT = DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"]
 # An alert that says nothing of the parcel: canned data of the carrier's test system.
@@ -109,10 +109,10 @@ IGNORED_ALERTS = frozenset({"VIRTUAL.RESPONSE"})
 
 # What is left to the HTTP status.
 STATUSES: dict[int, Meaning] = {
-    400: (ErrorKind.BAD_RESPONSE, "FedEx could not read our request"),
-    401: (ErrorKind.AUTH_FAILED, "FedEx refused our account"),
+    400: Sentence.REQUEST_REJECTED,
+    401: Sentence.CREDENTIALS_REJECTED,
     _FORBIDDEN: CODES["FORBIDDEN.ERROR"],
-    TOO_MANY: (ErrorKind.RATE_LIMITED, "FedEx asks us to wait: too many calls"),
+    TOO_MANY: Sentence.TOO_MANY_CALLS,
 }
 
 
@@ -339,7 +339,7 @@ def _without_document(output: Any, answer: Response) -> Failure:
     if found:
         return _meaning(answer, found, DOCUMENT_CODES)
     code, said = told[0] if told else (None, None)
-    failure = meant(_WITHOUT_DOCUMENT, answer, said)
+    failure = meant(SPEC.name, _WITHOUT_DOCUMENT, answer, said)
     return noting(failure, SPEC.name, answer, code, said) if code else failure
 
 
@@ -378,15 +378,15 @@ def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | 
 def _meaning(answer: Response, told: Told, table: dict[str, Meaning]) -> Failure:
     code, said = told
     if code in table:
-        return meant(table[code], answer, said)
+        return meant(SPEC.name, table[code], answer, said)
     if code and code.startswith(_OF_THE_NUMBER):
-        return noting(meant(_INVALID, answer, said), SPEC.name, answer, code, said)
+        return noting(meant(SPEC.name, _INVALID, answer, said), SPEC.name, answer, code, said)
     # A page is not of the service, and must not settle a claim.
     page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
     if answer.status >= _SERVER_ERRORS:
         failure = out_of_order(SPEC.name, answer, said)
     elif answer.status in STATUSES and not page:
-        failure = meant(STATUSES[answer.status], answer, said)
+        failure = meant(SPEC.name, STATUSES[answer.status], answer, said)
     else:
         return unknown_code(SPEC.name, answer, code, said) if code or said else unreadable(SPEC.name, answer)
     return noting(failure, SPEC.name, answer, code, said) if code else failure

@@ -12,16 +12,24 @@ from zoneinfo import ZoneInfo
 from recours.carriers.message import Response
 from recours.core.claim import Delivery
 from recours.core.document import begins_as
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.sentences import Sentence
 from recours.core.text import clean
 
 PARIS = ZoneInfo("Europe/Paris")
 LONGEST_NAME = 100
 _SERVER_ERRORS = 500
 
-# What a code of a carrier's table means: the kind, and a sentence that goes after nothing.
-Meaning = tuple[ErrorKind, str]
+
+class Detailed(NamedTuple):
+    """A sentence with a detail for the log."""
+
+    key: Sentence
+    detail: str
+
+
+# What a code of a carrier's table means.
+Meaning = Sentence | Detailed
 
 
 def unreadable(name: str, answer: Response) -> Failure:
@@ -29,41 +37,42 @@ def unreadable(name: str, answer: Response) -> Failure:
     if answer.status >= _SERVER_ERRORS:
         return out_of_order(name, answer)
     what = "an empty answer" if not answer.body.strip() else "an answer that cannot be read"
-    return Failure(ErrorKind.BAD_RESPONSE, f"{name} sent {what} (HTTP {answer.status})", answer.status)
+    message = f"{name} sent {what} (HTTP {answer.status})"
+    return Failure.of(Sentence.ANSWER_UNREADABLE, name, None, answer.status, message=message)
 
 
 def out_of_order(name: str, answer: Response, said: str | None = None) -> Failure:
     """The carrier's own trouble."""
-    words = f"{name} is out of order (HTTP {answer.status}){quoted(said)}"
-    return Failure(ErrorKind.SERVER_ERROR, words, answer.status)
+    return Failure.of(Sentence.UNAVAILABLE, name, said, answer.status, detail=f"HTTP {answer.status}")
 
 
 def refused_account(name: str, answer: Response, said: str | None = None) -> Failure:
     """Our account was refused."""
-    return Failure(ErrorKind.AUTH_FAILED, f"{name} refused our account{quoted(said)}", answer.status)
+    return Failure.of(Sentence.CREDENTIALS_REJECTED, name, said, answer.status)
 
 
 def denied_account(name: str, answer: Response, said: str | None = None) -> Failure:
     """The carrier knows our account but denies it a right or a service, whatever the parcel."""
-    words = f"{name} denies our account its service{quoted(said)}"
-    return Failure(ErrorKind.ACCOUNT_DENIED, words, answer.status)
+    return Failure.of(Sentence.SERVICE_DENIED, name, said, answer.status)
 
 
-def meant(meaning: Meaning, answer: Response, said: str | None = None) -> Failure:
+def meant(name: str, meaning: Meaning, answer: Response, said: str | None = None) -> Failure:
     """What a table says of a code, with the carrier's own words."""
-    kind, words = meaning
-    return Failure(kind, f"{words}{quoted(said)}", answer.status)
+    key, detail = meaning if isinstance(meaning, Detailed) else (meaning, "")
+    return Failure.of(key, name, said, answer.status, detail=detail)
 
 
 def unknown_code(name: str, answer: Response, code: str | None, said: str | None = None) -> Failure:
     """An error code that no table of ours has; it is told to whoever keeps them."""
     shown = clean(code or "none", 60)
-    words = f"{name} answered with the unknown error code {shown}{quoted(said)} (HTTP {answer.status})"
+    message = f"{name} answered with the unknown error code {shown}{quoted(said)} (HTTP {answer.status})"
     seen = f"the error code {shown} (HTTP {answer.status}{quoted(said)})"
-    return Failure(ErrorKind.BAD_RESPONSE, words, answer.status, unknown=seen)
+    failure = Failure.of(Sentence.CODE_UNKNOWN, name, f"{shown}{quoted(said)}", answer.status)
+    return replace(failure, message=message, unknown=seen)
 
 
 def not_delivered(
+    name: str,
     answer: Response,
     label: str | None,
     *,
@@ -73,8 +82,9 @@ def not_delivered(
     """The parcel is on its way. `code`: of its last event; `known`: the codes of our table."""
     said = clean(label or code or "no details", 80)
     unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in known else None
-    words = f"The parcel is not delivered yet ({said})"
-    return Failure(ErrorKind.NOT_DELIVERED_YET, words, answer.status, unknown=unknown)
+    failure = Failure.of(Sentence.NOT_DELIVERED, name, label or code, answer.status)
+    message = f"The parcel is not delivered yet ({said})"
+    return replace(failure, message=message, unknown=unknown)
 
 
 def noting(
@@ -121,8 +131,8 @@ def document(name: str, sent: Sequence[Sent], delivery: Delivery, answer: Respon
         passed_over.append(got)
     if passed_over:
         return passed_over[0]
-    words = f"{name} sent a proof that is not valid base64"
-    return Failure(ErrorKind.BAD_RESPONSE, words, answer.status, delivery=delivery)
+    message = f"{name} sent a proof that is not valid base64"
+    return Failure.of(Sentence.PROOF_UNUSABLE, name, None, answer.status, message=message, delivery=delivery)
 
 
 def person(name: str | None) -> str | None:

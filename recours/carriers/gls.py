@@ -16,6 +16,7 @@ from recours.carriers.client import TokenClient
 from recours.carriers.findings import (
     LONGEST_NAME,
     PARIS,
+    Detailed,
     Meaning,
     Sent,
     document,
@@ -35,6 +36,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.core.text import plain
 from recours.runs.ports import Line
 
@@ -93,12 +95,12 @@ _STATUSES: dict[str, ParcelStatus] = {
 
 # errorCode of a parcel, with HTTP 200. The document of Track & Trace.
 TRACKING_ERRORS: dict[str, Meaning] = {
-    "E_400_01": (ErrorKind.INVALID_TRACKING, "GLS says that this number cannot be one"),
-    "E_400_02": (ErrorKind.BAD_RESPONSE, "GLS could not read our request"),
-    "E_400_03": (ErrorKind.BAD_RESPONSE, "GLS could not read our request"),
-    "E_404_01": (ErrorKind.NOT_FOUND, "GLS does not know this number"),
-    "E_404_02": (ErrorKind.NOT_FOUND, "GLS does not know this number"),
-    "E_500_01": (ErrorKind.SERVER_ERROR, "GLS reports an error of its own"),
+    "E_400_01": Sentence.NUMBER_REJECTED,
+    "E_400_02": Sentence.REQUEST_REJECTED,
+    "E_400_03": Sentence.REQUEST_REJECTED,
+    "E_404_01": Sentence.NUMBER_UNKNOWN,
+    "E_404_02": Sentence.NUMBER_UNKNOWN,
+    "E_500_01": Sentence.CARRIER_ERROR,
 }
 
 _OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
@@ -112,14 +114,10 @@ _INVALID_FIELD = "VALIDATION.INVALID_FIELD"
 _NUMBER_FIELDS = ("trackid", "parcelnumber")
 _WRONG_STATE, _WRONG_STATE_WORDS = "POD.WRONG_STATE", "wrong state"
 SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": TRACKING_ERRORS["E_404_01"]}
-_NOT_YET: Meaning = (ErrorKind.POD_NOT_AVAILABLE_YET, "The parcel is delivered, but GLS has no proof yet")
+_NOT_YET = Sentence.PROOF_PENDING
 # Live, for parcels whose sender's day has not been closed.
-_NO_RESULT: Meaning = (ErrorKind.NOT_FOUND, "GLS has no result for this number in its shipping system yet")
-_NO_RIGHT = (
-    "GLS gives no proofs to our account: its ShipIT refuses the token that its tracking accepts "
-    "(ask GLS for the product ShipIT-Farm, or set GLS_POD=no)"
-)
-_NEVER_GIVEN = "The parcel is delivered, but GLS gives no proofs to our account (GLS_POD=no)"
+_NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
+_NO_RIGHT = "its ShipIT refuses the token that its tracking accepts: ask GLS for the product ShipIT-Farm, or set GLS_POD=no"
 
 
 class Gls(TokenClient):
@@ -177,7 +175,9 @@ class Gls(TokenClient):
                 return refused
             if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):
                 return replace(again, delivery=refused.delivery)  # it told nothing of the token
-        return replace(refused, kind=ErrorKind.ACCOUNT_DENIED, message=_NO_RIGHT)
+        words = refused.said.words if refused.said else None
+        denied = Failure.of(Sentence.SERVICE_DENIED, SPEC.name, words, refused.http_status, detail=_NO_RIGHT)
+        return replace(denied, delivery=refused.delivery)
 
 
 def tracking_request(number: str) -> Request:
@@ -194,7 +194,7 @@ def shipit_request(operation: str, number: str) -> Request:
 
 
 def _never_given(delivery: Delivery) -> Failure:
-    return Failure(ErrorKind.POD_NEVER_AVAILABLE, _NEVER_GIVEN, delivery=delivery)
+    return Failure.of(Sentence.PROOFS_TURNED_OFF, SPEC.name, detail="GLS_POD=no", delivery=delivery)
 
 
 # ---------------------------------------------------------------- Track & Trace
@@ -207,7 +207,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
         return parcel
     error, said = rest.text(parcel, "errorCode"), rest.text(parcel, "errorMessage")
     if error in TRACKING_ERRORS:
-        return meant(TRACKING_ERRORS[error], answer, said)
+        return meant(SPEC.name, TRACKING_ERRORS[error], answer, said)
     if error is not None:
         return unknown_code(SPEC.name, answer, error, said)
     status = rest.text(parcel, "status")
@@ -230,7 +230,7 @@ def _parcel(answer: Response, number: str) -> Any | Failure:
         return unreadable(SPEC.name, answer)
     found = rest.items(tree, "parcels")
     if rest.at(tree, "parcels") == []:
-        return meant(TRACKING_ERRORS["E_404_01"], answer)
+        return meant(SPEC.name, TRACKING_ERRORS["E_404_01"], answer)
     if not found:
         return unreadable(SPEC.name, answer)
     named = (one for one in found if number in (rest.text(one, "requested"), rest.text(one, "unitno")))
@@ -243,9 +243,9 @@ def _tracking_error(answer: Response) -> Failure:
     if answer.status == _UNAUTHORIZED:
         return refused_account(SPEC.name, answer, said)
     if answer.status == _NOT_FOUND:
-        return meant(TRACKING_ERRORS["E_404_01"], answer, said)
+        return meant(SPEC.name, TRACKING_ERRORS["E_404_01"], answer, said)
     if answer.status == _BAD_REQUEST:
-        return meant(TRACKING_ERRORS["E_400_02"], answer, said)
+        return meant(SPEC.name, TRACKING_ERRORS["E_400_02"], answer, said)
     if answer.status >= _SERVER_ERRORS:
         return out_of_order(SPEC.name, answer, said)
     return unreadable(SPEC.name, answer)
@@ -301,19 +301,19 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
 def _images(answer: Response) -> list[str] | Failure:
     """The base64 texts of an answer, at least one. The sources disagree on two names and a type: all are read."""
     if not answer.body.strip():
-        return meant(_NO_RESULT, answer)
+        return meant(SPEC.name, _NO_RESULT, answer)
     try:
         tree = rest.parse(answer.body)
     except rest.NotJson:
         return unreadable(SPEC.name, answer)
     if tree == {}:
-        return meant(_NO_RESULT, answer)
+        return meant(SPEC.name, _NO_RESULT, answer)
     item = rest.at(rest.items(tree, "PODItem") or rest.items(tree, "Poditem"), 0)
     if item is None:
         return unreadable(SPEC.name, answer)
     single = rest.text(item, "ImageData")
     texts = [single] if single else [rest.text(one) for one in rest.items(item, "ImageData")]
-    return [text for text in texts if text] or meant(_NOT_YET, answer)
+    return [text for text in texts if text] or meant(SPEC.name, _NOT_YET, answer)
 
 
 def _shipit_error(answer: Response, number: str) -> Failure:
@@ -322,7 +322,7 @@ def _shipit_error(answer: Response, number: str) -> Failure:
     if answer.status == _UNAUTHORIZED:
         return _token_refused(answer)
     if answer.status == _FORBIDDEN:  # inferred
-        return meant((ErrorKind.ACCESS_DENIED, "GLS denies our account access to this parcel"), answer, said)
+        return meant(SPEC.name, Sentence.PARCEL_DENIED, answer, said)
     if answer.status >= _SERVER_ERRORS:
         return out_of_order(SPEC.name, answer, said or code)
     if answer.status in _REFUSALS and (code or said):
@@ -333,15 +333,15 @@ def _shipit_error(answer: Response, number: str) -> Failure:
 def _refusal(code: str | None, said: str | None, answer: Response, number: str) -> Failure:
     words = plain(f"{said or ''} {_told(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_WORDS in words:
-        return meant(_NOT_YET, answer, said)
+        return meant(SPEC.name, _NOT_YET, answer, said)
     if code == _INVALID_FIELD:
         if not any(field in words for field in _NUMBER_FIELDS):
-            return meant(TRACKING_ERRORS["E_400_02"], answer, said)
+            return meant(SPEC.name, TRACKING_ERRORS["E_400_02"], answer, said)
         # The same answer for what cannot be a number, and for one that nobody knows.
         meaning = "E_404_01" if SPEC.number_form.fullmatch(number) else "E_400_01"
-        return meant(TRACKING_ERRORS[meaning], answer, said)
+        return meant(SPEC.name, TRACKING_ERRORS[meaning], answer, said)
     if code in SHIPIT_ERRORS:
-        return meant(SHIPIT_ERRORS[code], answer, said)
+        return meant(SPEC.name, SHIPIT_ERRORS[code], answer, said)
     return unknown_code(SPEC.name, answer, code, said)
 
 

@@ -1,13 +1,14 @@
 """Units of quota held for one fetch, each turned into a used one just before its call."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from recours.carriers.account import Account
 from recours.carriers.ledger import LEASE, Ledger
-from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability, Held, Limit, Shortage, Want
+from recours.core.sentences import Sentence
 from recours.runs.ports import Clock
 
 # How long a call may be on its way to the carrier, and the two clocks differ.
@@ -95,8 +96,8 @@ class QueueGrant:
         now = self._clock.now()
         got = self._ledger.reserve([Want(limit, 1)], now, now + LEASE)
         if isinstance(got, Shortage):
-            words = f"{self._account.spec.name} is at its limit ({limit})"
-            raise CallFailed(Failure(ErrorKind.RATE_LIMITED, words, retry_at=got.resets_at))
+            failure = Failure.of(Sentence.LIMIT_REACHED, self._account.spec.name, detail=str(limit))
+            raise CallFailed(replace(failure, retry_at=got.resets_at))
         return got[0]
 
     def unsent(self, what: Capability) -> None:

@@ -35,6 +35,10 @@ class NotSent(HttpFault):
     """No connection could be made: certainly nothing was sent."""
 
 
+class Untrusted(NotSent):
+    """It showed a certificate that is not valid."""
+
+
 class TimedOut(HttpFault):
     """It took too long."""
 
@@ -132,7 +136,7 @@ def _translated(error: Exception, *, connected: bool) -> HttpFault:
 
     if not connected:
         if any("CERTIFICATE" in str(cause).upper() for cause in chain):
-            return NotSent("showed a certificate that is not valid, so nothing was sent")
+            return Untrusted("showed a certificate that is not valid, so nothing was sent")
         return NotSent("could not be reached: no connection could be made")
     if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
         return TimedOut("did not answer in time")

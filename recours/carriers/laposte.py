@@ -25,9 +25,9 @@ from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.ports import Line, Wait
 
 SPEC = CarrierSpec(
@@ -82,12 +82,12 @@ _ENDS = frozenset({ParcelStatus.DELIVERED, ParcelStatus.RETURNED})
 
 # HTTP status, or `returnCode` in the answer. 403 is inferred, 500 and 504 are documented, the others were recorded.
 CODES: dict[str, Meaning] = {
-    "400": (ErrorKind.INVALID_TRACKING, "La Poste says that this number cannot be one"),
-    "401": (ErrorKind.AUTH_FAILED, "La Poste refused our account"),
-    "403": (ErrorKind.ACCOUNT_DENIED, "La Poste does not let our key use its tracking"),
-    "404": (ErrorKind.NOT_FOUND, "La Poste does not know this number"),
-    "500": (ErrorKind.SERVER_ERROR, "La Poste reports an error of its own"),
-    "504": (ErrorKind.SERVER_ERROR, "La Poste reports an error of its own"),
+    "400": Sentence.NUMBER_REJECTED,
+    "401": Sentence.CREDENTIALS_REJECTED,
+    "403": Sentence.SERVICE_DENIED,
+    "404": Sentence.NUMBER_UNKNOWN,
+    "500": Sentence.CARRIER_ERROR,
+    "504": Sentence.CARRIER_ERROR,
 }
 _WELL = frozenset({None, "200"})
 
@@ -140,7 +140,7 @@ def parse_tracking(answer: Response) -> Failure:
     if answer.status in _OF_OUR_KEY or (functional and code is None):
         code = str(answer.status)
     if code in CODES:
-        return meant(CODES[code], answer, said)
+        return meant(SPEC.name, CODES[code], answer, said)
     if answer.status == _OK_STATUS and code in _WELL:
         return _whereabouts(rest.at(tree, "shipment"), answer)
     # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
@@ -167,12 +167,8 @@ def _status(event: Any) -> ParcelStatus | None:
 
 def _without_proof(delivery: Delivery) -> Failure:
     """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
-    day = f" on {french_day(delivery.at)}" if delivery.at else ""
-    words = (
-        f"The parcel was delivered{day}, but La Poste's tracking has no document; "
-        "for a Colissimo parcel, the credentials of a Colissimo contract would give the proof of delivery"
-    )
-    return Failure(ErrorKind.POD_NEVER_AVAILABLE, words, _OK_STATUS, delivery=delivery)
+    day = french_day(delivery.at) if delivery.at else None
+    return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, _OK_STATUS, delivery=delivery)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

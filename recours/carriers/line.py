@@ -1,17 +1,19 @@
 """How a carrier's client speaks to it: each call takes its unit of quota first, and is repeated only where that helps."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from recours.carriers.http import Broken, Http, HttpFault, NotSent, TimedOut, Unacceptable
+from recours.carriers.findings import out_of_order
+from recours.carriers.http import Broken, Http, HttpFault, NotSent, TimedOut, Unacceptable, Untrusted
 from recours.carriers.message import Request, Response
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.ports import Clock, Grant, Wait
 
 # One repeat, a few seconds later: hours and days belong to the timetable.
@@ -21,11 +23,12 @@ _LONGEST_PAUSE_S = 4.0
 _LONGEST_ASKED_S = 10.0
 _PASSING_STATUSES = frozenset({502, 503, 504})
 
-_KINDS: dict[type[HttpFault], ErrorKind] = {
-    NotSent: ErrorKind.NETWORK,
-    Broken: ErrorKind.NETWORK,
-    TimedOut: ErrorKind.TIMEOUT,
-    Unacceptable: ErrorKind.BAD_RESPONSE,
+_SENTENCES: dict[type[HttpFault], Sentence] = {
+    NotSent: Sentence.UNREACHABLE,
+    Untrusted: Sentence.BAD_CERTIFICATE,
+    Broken: Sentence.CONNECTION_BROKEN,
+    TimedOut: Sentence.NO_ANSWER,
+    Unacceptable: Sentence.ANSWER_UNREADABLE,
 }
 
 
@@ -125,11 +128,9 @@ class HttpLine:
         asked = parse_retry_after(answer.headers.get("Retry-After"), now)
         wait_s = (asked - now).total_seconds() if asked else 0.0
         is_short = wait_s <= _LONGEST_ASKED_S
-        words = f"{self._name} is out of order (HTTP {answer.status})"
-        failed.append(
-            Failure(ErrorKind.SERVER_ERROR, words, answer.status, retry_at=None if is_short else asked)
-        )
-        return _PassingError(failed[-1], wait_s) if is_short else CallFailed(failed[-1])
+        failure = replace(out_of_order(self._name, answer), retry_at=None if is_short else asked)
+        failed.append(failure)
+        return _PassingError(failure, wait_s) if is_short else CallFailed(failure)
 
     def _failed(self, fault: HttpFault, what: Capability, failed: list[Failure]) -> Exception:
         sent = not isinstance(fault, NotSent)
@@ -138,14 +139,17 @@ class HttpLine:
         else:
             self.unsent += 1
             self._grant.unsent(what)
-        failed.append(Failure(_KINDS[type(fault)], f"{self._name} {fault}", connected=sent))
+        told = Failure.of(_SENTENCES[type(fault)], self._name, message=f"{self._name} {fault}")
+        failure = replace(told, connected=sent)
+        failed.append(failure)
         passing = isinstance(fault, NotSent | Broken)
-        return _PassingError(failed[-1]) if passing else CallFailed(failed[-1])
+        return _PassingError(failure) if passing else CallFailed(failure)
 
     def _asked_to_wait(self, answer: Response, wait: Wait) -> Failure:
         retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until
-        words = f"{self._name} asks us to wait: too many calls (HTTP {answer.status})"
-        return Failure(ErrorKind.RATE_LIMITED, words, answer.status, retry_at=retry_at)
+        detail = f"HTTP {answer.status}"
+        failure = Failure.of(Sentence.TOO_MANY_CALLS, self._name, None, answer.status, detail=detail)
+        return replace(failure, retry_at=retry_at)
 
 
 def parse_retry_after(text: str | None, now: datetime) -> datetime | None:

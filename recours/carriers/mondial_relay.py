@@ -12,12 +12,12 @@ from typing import Any
 from recours.carriers import soap
 from recours.carriers.client import StatusClient
 from recours.carriers.findings import (
+    Detailed,
     Meaning,
     french_day,
     french_moment,
     meant,
     out_of_order,
-    quoted,
     unknown_code,
     unreadable,
 )
@@ -25,9 +25,9 @@ from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
 from recours.runs.ports import Line
 
@@ -58,27 +58,28 @@ DELIVERED = "82"
 # STAT of the other answers. Table of the carrier's shop module; 8 of newer lists only; 94, 95, 97, 99 in four sources.
 # 0 is "OK", and tracking normally says 80 to 83 in its place: that it tells of no delivery is inferred.
 STATS: dict[str, Meaning] = {
-    "0": (ErrorKind.NOT_DELIVERED_YET, "Mondial Relay tells of no delivery yet"),
-    "80": (ErrorKind.NOT_DELIVERED_YET, "Mondial Relay has the parcel registered; it is not delivered yet"),
-    "81": (ErrorKind.NOT_DELIVERED_YET, "Mondial Relay is carrying the parcel; it is not delivered yet"),
-    "83": (ErrorKind.NOT_DELIVERED_YET, "Mondial Relay reports an anomaly; the parcel is not delivered yet"),
-    "1": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: it does not know the brand (STAT 1)"),
-    "2": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: it saw no brand (STAT 2)"),
-    "3": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: it is not valid (STAT 3)"),
-    "8": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: wrong private key (STAT 8)"),
-    "97": (ErrorKind.AUTH_FAILED, "Mondial Relay refused our account: wrong private key (STAT 97)"),
-    "95": (ErrorKind.ACCOUNT_DENIED, "Mondial Relay has not activated our account for tracking (STAT 95)"),
-    "96": (ErrorKind.ACCOUNT_DENIED, "Mondial Relay has our account under another type (STAT 96)"),
-    "24": (ErrorKind.INVALID_TRACKING, "Mondial Relay says that this number cannot be one (STAT 24)"),
-    "91": (ErrorKind.INVALID_TRACKING, "Mondial Relay says that this number cannot be one (STAT 91)"),
-    "94": (ErrorKind.NOT_FOUND, "Mondial Relay does not know this number"),
-    "72": (ErrorKind.BAD_RESPONSE, "Mondial Relay could not read our request: the language (STAT 72)"),
-    "73": (ErrorKind.BAD_RESPONSE, "Mondial Relay could not read our request: the language (STAT 73)"),
-    "74": (ErrorKind.BAD_RESPONSE, "Mondial Relay could not read our request: the language (STAT 74)"),
-    "90": (ErrorKind.SERVER_ERROR, "Mondial Relay is out of order (STAT 90)"),
-    "98": (ErrorKind.SERVER_ERROR, "Mondial Relay is out of order (STAT 98)"),
-    "99": (ErrorKind.SERVER_ERROR, "Mondial Relay reports an error of its own (STAT 99)"),
+    "0": Detailed(Sentence.NOT_DELIVERED, "it tells of no delivery"),
+    "80": Detailed(Sentence.NOT_DELIVERED, "registered"),
+    "81": Detailed(Sentence.NOT_DELIVERED, "on its way"),
+    "83": Detailed(Sentence.NOT_DELIVERED, "an anomaly is reported"),
+    "1": Detailed(Sentence.CREDENTIALS_REJECTED, "it does not know the brand"),
+    "2": Detailed(Sentence.CREDENTIALS_REJECTED, "it saw no brand"),
+    "3": Detailed(Sentence.CREDENTIALS_REJECTED, "the account is not valid"),
+    "8": Detailed(Sentence.CREDENTIALS_REJECTED, "wrong private key"),
+    "97": Detailed(Sentence.CREDENTIALS_REJECTED, "wrong private key"),
+    "95": Detailed(Sentence.SERVICE_DENIED, "our account is not activated for tracking"),
+    "96": Detailed(Sentence.SERVICE_DENIED, "our account is of another type"),
+    "24": Sentence.NUMBER_REJECTED,
+    "91": Sentence.NUMBER_REJECTED,
+    "94": Sentence.NUMBER_UNKNOWN,
+    "72": Detailed(Sentence.REQUEST_REJECTED, "the language"),
+    "73": Detailed(Sentence.REQUEST_REJECTED, "the language"),
+    "74": Detailed(Sentence.REQUEST_REJECTED, "the language"),
+    "90": Sentence.UNAVAILABLE,
+    "98": Sentence.UNAVAILABLE,
+    "99": Sentence.CARRIER_ERROR,
 }
+_OF_A_PARCEL = frozenset({"0", "80", "81", "83", "94"})
 
 # A real answer had STAT 82 with "Delivery at Pick Up Point". Which other words tell of a parcel that lies there, and
 # which of one that its recipient has, is inferred.
@@ -140,8 +141,9 @@ def parse_tracing(answer: Response) -> Failure:
     said = _of(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, last, label, answer)
-    if status in STATS:
-        return meant(STATS[status], answer, said)
+    if status in STATS:  # of an error it is all that the carrier says
+        words = said if status in _OF_A_PARCEL else said or f"STAT {status}"
+        return meant(SPEC.name, STATS[status], answer, words)
     return unknown_code(SPEC.name, answer, status, said)
 
 
@@ -152,20 +154,16 @@ def _delivered(result: Any, last: Any | None, label: str | None, answer: Respons
         back = ParcelStatus.RETURNED
         return not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
     if _AT_A_RELAY.search(words) and not _HANDED_OVER.search(words):
-        waits = (
-            f"Mondial Relay has the parcel at a pick-up point; its recipient has not got it yet{quoted(told)}"
-        )
-        return Failure(ErrorKind.NOT_DELIVERED_YET, waits, answer.status)
+        return meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
     at = french_moment(_of(last, "Date"), _of(last, "Heure"))
     place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
     return _without_proof(Delivery(at), answer.status, place)
 
 
 def _without_proof(delivery: Delivery, status: int | None = None, place: str | None = None) -> Failure:
-    day = f" on {french_day(delivery.at)}" if delivery.at else ""
-    where = f" ({clean(place, 60)})" if place else ""
-    words = f"The parcel was delivered{day}{where}, but Mondial Relay issues no proof of delivery"
-    return Failure(ErrorKind.POD_NEVER_AVAILABLE, words, status, delivery=delivery)
+    day = french_day(delivery.at) if delivery.at else ""
+    words = ", ".join(part for part in (day, clean(place or "", 60)) if part)
+    return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, words, status, delivery=delivery)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -204,5 +202,5 @@ def _fault(fault: Any, answer: Response) -> Failure:
     """ASMX: soap:Client is a request it could not read, which is our mistake; soap:Server is its own (inferred)."""
     said = soap.text(fault, "faultstring")
     if (soap.text(fault, "faultcode") or "").rpartition(":")[2] == "Client":
-        return meant((ErrorKind.BAD_RESPONSE, "Mondial Relay could not read our request"), answer, said)
+        return meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
     return out_of_order(SPEC.name, answer, said)

@@ -5,8 +5,8 @@ from enum import Enum, auto
 
 from recours.carriers.findings import not_delivered
 from recours.carriers.message import Response
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
+from recours.core.sentences import Sentence
 from recours.core.text import clean
 
 
@@ -25,25 +25,14 @@ class ParcelStatus(Enum):
     UNCLEAR = auto()  # its label does not say where the parcel is: asked again, like one on its way
 
 
-_FINAL: dict[ParcelStatus, tuple[ErrorKind, str]] = {
-    ParcelStatus.RETURNED: (ErrorKind.RETURNED_TO_SENDER, "the parcel went back to its sender"),
-    ParcelStatus.DESTROYED: (
-        ErrorKind.POD_NEVER_AVAILABLE,
-        "the parcel was destroyed, so it will never be delivered",
-    ),
-    ParcelStatus.SEIZED: (
-        ErrorKind.POD_NEVER_AVAILABLE,
-        "the parcel was seized, so it will never be delivered",
-    ),
-    ParcelStatus.PROHIBITED: (
-        ErrorKind.POD_NEVER_AVAILABLE,
-        "the contents of the parcel are prohibited, so it will never be delivered",
-    ),
-    ParcelStatus.CANCELLED: (
-        ErrorKind.POD_NEVER_AVAILABLE,
-        "the shipment was cancelled, so it will never be delivered",
-    ),
+_FINAL: dict[ParcelStatus, Sentence] = {
+    ParcelStatus.RETURNED: Sentence.RETURNED,
+    ParcelStatus.DESTROYED: Sentence.DESTROYED,
+    ParcelStatus.SEIZED: Sentence.SEIZED,
+    ParcelStatus.PROHIBITED: Sentence.PROHIBITED,
+    ParcelStatus.CANCELLED: Sentence.CANCELLED,
 }
+_LONGEST_LABEL = 80
 
 
 def status_of(codes: Iterable[str], table: Mapping[str, ParcelStatus]) -> ParcelStatus | None:
@@ -67,14 +56,12 @@ def not_handed_over(
     """
     status = status or table.get(code or "")
     if status not in _FINAL:
-        return not_delivered(answer, label, code=code, known=table)
-    kind, words = _FINAL[status]
-    said = clean(label or code or "no details", 80)
-    return Failure(kind, f"{name} says that {words} ({said})", answer.status)
+        return not_delivered(name, answer, label, code=code, known=table)
+    said = clean(label or code or "no details", _LONGEST_LABEL)
+    return Failure.of(_FINAL[status], name, said, answer.status)
 
 
 def end_of_return(name: str, answer: Response, label: str | None) -> Failure:
     """What to say of a delivery after the parcel had turned back: its signature is the sender's."""
-    said = clean(label or "delivered", 80)
-    words = f"{name} says that the parcel turned back and was then delivered, so to its sender ({said})"
-    return Failure(ErrorKind.RETURNED_TO_SENDER, words, answer.status)
+    said = clean(label or "delivered", _LONGEST_LABEL)
+    return Failure.of(Sentence.RETURN_DELIVERED, name, said, answer.status)

@@ -11,7 +11,6 @@ from typing import Any
 
 from recours.carriers.account import Account
 from recours.carriers.client import knowing
-from recours.carriers.findings import quoted
 from recours.carriers.grant import QueueGrant
 from recours.carriers.ledger import LEASE, Ledger
 from recours.carriers.refusals import Refusals
@@ -31,6 +30,7 @@ from recours.core.quota import (
     kept_until,
 )
 from recours.core.redact import Redactor
+from recours.core.sentences import MISTYPED, Said, Sentence, carrier_words
 from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal, RunFault
 from recours.runs.summary import LocalTime, minute
 
@@ -144,7 +144,9 @@ class APIRequestQueue:
             reason = f"{self._name(carrier)} has only calls left that are kept for new claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
         reason = f"{self._name(carrier)} is at its limit ({limit})"
-        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=short.passes(needed))
+        said = Said(Sentence.LIMIT_REACHED, self._name(carrier))
+        passing = short.passes(needed)
+        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=passing, said=said)
 
     def _name(self, carrier: str) -> str:
         return self._accounts[carrier].spec.name
@@ -170,7 +172,8 @@ class APIRequestQueue:
         for use in self.use(carrier):
             if not use.limit.window.is_short and not use.left:
                 reason = f"{self._name(carrier)} is at its limit ({use.limit})"
-                return Refusal(Blocked.RATE_LIMIT, reason, use.resets_at)
+                said = Said(Sentence.LIMIT_REACHED, self._name(carrier))
+                return Refusal(Blocked.RATE_LIMIT, reason, use.resets_at, said=said)
         return None
 
     def closings(self, carrier: str) -> list[Refusal]:
@@ -205,8 +208,11 @@ class APIRequestQueue:
         return Refusal(Blocked.RATE_LIMIT, reason, state.paused_until)
 
     def _refused(self, carrier: str, account: AccountState) -> Refusal:
-        reason = account.refusal or f"{self._name(carrier)} refused our account"
-        return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=account.kind)
+        reason = account.refusal or f"{self._name(carrier)} rejects our credentials"
+        is_denied = account.kind is ErrorKind.ACCOUNT_DENIED
+        key = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
+        said = Said(key, self._name(carrier), carrier_words(reason))
+        return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=account.kind, said=said)
 
     def unconfigured(self, carrier: str) -> Refusal | None:
         """A refusal if the carrier's credentials are missing."""
@@ -214,7 +220,8 @@ class APIRequestQueue:
         if account.client is not None:
             return None
         reason = f"{account.spec.name} has no credentials: set {account.missing}"
-        return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
+        said = Said(Sentence.NOT_CONFIGURED, account.spec.name, account.missing)
+        return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED, said=said)
 
     # ---------------------------------------------------------------- calling
 
@@ -299,10 +306,16 @@ class APIRequestQueue:
             return self._closing(carrier, check, None)
         if not TRAITS[check.outcome.kind].uses_attempt:
             return check.outcome
-        words = (
-            f"{self._name(carrier)} did not say whether it accepts our account again: {check.outcome.message}"
+        name, said = self._name(carrier), check.outcome.said
+        message = f"{name} did not say whether it accepts our account again: {check.outcome.message}"
+        told = Failure.of(
+            Sentence.CREDENTIALS_UNCHECKED,
+            name,
+            said.words if said else None,
+            check.outcome.http_status,
+            message=message,
         )
-        return Failure(before.kind, words, check.outcome.http_status)
+        return replace(told, kind=before.kind)
 
     def _check(self, carrier: str, grant: Grant, asked: list[_Answer]) -> _Answer:
         """Present our account with the sample number, out of the grant, or of more units if there are any."""
@@ -338,9 +351,9 @@ class APIRequestQueue:
         if blamed is Blame.CLAIM_LATER:
             words = f"{failure.message} (for this parcel alone: {name} gives others)"
             return replace(failure, message=words, retry_at=self._clock.now() + PUT_OFF, alone=True)
-        said = failure.message.removeprefix(f"{name} refused our account").lstrip(": ")
-        words = f"{name} accepts our account, but refuses this parcel{quoted(said)}"
-        return replace(failure, kind=ErrorKind.ACCESS_DENIED, message=words, retry_at=None)
+        said = failure.said.words if failure.said else None
+        told = Failure.of(Sentence.PARCEL_DENIED, name, said)
+        return replace(failure, kind=told.kind, message=told.message, said=told.said, retry_at=None)
 
     def _closing(self, carrier: str, answer: _Answer, claim: Any) -> Failure:
         """Our account was refused: it is closed for all processes. `claim`: whose call was; None: the sample number's."""
@@ -368,7 +381,10 @@ class APIRequestQueue:
             return replace(outcome, delivery=signed(outcome.delivery), source=harmless(outcome.source))
         delivery = outcome.delivery and signed(outcome.delivery)
         unknown = outcome.unknown and harmless(outcome.unknown)
-        return replace(outcome, message=harmless(outcome.message), delivery=delivery, unknown=unknown)
+        said = outcome.said and replace(outcome.said, words=harmless(outcome.said.words))
+        return replace(
+            outcome, message=harmless(outcome.message), delivery=delivery, unknown=unknown, said=said
+        )
 
     def _remembered(self, carrier: str, answer: _Answer, number: str) -> Outcome:
         """What of an answer concerns every claim of the carrier is made known to all processes."""
@@ -457,7 +473,9 @@ def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
     """A failure about the number; with the likely reason if its check digit does not fit."""
     if failure.kind not in _OF_THE_NUMBER or not spec.is_doubtful(number):
         return failure
-    return replace(failure, message=f"{failure.message} (its check digit does not fit: is it mistyped?)")
+    message = f"{failure.message} (its check digit does not fit: is it mistyped?)"
+    said = failure.said and replace(failure.said, key=MISTYPED.get(failure.said.key, failure.said.key))
+    return replace(failure, message=message, said=said)
 
 
 def stop_words(spec: CarrierSpec, stop: Stop, local: LocalTime) -> str:

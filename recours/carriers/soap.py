@@ -9,8 +9,8 @@ from xml.parsers import expat
 
 from recours.carriers.findings import unreadable
 from recours.carriers.message import Response
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
+from recours.core.sentences import Sentence
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
@@ -56,8 +56,8 @@ def read(name: str, answer: Response) -> "ET.Element | Failure":
     try:
         return parse(answer.body, answer.deadline)
     except NotInTime:
-        words = f"{name} sent an answer that took too long to read (HTTP {answer.status})"
-        return Failure(ErrorKind.TIMEOUT, words, answer.status)
+        message = f"{name} sent an answer that took too long to read (HTTP {answer.status})"
+        return Failure.of(Sentence.NO_ANSWER, name, None, answer.status, message=message)
     except NotXml:
         return unreadable(name, answer)
 

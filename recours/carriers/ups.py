@@ -36,6 +36,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.ports import Line
 
 _PARCEL = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
@@ -91,21 +92,21 @@ CODES_OF_STATUS = UPS_CODES | ACTIVITIES
 # Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented, of the token
 # call. 250003: one source.
 CODES: dict[str, Meaning] = {
-    "TW0001": (ErrorKind.NOT_FOUND, "UPS does not know this number"),
-    "TV1002": (ErrorKind.INVALID_TRACKING, "UPS says that this number cannot be one"),
-    "250002": (ErrorKind.AUTH_FAILED, "UPS refused our account"),
-    "250003": (ErrorKind.AUTH_FAILED, "UPS refused our account"),
-    "10401": (ErrorKind.AUTH_FAILED, "UPS refused our account"),
-    "10429": (ErrorKind.RATE_LIMITED, "UPS asks us to wait: too many calls"),
+    "TW0001": Sentence.NUMBER_UNKNOWN,
+    "TV1002": Sentence.NUMBER_REJECTED,
+    "250002": Sentence.CREDENTIALS_REJECTED,
+    "250003": Sentence.CREDENTIALS_REJECTED,
+    "10401": Sentence.CREDENTIALS_REJECTED,
+    "10429": Sentence.TOO_MANY_CALLS,
 }
 # What is left to the HTTP status: 403 ("Blocked Merchant", so of the account, never of a parcel) and 404 are documented,
 # without a code.
 STATUSES: dict[int, Meaning] = {
-    400: (ErrorKind.BAD_RESPONSE, "UPS could not read our request"),
-    401: (ErrorKind.AUTH_FAILED, "UPS refused our account"),
-    _FORBIDDEN: (ErrorKind.ACCOUNT_DENIED, "UPS does not let our account use its tracking"),
-    _UNKNOWN: (ErrorKind.NOT_FOUND, "UPS does not know this number"),
-    429: (ErrorKind.RATE_LIMITED, "UPS asks us to wait: too many calls"),
+    400: Sentence.REQUEST_REJECTED,
+    401: Sentence.CREDENTIALS_REJECTED,
+    _FORBIDDEN: Sentence.SERVICE_DENIED,
+    _UNKNOWN: Sentence.NUMBER_UNKNOWN,
+    429: Sentence.TOO_MANY_CALLS,
 }
 
 
@@ -184,8 +185,8 @@ def _package(answer: Response, number: str) -> Any | Failure:
     if named or len(packages) == 1:
         return (named or packages)[0]
     if packages:
-        words = f"UPS told of {len(packages)} packages, and none has this number"
-        return Failure(ErrorKind.BAD_RESPONSE, words, answer.status)
+        message = f"UPS told of {len(packages)} packages, and none has this number"
+        return Failure.of(Sentence.ANSWER_UNREADABLE, SPEC.name, None, answer.status, message=message)
     return _warned(shipments, answer)
 
 
@@ -196,7 +197,11 @@ def _warned(shipments: list[Any], answer: Response) -> Failure:
     if told is None:
         return unreadable(SPEC.name, answer)
     code, said = told
-    return meant(CODES[code], answer, said) if code in CODES else unknown_code(SPEC.name, answer, code, said)
+    return (
+        meant(SPEC.name, CODES[code], answer, said)
+        if code in CODES
+        else unknown_code(SPEC.name, answer, code, said)
+    )
 
 
 # ---------------------------------------------------------------- the status
@@ -354,11 +359,7 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
     image = Sent(rest.text(told, "signature", "image") or "", _SOURCE)
     if sent := [one for one in (page, image) if one.encoded]:
         return document(SPEC.name, sent, delivery, answer)
-    words = (
-        "The parcel is delivered, but UPS has given no proof yet; "
-        "it gives one to the accounts of the sender, the receiver and the payer only"
-    )
-    return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, words, answer.status, delivery=delivery)
+    return Failure.of(Sentence.PROOF_FOR_PARTIES, SPEC.name, None, answer.status, delivery=delivery)
 
 
 # ---------------------------------------------------------------- errors
@@ -372,7 +373,7 @@ def _error(tree: Any, answer: Response) -> Failure | None:
     if told is None and answer.status == _OK_STATUS:
         return None
     code, said = told or (None, None)
-    return meant(CODES[code], answer, said) if code in CODES else _by_status(answer, code, said)
+    return meant(SPEC.name, CODES[code], answer, said) if code in CODES else _by_status(answer, code, said)
 
 
 def _told(tree: Any) -> list[Told]:
@@ -394,7 +395,7 @@ def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
     if answer.status >= _SERVER_ERRORS:
         failure = out_of_order(SPEC.name, answer, said)
     elif answer.status in STATUSES and not _is_of_a_gateway(answer, code or said):
-        failure = meant(STATUSES[answer.status], answer, said)
+        failure = meant(SPEC.name, STATUSES[answer.status], answer, said)
     else:
         return unknown_code(SPEC.name, answer, code, said) if code or said else unreadable(SPEC.name, answer)
     # One that only repeats the status is no news.

@@ -11,6 +11,7 @@ from recours.cli.numbers import whole_number
 from recours.cli.tables import Table, show
 from recours.core.errors import Actor
 from recours.core.text import is_text
+from recours.desk.errors import error_of, quoted
 from recours.desk.explain import Explanation, Facts, explain, who_can_act
 from recours.desk.records import Message, PastAttempt
 from recours.logs import local
@@ -70,8 +71,8 @@ def _show(found: Explanation) -> None:
         _say(sentence, "  ")
     if found.next_why:
         _say(f"Next try: {_next(found)}")
-    if claim.error_text and claim.fetch_status != "success":
-        _say(f"Last error: {claim.error_text}{f' ({found.kind})' if found.kind else ''}")
+    if (error := error_of("en", claim)) and claim.fetch_status != "success":
+        _say(f"Last error: {error}{f' ({found.kind})' if found.kind else ''}")
     if found.actor:
         who = who_can_act(found.actor)
         _say(who if found.actor is Actor.NOBODY else f"Who can act: {who}")
@@ -116,7 +117,8 @@ def _attempts(attempts: Sequence[PastAttempt]) -> Table:
 def _answer(attempt: PastAttempt) -> str:
     status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
     unused = "" if attempt.used or attempt.outcome == "success" else "; no attempt was used up"
-    said = attempt.message or (f"POD: {attempt.document_path}" if attempt.document_path else "")
+    told = attempt.message and (attempt.message if attempt.said else quoted("en", attempt.message))
+    said = told or (f"POD: {attempt.document_path}" if attempt.document_path else "")
     return f"{said}{status}{unused}"
 
 

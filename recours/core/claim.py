@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from recours.core.errors import ErrorKind
+from recours.core.sentences import Said
 
 # A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
 VIRTUAL_DEADLINE = timedelta(days=14)
@@ -108,6 +109,7 @@ class Claim:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     error_text: str | None = None
+    said: Said | None = None  # what that text says, if it is a sentence of ours
     turns_counted: int = 0  # pod_retry_count as it stands; NULL, negative and garbage are 0
     state: State = field(default_factory=State)
     # What the state was judged on. None: never judged.

@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 
 from recours.core.errors import ErrorKind
+from recours.core.sentences import kind_of_text
 from recours.core.text import plain
 
 _UNKNOWN = ErrorKind.SERVER_ERROR
@@ -108,7 +109,7 @@ _LONG_NUMBER = re.compile(r"[0-9]{4,}")
 
 
 def classify(text: str | None) -> ErrorKind:
-    """The kind of error a foreign text tells of; `server_error`, which is temporary, if nothing is known."""
+    """The kind of error a text tells of, foreign or ours; `server_error`, which is temporary, if nothing is known."""
     return _kind_of(text[:_LONGEST]) if text else _UNKNOWN
 
 
@@ -119,5 +120,7 @@ def _kind_of(text: str) -> ErrorKind:
 
 @lru_cache(maxsize=1024)  # they may differ in the tracking numbers that they repeat
 def _kind_of_masked(text: str) -> ErrorKind:
+    if ours := kind_of_text(text):
+        return ours
     folded = plain(text).replace("\u2019", "'")
     return next((kind for kind, pattern in _COMPILED if pattern.search(folded)), _UNKNOWN)

@@ -15,6 +15,7 @@ from recours.core.events import Event, EventName
 from recours.core.judgement import ABANDONED_AFTER, ranked
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
+from recours.core.sentences import LONGEST_WORDS, Said, Sentence, facts_of
 from recours.core.text import clean, plural
 
 # A claim that was in hand this often in a row when its run died is not tried a further time.
@@ -27,13 +28,14 @@ class Decision:
 
     state: State
     fetch_status: FetchStatus
-    error: str | None = None
+    error: str | None = None  # for the log
     kind: ErrorKind | None = None
     events: tuple[Event, ...] = ()
     uses_attempt: bool = True
     gave_up: bool = False
     # False: status and error in the service's columns stay as they are.
     tells_service: bool = True
+    said: Said | None = None  # the same error for people, in their language
 
 
 class Step(StrEnum):
@@ -103,9 +105,10 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
     if claim.error_text:
         error += f" (last answer: {clean(claim.error_text)})"
+    said = Said(Sentence.EXPIRED, words=clean(claim.error_text or "", LONGEST_WORDS))
     facts = _facts(claim, state, None) | {"deadline": str(claim.deadline), "days": days}
     event = _event(claim, EventName.EXPIRED, Actor.OPERATOR, facts)
-    return Decision(state, FetchStatus.FAILED, error, state.kind, (event,), gave_up=True)
+    return Decision(state, FetchStatus.FAILED, error, state.kind, (event,), gave_up=True, said=said)
 
 
 # ---------------------------------------------------------------- an answer
@@ -133,11 +136,11 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
     state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, asked=True)
     if claim.fetch_status != FetchStatus.FAILED:
         state = replace(state, turns_used=0, last_turn_at=None, failed_at=now)
-        return _between_turns(claim, state, now, policy, error=failure.message, settled=False)
+        return _between_turns(claim, state, now, policy, failure=failure, settled=False)
     state = replace(state, last_turn_at=now)
     used = claim.state.turns_used + 1
     settled = is_persistent(failure.kind)
-    return _after_turn(claim, state, used, now, policy, error=failure.message, settled=settled)
+    return _after_turn(claim, state, used, now, policy, failure=failure, settled=settled)
 
 
 def _put_off(state: State, until: datetime, now: datetime, policy: Policy) -> State:
@@ -156,9 +159,9 @@ def _tried_by_hand(claim: Claim, failure: Failure, delivery: Delivery | None) ->
     stands = over and claim.state.kind is not None and is_persistent(claim.state.kind)
     if claim.fetch_status == FetchStatus.FAILED and (not stands or is_persistent(failure.kind)):
         state = replace(state, kind=failure.kind)
-        return Decision(state, FetchStatus.FAILED, failure.message, failure.kind)
+        return Decision(state, FetchStatus.FAILED, failure.message, failure.kind, said=failure.said)
     status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
-    return Decision(state, status, failure.message, failure.kind, tells_service=False)
+    return Decision(state, status, failure.message, failure.kind, tells_service=False, said=failure.said)
 
 
 def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Policy) -> Failure:
@@ -170,7 +173,8 @@ def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Poli
         return failure
     days = plural(policy.patience.days, "day")
     message = f"{failure.message} (none {days} after the delivery: none is expected any more)"
-    return replace(failure, kind=ErrorKind.POD_NEVER_AVAILABLE, message=message)
+    said = failure.said and replace(failure.said, key=Sentence.PROOF_OVERDUE)
+    return replace(failure, kind=ErrorKind.POD_NEVER_AVAILABLE, message=message, said=said)
 
 
 def succeed(claim: Claim, got: Retrieved, now: datetime) -> Decision:
@@ -194,24 +198,25 @@ def _after_turn(
     policy: Policy,
     *,
     settled: bool,
-    error: str | None = None,
+    failure: Failure | None = None,
 ) -> Decision:
     """A turn is used: the last one ends it, else the next one gets its time."""
     state = replace(state, turns_used=used, interruptions=0)
     if used < policy.max_retries:
-        return _between_turns(claim, state, now, policy, error=error, settled=settled)
+        return _between_turns(claim, state, now, policy, failure=failure, settled=settled)
     kind = state.kind or ErrorKind.INTERNAL_ERROR
     persistent = settled or is_persistent(kind, last_turn=True)
-    facts = _facts(claim, state, error) | {"final": True}
+    facts = _facts(claim, state, failure) | {"final": True}
     events = [_event(claim, EventName.GAVE_UP, Actor.OPERATOR, facts)]
     if told := _who_is_told(kind, policy, persistent=persistent):
         events.insert(0, _event(claim, EventName.POD_FAILED, told, facts))
     state = ranked(claim, replace(state, stage=Stage.GIVEN_UP, next_at=None), now, policy)
-    return Decision(state, FetchStatus.FAILED, error, kind, tuple(events), gave_up=True)
+    error, said = (failure.message, failure.said) if failure else (None, None)
+    return Decision(state, FetchStatus.FAILED, error, kind, tuple(events), gave_up=True, said=said)
 
 
 def _between_turns(
-    claim: Claim, state: State, now: datetime, policy: Policy, *, settled: bool, error: str | None
+    claim: Claim, state: State, now: datetime, policy: Policy, *, settled: bool, failure: Failure | None
 ) -> Decision:
     next_at = policy.timetable.next_turn(state.turns_used, now)
     stage = Stage.SETTLED if settled else Stage.WAITING
@@ -219,9 +224,10 @@ def _between_turns(
     events: tuple[Event, ...] = ()
     if settled and _is_told_early(claim, state, policy):
         told = _who_is_told(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
-        facts = _facts(claim, state, error) | {"final": False}
+        facts = _facts(claim, state, failure) | {"final": False}
         events = (_event(claim, EventName.POD_FAILED, told, facts),) if told else ()
-    return Decision(state, FetchStatus.FAILED, error, state.kind, events)
+    error, said = (failure.message, failure.said) if failure else (None, None)
+    return Decision(state, FetchStatus.FAILED, error, state.kind, events, said=said)
 
 
 def _is_told_early(claim: Claim, state: State, policy: Policy) -> bool:
@@ -241,12 +247,13 @@ def _who_is_told(kind: ErrorKind, policy: Policy, *, persistent: bool) -> Actor 
     return actor if actor in (Actor.CLIENT, Actor.OPERATOR) else None
 
 
-def _facts(claim: Claim, state: State, error: str | None) -> dict[str, Any]:
+def _facts(claim: Claim, state: State, failure: Failure | None) -> dict[str, Any]:
     return {
         "reference": claim.reference,
         "kind": state.kind,
-        "error": error or clean(claim.error_text or ""),
+        "error": failure.message if failure else clean(claim.error_text or ""),
         "turns": state.turns_used,
+        **facts_of(failure.said if failure else claim.said),
     }
 
 

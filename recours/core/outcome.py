@@ -5,6 +5,8 @@ from datetime import datetime
 
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
+from recours.core.sentences import LONGEST_NAME, LONGEST_WORDS, Said, Sentence, kind_of, sentence
+from recours.core.text import clean
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Failure:
-    """The carrier gave none, or was not asked. `message` is a sentence for people, already harmless."""
+    """The carrier gave none, or was not asked. `message` is the English sentence of the log, already harmless."""
 
     kind: ErrorKind
     message: str
@@ -34,6 +36,28 @@ class Failure:
     connected: bool = True
     # A refusal of the account that is this claim's alone: others may be asked about.
     alone: bool = False
+    # What people are told, in their language.
+    said: Said | None = None
+
+    @classmethod
+    def of(
+        cls,
+        key: Sentence,
+        carrier: str = "",
+        words: str | None = None,
+        http_status: int | None = None,
+        *,
+        detail: str = "",
+        message: str | None = None,
+        delivery: Delivery | None = None,
+    ) -> "Failure":
+        """A failure that this sentence tells of. `words`: the carrier's own.
+
+        The log has the sentence with a `detail`, or a `message` in its place: what nobody would act on differently.
+        """
+        said = Said(key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_WORDS) if words else "")
+        in_log = message or sentence("en", said, detail)
+        return cls(kind_of(key), in_log, http_status, delivery=delivery, said=said)
 
 
 Outcome = Retrieved | Failure

@@ -8,12 +8,14 @@ import streamlit.components.v1 as components
 
 from recours.core.claim import FetchStatus
 from recours.core.mail import MailState
+from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.dashboard.documents import Absent, NoDocument, read_document, sandboxed
 from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
 from recours.desk.answers import Standing
+from recours.desk.errors import quoted
 from recours.desk.records import ListedClaim, Message, PastAttempt
 from recours.desk.telling import Teller
 from recours.logs import local
@@ -131,12 +133,19 @@ def _attempt(attempt: PastAttempt, desk: Desk, words: Words) -> _Entry:
     carrier = plainly(desk.catalog.name_of(attempt.carrier, attempt.carrier), 60)
     lines = []
     if attempt.kind:
-        lines.append(f"**{words.kind(attempt.kind)}**: {plainly(attempt.message or '')}")
+        lines.append(f"**{words.kind(attempt.kind)}**: {plainly(_error(attempt, words))}")
     if attempt.signed_by:
         lines.append(words("signed_by", who=plainly(attempt.signed_by, 100)))
     calls = words.counted("calls", attempt.calls, seconds=words.number(round(attempt.duration_s, 1)))
     lines.append(f"{carrier} · {plainly(attempt.number, 60)} · {calls}")
     return _Entry(attempt.started_at, f"{sign} **{turn}**: {words.of('outcome_', attempt.outcome)}", lines)
+
+
+def _error(attempt: PastAttempt, words: Words) -> str:
+    """Its kind stands beside it."""
+    if attempt.said:
+        return sentence(words.language, attempt.said)
+    return quoted(words.language, attempt.message) if attempt.message else ""
 
 
 def _message(message: Message, words: Words) -> _Entry:

@@ -10,6 +10,7 @@ from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
 from recours.desk.answers import Standing
+from recours.desk.errors import error_of
 from recours.desk.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.desk.position import Position, Why
 from recours.desk.records import ClaimFilter, ListedClaim
@@ -167,8 +168,8 @@ def about_claim(listed: ListedClaim, where: Position, carrier: str, words: Words
             else when(listed.fetched_at)
         )
     parts = []
-    if claim.error_text:
-        parts.append(plainly(claim.error_text, 90))
+    if error := error_of(words.language, claim):
+        parts.append(plainly(error, 90))
     if where.refusal and where.why in (Why.CLOSED, Why.BLOCKED):
         parts.append(plainly(words.closing(where.refusal, carrier), 100))
     if where.next_at and where.why in (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED):

@@ -50,6 +50,7 @@ from recours.database.rows import (
     readable_columns,
     seen_values,
     state_values,
+    told_columns,
     unedited,
     update_held,
 )
@@ -92,6 +93,7 @@ class ClaimRepository:
     worker: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
     reach: Reach = EVERYTHING
+    language: str = "en"  # of pod_fetch_error
 
     # ---------------------------------------------------------------- looking
 
@@ -388,7 +390,7 @@ class ClaimRepository:
         values: dict[str, Any] = {
             "pod_fetch_status": decision.fetch_status,
             "pod_seen_status": decision.fetch_status,
-            "pod_fetch_error": decision.error,
+            **told_columns(decision, self.language),
         }
         if document is None:
             return values
@@ -419,6 +421,8 @@ class ClaimRepository:
             "signatory": delivery.signatory if delivery else None,
             "error_kind": failure.kind if failure else None,
             "message": failure.message if failure else None,
+            "error_key": failure.said.key if failure and failure.said else None,
+            "error_words": (failure.said.words or None) if failure and failure.said else None,
             "http_status": failure.http_status if failure else None,
             "document_path": document.path if document else None,
             "document_sha256": document.sha256 if document else None,

@@ -10,6 +10,7 @@ from sqlalchemy import Result
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Judged, Stage, State, tidy_number
 from recours.core.errors import ErrorKind
+from recours.core.sentences import Said, said_in, stored
 from recours.core.text import clean
 
 MOST_TURNS = 10_000
@@ -106,25 +107,36 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
     """A row of `claims` as the rules see it; `redact` takes secrets out of the error it holds. Never raises."""
     read = Reader(row)
     error = read.text("pod_fetch_error")
+    error = redact(error) if error else None
     carrier_name, number = read.text("carrier") or "", tidy_number(read.text("tracking_number"))
+    carrier = carrier_of(read, carrier_name, number, catalog)
     return Claim(
         id=row["id"],
         reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
         client_id=row.get("client_id"),
         carrier_name=clean(carrier_name, 60),
-        carrier=carrier_of(read, carrier_name, number, catalog),
+        carrier=carrier,
         number=number,
         fetch_status=read.text("pod_fetch_status"),
         claim_status=read.text("status"),
         deadline=read.day("response_deadline"),
         created_at=read.moment("created_at"),
         updated_at=read.moment("updated_at"),
-        error_text=redact(error) if error else None,
+        error_text=error,
+        said=_read_said(read, error, catalog.name_of(carrier, clean(carrier_name, 60)), redact),
         turns_counted=read.whole("pod_retry_count"),
         state=_read_state(read),
         judged=_read_judged(read, catalog),
         unreadable=tuple(dict.fromkeys(read.unreadable)),
     )
+
+
+def _read_said(read: Reader, error: str | None, carrier: str, redact: Callable[[str], str]) -> Said | None:
+    key = read.text("pod_error_key")
+    if error is None or key is None:
+        return None
+    words = read.text("pod_error_words")
+    return said_in(error, stored(key, carrier, redact(words) if words else None))
 
 
 def _read_state(read: Reader) -> State:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.mail import MailState
+from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.backlog import UNJUDGED, backlog_counts, oldest_failures, turns_come
 from recours.database.conditions import const
@@ -113,7 +114,7 @@ class DatabaseRecords:
         """All attempts at a claim, the oldest first."""
         query = select(*_raw(attempts)).where(_a.claim_id == claim_id).order_by(_a.id)
         with self.database.read() as connection:
-            return [_attempt(row) for row in connection.execute(query)]
+            return [self._attempt(row) for row in connection.execute(query)]
 
     def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
         """Every attempt with its claim's reference, the oldest first; a part at a time in memory."""
@@ -127,11 +128,14 @@ class DatabaseRecords:
             if first is None:
                 return
         for rows in self._parts(select(*_raw(attempts)), _a.id, first):
-            found = [_attempt(row) for row in rows]
+            found = [self._attempt(row) for row in rows]
             names = self._references({attempt.claim_id for attempt in found})
             for attempt in found:
                 if since is None or attempt.started_at >= since:
                     yield clean(names.get(attempt.claim_id) or f"#{attempt.claim_id}", 100), attempt
+
+    def _attempt(self, row: Row[Any]) -> PastAttempt:
+        return _attempt(row, self.catalog)
 
     def _references(self, ids: Collection[Any]) -> dict[Any, str | None]:
         query = select(_c.id, type_coerce(_c.claim_reference, Text).label("reference")).where(_c.id.in_(ids))
@@ -298,14 +302,16 @@ def _object(stored: Any) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _attempt(row: Row[Any]) -> PastAttempt:
+def _attempt(row: Row[Any], catalog: Catalog) -> PastAttempt:
     read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+    key = read.text("carrier") or ""
+    carrier = catalog.name_of(key, clean(key, 60))
     return PastAttempt(
         id=row.id,
         claim_id=row.claim_id,
         run_id=read.text("run_id") or "",
         worker=read.text("worker") or "",
-        carrier=read.text("carrier") or "",
+        carrier=key,
         number=read.text("tracking_number") or "",
         turn=read.whole("turn"),
         started_at=read.moment("started_at") or _UNREADABLE,
@@ -315,6 +321,7 @@ def _attempt(row: Row[Any]) -> PastAttempt:
         used=bool(_whole(row.used)),
         kind=read.text("error_kind"),
         message=read.text("message"),
+        said=stored(read.text("error_key"), carrier, read.text("error_words")),
         http_status=_whole(row.http_status),
         delivered_at=read.moment("delivered_at"),
         delivered_day=read.text("delivered_day"),

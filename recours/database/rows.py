@@ -20,6 +20,8 @@ from sqlalchemy import (
 )
 
 from recours.core.claim import Claim, FetchStatus, State
+from recours.core.decision import Decision
+from recours.core.sentences import sentence
 from recours.database.conditions import const
 from recours.database.foreign import delivery_text
 from recours.database.tables import OPTIONAL_CLAIM_COLUMNS, claims
@@ -106,6 +108,16 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
         "pod_since": state.since,
         "pod_expire_from": state.expire_from,
         "pod_expired_at": state.expired_at,
+    }
+
+
+def told_columns(decision: Decision, language: str) -> dict[str, Any]:
+    """What the service reads of an error, and what that sentence is made of."""
+    said = decision.said
+    return {
+        "pod_fetch_error": sentence(language, said) if said else decision.error,
+        "pod_error_key": said.key if said else None,
+        "pod_error_words": (said.words or None) if said else None,
     }
 
 

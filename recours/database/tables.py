@@ -114,6 +114,8 @@ claims = Table(
     Column("pod_since", Utc),
     Column("pod_expire_from", Utc),
     Column("pod_expired_at", Utc),
+    Column("pod_error_key", Text),  # which sentence pod_fetch_error is, in whatever language
+    Column("pod_error_words", Text),  # the carrier's own words in it
 )
 
 SERVICE_POD_COLUMNS = (
@@ -161,7 +163,9 @@ attempts = Table(
     Column("outcome", Text, nullable=False),
     Column("used", Boolean, nullable=False),
     Column("error_kind", Text),
-    Column("message", Text),
+    Column("message", Text),  # in English, as in the log
+    Column("error_key", Text),
+    Column("error_words", Text),
     Column("http_status", Integer),
     Column("delivered_at", Utc),
     Column("delivered_day", Text),  # an ISO date, where the carrier told no moment

@@ -39,6 +39,10 @@ from recours.runs.ports import Clock
 _NO_COPY = "No copy was made"
 NOT_DONE = (_NO_COPY, LACKING, NARROW)
 
+# The first version that writes pod_fetch_error in RECOURS_LANGUAGE.
+_SPEAKS = "0006"
+LANGUAGE_CHANGED = "pod_fetch_error is written in the language of RECOURS_LANGUAGE from now on, which is French unless it is set to en"
+
 # Ours among the numbers that a database's programs lock by agreement.
 _LOCK = 0x7265636F757273
 # How long a run tries to have the schema to itself, and the table claims.
@@ -121,7 +125,10 @@ def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema,
     if not after.is_current:
         raise _columns_are_gone(database, after)
     added = ", ".join(before.missing_columns) or "tables and indexes"
-    return after, [*remarks, f"The schema of {database.shown} is now {HEAD}; added to claims: {added}"]
+    remarks.append(f"The schema of {database.shown} is now {HEAD}; added to claims: {added}")
+    if before.version is not None and before.version < _SPEAKS:
+        remarks.append(LANGUAGE_CHANGED)
+    return after, remarks
 
 
 def _columns_are_gone(database: Database, schema: Schema) -> DatabaseFault:

@@ -51,6 +51,7 @@ from recours.database.rows import (
     parameters,
     readable_columns,
     seen_values,
+    told_columns,
     unedited,
     update_states,
 )
@@ -72,7 +73,10 @@ _GIVE_UP = (
     .values(
         pod_fetch_status=FetchStatus.FAILED,
         pod_seen_status=FetchStatus.FAILED,
-        pod_fetch_error=bindparam("to_error", type_=_c.pod_fetch_error.type),
+        **{
+            name: bindparam(f"to_{name}", type_=_c[name].type)
+            for name in ("pod_fetch_error", "pod_error_key", "pod_error_words")
+        },
     )
 )
 
@@ -87,6 +91,7 @@ class ClaimUpkeep:
     run_id: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
     reach: Reach = EVERYTHING
+    language: str = "en"  # of pod_fetch_error
 
     def is_behind(
         self, due_until: datetime, horizon: datetime, max_retries: int, skip: Collection[str], now: datetime
@@ -345,7 +350,11 @@ class ClaimUpkeep:
         told = [(claim.id, event) for claim, decision in given_up for event in decision.events]
         add_events(connection, told, self.run_id, now)
         if given_up:
-            rows = [{"which": claim.id, "to_error": decision.error} for claim, decision in given_up]
+            rows = [
+                {"which": claim.id}
+                | {f"to_{name}": value for name, value in told_columns(decision, self.language).items()}
+                for claim, decision in given_up
+            ]
             connection.execute(_GIVE_UP, rows)
 
     def _write_passed(

@@ -131,6 +131,8 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
         "used": attempt.used,
         "error_kind": attempt.kind,
         "message": attempt.message,
+        "error_key": attempt.said.key if attempt.said else None,
+        "error_words": (attempt.said.words or None) if attempt.said else None,
         "http_status": attempt.http_status,
         "calls": attempt.calls,
         "duration_s": round(attempt.duration_s, 3),

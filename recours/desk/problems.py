@@ -18,6 +18,7 @@ from typing import Any
 from recours.core.claim import Stage
 from recours.core.errors import OUTAGE_KINDS, ErrorKind
 from recours.core.mail import MailState
+from recours.core.sentences import carrier_words
 from recours.core.text import clean
 from recours.desk.overview import CarrierNow, Health, Overview
 from recours.desk.position import Closing, closing_of
@@ -205,15 +206,6 @@ def _facts_of(carrier: CarrierNow, reason: str) -> _Facts:
         "missing": carrier.missing,
         "by": clean(by, 100),
     }
-
-
-def carrier_words(reason: str) -> str:
-    """What a carrier said, out of the sentence about our account that is kept; "": it said nothing.
-
-    `Chronopost refused our account: Invalid Password (credentials from .env)` → `Invalid Password`.
-    """
-    said = reason.rpartition(" (credentials from ")[0] or reason
-    return said.partition(": ")[2].strip(" .")
 
 
 def _is_out(carrier: CarrierNow, seen: Overview) -> bool:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
+from recours.core.sentences import Said
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class PastAttempt:
     outcome: str  # success, failed, left
     used: bool
     kind: str | None = None
-    message: str | None = None
+    message: str | None = None  # in English, as in the log
+    said: Said | None = None  # the same for people; None: by an older version
     http_status: int | None = None
     delivered_at: datetime | None = None
     delivered_day: str | None = None  # an ISO date, where the carrier told no moment

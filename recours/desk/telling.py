@@ -6,6 +6,7 @@ from typing import Any
 
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
+from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.desk.answers import (
     AskOperatorError,
@@ -19,6 +20,7 @@ from recours.desk.answers import (
     TryAgainSoonError,
     TryLaterError,
 )
+from recours.desk.errors import error_of, quoted, reason_of
 from recours.desk.position import Position, closing_of
 from recours.desk.records import ListedClaim, PastAttempt
 from recours.desk.words import ANSWERS, CLOSINGS, INSTEAD, KINDS, MISSING, STATUS, asked_words
@@ -42,7 +44,7 @@ class Teller:
         """Where a claim stands. `carrier`: its name for people; `asked`: how often it was asked about the claim."""
         claim, stands = listed.claim, where.standing
         is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
-        error = clean(claim.error_text) if claim.error_text and stands is not Standing.FETCHED else None
+        error = None if stands is Standing.FETCHED else error_of(self.language, claim)
         return ClaimStatus(
             reference=claim.reference,
             stage=stands,
@@ -97,19 +99,20 @@ class Teller:
     ) -> FetchResult:
         """The attempt brought no POD. `next_at`: when a run tries the claim next; None: none does."""
         kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
-        sentence = self._no(listed.claim, "not_fetched", kind, attempt.message or "")
+        error = self._error(attempt)
+        text = self._no(listed.claim, "not_fetched", kind, error or "")
         if not attempt.used:
-            sentence += self._say("left")
+            text += self._say("left")
         elif next_at:
-            sentence += self._say("next", next=minute(next_at, self._local))
+            text += self._say("next", next=minute(next_at, self._local))
         else:
-            sentence += self._say("no_next")
+            text += self._say("no_next")
         return FetchResult(
             listed.claim.reference,
             fetched=False,
-            sentence=sentence,
+            sentence=text,
             kind=kind,
-            error=attempt.message,
+            error=error,
             attempt_used=attempt.used,
             next_try_at=next_at,
             delivered_at=attempt.delivered_at,
@@ -121,18 +124,25 @@ class Teller:
         self, listed: ListedClaim, refusal: Refusal, run_id: str, next_at: datetime | None
     ) -> FetchResult:
         """The queue refused the call. `next_at`: as above."""
-        sentence = self._no(listed.claim, "not_asked", refusal.kind, refusal.reason) + self._say("left")
+        reason = reason_of(self.language, refusal, clean(listed.claim.carrier_name, 60))
+        text = self._no(listed.claim, "not_asked", refusal.kind, reason) + self._say("left")
         if next_at:
-            sentence += self._say("next", next=minute(next_at, self._local))
+            text += self._say("next", next=minute(next_at, self._local))
         return FetchResult(
             listed.claim.reference,
             fetched=False,
-            sentence=sentence,
+            sentence=text,
             kind=refusal.kind,
-            error=refusal.reason,
+            error=reason,
             next_try_at=next_at,
             run_id=run_id,
         )
+
+    def _error(self, attempt: PastAttempt) -> str | None:
+        """Its kind is told beside it."""
+        if attempt.said:
+            return sentence(self.language, attempt.said)
+        return quoted(self.language, attempt.message) if attempt.message else None
 
     def _no(self, claim: Claim, key: str, kind: ErrorKind, error: str) -> str:
         return self._say(

@@ -12,7 +12,9 @@ from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.events import EventName
 from recours.core.mail import MailKind, Told, kind_of, things
+from recours.core.sentences import said_by, sentence
 from recours.core.text import clean, counted
+from recours.desk.errors import quoted, said_or_quoted
 from recours.notifications.texts import WORDS, Advice, Words
 
 if TYPE_CHECKING:
@@ -114,15 +116,15 @@ def _item(event: Told, kind: MailKind, words: Words, head: Letterhead, catalog: 
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name in (EventName.ACCOUNT_FAULT, EventName.RUN_FAULT):
         subject = words.account if event.name is EventName.ACCOUNT_FAULT else words.run
-        return _Item(f"{subject} {carrier}", ((words.happened, _error(event)),))
+        return _Item(f"{subject} {carrier}", ((words.happened, _reason(event, carrier, words)),))
     lines = [(words.carrier, carrier), (words.number, clean(event.number, 60) or words.none)]
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
         lines += _retrieved(event, words, head)
     elif kind is MailKind.OPERATOR_SUMMARY:
-        lines += _left_to_operator(event, words)
+        lines += _left_to_operator(event, carrier, words)
     else:
-        lines += _failed(event, words)
+        lines += _failed(event, carrier, words)
     link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
     return _Item(reference, tuple(lines), link)
 
@@ -171,9 +173,9 @@ def _day(text: Any) -> str | None:
         return None
 
 
-def _left_to_operator(event: Told, words: Words) -> list[tuple[str, str]]:
-    """The sentence of the log alone, and whether that was the end: what a client could do is none of their business."""
-    lines = [(words.happened, _error(event))]
+def _left_to_operator(event: Told, carrier: str, words: Words) -> list[tuple[str, str]]:
+    """The sentence alone, and whether that was the end: what a client could do is none of their business."""
+    lines = [(words.happened, _error(event, carrier, words))]
     turns = event.facts.get("turns")
     if event.name is EventName.GAVE_UP and isinstance(turns, int):
         kind = kind_of(event)
@@ -183,19 +185,28 @@ def _left_to_operator(event: Told, words: Words) -> list[tuple[str, str]]:
     return lines
 
 
-def _failed(event: Told, words: Words) -> list[tuple[str, str]]:
-    """For the client in their language, the sentence of the log as a detail."""
+def _failed(event: Told, carrier: str, words: Words) -> list[tuple[str, str]]:
+    """For the client, with the sentence about this very failure as a detail."""
     advice = _advice(event, words)
     return [
         (words.happened, advice.happened),
         (words.means, advice.means),
         (words.do, advice.do),
-        (words.detail, _error(event)),
+        (words.detail, _error(event, carrier, words)),
     ]
 
 
-def _error(event: Told) -> str:
-    return clean(event.facts.get("error") or "?", _LONGEST_ERROR)
+def _error(event: Told, carrier: str, words: Words) -> str:
+    text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
+    return said_or_quoted(words.language, said_by(event.facts, carrier), kind_of(event), text)
+
+
+def _reason(event: Told, carrier: str, words: Words) -> str:
+    """Of a carrier's account, or of a run: what was said of it in English is quoted in another language."""
+    if said := said_by(event.facts, carrier):
+        return sentence(words.language, said)
+    text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
+    return text if words.language == "en" else quoted(words.language, text)
 
 
 def _advice(event: Told, words: Words) -> Advice:

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.sentences import Sentence
 from recours.runs.doubts import Mistake
 from recours.runs.ports import (
     Clock,
@@ -37,11 +37,11 @@ class Ended:
 def without_call(claim: Claim, catalog: Catalog) -> Failure | None:
     """The answer that needs no call: no number, one that cannot be one, no carrier of ours; else None."""
     if claim.carrier is None:
-        name = claim.carrier_name or "(none)"
-        known = ", ".join(catalog.names)
-        return Failure(ErrorKind.UNSUPPORTED_CARRIER, f"The carrier {name} is not supported; known: {known}")
+        key = Sentence.CARRIER_UNSUPPORTED if claim.carrier_name else Sentence.CARRIER_MISSING
+        message = f"The carrier {claim.carrier_name or '(none)'} is not supported; known: {', '.join(catalog.names)}"
+        return Failure.of(key, claim.carrier_name, message=message)
     if claim.number is None:
-        return Failure(ErrorKind.INVALID_TRACKING, "Invalid tracking number: the claim has none")
+        return Failure.of(Sentence.NUMBER_MISSING)
     return malformed(claim.number, catalog.specs[claim.carrier])
 
 
@@ -49,8 +49,8 @@ def malformed(number: str, spec: CarrierSpec) -> Failure | None:
     """No call is spent on a number that cannot be one of the carrier's."""
     if spec.number_form.fullmatch(number):
         return None
-    words = f"Invalid tracking number: {spec.name} numbers have {spec.number_words}"
-    return Failure(ErrorKind.INVALID_TRACKING, words)
+    message = f"Invalid tracking number: {spec.name} numbers have {spec.number_words}"
+    return Failure.of(Sentence.NUMBER_MALFORMED, spec.name, spec.sample_number, message=message)
 
 
 def attempt(claim: Claim, grant: Grant, queue: Queue, documents: Documents, clock: Clock) -> Ended:
@@ -87,5 +87,5 @@ def _kept(fetched: Fetched, label: Label, documents: Documents) -> tuple[Outcome
     try:
         return got, documents.store(label, got)
     except NotADocument as finding:
-        words = f"What the carrier sent as a proof is no document: {finding}"
-        return Failure(ErrorKind.BAD_RESPONSE, words, delivery=got.delivery), None
+        message = f"What the carrier sent as a proof is no document: {finding}"
+        return Failure.of(Sentence.PROOF_UNUSABLE, message=message, delivery=got.delivery), None

@@ -14,6 +14,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
+from recours.core.sentences import Said, Sentence
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt
 from recours.runs.doubts import DENIALS, Doubts, Mistake, Suspect, mistake_of
@@ -263,7 +264,8 @@ class Calls:
             f"{lane.name} denied us {DENIALS} parcels in a row. Check our account and its contract: "
             f'recours carriers check "{lane.name}"'
         )
-        refusal = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.ACCESS_DENIED)
+        said = Said(Sentence.PARCELS_DENIED, lane.name)
+        refusal = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.ACCESS_DENIED, said=said)
         since = self._around.clock.now() - _ACCEPTED_WITHIN
         if not (lane.doubts.accepted or self._around.claims.was_accepted(lane.key, since)):
             lane.doubts.believe()
@@ -323,8 +325,8 @@ class Calls:
         if isinstance(answer, Ended | RunFault):  # its document could not be kept, or the database failed
             return answer
         log.error(f"{claim.reference}: an error of ours", exc_info=answer)
-        words = f"An error of ours ({type(answer).__name__}); the log has its details"
-        failure = Failure(ErrorKind.INTERNAL_ERROR, words)
+        message = f"An error of ours ({type(answer).__name__}); the log has its details"
+        failure = Failure.of(Sentence.INTERNAL, message=message)
         return Ended(failure, self._around.clock.now(), 0.0, mistake=mistake_of(answer))
 
     def _settle_unreached(self) -> None:

@@ -15,6 +15,7 @@ from recours.core.mail import MailKind, Told
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Use
+from recours.core.sentences import Said
 
 
 class Clock(Protocol):
@@ -121,6 +122,8 @@ class Refusal:
     kind: ErrorKind = ErrorKind.RATE_LIMITED
     # The calls that are left are kept for new claims.
     reserved: bool = False
+    # The reason in the language of whoever reads it, if there is a sentence for it.
+    said: Said | None = None
 
 
 class Grant(Protocol):

@@ -11,6 +11,7 @@ from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
+from recours.core.sentences import sentence
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended
 from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, NotRecorded, RunFault, Watcher
@@ -70,9 +71,10 @@ class Recorder:
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""
         now = self.clock.now()
-        error = clean(claim.error_text or "no answer is on record")
-        ended = Ended(Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error), now, 0.0)
-        if self._record([(claim, ended, replace(decision, error=claim.error_text))], now) == [True]:
+        error = _last_error(claim) or "no answer is on record"
+        failure = Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error, said=claim.said)
+        as_it_was = replace(decision, error=claim.error_text, said=claim.said)
+        if self._record([(claim, Ended(failure, now, 0.0), as_it_was)], now) == [True]:
             self.say_final(claim, decision, error)
 
     def _record(self, decided: Sequence[tuple[Claim, Ended, Decision]], now: datetime) -> list[bool]:
@@ -133,7 +135,7 @@ class Recorder:
     def say_passed(self, claim: Claim, decision: Decision) -> None:
         """A turn of a settled claim passed without a call."""
         self.stats.skipped_persistent += 1
-        error = clean(claim.error_text or "")
+        error = _last_error(claim)
         if decision.gave_up:
             self.say_final(claim, decision, error)
         else:
@@ -150,6 +152,11 @@ class Recorder:
         log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {turns} - {error}{asked}")
 
 
+def _last_error(claim: Claim) -> str:
+    """What the row says of its last failure, in English if it is a sentence of ours; "": nothing."""
+    return sentence("en", claim.said) if claim.said else clean(claim.error_text or "")
+
+
 def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
     status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
     state = claim.state
@@ -162,7 +169,7 @@ def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
     failure = ended.outcome if isinstance(ended.outcome, Failure) else None
     if failure and decision.uses_attempt:  # the rules may have read more in it than the carrier said
         kind, message = decision.kind or failure.kind, decision.error or failure.message
-        failure = replace(failure, kind=kind, message=message)
+        failure = replace(failure, kind=kind, message=message, said=decision.said or failure.said)
     return Attempt(
         claim,
         turn=0 if claim.is_pending else claim.state.turns_used + 1,

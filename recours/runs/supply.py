@@ -12,6 +12,7 @@ from recours.core.decision import MOST_INTERRUPTIONS, Step, abandoned_at, give_u
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind
 from recours.core.events import Event, EventName
 from recours.core.outcome import Failure
+from recours.core.sentences import Sentence, facts_of
 from recours.core.text import plural
 from recours.runs.attempt import Ended, kept_already, without_call
 from recours.runs.lanes import Lane, begun_ahead, lane_key
@@ -198,7 +199,12 @@ class Supply:
     def tell_operator(self, lane: Lane, refusal: Refusal) -> None:
         """The operator is told at most once a day and carrier: the day tells the event from others. Raises RunFault."""
         now = self._around.clock.now()
-        facts = {"carrier": lane.name, "kind": refusal.kind, "error": refusal.reason}
+        facts = {
+            "carrier": lane.name,
+            "kind": refusal.kind,
+            "error": refusal.reason,
+            **facts_of(refusal.said),
+        }
         day = now.astimezone(self._around.policy.zone).date().isoformat()
         event = Event(_TOLD[refusal.kind], Actor.OPERATOR, lane.key, day, facts)
         self._around.journal.tell(event, self._recorder.run_id, now)
@@ -229,8 +235,8 @@ class Supply:
         if what is Step.FAIL:
             if kept := kept_already(claim, self._around.documents, self._around.clock):
                 return kept
-            words = f"{MOST_INTERRUPTIONS} runs in a row ended while they had this claim in hand"
-            failure = Failure(ErrorKind.INTERNAL_ERROR, words)
+            message = f"{MOST_INTERRUPTIONS} runs in a row ended while they had this claim in hand"
+            failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return Ended(failure, now, 0.0) if failure else None
 
     def _return(self, claim: Claim, state: State, hold: Hold) -> None:

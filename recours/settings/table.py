@@ -37,7 +37,7 @@ SETTINGS = (
     Setting("RECOURS_LOG_DIR", "logs", "the folder of the logs"),
     Setting(SHARED_GROUP, "", "a group that may read documents, logs and the embedded database; without it only the user of the jobs may"),
     Setting("RECOURS_LOG_MAX_MB", "5", "a log file is put aside at this size"),
-    Setting("RECOURS_LANGUAGE", "fr", "the language of mails to whoever did not choose one: fr or en"),
+    Setting("RECOURS_LANGUAGE", "fr", "the language of pod_fetch_error, and of mails to readers who chose none: fr or en"),
     Setting("ADMIN_EMAIL", "", "the operator's address; without it a WARNING says what there was to tell"),
     Setting("SMTP_HOST", "", "the mail server; without it mails wait"),
     Setting("SMTP_PORT", "587", "its port"),

@@ -43,11 +43,11 @@ def make_worker(
     run_id = run_id or uuid.uuid4().hex
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
-    catalog, reach = catalog_of(settings), reach_of(opened.schema)
+    catalog, reach, language = catalog_of(settings), reach_of(opened.schema), settings.mail.language
     around = Surroundings(
         clock=clock,
-        claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach),
-        upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact, reach),
+        claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach, language),
+        upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact, reach, language),
         journal=RunJournal(database, settings.keep_runs),
         queue=make_queue(settings, database, policy, clock, jitter, run_id),
         documents=DocumentStore(settings.pod_dir, settings.access),

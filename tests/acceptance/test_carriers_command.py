@@ -102,7 +102,7 @@ def test_the_table_counts_calls_and_tells_a_refusal(desk: Desk) -> None:
     assert re.search(r"^UPS .*token 1/20 per hour, resets .*; 2/200 per hour", shown, re.MULTILINE)
     assert re.search(r"^Chronopost .* 1/100 per day", shown, re.MULTILINE)
     assert re.search(
-        r"^ +Chronopost refused our account: .*; not asked before ....-..-.. ..:..$", shown, re.MULTILINE
+        r"^ +Chronopost rejects our credentials: .*; not asked before ....-..-.. ..:..$", shown, re.MULTILINE
     )
 
 
@@ -147,7 +147,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(desk: Desk, key: 
     done = desk.carriers("check", spec.name)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert f"{spec.name} refused our account" in done.stderr
+    assert f"{spec.name} rejects our credentials" in done.stderr
     assert "(credentials from the environment). Correct " in done.stderr
     assert any(name in done.stderr for name in spec.credential_names)
     assert len(desk.box.calls) == 1

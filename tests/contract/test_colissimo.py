@@ -349,7 +349,7 @@ def test_a_product_without_signature_never_has_a_proof(product: str, place: str)
     more: dict[str, Any] = named if place == "parcel" else {"service": named}
     failure = failure_of(tracked(an_event("LIVCFM"), **more))
     assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, KNOWN)
-    assert "product without signature" in failure.message
+    assert "sent without signature" in failure.message
     assert failure_of(tracked(an_event("AARCFM"), **more)).kind is K.NOT_DELIVERED_YET
 
 
@@ -374,7 +374,7 @@ def test_a_parcel_back_at_its_sender_was_not_delivered(code: str, steps: Sequenc
     avised = an_event("RENAVI", "2026-10-01T09:00:00.000")
     failure = failure_of(tracked(an_event(code), avised, steps=steps))
     assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
-    assert failure.message == "Colissimo says that the parcel went back to its sender (Un événement)"
+    assert failure.message == "Colissimo says that the parcel was returned to the sender (Un événement)"
 
 
 def test_of_a_return_and_a_delivery_the_later_one_counts() -> None:

@@ -16,6 +16,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest
@@ -169,7 +170,7 @@ def test_the_delivery_of_a_return_is_none_to_the_recipient() -> None:
     shipment = a_shipment("delivered", PROOF) | {"returnFlag": True}
     failure = failure_of(tracked(shipment))
     assert (failure.kind, failure.delivery, failure.unknown) == (K.RETURNED_TO_SENDER, None, None)
-    assert failure.message == "DHL says that the parcel went back to its sender (Un événement)"
+    assert failure.message == "DHL says that the parcel was returned to the sender (Un événement)"
     for flag in (False, None, "true", 1):
         assert isinstance(fetch(tracked(shipment | {"returnFlag": flag}))[0], Failure)
         assert failure_of(tracked(shipment | {"returnFlag": flag})).kind is K.POD_NOT_AVAILABLE_YET
@@ -295,9 +296,9 @@ def test_errors(answer: Response, kind: ErrorKind) -> None:
 
 
 def test_the_words_of_an_error_are_told() -> None:
-    assert failure_of(problem(500)).message == "DHL is out of order (HTTP 500): A detail"
-    assert failure_of(problem(500, detail=None)).message == "DHL is out of order (HTTP 500): A title"
-    assert failure_of(problem(401)).message == "DHL refused our account: A detail"
+    assert failure_of(problem(500)).message == "DHL is unavailable (HTTP 500): A detail"
+    assert failure_of(problem(500, detail=None)).message == "DHL is unavailable (HTTP 500): A title"
+    assert failure_of(problem(401)).message == "DHL rejects our credentials: A detail"
     assert failure_of(UNKNOWN).message == (
         "DHL does not know this number: No shipment with given tracking number found."
     )
@@ -441,12 +442,7 @@ NO_DOCUMENTS: dict[str, Response] = {
 @pytest.mark.parametrize("answer", NO_DOCUMENTS.values(), ids=NO_DOCUMENTS.keys())
 def test_whatever_else_a_link_gives_is_no_document(answer: Response) -> None:
     failure = failure_of(LINKED, answer)
-    assert failure == Failure(
-        K.POD_NOT_AVAILABLE_YET,
-        "The parcel is delivered, but DHL's link gave no document",
-        answer.status,
-        delivery=KNOWN,
-    )
+    assert failure == Failure.of(Sentence.PROOF_LINK_EMPTY, "DHL", None, answer.status, delivery=KNOWN)
 
 
 def test_an_answer_that_the_line_refuses_is_no_document() -> None:
@@ -454,7 +450,7 @@ def test_an_answer_that_the_line_refuses_is_no_document() -> None:
     redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
     failure = failure_of(LINKED, redirect)
     assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, KNOWN)
-    assert failure.message == "The parcel is delivered, but DHL's link gave no document"
+    assert failure.message == "The parcel is delivered, but DHL's link to the proof gave no document"
 
 
 @pytest.mark.parametrize("kind", [K.TIMEOUT, K.NETWORK, K.SERVER_ERROR, K.RATE_LIMITED])

@@ -290,9 +290,9 @@ LATER = {"time": "14:00:00"}
 @pytest.mark.parametrize(
     ("events", "kind", "words"),
     [
-        ([IN_TRANSIT, RETURNED], K.RETURNED_TO_SENDER, "went back to its sender"),
-        ([HANDED_OVER, RETURNED], K.RETURNED_TO_SENDER, "went back to its sender"),
-        ([RETURNED, an_event("PL") | LATER], K.RETURNED_TO_SENDER, "went back to its sender"),
+        ([IN_TRANSIT, RETURNED], K.RETURNED_TO_SENDER, "was returned to the sender"),
+        ([HANDED_OVER, RETURNED], K.RETURNED_TO_SENDER, "was returned to the sender"),
+        ([RETURNED, an_event("PL") | LATER], K.RETURNED_TO_SENDER, "was returned to the sender"),
         ([RETURNED, HANDED_OVER | LATER], K.RETURNED_TO_SENDER, "turned back and was then delivered"),
         ([IN_TRANSIT, DESTROYED], K.POD_NEVER_AVAILABLE, "was destroyed, so it will never be delivered"),
         ([HANDED_OVER, DESTROYED], K.POD_NEVER_AVAILABLE, "was destroyed, so it will never be delivered"),
@@ -572,9 +572,9 @@ def test_no_proof_after_the_delivery_may_be_the_account_numbers_fault(answer: Re
 
 def test_the_words_of_an_error_are_told() -> None:
     told = problem(500, "A title", "A detail")
-    assert failure_of(told).message == "DHL Express is out of order (HTTP 500): A detail"
-    assert failure_of(problem(500, "A title")).message == "DHL Express is out of order (HTTP 500): A title"
-    assert failure_of(problem(401, "A title")).message == "DHL Express refused our account: A title"
+    assert failure_of(told).message == "DHL Express is unavailable (HTTP 500): A detail"
+    assert failure_of(problem(500, "A title")).message == "DHL Express is unavailable (HTTP 500): A title"
+    assert failure_of(problem(401, "A title")).message == "DHL Express rejects our credentials: A title"
     assert failure_of(NO_DATA, known=KNOWN).message.endswith(
         "the account that paid): No data was found for this shipment"
     )

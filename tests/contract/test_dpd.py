@@ -18,6 +18,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.dpd import Dpd as SimulatedDpd
@@ -419,7 +420,7 @@ def test_errors(answer: Response, kind: ErrorKind) -> None:
 
 def test_an_error_is_quoted_and_an_unknown_one_is_told() -> None:
     failure = failure_of(fault(an_error("PermissionDenied", "Mot de passe incorrect")))
-    assert failure.message == "DPD refused our account: Mot de passe incorrect"
+    assert failure.message == "DPD rejects our credentials: Mot de passe incorrect"
     failure = failure_of(fault(an_error("OtherTrouble", "Something")))
     for text in (failure.message, failure.unknown or ""):
         assert all(part in text for part in ("error code OtherTrouble", "HTTP 500", ": Something"))
@@ -430,14 +431,14 @@ def test_an_error_is_quoted_and_an_unknown_one_is_told() -> None:
         ": InvalidInput"
     )
     failure = failure_of(fault(an_error("InvalidInput", "No such parcel")))
-    assert failure.message == "DPD says that this number cannot be one: No such parcel"
+    assert failure.message == "DPD rejects this tracking number as invalid: No such parcel"
     assert failure_of(fault(an_error("IpPermissionDenied", "No"))).message.startswith(
         "DPD does not accept calls from"
     )
     assert failure_of(fault(an_error("CustomerPermissionDenied", "No"))).message.startswith(
-        "DPD says that our account"
+        "DPD does not let our account use this service (it has no access with"
     )
-    assert failure_of(fault()).message == "DPD is out of order (HTTP 500): Permission denied"
+    assert failure_of(fault()).message == "DPD is unavailable (HTTP 500): Permission denied"
 
 
 @pytest.mark.parametrize(
@@ -503,12 +504,8 @@ def test_the_best_image_that_can_be_read_is_the_proof(images: str, content: byte
 )
 def test_delivered_without_a_usable_image_is_no_proof_yet(images: str) -> None:
     failure = failure_of(shipment(HANDED_OVER, images=images))
-    assert failure == Failure(
-        ErrorKind.POD_NOT_AVAILABLE_YET,
-        "The parcel is delivered, but DPD has no proof yet",
-        200,
-        delivery=KNOWN,
-    )
+    assert failure == Failure.of(Sentence.PROOF_PENDING, "DPD", None, 200, delivery=KNOWN)
+    assert failure.message == "The parcel is delivered, but DPD has no proof yet"
 
 
 @pytest.mark.parametrize("encoded", ["JVBERi0*", "JVBERi0", "-_-_", "éééé"])

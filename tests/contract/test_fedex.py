@@ -336,7 +336,7 @@ def test_a_refusal_of_the_token_call_is_one_of_our_account() -> None:
         client.fetch(NUMBER, None, line)
     failure = failed.value.failure
     assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, 401)
-    assert failure.message == "FedEx refused our account: The given client credentials were not valid."
+    assert failure.message == "FedEx rejects our credentials: The given client credentials were not valid."
     assert not line.accepted
 
 
@@ -546,7 +546,7 @@ def test_another_code_about_the_number_is_told_and_means_that_it_cannot_be_one()
         assert failure.kind is ErrorKind.INVALID_TRACKING
         seen = f"(HTTP {answer.status}: Words)"
         assert failure.unknown == f"the error code TRACKING.TRACKINGNUMBER.ODD {seen}"
-        assert failure.message == "FedEx says that this number cannot be one: Words"
+        assert failure.message == "FedEx rejects this tracking number as invalid: Words"
     assert len(CODES) == 7
 
 
@@ -803,7 +803,7 @@ def test_without_a_document_it_may_come_later(output: dict[str, Any]) -> None:
     failure = failure_of(DELIVERED, proved(**output))
     assert (failure.kind, failure.http_status) == (ErrorKind.POD_NOT_AVAILABLE_YET, 200)
     assert (failure.delivery, failure.unknown) == (KNOWN, None)
-    assert failure.message.startswith("The parcel is delivered, but FedEx has no proof of delivery yet")
+    assert failure.message.startswith("The parcel is delivered, but FedEx has no proof yet")
 
 
 def test_alerts_of_no_table_are_told() -> None:
@@ -813,7 +813,7 @@ def test_alerts_of_no_table_are_told() -> None:
         failure = failure_of(DELIVERED, proved(alerts=alerts))
         assert failure.kind is ErrorKind.POD_NOT_AVAILABLE_YET
         assert failure.unknown == "the error code XY.Z (HTTP 200: Words)"
-        assert failure.message.endswith("no proof of delivery yet: Words")
+        assert failure.message.endswith("no proof yet: Words")
     failure = failure_of(DELIVERED, proved(alerts="XY.Z - Words"))
     assert failure.unknown == "the error code XY.Z (HTTP 200: XY.Z - Words)"
     known = [strange, {"code": "TRACKING.DATA.NOTFOUND", "message": "x"}]

@@ -19,6 +19,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence, kind_of
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest
@@ -248,7 +249,7 @@ def test_a_token_that_shipit_refuses_is_renewed_once() -> None:
 def test_a_second_refusal_by_the_tracking_is_our_accounts() -> None:
     failure = failure_of(EXPIRED, a_token("new"), EXPIRED)
     assert (failure.kind, failure.http_status, failure.delivery) == (K.AUTH_FAILED, 401, None)
-    assert failure.message == "GLS refused our account: The Token has expired: policy(Verify-JWT)"
+    assert failure.message == "GLS rejects our credentials: The Token has expired: policy(Verify-JWT)"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -273,7 +274,7 @@ def test_if_the_tracking_accepted_it_our_account_has_no_right_to_proofs() -> Non
         outcome, line = fetch(*answers)
         assert isinstance(outcome, Failure)
         assert (outcome.kind, outcome.http_status, outcome.delivery) == (K.ACCOUNT_DENIED, 401, learnt)
-        assert outcome.message.startswith("GLS gives no proofs to our account")
+        assert outcome.message.startswith("GLS does not let our account use this service (its ShipIT refuses")
         assert "GLS_POD=no" in outcome.message
         assert len(line.asked) == 1 + len(answers)  # no call more: this fetch knows
         assert line.accepted
@@ -293,7 +294,7 @@ def test_if_the_tracking_refuses_it_too_our_account_is_refused() -> None:
     outcome, line = fetch(*REFUSED_TWICE, EXPIRED, a_token("newest"), EXPIRED, known=KNOWN)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.delivery, line.accepted) == (K.AUTH_FAILED, KNOWN, False)
-    assert outcome.message == "GLS refused our account: Authorization failed"
+    assert outcome.message == "GLS rejects our credentials: Authorization failed"
 
 
 @pytest.mark.parametrize(
@@ -345,7 +346,7 @@ def test_the_tables_are_those_of_the_documents() -> None:
         *("PREADVICE", "PLANNEDPICKUP", "INPICKUP", "NOTPICKEDUP", "INTRANSIT", "INWAREHOUSE"),
         *("INDELIVERY", "DELIVEREDPS", "NOTDELIVERED", "CANCELED", "FINAL"),
     }
-    assert {code: kind for code, (kind, _) in TRACKING_ERRORS.items()} == {
+    assert {code: kind_of(key) for code, key in TRACKING_ERRORS.items() if isinstance(key, Sentence)} == {
         "E_400_01": K.INVALID_TRACKING,
         "E_400_02": K.BAD_RESPONSE,
         "E_400_03": K.BAD_RESPONSE,
@@ -608,16 +609,16 @@ def test_an_invalid_field_is_the_numbers_if_it_has_not_the_right_form() -> None:
 
 def test_the_words_of_a_refusal_are_in_its_headers() -> None:
     assert failure_of(refused(500, "", "Out\xa0of \t order"), known=KNOWN).message == (
-        "GLS is out of order (HTTP 500): Out of order"
+        "GLS is unavailable (HTTP 500): Out of order"
     )
     assert failure_of(refused(500, "INTERNAL"), known=KNOWN).message == (
-        "GLS is out of order (HTTP 500): INTERNAL"
+        "GLS is unavailable (HTTP 500): INTERNAL"
     )
     assert failure_of(WRONG_STATE, known=KNOWN).message == (
         f"The parcel is delivered, but GLS has no proof yet: {WRONG_STATE_WORDS}"
     )
-    assert failure_of(problem(500)).message == "GLS is out of order (HTTP 500): A detail"
-    assert failure_of(problem(500, detail=None)).message == "GLS is out of order (HTTP 500): A title"
+    assert failure_of(problem(500)).message == "GLS is unavailable (HTTP 500): A detail"
+    assert failure_of(problem(500, detail=None)).message == "GLS is unavailable (HTTP 500): A title"
 
 
 def test_a_refusal_that_the_table_lacks_is_told() -> None:

@@ -24,6 +24,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure, Outcome
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
 from recours.runs.ports import Wait
 from recours.sandbox import Scenario
@@ -137,8 +138,12 @@ WITHOUT_DOCUMENT = (
 @pytest.mark.parametrize("code", ["DI1", "DI0"])
 def test_a_delivered_parcel_has_a_delivery_and_no_document(code: str) -> None:
     outcome, line = fetch(tracked(an_event(code), IN_TRANSIT))
-    words = f"The parcel was delivered on 2026-10-05, but {WITHOUT_DOCUMENT}"
-    assert outcome == Failure(K.POD_NEVER_AVAILABLE, words, 200, delivery=KNOWN)
+    expected = Failure.of(Sentence.PROOFS_ELSEWHERE, "La Poste", "2026-10-05", 200, delivery=KNOWN)
+    assert outcome == expected
+    assert (expected.kind, expected.message) == (
+        K.POD_NEVER_AVAILABLE,
+        f"The parcel was delivered (2026-10-05), but {WITHOUT_DOCUMENT}",
+    )
     assert line.accepted
 
 
@@ -151,8 +156,9 @@ def test_a_parcel_known_to_be_delivered_costs_no_call() -> None:
     # What is known from elsewhere is kept.
     signed = Delivery(None, "DUPONT")
     outcome, _ = fetch(known=signed)
-    words = f"The parcel was delivered, but {WITHOUT_DOCUMENT}"
-    assert outcome == Failure(K.POD_NEVER_AVAILABLE, words, 200, delivery=signed)
+    assert outcome == Failure.of(Sentence.PROOFS_ELSEWHERE, "La Poste", None, 200, delivery=signed)
+    assert isinstance(outcome, Failure)
+    assert outcome.message == f"The parcel was delivered, but {WITHOUT_DOCUMENT}"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +179,7 @@ def test_the_time_of_delivery(date: Any, at: datetime | None, day: str | None) -
     for answer in (tracked(an_event("DI1", date)), tracked(an_event("DI1", None), deliveryDate=date)):
         failure = failure_of(answer)
         assert failure.delivery == Delivery(at)
-        assert (f"delivered on {day}" if day else "delivered, but") in failure.message
+        assert (f"delivered ({day}), but" if day else "delivered, but") in failure.message
 
 
 def test_the_time_of_the_event_goes_before_that_of_the_shipment() -> None:
@@ -193,7 +199,7 @@ def test_information_after_a_delivery_does_not_undo_it() -> None:
 def test_a_parcel_that_went_back_was_not_delivered() -> None:
     failure = failure_of(tracked(an_event("DI2"), IN_TRANSIT))
     assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
-    assert failure.message == "La Poste says that the parcel went back to its sender (Un événement)"
+    assert failure.message == "La Poste says that the parcel was returned to the sender (Un événement)"
 
 
 def test_a_parcel_on_its_way_back_may_be_redirected_yet() -> None:

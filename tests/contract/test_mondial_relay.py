@@ -15,6 +15,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.mondial_relay import MondialRelay as SimulatedMondialRelay
@@ -145,22 +146,20 @@ def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
 
 
 def test_a_delivered_parcel_has_no_proof_and_that_is_said() -> None:
-    assert failure_of(DELIVERED) == Failure(
+    words = "2026-10-05, LILLE"
+    expected = Failure.of(Sentence.PROOFS_NOT_ISSUED, "Mondial Relay", words, 200, delivery=Delivery(AT))
+    assert failure_of(DELIVERED) == expected
+    assert (expected.kind, expected.message) == (
         ErrorKind.POD_NEVER_AVAILABLE,
-        "The parcel was delivered on 2026-10-05 (LILLE), but Mondial Relay issues no proof of delivery",
-        200,
-        delivery=Delivery(AT),
+        "The parcel was delivered (2026-10-05, LILLE), but Mondial Relay issues no proof of delivery",
     )
 
 
 def test_a_parcel_known_to_be_delivered_takes_no_call() -> None:
     line = FakeLine([])
     outcome = MondialRelay(SETTINGS).fetch(NUMBER, Delivery(AT), line)
-    assert outcome == Failure(
-        ErrorKind.POD_NEVER_AVAILABLE,
-        "The parcel was delivered on 2026-10-05, but Mondial Relay issues no proof of delivery",
-        delivery=Delivery(AT),
-    )
+    words = "2026-10-05"
+    assert outcome == Failure.of(Sentence.PROOFS_NOT_ISSUED, "Mondial Relay", words, delivery=Delivery(AT))
     assert line.asked == []
     assert not line.accepted  # nothing was asked
     assert SPEC.calls_for(Delivery(AT)) == {}
@@ -169,9 +168,9 @@ def test_a_parcel_known_to_be_delivered_takes_no_call() -> None:
 
 def test_the_place_is_that_of_the_last_event_or_the_relay() -> None:
     here = failure_of(stat("82", an_event("Colis livré", place=""), relay="TABAC DE LA GARE"))
-    assert "on 2026-10-05 (TABAC DE LA GARE)," in here.message
+    assert "delivered (2026-10-05, TABAC DE LA GARE)," in here.message
     nowhere = failure_of(stat("82", an_event("Colis livré", place="")))
-    assert "delivered on 2026-10-05, but" in nowhere.message
+    assert "delivered (2026-10-05), but" in nowhere.message
     never = failure_of(stat("82"))
     assert never.message == "The parcel was delivered, but Mondial Relay issues no proof of delivery"
     assert never.delivery == Delivery()
@@ -197,11 +196,11 @@ def test_the_place_is_that_of_the_last_event_or_the_relay() -> None:
 def test_the_time_of_delivery(day: str, hour: str, at: datetime | None) -> None:
     failure = failure_of(stat("82", an_event("Colis livré", day, hour)))
     assert failure.delivery == Delivery(at)
-    assert (at is None) == (" on 20" not in failure.message)
+    assert (at is None) == ("(20" not in failure.message)
 
 
 def test_the_day_is_a_french_one() -> None:
-    assert " on 2026-10-06 " in failure_of(stat("82", an_event("Colis livré", "06/10/26", "00:30"))).message
+    assert "(2026-10-06, " in failure_of(stat("82", an_event("Colis livré", "06/10/26", "00:30"))).message
 
 
 def test_the_latest_event_counts_whatever_the_order_and_nil_ones_do_not() -> None:
@@ -214,9 +213,9 @@ def test_the_latest_event_counts_whatever_the_order_and_nil_ones_do_not() -> Non
         assert failure_of(stat("82", *events)).delivery == Delivery(AT)
     assert failure_of(stat("82", nil)).delivery == Delivery()
     same_day = [an_event("Colis livré", hour=hour, place=hour) for hour in ("08:00", "10:31", "09:00")]
-    assert "(10:31)" in failure_of(stat("82", *same_day)).message
+    assert ", 10:31)" in failure_of(stat("82", *same_day)).message
     without_words = an_event("", place="LA")
-    assert "(LA)" in failure_of(stat("82", without_words, REGISTERED)).message
+    assert ", LA)" in failure_of(stat("82", without_words, REGISTERED)).message
     undated = an_event("Colis livré", "", "", "ICI"), an_event("Colis livré", "", "", "LA")
     assert "(LA)" in failure_of(stat("82", *undated)).message
 
@@ -239,7 +238,7 @@ def test_a_parcel_that_its_sender_has_again_was_not_delivered(answer: Response, 
     failure = failure_of(answer)
     kind = ErrorKind.RETURNED_TO_SENDER if back else ErrorKind.POD_NEVER_AVAILABLE
     assert (failure.kind, failure.delivery is None) == (kind, back)
-    assert ("went back to its sender" in failure.message) is back
+    assert ("was returned to the sender" in failure.message) is back
 
 
 AT_A_RELAY: dict[str, Response] = {
@@ -276,7 +275,7 @@ def test_a_parcel_that_lies_at_a_relay_is_not_delivered_yet(answer: Response) ->
         None,
     )
     assert failure.message.startswith(
-        "Mondial Relay has the parcel at a pick-up point; its recipient has not got it"
+        "The parcel is not delivered yet: it waits at a Mondial Relay pick-up point"
     )
 
 
@@ -319,19 +318,24 @@ def test_stats(status: str, kind: ErrorKind) -> None:
         failure = failure_of(answer)
         assert (failure.kind, failure.http_status, failure.delivery) == (kind, 200, None)
         assert failure.unknown is None
-        assert failure.message.startswith("Mondial Relay")
-        speaks_for_itself = kind in (ErrorKind.NOT_DELIVERED_YET, ErrorKind.NOT_FOUND)
-        assert speaks_for_itself or failure.message.endswith(f"(STAT {status})")
+        on_its_way = kind is ErrorKind.NOT_DELIVERED_YET
+        assert failure.message.startswith(
+            "The parcel is not delivered yet" if on_its_way else "Mondial Relay"
+        )
+        speaks_for_itself = on_its_way or kind is ErrorKind.NOT_FOUND
+        assert speaks_for_itself or failure.message.endswith(f": STAT {status}")
 
 
 def test_an_answer_that_is_no_delivery_is_quoted() -> None:
-    assert failure_of(stat("81", REGISTERED, label="En cours")).message.endswith(
-        "not delivered yet: Données reçues"
+    assert failure_of(stat("81", REGISTERED, label="En cours")).message == (
+        "The parcel is not delivered yet (on its way) (Données reçues)"
     )
     assert failure_of(stat("83", label="Colis refusé")).message == (
-        "Mondial Relay reports an anomaly; the parcel is not delivered yet: Colis refusé"
+        "The parcel is not delivered yet (an anomaly is reported) (Colis refusé)"
     )
-    assert failure_of(stat("97")).message == "Mondial Relay refused our account: wrong private key (STAT 97)"
+    assert (
+        failure_of(stat("97")).message == "Mondial Relay rejects our credentials (wrong private key): STAT 97"
+    )
 
 
 @pytest.mark.parametrize("status", ["84", "082", "abc", "-1", "8 2", "9" * 5000])
@@ -400,7 +404,7 @@ def test_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
 
 def test_the_words_of_a_fault_are_quoted() -> None:
     assert failure_of(fault("soap:Client", "Why")).message == "Mondial Relay could not read our request: Why"
-    assert failure_of(fault("soap:Server", "Why")).message == "Mondial Relay is out of order (HTTP 500): Why"
+    assert failure_of(fault("soap:Server", "Why")).message == "Mondial Relay is unavailable (HTTP 500): Why"
 
 
 def test_a_call_that_failed_means_what_the_line_says() -> None:
@@ -491,7 +495,7 @@ def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
     assert failure.kind is SCENARIOS[scenario]
     if scenario in DELIVERED_ALIKE:
         assert failure.delivery == Delivery(DELIVERED_AT)
-        assert "on 2026-10-05 (LILLE)" in failure.message
+        assert "(2026-10-05, LILLE)" in failure.message
     else:
         assert failure.delivery is None
 

@@ -268,7 +268,7 @@ def test_a_refusal_of_the_token_call_is_one_of_our_account(status: int) -> None:
         client.fetch(NUMBER, None, line)
     failure = failed.value.failure
     assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, status)
-    assert failure.message == "UPS refused our account: ClientId is Invalid"
+    assert failure.message == "UPS rejects our credentials: ClientId is Invalid"
     assert not line.accepted
 
 
@@ -277,7 +277,7 @@ def test_a_blocked_merchant_gets_no_token_either() -> None:
         a_client().fetch(NUMBER, None, FakeLine([error(403, None, "Blocked Merchant")], a_client()))
     failure = failed.value.failure
     assert (failure.kind, failure.http_status) == (ErrorKind.ACCOUNT_DENIED, 403)
-    assert failure.message == "UPS denies our account its service: Blocked Merchant"
+    assert failure.message == "UPS does not let our account use this service: Blocked Merchant"
 
 
 # ---------------------------------------------------------------- the normalised errors
@@ -303,9 +303,9 @@ def test_the_rows_of_the_table_of_errors(answer: Response, kind: ErrorKind) -> N
 def test_a_failure_repeats_the_carriers_words() -> None:
     sentences = {
         "UPS does not know this number: Tracking Information Not Found": TW0001,
-        "UPS says that this number cannot be one: Invalid inquiry number": TV1002,
-        "UPS does not let our account use its tracking: Blocked Merchant": NORMALISED["403"][0],
-        "UPS is out of order (HTTP 500): Internal server error": NORMALISED["500"][0],
+        "UPS rejects this tracking number as invalid: Invalid inquiry number": TV1002,
+        "UPS does not let our account use this service: Blocked Merchant": NORMALISED["403"][0],
+        "UPS is unavailable (HTTP 500): Internal server error": NORMALISED["500"][0],
         "UPS answered with the unknown error code none: Words (HTTP 200)": error(200, None),
     }
     for sentence, answer in sentences.items():
@@ -504,7 +504,7 @@ def test_codes_that_say_nothing_leave_it_to_the_type(code: str) -> None:
 def test_a_parcel_that_is_back_was_not_delivered_to_its_recipient(code: str, kind: str | None) -> None:
     failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "Retourné"))))
     assert (failure.kind, failure.unknown) == (ErrorKind.RETURNED_TO_SENDER, None)
-    assert failure.message == "UPS says that the parcel went back to its sender (Retourné)"
+    assert failure.message == "UPS says that the parcel was returned to the sender (Retourné)"
     assert failure.delivery is None
 
 

@@ -231,7 +231,11 @@ def _close(world: World) -> None:
         }
         connection.execute(insert(carriers).values(pause))
         for key, kind, said in (
-            ("fedex", "auth_failed", "FedEx refused our account: Invalid Password (credentials from .env)"),
+            (
+                "fedex",
+                "auth_failed",
+                "FedEx rejects our credentials: Invalid Password (credentials from .env)",
+            ),
             ("gls", "account_denied", "GLS does not let our account use this service"),
         ):
             salt = "00" * 16

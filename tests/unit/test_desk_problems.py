@@ -38,11 +38,11 @@ def seen(*, runs: list[Run] | None = None, **more: Any) -> Overview:
 
 REFUSED = Refusal(
     Blocked.CARRIER,
-    "X refused our account: Invalid Password (credentials from .env)",
+    "X rejects our credentials: Invalid Password (credentials from .env)",
     NOW + timedelta(hours=1, minutes=49),
     kind=ErrorKind.AUTH_FAILED,
 )
-DENIED = replace(REFUSED, reason="X refused our account", kind=ErrorKind.ACCOUNT_DENIED)
+DENIED = replace(REFUSED, reason="X rejects our credentials", kind=ErrorKind.ACCOUNT_DENIED)
 NO_CREDENTIALS = Refusal(Blocked.CARRIER, "X has no credentials", kind=ErrorKind.NOT_CONFIGURED)
 STOPPED = Refusal(Blocked.CARRIER, "X was paused on …")
 AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "X is at its limit", NOW + HOUR)
@@ -336,10 +336,10 @@ def test_moments_are_written_as_the_language_has_them(language: str, problem: Pr
 @pytest.mark.parametrize(
     ("kept", "said"),
     [
-        ("Chronopost refused our account: Invalid Password (credentials from .env)", "Invalid Password"),
-        ("UPS refused our account (credentials from the environment)", ""),
-        ("UPS refused our account", ""),
-        ("GLS refused our account: a: b.", "a: b"),
+        ("Chronopost rejects our credentials: Invalid Password (credentials from .env)", "Invalid Password"),
+        ("UPS rejects our credentials (credentials from the environment)", ""),
+        ("UPS rejects our credentials", ""),
+        ("GLS rejects our credentials: a: b.", "a: b"),
     ],
 )
 def test_the_carriers_own_words(kept: str, said: str) -> None:

@@ -412,7 +412,7 @@ def test_a_refused_account_leaves_the_carrier_s_claims_behind(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = world.many_failed(3)
-    words = "Chronopost refused our account (credentials from .env)"
+    words = "Chronopost rejects our credentials (credentials from .env)"
     world.queue.answers[numbers[0]] = [fail(ErrorKind.AUTH_FAILED, words)]
     report = world.retry()
     assert (world.asked, report.stats.total, report.stats.skipped_carrier) == ([numbers[0]], 0, 3)

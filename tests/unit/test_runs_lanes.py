@@ -41,12 +41,12 @@ def test_success_closes_nothing() -> None:
 def test_what_closes_it_says_why_and_until_when() -> None:
     limited = Failure(ErrorKind.RATE_LIMITED, "asks us to wait", retry_at=UNTIL)
     assert lane().note(limited) == Refusal(Blocked.RATE_LIMIT, "asks us to wait", UNTIL)
-    refused = Failure(ErrorKind.AUTH_FAILED, "refused our account", retry_at=UNTIL)
+    refused = Failure(ErrorKind.AUTH_FAILED, "rejects our credentials", retry_at=UNTIL)
     assert lane().note(refused) == Refusal(
-        Blocked.CARRIER, "refused our account", UNTIL, kind=ErrorKind.AUTH_FAILED
+        Blocked.CARRIER, "rejects our credentials", UNTIL, kind=ErrorKind.AUTH_FAILED
     )
-    down = Failure(ErrorKind.SERVER_ERROR, "is out of order (HTTP 503)", 503, retry_at=UNTIL)
-    assert lane().note(down) == Refusal(Blocked.CARRIER, "is out of order (HTTP 503)", UNTIL)
+    down = Failure(ErrorKind.SERVER_ERROR, "is unavailable (HTTP 503)", 503, retry_at=UNTIL)
+    assert lane().note(down) == Refusal(Blocked.CARRIER, "is unavailable (HTTP 503)", UNTIL)
     told = lane()
     told.learn(down)
     assert told.closes

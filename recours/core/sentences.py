@@ -1,0 +1,459 @@
+"""What a failed fetch is told as, in English and French: one sentence a key, and the carrier's own words quoted in it.
+
+Kind, key and words are stored; a sentence is made of them wherever it is shown, in the language of its reader. Pure.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from recours.core.errors import ErrorKind
+from recours.core.text import clean, plain
+
+LONGEST_NAME, LONGEST_WORDS = 60, 200
+
+_K = ErrorKind
+
+
+class Sentence(StrEnum):
+    """What there is to say, apart from the carrier's own words. Values are stored and must not change."""
+
+    NUMBER_MISSING = "number_missing"
+    NUMBER_MALFORMED = "number_malformed"
+    NUMBER_REJECTED = "number_rejected"
+    NUMBER_REJECTED_MISTYPED = "number_rejected_mistyped"
+    NUMBER_UNKNOWN = "number_unknown"
+    NUMBER_UNKNOWN_MISTYPED = "number_unknown_mistyped"
+    PARCEL_TOO_OLD = "parcel_too_old"
+    PARCEL_NOT_OURS = "parcel_not_ours"
+    PARCEL_DENIED = "parcel_denied"
+    RETURNED = "returned"
+    RETURN_DELIVERED = "return_delivered"
+    DESTROYED = "destroyed"
+    SEIZED = "seized"
+    PROHIBITED = "prohibited"
+    CANCELLED = "cancelled"
+    CARRIER_MISSING = "carrier_missing"
+    CARRIER_UNSUPPORTED = "carrier_unsupported"
+    NOT_DELIVERED = "not_delivered"
+    AT_PICKUP_POINT = "at_pickup_point"
+    PROOF_PENDING = "proof_pending"
+    PROOF_FOR_PARTIES = "proof_for_parties"
+    PROOF_LINK_MISSING = "proof_link_missing"
+    PROOF_LINK_EMPTY = "proof_link_empty"
+    PROOF_OVERDUE = "proof_overdue"
+    PROOF_UNSIGNED = "proof_unsigned"
+    PROOF_NEVER = "proof_never"
+    PROOFS_NOT_ISSUED = "proofs_not_issued"
+    PROOFS_ELSEWHERE = "proofs_elsewhere"
+    PROOFS_TURNED_OFF = "proofs_turned_off"
+    CREDENTIALS_REJECTED = "credentials_rejected"
+    CREDENTIALS_UNCHECKED = "credentials_unchecked"
+    SERVICE_DENIED = "service_denied"
+    ADDRESS_DENIED = "address_denied"
+    PARCELS_DENIED = "parcels_denied"
+    NOT_CONFIGURED = "not_configured"
+    TOO_MANY_CALLS = "too_many_calls"
+    LIMIT_REACHED = "limit_reached"
+    UNAVAILABLE = "unavailable"
+    CARRIER_ERROR = "carrier_error"
+    NO_ANSWER = "no_answer"
+    UNREACHABLE = "unreachable"
+    BAD_CERTIFICATE = "bad_certificate"
+    CONNECTION_BROKEN = "connection_broken"
+    ANSWER_UNREADABLE = "answer_unreadable"
+    CODE_UNKNOWN = "code_unknown"
+    REQUEST_REJECTED = "request_rejected"
+    PROOF_UNUSABLE = "proof_unusable"
+    INTERRUPTED = "interrupted"
+    INTERNAL = "internal"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence with what it is made of. `carrier`: its name for people; `words`: the carrier's own."""
+
+    key: Sentence
+    carrier: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """`{carrier}` is filled in. In brackets: where the words go, if there are any; without brackets they come last."""
+
+    kind: ErrorKind | None  # None: the sentence itself tells none
+    en: str
+    fr: str
+
+
+_S = Sentence
+_TABLE: dict[Sentence, _Row] = {
+    # ---------------------------------------------------------------- the number
+    _S.NUMBER_MISSING: _Row(
+        _K.INVALID_TRACKING,
+        "Invalid tracking number: the claim has none",
+        "Numéro de suivi invalide : la réclamation n'en a pas",
+    ),
+    _S.NUMBER_MALFORMED: _Row(
+        _K.INVALID_TRACKING,
+        "Invalid tracking number: this is not a {carrier} number[ (example: {words})]",
+        "Numéro de suivi invalide : ce n'est pas un numéro {carrier}[ (exemple : {words})]",
+    ),
+    _S.NUMBER_REJECTED: _Row(
+        _K.INVALID_TRACKING,
+        "{carrier} rejects this tracking number as invalid",
+        "{carrier} juge le numéro de suivi invalide",
+    ),
+    _S.NUMBER_REJECTED_MISTYPED: _Row(
+        _K.INVALID_TRACKING,
+        "{carrier} rejects this tracking number as invalid, and its check digit is wrong: it is probably mistyped",
+        "{carrier} juge le numéro de suivi invalide, et sa clé de contrôle est fausse : c'est sans doute une faute de frappe",
+    ),
+    _S.NUMBER_UNKNOWN: _Row(
+        _K.NOT_FOUND,
+        "{carrier} does not know this number",
+        "Numéro inconnu chez {carrier}",
+    ),
+    _S.NUMBER_UNKNOWN_MISTYPED: _Row(
+        _K.NOT_FOUND,
+        "{carrier} does not know this number, and its check digit is wrong: it is probably mistyped",
+        "Numéro inconnu chez {carrier}, et sa clé de contrôle est fausse : c'est sans doute une faute de frappe",
+    ),
+    _S.PARCEL_TOO_OLD: _Row(
+        _K.NOT_FOUND,
+        "{carrier} does not show this parcel any more: it is too old",
+        "Colis trop ancien : introuvable désormais chez {carrier}",
+    ),
+    # ---------------------------------------------------------------- the parcel
+    _S.PARCEL_NOT_OURS: _Row(
+        _K.ACCESS_DENIED,
+        "The parcel does not belong to our {carrier} contract",
+        "Le colis n'appartient pas à notre contrat {carrier}",
+    ),
+    _S.PARCEL_DENIED: _Row(
+        _K.ACCESS_DENIED,
+        "{carrier} accepts our account, but refuses this parcel",
+        "{carrier} accepte notre compte, mais pour ce colis : accès refusé",
+    ),
+    _S.RETURNED: _Row(
+        _K.RETURNED_TO_SENDER,
+        "{carrier} says that the parcel was returned to the sender[ ({words})]",
+        "{carrier} indique que le colis est retourné à l'expéditeur",
+    ),
+    _S.RETURN_DELIVERED: _Row(
+        _K.RETURNED_TO_SENDER,
+        "{carrier} says that the parcel turned back and was then delivered, so to its sender[ ({words})]",
+        "{carrier} indique que le colis a fait demi-tour avant d'être livré : retour à l'expéditeur",
+    ),
+    _S.DESTROYED: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "{carrier} says that the parcel was destroyed, so it will never be delivered[ ({words})]",
+        "{carrier} indique que le colis a été détruit : la preuve de livraison n'existera jamais",
+    ),
+    _S.SEIZED: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "{carrier} says that the parcel was seized, so it will never be delivered[ ({words})]",
+        "{carrier} indique que le colis a été saisi : la preuve de livraison n'existera jamais",
+    ),
+    _S.PROHIBITED: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "{carrier} says that the contents of the parcel are prohibited, so it will never be delivered[ ({words})]",
+        "{carrier} indique que le contenu du colis est interdit : la preuve de livraison n'existera jamais",
+    ),
+    _S.CANCELLED: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "{carrier} says that the shipment was cancelled, so it will never be delivered[ ({words})]",
+        "{carrier} indique que l'envoi a été annulé : la preuve de livraison n'existera jamais",
+    ),
+    _S.CARRIER_MISSING: _Row(
+        _K.UNSUPPORTED_CARRIER,
+        "Unsupported carrier: the claim names none",
+        "Transporteur non pris en charge : la réclamation n'en indique aucun",
+    ),
+    _S.CARRIER_UNSUPPORTED: _Row(
+        _K.UNSUPPORTED_CARRIER,
+        "The carrier {carrier} is not supported",
+        "Le transporteur {carrier} n'est pas pris en charge",
+    ),
+    _S.NOT_DELIVERED: _Row(
+        _K.NOT_DELIVERED_YET,
+        "The parcel is not delivered yet[ ({words})]",
+        "Le colis n'est pas encore livré",
+    ),
+    _S.AT_PICKUP_POINT: _Row(
+        _K.NOT_DELIVERED_YET,
+        "The parcel is not delivered yet: it waits at a {carrier} pick-up point for its recipient",
+        "Le colis n'est pas encore livré : il attend son destinataire dans un point de retrait {carrier}",
+    ),
+    # ---------------------------------------------------------------- the proof
+    _S.PROOF_PENDING: _Row(
+        _K.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but {carrier} has no proof yet",
+        "Le colis est livré, mais la preuve n'est pas encore disponible chez {carrier}",
+    ),
+    _S.PROOF_FOR_PARTIES: _Row(
+        _K.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but {carrier} has given no proof yet; it gives one to the accounts of the sender, "
+        "the receiver and the payer only",
+        "Le colis est livré, mais la preuve n'est pas encore disponible ; {carrier} ne la donne qu'aux comptes de "
+        "l'expéditeur, du destinataire et du payeur",
+    ),
+    _S.PROOF_LINK_MISSING: _Row(
+        _K.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but {carrier} gives no link to a proof; with DHL Express credentials the proofs of "
+        "Express parcels can be fetched",
+        "Le colis est livré, mais la preuve n'est pas disponible, faute de lien chez {carrier} ; des identifiants "
+        "DHL Express donnent accès à celles des colis Express",
+    ),
+    _S.PROOF_LINK_EMPTY: _Row(
+        _K.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but {carrier}'s link to the proof gave no document",
+        "Le colis est livré, mais la preuve n'est pas disponible : le lien {carrier} ne mène à aucun document",
+    ),
+    _S.PROOF_OVERDUE: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "The parcel was delivered long ago and {carrier} still has no proof: none is expected any more",
+        "Le colis est livré depuis longtemps et {carrier} n'a toujours rien : la preuve n'arrivera sans doute jamais",
+    ),
+    _S.PROOF_UNSIGNED: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "{carrier} keeps no proof for this parcel: it was sent without signature",
+        "{carrier} n'a pas de preuve de livraison pour ce colis, envoyé sans signature",
+    ),
+    _S.PROOF_NEVER: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "{carrier} has no proof of delivery for this parcel and will have none",
+        "Chez {carrier}, la preuve de livraison de ce colis n'existe pas et n'existera pas",
+    ),
+    _S.PROOFS_NOT_ISSUED: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "The parcel was delivered[ ({words})], but {carrier} issues no proof of delivery",
+        "Le colis a été livré[ ({words})], mais la preuve de livraison n'est jamais fournie par {carrier}",
+    ),
+    _S.PROOFS_ELSEWHERE: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "The parcel was delivered[ ({words})], but {carrier}'s tracking has no document; for a Colissimo parcel, the "
+        "credentials of a Colissimo contract would give the proof of delivery",
+        "Le colis a été livré[ ({words})], mais la preuve de livraison n'existe pas dans le suivi {carrier} ; pour un "
+        "Colissimo, les identifiants d'un contrat Colissimo la donneraient",
+    ),
+    _S.PROOFS_TURNED_OFF: _Row(
+        _K.POD_NEVER_AVAILABLE,
+        "The parcel is delivered, but {carrier} gives no proofs to our account",
+        "Le colis est livré, mais la preuve de livraison n'est jamais fournie à notre compte {carrier}",
+    ),
+    _S.PROOF_UNUSABLE: _Row(
+        _K.BAD_RESPONSE,
+        "What the carrier sent as a proof is not one",
+        "Ce que le transporteur a envoyé comme preuve n'en est pas une",
+    ),
+    # ---------------------------------------------------------------- the account
+    _S.CREDENTIALS_REJECTED: _Row(
+        _K.AUTH_FAILED,
+        "{carrier} rejects our credentials",
+        "{carrier} refuse nos identifiants",
+    ),
+    _S.CREDENTIALS_UNCHECKED: _Row(
+        _K.AUTH_FAILED,
+        "{carrier} did not say whether it accepts our account again",
+        "{carrier} n'a pas dit si notre compte est de nouveau accepté",
+    ),
+    _S.SERVICE_DENIED: _Row(
+        _K.ACCOUNT_DENIED,
+        "{carrier} does not let our account use this service",
+        "{carrier} n'ouvre pas ce service à notre compte",
+    ),
+    _S.ADDRESS_DENIED: _Row(
+        _K.ACCOUNT_DENIED,
+        "{carrier} does not accept calls from our IP address",
+        "{carrier} n'accepte pas les appels de notre adresse IP",
+    ),
+    _S.PARCELS_DENIED: _Row(
+        _K.ACCESS_DENIED,
+        "{carrier} denied us several parcels in a row: check our account and its contract",
+        "Accès refusé par {carrier} pour plusieurs colis de suite : vérifiez notre compte et son contrat",
+    ),
+    _S.NOT_CONFIGURED: _Row(
+        _K.NOT_CONFIGURED,
+        "{carrier} has no credentials[: set {words}]",
+        "Identifiants {carrier} absents[ : renseignez {words}]",
+    ),
+    # ---------------------------------------------------------------- the carrier
+    _S.TOO_MANY_CALLS: _Row(
+        _K.RATE_LIMITED,
+        "{carrier} asks us to wait: too many calls",
+        "{carrier} nous demande d'attendre : trop de requêtes",
+    ),
+    _S.LIMIT_REACHED: _Row(
+        _K.RATE_LIMITED,
+        "{carrier} is at its limit",
+        "Le quota {carrier} est épuisé",
+    ),
+    _S.UNAVAILABLE: _Row(
+        _K.SERVER_ERROR,
+        "{carrier} is unavailable",
+        "Le service {carrier} est indisponible",
+    ),
+    _S.CARRIER_ERROR: _Row(
+        _K.SERVER_ERROR,
+        "{carrier} reports an internal error",
+        "{carrier} signale une erreur interne",
+    ),
+    _S.NO_ANSWER: _Row(
+        _K.TIMEOUT,
+        "{carrier} did not answer in time",
+        "{carrier} n'a pas répondu : délai dépassé",
+    ),
+    _S.UNREACHABLE: _Row(
+        _K.NETWORK,
+        "{carrier} could not be reached: no connection could be made",
+        "{carrier} est injoignable : aucune connexion n'a pu être établie",
+    ),
+    _S.BAD_CERTIFICATE: _Row(
+        _K.NETWORK,
+        "{carrier} showed a certificate that is not valid, so nothing was sent",
+        "{carrier} présente un certificat non valable : rien n'a été envoyé",
+    ),
+    _S.CONNECTION_BROKEN: _Row(
+        _K.NETWORK,
+        "{carrier} broke the connection before its answer was complete",
+        "{carrier} a interrompu la connexion avant la fin de sa réponse",
+    ),
+    _S.ANSWER_UNREADABLE: _Row(
+        _K.BAD_RESPONSE,
+        "{carrier} sent an answer that cannot be read",
+        "{carrier} a envoyé une réponse invalide",
+    ),
+    _S.CODE_UNKNOWN: _Row(
+        _K.BAD_RESPONSE,
+        "{carrier} answered with an error code that recours does not know",
+        "{carrier} a envoyé une réponse inattendue, au code d'erreur inconnu",
+    ),
+    _S.REQUEST_REJECTED: _Row(
+        _K.BAD_RESPONSE,
+        "{carrier} could not read our request",
+        "{carrier} n'a pas pu lire notre requête",
+    ),
+    # ---------------------------------------------------------------- recours
+    _S.INTERRUPTED: _Row(
+        _K.INTERNAL_ERROR,
+        "Several runs in a row ended while they were fetching this claim",
+        "Plusieurs exécutions de suite se sont arrêtées pendant le traitement de cette réclamation",
+    ),
+    _S.INTERNAL: _Row(
+        _K.INTERNAL_ERROR,
+        "recours itself failed; its log has the details",
+        "recours a rencontré une erreur ; son journal en donne le détail",
+    ),
+    _S.EXPIRED: _Row(
+        None,
+        "Given up: its response deadline has long passed[ (last answer: {words})]",
+        "Recherche abandonnée : l'échéance de réponse est passée depuis longtemps[ (dernière réponse : {words})]",
+    ),
+}
+
+# What a sentence about a number becomes if the number's check digit is wrong.
+MISTYPED = {
+    _S.NUMBER_REJECTED: _S.NUMBER_REJECTED_MISTYPED,
+    _S.NUMBER_UNKNOWN: _S.NUMBER_UNKNOWN_MISTYPED,
+}
+
+# Where the words go that have no place of their own.
+_LAST = {"en": "[: {words}]", "fr": "[ : « {words} »]"}
+_SENTENCE = re.compile(r"(?P<before>[^\[]*)(?:\[(?P<words>[^\]]*)\](?P<after>.*))?", re.DOTALL)
+
+
+def kind_of(key: Sentence) -> ErrorKind:
+    """The kind of error that the sentence tells of."""
+    return _TABLE[key].kind or ErrorKind.INTERNAL_ERROR
+
+
+def sentence(language: str, said: Said, detail: str = "") -> str:
+    """The sentence, without a full stop. `detail`: for the log, such as an HTTP status. Never raises for odd words."""
+    before, place, after = _parts(language, said.key)
+    carrier, words = clean(said.carrier, LONGEST_NAME), clean(said.words, LONGEST_WORDS)
+    more = f" ({detail})" if detail else ""
+    quoted = place.format(words=words) if words else ""
+    return f"{before.format(carrier=carrier)}{more}{quoted}{after.format(carrier=carrier)}"
+
+
+@cache
+def _parts(language: str, key: Sentence) -> tuple[str, str, str]:
+    """What stands before the words, around them, and after them."""
+    row = _TABLE[key]
+    text = row.fr if language == "fr" else row.en
+    found = _SENTENCE.fullmatch(text if "[" in text else text + _LAST[language])
+    if found is None:
+        raise ValueError(f"{key} is no sentence: {text}")
+    return found["before"], found["words"], found["after"]
+
+
+def stored(key: str | None, carrier: str, words: str | None) -> Said | None:
+    """What was stored; None if no key was, or one of another version."""
+    try:
+        return Said(Sentence(key), carrier, words or "") if key else None
+    except ValueError:
+        return None
+
+
+def carrier_words(reason: str) -> str:
+    """What a carrier said, out of the English sentence about our account that is kept; "": it said nothing.
+
+    `Chronopost rejects our credentials: Invalid Password (credentials from .env)` → `Invalid Password`.
+    """
+    said = reason.rpartition(" (credentials from ")[0] or reason
+    return said.partition(": ")[2].strip(" .")
+
+
+def facts_of(said: Said | None) -> dict[str, str]:
+    """What an event keeps of a sentence, for `said_by`."""
+    return {"sentence": said.key, "words": said.words} if said else {}
+
+
+def said_by(facts: Mapping[str, Any], carrier: str) -> Said | None:
+    """What an event kept; None if it is of an older version, or of a newer one."""
+    key, words = facts.get("sentence"), facts.get("words")
+    return stored(key if isinstance(key, str) else None, carrier, words if isinstance(words, str) else None)
+
+
+def said_in(text: str, said: Said | None) -> Said | None:
+    """What a stored text says, if it is still the sentence that we made of this, in whatever language; else None.
+
+    Other software may have written another one since, and the claim may have another carrier today.
+    """
+    is_it = said is not None and any(text == sentence(language, said) for language in _LAST)
+    return said if is_it else None
+
+
+def kind_of_text(text: str) -> ErrorKind | None:
+    """The kind of error that a sentence of this table tells of, whatever the carrier and its words; None: it is none."""
+    folded = plain(text)
+    for given_up in _before_last_answers():
+        folded = folded.removeprefix(given_up)
+    return next((kind for kind, pattern in _patterns() if pattern.match(folded)), None)
+
+
+@cache
+def _before_last_answers() -> list[str]:
+    """What stands before the last answer about a claim that expired: its kind is that answer's."""
+    parts = [_parts(language, _S.EXPIRED) for language in _LAST]
+    return [plain(before + words.partition("{words}")[0]) for before, words, _ in parts]
+
+
+@cache
+def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
+    """The longer sentences first: some begin like shorter ones."""
+    found = []
+    for key, row in _TABLE.items():
+        for language in _LAST:
+            before, _, after = (re.escape(plain(part)) for part in _parts(language, key))
+            words = r"(?: \(.{1,250}\))?" if after else ""
+            text = f"{before}{words}{after}".replace(re.escape("{carrier}"), r".{1,60}")
+            if row.kind:
+                found.append((row.kind, re.compile(rf"{text}(?= ?[:(.;]|$)", re.DOTALL)))
+    return sorted(found, key=lambda each: -len(each[1].pattern))
