@@ -455,5 +455,5 @@ def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
             words = r"(?: \(.{1,250}\))?" if after else ""
             text = f"{before}{words}{after}".replace(re.escape("{carrier}"), r".{1,60}")
             if row.kind:
-                found.append((row.kind, re.compile(rf"{text}(?= ?[:(.;]|$)", re.DOTALL)))
+                found.append((row.kind, re.compile(rf"{text}(?= ?[:(.;)]|$)", re.DOTALL)))
     return sorted(found, key=lambda each: -len(each[1].pattern))

@@ -58,9 +58,10 @@ def test_only_what_was_asked_about_is_given_up_at_its_turn(run: Run) -> None:
     assert given_up(run, later) == []
     row = rows(run.database, "SELECT * FROM claims WHERE claim_reference = 'asked'")[0]
     assert (row["pod_stage"], row["pod_fetch_status"], row["pod_retry_count"]) == ("given_up", "failed", 1)
-    assert row["pod_fetch_error"].startswith(
-        "Given up: its response deadline, 2025-12-20, passed more than 30"
+    assert row["pod_fetch_error"] == (
+        "Given up: its response deadline has long passed (last answer: Chronopost did not answer in time)"
     )
+    assert row["pod_error_key"] == "expired"
     told = rows(run.database, "SELECT event, audience, told FROM recours_events")
     assert told == [{"event": "expired", "audience": "operator", "told": None}]
     run.keep(later)

@@ -1,0 +1,202 @@
+"""The sentences about failed fetches: in both languages, whatever the words in them, and known again."""
+
+import re
+
+import pytest
+
+from recours.core.classify import classify
+from recours.core.errors import ErrorKind
+from recours.core.mail import LANGUAGES
+from recours.core.outcome import Failure
+from recours.core.sentences import (
+    MISTYPED,
+    Said,
+    Sentence,
+    carrier_words,
+    facts_of,
+    kind_of,
+    said_by,
+    said_in,
+    sentence,
+    stored,
+)
+
+NAMES = ("UPS", "Chronopost", "Mondial Relay", "DHL Express")
+# Of a carrier, among them such as speak of another kind of error.
+WORDS = ("", "Erreur 12", "mot de passe incorrect", "429 Too Many Requests", "colis inconnu (404)")
+# Stored values: rows hold them, so none may ever go or mean another thing.
+STORED = [
+    "number_missing",
+    "number_malformed",
+    "number_rejected",
+    "number_rejected_mistyped",
+    "number_unknown",
+    "number_unknown_mistyped",
+    "parcel_too_old",
+    "parcel_not_ours",
+    "parcel_denied",
+    "returned",
+    "return_delivered",
+    "destroyed",
+    "seized",
+    "prohibited",
+    "cancelled",
+    "carrier_missing",
+    "carrier_unsupported",
+    "not_delivered",
+    "at_pickup_point",
+    "proof_pending",
+    "proof_for_parties",
+    "proof_link_missing",
+    "proof_link_empty",
+    "proof_overdue",
+    "proof_unsigned",
+    "proof_never",
+    "proofs_not_issued",
+    "proofs_elsewhere",
+    "proofs_turned_off",
+    "credentials_rejected",
+    "credentials_unchecked",
+    "service_denied",
+    "address_denied",
+    "parcels_denied",
+    "not_configured",
+    "too_many_calls",
+    "limit_reached",
+    "unavailable",
+    "carrier_error",
+    "no_answer",
+    "unreachable",
+    "bad_certificate",
+    "connection_broken",
+    "answer_unreadable",
+    "code_unknown",
+    "request_rejected",
+    "proof_unusable",
+    "interrupted",
+    "internal",
+    "expired",
+]
+
+
+def test_the_keys_are_stored_and_stay() -> None:
+    assert [str(key) for key in Sentence] == STORED
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("key", Sentence)
+def test_every_sentence_is_whole_in_both_languages(key: Sentence, language: str) -> None:
+    bare = sentence(language, Said(key, "UPS"))
+    assert not re.search(r"[{}\[\]]|  |UPS UPS|[.:;,] *$", bare)
+    assert bare[0].isupper() or bare.startswith("recours")
+    quoted = sentence(language, Said(key, "UPS", "Le mot"))
+    assert quoted.replace("Le mot", "") != quoted
+    assert len(quoted) > len(bare)
+    assert (
+        quoted.endswith(" : « Le mot »")
+        or "(" in quoted
+        or language == "en"
+        or key is Sentence.NOT_CONFIGURED
+    )
+
+
+def test_no_two_sentences_are_alike() -> None:
+    for language in LANGUAGES:
+        assert len({sentence(language, Said(key, "UPS")) for key in Sentence}) == len(Sentence)
+
+
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("key", [key for key in Sentence if key is not Sentence.EXPIRED])
+def test_a_sentence_of_ours_is_known_again_by_its_kind(key: Sentence, language: str, words: str) -> None:
+    for name in NAMES:
+        assert classify(sentence(language, Said(key, name, words))) is kind_of(key)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_claim_that_expired_is_of_the_kind_of_its_last_answer(language: str) -> None:
+    last = sentence(language, Said(Sentence.PROOF_NEVER, "UPS"))
+    assert classify(sentence(language, Said(Sentence.EXPIRED, words=last))) is ErrorKind.POD_NEVER_AVAILABLE
+
+
+def test_sentences_of_older_versions_keep_their_kinds() -> None:
+    assert classify("Invalid tracking number: the claim has none") is ErrorKind.INVALID_TRACKING
+    assert classify("The carrier Heppner is not supported; known: UPS") is ErrorKind.UNSUPPORTED_CARRIER
+    assert classify("The parcel is not delivered yet (En transit)") is ErrorKind.NOT_DELIVERED_YET
+    assert classify("UPS does not know this number: No such parcel") is ErrorKind.NOT_FOUND
+
+
+HOSTILE = (
+    "\x1b[31mred\n2026-01-01 [ERROR] forged",
+    "{carrier} {words} {0} {words!r:>99999999}",
+    "z" * 10_000,
+    "<script>alert(1)</script> **x** [a](http://b)",
+    "» : « \u202e\ud800\x00",
+    "%s %(x)s \\1",
+)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_odd_words_stay_words(language: str, hostile: str) -> None:
+    for key in Sentence:
+        for said in (Said(key, "UPS", hostile), Said(key, hostile, "x"), stored(key, "UPS", hostile)):
+            assert said is not None
+            shown = sentence(language, said)
+            assert shown.isprintable()
+            assert len(shown) < 600
+    failure = Failure.of(Sentence.UNAVAILABLE, "UPS", hostile)
+    assert failure.message.isprintable()
+    assert failure.said is not None
+    assert len(failure.said.words) <= 200
+    assert sentence(language, failure.said) == sentence(language, Said(Sentence.UNAVAILABLE, "UPS", hostile))
+
+
+def test_braces_in_words_are_shown_as_they_are() -> None:
+    said = Said(Sentence.NUMBER_UNKNOWN, "UPS", "{carrier}")
+    assert sentence("en", said) == "UPS does not know this number: {carrier}"
+    assert sentence("fr", said) == "Numéro inconnu chez UPS : « {carrier} »"
+
+
+def test_a_detail_is_for_the_log() -> None:
+    failure = Failure.of(Sentence.UNAVAILABLE, "UPS", "Down", 503, detail="HTTP 503")
+    assert (failure.kind, failure.message) == (
+        ErrorKind.SERVER_ERROR,
+        "UPS is unavailable (HTTP 503): Down",
+    )
+    assert failure.said == Said(Sentence.UNAVAILABLE, "UPS", "Down")
+
+
+def test_a_key_of_another_version_is_none() -> None:
+    assert stored("of_tomorrow", "UPS", "x") is None
+    assert stored(None, "UPS", "x") is None
+    assert stored("unavailable", "UPS", None) == Said(Sentence.UNAVAILABLE, "UPS")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_that_others_wrote_since_is_not_ours(language: str) -> None:
+    said = Said(Sentence.NUMBER_UNKNOWN, "UPS", "No")
+    assert said_in(sentence(language, said), said) == said
+    assert said_in("Le client a rappelé", said) is None
+    # The claim has another carrier today: it was not that one that said so.
+    assert said_in(sentence(language, said), Said(said.key, "DPD", "No")) is None
+    assert said_in(sentence(language, said), None) is None
+
+
+def test_an_event_keeps_it() -> None:
+    said = Said(Sentence.NUMBER_UNKNOWN, "UPS", "No")
+    assert said_by(facts_of(said), "UPS") == said
+    assert facts_of(None) == {}
+    for spoilt in ({}, {"sentence": 3}, {"sentence": "?", "words": "x"}, {"sentence": None}):
+        assert said_by(spoilt, "UPS") is None
+    assert said_by({"sentence": "unavailable", "words": ["x"]}, "UPS") == Said(Sentence.UNAVAILABLE, "UPS")
+
+
+def test_a_wrong_check_digit_keeps_the_kind() -> None:
+    assert all(kind_of(key) is kind_of(mistyped) for key, mistyped in MISTYPED.items())
+
+
+def test_a_refusal_that_an_older_version_kept_has_its_words() -> None:
+    assert carrier_words("Chronopost refused our account: Invalid Password (credentials from .env)") == (
+        "Invalid Password"
+    )
