@@ -16,6 +16,7 @@ from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
 from recours.core.mail import LANGUAGES, MailKind, Told, is_address
+from recours.core.sentences import Said, Sentence, facts_of
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository
 from recours.notifications.render import Rendered, render
@@ -213,7 +214,8 @@ def _told(kind: MailKind, claim: Claim) -> Told:
     facts: dict[str, Any] = {
         "reference": claim.reference,
         "kind": claim.state.kind or ErrorKind.INVALID_TRACKING,
-        "error": claim.error_text or "Invalid tracking number",
+        "error": claim.last_error,
+        **facts_of(claim.said if claim.error_text else Said(Sentence.NUMBER_REJECTED)),
         "turns": claim.turns_counted,
         "attempts": claim.turns_counted + 1,
     }

@@ -7,7 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from recours.core.errors import ErrorKind
-from recours.core.sentences import Said
+from recours.core.sentences import Said, sentence
+from recours.core.text import clean
 
 # A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
 VIRTUAL_DEADLINE = timedelta(days=14)
@@ -115,6 +116,11 @@ class Claim:
     # What the state was judged on. None: never judged.
     judged: "Judged | None" = None
     unreadable: tuple[str, ...] = ()
+
+    @property
+    def last_error(self) -> str:
+        """What the row says of its last failure, for the log: in English if it is a sentence of ours; "": nothing."""
+        return sentence("en", self.said) if self.said else clean(self.error_text or "")
 
     @property
     def is_pending(self) -> bool:

@@ -104,7 +104,7 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     days = policy.expire_after.days if policy.expire_after else 0
     error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
     if claim.error_text:
-        error += f" (last answer: {clean(claim.error_text)})"
+        error += f" (last answer: {claim.last_error})"
     said = Said(Sentence.EXPIRED, words=clean(claim.error_text or "", LONGEST_WORDS))
     facts = _facts(claim, state, None) | {"deadline": str(claim.deadline), "days": days}
     event = _event(claim, EventName.EXPIRED, Actor.OPERATOR, facts)
@@ -251,7 +251,7 @@ def _facts(claim: Claim, state: State, failure: Failure | None) -> dict[str, Any
     return {
         "reference": claim.reference,
         "kind": state.kind,
-        "error": failure.message if failure else clean(claim.error_text or ""),
+        "error": failure.message if failure else claim.last_error,
         "turns": state.turns_used,
         **facts_of(failure.said if failure else claim.said),
     }

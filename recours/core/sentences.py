@@ -138,7 +138,7 @@ _TABLE: dict[Sentence, _Row] = {
     _S.PARCEL_DENIED: _Row(
         _K.ACCESS_DENIED,
         "{carrier} accepts our account, but refuses this parcel",
-        "{carrier} accepte notre compte, mais pour ce colis : accès refusé",
+        "Accès refusé à ce colis : {carrier} accepte pourtant notre compte",
     ),
     _S.RETURNED: _Row(
         _K.RETURNED_TO_SENDER,

@@ -11,8 +11,7 @@ from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
-from recours.core.sentences import sentence
-from recours.core.text import clean, plural
+from recours.core.text import plural
 from recours.runs.attempt import Ended
 from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, NotRecorded, RunFault, Watcher
 from recours.runs.summary import LocalTime, Stats, minute
@@ -71,9 +70,9 @@ class Recorder:
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""
         now = self.clock.now()
-        error = _last_error(claim) or "no answer is on record"
+        error = claim.last_error or "no answer is on record"
         failure = Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error, said=claim.said)
-        as_it_was = replace(decision, error=claim.error_text, said=claim.said)
+        as_it_was = replace(decision, error=error if claim.said else claim.error_text, said=claim.said)
         if self._record([(claim, Ended(failure, now, 0.0), as_it_was)], now) == [True]:
             self.say_final(claim, decision, error)
 
@@ -135,7 +134,7 @@ class Recorder:
     def say_passed(self, claim: Claim, decision: Decision) -> None:
         """A turn of a settled claim passed without a call."""
         self.stats.skipped_persistent += 1
-        error = _last_error(claim)
+        error = claim.last_error
         if decision.gave_up:
             self.say_final(claim, decision, error)
         else:
@@ -150,11 +149,6 @@ class Recorder:
             asked = f" (the carrier was asked {plural(self.claims.times_asked(claim), 'time')})"
         turns = plural(decision.state.turns_used, "attempt")
         log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {turns} - {error}{asked}")
-
-
-def _last_error(claim: Claim) -> str:
-    """What the row says of its last failure, in English if it is a sentence of ours; "": nothing."""
-    return sentence("en", claim.said) if claim.said else clean(claim.error_text or "")
 
 
 def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:

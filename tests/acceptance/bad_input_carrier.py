@@ -8,6 +8,7 @@ from bad_input_case import Case, Check, Prepare, case
 from bad_input_raw import RawServer, http, soap, tracked
 from bad_input_world import FETCHER, PASSWORD, Ran, World
 
+from recours.core.sentences import sentence, stored
 from recours.sandbox import Scenario
 
 DELIVERED = json.dumps({"at": "2026-02-05T09:00:00+00:00", "signatory": "DUPONT"})
@@ -51,7 +52,11 @@ def _recorded(kind: str, *, used: bool = True) -> Check:
         assert claim["pod_fetch_status"] == ("failed" if used or world.worker != FETCHER else "pending")
         assert claim["pod_retry_count"] == (1 if used and world.worker != FETCHER else 0)
         if used:
-            assert claim["pod_fetch_error"] == attempt["message"]
+            kept = claim["pod_error_key"], claim["pod_error_words"]
+            assert kept == (attempt["error_key"], attempt["error_words"])
+            said = stored(kept[0], "Chronopost", kept[1])
+            assert said is not None
+            assert claim["pod_fetch_error"] == sentence("fr", said)
             assert claim["pod_fetch_error"].isprintable()
             assert (
                 claim["pod_next_retry_at"] > f"{datetime.now(UTC) + timedelta(minutes=50):%Y-%m-%d %H:%M:%S}"

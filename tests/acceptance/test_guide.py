@@ -568,7 +568,7 @@ def test_the_whole_workflow(run: Run, claims: Claims, box: Sandbox) -> None:
     assert claims.get("CLM-now", "pod_fetch_status") == "success"
     assert Path(str(claims.get("CLM-now", "pod_url"))).read_bytes().startswith(b"%PDF-")
     assert claims.get("CLM-later", "pod_fetch_status") == "failed"
-    assert "not delivered" in str(claims.get("CLM-later", "pod_fetch_error"))
+    assert str(claims.get("CLM-later", "pod_fetch_error")).startswith("Le colis n'est pas encore livré")
 
     for line in ("❌ FAILED: CLM-later", "✅ SUCCESS: POD fetched for CLM-later after 2 attempts"):
         assert "No failed PODs eligible for retry" in run().messages

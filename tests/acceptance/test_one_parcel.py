@@ -93,7 +93,7 @@ def test_a_parcel_for_which_the_password_is_refused_closes_nothing(
     assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (8, 1, 0)
     assert (used(service), checks(box)) == ([poisoned], 1)
     [(kind, error)] = service.sql("SELECT pod_error_kind, pod_fetch_error FROM claims WHERE id = ?", poisoned)
-    assert (kind, "accepts our account, but refuses this parcel" in error) == ("access_denied", True)
+    assert (kind, error.startswith("Accès refusé à ce colis : ")) == ("access_denied", True)
     assert (account(service), told(service)) == ([], [])
 
 

@@ -19,7 +19,7 @@ from tests.conftest import START
 from tests.postgres import Server, execute, running
 from tests.processes.forks import Forks
 
-THRICE = "3 runs in a row ended while they had this claim in hand"
+THRICE = "Plusieurs exécutions de suite se sont arrêtées pendant le traitement de cette réclamation"
 ARGUMENTS = ("--batch-size", "8", "--concurrency", "2")
 
 

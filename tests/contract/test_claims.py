@@ -22,6 +22,7 @@ from recours.core.errors import ErrorKind
 from recours.core.judgement import go_on, judge, retimed
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
+from recours.core.sentences import Sentence
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseFault
 from recours.database.schema import look
@@ -546,6 +547,33 @@ def test_a_failure_is_told_to_the_service(run: Run, add_claims: Callable[..., No
     assert run.take() == []
     assert run.claims.waiting().count == 1
     assert run.claims.waiting().first_at == NOW + timedelta(hours=6)
+
+
+def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims: Callable[..., None]) -> None:
+    add_claims(run.database, [{}])
+    run.keep()
+    claim = run.take()[0]
+    refused = Failure.of(Sentence.NUMBER_UNKNOWN, "Chronopost", "Colis {inconnu}\x00\nici", 200)
+    decision = decide(claim, refused, NOW, POLICY)
+    claims = replace(run.claims, language="fr")
+    assert claims.record([(attempt_at(claim, decision, refused), decision)], run.hold(), NOW) == [True]
+    (row,) = rows(run.database, "SELECT * FROM claims")
+    assert row["pod_fetch_error"] == "Numéro inconnu chez Chronopost : « Colis {inconnu}\\x00\\x0aici »"
+    kept = "number_unknown", "Colis {inconnu}\\x00\\x0aici"
+    assert (row["pod_error_kind"], row["pod_error_key"], row["pod_error_words"]) == ("not_found", *kept)
+    (attempt,) = rows(run.database, "SELECT * FROM recours_attempts")
+    assert (attempt["error_kind"], attempt["error_key"], attempt["error_words"]) == ("not_found", *kept)
+    assert attempt["message"] == "Chronopost does not know this number: Colis {inconnu}\\x00\\x0aici"
+    found = run.claims.find(claim.reference)
+    assert found is not None
+    assert found.said == refused.said
+    # A success leaves nothing of it.
+    edit(run.database, "UPDATE claims SET pod_next_retry_at = '2026-02-02 08:00:00'")
+    run.keep()
+    assert run.record(run.take()[0], SUCCESS)
+    (row,) = rows(run.database, "SELECT * FROM claims")
+    told = row["pod_fetch_error"], row["pod_error_key"], row["pod_error_words"]
+    assert told == (None, None, None)
 
 
 def test_being_asked_to_wait_uses_no_attempt_and_leaves_the_error_as_it_was(

@@ -1,0 +1,59 @@
+"""The reason of a failure in a mail: in its reader's language; what was not ours is quoted under its kind."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.events import EventName
+from recours.core.mail import MailKind, Told
+from recours.core.sentences import Said, Sentence, facts_of
+from recours.notifications.render import Letterhead, render
+
+SAID = facts_of(Said(Sentence.NUMBER_UNKNOWN, "UPS", "No <b>such</b> parcel"))
+ENGLISH = {
+    "reference": "CLM-1",
+    "kind": "not_found",
+    "turns": 4,
+    "error": "UPS does not know this number: No",
+}
+
+
+def plain_of(facts: dict[str, Any], language: str, kind: MailKind, name: EventName) -> str:
+    event = Told(1, name, 1, "ups", "1Z999AA10123456784", datetime(2026, 2, 2, tzinfo=UTC), facts)
+    rendered = render(kind, [event], language, None, Letterhead(), CATALOG)
+    assert "<b>such" not in rendered.html
+    return rendered.plain
+
+
+CLIENTS = (MailKind.POD_FAILED, EventName.POD_FAILED)
+OPERATORS = (MailKind.OPERATOR_SUMMARY, EventName.GAVE_UP)
+ACCOUNTS = (MailKind.OPERATOR_SUMMARY, EventName.ACCOUNT_FAULT)
+
+
+@pytest.mark.parametrize("which", [CLIENTS, OPERATORS, ACCOUNTS])
+def test_the_sentence_is_in_the_readers_language(which: tuple[MailKind, EventName]) -> None:
+    french = plain_of(ENGLISH | SAID, "fr", *which)
+    assert "Numéro inconnu chez UPS : « No <b>such</b> parcel »" in french
+    assert "does not know" not in french
+    english = plain_of(ENGLISH | SAID, "en", *which)
+    assert "UPS does not know this number: No <b>such</b> parcel" in english
+
+
+@pytest.mark.parametrize("which", [CLIENTS, OPERATORS])
+def test_what_an_older_version_wrote_is_quoted_under_its_kind(which: tuple[MailKind, EventName]) -> None:
+    assert "numéro inconnu du transporteur : « UPS does not know this number: No »" in plain_of(
+        ENGLISH, "fr", *which
+    )
+    assert 'number unknown to the carrier: "UPS does not know this number: No"' in plain_of(
+        ENGLISH, "en", *which
+    )
+
+
+def test_what_is_said_of_an_account_without_a_key_is_quoted_in_another_language() -> None:
+    facts = {"kind": "internal_error", "error": "recours itself failed on UPS"}
+    assert "« recours itself failed on UPS »" in plain_of(facts, "fr", *ACCOUNTS)
+    english = plain_of(facts, "en", *ACCOUNTS)
+    assert "recours itself failed on UPS" in english
+    assert '"recours' not in english
