@@ -133,7 +133,8 @@ def _attempt(attempt: PastAttempt, desk: Desk, words: Words) -> _Entry:
     carrier = plainly(desk.catalog.name_of(attempt.carrier, attempt.carrier), 60)
     lines = []
     if attempt.kind:
-        lines.append(f"**{words.kind(attempt.kind)}**: {plainly(_error(attempt, words))}")
+        colon = " :" if words.language == "fr" else ":"
+        lines.append(f"**{words.kind(attempt.kind)}**{colon} {plainly(_error(attempt, words))}")
     if attempt.signed_by:
         lines.append(words("signed_by", who=plainly(attempt.signed_by, 100)))
     calls = words.counted("calls", attempt.calls, seconds=words.number(round(attempt.duration_s, 1)))

@@ -31,6 +31,7 @@ from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.outcome import CallFailed, Failure, Retrieved
 from recours.core.pauses import AccountState, Stop
 from recours.core.quota import Capability, Held, Limit, Shortage, Want, parse_limits
+from recours.core.sentences import Said, Sentence
 from recours.database.engine import Database, DatabaseFault
 from recours.database.quota import QuotaLedger
 from recours.runs.ports import Blocked, Refusal
@@ -334,6 +335,7 @@ def test_a_used_up_limit_does_not_pass(queue: Callable[..., APIRequestQueue]) ->
         "Chronopost is at its limit (2 per day)",
         datetime(2026, 2, 2, 23, tzinfo=UTC),
         passing=False,
+        said=Said(Sentence.LIMIT_REACHED, "Chronopost"),
     )
 
 

@@ -100,6 +100,27 @@ def test_the_list_has_pages_and_choices_outlast_them(page: AppTest) -> None:
     assert page.button(key="retry-selected").label == "Retry selected"
 
 
+def test_an_error_is_told_in_the_language_of_the_page(page: AppTest, database: Database) -> None:
+    ours = {
+        "pod_fetch_error": "Numéro inconnu chez Chronopost : « Inconnu »",
+        "pod_error_key": "number_unknown",
+        "pod_error_words": "Inconnu",
+    }
+    with database.write() as connection:
+        connection.execute(update(claims).where(claims.c.claim_reference == "CLM-00044").values(ours))
+    before = content(database)
+    page.run()
+    view(page, "claims")
+    shown = said(page).replace("\\", "")
+    assert "Chronopost does not know this number: Inconnu" in shown
+    assert 'no answer in time: "Timeout"' in shown  # of other software
+    page.button_group(key="language").set_value("fr").run()
+    shown = said(page).replace("\\", "")
+    assert "Numéro inconnu chez Chronopost : « Inconnu »" in shown
+    assert "pas de réponse à temps : « Timeout »" in shown
+    assert content(database) == before
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A visitor who clicks again before a click was followed: Streamlit then cuts a callback short where it next uses
