@@ -53,7 +53,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 lock: .venv/ready
 	$(BIN)/python -m pip install --quiet uv
-	echo 'flit_core>=3.11,<5' | $(LOCK) --upgrade pyproject.toml - --output-file requirements.txt
+	echo 'hatchling>=1.27,<2' | $(LOCK) --upgrade pyproject.toml - --output-file requirements.txt
 	$(LOCK) --upgrade pyproject.toml --extra dev --extra postgres --extra dashboard --constraint requirements.txt \
 		--output-file tests/requirements.txt
 

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 
 from recours.carriers.registry import CATALOG
 from recours.core.mail import LANGUAGES
@@ -38,7 +37,7 @@ from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, unknown_claim
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
-from recours.settings.loading import load
+from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, redactor
@@ -60,8 +59,6 @@ __all__ = [
     "claim_status",
     "fetch_claim",
 ]
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def fetch_claim(reference: str, *, language: str | None = None) -> FetchResult:
@@ -121,7 +118,7 @@ def _told(language: str | None) -> Iterator[tuple[Settings, Teller]]:
     if language not in (None, *LANGUAGES):
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None")
     try:
-        settings = load(ROOT, process_environment(), CATALOG)
+        settings = load_at_home(process_environment(), CATALOG)
     except SettingsFault as fault:
         raise Teller(language or LANGUAGES[0], local).bad_settings(fault.faults) from fault
     teller = Teller(language or settings.mail.language, local)

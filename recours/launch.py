@@ -141,6 +141,10 @@ def _numbers(version: str) -> "tuple[int, ...]":
     return tuple(found)
 
 
+def _is_checkout() -> bool:
+    return os.path.isfile(os.path.join(ROOT, "scripts", "pod_fetch_worker.py"))
+
+
 def _is_at_home() -> bool:
     return os.path.realpath(sys.prefix) == os.path.realpath(os.path.join(ROOT, ".venv"))
 
@@ -173,6 +177,11 @@ def _repair(problem: str) -> str:
     """What to do about a Python whose packages are not those that this version of the code needs."""
     from importlib.util import find_spec
 
+    if not _is_checkout():
+        return "recours is not set up (%s): install it again with '%s -m pip install --force-reinstall recours'." % (
+            problem,
+            sys.executable,
+        )
     if not _is_at_home():
         return _set_up(problem)
     if (
@@ -215,7 +224,8 @@ def _private(path: str, flags: int) -> int:
 
 def _note_in_log(worker: str, sentence: str) -> None:
     """Without what the log of a run needs; as a line of it, where one can be written."""
-    folder = os.path.join(ROOT, os.environ.get("RECOURS_LOG_DIR") or "logs")
+    home = os.environ.get("RECOURS_HOME") or ROOT
+    folder = os.path.join(home, os.environ.get("RECOURS_LOG_DIR") or "logs")
     try:
         with open(os.path.join(folder, worker + ".log"), "a", encoding="utf-8", opener=_private) as log:
             log.write(time.strftime("%Y-%m-%d %H:%M:%S - [ERROR] - __main__ - ") + sentence + "\n")

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from random import random
 
 import click
@@ -10,7 +9,7 @@ import click
 from recours.carriers.queue import APIRequestQueue, stop_words
 from recours.carriers.registry import CATALOG
 from recours.cli.console import harmless, say_error
-from recours.cli.desk import database_option
+from recours.cli.desk import database_option, settings_for
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Delivery, tidy_number
 from recours.core.errors import REFUSED_KINDS, ErrorKind
@@ -20,13 +19,10 @@ from recours.logs import local
 from recours.runs.attempt import malformed
 from recours.runs.ports import Refusal, RunFault
 from recours.runs.summary import minute, named_usage, purpose, worth_telling
-from recours.settings.loading import load
-from recours.settings.model import Settings, SettingsFault
-from recours.settings.sources import process_environment
+from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue
 from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database
 
-ROOT = Path(__file__).resolve().parents[2]
 _FAILED, _USAGE = 1, 2
 
 # The answers of a carrier that was asked about a number that is nobody's, and that knows our account.
@@ -39,12 +35,7 @@ _EXPECTED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKin
 @click.pass_context
 def command(context: click.Context, database_url: str | None) -> None:
     """Show the carriers: credentials, quotas with their use, pauses. Calls nobody."""
-    try:
-        context.obj = load(ROOT, process_environment(), CATALOG, database_url=database_url)
-    except SettingsFault as faults:
-        for fault in faults.faults:
-            say_error(fault)
-        raise SystemExit(_USAGE) from faults
+    context.obj = settings_for(database_url)
     if context.invoked_subcommand is None:
         _show(context.obj)
 

@@ -5,12 +5,12 @@ import click
 from recours.carriers.registry import CATALOG
 from recours.cli.bench import Bench
 from recours.cli.console import harmless
-from recours.cli.desk import DONE, FAILED, ROOT, USAGE, database_option, json_option, tell_json
+from recours.cli.desk import DONE, FAILED, USAGE, database_option, json_option, tell_json
 from recours.cli.looks import found, looks, looks_without_settings
 from recours.core.redact import Redactor
 from recours.core.text import clean, plural
 from recours.desk.findings import Finding, State
-from recours.settings.loading import load
+from recours.settings.loading import load_at_home
 from recours.settings.model import SettingsFault
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import redactor
@@ -27,7 +27,7 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     """Look at everything that runs depend on. Each line is ok, or says what to do; no carrier is called."""
     redact = Redactor([])
     try:
-        settings = load(ROOT, process_environment(), CATALOG, database_url=database_url)
+        settings = load_at_home(process_environment(), CATALOG, database_url=database_url)
     except SettingsFault as error:
         wanted, faulty = looks_without_settings(error), USAGE
     else:

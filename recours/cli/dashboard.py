@@ -13,7 +13,6 @@ from recours.cli.desk import FAILED, USAGE, database_option, settings_for
 from recours.core.password import SALT_BYTES, SHORTEST, hash_of
 from recours.settings.values import is_loopback
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = Path(__file__).resolve().parents[1] / "dashboard" / "page.py"
 NEEDED = ("streamlit", "plotly", "streamlit_pdf")
 

@@ -18,16 +18,19 @@ import click
 
 from recours import logs
 from recours.carriers.registry import CATALOG
+from recours.cli.console import say_error
+from recours.cli.desk import USAGE
+from recours.home import NoHomeError, make_home
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
+from recours.settings.sources import process_environment
 from recours.wiring.databases import Opened, create_embedded, open_database
 from recours.wiring.workers import make_worker
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("data") / "demo"
 BEGINS = datetime(2026, 2, 2, 7, 0, tzinfo=UTC)
 DAYS = 5
@@ -72,7 +75,11 @@ STORIES = (
 def command() -> None:
     """Run the real scheduler hour by hour over five simulated days, in a few seconds. Nothing leaves this machine."""
     begun = time.monotonic()
-    folder = ROOT / FOLDER
+    try:
+        folder = make_home(process_environment()) / FOLDER
+    except NoHomeError as error:
+        say_error(str(error))
+        raise SystemExit(USAGE) from error
     shutil.rmtree(folder, ignore_errors=True)
     clock = SimulatedClock(BEGINS)
     with Sandbox(now=clock.now) as box, MailSandbox(folder / "mails") as post:

@@ -15,13 +15,12 @@ from recours.cli.console import SEEN_BY_ALL, say_error, say_warning
 from recours.core.carrier import CarrierSpec
 from recours.core.text import clean
 from recours.runs.ports import RunFault
-from recours.settings.loading import load
+from recours.settings.loading import home_of, load_at_home
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.settings.values import has_password
 from recours.wiring.desks import Desk, open_desk
 
-ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, USAGE = 0, 1, 2
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -67,10 +66,23 @@ def person() -> str:
         return "someone"
 
 
+def home() -> Path:
+    """Where this installation keeps its files. Without one, the reason is printed and the process ends with status 2."""
+    with bad_settings_told():
+        return home_of(process_environment())
+
+
 def settings_for(database_url: str | None = None) -> Settings:
     """The settings of this process. Bad ones are told, and end it with status 2."""
+    with bad_settings_told():
+        return load_at_home(process_environment(), CATALOG, database_url=database_url)
+
+
+@contextmanager
+def bad_settings_told() -> Iterator[None]:
+    """What is wrong with the settings is told, and ends the process with status 2."""
     try:
-        return load(ROOT, process_environment(), CATALOG, database_url=database_url)
+        yield
     except SettingsFault as faults:
         for fault in faults.faults:
             say_error(fault)

@@ -1,7 +1,5 @@
 """`recours init-db`: create or complete the database."""
 
-from pathlib import Path
-
 import click
 
 from recours.carriers.registry import CATALOG
@@ -10,12 +8,11 @@ from recours.cli.desk import database_option
 from recours.database.create import complete, create_file, sql_of_completion
 from recours.database.engine import Database, DatabaseFault
 from recours.database.upgrade import grant_rights
+from recours.home import NoHomeError, make_home
 from recours.settings.loading import load
 from recours.settings.model import SettingsFault
 from recours.settings.sources import process_environment
 from recours.wiring.databases import clock_of, connect, named
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @click.command("init-db")
@@ -29,8 +26,9 @@ def command(database_url: str | None, grant_to: str | None, *, as_sql: bool) -> 
 
     Large tables of an older version are widened for 64-bit claim ids, which may take minutes: do that at a quiet moment.
     """
+    environment = process_environment()
     try:
-        settings = load(ROOT, process_environment(), CATALOG, database_url=database_url)
+        settings = load(make_home(environment), environment, CATALOG, database_url=database_url)
         database = named(settings)
         if grant_to and database.is_sqlite:
             raise click.UsageError("--grant-to is for PostgreSQL: an SQLite file has no roles.")
@@ -43,6 +41,9 @@ def command(database_url: str | None, grant_to: str | None, *, as_sql: bool) -> 
             said = [f"{database.shown}: {remark}" for remark in _completed(connect(settings), grant_to)]
         for line in said:
             click.echo(line)
+    except NoHomeError as error:
+        say_error(str(error))
+        raise SystemExit(2) from error
     except SettingsFault as faults:
         for fault in faults.faults:
             say_error(fault)

@@ -18,7 +18,7 @@ from recours.access import Access
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.bench import Bench
-from recours.cli.desk import ROOT, person
+from recours.cli.desk import home, person
 from recours.core.mail import MailState
 from recours.database.clock import clock_offset
 from recours.database.engine import Database, DatabaseFault, files_of_sqlite
@@ -29,6 +29,7 @@ from recours.desk.problem_words import VerdictWords
 from recours.desk.problems import verdict
 from recours.desk.schedule import WORKERS, Entry, ScheduleFault
 from recours.documents.store import PARTS
+from recours.home import CODE, is_checkout
 from recours.logs import files_of, local
 from recours.machine.daemon import cron_runs, timers_outlast_a_logout
 from recours.machine.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
@@ -129,10 +130,11 @@ def _problems(bench: Bench) -> Iterator[Finding]:
 
 
 def _secret_files() -> Iterator[Finding]:
-    found = find(ROOT, process_environment())
+    root = home()
+    found = find(root, process_environment())
     named = found.get(SECRETS_SETTING)
     for shown in (".env", named.text if named else ".streamlit/secrets.toml"):
-        path = ROOT / shown
+        path = root / shown
         if path.exists():
             yield checks.secret_file(shown, mode_of(path))
 
@@ -211,7 +213,7 @@ def _folders(bench: Bench) -> Iterator[Finding]:
             )
         )
     most = settings.log_max_bytes * settings.log_files
-    yield checks.copied_log("logs/cron.log", size_of(ROOT / "logs" / "cron.log"), most)
+    yield checks.copied_log("logs/cron.log", size_of(home() / "logs" / "cron.log"), most)
 
 
 @dataclass(frozen=True)
@@ -313,10 +315,16 @@ def _schedule(bench: Bench | None) -> Iterator[Finding]:
 
 
 def _programs() -> Iterator[Finding]:
-    own = ROOT / ".venv"
+    here = str(Path(sys.prefix).resolve())
+    if (
+        not is_checkout()
+    ):  # the packages are those that its installer chose, and were looked at on the way here
+        yield checks.python(platform.python_version(), here, here)
+        return
+    own = CODE / ".venv"
     venv = str(own.resolve()) if own.is_dir() else None
-    yield checks.python(platform.python_version(), str(Path(sys.prefix).resolve()), venv)
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    yield checks.python(platform.python_version(), here, venv)
+    text = (CODE / "requirements.txt").read_text(encoding="utf-8")
     # Those with a condition behind a semicolon are not for every machine.
     pinned = dict(re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)[ ]*\\?$", text, re.MULTILINE))
     found = {}

@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from recours.carriers.registry import CATALOG
 from recours.cli.console import harmless, say_error
-from recours.cli.desk import database_option
+from recours.cli.desk import database_option, settings_for
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
@@ -23,14 +22,11 @@ from recours.notifications.render import Rendered, render
 from recours.notifications.sender import Envelope, message_of
 from recours.notifications.smtp import Refused, ServerFault, SmtpLine, SmtpSettings, Undecidable
 from recours.runs.ports import Letter, RunFault
-from recours.settings.loading import load
-from recours.settings.model import Settings, SettingsFault
-from recours.settings.sources import process_environment
+from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import open_database
 from recours.wiring.post import PostOffice
 
-ROOT = Path(__file__).resolve().parents[2]
 _FAILED, _USAGE = 1, 2
 _KINDS = {MailKind.POD_FAILED: EventName.POD_FAILED, MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED}
 
@@ -40,12 +36,7 @@ _KINDS = {MailKind.POD_FAILED: EventName.POD_FAILED, MailKind.POD_RETRIEVED: Eve
 @click.pass_context
 def command(context: click.Context, database_url: str | None) -> None:
     """Mails: what the brake holds, the mail server, how a mail looks."""
-    try:
-        context.obj = load(ROOT, process_environment(), CATALOG, database_url=database_url)
-    except SettingsFault as faults:
-        for fault in faults.faults:
-            say_error(fault)
-        raise SystemExit(_USAGE) from faults
+    context.obj = settings_for(database_url)
 
 
 @contextmanager

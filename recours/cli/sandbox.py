@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from recours.carriers.registry import CATALOG
+from recours.cli.desk import home
 from recours.sandbox import MailSandbox, Sandbox, scenario_table
 
-ROOT = Path(__file__).resolve().parents[2]
 MAILS = Path("data") / "sandbox-mails"
 
 
@@ -33,7 +33,7 @@ def command(port: int, latency: float, mail_port: int, carrier: str | None) -> N
     """Serve simulated carriers, and a mail server that keeps what it gets, until Ctrl-C. Nothing leaves this machine."""
     key = _key_of(carrier)
     box = Sandbox(now=lambda: datetime.now(UTC), latency=latency, port=port)
-    post = MailSandbox(ROOT / MAILS, port=mail_port)
+    post = MailSandbox(home() / MAILS, port=mail_port)
     _start(box.start, "--port", port)
     _start(post.start, "--mail-port", mail_port)
     try:

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from recours.cli.desk import FAILED, ROOT, confirmed, faults_told, json_option, tell_json
+from recours.cli.desk import FAILED, confirmed, faults_told, home, json_option, tell_json
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.desk.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault, System
+from recours.home import CODE
 from recours.machine.crontab import Crontab
 from recours.machine.systemd import SystemdTimers
 from recours.machine.tasks import TaskScheduler
@@ -31,7 +32,7 @@ _BY_HAND = {"dry_run": "--dry-run", "claims": "--claim"}
 
 def checkout() -> Checkout:
     """This one."""
-    return Checkout(str(ROOT), str(Path.home()), os.path.realpath)
+    return Checkout(str(home()), str(Path.home()), os.path.realpath)
 
 
 def crontab() -> System:
@@ -41,7 +42,8 @@ def crontab() -> System:
 
 def _make_logs() -> Callable[[], None]:
     """The folder of cron.log, and the file, which the shell would make readable by everybody; returns what undoes that."""
-    access, log = access_of(ROOT, process_environment()), ROOT / "logs" / "cron.log"
+    root = home()
+    access, log = access_of(root, process_environment()), root / "logs" / "cron.log"
     made = [path for path in (log, log.parent) if not path.exists()]
     access.make_folder(log.parent)
     access.create(log)
@@ -66,7 +68,7 @@ def task_scheduler() -> System:
     found = shutil.which("python")
     # The Store's python.exe is a stand-in that only a logged-on user can start.
     usable = found is not None and "WindowsApps" not in found
-    own = str(ROOT / ".venv" / "Scripts" / "python.exe")
+    own = str(CODE / ".venv" / "Scripts" / "python.exe")
     return TaskScheduler(checkout(), "python" if usable else own)
 
 

@@ -4,7 +4,6 @@ import logging
 import signal
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -30,7 +29,7 @@ from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Worker
-from recours.settings.loading import access_of, load, log_dir_of, ping_url_of
+from recours.settings.loading import access_of, home_of, load_at_home, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.settings.values import has_password
@@ -39,7 +38,6 @@ from recours.wiring.carriers import catalog_of, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_pings, make_watchers, make_worker
 
-ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, USAGE = 0, 1, 2
 
 
@@ -49,16 +47,31 @@ WORKERS: dict[str, type[Worker]] = {
 }
 
 
-def main(name: str, arguments: list[str] | None = None) -> int:
-    """Run the worker of that name; returns its exit status."""
+def main(name: str, arguments: list[str] | None = None, typed_as: str | None = None) -> int:
+    """Run the worker of that name; returns its exit status. `typed_as`: how a person starts it; its script by default."""
     make_tolerant()
     with losses_told():
-        return flushed(_main(name, arguments))
+        return flushed(_main(name, arguments, typed_as or f"{name}.py"))
 
 
-def _main(name: str, arguments: list[str] | None) -> int:
+def as_subcommand(name: str, worker: str) -> click.Command:
+    """The worker as a subcommand of `recours`: everything behind its name is the worker's own command line."""
+
+    @click.command(
+        name,
+        context_settings={"ignore_unknown_options": True, "help_option_names": []},
+        add_help_option=False,
+    )
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:
+        raise SystemExit(main(worker, list(arguments), f"recours {name}"))
+
+    return command
+
+
+def _main(name: str, arguments: list[str] | None, typed_as: str) -> int:
     try:
-        return int(_command(name).main(arguments, prog_name=f"{name}.py", standalone_mode=False) or DONE)
+        return int(_command(name).main(arguments, prog_name=typed_as, standalone_mode=False) or DONE)
     except click.UsageError as error:
         _note_in_log(name, say_usage_error(error))
         return USAGE
@@ -102,7 +115,7 @@ def _run(name: str, options: dict[str, Any]) -> int:
         )
     run_id = uuid.uuid4().hex
     try:
-        settings = load(ROOT, process_environment(), CATALOG, database_url=options["database_url"])
+        settings = load_at_home(process_environment(), CATALOG, database_url=options["database_url"])
     except SettingsFault as faults:
         for fault in faults.faults:
             _note_in_log(name, harmless(fault))
@@ -252,7 +265,11 @@ def _tell_that_it_cannot_begin(
     name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]
 ) -> None:
     """A check is told, if the settings name one, whatever else is wrong with them. The faults hold no secret."""
-    url = "" if options["dry_run"] else ping_url_of(ROOT, process_environment())
+    environment = process_environment()
+    try:
+        url = "" if options["dry_run"] else ping_url_of(home_of(environment), environment)
+    except SettingsFault:
+        return
     if url:
         Watchers([make_pings(url, name, run_id)]).ended(status, faults)
 
@@ -261,9 +278,10 @@ def _note_in_log(name: str, sentence: str) -> None:
     """The sentence that explains an exit status 2 is in the log file too, where one can be written."""
     try:
         environment = process_environment()
-        path = log_dir_of(ROOT, environment) / f"{name}.log"
-        log = logs.set_up(path, quiet=True, access=access_of(ROOT, environment))
-    except RunFault:
+        home = home_of(environment)
+        path = log_dir_of(home, environment) / f"{name}.log"
+        log = logs.set_up(path, quiet=True, access=access_of(home, environment))
+    except (RunFault, SettingsFault):
         return
     logs.run_log().error(sentence)
     log.close()

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import streamlit as st
 
@@ -16,12 +15,11 @@ from recours.dashboard.showing import plainly
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
 from recours.database.engine import DatabaseFault
-from recours.settings.loading import load
+from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.wiring.desks import Desk, open_desk
 
-ROOT = Path(__file__).resolve().parents[2]
 # Streamlit leaves a hand's breadth above every page.
 _STYLE = "<style>.stMainBlockContainer{padding-top:3.5rem;padding-bottom:3rem}</style>"
 _NAMES = {"fr": "Français", "en": "English"}
@@ -33,7 +31,7 @@ def main() -> None:
     st.set_page_config(page_title="recours", page_icon="📦", layout="wide")
     st.html(_STYLE)
     try:
-        settings = load(ROOT, process_environment(), CATALOG)
+        settings = load_at_home(process_environment(), CATALOG)
     except SettingsFault as faults:
         words = _header(LANGUAGES[0])
         st.error(words("no_settings"))

@@ -1,9 +1,10 @@
 """The migrations, by way of Alembic: loaded only where a schema is not current."""
 
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
+
+from recours.home import migrations
 
 
 def migrate(connection: Connection) -> None:
@@ -18,7 +19,9 @@ def migrate(connection: Connection) -> None:
 def _alembic_config() -> Any:
     from alembic.config import Config  # noqa: PLC0415 (slow to import, and rarely needed)
 
-    return Config(toml_file=Path(__file__).parents[2] / "pyproject.toml")
+    config = Config()
+    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    return config
 
 
 def revisions(since: str) -> list[Any]:

@@ -22,6 +22,7 @@ from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
 from recours.core.timetable import Timetable, faults_of
 from recours.database.engine import SECRET_QUERY
+from recours.home import NoHomeError, find_home
 from recours.settings.database_url import fault_of
 from recours.settings.model import (
     Credentials,
@@ -71,6 +72,21 @@ def load(
     if found.faults:
         raise SettingsFault(found.faults)
     return settings
+
+
+def home_of(environment: Mapping[str, str]) -> Path:
+    """Where this installation keeps its files. Raises SettingsFault."""
+    try:
+        return find_home(environment)
+    except NoHomeError as error:
+        raise SettingsFault([str(error)]) from error
+
+
+def load_at_home(
+    environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
+) -> Settings:
+    """`load` with the files of this installation. Raises SettingsFault."""
+    return load(home_of(environment), environment, catalog, database_url=database_url)
 
 
 def log_dir_of(root: Path, environment: Mapping[str, str]) -> Path:
