@@ -178,9 +178,12 @@ def _repair(problem: str) -> str:
     from importlib.util import find_spec
 
     if not _is_checkout():
-        return "recours is not set up (%s): install it again with '%s -m pip install --force-reinstall recours'." % (
-            problem,
-            sys.executable,
+        return (
+            "recours is not set up (%s): install it again with '%s -m pip install --force-reinstall recours'."
+            % (
+                problem,
+                sys.executable,
+            )
         )
     if not _is_at_home():
         return _set_up(problem)

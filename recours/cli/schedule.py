@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from recours.cli.desk import FAILED, confirmed, faults_told, home, json_option, 
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.desk.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault, System
-from recours.home import CODE
+from recours.home import CODE, is_checkout
 from recours.machine.crontab import Crontab
 from recours.machine.systemd import SystemdTimers
 from recours.machine.tasks import TaskScheduler
@@ -32,7 +33,8 @@ _BY_HAND = {"dry_run": "--dry-run", "claims": "--claim"}
 
 def checkout() -> Checkout:
     """This one."""
-    return Checkout(str(home()), str(Path.home()), os.path.realpath)
+    program = "" if is_checkout() else str(Path(sysconfig.get_path("scripts")) / "recours")
+    return Checkout(str(home()), str(Path.home()), os.path.realpath, program)
 
 
 def crontab() -> System:
@@ -65,6 +67,11 @@ def systemd() -> System:
 
 def task_scheduler() -> System:
     """Windows' own."""
+    if not is_checkout():
+        raise ScheduleFault(
+            "On Windows, 'recours schedule' works in a checkout only. Create two tasks that run 'recours fetch' every 30 "
+            "minutes and 'recours retry' every hour, with the folder of 'recours init-db' to start in."
+        )
     found = shutil.which("python")
     # The Store's python.exe is a stand-in that only a logged-on user can start.
     usable = found is not None and "WindowsApps" not in found

@@ -10,6 +10,8 @@ from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
 
 WORKERS = {worker.name: worker for worker in (PODFetchWorker, PODRetryScheduler)}
+# What an installed copy of recours, which has no scripts, calls its workers: `recours fetch`.
+SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}
 
 
 class ScheduleFault(RunFault):
@@ -26,11 +28,25 @@ class Job:
 
 @dataclass(frozen=True)
 class Checkout:
-    """The project's folder on this machine, by which entries of ours are told from those of another checkout."""
+    """This installation's home, by which its entries in a schedule are told from those of another one."""
 
     root: str  # absolute, as new entries name it
     home: str = "/"  # what a path that is not absolute begins at
     resolve: Callable[[str], str] = posixpath.normpath  # a folder's one true name, whatever links lead to it
+    program: str = ""  # the absolute path of `recours` in an installed copy; "": a checkout, with its scripts
+
+    def words(self, job: Job, python: str) -> list[str]:
+        """The command line that starts a worker in the home."""
+        if self.program:
+            return [self.program, SUBCOMMANDS[job.worker], *job.options]
+        return [python, f"scripts/{job.worker}.py", *job.options]
+
+    def worker_started_by(self, words: Sequence[str], folder: str) -> str | None:
+        """The worker that `recours fetch` or `recours retry` starts there; None if it is another home's, or no worker."""
+        named = [worker for worker, name in SUBCOMMANDS.items() if list(words[1:2]) == [name]]
+        place = posixpath.join(self.home, self._expanded(folder))
+        is_ours = named and posixpath.basename(words[0]) == "recours" and self.is_root(place)
+        return named[0] if is_ours else None
 
     def worker_of(self, path: str, folder: str = "") -> str | None:
         """The worker whose script of ours this is; None if it is something else. A relative path begins at `folder`."""

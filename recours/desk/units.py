@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from recours.core.text import clean
 from recours.desk.schedule import Checkout, Job, ScheduleFault
+from recours.home import SETTING as HOME
 
 _TIMES = {"pod_fetch_worker": "*-*-* *:00/30:00", "pod_retry_scheduler": "hourly"}
 _WHAT = {
@@ -35,7 +36,7 @@ Description={what}
 [Service]
 Type=oneshot
 WorkingDirectory={_specifiers_undone(root)}
-ExecStart={_command(job, checkout)}
+{_environment(checkout)}ExecStart={_command(job, checkout)}
 # Asked to stop, a run finishes the calls under way and hands back the rest.
 TimeoutStopSec=5min
 SuccessExitStatus=143
@@ -68,9 +69,15 @@ def command_of(service: str) -> str:
     return found[0] if found else ""
 
 
+def _environment(checkout: Checkout) -> str:
+    if not checkout.program:
+        return ""
+    return f"Environment={_specifiers_undone(_quoted(f'{HOME}={checkout.root}'))}\n"
+
+
 def _command(job: Job, checkout: Checkout) -> str:
-    words = [f"{checkout.root}/.venv/bin/python", f"scripts/{job.worker}.py", *job.options]
-    if set("\"'\\") & set(checkout.root):  # which systemd takes in an argument, but not in a program's name
+    words = checkout.words(job, f"{checkout.root}/.venv/bin/python")
+    if set("\"'\\") & set(words[0]):  # which systemd takes in an argument, but not in a program's name
         words.insert(0, "/usr/bin/env")
     # With the colon, no $ is taken for a variable.
     literal = ":" if any("$" in word for word in words) else ""

@@ -123,6 +123,8 @@ class Crontab:
 
     def _python(self, text: str) -> tuple[str, list[str]]:
         """What starts the scripts: the guide's `python3` where cron finds one, else the checkout's own."""
+        if self.checkout.program:  # its own Python stands in its first line
+            return "", []
         path = crontab.search_path(text, self.checkout)
         if shutil.which("python3", path=path):
             return "python3", []

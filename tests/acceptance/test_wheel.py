@@ -1,0 +1,199 @@
+"""An installed copy, as `pip install` makes it: no checkout, no scripts, and nothing is ever written beside the package."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from tests.fakes.checkout import ROOT, bare_python, give_packages
+from tests.fakes.cron import run_as_cron
+from tests.postgres import _other_user
+
+_SOURCES = ("recours", "migrations", "pyproject.toml", "README.md", "LICENSE")
+# A crontab that is a file.
+_CRONTAB = """#!/bin/sh
+if [ "$1" = -l ]; then cat {file} 2>/dev/null || {{ echo "no crontab for me" >&2; exit 1; }}; else cat > {file}; fi
+"""
+
+
+def build(folder: Path) -> Path:
+    """The wheel, of a copy: building must leave nothing in the checkout."""
+    source = folder / "source"
+    source.mkdir()
+    for name in _SOURCES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, source / name)
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    offline = ["--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, "wheel", *offline, "-w", folder, source], check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    shutil.rmtree(source)
+    return wheel
+
+
+class Copy:
+    """`recours` in an environment of its own, used by somebody who may read it and no more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.environment = folder / "environment"
+        bare_python(self.environment)
+        give_packages(self.environment)
+        target = ["--python", self.environment / "bin" / "python"]
+        pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", *target]
+        subprocess.run([*pip, "install", "--no-deps", "--no-index", build(folder)], check=True)
+        self.crontab = folder / "crontab.txt"
+        self.programs = folder / "programs"
+        self.programs.mkdir()
+        (self.programs / "crontab").write_text(_CRONTAB.format(file=self.crontab), encoding="utf-8")
+        (self.programs / "crontab").chmod(0o755)
+        subprocess.run(["chmod", "-R", "a-w,a+rX", self.environment], check=True)
+        self.place = folder / "place"
+        self.place.mkdir()
+        self.user = self._reader(folder)
+        self.before = self.contents()
+
+    def _reader(self, folder: Path) -> dict[str, object]:
+        """Another user, for whom read-only is read-only; our own where that one could not even start Python."""
+        other = _other_user()
+        if other:
+            for path in (folder, self.place):
+                os.chown(path, other["user"], other["group"])
+            python = [self.environment / "bin" / "recours", "--version"]
+            try:
+                works = subprocess.run(python, check=False, capture_output=True, **other).returncode == 0
+            except OSError:
+                works = False
+            if not works:
+                for path in (folder, self.place):
+                    os.chown(path, 0, 0)
+                other = {}
+        return other
+
+    def contents(self) -> dict[str, tuple[int, int]]:
+        """Every file of the environment, with its size and time."""
+        files = [path for path in self.environment.rglob("*") if path.is_file() and not path.is_symlink()]
+        return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+
+    def __call__(
+        self, *words: str, folder: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.CompletedProcess[str]:
+        """Type a command."""
+        path = f"{self.programs}:{self.environment / 'bin'}:/usr/bin:/bin"
+        return subprocess.run(
+            [self.environment / "bin" / "recours", *words],
+            cwd=folder or self.place,
+            env={"PATH": path, "HOME": str(self.place.parent), **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            **self.user,
+        )
+
+
+@pytest.fixture(scope="module")
+def copy() -> Iterator[Copy]:
+    with tempfile.TemporaryDirectory(prefix="recours-wheel-") as folder:
+        Path(folder).chmod(0o755)
+        made = Copy(Path(folder))
+        yield made
+        assert made.contents() == made.before, "something was written beside the package"
+        subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+
+
+WITHOUT_HOME = [
+    ("status",),
+    ("fetch",),
+    ("retry", "--json"),
+    ("check",),
+    ("backup",),
+    ("schedule", "install"),
+]
+
+
+@pytest.mark.parametrize("words", WITHOUT_HOME)
+def test_without_a_home_every_command_says_what_to_do_and_makes_none(
+    copy: Copy, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    empty = Path(tempfile.mkdtemp(dir=copy.place))
+    done = copy(*words, folder=empty)
+    said = done.stdout + done.stderr
+    assert done.returncode == 2, said
+    assert "RECOURS_HOME" in said
+    assert "'recours init-db'" in said
+    assert "Traceback" not in said
+    assert list(empty.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("home", "words"), [("relative", "must be an absolute path"), ("/no/such/folder", "does not exist")]
+)
+def test_a_home_that_cannot_be_one_is_refused(copy: Copy, home: str, words: str) -> None:
+    done = copy("status", settings={"RECOURS_HOME": home})
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_the_demo_makes_a_home_and_runs(copy: Copy) -> None:
+    place = Path(tempfile.mkdtemp(dir=copy.place))
+    if copy.user:
+        os.chown(place, copy.user["user"], copy.user["group"])
+    done = copy("demo", folder=place)
+    assert done.returncode == 0, done.stderr
+    assert "5 simulated days" in done.stdout
+    assert (place / "data" / "demo" / "logs" / "pod_retry_scheduler.log").is_file()
+
+
+def test_a_home_is_made_once_and_found_from_everywhere(copy: Copy) -> None:
+    home = copy.place / "home"
+    named = {"RECOURS_HOME": str(home)}
+    made = copy("init-db", settings=named)
+    assert (made.returncode, made.stdout) == (
+        0,
+        f"Created {home}/data/recours.db with its whole schema.\n",
+    ), made.stderr
+    for words in (("fetch",), ("retry",), ("status",)):
+        for where, settings in ((home, {}), (Path("/"), named)):
+            done = copy(*words, folder=where, settings=settings)
+            assert done.returncode == 0, done.stdout + done.stderr
+    assert len((home / "logs" / "pod_fetch_worker.log").read_text(encoding="utf-8").split("Starting")) == 3
+    checked = copy("check", "--offline", folder=home)
+    assert "fault   database" not in checked.stdout
+    assert f"ok      Python: {sys.version.split()[0]} in {copy.environment}" in checked.stdout
+
+
+def test_a_mistyped_option_is_answered_under_the_name_that_was_typed(copy: Copy) -> None:
+    copy("init-db")
+    done = copy("retry", "--batch", "3")
+    assert done.returncode == 2
+    assert "Usage: recours retry [OPTIONS]" in done.stderr
+
+
+def test_the_schedule_starts_the_workers_of_this_home(copy: Copy) -> None:
+    copy("init-db")
+    foreign = "5 5 * * * recours fetch\n0 0 * * * cd /other && RECOURS_HOME=/other /usr/bin/recours retry\n"
+    copy.crontab.write_text(foreign, encoding="utf-8")
+    if copy.user:
+        os.chown(copy.crontab, copy.user["user"], copy.user["group"])
+    done = copy(
+        "schedule", "install", "--yes", "--system", "crontab", "--scheduler-options", "--batch-size 7"
+    )
+    assert done.returncode == 0, done.stderr
+    program = copy.environment / "bin" / "recours"
+    ours = [
+        f"*/30 * * * * cd {copy.place} && RECOURS_HOME={copy.place} {program} fetch >> logs/cron.log 2>&1",
+        f"0 * * * * cd {copy.place} && RECOURS_HOME={copy.place} {program} retry --batch-size 7 >> logs/cron.log 2>&1",
+    ]
+    assert copy.crontab.read_text(encoding="utf-8") == foreign + "\n".join(ours) + "\n"
+    again = copy(
+        "schedule", "install", "--yes", "--system", "crontab", "--scheduler-options", "--batch-size 7"
+    )
+    assert again.stdout == "Installed already: nothing to do.\n"
+    assert not run_as_cron(ours[0]).returncode
+    assert "No pending PODs to fetch" in (copy.place / "logs" / "cron.log").read_text(encoding="utf-8")
+    copy("schedule", "remove", "--yes", "--system", "crontab")
+    assert copy.crontab.read_text(encoding="utf-8") == foreign
