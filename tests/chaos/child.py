@@ -146,14 +146,13 @@ class QuickClock:
 def run(job: dict[str, Any]) -> int:
     """One run of the scheduler: returns its exit status."""
     os.environ.clear()
-    os.environ.update(job["environment"])
+    os.environ.update(job["environment"], RECOURS_HOME=job["root"])
     clock: Any
     if "at" in job:
         clock = SimulatedClock(datetime.fromisoformat(job["at"]))
     else:
         clock = QuickClock(timedelta(seconds=job["ahead_s"]))
     vars(recours.wiring.databases)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
-    recours.cli.workers.ROOT = Path(job["root"])
     boundaries = Boundaries(job.get("kill_at"))
     if "kill_at" in job:
         watch(boundaries, job["environment"]["RECOURS_POD_DIR"])

@@ -104,7 +104,7 @@ def test_clocks_that_are_apart_are_worth_a_remark() -> None:
 def test_the_log_warns_of_it_and_keeps_the_time_of_the_machine(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "ROOT", tmp_path)
+    monkeypatch.setenv("RECOURS_HOME", str(tmp_path))
     monkeypatch.setenv("RECOURS_LOG_DIR", str(tmp_path))
     monkeypatch.setenv("RECOURS_POD_DIR", str(tmp_path))
     assert workers.main("pod_retry_scheduler", ["--database-url", url]) == 0

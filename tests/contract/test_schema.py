@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, make_url, text
 
@@ -31,6 +30,7 @@ from recours.database.tables import (
     metadata,
 )
 from recours.database.upgrade import bring_up_to_date
+from recours.home import migrations
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
@@ -122,8 +122,7 @@ def upgrade(path: Path) -> list[str]:
 
 
 def test_head_is_the_newest_migration() -> None:
-    script = ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml"))
-    assert script.get_current_head() == schema.HEAD
+    assert ScriptDirectory(str(migrations())).get_current_head() == schema.HEAD
 
 
 def test_the_tables_of_the_code_are_those_of_the_migrations(database: Database) -> None:

@@ -33,6 +33,36 @@ def test_the_line_is_the_guides() -> None:
     assert line_for(FETCH, HERE).startswith("*/30 * * * * cd /path")
 
 
+INSTALLED = Checkout("/srv/re cours", "/home/me", program="/opt/recours/bin/recours")
+AT_HOME = "0 * * * * cd '/srv/re cours' && RECOURS_HOME='/srv/re cours' /opt/recours/bin/recours retry"
+
+
+def test_an_installed_copy_is_started_by_its_own_command_with_its_home() -> None:
+    line = line_for(Job("pod_retry_scheduler", ("--batch-size", "50")), INSTALLED)
+    assert line == f"{AT_HOME} --batch-size 50 >> logs/cron.log 2>&1"
+    assert find(line, INSTALLED)[0].plain
+    assert install(line + "\n", [RETRY], INSTALLED) == f"{AT_HOME} >> logs/cron.log 2>&1\n"
+    assert remove(FOREIGN + line, ["pod_retry_scheduler"], INSTALLED) == FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("line", "plain"),
+    [
+        ("@hourly cd '/srv/re cours'; recours retry", [True]),
+        ("@hourly RECOURS_HOME='/srv/re cours' recours retry --batch-size 3", [True]),
+        ("@hourly RECOURS_HOME='/srv/re cours' OTHER=1 recours retry", [False]),
+        ("@hourly cd '/srv/re cours' && recours retry && date", [False]),
+        ("@hourly cd /srv/other && recours retry", []),
+        ("@hourly cd '/srv/re cours' && RECOURS_HOME=/srv/other recours retry", []),
+        ("@hourly recours retry", []),
+        ("@hourly cd '/srv/re cours' && recours status", []),
+        ("@hourly cd '/srv/re cours' && RECOURS_HOME=", []),
+    ],
+)
+def test_a_line_of_an_installed_copy_is_known_by_its_home(line: str, plain: list[bool]) -> None:
+    assert [found.plain for found in find(line, INSTALLED)] == plain
+
+
 def test_what_is_installed_comes_after_what_is_there() -> None:
     assert install(FOREIGN, [RETRY], HERE) == FOREIGN + GUIDE + "\n"
     assert install("", [RETRY], HERE) == GUIDE + "\n"

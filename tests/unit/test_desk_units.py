@@ -66,3 +66,10 @@ def test_a_dollar_is_no_variable() -> None:
     """systemd-analyze does not look at those; the user manager of tests/acceptance does."""
     text = units(Job("pod_fetch_worker", ("--carrier", "$x")), Checkout("/srv/r"))["pod-fetch-worker.service"]
     assert command_of(text).startswith("ExecStart=:/srv/r/")
+
+
+def test_an_installed_copy_is_started_by_its_own_command_with_its_home() -> None:
+    there = Checkout("/srv/100% mine", program="/opt/recours/bin/recours")
+    text = units(Job("pod_fetch_worker", ("--batch-size", "5")), there)["pod-fetch-worker.service"]
+    assert 'Environment="RECOURS_HOME=/srv/100%% mine"\n' in text
+    assert "ExecStart=/opt/recours/bin/recours fetch --batch-size 5\n" in text

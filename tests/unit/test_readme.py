@@ -29,6 +29,7 @@ from recours.database.tables import (
     VERSION_TABLE,
     metadata,
 )
+from recours.home import SETTING as HOME
 from recours.runs.summary import Report, Stats
 from recours.settings.loading import load
 from recours.settings.sources import SECRETS_SETTING
@@ -158,7 +159,7 @@ def test_the_example_uncommented_means_the_defaults(tmp_path: Path) -> None:
 def test_no_setting_is_spoken_of_that_is_none() -> None:
     prefixes = "|".join(spec.prefix for spec in CATALOG.specs.values())
     spoken_of = set(re.findall(rf"\b(?:RECOURS|QUOTA|DATABASE|{prefixes})_[A-Z_]*[A-Z]\b", README))
-    assert spoken_of <= {*all_settings(), *(spec.prefix for spec in CATALOG.specs.values())}
+    assert spoken_of <= {*all_settings(), HOME, *(spec.prefix for spec in CATALOG.specs.values())}
 
 
 # ---------------------------------------------------------------- tables of the code
