@@ -93,7 +93,7 @@ class Service:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "recours", "dashboard", "--port", str(self.port)],
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
