@@ -5,6 +5,7 @@ keep them from that, and no setting should: a person could make it by mistake.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,12 +48,17 @@ def copy(folder: Path, root: Path = ROOT) -> Path:
     return folder
 
 
+def in_copy(argument: str, root: Path, place: Path) -> str:
+    """An argument that names the checkout or what is in it, for the copy; one that begins like it is another place."""
+    return re.sub(rf"{re.escape(str(root))}(?=/|$)", lambda _: str(place), argument)
+
+
 def run_without(arguments: Sequence[str], started_in: Path, root: Path = ROOT) -> int:
     """Run pytest with this command line in a copy; returns its exit status."""
     with tempfile.TemporaryDirectory(prefix="recours-tests-") as folder:
         place = copy(Path(folder).resolve() / "checkout", root)
         inside = started_in.relative_to(root) if started_in.is_relative_to(root) else Path()
-        command = [argument.replace(str(root), str(place)) for argument in arguments]
+        command = [in_copy(argument, root, place) for argument in arguments]
         print(
             f"This checkout has {' and '.join(found(root))}: the tests run in a copy without, {place}.",
             flush=True,

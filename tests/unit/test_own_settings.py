@@ -86,3 +86,16 @@ def test_a_copy_holds_nothing_of_what_runs_left(in_use: Path, tmp_path: Path) ->
     assert not (copy / "data").exists()
     assert [path.name for path in (copy / "logs").iterdir()] == [".gitkeep"]
     assert (copy / "tests" / "unit" / Path(__file__).name).exists()
+
+
+@pytest.mark.parametrize(
+    ("argument", "there"),
+    [
+        ("/srv/recours", "/tmp/copy"),
+        ("--rootdir=/srv/recours/tests", "--rootdir=/tmp/copy/tests"),
+        ("--junitxml=/srv/recours-results.xml", "--junitxml=/srv/recours-results.xml"),
+        ("tests/unit", "tests/unit"),
+    ],
+)
+def test_arguments_that_name_the_checkout_name_the_copy(argument: str, there: str) -> None:
+    assert own_settings.in_copy(argument, Path("/srv/recours"), Path("/tmp/copy")) == there
