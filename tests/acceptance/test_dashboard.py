@@ -282,7 +282,7 @@ def test_foreign_text_is_shown_as_it_is_written(page: Page) -> None:
     # While the list is drawn anew, a claim may stand there twice.
     expect(page.get_by_role("checkbox")).to_have_count(1)
     expect(row_of(page, "=HYPERLINK(1)")).to_be_visible()
-    expect(page.get_by_text("Hermes · **no** <b>")).to_be_visible()
+    expect(page.get_by_text('Hermes · carrier unavailable: "**no** <b>"')).to_be_visible()
 
 
 def test_a_pdf_an_image_and_a_web_page_are_shown(page: Page, service: Service) -> None:
