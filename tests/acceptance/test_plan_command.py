@@ -100,8 +100,8 @@ def test_people_are_shown_tables_of_carriers_runs_and_deadlines(person: Person) 
     )
     assert re.search(r"^  UPS .* token \d+/\d+ per hour, resets", said, re.MULTILINE)
     assert re.search(r"^  UPS +2 +2 +\d+ +20..-..-.. ..:.. +0 +.*per hour", said, re.MULTILINE)
-    assert re.search(r"retry +12 +0 +0 +0 +(CLM-....(, )?){5} and 7 more$", said, re.MULTILINE)
-    assert re.search(r"fetch +2 +0 +0 +0 +CLM-0013, CLM-0014$", said, re.MULTILINE)
+    assert re.search(r"retry +12 +0 +0 +0 +0 +(CLM-....(, )?){5} and 7 more$", said, re.MULTILINE)
+    assert re.search(r"fetch +2 +0 +0 +0 +0 +CLM-0013, CLM-0014$", said, re.MULTILINE)
     assert re.search(
         r"^  CLM-0015 +Chronopost .*not foreseen +it has no tracking number$", said, re.MULTILINE
     )
