@@ -46,7 +46,7 @@ mutation: .venv/ready-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
 	touch $@
 
-# For whoever raises a version: resolves anew, for all platforms, with hashes. The extras are kept: a pin without the one
+# To raise versions: resolves anew, for all platforms, with hashes. The extras are kept: a pin without the one
 # that another package asks for is no pin to pip, and fails the installation on the day of that package's next release.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-strip-extras --custom-compile-command "make lock"

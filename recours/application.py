@@ -85,7 +85,7 @@ def fetch_claims(
 ) -> list[FetchResult | RecoursError]:
     """The same for several claims in one run; in their order, and for those that cannot be fetched, why not.
 
-    `begun` is told the worker before it runs: its `stats` grow meanwhile, and it can be stopped. Raises what concerns
+    `begun` is called with the worker before it runs: its `stats` grow meanwhile, and it can be stopped. Raises what concerns
     all of them: TryLaterError, AskOperatorError.
     """
     with _told(language) as (settings, teller), _logged(settings):

@@ -191,7 +191,7 @@ class FolderBackup:
         return self.folder / name
 
     def faults(self) -> Iterator[str]:
-        """Files that lack or are not what they were, a sentence each."""
+        """Files that are missing or not what they were, a sentence each."""
         for name, told in self.manifest.files.items():
             try:
                 with open_inside(self.folder, name) as file:
@@ -213,7 +213,7 @@ class FolderBackup:
         return sorted(name for name in there if name not in known)
 
     def put_documents_back(self, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
-        """Copy the documents that lack there; how many, and the names of those of another content, which are kept.
+        """Copy the documents that are missing there; how many, and the names of those of another content, which are kept.
 
         Raises BackupFault.
         """

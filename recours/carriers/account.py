@@ -30,7 +30,7 @@ class Account:
     open_line: Callable[[Grant], CarrierLine]  # a line for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
-    missing: str = ""  # which settings lack, in words
+    missing: str = ""  # the missing settings, in words
 
     @property
     def long_limits(self) -> list[Limit]:

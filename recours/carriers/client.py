@@ -94,7 +94,7 @@ class Client(ABC):
             line.credentials_accepted()
 
     def present(self, line: Line) -> Outcome:
-        """Present the credentials with one call about a number that is nobody's. Raises CallFailed."""
+        """Present the credentials with one call about the sample number. Raises CallFailed."""
         known = None if self.tracking_shows_account else Delivery()
         return self.fetch(self.spec.sample_number, known, line)
 
@@ -102,7 +102,7 @@ class Client(ABC):
 class OneCallClient(Client):
     """A carrier whose one call tells the status and brings the document: it is made whether the delivery is known or not.
 
-    `prove` makes it, and fills with the given delivery what the answer lacks.
+    `prove` makes it, and fills with the given delivery what is missing in the answer.
     """
 
     def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:

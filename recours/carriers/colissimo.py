@@ -174,7 +174,7 @@ def _credential(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_tracking(answer: Response) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered. Nobody's signature is told of: the consignee is the label's."""
+    """The delivery, if the parcel is delivered. There is no signatory: the consignee is the label's."""
     tree = rest.tree(answer.body)
     status = rest.items(tree, "status")
     code = rest.text(status, 0, "code")

@@ -15,7 +15,7 @@ _DELIVERED = frozenset(
     }
 )  # fmt: skip
 
-# Back at its sender, or sent back under another number (SCCEXP), of which nothing more will be told. LIVVPC is labelled
+# Back at its sender, or sent back under another number (SCCEXP), of which there will be no more events. LIVVPC is labelled
 # as a delivery: by the carrier's Magento module it is one to the mail-order sender.
 _RETURNED = frozenset(
     {

@@ -89,8 +89,8 @@ _HEADERS = {
 _COUNTRY = "250"  # France
 
 # StatusNumber of a parcel on its way. 8: two sources, one of them a real answer. 10, 28: two. 44, 89: the carrier's
-# old module. 20, 30: seen by one client. Not here, so that whoever keeps these tables is told: 13 and 23, which one
-# client takes for delivered, and whatever means refused or returned, which no source tells.
+# old module. 20, 30: seen by one client. Not here, so that the log names them: 13 and 23, which one
+# client takes for delivered, and whatever means refused or returned, of which no source says anything.
 TRANSIT_CODES = {
     "8": "prepared at the sender",
     "10": "handed over",
@@ -136,7 +136,7 @@ class Dpd(OneCallClient):
         return parse_tracking(self._asked(number, line), self._delivered_codes())
 
     def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
-        """The call. `delivery` fills what the answer lacks."""
+        """The call. `delivery` fills what is missing in the answer."""
         return parse(self._asked(number, line), self._delivered_codes(), delivery)
 
     def _asked(self, number: str, line: Line) -> Response:
@@ -171,7 +171,7 @@ def trace_request(number: str, user: str, password: str, center: str, customer: 
 
 
 def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -> Outcome:
-    """The document, or why there is none. `known` fills what the answer lacks."""
+    """The document, or why there is none. `known` fills what is missing in the answer."""
     result = _result(answer)
     if isinstance(result, Failure):
         return result

@@ -235,7 +235,7 @@ def parse_tracking(answer: Response, number: str) -> Tracked | Failure:
 
 
 def _results(tree: Any, number: str) -> list[Any]:
-    """What is told of this number; or of the only one that anything is told of."""
+    """The result for this number; or the only result there is."""
     complete = rest.items(tree, "output", "completeTrackResults")
     named = [c for c in complete if (rest.text(c, "trackingNumber") or "").upper() == number.upper()]
     chosen = named or (complete if len(complete) == 1 else [])

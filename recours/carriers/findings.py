@@ -63,7 +63,7 @@ def meant(name: str, meaning: Meaning, answer: Response, said: str | None = None
 
 
 def unknown_code(name: str, answer: Response, code: str | None, said: str | None = None) -> Failure:
-    """An error code that no table of ours has; it is told to whoever keeps them."""
+    """An error code that no table of ours has; it is logged."""
     shown = clean(code or "none", 60)
     message = f"{name} answered with the unknown error code {shown}{quoted(said)} (HTTP {answer.status})"
     seen = f"the error code {shown} (HTTP {answer.status}{quoted(said)})"
@@ -90,7 +90,7 @@ def not_delivered(
 def noting(
     failure: Failure, name: str, answer: Response, code: str | None, said: str | None = None
 ) -> Failure:
-    """A failure that is clear in spite of a code which our tables lack."""
+    """A failure that is clear in spite of a code that our tables do not have."""
     return replace(failure, unknown=unknown_code(name, answer, code, said).unknown)
 
 

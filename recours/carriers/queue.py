@@ -196,7 +196,7 @@ class APIRequestQueue:
         return client.opening(self._clock.now()) if client else {}
 
     def _stopped(self, carrier: str, state: CarrierState) -> Refusal | None:
-        """Nobody is told by mail: whoever stopped it knows."""
+        """No mail is sent: the person who stopped it knows."""
         if state.stopped is None:
             return None
         return Refusal(Blocked.CARRIER, stop_words(self._accounts[carrier].spec, state.stopped, self._local))
@@ -245,7 +245,7 @@ class APIRequestQueue:
     def present(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
 
-        It asks about `number`, or about one that is nobody's. A pause, whoever asked for it, and limits hold.
+        It asks about `number`, or about the sample number. Pauses of the carrier and of a person, and limits, hold.
         """
         state, now = self._ledger.carrier_state(carrier), self._clock.now()
         if refusal := (

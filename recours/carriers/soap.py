@@ -62,7 +62,7 @@ def read(name: str, answer: Response) -> "ET.Element | Failure":
         return unreadable(name, answer)
 
 
-# What is parsed of an answer. Real ones have some hundred elements, ten levels, a handful of attributes; whoever sends
+# What is parsed of an answer. Real ones have some hundred elements, ten levels, a handful of attributes; a sender of
 # more wants our memory: an element costs a hundred times the four bytes that it is sent in.
 MOST_TAGS = 40_000  # also of comments and the like
 MOST_ATTRIBUTES = 40_000

@@ -131,7 +131,7 @@ class Ups(OneCallClient, TokenClient):
         return parse_tracking(self._asked(number, line), number)
 
     def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
-        """The call; once more, if UPS refuses a number that looks good. `delivery` fills what the answer lacks."""
+        """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
         outcome = parse(self._asked(number, line), number, delivery)
         if _is_doubted(outcome, number):
             line.pause()
@@ -158,7 +158,7 @@ def details_request(number: str, call_id: str) -> Request:
 
 
 def parse(answer: Response, number: str, known: Delivery) -> Outcome:
-    """The document, or why there is none. `known` fills what the answer lacks."""
+    """The document, or why there is none. `known` fills what is missing in the answer."""
     package = _package(answer, number)
     if isinstance(package, Failure):
         return package
@@ -302,7 +302,7 @@ def _destination(package: Any) -> str | None:
 
 
 def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None, datetime | None]:
-    """The day at the place, and the moment where that can be told."""
+    """The day at the place, and the moment where that is known."""
     end = rest.at(package, "deliveryTime")
     hour = rest.text(end, "endTime") if rest.text(end, "type") == "DEL" else None
     dates = [date for date in rest.items(package, "deliveryDate") if rest.text(date, "type") == "DEL"]
@@ -311,7 +311,7 @@ def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None,
     return max(filter(None, map(_day, texts)), default=None), max(moments, default=None)
 
 
-# The document's example has digits only, which may lack leading zeros; real answers have colons, and dates with dashes
+# The document's example has digits only, which may be without leading zeros; real answers have colons, and dates with dashes
 # were reported (UPS-API/api-documentation, issues 38, 99 and 187).
 _DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _HOUR = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})")

@@ -25,7 +25,7 @@ from recours.wiring.databases import clock_of, connect, is_to_be_made, open_data
 
 _FAILED, _USAGE = 1, 2
 
-# The answers of a carrier that was asked about a number that is nobody's, and that knows our account.
+# What a carrier that accepts our account answers about its sample number.
 _EXPECTED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKind.POD_NOT_AVAILABLE_YET,
                        ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.NOT_DELIVERED_YET})  # fmt: skip
 
@@ -117,7 +117,7 @@ def _routes(catalog: Catalog) -> Iterator[str]:
 
 @command.command("check")
 @click.argument("name")
-@click.option("--tracking", metavar="NUMBER", help="A number of yours, instead of one that is nobody's.")
+@click.option("--tracking", metavar="NUMBER", help="A number of yours, instead of the sample number.")
 @click.pass_obj
 def check(settings: Settings, name: str, tracking: str | None) -> None:
     """Try a carrier's credentials with one real call, and lift the pause that a refusal had left."""
@@ -181,7 +181,7 @@ def _tell(
         click.echo(f"{spec.name} knows the credentials from {source}, and denies access: {_message(result)}.")
         if number is None:
             click.echo(
-                "For a number that is nobody's this may be its usual answer: try --tracking with one of yours."
+                "For a sample number this may be its usual answer: try --tracking with a number of yours."
             )
         return _FAILED
     if kind is not None and kind not in _EXPECTED:

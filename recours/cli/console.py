@@ -46,7 +46,7 @@ def harmless(sentence: str) -> str:
 
 
 def as_typed(path: Path) -> str:
-    """A path as a word of a command line, for whoever copies the line."""
+    """A path as a word of a command line that can be copied."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
@@ -80,7 +80,7 @@ def print_json(content: Mapping[str, Any]) -> str | None:
 
 @contextmanager
 def losses_told() -> Iterator[None]:
-    """What the console does not take is told in a sentence, and ends the process with status 1."""
+    """Output that the console does not take is reported in a sentence, and ends the process with status 1."""
     try:
         yield
     except OSError as error:

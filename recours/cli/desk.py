@@ -91,7 +91,7 @@ def bad_settings_told() -> Iterator[None]:
 
 @contextmanager
 def faults_told() -> Iterator[None]:
-    """What cannot go on is told in a sentence, and ends the process with status 1."""
+    """A fault is printed as a sentence, and ends the process with status 1."""
     try:
         yield
     except RunFault as fault:
@@ -129,5 +129,5 @@ def tell_json(content: Mapping[str, Any]) -> None:
 
 
 def unknown_claim(desk: Desk, reference: str, parameter: str = "CLAIM") -> click.BadParameter:
-    """What to tell whoever typed a reference that is none, with the nearest one."""
+    """The error for a reference that does not exist, with the nearest one."""
     return click.BadParameter(desk.no_such_claim(reference), param_hint=parameter)

@@ -84,7 +84,7 @@ def _pieces(desk: Desk, what: str, since: datetime | timedelta | None, *, as_csv
 
 def _write(pieces: Iterable[bytes], output: Path | None, *, replace: bool) -> None:
     if output is None:
-        # In bytes: what the console's encoding lacks must not be lost in a file that this is redirected to.
+        # In bytes: what the console cannot encode must not be lost in a file that this is redirected to.
         _write_to(sys.stdout.buffer, pieces)
         sys.stdout.buffer.flush()
     else:

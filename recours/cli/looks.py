@@ -218,7 +218,7 @@ def _folders(bench: Bench) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class _Place:
-    """A folder that runs write to, the bytes that it may want of a sudden, and why."""
+    """A folder that runs write to, the bytes that it may need at once, and why."""
 
     what: str
     folder: Path
@@ -262,7 +262,7 @@ def _places(bench: Bench) -> Iterator[_Place]:
 
 
 def _watchers(bench: Bench) -> Iterator[Finding]:
-    """Who is told of runs, as far as somebody is. The URL itself is a secret."""
+    """What watches runs, if anything does. The URL itself is a secret."""
     watch = bench.settings.watch
     if watch.ping_url:
         from recours.watching import pings  # noqa: PLC0415 (the HTTP library, as above)

@@ -1,4 +1,4 @@
-"""Numbers on the command line, whose faults are told in plain words: types of options."""
+"""Numbers on the command line, whose faults are explained in plain words: types of options."""
 
 from collections.abc import Callable
 

@@ -13,14 +13,14 @@ _LONGEST_REASON = 200
 
 @click.command("pause")
 @carrier_argument
-@click.option("--why", metavar="TEXT", default="", help="Why, for whoever reads the log.")
+@click.option("--why", metavar="TEXT", default="", help="Why, for those who read the log.")
 @database_option
 @json_option
 def command(spec: CarrierSpec, why: str, database_url: str | None, as_json: bool) -> None:
     """Stop CARRIER for all runs on all machines, until 'recours resume'.
 
     It is not called any more: a run that is under way finishes the calls that it has begun or holds units for. Its
-    claims stay due, no attempt is used, and nobody is told by mail.
+    claims stay due, no attempt is used, and no mail is sent.
     """
     who = f"by {person()}"
     with at_desk(database_url) as desk:

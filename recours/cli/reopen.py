@@ -88,7 +88,7 @@ def _reopen_named(desk: Desk, references: tuple[str, ...], asked: _Asked) -> Non
 
 @contextmanager
 def _refusals_told() -> Iterator[None]:
-    """Claims that cannot start afresh are told, a sentence each; nothing was changed: status 2."""
+    """Say why claims cannot start afresh, a sentence each; nothing was changed: status 2."""
     try:
         yield
     except NotReopenedError as refused:
@@ -130,7 +130,7 @@ def _reopen_selected(
 
 def _show(desk: Desk, selection: Selection) -> None:
     if not selection.open:
-        click.echo("No claim that gave up is among them.")
+        click.echo("No matching claim has given up.")
     else:
         rows = [
             (

@@ -33,7 +33,7 @@ class _Restored:
 
     database: str
     aside: Path | None = None
-    copied: int = 0  # documents that lacked
+    copied: int = 0  # missing documents that were restored
     moved: int = 0  # documents that lie elsewhere than they did
     kept: list[str] = field(default_factory=list)  # files of the same name and another content
 
@@ -45,7 +45,7 @@ class _Restored:
 @database_option
 @json_option
 def command(folder: Path, check: bool, force: bool, database_url: str | None, as_json: bool) -> None:
-    """Put the backup in FOLDER back: its database in the place of the configured one, and the documents that lack.
+    """Put the backup in FOLDER back: its database in the place of the configured one, and the missing documents.
 
     It is verified first: every file's SHA-256, the copy of the database itself, and every document that it knows of.
     Stop both jobs and the service's application before.
@@ -207,18 +207,18 @@ def _say_restored(backup: FolderBackup, done: _Restored) -> None:
     click.echo(f"Restored: {done.database} is as it was on {made}.")
     if done.aside:
         click.echo(f"What was there is kept as {done.aside}; delete it when you are content.")
-    click.echo(f"Documents that lacked and were put back: {done.copied}.")
+    click.echo(f"{plural(done.copied, 'missing document')} restored.")
     if done.moved:
         click.echo(
-            f"Documents that lie elsewhere now than they did, corrected in the database: {done.moved}."
+            f"{plural(done.moved, 'document')} in another folder now: the paths in the database are corrected."
         )
     for path in done.kept:
         click.echo(
-            f"WARNING: {harmless(path)} has another content than in the backup; it is left as it is.",
+            f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.",
             err=True,
         )
     click.echo(
-        f"It does not know of calls made after {made}: for today, set the QUOTA_ settings lower by what was used since."
+        f"API calls made after {made} are not counted. Lower the QUOTA_ settings for today if you are close to a limit."
     )
     click.echo(
         "Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more."

@@ -142,7 +142,7 @@ def _run(name: str, options: dict[str, Any]) -> int:
 
 
 def _watched_run(name: str, run_id: str, settings: Settings, options: dict[str, Any], log: logs.Log) -> int:
-    """The run, and whoever watches it; a dry run is watched by nobody."""
+    """The run with its observers; a dry run has none."""
     dry = options["dry_run"]
     terminal = log.console if is_watched(process_environment()) else None
     watchers = Watchers() if dry else make_watchers(settings, name, run_id, terminal)

@@ -33,7 +33,7 @@ class CarrierSpec:
     number_form: re.Pattern[str]  # of an upper-case number without blanks
     number_words: str  # the same in words
     calls: Mapping[Capability, int]  # the most a fetch may need, beside a token
-    sample_number: str  # of the carrier's form, and nobody's: to try credentials with
+    sample_number: str  # of the carrier's form, and of no parcel: to try credentials with
     spellings: tuple[str, ...] = ()  # beside `name` and `key`
     options: tuple[Option, ...] = ()
     # The document comes with the tracking, or by way of it: that is asked even about a parcel known to be delivered.
@@ -120,7 +120,7 @@ class Catalog:
     def resolve_again(self, served: str | None, name: str, number: str | None) -> str | None:
         """Like `resolve`, for a claim that `served` has served: it passes to another account only if there is one for it.
 
-        Credentials that lack for a run, as while a file is being replaced, must not start claims afresh.
+        Credentials that are missing for a run, as while a file is being replaced, must not start claims afresh.
         """
         key = self.resolve(name, number)
         if served is None or served not in self.specs or key is None or key in self.configured:
@@ -151,7 +151,7 @@ class Catalog:
         return self.specs[key].name if key in self.specs else otherwise
 
     def no_such(self, name: str) -> str:
-        """What to tell whoever typed a name that is none: with the nearest one, or all there are."""
+        """The error for a name that does not exist: with the nearest one, or all there are."""
         close = get_close_matches(fold(name), self._keys, n=1)
         near = f"Did you mean {self.specs[self._keys[close[0]]].name}?" if close else ""
         return f"there is no carrier '{clean(name, 60)}'. {near or 'Known: ' + ', '.join(self.names) + '.'}"

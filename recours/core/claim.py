@@ -79,7 +79,7 @@ class State:
     delivery: Delivery | None = None  # learnt by an earlier attempt with the same number
     rank_at: datetime | None = None  # the order among claims that are due
     rank_is_deadline: bool = False
-    interruptions: int = 0  # how often in a row a run died with this claim in hand
+    interruptions: int = 0  # how often in a row a run died while it fetched this claim
     since: datetime | None = (
         None  # the latest of its creation, its enrolment and its reopening, as far as known
     )

@@ -18,7 +18,7 @@ from recours.core.policy import Policy
 from recours.core.sentences import LONGEST_WORDS, Said, Sentence, facts_of
 from recours.core.text import clean, plural
 
-# A claim that was in hand this often in a row when its run died is not tried a further time.
+# A claim that was being fetched this often in a row when its run died is not tried a further time.
 MOST_INTERRUPTIONS = 3
 
 

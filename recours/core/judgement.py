@@ -113,7 +113,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
     last = claim.state.last_turn_at
     turns = claim.turns_counted
     since = last if turns and last and last <= now else failed_at
-    is_over = turns >= policy.max_retries  # told by whoever used them up, or not: nothing is told of the past
+    is_over = turns >= policy.max_retries  # no mail about the past: other software used them up
     next_at = policy.timetable.next_turn(turns, since) if since else now
     return State(
         stage=Stage.GIVEN_UP if is_over else Stage.WAITING,

@@ -30,7 +30,7 @@ class Failure:
     retry_at: datetime | None = None
     # Learnt on the way: not to be asked again.
     delivery: Delivery | None = None
-    # A code of the carrier's that our tables lack, with what was seen beside it: to be told to whoever keeps them.
+    # A code of the carrier's that our tables do not have, with what was seen beside it: to be logged.
     unknown: str | None = None
     # False only if no connection could be made at all: certainly nothing was sent.
     connected: bool = True
@@ -74,6 +74,6 @@ class CallFailed(Exception):  # noqa: N818 (it carries a Failure, it is not one 
     """A call to a carrier that brought no answer to parse."""
 
     def __init__(self, failure: Failure) -> None:
-        """Keep the failure for whoever turns the attempt into an outcome."""
+        """Keep the failure: the caller turns it into an outcome."""
         super().__init__(failure.message)
         self.failure = failure

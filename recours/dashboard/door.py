@@ -1,4 +1,4 @@
-"""Who may see the page: whoever sits at this machine, and others by the password, which may be tried so often."""
+"""Who may see the page: people at this machine, and others by the password, with a limit on tries."""
 
 import threading
 from collections import OrderedDict
@@ -55,7 +55,7 @@ class Doorkeeper:
             return self._wait(self._tries.get(address, _Tries()))
 
     def lets_in(self, password: str, wanted: PasswordHash, address: str) -> bool:
-        """Tell whether this is the password. Whoever may not try yet is not let in, and nothing is checked."""
+        """Tell whether this is the password. An address that must wait is not let in, and nothing is checked."""
         with self._lock:
             tries = self._tries.setdefault(address, _Tries())
             self._tries.move_to_end(address)

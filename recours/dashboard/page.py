@@ -110,7 +110,7 @@ def _doorkeeper() -> Doorkeeper:
 
 
 def _may_look(wanted: PasswordHash | None, words: Words) -> bool:
-    """Tell whether this visitor may, and say or ask for what lacks."""
+    """Tell whether this visitor may, and say or ask for what is missing."""
     if wanted:
         return _is_in(wanted, words)
     if is_from_elsewhere(st.context.headers):

@@ -328,7 +328,7 @@ class ClaimRepository:
     def _together(self, rows: Sequence[_T]) -> list[Sequence[_T]]:
         """What may be written in one transaction.
 
-        On SQLite all of it. Elsewhere a row each: whoever waits for one row while holding another may block the
+        On SQLite all of it. Elsewhere a row each: a run that waits for one row while it holds another may block the
         service's own application, and be blocked by it.
         """
         return [rows] if self.database.is_sqlite else [[row] for row in rows]

@@ -61,7 +61,7 @@ def _publish(made: Path, path: Path) -> bool:
 
 
 def complete(database: Database, clock: Clock | None = None) -> list[str]:
-    """Create whatever table lacks, the service's own included; what to say about it. Raises DatabaseFault."""
+    """Create every missing table, the service's own included; what to say about it. Raises DatabaseFault."""
     clock = clock or SystemClock()
     alone(database, _create_service_tables, clock)
     return bring_up_to_date(database, look(database), clock, has_time=True)[1]
@@ -84,7 +84,7 @@ def sql_of_completion(database: Database, grant_to: str | None = None) -> list[s
 
 
 def _create_service_tables(connection: Connection) -> None:
-    """The tables of the service's own application, as far as this system reads them, where they lack."""
+    """The tables of the service's own application, as far as this system reads them, where they are missing."""
     for statement in _SERVICE_TABLES.values():
         connection.execute(text(statement.format(**_words(connection.dialect.name))))
 

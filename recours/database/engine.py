@@ -196,7 +196,7 @@ class Database:
         self._patience.hurry()
 
     def wait_less_after(self, fault: DatabaseFault) -> None:
-        """If it was of a lock, wait for no other of a server as long: whoever holds many would be waited for at each."""
+        """If it was of a lock, wait for no other of a server as long: a program that holds many rows would be waited for at each."""
         if fault.is_of_lock:
             self._lock_wait_s = min(self._lock_wait_s, _LOCK_WAIT_AFTERWARDS_S)
 
@@ -211,8 +211,8 @@ class Database:
             driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
             return
         self._user = driver.info.user
-        # Whatever the server's defaults are: rows that others wrote meanwhile are no error, and whoever holds a table for
-        # hours must not hold a run as long. All of it in one message, each being a way to the server and back.
+        # Whatever the server's defaults are: rows that others wrote meanwhile are no error, and a program that locks a
+        # table for hours must not stop a run as long. All of it in one message, each being a way to the server and back.
         says = [
             "BEGIN ISOLATION LEVEL READ COMMITTED",
             f"SET LOCAL lock_timeout = '{_ms(self._lock_wait_s)}'",

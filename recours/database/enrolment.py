@@ -199,7 +199,7 @@ class ClaimEnrolment:
 
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
         """Set these to `pending`; returns those that nobody has taken in between, or holds at this moment."""
-        # In one order, and without waiting for what others have in hand: the next run looks for it again.
+        # In one order, and without waiting for rows that others have locked: the next run looks for it again.
         still = (
             select(_c.id).where(_c.id.in_(ids), _unenrolled).order_by(_c.id).with_for_update(skip_locked=True)
         )

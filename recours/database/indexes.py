@@ -22,7 +22,7 @@ from recours.database.tables import leases
 from recours.runs.ports import Clock
 
 # How a remark begins that someone should read.
-LACKING = "Indexes on claims lack"
+LACKING = "Missing indexes on claims"
 
 # Nobody builds longer than that, so that two never build at the same time.
 _LEASE = timedelta(hours=1)
@@ -38,7 +38,7 @@ _POLL_S = 0.25
 
 
 def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]:
-    """Build the indexes on claims that lack, one process at a time; what to say about it."""
+    """Build the missing indexes on claims, one process at a time; what to say about it."""
     holder = uuid.uuid4().hex
     try:
         if not _leased(database, holder, clock):
@@ -71,7 +71,7 @@ def _leased(database: Database, holder: str, clock: Clock) -> bool:
 
 
 def _lease(database: Database, holder: str, now: datetime) -> bool:
-    """Tell whether building is ours from now on; it is nobody else's, or whoever had it is not heard of any more."""
+    """Tell whether building is ours from now on; no other process does it, or the one that did has died."""
     taken = insert_into(leases, "postgresql").values(name=_BUILDING, holder=holder, held_until=now + _LEASE)
     taken = taken.on_conflict_do_update(
         index_elements=[leases.c.name],
@@ -88,7 +88,7 @@ def _release(database: Database, holder: str) -> None:
 
 
 def _build_lacking(database: Database) -> list[str]:
-    """Build what lacks now: whoever had the lease before may have done it."""
+    """Build what is still missing: the process that had the lease before may have built it."""
     statements = index_statements(look(database))
     faults: dict[str, DatabaseFault] = {}
     with database.outside_transactions() as connection, _cancelled_after(_LEASE, connection):
@@ -128,7 +128,7 @@ def _cancelled_after(limit: timedelta, connection: Connection) -> Iterator[None]
 
 
 def index_statements(schema: Schema) -> dict[str, str]:
-    """How each index that lacks is built, by its name."""
+    """How each missing index is built, by its name."""
     if not schema.lacking_indexes:
         return {}
     found: dict[str, str] = {}

@@ -18,7 +18,7 @@ def some_ids(connection: Connection, wanted: ColumnElement[bool], order: Any) ->
 def locked_ids(connection: Connection, wanted: ColumnElement[bool], order: Any) -> set[Any]:
     """The ids of these claims that another transaction holds, in the order of their index.
 
-    None on SQLite: whoever writes there has the whole database, and is waited for.
+    None on SQLite: a program that writes there locks the whole database, and runs wait for it.
     """
     if connection.dialect.name == "sqlite":
         return set()

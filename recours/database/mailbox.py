@@ -298,7 +298,7 @@ class Mailbox:
             connection.execute(statement, self._in_hand(letter) | values)
 
     def sending(self, letter: Letter) -> bool:
-        """From here on the server may have it; False if it is in hand no more."""
+        """From here on the server may have it; False if the lease is lost."""
         values = {"state": MailState.SENDING}
         with self.database.write_one(durable=True) as connection:
             return bool(connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values).rowcount)

@@ -1,7 +1,7 @@
 """How long a server of a database is waited for, and what tells that it will not answer any more.
 
 A server that is busy and one that fell silent look alike from here: a proxy that froze, a firewall that drops packets.
-So whoever has waited for a while asks it for a second connection. A server that gives one is busy; another is silent.
+So a second connection is asked for after a while. A server that gives one is busy; another is silent.
 """
 
 import threading

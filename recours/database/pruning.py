@@ -120,7 +120,7 @@ class DatabasePast:
         return Part([_old_attempt(row) for row in mine], rows[-1].id)
 
     def _hold(self, ids: set[Any], now: datetime) -> set[Any]:
-        """Hold the claims that are still not tried any more; what others have in hand is left to them."""
+        """Hold the claims that are still not tried any more; what others have locked is left to them."""
         over = select(_c.id).where(_c.id.in_(ids), _is_over(now)).order_by(_c.id)
         with self.database.write() as connection:
             found = list(connection.scalars(over.with_for_update(skip_locked=True)))

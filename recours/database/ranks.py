@@ -60,7 +60,7 @@ def _end_of_part(connection: Connection, done: int) -> Any:
 def _part(
     connection: Connection, catalog: Catalog, columns: frozenset[str], done: int, last: int
 ) -> tuple[list[Claim], set[Any]]:
-    """The claims of a stretch of ids; and the ids of those that others have in hand: a later run ranks them."""
+    """The claims of a stretch of ids; and the ids of those that others have locked: a later run ranks them."""
     within = (
         _c.id > done,
         _c.id <= last,

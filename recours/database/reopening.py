@@ -62,7 +62,7 @@ class GivenUpClaims:
     def start_afresh(self, found: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
         """Set their counts to 0, due now; returns the ids of those that were still given up, and held by no run."""
         still = _c.id.in_([claim.id for claim in found]), at_stage(Stage.GIVEN_UP), free(now), *_reopenable()
-        # In one order, and without waiting for what others have in hand: it is not given up any more.
+        # In one order, and without waiting for rows that others have locked: such a claim is not given up any more.
         locked = select(_c.id).where(*still).order_by(_c.id).with_for_update(skip_locked=True)
         with self.repository.database.write() as connection:
             ids = list(connection.scalars(locked))

@@ -42,7 +42,7 @@ def work_under_way(database: Database, now: datetime) -> list[str]:
     with database.read() as connection:
         held = connection.scalar(select(func.count()).where(_c.pod_lease_token.is_not(None), ~free(now))) or 0
         begun = connection.scalar(select(func.count()).where(*under_way)) or 0
-    said = [f"{plural(held, 'claim')} in hand"] if held else []
+    said = [f"{plural(held, 'claim')} being fetched"] if held else []
     return [*said, f"{plural(begun, 'run')} without an end yet"] if begun else said
 
 

@@ -43,7 +43,7 @@ def raw_columns(present: Iterable[str]) -> list[ColumnElement[Any]]:
 
 
 def readable_columns(table_columns: frozenset[str]) -> list[ColumnElement[Any]]:
-    """The columns of a claims table whose schema is current; the service's optional ones may lack."""
+    """The columns of a claims table whose schema is current; the service's optional ones may be missing."""
     absent = {name for name in OPTIONAL_CLAIM_COLUMNS if name not in table_columns}
     return raw_columns(column.name for column in claims.columns if column.name not in absent)
 

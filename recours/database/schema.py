@@ -134,7 +134,7 @@ def look(database: Database) -> Schema:
 
 
 def look_closer(connection: Connection) -> Schema:
-    """What the database holds, whatever lacks."""
+    """What the database holds, whatever is missing."""
     found = inspect(connection)
     tables = set(found.get_table_names())
     version = oldest = None
@@ -210,7 +210,7 @@ def require_claims(database: Database, schema: Schema) -> None:
     lacking = [name for name in NEEDED_CLAIM_COLUMNS if name not in schema.columns]
     if lacking:
         raise DatabaseFault(
-            f"The table 'claims' of {database.shown} lacks the column(s) {', '.join(lacking)}; "
+            f"The table 'claims' of {database.shown} has no column(s) {', '.join(lacking)}; "
             "without them no claim can be fetched. Is this the claims service's database?"
         )
     if schema.version is not None and schema.version not in KNOWN and not schema.is_of_newer_version:

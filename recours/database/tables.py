@@ -84,7 +84,7 @@ claims = Table(
     Column("response_deadline", Date),
     Column("created_at", Utc),
     Column("updated_at", Utc),
-    # the service's POD columns, which old databases lack
+    # the service's POD columns, which old databases do not have
     Column("pod_fetch_status", Text),
     Column("pod_url", Text),
     Column("pod_fetched_at", Utc),
@@ -288,7 +288,7 @@ mails = Table(
     Column("run_id", String(32), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("holder", String(40)),  # the run that has it in hand, until
+    Column("holder", String(40)),  # the run that sends it, until
     Column("held_until", Utc),
     Column("error", Text),
     Column("ended_at", Utc),

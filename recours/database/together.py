@@ -11,7 +11,7 @@ _Done = TypeVar("_Done")
 
 
 class Together(Generic[_Wanted, _Done]):
-    """Whoever comes first waits for the turn, and does what is wanted by all that have come until it is theirs.
+    """The first thread waits for the turn, and does what all those want that have come until then.
 
     A transaction costs much the same for one row as for twenty, and threads that stand in a line for the write lock
     would otherwise take it in turns.

@@ -107,7 +107,7 @@ def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema,
         raise _columns_are_gone(database, schema)
 
     def upgrade(connection: Connection) -> Schema:
-        # Whoever came first has done it by the time the lock is ours.
+        # Another process may have done it before we had the lock.
         before = look_closer(connection)
         if not before.is_current:
             remarks.extend(_copied_aside(database, before))
@@ -133,7 +133,7 @@ def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema,
 
 def _columns_are_gone(database: Database, schema: Schema) -> DatabaseFault:
     return DatabaseFault(
-        f"The database {database.shown} says that its schema is {schema.version}, but claims lacks "
+        f"The database {database.shown} says that its schema is {schema.version}, but claims has no "
         f"{', '.join(schema.missing_columns)}: someone removed them. Add them again, or restore a back-up."
     )
 
@@ -174,7 +174,7 @@ def alone(
 def _got_lock(connection: Connection) -> bool:
     """Tell whether the schema is ours until the end of this transaction.
 
-    Asked for, never waited for: who waits within a transaction is waited for by whoever builds an index, and killed.
+    Asked for, never waited for: a process that builds an index waits for one that waits within a transaction, which is then killed.
     """
     return bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(:ours)"), {"ours": _LOCK}))
 

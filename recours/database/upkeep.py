@@ -267,7 +267,7 @@ class ClaimUpkeep:
         with self.database.long(), self.database.write() as connection:
             if (
                 not self.database.is_sqlite
-            ):  # what others have in hand is theirs to make ready, not to wait for
+            ):  # rows that others have locked are theirs to make ready, not to wait for
                 free_rows = select(_c.id).where(rows).with_for_update(skip_locked=True)
                 statement = statement.where(_c.id.in_(free_rows))
             connection.execute(statement)

@@ -157,7 +157,7 @@ class Backup(Protocol):
         """A file of it."""
 
     def faults(self) -> Iterator[str]:
-        """Files that lack or are not what they were, a sentence each."""
+        """Files that are missing or not what they were, a sentence each."""
 
     def strangers(self) -> list[str]:
         """Files that do not belong to it."""
@@ -190,7 +190,7 @@ def make_backup(
 
 
 def lacking_words(lacking: Lacking) -> str:
-    """What is to be said of a document that lacks."""
+    """What is to be said of a missing document."""
     path = clean(lacking.path)
     if lacking.why == "altered":
         return f"{path} is not what was fetched any more (another SHA-256): it is copied as it is"

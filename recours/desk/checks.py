@@ -30,7 +30,7 @@ class CarrierAccount:
 
     name: str
     source: str
-    missing: str  # which settings lack, in words; "": none
+    missing: str  # the missing settings, in words; "": none
     waiting: int | None = None  # None: not known
     refusal: Refusal | None = None
 
@@ -111,7 +111,7 @@ class Folder:
     there: bool
     trouble: str | None
     free: int | None  # bytes; None: not known
-    need: int  # bytes that runs may want of a sudden
+    need: int  # bytes that runs may need at once
     reason: str  # why so many
 
 
@@ -378,7 +378,7 @@ def admin(address: str, redirect: str) -> Iterator[Finding]:
 
 
 def pings(host: str, trouble: str | None) -> Finding:
-    """Whether the server that is told of runs can be reached. `trouble`: after its name; "": none; None: not tried."""
+    """Whether the server that runs ping can be reached. `trouble`: after its name; "": none; None: not tried."""
     if trouble:
         return fault(
             "RECOURS_PING_URL", f"{host} {trouble}", "correct it in .env, or see to this machine's network"
@@ -401,7 +401,7 @@ def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> Finding:
         if found.get(name, version) != version
     ]
     if lacking:
-        return fault("packages", f"lacking: {', '.join(lacking)}", remedy)
+        return fault("packages", f"missing: {', '.join(lacking)}", remedy)
     if other:
         return remark("packages", "not those that were tested: " + ", ".join(other), remedy)
     return ok("packages", f"all {len(wanted)} as pinned in requirements.txt")

@@ -1,6 +1,6 @@
 """What is past its keeping time goes: documents, signatories, attempts, and what was told of them.
 
-The order within a part is what makes a crash harmless. The claims are held first, so that no run has them in hand. Then the
+The order within a part is what makes a crash harmless. The claims are held first, so that no run fetches them. Then the
 files go, and only then the rows that name them: a row is all that knows of a file, so a file whose row went first would
 stay for ever with nobody to look for it. A prune that dies in between leaves rows whose files are gone; the next one finds
 the same rows, counts a file that is gone as deleted, and goes on. A file that cannot be deleted keeps its row.

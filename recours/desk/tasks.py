@@ -89,7 +89,7 @@ def is_of(checkout: Checkout, xml: str, worker: str) -> bool:
 
 
 def lacks(xml: str) -> list[str]:
-    """Which of the settings above that task lacks, in words."""
+    """The settings above that the task does not have, in words."""
     wanted = {
         "runs that were missed are not made up for": _content(xml, "StartWhenAvailable") == "true",
         "it does not start on battery": _content(xml, "DisallowStartIfOnBatteries") == "false",

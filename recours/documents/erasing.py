@@ -6,7 +6,7 @@ from pathlib import Path
 def erase(path: str, sha256: str) -> str | None:
     """Delete a document and its facts; why that could not be done, as a phrase. What is gone already counts as deleted.
 
-    The document first: without it the facts are of no use to anybody, and whoever died in between comes again.
+    The document first: without it the facts are of no use to anybody, and a prune that died in between is repeated.
     """
     place = Path(path)
     # Whatever a record says, only a file with a name of ours is deleted: its digest is in it.

@@ -32,7 +32,7 @@ def open_to_all(place: Path, most: int = 10_000) -> Path | None:
 
 
 def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
-    """Why no file can be written in a folder; None if one can. A folder that lacks is not made.
+    """Why no file can be written in a folder; None if one can. A missing folder is not made.
 
     `kept`: what runs go on writing to in it, where it is there: it may be another user's, though the folder is not.
     """

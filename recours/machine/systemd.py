@@ -28,7 +28,7 @@ class _Before:
 
 @dataclass(frozen=True)
 class SystemdTimers:
-    """User timers: unit files, and the user's manager, which is told of them through `systemctl --user`."""
+    """User timers: unit files, and the user's manager, which learns of them through `systemctl --user`."""
 
     checkout: Checkout
     folder: Path  # ~/.config/systemd/user

@@ -166,7 +166,7 @@ class NotificationManager:
         self._outbox.decline(told, why)
         shown = sorted({clean(event.facts.get("reference") or "?", 60) for event in told})
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-        log.log(level, f"Nobody is told of {', '.join(shown[:_SHOWN])}{more}: {why}")
+        log.log(level, f"No mail about {', '.join(shown[:_SHOWN])}{more}: {why}")
 
     def _summary(self, now: datetime) -> int:
         """One mail to the operator, of all that only they can mend, and of the claims that gave up."""

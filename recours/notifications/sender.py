@@ -166,7 +166,7 @@ class EmailSender:
                 raise
 
     def _wait(self, seconds: float, go_on: Callable[[], bool]) -> None:
-        """In small steps: whoever stops the run should not wait for a minute."""
+        """In small steps: a run that is stopped should not last another minute."""
         while seconds > 0 and go_on():
             step = min(seconds, 1.0)
             self._clock.sleep(step)

@@ -1,4 +1,4 @@
-"""The calls of a run: claims in hand are begun, fetched by threads, and what came of them is recorded.
+"""The calls of a run: leased claims are begun, fetched by threads, and what came of them is recorded.
 
 One thread takes, decides and records; the others ask carriers. No transaction is open while a carrier thinks.
 """
@@ -124,7 +124,7 @@ class Calls:
     # ---------------------------------------------------------------- asking
 
     def _begin(self) -> None:
-        """Begin the calls of as many claims in hand as may be under way at once."""
+        """Begin the calls of as many leased claims as may be under way at once."""
         chosen = self._startable()
         if not chosen:
             return
@@ -206,7 +206,7 @@ class Calls:
         lane = self._supply.lane_of(entry.claim)
         lane.in_flight -= 1
         if answer is None:
-            log.info(f"{entry.claim.reference} is not asked for after all: it goes back as it was")
+            log.info(f"{entry.claim.reference} not tried after all; it stays due")
             self._supply.hand_back([entry])
             return None
         ended = self._ended(entry.claim, answer)

@@ -66,7 +66,7 @@ class Doubts:
     accepted: bool = False  # an answer about a claim of this run showed that the carrier accepts our account
     believed: bool = False  # denials are taken at their word
     guilty: set[Suspect] = field(default_factory=set)
-    # Whose answers are to be recorded as nobody's attempt.
+    # Whose answers are to be recorded without using an attempt.
     excused: set[Any] = field(default_factory=set)
     _place: str = ""
     _of_any_claim: bool = False
@@ -94,7 +94,7 @@ class Doubts:
         place: int,
         begun: int,
     ) -> Suspect | None:
-        """Take an answer; whoever is to be looked at now. What is not doubted any more may be recorded.
+        """Take an answer; whose fault is to be examined now. What is not doubted any more may be recorded.
 
         `place`: as which one of the lane the claim was begun; `begun`: how many were so far. An acceptance tells nothing
         about a denial that came while its own call was under way.

@@ -34,7 +34,7 @@ class Clock(Protocol):
 class RunFault(Exception):  # noqa: N818 (it ends a run, it is not one more error of a claim)
     """The run itself cannot go on: database, log or document folder. The text is a sentence for the operator.
 
-    `details`: lines that help whoever mends it, such as SQL to run.
+    `details`: lines that help to mend it, such as SQL to run.
     """
 
     def __init__(self, sentence: str, details: Sequence[str] = ()) -> None:
@@ -198,7 +198,7 @@ class CarrierClient(Protocol):
         """Track, and ask for the document if delivered. `number` has the carrier's form. Raises CallFailed."""
 
     def present(self, line: "Line") -> Outcome:
-        """Present the credentials with one call about a number that is nobody's. Raises CallFailed."""
+        """Present the credentials with one call about the sample number. Raises CallFailed."""
 
     def secrets(self) -> tuple[str, ...]:
         """What an answer must not have us repeat, beside the settings: tokens in use."""
@@ -220,10 +220,10 @@ class Line(Protocol):
         """Wait the few seconds after which a call may be repeated."""
 
     def learnt(self, delivery: Delivery) -> None:
-        """To be told by the client when it knows that the parcel is delivered: a later failure keeps it."""
+        """Called by the client when it knows that the parcel is delivered: a later failure keeps it."""
 
     def credentials_accepted(self) -> None:
-        """To be told by the client when an answer shows that our account was accepted."""
+        """Called by the client when an answer shows that our account was accepted."""
 
 
 # ---------------------------------------------------------------- the database
@@ -438,7 +438,7 @@ class Enrolment(Protocol):
 
 
 class Journal(Protocol):
-    """The record of runs, and the outbox of what is to be told."""
+    """The record of runs, and the outbox of events."""
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
         """When the worker's last run began; later ones than `until` are left out."""
@@ -499,17 +499,17 @@ class Letter:
 
 
 class Post(Protocol):
-    """Whoever tells people what the run and earlier ones have left to be told."""
+    """Mails what the run and earlier ones have left to be mailed."""
 
     def tell(self, go_on: Callable[[], bool]) -> None:
-        """Render what is to be told and send what is ready, as long as `go_on` says so.
+        """Render what is to be mailed and send what is ready, as long as `go_on` says so.
 
         Raises RunFault; a mail server's fault is logged.
         """
 
 
 class Watcher(Protocol):
-    """Whoever looks on while a run works. Nothing of it changes the run: it raises nothing, and logs what it could not do."""
+    """Observes a run. It does not change the run: it raises nothing, and logs what it could not do."""
 
     def started(self) -> None:
         """The run begins; whether it can is not known yet."""

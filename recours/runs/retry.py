@@ -63,8 +63,8 @@ class PODRetryScheduler(Worker):
     def keep_own_timetable(self, now: datetime) -> None:
         """Claims that go on after a raised limit, impossible times, and turns that pass without a call.
 
-        Whoever asked for some claims, or for some carriers', did not say how often the others may be tried: theirs is
-        the schedule's to keep.
+        A run for some claims, or for some carriers', says nothing of how often the others may be tried: those are left
+        to the scheduled runs.
         """
         if self.options.claims:
             return

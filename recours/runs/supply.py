@@ -1,4 +1,4 @@
-"""What a run has in hand: claims that it holds, taken in slices, with the units of quota for their calls."""
+"""The claims that a run has leased, in slices, with the units of quota for their calls."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -23,7 +23,7 @@ from recours.runs.summary import minute
 
 log = logging.getLogger("__main__")
 
-# What the operator is told of when a lane closes, and as which event.
+# The event that reports a closed lane to the operator.
 _TOLD = {
     **dict.fromkeys((*ACCOUNT_KINDS, ErrorKind.ACCESS_DENIED), EventName.ACCOUNT_FAULT),
     ErrorKind.INTERNAL_ERROR: EventName.RUN_FAULT,
@@ -62,7 +62,7 @@ class InHand:
 
 
 class Supply:
-    """Takes claims in hand as long as their carriers may be asked; what is not begun it hands back.
+    """Leases claims as long as their carriers may be asked; what is not begun it hands back.
 
     Used by one thread, the run's own.
     """
@@ -123,7 +123,7 @@ class Supply:
     # ---------------------------------------------------------------- taking
 
     def take_more(self) -> bool:
-        """Take a slice for the carriers that have no claim in hand; False if there was none to take."""
+        """Take a slice for the carriers of which no claim is leased; False if there was none to take."""
         if self._left < 1:
             return False
         monotonic = self._around.clock.monotonic()
@@ -157,7 +157,7 @@ class Supply:
                 return
 
     def _provide(self, taken: list[Claim], hold: Hold) -> None:
-        """Put taken claims in hand with the units for their calls; those that get none go back."""
+        """Queue leased claims with the units for their calls; those that get none go back."""
         for key in dict.fromkeys(map(lane_key, taken)):
             lane = self._lane(key)
             claims = [claim for claim in taken if lane_key(claim) == key]
@@ -189,7 +189,7 @@ class Supply:
             self.close(lane, refusal)
 
     def close(self, lane: Lane, refusal: Refusal) -> None:
-        """Take no more claims of the lane, and say why. Raises RunFault if the operator cannot be told."""
+        """Take no more claims of the lane, and say why. Raises RunFault if the event cannot be written."""
         lane.refusal = refusal
         until = f"until {minute(refusal.until, self._recorder.local)}" if refusal.until else "in this run"
         log.warning(f"⚠️ {refusal.reason}: {lane.name} is skipped {until}")
@@ -197,7 +197,7 @@ class Supply:
             self.tell_operator(lane, refusal)
 
     def tell_operator(self, lane: Lane, refusal: Refusal) -> None:
-        """The operator is told at most once a day and carrier: the day tells the event from others. Raises RunFault."""
+        """The operator gets at most one event a day and carrier: the day tells it from others. Raises RunFault."""
         now = self._around.clock.now()
         facts = {
             "carrier": lane.name,
@@ -246,7 +246,7 @@ class Supply:
     # ---------------------------------------------------------------- handing back
 
     def drop(self, lane: Lane) -> None:
-        """Hand back what is in hand of the lane."""
+        """Hand back the leased claims of the lane."""
         self.hand_back([entry for entry in self.in_hand if lane_key(entry.claim) == lane.key])
 
     def hand_back(self, entries: Sequence[InHand]) -> None:

@@ -368,7 +368,7 @@ class Worker(ABC):
                 break
         if adopted:
             log.info(
-                f"{plural(adopted, 'claim')} had used all attempts before recours came: given up, nobody is told. "
+                f"{plural(adopted, 'claim')} had used all attempts before recours came: given up, without a mail. "
                 "'recours reopen' starts them afresh"
             )
 

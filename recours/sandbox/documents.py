@@ -43,7 +43,7 @@ def document_text(turn: Turn, carrier: str, number: str, when: datetime) -> str:
 
 
 def signatory_of(turn: Turn) -> str:
-    """Who signed; empty if nobody's name is given."""
+    """Who signed; empty if no name is given."""
     return "" if turn.scenario is Scenario.DELIVERED_NO_SIGNATORY else turn.parcel.signatory
 
 

@@ -57,7 +57,7 @@ _S = Scenario
 WORDS: dict[Scenario, str] = {
     _S.DELIVERED: "delivered and signed for, the POD is a PDF",
     _S.DELIVERED_PNG: "delivered and signed for, the POD is a PNG even if a PDF is asked for",
-    _S.DELIVERED_NO_SIGNATORY: "delivered, nobody's name is given, the POD is a PDF",
+    _S.DELIVERED_NO_SIGNATORY: "delivered, no name is given, the POD is a PDF",
     _S.IN_TRANSIT: "on its way, not delivered",
     _S.UNKNOWN: "the carrier knows no such parcel",
     _S.POD_LATE: "delivered, the POD is not there yet",
@@ -91,7 +91,7 @@ WORDS: dict[Scenario, str] = {
     _S.GZIP_BOMB: "a small answer that unpacks to 100 MB",
     _S.HOSTILE_TEXT: "an error message that tries to forge log lines and to leak the password",
     _S.RETURNED_TO_SENDER: "the parcel went back to its sender, in some answers with a delivery there",
-    _S.ACCOUNT_DENIED: "our account lacks the right, whatever the parcel",
+    _S.ACCOUNT_DENIED: "our account does not have the right, whatever the parcel",
     _S.HOLLOW_POD: "delivered, the POD opens and shows nothing: a blank page, or one that says that there is none",
     _S.DELIVERED_GIF: "delivered and signed for, the POD is a GIF even if a PDF is asked for",
     _S.POD_IMAGE_ONLY: (

@@ -49,7 +49,7 @@ def _is_port(text: str) -> bool:
 def _unknown(words: Mapping[str, Any]) -> str | None:
     try:
         from psycopg.pq import Conninfo  # noqa: PLC0415 (an extra)
-    except ImportError:  # which whoever connects says
+    except ImportError:  # an error that connecting explains
         return None
     known = {option.keyword.decode() for option in Conninfo.get_defaults()}
     strange = [name for name in words if name not in known]

@@ -108,7 +108,7 @@ def access_of(root: Path, environment: Mapping[str, str]) -> Access:
 
 
 def ping_url_of(root: Path, environment: Mapping[str, str]) -> str:
-    """The check that is told of runs, also where other settings are at fault; "": none, or it is itself at fault."""
+    """The check that runs ping, also where other settings are at fault; "": none, or it is itself at fault."""
     value = find(root, environment).get("RECOURS_PING_URL")
     try:
         return ping_url(value.text if value else "")
@@ -117,7 +117,7 @@ def ping_url_of(root: Path, environment: Mapping[str, str]) -> str:
 
 
 def _lacking(spec: CarrierSpec, present: Collection[str]) -> str:
-    """Which settings lack: those of the set that was begun, or of each set if none was."""
+    """The missing settings: those of the set that was begun, or of each set if none was."""
     begun = [names for names in spec.credentials if set(names) & set(present)]
     wanted = [[name for name in names if name not in present] for names in begun or spec.credentials]
     return ", or ".join(" and ".join(names) for names in wanted)

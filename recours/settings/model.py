@@ -29,7 +29,7 @@ class Credentials:
 
     values: Mapping[str, str] = field(repr=False)
     sources: Mapping[str, str]
-    missing: str  # which settings lack, in words; "": none
+    missing: str  # the missing settings, in words; "": none
     options: Mapping[str, str] = field(default_factory=dict)  # the carrier's other settings
 
     @property
@@ -70,9 +70,9 @@ class MailSettings:
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """Who is told of runs beside the people who read mail."""
+    """What watches runs, beside the people who read mail."""
 
-    ping_url: str = field(repr=False)  # with {worker}, or not; "": nobody. Whoever knows it can ping
+    ping_url: str = field(repr=False)  # with {worker}, or not; "": none. A secret: those who know it can ping
     metrics_file: Path | None
 
 

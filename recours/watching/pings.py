@@ -100,7 +100,7 @@ class Pings:
 def trouble_with(url: str, patience_s: float = _PATIENCE_S) -> str:
     """Why the server of a check cannot be reached, as a phrase that goes after its name; "": it can.
 
-    Its front page is asked for: no check is told of anything.
+    Its front page is asked for: no check is pinged.
     """
     try:
         _server_of(urlsplit(url), patience_s).send(Request("GET", "/", {"User-Agent": "recours"}, b""))

@@ -34,9 +34,9 @@ def _number(value: float) -> str:
 
 
 def replace_file(path: Path, text: str, mark: str) -> None:
-    """Put the text there as a whole: whoever reads meanwhile has the old one or the new one. Raises OSError.
+    """Put the text there as a whole: a reader meanwhile has the old one or the new one. Raises OSError.
 
-    `mark` is nobody else's. Until it is complete the file has a name that the collector passes over.
+    `mark` is unique. Until it is complete the file has a name that the collector passes over.
     """
     part = path.with_name(f".{path.name}.{mark}.part")
     try:

@@ -135,7 +135,7 @@ def named(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
         return Database(settings.database_url, waits=waits)
     except ModuleNotFoundError as error:
         raise DatabaseFault(
-            f"PostgreSQL needs the package {error.name}, which this Python lacks: "
+            f"PostgreSQL needs the package {error.name}, which is not installed for this Python: "
             f'{sys.executable} -m pip install "psycopg[binary]"'
         ) from error
 

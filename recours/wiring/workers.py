@@ -1,4 +1,4 @@
-"""Workers, ready to run, and whoever watches them."""
+"""Workers, ready to run, and their observers."""
 
 import uuid
 from collections.abc import Callable
@@ -66,9 +66,9 @@ def make_worker(
 
 
 def make_watchers(settings: Settings, worker: str, run_id: str, console: Handler | None = None) -> Watchers:
-    """Whoever watches a run of this worker. `console`: the log's handler on a terminal where somebody looks on.
+    """The observers of a run of this worker. `console`: the log's handler on a terminal where somebody looks on.
 
-    What each takes is loaded only if there is one: many runs are watched by nobody.
+    What each needs is loaded only if there is one: many runs have none.
     """
     found: list[Watcher] = []
     if isinstance(console, StreamHandler):

@@ -434,8 +434,8 @@ def test_a_restore_keeps_what_was_there_and_writes_over_no_document(own: Service
     done = person.types("restore", str(made))
     assert done.returncode == 0, done.stderr
     assert f"WARNING: {first} has another content than in the backup; it is left as it is." in done.stderr
-    assert "Documents that lacked and were put back: 1." in done.stdout
-    assert "It does not know of calls made after" in done.stdout
+    assert "1 missing document restored." in done.stdout
+    assert "are not counted. Lower the QUOTA_ settings" in done.stdout
     assert Path(first).read_bytes() == b"scanned again"
     assert all_there([(second, digest)])
     assert Path(second + ".json").exists()
@@ -474,7 +474,7 @@ def test_while_a_run_is_under_way_nothing_is_restored_unless_forced(own: Service
     own.sql("INSERT INTO recours_runs (id, worker, started_at) VALUES ('r', 'pod_retry_scheduler', ?)", at)
     done = person.types("restore", str(made))
     assert done.returncode == 1
-    assert "1 claim in hand, 1 run without an end yet. Disable the jobs" in done.stderr
+    assert "1 claim being fetched, 1 run without an end yet. Disable the jobs" in done.stderr
     assert list(person.folder.glob("*.before-restore*")) == []
     assert person.types("restore", "--force", str(made)).returncode == 0
     assert len(list(person.folder.glob("*.before-restore*Z"))) == 1

@@ -120,7 +120,10 @@ def test_a_driver_that_lacks_is_told_with_what_installs_it(tmp_path: Path, comma
     url = "postgresql://user:secret@127.0.0.1:1/name"
     done = recours(command, DATABASE_URL=url, PYTHONPATH=str(tmp_path))
     install = f'{sys.executable} -m pip install "psycopg[binary]"'
-    assert done.stderr == f"Error: PostgreSQL needs the package psycopg, which this Python lacks: {install}\n"
+    assert (
+        done.stderr
+        == f"Error: PostgreSQL needs the package psycopg, which is not installed for this Python: {install}\n"
+    )
     assert done.returncode == 1
 
 

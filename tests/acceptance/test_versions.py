@@ -129,7 +129,7 @@ def test_a_version_that_is_too_old_says_so_and_changes_nothing(service: Service)
 def test_a_column_that_somebody_dropped_is_not_brought_back_by_an_older_version(service: Service) -> None:
     of_version(service, "0099", "0006")
     service.sql("ALTER TABLE claims DROP COLUMN pod_signature_url")
-    with pytest.raises(DatabaseFault, match="0099, but claims lacks pod_signature_url"):
+    with pytest.raises(DatabaseFault, match="0099, but claims has no pod_signature_url"):
         service.run()
 
 

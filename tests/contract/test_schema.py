@@ -299,7 +299,7 @@ def test_columns_that_someone_dropped_are_named(old: Path) -> None:
         connection.execute("ALTER TABLE claims DROP COLUMN pod_signature_url")
         connection.commit()
     before = dump(old)
-    with pytest.raises(DatabaseFault, match="lacks pod_signature_url"):
+    with pytest.raises(DatabaseFault, match="claims has no pod_signature_url"):
         upgrade(old)
     assert dump(old) == before
 

@@ -194,7 +194,7 @@ def test_what_was_begun_ahead_of_a_refusal_is_not_called_for(
     report = world.retry(**AT_ONCE)
     assert sorted(world.asked) == numbers[:3]
     assert (report.stats.success, turns_of(world)) == (2, [1, 0, 1, 0, 0, 0])
-    assert "CLM-04 is not asked for after all: it goes back as it was" in caplog.messages
+    assert "CLM-04 not tried after all; it stays due" in caplog.messages
     assert nothing_is_held(world)
     assert all(row.claim.state.interruptions == 0 for row in world.table.rows.values())
 
@@ -676,7 +676,7 @@ def test_a_claim_that_three_runs_died_with_is_not_called_a_fourth_time(world: Wo
     report = world.retry()
     assert (report.stats.failed, world.asked) == (1, [])
     claim = world.table["CLM-1"]
-    assert claim.error_text == "3 runs in a row ended while they had this claim in hand"
+    assert claim.error_text == "3 runs in a row ended while they fetched this claim"
     assert (claim.state.kind, claim.state.interruptions) == (ErrorKind.INTERNAL_ERROR, 0)
 
 
@@ -848,7 +848,7 @@ def test_without_a_network_and_without_a_database_the_first_fault_is_told(world:
     assert report.fault == "The database went away."
 
 
-# ---------------------------------------------------------------- what whoever keeps the tables should know
+# ---------------------------------------------------------------- codes that are not in the tables
 
 
 def test_a_code_that_no_table_has_is_told_once_a_run_with_a_count(

@@ -103,7 +103,7 @@ class CallsOnPaper:
             if lane.refusal and key in ready
         }
 
-    # ---------------------------------------------------------------- taking claims in hand
+    # ---------------------------------------------------------------- leasing claims
 
     def _take_more(self) -> bool:
         buffered = {lane_key(entry.claim) for entry in self._buffer}
@@ -163,7 +163,7 @@ class CallsOnPaper:
             self.budget += 1
             self._record(claim, give_up(claim, self.now, policy))
         else:
-            words = "runs ended while they had this claim in hand"
+            words = "runs ended while they fetched this claim"
             interrupted = Failure(ErrorKind.INTERNAL_ERROR, words) if what is Step.FAIL else None
             failure = interrupted or without_call(claim, self.book.rules.catalog)
             if failure is None:
