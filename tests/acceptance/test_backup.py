@@ -433,7 +433,7 @@ def test_a_restore_keeps_what_was_there_and_writes_over_no_document(own: Service
     own.close()
     done = person.types("restore", str(made))
     assert done.returncode == 0, done.stderr
-    assert f"WARNING: {first} has another content than in the backup; it is left as it is." in done.stderr
+    assert f"WARNING: {first} differs from the one in the backup; it is left as it is." in done.stderr
     assert "1 missing document restored." in done.stdout
     assert "are not counted. Lower the QUOTA_ settings" in done.stdout
     assert Path(first).read_bytes() == b"scanned again"
