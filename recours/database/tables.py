@@ -35,9 +35,6 @@ VERSION_TABLE = "recours_schema_version"
 # Keys that the service gives, which may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
 KEY = BigInteger().with_variant(Integer, "sqlite")
 
-# Keys that the service gives, which may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
-KEY = BigInteger().with_variant(Integer, "sqlite")
-
 
 class Utc(TypeDecorator[datetime]):
     """An aware UTC datetime, stored naive: never dependent on the session's time zone."""
