@@ -275,8 +275,9 @@ _TABLE: dict[Sentence, _Row] = {
     ),
     _S.PARCELS_DENIED: _Row(
         _K.ACCESS_DENIED,
-        "{carrier} denied us several parcels in a row: check our account and its contract",
-        "Accès refusé par {carrier} pour plusieurs colis de suite : vérifiez notre compte et son contrat",
+        '{carrier} denied us several parcels in a row: check our account and its contract, recours carriers check "{carrier}"',
+        "Accès refusé par {carrier} pour plusieurs colis de suite : vérifiez notre compte et son contrat, "
+        'recours carriers check "{carrier}"',
     ),
     _S.NOT_CONFIGURED: _Row(
         _K.NOT_CONFIGURED,

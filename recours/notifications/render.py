@@ -202,11 +202,12 @@ def _error(event: Told, carrier: str, words: Words) -> str:
 
 
 def _reason(event: Told, carrier: str, words: Words) -> str:
-    """Of a carrier's account, or of a run: what was said of it in English is quoted in another language."""
-    if said := said_by(event.facts, carrier):
-        return sentence(words.language, said)
+    """Of a carrier's account, or of a run. The English one has details for the operator, such as a command."""
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
-    return text if words.language == "en" else quoted(words.language, text)
+    if words.language == "en":
+        return text
+    said = said_by(event.facts, carrier)
+    return sentence(words.language, said) if said else quoted(words.language, text)
 
 
 def _advice(event: Told, words: Words) -> Advice:
