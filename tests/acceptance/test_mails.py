@@ -990,7 +990,7 @@ def test_a_refused_account_is_told_to_the_operator_once_a_day(service: Service, 
     ((to, message),) = smtp.taken
     assert to == "boss@shop.example"
     assert "Compte du transporteur Chronopost" in text_of(message)
-    assert "rejects our credentials" in text_of(message)
+    assert "Chronopost refuse nos identifiants : « Invalid Password »" in text_of(message)
     service.run_hourly(24)
     assert len(smtp.taken) == 2
 
