@@ -62,6 +62,8 @@ def _open_pdf(content: bytes) -> None:
         pages = len(pypdf.PdfReader(io.BytesIO(content)).pages)
     except pypdf.errors.DependencyError:
         return
+    except (MemoryError, ImportError):  # the machine's fault, or the installation's, not the file's
+        raise
     except Exception as error:
         raise NotADocument(f"the PDF cannot be opened ({type(error).__name__})") from error
     if pages == 0:

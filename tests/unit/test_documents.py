@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -385,6 +386,19 @@ def test_what_is_no_document_leaves_nothing(store: DocumentStore) -> None:
     with pytest.raises(NotADocument):
         store.store(LABEL, Retrieved(b"no document at all" * 10, DELIVERY, SOURCE))
     assert files(store) == []
+
+
+@pytest.mark.parametrize("fault", [MemoryError, ImportError])
+def test_a_fault_of_the_machine_is_not_the_documents(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    def fail(*_given: object, **_named: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(pypdf, "PdfReader", fail)
+    with pytest.raises(fault):
+        store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
+    assert [name for name in files(store) if name.endswith(".pdf")]  # it is paid for, so it stays
 
 
 def test_the_same_again_is_the_same_file(store: DocumentStore) -> None:
