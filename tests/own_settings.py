@@ -43,6 +43,10 @@ def copy(folder: Path, root: Path = ROOT) -> Path:
         return {name for name in names if name != ".gitkeep"} if Path(place) == root / "logs" else set()
 
     shutil.copytree(root, folder, ignore=ignored, symlinks=True)
+    if (root / ".git").is_dir():  # the history, for the tests that start from an earlier state
+        (folder / ".git").write_text(f"gitdir: {root / '.git'}\n", encoding="utf-8")
+    elif (root / ".git").is_file():
+        shutil.copy(root / ".git", folder / ".git")
     if (root / ".venv").exists():
         (folder / ".venv").symlink_to((root / ".venv").resolve())
     return folder

@@ -88,6 +88,14 @@ def test_a_copy_holds_nothing_of_what_runs_left(in_use: Path, tmp_path: Path) ->
     assert (copy / "tests" / "unit" / Path(__file__).name).exists()
 
 
+def test_a_copy_knows_the_history(tmp_path: Path) -> None:
+    (tmp_path / "clone" / ".git").mkdir(parents=True)
+    copy = own_settings.copy(tmp_path / "copy", tmp_path / "clone")
+    again = own_settings.copy(tmp_path / "again", copy)
+    for made in (copy, again):
+        assert (made / ".git").read_text(encoding="utf-8") == f"gitdir: {tmp_path / 'clone' / '.git'}\n"
+
+
 @pytest.mark.parametrize(
     ("argument", "there"),
     [
