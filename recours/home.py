@@ -33,12 +33,19 @@ def find_home(environment: Mapping[str, str]) -> Path:
     if is_checkout():
         return CODE
     here = Path.cwd()
-    if (here / MARK).is_file():
+    if _is_marked(here):
         return here
     raise NoHomeError(
         f"{here} is no folder of recours: change to the one where you ran 'recours init-db', name it in {SETTING}, or "
         f"run 'recours init-db' to keep recours's files here."
     )
+
+
+def _is_marked(folder: Path) -> bool:
+    try:
+        return (folder / MARK).is_file()
+    except OSError:  # a folder that this user may not read is not this user's home
+        return False
 
 
 def _named(text: str) -> Path:

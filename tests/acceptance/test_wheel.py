@@ -80,6 +80,13 @@ class Copy:
         files = [path for path in self.environment.rglob("*") if path.is_file() and not path.is_symlink()]
         return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
+    def folder(self) -> Path:
+        """A new one, which is the reader's own."""
+        made = Path(tempfile.mkdtemp(dir=self.place))
+        if self.user:
+            os.chown(made, self.user["user"], self.user["group"])
+        return made
+
     def __call__(
         self, *words: str, folder: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})
     ) -> subprocess.CompletedProcess[str]:
@@ -118,9 +125,9 @@ WITHOUT_HOME = [
 
 @pytest.mark.parametrize("words", WITHOUT_HOME)
 def test_without_a_home_every_command_says_what_to_do_and_makes_none(
-    copy: Copy, tmp_path: Path, words: tuple[str, ...]
+    copy: Copy, words: tuple[str, ...]
 ) -> None:
-    empty = Path(tempfile.mkdtemp(dir=copy.place))
+    empty = copy.folder()
     done = copy(*words, folder=empty)
     said = done.stdout + done.stderr
     assert done.returncode == 2, said
@@ -139,9 +146,7 @@ def test_a_home_that_cannot_be_one_is_refused(copy: Copy, home: str, words: str)
 
 
 def test_the_demo_makes_a_home_and_runs(copy: Copy) -> None:
-    place = Path(tempfile.mkdtemp(dir=copy.place))
-    if copy.user:
-        os.chown(place, copy.user["user"], copy.user["group"])
+    place = copy.folder()
     done = copy("demo", folder=place)
     assert done.returncode == 0, done.stderr
     assert "5 simulated days" in done.stdout
