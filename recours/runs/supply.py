@@ -235,7 +235,7 @@ class Supply:
         if what is Step.FAIL:
             if kept := kept_already(claim, self._around.documents, self._around.clock):
                 return kept
-            message = f"{MOST_INTERRUPTIONS} runs in a row ended while they had this claim in hand"
+            message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return Ended(failure, now, 0.0) if failure else None
 

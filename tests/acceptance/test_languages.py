@@ -44,7 +44,7 @@ def told(service: Service, claim: int, language: str) -> str:
     """What `claim_status()` and the page say of it."""
     opened = open_database(service.settings)
     try:
-        desk = desk_over(service.settings, opened.database, opened.schema.columns, service.clock)
+        desk = desk_over(service.settings, opened.database, opened.schema, service.clock)
         [reference] = service.sql("SELECT claim_reference FROM claims WHERE id = ?", claim)[0]
         listed = desk.records.find(reference)
         assert listed is not None

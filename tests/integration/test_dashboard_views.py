@@ -203,7 +203,7 @@ def test_a_timeline_tells_attempts_in_the_language_of_the_reader(page: AppTest, 
         connection.execute(attempts.insert().values(row | of_tomorrow))
     page.query_params["claim"] = "CLM-00000"
     page.run()
-    assert r"**no answer in time**: \*No\* answer" in said(page)
+    assert r'**no answer in time**: "\*No\* answer"' in said(page)
     assert "**First fetch**: postponed" in said(page)
     page.button_group(key="language").set_value("fr").run()
     assert "**Tentative 2**: échec" in said(page)
