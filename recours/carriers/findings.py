@@ -63,7 +63,7 @@ def meant(name: str, meaning: Meaning, answer: Response, said: str | None = None
 
 
 def unknown_code(name: str, answer: Response, code: str | None, said: str | None = None) -> Failure:
-    """An error code that no table of ours has; it is logged."""
+    """An error code that is in none of recours's tables; the run logs it."""
     shown = clean(code or "none", 60)
     message = f"{name} answered with the unknown error code {shown}{quoted(said)} (HTTP {answer.status})"
     seen = f"the error code {shown} (HTTP {answer.status}{quoted(said)})"

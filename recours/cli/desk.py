@@ -80,7 +80,7 @@ def settings_for(database_url: str | None = None) -> Settings:
 
 @contextmanager
 def bad_settings_told() -> Iterator[None]:
-    """What is wrong with the settings is told, and ends the process with status 2."""
+    """Print what is wrong with the settings, and end the process with status 2."""
     try:
         yield
     except SettingsFault as faults:

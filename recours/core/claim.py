@@ -110,7 +110,7 @@ class Claim:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     error_text: str | None = None
-    said: Said | None = None  # what that text says, if it is a sentence of ours
+    said: Said | None = None  # its parts, if recours wrote that text
     turns_counted: int = 0  # pod_retry_count as it stands; NULL, negative and garbage are 0
     state: State = field(default_factory=State)
     # What the state was judged on. None: never judged.
@@ -119,7 +119,7 @@ class Claim:
 
     @property
     def last_error(self) -> str:
-        """What the row says of its last failure, for the log: in English if it is a sentence of ours; "": nothing."""
+        """What the row says of its last failure, for the log: in English if recours wrote it; "": nothing."""
         return sentence("en", self.said) if self.said else clean(self.error_text or "")
 
     @property

@@ -91,9 +91,9 @@ def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
 
 
 def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
-    """Give up a claim whose deadline has long passed (`is_expired`): the operator is told.
+    """Give up a claim whose deadline has long passed (`is_expired`), with an event for the operator.
 
-    None: its status says that no POD is wanted, and nobody is told.
+    None: its status says that no POD is wanted; no event.
     """
     if policy.sets_aside(claim):
         return None

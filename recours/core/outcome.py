@@ -36,7 +36,7 @@ class Failure:
     connected: bool = True
     # A refusal of the account that is this claim's alone: others may be asked about.
     alone: bool = False
-    # What people are told, in their language.
+    # What people read, in their language.
     said: Said | None = None
 
     @classmethod

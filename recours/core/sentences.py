@@ -1,4 +1,4 @@
-"""What a failed fetch is told as, in English and French: one sentence a key, and the carrier's own words quoted in it.
+"""The sentences about failed fetches, in English and French: one for each key, with the carrier's own words quoted in it.
 
 Kind, key and words are stored; a sentence is made of them wherever it is shown, in the language of its reader. Pure.
 """

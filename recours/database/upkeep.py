@@ -123,7 +123,7 @@ class ClaimUpkeep:
     def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
         """Have failures whose retries other software used up count as given up; how many, a portion at a time.
 
-        Nobody is told: it is the past. What `judge` makes of each is a function of few values, so that few statements
+        It is the past, so no event and no mail. What `judge` makes of each is a function of few values, so that few statements
         write a portion.
         """
         wanted = _edited(self.columns), _exhausted(max_retries), free(now), self.reach.rows()
@@ -223,7 +223,7 @@ class ClaimUpkeep:
 
         `settled_of`: also settled ones of these carriers (an empty collection: of all) whose turn is to pass.
         """
-        if self.database.is_sqlite:  # whoever writes there has the whole database, and is waited for
+        if self.database.is_sqlite:  # a writer has the whole database, and others wait for it
             return set()
         with self.database.read() as connection:
             wanted = self._left(due_until, max_retries, now, settled_of)
