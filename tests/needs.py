@@ -14,7 +14,7 @@ def program(name: str, package: str) -> str:
 
 
 def lacking(what: str) -> NoReturn:
-    """End a test for which the machine lacks something: it fails where CI is set, for there every test is to be shown."""
+    """End a test that this machine cannot run: it fails where CI is set, because there every test must run."""
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    pytest.skip(reason=what)  # reason: to change a rule, nobody need be root or install servers
+    pytest.skip(reason=what)  # a contributor who changes a rule should not have to be root or install servers

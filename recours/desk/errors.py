@@ -1,4 +1,4 @@
-"""What an error is told as, in the language of whoever reads it: pure functions over what was recorded."""
+"""Sentences about recorded errors, in the language of their reader. Pure functions."""
 
 from recours.core.claim import Claim
 from recours.core.classify import classify
@@ -11,7 +11,7 @@ from recours.runs.ports import Refusal
 
 
 def quoted(language: str, text: str) -> str:
-    """Words that are not ours."""
+    """Words of a carrier, an older version or other software, in quotation marks."""
     return f"« {clean(text)} »" if language == "fr" else f'"{clean(text)}"'
 
 
@@ -25,7 +25,7 @@ def error_of(language: str, claim: Claim) -> str | None:
 
 
 def said_or_quoted(language: str, said: Said | None, kind: ErrorKind | None, text: str) -> str:
-    """A sentence of ours; of what an older version or other software wrote, the kind and the text itself."""
+    """The sentence that `said` stands for; without one, the kind and the recorded text in quotation marks."""
     if said:
         return sentence(language, said)
     colon = " : " if language == "fr" else ": "

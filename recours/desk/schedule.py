@@ -28,7 +28,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Checkout:
-    """This installation's home, by which its entries in a schedule are told from those of another one."""
+    """This installation's home: a schedule's entry belongs to it if it starts a worker there."""
 
     root: str  # absolute, as new entries name it
     home: str = "/"  # what a path that is not absolute begins at

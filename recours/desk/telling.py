@@ -139,7 +139,7 @@ class Teller:
         )
 
     def _error(self, attempt: PastAttempt) -> str | None:
-        """Its kind is told beside it."""
+        """The error in words; its kind is a field of its own."""
         if attempt.said:
             return sentence(self.language, attempt.said)
         return quoted(self.language, attempt.message) if attempt.message else None

@@ -122,7 +122,7 @@ class Refusal:
     kind: ErrorKind = ErrorKind.RATE_LIMITED
     # The calls that are left are kept for new claims.
     reserved: bool = False
-    # The reason in the language of whoever reads it, if there is a sentence for it.
+    # What the reason is made of, to be rendered in the language of its reader; None: only the English text.
     said: Said | None = None
 
 

@@ -1,4 +1,4 @@
-"""What a failed fetch is told as: one sentence in the service's language in the row, any language where it is shown."""
+"""A failed fetch in words: the row has one sentence in RECOURS_LANGUAGE, and each reader sees their own language."""
 
 from collections.abc import Iterator
 from pathlib import Path
