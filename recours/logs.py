@@ -144,6 +144,7 @@ class _File(_Gathering, ConcurrentRotatingFileHandler):
     failure: BaseException | None = None
     is_passed_over = False  # as long as another program holds the lock
     _told = False
+    _is_closed = False
 
     def __init__(
         self, *args: Any, aside: logging.Handler, has_all: bool, access: Access, **named: Any
@@ -155,6 +156,23 @@ class _File(_Gathering, ConcurrentRotatingFileHandler):
         super().__init__(*args, **named)
         self.maxLockAttempts = 1  # what is left to wait for has been waited for
         self._aside, self._has_all, self._access = aside, has_all, access
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line, unless another thread that had the same logger closed this file meanwhile.
+
+        The library would open it again, and nobody would close it.
+        """
+        if not self._is_closed:
+            super().emit(record)
+
+    def close(self) -> None:
+        """Close it for good."""
+        self.acquire()
+        try:
+            self._is_closed = True
+            super().close()
+        finally:
+            self.release()
 
     def do_open(self, mode: str | None = None) -> Any:
         """In the place of the library's own, which would make it readable by everybody."""

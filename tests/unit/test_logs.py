@@ -387,3 +387,16 @@ def test_a_run_whose_log_is_locked_is_a_whole_run(held: Callable[[], None], tmp_
     assert done.stderr.count("is locked by another program, also after 5 s") == 1
     assert "No failed PODs eligible for retry" in done.stderr
     assert (tmp_path / "logs" / "pod_retry_scheduler.log").read_text(encoding="utf-8") == ""
+
+
+def test_a_file_that_was_closed_meanwhile_is_not_opened_again(tmp_path: Path) -> None:
+    """A thread may still have the handler of another one, which has finished."""
+    path = tmp_path / "email_sender.log"
+    logger = logging.getLogger("email_sender")
+    with logs.file_of("email_sender", path):
+        logger.info("written")
+        (handler,) = logger.handlers
+    handler.handle(logging.makeLogRecord({"name": "email_sender", "levelno": logging.INFO, "msg": "late"}))
+    assert handler.stream_lock is None
+    assert handler.stream is None
+    assert "late" not in path.read_text(encoding="utf-8")
