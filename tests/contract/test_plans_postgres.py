@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -48,14 +49,8 @@ def test_looking_for_rows_reads_its_partial_index(
     execute(many, "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE claim_reference LIKE 'CLM-%%7'")
     with many.outside_transactions() as connection:
         connection.exec_driver_sql("VACUUM ANALYZE claims")
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:
-        seen.append((sql, values))
-
-    event.listen(many.engine, "before_cursor_execute", note)
-    look_for(run)
-    event.remove(many.engine, "before_cursor_execute", note)
+    with statements_of(many) as seen:
+        look_for(run)
     asked = [(sql, values) for sql, values in seen if "FROM claims" in sql and "pod_" in sql]
     assert asked
     found: set[str] = set()
@@ -130,14 +125,8 @@ def test_adopting_reads_no_other_rows_than_it_writes(many: Database) -> None:
     upkeep = Run(many).upkeep
     with many.outside_transactions() as connection:
         connection.exec_driver_sql("VACUUM ANALYZE claims")
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:
-        seen.append((sql, values))
-
-    event.listen(many.engine, "before_cursor_execute", note)
-    assert list(upkeep.adopt_exhausted(4, NOW)) == [1500]
-    event.remove(many.engine, "before_cursor_execute", note)
+    with statements_of(many) as seen:
+        assert list(upkeep.adopt_exhausted(4, NOW)) == [1500]
     (write,) = [(sql, values) for sql, values in seen if sql.startswith("UPDATE claims")]
     with many.write() as connection:
         shown = connection.exec_driver_sql(
@@ -147,6 +136,21 @@ def test_adopting_reads_no_other_rows_than_it_writes(many: Database) -> None:
     (scan,) = [node for node in on_claims if node["Node Type"] != "ModifyTable"]
     assert scan["Actual Rows"] * scan["Actual Loops"] == 1500
     assert not scan.get("Rows Removed by Filter", 0)
+
+
+@contextmanager
+def statements_of(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """What is sent to the database meanwhile, each with its parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:
+        seen.append((sql, values))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
