@@ -7,10 +7,12 @@ read. pypdf and Pillow are imported when the first file of their kind comes.
 import io
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from recours.core.evidence import Reading, read_page
@@ -81,11 +83,20 @@ _FILLS_AND_STROKES = frozenset({b"B", b"B*", b"b", b"b*"})
 _UNSEEN_NOTES = frozenset({"/Link", "/Popup"})
 
 
+_loading = Lock()
+
+
 @cache
 def pdf_library() -> Any:
-    """The package pypdf."""
-    import pypdf  # noqa: PLC0415 (imported when the first PDF comes)
-
+    """The package pypdf. Raises ImportError for whatever keeps it from being loaded, such as too little memory."""
+    with _loading:
+        try:
+            import pypdf  # noqa: PLC0415 (imported when the first PDF comes)
+        except Exception as error:
+            # What was loaded of it stays behind, and the next import would take that for the whole.
+            for name in [name for name in sys.modules if name.partition(".")[0] == "pypdf"]:
+                del sys.modules[name]
+            raise ImportError(f"pypdf cannot be loaded ({type(error).__name__}: {error})") from error
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it says of a damaged file, our sentence says
     return pypdf
 

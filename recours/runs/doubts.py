@@ -37,11 +37,11 @@ class Mistake:
 
 # What is the machine's fault, though an answer that takes all its memory is one claim's.
 _REMEDIES: dict[type[Exception], str] = {
+    MemoryError: "This machine has too little memory for a run; '--concurrency 1' needs the least",
     ImportError: (
         "Packages are missing or do not fit; install them again: .venv/bin/python -m pip install --require-hashes "
         "-r requirements.txt"
     ),
-    MemoryError: "This machine has too little memory for a run; '--concurrency 1' needs the least",
 }
 
 
@@ -52,7 +52,10 @@ def mistake_of(error: Exception) -> Mistake:
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     words = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
-    remedy = next((remedy for kind, remedy in _REMEDIES.items() if isinstance(error, kind)), None)
+    remedy = next(
+        (_REMEDIES[kind] for kind in _REMEDIES for one in (error, error.__cause__) if isinstance(one, kind)),
+        None,
+    )
     is_any = isinstance(error, ImportError)
     return Mistake(words, f"{type(error).__name__} {place}", remedy, of_any_claim=is_any)
 

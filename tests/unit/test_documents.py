@@ -164,6 +164,32 @@ def test_where_the_library_for_encryption_is_missing_no_document_is_lost(algorit
     assert (done.stdout.decode().strip(), done.stderr.decode()) == ("application/pdf", "")
 
 
+HALF_LOADED = """
+import sys
+from recours.documents.evidence import media_type_of
+
+class NoMemory:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pypdf.generic":
+            raise MemoryError
+
+sys.meta_path.insert(0, NoMemory())
+content = sys.stdin.buffer.read()
+for _ in range(2):
+    try:
+        media_type_of(content)
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_a_library_that_could_not_be_loaded_is_no_fault_of_a_document() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HALF_LOADED], cwd=ROOT, input=pdf_of(1), capture_output=True, check=False
+    )
+    assert done.stdout.decode().splitlines() == ["pypdf cannot be loaded (MemoryError: )"] * 2, done.stderr
+
+
 def test_a_pdf_that_grows_without_end_is_no_harm() -> None:
     """Its object stream unpacks to thirty megabytes."""
     bomb = zlib.compress(bytes(30_000_000), 9)
