@@ -11,7 +11,7 @@ For the service's own application, each a name of this package, loaded when it i
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recours.application import (
+    from recours.api import (
         AskOperatorError,
         ClaimStatus,
         CorrectReferenceError,
@@ -48,6 +48,6 @@ def __getattr__(name: str) -> Any:
     """Load what the application uses: a run, which imports this package too, needs none of it."""
     if name not in __all__:
         raise AttributeError(f"module 'recours' has no attribute {name!r}")
-    from recours import application  # noqa: PLC0415 (see above)
+    from recours import api  # noqa: PLC0415 (see above)
 
-    return getattr(application, name)
+    return getattr(api, name)

@@ -20,7 +20,8 @@ from recours.access import PRIVATE, Access
 from recours.backup.inside import open_inside, open_regular
 from recours.backup.manifest import as_json, from_json
 from recours.core.text import clean
-from recours.desk.backups import (
+from recours.documents.store import sync_folder
+from recours.operations.backup import (
     DOCUMENTS,
     MANIFEST,
     BackupFault,
@@ -29,7 +30,6 @@ from recours.desk.backups import (
     Lacking,
     Manifest,
 )
-from recours.documents.store import sync_folder
 
 _BLOCK = 1024 * 1024
 _PREFIX = "recours-backup-"

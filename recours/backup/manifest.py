@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from recours.core.text import is_text
-from recours.desk.backups import FORMAT, BackupFault, CopyFacts, FileFacts, Lacking, Manifest
+from recours.operations.backup import FORMAT, BackupFault, CopyFacts, FileFacts, Lacking, Manifest
 
 _YEARS = range(2000, 9999)  # all of which any time zone can show
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from recours.carriers import soap
 from recours.carriers.client import Client
-from recours.carriers.findings import (
+from recours.carriers.message import Request, Response
+from recours.carriers.outcomes import (
     Meaning,
     Sent,
     document,
@@ -22,7 +23,6 @@ from recours.carriers.findings import (
     unknown_code,
     unreadable,
 )
-from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from recours.carriers import check_digits, rest
+from recours.carriers import check_digits, json_api
 from recours.carriers.client import Client
 from recours.carriers.colissimo_codes import CODES
-from recours.carriers.findings import (
+from recours.carriers.message import Request, Response
+from recours.carriers.outcomes import (
     PARIS,
     Meaning,
     denied_account,
@@ -26,7 +27,6 @@ from recours.carriers.findings import (
     unknown_code,
     unreadable,
 )
-from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -143,12 +143,12 @@ class Colissimo(Client):
 
 def tracking_request(number: str, settings: Mapping[str, str]) -> Request:
     """`timelineCompany`: the credentials stand beside the number."""
-    return rest.post(_TIMELINE, {**_credential(settings), "parcelNumber": number, "lang": _LANGUAGE})
+    return json_api.post(_TIMELINE, {**_credential(settings), "parcelNumber": number, "lang": _LANGUAGE})
 
 
 def documents_request(number: str, settings: Mapping[str, str]) -> Request:
     """`documents`: the list."""
-    return rest.post(_DOCUMENTS, {"credential": _credential(settings), "cab": number, "lang": _LANGUAGE})
+    return json_api.post(_DOCUMENTS, {"credential": _credential(settings), "cab": number, "lang": _LANGUAGE})
 
 
 def document_request(number: str, listed: Listed, settings: Mapping[str, str]) -> Request:
@@ -160,7 +160,7 @@ def document_request(number: str, listed: Listed, settings: Mapping[str, str]) -
         "path": listed.path,
         "uuid": listed.uuid,
     }
-    return rest.post(_DOCUMENT, content, {"Accept": "*/*"})
+    return json_api.post(_DOCUMENT, content, {"Accept": "*/*"})
 
 
 def _credential(settings: Mapping[str, str]) -> dict[str, str]:
@@ -175,36 +175,36 @@ def _credential(settings: Mapping[str, str]) -> dict[str, str]:
 
 def parse_tracking(answer: Response) -> Delivery | Failure:
     """The delivery, if the parcel is delivered. There is no signatory: the consignee is the label's."""
-    tree = rest.tree(answer.body)
-    status = rest.items(tree, "status")
-    code = rest.text(status, 0, "code")
+    tree = json_api.tree(answer.body)
+    status = json_api.items(tree, "status")
+    code = json_api.text(status, 0, "code")
     if code == _OK and answer.status == _OK_STATUS:
-        return _whereabouts(rest.at(tree, "parcel"), answer)
-    said = rest.text(status, 0, "message") or _said(tree)
+        return _whereabouts(json_api.at(tree, "parcel"), answer)
+    said = json_api.text(status, 0, "message") or _said(tree)
     if code in TIMELINE_CODES:
         return meant(SPEC.name, TIMELINE_CODES[code], answer, said)
     return _by_status(answer, None if code == _OK else code, said)
 
 
 def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
-    events = [event for event in rest.items(parcel, "event") if rest.text(event, "code")]
-    steps = [step for step in rest.items(parcel, "step") if rest.text(step, "stepId")]
+    events = [event for event in json_api.items(parcel, "event") if json_api.text(event, "code")]
+    steps = [step for step in json_api.items(parcel, "step") if json_api.text(step, "stepId")]
     if not events and not steps:
         return unreadable(SPEC.name, answer)
     last = _latest([e for e in events if _status(e) in _LAST_WORDS])
     if last is not None and _status(last) is not ParcelStatus.DELIVERED:
-        label = rest.text(last, "labelLong")
-        return not_handed_over(SPEC.name, answer, label, code=rest.text(last, "code"), table=CODES)
-    arrived = [s for s in steps if (rest.text(s, "stepId"), rest.text(s, "status")) == _ARRIVED]
+        label = json_api.text(last, "labelLong")
+        return not_handed_over(SPEC.name, answer, label, code=json_api.text(last, "code"), table=CODES)
+    arrived = [s for s in steps if (json_api.text(s, "stepId"), json_api.text(s, "status")) == _ARRIVED]
     # The last step of a parcel that is going back would be the return's.
     if last is None and (not arrived or _status(_latest(events)) is ParcelStatus.GOING_BACK):
         return _on_its_way(events, steps, answer)
-    delivery = Delivery(_time(last) or _time(rest.at(arrived, 0)))
+    delivery = Delivery(_time(last) or _time(json_api.at(arrived, 0)))
     return _unsigned(delivery, answer) if _product(parcel) in PRODUCTS_WITHOUT_SIGNATURE else delivery
 
 
 def _product(parcel: Any) -> str | None:
-    return rest.text(parcel, "productCode") or rest.text(parcel, "service", "productCode")
+    return json_api.text(parcel, "productCode") or json_api.text(parcel, "service", "productCode")
 
 
 def _unsigned(delivery: Delivery, answer: Response) -> Failure:
@@ -213,17 +213,17 @@ def _unsigned(delivery: Delivery, answer: Response) -> Failure:
 
 def _on_its_way(events: list[Any], steps: list[Any], answer: Response) -> Failure:
     latest = _latest(events)
-    active = [step for step in steps if rest.text(step, "status") == _ARRIVED[1]]
+    active = [step for step in steps if json_api.text(step, "status") == _ARRIVED[1]]
     label = (
-        rest.text(latest, "labelLong")
-        or rest.text(active, -1, "labelLong")
-        or rest.text(active, -1, "labelShort")
+        json_api.text(latest, "labelLong")
+        or json_api.text(active, -1, "labelLong")
+        or json_api.text(active, -1, "labelShort")
     )
-    return not_handed_over(SPEC.name, answer, label, code=rest.text(latest, "code"), table=CODES)
+    return not_handed_over(SPEC.name, answer, label, code=json_api.text(latest, "code"), table=CODES)
 
 
 def _status(event: Any) -> ParcelStatus | None:
-    return CODES.get(rest.text(event, "code") or "")
+    return CODES.get(json_api.text(event, "code") or "")
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -235,7 +235,7 @@ def _latest(events: list[Any]) -> Any | None:
 
 def _time(dated: Any) -> datetime | None:
     """Of an event or a step. Written without an offset: that it is French time is inferred."""
-    return moment(rest.text(dated, "date"), PARIS)
+    return moment(json_api.text(dated, "date"), PARIS)
 
 
 # ---------------------------------------------------------------- answers of the documents
@@ -243,12 +243,12 @@ def _time(dated: Any) -> datetime | None:
 
 def parse_documents(answer: Response) -> Listed | Failure:
     """The best document of a delivered parcel's list, the latest of several, or why there is none."""
-    tree = rest.tree(answer.body)
-    if rest.text(tree, "errorCode") != _ALL_WELL or answer.status != _OK_STATUS:
+    tree = json_api.tree(answer.body)
+    if json_api.text(tree, "errorCode") != _ALL_WELL or answer.status != _OK_STATUS:
         return _refusal(tree, answer)
-    if not isinstance(rest.at(tree, "documents"), list | dict | None):
+    if not isinstance(json_api.at(tree, "documents"), list | dict | None):
         return unreadable(SPEC.name, answer)
-    found = [listed for entry in rest.items(tree, "documents") if (listed := _listed(entry))]
+    found = [listed for entry in json_api.items(tree, "documents") if (listed := _listed(entry))]
     best = max(found, key=lambda listed: (-listed.rank, listed.at or _NEVER), default=None)
     # Which product it is, and so whether a proof will come, is not told.
     return best or meant(SPEC.name, DOCUMENT_CODES["003"], answer)
@@ -256,11 +256,11 @@ def parse_documents(answer: Response) -> Listed | Failure:
 
 def _listed(entry: Any) -> Listed | None:
     """A proof, if the entry is one and says where it is."""
-    rank = RANKS.get(rest.text(entry, "documentType") or "")
-    path, uuid = (_usable(rest.at(entry, name)) for name in ("path", "uuid"))
+    rank = RANKS.get(json_api.text(entry, "documentType") or "")
+    path, uuid = (_usable(json_api.at(entry, name)) for name in ("path", "uuid"))
     if rank is None or not (path or uuid):
         return None
-    return Listed(path, uuid, rank, moment(rest.text(entry, "eventDate"), PARIS))
+    return Listed(path, uuid, rank, moment(json_api.text(entry, "eventDate"), PARIS))
 
 
 def _usable(value: Any) -> str | None:
@@ -271,7 +271,7 @@ def parse_document(answer: Response, delivery: Delivery) -> Outcome:
     """The bytes as they came; JSON or a web page in their place is no document."""
     if answer.status == _OK_STATUS and not _is_text_of_a_service(answer):
         return Retrieved(answer.body, delivery, "colissimo document")
-    return replace(_refusal(rest.tree(answer.body), answer), delivery=delivery)
+    return replace(_refusal(json_api.tree(answer.body), answer), delivery=delivery)
 
 
 def _is_text_of_a_service(answer: Response) -> bool:
@@ -282,8 +282,8 @@ def _is_text_of_a_service(answer: Response) -> bool:
 
 def _refusal(tree: Any, answer: Response) -> Failure:
     """What an error of the documents service means: by its codes, and only then by its HTTP status."""
-    code, said = rest.text(tree, "errorCode"), _said(tree)
-    inner = [found for error in rest.items(tree, "errors") if (found := rest.text(error, "code"))]
+    code, said = json_api.text(tree, "errorCode"), _said(tree)
+    inner = [found for error in json_api.items(tree, "errors") if (found := json_api.text(error, "code"))]
     known = next((INNER_CODES[found] for found in inner if found in INNER_CODES), None)
     if known is not None:
         return meant(SPEC.name, known, answer, said)
@@ -293,7 +293,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
         failure = meant(SPEC.name, DOCUMENT_CODES[code], answer, said)
         return noting(failure, SPEC.name, answer, strange, said) if inner else failure
     if not inner and code in (None, _ALL_WELL):
-        return _by_status(answer, rest.text(rest.items(tree, "messages"), 0, "id"), said)
+        return _by_status(answer, json_api.text(json_api.items(tree, "messages"), 0, "id"), said)
     return _by_status(answer, strange, said)
 
 
@@ -320,9 +320,9 @@ def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
 def _said(tree: Any) -> str | None:
     """The words of an error, in whichever of the shapes that were seen."""
     return (
-        rest.text(rest.items(tree, "errors"), 0, "message")
-        or rest.text(tree, "errorLabel")
-        or rest.text(rest.items(tree, "messages"), 0, "messageContent")
-        or rest.text(tree, "message")
-        or rest.text(tree, "error")
+        json_api.text(json_api.items(tree, "errors"), 0, "message")
+        or json_api.text(tree, "errorLabel")
+        or json_api.text(json_api.items(tree, "messages"), 0, "messageContent")
+        or json_api.text(tree, "message")
+        or json_api.text(tree, "error")
     )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from recours.carriers import rest
+from recours.carriers import json_api
 from recours.carriers.client import Client, knowing
-from recours.carriers.findings import (
+from recours.carriers.message import Request, Response
+from recours.carriers.outcomes import (
     PARIS,
     Meaning,
     meant,
@@ -21,9 +22,8 @@ from recours.carriers.findings import (
     refused_account,
     unreadable,
 )
-from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus, not_handed_over
-from recours.carriers.problem import Problem, problem_of
+from recours.carriers.problem_json import Problem, problem_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.document import begins_as
@@ -131,18 +131,18 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
     shipment = _shipment(answer, number)
     if isinstance(shipment, Failure):
         return shipment
-    status = rest.at(shipment, "status")
-    code = rest.text(status, "statusCode")
+    status = json_api.at(shipment, "status")
+    code = json_api.text(status, "statusCode")
     if code is None:
         return unreadable(SPEC.name, answer)
-    label = rest.text(status, "description") or rest.text(status, "status")
+    label = json_api.text(status, "description") or json_api.text(status, "status")
     if code != DELIVERED:
         return not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES)
     # One public client has the flag; that it marks a parcel which goes back to its sender is inferred.
-    if rest.at(shipment, "returnFlag") is True:
+    if json_api.at(shipment, "returnFlag") is True:
         returned = ParcelStatus.RETURNED
         return not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES, status=returned)
-    proof = rest.at(shipment, "details", "proofOfDelivery")
+    proof = json_api.at(shipment, "details", "proofOfDelivery")
     return Found(_delivery(status, proof), _links(proof))
 
 
@@ -151,24 +151,24 @@ def _shipment(answer: Response, number: str) -> Any | Failure:
     if answer.status != _OK:
         return _error(answer, number)
     try:
-        found = rest.items(rest.parse(answer.body), "shipments")
-    except rest.NotJson:
+        found = json_api.items(json_api.parse(answer.body), "shipments")
+    except json_api.NotJson:
         return unreadable(SPEC.name, answer)
     if not found:
         return unreadable(SPEC.name, answer)
-    return next((one for one in found if rest.text(one, "id") == number), found[0])
+    return next((one for one in found if json_api.text(one, "id") == number), found[0])
 
 
 def _delivery(status: Any, proof: Any) -> Delivery:
     """The moments have no offset: inferred to be French local time, like the parcels."""
-    at = moment(rest.text(proof, "timestamp"), PARIS) or moment(rest.text(status, "timestamp"), PARIS)
-    signed = rest.at(proof, "signed")
-    parts = [name for part in ("givenName", "familyName") if (name := rest.text(signed, part))]
-    return Delivery(at, person(rest.text(signed, "name") or " ".join(parts)))
+    at = moment(json_api.text(proof, "timestamp"), PARIS) or moment(json_api.text(status, "timestamp"), PARIS)
+    signed = json_api.at(proof, "signed")
+    parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
+    return Delivery(at, person(json_api.text(signed, "name") or " ".join(parts)))
 
 
 def _links(proof: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((name, url) for name in _LINKS if (url := rest.text(proof, name)))
+    return tuple((name, url) for name in _LINKS if (url := json_api.text(proof, name)))
 
 
 def _error(answer: Response, number: str) -> Failure:

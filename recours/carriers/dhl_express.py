@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from recours.carriers import check_digits, rest
+from recours.carriers import check_digits, json_api
 from recours.carriers.client import Client, knowing
 from recours.carriers.dhl_express_codes import DHL_EXPRESS_CODES
-from recours.carriers.findings import (
+from recours.carriers.message import Request, Response
+from recours.carriers.oauth import basic_auth
+from recours.carriers.outcomes import (
     PARIS,
     Meaning,
     Sent,
@@ -28,10 +30,8 @@ from recours.carriers.findings import (
     refused_account,
     unreadable,
 )
-from recours.carriers.message import Request, Response
-from recours.carriers.oauth import basic_auth
 from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
-from recours.carriers.problem import Problem, problem_of
+from recours.carriers.problem_json import Problem, problem_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -176,10 +176,10 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
     if isinstance(shipment, Failure):
         return shipment
     # The sources disagree on the order of the events.
-    events = sorted(rest.items(shipment, "events"), key=_when)
+    events = sorted(json_api.items(shipment, "events"), key=_when)
     final = [event for event in events if _means(event) in _FINAL]
     last = final[-1] if final else (events[-1] if events else None)
-    code, label = rest.text(last, "typeCode"), rest.text(last, "description")
+    code, label = json_api.text(last, "typeCode"), json_api.text(last, "description")
     if _means(last) is not ParcelStatus.DELIVERED:
         return not_handed_over(SPEC.name, answer, label, code=code, table=DHL_EXPRESS_CODES)
     if any(_means(event) is ParcelStatus.RETURNED for event in final):
@@ -191,12 +191,12 @@ _FINAL = (ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.DESTROYED)
 
 
 def _means(event: Any) -> ParcelStatus | None:
-    return DHL_EXPRESS_CODES.get(rest.text(event, "typeCode") or "")
+    return DHL_EXPRESS_CODES.get(json_api.text(event, "typeCode") or "")
 
 
 def _found(shipment: Any, delivered: list[Any], answer: Response, number: str) -> Found | Failure:
     """The waybill goes into the address of the next call: one of another form is none."""
-    told = rest.text(shipment, "shipmentTrackingNumber") or ""
+    told = json_api.text(shipment, "shipmentTrackingNumber") or ""
     waybill = told if _PIECE.fullmatch(number) else number
     return (
         Found(_delivery(delivered), waybill) if _WAYBILL.fullmatch(waybill) else unreadable(SPEC.name, answer)
@@ -211,7 +211,7 @@ def _shipment(answer: Response, number: str) -> Any | Failure:
     tree = _tree(answer, number)
     if isinstance(tree, Failure):
         return tree
-    found = [one for one in rest.items(tree, "shipments") if _is_shipment(one)]
+    found = [one for one in json_api.items(tree, "shipments") if _is_shipment(one)]
     if not found:
         return unreadable(SPEC.name, answer)
     return next((one for one in found if number in _numbers(one)), found[0])
@@ -219,13 +219,16 @@ def _shipment(answer: Response, number: str) -> Any | Failure:
 
 def _numbers(shipment: Any) -> list[str | None]:
     """Its waybill, and the identifiers of its pieces."""
-    pieces = [rest.text(piece, "trackingNumber") for piece in rest.items(shipment, "pieces")]
-    return [rest.text(shipment, "shipmentTrackingNumber"), *pieces]
+    pieces = [json_api.text(piece, "trackingNumber") for piece in json_api.items(shipment, "pieces")]
+    return [json_api.text(shipment, "shipmentTrackingNumber"), *pieces]
 
 
 def _is_shipment(one: Any) -> bool:
     """Whether it is one at all: a shipment without events yet has its number."""
-    return isinstance(rest.at(one, "events"), list) or rest.text(one, "shipmentTrackingNumber") is not None
+    return (
+        isinstance(json_api.at(one, "events"), list)
+        or json_api.text(one, "shipmentTrackingNumber") is not None
+    )
 
 
 def _delivery(delivered: list[Any]) -> Delivery:
@@ -240,8 +243,8 @@ _READ_OF_TEXTS = 300  # signs
 
 def _signatory(event: Any) -> str | None:
     """`signedBy`; some events have the name in their description instead, as in `Delivered : DUPONT`."""
-    found = _SIGNED.search((rest.text(event, "description") or "")[:_READ_OF_TEXTS])
-    return rest.text(event, "signedBy") or (found[1].strip() if found else None)
+    found = _SIGNED.search((json_api.text(event, "description") or "")[:_READ_OF_TEXTS])
+    return json_api.text(event, "signedBy") or (found[1].strip() if found else None)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -253,8 +256,8 @@ def _when(event: Any) -> datetime:
 
 def _moment(event: Any) -> datetime | None:
     """Local time with the offset that goes with it; without one (inferred) it is French."""
-    local = f"{rest.text(event, 'date')}T{rest.text(event, 'time') or '00:00:00'}"
-    offset = rest.text(event, "GMTOffset") or ""
+    local = f"{json_api.text(event, 'date')}T{json_api.text(event, 'time') or '00:00:00'}"
+    offset = json_api.text(event, "GMTOffset") or ""
     return moment(f"{local}{offset}", PARIS) or moment(local, PARIS)
 
 
@@ -269,10 +272,10 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     tree = _tree(answer, number)
     if isinstance(tree, Failure):
         return replace(tree, delivery=delivery)
-    if not isinstance(rest.at(tree, "documents"), list):
+    if not isinstance(json_api.at(tree, "documents"), list):
         return replace(unreadable(SPEC.name, answer), delivery=delivery)
-    sent = _chosen(rest.items(tree, "documents"))
-    encoded = rest.text(sent, "content")
+    sent = _chosen(json_api.items(tree, "documents"))
+    encoded = json_api.text(sent, "content")
     if encoded is None:
         return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
     return document(SPEC.name, [Sent(encoded, _source(sent))], delivery, answer)
@@ -280,13 +283,13 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
 
 def _chosen(documents: list[Any]) -> Any:
     """The one that says it is the proof, else the first; None if there is none."""
-    proofs = (one for one in documents if rest.text(one, "typeCode") == "POD")
+    proofs = (one for one in documents if json_api.text(one, "typeCode") == "POD")
     return next(proofs, documents[0] if documents else None)
 
 
 def _source(sent: Any) -> str:
     """The form is in `encodingFormat`; a fixture of karrio's has `format`. What it is worth, the bytes tell later."""
-    form = rest.text(sent, "encodingFormat") or rest.text(sent, "format")
+    form = json_api.text(sent, "encodingFormat") or json_api.text(sent, "format")
     return f"dhl_express proof-of-delivery{f' {clean(form, 20)}' if form else ''}"
 
 
@@ -298,8 +301,8 @@ def _tree(answer: Response, number: str) -> Any | Failure:
     if answer.status != _OK:
         return _error(answer, number)
     try:
-        return rest.parse(answer.body)
-    except rest.NotJson:
+        return json_api.parse(answer.body)
+    except json_api.NotJson:
         return unreadable(SPEC.name, answer)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from recours.carriers import check_digits, soap
 from recours.carriers.client import OneCallClient
-from recours.carriers.findings import (
+from recours.carriers.message import Request, Response
+from recours.carriers.outcomes import (
     Detailed,
     Meaning,
     Sent,
@@ -26,7 +27,6 @@ from recours.carriers.findings import (
     unknown_code,
     unreadable,
 )
-from recours.carriers.message import Request, Response
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome

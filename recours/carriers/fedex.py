@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from recours.carriers import check_digits, rest
+from recours.carriers import check_digits, json_api
 from recours.carriers.client import TOO_MANY, TokenClient, knowing
 from recours.carriers.fedex_codes import FEDEX_CODES
-from recours.carriers.findings import (
+from recours.carriers.message import Request, Response
+from recours.carriers.oauth import Tokens, token_request
+from recours.carriers.outcomes import (
     PARIS,
     Detailed,
     Meaning,
@@ -27,8 +29,6 @@ from recours.carriers.findings import (
     unknown_code,
     unreadable,
 )
-from recours.carriers.message import Request, Response
-from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -186,7 +186,7 @@ class FedEx(TokenClient):
 def tracking_request(number: str) -> Request:
     """`trackingnumbers` for one number."""
     asked = {"trackingNumberInfo": {"trackingNumber": number}}
-    return rest.post(_TRACKING, {"includeDetailedScans": True, "trackingInfo": [asked]}, _HEADERS)
+    return json_api.post(_TRACKING, {"includeDetailedScans": True, "trackingInfo": [asked]}, _HEADERS)
 
 
 def document_request(number: str, tracked: Tracked, account: str) -> Request:
@@ -203,7 +203,7 @@ def document_request(number: str, tracked: Tracked, account: str) -> Request:
     }
     detail = {"documentType": "SIGNATURE_PROOF_OF_DELIVERY", "documentFormat": "PDF"}
     content = {"trackDocumentDetail": detail, "trackDocumentSpecification": [specification]}
-    return rest.post(_DOCUMENTS, content, _HEADERS)
+    return json_api.post(_DOCUMENTS, content, _HEADERS)
 
 
 def _ship_dates(at: datetime | None) -> dict[str, str]:
@@ -221,11 +221,11 @@ def _ship_dates(at: datetime | None) -> dict[str, str]:
 
 def parse_tracking(answer: Response, number: str) -> Tracked | Failure:
     """The delivery, if the parcel is delivered."""
-    tree = rest.tree(answer.body)
+    tree = json_api.tree(answer.body)
     if failure := _error(tree, answer, TRACKING_CODES):
         return failure
     results = _results(tree, number)
-    told = [_told(rest.at(result, "error")) for result in results]
+    told = [_told(json_api.at(result, "error")) for result in results]
     good = [result for result, each in zip(results, told, strict=True) if each is None]
     if good:
         # One number may stand for several parcels: the latest is the one that is claimed.
@@ -236,10 +236,10 @@ def parse_tracking(answer: Response, number: str) -> Tracked | Failure:
 
 def _results(tree: Any, number: str) -> list[Any]:
     """The result for this number; or the only result there is."""
-    complete = rest.items(tree, "output", "completeTrackResults")
-    named = [c for c in complete if (rest.text(c, "trackingNumber") or "").upper() == number.upper()]
+    complete = json_api.items(tree, "output", "completeTrackResults")
+    named = [c for c in complete if (json_api.text(c, "trackingNumber") or "").upper() == number.upper()]
     chosen = named or (complete if len(complete) == 1 else [])
-    return [result for each in chosen for result in rest.items(each, "trackResults")]
+    return [result for each in chosen for result in json_api.items(each, "trackResults")]
 
 
 def _whereabouts(result: Any, answer: Response) -> Tracked | Failure:
@@ -250,43 +250,45 @@ def _whereabouts(result: Any, answer: Response) -> Tracked | Failure:
         return not_handed_over(SPEC.name, answer, label, code=code, table=FEDEX_CODES)
     if _turned_back(result):
         return end_of_return(SPEC.name, answer, label)
-    details = rest.at(result, "deliveryDetails")
-    signatory = rest.text(details, "signedByName") or rest.text(details, "receivedByName")
-    info = rest.at(result, "trackingNumberInfo")
+    details = json_api.at(result, "deliveryDetails")
+    signatory = json_api.text(details, "signedByName") or json_api.text(details, "receivedByName")
+    info = json_api.at(result, "trackingNumberInfo")
     return Tracked(
         Delivery(_delivered_at(result), person(signatory)),
-        _usable(rest.text(info, "carrierCode")),
-        _usable(rest.text(info, "trackingNumberUniqueId")),
+        _usable(json_api.text(info, "carrierCode")),
+        _usable(json_api.text(info, "trackingNumberUniqueId")),
     )
 
 
 def _status(result: Any) -> tuple[str | None, str | None]:
     """Code and words of the present status; where it is missing, of the latest scan."""
-    latest = rest.at(result, "latestStatusDetail")
-    code = rest.text(latest, "code") or rest.text(latest, "derivedCode")
+    latest = json_api.at(result, "latestStatusDetail")
+    code = json_api.text(latest, "code") or json_api.text(latest, "derivedCode")
     if code:
-        return code, rest.text(latest, "statusByLocale") or rest.text(latest, "description")
-    scan = max(rest.items(result, "scanEvents"), key=_scanned_at, default=None)
-    code = rest.text(scan, "derivedStatusCode") or rest.text(scan, "eventType")
-    return code, rest.text(scan, "eventDescription")
+        return code, json_api.text(latest, "statusByLocale") or json_api.text(latest, "description")
+    scan = max(json_api.items(result, "scanEvents"), key=_scanned_at, default=None)
+    code = json_api.text(scan, "derivedStatusCode") or json_api.text(scan, "eventType")
+    return code, json_api.text(scan, "eventDescription")
 
 
 def _turned_back(result: Any) -> bool:
     """Whether the delivery ends a return, whose signature is the sender's (inferred: a return may have another number)."""
-    codes = [code for scan in rest.items(result, "scanEvents") for code in _scan_codes(scan)]
+    codes = [code for scan in json_api.items(result, "scanEvents") for code in _scan_codes(scan)]
     return any(FEDEX_CODES.get(code or "") is ParcelStatus.GOING_BACK for code in codes)
 
 
 def _delivered_at(result: Any) -> datetime | None:
-    dates = [d for d in rest.items(result, "dateAndTimes") if rest.text(d, "type") == "ACTUAL_DELIVERY"]
-    times = [moment(rest.text(date, "dateTime"), PARIS) for date in dates]
-    scans = [s for s in rest.items(result, "scanEvents") if _DELIVERED in _scan_codes(s)]
+    dates = [
+        d for d in json_api.items(result, "dateAndTimes") if json_api.text(d, "type") == "ACTUAL_DELIVERY"
+    ]
+    times = [moment(json_api.text(date, "dateTime"), PARIS) for date in dates]
+    scans = [s for s in json_api.items(result, "scanEvents") if _DELIVERED in _scan_codes(s)]
     found = max(filter(None, times), default=None) or max(map(_scanned_at, scans), default=_NEVER)
     return None if found == _NEVER else found
 
 
 def _scan_codes(scan: Any) -> set[str | None]:
-    return {rest.text(scan, "derivedStatusCode"), rest.text(scan, "eventType")}
+    return {json_api.text(scan, "derivedStatusCode"), json_api.text(scan, "eventType")}
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -294,11 +296,11 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 def _scanned_at(scan: Any) -> datetime:
     """A time without an offset is taken for French (inferred: those that were seen have one)."""
-    return moment(rest.text(scan, "date"), PARIS) or _NEVER
+    return moment(json_api.text(scan, "date"), PARIS) or _NEVER
 
 
 def _last_moment(result: Any) -> datetime:
-    scans = map(_scanned_at, rest.items(result, "scanEvents"))
+    scans = map(_scanned_at, json_api.items(result, "scanEvents"))
     return max([*scans, _delivered_at(result) or _NEVER])
 
 
@@ -311,8 +313,8 @@ def _usable(text: str | None) -> str | None:
 
 def parse_document(answer: Response, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
-    tree = rest.tree(answer.body)
-    outcome = _error(tree, answer, DOCUMENT_CODES) or _document(rest.at(tree, "output"), delivery, answer)
+    tree = json_api.tree(answer.body)
+    outcome = _error(tree, answer, DOCUMENT_CODES) or _document(json_api.at(tree, "output"), delivery, answer)
     return knowing(outcome, delivery)
 
 
@@ -348,7 +350,7 @@ _ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
 
 def _alerts(output: Any) -> list[Told]:
     """Code and words of each: objects, or texts that begin with the code."""
-    return [told for alert in _listed(rest.at(output, "alerts")) if (told := _alert(alert))]
+    return [told for alert in _listed(json_api.at(output, "alerts")) if (told := _alert(alert))]
 
 
 def _alert(alert: Any) -> Told | None:
@@ -362,13 +364,13 @@ def _alert(alert: Any) -> Told | None:
 
 
 def _told(error: Any) -> Told | None:
-    code, said = rest.text(error, "code"), rest.text(error, "message")
+    code, said = json_api.text(error, "code"), json_api.text(error, "message")
     return (code, said) if code or said else None
 
 
 def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | None:
     """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
-    told = [each for error in rest.items(tree, "errors") if (each := _told(error))]
+    told = [each for error in json_api.items(tree, "errors") if (each := _told(error))]
     found = next((each for each in told if each[0] in table), told[0] if told else None)
     if found is None and answer.status == _OK_STATUS:
         return None

@@ -11,9 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from recours.carriers import rest
+from recours.carriers import json_api
 from recours.carriers.client import TokenClient
-from recours.carriers.findings import (
+from recours.carriers.message import Request, Response
+from recours.carriers.oauth import Tokens, token_request
+from recours.carriers.outcomes import (
     LONGEST_NAME,
     PARIS,
     Detailed,
@@ -28,8 +30,6 @@ from recours.carriers.findings import (
     unknown_code,
     unreadable,
 )
-from recours.carriers.message import Request, Response
-from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
@@ -190,7 +190,7 @@ def shipit_request(operation: str, number: str) -> Request:
     """`parceldetails` or `parcelpod`. A Track ID may be of digits only, and is shorter than a parcel number."""
     field = "ParcelNumber" if _PARCEL_NUMBER.fullmatch(number) else "TrackID"
     headers = {"Content-Type": _SHIPIT_TYPE, "Accept": _SHIPIT_TYPE}
-    return rest.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)
+    return json_api.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)
 
 
 def _never_given(delivery: Delivery) -> Failure:
@@ -205,18 +205,18 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     parcel = _parcel(answer, number)
     if isinstance(parcel, Failure):
         return parcel
-    error, said = rest.text(parcel, "errorCode"), rest.text(parcel, "errorMessage")
+    error, said = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
     if error in TRACKING_ERRORS:
         return meant(SPEC.name, TRACKING_ERRORS[error], answer, said)
     if error is not None:
         return unknown_code(SPEC.name, answer, error, said)
-    status = rest.text(parcel, "status")
+    status = json_api.text(parcel, "status")
     if status is None:
         return unreadable(SPEC.name, answer)
-    latest = max(rest.items(parcel, "events"), key=_when, default=None)
+    latest = max(json_api.items(parcel, "events"), key=_when, default=None)
     if status == DELIVERED:
-        return Delivery(moment(rest.text(parcel, "statusDateTime"), PARIS) or _moment(latest))
-    label = rest.text(latest, "description") or OTHER_STATUSES.get(status)
+        return Delivery(moment(json_api.text(parcel, "statusDateTime"), PARIS) or _moment(latest))
+    label = json_api.text(latest, "description") or OTHER_STATUSES.get(status)
     return not_handed_over(SPEC.name, answer, label, code=status, table=_STATUSES)
 
 
@@ -225,15 +225,17 @@ def _parcel(answer: Response, number: str) -> Any | Failure:
     if answer.status != _OK:
         return _tracking_error(answer)
     try:
-        tree = rest.parse(answer.body)
-    except rest.NotJson:
+        tree = json_api.parse(answer.body)
+    except json_api.NotJson:
         return unreadable(SPEC.name, answer)
-    found = rest.items(tree, "parcels")
-    if rest.at(tree, "parcels") == []:
+    found = json_api.items(tree, "parcels")
+    if json_api.at(tree, "parcels") == []:
         return meant(SPEC.name, TRACKING_ERRORS["E_404_01"], answer)
     if not found:
         return unreadable(SPEC.name, answer)
-    named = (one for one in found if number in (rest.text(one, "requested"), rest.text(one, "unitno")))
+    named = (
+        one for one in found if number in (json_api.text(one, "requested"), json_api.text(one, "unitno"))
+    )
     return next(named, found[0])
 
 
@@ -253,10 +255,14 @@ def _tracking_error(answer: Response) -> Failure:
 
 def _said(answer: Response) -> str | None:
     try:
-        tree = rest.parse(answer.body)
-    except rest.NotJson:
+        tree = json_api.parse(answer.body)
+    except json_api.NotJson:
         return None
-    return rest.text(tree, "fault", "faultstring") or rest.text(tree, "detail") or rest.text(tree, "title")
+    return (
+        json_api.text(tree, "fault", "faultstring")
+        or json_api.text(tree, "detail")
+        or json_api.text(tree, "title")
+    )
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -268,7 +274,7 @@ def _when(event: Any) -> datetime:
 
 def _moment(event: Any) -> datetime | None:
     """Moments come with an offset; without one (inferred) they are French local time."""
-    return moment(rest.text(event, "eventDateTime"), PARIS)
+    return moment(json_api.text(event, "eventDateTime"), PARIS)
 
 
 # ---------------------------------------------------------------- ShipIT
@@ -279,13 +285,13 @@ def parse_details(answer: Response) -> Delivery | Failure:
     if answer.status == _UNAUTHORIZED:
         return _token_refused(answer)
     try:
-        unit = rest.at(rest.parse(answer.body), "UnitDetail") if answer.status == _OK else None
-    except rest.NotJson:
+        unit = json_api.at(json_api.parse(answer.body), "UnitDetail") if answer.status == _OK else None
+    except json_api.NotJson:
         unit = None
-    signed = rest.text(unit, "Signature") or ""
+    signed = json_api.text(unit, "Signature") or ""
     # Not documented: a text too long for a name would be a picture.
     name = signed if len(signed) <= LONGEST_NAME else None
-    return Delivery(moment(rest.text(unit, "DeliveryDate"), PARIS), person(name))
+    return Delivery(moment(json_api.text(unit, "DeliveryDate"), PARIS), person(name))
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
@@ -303,16 +309,16 @@ def _images(answer: Response) -> list[str] | Failure:
     if not answer.body.strip():
         return meant(SPEC.name, _NO_RESULT, answer)
     try:
-        tree = rest.parse(answer.body)
-    except rest.NotJson:
+        tree = json_api.parse(answer.body)
+    except json_api.NotJson:
         return unreadable(SPEC.name, answer)
     if tree == {}:
         return meant(SPEC.name, _NO_RESULT, answer)
-    item = rest.at(rest.items(tree, "PODItem") or rest.items(tree, "Poditem"), 0)
+    item = json_api.at(json_api.items(tree, "PODItem") or json_api.items(tree, "Poditem"), 0)
     if item is None:
         return unreadable(SPEC.name, answer)
-    single = rest.text(item, "ImageData")
-    texts = [single] if single else [rest.text(one) for one in rest.items(item, "ImageData")]
+    single = json_api.text(item, "ImageData")
+    texts = [single] if single else [json_api.text(one) for one in json_api.items(item, "ImageData")]
     return [text for text in texts if text] or meant(SPEC.name, _NOT_YET, answer)
 
 

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from recours.carriers import check_digits, rest
+from recours.carriers import check_digits, json_api
 from recours.carriers.client import TOO_MANY, StatusClient
-from recours.carriers.findings import (
+from recours.carriers.message import Request, Response
+from recours.carriers.outcomes import (
     PARIS,
     Meaning,
     french_day,
@@ -21,7 +22,6 @@ from recours.carriers.findings import (
     unknown_code,
     unreadable,
 )
-from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -116,7 +116,7 @@ class LaPoste(StatusClient):
         del what
         if answer.status != TOO_MANY:
             return None
-        found = _QUOTA.search(rest.text(rest.tree(answer.body), "message") or "")
+        found = _QUOTA.search(json_api.text(json_api.tree(answer.body), "message") or "")
         return Wait(now + timedelta(seconds=int(found[1]))) if found else Wait()
 
 
@@ -131,38 +131,38 @@ def tracking_request(number: str, key: str) -> Request:
 
 def parse_tracking(answer: Response) -> Failure:
     """Where the parcel is, or what went wrong. A delivered parcel has its delivery in the failure."""
-    tree = rest.tree(answer.body)
-    functional = rest.text(tree, "returnMessage")
-    said = functional or rest.text(tree, "message")
+    tree = json_api.tree(answer.body)
+    functional = json_api.text(tree, "returnMessage")
+    said = functional or json_api.text(tree, "message")
     if answer.status >= _SERVER_ERRORS:
         return out_of_order(SPEC.name, answer, said)
-    code = rest.text(tree, "returnCode")
+    code = json_api.text(tree, "returnCode")
     if answer.status in _OF_OUR_KEY or (functional and code is None):
         code = str(answer.status)
     if code in CODES:
         return meant(SPEC.name, CODES[code], answer, said)
     if answer.status == _OK_STATUS and code in _WELL:
-        return _whereabouts(rest.at(tree, "shipment"), answer)
+        return _whereabouts(json_api.at(tree, "shipment"), answer)
     # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
-    strange = rest.text(tree, "code") if code in _WELL else code
+    strange = json_api.text(tree, "code") if code in _WELL else code
     return unknown_code(SPEC.name, answer, strange, said) if strange else unreadable(SPEC.name, answer)
 
 
 def _whereabouts(shipment: Any, answer: Response) -> Failure:
-    events = rest.at(shipment, "event")
+    events = json_api.at(shipment, "event")
     if not isinstance(events, list):
         return unreadable(SPEC.name, answer)
     last = _latest([event for event in events if _status(event) in _ENDS])
     if last is None or _status(last) is not ParcelStatus.DELIVERED:
         told = last or _latest(events)
-        label, code = rest.text(told, "label"), rest.text(told, "code")
+        label, code = json_api.text(told, "label"), json_api.text(told, "code")
         return not_handed_over(SPEC.name, answer, label, code=code, table=CODES_OF_EVENTS)
-    at = _time(rest.text(last, "date")) or _time(rest.text(shipment, "deliveryDate"))
+    at = _time(json_api.text(last, "date")) or _time(json_api.text(shipment, "deliveryDate"))
     return _without_proof(Delivery(at))
 
 
 def _status(event: Any) -> ParcelStatus | None:
-    return CODES_OF_EVENTS.get(rest.text(event, "code") or "")
+    return CODES_OF_EVENTS.get(json_api.text(event, "code") or "")
 
 
 def _without_proof(delivery: Delivery) -> Failure:
@@ -176,7 +176,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 def _latest(events: list[Any]) -> Any | None:
     """The newest; of equally old ones the first, since the service lists the newest first."""
-    return max(events, key=lambda event: _time(rest.text(event, "date")) or _NEVER, default=None)
+    return max(events, key=lambda event: _time(json_api.text(event, "date")) or _NEVER, default=None)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recours.carriers import rest
-from recours.carriers.findings import denied_account, refused_account, unreadable
+from recours.carriers import json_api
 from recours.carriers.message import Request, Response
+from recours.carriers.outcomes import denied_account, refused_account, unreadable
 from recours.core.outcome import CallFailed, Failure
 from recours.core.quota import Capability
 from recours.core.text import clean
@@ -126,13 +126,13 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
     if answer.status != _OK:
         raise CallFailed(unreadable(name, answer))
     try:
-        tree = rest.parse(answer.body)
-    except rest.NotJson:
+        tree = json_api.parse(answer.body)
+    except json_api.NotJson:
         raise CallFailed(unreadable(name, answer)) from None
-    token = rest.text(tree, "access_token")
+    token = json_api.text(tree, "access_token")
     if token is None or not token.isascii() or not token.isprintable() or " " in token:
         raise CallFailed(unreadable(name, answer))
-    return token, timedelta(seconds=_life(rest.text(tree, "expires_in")))
+    return token, timedelta(seconds=_life(json_api.text(tree, "expires_in")))
 
 
 def _life(text: str | None) -> int:
@@ -143,11 +143,15 @@ def _life(text: str | None) -> int:
 def _said(answer: Response) -> str | None:
     """What a refusal says, in whichever of the usual places."""
     try:
-        tree = rest.parse(answer.body)
-    except rest.NotJson:
+        tree = json_api.parse(answer.body)
+    except json_api.NotJson:
         return None
-    first = rest.at(rest.items(tree, "errors") or rest.items(tree, "response", "errors"), 0)
-    found = rest.text(first, "message") or rest.text(tree, "error_description") or rest.text(tree, "error")
+    first = json_api.at(json_api.items(tree, "errors") or json_api.items(tree, "response", "errors"), 0)
+    found = (
+        json_api.text(first, "message")
+        or json_api.text(tree, "error_description")
+        or json_api.text(tree, "error")
+    )
     return clean(found) if found else None
 
 

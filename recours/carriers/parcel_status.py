@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 
-from recours.carriers.findings import not_delivered
 from recours.carriers.message import Response
+from recours.carriers.outcomes import not_delivered
 from recours.core.outcome import Failure
 from recours.core.sentences import Sentence
 from recours.core.text import clean

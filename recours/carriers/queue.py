@@ -11,9 +11,9 @@ from typing import Any
 
 from recours.carriers.account import Account
 from recours.carriers.client import knowing
-from recours.carriers.grant import QueueGrant
-from recours.carriers.ledger import LEASE, Ledger
+from recours.carriers.quota_store import LEASE, Ledger
 from recours.carriers.refusals import Refusals
+from recours.carriers.reservation import QueueGrant
 from recours.core.blame import PUT_OFF, Blame
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from recours.carriers.account import Account
-from recours.carriers.ledger import LEASE, Ledger
+from recours.carriers.quota_store import LEASE, Ledger
 from recours.core.blame import Blame, blame, blame_after_check
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
-from recours.carriers.findings import unreadable
 from recours.carriers.message import Response
+from recours.carriers.outcomes import unreadable
 from recours.core.outcome import Failure
 from recours.core.sentences import Sentence
 

@@ -13,9 +13,11 @@ from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from recours.carriers import check_digits, rest
+from recours.carriers import check_digits, json_api
 from recours.carriers.client import OneCallClient, TokenClient
-from recours.carriers.findings import (
+from recours.carriers.message import Request, Response
+from recours.carriers.oauth import Tokens, token_request
+from recours.carriers.outcomes import (
     Meaning,
     Sent,
     document,
@@ -26,8 +28,6 @@ from recours.carriers.findings import (
     unknown_code,
     unreadable,
 )
-from recours.carriers.message import Request, Response
-from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over, status_of
 from recours.carriers.ups_codes import UPS_CODES
 from recours.carriers.zones import zone_of
@@ -176,12 +176,12 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 def _package(answer: Response, number: str) -> Any | Failure:
     """The package that was asked about: a shipment may have others too."""
-    tree = rest.tree(answer.body)
+    tree = json_api.tree(answer.body)
     if failure := _error(tree, answer):
         return failure
-    shipments = rest.items(tree, "trackResponse", "shipment")
-    packages = [package for shipment in shipments for package in rest.items(shipment, "package")]
-    named = [p for p in packages if (rest.text(p, "trackingNumber") or "").upper() == number.upper()]
+    shipments = json_api.items(tree, "trackResponse", "shipment")
+    packages = [package for shipment in shipments for package in json_api.items(shipment, "package")]
+    named = [p for p in packages if (json_api.text(p, "trackingNumber") or "").upper() == number.upper()]
     if named or len(packages) == 1:
         return (named or packages)[0]
     if packages:
@@ -192,8 +192,8 @@ def _package(answer: Response, number: str) -> Any | Failure:
 
 def _warned(shipments: list[Any], answer: Response) -> Failure:
     """Why a shipment has no package: a warning in a good answer says so."""
-    warnings = [warning for shipment in shipments for warning in rest.items(shipment, "warnings")]
-    told = _first_known([(rest.text(w, "code"), rest.text(w, "message")) for w in warnings])
+    warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
+    told = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
     if told is None:
         return unreadable(SPEC.name, answer)
     code, said = told
@@ -214,15 +214,15 @@ def _delivery(package: Any, answer: Response) -> Delivery | Failure:
     the number of a parcel that goes back).
     """
     status = _status(package)
-    told = [*_codes(status), *filter(None, [rest.text(status, "type")])]
+    told = [*_codes(status), *filter(None, [json_api.text(status, "type")])]
     if not told:
         return unreadable(SPEC.name, answer)
     means = _means(status)
-    label = rest.text(status, "description") or rest.text(status, "simplifiedTextDescription")
+    label = json_api.text(status, "description") or json_api.text(status, "simplifiedTextDescription")
     if means is ParcelStatus.DELIVERED and _turned_back(package):
         return end_of_return(SPEC.name, answer, label)
     if means is ParcelStatus.DELIVERED:
-        signatory = person(rest.text(package, "deliveryInformation", "receivedBy"))
+        signatory = person(json_api.text(package, "deliveryInformation", "receivedBy"))
         return replace(_delivered_at(package), signatory=signatory)
     codes = _codes(status) or told
     code = next((code for code in codes if code in _KNOWN), codes[0])
@@ -234,14 +234,14 @@ _KNOWN = CODES_OF_STATUS | STATUS_TYPES
 
 def _status(package: Any) -> Any:
     """The present one; where it is missing, that of the newest activity, which is the first."""
-    current = rest.at(package, "currentStatus")
-    if _codes(current) or rest.text(current, "type"):
+    current = json_api.at(package, "currentStatus")
+    if _codes(current) or json_api.text(current, "type"):
         return current
-    return rest.at(rest.items(package, "activity"), 0, "status")
+    return json_api.at(json_api.items(package, "activity"), 0, "status")
 
 
 def _codes(status: Any) -> list[str]:
-    return [code for name in ("code", "statusCode") if (code := rest.text(status, name))]
+    return [code for name in ("code", "statusCode") if (code := json_api.text(status, name))]
 
 
 def _means(status: Any) -> ParcelStatus | None:
@@ -249,14 +249,14 @@ def _means(status: Any) -> ParcelStatus | None:
     by_code = status_of(_codes(status), CODES_OF_STATUS)
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code
-    return STATUS_TYPES.get(rest.text(status, "type") or "", by_code)
+    return STATUS_TYPES.get(json_api.text(status, "type") or "", by_code)
 
 
 _BACK = (ParcelStatus.GOING_BACK, ParcelStatus.RETURNED)
 
 
 def _turned_back(package: Any) -> bool:
-    return any(_means(rest.at(each, "status")) in _BACK for each in rest.items(package, "activity"))
+    return any(_means(json_api.at(each, "status")) in _BACK for each in json_api.items(package, "activity"))
 
 
 # ---------------------------------------------------------------- when it was delivered
@@ -269,7 +269,9 @@ def _delivered_at(package: Any) -> Delivery:
     place keeps one time, and a day elsewhere.
     """
     handed_over = ParcelStatus.DELIVERED
-    activities = [a for a in rest.items(package, "activity") if _means(rest.at(a, "status")) is handed_over]
+    activities = [
+        a for a in json_api.items(package, "activity") if _means(json_api.at(a, "status")) is handed_over
+    ]
     destination = _destination(package)
     countries = [_country(activity) or destination for activity in activities] or [destination]
     zones = [zone_of(country) for country in countries]
@@ -278,35 +280,35 @@ def _delivered_at(package: Any) -> Delivery:
     day, at = _date_of_delivery(package, zones[0])
     if at is not None:
         return Delivery(at)
-    days = [found for a in activities if (found := _day(rest.text(a, "date")))]
+    days = [found for a in activities if (found := _day(json_api.text(a, "date")))]
     return Delivery(day=max(days, default=day))
 
 
 def _moment_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
     """Of Greenwich, else of the place with its offset, else of the place in the zone of its country."""
-    of_greenwich = _compact(rest.text(activity, "gmtDate"), rest.text(activity, "gmtTime"), UTC)
+    of_greenwich = _compact(json_api.text(activity, "gmtDate"), json_api.text(activity, "gmtTime"), UTC)
     if of_greenwich:
         return of_greenwich
-    day, hour = rest.text(activity, "date"), rest.text(activity, "time")
-    return _compact(day, hour, _offset(rest.text(activity, "gmtOffset")) or zone)
+    day, hour = json_api.text(activity, "date"), json_api.text(activity, "time")
+    return _compact(day, hour, _offset(json_api.text(activity, "gmtOffset")) or zone)
 
 
 def _country(activity: Any) -> str | None:
-    return rest.text(activity, "location", "address", "countryCode")
+    return json_api.text(activity, "location", "address", "countryCode")
 
 
 def _destination(package: Any) -> str | None:
     """The country that the parcel was sent to."""
-    to = [a for a in rest.items(package, "packageAddress") if rest.text(a, "type") == "DESTINATION"]
-    return next(filter(None, (rest.text(a, "address", "countryCode") for a in to)), None)
+    to = [a for a in json_api.items(package, "packageAddress") if json_api.text(a, "type") == "DESTINATION"]
+    return next(filter(None, (json_api.text(a, "address", "countryCode") for a in to)), None)
 
 
 def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None, datetime | None]:
     """The day at the place, and the moment where that is known."""
-    end = rest.at(package, "deliveryTime")
-    hour = rest.text(end, "endTime") if rest.text(end, "type") == "DEL" else None
-    dates = [date for date in rest.items(package, "deliveryDate") if rest.text(date, "type") == "DEL"]
-    texts = [text for date in dates if (text := rest.text(date, "date"))]
+    end = json_api.at(package, "deliveryTime")
+    hour = json_api.text(end, "endTime") if json_api.text(end, "type") == "DEL" else None
+    dates = [date for date in json_api.items(package, "deliveryDate") if json_api.text(date, "type") == "DEL"]
+    texts = [text for date in dates if (text := json_api.text(date, "date"))]
     moments = [at for text in texts if (at := _compact(text, hour, zone))]
     return max(filter(None, map(_day, texts)), default=None), max(moments, default=None)
 
@@ -354,9 +356,9 @@ def _compact(day: str | None, hour: str | None, zone: tzinfo | None) -> datetime
 
 def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
     """The proof, a web page; or the picture of the signature alone."""
-    told = rest.at(package, "deliveryInformation")
-    page = Sent(rest.text(told, "pod", "content") or "", _SOURCE, html=True)
-    image = Sent(rest.text(told, "signature", "image") or "", _SOURCE)
+    told = json_api.at(package, "deliveryInformation")
+    page = Sent(json_api.text(told, "pod", "content") or "", _SOURCE, html=True)
+    image = Sent(json_api.text(told, "signature", "image") or "", _SOURCE)
     if sent := [one for one in (page, image) if one.encoded]:
         return document(SPEC.name, sent, delivery, answer)
     return Failure.of(Sentence.PROOF_FOR_PARTIES, SPEC.name, None, answer.status, delivery=delivery)
@@ -378,12 +380,12 @@ def _error(tree: Any, answer: Response) -> Failure | None:
 
 def _told(tree: Any) -> list[Told]:
     """The errors of an answer; else those of the shape that older services have."""
-    errors = rest.items(tree, "response", "errors")
+    errors = json_api.items(tree, "response", "errors")
     if errors:
-        return [(rest.text(error, "code"), rest.text(error, "message")) for error in errors]
-    details = rest.items(tree, "Fault", "detail", "Errors", "ErrorDetail")
-    legacy = [rest.at(detail, "PrimaryErrorCode") for detail in details]
-    return [(rest.text(error, "Code"), rest.text(error, "Description")) for error in legacy]
+        return [(json_api.text(error, "code"), json_api.text(error, "message")) for error in errors]
+    details = json_api.items(tree, "Fault", "detail", "Errors", "ErrorDetail")
+    legacy = [json_api.at(detail, "PrimaryErrorCode") for detail in details]
+    return [(json_api.text(error, "Code"), json_api.text(error, "Description")) for error in legacy]
 
 
 def _first_known(told: list[Told]) -> Told | None:

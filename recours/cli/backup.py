@@ -7,13 +7,13 @@ import click
 from recours import __version__
 from recours.backup.folder import new_box
 from recours.cli.console import as_typed
-from recours.cli.desk import database_option, faults_told, json_option, settings_for, tell_json
+from recours.cli.operations import database_option, faults_told, json_option, settings_for, tell_json
 from recours.core.text import plural
-from recours.database.copies import SqliteSource
-from recours.database.dumps import PostgresSource
+from recours.database.backup.postgres import PostgresSource
+from recours.database.backup.sqlite import SqliteSource
 from recours.database.engine import Database
-from recours.database.schema import look, require_claims
-from recours.desk.backups import DatabaseSource, Manifest, lacking_words, make_backup
+from recours.database.schema.inspection import look, require_claims
+from recours.operations.backup import DatabaseSource, Manifest, lacking_words, make_backup
 from recours.settings.model import Settings
 from recours.wiring.databases import clock_of, connect
 

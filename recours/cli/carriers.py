@@ -9,12 +9,12 @@ import click
 from recours.carriers.queue import APIRequestQueue, stop_words
 from recours.carriers.registry import CATALOG
 from recours.cli.console import harmless, say_error
-from recours.cli.desk import database_option, settings_for
+from recours.cli.operations import database_option, settings_for
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Delivery, tidy_number
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
-from recours.database.schema import look
+from recours.database.schema.inspection import look
 from recours.logs import local
 from recours.runs.attempt import malformed
 from recours.runs.ports import Refusal, RunFault

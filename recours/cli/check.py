@@ -3,13 +3,13 @@
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.bench import Bench
+from recours.cli.check_context import Bench
+from recours.cli.check_facts import found, looks, looks_without_settings
 from recours.cli.console import harmless
-from recours.cli.desk import DONE, FAILED, USAGE, database_option, json_option, tell_json
-from recours.cli.looks import found, looks, looks_without_settings
+from recours.cli.operations import DONE, FAILED, USAGE, database_option, json_option, tell_json
 from recours.core.redact import Redactor
 from recours.core.text import clean, plural
-from recours.desk.findings import Finding, State
+from recours.operations.check_result import Finding, State
 from recours.settings.loading import load_at_home
 from recours.settings.model import SettingsFault
 from recours.settings.sources import process_environment

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from recours.cli.console import say_error
-from recours.cli.desk import FAILED, USAGE, database_option, settings_for
+from recours.cli.operations import FAILED, USAGE, database_option, settings_for
 from recours.core.password import SALT_BYTES, SHORTEST, hash_of
 from recours.settings.values import is_loopback
 

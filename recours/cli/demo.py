@@ -19,7 +19,7 @@ import click
 from recours import logs
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
-from recours.cli.desk import USAGE
+from recours.cli.operations import USAGE
 from recours.home import NoHomeError, make_home
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report

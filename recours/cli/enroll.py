@@ -6,12 +6,12 @@ import click
 
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
-from recours.cli.desk import USAGE, at_desk, confirmed, database_option, json_option, person, tell_json
-from recours.cli.moments import moment_of, past_moment
+from recours.cli.operations import USAGE, at_desk, confirmed, database_option, json_option, person, tell_json
 from recours.cli.tables import Table, show
+from recours.cli.times import moment_of, past_moment
 from recours.core.adoption import EnrollNew
 from recours.core.text import clean, plural
-from recours.desk.enrolment import (
+from recours.operations.enroll import (
     Counts,
     NotEnrolledError,
     Wanted,
@@ -20,7 +20,7 @@ from recours.desk.enrolment import (
     look_over,
     to_enroll,
 )
-from recours.wiring.desks import Desk
+from recours.wiring.operations import Desk
 
 
 @click.command("enroll")

@@ -3,9 +3,9 @@
 import click
 
 from recours.cli.console import say_error
-from recours.cli.desk import USAGE, at_desk, database_option, json_option, person, tell_json
+from recours.cli.operations import USAGE, at_desk, database_option, json_option, person, tell_json
 from recours.core.text import clean
-from recours.desk.enrolment import NotEnrolledError, changed_meanwhile, to_exclude
+from recours.operations.enroll import NotEnrolledError, changed_meanwhile, to_exclude
 
 _LONGEST_WHY = 300
 

@@ -9,10 +9,10 @@ from typing import BinaryIO
 import click
 
 from recours.cli.console import say_error
-from recours.cli.desk import FAILED, at_desk, database_option
-from recours.cli.moments import moment_of, past_moment
+from recours.cli.operations import FAILED, at_desk, database_option
 from recours.cli.outfile import AlreadyThereError, written
-from recours.desk.export import (
+from recours.cli.times import moment_of, past_moment
+from recours.operations.export import (
     ATTEMPT_COLUMNS,
     CLAIM_COLUMNS,
     attempt_row,
@@ -20,7 +20,7 @@ from recours.desk.export import (
     csv_pieces,
     json_pieces,
 )
-from recours.wiring.desks import Desk
+from recours.wiring.operations import Desk
 
 
 @click.command("export")

@@ -4,10 +4,10 @@ import click
 
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
-from recours.cli.desk import database_option
-from recours.database.create import complete, create_file, sql_of_completion
+from recours.cli.operations import database_option
 from recours.database.engine import Database, DatabaseFault
-from recours.database.upgrade import grant_rights
+from recours.database.schema.create import complete, create_file, sql_of_completion
+from recours.database.schema.upgrade import grant_rights
 from recours.home import NoHomeError, make_home
 from recours.settings.loading import load
 from recours.settings.model import SettingsFault

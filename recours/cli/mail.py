@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from recours.cli.console import harmless, say_error
-from recours.cli.desk import database_option, settings_for
+from recours.cli.operations import database_option, settings_for
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
@@ -25,7 +25,7 @@ from recours.runs.ports import Letter, RunFault
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import open_database
-from recours.wiring.post import PostOffice
+from recours.wiring.mail import PostOffice
 
 _FAILED, _USAGE = 1, 2
 _KINDS = {MailKind.POD_FAILED: EventName.POD_FAILED, MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED}

@@ -3,7 +3,7 @@
 import click
 
 from recours.carriers.queue import stop_words
-from recours.cli.desk import at_desk, carrier_argument, database_option, json_option, person, tell_json
+from recours.cli.operations import at_desk, carrier_argument, database_option, json_option, person, tell_json
 from recours.core.carrier import CarrierSpec
 from recours.core.text import clean
 from recours.logs import local

@@ -6,17 +6,17 @@ from datetime import timedelta
 import click
 
 from recours.cli.console import harmless
-from recours.cli.desk import at_desk, database_option, json_option, tell_json
 from recours.cli.numbers import whole_number
+from recours.cli.operations import at_desk, database_option, json_option, tell_json
 from recours.cli.tables import Table, show
 from recours.core.text import plural
-from recours.desk.forecast.facts import Assumption, ForeseenRun
-from recours.desk.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
 from recours.logs import local
+from recours.operations.forecast.facts import Assumption, ForeseenRun
+from recours.operations.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import minute, named_usage
-from recours.wiring.desks import plan_for
+from recours.wiring.operations import plan_for
 
 LONGEST_HOURS = 720
 _SHOWN_CLAIMS, _SHOWN_LATE = 5, 20

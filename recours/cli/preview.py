@@ -12,9 +12,9 @@ from recours.core.text import plural
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.left_alone import left_alone
-from recours.database.schema import Schema, look, require_claims
-from recours.database.survey import survey
-from recours.desk.records import LeftAlone
+from recours.database.reports.survey import survey
+from recours.database.schema.inspection import Schema, look, require_claims
+from recours.operations.records import LeftAlone
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.preview import Preview, preview, preview_named
 from recours.runs.source import find_named

@@ -11,19 +11,19 @@ from datetime import datetime, timedelta
 import click
 
 from recours.cli.console import harmless, say_error
-from recours.cli.desk import FAILED, at_desk, confirmed, database_option, json_option, tell_json
-from recours.cli.moments import moment_of, past_moment
+from recours.cli.operations import FAILED, at_desk, confirmed, database_option, json_option, tell_json
 from recours.cli.tables import Table, show
+from recours.cli.times import moment_of, past_moment
 from recours.core.text import plural
 from recours.database.clock import clock_offset
 from recours.database.future_runs import forget_future_runs, run_dates
 from recours.database.pruning import DatabasePast
-from recours.desk.future_runs import Clocks, RunDates, doubt
-from recours.desk.pruning import Outlook, Pruned, prune
 from recours.documents.erasing import erase
 from recours.logs import local
+from recours.operations.future_runs import Clocks, RunDates, doubt
+from recours.operations.prune import Outlook, Pruned, prune
 from recours.runs.summary import minute
-from recours.wiring.desks import Desk
+from recours.wiring.operations import Desk
 
 _SHOWN_FILES = 20
 

@@ -9,14 +9,14 @@ import click
 
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
-from recours.cli.desk import USAGE, at_desk, confirmed, database_option, json_option, tell_json
-from recours.cli.moments import moment_of, past_moment
+from recours.cli.operations import USAGE, at_desk, confirmed, database_option, json_option, tell_json
 from recours.cli.tables import Table, show
+from recours.cli.times import moment_of, past_moment
 from recours.core.text import plural
-from recours.desk.reopening import NotReopenedError, Selection, look_over, named, reopen_all, reopen_named
 from recours.logs import local
+from recours.operations.reopen import NotReopenedError, Selection, look_over, named, reopen_all, reopen_named
 from recours.runs.summary import minute
-from recours.wiring.desks import Desk
+from recours.wiring.operations import Desk
 
 
 @dataclass(frozen=True)

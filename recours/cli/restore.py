@@ -10,16 +10,16 @@ import click
 from recours.backup.folder import FolderBackup, open_backup, stamp
 from recours.cli.backup import in_it, told
 from recours.cli.console import harmless, say_error
-from recours.cli.desk import FAILED, database_option, faults_told, json_option, settings_for, tell_json
+from recours.cli.operations import FAILED, database_option, faults_told, json_option, settings_for, tell_json
 from recours.core.text import clean, plural
+from recours.database.backup.postgres import PostgresCopies, is_empty, restore_command, restore_into
+from recours.database.backup.replacement import correct_paths, staged, work_under_way
+from recours.database.backup.sqlite import SqliteCopies
 from recours.database.clock import SystemClock
-from recours.database.copies import SqliteCopies
-from recours.database.dumps import PostgresCopies, is_empty, restore_command, restore_into
 from recours.database.engine import Database, DatabaseFault
-from recours.database.replacement import correct_paths, staged, work_under_way
-from recours.database.schema import KNOWN
-from recours.desk.backups import DOCUMENTS, BackupFault, DatabaseCopies, Examined, KnownDocument, examine
+from recours.database.schema.inspection import KNOWN
 from recours.logs import local
+from recours.operations.backup import DOCUMENTS, BackupFault, DatabaseCopies, Examined, KnownDocument, examine
 from recours.runs.summary import minute
 from recours.settings.model import Settings
 from recours.wiring.databases import connect

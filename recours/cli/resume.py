@@ -3,7 +3,7 @@
 import click
 
 from recours.cli.console import harmless
-from recours.cli.desk import at_desk, carrier_argument, database_option, json_option, tell_json
+from recours.cli.operations import at_desk, carrier_argument, database_option, json_option, tell_json
 from recours.core.carrier import CarrierSpec
 from recours.logs import local
 from recours.runs.summary import minute

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.desk import home
+from recours.cli.operations import home
 from recours.sandbox import MailSandbox, Sandbox, scenario_table
 
 MAILS = Path("data") / "sandbox-mails"

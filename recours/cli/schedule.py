@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
-from recours.cli.desk import FAILED, confirmed, faults_told, home, json_option, tell_json
+from recours.cli.operations import FAILED, confirmed, faults_told, home, json_option, tell_json
 from recours.cli.workers import parse_options
 from recours.core.text import clean
-from recours.desk.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault, System
 from recours.home import CODE, is_checkout
-from recours.machine.crontab import Crontab
-from recours.machine.systemd import SystemdTimers
-from recours.machine.tasks import TaskScheduler
+from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault, System
+from recours.scheduling.crontab import Crontab
+from recours.scheduling.systemd import SystemdTimers
+from recours.scheduling.tasks import TaskScheduler
 from recours.settings.loading import access_of
 from recours.settings.sources import process_environment
 from recours.settings.values import has_password

@@ -6,18 +6,18 @@ from typing import Any
 import click
 
 from recours.cli.console import harmless
-from recours.cli.desk import DONE, FAILED, at_desk, database_option, json_option, tell_json
 from recours.cli.numbers import whole_number
+from recours.cli.operations import DONE, FAILED, at_desk, database_option, json_option, tell_json
 from recours.cli.tables import Table, show
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.mail import MailState
 from recours.core.text import clean, plural
-from recours.desk.overview import CarrierNow, Health, Overview, Rate, WorkerStatus
-from recours.desk.problem_words import VerdictWords
-from recours.desk.problems import Verdict, verdict
-from recours.desk.records import Backlog, Run
 from recours.logs import local
+from recours.operations.problem_texts import VerdictWords
+from recours.operations.problems import Verdict, verdict
+from recours.operations.records import Backlog, Run
+from recours.operations.status import CarrierNow, Health, Overview, Rate, WorkerStatus
 from recours.runs.summary import minute
 
 _RUNS_SHOWN = 3

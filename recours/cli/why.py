@@ -6,17 +6,17 @@ from dataclasses import replace
 import click
 
 from recours.cli.console import harmless
-from recours.cli.desk import at_desk, database_option, json_option, tell_json, unknown_claim
 from recours.cli.numbers import whole_number
+from recours.cli.operations import at_desk, database_option, json_option, tell_json, unknown_claim
 from recours.cli.tables import Table, show
 from recours.core.errors import Actor
 from recours.core.text import is_text
-from recours.desk.errors import error_of, quoted
-from recours.desk.explain import Explanation, Facts, explain, who_can_act
-from recours.desk.records import Message, PastAttempt
 from recours.logs import local
+from recours.operations.error_sentences import error_of, quoted
+from recours.operations.explain import Explanation, Facts, explain, who_can_act
+from recours.operations.records import Message, PastAttempt
 from recours.runs.summary import minute
-from recours.wiring.desks import Desk
+from recours.wiring.operations import Desk
 
 
 @click.command("why")

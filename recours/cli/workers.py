@@ -24,6 +24,7 @@ from recours.cli.console import (
 from recours.cli.worker_options import asked_of, common_options, scheduler_options
 from recours.core.text import plural
 from recours.database.engine import Database
+from recours.monitoring.observers import Watchers
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import RunFault
 from recours.runs.retry import PODRetryScheduler
@@ -33,7 +34,6 @@ from recours.settings.loading import access_of, home_of, load_at_home, log_dir_o
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
 from recours.settings.values import has_password
-from recours.watching.watchers import Watchers
 from recours.wiring.carriers import catalog_of, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_pings, make_watchers, make_worker

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from recours.core.backoff import Timetable
 from recours.core.claim import Claim
-from recours.core.timetable import Timetable
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from recours.dashboard.documents import Absent, NoDocument, read_document, sandb
 from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
-from recours.desk.answers import Standing
-from recours.desk.errors import quoted
-from recours.desk.records import ListedClaim, Message, PastAttempt
-from recours.desk.telling import Teller
 from recours.logs import local
+from recours.operations.api_results import Standing
+from recours.operations.error_sentences import quoted
+from recours.operations.records import ListedClaim, Message, PastAttempt
+from recours.operations.result_sentences import Teller
 from recours.runs.source import unknown_claim
-from recours.wiring.desks import Desk, status_of
+from recours.wiring.operations import Desk, status_of
 
 _HEIGHT = 640  # pixels, of a document
 

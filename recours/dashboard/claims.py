@@ -9,12 +9,12 @@ from recours.core.claim import FetchStatus, Stage
 from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
-from recours.desk.answers import Standing
-from recours.desk.errors import error_of
-from recours.desk.export import CLAIM_COLUMNS, claim_row, csv_pieces
-from recours.desk.position import Position, Why
-from recours.desk.records import ClaimFilter, ListedClaim
-from recours.wiring.desks import Desk
+from recours.operations.api_results import Standing
+from recours.operations.error_sentences import error_of
+from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
+from recours.operations.position import Position, Why
+from recours.operations.records import ClaimFilter, ListedClaim
+from recours.wiring.operations import Desk
 
 _PAGE = 20
 _COUNTED_UP_TO = 10_000

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 from recours.core.claim import Stage
 from recours.core.quota import Use
 from recours.dashboard.texts import Words
-from recours.desk.overview import CarrierNow, Rate
-from recours.desk.plan import Plan
-from recours.desk.records import Backlog
 from recours.logs import local
+from recours.operations.plan import Plan
+from recours.operations.records import Backlog
+from recours.operations.status import CarrierNow, Rate
 from recours.runs.summary import worth_telling
 
 # Told apart by people who see no red and green, too, and readable on light and dark grounds.

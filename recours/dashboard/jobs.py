@@ -4,8 +4,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from recours.application import fetch_claims
-from recours.desk.answers import FetchResult, RecoursError
+from recours.api import fetch_claims
+from recours.operations.api_results import FetchResult, RecoursError
 from recours.runs.worker import Worker
 
 

@@ -10,14 +10,14 @@ from recours.core.claim import Stage
 from recours.dashboard import figures
 from recours.dashboard.showing import plainly, when
 from recours.dashboard.texts import Words
-from recours.desk.overview import Health, Overview, WorkerStatus
-from recours.desk.plan import Plan
-from recours.desk.position import Closing, closing_of
-from recours.desk.problem_words import VerdictWords
-from recours.desk.problems import verdict
-from recours.desk.records import COUNTED_UP_TO, Run
 from recours.logs import local
-from recours.wiring.desks import Desk, plan_for
+from recours.operations.plan import Plan
+from recours.operations.position import Closing, closing_of
+from recours.operations.problem_texts import VerdictWords
+from recours.operations.problems import verdict
+from recours.operations.records import COUNTED_UP_TO, Run
+from recours.operations.status import Health, Overview, WorkerStatus
+from recours.wiring.operations import Desk, plan_for
 
 _FRESH_S = 15
 _PERIODS = (7, 30)

@@ -18,7 +18,7 @@ from recours.database.engine import DatabaseFault
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsFault
 from recours.settings.sources import process_environment
-from recours.wiring.desks import Desk, open_desk
+from recours.wiring.operations import Desk, open_desk
 
 # Streamlit leaves a hand's breadth above every page.
 _STYLE = "<style>.stMainBlockContainer{padding-top:3.5rem;padding-bottom:3rem}</style>"

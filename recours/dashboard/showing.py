@@ -9,8 +9,8 @@ from recours.core.text import clean
 from recours.dashboard.jobs import Job
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
-from recours.desk.answers import FetchResult, RecoursError
 from recours.logs import local
+from recours.operations.api_results import FetchResult, RecoursError
 from recours.runs.summary import minute
 
 # What Markdown, as Streamlit reads a line of it, would take for more than a sign; the rest is left for the sake of

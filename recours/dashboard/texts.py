@@ -1,4 +1,4 @@
-"""What the page says, in English and French; kinds of error and stages have their words in `recours.desk.words`."""
+"""What the page says, in English and French; kinds of error and stages have their words in `recours.operations.labels`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any
 
 from recours.core.errors import Actor, ErrorKind
 from recours.core.text import counted
-from recours.desk.answers import Standing
-from recours.desk.position import closing_of
-from recours.desk.words import ACTORS, CLOSINGS, KINDS, STANDING
+from recours.operations.api_results import Standing
+from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING
+from recours.operations.position import closing_of
 from recours.runs.ports import Refusal
 
 _DAYS_FROM_HOURS = 48

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from recours.core.claim import Claim
 from recours.dashboard.jobs import Job
-from recours.desk.records import ClaimFilter
+from recours.operations.records import ClaimFilter
 
 
 @dataclass

@@ -34,11 +34,11 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.core.text import clean
-from recours.database.conditions import at_stage, const
 from recours.database.engine import Database, DatabaseFault
-from recours.database.foreign import Reader, read_claim, read_claims
+from recours.database.event_outbox import add_events
+from recours.database.lenient_reader import Reader, read_claim, read_claims
 from recours.database.locks import locked_ids
-from recours.database.outbox import add_events
+from recours.database.predicates import at_stage, const
 from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import (
     free,

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from recours.database.patience import Patience, Waits
-from recours.database.rights import NOT_ALLOWED, explain_refusal
+from recours.database.schema.rights import NOT_ALLOWED, explain_refusal
 from recours.runs.ports import RunFault
 
 # How long a statement waits for another program's lock.

@@ -30,11 +30,11 @@ from sqlalchemy import (
 
 from recours.core.adoption import Adoption, EnrollNew
 from recours.core.claim import Claim, FetchStatus, tidy_number
-from recours.database.adoption import note_decision, read_adoption
 from recours.database.engine import Database
-from recours.database.foreign import Reader
+from recours.database.lenient_reader import Reader
+from recours.database.schema.adoption import note_decision, read_adoption
 from recours.database.tables import claims, exclusions
-from recours.desk.enrolment import MANUAL, Candidate
+from recours.operations.enroll import MANUAL, Candidate
 
 _c, _x = claims.c, exclusions.c
 # Rows of one transaction: short enough that nobody waits long for the write lock.

@@ -1,4 +1,4 @@
-"""The rows of runs that are dated in the future: see `recours.desk.future_runs`."""
+"""The rows of runs that are dated in the future: see `recours.operations.future_runs`."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from sqlalchemy import delete, func, select
 
 from recours.database.engine import Database
 from recours.database.tables import runs
-from recours.desk.future_runs import RunDates
+from recours.operations.future_runs import RunDates
 
 _began = runs.c.started_at
 

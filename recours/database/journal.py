@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 
 from recours.core.events import Event
 from recours.database.engine import Database
-from recours.database.outbox import OF_NO_CLAIM, write_events
+from recours.database.event_outbox import OF_NO_CLAIM, write_events
 from recours.database.retention import forget_old
 from recours.database.tables import runs
 

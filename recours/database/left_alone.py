@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from recours.database.engine import Database
-from recours.database.newer import count_unknown, newer_words
 from recours.database.reach import Reach, reach_of
-from recours.database.schema import Schema
-from recours.database.widening import TOO_LARGE, count_beyond, is_large, left_narrow
-from recours.desk.records import LeftAlone
+from recours.database.schema.inspection import Schema
+from recours.database.schema.newer import count_unknown, newer_words
+from recours.database.schema.widening import TOO_LARGE, count_beyond, is_large, left_narrow
+from recours.operations.records import LeftAlone
 
 
 def reach_of_next_run(database: Database, schema: Schema) -> Reach:

@@ -1,4 +1,4 @@
-"""What the database keeps of the time before a moment, and how it goes: see `recours.desk.pruning`."""
+"""What the database keeps of the time before a moment, and how it goes: see `recours.operations.prune`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from sqlalchemy.sql.selectable import FromClause
 
 from recours.core.claim import Stage
 from recours.core.mail import MailState
-from recours.database.conditions import at_stage, const, is_ours
 from recours.database.engine import Database
+from recours.database.predicates import at_stage, const, is_ours
 from recours.database.rows import free, unedited
 from recours.database.tables import attempts, claims, events, mail_events, mails
-from recours.desk.pruning import CarrierShare, OldAttempt, Outlook, Part
+from recours.operations.prune import CarrierShare, OldAttempt, Outlook, Part
 
 _c, _a, _e, _m = claims.c, attempts.c, events.c, mails.c
 _LEASE = timedelta(minutes=10)

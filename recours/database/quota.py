@@ -30,11 +30,11 @@ from sqlalchemy.sql.dml import ReturningInsert
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Stop
 from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
-from recours.database.conditions import is_over
 from recours.database.engine import Database
-from recours.database.outbox import insert_into
+from recours.database.event_outbox import insert_into
+from recours.database.group_commit import Together
+from recours.database.predicates import is_over
 from recours.database.tables import carriers, quota, quota_shares
-from recours.database.together import Together
 
 _q, _s = quota.c, quota_shares.c
 

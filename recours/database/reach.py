@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, true
 
-from recours.database.conditions import known
 from recours.database.engine import DatabaseFault
-from recours.database.schema import Schema
+from recours.database.predicates import known
+from recours.database.schema.inspection import Schema
+from recours.database.schema.widening import HIGHEST_NARROW
 from recours.database.tables import claims
-from recours.database.widening import HIGHEST_NARROW
 
 
 @dataclass(frozen=True)

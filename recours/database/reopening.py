@@ -1,4 +1,4 @@
-"""Claims that gave up, found and set back: see `recours.desk.reopening`."""
+"""Claims that gave up, found and set back: see `recours.operations.reopen`."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, case, func, or_, select, update
 
 from recours.core.claim import Claim, Stage
 from recours.database.claims import ClaimRepository
-from recours.database.conditions import at_stage
-from recours.database.foreign import read_claim
+from recours.database.lenient_reader import read_claim
+from recours.database.predicates import at_stage
 from recours.database.rows import free, is_failed, readable_columns, unedited
 from recours.database.tables import claims
 

@@ -22,8 +22,8 @@ from sqlalchemy import (
 from recours.core.claim import Claim, FetchStatus, State
 from recours.core.decision import Decision
 from recours.core.sentences import sentence
-from recours.database.conditions import const
-from recours.database.foreign import delivery_text
+from recours.database.lenient_reader import delivery_text
+from recours.database.predicates import const
 from recours.database.tables import OPTIONAL_CLAIM_COLUMNS, claims
 
 _c = claims.c

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from recours.core.mail import ClaimNow, MailState, Told, still_holds
 from recours.core.text import plural
 from recours.notifications.smtp import Refused, ServerFault, Undecidable
-from recours.notifications.wire import Interrupted
+from recours.notifications.smtp_deadlines import Interrupted
 from recours.runs.ports import Clock, Letter
 
 log = logging.getLogger("email_sender")

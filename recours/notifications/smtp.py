@@ -10,7 +10,7 @@ from typing import Self
 from recours.core.mail_refusal import is_about_us
 from recours.core.redact import Redactor
 from recours.core.text import clean
-from recours.notifications.wire import Interrupted, Watch, WatchedSmtp
+from recours.notifications.smtp_deadlines import Interrupted, Watch, WatchedSmtp
 
 TIMEOUT_S = 30.0
 _STEPS = 4  # so many times as long a connection may take, and a mail

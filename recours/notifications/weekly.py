@@ -1,4 +1,4 @@
-"""The weekly report as a mail, out of its facts (`recours.desk.weekly.report`).
+"""The weekly report as a mail, out of its facts (`recours.operations.weekly.report`).
 
 Its chart is made of table cells: it shows where images are blocked, and the text beside each bar says the same.
 """
@@ -9,12 +9,12 @@ from datetime import date, datetime
 from typing import Any
 
 from recours.core.text import clean, counted
-from recours.desk.problem_words import VerdictWords
-from recours.desk.problems import problem_of
-from recours.desk.weekly import Hand, hands, hands_needed
 from recours.notifications.render import Letterhead, Rendered, environment
 from recours.notifications.texts import WORDS
 from recours.notifications.weekly_texts import REPORT_WORDS, ReportWords
+from recours.operations.problem_texts import VerdictWords
+from recours.operations.problems import problem_of
+from recours.operations.weekly import Hand, hands, hands_needed
 
 _LONGEST_SUBJECT = 150
 _TEXT_BAR = 20  # signs

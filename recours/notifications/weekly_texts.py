@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recours.core.errors import ErrorKind
-from recours.desk.words import KINDS
+from recours.operations.labels import KINDS
 
 
 @dataclass(frozen=True)

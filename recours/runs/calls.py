@@ -18,7 +18,7 @@ from recours.core.sentences import Said, Sentence
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt
 from recours.runs.doubts import DENIALS, Doubts, Mistake, Suspect, mistake_of
-from recours.runs.lanes import Lane, lane_key
+from recours.runs.lane import Lane, lane_key
 from recours.runs.ports import Blocked, NotRecorded, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from recours.core.assessment import found_by_next_run, is_expired
 from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.decision import Step, step
-from recours.core.judgement import found_by_next_run, is_expired
 from recours.core.policy import Policy
-from recours.runs.lanes import lane_key
+from recours.runs.lane import lane_key
 from recours.runs.ports import Refusal
 
 

@@ -5,9 +5,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from recours.core.assessment import go_on, judge, retimed
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision, Step, give_up, pass_turn, step
-from recours.core.judgement import go_on, judge, retimed
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.summary import minute, waiting_line
 from recours.runs.supply import Limits

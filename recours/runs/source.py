@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Protocol
 
+from recours.core.assessment import judge
 from recours.core.claim import Claim, FetchStatus, Stage, State
-from recours.core.judgement import judge
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
-from recours.runs.lanes import lane_key
+from recours.runs.lane import lane_key
 from recours.runs.ports import Claims, Hold
 
 # Signs; what is longer was not typed, and a database may refuse to look for what begins like it.

@@ -15,7 +15,7 @@ from recours.core.outcome import Failure
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import plural
 from recours.runs.attempt import Ended, kept_already, without_call
-from recours.runs.lanes import Lane, begun_ahead, lane_key
+from recours.runs.lane import Lane, begun_ahead, lane_key
 from recours.runs.ports import Grant, Hold, Refusal, RunFault, Surroundings
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from recours.core.assessment import judge, ranked_anew
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
-from recours.core.judgement import judge, ranked_anew
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import Policy
 from recours.core.quota import Use

@@ -19,7 +19,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
-from recours.sandbox import documents, rest
+from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
     Answer,
     HttpRequest,
@@ -133,7 +133,7 @@ class Colissimo(SimulatedCarrier):
         if scenario is Scenario.FAULT_SERVER:
             return _trouble(500, "Internal Server Error", "Fault occurred while processing")
         listed = _timeline(question, turn) if question.tracking else _list(question, turn)
-        spoilt = rest.spoilt(scenario, listed, turn)
+        spoilt = json_api.spoilt(scenario, listed, turn)
         if spoilt or question.operation != "document":
             return spoilt or listed
         return listed if listed.status != 200 else _document(question, turn)  # noqa: PLR2004 (OK)
@@ -171,8 +171,8 @@ def _read_document(request: HttpRequest) -> Question:
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
-    rest.needs(request, "POST", _trouble(405, "Method Not Allowed", "Use POST"))
-    return rest.read_tree(request, _trouble(400, "Bad Request", "The body must be a JSON object"))
+    json_api.needs(request, "POST", _trouble(405, "Method Not Allowed", "Use POST"))
+    return json_api.read_tree(request, _trouble(400, "Bad Request", "The body must be a JSON object"))
 
 
 def _only(
@@ -202,7 +202,7 @@ def _question(operation: str, tree: dict[str, Any], credential: Any, number: str
         raise _refused("the credential must be texts")
     by_key = "apiKey" in credential
     account, password = (
-        rest.account_of(credential["apiKey"]) if by_key else (credential["login"], credential["password"])
+        json_api.account_of(credential["apiKey"]) if by_key else (credential["login"], credential["password"])
     )
     return Question(
         operation,
@@ -235,13 +235,13 @@ def _refused(reason: str) -> NotUnderstoodError:
 
 def _trouble(status: int, error: str, message: str) -> Answer:
     """An error in another of the shapes that were seen, for what has no code."""
-    return rest.answer({"error": error, "message": message}, status)
+    return json_api.answer({"error": error, "message": message}, status)
 
 
 def _secret(question: Question) -> str:
     """What the call showed of our secrets."""
     if question.details["by"] == "key":
-        return rest.key_of(question.account, question.password)
+        return json_api.key_of(question.account, question.password)
     return question.password
 
 
@@ -270,12 +270,12 @@ def _timeline(question: Question, turn: Turn) -> Answer:
         "event": _events(at, turn),
     }
     status = [{"code": "0", "message": "OK"}]
-    return rest.answer({"lang": question.details["lang"], "status": status, "parcel": parcel})
+    return json_api.answer({"lang": question.details["lang"], "status": status, "parcel": parcel})
 
 
 def _timeline_error(code: str, message: str) -> Answer:
     """HTTP 200 with a code."""
-    return rest.answer({"lang": "fr_FR", "status": [{"code": code, "message": message}], "parcel": None})
+    return json_api.answer({"lang": "fr_FR", "status": [{"code": code, "message": message}], "parcel": None})
 
 
 def _steps(active: int, at: datetime) -> list[dict[str, Any]]:
@@ -343,14 +343,14 @@ def _list(question: Question, turn: Turn) -> Answer:
         entries = []
     elif scenario is not Scenario.POD_NEVER:
         entries.append(_entry(question, turn, "SIGNATURE"))
-    return rest.answer({"errorCode": "000", "errorLabel": "OK", "documents": entries})
+    return json_api.answer({"errorCode": "000", "errorLabel": "OK", "documents": entries})
 
 
 def _document_error(status: int, code: str, label: str, inner: int | None, message: str) -> Answer:
     tree: dict[str, Any] = {"errorCode": code, "errorLabel": label}
     if inner is not None:
         tree["errors"] = [{"code": inner, "message": message}]
-    return rest.answer(tree, status)
+    return json_api.answer(tree, status)
 
 
 def _entry(question: Question, turn: Turn, kind: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from recours.sandbox import documents, rest
+from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
     Answer,
     HttpRequest,
@@ -87,11 +87,11 @@ class Dhl(SimulatedCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         """Understand a call. Raises NotUnderstoodError."""
-        rest.needs(request, "GET", _problem(405, "Method Not Allowed", "Use GET."))
+        json_api.needs(request, "GET", _problem(405, "Method Not Allowed", "Use GET."))
         if request.path != _PATH:
             return _read_link(request)
         values = _checked(request)
-        account, password = rest.account_of(request.headers.get("dhl-api-key", ""))
+        account, password = json_api.account_of(request.headers.get("dhl-api-key", ""))
         return Question(
             "shipments",
             values["trackingNumber"],
@@ -104,7 +104,7 @@ class Dhl(SimulatedCarrier):
 
     def settings(self, account: str, password: str) -> dict[str, str]:
         """One key."""
-        return {"DHL_API_KEY": rest.key_of(account, password)}
+        return {"DHL_API_KEY": json_api.key_of(account, password)}
 
     def example(self, digits: str, serial: int) -> str:
         """The form of a piece's identifier, which no Express waybill has."""
@@ -123,17 +123,17 @@ class Dhl(SimulatedCarrier):
         if not question.tracking:
             return _linked(question, turn)
         if turn.scenario is Scenario.HOSTILE_TEXT:
-            text = hostile_text(rest.key_of(question.account, question.password))
+            text = hostile_text(json_api.key_of(question.account, question.password))
             return _problem(500, "Internal Server Error", text)
         if turn.scenario in _ERRORS:
             return _problem(*_ERRORS[turn.scenario])
         good = _tracking(question, turn)
-        return rest.spoilt(turn.scenario, good, turn) or good
+        return json_api.spoilt(turn.scenario, good, turn) or good
 
 
 def _checked(request: HttpRequest) -> dict[str, str]:
     """The parameters. Raises NotUnderstoodError."""
-    values = rest.first_values(request.query)
+    values = json_api.first_values(request.query)
     wrong = [] if "trackingNumber" in values else ["trackingNumber"]
     wrong += [
         name for name, value in values.items() if not re.fullmatch(_PARAMETERS.get(name, "(?!)"), value)
@@ -146,7 +146,7 @@ def _checked(request: HttpRequest) -> dict[str, str]:
 
 def _read_link(request: HttpRequest) -> Question:
     """A link is good as it was given only."""
-    values = rest.first_values(request.query)
+    values = json_api.first_values(request.query)
     if request.path not in (_DOCUMENT_LINK, _SIGNATURE_LINK) or set(values) != {"trackingNumber"}:
         raise NotUnderstoodError(_page(404, "Not found"))
     return Question("webPOD", values["trackingNumber"])
@@ -155,7 +155,7 @@ def _read_link(request: HttpRequest) -> Question:
 def _problem(status: int, title: str, detail: str) -> Answer:
     """An error in the service's form: `status` is a number here."""
     tree = {"title": title, "status": status, "detail": detail}
-    return rest.answer(tree, status, _PROBLEM, Correlation_Id="00000000-0000-0000-0000-000000000000")
+    return json_api.answer(tree, status, _PROBLEM, Correlation_Id="00000000-0000-0000-0000-000000000000")
 
 
 def _page(status: int, title: str) -> Answer:
@@ -180,7 +180,7 @@ def _tracking(question: Question, turn: Turn) -> Answer:
         "returnFlag": returned,
     }
     url = f"{_PATH}?{urlencode({'trackingNumber': question.number})}"
-    return rest.answer({"url": url, "shipments": [shipment]})
+    return json_api.answer({"url": url, "shipments": [shipment]})
 
 
 def _event(code: str, status: str, text: str, when: datetime) -> dict[str, object]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from recours.sandbox import documents, rest
+from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
     Answer,
     HttpRequest,
@@ -90,10 +90,10 @@ class DhlExpress(SimulatedCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         """Understand a call. Raises NotUnderstoodError."""
-        rest.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
+        json_api.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
         _check_headers(request)
         number, operation, values = _asked(request)
-        key, secret = rest.basic_account(request)
+        key, secret = json_api.basic_account(request)
         tracking = operation == "tracking"
         return Question(
             operation,
@@ -125,7 +125,7 @@ class DhlExpress(SimulatedCarrier):
         if refusal is not None:
             return refusal
         good = _tracking(question, turn) if question.tracking else _pod(question, turn)
-        return rest.spoilt(turn.scenario, good, turn) or good
+        return json_api.spoilt(turn.scenario, good, turn) or good
 
 
 def _customer(account: str) -> str:
@@ -171,7 +171,7 @@ def _asked(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
 
 def _checked(request: HttpRequest, operation: str, wrong: list[str]) -> dict[str, str]:
     """The parameters. Raises NotUnderstoodError for those that cannot be one, and for what is `wrong` already."""
-    values = rest.first_values(request.query)
+    values = json_api.first_values(request.query)
     forms = _PARAMETERS[operation]
     wrong = wrong + [
         name for name, value in values.items() if not re.fullmatch(forms.get(name, "(?!)"), value)
@@ -192,7 +192,7 @@ def _problem(instance: str, status: int, title: str, detail: str) -> Answer:
         "additionalDetails": [],
         "status": str(status),
     }
-    return rest.answer(tree, status, _PROBLEM)
+    return json_api.answer(tree, status, _PROBLEM)
 
 
 def _refusal(question: Question, turn: Turn) -> Answer | None:
@@ -231,7 +231,7 @@ def _tracking(question: Question, turn: Turn) -> Answer:
     }
     if piece := question.details.get("pieceTrackingNumber"):
         shipment["pieces"] = [{"number": 1, "trackingNumber": piece}]
-    return rest.answer({"shipments": [shipment]})
+    return json_api.answer({"shipments": [shipment]})
 
 
 def _events(turn: Turn, asked: Mapping[str, str]) -> list[dict[str, object]]:
@@ -292,4 +292,4 @@ def _pod(question: Question, turn: Turn) -> Answer:
     content = documents.document_text(turn, "DHL Express", question.number, _local(turn.delivered_at))
     form = "PNG" if turn.scenario is Scenario.DELIVERED_PNG else "PDF"
     sent = {"encodingFormat": form, "content": content, "typeCode": "POD"}
-    return rest.answer({"documents": [sent]})
+    return json_api.answer({"documents": [sent]})

@@ -19,7 +19,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from recours.sandbox import documents, rest
+from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
     Answer,
     GivesTokens,
@@ -132,7 +132,7 @@ class FedEx(GivesTokens):
             raise NotUnderstoodError(
                 _error(404, "NOT.FOUND.ERROR", "The resource you requested is no longer available.")
             )
-        rest.needs(request, "POST", _error(405, "METHOD.NOT.ALLOWED.ERROR", "Use POST"))
+        json_api.needs(request, "POST", _error(405, "METHOD.NOT.ALLOWED.ERROR", "Use POST"))
         return readers[request.path](request)
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
@@ -141,7 +141,7 @@ class FedEx(GivesTokens):
         if token is None:
             return _error(*_BAD_CLIENT)
         tree = {"access_token": token, "token_type": "bearer", "expires_in": life, "scope": "CXS-TP"}
-        return rest.answer(tree)
+        return json_api.answer(tree)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
         """The project's id and secret, and the number of the account."""
@@ -171,7 +171,7 @@ class FedEx(GivesTokens):
         if scenario is Scenario.HOSTILE_TEXT:
             return _error(_OWN_ERROR[0], _OWN_ERROR[1], hostile_text(question.bearer))
         good = _tracked(question.number, turn) if question.tracking else _documents(question, turn)
-        return rest.spoilt(scenario, good, turn) or good
+        return json_api.spoilt(scenario, good, turn) or good
 
 
 # ---------------------------------------------------------------- requests
@@ -179,7 +179,7 @@ class FedEx(GivesTokens):
 
 def _read_token(request: HttpRequest) -> Question:
     refusal = _error(400, _BAD_REQUEST, "The form has a grant_type, a client_id and a client_secret")
-    form = rest.read_form(request, refusal)
+    form = json_api.read_form(request, refusal)
     if form.pop("grant_type", "") != "client_credentials" or form.keys() != {"client_id", "client_secret"}:
         raise NotUnderstoodError(refusal)
     account, password = form["client_id"], form["client_secret"]
@@ -200,7 +200,7 @@ def _read_tracking(request: HttpRequest) -> Question:
         info["trackingNumber"],
         tracking=True,
         goes_on=_GOES_ON,
-        bearer=rest.bearer(request),
+        bearer=json_api.bearer(request),
     )
 
 
@@ -222,13 +222,13 @@ def _read_documents(request: HttpRequest) -> Question:
     return Question(
         "trackingdocuments",
         info["trackingNumber"],
-        bearer=rest.bearer(request),
+        bearer=json_api.bearer(request),
         details=info | _dates(asked) | {"format": form, "account": account},
     )
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
-    tree = rest.read_tree(request, _error(400, _BAD_REQUEST, "The body must be a JSON object"))
+    tree = json_api.read_tree(request, _error(400, _BAD_REQUEST, "The body must be a JSON object"))
     if not re.fullmatch(r"[a-z]{2}_[A-Z]{2}", request.headers.get("x-locale", "")):
         raise _refused("x-locale must be a language and a country")
     return tree
@@ -282,7 +282,7 @@ def _refused(reason: str) -> NotUnderstoodError:
 
 
 def _error(status: int, code: str, message: str) -> Answer:
-    return rest.answer({"transactionId": "sandbox", "errors": [_coded(code, message)]}, status)
+    return json_api.answer({"transactionId": "sandbox", "errors": [_coded(code, message)]}, status)
 
 
 def _coded(code: str, message: str) -> dict[str, Any]:
@@ -337,7 +337,7 @@ def _of_number(number: str, result: dict[str, Any]) -> Answer:
         "trackingNumberUniqueId": _unique_id(number),
     }
     complete = {"trackingNumber": number, "trackResults": [{"trackingNumberInfo": info, **result}]}
-    return rest.answer({"transactionId": "sandbox", "output": {"completeTrackResults": [complete]}})
+    return json_api.answer({"transactionId": "sandbox", "output": {"completeTrackResults": [complete]}})
 
 
 def _unique_id(number: str) -> str:
@@ -387,7 +387,7 @@ def _documents(question: Question, turn: Turn) -> Answer:
 
 
 def _output(output: dict[str, Any]) -> Answer:
-    return rest.answer({"transactionId": "sandbox", "output": output})
+    return json_api.answer({"transactionId": "sandbox", "output": output})
 
 
 def _as_asked(question: Question, turn: Turn) -> Turn:

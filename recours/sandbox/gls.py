@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from recours.sandbox import documents, rest
+from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
     Answer,
     GivesTokens,
@@ -86,7 +86,7 @@ class Gls(GivesTokens):
         del question
         if token is None:
             return _no_token("Invalid client identifier")
-        return rest.answer({"token_type": "Bearer", "access_token": token, "expires_in": str(life)})
+        return json_api.answer({"token_type": "Bearer", "access_token": token, "expires_in": str(life)})
 
     def settings(self, account: str, password: str) -> dict[str, str]:
         """The application's credentials."""
@@ -110,7 +110,7 @@ class Gls(GivesTokens):
             good = _refused_tracking(question, turn) or _tracking(question, turn)
         else:
             good = _refused_shipit(question, turn) or _shipit(question, turn)
-        return rest.spoilt(turn.scenario, good, turn) or good
+        return json_api.spoilt(turn.scenario, good, turn) or good
 
 
 # ---------------------------------------------------------------- requests
@@ -118,23 +118,23 @@ class Gls(GivesTokens):
 
 def _read_token(request: HttpRequest) -> Question:
     """The credentials come by Basic authentication, or in the form."""
-    rest.needs(request, "POST", _no_token("Use POST"))
-    form = rest.read_form(request, _no_token("Unsupported media type"))
+    json_api.needs(request, "POST", _no_token("Use POST"))
+    form = json_api.read_form(request, _no_token("Unsupported media type"))
     if form.get("grant_type") != "client_credentials":
         raise NotUnderstoodError(_no_token("Unsupported grant type"))
-    account, password = rest.basic_account(request)
+    account, password = json_api.basic_account(request)
     if not account:
         account, password = form.get("client_id", ""), form.get("client_secret", "")
     return Question("token", account=account, password=password, needs_account=True, asks_token=True)
 
 
 def _no_token(message: str) -> Answer:
-    return rest.answer({"errors": [{"message": message, "type": "400"}]}, 400)
+    return json_api.answer({"errors": [{"message": message, "type": "400"}]}, 400)
 
 
 def _read_tracking(request: HttpRequest) -> Question:
-    rest.needs(request, "GET", _problem(request.path, 405, "Method Not Allowed", "Use GET"))
-    number, values = request.path.removeprefix(_TRACK), rest.first_values(request.query)
+    json_api.needs(request, "GET", _problem(request.path, 405, "Method Not Allowed", "Use GET"))
+    number, values = request.path.removeprefix(_TRACK), json_api.first_values(request.query)
     wrong = [
         name for name, value in values.items() if name not in _PARAMETERS or value not in ("true", "false")
     ]
@@ -147,14 +147,14 @@ def _read_tracking(request: HttpRequest) -> Question:
     if not _NUMBER.fullmatch(number):
         raise NotUnderstoodError(_wrong_parcel(number, "E_400_01", "Bad Request"))
     details = {"events": values.get("showEvents", "true"), "path": request.path}
-    bearer = rest.bearer(request)
+    bearer = json_api.bearer(request)
     return Question("trackids", number, tracking=True, goes_on=_GOES_ON, bearer=bearer, details=details)
 
 
 def _read_shipit(request: HttpRequest) -> Question:
     """A body of one identifier. `parceldetails` leaves the step to `parcelpod`."""
     operation = request.path.removeprefix(_SHIPIT)
-    rest.needs(request, "POST", Answer(405))
+    json_api.needs(request, "POST", Answer(405))
     if operation not in _OPERATIONS:
         raise NotUnderstoodError(Answer(404))
     for name in ("content-type", "accept"):
@@ -165,7 +165,7 @@ def _read_shipit(request: HttpRequest) -> Question:
         raise NotUnderstoodError(_invalid_field(field, number))
     goes_on = _GOES_ON if operation == "parceldetails" else ()
     details = {"field": field}
-    return Question(operation, number, goes_on=goes_on, bearer=rest.bearer(request), details=details)
+    return Question(operation, number, goes_on=goes_on, bearer=json_api.bearer(request), details=details)
 
 
 def _identifier(body: bytes) -> tuple[str, str]:
@@ -186,16 +186,16 @@ def _identifier(body: bytes) -> tuple[str, str]:
 
 def _problem(path: str, status: int, title: str, detail: str) -> Answer:
     tree = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": path}
-    return rest.answer(tree, status, _PROBLEM)
+    return json_api.answer(tree, status, _PROBLEM)
 
 
 def _fault(status: int, text: str, code: str) -> Answer:
-    return rest.answer({"fault": {"faultstring": text, "detail": {"errorcode": code}}}, status)
+    return json_api.answer({"fault": {"faultstring": text, "detail": {"errorcode": code}}}, status)
 
 
 def _wrong_parcel(number: str, code: str, message: str) -> Answer:
     """HTTP stays 200 for a parcel with an error."""
-    return rest.answer({"parcels": [{"requested": number, "errorCode": code, "errorMessage": message}]})
+    return json_api.answer({"parcels": [{"requested": number, "errorCode": code, "errorMessage": message}]})
 
 
 def _refused_tracking(question: Question, turn: Turn) -> Answer | None:
@@ -231,7 +231,7 @@ def _tracking(question: Question, turn: Turn) -> Answer:
     }
     if question.details["events"] == "true":
         parcel["events"] = [_event(code, text, when) for _, code, text, when in reversed(steps)]
-    return rest.answer({"parcels": [parcel]})
+    return json_api.answer({"parcels": [parcel]})
 
 
 def _event(code: str, text: str, when: datetime) -> dict[str, str]:
@@ -307,4 +307,4 @@ def _details(question: Question, turn: Turn) -> dict[str, Any]:
 
 
 def _typed(tree: Any) -> Answer:
-    return rest.answer(tree, 200, _SHIPIT_TYPE)
+    return json_api.answer(tree, 200, _SHIPIT_TYPE)

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from recours.sandbox import rest
+from recours.sandbox import json_api
 from recours.sandbox.answers import (
     Answer,
     HttpRequest,
@@ -64,7 +64,7 @@ class LaPoste(SimulatedCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         """Understand a call. Raises NotUnderstoodError."""
-        rest.needs(request, "GET", _gateway(405, "METHOD_NOT_ALLOWED", "Use GET"))
+        json_api.needs(request, "GET", _gateway(405, "METHOD_NOT_ALLOWED", "Use GET"))
         key = request.headers.get("x-okapi-key", "")
         if not key:
             raise NotUnderstoodError(_unauthorized())
@@ -74,7 +74,7 @@ class LaPoste(SimulatedCarrier):
         number = unquote(request.path.removeprefix(PATH))
         if not NUMBER.fullmatch(number):
             raise NotUnderstoodError(_functional(400, _BAD_NUMBER, number, language))
-        account, password = rest.account_of(key)
+        account, password = json_api.account_of(key)
         return Question(
             "idships",
             number,
@@ -87,7 +87,7 @@ class LaPoste(SimulatedCarrier):
 
     def settings(self, account: str, password: str) -> dict[str, str]:
         """One key."""
-        return {"LAPOSTE_API_KEY": rest.key_of(account, password)}
+        return {"LAPOSTE_API_KEY": json_api.key_of(account, password)}
 
     def example(self, digits: str, serial: int) -> str:
         """Thirteen signs, as a Colissimo parcel has them."""
@@ -110,14 +110,14 @@ class LaPoste(SimulatedCarrier):
         if refused:
             return refused
         good = _shipment(question, turn)
-        return rest.spoilt(turn.scenario, good, turn) or good
+        return json_api.spoilt(turn.scenario, good, turn) or good
 
 
 def _language(request: HttpRequest) -> str:
     """The one parameter. Raises NotUnderstoodError."""
     if "application/json" not in request.headers.get("accept", ""):
         raise NotUnderstoodError(_gateway(400, "BAD_REQUEST", "Accept must be application/json"))
-    values = rest.first_values(request.query)
+    values = json_api.first_values(request.query)
     language = values.pop("lang", "")
     if values or language not in LANGUAGES:
         raise NotUnderstoodError(_gateway(400, "BAD_REQUEST", "the one parameter is lang"))
@@ -132,7 +132,7 @@ def _refusal(question: Question, scenario: Scenario) -> Answer | None:
     if scenario is Scenario.SYSTEM_ERROR:
         return _functional(500, "Erreur système", number, language)
     if scenario is Scenario.HOSTILE_TEXT:
-        secret = rest.key_of(question.account, question.password)
+        secret = json_api.key_of(question.account, question.password)
         return _functional(500, hostile_text(secret), number, language)
     if scenario is Scenario.AUTH_REFUSED:
         return _unauthorized()
@@ -146,7 +146,7 @@ def _refusal(question: Question, scenario: Scenario) -> Answer | None:
 
 
 def _gateway(status: int, code: str, message: str) -> Answer:
-    return rest.answer({"code": code, "message": message}, status)
+    return json_api.answer({"code": code, "message": message}, status)
 
 
 def _unauthorized() -> Answer:
@@ -161,7 +161,7 @@ def _functional(status: int, message: str, number: str, language: str) -> Answer
         "scope": "open",
         "idShip": number,
     }
-    return rest.answer(tree, status)
+    return json_api.answer(tree, status)
 
 
 def _shipment(question: Question, turn: Turn) -> Answer:
@@ -191,7 +191,7 @@ def _shipment(question: Question, turn: Turn) -> Answer:
     if delivered:
         shipment["deliveryDate"] = _local(at)
     tree = {"lang": question.details["lang"], "scope": "open", "returnCode": 200, "shipment": shipment}
-    return rest.answer(tree)
+    return json_api.answer(tree)
 
 
 def _timeline(reached: int, at: datetime) -> list[dict[str, Any]]:

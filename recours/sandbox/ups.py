@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from recours.sandbox import documents, rest
+from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
     Answer,
     GivesTokens,
@@ -132,7 +132,7 @@ class Ups(GivesTokens):
             "refresh_count": "0",
             "status": "approved",
         }
-        return rest.answer(tree)
+        return json_api.answer(tree)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
         """The client's id and its secret."""
@@ -163,7 +163,7 @@ class Ups(GivesTokens):
         if scenario is Scenario.UNKNOWN:
             return _unknown(question.number)
         good = _told(question, _package(question, turn))
-        return rest.spoilt(scenario, good, turn) or good
+        return json_api.spoilt(scenario, good, turn) or good
 
 
 def _check_digit(signs: str) -> int:
@@ -176,16 +176,16 @@ def _check_digit(signs: str) -> int:
 
 
 def _read_token(request: HttpRequest) -> Question:
-    rest.needs(request, "POST", _error(405, "405", "Use POST"))
+    json_api.needs(request, "POST", _error(405, "405", "Use POST"))
     refusal = _error(400, "400", "The form must have grant_type=client_credentials, and nothing else")
-    if rest.read_form(request, refusal) != {"grant_type": "client_credentials"}:
+    if json_api.read_form(request, refusal) != {"grant_type": "client_credentials"}:
         raise NotUnderstoodError(refusal)
-    account, password = rest.basic_account(request)
+    account, password = json_api.basic_account(request)
     return Question("token", account=account, password=password, needs_account=True, asks_token=True)
 
 
 def _read_details(request: HttpRequest) -> Question:
-    rest.needs(request, "GET", _error(405, "405", "Use GET"))
+    json_api.needs(request, "GET", _error(405, "405", "Use GET"))
     for name in _NEEDED:
         if not request.headers.get(name):
             raise _refused(f"the header {name} is missing")
@@ -193,12 +193,12 @@ def _read_details(request: HttpRequest) -> Question:
     number = unquote(request.path.removeprefix(DETAILS))
     if not _FEWEST <= len(number) <= _MOST:
         raise NotUnderstoodError(_error(*_BAD_NUMBER))
-    return Question("details", number, tracking=True, bearer=rest.bearer(request), details=details)
+    return Question("details", number, tracking=True, bearer=json_api.bearer(request), details=details)
 
 
 def _parameters(request: HttpRequest) -> dict[str, str]:
     """Of the query, each of which may be left out. Raises NotUnderstoodError."""
-    values = rest.first_values(request.query)
+    values = json_api.first_values(request.query)
     if strange := sorted(values.keys() - _PARAMETERS):
         raise _refused(f"{strange[0]} is not a parameter")
     if not re.fullmatch(r"[a-z]{2}_[A-Z]{2}", values.get("locale", "en_US")):
@@ -214,7 +214,7 @@ def _refused(reason: str) -> NotUnderstoodError:
 
 
 def _error(status: int, code: str, message: str) -> Answer:
-    return rest.answer({"response": {"errors": [{"code": code, "message": message}]}}, status)
+    return json_api.answer({"response": {"errors": [{"code": code, "message": message}]}}, status)
 
 
 # ---------------------------------------------------------------- answers
@@ -224,12 +224,12 @@ def _unknown(number: str) -> Answer:
     """HTTP 200, and a warning in place of a package."""
     warning = {"code": "TW0001", "message": "Tracking Information Not Found"}
     shipment = {"inquiryNumber": number, "warnings": [warning]}
-    return rest.answer({"trackResponse": {"shipment": [shipment]}})
+    return json_api.answer({"trackResponse": {"shipment": [shipment]}})
 
 
 def _told(question: Question, package: dict[str, Any]) -> Answer:
     shipment = {"inquiryNumber": question.number, "package": [package]}
-    return rest.answer({"trackResponse": {"shipment": [shipment]}})
+    return json_api.answer({"trackResponse": {"shipment": [shipment]}})
 
 
 def _steps(turn: Turn) -> tuple[_Step, ...]:
@@ -308,7 +308,7 @@ def _delivery(question: Question, turn: Turn, *, delivered: bool) -> dict[str, A
     if question.details["returnSignature"] == "true" and _is_signed(turn):
         gif = turn.scenario is Scenario.DELIVERED_GIF
         picture = documents.signature_gif if gif else documents.signature_png
-        told["signature"] = {"image": rest.base64_text(picture(question.number))}
+        told["signature"] = {"image": json_api.base64_text(picture(question.number))}
     if question.details["returnPOD"] == "true" and turn.scenario not in _PICTURES:
         told["pod"] = {"content": _proof(question, turn)}
     return told
@@ -321,10 +321,10 @@ def _is_signed(turn: Turn) -> bool:
 def _proof(question: Question, turn: Turn) -> str:
     when = _local(turn.delivered_at)
     if turn.scenario is Scenario.HOLLOW_POD:
-        return rest.base64_text(_HOLLOW_PAGE)
+        return json_api.base64_text(_HOLLOW_PAGE)
     if turn.scenario in _NO_PROOF:
         return documents.document_text(turn, "UPS", question.number, when)
-    return rest.base64_text(proof_page(question.number, documents.signatory_of(turn), when))
+    return json_api.base64_text(proof_page(question.number, documents.signatory_of(turn), when))
 
 
 def proof_page(number: str, signatory: str, delivered_at: datetime) -> bytes:

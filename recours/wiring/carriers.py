@@ -106,7 +106,7 @@ class _Lines:
         self._jitter = jitter
 
     def __call__(self, grant: Grant) -> CarrierLine:
-        from recours.carriers.line import HttpLine  # noqa: PLC0415 (see above)
+        from recours.carriers.session import HttpLine  # noqa: PLC0415 (see above)
 
         if self._client is None:
             raise RuntimeError(f"{self._spec.key} was asked without credentials")

@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from recours.core.policy import Policy
-from recours.database.adoption import read_adoption
 from recours.database.clock import SystemClock, clock_offset
-from recours.database.create import create_file
 from recours.database.engine import Database, DatabaseFault
 from recours.database.enrolment import ClaimEnrolment
-from recours.database.newer import NEWER, remarks_on
 from recours.database.patience import Waits
-from recours.database.rights import MISSING
-from recours.database.schema import Schema, look, require_claims, require_rights, rights_remarks
-from recours.database.upgrade import NOT_DONE, bring_up_to_date
+from recours.database.schema.adoption import read_adoption
+from recours.database.schema.create import create_file
+from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
+from recours.database.schema.newer import NEWER, remarks_on
+from recours.database.schema.rights import MISSING
+from recours.database.schema.upgrade import NOT_DONE, bring_up_to_date
 from recours.settings.model import Settings
 
 # How long a server is waited for: a run must not hang, while a person may ask for what goes through every row.

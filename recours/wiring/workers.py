@@ -9,17 +9,17 @@ from random import random
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
+from recours.database.maintenance import ClaimUpkeep
 from recours.database.reach import reach_of
-from recours.database.upkeep import ClaimUpkeep
 from recours.documents.store import DocumentStore
 from recours.logs import lines_together, local, run_log
+from recours.monitoring.observers import Watchers
 from recours.runs.ports import Clock, RunFault, Surroundings, Watcher
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
-from recours.watching.watchers import Watchers
 from recours.wiring.carriers import catalog_of, make_queue, redactor
 from recours.wiring.databases import Opened, enrolment_of, policy_of
-from recours.wiring.post import PostOffice
+from recours.wiring.mail import PostOffice
 
 
 def make_worker(
@@ -72,7 +72,7 @@ def make_watchers(settings: Settings, worker: str, run_id: str, console: Handler
     """
     found: list[Watcher] = []
     if isinstance(console, StreamHandler):
-        from recours.watching.progress import ProgressBar  # noqa: PLC0415 (see above)
+        from recours.monitoring.progress_bar import ProgressBar  # noqa: PLC0415 (see above)
 
         found.append(ProgressBar(console))
     if url := settings.watch.ping_url:
@@ -82,7 +82,7 @@ def make_watchers(settings: Settings, worker: str, run_id: str, console: Handler
 
 def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] = str) -> Watcher:
     """Who tells a check."""
-    from recours.watching.pings import Pings  # noqa: PLC0415 (brings the HTTP library)
+    from recours.monitoring.healthchecks import Pings  # noqa: PLC0415 (brings the HTTP library)
 
     return Pings(url, worker, run_id, redact)
 
@@ -92,9 +92,9 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
     path = settings.watch.metrics_file
     if path is None:
         return
-    from recours.desk.metrics import metrics  # noqa: PLC0415 (see above)
-    from recours.watching.textfile import exposition, replace_file  # noqa: PLC0415 (see above)
-    from recours.wiring.desks import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
+    from recours.monitoring.prometheus import exposition, replace_file  # noqa: PLC0415 (see above)
+    from recours.operations.metrics import metrics  # noqa: PLC0415 (see above)
+    from recours.wiring.operations import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
 
     desk = desk_over(settings, opened.database, opened.schema, opened.clock)
     try:

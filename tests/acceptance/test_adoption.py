@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from recours.core.claim import Stage
-from recours.core.classify import classify
+from recours.core.error_text import classify
 from recours.sandbox import Scenario
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.long_form import IS_LONG

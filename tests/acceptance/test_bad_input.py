@@ -34,9 +34,9 @@ from bad_input_world import (
 )
 from sqlalchemy import URL
 
-from recours.database.create import create_file
 from recours.database.engine import Database, DatabaseFault
-from recours.database.schema import look
+from recours.database.schema.create import create_file
+from recours.database.schema.inspection import look
 from recours.sandbox import Sandbox
 from tests.long_form import IS_LONG
 

@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from sqlalchemy import insert, make_url
 
 from recours.core.password import hash_of
-from recours.database.create import create_file
 from recours.database.engine import Database
+from recours.database.schema.create import create_file
 from recours.sandbox import Sandbox
 from tests.conftest import SERVICE_CLAIMS, claim_row
 

@@ -9,11 +9,11 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.errors import ErrorKind
 from recours.core.sentences import Said, Sentence, kind_of, sentence
-from recours.desk.telling import Teller
 from recours.logs import local
+from recours.operations.result_sentences import Teller
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
-from recours.wiring.desks import desk_over, status_of
+from recours.wiring.operations import desk_over, status_of
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from recours.database import widening
+from recours.database.schema import widening
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
@@ -164,7 +164,7 @@ def test_large_tables_are_left_to_init_db_and_runs_go_on(
 def test_a_table_that_others_read_for_long_is_widened_by_a_later_run(
     narrow: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recours.database.upgrade._PATIENCE_WITH_READERS_S", 0.5)
+    monkeypatch.setattr("recours.database.schema.upgrade._PATIENCE_WITH_READERS_S", 0.5)
     with narrow._database.read() as backup:
         backup.exec_driver_sql("SELECT count(*) FROM recours_attempts")
         assert narrow.run().exit_status == 0

@@ -12,7 +12,7 @@ from simulation import FAILED_AT, Service
 from sqlalchemy import Connection, make_url, text
 
 from recours.database.engine import Database
-from recours.database.upkeep import ClaimUpkeep
+from recours.database.maintenance import ClaimUpkeep
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.conftest import Kind

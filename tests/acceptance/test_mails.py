@@ -22,7 +22,7 @@ from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.wiring.databases import open_database
-from recours.wiring.post import PostOffice
+from recours.wiring.mail import PostOffice
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from recours.desk.forecast.facts import Assumption, ForeseenRun
-from recours.desk.plan import Plan
+from recours.operations.forecast.facts import Assumption, ForeseenRun
+from recours.operations.plan import Plan
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Blocked
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.wiring.desks import open_desk, plan_for
+from recours.wiring.operations import open_desk, plan_for
 from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours.database.engine import Database, DatabaseFault
-from recours.database.rights import NEEDS, Need, all_rights, grants, quoted
+from recours.database.schema.rights import NEEDS, Need, all_rights, grants, quoted
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person

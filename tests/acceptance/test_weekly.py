@@ -12,7 +12,7 @@ import pytest
 
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.post import PostOffice
+from recours.wiring.mail import PostOffice
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 from tests.processes.commands import Done, recours

@@ -8,9 +8,9 @@ import pytest
 
 from recours.core.quota import Want
 from recours.database.engine import Database
-from recours.database.indexes import build_indexes
 from recours.database.quota import QuotaLedger
-from recours.database.schema import look
+from recours.database.schema.indexes import build_indexes
+from recours.database.schema.inspection import look
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service

@@ -26,16 +26,16 @@ from sqlalchemy import URL, event, text
 
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG
+from recours.core.assessment import go_on, judge, retimed
 from recours.core.claim import Stage
-from recours.core.judgement import go_on, judge, retimed
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.claims import ClaimRepository, most_urgent
 from recours.database.clock import SystemClock
-from recours.database.create import create_file
 from recours.database.engine import Database
-from recours.database.schema import look
-from recours.database.upkeep import ClaimUpkeep
+from recours.database.maintenance import ClaimUpkeep
+from recours.database.schema.create import create_file
+from recours.database.schema.inspection import look
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario
@@ -429,7 +429,7 @@ from recours.settings.loading import load
 from recours.settings.sources import process_environment
 from recours.database.clock import SystemClock
 from recours.wiring.databases import open_database
-from recours.wiring.post import PostOffice
+from recours.wiring.mail import PostOffice
 settings = load(Path(sys.argv[1]), process_environment(), CATALOG)
 opened = open_database(settings)
 begun = time.process_time()

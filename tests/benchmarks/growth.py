@@ -27,12 +27,12 @@ from sqlalchemy import URL
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http
-from recours.carriers.line import HttpLine
+from recours.carriers.session import HttpLine
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.clock import SystemClock
-from recours.database.create import complete
 from recours.database.engine import Database
+from recours.database.schema.create import complete
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label
 from tests.benchmarks.bench import (

@@ -16,10 +16,10 @@ from sqlalchemy import URL
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
-from recours.desk.overview import days_until
-from recours.desk.records import ClaimFilter
+from recours.operations.records import ClaimFilter
+from recours.operations.status import days_until
 from recours.settings.loading import load
-from recours.wiring.desks import Desk, open_desk
+from recours.wiring.operations import Desk, open_desk
 from tests.benchmarks.bench import NOW, ROOT, environment, timed
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import URL
 
 from recours.core.decision import MOST_INTERRUPTIONS
-from recours.database.create import complete
 from recours.database.engine import Database
+from recours.database.schema.create import complete
 from recours.sandbox import Scenario
 from tests.chaos.crowd import Crowd
 from tests.chaos.world import Row, world_in

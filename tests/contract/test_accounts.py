@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
+from recours.core.assessment import judge
 from recours.core.carrier import Catalog, Substitute
 from recours.core.claim import Stage
-from recours.core.judgement import judge
 from recours.core.policy import Policy
 from recours.database.engine import Database
-from recours.database.schema import look
-from recours.database.upkeep import ClaimUpkeep
+from recours.database.maintenance import ClaimUpkeep
+from recours.database.schema.inspection import look
 from tests.fakes.carriers import CHRONOPOST, DHL
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)

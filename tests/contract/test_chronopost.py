@@ -26,7 +26,7 @@ from recours.runs.ports import Fetched
 from recours.sandbox import Scenario, SimulatedClock
 from recours.sandbox.chronopost import Chronopost as SimulatedChronopost
 from tests.fakes.checks import result
-from tests.fakes.line import FakeLine, fetched
+from tests.fakes.session import FakeLine, fetched
 from tests.fakes.simulated import ACCOUNT, DELIVERED_AT, PASSWORD, PNG_TYPE, USUAL, SandboxLine
 
 NUMBER = "XY123456789FR"

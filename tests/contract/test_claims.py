@@ -15,18 +15,18 @@ import pytest
 from sqlalchemy import event, make_url, text
 
 from recours.carriers.chronopost import SPEC
+from recours.core.assessment import go_on, judge, retimed
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import Decision, decide, pass_turn, succeed
 from recours.core.errors import ErrorKind
-from recours.core.judgement import go_on, judge, retimed
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.sentences import Sentence
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseFault
-from recours.database.schema import look
-from recours.database.upkeep import ClaimUpkeep
+from recours.database.maintenance import ClaimUpkeep
+from recours.database.schema.inspection import look
 from recours.runs.ports import Attempt, Hold, NotRecorded, StoredDocument
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options

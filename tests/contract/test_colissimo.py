@@ -32,12 +32,12 @@ from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
-from recours.sandbox import rest as sandbox_rest
+from recours.sandbox import json_api as sandbox_rest
 from recours.sandbox.answers import HttpRequest, NotUnderstoodError
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
 from tests.fakes.answers import HOSTILE, ODD, PDF, PNG, damaged, no_answers, raw, replaced
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.line import FakeLine, fetched
+from tests.fakes.session import FakeLine, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from recours.database import copies
-from recours.database.copies import SqliteSource
-from recours.desk.backups import BackupFault
+from recours.database.backup import sqlite
+from recours.database.backup.sqlite import SqliteSource
+from recours.operations.backup import BackupFault
 from tests.postgres import wait_until
 
 ROWS = 3000
@@ -73,7 +73,7 @@ def test_a_copy_is_a_file_of_its_own_and_says_its_mode(database: Path, tmp_path:
 def test_a_copy_is_of_one_moment_while_others_write(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "_PAGES", 10)
+    monkeypatch.setattr(sqlite, "_PAGES", 10)
     stop, written = threading.Event(), []
 
     def write() -> None:
@@ -100,7 +100,7 @@ def test_a_copy_ends_though_somebody_writes_between_any_two_steps(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a write-ahead log each write has it begin anew."""
-    monkeypatch.setattr(copies, "_PAGES", 10)
+    monkeypatch.setattr(sqlite, "_PAGES", 10)
     written: list[float] = []
 
     def write(seconds: float) -> None:

@@ -23,7 +23,7 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl import Dhl as SimulatedDhl
 from tests.fakes.answers import HOSTILE, PDF, PNG, damaged, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.line import FakeLine, fetched
+from tests.fakes.session import FakeLine, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,

@@ -29,7 +29,7 @@ from recours.sandbox.dhl_express import DhlExpress as SimulatedDhlExpress
 from recours.sandbox.dhl_express import waybill_of
 from tests.fakes.answers import HOSTILE, PDF, b64, damaged, in_lines, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.line import FakeLine, fetched
+from tests.fakes.session import FakeLine, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,

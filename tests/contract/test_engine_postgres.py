@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import URL
 
 from recours.database.engine import Database, DatabaseFault
-from recours.database.indexes import build_indexes
 from recours.database.patience import Waits
-from recours.database.schema import _INDEXES, look
+from recours.database.schema.indexes import build_indexes
+from recours.database.schema.inspection import _INDEXES, look
 from recours.sandbox import SimulatedClock
 from tests.conftest import Kind
 from tests.contract.test_claims import Run

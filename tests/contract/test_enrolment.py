@@ -16,9 +16,9 @@ from recours.core.claim import Claim
 from recours.database.clock import SystemClock
 from recours.database.engine import Database
 from recours.database.enrolment import CHUNK, ClaimEnrolment
-from recours.database.schema import look
-from recours.database.upgrade import bring_up_to_date
-from recours.desk.enrolment import Wanted, enroll_all, look_over
+from recours.database.schema.inspection import look
+from recours.database.schema.upgrade import bring_up_to_date
+from recours.operations.enroll import Wanted, enroll_all, look_over
 from recours.runs.enrolment import not_enrolled
 from recours.sandbox import SimulatedClock
 from tests.contract.test_claims import CATALOG, POLICY

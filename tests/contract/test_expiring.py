@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from recours.core.assessment import is_expired, ranked_anew
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
-from recours.core.judgement import is_expired, ranked_anew
 from recours.database.engine import Database
-from recours.database.ranks import mend_ranks
 from recours.database.reach import Reach
 from recours.database.reopening import GivenUpClaims
-from recours.database.schema import look
+from recours.database.schema.inspection import look
+from recours.database.schema.ranks import mend_ranks
 from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan
 

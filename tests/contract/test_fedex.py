@@ -37,7 +37,7 @@ from recours.sandbox import Scenario
 from recours.sandbox.fedex import FedEx as SimulatedFedEx
 from tests.fakes.answers import HOSTILE, ODD, PDF, b64, damaged, in_lines, no_answers, raw, replaced, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.line import NOW, FakeLine, fetched
+from tests.fakes.session import NOW, FakeLine, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_ALIKE,

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 from sqlalchemy import inspect, make_url
 
-from recours.database import indexes, upgrade
 from recours.database.engine import Database, DatabaseFault
-from recours.database.indexes import LACKING, index_statements
-from recours.database.revisions import revisions
-from recours.database.schema import HEAD, Schema, look, require_claims
-from recours.database.upgrade import bring_up_to_date
+from recours.database.schema import indexes, upgrade
+from recours.database.schema.indexes import LACKING, index_statements
+from recours.database.schema.inspection import HEAD, Schema, look, require_claims
+from recours.database.schema.revisions import revisions
+from recours.database.schema.upgrade import bring_up_to_date
 from tests.conftest import Kind
 from tests.postgres import execute, programs
 

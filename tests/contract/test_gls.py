@@ -26,7 +26,7 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.gls import Gls as SimulatedGls
 from tests.fakes.answers import HOSTILE, PDF, b64, damaged, in_lines, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.line import NOW, FakeLine, fetched
+from tests.fakes.session import NOW, FakeLine, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,

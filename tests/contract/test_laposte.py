@@ -32,7 +32,7 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.laposte import LaPoste as SimulatedLaPoste
 from tests.fakes.answers import HOSTILE, ODD, damaged, no_answers, raw, replaced, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.line import NOW, FakeLine, fetched
+from tests.fakes.session import NOW, FakeLine, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_ALIKE,

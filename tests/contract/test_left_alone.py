@@ -8,11 +8,11 @@ from sqlalchemy import text
 
 from recours.core.claim import Stage
 from recours.database.engine import Database
-from recours.database.records import DatabaseRecords
-from recours.database.schema import look
-from recours.database.survey import DatabaseOutlook, survey
-from recours.desk.forecast.facts import Moment
-from recours.desk.forecast.simulate import Simulation
+from recours.database.reports.records import DatabaseRecords
+from recours.database.reports.survey import DatabaseOutlook, survey
+from recours.database.schema.inspection import look
+from recours.operations.forecast.facts import Moment
+from recours.operations.forecast.simulate import Simulation
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.preview import preview
 from recours.runs.retry import PODRetryScheduler

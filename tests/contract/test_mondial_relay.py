@@ -21,7 +21,7 @@ from recours.sandbox import Scenario
 from recours.sandbox.mondial_relay import MondialRelay as SimulatedMondialRelay
 from tests.fakes.answers import HOSTILE_XML, canonical, damaged, envelope, no_answers, xml
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.line import FakeLine, fetched
+from tests.fakes.session import FakeLine, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_ALIKE,

@@ -22,9 +22,9 @@ from sqlalchemy import make_url
 from recours.carriers.account import Account
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http
-from recours.carriers.ledger import LEASE
-from recours.carriers.line import HttpLine
 from recours.carriers.queue import APIRequestQueue
+from recours.carriers.quota_store import LEASE
+from recours.carriers.session import HttpLine
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind

@@ -11,20 +11,20 @@ import pytest
 from sqlalchemy import event, insert, text, update
 
 from recours.carriers.chronopost import SPEC
+from recours.core.assessment import judge
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.events import Event, EventName
-from recours.core.judgement import judge
 from recours.core.mail import MailState
 from recours.core.policy import Policy
 from recours.database.engine import Database
-from recours.database.outbox import write_events
-from recours.database.records import DatabaseRecords
-from recours.database.schema import look
+from recours.database.event_outbox import write_events
+from recours.database.maintenance import ClaimUpkeep
+from recours.database.reports.records import DatabaseRecords
+from recours.database.schema.inspection import look
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
-from recours.database.upkeep import ClaimUpkeep
-from recours.desk.records import Backlog, ClaimFilter
+from recours.operations.records import Backlog, ClaimFilter
 from tests.conftest import Kind
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
@@ -191,7 +191,7 @@ def test_a_spoilt_attempt_hides_no_other(
 def test_every_attempt_comes_once_with_its_reference_in_parts(
     database: Database, records: DatabaseRecords, add_claims: Add, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recours.database.records._AT_ONCE", 3)
+    monkeypatch.setattr("recours.database.reports.records._AT_ONCE", 3)
     add_claims(database, [{}, {}])
     one, other = id_of(records, "CLM-00000"), id_of(records, "CLM-00001")
     whose = [one, other, 777, one, other, one, 777]
@@ -503,7 +503,7 @@ def test_texts_too_long_for_an_index_are_written_all_the_same(
 def test_every_claim_comes_once_in_parts_or_those_made_since(
     database: Database, records: DatabaseRecords, add_claims: Add, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recours.database.records._AT_ONCE", 3)
+    monkeypatch.setattr("recours.database.reports.records._AT_ONCE", 3)
     add_claims(database, [{"created_at": NOW + timedelta(days=n)} for n in range(7)])
     assert [c.claim.reference for c in records.each_claim()] == numbered(*range(7))
     assert [c.claim.reference for c in records.each_claim(NOW + timedelta(days=5))] == numbered(5, 6)

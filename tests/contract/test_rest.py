@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from recours.carriers import rest
+from recours.carriers import json_api
 from recours.carriers.http import LARGEST_ANSWER
 
 SIZE = LARGEST_ANSWER
@@ -27,8 +27,8 @@ def test_a_hostile_answer_costs_little(body: bytes) -> None:
     since = time.process_time()
     tracemalloc.start()
     try:
-        with pytest.raises(rest.NotJson):
-            rest.parse(body)
+        with pytest.raises(json_api.NotJson):
+            json_api.parse(body)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -38,7 +38,7 @@ def test_a_hostile_answer_costs_little(body: bytes) -> None:
 
 def test_a_document_of_the_largest_size_is_read() -> None:
     document = "QUJD" * (15 * 1024 * 1024 // 4)
-    assert rest.text(rest.parse(json.dumps({"pod": [document]}).encode()), "pod", 0) == document
+    assert json_api.text(json_api.parse(json.dumps({"pod": [document]}).encode()), "pod", 0) == document
 
 
 def test_a_long_list_of_events_is_read() -> None:
@@ -47,4 +47,6 @@ def test_a_long_list_of_events_is_read() -> None:
         "label": "En cours de livraison, à Lyon",
         "place": {"city": "LYON", "country": None},
     }
-    assert len(rest.items(rest.parse(json.dumps({"events": [event] * 5000}).encode()), "events")) == 5000
+    assert (
+        len(json_api.items(json_api.parse(json.dumps({"events": [event] * 5000}).encode()), "events")) == 5000
+    )

@@ -20,16 +20,16 @@ from sqlalchemy import event, inspect, make_url, text
 
 from recours.core.adoption import EnrollNew
 from recours.core.claim import Stage
-from recours.database import schema
 from recours.database.engine import Database, DatabaseFault
-from recours.database.schema import look, require_claims
+from recours.database.schema import inspection
+from recours.database.schema.inspection import look, require_claims
+from recours.database.schema.upgrade import bring_up_to_date
 from recours.database.tables import (
     GUIDE_COLUMNS,
     OWN_CLAIM_COLUMNS,
     SERVICE_POD_COLUMNS,
     metadata,
 )
-from recours.database.upgrade import bring_up_to_date
 from recours.home import migrations
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
@@ -41,7 +41,7 @@ from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 from tests.conftest import KINDS
 
-ROOT = Path(schema.__file__).parents[2]
+ROOT = Path(inspection.__file__).parents[3]
 SPAWN = multiprocessing.get_context("spawn")
 ADDED = [*SERVICE_POD_COLUMNS, *GUIDE_COLUMNS, *OWN_CLAIM_COLUMNS]
 
@@ -122,7 +122,7 @@ def upgrade(path: Path) -> list[str]:
 
 
 def test_head_is_the_newest_migration() -> None:
-    assert ScriptDirectory(str(migrations())).get_current_head() == schema.HEAD
+    assert ScriptDirectory(str(migrations())).get_current_head() == inspection.HEAD
 
 
 def test_the_tables_of_the_code_are_those_of_the_migrations(database: Database) -> None:
@@ -276,7 +276,7 @@ def test_an_alembic_of_the_services_own_is_not_touched(old: Path) -> None:
     assert_untouched(before, old)
     with closing(sqlite3.connect(old)) as connection:
         versions = "SELECT version_num FROM recours_schema_version"
-        assert connection.execute(versions).fetchall() == [(schema.HEAD,)]
+        assert connection.execute(versions).fetchall() == [(inspection.HEAD,)]
 
 
 def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(old: Path) -> None:

@@ -31,7 +31,7 @@ from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page
 from tests.fakes.answers import HOSTILE, ODD, PNG, b64, damaged, in_lines, no_answers, raw, replaced, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.line import NOW, FakeLine, fetched
+from tests.fakes.session import NOW, FakeLine, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,

@@ -8,7 +8,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Use, parse_limits
-from recours.desk.forecast.facts import CarrierFacts, Rules
+from recours.operations.forecast.facts import CarrierFacts, Rules
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 

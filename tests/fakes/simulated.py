@@ -23,7 +23,7 @@ from recours.sandbox.answers import (
 )
 from recours.sandbox.progress import Ledger, Turn
 from recours.sandbox.server import NOT_KNOWN
-from tests.fakes.line import NOW, FakeLine
+from tests.fakes.session import NOW, FakeLine
 
 ACCOUNT, PASSWORD = "10000001", "123456"
 DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW

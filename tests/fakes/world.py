@@ -18,9 +18,9 @@ from tests.fakes.carriers import CATALOG
 from tests.fakes.claims import FakeClaims
 from tests.fakes.documents import FakeDocuments
 from tests.fakes.journal import FakeJournal
+from tests.fakes.maintenance import FakeUpkeep
 from tests.fakes.queue import FakeQueue
 from tests.fakes.table import Table
-from tests.fakes.upkeep import FakeUpkeep
 
 PARIS = ZoneInfo("Europe/Paris")
 

@@ -21,26 +21,26 @@ import recours
 from recours.carriers.refusals import print_of
 from recours.carriers.registry import CATALOG
 from recours.cli.why import _show, explanation_of
+from recours.core.assessment import judge
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
-from recours.core.judgement import judge
 from recours.dashboard.claims import about_claim
 from recours.dashboard.texts import Words
 from recours.database.engine import Database
-from recours.database.schema import look
+from recours.database.maintenance import ClaimUpkeep
+from recours.database.schema.inspection import look
 from recours.database.tables import carriers, claims, mails, quota
-from recours.database.upkeep import ClaimUpkeep
-from recours.desk.problem_words import VerdictWords
-from recours.desk.problems import ProblemKind, verdict
-from recours.desk.reopening import why_not
 from recours.logs import local
 from recours.notifications.weekly import render_report
+from recours.operations.problem_texts import VerdictWords
+from recours.operations.problems import ProblemKind, verdict
+from recours.operations.reopen import why_not
 from recours.runs.summary import minute
 from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
-from recours.wiring.desks import Desk, open_desk
-from recours.wiring.post import PostOffice
+from recours.wiring.mail import PostOffice
+from recours.wiring.operations import Desk, open_desk
 from tests.conftest import SERVICE_CLAIMS
 from tests.processes.commands import Done, worker
 from tests.processes.commands import recours as typed

@@ -16,11 +16,11 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
-from recours.database import schema
 from recours.database.engine import Database
-from recours.database.mailbox import Mailbox
+from recours.database.mail_outbox import Mailbox
+from recours.database.schema import inspection
 from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings, Undecidable
-from recours.notifications.wire import GRACE_S, MOST_BYTES, Interrupted, Slow, Watch
+from recours.notifications.smtp_deadlines import GRACE_S, MOST_BYTES, Interrupted, Slow, Watch
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
 from tests.fakes.hostile_smtp import (
@@ -36,7 +36,7 @@ from tests.fakes.hostile_smtp import (
     trickle,
 )
 
-ROOT = Path(schema.__file__).parents[2]
+ROOT = Path(inspection.__file__).parents[3]
 STEP_S = 0.3
 TLS_RECORD = b"\x16\x03\x03\x40\x00"  # 16 KB of a handshake are announced
 LOGIN = b"250-mail.example\r\n250 AUTH PLAIN\r\n"

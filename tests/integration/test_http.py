@@ -21,9 +21,9 @@ import pytest
 from recours.carriers.account import Account
 from recours.carriers.chronopost import SPEC, Chronopost, tracking_request
 from recours.carriers.http import LARGEST_ANSWER, Broken, Http, NotSent, TimedOut, Unacceptable
-from recours.carriers.line import HttpLine
 from recours.carriers.message import Request
 from recours.carriers.queue import APIRequestQueue
+from recours.carriers.session import HttpLine
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability, parse_limits

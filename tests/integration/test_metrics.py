@@ -9,15 +9,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from recours.database import schema
 from recours.database.engine import Database
-from recours.desk.metrics import Metric
+from recours.database.schema import inspection
+from recours.monitoring.prometheus import exposition, replace_file
+from recours.operations.metrics import Metric
 from recours.sandbox import Parcel, Sandbox, Scenario
-from recours.watching.textfile import exposition, replace_file
 from tests.conftest import environment_of
 from tests.processes.commands import Done, recours, worker
 
-ROOT = Path(schema.__file__).parents[2]
+ROOT = Path(inspection.__file__).parents[3]
 Run = Callable[..., Done]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 SCHEDULER, FETCHER = "pod_retry_scheduler", "pod_fetch_worker"

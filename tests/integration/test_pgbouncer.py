@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 from recours.database.engine import Database, DatabaseFault
 from recours.database.patience import Waits
-from recours.database.schema import look
+from recours.database.schema.inspection import look
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report

@@ -14,15 +14,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from recours.database import schema
 from recours.database.engine import Database
+from recours.database.schema import inspection
+from recours.monitoring.healthchecks import LONGEST_BODY, Pings
 from recours.sandbox import Sandbox
-from recours.watching.pings import LONGEST_BODY, Pings
 from tests.conftest import environment_of
 from tests.fakes.check import KEY, Answer, Check, Ping
 from tests.processes.commands import Done, worker
 
-ROOT = Path(schema.__file__).parents[2]
+ROOT = Path(inspection.__file__).parents[3]
 RUN_ID = "0123456789abcdef0123456789abcdef"
 Run = Callable[..., Done]
 

@@ -19,15 +19,15 @@ from sqlalchemy import URL
 from recours.carriers.registry import CATALOG
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
-from recours.database import schema
-from recours.database.create import create_file
 from recours.database.engine import Database
-from recours.database.mailbox import Mailbox
+from recours.database.mail_outbox import Mailbox
+from recours.database.schema import inspection
+from recours.database.schema.create import create_file
 from recours.sandbox import MailSandbox, Sandbox
 from tests.conftest import environment_of
 from tests.needs import lacking, program
 
-ROOT = Path(schema.__file__).parents[2]
+ROOT = Path(inspection.__file__).parents[3]
 MODES = ("wal", "delete")  # the others are each connection's own
 _CALL = re.compile(r"^\d+ +(\w+)\((.*)$")
 _FILE = re.compile(r"^\d+<([^>]+)>")

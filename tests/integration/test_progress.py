@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from recours.database import schema
 from recours.database.engine import Database
+from recours.database.schema import inspection
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
 
 pty = pytest.importorskip("pty", reason="there are no pseudo-terminals")
-ROOT = Path(schema.__file__).parents[2]
+ROOT = Path(inspection.__file__).parents[3]
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -154,4 +154,4 @@ def test_under_cron_there_is_neither_a_bar_nor_what_it_takes(
     assert lines == log_lines(tmp_path)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "requests" in imported
-    assert imported & {"rich", "rich.progress", "recours.watching.progress"} == set()
+    assert imported & {"rich", "rich.progress", "recours.monitoring.progress_bar"} == set()

@@ -20,8 +20,8 @@ import pytest
 from sqlalchemy import text
 
 from recours.core.outcome import Retrieved
-from recours.database import schema
 from recours.database.engine import Database
+from recours.database.schema import inspection
 from recours.documents.store import DocumentStore
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Label, StoredDocument
@@ -34,7 +34,7 @@ from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 
-ROOT = Path(schema.__file__).parents[2]
+ROOT = Path(inspection.__file__).parents[3]
 SPAWN = multiprocessing.get_context("spawn")
 LEASE = timedelta(minutes=10)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
-from recours.database.dumps import PostgresSource, restore_into
+from recours.database.backup.postgres import PostgresSource, restore_into
+from recours.database.backup.progress import Deadlines, Watch
 from recours.database.engine import Database
-from recours.database.progress import Deadlines, Watch
-from recours.desk.backups import BackupFault
+from recours.operations.backup import BackupFault
 from tests.conftest import Kind
 from tests.fakes.proxy import Proxy
 

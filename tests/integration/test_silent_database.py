@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from recours.database import schema
 from recours.database.engine import Database
+from recours.database.schema import inspection
 from recours.sandbox import Sandbox
 from tests.conftest import Kind, environment_of
 from tests.fakes.proxy import Proxy
 from tests.long_form import IS_LONG
 
-ROOT = Path(schema.__file__).parents[2]
+ROOT = Path(inspection.__file__).parents[3]
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ FOR_WORK = frozenset({
     "jinja2", "smtplib", "email.policy", "email.mime",
     "pypdf", "cryptography",
     "alembic", "mako",
-    "streamlit", "plotly", "pandas", "recours.application", "recours.dashboard",
-    "rich", "recours.watching.pings", "recours.watching.progress",
-    "recours.watching.textfile", "recours.desk.metrics",
-    "recours.desk.weekly", "recours.database.weekly",
+    "streamlit", "plotly", "pandas", "recours.api", "recours.dashboard",
+    "rich", "recours.monitoring.healthchecks", "recours.monitoring.progress_bar",
+    "recours.monitoring.prometheus", "recours.operations.metrics",
+    "recours.operations.weekly", "recours.database.reports.weekly",
 })  # fmt: skip
 
 LAUNCHED = """

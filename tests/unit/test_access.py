@@ -17,11 +17,11 @@ from recours import logs
 from recours.access import PRIVATE, Access
 from recours.core.claim import Delivery
 from recours.core.outcome import Retrieved
-from recours.database.create import create_file
+from recours.database.schema.create import create_file
 from recours.documents.store import DocumentStore
-from recours.machine.files import open_to_all
 from recours.runs.ports import Label, RunFault
 from recours.sandbox.documents import proof_pdf
+from recours.scheduling.files import open_to_all
 from tests.needs import lacking
 
 # A group that is not this user's first one, and that root may always give files to.

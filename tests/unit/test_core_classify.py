@@ -2,7 +2,7 @@
 
 import pytest
 
-from recours.core.classify import classify
+from recours.core.error_text import classify
 from recours.core.errors import is_persistent
 
 SAID = {

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from recours.core.assessment import ABANDONED_AFTER, go_on, judge, retimed
+from recours.core.backoff import Timetable
 from recours.core.claim import Claim, Delivery, FetchStatus, Judged, Stage, State
 from recours.core.decision import (
     MOST_INTERRUPTIONS,
@@ -19,10 +21,8 @@ from recours.core.decision import (
     succeed,
 )
 from recours.core.errors import TRAITS, ErrorKind
-from recours.core.judgement import ABANDONED_AFTER, go_on, judge, retimed
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
-from recours.core.timetable import Timetable
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

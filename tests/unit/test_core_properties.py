@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from recours.core.assessment import go_on, judge, retimed
+from recours.core.backoff import DEFAULT_WAITS, Timetable
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
 from recours.core.decision import Decision, Step, decide, give_up, pass_turn, step, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.events import EventName
-from recours.core.judgement import go_on, judge, retimed
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import Policy
-from recours.core.timetable import DEFAULT_WAITS, Timetable
 from tests.fakes.carriers import CATALOG
 from tests.fakes.examples import MODEST
+from tests.fakes.maintenance import FakeUpkeep
 from tests.fakes.table import Row, Table
-from tests.fakes.upkeep import FakeUpkeep
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from recours.core.classify import classify
+from recours.core.error_text import classify
 from recours.core.errors import ErrorKind
 from recours.core.mail import LANGUAGES
 from recours.core.outcome import Failure

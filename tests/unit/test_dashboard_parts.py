@@ -29,12 +29,12 @@ from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import plainly
 from recours.dashboard.texts import COUNTED, TEXTS, Words
 from recours.dashboard.visit import Visit
-from recours.desk.answers import Standing
-from recours.desk.overview import CarrierNow, Health, Rate
-from recours.desk.position import position
-from recours.desk.records import Backlog, ClaimFilter, ListedClaim
-from recours.desk.telling import Teller
-from recours.desk.words import ANSWERS, KINDS, STANDING, STATUS
+from recours.operations.api_results import Standing
+from recours.operations.labels import ANSWERS, KINDS, STANDING, STATUS
+from recours.operations.position import position
+from recours.operations.records import Backlog, ClaimFilter, ListedClaim
+from recours.operations.result_sentences import Teller
+from recours.operations.status import CarrierNow, Health, Rate
 from recours.sandbox import SimulatedClock
 
 ROOT = Path(__file__).resolve().parents[2]

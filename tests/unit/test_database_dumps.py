@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from recours.database import dumps
-from recours.database.dumps import PostgresCopies, connection_words
+from recours.database.backup import postgres
+from recours.database.backup.postgres import PostgresCopies, connection_words
 from recours.database.engine import Database
-from recours.desk.backups import BackupFault
+from recours.operations.backup import BackupFault
 
 SECRET = "pa's\"s word"
 
@@ -44,21 +44,21 @@ def test_the_newest_program_that_can_read_the_server_is_taken(
     for version in (9, 14, 16):
         program(tmp_path / str(version) / "bin", "pg_dump", version)
     on_path = program(tmp_path / "path", "pg_dump", 15)
-    monkeypatch.setattr(dumps, "_FOLDERS", (f"{tmp_path}/[0-9]*/bin",))
+    monkeypatch.setattr(postgres, "_FOLDERS", (f"{tmp_path}/[0-9]*/bin",))
     monkeypatch.setenv("PATH", str(on_path.parent))
-    assert dumps._newest("pg_dump", at_least=15) == str(tmp_path / "16" / "bin" / "pg_dump")
+    assert postgres._newest("pg_dump", at_least=15) == str(tmp_path / "16" / "bin" / "pg_dump")
     with pytest.raises(
         BackupFault, match=r"pg_dump of version 17 or newer is needed.*Found: .*\(version 15\)"
     ):
-        dumps._newest("pg_dump", at_least=17)
-    monkeypatch.setattr(dumps, "_FOLDERS", ())
-    assert dumps._newest("pg_dump", at_least=15) == str(on_path)
+        postgres._newest("pg_dump", at_least=17)
+    monkeypatch.setattr(postgres, "_FOLDERS", ())
+    assert postgres._newest("pg_dump", at_least=15) == str(on_path)
 
 
 def test_without_any_program_it_is_said_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dumps, "_FOLDERS", (f"{tmp_path}/*/bin", "/no/such/folder/*"))
+    monkeypatch.setattr(postgres, "_FOLDERS", (f"{tmp_path}/*/bin", "/no/such/folder/*"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupFault, match="apt-get install postgresql-client"):
         PostgresCopies().faults(tmp_path / "dump")
@@ -74,5 +74,5 @@ def test_what_is_no_dump_is_said_to_be_none(tmp_path: Path, content: bytes) -> N
 
 
 def test_values_are_read_as_copy_writes_them() -> None:
-    row = dumps._values(["a", "b", "c", "d"], "\\N\tC:\\\\pods\\tx\t\\\\N\t")
+    row = postgres._values(["a", "b", "c", "d"], "\\N\tC:\\\\pods\\tx\t\\\\N\t")
     assert row == {"a": None, "b": "C:\\pods\tx", "c": "\\N", "d": ""}

@@ -7,12 +7,12 @@ import pytest
 
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
-from recours.desk import checks
-from recours.desk.checks import CarrierAccount, Folder, MailFacts
-from recours.desk.findings import Finding, State
-from recours.desk.overview import worker_status
-from recours.desk.records import Backlog, Run
-from recours.desk.schedule import Entry
+from recours.operations import checks
+from recours.operations.check_result import Finding, State
+from recours.operations.checks import CarrierAccount, Folder, MailFacts
+from recours.operations.records import Backlog, Run
+from recours.operations.schedule import Entry
+from recours.operations.status import worker_status
 from recours.runs.ports import Blocked, Refusal
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recours.desk.crontab import entries, find, install, line_for, remove, search_path
-from recours.desk.schedule import WORKERS, Checkout, Job, ScheduleFault
+from recours.operations.crontab import entries, find, install, line_for, remove, search_path
+from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleFault
 from tests.fakes.cron import as_cron_reads_it
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")

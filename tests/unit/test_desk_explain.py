@@ -13,11 +13,11 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, FetchStatus, Judged, Stage, State
 from recours.core.errors import Actor, ErrorKind
 from recours.core.policy import Policy
-from recours.desk.advice import ADVICE, WHO_CAN_ACT
-from recours.desk.explain import Explanation, Facts, explain, who_can_act
-from recours.desk.export import ATTEMPT_COLUMNS, attempt_row, claim_row, csv_pieces, json_pieces
-from recours.desk.position import position
-from recours.desk.records import ListedClaim, PastAttempt
+from recours.operations.advice import ADVICE, WHO_CAN_ACT
+from recours.operations.explain import Explanation, Facts, explain, who_can_act
+from recours.operations.export import ATTEMPT_COLUMNS, attempt_row, claim_row, csv_pieces, json_pieces
+from recours.operations.position import position
+from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.ports import Blocked, Refusal
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage
-from recours.desk.forecast.facts import (
+from recours.operations.forecast.facts import (
     Assumption,
     CarrierFacts,
     ForeseenRun,
@@ -18,7 +18,7 @@ from recours.desk.forecast.facts import (
     Sighted,
     moments,
 )
-from recours.desk.forecast.simulate import Simulation
+from recours.operations.forecast.simulate import Simulation
 from recours.runs.ports import Blocked, Refusal
 from recours.runs.preview import preview
 from recours.runs.retry import PODRetryScheduler

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from recours.core.claim import Stage
-from recours.desk.overview import (
+from recours.operations.records import Backlog, Run, Tally
+from recours.operations.status import (
     Health,
     Rate,
     days_until,
@@ -13,7 +14,6 @@ from recours.desk.overview import (
     success_of,
     worker_status,
 )
-from recours.desk.records import Backlog, Run, Tally
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from recours.core.claim import Claim, FetchStatus, Stage
-from recours.desk.forecast.facts import Assumption, Rules, Sighted
-from recours.desk.plan import Plan, Question, Reason, make_plan
+from recours.operations.forecast.facts import Assumption, Rules, Sighted
+from recours.operations.plan import Plan, Question, Reason, make_plan
 from recours.runs.ports import Blocked, Refusal
 from tests.fakes.paper import FETCH, HOUR, NOW, RETRY, claim, facts, rules
 

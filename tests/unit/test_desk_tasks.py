@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from recours.desk import tasks
-from recours.desk.schedule import WORKERS, Checkout, Job, ScheduleFault
-from recours.machine.commands import Done
-from recours.machine.tasks import TaskScheduler
+from recours.operations import tasks
+from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleFault
+from recours.scheduling.commands import Done
+from recours.scheduling.tasks import TaskScheduler
 
 HERE = Checkout("D:\\Recours_Ecommerce")
 RETRY = Job("pod_retry_scheduler")

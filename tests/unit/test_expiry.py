@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
+from recours.core.assessment import is_expired, judge
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
-from recours.core.judgement import is_expired, judge
 from recours.core.mail import MailKind, Told
 from recours.core.outcome import Failure
 from recours.notifications.render import Letterhead, render

@@ -18,7 +18,7 @@ import pytest
 
 from recours import logs
 from recours.core.redact import Redactor
-from recours.database.create import create_file
+from recours.database.schema.create import create_file
 from recours.runs.ports import RunFault
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from recours.desk.crontab import exact, line_for, without_header
-from recours.desk.schedule import Checkout, Job, ScheduleFault
-from recours.machine.commands import Done
-from recours.machine.crontab import Crontab
-from recours.machine.files import free_bytes, mode_of, size_of, trouble_with
+from recours.operations.crontab import exact, line_for, without_header
+from recours.operations.schedule import Checkout, Job, ScheduleFault
+from recours.scheduling.commands import Done
+from recours.scheduling.crontab import Crontab
+from recours.scheduling.files import free_bytes, mode_of, size_of, trouble_with
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
 JOB = Job("pod_retry_scheduler")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from recours.desk.schedule import WORKERS, Checkout, Job, ScheduleFault
-from recours.machine.commands import Done
-from recours.machine.systemd import SystemdTimers
+from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleFault
+from recours.scheduling.commands import Done
+from recours.scheduling.systemd import SystemdTimers
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
 BOTH = [Job(worker) for worker in WORKERS]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
-from recours.runs.lanes import Lane, lane_key
+from recours.runs.lane import Lane, lane_key
 from recours.runs.ports import Blocked, Refusal
 from tests.fakes.queue import GOT
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.core.errors import ErrorKind
-from recours.desk.weekly import Week, hands_needed, has_something_to_tell
 from recours.notifications.render import Letterhead
 from recours.notifications.weekly import render_report
 from recours.notifications.weekly_texts import ENGLISH, FRENCH, REPORT_WORDS
+from recours.operations.weekly import Week, hands_needed, has_something_to_tell
 
 PARIS = ZoneInfo("Europe/Paris")
 

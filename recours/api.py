@@ -1,0 +1,218 @@
+"""For the service's own application: a claim's POD fetched now, and where a claim stands.
+
+Both are called as `recours.fetch_claim` and `recours.claim_status`, from any thread and any number of them at once.
+They work in the caller's process with the settings of this checkout, and put nothing into it: no signal handler, and
+no log handler beyond the call.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from recours.carriers.registry import CATALOG
+from recours.core.mail import LANGUAGES
+from recours.database.engine import DatabaseFault
+from recours.database.reports.records import DatabaseRecords
+from recours.logs import lines_to, local, run_log
+from recours.operations.api_results import (
+    AskOperatorError,
+    ClaimStatus,
+    CorrectReferenceError,
+    FetchResult,
+    NotWantedError,
+    RecoursError,
+    ShowExistingPODError,
+    Standing,
+    TryAgainSoonError,
+    TryLaterError,
+)
+from recours.operations.records import ListedClaim, Records
+from recours.operations.result_sentences import Teller
+from recours.runs.lane import lane_key
+from recours.runs.ports import RunFault
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.source import RefusedClaim, RefusedError, Unfit, unknown_claim
+from recours.runs.summary import Report
+from recours.runs.worker import Options, Worker
+from recours.settings.loading import load_at_home
+from recours.settings.model import Settings, SettingsFault
+from recours.settings.sources import process_environment
+from recours.wiring.carriers import catalog_of, redactor
+from recours.wiring.databases import TO_BE_READ, Opened, open_database
+from recours.wiring.operations import desk_over, open_desk, status_of
+from recours.wiring.workers import make_worker
+
+__all__ = [
+    "AskOperatorError",
+    "ClaimStatus",
+    "CorrectReferenceError",
+    "FetchResult",
+    "NotWantedError",
+    "RecoursError",
+    "ShowExistingPODError",
+    "Standing",
+    "TryAgainSoonError",
+    "TryLaterError",
+    "claim_status",
+    "fetch_claim",
+]
+
+
+def fetch_claim(reference: str, *, language: str | None = None) -> FetchResult:
+    """Fetch the POD of a claim now, whatever its timetable; returns when the carrier has answered.
+
+    It goes the way of `pod_retry_scheduler.py --claim`: the same queue and quotas, lease, records and log; mails that
+    come of it are sent by the next run. Also for a claim that is pending, or that was given up. `language`: of the
+    sentences, `en` or `fr`; None: RECOURS_LANGUAGE.
+
+    Raises CorrectReferenceError, TryAgainSoonError, ShowExistingPODError, NotWantedError, TryLaterError,
+    AskOperatorError: each a RecoursError whose text is a sentence for a person.
+    """
+    outcome = fetch_claims([reference], language=language)[0]
+    if isinstance(outcome, RecoursError):
+        raise outcome
+    return outcome
+
+
+def fetch_claims(
+    references: Sequence[str],
+    *,
+    language: str | None = None,
+    begun: Callable[[Worker], None] = lambda _worker: None,
+) -> list[FetchResult | RecoursError]:
+    """The same for several claims in one run; in their order, and for those that cannot be fetched, why not.
+
+    `begun` is called with the worker before it runs: its `stats` grow meanwhile, and it can be stopped. Raises what concerns
+    all of them: TryLaterError, AskOperatorError.
+    """
+    with _told(language) as (settings, teller), _logged(settings):
+        opened = open_database(settings)
+        try:
+            return _Fetching(settings, opened, teller, begun).all(list(dict.fromkeys(references)))
+        finally:
+            opened.database.close()
+
+
+def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
+    """Where a claim stands. Asks no carrier and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
+    with _told(language) as (settings, teller):
+        desk = open_desk(settings)
+        try:
+            listed = desk.records.find(reference)
+            if listed is None:
+                raise teller.refused(unknown_claim(desk.claims, reference))
+            return status_of(desk, listed, teller)
+        finally:
+            desk.database.close()
+
+
+# ---------------------------------------------------------------- what both need
+
+
+@contextmanager
+def _told(language: str | None) -> Iterator[tuple[Settings, Teller]]:
+    """The settings, and who tells; a fault on the way becomes the error that says it in that language."""
+    if language not in (None, *LANGUAGES):
+        raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None")
+    try:
+        settings = load_at_home(process_environment(), CATALOG)
+    except SettingsFault as fault:
+        raise Teller(language or LANGUAGES[0], local).bad_settings(fault.faults) from fault
+    teller = Teller(language or settings.mail.language, local)
+    try:
+        yield settings, teller
+    except DatabaseFault as fault:
+        raise teller.no_database(str(fault)) from fault
+    except RunFault as fault:
+        raise teller.bad_run(str(fault)) from fault
+
+
+def _logged(settings: Settings) -> AbstractContextManager[None]:
+    return lines_to(
+        settings.log_dir / f"{PODRetryScheduler.name}.log",
+        max_bytes=settings.log_max_bytes,
+        files=settings.log_files,
+        redact=redactor(settings),
+        access=settings.access,
+    )
+
+
+@dataclass
+class _Fetching:
+    """Fetches by a run of the scheduler over claims that were asked for, and tells how each ended."""
+
+    settings: Settings
+    opened: Opened
+    teller: Teller
+    begun: Callable[[Worker], None]
+
+    def all(self, references: Sequence[str]) -> list[FetchResult | RecoursError]:
+        told: dict[str, FetchResult | RecoursError] = {}
+        while wanted := tuple(reference for reference in references if reference not in told):
+            worker = self._worker(wanted)
+            try:
+                report = self._run(worker)
+            except RefusedError as refused:
+                told |= {claim.reference: self._refused(claim) for claim in refused.refused}
+            else:
+                told |= {reference: self._outcome(reference, worker, report) for reference in wanted}
+        return [told[reference] for reference in references]
+
+    def _worker(self, wanted: tuple[str, ...]) -> Worker:
+        options = Options(batch_size=len(wanted), claims=wanted)
+        return make_worker(PODRetryScheduler, self.settings, self.opened, options, mails=False)
+
+    def _run(self, worker: Worker) -> Report:
+        log = run_log()
+        worker.greet(len(worker.options.claims), worker.policy.max_retries)
+        for remark in self.opened.remarks:
+            log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
+        self.begun(worker)
+        try:
+            report = worker.run()
+        except RefusedError as refused:
+            for sentence in str(refused).splitlines():
+                log.error(sentence)
+            raise
+        except RunFault as fault:
+            log.error(str(fault))
+            raise
+        except Exception:
+            log.exception("The run ended by an error of ours")
+            raise
+        if report.fault:
+            log.error(report.fault)
+        return report
+
+    @cached_property
+    def _records(self) -> Records:
+        columns, redact = self.opened.schema.columns, redactor(self.settings)
+        return DatabaseRecords(self.opened.database, catalog_of(self.settings), columns, redact)
+
+    def _next_of(self, listed: ListedClaim) -> datetime | None:
+        """When a run tries the claim next, as `claim_status` says it."""
+        desk = desk_over(self.settings, self.opened.database, self.opened.schema, self.opened.clock)
+        return desk.position(listed.claim, None).next_at
+
+    def _refused(self, refused: RefusedClaim) -> RecoursError:
+        listed = self._records.find(refused.reference) if refused.why is Unfit.HAS_POD else None
+        return self.teller.refused(refused, listed.pod_url if listed else None)
+
+    def _outcome(self, reference: str, worker: Worker, report: Report) -> FetchResult | RecoursError:
+        """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
+        listed = self._records.find(reference)
+        if listed is None:
+            return self.teller.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
+        ours = [a for a in self._records.attempts(listed.claim.id) if a.run_id == worker.run_id]
+        if ours and ours[-1].outcome == "success":
+            return self.teller.fetched(listed, ours[-1], worker.run_id)
+        if ours:
+            return self.teller.failed(listed, ours[-1], worker.run_id, self._next_of(listed))
+        if report.fault:
+            return self.teller.bad_run(report.fault)
+        if refusal := worker.refusals.get(lane_key(listed.claim)):
+            return self.teller.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
+        return self.teller.held(reference)  # another run was faster, or somebody edited the claim

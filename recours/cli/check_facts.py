@@ -1,0 +1,385 @@
+"""What `recours check` looks at: the facts are gathered here, and judged by `recours.operations.checks`."""
+
+import platform
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from zoneinfo import TZPATH
+
+from recours.access import SETTING as SHARED_GROUP
+from recours.access import Access
+from recours.carriers.registry import CATALOG
+from recours.cli import schedule
+from recours.cli.check_context import Bench
+from recours.cli.operations import home, person
+from recours.core.mail import MailState
+from recours.database.clock import clock_offset
+from recours.database.engine import Database, DatabaseFault, files_of_sqlite
+from recours.database.schema.inspection import HEAD, Schema, granting
+from recours.documents.store import PARTS
+from recours.home import CODE, is_checkout
+from recours.logs import files_of, local
+from recours.operations import checks
+from recours.operations.check_result import Finding, fault, ok, remark
+from recours.operations.problem_texts import VerdictWords
+from recours.operations.problems import verdict
+from recours.operations.schedule import WORKERS, Entry, ScheduleFault
+from recours.scheduling.daemon import cron_runs, timers_outlast_a_logout
+from recours.scheduling.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
+from recours.settings.model import SettingsFault
+from recours.settings.sources import SECRETS_SETTING, find, process_environment
+from recours.wiring.databases import CLOCKS_AGREE
+from recours.wiring.mail import PostOffice, mail_server
+
+if TYPE_CHECKING:
+    from recours.notifications.smtp import SmtpSettings
+
+_SMTP_TIMEOUT_S = 10.0
+
+
+# ---------------------------------------------------------------- the checks
+
+
+def _settings(bench: Bench) -> Iterator[Finding]:
+    if not bench.settings.warnings:
+        yield ok("settings", "all of them can be used")
+    for warning in bench.settings.warnings:
+        yield remark("settings", warning, "see README, Settings")
+
+
+def _database(bench: Bench) -> Iterator[Finding]:
+    embedded = bench.settings.database_is_embedded
+    named = "set DATABASE_PATH or DATABASE_URL in .env, if your claims are elsewhere"
+    try:
+        if bench.is_new():
+            path = bench.settings.database_url.database
+            yield remark("database", f"none is set; the first run makes its own, {path}", named)
+            return
+        database, schema = bench.database()
+    except DatabaseFault as error:
+        sql = checks.granting(error.details) if error.details else ""
+        yield fault("database", str(error), sql or "see README, Connect your database")
+        return
+    if embedded:
+        yield remark("database", f"none is set: the embedded one is used, {database.shown}", named)
+    else:
+        yield ok("database", f"{database.shown} can be reached")
+    yield _schema(schema)
+    if not database.is_sqlite:
+        yield from _rights(database, schema)
+    try:
+        if (desk := bench.desk()) and bench.read():
+            yield ok("claims", f"{desk.claims.count()} can be read")
+    except DatabaseFault as error:
+        sql = checks.granting(error.details) if error.details else ""
+        yield fault("claims", str(error), sql or "see README, Connect your database, Rights")
+
+
+def _rights(database: Database, schema: Schema) -> Iterator[Finding]:
+    """Rights on what is there; those on tables that are still to be made come with them."""
+    if not schema.missing_rights:
+        yield ok(checks.RIGHTS, "all that runs need")
+    for optional in (False, True):
+        if missing := [right for right in schema.missing_rights if right.need.optional is optional]:
+            sql = granting(database, missing)
+            yield checks.rights([f"{right.what} on {right.on}" for right in missing], sql, optional=optional)
+
+
+def _schema(schema: Schema) -> Finding:
+    if schema.is_current:
+        if schema.lacking_indexes:
+            lacking = ", ".join(sorted(schema.lacking_indexes))
+            return remark(
+                "schema", f"{HEAD}, but runs are slower without {lacking}", "the next run builds them"
+            )
+        return ok("schema", f"{HEAD}, which is current")
+    columns = ", ".join(schema.missing_columns) or "only tables of ours"
+    return remark(
+        "schema",
+        f"{schema.version or 'untouched'}: the first run is to come, and will add to claims: {columns}",
+        "look before: python3 scripts/pod_retry_scheduler.py --dry-run; then run it, or recours init-db",
+    )
+
+
+def _credentials(bench: Bench) -> Iterator[Finding]:
+    overview = bench.overview()
+    waiting = {backlog.carrier: backlog.to_come for backlog in overview.backlogs} if overview else None
+    refusals = {c.key: c.rejected or c.refusal for c in overview.carriers} if overview else {}
+    for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
+        found = bench.settings.credentials[key]
+        account = checks.CarrierAccount(
+            spec.name,
+            found.source,
+            found.missing,
+            None if waiting is None else waiting.get(key, 0),
+            refusals.get(key),
+        )
+        yield checks.credentials(account, local)
+
+
+def _problems(bench: Bench) -> Iterator[Finding]:
+    if overview := bench.overview():
+        yield from checks.problems(verdict(overview), VerdictWords("en", local))
+
+
+def _secret_files() -> Iterator[Finding]:
+    root = home()
+    found = find(root, process_environment())
+    named = found.get(SECRETS_SETTING)
+    for shown in (".env", named.text if named else ".streamlit/secrets.toml"):
+        path = root / shown
+        if path.exists():
+            yield checks.secret_file(shown, mode_of(path))
+
+
+def _private_files(bench: Bench) -> Iterator[Finding]:
+    """What recours writes; a database that somebody else made is theirs to guard."""
+    settings = bench.settings
+    places = {"documents": settings.pod_dir, "logs": settings.log_dir}
+    if settings.database_is_embedded:
+        places["database"] = Path(settings.database_url.database or "")
+    for what, place in places.items():
+        readable = open_to_all(place)
+        yield checks.kept_private(what, str(place), str(readable) if readable else None, SHARED_GROUP)
+    if settings.access.group:
+        yield checks.shared_group(settings.access.group, _trouble_with_sharing(settings.access))
+
+
+def _trouble_with_sharing(access: Access) -> str | None:
+    try:
+        with TemporaryDirectory() as folder:
+            access.try_out(Path(folder))
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _mail(bench: Bench) -> Iterator[Finding]:
+    overview = bench.overview()
+    mails = overview.mails if overview else {}
+    server = _server(bench)
+    trouble = None
+    if server and not bench.offline:
+        trouble = _tried(server)
+    yield checks.mail(
+        checks.MailFacts(
+            f"{server.host}:{server.port} ({server.security})" if server else "",
+            server.sender if server else "",
+            trouble,
+            mails.get(MailState.READY, 0),
+        )
+    )
+    yield from checks.held(mails.get(MailState.HELD, 0))
+    yield from checks.admin(bench.settings.mail.admin, bench.settings.mail.redirect)
+
+
+def _server(bench: Bench) -> "SmtpSettings | None":
+    """The mail server: the service's own settings come first, as far as its database can be read."""
+    try:
+        desk = None if bench.is_new() else bench.desk()
+    except DatabaseFault:
+        desk = None
+    if desk:
+        return PostOffice(bench.settings, desk.database, desk.schema, desk.clock, "check").server()
+    return mail_server(bench.settings.mail, {})
+
+
+def _tried(server: "SmtpSettings") -> str:
+    from recours.notifications.smtp import ServerFault, SmtpLine  # noqa: PLC0415 (as above)
+
+    try:
+        with SmtpLine(server, _SMTP_TIMEOUT_S) as line:
+            line.log_in()
+    except ServerFault as error:
+        return str(error)
+    return ""
+
+
+def _folders(bench: Bench) -> Iterator[Finding]:
+    settings = bench.settings
+    for place in _places(bench):
+        path, trouble = place.folder, trouble_with(place.folder, place.kept)
+        free = free_bytes(path)
+        yield checks.folder(
+            checks.Folder(
+                place.what, str(path), not trouble and path.is_dir(), trouble, free, place.need, place.reason
+            )
+        )
+    most = settings.log_max_bytes * settings.log_files
+    yield checks.copied_log("logs/cron.log", size_of(home() / "logs" / "cron.log"), most)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder that runs write to, the bytes that it may need at once, and why."""
+
+    what: str
+    folder: Path
+    need: int
+    reason: str
+    kept: Collection[Path]  # what is written to in it again and again, once it is there
+
+
+def _places(bench: Bench) -> Iterator[_Place]:
+    settings = bench.settings
+    from recours.carriers.http import LARGEST_ANSWER  # noqa: PLC0415 (the HTTP library is needed by this look alone)
+
+    at_once = 2 * settings.carrier_concurrency * len(WORKERS)
+    yield _Place(
+        "documents",
+        settings.pod_dir,
+        at_once * LARGEST_ANSWER,
+        f"both workers may store {at_once} answers of {LARGEST_ANSWER // checks.MB} MB at the same time",
+        [settings.pod_dir / name for name in (PARTS, *CATALOG.specs)],
+    )
+    logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
+    most = len(logs) * settings.log_max_bytes * (settings.log_files + 1)
+    names = tuple(log.name for log in logs)
+    there = sum(size_of(path) for path in entries_of(settings.log_dir) if path.name.startswith(names))
+    yield _Place(
+        "logs",
+        settings.log_dir,
+        max(most - there, 0),
+        "so far may they grow before old ones are deleted",
+        [file for log in logs for file in files_of(log)],
+    )
+    if settings.database_url.get_backend_name() == "sqlite":
+        path = Path(settings.database_url.database or "")
+        yield _Place(
+            "database",
+            path.parent,
+            64 * checks.MB + size_of(path),
+            "its write-ahead log, and the copy that is made of it before its schema changes",
+            files_of_sqlite(path),
+        )
+
+
+def _watchers(bench: Bench) -> Iterator[Finding]:
+    """What watches runs, if anything does. The URL itself is a secret."""
+    watch = bench.settings.watch
+    if watch.ping_url:
+        from recours.monitoring import healthchecks  # noqa: PLC0415 (the HTTP library, as above)
+
+        host = urlsplit(watch.ping_url).hostname or ""
+        yield checks.pings(host, None if bench.offline else healthchecks.trouble_with(watch.ping_url))
+    if watch.metrics_file:
+        path = watch.metrics_file.parent
+        reason = "a file of some kilobytes is written anew after each run"
+        there = path.is_dir()
+        trouble = trouble_with(path) if there else "is not there, and runs do not make it"
+        yield checks.folder(
+            checks.Folder("metrics", str(path), there, trouble, free_bytes(path), checks.MB, reason)
+        )
+
+
+def _clock(bench: Bench) -> Iterator[Finding]:
+    offset = None
+    try:
+        database = None if bench.is_new() else bench.database()[0]
+        offset = None if database is None or database.is_sqlite else clock_offset(database)
+    except DatabaseFault:  # which has a finding of its own
+        pass
+    overview = bench.overview()
+    workers = overview.workers if overview else []
+    began = [run.started_at for worker in workers for run in (*worker.ahead[:1], *worker.runs[:1])]
+    yield checks.clock(offset, CLOCKS_AGREE, max(began, default=None), datetime.now(UTC), local)
+    zone = bench.settings.policy.zone
+    data = "the system's" if any(Path(path, zone.key).exists() for path in TZPATH) else "the package tzdata's"
+    yield ok("time zone data", f"{zone.key}: {data}")
+
+
+def _schedule(bench: Bench | None) -> Iterator[Finding]:
+    overview = bench.overview() if bench else None
+    status = {worker.worker: worker for worker in overview.workers} if overview else {}
+    entries: list[tuple[str, Entry]] = []
+    for name in schedule.present():
+        try:
+            entries += [(name, entry) for entry in schedule.SYSTEMS[name]().entries()]
+        except ScheduleFault as error:
+            yield remark("schedule", str(error), "recours schedule install --system …, by another one")
+    for worker in WORKERS:
+        ours = [(name, entry) for name, entry in entries if worker in entry.workers]
+        yield from checks.schedule(worker, ours, status.get(worker), local)
+    systems = {name for name, _ in entries}
+    if "crontab" in systems:
+        yield from checks.cron_daemon(cron_runs())
+    if "systemd" in systems:
+        yield from checks.timers_after_logout(timers_outlast_a_logout(person()))
+
+
+def _programs() -> Iterator[Finding]:
+    here = str(Path(sys.prefix).resolve())
+    if (
+        not is_checkout()
+    ):  # the packages are those that its installer chose, and were looked at on the way here
+        yield checks.python(platform.python_version(), here, here)
+        return
+    own = CODE / ".venv"
+    venv = str(own.resolve()) if own.is_dir() else None
+    yield checks.python(platform.python_version(), here, venv)
+    text = (CODE / "requirements.txt").read_text(encoding="utf-8")
+    # Those with a condition behind a semicolon are not for every machine.
+    pinned = dict(re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)[ ]*\\?$", text, re.MULTILINE))
+    found = {}
+    for name in pinned:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    yield checks.packages(pinned, found)
+
+
+# ---------------------------------------------------------------- all of them
+
+
+Look = Callable[[], Iterable[Finding]]
+
+
+def looks(bench: Bench) -> dict[str, Look]:
+    """All of them, by name."""
+    return {
+        "settings": lambda: _settings(bench),
+        "database": lambda: _database(bench),
+        "schedule": lambda: _schedule(bench),
+        "credentials": lambda: _credentials(bench),
+        "problems": lambda: _problems(bench),
+        "permissions": _secret_files,
+        "private files": lambda: _private_files(bench),
+        "mail": lambda: _mail(bench),
+        "folders": lambda: _folders(bench),
+        "watchers": lambda: _watchers(bench),
+        "clock": lambda: _clock(bench),
+        "programs": _programs,
+    }
+
+
+def looks_without_settings(error: SettingsFault) -> dict[str, Look]:
+    """Those that need no settings; the settings' own faults come first."""
+    return {
+        "settings": lambda: [
+            fault("settings", words, "correct it: README, Settings") for words in error.faults
+        ],
+        "schedule": lambda: _schedule(None),
+        "permissions": _secret_files,
+        "programs": _programs,
+    }
+
+
+def found(looks: dict[str, Look]) -> Iterator[Finding]:
+    """What they find. One that breaks is a finding itself."""
+    for name, look_at in looks.items():
+        try:
+            yield from look_at()
+        except Exception as error:  # noqa: BLE001 (one look that breaks must not hide the others)
+            yield fault(
+                name,
+                f"this look itself failed: {type(error).__name__}: {error}",
+                "if the lines above do not explain it, report it (README, Support)",
+            )

@@ -1,0 +1,133 @@
+"""What the commands of the operator's desk share: settings, an opened database, faults as sentences."""
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from recours.carriers.registry import CATALOG
+from recours.cli.console import SEEN_BY_ALL, say_error, say_warning
+from recours.core.carrier import CarrierSpec
+from recours.core.text import clean
+from recours.runs.ports import RunFault
+from recours.settings.loading import home_of, load_at_home
+from recours.settings.model import Settings, SettingsFault
+from recours.settings.sources import process_environment
+from recours.settings.values import has_password
+from recours.wiring.operations import Desk, open_desk
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def database_option(command: _Command) -> _Command:
+    """`--database-url`, which every command of the desk has. A password in it is warned of."""
+
+    def warned(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
+        if url and has_password(url):
+            say_warning(SEEN_BY_ALL)
+        return url
+
+    return click.option(
+        "--database-url", metavar="URL", callback=warned, help="The database, instead of the configured one."
+    )(command)
+
+
+def json_option(command: _Command) -> _Command:
+    """`--json`, which every command of the desk has."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for programs."
+    )(command)
+
+
+def carrier_argument(command: _Command) -> _Command:
+    """CARRIER, by any of its names: the command gets its `spec`."""
+
+    def known(context: click.Context, parameter: click.Parameter, name: str) -> CarrierSpec:
+        key = CATALOG.resolve(name)
+        if key is None:
+            raise click.BadParameter(CATALOG.no_such(name), context, parameter)
+        return CATALOG.specs[key]
+
+    return click.argument("spec", metavar="CARRIER", callback=known)(command)
+
+
+def person() -> str:
+    """Who types: the name of their account on this machine."""
+    try:
+        return clean(getpass.getuser(), 60)
+    except (OSError, KeyError, ImportError):  # an account without a name, as in some containers
+        return "someone"
+
+
+def home() -> Path:
+    """Where this installation keeps its files. Without one, the reason is printed and the process ends with status 2."""
+    with bad_settings_told():
+        return home_of(process_environment())
+
+
+def settings_for(database_url: str | None = None) -> Settings:
+    """The settings of this process. Bad ones are told, and end it with status 2."""
+    with bad_settings_told():
+        return load_at_home(process_environment(), CATALOG, database_url=database_url)
+
+
+@contextmanager
+def bad_settings_told() -> Iterator[None]:
+    """Print what is wrong with the settings, and end the process with status 2."""
+    try:
+        yield
+    except SettingsFault as faults:
+        for fault in faults.faults:
+            say_error(fault)
+        raise SystemExit(USAGE) from faults
+
+
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """A fault is printed as a sentence, and ends the process with status 1."""
+    try:
+        yield
+    except RunFault as fault:
+        for line in (str(fault), *fault.details):
+            say_error(line)
+        raise SystemExit(FAILED) from fault
+
+
+@contextmanager
+def at_desk(database_url: str | None = None) -> Iterator[Desk]:
+    """The desk over the configured database, whose schema must be current; nothing is created or changed by opening it."""
+    settings = settings_for(database_url)
+    with faults_told():
+        desk = open_desk(settings)
+        try:
+            yield desk
+        finally:
+            desk.database.close()
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask, unless `--yes` was given; without a terminal to ask on, that is an error of usage."""
+    if yes:
+        return True
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError(
+            "There is no terminal to ask on, and nothing was changed: repeat it with --yes."
+        )
+    return click.confirm(question, err=True)
+
+
+def tell_json(content: Mapping[str, Any]) -> None:
+    """One JSON object on stdout."""
+    click.echo(json.dumps(content))
+
+
+def unknown_claim(desk: Desk, reference: str, parameter: str = "CLAIM") -> click.BadParameter:
+    """The error for a reference that does not exist, with the nearest one."""
+    return click.BadParameter(desk.no_such_claim(reference), param_hint=parameter)

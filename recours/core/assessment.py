@@ -1,0 +1,221 @@
+"""The state of a claim that is new to us, or that others have edited: judged from its row.
+
+Every function here is pure: the moment, the policy and the facts come in, a state goes out.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from recours.core.claim import LAST, Claim, FetchStatus, Stage, State, deadline_end, rank, urgency
+from recours.core.error_text import classify
+from recours.core.errors import ErrorKind, is_persistent
+from recours.core.policy import Policy
+
+# `fetching`, set by other software, counts as pending once it is this old.
+ABANDONED_AFTER = timedelta(hours=1)
+
+_WORKED_ON = frozenset({FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.FAILED})
+_OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP})
+
+
+def judge(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The state of a claim that we see for the first time, or that others have edited since.
+
+    A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now.
+    """
+    state = _judge_pending(claim, now, policy) if claim.is_pending else _judge_failed(claim, now, policy)
+    since, asked = _since(claim, now)
+    state = replace(state, since=since, asked=asked)
+    return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
+
+
+def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
+    """From when on the claim is worked on, and whether its carrier was asked about it since."""
+    judged = claim.judged
+    if judged is None:
+        known = [at for at in (claim.created_at, claim.state.since) if at is not None and at <= now]
+        return max(known, default=now), False
+    is_back = judged.fetch_status not in _WORKED_ON or (
+        claim.is_pending and judged.fetch_status == FetchStatus.FAILED
+    )
+    if is_back or _corrected(claim) or claim.turns_counted < judged.turns_used:
+        return now, False
+    return claim.state.since, claim.state.asked
+
+
+def _judge_pending(claim: Claim, now: datetime, policy: Policy) -> State:
+    rank_at, is_deadline = rank_of_pending(claim, now, policy)
+    state = State(
+        stage=Stage.NEW if claim.number else Stage.UNNUMBERED,
+        rank_at=rank_at,
+        rank_is_deadline=is_deadline,
+        delivery=None if _corrected(claim) else claim.state.delivery,
+        interruptions=claim.state.interruptions,
+    )
+    if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
+        return state
+    # Nobody knows yet what comes of it: what is on record stays, should the claim come back as it was.
+    kept = state if _corrected(claim) else claim.state
+    since = min(claim.updated_at or now, now)
+    return replace(
+        kept,
+        stage=Stage.WAITING,
+        next_at=since + ABANDONED_AFTER,
+        rank_at=rank_at,
+        rank_is_deadline=is_deadline,
+    )
+
+
+def rank_of_pending(claim: Claim, now: datetime, policy: Policy) -> tuple[datetime, bool]:
+    """The place of a claim that is pending; a creation that lies in the future is taken for now."""
+    return rank(claim, min(claim.created_at or now, now), policy.zone)
+
+
+def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
+    judged = claim.judged
+    if judged is None:
+        state = _adopt(claim, now, policy)
+    elif _corrected(claim) or claim.turns_counted < judged.turns_used:
+        state = State(stage=Stage.WAITING, next_at=now, failed_at=now)
+        if not _corrected(claim):
+            state = replace(state, delivery=claim.state.delivery)
+    elif judged.fetch_status == FetchStatus.FETCHING and claim.state.failed_at:
+        state = _after_others(claim.state, now, policy)
+    elif judged.fetch_status != FetchStatus.FAILED:
+        fresh = replace(claim, turns_counted=0, state=State(delivery=claim.state.delivery))
+        state = _adopt(fresh, now, policy)
+    elif _is_revived(claim, now, policy):
+        state = retimed(
+            replace(claim.state, stage=_stage_between_turns(claim.state), expired_at=None), now, policy
+        )
+    else:
+        state = _resume(replace(claim.state, turns_used=claim.turns_counted), now, policy)
+    return ranked(claim, state, now, policy)
+
+
+def _is_revived(claim: Claim, now: datetime, policy: Policy) -> bool:
+    """Tell whether a claim that expired has a deadline again that is to come, or none."""
+    if claim.state.expired_at is None:
+        return False
+    return claim.deadline is None or deadline_end(claim.deadline, policy.zone) >= now
+
+
+def _corrected(claim: Claim) -> bool:
+    """Tell whether number or carrier differ from what the claim was last judged on."""
+    judged = claim.judged
+    return judged is not None and (judged.number != claim.number or judged.carrier != (claim.carrier or ""))
+
+
+def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The first sight of a failure that other software wrote."""
+    kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING
+    failed_at = _moment_of_failure(claim, now)
+    last = claim.state.last_turn_at
+    turns = claim.turns_counted
+    since = last if turns and last and last <= now else failed_at
+    is_over = turns >= policy.max_retries  # no mail about the past: other software used them up
+    next_at = policy.timetable.next_turn(turns, since) if since else now
+    return State(
+        stage=Stage.GIVEN_UP if is_over else Stage.WAITING,
+        turns_used=turns,
+        last_turn_at=last if last and last <= now else None,
+        next_at=None if is_over else next_at,
+        failed_at=failed_at or now,
+        kind=kind,
+        delivery=claim.state.delivery,
+    )
+
+
+def _moment_of_failure(claim: Claim, now: datetime) -> datetime | None:
+    """From the row, never later than now; None if what the row says cannot be read: due now."""
+    if claim.updated_at is None and "updated_at" in claim.unreadable:
+        return None
+    if claim.updated_at is None and claim.created_at is None:
+        return None if "created_at" in claim.unreadable else now
+    return min(claim.updated_at or claim.created_at or now, now)
+
+
+def _resume(state: State, now: datetime, policy: Policy) -> State:
+    """Keep the timetable of a claim that nobody corrected; mend what of it cannot be read."""
+    if state.stage not in _OF_FAILED:
+        state = replace(state, stage=_stage_between_turns(state))
+    if state.next_at is None:
+        return retimed(state, now, policy)
+    return replace(state, failed_at=state.failed_at or now)
+
+
+def _after_others(state: State, now: datetime, policy: Policy) -> State:
+    """They tried in between, in vain: its own timetable goes on, or is over."""
+    if state.turns_used >= policy.max_retries:
+        return replace(state, stage=Stage.GIVEN_UP, next_at=None)
+    return retimed(replace(state, stage=_stage_between_turns(state)), now, policy)
+
+
+def _stage_between_turns(state: State) -> Stage:
+    settled = state.turns_used > 0 and state.kind is not None and is_persistent(state.kind)
+    return Stage.SETTLED if settled else Stage.WAITING
+
+
+def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
+    """Give the state its place in the order of claims that are due."""
+    at, is_deadline = rank(claim, state.failed_at or now, policy.zone)
+    return replace(state, rank_at=at, rank_is_deadline=is_deadline)
+
+
+def retimed(state: State, now: datetime, policy: Policy) -> State:
+    """Recompute the next turn from the last one, or from the failure."""
+    since = state.last_turn_at if state.turns_used else state.failed_at
+    since = since if since and since <= now else now
+    next_at = policy.timetable.next_turn(state.turns_used, since)
+    failed_at = state.failed_at if state.failed_at and state.failed_at <= now else since
+    return replace(state, next_at=next_at, failed_at=failed_at)
+
+
+def comes_last(state: State, now: datetime) -> bool:
+    """Tell whether a due claim is taken after all that can still win: its real deadline is past."""
+    return urgency(state, now)[0] == LAST
+
+
+def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
+    """Take up a claim that had given up under a lower `--max-retries`."""
+    state = retimed(replace(claim.state, stage=_stage_between_turns(claim.state)), now, policy)
+    return ranked(claim, state, now, policy)
+
+
+def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The state in which the next run would find the claim; judged in memory if it is new to us, or was edited."""
+    state = claim.state
+    if not claim.is_ours:
+        return state
+    is_unshelved = state.stage is Stage.SHELVED and not policy.sets_aside(claim)
+    if state.stage is None or claim.is_edited or is_unshelved:
+        return judge(claim, now, policy)
+    if goes_on(state, policy):
+        return go_on(claim, now, policy)
+    return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
+
+
+def goes_on(state: State, policy: Policy) -> bool:
+    """Tell whether a claim that had given up under a lower `--max-retries` is taken up again."""
+    gave_up = state.stage is Stage.GIVEN_UP and state.expired_at is None
+    return gave_up and state.turns_used < policy.max_retries
+
+
+def is_expired(state: State, now: datetime, policy: Policy) -> bool:
+    """Tell whether a claim whose turn has come is given up instead, since its deadline has long passed.
+
+    One that its carrier was never asked about is asked once first; so is one that a run died with, which may have
+    stored its proof.
+    """
+    since = state.expire_from
+    if since is None or policy.expire_after is None or not state.rank_is_deadline or state.interruptions:
+        return False
+    return max(since, policy.adopted_at or since) <= now - policy.expire_after
+
+
+def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The state of a claim that an older version ranked, in the order of today."""
+    if not claim.is_pending:
+        return ranked(claim, claim.state, now, policy)
+    at, is_deadline = rank_of_pending(claim, now, policy)
+    return replace(claim.state, rank_at=at, rank_is_deadline=is_deadline)

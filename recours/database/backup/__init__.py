@@ -1,0 +1,1 @@
+"""Copies of a database, taken while others write to it, and put back."""

@@ -1,0 +1,455 @@
+"""Events that are to be told, and the mails that tell them, each rendered once and sent at most once."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    inspect,
+    or_,
+    select,
+    update,
+)
+
+from recours.core.carrier import Catalog
+from recours.core.errors import Actor
+from recours.core.events import Event, EventName
+from recours.core.mail import LAPSED, ClaimNow, MailKind, MailState, Told, may_lapse
+from recours.database.engine import Database, DatabaseFault
+from recours.database.event_outbox import OF_NO_CLAIM, add_events
+from recours.database.lenient_reader import read_claim
+from recours.database.predicates import const, is_over
+from recours.database.schema.newer import known_event, known_mail
+from recours.database.schema.widening import HIGHEST_NARROW
+from recours.database.tables import (
+    claims,
+    clients,
+    events,
+    mail_events,
+    mails,
+    notifications,
+    system_settings,
+)
+from recours.runs.ports import Draft, Letter, Recipient
+
+_LEASE = timedelta(minutes=10)
+_AT_ONCE = 500  # events that are read by their numbers
+_MAIL = "mail"  # what `told` says of an event that a mail tells
+_e, _m = events.c, mails.c
+
+# What tells whether a claim is still as it was when an event of it was written.
+_OF_CLAIM = (
+    "id",
+    "tracking_number",
+    "carrier",
+    "pod_fetch_status",
+    "pod_carrier_key",
+    "pod_seen_carrier",
+    "pod_seen_number",
+)
+
+# Built once, as they run for every mail.
+_INSERT_MAIL = insert(mails).returning(_m.id)
+_INSERT_MAIL_EVENT = insert(mail_events)
+_INSERT_NOTIFICATION = insert(notifications).inline()  # without RETURNING, which takes a right to read
+_UPDATE_IN_HAND = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
+_UPDATE_UNTRIED = _UPDATE_IN_HAND.values(tries=_m.tries - 1)
+_UNTOLD_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True)), _e.told.is_(None)
+_MARK = update(events).where(*_UNTOLD_OF_IDS).values(told=bindparam("what"))
+_LAPSE = (
+    update(events)
+    .where(_e.id.in_(bindparam("of_events", expanding=True)), _e.told == _MAIL)
+    .values(told=LAPSED)
+)
+_UNTOLD = select(events).where(*_UNTOLD_OF_IDS).order_by(_e.id)
+_LOCK_UNTOLD = select(_e.id).where(*_UNTOLD_OF_IDS).order_by(_e.id).with_for_update()
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """The mails of one database, as one run sees them."""
+
+    database: Database
+    catalog: Catalog
+    columns: frozenset[str]  # those that `claims` has
+    run_id: str
+
+    @cached_property
+    def _tables(self) -> frozenset[str]:
+        with self.database.read() as connection:
+            return frozenset(inspect(connection).get_table_names())
+
+    @cached_property
+    def _in_our_form(self) -> frozenset[str]:
+        """Those of the service's tables that have the columns which we know; in another form they are not for us."""
+        with self.database.read() as connection:
+            found = inspect(connection)
+            return frozenset(
+                table.name
+                for table in (system_settings, notifications)
+                if table.name in self._tables
+                and set(table.columns.keys()) <= {column["name"] for column in found.get_columns(table.name)}
+            )
+
+    @cached_property
+    def _records_clients_only(self) -> bool:
+        """Tell whether the service's record of mails takes none without a client, such as those to the operator."""
+        with self.database.read() as connection:
+            of = {column["name"]: column for column in inspect(connection).get_columns(notifications.name)}
+        return not of["client_id"]["nullable"]
+
+    def _is_for_service(self, letter: Letter, state: MailState) -> bool:
+        """Tell whether the service's own record of mails is to have it."""
+        if state not in (MailState.SENT, MailState.FAILED) or notifications.name not in self._in_our_form:
+            return False
+        return letter.client_id is not None or not self._records_clients_only
+
+    @cached_property
+    def _highest_client(self) -> int | None:
+        """No client beyond it can be written to a mail: our column is an older version's. None: any can."""
+        with self.database.read() as connection:
+            found = inspect(connection).get_columns(mails.name)
+        width = next(column["type"] for column in found if column["name"] == "client_id")
+        is_narrow = not self.database.is_sqlite and not isinstance(width, BigInteger)
+        return HIGHEST_NARROW if is_narrow else None
+
+    @cached_property
+    def _of_client(self) -> Select[Any]:
+        """The client `of_client`, with those of the columns that the table has."""
+        with self.database.read() as connection:
+            there = {column["name"] for column in inspect(connection).get_columns("clients")}
+        columns = [column for column in clients.columns if column.name in there]
+        return select(*columns).where(clients.c.id == bindparam("of_client"))
+
+    @cached_property
+    def _of_claims(self) -> Select[Any]:
+        """The claims `of_claims`."""
+        columns = [claims.c[name] for name in (*_OF_CLAIM, *({"status"} & self.columns))]
+        return select(*columns).where(claims.c.id.in_(bindparam("of_claims", expanding=True)))
+
+    def has_work(self) -> bool:
+        """Tell whether there is anything to render or to send: one small query."""
+        untold = exists(select(_e.id).where(_e.told.is_(None), known_event()))
+        unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING), known_mail()))
+        with self.database.read() as connection:
+            return bool(connection.scalar(select(or_(untold, unsent))))
+
+    # ---------------------------------------------------------------- events
+
+    def is_written(self, name: EventName, number: str) -> bool:
+        """Tell whether there is an event of no claim and no carrier with this number: one small query."""
+        key = _e.claim_id == OF_NO_CLAIM, _e.event == name, _e.carrier == "", _e.tracking_number == number
+        with self.database.read() as connection:
+            return bool(connection.scalar(select(exists(select(_e.id).where(*key)))))
+
+    def put(self, event: Event, now: datetime, declined: str | None = None) -> None:
+        """Write an event of no claim, unless it is there; `declined`: why nobody is to be told of it."""
+        with self.database.write() as connection:
+            add_events(connection, [(OF_NO_CLAIM, event)], self.run_id, now, declined)
+
+    def untold_by_client(self) -> dict[Any, list[int]]:
+        """The numbers of the events that each client is still to be told, the oldest first; None: nobody knows whom.
+
+        Looked for once, since no index leads from a client to its events.
+        """
+        by_client = select(self._client_of_claim(), _e.id).select_from(self._events())
+        query = by_client.where(*_untold(Actor.CLIENT)).order_by(_e.id)
+        if self._highest_client is not None and "client_id" in self.columns:
+            query = query.where(or_(claims.c.client_id.is_(None), claims.c.client_id <= self._highest_client))
+        found: dict[Any, list[int]] = {}
+        with self.database.read() as connection:
+            for client_id, event_id in connection.execute(query):
+                found.setdefault(client_id, []).append(event_id)
+        return found
+
+    def still_untold(self, ids: Sequence[int]) -> list[Told]:
+        """Those of these events that nobody has told meanwhile, the oldest first."""
+        parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
+        return [told for part in parts for told in self._read(_UNTOLD, of_events=part)]
+
+    def events_of_operator(self) -> list[Told]:
+        """What the operator is still to be told, the oldest first."""
+        return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
+
+    def _events(self) -> Any:
+        return events.outerjoin(claims, claims.c.id == _e.claim_id)
+
+    def _client_of_claim(self) -> ColumnElement[Any]:
+        column: ColumnElement[Any] = claims.c.client_id if "client_id" in self.columns else const("")
+        return column if "client_id" in self.columns else func.nullif(column, "")
+
+    def _read(self, query: Select[Any], **of: Any) -> list[Told]:
+        with self.database.read() as connection:
+            rows = connection.execute(query, of).mappings().all()
+        return [_told(row) for row in rows]
+
+    def decline(self, told: Sequence[Told], why: str) -> None:
+        """No mail tells these events; `why` is kept with them."""
+        with self.database.write() as connection:
+            _mark(connection, [event.id for event in told], why)
+
+    def recipient(self, client_id: Any) -> Recipient | None:
+        """The client, as the service knows it; None if it does not."""
+        if client_id is None or "clients" not in self._tables:
+            return None
+        with self.database.read() as connection:
+            row = connection.execute(self._of_client, {"of_client": client_id}).mappings().first()
+        if row is None:
+            return None
+        return Recipient(
+            client_id,
+            _text(row.get("email")),
+            _text(row.get("company_name")) or _text(row.get("full_name")),
+            _is_active(row.get("is_active")),
+            _text(row.get("notification_preferences")),
+        )
+
+    # ---------------------------------------------------------------- mails
+
+    def write(self, draft: Draft, told: Sequence[Told], now: datetime) -> bool:
+        """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile."""
+        ids = [event.id for event in told]
+        with self.database.write() as connection:
+            if _mark(connection, ids, _MAIL) != len(ids):
+                connection.rollback()
+                return False
+            values = {
+                "message_id": draft.message_id,
+                "kind": draft.kind,
+                "client_id": draft.client_id,
+                "recipient": draft.recipient,
+                "language": draft.language,
+                "subject": draft.subject,
+                "plain": draft.plain,
+                "html": draft.html,
+                "state": MailState.HELD if draft.held else MailState.READY,
+                "run_id": self.run_id,
+                "created_at": now,
+                "tries": 0,
+            }
+            mail_id = connection.execute(_INSERT_MAIL, values).scalar_one()
+            rows = [{"mail_id": mail_id, "event_id": event_id} for event_id in ids]
+            connection.execute(_INSERT_MAIL_EVENT, rows)
+        return True
+
+    def release(self) -> int:
+        """Let go of what the brake holds; how many mails that are."""
+        with self.database.write() as connection:
+            statement = update(mails).where(_open(MailState.HELD)).values(state=MailState.READY)
+            return connection.execute(statement).rowcount
+
+    def count(self, state: MailState) -> int:
+        """How many mails stand so."""
+        with self.database.read() as connection:
+            return connection.scalar(select(func.count()).where(_m.state == const(state))) or 0
+
+    def ready(self, now: datetime) -> list[int]:
+        """The numbers of the mails that are ready, those first that were tried least, then in the order of writing.
+
+        Looked for once: a mail that the server breaks off at must not come before the others for ever.
+        """
+        query = select(_m.id).where(_open(MailState.READY), self._free(now), known_mail())
+        query = query.order_by(_m.tries, _m.id)
+        with self.database.read() as connection:
+            return list(connection.scalars(query))
+
+    def take(self, ids: Sequence[int], now: datetime) -> list[Letter]:
+        """Hold those of these mails that are still ready, in the same order."""
+        ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
+        with self.database.write() as connection:
+            found = list(connection.scalars(ready.with_for_update(skip_locked=True)))
+            if not found:
+                return []
+            held = {"holder": self.run_id, "held_until": now + _LEASE, "tries": _m.tries + 1}
+            connection.execute(update(mails).where(_m.id.in_(found)).values(held))
+            rows = connection.execute(select(mails).where(_m.id.in_(found))).mappings().all()
+            told = self._events_of_mails(connection, found)
+        of = {row["id"]: _letter(row, told[row["id"]]) for row in rows}
+        return [of[mail_id] for mail_id in ids if mail_id in of]
+
+    def _free(self, now: datetime) -> ColumnElement[bool]:
+        return or_(_m.held_until.is_(None), is_over(_m.held_until, now), _m.holder == self.run_id)
+
+    def _events_of_mails(self, connection: Connection, mail_ids: list[int]) -> dict[int, list[Told]]:
+        joined = events.join(mail_events, mail_events.c.event_id == _e.id)
+        query = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
+        found: dict[int, list[Told]] = {mail_id: [] for mail_id in mail_ids}
+        of_mails = mail_events.c.mail_id.in_(mail_ids), known_event()
+        for row in connection.execute(query.where(*of_mails)).mappings():
+            found[row["mail_id"]].append(_told(row))
+        return found
+
+    def give_back(self, letter: Letter, error: str, *, tried: bool) -> None:
+        """It was not sent; a later run tries again. Not `tried`: it had no turn, which does not count."""
+        values = {"state": MailState.READY, "holder": None, "held_until": None, "error": error}
+        statement = _UPDATE_IN_HAND if tried else _UPDATE_UNTRIED
+        with self.database.write_one() as connection:
+            connection.execute(statement, self._in_hand(letter) | values)
+
+    def sending(self, letter: Letter) -> bool:
+        """From here on the server may have it; False if the lease is lost."""
+        values = {"state": MailState.SENDING}
+        with self.database.write_one(durable=True) as connection:
+            return bool(connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values).rowcount)
+
+    def end(self, letter: Letter, state: MailState, now: datetime, error: str | None = None) -> str | None:
+        """It was sent, refused for good, cancelled, or nobody can know; what was tried is in the service's record too.
+
+        There it is left out if it has no client and the record takes clients' only.
+        Returns why that record did not take it, if so: ours has it all the same. What a cancelled mail was to tell is
+        told by another one if its reason comes back.
+        """
+        rows = _notifications(letter, state, now, error) if self._is_for_service(letter, state) else []
+        try:
+            self._end(letter, state, now, error, rows)
+        except DatabaseFault as fault:
+            if not rows:
+                raise
+            self._end(letter, state, now, error, [])
+            return fault.words
+        return None
+
+    def _end(
+        self, letter: Letter, state: MailState, now: datetime, error: str | None, rows: list[dict[str, Any]]
+    ) -> None:
+        values = {"state": state, "ended_at": now, "error": error, "holder": None, "held_until": None}
+        with self.database.write() as connection:
+            in_hand = connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values).rowcount
+            if state is MailState.CANCELLED and in_hand:
+                connection.execute(_LAPSE, {"of_events": [event.id for event in letter.told]})
+            if rows:
+                connection.execute(_INSERT_NOTIFICATION, rows)
+
+    def _in_hand(self, letter: Letter) -> dict[str, Any]:
+        return {"of_mail": letter.id, "held_by": self.run_id}
+
+    def undecided(self, now: datetime) -> list[tuple[int, str]]:
+        """Mark the mails whose run died while sending: number and recipient of each. They are not sent again."""
+        dead = and_(_open(MailState.SENDING), is_over(_m.held_until, now))
+        values = {"state": MailState.UNDECIDED, "ended_at": now, "error": "the run died while sending it"}
+        with self.database.write() as connection:
+            rows = connection.execute(update(mails).where(dead).values(values).returning(_m.id, _m.recipient))
+            return [(row.id, row.recipient) for row in rows]
+
+    def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
+        """What the claims are at this moment of those of these events whose reason may be gone."""
+        ids = {event.claim_id for event in told if may_lapse(event)}
+        if not ids:
+            return {}
+        with self.database.read() as connection:
+            rows = connection.execute(self._of_claims, {"of_claims": list(ids)}).mappings().all()
+        return {row["id"]: self._claim_now(row) for row in rows}
+
+    def _claim_now(self, row: Any) -> ClaimNow:
+        """Read as it was when its event was written."""
+        claim = read_claim(row, self.catalog)
+        return ClaimNow(
+            claim.number, claim.carrier or claim.carrier_name, claim.fetch_status, claim.claim_status
+        )
+
+    # ---------------------------------------------------------------- the service's settings
+
+    def service_settings(self) -> dict[str, str]:
+        """The keys of `system_settings` that begin with `smtp_`."""
+        if system_settings.name not in self._in_our_form:
+            return {}
+        query = select(system_settings).where(system_settings.c.key.like("smtp\\_%", escape="\\"))
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
+        return {
+            str(row.key): str(row.value).strip()
+            for row in rows
+            if row.value is not None and str(row.value).strip()
+        }
+
+
+def _open(*states: MailState) -> ColumnElement[bool]:
+    """Mails of these states, by the index of those that are not ended."""
+    return and_(
+        _m.state.in_([const(state) for state in (MailState.READY, MailState.HELD, MailState.SENDING)]),
+        _m.state.in_([const(state) for state in states]),
+    )
+
+
+def _mark(connection: Connection, ids: list[int], what: str) -> int:
+    """Say of untold events what became of them; how many that were."""
+    if connection.dialect.name != "sqlite":  # in one order: others may be about to tell the same ones
+        connection.execute(_LOCK_UNTOLD, {"of_events": ids})
+    return connection.execute(_MARK, {"of_events": ids, "what": what}).rowcount
+
+
+def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:
+    return _e.told.is_(None), _e.audience == audience, known_event()
+
+
+def _told(row: Any) -> Told:
+    facts = row["facts"] if isinstance(row["facts"], dict) else {}
+    return Told(
+        row["id"],
+        EventName(row["event"]),
+        row["claim_id"],
+        row["carrier"],
+        row["tracking_number"],
+        row["created_at"],
+        facts,
+    )
+
+
+def _letter(row: Any, told: list[Told]) -> Letter:
+    return Letter(
+        id=row["id"],
+        message_id=row["message_id"],
+        kind=MailKind(row["kind"]),
+        client_id=row["client_id"],
+        recipient=row["recipient"],
+        subject=row["subject"],
+        plain=row["plain"],
+        html=row["html"],
+        created_at=row["created_at"],
+        told=tuple(told),
+    )
+
+
+def _notifications(
+    letter: Letter, state: MailState, now: datetime, error: str | None
+) -> list[dict[str, Any]]:
+    """A row for each claim that the mail was about; one for a mail that was about none."""
+    ids = list(dict.fromkeys(event.claim_id for event in letter.told if event.claim_id)) or [None]
+    return [
+        {
+            "client_id": letter.client_id,
+            "notification_type": letter.kind,
+            "subject": letter.subject,
+            "sent_to": letter.recipient,
+            "sent_at": now.replace(microsecond=0),
+            "status": "sent" if state is MailState.SENT else "failed",
+            "error_message": error,
+            "related_claim_id": claim_id,
+        }
+        for claim_id in ids
+    ]
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _is_active(value: Any) -> bool:
+    """NULL is active, as the service has it; some programs write the word."""
+    if isinstance(value, str):
+        return value.strip().lower() not in _NOT_ACTIVE
+    return value is None or bool(value)
+
+
+_NOT_ACTIVE = frozenset({"", "false", "f", "0", "no", "n", "off"})

@@ -1,0 +1,1 @@
+"""What commands and the page read out of the database."""

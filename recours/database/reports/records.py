@@ -1,0 +1,361 @@
+"""What the operator's desk reads, out of the database: see `recours.operations.records`."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    Text,
+    func,
+    select,
+    type_coerce,
+)
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Stage
+from recours.core.mail import MailState
+from recours.core.sentences import stored
+from recours.core.text import clean
+from recours.database.engine import Database
+from recours.database.lenient_reader import Reader, read_claim
+from recours.database.predicates import const
+from recours.database.reach import EVERYTHING, Reach
+from recours.database.reports.backlog import UNJUDGED, backlog_counts, oldest_failures, turns_come
+from recours.database.reports.claim_search import count_of, groups, newest
+from recours.database.rows import free, readable_columns
+from recours.database.tables import attempts, claims, events, mail_events, mails, runs
+from recours.operations.records import (
+    COUNTED_UP_TO,
+    Backlog,
+    ClaimFilter,
+    ListedClaim,
+    Message,
+    PastAttempt,
+    Run,
+    Tally,
+)
+
+_c, _a, _m = claims.c, attempts.c, mails.c
+_AT_ONCE = 1000
+# More attempts than are ever under way at the same time.
+_SAME_MINUTES = 10_000
+# Of a record of ours in which somebody has spoilt the time.
+_UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class DatabaseRecords:
+    """Records of one database whose schema is current."""
+
+    database: Database
+    catalog: Catalog
+    columns: frozenset[str]  # those that `claims` has
+    redact: Callable[[str], str] = str
+    reach: Reach = EVERYTHING  # of the runs: what they leave alone is no backlog
+
+    # ---------------------------------------------------------------- runs and attempts
+
+    def runs(
+        self,
+        worker: str | None = None,
+        since: datetime | None = None,
+        most: int = 50,
+        until: datetime | None = None,
+    ) -> list[Run]:
+        """The latest runs, the newest first; of those that began up to `until` if it is given."""
+        query = select(*_raw(runs)).order_by(runs.c.started_at.desc()).limit(most)
+        if worker is not None:
+            query = query.where(runs.c.worker == worker)
+        if since is not None:
+            query = query.where(runs.c.started_at >= since)
+        if until is not None:
+            query = query.where(runs.c.started_at <= until)
+        with self.database.read() as connection:
+            return [_run(row) for row in connection.execute(query)]
+
+    def last_success(self, worker: str, until: datetime) -> Run | None:
+        """The worker's latest run that ended with exit status 0, of those that began up to `until`."""
+        well = (
+            runs.c.worker == worker,
+            runs.c.exit_status == 0,
+            runs.c.ended_at.is_not(None),
+            runs.c.started_at <= until,
+        )
+        query = select(*_raw(runs)).where(*well).order_by(runs.c.started_at.desc()).limit(1)
+        with self.database.read() as connection:
+            row = connection.execute(query).first()
+        return _run(row) if row else None
+
+    def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
+        """Attempts of these days (as they fall in `zone`), counted."""
+        alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
+        found = []
+        with self.database.read() as connection:
+            for day in days:
+                start, end = (datetime.combine(d, time(), zone) for d in (day, day + timedelta(days=1)))
+                of_day = select(*alike, func.count().label("n")).where(
+                    _a.started_at >= start, _a.started_at < end
+                )
+                found += [
+                    Tally(day, row.carrier, row.turn, row.outcome, row.error_kind, row.n)
+                    for row in connection.execute(of_day.group_by(*alike))
+                ]
+        return found
+
+    def attempts(self, claim_id: Any) -> list[PastAttempt]:
+        """All attempts at a claim, the oldest first."""
+        query = select(*_raw(attempts)).where(_a.claim_id == claim_id).order_by(_a.id)
+        with self.database.read() as connection:
+            return [self._attempt(row) for row in connection.execute(query)]
+
+    def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
+        """Every attempt with its claim's reference, the oldest first; a part at a time in memory."""
+        first = None
+        if since is not None:
+            # Their ids run with their times, but for calls of the same minutes: hence the least id of many, and what is
+            # older among those that follow is passed over.
+            begun = select(_a.id).where(_a.started_at >= since).order_by(_a.started_at).limit(_SAME_MINUTES)
+            with self.database.read() as connection:
+                first = connection.scalar(select(func.min(begun.subquery().c.id)))
+            if first is None:
+                return
+        for rows in self._parts(select(*_raw(attempts)), _a.id, first):
+            found = [self._attempt(row) for row in rows]
+            names = self._references({attempt.claim_id for attempt in found})
+            for attempt in found:
+                if since is None or attempt.started_at >= since:
+                    yield clean(names.get(attempt.claim_id) or f"#{attempt.claim_id}", 100), attempt
+
+    def _attempt(self, row: Row[Any]) -> PastAttempt:
+        return _attempt(row, self.catalog)
+
+    def _references(self, ids: Collection[Any]) -> dict[Any, str | None]:
+        query = select(_c.id, type_coerce(_c.claim_reference, Text).label("reference")).where(_c.id.in_(ids))
+        with self.database.read() as connection:
+            return {row["id"]: Reader(row).text("reference") for row in connection.execute(query).mappings()}
+
+    def _parts(
+        self, query: Select[Any], key: ColumnElement[Any], first: Any = None
+    ) -> Iterator[Sequence[Row[Any]]]:
+        """Rows in the order of their key, in parts: no transaction is open while somebody reads what was printed."""
+        part = query.order_by(key).limit(_AT_ONCE)
+        further = part if first is None else part.where(key >= first)
+        while True:
+            with self.database.read() as connection:
+                rows = connection.execute(further).all()
+            yield rows
+            if len(rows) < _AT_ONCE:
+                return
+            further = part.where(key > rows[-1].id)
+
+    # ---------------------------------------------------------------- backlogs
+
+    def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
+        """What is not done, by carrier; each stage counted up to `most` (None: all of it, which takes its time).
+
+        Waiting claims whose turn comes by `due_until`, which no run has made ready yet, are counted as ready.
+        """
+        with self.database.read() as connection:
+            counts = backlog_counts(connection, groups(connection), most, self.reach)
+            come = turns_come(connection, due_until, most, self.reach) if due_until else Counter[str]()
+            oldest = oldest_failures(
+                connection, counts, has_creation="created_at" in self.columns, reach=self.reach
+            )
+        found = (_backlog(key, n, come[key], oldest.get(key), most) for key, n in sorted(counts.items()))
+        return [backlog for backlog in found if backlog.stages or backlog.unjudged]
+
+    # ---------------------------------------------------------------- claims
+
+    def find(self, reference: str) -> ListedClaim | None:
+        """One claim."""
+        with self.database.read() as connection:
+            row = connection.execute(self._listed().where(_c.claim_reference == reference)).first()
+        return self._read(row) if row else None
+
+    def held_until(self, claim_id: Any, now: datetime) -> datetime | None:
+        """Until when a run holds the claim; None: no run does."""
+        with self.database.read() as connection:
+            return connection.scalar(select(_c.pod_lease_until).where(_c.id == claim_id, ~free(now)))
+
+    def claims(self, wanted: ClaimFilter, most: int, *, skip: int = 0) -> list[ListedClaim]:
+        """Claims, the newest first."""
+        with self.database.read() as connection:
+            ids = newest(connection, wanted, skip + most)[skip:]
+            query = self._listed().where(_c.id.in_(ids)).order_by(_c.id.desc())
+            return [self._read(row) for row in connection.execute(query)] if ids else []
+
+    def count(self, wanted: ClaimFilter, most: int) -> int:
+        """How many claims there are of these, counted up to `most`."""
+        with self.database.read() as connection:
+            return count_of(connection, wanted, most)
+
+    def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
+        """Every claim, or those made since (or nobody knows when), the oldest first; a part at a time in memory."""
+        for rows in self._parts(self._listed(), _c.id):
+            for listed in map(self._read, rows):
+                made = listed.claim.created_at
+                if since is None or made is None or made >= since:
+                    yield listed
+
+    def _listed(self) -> Select[Any]:
+        pod = [
+            type_coerce(column, Text).label(column.name)
+            for column in (_c.pod_url, _c.pod_fetched_at, _c.pod_delivery_person)
+        ]
+        there = readable_columns(self.columns)
+        return select(*there, *(column for column in pod if column.name not in {c.name for c in there}))
+
+    def _read(self, row: Row[Any]) -> ListedClaim:
+        values = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
+        read = Reader(values)
+        return ListedClaim(
+            read_claim(values, self.catalog, self.redact),
+            read.text("pod_url"),
+            read.moment("pod_fetched_at"),
+            read.text("pod_delivery_person"),
+        )
+
+    # ---------------------------------------------------------------- telling people
+
+    def messages(self, claim_id: Any) -> list[Message]:
+        """What was to be told about a claim, the oldest first."""
+        query = (
+            select(
+                *_raw(events, "event", "audience", "created_at", "told"),
+                *_raw(mails, "state", "recipient", "ended_at"),
+            )
+            .join(mail_events, mail_events.c.event_id == events.c.id, isouter=True)
+            .join(mails, _m.id == mail_events.c.mail_id, isouter=True)
+            .where(events.c.claim_id == claim_id)
+            .order_by(events.c.id)
+        )
+        with self.database.read() as connection:
+            return [_message(row) for row in connection.execute(query)]
+
+    def mails(self) -> Mapping[MailState, int]:
+        """How many mails are not ended: ready, held, or being sent."""
+        states = [const(state) for state in (MailState.READY, MailState.HELD, MailState.SENDING)]
+        query = select(_m.state, func.count()).where(_m.state.in_(states)).group_by(_m.state)
+        with self.database.read() as connection:
+            return {MailState(state): count for state, count in connection.execute(query)}
+
+
+def _backlog(
+    key: str, counted: Counter[str], come: int, oldest: datetime | None, most: int | None
+) -> Backlog:
+    """One carrier's; `come`: so many of the waiting ones count as ready."""
+    stages = {stage: counted[stage] for stage in Stage}
+    stages[Stage.READY] += come
+    if most is None or stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
+        stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
+    return Backlog(
+        carrier=key,
+        stages={stage: _capped(count, most) for stage, count in stages.items() if count},
+        oldest=oldest,
+        unjudged=_capped(counted[UNJUDGED], most),
+        counted_up_to=most,
+    )
+
+
+def _capped(number: int, most: int | None) -> int:
+    return number if most is None else min(number, most)
+
+
+# ---------------------------------------------------------------- rows of ours
+
+
+def _raw(table: Table, *names: str) -> list[ColumnElement[Any]]:
+    """Columns without conversion, so that a value that somebody spoilt hides no row."""
+    return [
+        column if column.name in ("id", "claim_id") else type_coerce(column, Text).label(column.name)
+        for column in table.columns
+        if not names or column.name in names
+    ]
+
+
+def _run(row: Row[Any]) -> Run:
+    read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+    return Run(
+        id=str(row.id),
+        worker=clean(read.text("worker") or "", 60),
+        started_at=read.moment("started_at") or _UNREADABLE,
+        ended_at=read.moment("ended_at"),
+        exit_status=_whole(row.exit_status),
+        stats=_object(row.stats),
+    )
+
+
+def _object(stored: Any) -> Mapping[str, Any]:
+    """A JSON object; of anything else, nothing is known."""
+    try:
+        found = json.loads(stored) if isinstance(stored, str) else stored
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _attempt(row: Row[Any], catalog: Catalog) -> PastAttempt:
+    read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+    key = read.text("carrier") or ""
+    carrier = catalog.name_of(key, clean(key, 60))
+    return PastAttempt(
+        id=row.id,
+        claim_id=row.claim_id,
+        run_id=read.text("run_id") or "",
+        worker=read.text("worker") or "",
+        carrier=key,
+        number=read.text("tracking_number") or "",
+        turn=read.whole("turn"),
+        started_at=read.moment("started_at") or _UNREADABLE,
+        duration_s=_seconds(row.duration_s),
+        calls=read.whole("calls"),
+        outcome=read.text("outcome") or "",
+        used=bool(_whole(row.used)),
+        kind=read.text("error_kind"),
+        message=read.text("message"),
+        said=stored(read.text("error_key"), carrier, read.text("error_words")),
+        http_status=_whole(row.http_status),
+        delivered_at=read.moment("delivered_at"),
+        delivered_day=read.text("delivered_day"),
+        signatory=read.text("signatory"),
+        document_path=read.text("document_path"),
+        document_sha256=read.text("document_sha256"),
+        document_size=_whole(row.document_size),
+        document_type=read.text("document_type"),
+        document_source=read.text("document_source"),
+    )
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def _message(row: Row[Any]) -> Message:
+    read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+    return Message(
+        event=read.text("event") or "",
+        audience=read.text("audience") or "",
+        written_at=read.moment("created_at") or _UNREADABLE,
+        told=read.text("told"),
+        mail_state=read.text("state"),
+        recipient=read.text("recipient"),
+        ended_at=read.moment("ended_at"),
+    )

@@ -1,0 +1,279 @@
+"""Bringing a database up to date: done once however many runs start at the same time.
+
+On SQLite in one transaction that has the whole file. On PostgreSQL in one transaction too, which never waits long for
+the service's table; and then the indexes on that table, built beside everybody's reading and writing.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import chain, repeat
+from typing import TypeVar
+
+from sqlalchemy import Connection, inspect, text
+
+from recours.core.text import clean
+from recours.database.backup.access import make_alike
+from recours.database.clock import SystemClock
+from recours.database.engine import Database, DatabaseFault
+from recours.database.schema.adoption import adopt, sql_of_adoption
+from recours.database.schema.indexes import LACKING, build_indexes, index_statements, sql_lines
+from recours.database.schema.inspection import HEAD, Schema, look, look_closer
+from recours.database.schema.revisions import migrate, revisions
+from recours.database.schema.rights import NOT_ALLOWED, all_rights, grants, quoted, schema_grant
+from recours.database.schema.widening import (
+    NARROW,
+    TOO_LARGE,
+    explained,
+    is_large,
+    left_narrow,
+    widen,
+    widening_statements,
+)
+from recours.database.tables import VERSION_TABLE
+from recours.runs.ports import Clock
+
+# How the remarks begin that someone should read.
+_NO_COPY = "No copy was made"
+NOT_DONE = (_NO_COPY, LACKING, NARROW)
+
+# The first version that writes pod_fetch_error in RECOURS_LANGUAGE.
+_SPEAKS = "0006"
+LANGUAGE_CHANGED = "pod_fetch_error is written in the language of RECOURS_LANGUAGE from now on, which is French unless it is set to en"
+
+# Ours among the numbers that a database's programs lock by agreement.
+_LOCK = 0x7265636F757273
+# How long a run tries to have the schema to itself, and the table claims.
+PATIENCE_S = 120.0
+# How long it tries to widen a table that others are using.
+_PATIENCE_WITH_READERS_S = 10.0
+_POLL_S = 0.25
+# As long as our statement waits for claims, the service's own queries queue behind it: they are to get through between.
+_WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
+_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+
+_NOT_ALLOWED = (NOT_ALLOWED, "25006")
+_NOT_ALLOWED_WORDS = ("read-only", "permission denied", "must be owner")
+
+_T = TypeVar("_T")
+
+
+def bring_up_to_date(
+    database: Database, schema: Schema, clock: Clock | None = None, *, has_time: bool = False
+) -> tuple[Schema, list[str]]:
+    """Add what is missing, once. Returns the schema then, and what to say about it. Raises DatabaseFault.
+
+    `has_time`: a person waits for it, so that large tables are rewritten too.
+    """
+    clock = clock or SystemClock()
+    remarks: list[str] = []
+    with database.long():
+        if not schema.is_current:
+            schema, remarks = _upgraded(database, schema, clock)
+        if schema.narrow_keys:
+            remarks += _widened(database, schema, clock, has_time=has_time)
+            schema = look(database)
+        if schema.lacking_indexes:
+            remarks += build_indexes(database, schema, clock)
+            schema = look(database)
+    return schema, remarks
+
+
+def _widened(database: Database, schema: Schema, clock: Clock, *, has_time: bool) -> list[str]:
+    """Widen the columns that hold keys of the service; what to say about it. Claims with small keys need none of it."""
+
+    def work(connection: Connection) -> frozenset[str]:
+        before = look_closer(connection)  # another process may have done it
+        if before.narrow_keys:
+            widen(connection, before)
+        return before.narrow_keys
+
+    try:
+        if not has_time:
+            with database.read() as connection:
+                if is_large(connection, schema):
+                    return left_narrow(database, schema, TOO_LARGE)
+        widened = alone(database, work, clock, PATIENCE_S if has_time else _PATIENCE_WITH_READERS_S)
+    except DatabaseFault as fault:
+        return left_narrow(database, schema, explained(fault))
+    return [f"Widened to 64 bits: {', '.join(sorted(widened))}"] if widened else []
+
+
+def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema, list[str]]:
+    remarks: list[str] = []
+    if schema.is_of_newer_version:
+        raise _columns_are_gone(database, schema)
+
+    def upgrade(connection: Connection) -> Schema:
+        # Another process may have done it before we had the lock.
+        before = look_closer(connection)
+        if not before.is_current:
+            remarks.extend(_copied_aside(database, before))
+            migrate(connection)
+            adopt(connection, before, clock.now())
+        return before
+
+    try:
+        before = alone(database, upgrade, clock)
+    except DatabaseFault as fault:
+        raise _with_sql(fault, database, schema) from fault
+    if before.is_current:
+        return before, []
+    after = look(database)
+    if not after.is_current:
+        raise _columns_are_gone(database, after)
+    added = ", ".join(before.missing_columns) or "tables and indexes"
+    remarks.append(f"The schema of {database.shown} is now {HEAD}; added to claims: {added}")
+    if before.version is not None and before.version < _SPEAKS:
+        remarks.append(LANGUAGE_CHANGED)
+    return after, remarks
+
+
+def _columns_are_gone(database: Database, schema: Schema) -> DatabaseFault:
+    return DatabaseFault(
+        f"The database {database.shown} says that its schema is {schema.version}, but claims has no "
+        f"{', '.join(schema.missing_columns)}: someone removed them. Add them again, or restore a back-up."
+    )
+
+
+# ---------------------------------------------------------------- one transaction
+
+
+def alone(
+    database: Database, work: Callable[[Connection], _T], clock: Clock, patience_s: float | None = None
+) -> _T:
+    """Change the schema in one transaction, while no other process of ours does. Raises DatabaseFault."""
+    if database.is_sqlite:
+        with database.write() as connection:
+            return work(connection)
+    patience_s = PATIENCE_S if patience_s is None else patience_s
+    ends = clock.monotonic() + patience_s
+    pauses: Iterator[float] = chain(_PAUSES_S, repeat(_PAUSES_S[-1]))
+    held: DatabaseFault | None = None
+    while True:
+        try:
+            with database.write() as connection:
+                if _got_lock(connection):
+                    connection.exec_driver_sql(_WAITS_FOR_CLAIMS)
+                    return work(connection)
+            pause, reason = _POLL_S, "another run has been changing its schema"
+        except DatabaseFault as fault:
+            if not fault.is_of_lock:
+                raise
+            held, pause, reason = fault, next(pauses), "another program has held the table claims"
+        if clock.monotonic() + pause > ends:
+            raise DatabaseFault(
+                f"The database {database.shown} could not be brought to schema {HEAD}: {reason} for "
+                f"{patience_s:.0f} s. Find out which one, or start again when it is done."
+            ) from held
+        clock.sleep(pause)
+
+
+def _got_lock(connection: Connection) -> bool:
+    """Tell whether the schema is ours until the end of this transaction.
+
+    Asked for, never waited for: a process that builds an index waits for one that waits within a transaction, which is then killed.
+    """
+    return bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(:ours)"), {"ours": _LOCK}))
+
+
+def _copied_aside(database: Database, before: Schema) -> list[str]:
+    """A copy of an SQLite file that others made, beside it; what to say about it."""
+    path = database.path
+    if path is None or before.version is not None or not before.columns:
+        return []
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    copy = path.with_name(f"{path.name}.before-recours-{stamp}")
+    no_copy = f"{_NO_COPY} of {path} before adding columns"
+    if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
+        return [f"{no_copy}: the disk is too full"]
+    try:
+        make_alike(copy, path)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except (sqlite3.Error, OSError) as error:
+        copy.unlink(missing_ok=True)
+        return [f"{no_copy}: {error}"]
+    return [f"Copied {path} to {copy.name} before adding columns"]
+
+
+# ---------------------------------------------------------------- the same, for people
+
+
+def _with_sql(fault: DatabaseFault, database: Database, schema: Schema) -> DatabaseFault:
+    """The fault; with the SQL for someone who may, if this database user may not alter tables."""
+    if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _NOT_ALLOWED_WORDS):
+        return fault
+    said = str(getattr(fault.__cause__, "orig", None) or fault).splitlines()[0]
+    sentence = (
+        f"Missing database rights ({said}). The schema must be brought to {HEAD} first: ask your administrator to run "
+        "the SQL below."
+    )
+    return DatabaseFault(sentence, sql_of_upgrade(database, schema, _user(database)))
+
+
+def _user(database: Database) -> str | None:
+    if database.is_sqlite:
+        return None
+    with database.read() as connection:
+        return str(connection.scalar(text("SELECT current_user")))
+
+
+def sql_of_upgrade(
+    database: Database, schema: Schema, role: str | None = None, also_made: Collection[str] = ()
+) -> list[str]:
+    """What an upgrade would run, a statement a line, to be run by someone else outside a transaction.
+
+    `role`: who is given the rights that a run needs; None: nobody. `also_made`: tables of the service that are made too.
+    """
+    indexes = index_statements(schema).values()  # last: none of them can be built in a transaction
+    lines = [] if schema.is_current else _sql_of_revisions(database, schema, indexes)
+    if not database.is_sqlite:
+        with database.read() as connection:
+            widening = widening_statements(connection, schema.narrow_keys)
+            granting = _granting(connection, role, also_made) if role else []
+        lines += sql_lines([*(["BEGIN", *widening, "COMMIT"] if widening else []), *granting])
+    return [*lines, *sql_lines(indexes)]
+
+
+def _granting(connection: Connection, role: str, also_made: Collection[str] = ()) -> list[str]:
+    tables = {*inspect(connection).get_table_names(), *also_made}
+    return [schema_grant(connection, role), *grants(connection, all_rights(tables), role)]
+
+
+def grant_rights(database: Database, role: str) -> list[str]:
+    """Give a role what a run needs, on what there is; the statements that did. Raises DatabaseFault."""
+    with database.write() as connection:
+        if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
+            raise DatabaseFault(
+                f"There is no role {clean(role, 60)} on this server. An administrator creates it with: "
+                f"CREATE ROLE {quoted(clean(role, 60))} LOGIN;"
+            )
+        granting = _granting(connection, role)
+        for statement in granting:
+            connection.exec_driver_sql(statement)
+    return granting
+
+
+def _sql_of_revisions(database: Database, schema: Schema, but: Collection[str]) -> list[str]:
+    modules = [revision.module for revision in revisions(schema.version or "base")]
+    statements = [
+        statement
+        for module in modules
+        for statement in module.statements(set(schema.columns), database.engine.dialect.name)
+        if statement not in but
+    ]
+    return sql_lines(
+        [
+            f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+            *statements,
+            sql_of_adoption(schema, database.engine.dialect.name),
+            # Last: a script that stops half-way must not say that it was done.
+            f"INSERT INTO {VERSION_TABLE} (version_num) SELECT '{HEAD}'"  # noqa: S608 (constants)
+            f" WHERE NOT EXISTS (SELECT 1 FROM {VERSION_TABLE})",
+            f"UPDATE {VERSION_TABLE} SET version_num = '{HEAD}'",  # noqa: S608 (constants)
+            *(module.OLDEST for module in modules if hasattr(module, "OLDEST")),
+        ]
+    )

@@ -1,0 +1,418 @@
+"""What `recours check` finds: facts of the machine, of the settings and of the database, and what a person should do.
+
+Pure: the facts come in. `recours.cli.check` gathers them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.text import plural
+from recours.operations.check_result import Finding, fault, ok, remark
+from recours.operations.problem_texts import VerdictWords
+from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
+from recours.operations.schedule import Entry
+from recours.operations.status import Health, WorkerStatus
+from recours.runs.ports import Refusal
+from recours.runs.summary import LocalTime, minute
+
+MB = 1024 * 1024
+_OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040
+
+
+# ---------------------------------------------------------------- credentials
+
+
+@dataclass(frozen=True)
+class CarrierAccount:
+    """A carrier's account as it is set, and what is known of it. `waiting`: its claims that are still to be fetched."""
+
+    name: str
+    source: str
+    missing: str  # the missing settings, in words; "": none
+    waiting: int | None = None  # None: not known
+    refusal: Refusal | None = None
+
+
+def credentials(account: CarrierAccount, local: LocalTime) -> Finding:
+    """Whether there are credentials, where they come from, and whether the carrier takes them."""
+    name = f"credentials of {account.name}"
+    claims = plural(account.waiting or 0, "claim")
+    if account.missing:
+        if account.waiting:
+            return fault(
+                name, f"there are none, and {claims} cannot be fetched without them", f"set {account.missing}"
+            )
+        known = "" if account.waiting is None else "; no claim waits for them"
+        return remark(name, f"there are none{known}", f"set {account.missing}, if you ship with it")
+    refusal = account.refusal
+    if refusal is not None and refusal.kind in REFUSED_KINDS:
+        until = f"; not asked before {minute(refusal.until, local)}" if refusal.until else ""
+        denied = refusal.kind is ErrorKind.ACCOUNT_DENIED
+        remedy = f"ask {account.name} for the missing right" if denied else "correct them"
+        return fault(
+            name,
+            f"from {account.source}: {refusal.reason}{until}",
+            f'{remedy}, then try: recours carriers check "{account.name}"',
+        )
+    return ok(name, f"from {account.source}")
+
+
+# ---------------------------------------------------------------- files
+
+
+def secret_file(shown: str, mode: int | None) -> Finding:
+    """Who may read a file that holds secrets. `mode` as of stat(2); None: permissions are of another kind here."""
+    name = f"permissions of {shown}"
+    if mode is None:
+        return remark(
+            name,
+            "are not looked at on Windows",
+            f"in the properties of {shown}, leave read access to the user of the jobs and to administrators",
+        )
+    if mode & _OTHERS_MAY_READ:
+        return fault(
+            name, f"everybody on this machine may read it ({mode & 0o777:03o})", f"chmod 600 {shown}"
+        )
+    if mode & _GROUP_MAY_READ:
+        return remark(
+            name, f"its group may read it ({mode & 0o777:03o})", f"chmod 600 {shown}, if that is not meant"
+        )
+    return ok(name, f"only its owner reads it ({mode & 0o777:03o})")
+
+
+def kept_private(what: str, place: str, readable: str | None, setting: str) -> Finding:
+    """Who may read what recours writes. `readable`: a file that everybody may, None if there is none."""
+    name = f"permissions of the {what}"
+    if readable is None:
+        return ok(name, f"{place}: not everybody on this machine may read it")
+    return remark(
+        name,
+        f"everybody on this machine may read {readable}",
+        f"chmod -R o-rwx {place}; if another user's program reads it, set {setting} too",
+    )
+
+
+def shared_group(group: str, trouble: str | None) -> Finding:
+    """Whether files can be shared with the group that a setting names. `trouble`: why not."""
+    name = "group that may read"
+    if trouble:
+        return fault(name, trouble, f"usermod -aG {group} the user of the jobs, or name another group")
+    return ok(name, group)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that runs write to. `trouble`: why nothing can be written there; None: something was, or could be."""
+
+    what: str
+    path: str
+    there: bool
+    trouble: str | None
+    free: int | None  # bytes; None: not known
+    need: int  # bytes that runs may need at once
+    reason: str  # why so many
+
+
+def folder(found: Folder) -> Finding:
+    """Whether it can be written, and whether there is room."""
+    name = f"folder of the {found.what}"
+    if found.trouble:
+        return fault(
+            name,
+            f"{found.path}: {found.trouble}",
+            "give the user of the jobs the right to write there, or have the settings name another folder",
+        )
+    if found.free is not None and found.free < found.need:
+        return fault(
+            name,
+            f"{found.path}: {found.free // MB} MB are free, {-(-found.need // MB)} MB are wanted: {found.reason}",
+            "make room on that disk",
+        )
+    room = "" if found.free is None else f", {found.free // MB} MB free"
+    return ok(name, f"{found.path}: {'can be written' if found.there else 'the first run makes it'}{room}")
+
+
+def copied_log(path: str, size: int, most: int) -> Finding:
+    """Cron's copy of the log, which we do not rotate. `most`: bytes that our own logs may take."""
+    name = "cron's copy of the log"
+    if size > most:
+        return fault(
+            name,
+            f"{path} has grown to {size // MB} MB, and nothing rotates it",
+            "delete it, and give it to logrotate (README, Best practices)",
+        )
+    return ok(name, f"{path}: {-(-size // MB)} MB")
+
+
+# ---------------------------------------------------------------- rights
+
+# Shown of a database's user; what is missing is named with the SQL that grants it.
+RIGHTS = "database rights"
+
+
+def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> Finding:
+    """Rights that the user of the database does not have, as `SELECT on clients`. `optional`: only mails need them."""
+    shown = f"missing: {', '.join(missing)}"
+    remedy = granting(sql)
+    if optional:
+        return remark(RIGHTS, f"{shown}; claims are fetched, but mails are not sent or not copied", remedy)
+    return fault(RIGHTS, f"{shown}; no run can work", remedy)
+
+
+def granting(sql: Sequence[str]) -> str:
+    """What to do about rights that are missing."""
+    return f"ask your administrator to run: {' '.join(sql)}"
+
+
+# ---------------------------------------------------------------- clock
+
+
+def clock(
+    offset: timedelta | None, agree: timedelta, last_run: datetime | None, now: datetime, local: LocalTime
+) -> Finding:
+    """Whether clocks agree. `offset`: the database's minus ours; None: it has none of its own (SQLite).
+
+    `agree`: clocks that are kept right differ by less.
+    """
+    if offset is not None and abs(offset) > agree:
+        apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
+        return fault(
+            "clock",
+            f"this machine's is {apart} the database's, by which runs go",
+            "see to the time synchronisation (NTP) of both",
+        )
+    if last_run is not None and last_run - now > timedelta(minutes=1):
+        return fault(
+            "clock",
+            f"the last run began at {minute(last_run, local)}, which is in the future: a clock was set back",
+            "check the time synchronisation (NTP) of this machine, then: recours prune --future-runs",
+        )
+    return ok(
+        "clock", f"{minute(now, local)} here" + ("" if offset is None else ", and so says the database")
+    )
+
+
+# ---------------------------------------------------------------- schedule
+
+
+def schedule(
+    worker: str, entries: Sequence[tuple[str, Entry]], status: WorkerStatus | None, local: LocalTime
+) -> Iterator[Finding]:
+    """Whether something starts the worker here (`entries`: with the name of what does), and whether it runs.
+
+    `status` None: not known.
+    """
+    health = status.health if status else None
+    yield _installed(worker, entries, health)
+    if status is not None:
+        yield _runs(status, local, installed=bool(entries))
+
+
+def cron_daemon(is_running: bool | None) -> Iterator[Finding]:
+    """Whether anything reads the crontab in which our lines are. `is_running` None: that cannot be known here."""
+    name = "cron daemon"
+    if is_running is None:
+        return
+    if is_running:
+        yield ok(name, "is running")
+        return
+    yield fault(
+        name,
+        "the crontab starts the workers, but no cron daemon is running on this machine: nothing reads it",
+        "start it (Debian: systemctl enable --now cron; Red Hat: crond instead of cron; in a container: run cron in it), "
+        "or use another scheduler: recours schedule install --system systemd",
+    )
+
+
+def timers_after_logout(go_on: bool | None) -> Iterator[Finding]:
+    """Whether this user's timers go on while they are logged out. `go_on` None: not known."""
+    if go_on is False:
+        yield remark(
+            "systemd user timers",
+            "they stop while this user is logged out",
+            "loginctl enable-linger, unless the user of the jobs is always logged in",
+        )
+
+
+def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health | None) -> Finding:
+    name = f"schedule of {worker}"
+    if not entries:
+        if health in (Health.FINE, Health.RUNNING, Health.FAILED):
+            return remark(
+                name,
+                "nothing of this user starts it here, but it runs: from elsewhere",
+                "recours schedule install, if this machine is to start it",
+            )
+        return fault(name, "nothing of this user starts it here", "recours schedule install")
+    for system, entry in entries:
+        if entry.problem and entry.plain:
+            return fault(name, f"{system}: {entry.problem}", f"recours schedule install --system {system}")
+    systems = " and ".join(dict.fromkeys(system for system, _ in entries))
+    if len(entries) > 1:
+        return remark(
+            name,
+            f"{len(entries)} entries start it ({systems})",
+            "recours schedule show, then remove or install",
+        )
+    if not entries[0][1].plain:
+        return remark(name, f"{systems}: its entry does other things too", "recours schedule show")
+    return ok(name, f"{systems}, every {_often(worker)}")
+
+
+def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> Finding:
+    name = f"runs of {status.worker}"
+    last = status.last
+    if last is None:
+        words = "it never ran on this database"
+        if installed:
+            return remark(
+                name, words, "wait for its time to come; if it does not run then, see whether cron does"
+            )
+        return fault(
+            name, words, f"python3 scripts/{status.worker}.py --dry-run, then recours schedule install"
+        )
+    began = f"the last one began {minute(last.started_at, local)}"
+    if status.health == Health.OVERDUE:
+        return fault(
+            name,
+            f"{began}: overdue",
+            f"is what starts it still running (cron, the timer, the task)? See logs/cron.log; try it by hand: "
+            f"python3 scripts/{status.worker}.py",
+        )
+    if failed := status.failed:
+        return fault(
+            name,
+            f"the last one began {minute(failed.started_at, local)} and ended with status {failed.exit_status}",
+            f"read the end of logs/{status.worker}.log",
+        )
+    if status.unended:
+        return fault(
+            name,
+            f"{began}; {plural(len(status.unended), 'run')} before it never ended: killed, or the machine went down",
+            f"read logs/{status.worker}.log",
+        )
+    return ok(name, began)
+
+
+def _often(worker: str) -> str:
+    return {"pod_fetch_worker": "30 minutes"}.get(worker, "hour")
+
+
+# ---------------------------------------------------------------- what else needs a person
+
+# Kinds of problems that have a line of their own above or below, with what only this machine knows.
+_TOLD_APART = OF_WORKERS | {
+    ProblemKind.CREDENTIALS_REJECTED,
+    ProblemKind.ACCOUNT_DENIED,
+    ProblemKind.NOT_CONFIGURED,
+    ProblemKind.MAILS_HELD,
+}
+
+
+def problems(found: Verdict, words: VerdictWords) -> Iterator[Finding]:
+    """What the verdict of `recours status` names beside what is looked at here."""
+    for problem in found.problems:
+        if problem.kind not in _TOLD_APART:
+            name = problem.kind.replace("_", " ")
+            yield fault(name, words.sentence(problem, found.at), words.remedy(problem, found.at))
+
+
+# ---------------------------------------------------------------- mail
+
+
+@dataclass(frozen=True)
+class MailFacts:
+    """The mail server as it is set; `trouble`: what it said when it was tried, "" if it is content, None: not tried."""
+
+    shown: str  # host:port, security; "": none is set
+    sender: str
+    trouble: str | None
+    waiting: int = 0  # mails that are written and wait
+
+
+def mail(facts: MailFacts) -> Finding:
+    """Whether mails can be sent."""
+    waiting = f"; waiting: {plural(facts.waiting, 'mail')}" if facts.waiting else ""
+    if not facts.shown:
+        words, remedy = f"no mail server is set{waiting}", "set SMTP_HOST and what else it needs, in .env"
+        return fault("mail server", words, remedy) if facts.waiting else remark("mail server", words, remedy)
+    if not facts.sender:
+        return fault("mail server", f"{facts.shown}: there is no sender's address", "set SMTP_FROM")
+    if facts.trouble:
+        return fault(
+            "mail server",
+            f"{facts.trouble}{waiting}",
+            "correct the SMTP settings, then: recours mail test you@example.com",
+        )
+    tried = "not tried (--offline)" if facts.trouble is None else "takes our login; nothing was sent"
+    return ok("mail server", f"{facts.shown}: {tried}{waiting}")
+
+
+def held(count: int) -> Iterator[Finding]:
+    """Mails that the brake holds."""
+    if count:
+        yield fault(
+            "mails",
+            f"{plural(count, 'mail')} held by the send limit (RECOURS_MAIL_BRAKE)",
+            "recours mail release, if they are meant",
+        )
+
+
+def admin(address: str, redirect: str) -> Iterator[Finding]:
+    """Whom the operator's mails go to, and whether mails go where they should."""
+    if address:
+        yield ok("ADMIN_EMAIL", address)
+    else:
+        yield remark("ADMIN_EMAIL", "is not set: no operator mail is sent", "set it in .env")
+    if redirect:
+        yield remark(
+            "RECOURS_MAIL_REDIRECT",
+            f"all mails go to {redirect}",
+            "take it out of .env when the trials are over",
+        )
+
+
+# ---------------------------------------------------------------- watchers
+
+
+def pings(host: str, trouble: str | None) -> Finding:
+    """Whether the server that runs ping can be reached. `trouble`: after its name; "": none; None: not tried."""
+    if trouble:
+        return fault(
+            "RECOURS_PING_URL", f"{host} {trouble}", "correct it in .env, or see to this machine's network"
+        )
+    if trouble is None:
+        return ok("RECOURS_PING_URL", f"{host}: not tried (--offline)")
+    return ok("RECOURS_PING_URL", f"{host} answers; the next run shows whether it knows the check")
+
+
+# ---------------------------------------------------------------- programs
+
+
+def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> Finding:
+    """The installed versions against the pinned ones."""
+    remedy = "in the project's folder: .venv/bin/python -m pip install --require-hashes -r requirements.txt"
+    lacking = [f"{name} {version}" for name, version in wanted.items() if name not in found]
+    other = [
+        f"{name} is {found[name]} instead of {version}"
+        for name, version in wanted.items()
+        if found.get(name, version) != version
+    ]
+    if lacking:
+        return fault("packages", f"missing: {', '.join(lacking)}", remedy)
+    if other:
+        return remark("packages", "not those that were tested: " + ", ".join(other), remedy)
+    return ok("packages", f"all {len(wanted)} as pinned in requirements.txt")
+
+
+def python(version: str, prefix: str, venv: str | None) -> Finding:
+    """Which Python this is. `venv`: the checkout's own, None if there is none."""
+    if venv is None:
+        return remark("Python", f"{version} in {prefix}; the checkout has no .venv", "README, Try it")
+    if prefix != venv:
+        return remark(
+            "Python", f"{version} in {prefix}; runs use {venv}", "start this check by .venv/bin/recours"
+        )
+    return ok("Python", f"{version} in {prefix}")

@@ -1,0 +1,391 @@
+"""Why a claim stands where it does, in plain sentences: what `recours why` and the page's timeline show.
+
+Pure: the claim, what was recorded of it, what the queue knows of its carrier, and the moment come in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recours.core.assessment import comes_last
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.decision import MOST_INTERRUPTIONS
+from recours.core.errors import Actor, ErrorKind
+from recours.core.policy import Policy
+from recours.core.text import clean, plural
+from recours.operations.advice import ADVICE, WHO_CAN_ACT
+from recours.operations.labels import asked_words
+from recours.operations.position import (
+    Closing,
+    Position,
+    Why,
+    closing_of,
+    is_due,
+    passes_by_itself,
+    position,
+)
+from recours.operations.records import ListedClaim, Message, PastAttempt
+from recours.runs.ports import Refusal
+from recours.runs.summary import LocalTime, minute
+
+_OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a claim beside its row."""
+
+    attempts: Sequence[PastAttempt] = ()
+    messages: Sequence[Message] = ()
+    held_until: datetime | None = None  # by a run
+    refusal: Refusal | None = None  # why its carrier could take no call now
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Where a claim stands. Sentences are for people; moments are aware UTC."""
+
+    listed: ListedClaim
+    carrier: str  # its name for people
+    position: Position
+    facts: Facts
+    standing: tuple[str, ...]
+    next_why: str = ""
+    advice: tuple[str, ...] = ()
+
+    @property
+    def claim(self) -> Claim:
+        """The row, as it stands."""
+        return self.listed.claim
+
+    @property
+    def was_tried(self) -> bool:
+        """Tell whether attempts were made, on record or not."""
+        return self.claim.state.turns_used > 0 or self.claim.state.asked
+
+    @property
+    def state(self) -> State:
+        """As the next run would find it."""
+        return self.position.state
+
+    @property
+    def next_at(self) -> datetime | None:
+        """Of the next try; None: there is none."""
+        return self.position.next_at
+
+    @property
+    def kind(self) -> ErrorKind | None:
+        """What stands in the way."""
+        return self.position.kind
+
+    @property
+    def actor(self) -> Actor | None:
+        """Who can do something about it; None: nothing is in the way."""
+        return self.position.actor
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `recours why --json`."""
+        claim, state = self.claim, self.state
+        return {
+            "claim": claim.reference,
+            "carrier": self.carrier,
+            "tracking_number": claim.number,
+            "status": claim.claim_status,
+            "response_deadline": claim.deadline.isoformat() if claim.deadline else None,
+            "pod_fetch_status": claim.fetch_status,
+            "pod_url": self.listed.pod_url,
+            "pod_fetched_at": _iso(self.listed.fetched_at),
+            "signatory": self.listed.signatory,
+            "where": self.position.standing,
+            "stage": state.stage,
+            "turns_used": state.turns_used,
+            "standing": list(self.standing),
+            "next_try": _iso(self.next_at),
+            "next_why": self.next_why or None,
+            "held_until": _iso(self.facts.held_until),
+            "error_kind": self.kind,
+            "who_can_act": self.actor,
+            "advice": list(self.advice),
+            "unreadable": list(claim.unreadable),
+            "attempts": [attempt_json(attempt) for attempt in self.facts.attempts],
+            "messages": [message_json(message) for message in self.facts.messages],
+        }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
+    """An attempt for programs."""
+    return {
+        "started_at": attempt.started_at.isoformat(),
+        "worker": attempt.worker,
+        "run_id": attempt.run_id,
+        "turn": attempt.turn,
+        "carrier": attempt.carrier,
+        "tracking_number": attempt.number,
+        "outcome": attempt.outcome,
+        "used": attempt.used,
+        "error_kind": attempt.kind,
+        "message": attempt.message,
+        "error_key": attempt.said.key if attempt.said else None,
+        "error_words": (attempt.said.words or None) if attempt.said else None,
+        "http_status": attempt.http_status,
+        "calls": attempt.calls,
+        "duration_s": round(attempt.duration_s, 3),
+        "delivered_at": _iso(attempt.delivered_at),
+        "signatory": attempt.signed_by,
+        "document_path": attempt.document_path,
+        "document_sha256": attempt.document_sha256,
+        "document_size": attempt.document_size,
+        "document_type": attempt.document_type,
+        "document_source": attempt.document_source,
+        "delivered_day": attempt.delivered_day,
+    }
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    """Something that was to be told, for programs."""
+    return {
+        "event": message.event,
+        "audience": message.audience,
+        "written_at": message.written_at.isoformat(),
+        "told": message.told,
+        "mail": message.mail_state,
+        "recipient": message.recipient,
+        "ended_at": _iso(message.ended_at),
+    }
+
+
+# ---------------------------------------------------------------- the explanation
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A claim that is being explained."""
+
+    claim: Claim
+    where: Position
+    facts: Facts
+    carrier: str
+    now: datetime
+    policy: Policy
+    local: LocalTime
+    catalog: Catalog
+
+    @property
+    def state(self) -> State:
+        """As the next run finds it."""
+        return self.where.state
+
+    @property
+    def asked(self) -> int:
+        """How often the carrier was asked about it with its present number."""
+        number = clean(self.claim.number or "", 60)
+        return sum(attempt.calls > 0 and attempt.number == number for attempt in self.facts.attempts)
+
+    def at(self, moment: datetime | None) -> str:
+        return minute(moment, self.local)
+
+
+def explain(
+    listed: ListedClaim,
+    facts: Facts,
+    catalog: Catalog,
+    policy: Policy,
+    now: datetime,
+    local: LocalTime,
+) -> Explanation:
+    """Say why a claim stands where it does, what comes next, and who could do what."""
+    claim = listed.claim
+    where = position(claim, now, policy, refusal=facts.refusal, held=facts.held_until is not None)
+    carrier = catalog.name_of(claim.carrier, claim.carrier_name)
+    case = _Case(claim, where, facts, carrier, now, policy, local, catalog)
+    return Explanation(
+        listed=listed,
+        carrier=carrier,
+        position=where,
+        facts=facts,
+        standing=(*_seen(case), _where(case, listed), *_beside(case)),
+        next_why=_next_why(case),
+        advice=tuple(_advice(case)),
+    )
+
+
+def _seen(case: _Case) -> list[str]:
+    """What of the row a run has not seen yet."""
+    claim, judged = case.claim, case.claim.judged
+    if not claim.is_ours or not claim.is_edited:
+        return []
+    if judged is None:
+        return ["No run has looked at it yet; this is what the next one will find."]
+    changes = []
+    if judged.number != claim.number:
+        changes.append(f"tracking number was {judged.number or 'missing'}, is {claim.number or 'missing'}")
+    if judged.carrier != (claim.carrier or ""):
+        before = case.catalog.name_of(judged.carrier, "none that we know")
+        changes.append(f"carrier's account was that of {before}, is {case.carrier or 'missing'}")
+    if judged.fetch_status != claim.fetch_status:
+        changes.append(f"pod_fetch_status was '{clean(judged.fetch_status, 30)}', is '{claim.fetch_status}'")
+    if judged.turns_used != claim.turns_counted:
+        changes.append(f"count of turns was {judged.turns_used}, is {claim.turns_counted}")
+    what = "; its ".join(changes)
+    return [f"It was corrected since a run last looked: its {what}. The next run judges it anew."]
+
+
+def _where(case: _Case, listed: ListedClaim) -> str:
+    """The one sentence that says where it stands."""
+    claim, state = case.claim, case.state
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        signed = f", signed by {clean(listed.signatory, 100)}" if listed.signatory else ""
+        return f"Its POD is there, since {case.at(listed.fetched_at)}: {clean(listed.pod_url or 'no path is on record')}{signed}."
+    if not claim.is_ours:
+        status = f"is '{clean(claim.fetch_status, 30)}'" if claim.fetch_status else "is empty"
+        return f"Its pod_fetch_status {status}: no run looks at such a claim."
+    if state.stage is Stage.SHELVED:
+        return f"It is set aside: its status is '{clean(claim.claim_status, 30)}', and such claims are not fetched."
+    if case.where.why is Why.EXPIRING:
+        return (
+            f"Its response_deadline, {claim.deadline}, passed long ago: when its turn comes, it is given up without a call "
+            "(RECOURS_EXPIRE_DAYS)."
+        )
+    if claim.is_pending:
+        return _where_pending(case)
+    return _where_failed(case)
+
+
+def _where_pending(case: _Case) -> str:
+    if case.where.why is Why.UNNUMBERED:
+        return "It is new and has no tracking number: it waits for one."
+    if case.claim.carrier is None:
+        return (
+            "It is new, and recours does not know its carrier: the next run of the fetch worker records that."
+        )
+    if case.claim.fetch_status == FetchStatus.FETCHING:
+        return (
+            f"Another program says that it is fetching it. If it still does at {case.at(case.state.next_at)}, "
+            "the fetch worker takes it."
+        )
+    return "It is new: the fetch worker asks the carrier at its next run."
+
+
+def _where_failed(case: _Case) -> str:
+    state, most = case.state, case.policy.max_retries
+    used = f"{plural(state.turns_used, 'turn')} of {most} used"
+    if state.expired_at:
+        return (
+            f"It was given up on {case.at(state.expired_at)}, after {plural(state.turns_used, 'turn')}: its "
+            f"response_deadline, {case.claim.deadline}, had long passed (RECOURS_EXPIRE_DAYS)."
+        )
+    if state.stage is Stage.GIVEN_UP:
+        return f"It was given up; {asked_words('en', case.asked)}. No run tries it again."
+    if state.turns_used >= most:
+        return f"All of its turns are used ({state.turns_used} of {most}): the next run of the scheduler gives it up."
+    if state.stage is Stage.SETTLED:
+        return (
+            f"The carrier's answer is final: it is not asked again, and the turns pass without a call ({used}). After the "
+            "last one it is given up, and the client or the operator gets one mail."
+        )
+    if case.where.why is not Why.BY_BACKOFF and is_due(state, case.now, case.policy):
+        return f"It is due: turn {state.turns_used + 1} of {most} has come."
+    return f"It waits for turn {state.turns_used + 1} of {most}."
+
+
+def _beside(case: _Case) -> list[str]:
+    """What else holds it up, or should be known."""
+    claim, found = case.claim, []
+    if case.facts.held_until:
+        found.append(
+            f"A run is fetching it at this moment. If that run died, others may take it from {case.at(case.facts.held_until)} on."
+        )
+    if case.where.refusal:
+        found.append(f"{case.carrier} takes no call now: {case.where.refusal.reason}.")
+    if claim.is_ours and case.state.interruptions:
+        times = plural(case.state.interruptions, "run")
+        end = (
+            "the next run does not ask again, and records an internal error"
+            if case.state.interruptions >= MOST_INTERRUPTIONS
+            else "it goes on by its timetable"
+        )
+        found.append(f"{times} in a row died while fetching it: {end}.")
+    if claim.deadline and case.where.asks and comes_last(case.state, case.now):
+        found.append(f"Its response_deadline, {claim.deadline}, is past: it is asked about after all others.")
+    if claim.unreadable:
+        columns = ", ".join(claim.unreadable)
+        found.append(f"The value of {columns} cannot be read; it is treated as unknown.")
+    return found
+
+
+# ---------------------------------------------------------------- the next try
+
+
+def _next_why(case: _Case) -> str:
+    """Why the next try comes when it does, or why none comes though one might be expected; "": nothing to say."""
+    where, state = case.where, case.state
+    if where.refusal and where.why is Why.BLOCKED:
+        return f"not before someone acts: {where.refusal.reason}"
+    if where.refusal and where.why is Why.CLOSED:
+        return where.refusal.reason
+    if where.why is Why.SETTLED:
+        return f"none: its turns pass without a call, the next one at {case.at(state.next_at)}"
+    if where.why is Why.BY_BACKOFF:
+        wait = case.policy.timetable.wait(state.turns_used + 1)
+        since = "the attempt before" if state.turns_used else "the failure"
+        return f"turn {state.turns_used + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
+    return _WHY.get(where.why, "")
+
+
+_WHY = {
+    Why.DUE: "due claims are taken by each run of the scheduler, the nearest deadline first",
+    Why.NEW: "new claims are taken by each run of the fetch worker",
+    Why.NOT_ASKED: "the next run records what is missing; no carrier is called",
+    Why.OTHERS: "another program's fetching counts as given up then",
+    Why.IN_HAND: "a run is fetching it now",
+}
+
+
+# ---------------------------------------------------------------- who can do what
+
+
+def _advice(case: _Case) -> list[str]:
+    """What a person could do."""
+    claim, where = case.claim, case.where
+    again = f"To try it at once: python scripts/pod_retry_scheduler.py --claim {claim.reference}"
+    if where.why is Why.LEFT_ALONE:
+        return [f"To have its POD fetched: recours enroll {claim.reference}", again]
+    if case.state.expired_at:
+        return [f"If its proof is still wanted, have it start afresh: recours reopen {claim.reference}"]
+    if where.why is Why.SHELVED:
+        return [_IF_SET_ASIDE]
+    if where.why is Why.UNNUMBERED:
+        return ["Enter its tracking number: the next run takes it up."]
+    if where.refusal and closing_of(where.refusal) is Closing.STOPPED:
+        return [f"Resume {case.carrier}: recours resume {claim.carrier}"]
+    return [] if where.kind is None else _against(where.kind, case, again)
+
+
+_IF_SET_ASIDE = (
+    "Nothing, if that is right. Else correct its status: the next run takes it up. The setting RECOURS_SKIP_CLAIM_STATUSES "
+    "says which ones are set aside."
+)
+
+
+def _against(kind: ErrorKind, case: _Case, again: str) -> list[str]:
+    state, claim = case.state, case.claim
+    advice = ADVICE[kind].format(carrier=case.carrier or "the carrier")
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return []
+    if state.stage is Stage.GIVEN_UP:
+        passed = "It used all its retries, and is not tried again automatically."
+        afresh = f"To have it start afresh: recours reopen {claim.reference}"
+        return [passed if passes_by_itself(kind) else advice, afresh]
+    may_try = state.stage in _OF_FAILED and not case.where.refusal
+    return [advice, again] if may_try else [advice]
+
+
+def who_can_act(actor: Actor | None) -> str:
+    """Who can act, in a sentence; nothing if nothing is in the way."""
+    return WHO_CAN_ACT[actor] if actor else ""

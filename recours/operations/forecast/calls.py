@@ -1,0 +1,210 @@
+"""The calls of a run on paper: how `recours.runs.supply` takes claims in slices and provides them with units of quota.
+
+Every answer is taken to need the same time: they come in the order in which their calls began.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from recours.core.claim import Claim, Stage
+from recours.core.decision import Decision, Step, abandoned_at, decide, give_up, step
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.core.quota import Calls, Shortage, kept_for_new_claims, kept_until
+from recours.operations.forecast.answers import answer
+from recours.operations.forecast.counts import Counts
+from recours.operations.forecast.facts import CarrierFacts, Left, Rules, Try
+from recours.operations.forecast.pool import Pool
+from recours.runs.attempt import without_call
+from recours.runs.lane import lane_key
+from recours.runs.ports import Blocked, Refusal
+
+
+@dataclass
+class Book:
+    """What there is now: the claims, the counts, the carriers."""
+
+    pool: Pool
+    counts: Counts
+    carriers: dict[str, CarrierFacts]
+    rules: Rules
+
+
+@dataclass
+class _Lane:
+    """One carrier in one run."""
+
+    key: str
+    in_flight: int = 0
+    answered: bool = False  # the first call of a run goes alone
+    opened: bool = False  # the calls before all others were made
+    refusal: Refusal | None = None
+    drained: bool = False
+    waits: bool = False  # for units that are held for calls under way
+
+    @property
+    def is_open(self) -> bool:
+        return self.refusal is None and not self.drained and not self.waits
+
+
+@dataclass
+class _InHand:
+    claim: Claim
+    held: Calls
+
+
+@dataclass
+class CallsOnPaper:
+    """One run's calls."""
+
+    book: Book
+    stage: Stage
+    budget: int
+    now: datetime
+    share: float = 0.0  # of a day's quota, left to new claims
+    new_claims_wait: frozenset[str] = frozenset()
+    tries: list[Try] = field(default_factory=list)
+    gave_up: int = 0
+
+    def __post_init__(self) -> None:
+        """Nothing is under way."""
+        self._lanes: dict[str, _Lane] = {}
+        self._buffer: list[_InHand] = []
+        self._in_flight: deque[_InHand] = deque()
+
+    def run(self) -> None:
+        """Try claims, up to the batch."""
+        for key in self.book.pool.ready(self.stage):
+            facts = self.book.carriers.get(key)
+            self._lanes[key] = _Lane(key, refusal=facts.closed(self.now) if facts else None)
+        while True:
+            self._begin()
+            while self._take_more():
+                self._begin()
+            if self._in_flight:
+                self._hear(self._in_flight.popleft())
+            elif not self._wait_for_units():
+                return
+
+    def _wait_for_units(self) -> bool:
+        """Look again whether the units that calls under way had held are to be had; False if nobody waits for any."""
+        waiting = [lane for lane in self._lanes.values() if lane.waits]
+        for lane in waiting:
+            lane.waits = False
+        return self.budget > 0 and bool(waiting)
+
+    def left(self) -> dict[str, Left]:
+        """Due claims of carriers that took no more calls."""
+        ready = self.book.pool.ready(self.stage)
+        return {
+            key: Left(ready[key], lane.refusal.why, lane.refusal.reason, lane.refusal.reserved)
+            for key, lane in self._lanes.items()
+            if lane.refusal and key in ready
+        }
+
+    # ---------------------------------------------------------------- leasing claims
+
+    def _take_more(self) -> bool:
+        buffered = {lane_key(entry.claim) for entry in self._buffer}
+        lanes = [lane for lane in self._lanes.values() if lane.is_open and lane.key not in buffered]
+        if self.budget < 1 or not lanes:
+            return False
+        rules = self.book.rules
+        most = min(rules.concurrency + rules.ahead, self.budget)
+        taken = self.book.pool.take(self.stage, [lane.key for lane in lanes], most, self.now)
+        if len(taken) < most:
+            for lane in lanes:
+                lane.drained = True
+        self.budget -= len(taken)
+        self._provide([claim for claim in taken if not self._done_without_call(claim)])
+        return bool(taken)
+
+    def _provide(self, taken: list[Claim]) -> None:
+        for key in dict.fromkeys(map(lane_key, taken)):
+            claims, lane = [claim for claim in taken if lane_key(claim) == key], self._lanes[key]
+            wanted = [self._calls_for(claim) for claim in claims]
+            if not lane.opened:
+                wanted[0] = _sum(wanted[0], self.book.carriers[key].opening)
+            share = self.share if key in self.new_claims_wait else 0.0
+            count, short = self.book.counts.reserve(key, wanted, share, self.now)
+            self._buffer += [_InHand(*entry) for entry in zip(claims[:count], wanted, strict=False)]
+            for claim in claims[count:]:
+                self.book.pool.put(claim)
+            self.budget += len(claims) - count
+            if short and count < len(claims):
+                self._heed(lane, short, wanted[count], share)
+
+    def _calls_for(self, claim: Claim) -> Calls:
+        return self.book.carriers[lane_key(claim)].spec.calls_for(claim.state.delivery)
+
+    def _heed(self, lane: _Lane, short: Shortage, calls: Calls, share: float) -> None:
+        limit, needed = short.limit, short.limit.units(calls)
+        if short.is_for_new_claims(needed, kept_for_new_claims(limit, share, self.now)):
+            reason, until = f"its calls left are kept for new claims ({limit})", kept_until(limit, self.now)
+            lane.refusal = Refusal(Blocked.RATE_LIMIT, reason, until, reserved=True)
+        elif short.passes(needed):
+            lane.waits, lane.drained = True, False
+        else:
+            lane.refusal = Refusal(Blocked.RATE_LIMIT, f"at its limit ({limit})", short.resets_at)
+
+    # ---------------------------------------------------------------- claims that need no call
+
+    def _done_without_call(self, claim: Claim) -> bool:
+        policy = self.book.rules.policy
+        what = step(claim, self.now, policy)
+        if what is Step.SHELVE:
+            self.budget += 1
+        elif what is Step.WAIT:
+            self.budget += 1
+            state = replace(claim.state, stage=Stage.WAITING, next_at=abandoned_at(claim, self.now))
+            self.book.pool.put(replace(claim, state=state))
+        elif what in (Step.GIVE_UP, Step.PASS):
+            self.budget += 1
+            self._record(claim, give_up(claim, self.now, policy))
+        else:
+            words = "runs ended while they fetched this claim"
+            interrupted = Failure(ErrorKind.INTERNAL_ERROR, words) if what is Step.FAIL else None
+            failure = interrupted or without_call(claim, self.book.rules.catalog)
+            if failure is None:
+                return False
+            self._conclude(claim, {}, failure)
+        return True
+
+    # ---------------------------------------------------------------- asking
+
+    def _begin(self) -> None:
+        rules = self.book.rules
+        for entry in list(self._buffer):
+            if len(self._in_flight) >= rules.concurrency + rules.ahead:
+                return
+            lane = self._lanes[lane_key(entry.claim)]
+            if lane.in_flight < (rules.carrier_concurrency + rules.ahead if lane.answered else 1):
+                self._buffer.remove(entry)
+                self._in_flight.append(entry)
+                lane.in_flight += 1
+
+    def _hear(self, entry: _InHand) -> None:
+        lane = self._lanes[lane_key(entry.claim)]
+        lane.in_flight -= 1
+        facts = self.book.carriers[lane.key]
+        made, failure = answer(entry.claim, facts.spec, self.book.rules.assumption)
+        if made and not lane.opened:
+            made, lane.opened = _sum(made, facts.opening), True
+        lane.answered = True
+        self.book.counts.settle(lane.key, entry.held, made, self.now)
+        self._conclude(entry.claim, made, failure)
+
+    def _conclude(self, claim: Claim, made: Calls, failure: Failure | None) -> None:
+        turn = 0 if claim.is_pending else claim.state.turns_used + 1
+        self.tries.append(Try(claim.id, claim.reference, lane_key(claim), turn, sum(made.values())))
+        if failure:
+            self._record(claim, decide(claim, failure, self.now, self.book.rules.policy))
+
+    def _record(self, claim: Claim, decision: Decision) -> None:
+        self.gave_up += decision.gave_up
+        self.book.pool.put(replace(claim, state=decision.state, fetch_status=decision.fetch_status))
+
+
+def _sum(calls: Calls, more: Calls) -> Calls:
+    return {what: calls.get(what, 0) + more.get(what, 0) for what in (*calls, *more)}

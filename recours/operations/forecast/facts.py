@@ -1,0 +1,177 @@
+"""What a forecast starts from, and what it says."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.claim import Claim
+from recours.core.policy import Policy
+from recours.core.quota import Calls, Use
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.lane import begun_ahead
+from recours.runs.ports import Blocked, Refusal
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Worker
+
+# At the same moment in this order. It matters only for what is kept for new claims.
+WORKERS: tuple[type[Worker], ...] = (PODFetchWorker, PODRetryScheduler)
+
+
+class Assumption(StrEnum):
+    """What the carriers are taken to answer."""
+
+    FAILURE = "failure"  # no try brings a document: every try that may come is seen
+    SUCCESS = "success"  # each try brings one: all its calls are made, and it is the claim's last
+
+
+@dataclass(frozen=True)
+class CarrierFacts:
+    """What is known of a carrier now."""
+
+    spec: CarrierSpec
+    uses: Sequence[Use] = ()  # of the limits that are not waited out
+    closings: Sequence[Refusal] = ()  # what keeps it closed, whatever its quota
+    opening: Calls = field(
+        default_factory=dict
+    )  # the calls that the first fetch of a run needs before its own
+
+    def closed(self, now: datetime) -> Refusal | None:
+        """What keeps it closed at a moment."""
+        for refusal in self.closings:
+            if refusal.until is None or refusal.until > now:
+                return refusal
+        return None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the runs go about it."""
+
+    policy: Policy
+    catalog: Catalog
+    batch_sizes: Mapping[str, int]  # by worker
+    assumption: Assumption = Assumption.FAILURE
+    concurrency: int = 8
+    carrier_concurrency: int = 4
+    pending_share: float = 0.25
+
+    @property
+    def ahead(self) -> int:
+        """How many claims a run may begin while all its threads are busy."""
+        return begun_ahead(self.concurrency, self.carrier_concurrency)
+
+
+@dataclass(frozen=True)
+class Sighted:
+    """A claim as it was read. `edited`: the next run judges it first. `held_until`: a run has leased it until then."""
+
+    claim: Claim
+    edited: bool = False
+    held_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run to come."""
+
+    at: datetime
+    worker: type[Worker]
+
+
+@dataclass(frozen=True)
+class Try:
+    """A claim that a run deals with. `turn` 0 is the fetch worker's; `calls` 0: it needs none, such as a number that is none."""
+
+    claim_id: Any
+    reference: str
+    carrier: str  # its key; "": none that we know
+    turn: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class Left:
+    """Due claims of one carrier that a run leaves behind, since it takes no more calls."""
+
+    count: int
+    why: Blocked
+    reason: str
+    reserved: bool = False  # the calls that are left are kept for new claims
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; the words are those of a run's own counts."""
+        return {"count": self.count, "why": "reserved" if self.reserved else self.why}
+
+
+@dataclass(frozen=True)
+class ForeseenRun:
+    """What a run will do. By carriers' keys; `due` counts what is still due after it, of both workers."""
+
+    at: datetime
+    worker: str
+    tries: Sequence[Try] = ()
+    passed: int = 0  # turns of settled claims
+    gave_up: int = 0
+    left: Mapping[str, Left] = field(default_factory=dict)
+    due: Mapping[str, int] = field(default_factory=dict)
+
+
+def last_run(begun: Mapping[str, Sequence[datetime]], worker: type[Worker], now: datetime) -> datetime | None:
+    """When the worker's last run began, of those up to now."""
+    return max((at for at in begun.get(worker.name, ()) if at <= now), default=None)
+
+
+def stopped(begun: Mapping[str, Sequence[datetime]], now: datetime) -> list[type[Worker]]:
+    """The workers that used to run and do not any more, while another one does.
+
+    If none does, the machine was off: all of them are taken to go on.
+    """
+    lasts = {worker: last_run(begun, worker, now) for worker in WORKERS}
+    if not any(worker.has_run_lately(last, now) for worker, last in lasts.items()):
+        return []
+    return [worker for worker, last in lasts.items() if last and not worker.has_run_lately(last, now)]
+
+
+# A run that lies a whole number of schedules after an earlier one, give or take this, was started by the schedule.
+_ON_SCHEDULE = timedelta(minutes=3)
+
+
+def moments(
+    begun: Mapping[str, Sequence[datetime]],
+    now: datetime,
+    until: datetime,
+    workers: Collection[type[Worker]] = WORKERS,
+) -> list[Moment]:
+    """The runs to come: of each worker its last one plus its schedule, again and again.
+
+    `begun`: when its last runs began, the newest first. Without any, the next ones are on the full hour, or half hour.
+    """
+    found = []
+    for worker in workers:
+        if worker in stopped(begun, now):
+            continue
+        at = _next_run(_last_on_schedule(begun.get(worker.name, ()), worker.schedule), worker.schedule, now)
+        while at <= until:
+            found.append(Moment(at, worker))
+            at += worker.schedule
+    return sorted(found, key=lambda moment: moment.at)
+
+
+def _last_on_schedule(begun: Sequence[datetime], schedule: timedelta) -> datetime | None:
+    """The newest run that the schedule started: one that somebody started by hand in between does not move it."""
+    for place, one in enumerate(begun):
+        for earlier in begun[place + 1 :]:
+            off = (one - earlier + _ON_SCHEDULE) % schedule
+            if off <= 2 * _ON_SCHEDULE and one - earlier > _ON_SCHEDULE:
+                return one
+    return begun[0] if begun else None
+
+
+def _next_run(last: datetime | None, schedule: timedelta, now: datetime) -> datetime:
+    """The first moment of the schedule that is not before `now`; missed ones are over."""
+    since = last if last is not None and last <= now else datetime.fromtimestamp(0, now.tzinfo)
+    missed = -((since - now) // schedule)
+    return since + max(missed, 1) * schedule

@@ -1,0 +1,402 @@
+"""`recours plan`: which claims will be tried when, when each backlog is empty, which claims pass their deadline before."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from recours.core.claim import Claim, Stage, deadline_end
+from recours.core.quota import Use
+from recours.operations.forecast.facts import (
+    WORKERS,
+    Assumption,
+    CarrierFacts,
+    ForeseenRun,
+    Rules,
+    Sighted,
+    last_run,
+    moments,
+    stopped,
+)
+from recours.operations.forecast.simulate import Simulation
+from recours.operations.records import LeftAlone
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.lane import lane_key
+from recours.runs.ports import Blocked, Refusal
+
+MOST_LISTED = 10_000
+_A_DAY = timedelta(days=1)
+
+
+class Outlook(Protocol):
+    """Where the claims are read from, one after the other."""
+
+    def claims(
+        self, due_until: datetime, mended_after: datetime, max_retries: int, now: datetime
+    ) -> Iterator[Sighted]:
+        """Every claim that a run up to then has to do with; also those whose turn is after `mended_after`."""
+
+    def not_due(self, due_until: datetime, now: datetime, deadlines_until: datetime) -> Iterator[Claim]:
+        """Claims with a deadline in between whose turn comes later, or that wait for a tracking number."""
+
+
+class Reason(StrEnum):
+    """Why a claim passes its deadline untried."""
+
+    TURN = "turn"  # its next turn comes later
+    NUMBER = "number"  # it has no tracking number
+    QUOTA = "quota"  # its carrier is at its limit, or asked to wait
+    RESERVED = "reserved"  # the calls that are left are kept for new claims
+    STOPPED = "stopped"  # the worker that would try it does not run
+    CARRIER = "carrier"  # its carrier takes no calls: no credentials, refused, stopped
+    BATCH = "batch"  # the batches are full of more urgent ones
+
+
+@dataclass(frozen=True)
+class Late:
+    """A claim that passes its `response_deadline` before it is tried. Moments are aware UTC."""
+
+    claim_id: Any
+    reference: str
+    carrier: str  # its key; "": none that we know
+    deadline: datetime  # the end of the day
+    reason: Reason
+    next_at: datetime | None = None  # when it is tried after all, or its turn comes, if that is known
+    estimated: bool = (
+        False  # the deadline lies beyond the horizon; by its place in the backlog, at the last day's pace
+    )
+
+
+@dataclass(frozen=True)
+class CarrierPlan:
+    """What is foreseen for one carrier. `due`: claims that a run would take now if the carrier took all."""
+
+    key: str
+    name: str
+    due: int
+    tries: int  # within the horizon
+    calls: int
+    empty_at: (
+        datetime | None
+    )  # after which run nothing is due for the first time; None: not within the horizon
+    left: int  # still due at the end of it
+    late: int
+    tries_a_day: float  # on its last day
+    uses: Sequence[Use] = ()
+    closing: Refusal | None = None
+
+    @property
+    def days_left(self) -> float | None:
+        """How many days beyond the horizon what is left lasts at that pace; None: nothing is left, or nothing moves."""
+        return self.left / self.tries_a_day if self.left and self.tries_a_day else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the coming runs will do. `cut`: so many tries are counted, but not listed."""
+
+    made_at: datetime
+    until: datetime
+    assumption: Assumption
+    max_retries: int
+    batch_sizes: Mapping[str, int]
+    carriers: Sequence[CarrierPlan]
+    runs: Sequence[ForeseenRun]
+    late: Sequence[Late]
+    cut: int = 0
+    late_cut: int = 0
+    tried: Sequence[int] = ()  # by each run, also where its list is cut
+    names: Mapping[str, str] = field(default_factory=dict)  # of carriers, by key
+    left_alone: LeftAlone = field(default_factory=LeftAlone)
+    stopped: Sequence[str] = ()  # workers that do not run any more: no run of theirs is foreseen
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `--json`."""
+        return {
+            "made_at": self.made_at.isoformat(),
+            "until": self.until.isoformat(),
+            "assume": self.assumption,
+            "max_retries": self.max_retries,
+            "batch_sizes": dict(self.batch_sizes),
+            "stopped_workers": list(self.stopped),
+            "left_alone": self.left_alone.claims,
+            "tries": sum(self.tried),
+            "carriers": [self._carrier_json(carrier) for carrier in self.carriers],
+            "runs": [self._run_json(run, tried) for run, tried in zip(self.runs, self.tried, strict=True)],
+            "late": [self._late_json(late) for late in self.late],
+            "tries_not_listed": self.cut,
+            "late_not_listed": self.late_cut,
+        }
+
+    def name(self, key: str) -> str:
+        """A carrier's name for people."""
+        return self.names.get(key, "") or "no carrier that is known"
+
+    def _run_json(self, run: ForeseenRun, tried: int) -> dict[str, Any]:
+        return {
+            "at": run.at.isoformat(),
+            "worker": run.worker,
+            "tries": tried,
+            "claims": [
+                {"claim": one.reference, "carrier": one.carrier, "turn": one.turn, "calls": one.calls}
+                for one in run.tries
+            ],
+            "skipped_persistent": run.passed,
+            "max_retries_reached": run.gave_up,
+            "left_behind": {self.name(key): left.as_json() for key, left in run.left.items()},
+            "due_after": {self.name(key): count for key, count in run.due.items()},
+        }
+
+    @staticmethod
+    def _carrier_json(carrier: CarrierPlan) -> dict[str, Any]:
+        closing = carrier.closing
+        return {
+            "carrier": carrier.key,
+            "name": carrier.name,
+            "due": carrier.due,
+            "tries": carrier.tries,
+            "calls": carrier.calls,
+            "empty_at": carrier.empty_at.isoformat() if carrier.empty_at else None,
+            "left": carrier.left,
+            "days_left": round(carrier.days_left, 1) if carrier.days_left is not None else None,
+            "late": carrier.late,
+            "closed": closing.reason if closing else None,
+            "closed_until": closing.until.isoformat() if closing and closing.until else None,
+            "quotas": [
+                {
+                    "limit": str(use.limit),
+                    "used": use.used,
+                    "left": use.left,
+                    "resets_at": use.resets_at.isoformat(),
+                }
+                for use in carrier.uses
+            ],
+        }
+
+    @staticmethod
+    def _late_json(late: Late) -> dict[str, Any]:
+        return {
+            "claim": late.reference,
+            "carrier": late.carrier,
+            "deadline": late.deadline.isoformat(),
+            "reason": late.reason,
+            "estimated": late.estimated,
+            "next_at": late.next_at.isoformat() if late.next_at else None,
+        }
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a plan."""
+
+    horizon: timedelta
+    now: datetime
+    begun: Mapping[str, Sequence[datetime]]  # by worker, when its last runs began, the newest first
+    most_listed: int | None = MOST_LISTED  # None: all
+
+
+def make_plan(outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: Question) -> Plan:
+    """Let the coming runs happen on paper."""
+    return _Maker(outlook, carriers, rules, asked).make()
+
+
+# ---------------------------------------------------------------- how it is made
+
+
+@dataclass
+class _Dated:
+    """A claim whose deadline lies within the horizon."""
+
+    claim_id: Any
+    reference: str
+    carrier: str
+    stage: Stage  # of whose run it is
+    deadline: datetime
+    next_at: datetime | None = None
+    tried_at: datetime | None = None
+    unnumbered: bool = False
+
+
+class _Maker:
+    def __init__(
+        self, outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: Question
+    ) -> None:
+        self.outlook, self.carriers, self.rules, self.asked = outlook, carriers, rules, asked
+        self.now, self.until = asked.now, asked.now + asked.horizon
+        self.stopped = stopped(asked.begun, asked.now)
+        self.dated: dict[Any, _Dated] = {}
+        self.runs: list[ForeseenRun] = []
+        self.tried: list[int] = []
+        self.listed = 0
+        self.tries: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
+        self.last_day: Counter[tuple[str, bool]] = (
+            Counter()
+        )  # tries, by carrier and whether they are first ones
+
+    def make(self) -> Plan:
+        policy = self.rules.policy
+        coming = moments(self.asked.begun, self.now, self.until)
+        due_until = policy.timetable.due_until(self.until)
+        horizon = policy.timetable.horizon(coming[0].at if coming else self.now)
+        found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
+        last_fetch = last_run(self.asked.begun, PODFetchWorker, self.now)
+        simulation = Simulation(self._noted(found), self.carriers, self.rules, self.now, last_fetch)
+        due_now = simulation.due(self.now)
+        for moment in coming:
+            self._take_in(simulation.run(moment))
+        late = self._late(simulation, due_until)
+        names = {key: self.rules.catalog.name_of(key) for key in self.rules.catalog.specs}
+        most = self.asked.most_listed
+        return Plan(
+            made_at=self.now,
+            until=self.until,
+            assumption=self.rules.assumption,
+            max_retries=policy.max_retries,
+            batch_sizes=self.rules.batch_sizes,
+            carriers=self._carriers(due_now, Counter(one.carrier for one in late)),
+            runs=self.runs,
+            late=late[:most],
+            cut=sum(self.tried) - self.listed,
+            late_cut=len(late) - len(late[:most]),
+            tried=self.tried,
+            names=names,
+            stopped=tuple(worker.name for worker in self.stopped),
+        )
+
+    def _noted(self, found: Iterable[Sighted]) -> Iterator[Sighted]:
+        for sighted in found:
+            self._note(sighted.claim)
+            yield sighted
+
+    def _note(self, claim: Claim) -> None:
+        deadline = self._deadline(claim)
+        if deadline and self.now < deadline <= self.until:
+            self.dated[claim.id] = _Dated(
+                claim_id=claim.id,
+                reference=claim.reference,
+                carrier=lane_key(claim),
+                stage=Stage.NEW if claim.is_pending else Stage.READY,
+                deadline=deadline,
+                next_at=claim.state.next_at if claim.state.stage is Stage.WAITING else None,
+                unnumbered=claim.is_pending and claim.number is None,
+            )
+
+    def _take_in(self, run: ForeseenRun) -> None:
+        self.tried.append(len(run.tries))
+        for one in run.tries:
+            self.tries[one.carrier] += 1
+            self.calls[one.carrier] += one.calls
+            self.last_day[one.carrier, one.turn == 0] += run.at > self.until - _A_DAY
+            if (dated := self.dated.get(one.claim_id)) and dated.tried_at is None:
+                dated.tried_at = run.at
+        most = self.asked.most_listed
+        listed = run.tries if most is None else run.tries[: max(most - self.listed, 0)]
+        self.listed += len(listed)
+        self.runs.append(replace(run, tries=listed))
+
+    # ---------------------------------------------------------------- carriers
+
+    def _carriers(self, due_now: Counter[str], late: Counter[str]) -> list[CarrierPlan]:
+        keys = sorted({*due_now, *self.tries, *late, *(key for run in self.runs for key in run.due)})
+        return [self._carrier(key, due_now[key], late[key]) for key in keys]
+
+    def _carrier(self, key: str, due: int, late: int) -> CarrierPlan:
+        facts = self.carriers.get(key)
+        had_any = due > 0
+        empty_at = None
+        for run in self.runs:
+            if had_any and not run.due.get(key):
+                empty_at = run.at
+                break
+            had_any = had_any or bool(run.due.get(key))
+        return CarrierPlan(
+            key=key,
+            name=self.rules.catalog.name_of(key),
+            due=due,
+            tries=self.tries[key],
+            calls=self.calls[key],
+            empty_at=empty_at,
+            left=self.runs[-1].due.get(key, 0) if self.runs else due,
+            late=late,
+            tries_a_day=self._pace(key, Stage.NEW) + self._pace(key, Stage.READY),
+            uses=facts.uses if facts else (),
+            closing=facts.closed(self.now) if facts else None,
+        )
+
+    def _pace(self, key: str, stage: Stage) -> float:
+        """Tries a day, on the last day."""
+        return self.last_day[key, stage is Stage.NEW] / (min(self.asked.horizon, _A_DAY) / _A_DAY)
+
+    # ---------------------------------------------------------------- deadlines
+
+    def _late(self, simulation: Simulation, due_until: datetime) -> list[Late]:
+        """Claims whose deadline passes before they are tried, the nearest first."""
+        read = set(self.dated)
+        for claim in self.outlook.not_due(due_until, self.now, self.until):
+            if claim.id not in read:
+                self._note(claim)
+        still_there = {claim.id for claim in simulation.left() if claim.id in self.dated}
+        found = [
+            self._late_one(dated)
+            for dated in self.dated.values()
+            if (dated.tried_at is None or dated.tried_at > dated.deadline)
+            and (dated.tried_at or dated.claim_id in still_there or dated.claim_id not in read)
+        ]
+        found += self._later(simulation)
+        return sorted(found, key=lambda late: (late.deadline, late.reference))
+
+    def _later(self, simulation: Simulation) -> Iterator[Late]:
+        """Claims in what is left of a backlog whose deadlines come before their turn, at the pace of the last day."""
+        for stage in (Stage.NEW, Stage.READY):
+            for key in simulation.pool.ready(stage):
+                if not (pace := self._pace(key, stage)):
+                    continue
+                for place, claim in enumerate(simulation.pool.in_order(stage, key, self.until)):
+                    about = self.until + (place + 1) / pace * _A_DAY
+                    deadline = self._deadline(claim)
+                    if deadline and self.until < deadline < about:
+                        reason = self._left_behind(key, stage, self.until) or Reason.BATCH
+                        yield Late(claim.id, claim.reference, key, deadline, reason, about, estimated=True)
+
+    def _deadline(self, claim: Claim) -> datetime | None:
+        return deadline_end(claim.deadline, self.rules.policy.zone) if claim.deadline else None
+
+    def _late_one(self, dated: _Dated) -> Late:
+        return Late(
+            claim_id=dated.claim_id,
+            reference=dated.reference,
+            carrier=dated.carrier,
+            deadline=dated.deadline,
+            reason=self._reason(dated),
+            next_at=dated.tried_at
+            or (dated.next_at if dated.next_at and dated.next_at > dated.deadline else None),
+        )
+
+    def _reason(self, dated: _Dated) -> Reason:
+        if dated.unnumbered:
+            return Reason.NUMBER
+        slack = self.rules.policy.timetable.slack
+        if dated.next_at and dated.next_at - slack > dated.deadline:
+            return Reason.TURN
+        if any(worker.stage is dated.stage for worker in self.stopped):
+            return Reason.STOPPED
+        if not any(run.at < dated.deadline for run in self._runs_of(dated.stage)):
+            return Reason.TURN
+        return self._left_behind(dated.carrier, dated.stage, dated.deadline) or Reason.BATCH
+
+    def _runs_of(self, stage: Stage) -> list[ForeseenRun]:
+        names = {worker.name for worker in WORKERS if worker.stage is stage}
+        return [run for run in self.runs if run.worker in names]
+
+    def _left_behind(self, key: str, stage: Stage, before: datetime) -> Reason | None:
+        """Why the last run before then took no more claims of the carrier; None: it did."""
+        last = [run for run in self._runs_of(stage) if run.at < before][-1:]
+        left = last[0].left.get(key) if last else None
+        if left is None:
+            return None
+        if left.reserved:
+            return Reason.RESERVED
+        return Reason.QUOTA if left.why is Blocked.RATE_LIMIT else Reason.CARRIER

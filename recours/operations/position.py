@@ -1,0 +1,255 @@
+"""Where a claim stands, when it is next tried, why then, and who can act.
+
+Everything that shows a claim asks here: `recours why`, `claim_status()`, the page, the weekly report and the verdict of
+`recours status`. `--dry-run` and the runs themselves use the same rules of `recours.core`. Pure.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from recours.core.assessment import found_by_next_run, is_expired
+from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
+from recours.core.error_text import classify
+from recours.core.errors import TRAITS, Actor, ErrorKind
+from recours.core.policy import Policy
+from recours.operations.api_results import Standing
+from recours.runs.ports import Blocked, Refusal
+
+_TO_COME = (Stage.NEW, Stage.READY, Stage.WAITING)
+
+
+class Why(StrEnum):
+    """Why a claim is tried when it is, or why it is not tried."""
+
+    BY_BACKOFF = "by_backoff"  # its retry has a time
+    DUE = "due"  # the next run of the scheduler takes it
+    NEW = "new"  # the next run of the fetch worker takes it
+    NOT_ASKED = "not_asked"  # the next run takes it, and records without a call what is missing
+    OTHERS = "others"  # another program says that it is fetching it
+    CLOSED = "closed"  # its carrier takes no call until then
+    # These have no next try.
+    BLOCKED = "blocked"  # its carrier takes no call until somebody acts
+    IN_HAND = "in_hand"
+    HAS_POD = "has_pod"
+    LEFT_ALONE = "left_alone"
+    SHELVED = "shelved"
+    UNNUMBERED = "unnumbered"
+    SETTLED = "settled"
+    ENDING = "ending"  # all its turns are used: the next run gives it up
+    EXPIRING = "expiring"  # its deadline has long passed: when its turn comes, it is given up
+    GIVEN_UP = "given_up"
+
+
+class Closing(StrEnum):
+    """Why a carrier takes no call, for people."""
+
+    STOPPED = "stopped"  # by a person
+    REJECTED = "rejected"  # it rejects our credentials
+    DENIED = "denied"  # it accepts them, and grants no right to this service
+    UNCONFIGURED = "unconfigured"
+    LIMIT = "limit"  # a quota is used up, or it asked us to wait
+
+
+def closing_of(refusal: Refusal) -> Closing:
+    """Why the carrier takes no call."""
+    of_account = {
+        ErrorKind.AUTH_FAILED: Closing.REJECTED,
+        ErrorKind.ACCOUNT_DENIED: Closing.DENIED,
+        ErrorKind.NOT_CONFIGURED: Closing.UNCONFIGURED,
+    }
+    if refusal.kind in of_account:
+        return of_account[refusal.kind]
+    return Closing.STOPPED if refusal.why is Blocked.CARRIER else Closing.LIMIT
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a claim stands at a moment. Datetimes are aware UTC.
+
+    `refusal`: why its carrier takes no call now, where a call is still to come. `asks`: whether one is.
+    """
+
+    standing: Standing
+    state: State  # as the next run finds it
+    why: Why
+    next_at: datetime | None = None  # the first moment at which a run tries it; None: it is not tried
+    kind: ErrorKind | None = None  # what stands in the way
+    actor: Actor | None = None  # who can do something about it
+    refusal: Refusal | None = None
+    asks: bool = False
+
+    def is_tried_before(self, deadline: datetime) -> bool:
+        """Tell whether a run tries it before that moment."""
+        return self.next_at is not None and self.next_at < deadline
+
+
+def position(
+    claim: Claim,
+    now: datetime,
+    policy: Policy,
+    *,
+    refusal: Refusal | None = None,
+    held: bool = False,
+) -> Position:
+    """Where a claim stands. `refusal`: why its carrier could take no call now; `held`: a run holds it at this moment."""
+    state = found_by_next_run(claim, now, policy)
+    asks = _asks(claim, state, now, policy)
+    closed = refusal if asks else None
+    why, next_at = _next(claim, state, now, policy, closed, held=held)
+    kind = _in_the_way(claim, state, closed)
+    return Position(
+        standing=_standing(claim, why, _stage_now(claim, state, now, policy)),
+        state=state,
+        why=why,
+        next_at=next_at,
+        kind=kind,
+        actor=_actor(why, kind, closed),
+        refusal=closed,
+        asks=asks,
+    )
+
+
+def _asks(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
+    """Tell whether a call for it is still to come."""
+    if not claim.is_ours or claim.carrier is None or claim.number is None:
+        return False
+    has_turns = claim.is_pending or state.turns_used < policy.max_retries
+    return state.stage in _TO_COME and has_turns and not _expires(claim, state, now, policy)
+
+
+# ---------------------------------------------------------------- where
+
+
+def _standing(claim: Claim, why: Why, stage: Stage) -> Standing:
+    first = {
+        Why.HAS_POD: Standing.FETCHED,
+        Why.IN_HAND: Standing.IN_HAND,
+        Why.LEFT_ALONE: Standing.LEFT_ALONE,
+        Why.SHELVED: Standing.SHELVED,
+    }
+    if why in first:
+        return first[why]
+    if claim.is_edited or claim.state.stage is None:
+        return Standing.NOT_SEEN
+    return Standing.GIVEN_UP if why in (Why.ENDING, Why.EXPIRING) else Standing(stage)
+
+
+def _stage_now(claim: Claim, state: State, now: datetime, policy: Policy) -> Stage:
+    """Its stage; one whose time has come is due, though no run has made it so yet."""
+    if state.stage is not Stage.WAITING:
+        return state.stage or Stage.WAITING
+    if claim.is_pending:
+        return Stage.WAITING if state.next_at and state.next_at > now else Stage.NEW
+    return Stage.READY if is_due(state, now, policy) else Stage.WAITING
+
+
+# ---------------------------------------------------------------- when, and why then
+
+
+def _next(
+    claim: Claim,
+    state: State,
+    now: datetime,
+    policy: Policy,
+    refusal: Refusal | None,
+    *,
+    held: bool,
+) -> tuple[Why, datetime | None]:
+    if why := _not_tried(claim, state, policy, held=held):
+        return why, None
+    if _expires(claim, state, now, policy):
+        return Why.EXPIRING, None
+    why, at = _by_timetable(claim, state, now, policy)
+    if refusal is None:
+        return why, at
+    if refusal.until is None:
+        return Why.BLOCKED, None
+    return (Why.CLOSED, refusal.until) if refusal.until > at else (why, at)
+
+
+def _not_tried(claim: Claim, state: State, policy: Policy, *, held: bool) -> Why | None:
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return Why.HAS_POD
+    if held or not claim.is_ours:
+        return Why.IN_HAND if held else Why.LEFT_ALONE
+    if state.stage in _ENDS:
+        return _ENDS[state.stage]
+    if not claim.is_pending and state.turns_used >= policy.max_retries:
+        return Why.ENDING
+    return Why.SETTLED if state.stage is Stage.SETTLED and not claim.is_pending else None
+
+
+_ENDS = {Stage.SHELVED: Why.SHELVED, Stage.UNNUMBERED: Why.UNNUMBERED, Stage.GIVEN_UP: Why.GIVEN_UP}
+
+
+def _by_timetable(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
+    if claim.is_pending:
+        is_anothers = claim.fetch_status == FetchStatus.FETCHING and state.stage is Stage.WAITING
+        if is_anothers and state.next_at and state.next_at > now:
+            return Why.OTHERS, state.next_at
+        return (Why.NEW if claim.carrier else Why.NOT_ASKED), now
+    if state.stage is Stage.WAITING and not is_due(state, now, policy):
+        return Why.BY_BACKOFF, state.next_at or now
+    return (Why.DUE if claim.carrier and claim.number else Why.NOT_ASKED), now
+
+
+def _expires(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
+    """Tell whether it is given up when its turn comes, without a call."""
+    _, at = _by_timetable(claim, state, now, policy)
+    return is_expired(state, at, policy)
+
+
+def is_due(state: State, now: datetime, policy: Policy) -> bool:
+    """Tell whether the next run of the scheduler takes its turn."""
+    return state.next_at is None or state.next_at <= policy.timetable.due_until(now)
+
+
+# ---------------------------------------------------------------- what stands in the way, and who can act
+
+
+def _in_the_way(claim: Claim, state: State, refusal: Refusal | None) -> ErrorKind | None:
+    if not claim.is_ours or state.stage is Stage.SHELVED:
+        return None
+    if claim.number is None:
+        return ErrorKind.INVALID_TRACKING
+    if claim.carrier is None:
+        return ErrorKind.UNSUPPORTED_CARRIER
+    if refusal and TRAITS[refusal.kind].actor is Actor.OPERATOR:
+        return refusal.kind
+    if state.kind or claim.fetch_status != FetchStatus.FAILED or not claim.error_text:
+        return state.kind
+    return classify(claim.error_text)
+
+
+def _actor(why: Why, kind: ErrorKind | None, refusal: Refusal | None) -> Actor | None:
+    if why in (Why.LEFT_ALONE, Why.SHELVED):
+        return Actor.OPERATOR
+    if refusal and closing_of(refusal) is Closing.STOPPED:
+        return Actor.OPERATOR
+    if kind is None:
+        return None
+    return Actor.OPERATOR if why is Why.GIVEN_UP and passes_by_itself(kind) else TRAITS[kind].actor
+
+
+def passes_by_itself(kind: ErrorKind) -> bool:
+    """Tell whether nobody here has to act: time passes, or the carrier mends it."""
+    return TRAITS[kind].actor in (Actor.CARRIER, Actor.NOBODY)
+
+
+# ---------------------------------------------------------------- deadlines
+
+# How far ahead deadlines are looked at.
+NEAR = timedelta(days=7)
+
+
+def misses_deadline(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
+    """Tell whether a claim passes its deadline within a week without being tried before, though it still is to be.
+
+    Not so a settled one: its client or the operator was told by mail what has to be corrected.
+    """
+    if claim.deadline is None or where.why in (Why.SETTLED, Why.IN_HAND):
+        return False
+    is_open = where.asks or where.why is Why.UNNUMBERED
+    end = deadline_end(claim.deadline, policy.zone)
+    return is_open and now < end <= now + NEAR and not where.is_tried_before(end)

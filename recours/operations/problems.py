@@ -1,0 +1,265 @@
+"""What needs a person: the verdict that `recours status`, the page, the weekly report and `recours check` begin with.
+
+A problem is something that stays until a person acts, or that has lasted so long that one should look. Not problems:
+- a carrier at its limit, or that asked us to wait: that passes by itself;
+- an outage of less than a day, mails that have waited for less than three hours: the next runs try again;
+- a claim that is settled or was given up: its client or the operator gets a mail of its own, and runs cannot do more.
+A quota that is too small for the backlog is what `recours plan` looks ahead to; it is not told here.
+
+Pure. To add one: a kind, a rule below, and its words in `recours.operations.problem_texts`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from recours.core.claim import Stage
+from recours.core.errors import OUTAGE_KINDS, ErrorKind
+from recours.core.mail import MailState
+from recours.core.sentences import carrier_words
+from recours.core.text import clean
+from recours.operations.position import Closing, closing_of
+from recours.operations.problem_facts import OUTAGE_LASTS
+from recours.operations.records import Backlog
+from recours.operations.status import CarrierNow, Health, Overview
+
+
+class ProblemKind(StrEnum):
+    """What needs a person. Values are printed as JSON and kept with weekly reports."""
+
+    NEVER_RAN = "never_ran"
+    OVERDUE = "overdue"
+    RUN_FAILED = "run_failed"
+    RUNS_KILLED = "runs_killed"
+    CLOCK_AHEAD = "clock_ahead"
+    CREDENTIALS_REJECTED = "credentials_rejected"
+    ACCOUNT_DENIED = "account_denied"
+    NOT_CONFIGURED = "not_configured"
+    CARRIER_PAUSED = "carrier_paused"
+    OUTAGE = "outage"
+    UNKNOWN_CARRIER = "unknown_carrier"
+    DEADLINES = "deadlines"
+    NOT_ENROLLED = "not_enrolled"
+    INTERNAL_ERRORS = "internal_errors"
+    MAILS_WAITING = "mails_waiting"
+    MAILS_HELD = "mails_held"
+    MAILS_UNDECIDED = "mails_undecided"
+
+
+# Those about a worker, whose name is among the facts.
+OF_WORKERS = frozenset(
+    {
+        ProblemKind.NEVER_RAN,
+        ProblemKind.OVERDUE,
+        ProblemKind.RUN_FAILED,
+        ProblemKind.RUNS_KILLED,
+        ProblemKind.CLOCK_AHEAD,
+    }
+)
+_Facts = Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that needs a person. Datetimes are aware UTC.
+
+    `count`: of the claims, runs, attempts or mails concerned; 0: of a carrier for which no claim waits.
+    `until`: when it is tried again by itself. `facts`: what else its sentence says, by the names of its markers.
+    """
+
+    kind: ProblemKind
+    count: int = 1
+    since: datetime | None = None
+    until: datetime | None = None
+    carrier: str = ""  # its key
+    facts: _Facts = field(default_factory=dict)
+
+    def as_facts(self) -> dict[str, Any]:
+        """To be kept as JSON."""
+        return {
+            "kind": self.kind,
+            "count": self.count,
+            "since": self.since.isoformat() if self.since else None,
+            "until": self.until.isoformat() if self.until else None,
+            "carrier": self.carrier or None,
+            "facts": dict(self.facts),
+        }
+
+
+def problem_of(kept: Mapping[str, Any]) -> Problem:
+    """A problem that was kept as JSON."""
+    since, until = (datetime.fromisoformat(kept[name]) if kept[name] else None for name in ("since", "until"))
+    kind = ProblemKind(kept["kind"])
+    return Problem(kind, kept["count"], since, until, kept["carrier"] or "", kept["facts"])
+
+
+# ---------------------------------------------------------------- the verdict
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether all is well, and what needs a person. `blocked`: waiting claims whose carrier takes no call now."""
+
+    at: datetime
+    problems: Sequence[Problem]
+    proofs_today: int
+    waiting: int
+    blocked: int
+    is_more: bool = False  # there are more waiting claims than were counted
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether nothing needs a person."""
+        return not self.problems
+
+
+def verdict(seen: Overview) -> Verdict:
+    """The verdict on what was seen."""
+    today = list(seen.success.by_day.values())
+    closed = {carrier.key for carrier in seen.carriers if carrier.refusal}
+    return Verdict(
+        at=seen.at,
+        problems=problems(seen),
+        proofs_today=today[-1].success if today else 0,
+        waiting=sum(backlog.to_come for backlog in seen.backlogs),
+        blocked=sum(backlog.to_come for backlog in seen.backlogs if backlog.carrier in closed),
+        is_more=any(backlog.to_come == backlog.counted_up_to for backlog in seen.backlogs),
+    )
+
+
+def problems(seen: Overview) -> list[Problem]:
+    """What needs a person, in the order in which it is told."""
+    return [problem for rule in RULES for problem in rule(seen)]
+
+
+# ---------------------------------------------------------------- the rules
+
+
+def _of_workers(seen: Overview) -> Iterator[Problem]:
+    for worker in seen.workers:
+        facts: dict[str, str | int] = {"worker": worker.worker}
+        every: _Facts = facts | {"schedule_minutes": round(worker.schedule.total_seconds() / 60)}
+        if worker.health is Health.NEVER_RAN:
+            yield Problem(ProblemKind.NEVER_RAN, facts=every)
+        elif worker.health is Health.OVERDUE and worker.last:
+            yield Problem(ProblemKind.OVERDUE, since=worker.last.started_at, facts=every)
+        if failed := worker.failed:
+            status = failed.exit_status or 0
+            yield Problem(
+                ProblemKind.RUN_FAILED, since=failed.started_at, facts=facts | {"exit_status": status}
+            )
+        if worker.unended:
+            latest = max(run.started_at for run in worker.unended)
+            yield Problem(ProblemKind.RUNS_KILLED, len(worker.unended), since=latest, facts=facts)
+        if worker.ahead:
+            latest = worker.ahead[0].started_at
+            yield Problem(ProblemKind.CLOCK_AHEAD, len(worker.ahead), since=latest, facts=facts)
+
+
+_OF_CLOSINGS = {
+    Closing.STOPPED: ProblemKind.CARRIER_PAUSED,
+    Closing.REJECTED: ProblemKind.CREDENTIALS_REJECTED,
+    Closing.DENIED: ProblemKind.ACCOUNT_DENIED,
+    Closing.UNCONFIGURED: ProblemKind.NOT_CONFIGURED,
+}
+
+
+def _of_carriers(seen: Overview) -> Iterator[Problem]:
+    """Carriers that stay closed until somebody acts, if there are claims of theirs, or an account that was to work."""
+    waiting = {backlog.carrier: backlog for backlog in seen.backlogs}
+    for carrier in seen.carriers:
+        backlog = waiting.get(carrier.key, Backlog(carrier.key, {}))
+        refusal = carrier.refusal if carrier.stopped or not carrier.rejected else carrier.rejected
+        kind = _OF_CLOSINGS.get(closing_of(refusal)) if refusal else None
+        if refusal and kind and (carrier.configured or backlog.is_tried):
+            yield Problem(
+                kind,
+                backlog.to_come,
+                _closed_since(carrier, kind, backlog, seen),
+                refusal.until,
+                carrier.key,
+                _facts_of(carrier, refusal.reason),
+            )
+        elif carrier.configured and _is_out(carrier, seen):
+            since = seen.troubles.streaks[carrier.key]
+            yield Problem(
+                ProblemKind.OUTAGE, backlog.to_come, since, carrier=carrier.key, facts={"name": carrier.name}
+            )
+
+
+def _closed_since(
+    carrier: CarrierNow, kind: ProblemKind, backlog: Backlog, seen: Overview
+) -> datetime | None:
+    if kind is ProblemKind.CARRIER_PAUSED:
+        return carrier.stopped.at if carrier.stopped else None
+    return backlog.oldest if kind is ProblemKind.NOT_CONFIGURED else seen.troubles.streaks.get(carrier.key)
+
+
+def _facts_of(carrier: CarrierNow, reason: str) -> _Facts:
+    by = (carrier.stopped.why or "").removeprefix("by ") if carrier.stopped else ""
+    return {
+        "name": carrier.name,
+        "said": clean(carrier_words(reason), 100),
+        "source": carrier.source,
+        "missing": carrier.missing,
+        "by": clean(by, 100),
+    }
+
+
+def _is_out(carrier: CarrierNow, seen: Overview) -> bool:
+    """Tell whether it has given no answer for long, and was asked lately."""
+    since = seen.troubles.streaks.get(carrier.key)
+    lately = any(
+        tally.carrier == carrier.key and tally.kind in OUTAGE_KINDS for tally in seen.troubles.recent
+    )
+    return lately and since is not None and seen.at - since >= OUTAGE_LASTS
+
+
+def _of_claims(seen: Overview) -> Iterator[Problem]:
+    unknown = next((backlog for backlog in seen.backlogs if backlog.carrier == ""), None)
+    stages = (Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
+    # Not those that no run has looked at: whose they are is not known yet.
+    count = unknown.capped(sum(unknown.stages.get(stage, 0) for stage in stages)) if unknown else 0
+    if unknown and count:
+        yield Problem(ProblemKind.UNKNOWN_CARRIER, count, unknown.oldest)
+    if late := seen.troubles.late:
+        first: _Facts = {"reference": clean(late[0].reference, 100), "deadline": str(late[0].deadline)}
+        yield Problem(ProblemKind.DEADLINES, len(late), facts=first)
+
+
+def _of_enrolment(seen: Overview) -> Iterator[Problem]:
+    if seen.not_enrolled:
+        yield Problem(ProblemKind.NOT_ENROLLED, seen.not_enrolled)
+
+
+def _of_errors(seen: Overview) -> Iterator[Problem]:
+    count = sum(tally.count for tally in seen.troubles.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
+    if count:
+        yield Problem(ProblemKind.INTERNAL_ERRORS, count)
+
+
+_OF_MAILS = {
+    MailState.READY: ProblemKind.MAILS_WAITING,
+    MailState.HELD: ProblemKind.MAILS_HELD,
+    MailState.UNDECIDED: ProblemKind.MAILS_UNDECIDED,
+}
+
+
+def _of_mails(seen: Overview) -> Iterator[Problem]:
+    for state, kind in _OF_MAILS.items():
+        pile = seen.troubles.mails.get(state)
+        if pile and pile.count:
+            yield Problem(kind, pile.count, pile.since)
+
+
+# Every rule, in the order in which problems are told.
+RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
+    _of_workers,
+    _of_carriers,
+    _of_claims,
+    _of_enrolment,
+    _of_errors,
+    _of_mails,
+)

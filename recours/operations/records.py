@@ -1,0 +1,211 @@
+"""What the desk reads: runs, attempts, backlogs and claims as they were recorded.
+
+`recours.database.reports.records` reads them from a database. None of these looks costs more because there are more claims,
+but those that go through all of them (`each_…`): each is answered by an index, and counts no further than it is told.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from recours.core.claim import Claim, Stage
+from recours.core.mail import MailState
+from recours.core.sentences import Said
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a worker. `ended_at` is None while it is under way, or if it died; `stats` is its `--json` object."""
+
+    id: str
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    exit_status: int | None = None
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Attempts of one day that are alike, counted. `turn` 0 is the fetch worker's, `kind` the error's, None on success."""
+
+    day: date
+    carrier: str  # its key, or the name that the claim had
+    turn: int
+    outcome: str  # success, failed, left
+    kind: str | None
+    count: int
+
+
+# A backlog is counted so far; a number that has reached it means "so many, or more".
+COUNTED_UP_TO = 10_000
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The claims of one carrier (its key; "": of none that we know) that are not done, counted by stage.
+
+    `unjudged`: failed or pending claims that no run has looked at yet; the next one does. `oldest`: since when the
+    oldest of those that are still tried has failed, or is new. `counted_up_to`: no number is counted further.
+    """
+
+    carrier: str
+    stages: Mapping[Stage, int]
+    oldest: datetime | None = None
+    unjudged: int = 0
+    counted_up_to: int | None = COUNTED_UP_TO
+
+    @property
+    def due(self) -> int:
+        """Claims that a run would take now: of the scheduler and of the fetch worker."""
+        return self.capped(self.stages.get(Stage.READY, 0) + self.stages.get(Stage.NEW, 0))
+
+    @property
+    def is_tried(self) -> bool:
+        """Tell whether a call for one of these claims is still to come."""
+        to_come = (Stage.NEW, Stage.READY, Stage.WAITING)
+        return bool(self.unjudged or any(self.stages.get(stage) for stage in to_come))
+
+    @property
+    def to_come(self) -> int:
+        """Claims for which a call is still to come."""
+        stages = (Stage.NEW, Stage.READY, Stage.WAITING)
+        return self.capped(self.unjudged + sum(self.stages.get(stage, 0) for stage in stages))
+
+    def capped(self, number: int) -> int:
+        """A sum, which means "or more" as soon as one of its parts does."""
+        return number if self.counted_up_to is None else min(number, self.counted_up_to)
+
+
+@dataclass(frozen=True)
+class PastAttempt:
+    """An attempt, as it was recorded. `duration_s` in seconds, datetimes aware UTC."""
+
+    id: int
+    claim_id: Any
+    run_id: str
+    worker: str
+    carrier: str
+    number: str
+    turn: int
+    started_at: datetime
+    duration_s: float
+    calls: int
+    outcome: str  # success, failed, left
+    used: bool
+    kind: str | None = None
+    message: str | None = None  # in English, as in the log
+    said: Said | None = None  # the same for people; None: by an older version
+    http_status: int | None = None
+    delivered_at: datetime | None = None
+    delivered_day: str | None = None  # an ISO date, where the carrier told no moment
+    signatory: str | None = None
+    document_path: str | None = None
+    document_sha256: str | None = None
+    document_size: int | None = None
+    document_type: str | None = None
+    document_source: str | None = None
+
+    @property
+    def signed_by(self) -> str | None:
+        """Who signed, of an attempt that brought the proof. What tracking says beside a refusal is no signature."""
+        return self.signatory if self.outcome == "success" else None
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something that was to be told about a claim, and what became of it."""
+
+    event: str
+    audience: str
+    written_at: datetime
+    told: str | None  # None: not yet; `mail`, or why not
+    mail_state: str | None = None
+    recipient: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ClaimFilter:
+    """Which claims a list shows; an empty field leaves all.
+
+    `statuses`: of pod_fetch_status, "" for none; `carriers`: keys, "" for none that we know; `text`: what a reference
+    or tracking number begins with, in whatever case, blanks not counted.
+    """
+
+    statuses: Collection[str] = ()
+    stages: Collection[Stage] = ()
+    carriers: Collection[str] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class ListedClaim:
+    """A claim in a list, with where its POD lies, and who signed."""
+
+    claim: Claim
+    pod_url: str | None = None
+    fetched_at: datetime | None = None
+    signatory: str | None = None
+
+
+@dataclass(frozen=True)
+class LeftAlone:
+    """Claims that no run of this version works on, counted. `remarks`: what a run's log says of them, and why."""
+
+    claims: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+class Records(Protocol):
+    """Where the desk reads."""
+
+    def runs(
+        self,
+        worker: str | None = None,
+        since: datetime | None = None,
+        most: int = 50,
+        until: datetime | None = None,
+    ) -> list[Run]:
+        """The latest runs, the newest first; of those that began up to `until` if it is given."""
+
+    def last_success(self, worker: str, until: datetime) -> Run | None:
+        """The worker's latest run that ended with exit status 0, of those that began up to `until`."""
+
+    def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
+        """Attempts of these days (as they fall in `zone`), counted."""
+
+    def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
+        """What is not done, by carrier; each stage counted up to `most` (None: all of it, which takes its time).
+
+        Waiting claims whose turn comes by `due_until`, which no run has made ready yet, are counted as ready.
+        """
+
+    def mails(self) -> Mapping[MailState, int]:
+        """How many mails are not ended: ready, held, or being sent."""
+
+    def find(self, reference: str) -> ListedClaim | None:
+        """One claim."""
+
+    def held_until(self, claim_id: Any, now: datetime) -> datetime | None:
+        """Until when a run holds the claim; None: no run does."""
+
+    def attempts(self, claim_id: Any) -> list[PastAttempt]:
+        """All attempts at a claim, the oldest first."""
+
+    def messages(self, claim_id: Any) -> list[Message]:
+        """What was to be told about a claim, the oldest first."""
+
+    def claims(self, wanted: ClaimFilter, most: int, *, skip: int = 0) -> list[ListedClaim]:
+        """Claims, the newest first."""
+
+    def count(self, wanted: ClaimFilter, most: int) -> int:
+        """How many claims there are of these, counted up to `most`."""
+
+    def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
+        """Every attempt with its claim's reference, the oldest first; a few at a time in memory."""
+
+    def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
+        """Every claim, or those made since, the oldest first; a few at a time in memory."""

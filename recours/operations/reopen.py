@@ -1,0 +1,180 @@
+"""Claims that gave up start afresh: count 0, due at the very next run, through the same queue and mails.
+
+What is done to a claim is what a person may do by hand: its count is set to 0. Its stage is changed with it, so that
+nobody counts it as given up until then. The next run of either worker judges it by the rule for that (`recours.core.assessment.judge`). A final mail about the same number is not sent a second time,
+since its event is unique.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.policy import Policy
+from recours.core.text import clean, is_text, plural
+from recours.operations.position import Position, Why
+from recours.runs.source import no_such_claim
+from recours.runs.summary import LocalTime, minute
+
+
+class NotReopenedError(Exception):
+    """Claims that were named cannot start afresh: a sentence for each, a line each."""
+
+
+class GivenUp(Protocol):
+    """Claims that gave up."""
+
+    def find(self, reference: str) -> Claim | None:
+        """Read one claim, in whatever state, by its reference."""
+
+    def references_like(self, reference: str) -> list[str]:
+        """References that begin like this one, for suggesting the nearest."""
+
+    def given_up(
+        self, carriers: Collection[str], since: datetime | None, now: datetime
+    ) -> Iterator[list[tuple[Claim, bool]]]:
+        """Claims of these carriers (none named: of all) whose last turn was `since` then, in parts.
+
+        Each with whether a run holds it.
+        """
+
+    def start_afresh(self, claims: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
+        """Set their counts to 0, due now; returns the ids of those that were still given up, and held by no run.
+
+        `all_or_none`: nothing is changed unless that is all of them.
+        """
+
+
+@dataclass
+class Selection:
+    """What was asked for by carrier or time: how many of each carrier may start afresh, and how many may not, and why."""
+
+    open: Counter[str] = field(default_factory=Counter)  # by carrier's key ("": of none that we know)
+    left: Counter[str] = field(default_factory=Counter)  # by why
+    oldest: dict[str, datetime] = field(default_factory=dict)  # last turns, by carrier
+    newest: dict[str, datetime] = field(default_factory=dict)
+
+    def add(self, claim: Claim) -> None:
+        """Count one that may start afresh."""
+        key, at = claim.carrier or "", claim.state.last_turn_at
+        self.open[key] += 1
+        if at is not None:
+            self.oldest[key] = min(at, self.oldest.get(key, at))
+            self.newest[key] = max(at, self.newest.get(key, at))
+
+
+# ---------------------------------------------------------------- by name
+
+
+def named(
+    claims: GivenUp,
+    references: Sequence[str],
+    policy: Policy,
+    where: Callable[[Claim], Position],
+    local: LocalTime,
+) -> list[Claim]:
+    """The claims of these references. Raises NotReopenedError, a sentence for each, if one of them cannot start afresh.
+
+    `where`: where a claim stands.
+    """
+    found, faults = [], []
+    for reference in dict.fromkeys(references):
+        claim = claims.find(reference) if is_text(reference) else None
+        if claim is None:
+            faults.append(no_such_claim(claims, reference))
+        elif fault := why_not(claim, where(claim), policy, local):
+            faults.append(fault)
+        else:
+            found.append(claim)
+    if faults:
+        raise NotReopenedError("\n".join(faults))
+    return found
+
+
+def reopen_named(claims: GivenUp, found: Sequence[Claim], now: datetime) -> None:
+    """Have all of these start afresh, or none. Raises NotReopenedError if one was taken or changed in this instant."""
+    done = claims.start_afresh(found, now, all_or_none=True)
+    if changed := [claim.reference for claim in found if claim.id not in done]:
+        raise NotReopenedError(
+            f"{changed[0] if len(changed) == 1 else plural(len(changed), 'claim')} changed in this very moment; "
+            "nothing was done, try again."
+        )
+
+
+# ---------------------------------------------------------------- by carrier and time
+
+
+def look_over(
+    claims: GivenUp, carriers: Collection[str], since: datetime | None, policy: Policy, now: datetime
+) -> Selection:
+    """What `reopen_all` would do."""
+    selection = Selection()
+    for part in claims.given_up(carriers, since, now):
+        for claim, held in part:
+            if why := _left_because(claim, policy, held=held):
+                selection.left[why] += 1
+            else:
+                selection.add(claim)
+    return selection
+
+
+def reopen_all(
+    claims: GivenUp, carriers: Collection[str], since: datetime | None, policy: Policy, now: datetime
+) -> Iterator[list[Claim]]:
+    """Have them start afresh, a part at a time, so that runs go on meanwhile; yields those that do."""
+    for part in claims.given_up(carriers, since, now):
+        may = [claim for claim, _ in part if not policy.sets_aside(claim)]
+        done = claims.start_afresh(may, now, all_or_none=False) if may else set()
+        yield [claim for claim in may if claim.id in done]
+
+
+def _left_because(claim: Claim, policy: Policy, *, held: bool) -> str | None:
+    if policy.sets_aside(claim):
+        return f"status '{clean(claim.claim_status, 30)}': such claims are not fetched"
+    return "held by a run" if held else None
+
+
+# ---------------------------------------------------------------- why not
+
+
+def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> str | None:
+    """Why a claim cannot start afresh, as a sentence with where it stands; None if it can."""
+    name = claim.reference
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return f"{name} has its POD: there is nothing to try again."
+    if policy.sets_aside(claim):
+        status = clean(claim.claim_status, 30)
+        return f"{name} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+    if where.why is Why.IN_HAND:
+        return f"{name} is being fetched by a run at this moment; try again in a minute."
+    if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:
+        return f"{name} was reopened or corrected already: the next run judges it afresh."
+    if claim.fetch_status == FetchStatus.FAILED and claim.state.stage is Stage.GIVEN_UP:
+        return None
+    return f"{name} has not given up: {_standing(claim, where, local)}."
+
+
+def _standing(claim: Claim, where: Position, local: LocalTime) -> str:
+    if claim.is_pending:
+        return "it is new, and the fetch worker's" + (
+            "" if claim.number else ", once it has a tracking number"
+        )
+    if claim.fetch_status != FetchStatus.FAILED:
+        status = clean(claim.fetch_status or "NULL", 30)
+        return f"its pod_fetch_status is '{status}', which recours leaves alone"
+    return _waits_for(where, local)
+
+
+def _waits_for(where: Position, local: LocalTime) -> str:
+    if where.why is Why.ENDING:
+        return "all its turns are used, and the next run gives it up"
+    if where.why is Why.SETTLED:
+        at = minute(where.state.next_at, local)
+        return f"the carrier's answer was final, and its turns pass without a call, the next on {at}"
+    if where.why is Why.BLOCKED and where.refusal:
+        return f"it waits for its carrier ({where.refusal.reason})"
+    if where.why in (Why.BY_BACKOFF, Why.CLOSED):
+        return f"its next try is on {minute(where.next_at, local)}"
+    return "it is due, and the next run tries it"

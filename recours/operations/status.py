@@ -1,0 +1,328 @@
+"""Whether the system works, at a glance: what `recours status`, the page and the weekly report show.
+
+Pure: what was read, what the queue knows of each carrier, and the moment come in.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from recours.core.claim import Stage
+from recours.core.mail import MailState
+from recours.core.pauses import CLOCKS_DIFFER, Stop
+from recours.core.quota import Use
+from recours.operations.problem_facts import Troubles
+from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally
+from recours.runs.ports import Refusal
+from recours.runs.worker import LATE_AFTER, STOPPED
+
+# Runs that are looked at for some that never ended.
+_RECENT_RUNS = 20
+_Key = TypeVar("_Key")
+
+
+# ---------------------------------------------------------------- the workers
+
+
+class Health(StrEnum):
+    """How a worker does."""
+
+    FINE = "fine"
+    RUNNING = "running"  # the last run has begun and is not over
+    FAILED = "failed"  # the last run ended with a status that says so
+    OVERDUE = "overdue"
+    NEVER_RAN = "never_ran"
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """The last runs of one worker, the newest first. `unended`: began long ago and never ended: they were killed."""
+
+    worker: str
+    schedule: timedelta
+    health: Health
+    runs: Sequence[Run] = ()
+    unended: Sequence[Run] = ()
+    ahead: Sequence[
+        Run
+    ] = ()  # began in the future, by a clock that was wrong: they say nothing of how it does
+
+    @property
+    def last(self) -> Run | None:
+        """The newest run."""
+        return self.runs[0] if self.runs else None
+
+    @property
+    def failed(self) -> Run | None:
+        """The newest run that is over, if it failed. One that was stopped, by a person or the machine, did not."""
+        over = next((run for run in self.runs if run.exit_status is not None), None)
+        return over if over and 0 < (over.exit_status or 0) <= STOPPED else None
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "worker": self.worker,
+            "schedule_minutes": round(self.schedule.total_seconds() / 60),
+            "health": self.health,
+            "runs": [run_json(run) for run in self.runs],
+            "never_ended": [run.id for run in self.unended],
+            "in_the_future": [run.id for run in self.ahead],
+        }
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """A run for programs; `stats` is what its own `--json` printed."""
+    return {
+        "run_id": run.id,
+        "worker": run.worker,
+        "started_at": run.started_at.isoformat(),
+        "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+        "exit_status": run.exit_status,
+        "stats": dict(run.stats),
+    }
+
+
+def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: datetime) -> WorkerStatus:
+    """How a worker does by its latest runs, the newest first."""
+    late = LATE_AFTER * schedule
+    ahead = [run for run in runs if run.started_at - now > CLOCKS_DIFFER]
+    runs = runs[len(ahead) :]
+    unended = [run for run in runs if run.ended_at is None and now - run.started_at > late]
+    if not runs:
+        return WorkerStatus(worker, schedule, Health.NEVER_RAN, ahead=ahead)
+    if now - runs[0].started_at > late:
+        health = Health.OVERDUE
+    else:
+        health = Health.RUNNING if runs[0].ended_at is None else Health.FINE
+    found = WorkerStatus(worker, schedule, health, runs, unended, ahead)
+    return replace(found, health=Health.FAILED) if health is Health.FINE and found.failed else found
+
+
+def latest_runs(records: Records, worker: str, now: datetime) -> list[Run]:
+    """A worker's latest runs, and those that a wrong clock dated into the future, of which there may be many."""
+    until = now + CLOCKS_DIFFER
+    ahead = [run for run in records.runs(worker, most=_RECENT_RUNS) if run.started_at > until]
+    return [*ahead, *records.runs(worker, most=_RECENT_RUNS, until=until)]
+
+
+# ---------------------------------------------------------------- success rates
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Attempts, counted. `left`: that used no attempt, such as a limit of the carrier's; they are outside the rate."""
+
+    success: int = 0
+    failed: int = 0
+    left: int = 0
+
+    @property
+    def percent(self) -> float | None:
+        """The success rate, one decimal; None: nothing was tried."""
+        tried = self.success + self.failed
+        return round(100 * self.success / tried, 1) if tried else None
+
+    def plus(self, outcome: str, count: int) -> "Rate":
+        """With so many attempts more of this outcome."""
+        return Rate(
+            self.success + count * (outcome == "success"),
+            self.failed + count * (outcome == "failed"),
+            self.left + count * (outcome not in ("success", "failed")),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "success": self.success,
+            "failed": self.failed,
+            "left": self.left,
+            "success_rate": self.percent,
+        }
+
+
+def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, Rate]:
+    """Rates of groups, such as `rates(tallies, by=lambda tally: tally.day)`."""
+    found: dict[_Key, Rate] = {}
+    for tally in tallies:
+        key = by(tally)
+        found[key] = found.get(key, Rate()).plus(tally.outcome, tally.count)
+    return found
+
+
+def days_until(last: date, count: int) -> list[date]:
+    """So many days, the last of them included, in their order."""
+    return [last - timedelta(days=back) for back in range(count - 1, -1, -1)]
+
+
+@dataclass(frozen=True)
+class Success:
+    """What attempts came to, over some days. Every day is there; carriers, turns and kinds that occurred."""
+
+    by_day: Mapping[date, Rate]
+    by_carrier: Mapping[str, Rate]  # by its key, or the name that the claim had
+    by_turn: Mapping[int, Rate]  # 0: the fetch worker's
+    errors: Mapping[str, int]  # by kind, the most frequent first
+
+    @property
+    def all(self) -> Rate:
+        """All of them."""
+        total = Rate()
+        for rate in self.by_day.values():
+            total = Rate(total.success + rate.success, total.failed + rate.failed, total.left + rate.left)
+        return total
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "all": self.all.as_json(),
+            "by_day": {day.isoformat(): rate.as_json() for day, rate in self.by_day.items()},
+            "by_carrier": {key: rate.as_json() for key, rate in self.by_carrier.items()},
+            "by_turn": {str(turn): rate.as_json() for turn, rate in self.by_turn.items()},
+            "errors": dict(self.errors),
+        }
+
+
+def success_of(tallies: Sequence[Tally], days: Sequence[date]) -> Success:
+    """What the attempts of these days came to."""
+    errors: dict[str, int] = {}
+    for tally in tallies:
+        if tally.kind:
+            errors[tally.kind] = errors.get(tally.kind, 0) + tally.count
+    by_day = rates(tallies, by=lambda tally: tally.day)
+    return Success(
+        by_day={day: by_day.get(day, Rate()) for day in days},
+        by_carrier=dict(sorted(rates(tallies, by=lambda tally: tally.carrier).items())),
+        by_turn=dict(sorted(rates(tallies, by=lambda tally: tally.turn).items())),
+        errors=dict(sorted(errors.items(), key=lambda kind: (-kind[1], kind[0]))),
+    )
+
+
+# ---------------------------------------------------------------- carriers
+
+
+@dataclass(frozen=True)
+class CarrierNow:
+    """What the queue knows of a carrier. `refusal`: why it could take no call at this moment, and until when."""
+
+    key: str
+    name: str
+    configured: bool
+    uses: Sequence[Use] = ()
+    refusal: Refusal | None = None
+    rejected: Refusal | None = (
+        None  # our account was refused, and not accepted since, also if it is tried again now
+    )
+    stopped: Stop | None = None  # by a person
+    source: str = ""  # where its credentials come from
+    missing: str = ""  # which of its settings are not set
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "carrier": self.name,
+            "key": self.key,
+            "configured": self.configured,
+            "quotas": [_use_json(use) for use in self.uses],
+            "closed": _refusal_json(self.refusal) if self.refusal else None,
+        }
+
+
+def _use_json(use: Use) -> dict[str, Any]:
+    return {
+        "capability": use.limit.capability,
+        "limit": use.limit.number,
+        "window": use.limit.window.label,
+        "used": use.used,
+        "held": use.held,
+        "left": use.left,
+        "resets_at": use.resets_at.isoformat(),
+    }
+
+
+def _refusal_json(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "why": refusal.why,
+        "kind": refusal.kind,
+        "reason": refusal.reason,
+        "until": refusal.until.isoformat() if refusal.until else None,
+    }
+
+
+def backlog_json(backlog: Backlog) -> dict[str, Any]:
+    """A backlog for programs. A number that has reached `counted_up_to` means "or more"."""
+    return {
+        "carrier": backlog.carrier or None,
+        "due": backlog.due,
+        **{stage.value: backlog.stages.get(stage, 0) for stage in Stage},
+        "unjudged": backlog.unjudged,
+        "counted_up_to": backlog.counted_up_to,
+        "oldest": backlog.oldest.isoformat() if backlog.oldest else None,
+    }
+
+
+# ---------------------------------------------------------------- all of it
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The state of the system at a moment."""
+
+    at: datetime
+    workers: Sequence[WorkerStatus]
+    success: Success
+    backlogs: Sequence[Backlog]
+    carriers: Sequence[CarrierNow]
+    mails: Mapping[MailState, int] = field(default_factory=dict)
+    troubles: Troubles = field(default_factory=Troubles)
+    not_enrolled: int = 0  # open claims with a number of which nobody has decided yet
+    left_alone: LeftAlone = field(default_factory=LeftAlone)
+
+    @property
+    def due(self) -> int:
+        """Claims that runs would take now."""
+        return sum(backlog.due for backlog in self.backlogs)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `recours status --json`."""
+        return {
+            "at": self.at.isoformat(),
+            "workers": [worker.as_json() for worker in self.workers],
+            "success": self.success.as_json(),
+            "backlogs": [backlog_json(backlog) for backlog in self.backlogs],
+            "carriers": [carrier.as_json() for carrier in self.carriers],
+            "not_enrolled": self.not_enrolled,
+            "left_alone": self.left_alone.claims,
+            "mails": {state.value: count for state, count in self.mails.items()},
+        }
+
+
+def overview(
+    records: Records,
+    carriers: Sequence[CarrierNow],
+    schedules: Mapping[str, timedelta],
+    *,
+    now: datetime,
+    due_until: datetime,
+    zone: ZoneInfo,
+    days: int = 7,
+    exact: bool = False,
+    troubles: Troubles | None = None,
+) -> Overview:
+    """Read what there is to be seen. `schedules`: of each worker, by its name; `exact`: count every backlog to its end."""
+    wanted = days_until(now.astimezone(zone).date(), days)
+    backlogs = records.backlogs(due_until, None) if exact else records.backlogs(due_until)
+    return Overview(
+        at=now,
+        workers=[
+            worker_status(name, schedule, latest_runs(records, name, now), now)
+            for name, schedule in schedules.items()
+        ],
+        success=success_of(records.tallies(wanted, zone), wanted),
+        backlogs=backlogs,
+        carriers=carriers,
+        mails=records.mails(),
+        troubles=troubles or Troubles(),
+    )

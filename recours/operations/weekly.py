@@ -1,0 +1,266 @@
+"""The week in figures, for the operator's report: facts only, that can be kept as JSON and told in any language."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim
+from recours.core.mail import week_label
+from recours.core.quota import Limit
+from recours.core.text import clean
+from recours.operations.position import NEAR
+from recours.operations.problems import Problem, ProblemKind
+from recours.operations.records import Records, Run, Tally
+from recours.operations.status import CarrierNow, rates
+from recours.runs.worker import LATE_AFTER, STOPPED
+
+WEEKS_BEFORE = 4
+_WEEK = timedelta(days=7)
+_MOST_RUNS = 20_000
+_NAMED = 10  # claims of one sort; the rest is counted
+_MOST_ERRORS = 12
+# A kind of error at a carrier recurs if it came so often.
+_RECURS = 2
+
+
+class WeekRecords(Protocol):
+    """What is read beside the desk's records."""
+
+    def given_up(self, since: datetime, until: datetime) -> list[Claim]:
+        """Claims whose last turn was then and that have given up since, the latest first."""
+
+    def near_deadline(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Claim]:
+        """Claims that wait for their POD and whose real deadline is then, the nearest first."""
+
+    def taken(self, limits: Sequence[Limit], since: datetime, until: datetime) -> dict[str, list[int]]:
+        """Calls taken of each of these limits, by its key, in each window that began then."""
+
+
+@dataclass(frozen=True)
+class Week:
+    """A week, from its Monday on, in a time zone."""
+
+    monday: date
+    zone: ZoneInfo
+
+    @property
+    def label(self) -> str:
+        """`2026-W06`."""
+        return week_label(self.monday)
+
+    @property
+    def start(self) -> datetime:
+        """Its first moment, aware UTC."""
+        return datetime.combine(self.monday, time(), self.zone).astimezone(UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after it, aware UTC."""
+        return self.before(-1).start
+
+    @property
+    def days(self) -> list[date]:
+        """Its seven days."""
+        return [self.monday + timedelta(days=n) for n in range(7)]
+
+    def before(self, count: int) -> "Week":
+        """The week so many weeks before."""
+        return Week(self.monday - count * _WEEK, self.zone)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a report is drawn from."""
+
+    records: Records
+    week: WeekRecords
+    carriers: Sequence[CarrierNow]
+    schedules: Mapping[str, timedelta]  # of each worker, by its name
+    catalog: Catalog
+    problems: Sequence[Problem] = ()  # what needs a person now
+
+
+def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
+    """The facts of a week, and what needs a hand at this moment. Read by the templates of the mail."""
+    weeks = [week.before(back) for back in range(WEEKS_BEFORE, -1, -1)]
+    tallies = {each.label: sources.records.tallies(each.days, week.zone) for each in weeks}
+    runs = sources.records.runs(since=week.before(WEEKS_BEFORE).start, most=_MOST_RUNS)
+    return {
+        "week": week.label,
+        "from": week.days[0].isoformat(),
+        "to": week.days[-1].isoformat(),
+        "weeks": [_rate(each, tallies[each.label]) for each in weeks],
+        "workers": [_worker(name, runs, week, now, every) for name, every in sources.schedules.items()],
+        "errors": _errors(tallies[week.label], tallies[week.before(1).label], sources.catalog),
+        "usage": [row for carrier in sources.carriers for row in _usage(carrier, sources, week)],
+        **_needs_a_hand(week, now, sources),
+    }
+
+
+def has_something_to_tell(facts: Mapping[str, Any]) -> bool:
+    """False for a database in which nothing has happened yet: nobody wants a report about nothing."""
+    tried = any(week["success"] or week["failed"] or week["left"] for week in facts["weeks"])
+    ran = any(worker["runs"] or worker["ran_before"] for worker in facts["workers"])
+    return tried or ran
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Something that somebody should look at."""
+
+    what: str  # the key of its words
+    count: int  # of how many things it consists
+    about: Mapping[str, Any]  # those of the facts that tell more of it
+
+
+def hands(facts: Mapping[str, Any]) -> list[Hand]:
+    """What needs a hand; it is counted, and listed, by this alone. Facts that an earlier version kept will do."""
+    workers = [hand for worker in facts["workers"] for hand in _of_worker(worker)]
+    claims = [Hand(what, facts[what]["count"], facts[what]) for what in ("deadlines", "given_up")]
+    if "problems" not in facts:
+        return [hand for hand in (*workers, *_of_earlier(facts), *claims) if hand.count]
+    told = {(kind, hand.about["worker"]) for hand in workers for kind in _SAID_BY[hand.what]}
+    problems = [
+        Hand("problem", 1, kept)
+        for kept in facts["problems"]
+        if kept["kind"] in _TOLD and (kept["kind"], kept["facts"].get("worker")) not in told
+    ]
+    return [*workers, *problems, *(hand for hand in claims if hand.count)]
+
+
+# The report lists all claims near their deadline itself. Kinds of a later version are not told.
+_TOLD = frozenset(ProblemKind) - {ProblemKind.DEADLINES}
+# What a line about a worker's week says of the present, too.
+_SAID_BY: Mapping[str, Collection[ProblemKind]] = {
+    "did_not_run": (ProblemKind.NEVER_RAN, ProblemKind.OVERDUE),
+    "runs_failed": (ProblemKind.RUN_FAILED,),
+    "runs_died": (ProblemKind.RUNS_KILLED,),
+}
+
+
+def _of_earlier(facts: Mapping[str, Any]) -> list[Hand]:
+    """Of facts as they were kept before there were problems."""
+    closed = [Hand("closed", 1, carrier) for carrier in facts["closed"]]
+    return [*closed, *(Hand(what, facts[what], {}) for what in ("held", "undecided", "waiting_mails"))]
+
+
+def _of_worker(worker: Mapping[str, Any]) -> list[Hand]:
+    if not worker["runs"]:
+        return [Hand("did_not_run", 1, worker)]
+    return [Hand(f"runs_{how}", 1, worker) for how in ("failed", "died") if worker.get(how)]
+
+
+def hands_needed(facts: Mapping[str, Any]) -> int:
+    """How many things somebody should look at."""
+    return sum(hand.count for hand in hands(facts))
+
+
+# ---------------------------------------------------------------- what happened
+
+
+def _rate(week: Week, tallies: Sequence[Tally]) -> dict[str, Any]:
+    rate = rates(tallies, by=lambda _: None).get(None)
+    counts = (rate.success, rate.failed, rate.left) if rate else (0, 0, 0)
+    return {
+        "week": week.label,
+        "from": week.monday.isoformat(),
+        **dict(zip(("success", "failed", "left"), counts, strict=True)),
+    }
+
+
+def _worker(name: str, runs: Sequence[Run], week: Week, now: datetime, every: timedelta) -> dict[str, Any]:
+    own = [run for run in runs if run.worker == name]
+    of_week = [run for run in own if week.start <= run.started_at < week.end]
+    ended = [run for run in of_week if run.ended_at is not None]
+    stopped = sum(run.exit_status is not None and run.exit_status > STOPPED for run in ended)
+    return {
+        "worker": name,
+        "runs": len(of_week),
+        "failed": sum(run.exit_status != 0 for run in ended) - stopped,
+        "stopped": stopped,  # by a person or the machine: in order
+        "died": sum(run.ended_at is None and now - run.started_at > LATE_AFTER * every for run in of_week),
+        "ran_before": any(run.started_at < week.start for run in own),
+    }
+
+
+def _errors(tallies: Sequence[Tally], before: Sequence[Tally], catalog: Catalog) -> list[dict[str, Any]]:
+    """Kinds of error by carrier that came more than once, the most frequent first."""
+
+    def counted(of: Sequence[Tally]) -> dict[tuple[str, str], int]:
+        found: dict[tuple[str, str], int] = {}
+        for tally in of:
+            if tally.kind:
+                key = tally.kind, tally.carrier
+                found[key] = found.get(key, 0) + tally.count
+        return found
+
+    last_week = counted(before)
+    recurring = [(key, count) for key, count in counted(tallies).items() if count >= _RECURS]
+    recurring.sort(key=lambda pair: (-pair[1], pair[0]))
+    return [
+        {
+            "kind": kind,
+            "carrier": catalog.name_of(carrier, clean(carrier, 60)),
+            "count": count,
+            "before": last_week.get((kind, carrier), 0),
+        }
+        for (kind, carrier), count in recurring[:_MOST_ERRORS]
+    ]
+
+
+def _usage(carrier: CarrierNow, sources: Sources, week: Week) -> list[dict[str, Any]]:
+    """How far the longer limits of a carrier were used; those that were not used at all are left out.
+
+    A window is used up when what is left would not have been enough for one more claim.
+    """
+    limits = [use.limit for use in carrier.uses if not use.limit.window.is_short]
+    if not carrier.configured or not limits:
+        return []
+    taken = sources.week.taken(limits, week.start, week.end)
+    a_claim = dict(sources.catalog.specs[carrier.key].calls)
+    return [
+        {
+            "carrier": carrier.name,
+            "calls": (limit.capability or "").lower(),
+            "window": limit.window.label,
+            "limit": limit.number,
+            "used": sum(windows),
+            "most": max(windows),  # in one window
+            "full": sum(limit.number - calls < max(1, limit.units(a_claim)) for calls in windows),
+        }
+        for limit in limits
+        if (windows := [calls for calls in taken[limit.key] if calls > 0])
+    ]
+
+
+# ---------------------------------------------------------------- what needs a hand
+
+
+def _needs_a_hand(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
+    given_up = sources.week.given_up(week.start, week.end)
+    near = sources.week.near_deadline(now, now + NEAR, week.zone)
+    return {
+        "given_up": _claims(given_up, sources.catalog),
+        "deadlines": _claims(near, sources.catalog),
+        "at": now.isoformat(),
+        "problems": [problem.as_facts() for problem in sources.problems],
+    }
+
+
+def _claims(claims: Sequence[Claim], catalog: Catalog) -> dict[str, Any]:
+    """How many there are, and the first of them."""
+    return {
+        "count": len(claims),
+        "claims": [
+            {
+                "reference": clean(claim.reference, 100),
+                "carrier": catalog.name_of(claim.carrier, clean(claim.carrier_name, 60)),
+                "kind": claim.state.kind,
+                "deadline": claim.deadline.isoformat() if claim.deadline else None,
+            }
+            for claim in claims[:_NAMED]
+        ],
+    }

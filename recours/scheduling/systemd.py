@@ -1,0 +1,213 @@
+"""systemd's timers of this user."""
+
+import os
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from recours.core.text import clean
+from recours.operations import units
+from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault
+from recours.scheduling.commands import Run, run
+
+_NOT_RUNNING = "its timer is not running: systemctl --user enable --now {timer}"
+_WANTED = "timers.target.wants"
+_LINGER = "So that the timers go on while you are logged out: loginctl enable-linger"
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What there was before a change, by which it is taken back."""
+
+    units: Mapping[str, str | None]  # of those that are written: their texts, None where there was none
+    no_folders: Sequence[Path]  # that were not there
+    active: Sequence[str]  # timers
+
+
+@dataclass(frozen=True)
+class SystemdTimers:
+    """User timers: unit files, and the user's manager, which learns of them through `systemctl --user`."""
+
+    checkout: Checkout
+    folder: Path  # ~/.config/systemd/user
+    run: Run = run
+    name: str = "systemd"
+    title: str = "systemd user timers"
+
+    def entries(self) -> list[Entry]:
+        """The timers that start workers of this checkout."""
+        found = []
+        for worker in WORKERS:
+            timer = f"{units.unit_of(worker)}.timer"
+            service = self._text(f"{units.unit_of(worker)}.service")
+            if self._text(timer) is None or service is None or not self._is_ours(service):
+                continue
+            problem = "" if self._is_active(timer) else _NOT_RUNNING.format(timer=timer)
+            found.append(Entry((worker,), f"{timer}: {units.command_of(service)}", problem=problem))
+        return found
+
+    def install(self, jobs: Sequence[Job]) -> Plan:
+        """A timer for each of these jobs."""
+        files: dict[str, str] = {}
+        for job in jobs:
+            self._check_owner(job.worker)
+            files |= units.units(job, self.checkout)
+        changed = {name: text for name, text in files.items() if self._text(name) != text}
+        timers = [name for name in files if name.endswith(".timer")]
+        if not changed and all(self._is_active(timer) for timer in timers):
+            return Plan()
+        steps = [*self._shown(changed), "$ systemctl --user daemon-reload"]
+        steps += [f"$ systemctl --user enable --now {timer}" for timer in timers]
+        return Plan(steps, (), (_LINGER,), lambda: self._write(changed, timers))
+
+    def remove(self, workers: Collection[str]) -> Plan:
+        """No timers for these workers."""
+        ours = [
+            units.unit_of(worker)
+            for worker in workers
+            if (service := self._text(f"{units.unit_of(worker)}.service")) is not None
+            and self._is_ours(service)
+        ]
+        if not ours:
+            return Plan()
+        steps = [f"$ systemctl --user disable --now {unit}.timer" for unit in ours]
+        steps += [f"- {self.folder / f'{unit}.{kind}'}" for unit in ours for kind in ("timer", "service")]
+        return Plan([*steps, "$ systemctl --user daemon-reload"], (), (), lambda: self._delete(ours))
+
+    # ---------------------------------------------------------------- files
+
+    def _text(self, name: str) -> str | None:
+        try:
+            return (self.folder / name).read_text(encoding="utf-8", errors="surrogateescape")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ScheduleFault(f"{self.folder / name} cannot be read: {error.strerror or error}.") from error
+
+    def _is_ours(self, service: str) -> bool:
+        folder = units.folder_of(service)
+        return folder is not None and self.checkout.is_root(folder)
+
+    def _check_owner(self, worker: str) -> None:
+        name = f"{units.unit_of(worker)}.service"
+        service = self._text(name)
+        if service is not None and not self._is_ours(service):
+            raise ScheduleFault(
+                f"{self.folder / name} starts something else ({clean(units.command_of(service))}): remove it there, "
+                "or use the crontab. Nothing was changed."
+            )
+
+    def _shown(self, files: Mapping[str, str]) -> list[str]:
+        shown = []
+        for name, text in files.items():
+            old = self._text(name)
+            shown.append(f"{'+' if old is None else '~'} {self.folder / name}")
+            if name.endswith(".service"):
+                shown.append(f"    {units.command_of(text)}")
+        return shown
+
+    def _write(self, files: Mapping[str, str], timers: Sequence[str]) -> None:
+        before = _Before(
+            {name: self._text(name) for name in files},
+            [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()],
+            [timer for timer in timers if self._is_active(timer)],
+        )
+        try:
+            self._put(files)
+            self._systemctl("daemon-reload")
+            for timer in timers:
+                self._systemctl("enable", "--now", timer)
+            if files:  # a running timer keeps its old times otherwise
+                self._systemctl("restart", *timers)
+        except BaseException as error:
+            self._take_back(before, timers, error)
+            raise
+
+    def _put(self, files: Mapping[str, str]) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                _replace(self.folder / name, text)
+        except OSError as error:
+            raise ScheduleFault(
+                f"The units cannot be written in {self.folder}: {error.strerror or error}."
+            ) from error
+
+    def _take_back(self, before: "_Before", timers: Sequence[str], why: BaseException) -> None:
+        """Leave units, folders and timers as they were. Raises ScheduleFault if files cannot be put back."""
+        new = [timer for timer in timers if before.units.get(timer, "") is None]
+        self._try("disable --now", *new)
+        self._try("stop", *(timer for timer in timers if timer not in (*new, *before.active)))
+        try:
+            for name, text in before.units.items():
+                if text is not None:
+                    _replace(self.folder / name, text)
+                else:
+                    (self.folder / name).unlink(missing_ok=True)
+                    (self.folder / _WANTED / name).unlink(missing_ok=True)  # what `enable` makes
+        except OSError as error:
+            raise ScheduleFault(
+                f"{why} What was written before could not be taken back ({error.strerror or error}): look into "
+                f"{self.folder}."
+            ) from error
+        self._try("daemon-reload")
+        self._try("restart", *before.active)
+        for folder in (self.folder / _WANTED, *before.no_folders):
+            with suppress(OSError):  # there is something in it
+                folder.rmdir()
+
+    def _try(self, word: str, *timers: str) -> None:
+        """What the user's manager says is of no consequence: as a rule it is what failed."""
+        if timers or word == "daemon-reload":
+            with suppress(OSError):
+                self.run(["systemctl", "--user", *word.split(), *timers], b"")
+
+    def _delete(self, ours: Sequence[str]) -> None:
+        for unit in ours:
+            self._systemctl("disable", "--now", f"{unit}.timer")
+            for kind in ("timer", "service"):
+                try:
+                    (self.folder / f"{unit}.{kind}").unlink(missing_ok=True)
+                except OSError as error:
+                    raise ScheduleFault(
+                        f"{self.folder / unit}.{kind} cannot be deleted: {error.strerror or error}."
+                    ) from error
+        self._systemctl("daemon-reload")
+
+    # ---------------------------------------------------------------- the user's manager
+
+    def _is_active(self, timer: str) -> bool:
+        try:
+            return self.run(["systemctl", "--user", "is-active", "--quiet", timer], b"").status == 0
+        except OSError:
+            return False
+
+    def _systemctl(self, *words: str) -> None:
+        shown = f"systemctl --user {' '.join(words)}"
+        try:
+            done = self.run(["systemctl", "--user", *words], b"")
+        except OSError as error:
+            raise ScheduleFault(f"'{shown}' cannot be run: {error.strerror or error}.") from error
+        if done.status:
+            raise ScheduleFault(
+                f"'{shown}' failed ({done.words}). In a shell got by su or sudo there may be no user manager: log in, "
+                "and do the same again."
+            )
+
+
+def _replace(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(number)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

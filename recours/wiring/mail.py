@@ -1,0 +1,169 @@
+"""The post office: what is told by mail, and by whom it is sent."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from recours.core.errors import Actor
+from recours.core.events import Event, EventName
+from recours.core.mail import MailState, is_address, reported_week, week_label
+from recours.core.text import plural
+from recours.database.engine import Database
+from recours.database.mail_outbox import Mailbox
+from recours.database.schema.inspection import Schema
+from recours.logs import file_of, run_log
+from recours.runs.ports import Clock, RunFault
+from recours.settings.model import MailSettings, Settings
+from recours.settings.values import address, line, one_of, whole
+from recours.wiring.carriers import catalog_of, redactor
+
+if TYPE_CHECKING:
+    from recours.notifications.manager import NotificationManager
+    from recours.notifications.render import Letterhead
+    from recours.notifications.sender import EmailSender
+    from recours.notifications.smtp import SmtpSettings
+
+
+class PostOffice:
+    """Tells people by mail. What that takes is loaded when there is something to tell: many runs tell nobody."""
+
+    def __init__(
+        self, settings: Settings, database: Database, schema: Schema, clock: Clock, run_id: str
+    ) -> None:
+        self._settings = settings
+        self._schema = schema
+        self.clock = clock
+        self.mailbox = Mailbox(database, catalog_of(settings), schema.columns, run_id)
+
+    def tell(self, go_on: Callable[[], bool]) -> None:
+        """Render what is to be told and send what is ready, as long as `go_on` says so.
+
+        Raises RunFault; a mail server's fault is logged.
+        """
+        if not go_on():
+            return
+        self._write_report()
+        if not self.mailbox.has_work():
+            return
+        self.manager().render_due()
+        if server := self.server():
+            with self.log():
+                self.sender(server).send_all(go_on)
+        elif waiting := self.mailbox.count(MailState.READY):
+            run_log().warning(
+                f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"
+            )
+
+    def _write_report(self) -> None:
+        """Have the week told that is over, if nobody has had it told yet: its event is unique. Raises RunFault."""
+        mail, zone = self._settings.mail, self._settings.policy.zone
+        if not (mail.weekly_report and mail.admin):
+            return
+        monday = reported_week(self.clock.now(), zone)
+        label = week_label(monday)
+        if self.mailbox.is_written(EventName.WEEKLY_REPORT, label):
+            return
+        from recours.operations.weekly import has_something_to_tell  # noqa: PLC0415 (needed once a week)
+
+        try:
+            facts = self.week(monday)
+        except RunFault:
+            raise
+        except Exception:  # noqa: BLE001 (a report that cannot be made must not keep back the other mails)
+            run_log().exception("The weekly report cannot be made: an error of ours")
+            return
+        declined = None if has_something_to_tell(facts) else "nothing had happened yet"
+        event = Event(EventName.WEEKLY_REPORT, Actor.OPERATOR, "", label, facts)
+        self.mailbox.put(event, self.clock.now(), declined)
+
+    def week(self, monday: date) -> dict[str, Any]:
+        """The facts of the week that began on that Monday. Raises RunFault."""
+        from recours.database.reports.weekly import DatabaseWeek  # noqa: PLC0415 (needed once a week)
+        from recours.operations.problems import problems  # noqa: PLC0415 (see above)
+        from recours.operations.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
+        from recours.wiring.operations import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
+
+        settings, database = self._settings, self.mailbox.database
+        desk = desk_over(settings, database, self._schema, self.clock)
+        seen = desk.overview(days=1)
+        sources = Sources(
+            desk.records,
+            DatabaseWeek(database, desk.catalog, desk.columns, redactor(settings)),
+            seen.carriers,
+            SCHEDULES,
+            desk.catalog,
+            problems(seen),
+        )
+        return report(Week(monday, settings.policy.zone), self.clock.now(), sources)
+
+    def manager(self) -> "NotificationManager":
+        """Who decides and renders."""
+        from recours.notifications.manager import Habits, NotificationManager  # noqa: PLC0415 (see above)
+
+        mail, policy = self._settings.mail, self._settings.policy
+        skipped = frozenset(policy.skip_claim_statuses)
+        habits = Habits(mail.language, policy.zone, self.letterhead(), mail.brake, skipped, mail.admin)
+        return NotificationManager(
+            self.mailbox, habits, self.mailbox.catalog, self.clock, lambda: uuid.uuid4().hex
+        )
+
+    def letterhead(self) -> "Letterhead":
+        """What every mail shows of the service."""
+        from recours.notifications.render import Letterhead  # noqa: PLC0415 (see above)
+
+        mail = self._settings.mail
+        return Letterhead(mail.service, mail.claim_url, self._settings.policy.zone)
+
+    def server(self) -> "SmtpSettings | None":
+        """How the mail server is reached: the service's own settings come first; None: no host is set anywhere."""
+        return mail_server(self._settings.mail, self.mailbox.service_settings())
+
+    def sender(self, server: "SmtpSettings") -> "EmailSender":
+        """Who sends."""
+        from recours.notifications.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
+        from recours.notifications.smtp import SmtpLine  # noqa: PLC0415 (see above)
+
+        mail = self._settings.mail
+        envelope = Envelope(server.sender, mail.reply_to, mail.redirect, mail.a_minute)
+        skipped = frozenset(self._settings.policy.skip_claim_statuses)
+        return EmailSender(
+            self.mailbox, lambda go_on: SmtpLine(server, go_on=go_on), envelope, self.clock, skipped
+        )
+
+    def log(self) -> AbstractContextManager[None]:
+        """The sender's own log, while it is open."""
+        settings = self._settings
+        return file_of(
+            "email_sender",
+            settings.log_dir / "email_sender.log",
+            max_bytes=settings.log_max_bytes,
+            files=settings.log_files,
+            redact=redactor(settings),
+            now=self.clock.now,
+            access=settings.access,
+        )
+
+
+def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":
+    """How the mail server is reached; None: no host is set. What the service has set comes first, where it can be used."""
+    from email.utils import parseaddr  # noqa: PLC0415 (needed by few runs)
+
+    from recours.notifications.smtp import SmtpSettings  # noqa: PLC0415 (as above)
+
+    def chosen(key: str, read: Callable[[str], Any], otherwise: Any) -> Any:
+        try:
+            return read(of_service[key]) if key in of_service else otherwise
+        except ValueError as fault:
+            run_log().warning(f"{key} in system_settings is not used: {fault}")
+            return otherwise
+
+    host, user = chosen("smtp_host", line, mail.host), chosen("smtp_user", line, mail.user)
+    port = chosen("smtp_port", whole(1, 65535), mail.port)
+    security = chosen("smtp_security", one_of("starttls", "tls", "none"), mail.security)
+    sender = chosen("smtp_from", lambda text: address(parseaddr(text)[1] or text), mail.sender)
+    if not host:
+        return None
+    sender = next(filter(is_address, (sender, user)), "")
+    return SmtpSettings(host, port, security, user, sender, mail.password)

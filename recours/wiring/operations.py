@@ -1,0 +1,272 @@
+"""The operator's desk over a database."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from random import random
+from typing import TYPE_CHECKING, Any
+
+from recours.carriers.queue import APIRequestQueue
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim
+from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
+from recours.database.claims import ClaimRepository
+from recours.database.engine import Database, DatabaseFault
+from recours.database.enrolment import ClaimEnrolment
+from recours.database.left_alone import left_alone, reach_of_next_run
+from recours.database.reopening import GivenUpClaims
+from recours.database.reports.problems import DatabaseTroubles
+from recours.database.reports.records import DatabaseRecords
+from recours.database.schema.inspection import Schema
+from recours.operations.api_results import ClaimStatus
+from recours.operations.position import NEAR, Position, misses_deadline, position
+from recours.operations.problem_facts import Troubles
+from recours.operations.records import LeftAlone, ListedClaim, Records
+from recours.operations.result_sentences import Teller
+from recours.operations.status import CarrierNow, Overview, days_until, overview
+from recours.runs.enrolment import MOST_NOT_ENROLLED
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import Clock
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.source import no_such_claim
+from recours.runs.worker import Options
+from recours.settings.model import Settings
+from recours.wiring.carriers import catalog_of, make_queue, redactor
+from recours.wiring.databases import clock_of, connect, current_schema, enrolment_of, policy_of
+
+if TYPE_CHECKING:
+    from recours.operations.forecast.facts import Assumption, CarrierFacts
+    from recours.operations.plan import Plan
+
+# How often each worker is to run.
+SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetryScheduler)}
+
+
+# How far back is looked for the beginning of an outage or of refusals: longer ones are told to have lasted so long.
+_LONGEST_STREAK = timedelta(days=60)
+
+# Claims between two looks at the carriers.
+_POSITIONS_AT_ONCE = 1000
+# To find the schedule by, runs that were started by hand among them.
+_RUNS_LOOKED_AT = 50
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the operator's desk works with."""
+
+    settings: Settings
+    database: Database
+    columns: frozenset[str]  # of `claims`
+    schema: Schema
+    clock: Clock
+    catalog: Catalog
+    records: Records
+    claims: ClaimRepository
+
+    def queue(self, holder: str = "desk") -> APIRequestQueue:
+        """The queue: to be looked at, or to call with."""
+        return make_queue(self.settings, self.database, self.settings.policy, self.clock, random, holder)
+
+    @property
+    def given_up(self) -> GivenUpClaims:
+        """The claims that gave up."""
+        return GivenUpClaims(self.claims)
+
+    @property
+    def left_alone(self) -> LeftAlone:
+        """The claims that no run works on. Raises DatabaseFault."""
+        return left_alone(self.database, self.schema)
+
+    @property
+    def enrolment(self) -> ClaimEnrolment:
+        """The claims that nobody has enrolled."""
+        return enrolment_of(self.settings, self.database, self.columns)
+
+    def carriers_now(self) -> list[CarrierNow]:
+        """What the queue knows of each carrier at this moment. Calls nobody."""
+        queue, credentials = self.queue(), self.settings.credentials
+        return [
+            CarrierNow(
+                key=key,
+                name=spec.name,
+                configured=key in self.catalog.configured,
+                uses=queue.use(key),
+                refusal=queue.would_refuse(key),
+                rejected=queue.rejected(key),
+                stopped=queue.stopped(key),
+                source=credentials[key].source,
+                missing=credentials[key].missing,
+            )
+            for key, spec in self.catalog.specs.items()
+        ]
+
+    def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
+        """The state of the system, with what became of the attempts of so many days. Raises DatabaseFault."""
+        now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
+        seen = overview(
+            self.records,
+            carriers,
+            SCHEDULES,
+            now=now,
+            due_until=policy.timetable.due_until(now),
+            zone=policy.zone,
+            days=days,
+            exact=exact,
+            troubles=self._troubles(now, carriers),
+        )
+        return replace(
+            seen, not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED, now), left_alone=self.left_alone
+        )
+
+    def _troubles(self, now: datetime, carriers: Sequence[CarrierNow]) -> Troubles:
+        policy = self.settings.policy
+        read = DatabaseTroubles(
+            self.database, self.catalog, self.columns, redactor(self.settings), self.claims.reach
+        )
+        recent = self.records.tallies(days_until(now.astimezone(policy.zone).date(), 2), policy.zone)
+        refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
+        near = [
+            claim
+            for claim in read.near_deadline(now, now + NEAR, refusals)
+            if misses_deadline(
+                claim,
+                position(claim, now, policy, refusal=refusals.get(claim.carrier or "")),
+                now,
+                policy,
+            )
+        ]
+        kinds = {tally.carrier: OUTAGE_KINDS for tally in recent if tally.kind in OUTAGE_KINDS}
+        kinds |= {carrier.key: REFUSED_KINDS for carrier in carriers if carrier.rejected}
+        streaks = {
+            key: read.streak_since(key, of_key, now - _LONGEST_STREAK) for key, of_key in kinds.items()
+        }
+        return Troubles(
+            mails=read.mail_piles(now),
+            streaks={key: since for key, since in streaks.items() if since},
+            recent=recent,
+            late=near,
+        )
+
+    def position(self, claim: Claim, held_until: datetime | None) -> Position:
+        """Where a claim stands at this moment. Raises DatabaseFault."""
+        refusal = self.queue().would_refuse(claim.carrier) if claim.carrier else None
+        held = held_until is not None
+        return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, held=held)
+
+    def position_now(self, claim: Claim) -> Position:
+        """The same, of a claim that a run may hold. Raises DatabaseFault."""
+        return self.position(claim, self.records.held_until(claim.id, self.clock.now()))
+
+    def positions(self, claims: Sequence[Claim]) -> dict[Any, Position]:
+        """Where these claims stand, by their ids; each carrier is looked at once. Raises DatabaseFault."""
+        queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
+        refusals = {key: queue.would_refuse(key) for key in {claim.carrier for claim in claims} if key}
+        return {
+            claim.id: position(claim, now, policy, refusal=refusals.get(claim.carrier or ""))
+            for claim in claims
+        }
+
+    def with_positions(self, found: Iterable[ListedClaim]) -> Iterator[tuple[ListedClaim, Position]]:
+        """Claims with where they stand, a part at a time in memory. Raises DatabaseFault."""
+        rest = iter(found)
+        while part := list(islice(rest, _POSITIONS_AT_ONCE)):
+            positions = self.positions([listed.claim for listed in part])
+            yield from ((listed, positions[listed.claim.id]) for listed in part)
+
+    def no_such_claim(self, reference: str) -> str:
+        """What to say of a reference that is none, with the nearest one."""
+        return no_such_claim(self.claims, reference)
+
+
+def status_of(desk: Desk, listed: ListedClaim, teller: Teller) -> ClaimStatus:
+    """Where a claim stands, told. Raises DatabaseFault."""
+    claim = listed.claim
+    held_until = desk.records.held_until(claim.id, desk.clock.now())
+    carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
+    return teller.status(
+        listed, desk.position(claim, held_until), carrier=carrier, asked=desk.claims.times_asked(claim)
+    )
+
+
+def open_desk(settings: Settings) -> Desk:
+    """The desk over a database whose schema is current. Changes nothing. Raises DatabaseFault."""
+    database = connect(settings)
+    try:
+        schema = current_schema(database)
+        clock = clock_of(database)
+    except DatabaseFault:
+        database.close()
+        raise
+    return desk_over(settings, database, schema, clock)
+
+
+def desk_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> Desk:
+    """The desk over a database that is open already. Raises DatabaseFault."""
+    catalog, redact, columns = catalog_of(settings), redactor(settings), schema.columns
+    reach = reach_of_next_run(database, schema)
+    return Desk(
+        settings=replace(settings, policy=policy_of(settings, database)),
+        database=database,
+        columns=columns,
+        schema=schema,
+        clock=clock,
+        catalog=catalog,
+        records=DatabaseRecords(database, catalog, columns, redact, reach),
+        claims=ClaimRepository(database, catalog, columns, "", "desk", redact, reach),
+    )
+
+
+def plan_for(
+    desk: Desk,
+    horizon: timedelta,
+    *,
+    assumption: "Assumption | None" = None,
+    max_retries: int | None = None,
+    batch_sizes: Mapping[str, int] | None = None,
+    concurrency: int | None = None,
+    most_listed: int | None = 10_000,
+) -> "Plan":
+    """What the runs of both workers will do up to `horizon` from now, on paper. Raises DatabaseFault.
+
+    What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker; of the single tries at
+    most `most_listed` are in the plan (None: all), the rest is counted.
+    """
+    from recours.database.reports.survey import DatabaseOutlook  # noqa: PLC0415 (no run looks ahead)
+    from recours.operations.forecast.facts import WORKERS, Assumption, Rules  # noqa: PLC0415 (same)
+    from recours.operations.plan import Question, make_plan  # noqa: PLC0415 (same)
+
+    settings, now = desk.settings, desk.clock.now()
+    policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
+    rules = Rules(
+        policy=policy,
+        catalog=desk.catalog,
+        batch_sizes={worker.name: worker.usual_batch for worker in WORKERS} | dict(batch_sizes or {}),
+        assumption=assumption or Assumption.FAILURE,
+        concurrency=concurrency or Options(batch_size=0).concurrency,
+        carrier_concurrency=settings.carrier_concurrency,
+        pending_share=settings.pending_share,
+    )
+    begun = {
+        worker.name: [run.started_at for run in desk.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
+        for worker in WORKERS
+    }
+    outlook = DatabaseOutlook(desk.database, desk.schema, desk.catalog)
+    plan = make_plan(outlook, _carrier_facts(desk), rules, Question(horizon, now, begun, most_listed))
+    return replace(plan, left_alone=desk.left_alone)
+
+
+def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":
+    from recours.operations.forecast.facts import CarrierFacts  # noqa: PLC0415 (see above)
+
+    queue = desk.queue()
+    return {
+        key: CarrierFacts(
+            spec=spec,
+            uses=[use for use in queue.use(key) if not use.limit.window.is_short],
+            closings=queue.closings(key),
+            opening=queue.opening(key),
+        )
+        for key, spec in desk.catalog.specs.items()
+    }
