@@ -19,7 +19,7 @@ from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt
 from recours.runs.doubts import DENIALS, Doubts, Mistake, Suspect, mistake_of
 from recours.runs.lane import Lane, lane_key
-from recours.runs.ports import Blocked, NotRecorded, Refusal, RunFault, Surroundings
+from recours.runs.ports import Blocked, Dependencies, NotRecorded, Refusal, RunFault
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.supply import POLL_S, InHand, Limits, Supply
@@ -38,7 +38,7 @@ class Calls:
 
     def __init__(
         self,
-        around: Surroundings,
+        deps: Dependencies,
         catalog: Catalog,
         limits: Limits,
         recorder: Recorder,
@@ -48,14 +48,14 @@ class Calls:
         unknown: UnknownCodes,
     ) -> None:
         """`what` names an attempt for the log, such as `Retry #2`. `unknown`: the run's."""
-        self._around = around
+        self._deps = deps
         self._catalog = catalog
         self._limits = limits
         self._recorder = recorder
         self._stop = stop
         self._what = what
-        self._ends_at = around.clock.monotonic() + limits.max_runtime.total_seconds()
-        self._supply = Supply(around, catalog, limits, recorder, source, self._announce)
+        self._ends_at = deps.clock.monotonic() + limits.max_runtime.total_seconds()
+        self._supply = Supply(deps, catalog, limits, recorder, source, self._announce)
         self._threads = Threads(limits.concurrency, self._ask)
         self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
         self._heard: list[tuple[Claim, Ended]] = []  # and not recorded yet
@@ -79,7 +79,7 @@ class Calls:
             goes_on = self._go_on()
             while goes_on:
                 answers = self._await_answers()
-                with self._around.lines_together():
+                with self._deps.lines_together():
                     self._take_answers(answers)
                     goes_on = self._go_on()
             self._end_doubts()
@@ -104,12 +104,12 @@ class Calls:
         return bool(self._threads or self._supply.in_hand or self._supply.waits_for_others)
 
     def _may_begin(self) -> bool:
-        return not (self._over or self._stop.is_set()) and self._around.clock.monotonic() < self._ends_at
+        return not (self._over or self._stop.is_set()) and self._deps.clock.monotonic() < self._ends_at
 
     def _await_answers(self) -> list[tuple[InHand, Answer]]:
         if self._threads:
             return self._threads.answers(POLL_S)
-        self._around.clock.sleep(POLL_S)  # for units that others hold
+        self._deps.clock.sleep(POLL_S)  # for units that others hold
         return []
 
     def _take_answers(self, in_order: list[tuple[InHand, Answer]]) -> None:
@@ -129,7 +129,7 @@ class Calls:
         if not chosen:
             return
         hold = self._supply.hold()
-        still_held = _ids(self._around.claims.begin([entry.claim for entry in chosen], hold))
+        still_held = _ids(self._deps.claims.begin([entry.claim for entry in chosen], hold))
         for entry in chosen:
             self._supply.in_hand.remove(entry)
             lane = self._supply.lane_of(entry.claim)
@@ -142,7 +142,7 @@ class Calls:
 
     def _startable(self) -> list[InHand]:
         chosen: list[InHand] = []
-        limits, accepted = self._limits, self._around.queue.accepted
+        limits, accepted = self._limits, self._deps.queue.accepted
         most = limits.concurrency + limits.ahead - len(self._threads)
         room = {
             lane.key: (limits.carrier_concurrency + limits.ahead if accepted(lane.key) else 1)
@@ -171,12 +171,12 @@ class Calls:
 
     def _ask(self, entry: InHand) -> Ended | None:
         """Ask the carrier, in a thread; None if it is not to be asked any more."""
-        lane, around = self._supply.lane_of(entry.claim), self._around
-        lost = entry.held_until <= around.clock.now()  # another run may have it by now
+        lane, deps = self._supply.lane_of(entry.claim), self._deps
+        lost = entry.held_until <= deps.clock.now()  # another run may have it by now
         if lost or lane.closes or not self._may_begin():
             return None
         try:
-            ended = attempt(entry.claim, entry.grant, around.queue, around.documents, around.clock)
+            ended = attempt(entry.claim, entry.grant, deps.queue, deps.documents, deps.clock)
         except RunFault:
             self._over = True
             raise
@@ -185,12 +185,12 @@ class Calls:
 
     def _renew(self) -> None:
         """Hold the claims longer whose calls last; one that was lost all the same is neither asked for nor recorded."""
-        now = self._around.clock.now()
+        now = self._deps.clock.now()
         held = [*self._threads.given, *self._held.values()]
         ending = [entry for entry in held if entry.held_until - now < _RENEW_BELOW]
         if ending:
             hold = self._supply.hold()
-            still_held = _ids(self._around.claims.extend([entry.claim for entry in ending], hold))
+            still_held = _ids(self._deps.claims.extend([entry.claim for entry in ending], hold))
             for entry in ending:
                 if entry.claim.id in still_held:
                     entry.held_until = hold.until
@@ -266,8 +266,8 @@ class Calls:
         )
         said = Said(Sentence.PARCELS_DENIED, lane.name)
         refusal = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.ACCESS_DENIED, said=said)
-        since = self._around.clock.now() - _ACCEPTED_WITHIN
-        if not (lane.doubts.accepted or self._around.claims.was_accepted(lane.key, since)):
+        since = self._deps.clock.now() - _ACCEPTED_WITHIN
+        if not (lane.doubts.accepted or self._deps.claims.was_accepted(lane.key, since)):
             lane.doubts.believe()
             log.warning(
                 f"⚠️ {reason}. It has not accepted our account within 30 days: the others are asked about all the same"
@@ -327,7 +327,7 @@ class Calls:
         log.error(f"{claim.reference}: an error of ours", exc_info=answer)
         message = f"An error of ours ({type(answer).__name__}); the log has its details"
         failure = Failure.of(Sentence.INTERNAL, message=message)
-        return Ended(failure, self._around.clock.now(), 0.0, mistake=mistake_of(answer))
+        return Ended(failure, self._deps.clock.now(), 0.0, mistake=mistake_of(answer))
 
     def _settle_unreached(self) -> None:
         """Judge the attempts that could not connect.

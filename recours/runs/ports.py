@@ -525,7 +525,7 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Dependencies:
     """All that a run works with."""
 
     clock: Clock

@@ -39,7 +39,7 @@ class PODRetryScheduler(Worker):
             log.info(f"Found {ready} claim(s) to retry")
         elif not locked:
             log.info("No failed PODs eligible for retry")
-            log.info(waiting_line(self.around.claims.waiting(), self.local))
+            log.info(waiting_line(self.deps.claims.waiting(), self.local))
 
     def what(self, claim: Claim) -> str:
         """`Retry #2`; a claim that was never fetched has no number yet."""
@@ -47,11 +47,11 @@ class PODRetryScheduler(Worker):
 
     def limits(self) -> Limits:
         """New claims that wait have their part of the day's quota, if their worker runs at all."""
-        now = self.around.clock.now()
-        last = self.around.journal.last_run(PODFetchWorker.name, now)
+        now = self.deps.clock.now()
+        last = self.deps.journal.last_run(PODFetchWorker.name, now)
         if not PODFetchWorker.has_run_lately(last, now):
             return super().limits()
-        waiting = self.around.claims.ready_by_carrier(Stage.NEW, now, 1)
+        waiting = self.deps.claims.ready_by_carrier(Stage.NEW, now, 1)
         return replace(
             super().limits(), pending_share=self.options.pending_share, new_claims_wait=frozenset(waiting)
         )
@@ -68,7 +68,7 @@ class PODRetryScheduler(Worker):
         """
         if self.options.claims:
             return
-        upkeep, policy, carriers = self.around.upkeep, self.policy, self.options.carriers
+        upkeep, policy, carriers = self.deps.upkeep, self.policy, self.options.carriers
         limit = policy.max_retries
         for _ in upkeep.take_up_given_up(limit, lambda claim: self._go_on(claim, now), now, carriers):
             pass

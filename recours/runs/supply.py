@@ -16,7 +16,7 @@ from recours.core.sentences import Sentence, facts_of
 from recours.core.text import plural
 from recours.runs.attempt import Ended, kept_already, without_call
 from recours.runs.lane import Lane, begun_ahead, lane_key
-from recours.runs.ports import Grant, Hold, Refusal, RunFault, Surroundings
+from recours.runs.ports import Dependencies, Grant, Hold, Refusal, RunFault
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.summary import minute
@@ -69,7 +69,7 @@ class Supply:
 
     def __init__(
         self,
-        around: Surroundings,
+        deps: Dependencies,
         catalog: Catalog,
         limits: Limits,
         recorder: Recorder,
@@ -77,7 +77,7 @@ class Supply:
         announce: Callable[[Claim, str], None],
     ) -> None:
         """`announce` writes to the log that a claim's turn has come, and under which carrier's name."""
-        self._around = around
+        self._deps = deps
         self._catalog = catalog
         self._limits = limits
         self._recorder = recorder
@@ -103,7 +103,7 @@ class Supply:
 
     def hold(self) -> Hold:
         """A hold that begins now."""
-        return Hold(self._recorder.run_id, self._around.clock.now() + LEASE)
+        return Hold(self._recorder.run_id, self._deps.clock.now() + LEASE)
 
     def allow(self, more: int) -> None:
         """So many claims of the batch were not counted after all: others may be taken in their place."""
@@ -113,7 +113,7 @@ class Supply:
         """Begin with the lanes of these keys."""
         for key in ready:
             lane = self._lane(key)
-            if key in self._catalog.specs and (refusal := self._around.queue.closed(key)):
+            if key in self._catalog.specs and (refusal := self._deps.queue.closed(key)):
                 self.close(lane, refusal)
 
     def _lane(self, key: str) -> Lane:
@@ -126,14 +126,14 @@ class Supply:
         """Take a slice for the carriers of which no claim is leased; False if there was none to take."""
         if self._left < 1:
             return False
-        monotonic = self._around.clock.monotonic()
+        monotonic = self._deps.clock.monotonic()
         buffered = {lane_key(entry.claim) for entry in self.in_hand}
         lanes = [
             lane for lane in self._lanes.values() if lane.is_open(monotonic) and lane.key not in buffered
         ]
         if not lanes:
             return False
-        limits, now = self._limits, self._around.clock.now()
+        limits, now = self._limits, self._deps.clock.now()
         most = min(limits.concurrency + limits.ahead, self._left)
         hold = self.hold()
         taken = self._source.take([lane.key for lane in lanes], most, hold, now)
@@ -148,7 +148,7 @@ class Supply:
         """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunFault."""
         closed = [lane.key for lane in self._lanes.values() if lane.refusal]
         while closed and self._left > 0:
-            hold, now = self.hold(), self._around.clock.now()
+            hold, now = self.hold(), self._deps.clock.now()
             most = min(self._limits.concurrency, self._left)
             taken = self._source.take(closed, most, hold, now, unnumbered=True)
             self._left -= len(taken)
@@ -175,13 +175,13 @@ class Supply:
             return [], lane.refusal
         calls = [self._catalog.specs[lane.key].calls_for(claim.state.delivery) for claim in claims]
         spare = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
-        grants, refusal = self._around.queue.reserve(lane.key, calls, spare=spare)
+        grants, refusal = self._deps.queue.reserve(lane.key, calls, spare=spare)
         log.debug(f"{lane.name}: units for {len(grants)} of {plural(len(calls), 'claim')}")
         return grants, refusal
 
     def _heed(self, lane: Lane, refusal: Refusal) -> None:
         """Close the lane; or have it wait a little if only units that others hold stand in the way."""
-        monotonic = self._around.clock.monotonic()
+        monotonic = self._deps.clock.monotonic()
         since = monotonic if lane.waits_since is None else lane.waits_since
         if refusal.passing and monotonic - since < _LONGEST_WAIT_FOR_HELD_S:
             lane.wait(since, monotonic + POLL_S)
@@ -198,23 +198,23 @@ class Supply:
 
     def tell_operator(self, lane: Lane, refusal: Refusal) -> None:
         """The operator gets at most one event a day and carrier: the day tells it from others. Raises RunFault."""
-        now = self._around.clock.now()
+        now = self._deps.clock.now()
         facts = {
             "carrier": lane.name,
             "kind": refusal.kind,
             "error": refusal.reason,
             **facts_of(refusal.said),
         }
-        day = now.astimezone(self._around.policy.zone).date().isoformat()
+        day = now.astimezone(self._deps.policy.zone).date().isoformat()
         event = Event(_TOLD[refusal.kind], Actor.OPERATOR, lane.key, day, facts)
-        self._around.journal.tell(event, self._recorder.run_id, now)
+        self._deps.journal.tell(event, self._recorder.run_id, now)
 
     # ---------------------------------------------------------------- claims that need no call
 
     def _done_without_call(self, claim: Claim, hold: Hold) -> bool:
         """Deal with a claim that needs no call; False if it needs one."""
-        now = self._around.clock.now()
-        what = step(claim, now, self._around.policy, asked=self._recorder.asked)
+        now = self._deps.clock.now()
+        what = step(claim, now, self._deps.policy, asked=self._recorder.asked)
         if what is Step.SHELVE:
             self._return(claim, replace(claim.state, stage=Stage.SHELVED), hold)
         elif what is Step.WAIT:
@@ -222,7 +222,7 @@ class Supply:
             self._return(claim, state, hold)
         elif what in (Step.GIVE_UP, Step.PASS):
             self._left += 1
-            self._recorder.end(claim, give_up(claim, now, self._around.policy))
+            self._recorder.end(claim, give_up(claim, now, self._deps.policy))
         elif ended := self._known_end(claim, what, now):
             self._announce(claim, self._catalog.name_of(claim.carrier, claim.carrier_name))
             self._recorder.conclude([(claim, ended)])
@@ -233,14 +233,14 @@ class Supply:
     def _known_end(self, claim: Claim, what: Step, now: datetime) -> Ended | None:
         failure = without_call(claim, self._catalog)
         if what is Step.FAIL:
-            if kept := kept_already(claim, self._around.documents, self._around.clock):
+            if kept := kept_already(claim, self._deps.documents, self._deps.clock):
                 return kept
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return Ended(failure, now, 0.0) if failure else None
 
     def _return(self, claim: Claim, state: State, hold: Hold) -> None:
-        self._around.claims.put_back([(claim, state)], hold)
+        self._deps.claims.put_back([(claim, state)], hold)
         self._left += 1
 
     # ---------------------------------------------------------------- handing back

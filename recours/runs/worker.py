@@ -19,7 +19,7 @@ from recours.core.quota import Use
 from recours.core.text import plural
 from recours.runs.calls import Calls
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
-from recours.runs.ports import SET_ASIDE_MOST, Blocked, Refusal, RunFault, Surroundings
+from recours.runs.ports import SET_ASIDE_MOST, Blocked, Dependencies, Refusal, RunFault
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for, worth_telling
@@ -61,10 +61,10 @@ class Worker(ABC):
     set_aside_words: tuple[str, str]  # one claim, several
 
     def __init__(
-        self, around: Surroundings, catalog: Catalog, options: Options, run_id: str, local: LocalTime
+        self, deps: Dependencies, catalog: Catalog, options: Options, run_id: str, local: LocalTime
     ) -> None:
         """`local` turns a moment into local time, for the log."""
-        self.around = around
+        self.deps = deps
         self.catalog = catalog
         self.options = options
         self.run_id = run_id
@@ -74,15 +74,15 @@ class Worker(ABC):
         self._stop = threading.Event()
         self.stopped_by = 0  # the number of a signal
         self._recorder = Recorder(
-            around.claims,
-            around.documents,
-            around.clock,
-            around.policy,
+            deps.claims,
+            deps.documents,
+            deps.clock,
+            deps.policy,
             self.stats,
             run_id,
             local,
             asked=bool(options.claims),
-            watcher=around.watcher,
+            watcher=deps.watcher,
         )
         self._unknown = UnknownCodes()
         self._asked: set[str] = set()
@@ -109,7 +109,7 @@ class Worker(ABC):
     @property
     def policy(self) -> Policy:
         """The rules' settings."""
-        return self.around.policy
+        return self.deps.policy
 
     # ---------------------------------------------------------------- what the workers differ in
 
@@ -143,21 +143,21 @@ class Worker(ABC):
 
     def run(self) -> Report:
         """Do the run. Raises RefusedError, RunFault if it cannot begin; a later fault is in the report."""
-        clock, journal = self.around.clock, self.around.journal
+        clock, journal = self.deps.clock, self.deps.journal
         started_at, start = clock.now(), clock.monotonic()
-        named = find_named(self.around.claims, self.options.claims, self.policy, started_at)
+        named = find_named(self.deps.claims, self.options.claims, self.policy, started_at)
         self._mention_gap(started_at)
         journal.begin(self.run_id, self.recorded_as, started_at)
         self._ends_at = start + self.options.max_runtime.total_seconds()
         self._try_to(lambda: self._work(named))
         self._unknown.mention()
         self._try_to(self._mention_set_aside)
-        self._try_to(self.around.queue.leave)
+        self._try_to(self.deps.queue.leave)
         self._try_to(self._adopt_exhausted)
         report = Report(self.name, self.run_id, started_at, clock.monotonic() - start, self.stats)
         self._try_to(lambda: report.usage.update(self._usage()))
-        if self.around.post:  # before the summary, which ends the log of a run
-            post = self.around.post
+        if self.deps.post:  # before the summary, which ends the log of a run
+            post = self.deps.post
             self._try_to(
                 lambda: post.tell(lambda: not self._stop.is_set() and clock.monotonic() < self._ends_at)
             )
@@ -167,7 +167,7 @@ class Worker(ABC):
         return replace(report, exit_status=self._exit_status(), fault=self._fault)
 
     def _usage(self) -> dict[str, list[Use]]:
-        return {self.catalog.name_of(key): self.around.queue.use(key) for key in sorted(self._asked)}
+        return {self.catalog.name_of(key): self.deps.queue.use(key) for key in sorted(self._asked)}
 
     def _exit_status(self) -> int:
         if self._fault:
@@ -186,13 +186,13 @@ class Worker(ABC):
         self._keep_timetable()
         self._expire()
         source: Source = (
-            NamedClaims(self.around.claims, named)
+            NamedClaims(self.deps.claims, named)
             if named
-            else DueClaims(self.around.claims, self.stage, self.options.carriers)
+            else DueClaims(self.deps.claims, self.stage, self.options.carriers)
         )
         limits = self.limits()
         passed_over = self._passed_over()  # first: what is judged by now is among the ready ones
-        ready = source.ready(self.around.clock.now(), limits.batch_size)
+        ready = source.ready(self.deps.clock.now(), limits.batch_size)
         self.say_found(min(sum(ready.values()), limits.batch_size), len(passed_over))
         try:
             if ready:
@@ -203,11 +203,11 @@ class Worker(ABC):
             self._try_to(lambda: self._count_left_behind(source))
 
     def _fetch(self, source: Source, limits: Limits, ready: Mapping[str, int]) -> None:
-        if self.around.watcher:
-            self.around.watcher.found(self.stats.total + min(sum(ready.values()), limits.batch_size))
-        self.around.documents.make_sure()
+        if self.deps.watcher:
+            self.deps.watcher.found(self.stats.total + min(sum(ready.values()), limits.batch_size))
+        self.deps.documents.make_sure()
         calls = Calls(
-            self.around, self.catalog, limits, self._recorder, source, self._stop, self.what, self._unknown
+            self.deps, self.catalog, limits, self._recorder, source, self._stop, self.what, self._unknown
         )
         self._met |= set(ready)
         try:
@@ -218,7 +218,7 @@ class Worker(ABC):
 
     def _count_left_behind(self, source: Source) -> None:
         """Due claims of carriers that took no more calls: outside the batch."""
-        ready = source.ready(self.around.clock.now()) if self.refusals else {}
+        ready = source.ready(self.deps.clock.now()) if self.refusals else {}
         for key, refusal in self.refusals.items():
             if refusal.reserved:
                 self.stats.skipped_reserved += ready.get(key, 0)
@@ -231,24 +231,24 @@ class Worker(ABC):
 
     def _passed_over(self) -> set[Any]:
         """The ids of claims that could not be looked at, as another program held them."""
-        now, policy = self.around.clock.now(), self.policy
+        now, policy = self.deps.clock.now(), self.policy
         if not self._was_behind:
             return set()
         due_until = policy.timetable.due_until(now)
-        return self.around.upkeep.passed_over(due_until, policy.max_retries, now, self.settled_of())
+        return self.deps.upkeep.passed_over(due_until, policy.max_retries, now, self.settled_of())
 
     def _locked(self) -> set[Any]:
         """The ids of claims that cannot be looked at or taken, as another program holds them now."""
-        now, lanes = self.around.clock.now(), self._met - set(self.refusals)
-        ready = self.around.claims.locked_ids(self.stage, lanes, now)
+        now, lanes = self.deps.clock.now(), self._met - set(self.refusals)
+        ready = self.deps.claims.locked_ids(self.stage, lanes, now)
         if not self._was_behind:
             return ready
-        due_until, upkeep = self.policy.timetable.due_until(now), self.around.upkeep
+        due_until, upkeep = self.policy.timetable.due_until(now), self.deps.upkeep
         return ready | upkeep.locked_ids(due_until, self.policy.max_retries, now, self.settled_of())
 
     def _try_locked(self, source: Source, limits: Limits, passed_over: set[Any]) -> None:
         """Try claims once more that another program held. Raises RunFault if that was all there was to do."""
-        seconds = self._ends_at - self.around.clock.monotonic()
+        seconds = self._ends_at - self.deps.clock.monotonic()
         left = replace(
             limits, batch_size=limits.batch_size - self.stats.total, max_runtime=timedelta(seconds=seconds)
         )
@@ -261,7 +261,7 @@ class Worker(ABC):
             log.warning(f"{_locked_words(len(locked))}; trying once more")
         self._keep_timetable()
         self._expire()
-        ready = source.ready(self.around.clock.now(), left.batch_size)
+        ready = source.ready(self.deps.clock.now(), left.batch_size)
         if not self._met:
             self.say_found(min(sum(ready.values()), left.batch_size), len(self._locked()))
         if ready := {key: count for key, count in ready.items() if key not in self.refusals}:
@@ -282,7 +282,7 @@ class Worker(ABC):
         for _ in range(_LOOKS_AT_LOCKED):
             if self._stop.is_set() or not locked:
                 return False
-            self.around.clock.sleep(_LOCKED_POLL_S)
+            self.deps.clock.sleep(_LOCKED_POLL_S)
             locked = locked & self._locked()
         return bool(locked)
 
@@ -290,7 +290,7 @@ class Worker(ABC):
         """Claims that are not fetched for their own status, in each run: else nobody knows why nothing happens to them."""
         if self.options.claims:
             return
-        for status, count in sorted(self.around.claims.set_aside(self.stage).items()):
+        for status, count in sorted(self.deps.claims.set_aside(self.stage).items()):
             one, several = self.set_aside_words
             many = f"{count} or more" if count >= SET_ASIDE_MOST else str(count)
             words = one if count == 1 else several
@@ -300,10 +300,10 @@ class Worker(ABC):
 
     def _enroll(self) -> None:
         """New claims are enrolled by the fetch worker; of those that wait for a decision every run says how many."""
-        enrolment = self.around.enrolment
+        enrolment = self.deps.enrolment
         if enrolment is None or self.options.claims:
             return
-        now = self.around.clock.now()
+        now = self.deps.clock.now()
         if self.stage is Stage.NEW and (enrolled := enrolment.enroll_new(now)):
             log.info(f"Enrolled {plural(enrolled, 'new claim')} (RECOURS_ENROLL_NEW)")
         if sentence := not_enrolled(enrolment.undecided(MOST_NOT_ENROLLED, now)):
@@ -311,14 +311,14 @@ class Worker(ABC):
 
     def _expire(self) -> None:
         """Claims whose deadline has long passed are given up by the worker whose they are, in one line."""
-        now, policy = self.around.clock.now(), self.policy
+        now, policy = self.deps.clock.now(), self.policy
         if self.options.claims or policy.expire_after is None:
             return
         before = now - policy.expire_after
         if policy.adopted_at is not None and policy.adopted_at > before:
             return
         expire_one = partial(expire, now=now, policy=policy)
-        given_up = self.around.upkeep.expire(self.stage, before, expire_one, now, self.options.carriers)
+        given_up = self.deps.upkeep.expire(self.stage, before, expire_one, now, self.options.carriers)
         shown: list[str] = []
         count = 0
         for claim, _ in given_up:
@@ -334,7 +334,7 @@ class Worker(ABC):
             )
 
     def _keep_timetable(self) -> None:
-        now, upkeep, policy = self.around.clock.now(), self.around.upkeep, self.policy
+        now, upkeep, policy = self.deps.clock.now(), self.deps.upkeep, self.policy
         if mended := upkeep.mend_ranks(lambda claim: ranked_anew(claim, now, policy)):
             log.info(f"{plural(mended, 'claim')} of an older version ranked by deadline")
         self._mention_accounts(upkeep.mend_keys())
@@ -362,7 +362,7 @@ class Worker(ABC):
         if self.options.claims:
             return
         adopted = 0
-        for count in self.around.upkeep.adopt_exhausted(self.policy.max_retries, self.around.clock.now()):
+        for count in self.deps.upkeep.adopt_exhausted(self.policy.max_retries, self.deps.clock.now()):
             adopted += count
             if self._stop.is_set():
                 break
@@ -391,9 +391,7 @@ class Worker(ABC):
             )
 
     def _mention_gap(self, now: datetime) -> None:
-        last = self.around.journal.last_run(
-            self.name, now + CLOCKS_DIFFER
-        )  # not one that a wrong clock began
+        last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)  # not one that a wrong clock began
         if last is not None and not self.has_run_lately(last, now):
             log.warning(
                 f"The last run began {words_for(now - last)} ago, at {minute(last, self.local)}; it is due every "

@@ -14,7 +14,7 @@ from recours.database.reach import reach_of
 from recours.documents.store import DocumentStore
 from recours.logs import lines_together, local, run_log
 from recours.monitoring.observers import Watchers
-from recours.runs.ports import Clock, RunFault, Surroundings, Watcher
+from recours.runs.ports import Clock, Dependencies, RunFault, Watcher
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor
@@ -44,7 +44,7 @@ def make_worker(
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
     catalog, reach, language = catalog_of(settings), reach_of(opened.schema), settings.mail.language
-    around = Surroundings(
+    deps = Dependencies(
         clock=clock,
         claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach, language),
         upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact, reach, language),
@@ -62,7 +62,7 @@ def make_worker(
         carrier_concurrency=settings.carrier_concurrency,
         pending_share=settings.pending_share,
     )
-    return kind(around, catalog, options, run_id, local)
+    return kind(deps, catalog, options, run_id, local)
 
 
 def make_watchers(settings: Settings, worker: str, run_id: str, console: Handler | None = None) -> Watchers:

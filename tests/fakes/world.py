@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import Surroundings
+from recours.runs.ports import Dependencies
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
@@ -55,8 +55,8 @@ class World:
         """The numbers that carriers were asked for, in order."""
         return [number for number, _ in self.queue.asked]
 
-    def around(self, **policy: Any) -> Surroundings:
-        return Surroundings(
+    def deps(self, **policy: Any) -> Dependencies:
+        return Dependencies(
             clock=self.clock,
             claims=self.claims,
             upkeep=self.upkeep,
@@ -98,7 +98,7 @@ class World:
 
     def _worker(self, kind: type[Worker], options: Options, policy: dict[str, Any]) -> Worker:
         self.workers += 1
-        return kind(self.around(**policy), CATALOG, options, f"run-{self.workers}", local)
+        return kind(self.deps(**policy), CATALOG, options, f"run-{self.workers}", local)
 
     def retry(self, batch_size: int = 30, **options: Any) -> Report:
         """One run of the scheduler."""

@@ -318,7 +318,7 @@ class KilledBeforeStoring(DocumentStore):
 
 def be_killed(settings: Settings, now: datetime, store: type[DocumentStore]) -> None:
     def change(worker: Worker) -> None:
-        worker.around = replace(worker.around, documents=store(settings.pod_dir))
+        worker.deps = replace(worker.deps, documents=store(settings.pod_dir))
 
     run_once(settings, SimulatedClock(now), options=Options(batch_size=1), change=change)
 

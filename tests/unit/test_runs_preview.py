@@ -27,7 +27,7 @@ def found(world: World) -> Iterator[tuple[Claim, bool]]:
 
 
 def look(world: World, stage: Stage = Stage.READY, batch: int = 30, **more: Any) -> Preview:
-    policy = world.around(**more.pop("policy", {})).policy
+    policy = world.deps(**more.pop("policy", {})).policy
     options = {"carriers": (), "closed": {}} | more
     return preview(found(world), stage, batch, options["carriers"], options["closed"], policy, world.now)
 
