@@ -14,7 +14,7 @@ from functools import cached_property
 
 from recours.carriers.registry import CATALOG
 from recours.core.mail import LANGUAGES
-from recours.database.engine import DatabaseFault
+from recours.database.engine import DatabaseError
 from recours.database.reports.records import DatabaseRecords
 from recours.logs import lines_to, local, run_log
 from recours.operations.api_results import (
@@ -32,13 +32,13 @@ from recours.operations.api_results import (
 from recours.operations.records import ListedClaim, Records
 from recours.operations.result_sentences import Teller
 from recours.runs.lane import lane_key
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, unknown_claim
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.settings.loading import load_at_home
-from recours.settings.model import Settings, SettingsFault
+from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
@@ -119,14 +119,14 @@ def _told(language: str | None) -> Iterator[tuple[Settings, Teller]]:
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None")
     try:
         settings = load_at_home(process_environment(), CATALOG)
-    except SettingsFault as fault:
+    except SettingsError as fault:
         raise Teller(language or LANGUAGES[0], local).bad_settings(fault.faults) from fault
     teller = Teller(language or settings.mail.language, local)
     try:
         yield settings, teller
-    except DatabaseFault as fault:
+    except DatabaseError as fault:
         raise teller.no_database(str(fault)) from fault
-    except RunFault as fault:
+    except RunError as fault:
         raise teller.bad_run(str(fault)) from fault
 
 
@@ -177,7 +177,7 @@ class _Fetching:
             for sentence in str(refused).splitlines():
                 log.error(sentence)
             raise
-        except RunFault as fault:
+        except RunError as fault:
             log.error(str(fault))
             raise
         except Exception:

@@ -16,7 +16,7 @@ from portalocker import LOCK_EX, LOCK_NB, AlreadyLocked, lock
 
 from recours.access import PRIVATE, Access
 from recours.core.text import clean
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 
 RUN_LOGGER = "__main__"
 _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
@@ -385,7 +385,7 @@ def _opened(
             access.create(written)  # so that a fault shows now, not at the first line
     except OSError as error:
         named = next((f"{file.name}: " for file in files_of(path) if error.filename == str(file)), "")
-        raise RunFault(
+        raise RunError(
             f"The log cannot be written in {path.parent}: {named}{error.strerror or error}. "
             "Give the user of this job the right to write there, or set RECOURS_LOG_DIR."
         ) from error

@@ -24,7 +24,7 @@ from recours.documents.store import sync_folder
 from recours.operations.backup import (
     DOCUMENTS,
     MANIFEST,
-    BackupFault,
+    BackupError,
     FileFacts,
     KnownDocument,
     Lacking,
@@ -87,7 +87,7 @@ class FolderBox:
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
-            raise BackupFault(
+            raise BackupError(
                 f"{source} cannot be read: {error.strerror or error}. No backup was made: let this user read it, or start "
                 "the backup as one who may."
             ) from error
@@ -112,19 +112,19 @@ class FolderBox:
                 file.flush()
                 os.fsync(file.fileno())
             if self.target.exists():
-                raise BackupFault(f"{self.target} exists already: nothing is written over it.")
+                raise BackupError(f"{self.target} exists already: nothing is written over it.")
             self.folder.rename(self.target)
             sync_folder(self.target.parent)
         except OSError as error:
             raise self._fault(error) from error
         return self.target
 
-    def _fault(self, error: OSError) -> BackupFault:
+    def _fault(self, error: OSError) -> BackupError:
         return _unwritable(self.target.parent, error)
 
 
-def _unwritable(parent: Path, error: OSError) -> BackupFault:
-    return BackupFault(
+def _unwritable(parent: Path, error: OSError) -> BackupError:
+    return BackupError(
         f"The backup cannot be written to {parent}: {error.strerror or error}. Nothing of it is left there."
     )
 
@@ -135,13 +135,13 @@ def new_box(parent: Path, now: datetime) -> Iterator[FolderBox]:
     target = parent / f"{_PREFIX}{stamp(now)}"
     folder = parent / f".{target.name}{_PARTIAL}"
     if target.exists():
-        raise BackupFault(f"{target} exists already: nothing is written over it.")
+        raise BackupError(f"{target} exists already: nothing is written over it.")
     try:
         PRIVATE.make_folder(parent)
         _sweep(parent)
         folder.mkdir(mode=0o700)  # personal data
     except FileExistsError as error:
-        raise BackupFault(f"Another backup is being made in {parent} at this moment.") from error
+        raise BackupError(f"Another backup is being made in {parent} at this moment.") from error
     except OSError as error:
         raise _unwritable(parent, error) from error
     try:
@@ -228,7 +228,7 @@ class FolderBackup:
                         self._put(name, place, access)
                         copied += name in self.manifest.documents
                 except OSError as error:
-                    raise BackupFault(
+                    raise BackupError(
                         f"{place} cannot be written: {error.strerror or error}. The database was not touched; what was "
                         "copied so far is right, and is not copied again."
                     ) from error
@@ -265,11 +265,11 @@ def open_backup(folder: Path) -> FolderBackup:
         with open_inside(folder, MANIFEST) as file:
             content = file.read(_LARGEST_MANIFEST + 1) if _size_of(file) <= _LARGEST_MANIFEST else b""
     except OSError as error:
-        raise BackupFault(_no_backup(folder, error)) from error
+        raise BackupError(_no_backup(folder, error)) from error
     try:
         manifest = from_json(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-        raise BackupFault(f"{folder / MANIFEST} cannot be read: it is not what a backup wrote.") from error
+        raise BackupError(f"{folder / MANIFEST} cannot be read: it is not what a backup wrote.") from error
     return FolderBackup(folder, manifest)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from recours.core.text import is_text
-from recours.operations.backup import FORMAT, BackupFault, CopyFacts, FileFacts, Lacking, Manifest
+from recours.operations.backup import FORMAT, BackupError, CopyFacts, FileFacts, Lacking, Manifest
 
 _YEARS = range(2000, 9999)  # all of which any time zone can show
 
@@ -37,7 +37,7 @@ def as_json(manifest: Manifest) -> dict[str, Any]:
 def from_json(read: Mapping[str, Any]) -> Manifest:
     """The inverse. Raises ValueError and its like if it is none; BackupFault for one of another format."""
     if read["format"] != FORMAT:
-        raise BackupFault(
+        raise BackupError(
             "The backup was made by another version of recours, in another form: use that version."
         )
     database, counts = dict(read["database"]), read["counts"]

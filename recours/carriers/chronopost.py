@@ -28,7 +28,7 @@ from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.document import begins_as
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
@@ -171,7 +171,7 @@ class Chronopost(Client):
             return outcome
         try:
             image = parse_pod(line.call(Capability.POD, self._pod_request(number, pdf=False)), delivery)
-        except CallFailed as failed:
+        except CallError as failed:
             if failed.failure.kind is ErrorKind.RATE_LIMITED and failed.failure.http_status is None:
                 return outcome  # our quota has no call left for this
             raise

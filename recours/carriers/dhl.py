@@ -28,7 +28,7 @@ from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.document import begins_as
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.ports import Line
@@ -152,7 +152,7 @@ def _shipment(answer: Response, number: str) -> Any | Failure:
         return _error(answer, number)
     try:
         found = json_api.items(json_api.parse(answer.body), "shipments")
-    except json_api.NotJson:
+    except json_api.NotJsonError:
         return unreadable(SPEC.name, answer)
     if not found:
         return unreadable(SPEC.name, answer)
@@ -203,7 +203,7 @@ def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, line: Line
         return Failure.of(key, SPEC.name, None, _OK, detail=detail, delivery=delivery)
     try:
         answer = line.call(Capability.POD, request)
-    except CallFailed as failed:
+    except CallError as failed:
         # An answer came that cannot be one, such as a redirect to a login.
         if failed.failure.kind is not ErrorKind.BAD_RESPONSE:
             raise

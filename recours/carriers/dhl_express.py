@@ -302,7 +302,7 @@ def _tree(answer: Response, number: str) -> Any | Failure:
         return _error(answer, number)
     try:
         return json_api.parse(answer.body)
-    except json_api.NotJson:
+    except json_api.NotJsonError:
         return unreadable(SPEC.name, answer)
 
 

@@ -226,7 +226,7 @@ def _parcel(answer: Response, number: str) -> Any | Failure:
         return _tracking_error(answer)
     try:
         tree = json_api.parse(answer.body)
-    except json_api.NotJson:
+    except json_api.NotJsonError:
         return unreadable(SPEC.name, answer)
     found = json_api.items(tree, "parcels")
     if json_api.at(tree, "parcels") == []:
@@ -256,7 +256,7 @@ def _tracking_error(answer: Response) -> Failure:
 def _said(answer: Response) -> str | None:
     try:
         tree = json_api.parse(answer.body)
-    except json_api.NotJson:
+    except json_api.NotJsonError:
         return None
     return (
         json_api.text(tree, "fault", "faultstring")
@@ -286,7 +286,7 @@ def parse_details(answer: Response) -> Delivery | Failure:
         return _token_refused(answer)
     try:
         unit = json_api.at(json_api.parse(answer.body), "UnitDetail") if answer.status == _OK else None
-    except json_api.NotJson:
+    except json_api.NotJsonError:
         unit = None
     signed = json_api.text(unit, "Signature") or ""
     # Not documented: a text too long for a name would be a picture.
@@ -310,7 +310,7 @@ def _images(answer: Response) -> list[str] | Failure:
         return meant(SPEC.name, _NO_RESULT, answer)
     try:
         tree = json_api.parse(answer.body)
-    except json_api.NotJson:
+    except json_api.NotJsonError:
         return unreadable(SPEC.name, answer)
     if tree == {}:
         return meant(SPEC.name, _NO_RESULT, answer)

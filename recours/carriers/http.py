@@ -27,27 +27,27 @@ _PIECE = 64 * 1024
 _HEADERS = dict(default_headers())
 
 
-class HttpFault(Exception):  # noqa: N818 (one of its kinds is raised)
+class HttpError(Exception):
     """No answer to parse. The text is a phrase for people that goes after the carrier's name."""
 
 
-class NotSent(HttpFault):
+class NotSentError(HttpError):
     """No connection could be made: certainly nothing was sent."""
 
 
-class Untrusted(NotSent):
+class UntrustedServerError(NotSentError):
     """It showed a certificate that is not valid."""
 
 
-class TimedOut(HttpFault):
+class TimedOutError(HttpError):
     """It took too long."""
 
 
-class Broken(HttpFault):
+class BrokenAnswerError(HttpError):
     """The connection broke, or the answer could not be read to its end."""
 
 
-class Unacceptable(HttpFault):
+class UnacceptableAnswerError(HttpError):
     """An answer came that no carrier should give: too large, wrongly encoded, a redirect."""
 
 
@@ -74,7 +74,7 @@ class Http:
         try:
             with closing(self._answer(request)) as answer:
                 if 300 <= answer.status < 400:  # noqa: PLR2004 (the redirects)
-                    raise Unacceptable("answered with a redirect, which is not followed")
+                    raise UnacceptableAnswerError("answered with a redirect, which is not followed")
                 return Response(answer.status, answer.headers, _whole(answer, deadline), deadline)
         except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
@@ -120,14 +120,14 @@ def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     while piece := raw.read1(_PIECE, decode_content=True):
         size += len(piece)
         if size > LARGEST_ANSWER:
-            raise Unacceptable(f"sent more than {LARGEST_ANSWER // (1024 * 1024)} MB")
+            raise UnacceptableAnswerError(f"sent more than {LARGEST_ANSWER // (1024 * 1024)} MB")
         if time.monotonic() > deadline:
-            raise TimedOut("did not finish its answer in time")
+            raise TimedOutError("did not finish its answer in time")
         pieces.append(piece)
     return b"".join(pieces)
 
 
-def _translated(error: Exception, *, connected: bool) -> HttpFault:
+def _translated(error: Exception, *, connected: bool) -> HttpError:
     """What a library's exception means for the unit of quota and for the claim."""
     chain = list(_causes(error))
 
@@ -136,15 +136,15 @@ def _translated(error: Exception, *, connected: bool) -> HttpFault:
 
     if not connected:
         if any("CERTIFICATE" in str(cause).upper() for cause in chain):
-            return Untrusted("showed a certificate that is not valid, so nothing was sent")
-        return NotSent("could not be reached: no connection could be made")
+            return UntrustedServerError("showed a certificate that is not valid, so nothing was sent")
+        return NotSentError("could not be reached: no connection could be made")
     if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
-        return TimedOut("did not answer in time")
+        return TimedOutError("did not answer in time")
     if has(requests.exceptions.ContentDecodingError, DecodeError):
-        return Unacceptable("sent an answer that cannot be decompressed")
+        return UnacceptableAnswerError("sent an answer that cannot be decompressed")
     if has(ProtocolError, requests.ConnectionError, OSError, http.client.HTTPException):
-        return Broken("broke the connection before its answer was complete")
-    return Unacceptable(f"could not be asked ({type(error).__name__})")
+        return BrokenAnswerError("broke the connection before its answer was complete")
+    return UnacceptableAnswerError(f"could not be asked ({type(error).__name__})")
 
 
 def _causes(error: BaseException | None) -> Any:

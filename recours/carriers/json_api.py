@@ -8,7 +8,7 @@ from typing import Any
 from recours.carriers.message import Request
 
 
-class NotJson(ValueError):  # noqa: N818 (a finding about bytes)
+class NotJsonError(ValueError):
     """The bytes are no JSON that is accepted: not well-formed, nested too deeply, or of more values than any answer needs."""
 
 
@@ -23,14 +23,14 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 def parse(body: bytes) -> Any:
     """The tree of an answer. Raises NotJson."""
     if sum(map(body.count, _BEFORE_VALUES)) > MOST_VALUES:
-        raise NotJson("too many values")
+        raise NotJsonError("too many values")
     # Looked at first: at the bottom of a recursion that fails, whatever else Python does just then fails with it.
     if _is_too_deep(body):
-        raise NotJson("nested too deeply")
+        raise NotJsonError("nested too deeply")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise NotJson(type(error).__name__) from error
+        raise NotJsonError(type(error).__name__) from error
 
 
 def _is_too_deep(body: bytes) -> bool:
@@ -52,7 +52,7 @@ def tree(body: bytes) -> Any:
     """The tree of an answer; None if it is none."""
     try:
         return parse(body)
-    except NotJson:
+    except NotJsonError:
         return None
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from recours.carriers import json_api
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import denied_account, refused_account, unreadable
-from recours.core.outcome import CallFailed, Failure
+from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.text import clean
 from recours.runs.ports import Line
@@ -80,7 +80,7 @@ class Tokens:
             if self._token is not None and not is_refused and self._is_good(line.now()):
                 return self._token
             if self._tries != seen and self._failed is not None:
-                raise CallFailed(self._failed)
+                raise CallError(self._failed)
             self._token, self._before = None, self._token or self._before
             token = self._fetched(line)
             if refused is not None:
@@ -90,7 +90,7 @@ class Tokens:
     def _fetched(self, line: Line) -> str:
         try:
             token, life = parse_token(self._name, line.call(Capability.TOKEN, self._request))
-        except CallFailed as error:
+        except CallError as error:
             self._failed = error.failure
             raise
         finally:
@@ -122,16 +122,16 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
     if answer.status in _REFUSALS:
         said = _said(answer)
         blocked = answer.status == _FORBIDDEN and _BLOCKED in (said or "").lower()
-        raise CallFailed((denied_account if blocked else refused_account)(name, answer, said))
+        raise CallError((denied_account if blocked else refused_account)(name, answer, said))
     if answer.status != _OK:
-        raise CallFailed(unreadable(name, answer))
+        raise CallError(unreadable(name, answer))
     try:
         tree = json_api.parse(answer.body)
-    except json_api.NotJson:
-        raise CallFailed(unreadable(name, answer)) from None
+    except json_api.NotJsonError:
+        raise CallError(unreadable(name, answer)) from None
     token = json_api.text(tree, "access_token")
     if token is None or not token.isascii() or not token.isprintable() or " " in token:
-        raise CallFailed(unreadable(name, answer))
+        raise CallError(unreadable(name, answer))
     return token, timedelta(seconds=_life(json_api.text(tree, "expires_in")))
 
 
@@ -144,7 +144,7 @@ def _said(answer: Response) -> str | None:
     """What a refusal says, in whichever of the usual places."""
     try:
         tree = json_api.parse(answer.body)
-    except json_api.NotJson:
+    except json_api.NotJsonError:
         return None
     first = json_api.at(json_api.items(tree, "errors") or json_api.items(tree, "response", "errors"), 0)
     found = (

@@ -27,7 +27,7 @@ def problem_of(answer: Response) -> Problem:
     """
     try:
         tree = json_api.parse(answer.body)
-    except json_api.NotJson:
+    except json_api.NotJsonError:
         return Problem()
     told = {name: json_api.text(tree, name) for name in ("detail", "message", "title")}
     more = [json_api.text(each) for each in _listed(tree, "additionalDetails")]

@@ -18,7 +18,7 @@ from recours.core.blame import PUT_OFF, Blame
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import REFUSED_KINDS, TRAITS, ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.pauses import AccountState, CarrierState, Stop, lasts, pause_until
 from recours.core.quota import (
     Calls,
@@ -31,7 +31,7 @@ from recours.core.quota import (
 )
 from recours.core.redact import Redactor
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_words
-from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal, RunFault
+from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal, RunError
 from recours.runs.summary import LocalTime, minute
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
@@ -239,7 +239,7 @@ class APIRequestQueue:
             answer = self._ask(carrier, grant, lambda client, line: client.fetch(number, known, line), asked)
             return _fetched(self._meant(carrier, grant, number, answer, claim, asked), asked)
         finally:
-            with suppress(RunFault):  # what came is paid for; the units come back when the run leaves
+            with suppress(RunError):  # what came is paid for; the units come back when the run leaves
                 grant.settle()
 
     def present(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
@@ -272,7 +272,7 @@ class APIRequestQueue:
             failure = self._closing(carrier, answer, None) if answer.refused else None
             return _fetched(failure or self._remembered(carrier, answer, number), asked)
         finally:
-            with suppress(RunFault):
+            with suppress(RunError):
                 grant.settle()
 
     def _ask(self, carrier: str, grant: Grant, ask: Ask, asked: list[_Answer]) -> _Answer:
@@ -283,7 +283,7 @@ class APIRequestQueue:
         line = account.open_line(grant)
         try:
             outcome = ask(account.client, line)
-        except CallFailed as failed:
+        except CallError as failed:
             outcome = failed.failure
         outcome = self._redacted(knowing(outcome, line.delivery), account.client)
         asked.append(_Answer(outcome, line.calls, line.unsent, line.accepted, line.last))
@@ -393,7 +393,7 @@ class APIRequestQueue:
             self._refusals.note_document(carrier)
         if answer.accepted:
             # Nor is a proof lost because the account's good name could not be written: the next answer brings it again.
-            with suppress(RunFault) if isinstance(outcome, Retrieved) else nullcontext():
+            with suppress(RunError) if isinstance(outcome, Retrieved) else nullcontext():
                 self._refusals.note_accepted(carrier, proven=answer.proven or self._has_no_documents(carrier))
         if isinstance(outcome, Retrieved):
             return outcome

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from recours.carriers.account import Account
 from recours.carriers.quota_store import LEASE, Ledger
-from recours.core.outcome import CallFailed, Failure
+from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability, Held, Limit, Shortage, Want
 from recours.core.sentences import Sentence
 from recours.runs.ports import Clock
@@ -33,7 +33,7 @@ class QueueGrant:
         try:
             while lacking := self._lacking(limits):
                 self._take(lacking)
-        except CallFailed:  # by one of several limits: the others lose nothing
+        except CallError:  # by one of several limits: the others lose nothing
             self.unsent(what)
             raise
 
@@ -97,7 +97,7 @@ class QueueGrant:
         got = self._ledger.reserve([Want(limit, 1)], now, now + LEASE)
         if isinstance(got, Shortage):
             failure = Failure.of(Sentence.LIMIT_REACHED, self._account.spec.name, detail=str(limit))
-            raise CallFailed(replace(failure, retry_at=got.resets_at))
+            raise CallError(replace(failure, retry_at=got.resets_at))
         return got[0]
 
     def unsent(self, what: Capability) -> None:

@@ -7,11 +7,19 @@ from email.utils import parsedate_to_datetime
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from recours.carriers.http import Broken, Http, HttpFault, NotSent, TimedOut, Unacceptable, Untrusted
+from recours.carriers.http import (
+    BrokenAnswerError,
+    Http,
+    HttpError,
+    NotSentError,
+    TimedOutError,
+    UnacceptableAnswerError,
+    UntrustedServerError,
+)
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import out_of_order
 from recours.core.claim import Delivery
-from recours.core.outcome import CallFailed, Failure
+from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.ports import Clock, Grant, Wait
@@ -23,12 +31,12 @@ _LONGEST_PAUSE_S = 4.0
 _LONGEST_ASKED_S = 10.0
 _PASSING_STATUSES = frozenset({502, 503, 504})
 
-_SENTENCES: dict[type[HttpFault], Sentence] = {
-    NotSent: Sentence.UNREACHABLE,
-    Untrusted: Sentence.BAD_CERTIFICATE,
-    Broken: Sentence.CONNECTION_BROKEN,
-    TimedOut: Sentence.NO_ANSWER,
-    Unacceptable: Sentence.ANSWER_UNREADABLE,
+_SENTENCES: dict[type[HttpError], Sentence] = {
+    NotSentError: Sentence.UNREACHABLE,
+    UntrustedServerError: Sentence.BAD_CERTIFICATE,
+    BrokenAnswerError: Sentence.CONNECTION_BROKEN,
+    TimedOutError: Sentence.NO_ANSWER,
+    UnacceptableAnswerError: Sentence.ANSWER_UNREADABLE,
 }
 
 
@@ -97,7 +105,7 @@ class HttpLine:
         try:
             return repeated(self._once, what, request, failed)
         except _PassingError as error:
-            raise CallFailed(error.failure) from error
+            raise CallError(error.failure) from error
 
     def _wait_s(self, state: RetryCallState) -> float:
         failed = state.outcome.exception() if state.outcome else None
@@ -108,17 +116,17 @@ class HttpLine:
         self.last = what
         try:
             self._grant.use(what)
-        except CallFailed:
+        except CallError:
             if failed:  # no unit for a repeat: the first failure stands
-                raise CallFailed(failed[-1]) from None
+                raise CallError(failed[-1]) from None
             raise
         try:
             answer = self._http.send(request)
-        except HttpFault as fault:
+        except HttpError as fault:
             raise self._failed(fault, what, failed) from fault
         self.calls += 1
         if wait := self._wait_asked(what, answer, self._clock.now()):
-            raise CallFailed(self._asked_to_wait(answer, wait))
+            raise CallError(self._asked_to_wait(answer, wait))
         if answer.status in _PASSING_STATUSES:
             raise self._out_of_order(answer, failed)
         return answer
@@ -130,10 +138,10 @@ class HttpLine:
         is_short = wait_s <= _LONGEST_ASKED_S
         failure = replace(out_of_order(self._name, answer), retry_at=None if is_short else asked)
         failed.append(failure)
-        return _PassingError(failure, wait_s) if is_short else CallFailed(failure)
+        return _PassingError(failure, wait_s) if is_short else CallError(failure)
 
-    def _failed(self, fault: HttpFault, what: Capability, failed: list[Failure]) -> Exception:
-        sent = not isinstance(fault, NotSent)
+    def _failed(self, fault: HttpError, what: Capability, failed: list[Failure]) -> Exception:
+        sent = not isinstance(fault, NotSentError)
         if sent:
             self.calls += 1
         else:
@@ -142,8 +150,8 @@ class HttpLine:
         told = Failure.of(_SENTENCES[type(fault)], self._name, message=f"{self._name} {fault}")
         failure = replace(told, connected=sent)
         failed.append(failure)
-        passing = isinstance(fault, NotSent | Broken)
-        return _PassingError(failure) if passing else CallFailed(failure)
+        passing = isinstance(fault, NotSentError | BrokenAnswerError)
+        return _PassingError(failure) if passing else CallError(failure)
 
     def _asked_to_wait(self, answer: Response, wait: Wait) -> Failure:
         retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until

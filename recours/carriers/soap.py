@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 Fields = Sequence[tuple[str, "str | Fields"]]
 
 
-class NotXml(ValueError):  # noqa: N818 (a finding about bytes)
+class NotXmlError(ValueError):
     """The bytes are no XML that is accepted: not well-formed, with a DTD, or with more than any answer needs."""
 
 
-class NotInTime(NotXml):
+class NotInTimeError(NotXmlError):
     """The deadline passed before all was parsed."""
 
 
@@ -55,10 +55,10 @@ def read(name: str, answer: Response) -> "ET.Element | Failure":
     """The root element of the answer of a carrier called `name`; or the failure, if it is no XML, or was not read in time."""
     try:
         return parse(answer.body, answer.deadline)
-    except NotInTime:
+    except NotInTimeError:
         message = f"{name} sent an answer that took too long to read (HTTP {answer.status})"
         return Failure.of(Sentence.NO_ANSWER, name, None, answer.status, message=message)
-    except NotXml:
+    except NotXmlError:
         return unreadable(name, answer)
 
 
@@ -78,16 +78,16 @@ def parse(body: bytes, deadline: float = math.inf) -> "ET.Element":
     `deadline`: in seconds of `time.monotonic`. Raises NotXml; NotInTime if the deadline passes before all is read.
     """
     if body.count(b"<") > MOST_TAGS or body.count(b"=") > MOST_ATTRIBUTES:
-        raise NotXml("too many elements or attributes")
+        raise NotXmlError("too many elements or attributes")
     tree = _Tree()
     try:
         for start in range(0, len(body), _PIECE):
             if time.monotonic() > deadline:
-                raise NotInTime("the deadline of the call has passed")
+                raise NotInTimeError("the deadline of the call has passed")
             tree.parser.Parse(body[start : start + _PIECE], False)
         tree.parser.Parse(b"", True)
     except (expat.ExpatError, LookupError, ValueError) as error:
-        raise error if isinstance(error, NotXml) else NotXml(type(error).__name__) from error
+        raise error if isinstance(error, NotXmlError) else NotXmlError(type(error).__name__) from error
     return tree.builder.close()
 
 
@@ -113,16 +113,16 @@ class _Tree:
 
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding and encoding.lower() not in _ENCODINGS:
-            raise NotXml("an encoding that is not read")
+            raise NotXmlError("an encoding that is not read")
 
     def _doctype(self, *_declared: object) -> None:
         """Entities can be declared there only."""
-        raise NotXml("a DTD")
+        raise NotXmlError("a DTD")
 
     def _start(self, name: str, _attributes: list[str]) -> None:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise NotXml("nested too deeply")
+            raise NotXmlError("nested too deeply")
         self.builder.start(name.rpartition(":")[2], {})
 
     def _end(self, name: str) -> None:

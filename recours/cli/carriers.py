@@ -17,7 +17,7 @@ from recours.core.outcome import Failure, Outcome
 from recours.database.schema.inspection import look
 from recours.logs import local
 from recours.runs.attempt import malformed
-from recours.runs.ports import Refusal, RunFault
+from recours.runs.ports import Refusal, RunError
 from recours.runs.summary import minute, named_usage, purpose, worth_telling
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue
@@ -46,7 +46,7 @@ def command(context: click.Context, database_url: str | None) -> None:
 def _show(settings: Settings) -> None:
     try:
         rows = list(_rows(settings))
-    except RunFault as fault:
+    except RunError as fault:
         say_error(str(fault))
         raise SystemExit(_FAILED) from fault
     head = ("Carrier", "Credentials", "Calls")
@@ -132,7 +132,7 @@ def check(settings: Settings, name: str, tracking: str | None) -> None:
         raise SystemExit(_USAGE)
     try:
         result, was_refused = _presented(settings, spec, number)
-    except RunFault as fault:
+    except RunError as fault:
         say_error(str(fault))
         raise SystemExit(_FAILED) from fault
     raise SystemExit(_tell(settings, spec, number, result, was_refused=was_refused))

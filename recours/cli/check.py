@@ -11,7 +11,7 @@ from recours.core.redact import Redactor
 from recours.core.text import clean, plural
 from recours.operations.check_result import Finding, State
 from recours.settings.loading import load_at_home
-from recours.settings.model import SettingsFault
+from recours.settings.model import SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import redactor
 
@@ -28,7 +28,7 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     redact = Redactor([])
     try:
         settings = load_at_home(process_environment(), CATALOG, database_url=database_url)
-    except SettingsFault as error:
+    except SettingsError as error:
         wanted, faulty = looks_without_settings(error), USAGE
     else:
         wanted, faulty, redact = looks(Bench(settings, offline=offline)), FAILED, redactor(settings)

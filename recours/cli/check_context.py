@@ -1,7 +1,7 @@
 """What `recours check` looks at: settings, and a database that may be at fault."""
 
 from recours.database.clock import SystemClock, clock_offset
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.operations.status import Overview
 from recours.settings.model import Settings
@@ -16,8 +16,8 @@ class Bench:
         """Connects nowhere yet."""
         self.settings = settings
         self.offline = offline
-        self._looked: tuple[Database, Schema] | DatabaseFault | None = None
-        self._overview: Overview | DatabaseFault | None = None
+        self._looked: tuple[Database, Schema] | DatabaseError | None = None
+        self._overview: Overview | DatabaseError | None = None
 
     def database(self) -> tuple[Database, Schema]:
         """The database and what it holds. Raises DatabaseFault."""
@@ -27,9 +27,9 @@ class Bench:
                 schema = look(database)
                 require_claims(database, schema)
                 self._looked = database, schema
-            except DatabaseFault as error:
+            except DatabaseError as error:
                 self._looked = error
-        if isinstance(self._looked, DatabaseFault):
+        if isinstance(self._looked, DatabaseError):
             raise self._looked
         return self._looked
 
@@ -44,7 +44,7 @@ class Bench:
         """The state of the system; None as long as it is not known (the check of the database says why)."""
         try:
             return self.read()
-        except DatabaseFault:
+        except DatabaseError:
             return None
 
     def read(self) -> Overview | None:
@@ -53,9 +53,9 @@ class Bench:
             try:
                 desk = self.desk()
                 self._overview = desk.overview(days=1) if desk else None
-            except DatabaseFault as error:
+            except DatabaseError as error:
                 self._overview = error
-        if isinstance(self._overview, DatabaseFault):
+        if isinstance(self._overview, DatabaseError):
             raise self._overview
         return self._overview
 

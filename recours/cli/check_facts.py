@@ -21,7 +21,7 @@ from recours.cli.check_context import Bench
 from recours.cli.operations import home, person
 from recours.core.mail import MailState
 from recours.database.clock import clock_offset
-from recours.database.engine import Database, DatabaseFault, files_of_sqlite
+from recours.database.engine import Database, DatabaseError, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting
 from recours.documents.store import PARTS
 from recours.home import CODE, is_checkout
@@ -30,10 +30,10 @@ from recours.operations import checks
 from recours.operations.check_result import Finding, fault, ok, remark
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import verdict
-from recours.operations.schedule import WORKERS, Entry, ScheduleFault
+from recours.operations.schedule import WORKERS, Entry, ScheduleError
 from recours.scheduling.daemon import cron_runs, timers_outlast_a_logout
 from recours.scheduling.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
-from recours.settings.model import SettingsFault
+from recours.settings.model import SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
 from recours.wiring.databases import CLOCKS_AGREE
 from recours.wiring.mail import PostOffice, mail_server
@@ -63,7 +63,7 @@ def _database(bench: Bench) -> Iterator[Finding]:
             yield remark("database", f"none is set; the first run makes its own, {path}", named)
             return
         database, schema = bench.database()
-    except DatabaseFault as error:
+    except DatabaseError as error:
         sql = checks.granting(error.details) if error.details else ""
         yield fault("database", str(error), sql or "see README, Connect your database")
         return
@@ -77,7 +77,7 @@ def _database(bench: Bench) -> Iterator[Finding]:
     try:
         if (desk := bench.desk()) and bench.read():
             yield ok("claims", f"{desk.claims.count()} can be read")
-    except DatabaseFault as error:
+    except DatabaseError as error:
         sql = checks.granting(error.details) if error.details else ""
         yield fault("claims", str(error), sql or "see README, Connect your database, Rights")
 
@@ -184,7 +184,7 @@ def _server(bench: Bench) -> "SmtpSettings | None":
     """The mail server: the service's own settings come first, as far as its database can be read."""
     try:
         desk = None if bench.is_new() else bench.desk()
-    except DatabaseFault:
+    except DatabaseError:
         desk = None
     if desk:
         return PostOffice(bench.settings, desk.database, desk.schema, desk.clock, "check").server()
@@ -192,12 +192,12 @@ def _server(bench: Bench) -> "SmtpSettings | None":
 
 
 def _tried(server: "SmtpSettings") -> str:
-    from recours.notifications.smtp import ServerFault, SmtpLine  # noqa: PLC0415 (as above)
+    from recours.notifications.smtp import MailServerError, SmtpLine  # noqa: PLC0415 (as above)
 
     try:
         with SmtpLine(server, _SMTP_TIMEOUT_S) as line:
             line.log_in()
-    except ServerFault as error:
+    except MailServerError as error:
         return str(error)
     return ""
 
@@ -284,7 +284,7 @@ def _clock(bench: Bench) -> Iterator[Finding]:
     try:
         database = None if bench.is_new() else bench.database()[0]
         offset = None if database is None or database.is_sqlite else clock_offset(database)
-    except DatabaseFault:  # which has a finding of its own
+    except DatabaseError:  # which has a finding of its own
         pass
     overview = bench.overview()
     workers = overview.workers if overview else []
@@ -302,7 +302,7 @@ def _schedule(bench: Bench | None) -> Iterator[Finding]:
     for name in schedule.present():
         try:
             entries += [(name, entry) for entry in schedule.SYSTEMS[name]().entries()]
-        except ScheduleFault as error:
+        except ScheduleError as error:
             yield remark("schedule", str(error), "recours schedule install --system …, by another one")
     for worker in WORKERS:
         ours = [(name, entry) for name, entry in entries if worker in entry.workers]
@@ -360,7 +360,7 @@ def looks(bench: Bench) -> dict[str, Look]:
     }
 
 
-def looks_without_settings(error: SettingsFault) -> dict[str, Look]:
+def looks_without_settings(error: SettingsError) -> dict[str, Look]:
     """Those that need no settings; the settings' own faults come first."""
     return {
         "settings": lambda: [

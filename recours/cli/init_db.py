@@ -5,12 +5,12 @@ import click
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
 from recours.cli.operations import database_option
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.create import complete, create_file, sql_of_completion
 from recours.database.schema.upgrade import grant_rights
 from recours.home import NoHomeError, make_home
 from recours.settings.loading import load
-from recours.settings.model import SettingsFault
+from recours.settings.model import SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.databases import clock_of, connect, named
 
@@ -44,11 +44,11 @@ def command(database_url: str | None, grant_to: str | None, *, as_sql: bool) -> 
     except NoHomeError as error:
         say_error(str(error))
         raise SystemExit(2) from error
-    except SettingsFault as faults:
+    except SettingsError as faults:
         for fault in faults.faults:
             say_error(fault)
         raise SystemExit(2) from faults
-    except DatabaseFault as fault:
+    except DatabaseError as fault:
         say_error(str(fault))
         for line in fault.details:
             click.echo(line, err=True)

@@ -20,8 +20,14 @@ from recours.core.text import plural
 from recours.database.claims import ClaimRepository
 from recours.notifications.render import Rendered, render
 from recours.notifications.sender import Envelope, message_of
-from recours.notifications.smtp import Refused, ServerFault, SmtpLine, SmtpSettings, Undecidable
-from recours.runs.ports import Letter, RunFault
+from recours.notifications.smtp import (
+    MailRefusedError,
+    MailServerError,
+    OutcomeUnknownError,
+    SmtpLine,
+    SmtpSettings,
+)
+from recours.runs.ports import Letter, RunError
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import open_database
@@ -50,7 +56,7 @@ def _office(settings: Settings) -> Iterator[tuple[PostOffice, ClaimRepository]]:
             yield office, ClaimRepository(opened.database, catalog_of(settings), columns, "", "")
         finally:
             opened.database.close()
-    except RunFault as fault:
+    except RunError as fault:
         say_error(str(fault))
         raise SystemExit(_FAILED) from fault
 
@@ -95,7 +101,7 @@ def _send(server: SmtpSettings | None, settings: Settings, letter: Letter, redir
                 message_of(letter, address, Envelope(server.sender, settings.mail.reply_to, redirect)),
                 lambda: True,
             )
-    except (ServerFault, Refused, Undecidable) as error:
+    except (MailServerError, MailRefusedError, OutcomeUnknownError) as error:
         say_error(harmless(f"Not sent: {error}."))
         raise SystemExit(_FAILED) from error
     instead = f" instead of {letter.recipient} (RECOURS_MAIL_REDIRECT)" if redirect else ""

@@ -14,9 +14,9 @@ from recours.carriers.registry import CATALOG
 from recours.cli.console import SEEN_BY_ALL, say_error, say_warning
 from recours.core.carrier import CarrierSpec
 from recours.core.text import clean
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 from recours.settings.loading import home_of, load_at_home
-from recours.settings.model import Settings, SettingsFault
+from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.settings.values import has_password
 from recours.wiring.operations import Desk, open_desk
@@ -83,7 +83,7 @@ def bad_settings_told() -> Iterator[None]:
     """Print what is wrong with the settings, and end the process with status 2."""
     try:
         yield
-    except SettingsFault as faults:
+    except SettingsError as faults:
         for fault in faults.faults:
             say_error(fault)
         raise SystemExit(USAGE) from faults
@@ -94,7 +94,7 @@ def faults_told() -> Iterator[None]:
     """A fault is printed as a sentence, and ends the process with status 1."""
     try:
         yield
-    except RunFault as fault:
+    except RunError as fault:
         for line in (str(fault), *fault.details):
             say_error(line)
         raise SystemExit(FAILED) from fault

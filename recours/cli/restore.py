@@ -16,10 +16,10 @@ from recours.database.backup.postgres import PostgresCopies, is_empty, restore_c
 from recours.database.backup.replacement import correct_paths, staged, work_under_way
 from recours.database.backup.sqlite import SqliteCopies
 from recours.database.clock import SystemClock
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import KNOWN
 from recours.logs import local
-from recours.operations.backup import DOCUMENTS, BackupFault, DatabaseCopies, Examined, KnownDocument, examine
+from recours.operations.backup import DOCUMENTS, BackupError, DatabaseCopies, Examined, KnownDocument, examine
 from recours.runs.summary import minute
 from recours.settings.model import Settings
 from recours.wiring.databases import connect
@@ -71,7 +71,7 @@ def command(folder: Path, check: bool, force: bool, database_url: str | None, as
 def _examined(backup: FolderBackup) -> Examined:
     copies = _COPIES.get(backup.manifest.kind)
     if copies is None:
-        raise BackupFault(
+        raise BackupError(
             f"It is a backup of a database of the kind '{clean(backup.manifest.kind, 40)}', which is unknown here."
         )
     return examine(backup, copies, KNOWN)
@@ -125,7 +125,7 @@ def _restored(settings: Settings, backup: FolderBackup, *, force: bool) -> _Rest
     try:
         kind = "sqlite" if database.is_sqlite else "postgresql"
         if kind != backup.manifest.kind:
-            raise BackupFault(
+            raise BackupError(
                 f"It is a backup of {backup.manifest.kind}, and {database.shown} is none: name one with --database-url."
             )
         if database.path:
@@ -160,12 +160,12 @@ def _sqlite(
 def _require_rest(database: Database, clock: SystemClock) -> None:
     try:
         under_way = work_under_way(database, clock.now())
-    except DatabaseFault as fault:
-        raise BackupFault(
+    except DatabaseError as fault:
+        raise BackupError(
             f"Whether a run is under way cannot be found out: {fault} If none is, repeat it with --force."
         ) from fault
     if under_way:
-        raise BackupFault(
+        raise BackupError(
             f"A run is under way in {database.shown}: {', '.join(under_way)}. Disable the jobs and wait until it has ended "
             "(claims of a run that died are free after 10 minutes), or repeat it with --force."
         )
@@ -175,7 +175,7 @@ def _postgres(settings: Settings, backup: FolderBackup, database: Database) -> _
     dump = backup.path_of(backup.manifest.database_file)
     if not is_empty(database):
         command, _ = restore_command(database, dump)
-        raise BackupFault(
+        raise BackupError(
             f"{database.shown} is not empty, and recours fills an empty database only. Create one (createdb NAME), and either "
             "repeat this with --database-url of it, or run the following with its name in dbname (the password in PGPASSWORD):",
             [shlex.join(command)],

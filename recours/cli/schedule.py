@@ -15,7 +15,7 @@ from recours.cli.operations import FAILED, confirmed, faults_told, home, json_op
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.home import CODE, is_checkout
-from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault, System
+from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleError, System
 from recours.scheduling.crontab import Crontab
 from recours.scheduling.systemd import SystemdTimers
 from recours.scheduling.tasks import TaskScheduler
@@ -68,7 +68,7 @@ def systemd() -> System:
 def task_scheduler() -> System:
     """Windows' own."""
     if not is_checkout():
-        raise ScheduleFault(
+        raise ScheduleError(
             "On Windows, 'recours schedule' works in a checkout only. Create two tasks that run 'recours fetch' every 30 "
             "minutes and 'recours retry' every hour, with the folder of 'recours init-db' to start in."
         )
@@ -247,7 +247,7 @@ def _mention_others(chosen: System) -> None:
             continue
         try:
             found = SYSTEMS[name]().entries()
-        except ScheduleFault:  # it is not the one that was asked for
+        except ScheduleError:  # it is not the one that was asked for
             continue
         if found:
             click.echo(f"{name} starts workers of this checkout too: recours schedule remove --system {name}")

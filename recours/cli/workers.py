@@ -26,12 +26,12 @@ from recours.core.text import plural
 from recours.database.engine import Database
 from recours.monitoring.observers import Watchers
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Worker
 from recours.settings.loading import access_of, home_of, load_at_home, log_dir_of, ping_url_of
-from recours.settings.model import Settings, SettingsFault
+from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.settings.values import has_password
 from recours.wiring.carriers import catalog_of, redactor
@@ -116,7 +116,7 @@ def _run(name: str, options: dict[str, Any]) -> int:
     run_id = uuid.uuid4().hex
     try:
         settings = load_at_home(process_environment(), CATALOG, database_url=options["database_url"])
-    except SettingsFault as faults:
+    except SettingsError as faults:
         for fault in faults.faults:
             _note_in_log(name, harmless(fault))
             say_error(fault)
@@ -131,7 +131,7 @@ def _run(name: str, options: dict[str, Any]) -> int:
             access=settings.access,
             redact=redactor(settings),
         )
-    except RunFault as fault:
+    except RunError as fault:
         say_error(str(fault))
         _tell_that_it_cannot_begin(name, run_id, options, FAILED, [str(fault)])
         return FAILED
@@ -187,7 +187,7 @@ def _logged_run(
         finally:
             leave_metrics(settings, opened, run_id)
             opened.database.close()
-    except RunFault as fault:
+    except RunError as fault:
         for line in (str(fault), *fault.details):
             log.error(line)
         return Ending(FAILED, (str(fault),))
@@ -232,7 +232,7 @@ def _work(
     log.info(f"Database: {opened.database.shown}, {plural(worker.deps.claims.count(), 'claim')}")
     try:
         report = worker.run()
-    except RunFault as unbegun:
+    except RunError as unbegun:
         if not worker.stopped_by:
             raise
         log.error(str(unbegun))
@@ -268,7 +268,7 @@ def _tell_that_it_cannot_begin(
     environment = process_environment()
     try:
         url = "" if options["dry_run"] else ping_url_of(home_of(environment), environment)
-    except SettingsFault:
+    except SettingsError:
         return
     if url:
         Watchers([make_pings(url, name, run_id)]).ended(status, faults)
@@ -281,7 +281,7 @@ def _note_in_log(name: str, sentence: str) -> None:
         home = home_of(environment)
         path = log_dir_of(home, environment) / f"{name}.log"
         log = logs.set_up(path, quiet=True, access=access_of(home, environment))
-    except (RunFault, SettingsFault):
+    except (RunError, SettingsError):
         return
     logs.run_log().error(sentence)
     log.close()

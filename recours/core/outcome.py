@@ -70,7 +70,7 @@ def unknown_of(outcome: Outcome) -> list[str]:
     return list(dict.fromkeys(seen for seen in (of_failure, of_delivery) if seen))
 
 
-class CallFailed(Exception):  # noqa: N818 (it carries a Failure, it is not one more error)
+class CallError(Exception):
     """A call to a carrier that brought no answer to parse."""
 
     def __init__(self, failure: Failure) -> None:

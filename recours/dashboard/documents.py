@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from recours.documents.evidence import media_type_of
-from recours.runs.ports import NotADocument
+from recours.runs.ports import NotADocumentError
 
 LARGEST = 20_000_000  # bytes: no larger answer is taken from a carrier either
 
@@ -60,7 +60,7 @@ def read_document(pod_url: str, folder: Path) -> Document | NoDocument:
         return NoDocument(Absent.UNREADABLE, getattr(error, "strerror", None) or type(error).__name__)
     try:
         return Document(real.name, media_type_of(content, html=real.suffix == ".html"), content)
-    except NotADocument as finding:
+    except NotADocumentError as finding:
         return NoDocument(Absent.NO_DOCUMENT, str(finding))
 
 

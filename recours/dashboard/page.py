@@ -14,9 +14,9 @@ from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import plainly
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
-from recours.database.engine import DatabaseFault
+from recours.database.engine import DatabaseError
 from recours.settings.loading import load_at_home
-from recours.settings.model import Settings, SettingsFault
+from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.operations import Desk, open_desk
 
@@ -32,7 +32,7 @@ def main() -> None:
     st.html(_STYLE)
     try:
         settings = load_at_home(process_environment(), CATALOG)
-    except SettingsFault as faults:
+    except SettingsError as faults:
         words = _header(LANGUAGES[0])
         st.error(words("no_settings"))
         for fault in faults.faults:
@@ -45,7 +45,7 @@ def main() -> None:
     try:
         with _desk(settings) as desk:
             _views(desk, words)
-    except DatabaseFault as fault:
+    except DatabaseError as fault:
         st.error(words("no_database"))
         st.caption(plainly(fault, 1000))
         st.button(words("again"), key="again")

@@ -34,7 +34,7 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.core.text import clean
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.lenient_reader import Reader, read_claim, read_claims
 from recours.database.locks import locked_ids
@@ -55,7 +55,7 @@ from recours.database.rows import (
     update_held,
 )
 from recours.database.tables import attempts, claims
-from recours.runs.ports import SET_ASIDE_MOST, Attempt, Hold, NotRecorded, StoredDocument, Waiting
+from recours.runs.ports import SET_ASIDE_MOST, Attempt, Hold, NotRecordedError, StoredDocument, Waiting
 from recours.runs.source import is_as_found
 
 _T = TypeVar("_T")
@@ -283,7 +283,7 @@ class ClaimRepository:
 
     def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
         """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseFault, having tried the others too."""
-        faults: list[DatabaseFault] = []
+        faults: list[DatabaseError] = []
         for some in self._together(held):
             if fault := self._put_back(some, hold):
                 faults.append(fault)
@@ -293,12 +293,12 @@ class ClaimRepository:
         if faults:
             raise faults[0]
 
-    def _put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> DatabaseFault | None:
+    def _put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> DatabaseError | None:
         try:
             with self.database.write() as connection:
                 for claim, state in held:
                     self._let_go(connection, [(claim, state_values(claim, state))], hold)
-        except DatabaseFault as fault:
+        except DatabaseError as fault:
             return fault
         return None
 
@@ -311,18 +311,18 @@ class ClaimRepository:
         Raises NotRecorded: a row that another program holds is no reason to lose the answers about others.
         """
         written: dict[Any, bool] = {}
-        faults: list[DatabaseFault] = []
+        faults: list[DatabaseError] = []
         for some in self._together(ended):
             try:
                 for part in self._record(some, hold, now):
                     written |= part
-            except DatabaseFault as fault:
+            except DatabaseError as fault:
                 faults.append(fault)
                 if not fault.was_answered:
                     break
                 self.database.wait_less_after(fault)
         if faults:
-            raise NotRecorded(faults[0], written) from faults[0]
+            raise NotRecordedError(faults[0], written) from faults[0]
         return list(written.values())
 
     def _together(self, rows: Sequence[_T]) -> list[Sequence[_T]]:

@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from recours.database.patience import Patience, Waits
 from recours.database.schema.rights import NOT_ALLOWED, explain_refusal
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
@@ -53,7 +53,7 @@ def files_of_sqlite(path: Path) -> tuple[Path, ...]:
     return path, Path(f"{path}-wal"), Path(f"{path}-shm")
 
 
-class DatabaseFault(RunFault):
+class DatabaseError(RunError):
     """The database cannot be used. The text says why and what to do."""
 
     @property
@@ -124,7 +124,7 @@ class Database:
         try:
             return self.path is None or self.path.exists()
         except OSError as error:
-            raise DatabaseFault(
+            raise DatabaseError(
                 f"The database {self.shown} cannot be opened ({error.strerror}); "
                 "check that the file exists and that this user may read and write it."
             ) from error
@@ -195,7 +195,7 @@ class Database:
         """The run is to end: a server that fell silent is not waited for. Good for a signal's handler."""
         self._patience.hurry()
 
-    def wait_less_after(self, fault: DatabaseFault) -> None:
+    def wait_less_after(self, fault: DatabaseError) -> None:
         """If it was of a lock, wait for no other of a server as long: a program that holds many rows would be waited for at each."""
         if fault.is_of_lock:
             self._lock_wait_s = min(self._lock_wait_s, _LOCK_WAIT_AFTERWARDS_S)
@@ -243,7 +243,7 @@ class Database:
         try:
             yield
         except (DBAPIError, PoolTimeout, self.engine.dialect.loaded_dbapi.Error) as error:
-            raise DatabaseFault(self._explained(error)) from error
+            raise DatabaseError(self._explained(error)) from error
 
     def _explained(self, error: Exception) -> str:
         said = getattr(error, "orig", None) or error
@@ -331,7 +331,7 @@ def _postgres_engine(url: URL, words: Mapping[str, Any], patience: Patience) -> 
         encoding = connection.info.parameter_status("server_encoding") or "UTF8"
         if encoding not in _OF_ALL_SIGNS:
             connection.close()
-            raise DatabaseFault(
+            raise DatabaseError(
                 f"The encoding of the database {_shown(url)} is {encoding}: it cannot hold every name and answer of a "
                 "carrier, and what it cannot hold would end runs. Move it to one of the encoding UTF8: createdb "
                 "--encoding UTF8 --template template0, then pg_dump and pg_restore."

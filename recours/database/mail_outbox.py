@@ -26,7 +26,7 @@ from recours.core.carrier import Catalog
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
 from recours.core.mail import LAPSED, ClaimNow, MailKind, MailState, Told, may_lapse
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import OF_NO_CLAIM, add_events
 from recours.database.lenient_reader import read_claim
 from recours.database.predicates import const, is_over
@@ -313,7 +313,7 @@ class Mailbox:
         rows = _notifications(letter, state, now, error) if self._is_for_service(letter, state) else []
         try:
             self._end(letter, state, now, error, rows)
-        except DatabaseFault as fault:
+        except DatabaseError as fault:
             if not rows:
                 raise
             self._end(letter, state, now, error, [])

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, true
 
-from recours.database.engine import DatabaseFault
+from recours.database.engine import DatabaseError
 from recours.database.predicates import known
 from recours.database.schema.inspection import Schema
 from recours.database.schema.widening import HIGHEST_NARROW
@@ -27,7 +27,7 @@ class Reach:
     def require(self, claim_id: Any) -> None:
         """See that a claim that somebody asked for is within reach. Raises DatabaseFault."""
         if self.highest_id is not None and claim_id > self.highest_id:
-            raise DatabaseFault(
+            raise DatabaseError(
                 f"Claim {claim_id} cannot be recorded yet: the recours_ tables hold ids up to {self.highest_id}. Run "
                 "'recours init-db' as their owner; nothing was fetched."
             )

@@ -5,7 +5,7 @@ import io
 from recours.core.document import begins_as
 from recours.core.evidence import why_hollow
 from recours.documents.reading import pdf_library, read
-from recours.runs.ports import NotADocument
+from recours.runs.ports import NotADocumentError
 
 _SMALLEST = 64  # bytes: no document of any kind is smaller
 
@@ -28,14 +28,14 @@ def kind_of(content: bytes, *, html: bool = False) -> str:
     Raises NotADocument with a phrase that says why they are none.
     """
     if len(content) < _SMALLEST:
-        raise NotADocument(f"it has only {len(content)} bytes")
+        raise NotADocumentError(f"it has only {len(content)} bytes")
     found = begins_as(content, html=html)
     if found is None:
         kinds = "HTML, PDF, PNG, JPEG, GIF nor TIFF" if html else "PDF, PNG, JPEG, GIF nor TIFF"
-        raise NotADocument(f"it is neither {kinds}")
+        raise NotADocumentError(f"it is neither {kinds}")
     ending = _ENDINGS.get(found)
     if ending and ending not in content[-1024:]:
-        raise NotADocument("the image is cut off")
+        raise NotADocumentError("the image is cut off")
     return found
 
 
@@ -52,7 +52,7 @@ def appraise(content: bytes, media_type: str) -> None:
     if media_type == "application/pdf":
         _open_pdf(content)
     if why := why_hollow(read(content, media_type)):
-        raise NotADocument(why)
+        raise NotADocumentError(why)
 
 
 def _open_pdf(content: bytes) -> None:
@@ -65,6 +65,6 @@ def _open_pdf(content: bytes) -> None:
     except (MemoryError, ImportError):  # the machine's fault, or the installation's, not the file's
         raise
     except Exception as error:
-        raise NotADocument(f"the PDF cannot be opened ({type(error).__name__})") from error
+        raise NotADocumentError(f"the PDF cannot be opened ({type(error).__name__})") from error
     if pages == 0:
-        raise NotADocument("the PDF has no page")
+        raise NotADocumentError("the PDF has no page")

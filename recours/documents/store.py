@@ -22,7 +22,7 @@ from recours.access import PRIVATE, Access
 from recours.core.claim import Delivery
 from recours.core.outcome import Retrieved
 from recours.documents.evidence import SUFFIXES, appraise, kind_of
-from recours.runs.ports import Label, NotADocument, RunFault, StoredDocument
+from recours.runs.ports import Label, NotADocumentError, RunError, StoredDocument
 
 PARTS = ".parts"  # the folder of what is half written
 _SWEPT_AFTER_S = 24 * 3600
@@ -77,7 +77,7 @@ class DocumentStore:
                 self._write(path, label, document, content)
             try:
                 appraise(content, media_type)
-            except NotADocument:
+            except NotADocumentError:
                 if not was_there:
                     _discard(path)
                 raise
@@ -116,8 +116,8 @@ class DocumentStore:
                 return replace(document, path=str(path))
         return None
 
-    def _fault(self, error: OSError) -> RunFault:
-        return RunFault(
+    def _fault(self, error: OSError) -> RunError:
+        return RunError(
             f"Documents cannot be stored in {self.folder}: {error.strerror or error}. "
             "No carrier is called before that is mended."
         )
@@ -149,7 +149,7 @@ def _discard(path: Path) -> None:
 def _proves_something(content: bytes, document: StoredDocument) -> bool:
     try:
         appraise(content, document.media_type)
-    except NotADocument:
+    except NotADocumentError:
         return False
     return True
 

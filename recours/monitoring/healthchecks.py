@@ -11,7 +11,7 @@ from functools import cached_property
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
-from recours.carriers.http import Http, HttpFault, Unacceptable
+from recours.carriers.http import Http, HttpError, UnacceptableAnswerError
 from recours.carriers.message import Request, Response
 from recours.core.text import clean
 
@@ -88,8 +88,8 @@ class Pings:
         """What was wrong (None: nothing), as a phrase that goes after the host's name, and whether to try once more."""
         try:
             answer = self._http.send(request)
-        except HttpFault as fault:
-            return str(fault), not isinstance(fault, Unacceptable)
+        except HttpError as fault:
+            return str(fault), not isinstance(fault, UnacceptableAnswerError)
         return _problem(answer), answer.status >= 500  # noqa: PLR2004 (the server's own faults)
 
     @cached_property
@@ -104,9 +104,9 @@ def trouble_with(url: str, patience_s: float = _PATIENCE_S) -> str:
     """
     try:
         _server_of(urlsplit(url), patience_s).send(Request("GET", "/", {"User-Agent": "recours"}, b""))
-    except Unacceptable:  # a redirect, say: somebody answers
+    except UnacceptableAnswerError:  # a redirect, say: somebody answers
         return ""
-    except HttpFault as fault:
+    except HttpError as fault:
         return str(fault)
     return ""
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from recours.core.mail import ClaimNow, MailState, Told, still_holds
 from recours.core.text import plural
-from recours.notifications.smtp import Refused, ServerFault, Undecidable
-from recours.notifications.smtp_deadlines import Interrupted
+from recours.notifications.smtp import MailRefusedError, MailServerError, OutcomeUnknownError
+from recours.notifications.smtp_deadlines import StopRequestedError
 from recours.runs.ports import Clock, Letter
 
 log = logging.getLogger("email_sender")
@@ -109,7 +109,7 @@ class EmailSender:
         trouble = None
         try:
             self._send_ready(self._mails.ready(now), go_on)
-        except ServerFault as fault:
+        except MailServerError as fault:
             trouble = str(fault)
         self._sum_up(trouble)
         return self._sent
@@ -127,7 +127,7 @@ class EmailSender:
                 batch = self._mails.take(ids[place : place + most], self._clock.now())
                 self._send_batch(server, batch, go_on)
         if self._refused_us and self._refused_us == self._tried:
-            raise ServerFault(self._put_off[-1])
+            raise MailServerError(self._put_off[-1])
 
     def _sum_up(self, trouble: str | None) -> None:
         """Say in the run's own log what waits, and why: a mail must not be tried for ever in silence."""
@@ -158,10 +158,10 @@ class EmailSender:
                 return
             try:
                 self._send(server, letter)
-            except Interrupted:
+            except StopRequestedError:
                 self._hand_back(batch[place:], "the run was to end")
                 return
-            except ServerFault as fault:
+            except MailServerError as fault:
                 self._hand_back(batch[place + 1 :], str(fault))
                 raise
 
@@ -200,16 +200,16 @@ class EmailSender:
             given = server.send(
                 recipient, message_of(letter, recipient, self._envelope), lambda: self._mails.sending(letter)
             )
-        except ServerFault as fault:
+        except MailServerError as fault:
             self._mails.give_back(letter, str(fault), tried=True)
             raise
-        except Undecidable as error:
+        except OutcomeUnknownError as error:
             self._end(letter, MailState.UNDECIDED, str(error))
             words = f"{what}: {error}; it may have arrived, and is not sent again"
             log.error(words)
             run_log.error(words)
-            raise ServerFault("The mail server hung up on a mail that it was given") from error
-        except Refused as refusal:
+            raise MailServerError("The mail server hung up on a mail that it was given") from error
+        except MailRefusedError as refusal:
             self._refused(letter, what, refusal)
             return
         if given:
@@ -218,7 +218,7 @@ class EmailSender:
             self._end(letter, MailState.SENT)
             log.info(f'{what}: sent, "{letter.subject}"')
 
-    def _refused(self, letter: Letter, what: str, refusal: Refused) -> None:
+    def _refused(self, letter: Letter, what: str, refusal: MailRefusedError) -> None:
         """Raises ServerFault if the server has refused so many for our sake that it will refuse all."""
         self._refused_us = self._refused_us + 1 if refusal.of_us else 0
         if refusal.final:
@@ -229,7 +229,7 @@ class EmailSender:
         log.warning(f"{what}: waits, {refusal}")
         self._put_off.append(str(refusal))
         if self._refused_us >= _ENOUGH:
-            raise ServerFault(str(refusal))
+            raise MailServerError(str(refusal))
 
 
 def message_of(letter: Letter, recipient: str, envelope: Envelope) -> bytes:

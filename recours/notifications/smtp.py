@@ -10,7 +10,7 @@ from typing import Self
 from recours.core.mail_refusal import is_about_us
 from recours.core.redact import Redactor
 from recours.core.text import clean
-from recours.notifications.smtp_deadlines import Interrupted, Watch, WatchedSmtp
+from recours.notifications.smtp_deadlines import StopRequestedError, Watch, WatchedSmtp
 
 TIMEOUT_S = 30.0
 _STEPS = 4  # so many times as long a connection may take, and a mail
@@ -22,11 +22,11 @@ _FINAL = 500
 _LOGGED_IN = frozenset({235, 503})  # 503: it was already
 
 
-class ServerFault(Exception):  # noqa: N818 (the server's or our settings' fault, not a mail's)
+class MailServerError(Exception):
     """The server cannot be used, or does not want our mail at all: everything waits. The text is a sentence."""
 
 
-class Refused(Exception):  # noqa: N818 (a finding about one mail)
+class MailRefusedError(Exception):
     """The server does not take this mail. `final`: and never will. `of_us`: because it comes from us, as others do."""
 
     def __init__(self, words: str, *, final: bool, of_us: bool = False) -> None:
@@ -36,7 +36,7 @@ class Refused(Exception):  # noqa: N818 (a finding about one mail)
         self.of_us = of_us
 
 
-class Undecidable(Exception):  # noqa: N818 (nobody can know)
+class OutcomeUnknownError(Exception):
     """The line broke after the mail was given away: nobody knows whether the server took it."""
 
 
@@ -84,7 +84,7 @@ class SmtpLine:
             self._watch.begin_whole(_GOOD_BYE_S)
             try:
                 smtp.quit()
-            except (smtplib.SMTPException, OSError, Interrupted):
+            except (smtplib.SMTPException, OSError, StopRequestedError):
                 smtp.close()
 
     def log_in(self) -> None:
@@ -98,21 +98,21 @@ class SmtpLine:
         Raises ServerFault, Refused, Undecidable; Interrupted if the run is to end and the mail was not given.
         """
         if not self.settings.sender:
-            raise ServerFault(
+            raise MailServerError(
                 "There is no address to send from: SMTP_FROM is not set, nor smtp_from in system_settings"
             )
         smtp = self._smtp or self._connected()
         self._begin_whole()
         try:
             self._offer(smtp, recipient)
-        except Interrupted:
+        except StopRequestedError:
             self._smtp = None
             smtp.close()
             raise
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             self._smtp = None
             smtp.close()
-            raise ServerFault(
+            raise MailServerError(
                 f"The mail server {self.settings.host} broke the connection ({self._said(error)})"
             ) from error
         if not before():
@@ -132,17 +132,21 @@ class SmtpLine:
         try:
             smtp = self._logged_in()
         except UnicodeError as error:  # a label of a host's name is empty, too long, or not ASCII
-            raise ServerFault(
+            raise MailServerError(
                 f"{where} cannot be used: that, or this machine's own name, is not the name of a host"
             ) from error
         except smtplib.SMTPAuthenticationError as error:
-            raise ServerFault(f"{where} refuses the login of {settings.user}: {self._said(error)}") from error
+            raise MailServerError(
+                f"{where} refuses the login of {settings.user}: {self._said(error)}"
+            ) from error
         except smtplib.SMTPNotSupportedError as error:
-            raise ServerFault(f"{where} does not offer what is asked of it: {self._said(error)}") from error
+            raise MailServerError(
+                f"{where} does not offer what is asked of it: {self._said(error)}"
+            ) from error
         except ssl.SSLError as error:
-            raise ServerFault(f"{where} cannot be reached securely: {self._said(error)}") from error
+            raise MailServerError(f"{where} cannot be reached securely: {self._said(error)}") from error
         except (smtplib.SMTPException, OSError) as error:
-            raise ServerFault(f"{where} cannot be used: {self._said(error)}") from error
+            raise MailServerError(f"{where} cannot be used: {self._said(error)}") from error
         self._smtp = smtp
         return smtp
 
@@ -180,7 +184,7 @@ class SmtpLine:
         code, words = smtp.mail(self.settings.sender)
         if code not in _OK:
             self._reset(smtp)
-            raise ServerFault(
+            raise MailServerError(
                 f"The mail server refuses the sender {self.settings.sender}: {code} {self._text(words)}"
             )
         code, words = smtp.rcpt(recipient)
@@ -198,23 +202,23 @@ class SmtpLine:
         """Make the connection fit for another mail. Some servers refuse and hang up: then the next mail makes its own."""
         try:
             smtp.rset()
-        except (smtplib.SMTPException, OSError, Interrupted):
+        except (smtplib.SMTPException, OSError, StopRequestedError):
             self._smtp = None
             smtp.close()
 
-    def _refusal(self, what: str, code: int, words: bytes, *, unseen: bool = False) -> Refused:
+    def _refusal(self, what: str, code: int, words: bytes, *, unseen: bool = False) -> MailRefusedError:
         """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message.
 
         Raises ServerFault if the server leaves.
         """
         text = self._text(words)
         if code == _CLOSING:
-            raise ServerFault(f"The mail server {self.settings.host} takes no more: {code} {text}")
+            raise MailServerError(f"The mail server {self.settings.host} takes no more: {code} {text}")
         about_us = is_about_us(code, text)
         of_us = code >= _FINAL and (unseen if about_us is None else about_us)
         if of_us:
-            return Refused(f"the server refuses us: {code} {text}", final=False, of_us=True)
-        return Refused(f"the server refuses {what}: {code} {text}", final=code >= _FINAL)
+            return MailRefusedError(f"the server refuses us: {code} {text}", final=False, of_us=True)
+        return MailRefusedError(f"the server refuses {what}: {code} {text}", final=code >= _FINAL)
 
     def _give(self, smtp: smtplib.SMTP, content: bytes) -> None:
         self._watch.give()
@@ -224,7 +228,7 @@ class SmtpLine:
         except (smtplib.SMTPException, OSError) as error:
             self._smtp = None
             smtp.close()
-            raise Undecidable(
+            raise OutcomeUnknownError(
                 f"the line broke after the message was given away ({self._said(error)})"
             ) from error
         if code not in _OK:

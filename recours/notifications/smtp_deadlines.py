@@ -26,7 +26,7 @@ _LOOK_S = 0.2  # how often a wait is looked at
 _MAXLINE = 8192
 
 
-class Interrupted(Exception):  # noqa: N818 (not an error of anybody's)
+class StopRequestedError(Exception):
     """The run is to end, and the mail has not been given away."""
 
 
@@ -68,7 +68,7 @@ class Watch:
         """How long to wait before looking again (seconds). Raises Interrupted, Slow."""
         if not self._go_on():
             if not self._given:
-                raise Interrupted
+                raise StopRequestedError
             self._whole_ends = min(self._whole_ends, self._clock() + GRACE_S)
         left = min(self._step_ends, self._whole_ends) - self._clock()
         if left <= 0:
@@ -166,7 +166,7 @@ class WatchedSmtp(smtplib.SMTP):
         except OSError as error:
             self.close()
             raise _disconnected(error) from error
-        except Interrupted:
+        except StopRequestedError:
             self.close()
             raise
 
@@ -177,7 +177,7 @@ class WatchedSmtp(smtplib.SMTP):
         except OSError as error:  # SMTPException is one
             self.close()
             raise _disconnected(error) from error
-        except Interrupted:
+        except StopRequestedError:
             self.close()
             raise
 

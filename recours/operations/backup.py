@@ -11,14 +11,14 @@ from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from recours.core.text import clean, plural
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 DOCUMENTS = "documents"
 
 
-class BackupFault(RunFault):
+class BackupError(RunError):
     """A backup cannot be made, read or put back. The text says why and what to do."""
 
 

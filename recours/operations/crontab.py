@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from recours.core.text import clean
 from recours.home import SETTING as HOME
-from recours.operations.schedule import Checkout, Entry, Job, ScheduleFault
+from recours.operations.schedule import Checkout, Entry, Job, ScheduleError
 
 TIMES = {"pod_fetch_worker": "*/30 * * * *", "pod_retry_scheduler": "0 * * * *"}
 # What cron itself looks for programs in, unless the crontab says otherwise.
@@ -46,7 +46,7 @@ class Line:
 def line_for(job: Job, checkout: Checkout, python: str = "python3") -> str:
     """The guide's line, for this checkout. Raises ScheduleFault if cron could not be told the folder's name."""
     if any(ord(c) < ord(" ") for c in checkout.root):
-        raise ScheduleFault(
+        raise ScheduleError(
             f"The folder's name {clean(checkout.root)} has a line break or another control character in it, which "
             "a crontab cannot hold: rename the folder."
         )
@@ -143,7 +143,7 @@ def _replaceable(text: str, workers: Collection[str], checkout: Checkout) -> lis
     ours = [line for line in find(text, checkout) if set(line.workers) & set(workers)]
     for line in ours:
         if not line.plain:
-            raise ScheduleFault(
+            raise ScheduleError(
                 f"Line {line.number + 1} of the crontab starts {' and '.join(line.workers)} and does other things too, "
                 "so it was left as it is: take the worker out of it with 'crontab -e', then try again. It is: "
                 f"{clean(_lines(text)[line.number].strip())}"

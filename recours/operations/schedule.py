@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 from recours.runs.retry import PODRetryScheduler
 
 WORKERS = {worker.name: worker for worker in (PODFetchWorker, PODRetryScheduler)}
@@ -14,7 +14,7 @@ WORKERS = {worker.name: worker for worker in (PODFetchWorker, PODRetryScheduler)
 SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}
 
 
-class ScheduleFault(RunFault):
+class ScheduleError(RunError):
     """The schedule cannot be read or changed. The text says why and what to do; nothing was changed."""
 
 

@@ -7,7 +7,7 @@ import html
 import ntpath
 import re
 
-from recours.operations.schedule import Checkout, Job, ScheduleFault
+from recours.operations.schedule import Checkout, Job, ScheduleError
 
 NAMES = {"pod_fetch_worker": "PODFetchWorker", "pod_retry_scheduler": "PODRetryScheduler"}
 _TIMES = {
@@ -32,7 +32,7 @@ def action(job: Job, checkout: Checkout, python: str = "python") -> str:
     script = ntpath.join(checkout.root, "scripts", f"{job.worker}.py")
     line = " ".join(map(_quoted, (python, script, *job.options)))
     if re.search(r"%[^%]+%", line):
-        raise ScheduleFault(
+        raise ScheduleError(
             f"The Task Scheduler would take the %…% in {line} for a variable: rename the folder."
         )
     return line
@@ -42,7 +42,7 @@ def create(job: Job, checkout: Checkout, python: str = "python", *, replace: boo
     """The guide's schtasks line. Raises ScheduleFault."""
     line = action(job, checkout, python)
     if len(line) > _LONGEST_ACTION:
-        raise ScheduleFault(
+        raise ScheduleError(
             f"schtasks takes at most {_LONGEST_ACTION} signs after /tr, this would be {len(line)}: use a folder with "
             "a shorter name, or fewer options."
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from recours.core.text import clean
 from recours.home import SETTING as HOME
-from recours.operations.schedule import Checkout, Job, ScheduleFault
+from recours.operations.schedule import Checkout, Job, ScheduleError
 
 _TIMES = {"pod_fetch_worker": "*-*-* *:00/30:00", "pod_retry_scheduler": "hourly"}
 _WHAT = {
@@ -24,7 +24,7 @@ def units(job: Job, checkout: Checkout) -> Mapping[str, str]:
     """File names and texts of a job's units. Raises ScheduleFault if systemd could not be told the folder's name."""
     root = checkout.root
     if any(ord(c) < ord(" ") for c in root) or root != root.strip() or root.endswith("\\"):
-        raise ScheduleFault(
+        raise ScheduleError(
             f"The folder's name {clean(root)} has a control character in it, or a blank or backslash at its end, "
             "which a unit of systemd cannot hold: rename the folder."
         )

@@ -14,7 +14,7 @@ from recours.runs.ports import (
     Fetched,
     Grant,
     Label,
-    NotADocument,
+    NotADocumentError,
     Queue,
     StoredDocument,
 )
@@ -86,6 +86,6 @@ def _kept(fetched: Fetched, label: Label, documents: Documents) -> tuple[Outcome
         return got, None
     try:
         return got, documents.store(label, got)
-    except NotADocument as finding:
+    except NotADocumentError as finding:
         message = f"What the carrier sent as a proof is no document: {finding}"
         return Failure.of(Sentence.PROOF_UNUSABLE, message=message, delivery=got.delivery), None

@@ -19,7 +19,7 @@ from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt
 from recours.runs.doubts import DENIALS, Doubts, Mistake, Suspect, mistake_of
 from recours.runs.lane import Lane, lane_key
-from recours.runs.ports import Blocked, Dependencies, NotRecorded, Refusal, RunFault
+from recours.runs.ports import Blocked, Dependencies, NotRecordedError, Refusal, RunError
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.supply import POLL_S, InHand, Limits, Supply
@@ -63,7 +63,7 @@ class Calls:
         self._any_connected = False
         self._place = 0
         self._unknown = unknown
-        self._faults: list[RunFault] = []  # of the run, in lanes that were closed for them
+        self._faults: list[RunError] = []  # of the run, in lanes that were closed for them
         self.carriers_asked: set[str] = set()
 
     def closed_lanes(self) -> dict[str, Refusal]:
@@ -177,7 +177,7 @@ class Calls:
             return None
         try:
             ended = attempt(entry.claim, entry.grant, deps.queue, deps.documents, deps.clock)
-        except RunFault:
+        except RunError:
             self._over = True
             raise
         lane.learn(ended.outcome)
@@ -201,7 +201,7 @@ class Calls:
 
     # ---------------------------------------------------------------- answers
 
-    def _hear(self, entry: InHand, answer: Answer) -> RunFault | None:
+    def _hear(self, entry: InHand, answer: Answer) -> RunError | None:
         """Take an answer: its thread is free, and what it says of the carrier is known before another call."""
         lane = self._supply.lane_of(entry.claim)
         lane.in_flight -= 1
@@ -210,9 +210,9 @@ class Calls:
             self._supply.hand_back([entry])
             return None
         ended = self._ended(entry.claim, answer)
-        if isinstance(ended, RunFault):
+        if isinstance(ended, RunError):
             self._stop.set()
-            with suppress(RunFault):
+            with suppress(RunError):
                 self._supply.put_back([entry.claim])
             return ended
         self._heard.append((entry.claim, ended))
@@ -228,7 +228,7 @@ class Calls:
                 return None
             lane.closes = True
             self._supply.close(lane, refusal)
-        except RunFault as fault:
+        except RunError as fault:
             return fault
         finally:
             if lane.closes:  # what was granted before the carrier's answer is not called for any more
@@ -255,7 +255,7 @@ class Calls:
         claims = plural(lane.doubts.condemn(Suspect.RUN), "claim")
         remedy = mistake.remedy or "The log has its traceback: please report it"
         reason = f"recours itself failed on {lane.name} ({mistake.words}). {remedy}"
-        self._faults.append(RunFault(f"{reason}. No attempt was used ({claims})."))
+        self._faults.append(RunError(f"{reason}. No attempt was used ({claims})."))
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
 
     def _denied(self, lane: Lane) -> Refusal | None:
@@ -314,15 +314,15 @@ class Calls:
         done = _ids(claim for claim, _ in answered)
         try:
             yield
-        except NotRecorded as fault:
+        except NotRecordedError as fault:
             done = frozenset(fault.written)
             raise
         finally:
             self._heard = [(claim, ended) for claim, ended in self._heard if claim.id not in done]
             self._held = {claim.id: self._held[claim.id] for claim, _ in self._heard}
 
-    def _ended(self, claim: Claim, answer: Ended | Exception) -> Ended | RunFault:
-        if isinstance(answer, Ended | RunFault):  # its document could not be kept, or the database failed
+    def _ended(self, claim: Claim, answer: Ended | Exception) -> Ended | RunError:
+        if isinstance(answer, Ended | RunError):  # its document could not be kept, or the database failed
             return answer
         log.error(f"{claim.reference}: an error of ours", exc_info=answer)
         message = f"An error of ours ({type(answer).__name__}); the log has its details"
@@ -341,7 +341,7 @@ class Calls:
             return
         with self._recording(unreached):
             self._recorder.leave(unreached)
-        raise RunFault(
+        raise RunError(
             "No carrier could be reached at all: is this machine online, and does it resolve names? "
             f"No attempt was used up ({plural(len(unreached), 'claim')})."
         )
@@ -350,17 +350,17 @@ class Calls:
 
     def _record_what_can_be(self) -> None:
         """After a fault of the run: what was heard or under way is recorded if possible, else its hold runs out."""
-        with suppress(RunFault):
+        with suppress(RunError):
             self._settle(self._heard)
         for entry, answer in self._threads.last_answers():
             before = len(self._heard)
             self._hear(entry, answer)
-            with suppress(RunFault):
+            with suppress(RunError):
                 self._settle(self._heard[before:])
         self._end_doubts()
-        with suppress(RunFault):
+        with suppress(RunError):
             self._settle(self._heard)
-        with suppress(RunFault):
+        with suppress(RunError):
             self._recorder.leave([(claim, ended) for claim, ended in self._heard if ended.unsent])
 
 

@@ -31,7 +31,7 @@ class Clock(Protocol):
         """Wait."""
 
 
-class RunFault(Exception):  # noqa: N818 (it ends a run, it is not one more error of a claim)
+class RunError(Exception):
     """The run itself cannot go on: database, log or document folder. The text is a sentence for the operator.
 
     `details`: lines that help to mend it, such as SQL to run.
@@ -43,13 +43,13 @@ class RunFault(Exception):  # noqa: N818 (it ends a run, it is not one more erro
         self.details = tuple(details)
 
 
-class NotRecorded(RunFault):
+class NotRecordedError(RunError):
     """Of several attempts not all could be recorded.
 
     `written`: the ids of the claims whose attempt was, each with what `Claims.record` tells of it.
     """
 
-    def __init__(self, fault: RunFault, written: Mapping[Any, bool]) -> None:
+    def __init__(self, fault: RunError, written: Mapping[Any, bool]) -> None:
         """`fault`: the first that kept one from being recorded."""
         super().__init__(str(fault), fault.details)
         self.written = dict(written)
@@ -58,7 +58,7 @@ class NotRecorded(RunFault):
 # ---------------------------------------------------------------- documents
 
 
-class NotADocument(Exception):  # noqa: N818 (a finding about evidence)
+class NotADocumentError(Exception):
     """What a carrier sent as a document is none. The text says why."""
 
 

@@ -13,7 +13,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import plural
 from recours.runs.attempt import Ended
-from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, NotRecorded, RunFault, Watcher
+from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, NotRecordedError, RunError, Watcher
 from recours.runs.summary import LocalTime, Stats, minute
 
 log = logging.getLogger("__main__")
@@ -37,7 +37,7 @@ class Recorder:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunFault."""
         try:
             self.documents.secure([ended.document for _, ended in answered if ended.document])
-        except RunFault:  # what has no document can be recorded all the same
+        except RunError:  # what has no document can be recorded all the same
             self._conclude([(claim, ended) for claim, ended in answered if not ended.document])
             raise
         return self._conclude(answered)
@@ -47,7 +47,7 @@ class Recorder:
         decided = [(claim, ended, self._decide(claim, ended, now)) for claim, ended in answered]
         try:
             as_taken = dict(zip((claim.id for claim, _ in answered), self._record(decided, now), strict=True))
-        except NotRecorded as fault:
+        except NotRecordedError as fault:
             self._say_all(decided, fault.written)
             raise
         self._say_all(decided, as_taken)

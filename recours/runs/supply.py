@@ -16,7 +16,7 @@ from recours.core.sentences import Sentence, facts_of
 from recours.core.text import plural
 from recours.runs.attempt import Ended, kept_already, without_call
 from recours.runs.lane import Lane, begun_ahead, lane_key
-from recours.runs.ports import Dependencies, Grant, Hold, Refusal, RunFault
+from recours.runs.ports import Dependencies, Grant, Hold, Refusal, RunError
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.summary import minute
@@ -253,10 +253,10 @@ class Supply:
         """Give claims back with the units for their calls; if the database fails, their holds run out."""
         entries = list(entries)
         self.in_hand = [entry for entry in self.in_hand if entry not in entries]
-        with suppress(RunFault):
+        with suppress(RunError):
             for entry in entries:
                 entry.grant.settle()
-        with suppress(RunFault):
+        with suppress(RunError):
             self.put_back([entry.claim for entry in entries])
 
     def put_back(self, claims: Sequence[Claim]) -> None:

@@ -19,7 +19,7 @@ from recours.core.quota import Use
 from recours.core.text import plural
 from recours.runs.calls import Calls
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
-from recours.runs.ports import SET_ASIDE_MOST, Blocked, Dependencies, Refusal, RunFault
+from recours.runs.ports import SET_ASIDE_MOST, Blocked, Dependencies, Refusal, RunError
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for, worth_telling
@@ -178,7 +178,7 @@ class Worker(ABC):
         """Do it; a fault of the run is kept for the report, and what is left to do at the end is still done."""
         try:
             do()
-        except RunFault as fault:
+        except RunError as fault:
             self._fault = self._fault or str(fault)
 
     def _work(self, named: list[Claim]) -> None:
@@ -274,7 +274,7 @@ class Worker(ABC):
             "Find out which program keeps a transaction open"
         )
         if not (self.stats.total or self.stats.skipped_persistent or self.refusals):
-            raise RunFault(f"{sentence}; nothing was done.")
+            raise RunError(f"{sentence}; nothing was done.")
         log.warning(f"⚠️ {sentence}")
 
     def _outlasts(self, locked: set[Any]) -> bool:

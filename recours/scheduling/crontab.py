@@ -7,7 +7,7 @@ from difflib import unified_diff
 
 from recours.core.text import clean
 from recours.operations import crontab
-from recours.operations.schedule import Checkout, Entry, Job, Plan, ScheduleFault
+from recours.operations.schedule import Checkout, Entry, Job, Plan, ScheduleError
 from recours.scheduling.commands import Done, Run, run
 
 _LONGEST_LINE = 1000
@@ -51,13 +51,13 @@ class Crontab:
 
     def _replace(self, old: str, new: str, make_folder: Callable[[], Callable[[], None]]) -> None:
         if self._read() != old:
-            raise ScheduleFault(
+            raise ScheduleError(
                 "The crontab was changed by somebody else meanwhile; nothing was written. Try again."
             )
         try:
             take_away_folder = make_folder()
         except OSError as error:
-            raise ScheduleFault(
+            raise ScheduleError(
                 f"The folder for logs/cron.log cannot be made: {error.strerror or error}. Nothing was written."
             ) from error
         try:
@@ -71,9 +71,9 @@ class Crontab:
         ended = text if not text or text.endswith("\n") else text + "\n"
         done = self._run(["crontab", "-"], ended.encode(errors="surrogateescape"))
         if done.status:
-            raise ScheduleFault(f"crontab refuses the change ({done.words}). The old one is still in force.")
+            raise ScheduleError(f"crontab refuses the change ({done.words}). The old one is still in force.")
         if self._read() != ended:
-            raise ScheduleFault("The crontab does not hold what was written to it.")
+            raise ScheduleError("The crontab does not hold what was written to it.")
 
     def _put_back(self, old: str, why: BaseException) -> None:
         """See that the crontab is what it was. Raises ScheduleFault if it is not."""
@@ -83,10 +83,10 @@ class Crontab:
             given = old.encode(errors="surrogateescape")
             self._run(["crontab", "-"] if old else ["crontab", "-r"], given if old else b"")
             is_back = self._read() == old
-        except ScheduleFault:
+        except ScheduleError:
             is_back = False
         if not is_back:
-            raise ScheduleFault(f"{why} It could not be put back: look at 'crontab -l'.") from why
+            raise ScheduleError(f"{why} It could not be put back: look at 'crontab -l'.") from why
 
     def _read(self) -> str:
         listed = self._printed(["crontab", "-l"])
@@ -96,7 +96,7 @@ class Crontab:
         # spoil lines that are not ours. What an editor is given is exact: an editor that prints it, and changes nothing.
         exact = self._printed(["env", "VISUAL=cat", "EDITOR=cat", "crontab", "-e"])
         if (text := crontab.exact(listed, exact)) is None:
-            raise ScheduleFault(
+            raise ScheduleError(
                 "The crontab has lines that 'crontab -l' does not show as they are, so it was left alone: edit it with "
                 "'crontab -e', and take the carriage returns (\\r) out of it."
             )
@@ -108,18 +108,18 @@ class Crontab:
             return done.out.decode(errors="surrogateescape")
         if done.err.startswith("no crontab for"):
             return ""
-        raise ScheduleFault(f"The crontab of this user cannot be read ({done.words}). Nothing was changed.")
+        raise ScheduleError(f"The crontab of this user cannot be read ({done.words}). Nothing was changed.")
 
     def _run(self, command: Sequence[str], given: bytes) -> Done:
         try:
             return self.run(command, given)
         except FileNotFoundError as error:
-            raise ScheduleFault(
+            raise ScheduleError(
                 "There is no program 'crontab' on this machine: install cron (on Debian: apt-get install cron), or "
                 "use another scheduler with --system systemd."
             ) from error
         except OSError as error:
-            raise ScheduleFault(f"'crontab' cannot be used: {error.strerror or error}.") from error
+            raise ScheduleError(f"'crontab' cannot be used: {error.strerror or error}.") from error
 
     def _python(self, text: str) -> tuple[str, list[str]]:
         """What starts the scripts: the guide's `python3` where cron finds one, else the checkout's own."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recours.core.text import clean
 from recours.operations import units
-from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault
+from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleError
 from recours.scheduling.commands import Run, run
 
 _NOT_RUNNING = "its timer is not running: systemctl --user enable --now {timer}"
@@ -84,7 +84,7 @@ class SystemdTimers:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise ScheduleFault(f"{self.folder / name} cannot be read: {error.strerror or error}.") from error
+            raise ScheduleError(f"{self.folder / name} cannot be read: {error.strerror or error}.") from error
 
     def _is_ours(self, service: str) -> bool:
         folder = units.folder_of(service)
@@ -94,7 +94,7 @@ class SystemdTimers:
         name = f"{units.unit_of(worker)}.service"
         service = self._text(name)
         if service is not None and not self._is_ours(service):
-            raise ScheduleFault(
+            raise ScheduleError(
                 f"{self.folder / name} starts something else ({clean(units.command_of(service))}): remove it there, "
                 "or use the crontab. Nothing was changed."
             )
@@ -131,7 +131,7 @@ class SystemdTimers:
             for name, text in files.items():
                 _replace(self.folder / name, text)
         except OSError as error:
-            raise ScheduleFault(
+            raise ScheduleError(
                 f"The units cannot be written in {self.folder}: {error.strerror or error}."
             ) from error
 
@@ -148,7 +148,7 @@ class SystemdTimers:
                     (self.folder / name).unlink(missing_ok=True)
                     (self.folder / _WANTED / name).unlink(missing_ok=True)  # what `enable` makes
         except OSError as error:
-            raise ScheduleFault(
+            raise ScheduleError(
                 f"{why} What was written before could not be taken back ({error.strerror or error}): look into "
                 f"{self.folder}."
             ) from error
@@ -171,7 +171,7 @@ class SystemdTimers:
                 try:
                     (self.folder / f"{unit}.{kind}").unlink(missing_ok=True)
                 except OSError as error:
-                    raise ScheduleFault(
+                    raise ScheduleError(
                         f"{self.folder / unit}.{kind} cannot be deleted: {error.strerror or error}."
                     ) from error
         self._systemctl("daemon-reload")
@@ -189,9 +189,9 @@ class SystemdTimers:
         try:
             done = self.run(["systemctl", "--user", *words], b"")
         except OSError as error:
-            raise ScheduleFault(f"'{shown}' cannot be run: {error.strerror or error}.") from error
+            raise ScheduleError(f"'{shown}' cannot be run: {error.strerror or error}.") from error
         if done.status:
-            raise ScheduleFault(
+            raise ScheduleError(
                 f"'{shown}' failed ({done.words}). In a shell got by su or sudo there may be no user manager: log in, "
                 "and do the same again."
             )

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from recours.core.text import clean
 from recours.operations import tasks
-from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleFault
+from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleError
 from recours.scheduling.commands import Done, Run, run
 
 
@@ -40,7 +40,7 @@ class TaskScheduler:
         for job in jobs:
             xml = self._task(job.worker)
             if xml is not None and not tasks.is_of(self.checkout, xml, job.worker):
-                raise ScheduleFault(
+                raise ScheduleError(
                     f"The task {tasks.NAMES[job.worker]} starts something else ({clean(tasks.action_of(xml))}): delete "
                     f"it first, by {tasks.delete(job.worker)}. Nothing was changed."
                 )
@@ -73,7 +73,7 @@ class TaskScheduler:
         except BaseException as error:
             left = [tasks.NAMES[worker] for worker, xml in before.items() if not self._put_back(worker, xml)]
             if left:
-                raise ScheduleFault(
+                raise ScheduleError(
                     f"{error} Not as they were before: the tasks {', '.join(left)}; look at them in the Task Scheduler."
                 ) from error
             raise
@@ -81,7 +81,7 @@ class TaskScheduler:
     def _do(self, command: str) -> None:
         done = self._run(command)
         if done.status:
-            raise ScheduleFault(
+            raise ScheduleError(
                 f"This command failed: {command} ({done.words}). From a prompt that was opened as administrator, do the "
                 "same again."
             )
@@ -97,7 +97,7 @@ class TaskScheduler:
                 path = Path(folder, "task.xml")
                 path.write_text(xml, encoding="utf-16")
                 return self._run(tasks.create_as(worker, str(path))).status == 0
-        except (OSError, ScheduleFault):
+        except (OSError, ScheduleError):
             return False
 
     def _task(self, worker: str) -> str | None:
@@ -109,7 +109,7 @@ class TaskScheduler:
         try:
             return self.run(command, b"")
         except OSError as error:
-            raise ScheduleFault(
+            raise ScheduleError(
                 f"The Task Scheduler cannot be used ({error.strerror or error}): {command}"
             ) from error
 

@@ -29,7 +29,7 @@ from recours.settings.model import (
     HttpLimits,
     MailSettings,
     Settings,
-    SettingsFault,
+    SettingsError,
     WatchSettings,
 )
 from recours.settings.sources import Found, Value, find
@@ -70,7 +70,7 @@ def load(
     read = _Reading(found, root, catalog)
     settings = read.settings(database_url)
     if found.faults:
-        raise SettingsFault(found.faults)
+        raise SettingsError(found.faults)
     return settings
 
 
@@ -79,7 +79,7 @@ def home_of(environment: Mapping[str, str]) -> Path:
     try:
         return find_home(environment)
     except NoHomeError as error:
-        raise SettingsFault([str(error)]) from error
+        raise SettingsError([str(error)]) from error
 
 
 def load_at_home(

@@ -14,7 +14,7 @@ from recours.core.policy import Policy
 from recours.core.quota import Limit
 
 
-class SettingsFault(Exception):  # noqa: N818 (it holds faults, a sentence each)
+class SettingsError(Exception):
     """The settings cannot be used."""
 
     def __init__(self, faults: list[str]) -> None:

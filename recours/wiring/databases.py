@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from recours.core.policy import Policy
 from recours.database.clock import SystemClock, clock_offset
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment
 from recours.database.patience import Waits
 from recours.database.schema.adoption import read_adoption
@@ -61,7 +61,7 @@ def open_database(settings: Settings) -> Opened:
     database = connect(settings, OF_RUNS)
     try:
         return _opened(database, remarks)
-    except DatabaseFault:
+    except DatabaseError:
         database.close()
         raise
 
@@ -81,7 +81,7 @@ def current_schema(database: Database) -> Schema:
     schema = look(database)
     require_claims(database, schema)
     if not schema.is_current:
-        raise DatabaseFault(
+        raise DatabaseError(
             f"The schema of {database.shown} is not current: a run of either worker brings it up to date, or "
             "'recours init-db'."
         )
@@ -134,7 +134,7 @@ def named(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
     try:
         return Database(settings.database_url, waits=waits)
     except ModuleNotFoundError as error:
-        raise DatabaseFault(
+        raise DatabaseError(
             f"PostgreSQL needs the package {error.name}, which is not installed for this Python: "
             f'{sys.executable} -m pip install "psycopg[binary]"'
         ) from error
@@ -144,7 +144,7 @@ def connect(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
     """The database that the settings name. Raises DatabaseFault if its file is missing, or its driver."""
     database = named(settings, waits)
     if not database.is_there():
-        raise DatabaseFault(
+        raise DatabaseError(
             f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "
             "or create it with 'recours init-db'."
         )

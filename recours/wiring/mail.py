@@ -14,7 +14,7 @@ from recours.database.engine import Database
 from recours.database.mail_outbox import Mailbox
 from recours.database.schema.inspection import Schema
 from recours.logs import file_of, run_log
-from recours.runs.ports import Clock, RunFault
+from recours.runs.ports import Clock, RunError
 from recours.settings.model import MailSettings, Settings
 from recours.settings.values import address, line, one_of, whole
 from recours.wiring.carriers import catalog_of, redactor
@@ -69,7 +69,7 @@ class PostOffice:
 
         try:
             facts = self.week(monday)
-        except RunFault:
+        except RunError:
             raise
         except Exception:  # noqa: BLE001 (a report that cannot be made must not keep back the other mails)
             run_log().exception("The weekly report cannot be made: an error of ours")

@@ -12,7 +12,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.database.claims import ClaimRepository
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment
 from recours.database.left_alone import left_alone, reach_of_next_run
 from recours.database.reopening import GivenUpClaims
@@ -196,7 +196,7 @@ def open_desk(settings: Settings) -> Desk:
     try:
         schema = current_schema(database)
         clock = clock_of(database)
-    except DatabaseFault:
+    except DatabaseError:
         database.close()
         raise
     return desk_over(settings, database, schema, clock)

@@ -14,7 +14,7 @@ from recours.database.reach import reach_of
 from recours.documents.store import DocumentStore
 from recours.logs import lines_together, local, run_log
 from recours.monitoring.observers import Watchers
-from recours.runs.ports import Clock, Dependencies, RunFault, Watcher
+from recours.runs.ports import Clock, Dependencies, RunError, Watcher
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor
@@ -105,7 +105,7 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
             if (run := desk.records.last_success(name, now.at + CLOCKS_DIFFER))
         }
         replace_file(path, exposition(metrics(now, well)), run_id)
-    except (RunFault, OSError) as error:
+    except (RunError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         run_log().warning(f"The metrics could not be written to {path}: {reason}")
     except Exception:  # noqa: BLE001 (a mistake of ours in what only looks on must not end the run)

@@ -34,7 +34,7 @@ from bad_input_world import (
 )
 from sqlalchemy import URL
 
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.create import create_file
 from recours.database.schema.inspection import look
 from recours.sandbox import Sandbox
@@ -255,10 +255,10 @@ def locked(template: Path, tmp_path: Path) -> Iterator[Database]:
 
 def test_a_lock_is_waited_for_and_told(template: Path, tmp_path: Path) -> None:
     with locked(template, tmp_path) as database:
-        with pytest.raises(DatabaseFault, match="is locked by another program"), database.write():
+        with pytest.raises(DatabaseError, match="is locked by another program"), database.write():
             pass
         with (
-            pytest.raises(DatabaseFault, match="is locked by another program"),
+            pytest.raises(DatabaseError, match="is locked by another program"),
             database.read() as connection,
         ):
             connection.exec_driver_sql("SELECT * FROM claims")
@@ -267,7 +267,7 @@ def test_a_lock_is_waited_for_and_told(template: Path, tmp_path: Path) -> None:
 def test_a_lock_is_waited_for_once(template: Path, tmp_path: Path) -> None:
     with locked(template, tmp_path) as database:
         start = time.monotonic()
-        with pytest.raises(DatabaseFault, match="is locked by another program"):
+        with pytest.raises(DatabaseError, match="is locked by another program"):
             look(database)
         assert time.monotonic() - start < 0.35
 

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 
 from recours.core.text import clean
 from recours.notifications import manager
-from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings
+from recours.notifications.smtp import MailServerError, SmtpLine, SmtpSettings
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
@@ -1000,7 +1000,7 @@ def test_a_server_that_says_nothing_is_left(smtp: MailServer) -> None:
         settings = SmtpSettings("127.0.0.1", silent.getsockname()[1], "none", "", "service@shop.example")
         with (
             SmtpLine(settings, timeout_s=0.2) as line,
-            pytest.raises(ServerFault, match=r"cannot be used: .*timed out"),
+            pytest.raises(MailServerError, match=r"cannot be used: .*timed out"),
         ):
             line.send("a@shop.example", b"x", lambda: True)
 
@@ -1011,7 +1011,7 @@ def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailS
         assert line.send("a@shop.example", b"Subject: x\r\n\r\n.dots\r\n..\r\n", lambda: True)
         assert line._smtp is not None
         line._smtp.sock.inner.shutdown(socket.SHUT_RDWR)
-        with pytest.raises(ServerFault, match="broke the connection"):
+        with pytest.raises(MailServerError, match="broke the connection"):
             line.send("b@shop.example", b"x", lambda: True)
     assert smtp.recipients() == ["a@shop.example"]
     assert smtp.taken[0][1].get_content().split() == [".dots", ".."]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.rights import NEEDS, Need, all_rights, grants, quoted
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
@@ -142,7 +142,7 @@ def begin_anew(service: Service) -> None:
 def said_by_a_run(service: Service) -> list[str]:
     try:
         service.run()
-    except DatabaseFault as fault:
+    except DatabaseError as fault:
         return [str(fault), *fault.details]
     assert service._opened is not None
     return list(service._opened.remarks)
@@ -155,7 +155,7 @@ def test_after_init_db_by_an_administrator_the_role_is_told_every_grant(
     service: Service, owner: URL, role: str
 ) -> None:
     service.add(S.DELIVERED, client_id=1)
-    with pytest.raises(DatabaseFault, match=r"Missing database rights \(tables claims") as fault:
+    with pytest.raises(DatabaseError, match=r"Missing database rights \(tables claims") as fault:
         service.run()
     assert "Ask your administrator to run the SQL below." in str(fault.value)
     execute(owner, *fault.value.details)
@@ -164,7 +164,7 @@ def test_after_init_db_by_an_administrator_the_role_is_told_every_grant(
 
 def test_sql_is_printed_instead_of_done(service: Service, owner: URL, role: str) -> None:
     lines = init_db(service, owner, "--grant-to", role, "--sql").splitlines()
-    with pytest.raises(DatabaseFault):
+    with pytest.raises(DatabaseError):
         service.run()
     execute(owner, *lines)
     service.add(S.DELIVERED, client_id=1)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from recours.database.engine import DatabaseFault
+from recours.database.engine import DatabaseError
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Scenario
 from tests.acceptance.person import Person
@@ -121,7 +121,7 @@ def test_a_version_that_is_too_old_says_so_and_changes_nothing(service: Service)
     for oldest in ("0007", None):
         of_version(service, "0099", oldest)
         for kind in ((), (PODFetchWorker,)):
-            with pytest.raises(DatabaseFault, match="0099 by a newer version of recours; this one knows"):
+            with pytest.raises(DatabaseError, match="0099 by a newer version of recours; this one knows"):
                 service.run(*kind)
     assert service.hours_of_calls(claim) == []
 
@@ -129,7 +129,7 @@ def test_a_version_that_is_too_old_says_so_and_changes_nothing(service: Service)
 def test_a_column_that_somebody_dropped_is_not_brought_back_by_an_older_version(service: Service) -> None:
     of_version(service, "0099", "0006")
     service.sql("ALTER TABLE claims DROP COLUMN pod_signature_url")
-    with pytest.raises(DatabaseFault, match="0099, but claims has no pod_signature_url"):
+    with pytest.raises(DatabaseError, match="0099, but claims has no pod_signature_url"):
         service.run()
 
 

@@ -22,7 +22,7 @@ from recours.core.quota import Capability
 from recours.database.engine import Database
 from recours.documents.evidence import appraise, media_type_of
 from recours.runs.attempt import malformed
-from recours.runs.ports import Blocked, Fetched, NotADocument
+from recours.runs.ports import Blocked, Fetched, NotADocumentError
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.loading import load
@@ -352,7 +352,7 @@ def test_an_answer_of_another_shape(asked: Asked) -> None:
 def test_what_is_no_document(asked: Asked, scenario: Scenario) -> None:
     outcome = asked.outcome(scenario)
     if isinstance(outcome, Retrieved):
-        with pytest.raises(NotADocument):
+        with pytest.raises(NotADocumentError):
             appraise(outcome.content, media_type_of(outcome.content, html=outcome.html))
     else:
         assert outcome.kind in (

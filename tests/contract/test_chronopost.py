@@ -18,7 +18,7 @@ from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.message import Response
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.documents.store import DocumentStore
 from recours.runs.attempt import attempt, malformed, without_call
@@ -595,7 +595,7 @@ def test_without_a_call_left_the_first_answer_stands() -> None:
 
 def test_a_carrier_that_asks_to_wait_is_heard_at_the_second_call_too() -> None:
     asked_to_wait = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429, retry_at=AT)
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(proved("<podPresente>false</podPresente>"), asked_to_wait, known=KNOWN)
     assert failed.value.failure.http_status == 429
 
@@ -636,7 +636,7 @@ TIMED_OUT = Failure(ErrorKind.TIMEOUT, "Chronopost did not answer in time")
 
 
 def test_a_call_that_failed_means_what_the_line_says() -> None:
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(TIMED_OUT)
     assert failed.value.failure == TIMED_OUT
 
@@ -646,7 +646,7 @@ def test_what_the_tracking_told_is_kept_when_the_call_for_the_document_fails(kin
     failed_call = replace(TIMED_OUT, kind=kind)
     try:
         outcome, _ = fetch(DELIVERED, failed_call)
-    except CallFailed as failed:
+    except CallError as failed:
         outcome = failed.failure
     assert outcome == replace(failed_call, delivery=KNOWN)
 

@@ -24,10 +24,10 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.sentences import Sentence
 from recours.database.claims import ClaimRepository
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.maintenance import ClaimUpkeep
 from recours.database.schema.inspection import look
-from recours.runs.ports import Attempt, Hold, NotRecorded, StoredDocument
+from recours.runs.ports import Attempt, Hold, NotRecordedError, StoredDocument
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Sandbox, SimulatedClock
@@ -473,9 +473,9 @@ def test_a_row_that_the_service_holds_keeps_no_other_claim_from_being_recorded_o
             service.execute(
                 text("UPDATE claims SET amount_requested = 1 WHERE id = :held"), {"held": claim_id}
             )
-        with pytest.raises(NotRecorded) as fault:
+        with pytest.raises(NotRecordedError) as fault:
             run.claims.record(ended, run.hold(), NOW)
-        with pytest.raises(DatabaseFault):
+        with pytest.raises(DatabaseError):
             run.put_back(*waiting)
         assert fault.value.written == dict.fromkeys(free.intersection(claim.id for claim in answered), True)
     released = {row["id"] for row in rows(database, "SELECT id FROM claims WHERE pod_lease_token IS NULL")}
@@ -501,7 +501,7 @@ def test_what_was_recorded_before_a_fault_is_told_even_where_each_had_to_be_look
         )
     decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in taken]
     ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
-    with pytest.raises(NotRecorded) as fault:
+    with pytest.raises(NotRecordedError) as fault:
         run.claims.record(ended, run.hold(), NOW)
     assert fault.value.written == {first.id: True, edited.id: False}
     told = [row["claim_id"] for row in rows(run.database, "SELECT claim_id FROM recours_attempts")]

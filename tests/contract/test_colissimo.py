@@ -28,7 +28,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
@@ -811,7 +811,7 @@ def test_a_call_that_failed_keeps_what_is_known(kind: ErrorKind) -> None:
         ([DELIVERED, failed], KNOWN),
         ([DELIVERED, LISTED, failed], KNOWN),
     ):
-        with pytest.raises(CallFailed) as caught:
+        with pytest.raises(CallError) as caught:
             fetch(*answers)
         assert caught.value.failure == replace(failed, delivery=known)
 

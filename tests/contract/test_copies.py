@@ -10,7 +10,7 @@ import pytest
 
 from recours.database.backup import sqlite
 from recours.database.backup.sqlite import SqliteSource
-from recours.operations.backup import BackupFault
+from recours.operations.backup import BackupError
 from tests.postgres import wait_until
 
 ROWS = 3000
@@ -128,5 +128,5 @@ def test_what_cannot_be_copied_gets_a_sentence(
     path = tmp_path / "claims.db"
     path.touch()
     spoil(path)
-    with pytest.raises(BackupFault, match=says):
+    with pytest.raises(BackupError, match=says):
         SqliteSource(database=path).copy_to(tmp_path / "copy")

@@ -14,7 +14,7 @@ from recours.carriers.dhl import SPEC, STATUSES, Dhl, link_request
 from recours.carriers.message import Request, Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
@@ -305,7 +305,7 @@ def test_the_words_of_an_error_are_told() -> None:
 
 
 def test_too_many_calls_are_the_lines_business() -> None:
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(LIMITED)
     assert failed.value.failure.kind is K.RATE_LIMITED
 
@@ -456,14 +456,14 @@ def test_an_answer_that_the_line_refuses_is_no_document() -> None:
 @pytest.mark.parametrize("kind", [K.TIMEOUT, K.NETWORK, K.SERVER_ERROR, K.RATE_LIMITED])
 def test_another_failure_of_that_call_is_what_the_line_says(kind: ErrorKind) -> None:
     failed_call = Failure(kind, "of the line")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(LINKED, failed_call)
     assert failed.value.failure == replace(failed_call, delivery=KNOWN)
 
 
 def test_a_tracking_that_the_line_refuses_is_what_the_line_says() -> None:
     redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(redirect)
     assert failed.value.failure == redirect
 

@@ -20,7 +20,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
 from recours.sandbox import Parcel, Scenario
@@ -206,7 +206,7 @@ def test_a_shipment_known_to_be_delivered_goes_straight_to_the_document() -> Non
 
 def test_the_line_learns_of_the_delivery_before_the_document_is_asked_for() -> None:
     timed_out = Failure(K.TIMEOUT, "DHL Express did not answer in time")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(DELIVERED, timed_out)
     assert failed.value.failure == replace(timed_out, delivery=KNOWN)
 
@@ -583,7 +583,7 @@ def test_the_words_of_an_error_are_told() -> None:
 @pytest.mark.parametrize("answer", [raw("Too many requests", 429), problem(429)])
 def test_too_many_calls_are_the_lines_business(answer: Response) -> None:
     for answers in ([answer], [DELIVERED, answer]):
-        with pytest.raises(CallFailed) as failed:
+        with pytest.raises(CallError) as failed:
             fetch(*answers)
         assert failed.value.failure.kind is K.RATE_LIMITED
 

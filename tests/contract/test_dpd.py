@@ -16,7 +16,7 @@ from recours.carriers.dpd import PROOFS, SPEC, TRANSIT_CODES, Dpd, parse, parse_
 from recours.carriers.message import Request, Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
@@ -345,7 +345,7 @@ def test_a_failure_after_the_delivery_carries_it() -> None:
 
 def test_a_call_that_failed_means_what_the_line_says() -> None:
     timed_out = Failure(ErrorKind.TIMEOUT, "DPD did not answer in time")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(timed_out)
     assert failed.value.failure == timed_out
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.patience import Waits
 from recours.database.schema.indexes import build_indexes
 from recours.database.schema.inspection import _INDEXES, look
@@ -46,7 +46,7 @@ def test_whoever_reads_a_table_that_somebody_is_changing_does_not_wait_for_ever(
         migration.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         looking = pool.submit(LOOKS[table], hasty)
         try:
-            with pytest.raises(DatabaseFault, match="lock timeout"):
+            with pytest.raises(DatabaseError, match="lock timeout"):
                 looking.result(20)
         finally:
             migration.rollback()
@@ -62,7 +62,7 @@ def test_whoever_holds_many_rows_is_waited_for_once(server_url: URL, add_claims:
     (claim,) = run.take()
     with closing(Database(server_url)) as service, service.write() as connection:
         connection.exec_driver_sql("UPDATE claims SET amount_requested = 1")
-        with pytest.raises(DatabaseFault, match="lock timeout"):
+        with pytest.raises(DatabaseError, match="lock timeout"):
             run.put_back(claim)
     with hasty.write() as connection:
         assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "1s"
@@ -80,7 +80,7 @@ def test_a_deadlock_is_not_told_as_a_file_that_is_locked(server_url: URL) -> Non
                 connection.exec_driver_sql(statements[0])
                 met.wait(20)
                 connection.exec_driver_sql(statements[1])
-        except DatabaseFault as fault:
+        except DatabaseError as fault:
             return str(fault)
         return ""
 
@@ -126,11 +126,11 @@ def test_what_waits_for_a_silent_server_ends_and_what_comes_after_it_does_not_wa
         database = Database(server_url.set(port=proxy.port), waits=SHORT)
         assert ask(database) == 1
         proxy.freeze()
-        with pytest.raises(DatabaseFault, match="cannot be used: it does not answer"):
+        with pytest.raises(DatabaseError, match="cannot be used: it does not answer"):
             ask(database)
         taken, begun = proxy.taken, monotonic()
         for _ in range(20):
-            with pytest.raises(DatabaseFault, match="does not answer"):
+            with pytest.raises(DatabaseError, match="does not answer"):
                 ask(database)
         assert monotonic() - begun < SHORT.answer
         assert proxy.taken == taken
@@ -152,7 +152,7 @@ def test_a_connection_that_alone_fell_silent_is_given_up_when_a_statement_would_
 ) -> None:
     with Proxy(server_url.port or 0) as proxy:
         database = Database(server_url.set(port=proxy.port), waits=SHORT)
-        with pytest.raises(DatabaseFault, match="does not answer"), database.write() as connection:  # noqa: PT012
+        with pytest.raises(DatabaseError, match="does not answer"), database.write() as connection:  # noqa: PT012
             proxy.freeze(new_ones_too=False)
             connection.exec_driver_sql("SELECT 1")
         assert ask(database) == 1
@@ -161,7 +161,7 @@ def test_a_connection_that_alone_fell_silent_is_given_up_when_a_statement_would_
 
 def test_the_server_itself_ends_a_statement_that_takes_too_long(server_url: URL) -> None:
     database = Database(server_url, waits=SHORT)
-    with pytest.raises(DatabaseFault, match="statement timeout"):
+    with pytest.raises(DatabaseError, match="statement timeout"):
         ask(database, "SELECT pg_sleep(30)")
     database.close()
 
@@ -173,7 +173,7 @@ def test_a_long_statement_of_a_server_that_answers_is_waited_for_and_a_run_that_
     database.hurry()
     with database.long():
         assert ask(database, "SELECT 1 FROM pg_sleep(1.5)") == 1
-    with pytest.raises(DatabaseFault, match="statement timeout"):
+    with pytest.raises(DatabaseError, match="statement timeout"):
         ask(database, "SELECT 1 FROM pg_sleep(1.5)")
     database.close()
 
@@ -187,7 +187,7 @@ def test_a_run_that_is_to_end_does_not_wait_for_a_silent_server(server_url: URL)
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(ask, database)
             database.hurry()
-            with pytest.raises(DatabaseFault, match="does not answer"):
+            with pytest.raises(DatabaseError, match="does not answer"):
                 asked.result(20)
         assert monotonic() - begun < Waits().quiet
         database.close()

@@ -28,7 +28,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.documents.evidence import media_type_of
 from recours.runs.attempt import malformed
@@ -332,7 +332,7 @@ BAD_CLIENT = error(401, "NOT.AUTHORIZED.ERROR", "The given client credentials we
 def test_a_refusal_of_the_token_call_is_one_of_our_account() -> None:
     client = FedEx(SETTINGS)
     line = FakeLine([BAD_CLIENT], client)
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         client.fetch(NUMBER, None, line)
     failure = failed.value.failure
     assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, 401)
@@ -391,7 +391,7 @@ def test_a_403_means_to_wait_at_the_token_call_only() -> None:
         assert client.wait_asked(Capability.TOKEN, answer, NOW) == wait
         assert client.wait_asked(Capability.TRACKING, answer, NOW) is None
         assert client.wait_asked(Capability.POD, answer, NOW) is None
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         client.fetch(NUMBER, None, FakeLine([FORBIDDEN], client))
     failure = failed.value.failure
     assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, wait.until)
@@ -451,7 +451,7 @@ def test_the_rows_of_the_table_of_errors_for_documents(answer: Response, kind: E
 def test_429_asks_us_to_wait() -> None:
     for answer, until in ((SHORT, None), (DAILY, datetime(2026, 10, 7, tzinfo=UTC))):
         for before in ((), (DELIVERED,)):
-            with pytest.raises(CallFailed) as failed:
+            with pytest.raises(CallError) as failed:
                 fetch(*before, answer)
             failure = failed.value.failure
             assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, until)
@@ -850,10 +850,10 @@ def test_base64_in_lines_is_read() -> None:
 @pytest.mark.parametrize("kind", [ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.SERVER_ERROR])
 def test_what_the_tracking_told_is_kept_when_the_call_for_the_document_fails(kind: ErrorKind) -> None:
     failed_call = Failure(kind, "FedEx did not answer in time")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(DELIVERED, failed_call)
     assert failed.value.failure == replace(failed_call, delivery=KNOWN)
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(failed_call)
     assert failed.value.failure == failed_call
 

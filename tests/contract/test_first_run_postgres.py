@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import inspect, make_url
 
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema import indexes, upgrade
 from recours.database.schema.indexes import LACKING, index_statements
 from recours.database.schema.inspection import HEAD, Schema, look, require_claims
@@ -128,7 +128,7 @@ def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(old: Database) -> 
     with service(old) as connection:
         # Of this name there can be no view any more: a later step of the migration fails.
         connection.execute("CREATE TABLE recours_documents (id INTEGER)")
-    with pytest.raises(DatabaseFault):
+    with pytest.raises(DatabaseError):
         first_run(old)
     found = inspect(old.engine)
     assert [name for name in found.get_table_names() if name.startswith("recours")] == ["recours_documents"]
@@ -227,7 +227,7 @@ def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: 
     monkeypatch.setattr(upgrade, "PATIENCE_S", 3.0)
     with service(old) as holder:
         holder.execute("SELECT * FROM claims")
-        with pytest.raises(DatabaseFault, match="another program has held the table claims for 3 s"):
+        with pytest.raises(DatabaseError, match="another program has held the table claims for 3 s"):
             first_run(old)
     assert look(old).version is None
     assert first_run(old)
@@ -237,7 +237,7 @@ def test_a_schema_that_another_run_keeps_is_explained(old: Database, monkeypatch
     monkeypatch.setattr(upgrade, "PATIENCE_S", 1.0)
     with service(old) as holder:
         holder.execute("SELECT pg_advisory_xact_lock(%s)", [upgrade._LOCK])
-        with pytest.raises(DatabaseFault, match="another run has been changing its schema for 1 s"):
+        with pytest.raises(DatabaseError, match="another run has been changing its schema for 1 s"):
             first_run(old)
 
 
@@ -299,7 +299,7 @@ def unprivileged(old: Database) -> Iterator[Database]:
 def test_a_user_who_may_not_alter_tables_gets_the_sql_for_someone_who_may(
     old: Database, unprivileged: Database
 ) -> None:
-    with pytest.raises(DatabaseFault, match="ask your administrator to run the SQL below") as fault:
+    with pytest.raises(DatabaseError, match="ask your administrator to run the SQL below") as fault:
         first_run(unprivileged)
     psql(old, "\n".join(fault.value.details))
     assert first_run(unprivileged) == []
@@ -314,7 +314,7 @@ def test_a_user_who_may_not_alter_tables_gets_the_sql_for_someone_who_may(
 
 
 def test_a_user_who_may_not_build_indexes_goes_on_without(old: Database, unprivileged: Database) -> None:
-    with pytest.raises(DatabaseFault) as fault:
+    with pytest.raises(DatabaseError) as fault:
         first_run(unprivileged)
     psql(old, "\n".join(line for line in fault.value.details if "ix_claims_pod_edited" not in line))
     remarks = first_run(unprivileged)

@@ -17,7 +17,7 @@ from recours.carriers.gls import OTHER_STATUSES, SPEC, TRACKING_ERRORS, Gls, par
 from recours.carriers.message import Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence, kind_of
 from recours.runs.attempt import malformed
@@ -214,7 +214,7 @@ def test_what_is_known_is_not_asked_again() -> None:
 def test_the_line_learns_of_the_delivery_and_of_the_signatory() -> None:
     timed_out = Failure(K.TIMEOUT, "GLS did not answer in time")
     for answers, learnt in (((DELIVERED,), TRACKED), ((DELIVERED, SIGNED), KNOWN)):
-        with pytest.raises(CallFailed) as failed:
+        with pytest.raises(CallError) as failed:
             fetch(*answers, timed_out)
         assert failed.value.failure == replace(timed_out, delivery=learnt)
 
@@ -255,7 +255,7 @@ def test_a_second_refusal_by_the_tracking_is_our_accounts() -> None:
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_no_token_is_our_accounts_fault(status: int) -> None:
     answer = response({"errors": [{"message": "Invalid client identifier", "type": "400"}]}, status)
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         Gls(SETTINGS).fetch(NUMBER, None, FakeLine([answer]))
     assert failed.value.failure.kind is K.AUTH_FAILED
     assert "Invalid client identifier" in failed.value.failure.message
@@ -461,7 +461,7 @@ def test_an_error_code_that_the_table_lacks_is_told() -> None:
 
 def test_too_many_calls_are_the_lines_business() -> None:
     for answers in ([LIMITED], [DELIVERED, LIMITED], [DELIVERED, SIGNED, LIMITED]):
-        with pytest.raises(CallFailed) as failed:
+        with pytest.raises(CallError) as failed:
             fetch(*answers)
         assert failed.value.failure.kind is K.RATE_LIMITED
 
@@ -512,7 +512,7 @@ def test_without_a_signatory_there_may_still_be_a_proof(answer: Response) -> Non
 
 def test_a_call_for_the_signatory_that_fails_ends_the_fetch() -> None:
     failed_call = Failure(K.NETWORK, "GLS could not be reached")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(DELIVERED, failed_call)
     assert failed.value.failure == replace(failed_call, delivery=TRACKED)
 
@@ -801,7 +801,7 @@ def test_a_wrong_shape_comes_in_two_forms() -> None:
 def test_a_wrong_secret_costs_one_call() -> None:
     client = Gls(SIMULATED.settings(ACCOUNT, "another") | {"GLS_POD": "yes"})
     line = SandboxLine(client, NUMBER)
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         client.fetch(NUMBER, None, line)
     assert failed.value.failure.kind is K.AUTH_FAILED
     assert line.operations == ["token"]

@@ -22,7 +22,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus as P
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome
+from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
@@ -354,7 +354,7 @@ def test_the_key_is_tried_by_a_tracking() -> None:
 
 def test_a_call_that_failed_means_what_the_line_says() -> None:
     timed_out = Failure(K.TIMEOUT, "La Poste did not answer in time")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(timed_out)
     assert failed.value.failure == timed_out
 
@@ -381,7 +381,7 @@ def test_the_words_of_a_429_name_the_window(message: Any, seconds: int | None) -
     answer = gateway(429, "TOO_MANY_REQUESTS", message)
     until = NOW + timedelta(seconds=seconds) if seconds else None
     assert LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW) == Wait(until)
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(answer)
     assert (failed.value.failure.kind, failed.value.failure.retry_at) == (K.RATE_LIMITED, until)
 

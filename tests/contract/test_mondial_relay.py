@@ -13,7 +13,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.mondial_relay import SPEC, MondialRelay, parse_tracing, shipment_of, signature
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure
+from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
@@ -409,7 +409,7 @@ def test_the_words_of_a_fault_are_quoted() -> None:
 
 def test_a_call_that_failed_means_what_the_line_says() -> None:
     timed_out = Failure(ErrorKind.TIMEOUT, "Mondial Relay did not answer in time")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(timed_out)
     assert failed.value.failure == timed_out
 

@@ -28,11 +28,11 @@ from recours.carriers.session import HttpLine
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
-from recours.core.outcome import CallFailed, Failure, Retrieved
+from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.pauses import AccountState, Stop
 from recours.core.quota import Capability, Held, Limit, Shortage, Want, parse_limits
 from recours.core.sentences import Said, Sentence
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaLedger
 from recours.runs.ports import Blocked, Refusal
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -267,7 +267,7 @@ def test_a_call_that_one_limit_refuses_takes_nothing_of_the_others(
         grant.use(Capability.TRACKING)
     grant.use(Capability.POD)
     before = counts(queue)
-    with pytest.raises(CallFailed):
+    with pytest.raises(CallError):
         grant.use(Capability.POD)
     assert counts(queue) == before == [(1, 0), (3, 0)]
 
@@ -393,7 +393,7 @@ def test_a_repeated_call_takes_a_unit_more(queue: Callable[..., APIRequestQueue]
         grant.use(Capability.TRACKING)
     grant.use(Capability.POD)
     assert counts(run) == [(3, 0)]
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         grant.use(Capability.POD)
     assert failed.value.failure.kind is ErrorKind.RATE_LIMITED
     assert counts(run) == [(3, 0)]
@@ -423,7 +423,7 @@ def test_a_window_that_ends_and_a_new_one_that_is_full(database: Database) -> No
     (grant,), _ = run.reserve("chronopost", [BOTH])
     night.advance(timedelta(minutes=2))
     other.reserve("chronopost", [BOTH])
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         grant.use(Capability.TRACKING)
     failure = failed.value.failure
     assert failure.kind is ErrorKind.RATE_LIMITED
@@ -442,7 +442,7 @@ def test_a_hold_that_expired_and_was_granted_to_others_is_not_used(
         grant.use(Capability.POD)
     made = 2 * len(grants)
     for what in BOTH:
-        with suppress(CallFailed):
+        with suppress(CallError):
             stalled.use(what)
             made += 1
     assert made == 2
@@ -982,7 +982,7 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
 
         def _look(self) -> None:
             if type(self).gone:
-                raise DatabaseFault("The database went away.")
+                raise DatabaseError("The database went away.")
 
     QuotaLedger(database, "before").set_account_state(
         "chronopost", AccountState(refusals=1, refused_until=NOW, claim=7)

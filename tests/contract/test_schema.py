@@ -20,7 +20,7 @@ from sqlalchemy import event, inspect, make_url, text
 
 from recours.core.adoption import EnrollNew
 from recours.core.claim import Stage
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema import inspection
 from recours.database.schema.inspection import look, require_claims
 from recours.database.schema.upgrade import bring_up_to_date
@@ -285,7 +285,7 @@ def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(old: Path) -> None
         connection.execute("CREATE TABLE recours_documents (id INTEGER)")
         connection.commit()
     before = dump(old)
-    with pytest.raises(DatabaseFault):
+    with pytest.raises(DatabaseError):
         upgrade(old)
     assert dump(old) == before
     with closing(sqlite3.connect(old)) as connection:
@@ -299,7 +299,7 @@ def test_columns_that_someone_dropped_are_named(old: Path) -> None:
         connection.execute("ALTER TABLE claims DROP COLUMN pod_signature_url")
         connection.commit()
     before = dump(old)
-    with pytest.raises(DatabaseFault, match="claims has no pod_signature_url"):
+    with pytest.raises(DatabaseError, match="claims has no pod_signature_url"):
         upgrade(old)
     assert dump(old) == before
 
@@ -311,7 +311,7 @@ def test_a_schema_of_a_newer_version_is_left_alone_and_explained(old: Path, olde
         connection.execute("UPDATE recours_schema_version SET version_num = '9999', oldest = ?", [oldest])
         connection.commit()
     before = dump(old)
-    with pytest.raises(DatabaseFault) as fault:
+    with pytest.raises(DatabaseError) as fault:
         upgrade(old)
     assert re.search(r"9999.*newer version of recours.*Update this checkout", str(fault.value))
     assert dump(old) == before
@@ -333,7 +333,7 @@ def test_what_is_not_the_services_database_is_said_and_not_changed(
             connection.exec_driver_sql(statements)
     before = tables_of(database)
     found = look(database)
-    with pytest.raises(DatabaseFault, match=said):
+    with pytest.raises(DatabaseError, match=said):
         require_claims(database, found)
     assert tables_of(database) == before
     if database.path:

@@ -21,11 +21,11 @@ from recours.carriers.ups import SPEC, Ups, parse, parse_tracking
 from recours.carriers.ups_codes import UPS_CODES
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.documents.evidence import media_type_of
 from recours.runs.attempt import malformed
-from recours.runs.ports import NotADocument
+from recours.runs.ports import NotADocumentError
 from recours.sandbox import Scenario
 from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page
@@ -264,7 +264,7 @@ def test_a_second_refusal_is_one_of_our_account() -> None:
 def test_a_refusal_of_the_token_call_is_one_of_our_account(status: int) -> None:
     client = a_client()
     line = FakeLine([error(status, "10401", "ClientId is Invalid")], client)
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         client.fetch(NUMBER, None, line)
     failure = failed.value.failure
     assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, status)
@@ -273,7 +273,7 @@ def test_a_refusal_of_the_token_call_is_one_of_our_account(status: int) -> None:
 
 
 def test_a_blocked_merchant_gets_no_token_either() -> None:
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         a_client().fetch(NUMBER, None, FakeLine([error(403, None, "Blocked Merchant")], a_client()))
     failure = failed.value.failure
     assert (failure.kind, failure.http_status) == (ErrorKind.ACCOUNT_DENIED, 403)
@@ -328,7 +328,7 @@ def test_429_asks_us_to_wait(told_by: str | None) -> None:
     answer = error(429, told_by, "Too Many Requests")
     client = a_client()
     for answers in ([TOKEN, answer], [error(429, None, "Quota Limit Exceeded")]):
-        with pytest.raises(CallFailed) as failed:
+        with pytest.raises(CallError) as failed:
             client.fetch(NUMBER, None, FakeLine(answers, client))
         assert failed.value.failure.kind is ErrorKind.RATE_LIMITED
         assert failed.value.failure.retry_at is None
@@ -374,7 +374,7 @@ def test_a_number_with_a_wrong_check_digit_is_not_asked_again() -> None:
 
 def test_a_second_call_that_fails_means_what_the_line_says() -> None:
     timed_out = Failure(ErrorKind.TIMEOUT, "UPS did not answer in time")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         fetch(TV1002, timed_out)
     assert failed.value.failure == timed_out
 
@@ -849,7 +849,7 @@ def test_base64_in_lines_is_read() -> None:
 
 def test_a_loose_page_is_a_document() -> None:
     assert media_type_of(PAGE, html=True) == "text/html"
-    with pytest.raises(NotADocument):
+    with pytest.raises(NotADocumentError):
         media_type_of(PAGE)
 
 
@@ -938,7 +938,7 @@ def test_no_text_of_an_answer_can_forge_a_line() -> None:
         told(a_package(currentStatus=a_status("I", HOSTILE, HOSTILE))),
     ):
         assert_harmless(failure_of(answer))
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallError) as failed:
         parse_token("UPS", error(401, HOSTILE, HOSTILE))
     assert_harmless(failed.value.failure)
 

@@ -5,7 +5,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.documents.evidence import appraise, media_type_of
 from recours.runs.attempt import malformed
-from recours.runs.ports import NotADocument
+from recours.runs.ports import NotADocumentError
 from recours.sandbox.answers import SimulatedCarrier
 from tests.fakes.simulated import NO_DOCUMENT
 
@@ -23,7 +23,7 @@ def result(outcome: Outcome) -> ErrorKind | str:
     try:
         found = media_type_of(outcome.content, html=outcome.html)
         appraise(outcome.content, found)
-    except NotADocument:
+    except NotADocumentError:
         return NO_DOCUMENT
     return found
 

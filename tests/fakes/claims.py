@@ -9,7 +9,7 @@ from datetime import datetime
 from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
-from recours.runs.ports import Attempt, Hold, NotRecorded, RunFault, Waiting
+from recours.runs.ports import Attempt, Hold, NotRecordedError, RunError, Waiting
 from recours.runs.source import is_as_found
 from tests.fakes.table import Row, Table
 
@@ -103,7 +103,7 @@ class FakeClaims:
     def begin(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
         """From here on it counts as an interruption until it is recorded or put back."""
         if self.locked.intersection(claim.reference for claim in held):
-            raise RunFault("A row is locked by another program.")
+            raise RunError("A row is locked by another program.")
         begun = self._ours(held, hold)
         for row in begun:
             row.until = hold.until
@@ -128,12 +128,12 @@ class FakeClaims:
 
     def record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
         """Rows that can be written are, whatever holds the others."""
-        lost = RunFault(self.broken or "A row is locked by another program.")
+        lost = RunError(self.broken or "A row is locked by another program.")
         free = [one for one in ended if not self.broken and one[0].claim.reference not in self.locked]
         done = [self._record(attempt, decision, hold, now) for attempt, decision in free]
         if len(free) < len(ended):
             ids = [attempt.claim.id for attempt, _ in free]
-            raise NotRecorded(lost, dict(zip(ids, done, strict=True)))
+            raise NotRecordedError(lost, dict(zip(ids, done, strict=True)))
         return done
 
     def _record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:
@@ -163,7 +163,7 @@ class FakeClaims:
 
     def _check(self) -> None:
         if self.broken:
-            raise RunFault(self.broken)
+            raise RunError(self.broken)
 
 
 def _urgency(row: Row, now: datetime) -> tuple[tuple[int, datetime], int]:

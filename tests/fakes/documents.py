@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from recours.core.outcome import Retrieved
-from recours.runs.ports import Label, NotADocument, RunFault, StoredDocument
+from recours.runs.ports import Label, NotADocumentError, RunError, StoredDocument
 
 PDF = b"%PDF-1.4 signed"
 
@@ -20,13 +20,13 @@ class FakeDocuments:
 
     def make_sure(self) -> None:
         if self.full:
-            raise RunFault(self.full)
+            raise RunError(self.full)
 
     def store(self, label: Label, got: Retrieved) -> StoredDocument:
         self.make_sure()
         content = got.content
         if not content.startswith(b"%PDF"):
-            raise NotADocument("it does not begin like one")
+            raise NotADocumentError("it does not begin like one")
         digest = sha256(content).hexdigest()
         path = f"/pods/{label.reference}_{label.number}.pdf"
         document = StoredDocument(path, digest, len(content), "application/pdf", got.delivery, got.source)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from recours.core.events import Event
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 
 
 @dataclass
@@ -35,4 +35,4 @@ class FakeJournal:
 
     def _check(self) -> None:
         if self.broken:
-            raise RunFault(self.broken)
+            raise RunError(self.broken)

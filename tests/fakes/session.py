@@ -8,7 +8,7 @@ from recours.carriers.client import Client
 from recours.carriers.message import Request, Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome
+from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.quota import Capability
 
 NOW = datetime(2026, 10, 6, 10, 0, tzinfo=UTC)
@@ -39,9 +39,9 @@ class FakeLine:
         answer = self.answers[len(self.asked)]
         self.asked.append((what, request))
         if isinstance(answer, Failure):
-            raise CallFailed(answer)
+            raise CallError(answer)
         if self.client and (wait := self.client.wait_asked(what, answer, self.at)):
-            raise CallFailed(Failure(ErrorKind.RATE_LIMITED, "wait", answer.status, retry_at=wait.until))
+            raise CallError(Failure(ErrorKind.RATE_LIMITED, "wait", answer.status, retry_at=wait.until))
         return answer
 
     def learnt(self, delivery: Delivery) -> None:
@@ -61,7 +61,7 @@ def fetched(
     line = FakeLine(answers, client)
     try:
         outcome = client.fetch(number, known, line)
-    except CallFailed as failed:
-        raise CallFailed(replace(failed.failure, delivery=line.known)) from failed
+    except CallError as failed:
+        raise CallError(replace(failed.failure, delivery=line.known)) from failed
     assert len(line.asked) == len(answers)
     return outcome, line

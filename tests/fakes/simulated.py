@@ -10,7 +10,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Outcome
+from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.quota import Capability
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.sandbox.answers import (
@@ -217,7 +217,7 @@ class SandboxLine(FakeLine):
         """What the client makes of it; the failure of a call is an outcome here."""
         try:
             return self.asking.fetch(self.number, known, self)
-        except CallFailed as failed:
+        except CallError as failed:
             return failed.failure
 
     def call(self, what: Capability, request: Request) -> Response:

@@ -16,7 +16,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallFailed, Failure, Retrieved
+from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox import Scenario
 from tests.fakes.simulated import SimulatedLine, client_of
@@ -95,7 +95,7 @@ def test_any_answer_leads_to_an_outcome(carrier: str) -> None:
         line = SpoilingLine(carrier, scenario, chance)
         try:
             outcome = client_of(carrier).fetch(number, known, line)
-        except CallFailed as failed:  # of a token
+        except CallError as failed:  # of a token
             outcome = failed.failure
         check(outcome)
 

@@ -19,8 +19,8 @@ from recours.core.events import Event, EventName
 from recours.database.engine import Database
 from recours.database.mail_outbox import Mailbox
 from recours.database.schema import inspection
-from recours.notifications.smtp import ServerFault, SmtpLine, SmtpSettings, Undecidable
-from recours.notifications.smtp_deadlines import GRACE_S, MOST_BYTES, Interrupted, Slow, Watch
+from recours.notifications.smtp import MailServerError, OutcomeUnknownError, SmtpLine, SmtpSettings
+from recours.notifications.smtp_deadlines import GRACE_S, MOST_BYTES, Slow, StopRequestedError, Watch
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
 from tests.fakes.hostile_smtp import (
@@ -78,7 +78,7 @@ def test_a_server_that_does_not_come_to_an_end_before_the_message_has_mails_wait
     behave, security = WAITS[name]
     begun = time.monotonic()
     with hostile(behave) as server, line_to(server.port, security) as line:
-        with pytest.raises(ServerFault, match=r"timed out|does not end"):
+        with pytest.raises(MailServerError, match=r"timed out|does not end"):
             line.send("a@shop.example", b"x", lambda: True)
         assert time.monotonic() - begun < 4 * STEP_S + 3
     assert server.sent < MOST_BYTES + 16 * 1024 * 1024  # what the system takes of it
@@ -88,7 +88,7 @@ def test_a_server_that_does_not_come_to_an_end_before_the_message_has_mails_wait
 def test_a_server_that_does_not_come_to_an_end_after_the_message_leaves_it_undecided(name: str) -> None:
     begun = time.monotonic()
     with hostile(UNDECIDED[name]) as server, line_to(server.port) as line:
-        with pytest.raises(Undecidable, match=r"timed out|does not end"):
+        with pytest.raises(OutcomeUnknownError, match=r"timed out|does not end"):
             line.send("a@shop.example", b"x" * 30_000_000, lambda: True)
         assert time.monotonic() - begun < 4 * STEP_S + 3
 
@@ -111,7 +111,7 @@ def test_a_server_that_repeats_the_login_has_it_told_to_nobody(
     with (
         hostile(after(BANNER, LOGIN, *said)) as server,
         SmtpLine(replace(settings, port=server.port), timeout_s=STEP_S) as line,
-        pytest.raises(ServerFault, match=r"\*\*\*") as caught,
+        pytest.raises(MailServerError, match=r"\*\*\*") as caught,
     ):
         line.send("a@shop.example", b"x", lambda: True)
     assert SECRET not in str(caught.value)
@@ -146,14 +146,14 @@ def test_a_run_that_is_to_end_waits_a_moment_for_the_answer_to_a_message_and_for
         watch.look()
     watch.begin_whole(100.0)
     watch.begin_step()
-    with pytest.raises(Interrupted):
+    with pytest.raises(StopRequestedError):
         watch.look()
 
 
 def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after_it() -> None:
     with hostile(after(BANNER, FINE)) as server:
         line = line_to(server.port, go_on=lambda: not server.reached.is_set())
-        with line, pytest.raises(Interrupted):
+        with line, pytest.raises(StopRequestedError):
             line.send("a@shop.example", b"x", lambda: True)
     given = threading.Event()
     with (

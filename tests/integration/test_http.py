@@ -20,7 +20,14 @@ import pytest
 
 from recours.carriers.account import Account
 from recours.carriers.chronopost import SPEC, Chronopost, tracking_request
-from recours.carriers.http import LARGEST_ANSWER, Broken, Http, NotSent, TimedOut, Unacceptable
+from recours.carriers.http import (
+    LARGEST_ANSWER,
+    BrokenAnswerError,
+    Http,
+    NotSentError,
+    TimedOutError,
+    UnacceptableAnswerError,
+)
 from recours.carriers.message import Request
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.session import HttpLine
@@ -192,7 +199,7 @@ def test_slow_answers_end_by_the_deadline(
 ) -> None:
     sandbox.drip_seconds = 0.05 if read_s > deadline_s else 1.0
     request = scripted(sandbox, scenario)
-    with at_most(min(read_s, deadline_s) + 0.5), pytest.raises(TimedOut):
+    with at_most(min(read_s, deadline_s) + 0.5), pytest.raises(TimedOutError):
         Http(sandbox.url, 5, read_s, deadline_s).send(request)
     assert len(sandbox.calls) == 1
 
@@ -204,11 +211,11 @@ def test_an_answer_tells_by_when_it_must_be_parsed(sandbox: Sandbox) -> None:
 
 
 FAULTS = {
-    Scenario.RESET: Broken,
-    Scenario.TRUNCATED: Broken,
-    Scenario.REDIRECT: Unacceptable,
-    Scenario.OVERSIZED: Unacceptable,
-    Scenario.GZIP_BOMB: Unacceptable,
+    Scenario.RESET: BrokenAnswerError,
+    Scenario.TRUNCATED: BrokenAnswerError,
+    Scenario.REDIRECT: UnacceptableAnswerError,
+    Scenario.OVERSIZED: UnacceptableAnswerError,
+    Scenario.GZIP_BOMB: UnacceptableAnswerError,
 }
 
 
@@ -228,9 +235,12 @@ def test_bad_answers_are_faults_and_nothing_is_repeated(
 @pytest.mark.parametrize("scenario", [Scenario.OVERSIZED, Scenario.GZIP_BOMB])
 def test_memory_stays_bounded(sandbox: Sandbox, scenario: Scenario) -> None:
     http = Http(sandbox.url, 5, 5, 20)
-    with pytest.raises(Unacceptable):  # the sandbox makes its bomb when it is first asked
+    with pytest.raises(UnacceptableAnswerError):  # the sandbox makes its bomb when it is first asked
         http.send(scripted(sandbox, scenario))
-    with memory_at_most(LARGEST_ANSWER + 8 * MB), pytest.raises(Unacceptable, match="more than 20 MB"):
+    with (
+        memory_at_most(LARGEST_ANSWER + 8 * MB),
+        pytest.raises(UnacceptableAnswerError, match="more than 20 MB"),
+    ):
         http.send(scripted(sandbox, scenario))
 
 
@@ -263,7 +273,7 @@ def test_a_bomb_in_a_bomb(times: int) -> None:
     bomb = answer_of(packed(100 * MB, times), f"Content-Encoding: {encodings}")
     with Server(says(bomb, bomb)) as server:
         http = Http(server.url, 5, 5, 20)
-        with memory_at_most(LARGEST_ANSWER + 8 * MB), pytest.raises(Unacceptable):
+        with memory_at_most(LARGEST_ANSWER + 8 * MB), pytest.raises(UnacceptableAnswerError):
             http.send(ASK)
 
 
@@ -311,18 +321,18 @@ def test_no_endless_answer_outlives_the_deadline(before: bytes, endless: bytes) 
     with (
         Server(drips(before, endless)) as server,
         at_most(1.5),
-        pytest.raises((TimedOut, Broken, Unacceptable)) as fault,
+        pytest.raises((TimedOutError, BrokenAnswerError, UnacceptableAnswerError)) as fault,
     ):
         Http(server.url, 5, 5, 0.6).send(ASK)
     assert server.connections == 1
-    assert fault.type is not NotSent
+    assert fault.type is not NotSentError
 
 
 def test_a_server_that_accepts_and_says_nothing_is_left_by_the_deadline() -> None:
     with (
         Server(lambda server, _: server.stopped.wait(10) and None) as server,
         at_most(1.2),
-        pytest.raises(TimedOut),
+        pytest.raises(TimedOutError),
     ):
         Http(server.url, 5, 5, 0.5).send(ASK)
     assert server.connections == 1
@@ -331,16 +341,22 @@ def test_a_server_that_accepts_and_says_nothing_is_left_by_the_deadline() -> Non
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        (b"", Broken),
-        (b"no http at all\r\n\r\n", Broken),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", Broken),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", Broken),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Broken),
-        (answer_of(b"this is not gzip", "Content-Encoding: gzip"), Unacceptable),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", Broken),
-        (b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n", Unacceptable),
-        (b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", Unacceptable),
-        (b"HTTP/1.1 304 Not Modified\r\n\r\n", Unacceptable),
+        (b"", BrokenAnswerError),
+        (b"no http at all\r\n\r\n", BrokenAnswerError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", BrokenAnswerError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", BrokenAnswerError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", BrokenAnswerError),
+        (answer_of(b"this is not gzip", "Content-Encoding: gzip"), UnacceptableAnswerError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", BrokenAnswerError),
+        (
+            b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n",
+            UnacceptableAnswerError,
+        ),
+        (
+            b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+            UnacceptableAnswerError,
+        ),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", UnacceptableAnswerError),
     ],
     ids=["nothing", "no-http", "short", "chunk", "size", "gzip", "header", "307", "301", "304"],
 )
@@ -355,7 +371,7 @@ def test_a_cut_off_gzip_answer_is_not_taken_for_whole() -> None:
     with Server(says(answer_of(gzip.compress(b"<x/>" * 1000)[:-20], "Content-Encoding: gzip"))) as server:
         try:
             answer = Http(server.url, 5, 5, 5).send(ASK)
-        except (Broken, Unacceptable):
+        except (BrokenAnswerError, UnacceptableAnswerError):
             return
         assert answer.body != b"<x/>" * 1000  # half of it, which no parser takes for XML
         assert not answer.body.startswith(b"<x/>" * 1000)
@@ -417,7 +433,7 @@ def test_a_connection_is_not_used_again_after_a_fault() -> None:
 
     with Server(behave) as server:
         http = Http(server.url, 5, 0.2, 5)
-        with pytest.raises(TimedOut):
+        with pytest.raises(TimedOutError):
             http.send(ASK)
         assert http.send(ASK).body == b"ok"
         assert server.connections == 2
@@ -466,14 +482,14 @@ def free_port() -> int:
 
 
 def test_a_refused_connection_is_known_not_to_have_been_sent() -> None:
-    with at_most(2), pytest.raises(NotSent):
+    with at_most(2), pytest.raises(NotSentError):
         Http(f"http://127.0.0.1:{free_port()}", 1, 1, 1).send(ASK)
 
 
 def test_a_proxy_that_refuses_is_known_not_to_have_been_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("no_proxy", "")
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSentError):
         Http("http://carrier.invalid", 1, 1, 1).send(ASK)
 
 
@@ -481,7 +497,7 @@ def test_a_proxy_whose_answer_never_ends_is_left_by_the_deadline(monkeypatch: py
     with Server(drips(b"HTTP/1.1 200 Connection established\r\nX-Long: ", b"a")) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", "")
-        with at_most(5), pytest.raises(NotSent):
+        with at_most(5), pytest.raises(NotSentError):
             Http("https://carrier.invalid", 1, 1, 1).send(ASK)
     assert proxy.received[0].startswith(b"CONNECT carrier.invalid:443 ")
 
@@ -534,7 +550,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
 ) -> None:
     with (
         Server(says(ANSWER), certificate.wrap) as server,
-        pytest.raises(NotSent, match="certificate that is not valid"),
+        pytest.raises(NotSentError, match="certificate that is not valid"),
     ):
         Http(f"https://127.0.0.1:{server.port}", 5, 5, 5).send(ASK)
     assert (server.connections, server.received) == (1, [])
@@ -544,7 +560,7 @@ def test_a_certificate_for_another_name_is_refused(
     certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
-    with Server(says(ANSWER), certificate.wrap) as server, pytest.raises(NotSent, match="certificate"):
+    with Server(says(ANSWER), certificate.wrap) as server, pytest.raises(NotSentError, match="certificate"):
         Http(f"https://localhost:{server.port}", 5, 5, 5).send(ASK)
     assert server.received == []
 
@@ -567,13 +583,17 @@ def test_the_deadline_holds_over_tls(
     certificate: Certificate, monkeypatch: pytest.MonkeyPatch, before: bytes
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
-    with Server(drips(before, b"x"), certificate.wrap) as server, at_most(1.5), pytest.raises(TimedOut):
+    with Server(drips(before, b"x"), certificate.wrap) as server, at_most(1.5), pytest.raises(TimedOutError):
         Http(f"https://127.0.0.1:{server.port}", 5, 5, 0.6).send(ASK)
 
 
 def test_a_server_that_speaks_no_tls_ends_the_call(certificate: Certificate) -> None:
     del certificate
-    with Server(says(ANSWER)) as server, at_most(3), pytest.raises((NotSent, Broken, TimedOut)):
+    with (
+        Server(says(ANSWER)) as server,
+        at_most(3),
+        pytest.raises((NotSentError, BrokenAnswerError, TimedOutError)),
+    ):
         Http(f"https://127.0.0.1:{server.port}", 0.5, 0.5, 1).send(ASK)
 
 
@@ -581,7 +601,7 @@ def test_a_handshake_that_never_ends_is_left_by_the_connect_time_out() -> None:
     with (
         Server(lambda server, _: server.stopped.wait(10) and None) as server,
         at_most(1.5),
-        pytest.raises((NotSent, TimedOut)),
+        pytest.raises((NotSentError, TimedOutError)),
     ):
         Http(f"https://127.0.0.1:{server.port}", 0.4, 5, 5).send(ASK)
 
@@ -599,7 +619,7 @@ def test_tls_that_breaks_after_the_request_counts_as_sent(
             server.stopped.wait(0.2)
 
     with Server(behave, certificate.wrap) as server:
-        with pytest.raises(Broken):
+        with pytest.raises(BrokenAnswerError):
             Http(f"https://127.0.0.1:{server.port}", 5, 5, 5).send(ASK)
         assert len(server.received) == 1
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.patience import Waits
 from recours.database.schema.inspection import look
 from recours.runs.fetch import PODFetchWorker
@@ -199,7 +199,7 @@ def test_a_server_that_falls_silent_behind_pgbouncer_is_waited_for_once(server: 
         proxy.freeze()
         begun = monotonic()
         for _ in range(10):
-            with pytest.raises(DatabaseFault, match="does not answer"), database.read() as connection:
+            with pytest.raises(DatabaseError, match="does not answer"), database.read() as connection:
                 connection.exec_driver_sql("SELECT 1")
         assert monotonic() - begun < 3 * waits.statement
         database.close()
@@ -246,7 +246,7 @@ def test_a_database_whose_encoding_lacks_signs_is_refused_in_words(
 ) -> None:
     postgres.execute(server.url(), "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
     for way in (server.url("latin"), through.set(database="latin")):
-        with pytest.raises(DatabaseFault, match=r"latin is LATIN1: .* createdb --encoding UTF8"):
+        with pytest.raises(DatabaseError, match=r"latin is LATIN1: .* createdb --encoding UTF8"):
             open_database(settings_of(way.render_as_string(hide_password=False), sandbox))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import URL, text
 from recours.database.backup.postgres import PostgresSource, restore_into
 from recours.database.backup.progress import Deadlines, Watch
 from recours.database.engine import Database
-from recours.operations.backup import BackupFault
+from recours.operations.backup import BackupError
 from tests.conftest import Kind
 from tests.fakes.proxy import Proxy
 
@@ -79,7 +79,7 @@ def test_a_dump_ends_when_the_server_falls_silent(
     server_url: URL, tmp_path: Path, opened: Callable[[URL], Database], new_ones_too: bool, says: str
 ) -> None:
     proxy, url = frozen_at(b"COPY public.claims", new_ones_too=new_ones_too)(server_url)
-    with proxy, pytest.raises(BackupFault, match=f"{says}.*No backup was made"):
+    with proxy, pytest.raises(BackupError, match=f"{says}.*No backup was made"):
         PostgresSource(database=opened(url), deadlines=SOON).copy_to(tmp_path / "dump")
 
 
@@ -94,7 +94,7 @@ def test_a_restore_ends_when_the_server_falls_silent(
 ) -> None:
     empty = postgres.empty(tmp_path)
     proxy, url = frozen_at(b"COPY public.claims", new_ones_too=new_ones_too)(empty)
-    with proxy, pytest.raises(BackupFault, match=f"{says}.*Most likely the database is still empty"):
+    with proxy, pytest.raises(BackupError, match=f"{says}.*Most likely the database is still empty"):
         restore_into(opened(url), dump, SOON)
     postgres.drop(empty)
 

@@ -19,7 +19,7 @@ from recours.core.claim import Delivery
 from recours.core.outcome import Retrieved
 from recours.database.schema.create import create_file
 from recours.documents.store import DocumentStore
-from recours.runs.ports import Label, RunFault
+from recours.runs.ports import Label, RunError
 from recours.sandbox.documents import proof_pdf
 from recours.scheduling.files import open_to_all
 from tests.needs import lacking
@@ -115,9 +115,9 @@ def test_what_is_there_keeps_its_rights(tmp_path: Path) -> None:
 def test_a_group_that_is_not_there_is_told_before_a_carrier_is_called(tmp_path: Path) -> None:
     words = r"there is no group 'no-such-group' \(RECOURS_SHARED_GROUP\)"
     for folder in (tmp_path / "pods", tmp_path):  # one that is made, one that is there
-        with pytest.raises(RunFault, match=f"Documents cannot be stored in .*: {words}"):
+        with pytest.raises(RunError, match=f"Documents cannot be stored in .*: {words}"):
             DocumentStore(folder, Access("no-such-group")).make_sure()
-    with pytest.raises(RunFault, match=f"The log cannot be written in .*: {words}"):
+    with pytest.raises(RunError, match=f"The log cannot be written in .*: {words}"):
         logs.set_up(tmp_path / "logs" / "x.log", quiet=True, access=Access("no-such-group"))
 
 

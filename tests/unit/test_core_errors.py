@@ -3,7 +3,7 @@
 import pytest
 
 from recours.core.errors import ACCOUNT_KINDS, OUTAGE_KINDS, TRAITS, ErrorKind, is_persistent
-from recours.core.outcome import CallFailed, Failure
+from recours.core.outcome import CallError, Failure
 
 # kind, persistent, uses an attempt, who can act
 SPECIFIED = {
@@ -52,6 +52,6 @@ def test_what_is_an_outage_and_what_is_our_account() -> None:
 
 def test_a_call_that_failed_carries_its_failure() -> None:
     failure = Failure(ErrorKind.TIMEOUT, "Chronopost did not answer in time")
-    failed = CallFailed(failure)
+    failed = CallError(failure)
     assert failed.failure is failure
     assert str(failed) == "Chronopost did not answer in time"

@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 from recours.database.backup import postgres
 from recours.database.backup.postgres import PostgresCopies, connection_words
 from recours.database.engine import Database
-from recours.operations.backup import BackupFault
+from recours.operations.backup import BackupError
 
 SECRET = "pa's\"s word"
 
@@ -34,7 +34,7 @@ def test_passwords_are_in_the_environment_and_not_among_the_arguments() -> None:
 
 
 def test_a_secret_that_only_a_command_line_could_carry_is_refused() -> None:
-    with pytest.raises(BackupFault, match="take sslpassword on their command line only"):
+    with pytest.raises(BackupError, match="take sslpassword on their command line only"):
         connection_words(Database(make_url("postgresql+psycopg://joe@db/claims?sslpassword=x")))
 
 
@@ -48,7 +48,7 @@ def test_the_newest_program_that_can_read_the_server_is_taken(
     monkeypatch.setenv("PATH", str(on_path.parent))
     assert postgres._newest("pg_dump", at_least=15) == str(tmp_path / "16" / "bin" / "pg_dump")
     with pytest.raises(
-        BackupFault, match=r"pg_dump of version 17 or newer is needed.*Found: .*\(version 15\)"
+        BackupError, match=r"pg_dump of version 17 or newer is needed.*Found: .*\(version 15\)"
     ):
         postgres._newest("pg_dump", at_least=17)
     monkeypatch.setattr(postgres, "_FOLDERS", ())
@@ -60,7 +60,7 @@ def test_without_any_program_it_is_said_what_to_install(
 ) -> None:
     monkeypatch.setattr(postgres, "_FOLDERS", (f"{tmp_path}/*/bin", "/no/such/folder/*"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BackupFault, match="apt-get install postgresql-client"):
+    with pytest.raises(BackupError, match="apt-get install postgresql-client"):
         PostgresCopies().faults(tmp_path / "dump")
 
 
@@ -69,7 +69,7 @@ def test_what_is_no_dump_is_said_to_be_none(tmp_path: Path, content: bytes) -> N
     (tmp_path / "dump").write_bytes(content)
     (fault,) = PostgresCopies().faults(tmp_path / "dump")
     assert fault.startswith("The dump cannot be read: pg_restore: ")
-    with pytest.raises(BackupFault, match="The dump cannot be read: pg_restore: "):
+    with pytest.raises(BackupError, match="The dump cannot be read: pg_restore: "):
         PostgresCopies().look_into(tmp_path / "dump")
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recours.operations.crontab import entries, find, install, line_for, remove, search_path
-from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleFault
+from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
 from tests.fakes.cron import as_cron_reads_it
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
@@ -158,7 +158,7 @@ def test_a_line_that_does_more_is_told_and_not_touched(line: str) -> None:
     assert "pod_retry_scheduler" in entry.workers
     assert (entry.plain, entry.problem) == (False, "it does other things too")
     for change in (lambda: install(line, [RETRY], HERE), lambda: remove(line, WORKERS, HERE)):
-        with pytest.raises(ScheduleFault, match=r"Line 1 of the crontab .* does other things too"):
+        with pytest.raises(ScheduleError, match=r"Line 1 of the crontab .* does other things too"):
             change()
 
 
@@ -182,7 +182,7 @@ def test_the_path_that_holds_for_our_lines(text: str, path: str) -> None:
 
 
 def test_a_folder_that_no_crontab_can_name_is_refused() -> None:
-    with pytest.raises(ScheduleFault, match="a line break or another control character"):
+    with pytest.raises(ScheduleError, match="a line break or another control character"):
         install("", [RETRY], Checkout("/a\nb"))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recours.operations import tasks
-from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleFault
+from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
 from recours.scheduling.commands import Done
 from recours.scheduling.tasks import TaskScheduler
 
@@ -99,7 +99,7 @@ def test_the_words_arrive_as_they_are(folder: str, options: tuple[str, ...]) -> 
     [("D:\\%TEMP%\\recours", "for a variable"), ("D:\\" + "long" * 70, "at most 261 signs")],
 )
 def test_what_the_task_scheduler_would_spoil_is_refused(folder: str, words: str) -> None:
-    with pytest.raises(ScheduleFault, match=words):
+    with pytest.raises(ScheduleError, match=words):
         tasks.create(RETRY, Checkout(folder))
 
 
@@ -212,7 +212,7 @@ def test_another_checkouts_task_is_left_alone(scheduler: TaskScheduler, windows:
     windows(tasks.create(RETRY, Checkout("E:\\Other")), b"")
     assert scheduler.entries() == []
     assert scheduler.remove(["pod_retry_scheduler"]).steps == ()
-    with pytest.raises(ScheduleFault, match=r"starts something else \(python E:\\Other"):
+    with pytest.raises(ScheduleError, match=r"starts something else \(python E:\\Other"):
         scheduler.install([RETRY])
 
 
@@ -221,7 +221,7 @@ def test_a_refusal_is_told_with_the_command_and_leaves_nothing_behind(
     scheduler: TaskScheduler, windows: Windows, refuses: str
 ) -> None:
     windows.refuses = refuses
-    with pytest.raises(ScheduleFault, match=r"This command failed: .*Access is denied.*administrator"):
+    with pytest.raises(ScheduleError, match=r"This command failed: .*Access is denied.*administrator"):
         scheduler.install(BOTH).carry_out()
     assert windows.tasks == {}
 
@@ -230,7 +230,7 @@ def test_after_a_refusal_the_tasks_are_what_they_were(scheduler: TaskScheduler, 
     scheduler.install(BOTH).carry_out()
     before = {name: dict(task) for name, task in windows.tasks.items()}
     windows.refuses = "Set-ScheduledTask -TaskName 'PODRetry"
-    with pytest.raises(ScheduleFault, match="Access is denied"):
+    with pytest.raises(ScheduleError, match="Access is denied"):
         scheduler.install([Job(worker, ("--batch-size", "50")) for worker in WORKERS]).carry_out()
     assert windows.tasks == before
     assert len(windows.told) > 4
@@ -243,7 +243,7 @@ def test_what_could_not_be_taken_back_is_told(windows: Windows) -> None:
         return Done(1, b"", "ERROR") if "/delete" in command else windows(command, given)
 
     with pytest.raises(
-        ScheduleFault, match="Not as they were before: the tasks PODFetchWorker; look at them"
+        ScheduleError, match="Not as they were before: the tasks PODFetchWorker; look at them"
     ):
         TaskScheduler(HERE, run=deleting_nothing).install(BOTH).carry_out()
 
@@ -252,5 +252,5 @@ def test_without_schtasks_there_is_a_sentence() -> None:
     def nothing(command: Sequence[str] | str, given: bytes) -> Done:
         raise FileNotFoundError(2, "No such file or directory")
 
-    with pytest.raises(ScheduleFault, match="The Task Scheduler cannot be used"):
+    with pytest.raises(ScheduleError, match="The Task Scheduler cannot be used"):
         TaskScheduler(HERE, run=nothing).entries()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleFault
+from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
 from recours.operations.units import command_of, folder_of, unit_of, units
 from tests.needs import program
 
@@ -50,7 +50,7 @@ def test_systemd_finds_the_program_in_any_folder(tmp_path: Path, name: str) -> N
 
 @pytest.mark.parametrize("name", ["a\nb", "a ", "a\\"])
 def test_a_folder_that_no_unit_can_name_is_refused(name: str) -> None:
-    with pytest.raises(ScheduleFault, match="rename the folder"):
+    with pytest.raises(ScheduleError, match="rename the folder"):
         units(Job("pod_fetch_worker"), Checkout(f"/srv/{name}"))
 
 

@@ -26,7 +26,7 @@ from recours.core.outcome import Retrieved
 from recours.documents import store as store_module
 from recours.documents.evidence import SUFFIXES, appraise, kind_of, media_type_of
 from recours.documents.store import DocumentStore
-from recours.runs.ports import Label, NotADocument, RunFault
+from recours.runs.ports import Label, NotADocumentError, RunError
 from recours.sandbox import documents as simulated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,7 +114,7 @@ def test_a_document_is_one(content: bytes, kind: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_document_is_told_why(content: bytes, why: str) -> None:
-    with pytest.raises(NotADocument) as caught:
+    with pytest.raises(NotADocumentError) as caught:
         media_type_of(content)
     assert why in str(caught.value)
     assert str(caught.value).isprintable()
@@ -123,7 +123,7 @@ def test_what_is_no_document_is_told_why(content: bytes, why: str) -> None:
 @pytest.mark.parametrize("size", [64, 200, 1000, 1500])
 def test_no_beginning_of_a_png_passes(size: int) -> None:
     assert size < len(PNG)
-    with pytest.raises(NotADocument):
+    with pytest.raises(NotADocumentError):
         media_type_of(PNG[:size])
 
 
@@ -198,12 +198,12 @@ def test_a_pdf_that_grows_without_end_is_no_harm() -> None:
         % len(bomb)
     )
     file = head + bomb + b"\nendstream\nendobj\nstartxref\n9\n%%EOF\n"
-    with pytest.raises(NotADocument):
+    with pytest.raises(NotADocumentError):
         media_type_of(file)
 
 
 def test_a_damaged_pdf_says_nothing_on_its_own(caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(NotADocument):
+    with pytest.raises(NotADocumentError):
         media_type_of(simulated.broken_pdf())
     assert caplog.records == []
 
@@ -336,7 +336,7 @@ def kind(content: bytes) -> str:
 @pytest.mark.parametrize("name", HOLLOW)
 def test_a_hollow_document_proves_nothing(name: str, store: DocumentStore) -> None:
     content, why = HOLLOW[name]
-    with pytest.raises(NotADocument) as caught:
+    with pytest.raises(NotADocumentError) as caught:
         store.store(LABEL, Retrieved(content, DELIVERY, SOURCE, html=True))
     assert why in str(caught.value)
     assert files(store) == []
@@ -347,7 +347,7 @@ def test_an_image_that_is_drawn_thousands_of_times_is_looked_at_once(monkeypatch
     unpacked: list[Any] = []
     extrema = Image.Image.getextrema
     monkeypatch.setattr(Image.Image, "getextrema", lambda image: unpacked.append(image) or extrema(image))
-    with pytest.raises(NotADocument, match="it is blank"):
+    with pytest.raises(NotADocumentError, match="it is blank"):
         appraise(drawn(b"/A Do\n" * 500, white(9, 9)), "application/pdf")
     assert len(unpacked) == 1
 
@@ -409,7 +409,7 @@ def test_the_name_tells_the_kind(content: bytes, suffix: str, store: DocumentSto
 
 
 def test_what_is_no_document_leaves_nothing(store: DocumentStore) -> None:
-    with pytest.raises(NotADocument):
+    with pytest.raises(NotADocumentError):
         store.store(LABEL, Retrieved(b"no document at all" * 10, DELIVERY, SOURCE))
     assert files(store) == []
 
@@ -450,7 +450,7 @@ def test_claims_whose_references_look_alike_have_files_of_their_own(store: Docum
 def test_half_a_document_is_never_left(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(store_module.os, "fsync", no_space)
-        with pytest.raises(RunFault, match=r"Documents cannot be stored in .*: No space left on device"):
+        with pytest.raises(RunError, match=r"Documents cannot be stored in .*: No space left on device"):
             store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     assert [name for name in files(store) if not name.endswith(".json")] == []
     assert store.find(LABEL) is None
@@ -488,7 +488,7 @@ def test_a_name_that_cannot_be_secured_is_the_runs_fault(
 ) -> None:
     kept = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     monkeypatch.setattr(store_module.os, "fsync", no_space)
-    with pytest.raises(RunFault, match="No space left on device"):
+    with pytest.raises(RunError, match="No space left on device"):
         store.secure([kept])
 
 
@@ -673,7 +673,7 @@ def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
     with monkeypatch.context() as patched:
         patched.setattr(store_module, "appraise", lambda *_: None)
         path = Path(store.store(LABEL, Retrieved(pdf_of(1), DELIVERY, SOURCE)).path)
-    with pytest.raises(NotADocument):
+    with pytest.raises(NotADocumentError):
         store.store(LABEL, Retrieved(pdf_of(1), DELIVERY, SOURCE))
     assert path.read_bytes() == pdf_of(1)
 
@@ -699,14 +699,14 @@ def test_a_file_in_place_of_the_folder(use: str, store: DocumentStore) -> None:
     store.folder.parent.mkdir(parents=True)
     store.folder.write_text("")
     with pytest.raises(
-        RunFault, match=r"Documents cannot be stored in .*No carrier is called before that is mended"
+        RunError, match=r"Documents cannot be stored in .*No carrier is called before that is mended"
     ):
         store.make_sure() if use == "make_sure" else store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
 
 
 def test_a_full_disk_is_seen_before_any_call(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module.os, "fsync", no_space)
-    with pytest.raises(RunFault, match="No space left on device"):
+    with pytest.raises(RunError, match="No space left on device"):
         store.make_sure()
 
 

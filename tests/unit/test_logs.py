@@ -19,7 +19,7 @@ import pytest
 from recours import logs
 from recours.core.redact import Redactor
 from recours.database.schema.create import create_file
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 2, 6, 14, 0, 0, 999999, tzinfo=UTC)
@@ -191,7 +191,7 @@ def test_a_log_that_cannot_be_written_is_a_fault_of_the_run(in_the_way: str, tmp
         path.parent.write_text("")
     else:
         path.mkdir(parents=True)
-    with pytest.raises(RunFault, match=r"The log cannot be written in .*: .*set RECOURS_LOG_DIR"):
+    with pytest.raises(RunError, match=r"The log cannot be written in .*: .*set RECOURS_LOG_DIR"):
         logs.set_up(path)
     assert not [h for h in logging.getLogger().handlers if isinstance(h, logs._File)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recours.operations.crontab import exact, line_for, without_header
-from recours.operations.schedule import Checkout, Job, ScheduleFault
+from recours.operations.schedule import Checkout, Job, ScheduleError
 from recours.scheduling.commands import Done
 from recours.scheduling.crontab import Crontab
 from recours.scheduling.files import free_bytes, mode_of, size_of, trouble_with
@@ -64,7 +64,7 @@ def test_a_text_that_two_ways_show_differently_is_left_alone() -> None:
     def contradicting(command: Sequence[str] | str, _given: bytes) -> Done:
         return Done(0, b"a\\r\n" if command[-1] == "-l" else b"b\n", "")
 
-    with pytest.raises(ScheduleFault, match="does not show as they are"):
+    with pytest.raises(ScheduleError, match="does not show as they are"):
         Crontab(HERE, run=contradicting).install([JOB])
 
 
@@ -89,7 +89,7 @@ def test_a_change_by_somebody_else_is_not_written_over() -> None:
     debian = Debian("# mine\n")
     plan = Crontab(HERE, run=debian).install([JOB])
     debian.text = "# mine\n# new\n"
-    with pytest.raises(ScheduleFault, match="was changed by somebody else meanwhile"):
+    with pytest.raises(ScheduleError, match="was changed by somebody else meanwhile"):
         plan.carry_out()
     assert debian.text == "# mine\n# new\n"
 
@@ -99,7 +99,7 @@ def test_a_crontab_that_cannot_be_read_is_never_taken_for_an_empty_one() -> None
         assert command[-1] != "-"
         return Done(1, b"", "crontab: cannot open spool: Permission denied\n")
 
-    with pytest.raises(ScheduleFault, match="cannot open spool: Permission denied"):
+    with pytest.raises(ScheduleError, match="cannot open spool: Permission denied"):
         Crontab(HERE, run=refusing).install([JOB])
 
 
@@ -117,7 +117,7 @@ def test_without_the_folder_of_the_log_nothing_is_written() -> None:
         raise PermissionError(13, "Permission denied")
 
     debian = Debian()
-    with pytest.raises(ScheduleFault, match=r"logs/cron\.log cannot be made: Permission denied"):
+    with pytest.raises(ScheduleError, match=r"logs/cron\.log cannot be made: Permission denied"):
         Crontab(HERE, run=debian, make_folder=failing).install([JOB]).carry_out()
     assert debian.text is None
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_installed_leaves_nothing_behind(
         (tmp_path / "logs").mkdir()
         return (tmp_path / "logs").rmdir
 
-    with pytest.raises(ScheduleFault) as fault:
+    with pytest.raises(ScheduleError) as fault:
         Crontab(HERE, run=failing, make_folder=make).install([JOB]).carry_out()
     assert "could not be put back" not in str(fault.value)
     assert debian.text == before
@@ -160,7 +160,7 @@ def test_a_crontab_that_cannot_be_put_back_is_told() -> None:
         return debian(command, given[: len(given) // 2])
 
     with pytest.raises(
-        ScheduleFault, match=r"does not hold what was written.*could not be put back: look at"
+        ScheduleError, match=r"does not hold what was written.*could not be put back: look at"
     ):
         Crontab(HERE, run=keeping_half).install([JOB]).carry_out()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleFault
+from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
 from recours.scheduling.commands import Done
 from recours.scheduling.systemd import SystemdTimers
 
@@ -71,7 +71,7 @@ def test_an_install_that_fails_at_any_step_leaves_nothing_behind(
     folder: Path, tmp_path: Path, fails_at: tuple[str, ...]
 ) -> None:
     manager = Manager(folder, fails_at)
-    with pytest.raises(ScheduleFault, match=r"failed \(Failed to connect to bus\)"):
+    with pytest.raises(ScheduleError, match=r"failed \(Failed to connect to bus\)"):
         SystemdTimers(HERE, folder, run=manager).install(BOTH).carry_out()
     assert list(tmp_path.iterdir()) == []
     assert manager.active == set()
@@ -85,7 +85,7 @@ def test_a_change_that_fails_leaves_what_was_there(folder: Path, fails_at: tuple
     before, active = state(folder), set(manager.active)
     assert len(active) == 2
     manager.fails_at = fails_at
-    with pytest.raises(ScheduleFault):
+    with pytest.raises(ScheduleError):
         timers.install([Job(worker, ("--batch-size", "50")) for worker in WORKERS]).carry_out()
     assert (state(folder), manager.active) == (before, active)
 
@@ -93,7 +93,7 @@ def test_a_change_that_fails_leaves_what_was_there(folder: Path, fails_at: tuple
 def test_what_is_not_ours_in_the_folder_stays(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "mine.timer").write_text("[Timer]\n", encoding="utf-8")
-    with pytest.raises(ScheduleFault):
+    with pytest.raises(ScheduleError):
         SystemdTimers(HERE, folder, run=Manager(folder, ("restart",))).install(BOTH).carry_out()
     assert [path.name for path in folder.iterdir()] == ["mine.timer"]
 
@@ -101,6 +101,6 @@ def test_what_is_not_ours_in_the_folder_stays(folder: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     folder = tmp_path / "home" / "user"
-    with pytest.raises(ScheduleFault, match="cannot be"):
+    with pytest.raises(ScheduleError, match="cannot be"):
         SystemdTimers(HERE, folder, run=Manager(folder)).install(BOTH).carry_out()
     assert [path.name for path in tmp_path.iterdir()] == ["home"]

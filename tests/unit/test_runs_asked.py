@@ -9,7 +9,7 @@ import pytest
 from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
-from recours.runs.ports import RunFault
+from recours.runs.ports import RunError
 from recours.runs.preview import preview
 from tests.fakes.queue import DELIVERY
 from tests.fakes.world import World
@@ -108,7 +108,7 @@ def test_usage_that_cannot_be_read_does_not_hide_the_summary(world: World) -> No
     world.failed("CLM-1")
 
     def broken(carrier: str) -> None:
-        raise RunFault("The database went away.")
+        raise RunError("The database went away.")
 
     world.queue.use = broken
     report = world.retry()

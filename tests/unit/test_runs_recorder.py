@@ -10,7 +10,7 @@ from recours.core.decision import give_up
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.runs.attempt import Ended
-from recours.runs.ports import Hold, Label, RunFault, StoredDocument
+from recours.runs.ports import Hold, Label, RunError, StoredDocument
 from recours.runs.recorder import Recorder
 from recours.runs.summary import Stats
 from tests.fakes.documents import PDF
@@ -42,7 +42,7 @@ def test_without_its_disk_what_has_no_document_is_recorded_all_the_same(
 ) -> None:
     def broken(documents: list[StoredDocument]) -> None:
         if documents:
-            raise RunFault("The disk is broken.")
+            raise RunError("The disk is broken.")
 
     for number in (1, 2):
         world.failed(f"CLM-{number}")
@@ -52,7 +52,7 @@ def test_without_its_disk_what_has_no_document_is_recorded_all_the_same(
     got = Retrieved(PDF, Delivery(), "a test")
     document = world.documents.store(Label("chronopost", proved.id, proved.reference, "N"), got)
     monkeypatch.setattr(world.documents, "secure", broken)
-    with pytest.raises(RunFault, match="broken"):
+    with pytest.raises(RunError, match="broken"):
         recorder(world, Stats()).conclude(
             [
                 (proved, Ended(got, world.now, 0.1, calls=2, document=document)),

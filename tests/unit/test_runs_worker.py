@@ -8,7 +8,7 @@ import pytest
 from recours.core.claim import Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
-from recours.runs.ports import Blocked, Refusal, RunFault
+from recours.runs.ports import Blocked, Refusal, RunError
 from recours.runs.source import RefusedError
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
@@ -565,7 +565,7 @@ def test_with_nothing_to_fetch_the_folder_is_not_looked_at(world: World) -> None
 
 def test_a_journal_that_cannot_be_begun_ends_the_run_at_once(world: World) -> None:
     world.journal.broken = "The database is read-only."
-    with pytest.raises(RunFault, match="read-only"):
+    with pytest.raises(RunError, match="read-only"):
         world.retry()
 
 
@@ -597,7 +597,7 @@ def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_documents: object) -> None:
-        raise RunFault("The disk is broken.")
+        raise RunError("The disk is broken.")
 
     world.failed("CLM-1")
     with monkeypatch.context() as patched:

@@ -15,7 +15,7 @@ from recours.core.carrier import Catalog, Option
 from recours.core.policy import Policy
 from recours.core.quota import Limit, Window
 from recours.settings.loading import load, log_dir_of, ping_url_of
-from recours.settings.model import Settings, SettingsFault
+from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import find, flattened
 from recours.settings.table import SETTINGS
 from tests.fakes.carriers import CHRONOPOST
@@ -44,7 +44,7 @@ def settings(tmp_path: Path) -> Callable[..., Settings]:
 
 
 def faults(root: Path, **environment: str) -> list[str]:
-    with pytest.raises(SettingsFault) as caught:
+    with pytest.raises(SettingsError) as caught:
         load(root, environment, CATALOG)
     assert SECRET not in str(caught.value)
     return caught.value.faults
@@ -97,7 +97,7 @@ def test_a_carriers_other_settings_have_defaults_and_forms(tmp_path: Path) -> No
     assert load(tmp_path, {}, SEVERAL).credentials["chronopost"].options == {"CHRONOPOST_COLOUR": "red"}
     blue = load(tmp_path, {"CHRONOPOST_COLOUR": "blue"}, SEVERAL).credentials["chronopost"]
     assert (blue.options, blue.values) == ({"CHRONOPOST_COLOUR": "blue"}, {})
-    with pytest.raises(SettingsFault, match=r"CHRONOPOST_COLOUR in the environment must be red or blue\."):
+    with pytest.raises(SettingsError, match=r"CHRONOPOST_COLOUR in the environment must be red or blue\."):
         load(tmp_path, {"CHRONOPOST_COLOUR": "green"}, SEVERAL)
 
 

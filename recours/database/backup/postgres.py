@@ -20,7 +20,7 @@ from recours.core.text import clean
 from recours.database.backup.progress import Deadlines, Watch, run_watched
 from recours.database.engine import KEEPALIVES, SECRET_QUERY, Database
 from recours.database.tables import VERSION_TABLE
-from recours.operations.backup import BackupFault, CopyFacts, KnownDocument
+from recours.operations.backup import BackupError, CopyFacts, KnownDocument
 
 # Where packages put the programs of each version beside one another.
 _FOLDERS = (
@@ -94,7 +94,7 @@ class PostgresSource(PostgresCopies):
             Watch(self.database, major, path, self.deadlines),
         )
         if done.returncode:
-            raise BackupFault(
+            raise BackupError(
                 f"pg_dump could not copy {self.database.shown}: {_complaint(done)}. No backup was made."
             )
         return {"server_version": major}
@@ -113,12 +113,12 @@ def restore_into(database: Database, dump: Path, deadlines: Deadlines = Deadline
     command, secrets = restore_command(database, dump, **KEEPALIVES)
     done = _run(command, secrets, Watch(database, server_major(database), deadlines=deadlines))
     if done.returncode < 0:  # ended while it waited: nobody knows for what
-        raise BackupFault(
+        raise BackupError(
             f"pg_restore was ended while it filled {database.shown}: {_complaint(done)}. Most likely the database is still "
             "empty: try again when the server answers."
         )
     if done.returncode:
-        raise BackupFault(f"pg_restore could not fill {database.shown}: {_complaint(done)}. It is as it was.")
+        raise BackupError(f"pg_restore could not fill {database.shown}: {_complaint(done)}. It is as it was.")
 
 
 def is_empty(database: Database) -> bool:
@@ -149,7 +149,7 @@ def connection_words(database: Database, **keepalives: int) -> tuple[str, dict[s
     options |= {name: value for name, value in keepalives.items() if name in words and name not in options}
     secrets = {name: str(options.pop(name)) for name in SECRET_QUERY if options.get(name) is not None}
     if "sslpassword" in secrets:
-        raise BackupFault(
+        raise BackupError(
             "PostgreSQL's programs take sslpassword on their command line only, where others can read it: use a key "
             "without a password, or call pg_dump yourself."
         )
@@ -171,7 +171,7 @@ def _newest(name: str, *, at_least: int = 0) -> str:
     if not fitting:
         there = ", ".join(f"{place} (version {version})" for place, version in found.items())
         needed = f" of version {at_least} or newer" if at_least else ""
-        raise BackupFault(
+        raise BackupError(
             f"The program {name}{needed} is needed: install PostgreSQL's client programs (Debian: apt-get install "
             f"postgresql-client)." + (f" Found: {there}." if there else "")
         )
@@ -259,20 +259,20 @@ def _printed(path: Path, tables: Sequence[str]) -> Iterator[Iterator[str]]:
         if process.wait():
             complaints.seek(0)
             said = clean(complaints.read().strip() or "pg_restore failed").rstrip(".")
-            raise BackupFault(f"The dump cannot be read: {said}.")
+            raise BackupError(f"The dump cannot be read: {said}.")
 
 
 def _scratch() -> IO[str]:
     try:
         return TemporaryFile("w+", encoding="utf-8", errors="replace")
     except OSError as error:
-        raise BackupFault(f"No temporary file can be written: {error.strerror or error}.") from error
+        raise BackupError(f"No temporary file can be written: {error.strerror or error}.") from error
 
 
 def _values(columns: Sequence[str], line: str) -> dict[str, str | None]:
     values = line.split("\t")
     if len(values) != len(columns):
-        raise BackupFault("The dump cannot be read: a row has more or fewer values than columns.")
+        raise BackupError("The dump cannot be read: a row has more or fewer values than columns.")
     return {
         name: None if value == "\\N" else _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), value)
         for name, value in zip(columns, values, strict=True)

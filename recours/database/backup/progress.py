@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.patience import Waits
 
 _POLL_S = 0.2
@@ -68,7 +68,7 @@ class Watch:
             return None
         try:
             session = self._look()
-        except DatabaseFault as fault:
+        except DatabaseError as fault:
             if not fault.was_answered:
                 return f"the server does not answer any more ({fault.words})"
             session = None  # it is there, and has no connection to spare

@@ -14,11 +14,11 @@ from sqlalchemy import URL, bindparam, func, select, update
 from recours.access import PRIVATE, Access
 from recours.core.text import plural
 from recours.database.backup.access import make_alike
-from recours.database.engine import Database, DatabaseFault, explain, files_of_sqlite
+from recours.database.engine import Database, DatabaseError, explain, files_of_sqlite
 from recours.database.rows import free
 from recours.database.schema.inspection import look
 from recours.database.tables import attempts, claims, runs
-from recours.operations.backup import BackupFault, KnownDocument
+from recours.operations.backup import BackupError, KnownDocument
 
 # A run that began longer ago than that and has no end has died.
 _LONGEST_RUN = timedelta(hours=1)
@@ -95,7 +95,7 @@ class Staged:
             with closing(sqlite3.connect(self.copy)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.Error as error:
-            raise BackupFault(explain(error, str(self.copy))) from error
+            raise BackupError(explain(error, str(self.copy))) from error
 
     def take_its_place(self) -> Path | None:
         """Move what is there aside, with the files beside it, which belong to it; returns where to. Raises BackupFault."""
@@ -109,7 +109,7 @@ class Staged:
             self.copy.rename(self.path)
         except OSError as error:
             there = f" What was there is {aside}*." if moved else ""
-            raise BackupFault(
+            raise BackupError(
                 f"{self.path} could not be replaced: {error.strerror or error}.{there} Does a program have it open?"
             ) from error
         return moved
@@ -128,12 +128,12 @@ def staged(copy: Path, path: Path, stamp: str, access: Access = PRIVATE) -> Iter
                 access.create(beside)
             shutil.copyfile(copy, beside)
         except OSError as error:
-            raise BackupFault(
+            raise BackupError(
                 f"{path.parent} cannot be written: {error.strerror or error}. Nothing was changed."
             ) from error
         yield Staged(beside, path, stamp)
-    except DatabaseFault as fault:
-        raise BackupFault(str(fault)) from fault
+    except DatabaseError as fault:
+        raise BackupError(str(fault)) from fault
     finally:
         for file in files_of_sqlite(beside):
             file.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 from recours.core.text import clean
 from recours.database.engine import LOCK_WAIT_S, explain
 from recours.database.tables import VERSION_TABLE, metadata
-from recours.operations.backup import BackupFault, CopyFacts, KnownDocument
+from recours.operations.backup import BackupError, CopyFacts, KnownDocument
 
 _PAGES = 2048  # of one step
 _BETWEEN_STEPS_S = 0.005
@@ -89,7 +89,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
             copy.execute("PRAGMA trusted_schema=OFF")
             yield copy
     except sqlite3.Error as error:
-        raise BackupFault(explain(error, str(path))) from error
+        raise BackupError(explain(error, str(path))) from error
 
 
 def _tables(copy: sqlite3.Connection) -> set[str]:
@@ -134,10 +134,10 @@ class SqliteSource(SqliteCopies):
                 target.execute("PRAGMA journal_mode=DELETE")
         except sqlite3.Error as error:
             if "full" in str(error):
-                raise BackupFault(
+                raise BackupError(
                     f"The backup cannot be written to {path.parent.parent}: the disk is full. Nothing of it is left there."
                 ) from error
-            raise BackupFault(explain(error, f"SQLite {self.database}")) from error
+            raise BackupError(explain(error, f"SQLite {self.database}")) from error
         return {"journal_mode": mode}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, inspect, text
 
 from recours.access import PRIVATE, Access
 from recours.database.clock import SystemClock
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.indexes import sql_lines
 from recours.database.schema.inspection import Schema, for_new_claims, look
 from recours.database.schema.upgrade import alone, bring_up_to_date, sql_of_upgrade
@@ -32,7 +32,7 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
             _make(made)
             return _publish(made, path)
     except OSError as error:
-        raise DatabaseFault(f"The database {path} cannot be created: {error.strerror or error}.") from error
+        raise DatabaseError(f"The database {path} cannot be created: {error.strerror or error}.") from error
 
 
 def _make(path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, text
 from sqlalchemy.exc import DBAPIError
 
-from recours.database.engine import Database, DatabaseFault, explain
+from recours.database.engine import Database, DatabaseError, explain
 from recours.database.event_outbox import insert_into
 from recours.database.predicates import is_over
 from recours.database.schema.inspection import Schema, look
@@ -49,11 +49,11 @@ def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]
             return _build_lacking(database)
         finally:
             _release(database, holder)
-    except DatabaseFault as fault:
+    except DatabaseError as fault:
         return _what_lacks(fault, index_statements(schema).values())
 
 
-def _what_lacks(fault: DatabaseFault, statements: Iterable[str]) -> list[str]:
+def _what_lacks(fault: DatabaseError, statements: Iterable[str]) -> list[str]:
     """Nothing depends on the indexes but how long a run takes."""
     return [
         f"{LACKING}, the run goes on more slowly: {fault} Someone who may can run this SQL, outside a transaction:",
@@ -90,7 +90,7 @@ def _release(database: Database, holder: str) -> None:
 def _build_lacking(database: Database) -> list[str]:
     """Build what is still missing: the process that had the lease before may have built it."""
     statements = index_statements(look(database))
-    faults: dict[str, DatabaseFault] = {}
+    faults: dict[str, DatabaseError] = {}
     with database.outside_transactions() as connection, _cancelled_after(_LEASE, connection):
         for name, statement in statements.items():
             try:
@@ -99,7 +99,7 @@ def _build_lacking(database: Database) -> list[str]:
                 if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _CANCELLED:
                     raise
                 # What keeps one from being built, such as a value that is too long for it, need not keep the others.
-                faults[name] = DatabaseFault(explain(error, database.shown))
+                faults[name] = DatabaseError(explain(error, database.shown))
     built = [name for name in statements if name not in faults]
     said = [f"Built on claims: {', '.join(built)}"] if built else []
     if faults:

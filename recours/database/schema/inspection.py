@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, inspect, text
 
 from recours.core.text import clean
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.rights import (
     MISSING,
     Right,
@@ -123,7 +123,7 @@ def look(database: Database) -> Schema:
             columns = (row.columns or "").split(",")
             indexes = None if database.is_sqlite else (row.indexes or "").split(",")
             return _schema(row.version, columns, indexes, row.oldest, row.narrow, row.missing)
-    except DatabaseFault as fault:
+    except DatabaseError as fault:
         if fault.is_of_lock:
             raise
         if fault.is_of_rights:  # PostgreSQL's alone
@@ -182,7 +182,7 @@ def require_rights(database: Database, rights: Sequence[Right] | None = None) ->
         with database.read() as connection:
             rights = missing_rights(connection)
     if rights:
-        raise DatabaseFault(sentence(rights), granting(database, rights))
+        raise DatabaseError(sentence(rights), granting(database, rights))
 
 
 def rights_remarks(database: Database, schema: Schema) -> list[str]:
@@ -203,19 +203,19 @@ def granting(database: Database, rights: Sequence[Right]) -> list[str]:
 def require_claims(database: Database, schema: Schema) -> None:
     """See that there is a claims table to work on. Raises DatabaseFault."""
     if not schema.columns:
-        raise DatabaseFault(
+        raise DatabaseError(
             f"The database {database.shown} has no table 'claims'. If this is the right database, "
             "'recours init-db' creates the tables; otherwise correct DATABASE_URL or DATABASE_PATH."
         )
     lacking = [name for name in NEEDED_CLAIM_COLUMNS if name not in schema.columns]
     if lacking:
-        raise DatabaseFault(
+        raise DatabaseError(
             f"The table 'claims' of {database.shown} has no column(s) {', '.join(lacking)}; "
             "without them no claim can be fetched. Is this the claims service's database?"
         )
     if schema.version is not None and schema.version not in KNOWN and not schema.is_of_newer_version:
         found = clean(schema.version, 40)
-        raise DatabaseFault(
+        raise DatabaseError(
             f"The database {database.shown} was brought to schema {found} by a newer version of recours; "
             f"this one knows {HEAD}. Update this checkout."
             if schema.version > HEAD

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, inspect, text
 from recours.core.text import clean
 from recours.database.backup.access import make_alike
 from recours.database.clock import SystemClock
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.adoption import adopt, sql_of_adoption
 from recours.database.schema.indexes import LACKING, build_indexes, index_statements, sql_lines
 from recours.database.schema.inspection import HEAD, Schema, look, look_closer
@@ -96,7 +96,7 @@ def _widened(database: Database, schema: Schema, clock: Clock, *, has_time: bool
                 if is_large(connection, schema):
                     return left_narrow(database, schema, TOO_LARGE)
         widened = alone(database, work, clock, PATIENCE_S if has_time else _PATIENCE_WITH_READERS_S)
-    except DatabaseFault as fault:
+    except DatabaseError as fault:
         return left_narrow(database, schema, explained(fault))
     return [f"Widened to 64 bits: {', '.join(sorted(widened))}"] if widened else []
 
@@ -117,7 +117,7 @@ def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema,
 
     try:
         before = alone(database, upgrade, clock)
-    except DatabaseFault as fault:
+    except DatabaseError as fault:
         raise _with_sql(fault, database, schema) from fault
     if before.is_current:
         return before, []
@@ -131,8 +131,8 @@ def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema,
     return after, remarks
 
 
-def _columns_are_gone(database: Database, schema: Schema) -> DatabaseFault:
-    return DatabaseFault(
+def _columns_are_gone(database: Database, schema: Schema) -> DatabaseError:
+    return DatabaseError(
         f"The database {database.shown} says that its schema is {schema.version}, but claims has no "
         f"{', '.join(schema.missing_columns)}: someone removed them. Add them again, or restore a back-up."
     )
@@ -151,7 +151,7 @@ def alone(
     patience_s = PATIENCE_S if patience_s is None else patience_s
     ends = clock.monotonic() + patience_s
     pauses: Iterator[float] = chain(_PAUSES_S, repeat(_PAUSES_S[-1]))
-    held: DatabaseFault | None = None
+    held: DatabaseError | None = None
     while True:
         try:
             with database.write() as connection:
@@ -159,12 +159,12 @@ def alone(
                     connection.exec_driver_sql(_WAITS_FOR_CLAIMS)
                     return work(connection)
             pause, reason = _POLL_S, "another run has been changing its schema"
-        except DatabaseFault as fault:
+        except DatabaseError as fault:
             if not fault.is_of_lock:
                 raise
             held, pause, reason = fault, next(pauses), "another program has held the table claims"
         if clock.monotonic() + pause > ends:
-            raise DatabaseFault(
+            raise DatabaseError(
                 f"The database {database.shown} could not be brought to schema {HEAD}: {reason} for "
                 f"{patience_s:.0f} s. Find out which one, or start again when it is done."
             ) from held
@@ -202,7 +202,7 @@ def _copied_aside(database: Database, before: Schema) -> list[str]:
 # ---------------------------------------------------------------- the same, for people
 
 
-def _with_sql(fault: DatabaseFault, database: Database, schema: Schema) -> DatabaseFault:
+def _with_sql(fault: DatabaseError, database: Database, schema: Schema) -> DatabaseError:
     """The fault; with the SQL for someone who may, if this database user may not alter tables."""
     if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _NOT_ALLOWED_WORDS):
         return fault
@@ -211,7 +211,7 @@ def _with_sql(fault: DatabaseFault, database: Database, schema: Schema) -> Datab
         f"Missing database rights ({said}). The schema must be brought to {HEAD} first: ask your administrator to run "
         "the SQL below."
     )
-    return DatabaseFault(sentence, sql_of_upgrade(database, schema, _user(database)))
+    return DatabaseError(sentence, sql_of_upgrade(database, schema, _user(database)))
 
 
 def _user(database: Database) -> str | None:
@@ -247,7 +247,7 @@ def grant_rights(database: Database, role: str) -> list[str]:
     """Give a role what a run needs, on what there is; the statements that did. Raises DatabaseFault."""
     with database.write() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
-            raise DatabaseFault(
+            raise DatabaseError(
                 f"There is no role {clean(role, 60)} on this server. An administrator creates it with: "
                 f"CREATE ROLE {quoted(clean(role, 60))} LOGIN;"
             )

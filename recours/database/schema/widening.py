@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-from recours.database.engine import Database, DatabaseFault
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import Schema
 
 # How a remark begins that someone should read.
@@ -83,6 +83,6 @@ def left_narrow(database: Database, schema: Schema, why: str) -> list[str]:
     ]
 
 
-def explained(fault: DatabaseFault) -> str:
+def explained(fault: DatabaseError) -> str:
     """Why keys could not be widened."""
     return "another program holds these tables" if fault.is_of_lock else str(fault).rstrip(".")
