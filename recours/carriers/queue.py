@@ -11,7 +11,7 @@ from typing import Any
 
 from recours.carriers.account import Account
 from recours.carriers.client import knowing
-from recours.carriers.quota_store import LEASE, Ledger
+from recours.carriers.quota_store import LEASE, QuotaStore
 from recours.carriers.refusals import Refusals
 from recours.carriers.reservation import QueueGrant
 from recours.core.blame import PUT_OFF, Blame
@@ -23,9 +23,9 @@ from recours.core.pauses import AccountState, CarrierState, Stop, lasts, pause_u
 from recours.core.quota import (
     Calls,
     Capability,
-    Shortage,
-    Use,
-    Want,
+    Exhausted,
+    QuotaRequest,
+    Usage,
     kept_for_new_claims,
     kept_until,
 )
@@ -74,7 +74,7 @@ class APIRequestQueue:
     def __init__(
         self,
         accounts: Mapping[str, Account],
-        ledger: Ledger,
+        quota: QuotaStore,
         clock: Clock,
         *,
         slack: timedelta = timedelta(minutes=5),
@@ -83,31 +83,31 @@ class APIRequestQueue:
     ) -> None:
         """`slack`: how early a due try counts as due. `local` turns a moment into local time, for people."""
         self._accounts = accounts
-        self._ledger = ledger
+        self._quota = quota
         self._clock = clock
         self._redact = redact or Redactor(())
         self._local = local
-        self._refusals = Refusals(accounts, ledger, clock, slack)
+        self._refusals = Refusals(accounts, quota, clock, slack)
 
     # ---------------------------------------------------------------- granting
 
     def reserve(
-        self, carrier: str, fetches: Sequence[Calls], *, spare: float = 0.0
+        self, carrier: str, fetches: Sequence[Calls], *, headroom: float = 0.0
     ) -> tuple[list[Grant], Refusal | None]:
         """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
 
-        `spare`: the part of a day's quota that is left to new claims.
+        `headroom`: the part of a day's quota that is left to new claims.
         """
         if refusal := self.closed(carrier):
             return [], refusal
         wanted = self._with_opening(carrier, fetches)
         for _ in range(_MOST_TRIES):
-            held = self._hold(carrier, wanted, spare) if wanted else []
-            if not isinstance(held, Shortage):
+            held = self._hold(carrier, wanted, headroom) if wanted else []
+            if not isinstance(held, Exhausted):
                 return held, refusal
             fitting = held.fitting(wanted)
             if len(fitting) < len(wanted):  # else units came back in between: the same again
-                refusal = self._at_limit(carrier, held, wanted[len(fitting)], spare)
+                refusal = self._at_limit(carrier, held, wanted[len(fitting)], headroom)
             wanted = fitting
         return [], Refusal(
             Blocked.RATE_LIMIT, f"{self._name(carrier)} is asked by many at once", passing=True
@@ -121,25 +121,25 @@ class APIRequestQueue:
         first = {what: fetches[0].get(what, 0) + opening.get(what, 0) for what in (*fetches[0], *opening)}
         return [first, *fetches[1:]]
 
-    def _hold(self, carrier: str, fetches: Sequence[Calls], spare: float) -> list[Grant] | Shortage:
+    def _hold(self, carrier: str, fetches: Sequence[Calls], headroom: float) -> list[Grant] | Exhausted:
         account, now = self._accounts[carrier], self._clock.now()
-        wants = [
-            Want(limit, units, kept_for_new_claims(limit, spare, now))
+        requests = [
+            QuotaRequest(limit, units, kept_for_new_claims(limit, headroom, now))
             for limit in account.long_limits
             if (units := sum(limit.units(calls) for calls in fetches))
         ]
-        held = self._ledger.reserve(wants, now, now + LEASE)
-        if isinstance(held, Shortage):
+        held = self._quota.reserve(requests, now, now + LEASE)
+        if isinstance(held, Exhausted):
             return held
         return [
-            QueueGrant(self._ledger, self._clock, account, {h: h.limit.units(calls) for h in held})
+            QueueGrant(self._quota, self._clock, account, {h: h.limit.units(calls) for h in held})
             for calls in fetches
         ]
 
-    def _at_limit(self, carrier: str, short: Shortage, calls: Calls, spare: float) -> Refusal:
+    def _at_limit(self, carrier: str, short: Exhausted, calls: Calls, headroom: float) -> Refusal:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
-        kept = kept_for_new_claims(limit, spare, now)
+        kept = kept_for_new_claims(limit, headroom, now)
         if short.is_for_new_claims(needed, kept):
             reason = f"{self._name(carrier)} has only calls left that are kept for new claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
@@ -153,7 +153,7 @@ class APIRequestQueue:
 
     def closed(self, carrier: str) -> Refusal | None:
         """Why the carrier can take no call at all now, whatever its quota."""
-        state, now = self._ledger.carrier_state(carrier), self._clock.now()
+        state, now = self._quota.carrier_state(carrier), self._clock.now()
         return (
             self._stopped(carrier, state)
             or self.unconfigured(carrier)
@@ -178,7 +178,7 @@ class APIRequestQueue:
 
     def closings(self, carrier: str) -> list[Refusal]:
         """Every reason for which the carrier takes no call now, whatever its quota; looks only, like `would_refuse`."""
-        now, state = self._clock.now(), self._ledger.carrier_state(carrier)
+        now, state = self._clock.now(), self._quota.carrier_state(carrier)
         account = state.account
         waits = account.refusals and lasts(account.refused_until, now)
         refused = waits and not self._refusals.has_new_credentials(carrier, account)
@@ -247,7 +247,7 @@ class APIRequestQueue:
 
         It asks about `number`, or about the sample number. Pauses of the carrier and of a person, and limits, hold.
         """
-        state, now = self._ledger.carrier_state(carrier), self._clock.now()
+        state, now = self._quota.carrier_state(carrier), self._clock.now()
         if refusal := (
             self._stopped(carrier, state) or self.unconfigured(carrier) or self._paused(carrier, state, now)
         ):
@@ -402,7 +402,7 @@ class APIRequestQueue:
         if by_carrier and (failure.kind is ErrorKind.RATE_LIMITED or failure.retry_at is not None):
             now = self._clock.now()
             until = pause_until(failure.retry_at, now)
-            self._ledger.pause(carrier, until, failure.message, now)
+            self._quota.pause(carrier, until, failure.message, now)
             return replace(failure, retry_at=until)
         return failure
 
@@ -418,18 +418,18 @@ class APIRequestQueue:
     def leave(self) -> None:
         """The run ends: what it still holds is given back, tries that were not made are left to the next run."""
         self._refusals.leave()
-        self._ledger.leave()
-        self._ledger.forget_short_windows(self._clock.now())
+        self._quota.leave()
+        self._quota.forget_short_windows(self._clock.now())
 
     # ---------------------------------------------------------------- what a person may do
 
     def stopped(self, carrier: str) -> Stop | None:
         """That a person stopped the carrier."""
-        return self._ledger.carrier_state(carrier).stopped
+        return self._quota.carrier_state(carrier).stopped
 
     def rejected(self, carrier: str) -> Refusal | None:
         """That our account was refused and not accepted since, also if it may be tried again now; looks only."""
-        account = self._ledger.carrier_state(carrier).account
+        account = self._quota.carrier_state(carrier).account
         if (
             not account.refusals
             or self.unconfigured(carrier)
@@ -440,20 +440,20 @@ class APIRequestQueue:
 
     def stop(self, carrier: str, why: str) -> Stop:
         """Stop the carrier for all processes, until it is taken up again; `why`: who does, and their words."""
-        self._ledger.stop(carrier, Stop(self._clock.now(), why))
-        return self._ledger.carrier_state(carrier).stopped or Stop(self._clock.now(), why)
+        self._quota.stop(carrier, Stop(self._clock.now(), why))
+        return self._quota.carrier_state(carrier).stopped or Stop(self._clock.now(), why)
 
     def take_up(self, carrier: str) -> Stop | None:
         """Take the carrier up again; returns the stop that this ended, None if there was none."""
-        return self._ledger.take_up(carrier)
+        return self._quota.take_up(carrier)
 
-    def use(self, carrier: str) -> list[Use]:
+    def use(self, carrier: str) -> list[Usage]:
         """How far the carrier's limits are used: those for one capability first, the longest window last."""
         limits = sorted(
             self._accounts[carrier].limits,
             key=lambda limit: (limit.capability is None, limit.window.seconds or 10**9),
         )
-        return self._ledger.uses(limits, self._clock.now())
+        return self._quota.uses(limits, self._clock.now())
 
 
 def _fetched(outcome: Outcome, asked: Sequence[_Answer]) -> Fetched:

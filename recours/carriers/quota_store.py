@@ -5,28 +5,30 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from recours.core.pauses import AccountState, CarrierState, Stop
-from recours.core.quota import Held, Limit, Shortage, Use, Want
+from recours.core.quota import Exhausted, Limit, QuotaRequest, Reserved, Usage
 
 # What is held longer than this without a sign of life is given back.
 LEASE = timedelta(minutes=10)
 
 
-class Ledger(Protocol):
+class QuotaStore(Protocol):
     """Where the counts live."""
 
-    def reserve(self, wants: Sequence[Want], now: datetime, expires_at: datetime) -> list[Held] | Shortage:
+    def reserve(
+        self, requests: Sequence[QuotaRequest], now: datetime, expires_at: datetime
+    ) -> list[Reserved] | Exhausted:
         """Hold all that is wanted, or nothing. Units of a short window are used at once."""
 
-    def use(self, held: Held, expires_at: datetime) -> bool:
+    def use(self, held: Reserved, expires_at: datetime) -> bool:
         """Turn a held unit into a used one; False if it is not held any more."""
 
-    def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
+    def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:
         """Give back units that were certainly not sent: `kept` ones, or used ones."""
 
     def leave(self) -> None:
         """Give back all that this holder still holds."""
 
-    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Use]:
+    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
         """How far these limits are used."""
 
     def carrier_state(self, carrier: str) -> CarrierState:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from recours.carriers.account import Account
-from recours.carriers.quota_store import LEASE, Ledger
+from recours.carriers.quota_store import LEASE, QuotaStore
 from recours.core.blame import Blame, blame, blame_after_check
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
@@ -20,11 +20,11 @@ class Refusals:
     """Refusals of our accounts. Safe for the threads of a run."""
 
     def __init__(
-        self, accounts: Mapping[str, Account], ledger: Ledger, clock: Clock, slack: timedelta
+        self, accounts: Mapping[str, Account], quota: QuotaStore, clock: Clock, slack: timedelta
     ) -> None:
         """`slack`: how early a due try counts as due."""
         self._accounts = accounts
-        self._ledger = ledger
+        self._quota = quota
         self._clock = clock
         self._slack = slack
         self._trying_again: dict[str, AccountState] = {}
@@ -42,10 +42,10 @@ class Refusals:
         if state.refusals == 0 or carrier in self._trying_again:
             return False
         if self.has_new_credentials(carrier, state):
-            self._ledger.set_account_state(carrier, AccountState())
+            self._quota.set_account_state(carrier, AccountState())
             return False
         now = self._clock.now()
-        if not lasts(state.refused_until, now) and self._ledger.try_again(carrier, now, now + LEASE):
+        if not lasts(state.refused_until, now) and self._quota.try_again(carrier, now, now + LEASE):
             self._trying_again[carrier] = state
             return False
         return True
@@ -89,14 +89,14 @@ class Refusals:
         return blame_after_check(accepted=accepted, refused=refused, closed_by_it=by_it)
 
     def _closed_by(self, carrier: str, claim: Any) -> bool:
-        state = self._trying_again.get(carrier) or self._ledger.carrier_state(carrier).account
+        state = self._trying_again.get(carrier) or self._quota.carrier_state(carrier).account
         return claim is not None and state.claim == claim
 
     def note_refused(self, carrier: str, failure: Failure, claim: Any) -> datetime:
         """The account is closed for all processes; returns until when."""
         with self._lock:
             if (before := self._trying_again.pop(carrier, None)) is None:
-                before = self._ledger.carrier_state(carrier).account
+                before = self._quota.carrier_state(carrier).account
                 if lasts(before.refused_until, self._clock.now()) and before.refused_until:
                     return before.refused_until  # by another call that was under way at the same time
                 before = AccountState()
@@ -111,7 +111,7 @@ class Refusals:
                 kind=failure.kind,
                 claim=claim,
             )
-            self._ledger.set_account_state(carrier, state)
+            self._quota.set_account_state(carrier, state)
             return until
 
     def note_accepted(self, carrier: str, *, proven: bool) -> None:
@@ -123,7 +123,7 @@ class Refusals:
             self._accepted.add(carrier)
             before = self._trying_again.get(carrier)
             if before and (proven or before.kind is not ErrorKind.ACCOUNT_DENIED):
-                self._ledger.set_account_state(carrier, AccountState(claim=before.claim))
+                self._quota.set_account_state(carrier, AccountState(claim=before.claim))
                 self._trying_again.pop(carrier, None)
 
     def note_document(self, carrier: str) -> None:
@@ -137,7 +137,7 @@ class Refusals:
     def leave(self) -> None:
         """Tries that were not made are left to the next run."""
         for carrier, state in self._trying_again.items():
-            self._ledger.set_account_state(carrier, state)
+            self._quota.set_account_state(carrier, state)
         self._trying_again.clear()
 
 

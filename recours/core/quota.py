@@ -123,16 +123,16 @@ def _known_zone(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Want:
-    """Units of one limit. `spare`: so many of the limit are left to others."""
+class QuotaRequest:
+    """Units of one limit. `headroom`: so many of the limit are left to others."""
 
     limit: Limit
     units: int
-    spare: int = 0
+    headroom: int = 0
 
 
 @dataclass(frozen=True)
-class Held:
+class Reserved:
     """Units of one limit, in one of its windows."""
 
     limit: Limit
@@ -141,7 +141,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Shortage:
+class Exhausted:
     """Which limit stood in the way."""
 
     limit: Limit
@@ -170,7 +170,7 @@ class Shortage:
 
 
 @dataclass(frozen=True)
-class Use:
+class Usage:
     """How far a limit is used in its present window."""
 
     limit: Limit
@@ -183,10 +183,10 @@ class Use:
         """Calls that can still be granted."""
         return max(0, self.limit.number - self.used - self.held)
 
-    def shortage(self, spare: int) -> Shortage:
-        """What there is to be had, `spare` units of the limit being left to others."""
-        at_best = max(0, self.limit.number - spare - self.used)
-        return Shortage(self.limit, max(0, at_best - self.held), at_best, self.resets_at)
+    def exhausted(self, headroom: int) -> Exhausted:
+        """What there is to be had, `headroom` units of the limit being left to others."""
+        at_best = max(0, self.limit.number - headroom - self.used)
+        return Exhausted(self.limit, max(0, at_best - self.held), at_best, self.resets_at)
 
 
 # The hour, in the quota's zone, from which nothing is kept for new claims any more: what is left would be lost.

@@ -6,7 +6,7 @@ from datetime import date
 import plotly.graph_objects as go
 
 from recours.core.claim import Stage
-from recours.core.quota import Use
+from recours.core.quota import Usage
 from recours.dashboard.texts import Words
 from recours.logs import local
 from recours.operations.plan import Plan
@@ -133,7 +133,7 @@ def quotas(carriers: Sequence[CarrierNow], words: Words) -> go.Figure:
     return figure.update_xaxes(range=[0, 100], ticksuffix=" %")
 
 
-def _gauged(carrier: CarrierNow) -> list[Use]:
+def _gauged(carrier: CarrierNow) -> list[Usage]:
     return [use for use in worth_telling(list(carrier.uses)) if not use.limit.window.is_short]
 
 
@@ -142,7 +142,7 @@ def has_gauges(carriers: Sequence[CarrierNow]) -> bool:
     return any(carrier.configured and _gauged(carrier) for carrier in carriers)
 
 
-def _what(use: Use) -> str:
+def _what(use: Usage) -> str:
     return f" {use.limit.capability.lower()}" if use.limit.capability else ""
 
 

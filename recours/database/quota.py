@@ -29,7 +29,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Stop
-from recours.core.quota import SHORT, Held, Limit, Shortage, Use, Want
+from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
 from recours.database.group_commit import Together
@@ -39,9 +39,9 @@ from recours.database.tables import carriers, quota, quota_shares
 _q, _s = quota.c, quota_shares.c
 
 
-class _ShortageError(Exception):
-    def __init__(self, want: Want) -> None:
-        self.want = want
+class _ExhaustedError(Exception):
+    def __init__(self, request: QuotaRequest) -> None:
+        self.request = request
 
 
 # Built once, as they run before every call and for every few claims.
@@ -93,12 +93,12 @@ def _share(dialect: str) -> Insert:
 
 
 @dataclass(frozen=True)
-class QuotaLedger:
+class QuotaTables:
     """The counts in the database."""
 
     database: Database
     holder: str  # the run that holds and uses
-    _uses: "Together[tuple[Held, datetime], bool]" = field(init=False, compare=False)
+    _uses: "Together[tuple[Reserved, datetime], bool]" = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Units that several threads use in the same instant are written in one transaction."""
@@ -106,33 +106,39 @@ class QuotaLedger:
 
     # ---------------------------------------------------------------- windows
 
-    def reserve(self, wants: Sequence[Want], now: datetime, expires_at: datetime) -> list[Held] | Shortage:
+    def reserve(
+        self, requests: Sequence[QuotaRequest], now: datetime, expires_at: datetime
+    ) -> list[Reserved] | Exhausted:
         """Hold all that is wanted, or nothing. Units of a short window are used at once, not held."""
         # In one order everywhere: machines whose settings name the same limits in another one would block each other.
-        in_order = sorted(wants, key=lambda want: want.limit.key)
+        in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
             try:
                 with self.database.write(durable=True) as connection:
-                    held = {want: self._reserve(connection, want, now, expires_at) for want in in_order}
-                return [held[want] for want in wants]
-            except _ShortageError as short:
-                if not self._take_back_from_the_dead(short.want.limit, now):
-                    return self._shortage(short.want, now)
+                    held = {
+                        request: self._reserve(connection, request, now, expires_at) for request in in_order
+                    }
+                return [held[request] for request in requests]
+            except _ExhaustedError as short:
+                if not self._take_back_from_the_dead(short.request.limit, now):
+                    return self._exhausted(short.request, now)
 
-    def _reserve(self, connection: Connection, want: Want, now: datetime, expires_at: datetime) -> Held:
-        start, end = want.limit.window.around(now)
-        most = want.limit.number - want.spare
-        if want.units > most:
-            raise _ShortageError(want)
-        values = {"of_limit_key": want.limit.key, "of_window_start": start, "units": want.units}
+    def _reserve(
+        self, connection: Connection, request: QuotaRequest, now: datetime, expires_at: datetime
+    ) -> Reserved:
+        start, end = request.limit.window.around(now)
+        most = request.limit.number - request.headroom
+        if request.units > most:
+            raise _ExhaustedError(request)
+        values = {"of_limit_key": request.limit.key, "of_window_start": start, "units": request.units}
         dialect = connection.dialect.name
         if connection.execute(_take(dialect), values | {"of_window_end": end, "most": most}).first() is None:
-            raise _ShortageError(want)
-        if not want.limit.window.is_short:
+            raise _ExhaustedError(request)
+        if not request.limit.window.is_short:
             connection.execute(
                 _share(dialect), values | {"of_holder": self.holder, "of_expires_at": expires_at}
             )
-        return Held(want.limit, start, end)
+        return Reserved(request.limit, start, end)
 
     def _take_back_from_the_dead(self, limit: Limit, now: datetime) -> bool:
         """Give back what expired holds keep; tell whether there was any."""
@@ -148,23 +154,23 @@ class QuotaLedger:
                 )
         return lost > 0
 
-    def _shortage(self, want: Want, now: datetime) -> Shortage:
+    def _exhausted(self, request: QuotaRequest, now: datetime) -> Exhausted:
         with self.database.read() as connection:
-            return self._use_of(connection, want.limit, now).shortage(want.spare)
+            return self._use_of(connection, request.limit, now).exhausted(request.headroom)
 
-    def use(self, held: Held, expires_at: datetime) -> bool:
+    def use(self, held: Reserved, expires_at: datetime) -> bool:
         """Turn a held unit into a used one; False if it is not held any more (it expired and was given back)."""
         return self._uses.do((held, expires_at))
 
-    def _use_all(self, wanted: Sequence[tuple[Held, datetime]]) -> list[bool]:
-        used: dict[Held, bool] = {}
+    def _use_all(self, wanted: Sequence[tuple[Reserved, datetime]]) -> list[bool]:
+        used: dict[Reserved, bool] = {}
         for held, units in Counter(held for held, _ in wanted).items():
             until = max(at for of, at in wanted if of == held)
             used[held] = self._use(held, units, until)
         # Where not all are held any more, each is looked at alone.
         return [used[held] or (len(wanted) > 1 and self._use(held, 1, until)) for held, until in wanted]
 
-    def _use(self, held: Held, units: int, until: datetime) -> bool:
+    def _use(self, held: Reserved, units: int, until: datetime) -> bool:
         values = {
             "of_limit": held.limit.key,
             "of_window": held.start,
@@ -175,7 +181,7 @@ class QuotaLedger:
         with self.database.write_one(durable=True) as connection:
             return bool(connection.execute(_USE, values).rowcount)
 
-    def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
+    def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:
         """Give back units that were not sent: kept ones, or used ones of which that is certain."""
         with self.database.write() as connection:
             _lock(connection, held.limit.key, held.start)
@@ -209,17 +215,17 @@ class QuotaLedger:
             # Only longer windows have shares.
             connection.execute(delete(quota).where(_q.window_end < now - SHORT, ~shared.exists()))
 
-    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Use]:
+    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
         """How far these limits are used now."""
         with self.database.read() as connection:
             return [self._use_of(connection, limit, now) for limit in limits]
 
-    def _use_of(self, connection: Connection, limit: Limit, now: datetime) -> Use:
+    def _use_of(self, connection: Connection, limit: Limit, now: datetime) -> Usage:
         start, end = limit.window.around(now)
         taken = connection.scalar(select(_q.taken).where(*_of_window(_q, limit.key, start))) or 0
         held = select(func.coalesce(func.sum(_s.held), 0)).where(*_of_window(_s, limit.key, start))
         holding = connection.scalar(held) or 0
-        return Use(limit, used=taken - holding, held=holding, resets_at=end)
+        return Usage(limit, used=taken - holding, held=holding, resets_at=end)
 
     # ---------------------------------------------------------------- carriers
 

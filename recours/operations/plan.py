@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from recours.core.claim import Claim, Stage, deadline_end
-from recours.core.quota import Use
+from recours.core.quota import Usage
 from recours.operations.forecast.facts import (
     WORKERS,
     Assumption,
@@ -84,7 +84,7 @@ class CarrierPlan:
     left: int  # still due at the end of it
     late: int
     tries_a_day: float  # on its last day
-    uses: Sequence[Use] = ()
+    uses: Sequence[Usage] = ()
     closing: Refusal | None = None
 
     @property

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from recours.core.claim import Stage
 from recours.core.mail import MailState
 from recours.core.pauses import CLOCKS_DIFFER, Stop
-from recours.core.quota import Use
+from recours.core.quota import Usage
 from recours.operations.problem_facts import Troubles
 from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally
 from recours.runs.ports import Refusal
@@ -210,7 +210,7 @@ class CarrierNow:
     key: str
     name: str
     configured: bool
-    uses: Sequence[Use] = ()
+    uses: Sequence[Usage] = ()
     refusal: Refusal | None = None
     rejected: Refusal | None = (
         None  # our account was refused, and not accepted since, also if it is tried again now
@@ -230,7 +230,7 @@ class CarrierNow:
         }
 
 
-def _use_json(use: Use) -> dict[str, Any]:
+def _use_json(use: Usage) -> dict[str, Any]:
     return {
         "capability": use.limit.capability,
         "limit": use.limit.number,

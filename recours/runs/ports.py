@@ -14,7 +14,7 @@ from recours.core.events import Event
 from recours.core.mail import MailKind, Told
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import Policy
-from recours.core.quota import Capability, Use
+from recours.core.quota import Capability, Usage
 from recours.core.sentences import Said
 
 
@@ -153,7 +153,7 @@ class Queue(Protocol):
     """The only way to a carrier: `APIRequestQueue`."""
 
     def reserve(
-        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, spare: float = 0.0
+        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, headroom: float = 0.0
     ) -> tuple[list[Grant], Refusal | None]:
         """Hold the units of as many fetches as can be had, in their order, and say why not for the rest."""
 
@@ -177,7 +177,7 @@ class Queue(Protocol):
     def leave(self) -> None:
         """The run ends: nothing of it is held any more."""
 
-    def use(self, carrier: str) -> list[Use]:
+    def use(self, carrier: str) -> list[Usage]:
         """How far the carrier's limits are used, the longest window last."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from recours.core.quota import Limit, Use
+from recours.core.quota import Limit, Usage
 from recours.runs.ports import Waiting
 
 LocalTime = Callable[[datetime], datetime]
@@ -44,7 +44,7 @@ class Report:
     started_at: datetime
     duration_s: float
     stats: Stats
-    usage: dict[str, list[Use]] = field(default_factory=dict)  # by the carrier's name
+    usage: dict[str, list[Usage]] = field(default_factory=dict)  # by the carrier's name
     exit_status: int = 0
     fault: str | None = None  # why the run itself failed
 
@@ -87,7 +87,7 @@ def _if_any(what: str, count: int) -> list[str]:
     return [f"{what}: {count}"] if count else []
 
 
-def _usage_json(use: Use) -> dict[str, Any]:
+def _usage_json(use: Usage) -> dict[str, Any]:
     return {
         "used": use.used,
         "limit": use.limit.number,
@@ -96,19 +96,19 @@ def _usage_json(use: Use) -> dict[str, Any]:
     }
 
 
-def usage_line(name: str, use: Use, local: LocalTime) -> str:
+def usage_line(name: str, use: Usage, local: LocalTime) -> str:
     """`Chronopost: 5/100 per day, resets 2026-02-07 00:00`."""
     what = f" {use.limit.capability}" if use.limit.capability else ""
     return f"{name}{what}: {usage_words(use, local)}"
 
 
-def usage_words(use: Use, local: LocalTime) -> str:
+def usage_words(use: Usage, local: LocalTime) -> str:
     """`5/100 per day, resets 2026-02-07 00:00`."""
     words = f"{use.used}/{use.limit.number} per {use.limit.window.label}"
     return words if use.limit.window.is_short else f"{words}, resets {minute(use.resets_at, local)}"
 
 
-def named_usage(use: Use, local: LocalTime) -> str:
+def named_usage(use: Usage, local: LocalTime) -> str:
     """`token 1/20 per hour, resets 2026-02-06 15:00`: what a limit is for, where a carrier's are told together."""
     return f"{purpose(use.limit)}{usage_words(use, local)}"
 
@@ -118,7 +118,7 @@ def purpose(limit: Limit) -> str:
     return f"{limit.capability.lower()} " if limit.capability else ""
 
 
-def worth_telling(uses: list[Use]) -> list[Use]:
+def worth_telling(uses: list[Usage]) -> list[Usage]:
     """The uses of the longer windows; those of short ones, which are over before they are read, only if there is no other."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 

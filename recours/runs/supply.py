@@ -174,8 +174,8 @@ class Supply:
         if lane.refusal:
             return [], lane.refusal
         calls = [self._catalog.specs[lane.key].calls_for(claim.state.delivery) for claim in claims]
-        spare = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
-        grants, refusal = self._deps.queue.reserve(lane.key, calls, spare=spare)
+        headroom = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
+        grants, refusal = self._deps.queue.reserve(lane.key, calls, headroom=headroom)
         log.debug(f"{lane.name}: units for {len(grants)} of {plural(len(calls), 'claim')}")
         return grants, refusal
 

@@ -15,7 +15,7 @@ from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import Policy
-from recours.core.quota import Use
+from recours.core.quota import Usage
 from recours.core.text import plural
 from recours.runs.calls import Calls
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
@@ -166,7 +166,7 @@ class Worker(ABC):
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))
         return replace(report, exit_status=self._exit_status(), fault=self._fault)
 
-    def _usage(self) -> dict[str, list[Use]]:
+    def _usage(self) -> dict[str, list[Usage]]:
         return {self.catalog.name_of(key): self.deps.queue.use(key) for key in sorted(self._asked)}
 
     def _exit_status(self) -> int:

@@ -12,7 +12,7 @@ from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.policy import Policy
 from recours.core.redact import Redactor
 from recours.database.engine import Database
-from recours.database.quota import QuotaLedger
+from recours.database.quota import QuotaTables
 from recours.logs import local
 from recours.runs.ports import CarrierClient, Clock, Grant, Refusal
 from recours.settings.model import HttpLimits, Settings
@@ -46,7 +46,7 @@ def make_queue(
     """The queue, for one run."""
     return APIRequestQueue(
         accounts(settings, clock, jitter),
-        QuotaLedger(database, holder),
+        QuotaTables(database, holder),
         clock,
         slack=policy.timetable.slack,
         redact=redactor(settings),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from recours.core.quota import Want
+from recours.core.quota import QuotaRequest
 from recours.database.engine import Database
-from recours.database.quota import QuotaLedger
+from recours.database.quota import QuotaTables
 from recours.database.schema.indexes import build_indexes
 from recours.database.schema.inspection import look
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
@@ -101,8 +101,8 @@ def test_units_that_such_a_run_holds_today_are_given_back(database: Database, se
     now = service.clock.now()
     limit = next(limit for limit in service.settings.limits["chronopost"] if not limit.window.is_short)
     most = limit.number
-    assert QuotaLedger(database, "dead").reserve([Want(limit, most)], now, FAR)
-    got = QuotaLedger(database, "alive").reserve([Want(limit, 1)], now, now + timedelta(minutes=10))
+    assert QuotaTables(database, "dead").reserve([QuotaRequest(limit, most)], now, FAR)
+    got = QuotaTables(database, "alive").reserve([QuotaRequest(limit, 1)], now, now + timedelta(minutes=10))
     assert isinstance(got, list)
 
 

@@ -30,10 +30,10 @@ from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.pauses import AccountState, Stop
-from recours.core.quota import Capability, Held, Limit, Shortage, Want, parse_limits
+from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved, parse_limits
 from recours.core.sentences import Said, Sentence
 from recours.database.engine import Database, DatabaseError
-from recours.database.quota import QuotaLedger
+from recours.database.quota import QuotaTables
 from recours.runs.ports import Blocked, Refusal
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
@@ -72,8 +72,8 @@ def queue_on(
         credentials=tuple(credentials.values()),
         source="the environment",
     )
-    ledger = QuotaLedger(database, holder)
-    return APIRequestQueue({"chronopost": account}, ledger, clock)
+    quota = QuotaTables(database, holder)
+    return APIRequestQueue({"chronopost": account}, quota, clock)
 
 
 @pytest.fixture
@@ -97,16 +97,16 @@ def use_up(
 ) -> None:
     """500 calls a round: reserved in slices, each used before its proof is written. Stands for a run."""
     database, clock = Database(make_url(url)), SimulatedClock(NOW)
-    ledger = QuotaLedger(database, name)
+    quota = QuotaTables(database, name)
     for carrier in rounds:
-        want = Want(parse_limits(limit, carrier, None, "UTC")[0], 1)
+        request = QuotaRequest(parse_limits(limit, carrier, None, "UTC")[0], 1)
         proof = os.open(Path(folder) / f"{carrier}-{name}", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
         start.wait(60)
         for _ in range(500 // slice_size):
-            held = [ledger.reserve([want], clock.now(), clock.now() + LEASE) for _ in range(slice_size)]
+            held = [quota.reserve([request], clock.now(), clock.now() + LEASE) for _ in range(slice_size)]
             for one in held:
-                if not isinstance(one, Shortage):
-                    assert ledger.use(one[0], clock.now() + LEASE)
+                if not isinstance(one, Exhausted):
+                    assert quota.use(one[0], clock.now() + LEASE)
                     os.write(proof, b".")
         os.close(proof)
     database.close()
@@ -140,20 +140,20 @@ def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: Si
     assert clock.now() == midnight
     grants[0].settle()
     (limit,) = parse_limits("100/day@UTC", "chronopost", None, "UTC")
-    before, after = (QuotaLedger(database, "x").uses([limit], at)[0] for at in (midnight - LEASE, midnight))
+    before, after = (QuotaTables(database, "x").uses([limit], at)[0] for at in (midnight - LEASE, midnight))
     assert [(before.used, before.held), (after.used, after.held)] == [(0, 0), (1, 0)]
 
 
 def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Database) -> None:
-    ledger = QuotaLedger(database, "run")
+    quota = QuotaTables(database, "run")
     (limit,) = parse_limits("1000/day", "chronopost", None, "UTC")
-    reserved = ledger.reserve([Want(limit, 30)], NOW, NOW + LEASE)
-    assert not isinstance(reserved, Shortage)
+    reserved = quota.reserve([QuotaRequest(limit, 30)], NOW, NOW + LEASE)
+    assert not isinstance(reserved, Exhausted)
     (held,) = reserved
     with ThreadPoolExecutor(16) as pool:
-        used = list(pool.map(lambda _: ledger.use(held, NOW + LEASE), range(100)))
+        used = list(pool.map(lambda _: quota.use(held, NOW + LEASE), range(100)))
     assert (sum(used), len(used)) == (30, 100)
-    (use,) = ledger.uses([limit], NOW)
+    (use,) = quota.uses([limit], NOW)
     assert (use.used, use.held) == (30, 0)
 
 
@@ -168,7 +168,7 @@ def test_four_processes_are_granted_exactly_the_limit(
     assert [process.exitcode for process in crew] == [0] * 4
     assert [proofs(tmp_path, carrier) for carrier in rounds] == [1000] * len(rounds)
     for carrier in rounds:
-        (use,) = QuotaLedger(database, "x").uses(parse_limits("1000/day", carrier, None, "UTC"), NOW)
+        (use,) = QuotaTables(database, "x").uses(parse_limits("1000/day", carrier, None, "UTC"), NOW)
         assert (use.used, use.held, use.left) == (1000, 0, 0)
 
 
@@ -185,24 +185,24 @@ def test_processes_killed_at_random_never_make_it_exceed_and_their_units_come_ba
                 time.sleep(chance.uniform(0.01, 0.12))
                 victim.kill()
         (limit,) = parse_limits("1000/day", carrier, None, "UTC")
-        ledger = QuotaLedger(database, "later")
-        (use,) = ledger.uses([limit], NOW)
+        quota = QuotaTables(database, "later")
+        (use,) = quota.uses([limit], NOW)
         # Killed between the commit and the proof: at most one call of each.
         assert use.used - 3 <= proofs(tmp_path, carrier) <= use.used
         assert use.used + use.held <= 1000
 
-        assert granted(ledger, limit, NOW) == 1000 - use.used - use.held
+        assert granted(quota, limit, NOW) == 1000 - use.used - use.held
         late = NOW + LEASE + timedelta(seconds=1)
-        assert granted(ledger, limit, late) == use.held
-        (after,) = ledger.uses([limit], late)
+        assert granted(quota, limit, late) == use.held
+        (after,) = quota.uses([limit], late)
         assert after.used == 1000
 
 
-def granted(ledger: QuotaLedger, limit: Limit, now: datetime) -> int:
+def granted(quota: QuotaTables, limit: Limit, now: datetime) -> int:
     """How many calls can be made now, one by one."""
     got = 0
-    while not isinstance(held := ledger.reserve([Want(limit, 1)], now, now + LEASE), Shortage):
-        assert ledger.use(held[0], now + LEASE)
+    while not isinstance(held := quota.reserve([QuotaRequest(limit, 1)], now, now + LEASE), Exhausted):
+        assert quota.use(held[0], now + LEASE)
         got += 1
     return got
 
@@ -236,12 +236,12 @@ def test_of_several_limits_all_are_taken_or_none(queue: Callable[..., APIRequest
 
 
 def test_a_refused_ledger_transaction_leaves_no_trace(database: Database) -> None:
-    ledger = QuotaLedger(database, "run-1")
+    quota = QuotaTables(database, "run-1")
     day, hour = limits_of("10/day,5/hour")
-    short = ledger.reserve([Want(day, 6), Want(hour, 6)], NOW, NOW + LEASE)
-    assert isinstance(short, Shortage)
+    short = quota.reserve([QuotaRequest(day, 6), QuotaRequest(hour, 6)], NOW, NOW + LEASE)
+    assert isinstance(short, Exhausted)
     assert (short.limit, short.left, short.at_best) == (hour, 5, 5)
-    assert [(use.used, use.held) for use in ledger.uses([day, hour], NOW)] == [(0, 0), (0, 0)]
+    assert [(use.used, use.held) for use in quota.uses([day, hour], NOW)] == [(0, 0), (0, 0)]
 
 
 def test_a_limit_on_the_pod_counts_pod_calls_only(database: Database, clock: SimulatedClock) -> None:
@@ -314,12 +314,14 @@ def test_units_that_are_held_beyond_the_share_of_new_claims_cannot_mend_a_refusa
     queue: Callable[..., APIRequestQueue],
 ) -> None:
     run, new = queue("8/day"), queue("8/day", "new")
-    grants, _ = run.reserve("chronopost", [BOTH] * 3, spare=0.25)
+    grants, _ = run.reserve("chronopost", [BOTH] * 3, headroom=0.25)
     for grant in grants:
         grant.use(Capability.TRACKING)
         grant.use(Capability.POD)
     assert len(new.reserve("chronopost", [BOTH])[0]) == 1
-    _, refusal = run.reserve("chronopost", [BOTH], spare=0.25)  # 6 used, and no more than 6 are for retries
+    _, refusal = run.reserve(
+        "chronopost", [BOTH], headroom=0.25
+    )  # 6 used, and no more than 6 are for retries
     assert refusal is not None
     assert not refusal.passing
 
@@ -339,12 +341,12 @@ def test_a_used_up_limit_does_not_pass(queue: Callable[..., APIRequestQueue]) ->
     )
 
 
-class SettledMeanwhile(QuotaLedger):
+class SettledMeanwhile(QuotaTables):
     """Another run gives its units back between the refusal and the look at what stood in the way."""
 
-    def _shortage(self, want: Want, now: datetime) -> Shortage:
-        QuotaLedger(self.database, "other").leave()
-        return super()._shortage(want, now)
+    def _exhausted(self, request: QuotaRequest, now: datetime) -> Exhausted:
+        QuotaTables(self.database, "other").leave()
+        return super()._exhausted(request, now)
 
 
 def test_a_unit_that_comes_back_at_the_moment_of_the_refusal_is_not_lost(
@@ -352,7 +354,7 @@ def test_a_unit_that_comes_back_at_the_moment_of_the_refusal_is_not_lost(
 ) -> None:
     queue("2/day", "other").reserve("chronopost", [BOTH])
     run = queue("2/day")
-    run._ledger = SettledMeanwhile(database, "run-1")
+    run._quota = SettledMeanwhile(database, "run-1")
     grants, refusal = run.reserve("chronopost", [BOTH])
     assert grants or (refusal is not None and refusal.passing)
 
@@ -411,7 +413,7 @@ def test_a_window_that_ends_between_reserve_and_use(
     night.advance(timedelta(minutes=2))
     grant.use(Capability.TRACKING)
     assert counts(run) == [(1, 0)]
-    yesterday = QuotaLedger(database, "x").uses(limits_of("2/day"), night.now() - timedelta(minutes=2))
+    yesterday = QuotaTables(database, "x").uses(limits_of("2/day"), night.now() - timedelta(minutes=2))
     assert [(use.used, use.held) for use in yesterday] == [(0, 0)]
     grant.use(Capability.POD)
     assert counts(run) == [(2, 0)]
@@ -517,7 +519,7 @@ def test_of_several_limits_none_is_exceeded_in_any_of_its_windows(
     for limit in limits_of(limits):
         in_window = Counter(limit.window.around(at) for at in called)
         assert max(in_window.values()) <= limit.number, (str(limit), called)
-        assert [use.used for use in QuotaLedger(database, "x").uses([limit], clock.now())] == [
+        assert [use.used for use in QuotaTables(database, "x").uses([limit], clock.now())] == [
             in_window[limit.window.around(clock.now())]
         ]
 
@@ -531,21 +533,21 @@ def test_a_call_that_waited_beyond_its_day_is_the_next_day_s(database: Database)
     grants[0].use(Capability.POD)
     grants[0].settle()
     assert clock.now() == datetime(2026, 2, 3, tzinfo=UTC)
-    days = [QuotaLedger(database, "x").uses(limits[:1], clock.now() - back)[0] for back in (LEASE, NO_TIME)]
+    days = [QuotaTables(database, "x").uses(limits[:1], clock.now() - back)[0] for back in (LEASE, NO_TIME)]
     assert [(day.used, day.held) for day in days] == [(1, 0), (1, 0)]
 
 
 def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
     database: Database, clock: SimulatedClock
 ) -> None:
-    class Slow(QuotaLedger):
-        def use(self, held: Held, expires_at: datetime) -> bool:
+    class Slow(QuotaTables):
+        def use(self, held: Reserved, expires_at: datetime) -> bool:
             clock.advance(timedelta(seconds=0.7))
             return super().use(held, expires_at)
 
     clock.advance(timedelta(seconds=0.5))
     run = queue_on(database, clock, limits_of("10/day@UTC,1/second"))
-    run._ledger = Slow(database, "run-1")
+    run._quota = Slow(database, "run-1")
     grants, _ = run.reserve("chronopost", [BOTH])
     called = []
     for what in BOTH:
@@ -562,11 +564,11 @@ def test_machines_that_name_the_same_limits_in_another_order_do_not_block_each_o
     begin, got = threading.Barrier(2), []
 
     def reserve(holder: str, limits: tuple[Limit, ...]) -> None:
-        ledger = QuotaLedger(database, holder)
-        wants = [Want(limit, 1) for limit in limits]
+        quota = QuotaTables(database, holder)
+        requests = [QuotaRequest(limit, 1) for limit in limits]
         for _ in range(100):
             begin.wait(60)
-            held = ledger.reserve(wants, NOW, NOW + LEASE)
+            held = quota.reserve(requests, NOW, NOW + LEASE)
             got.append(isinstance(held, list) and [one.limit for one in held] == list(limits))
 
     with ThreadPoolExecutor(2) as pool:
@@ -591,7 +593,7 @@ def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
     grant.use(Capability.TRACKING)
     clock.advance(timedelta(days=2))
     run.leave()
-    before = QuotaLedger(database, "x").uses(limits_of("5/second,100/day"), NOW)
+    before = QuotaTables(database, "x").uses(limits_of("5/second,100/day"), NOW)
     assert [use.used for use in before] == [0, 1]
 
 
@@ -637,10 +639,10 @@ def paris(hour: int, minute: int = 0, *, month: int = 2) -> datetime:
     ],
 )
 def test_a_part_of_the_day_is_left_to_new_claims_until_four(
-    database: Database, now: datetime, spare: float, expected: int
+    database: Database, now: datetime, headroom: float, expected: int
 ) -> None:
     run = queue_on(database, SimulatedClock(now), limits_of("100/day"))
-    grants, refusal = run.reserve("chronopost", [BOTH] * 60, spare=spare)
+    grants, refusal = run.reserve("chronopost", [BOTH] * 60, headroom=headroom)
     assert len(grants) == expected
     assert refusal is not None
     new, _ = queue_on(database, SimulatedClock(now), limits_of("100/day"), "new").reserve(
@@ -705,13 +707,13 @@ def test_a_retry_after_that_is_over_pauses_nobody(
 
 
 def test_a_longer_pause_that_stands_is_kept(database: Database) -> None:
-    ledger = QuotaLedger(database, "run-1")
-    ledger.pause("chronopost", NOW + timedelta(hours=5), "long", NOW)
-    ledger.pause("chronopost", NOW + timedelta(hours=1), "short", NOW)
-    state = ledger.carrier_state("chronopost")
+    quota = QuotaTables(database, "run-1")
+    quota.pause("chronopost", NOW + timedelta(hours=5), "long", NOW)
+    quota.pause("chronopost", NOW + timedelta(hours=1), "short", NOW)
+    state = quota.carrier_state("chronopost")
     assert (state.paused_until, state.reason) == (NOW + timedelta(hours=5), "long")
-    ledger.pause("chronopost", NOW + timedelta(hours=6), "longer", NOW)
-    assert ledger.carrier_state("chronopost").paused_until == NOW + timedelta(hours=6)
+    quota.pause("chronopost", NOW + timedelta(hours=6), "longer", NOW)
+    assert quota.carrier_state("chronopost").paused_until == NOW + timedelta(hours=6)
 
 
 def test_what_a_clock_that_was_years_ahead_left_behind_closes_no_carrier(
@@ -950,15 +952,15 @@ def test_threads_of_a_run_are_granted_exactly_the_limit(database: Database, cloc
 
 
 def test_giving_back_what_is_not_held_changes_nothing(database: Database) -> None:
-    ledger, other = QuotaLedger(database, "run-1"), QuotaLedger(database, "other")
+    quota, other = QuotaTables(database, "run-1"), QuotaTables(database, "other")
     (limit,) = limits_of("10/day")
-    held = ledger.reserve([Want(limit, 2)], NOW, NOW + LEASE)
+    held = quota.reserve([QuotaRequest(limit, 2)], NOW, NOW + LEASE)
     assert isinstance(held, list)
-    assert isinstance(held[0], Held)
+    assert isinstance(held[0], Reserved)
     other.give_back(held[0], kept=1)
-    ledger.give_back(held[0], kept=3)
-    ledger.give_back(held[0], used=1)
-    (use,) = ledger.uses([limit], NOW)
+    quota.give_back(held[0], kept=3)
+    quota.give_back(held[0], used=1)
+    (use,) = quota.uses([limit], NOW)
     assert (use.used, use.held) == (0, 2)
     assert not other.use(held[0], NOW + LEASE)
 
@@ -969,10 +971,10 @@ def test_giving_back_what_is_not_held_changes_nothing(database: Database) -> Non
 def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
-    class GoneAway(QuotaLedger):
+    class GoneAway(QuotaTables):
         gone = False
 
-        def give_back(self, held: Held, *, kept: int = 0, used: int = 0) -> None:
+        def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:
             self._look()
             super().give_back(held, kept=kept, used=used)
 
@@ -984,11 +986,11 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
             if type(self).gone:
                 raise DatabaseError("The database went away.")
 
-    QuotaLedger(database, "before").set_account_state(
+    QuotaTables(database, "before").set_account_state(
         "chronopost", AccountState(refusals=1, refused_until=NOW, claim=7)
     )
     run = queue_on(database, clock, limits_of("10/day"), base_url=sandbox.url)
-    run._ledger = run._refusals._ledger = GoneAway(database, "run-1")
+    run._quota = run._refusals._quota = GoneAway(database, "run-1")
     (grant, other), _ = run.reserve("chronopost", [BOTH, BOTH])
     known = Delivery(NOW - timedelta(days=1), "DUPONT")
     GoneAway.gone = True
@@ -996,10 +998,10 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
     assert counts(run) == [(1, 3)]
     GoneAway.gone = False
     assert isinstance(run.fetch(other, "chronopost", NUMBER, known).outcome, Retrieved)
-    assert run._ledger.carrier_state("chronopost").account == AccountState(claim=7)
+    assert run._quota.carrier_state("chronopost").account == AccountState(claim=7)
     run.leave()
     assert counts(run) == [(2, 0)]
-    assert run._ledger.carrier_state("chronopost").account == AccountState(claim=7)
+    assert run._quota.carrier_state("chronopost").account == AccountState(claim=7)
 
 
 # ---------------------------------------------------------------- looking ahead, for a dry run
@@ -1022,7 +1024,7 @@ def test_a_look_ahead_tells_a_refusal_a_pause_and_a_used_up_quota(
     assert refused is not None
     assert (refused.why, refused.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
 
-    QuotaLedger(database, "paused").pause(
+    QuotaTables(database, "paused").pause(
         "chronopost", clock.now() + timedelta(hours=2), "asked to wait", clock.now()
     )
     paused = wider.would_refuse("chronopost")
@@ -1035,7 +1037,7 @@ def test_a_carrier_without_credentials_takes_no_call(database: Database, clock: 
     account = replace(
         run._accounts["chronopost"], client=None, missing="CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD"
     )
-    bare = APIRequestQueue({"chronopost": account}, QuotaLedger(database, "bare"), clock)
+    bare = APIRequestQueue({"chronopost": account}, QuotaTables(database, "bare"), clock)
     for refusal in (
         bare.closed("chronopost"),
         bare.would_refuse("chronopost"),
@@ -1095,17 +1097,17 @@ def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
 def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_for(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
-    ledger, run = QuotaLedger(database, "run-1"), queue()
+    quota, run = QuotaTables(database, "run-1"), queue()
     refused = AccountState(refusals=2, refused_until=NOW, refusal="refused", salt="00" * 16)
-    ledger.set_account_state("chronopost", refused)
-    ledger.pause("chronopost", NOW + timedelta(hours=2), "asked to wait", NOW)
+    quota.set_account_state("chronopost", refused)
+    quota.pause("chronopost", NOW + timedelta(hours=2), "asked to wait", NOW)
     run.stop("chronopost", "by alice")
     assert "paused on" in str(run.closed("chronopost"))
     clock.advance(timedelta(hours=3))
     assert run.closed("chronopost") is not None
-    assert ledger.carrier_state("chronopost").account == refused  # the try that is due was not taken
+    assert quota.carrier_state("chronopost").account == refused  # the try that is due was not taken
     run.take_up("chronopost")
-    state = ledger.carrier_state("chronopost")
+    state = quota.carrier_state("chronopost")
     assert (state.account, state.reason) == (refused, "asked to wait")
 
 

@@ -23,12 +23,12 @@ class Disk:
 
     def fill(self, leave: int = 0) -> None:
         """Leave no more than so many bytes."""
-        spare = self.folder / "spare"
-        spare.write_bytes(b"x" * leave)
+        headroom = self.folder / "spare"
+        headroom.write_bytes(b"x" * leave)
         with self._filler.open("wb", buffering=0) as file, suppress(OSError):
             while file.write(b"x" * 4096):
                 pass
-        spare.unlink()
+        headroom.unlink()
 
     def empty(self) -> None:
         """As someone does who has read the log."""

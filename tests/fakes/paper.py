@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
-from recours.core.quota import Capability, Use, parse_limits
+from recours.core.quota import Capability, Usage, parse_limits
 from recours.operations.forecast.facts import CarrierFacts, Rules
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
@@ -33,7 +33,7 @@ def facts(quotas: dict[str, str], used: int = 0) -> dict[str, CarrierFacts]:
     found = {}
     for key, spec in CATALOG.specs.items():
         limits = parse_limits(quotas.get(key, "1000/day"), key, None, "Europe/Paris")
-        uses = [Use(limit, min(used, limit.number), 0, NOW) for limit in limits]
+        uses = [Usage(limit, min(used, limit.number), 0, NOW) for limit in limits]
         opening = {Capability.TOKEN: 1} if Capability.TOKEN in spec.limits else {}
         found[key] = CarrierFacts(spec, uses, opening=opening)
     return found

@@ -12,7 +12,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import pause_until
-from recours.core.quota import Capability, Limit, Use, Window
+from recours.core.quota import Capability, Limit, Usage, Window
 from recours.runs.ports import Blocked, Clock, Fetched, Grant, Refusal
 from tests.fakes.documents import PDF
 
@@ -72,10 +72,10 @@ class FakeQueue:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def reserve(
-        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, spare: float = 0.0
+        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, headroom: float = 0.0
     ) -> tuple[list[Grant], Refusal | None]:
         with self._lock:
-            self.spared.append(spare)
+            self.spared.append(headroom)
             if refusal := self.closed(carrier):
                 return [], refusal
             reason = f"{self.catalog.specs[carrier].name} is at its limit"
@@ -163,6 +163,6 @@ class FakeQueue:
     def leave(self) -> None:
         self.left = True
 
-    def use(self, carrier: str) -> list[Use]:
+    def use(self, carrier: str) -> list[Usage]:
         limit = Limit(carrier, self.limits[carrier], Window(0, "UTC"))
-        return [Use(limit, self.used[carrier], self.held[carrier], self.resets_at)]
+        return [Usage(limit, self.used[carrier], self.held[carrier], self.resets_at)]

@@ -35,7 +35,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
-from recours.database.quota import QuotaLedger
+from recours.database.quota import QuotaTables
 from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest, Manner
@@ -647,7 +647,7 @@ class Asked:
             credentials=tuple(credentials.values()),
             source="the environment",
         )
-        self.queue = APIRequestQueue({"chronopost": account}, QuotaLedger(self.database, "run-1"), clock)
+        self.queue = APIRequestQueue({"chronopost": account}, QuotaTables(self.database, "run-1"), clock)
 
     def fetch(self) -> Fetched:
         both = {Capability.TRACKING: 1, Capability.POD: 1}

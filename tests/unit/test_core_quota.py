@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from recours.core.quota import (
     Capability,
     Limit,
-    Use,
+    Usage,
     Window,
     kept_for_new_claims,
     parse_limits,
@@ -219,7 +219,7 @@ def test_another_number_in_the_same_window_is_the_same_window() -> None:
 
 @pytest.mark.parametrize(("used", "held", "left"), [(0, 0, 10), (3, 2, 5), (10, 0, 0), (10, 3, 0)])
 def test_what_is_left_is_never_less_than_nothing(used: int, held: int, left: int) -> None:
-    assert Use(Limit("ups", 10, Window()), used, held, utc(2026, 1, 1)).left == left
+    assert Usage(Limit("ups", 10, Window()), used, held, utc(2026, 1, 1)).left == left
 
 
 # ---------------------------------------------------------------- left to the fetch worker
@@ -242,9 +242,9 @@ def test_what_is_left_is_never_less_than_nothing(used: int, held: int, left: int
     ],
 )
 def test_a_part_of_the_day_is_left_to_new_claims_until_four_oclock(
-    number: int, share: float, moment: datetime, spare: int
+    number: int, share: float, moment: datetime, headroom: int
 ) -> None:
-    assert kept_for_new_claims(Limit("chronopost", number, Window(0, PARIS)), share, moment) == spare
+    assert kept_for_new_claims(Limit("chronopost", number, Window(0, PARIS)), share, moment) == headroom
 
 
 def test_nothing_is_left_of_other_windows() -> None:

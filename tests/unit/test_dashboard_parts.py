@@ -22,7 +22,7 @@ from recours.core.events import EventName
 from recours.core.mail import LANGUAGES, MailState
 from recours.core.password import hash_of, read_hash
 from recours.core.policy import Policy
-from recours.core.quota import Use, parse_limits
+from recours.core.quota import Usage, parse_limits
 from recours.dashboard import figures, jobs
 from recours.dashboard.documents import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
 from recours.dashboard.door import Doorkeeper, is_from_elsewhere
@@ -309,9 +309,9 @@ def test_the_other_charts_say_what_they_count() -> None:
 
 
 def test_gauges_show_long_windows_of_carriers_with_an_account() -> None:
-    def uses(text: str) -> list[Use]:
+    def uses(text: str) -> list[Usage]:
         limits = parse_limits(text, "ups", None, "UTC")
-        return [Use(limit, 30, 10, datetime(2026, 2, 2, tzinfo=UTC)) for limit in limits]
+        return [Usage(limit, 30, 10, datetime(2026, 2, 2, tzinfo=UTC)) for limit in limits]
 
     carriers = [
         CarrierNow("ups", "UPS", configured=True, uses=uses("1/second,200/day")),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recours.core.quota import Capability, Limit, Use, Window
+from recours.core.quota import Capability, Limit, Usage, Window
 from recours.runs.ports import Waiting
 from recours.runs.summary import Report, Stats, minute, usage_line, waiting_line, words_for, worth_telling
 from tests.fakes.world import local
@@ -44,8 +44,8 @@ def test_what_the_guide_s_summary_does_not_know_is_told_where_there_is_something
 def test_the_json_has_the_specified_keys_in_their_order() -> None:
     day, second = Window(0, "Europe/Paris"), Window(1)
     uses = [
-        Use(Limit("chronopost", 2, second), 1, 0, MIDNIGHT),
-        Use(Limit("chronopost", 100, day), 5, 1, MIDNIGHT),
+        Usage(Limit("chronopost", 2, second), 1, 0, MIDNIGHT),
+        Usage(Limit("chronopost", 100, day), 5, 1, MIDNIGHT),
     ]
     found = report(usage={"Chronopost": uses, "UPS": []}).as_json()
     assert found == {
@@ -86,9 +86,9 @@ def test_the_success_rate_is_a_percentage_with_one_decimal(success: int, failed:
 
 
 def test_the_usage_of_a_carrier_in_local_time() -> None:
-    day = Use(Limit("chronopost", 100, Window(0, "Europe/Paris")), 5, 0, MIDNIGHT)
+    day = Usage(Limit("chronopost", 100, Window(0, "Europe/Paris")), 5, 0, MIDNIGHT)
     assert usage_line("Chronopost", day, local) == "Chronopost: 5/100 per day, resets 2026-02-07 00:00"
-    tokens = Use(Limit("ups", 20, Window(3600), Capability.TOKEN), 1, 0, MIDNIGHT)
+    tokens = Usage(Limit("ups", 20, Window(3600), Capability.TOKEN), 1, 0, MIDNIGHT)
     assert usage_line("UPS", tokens, local) == "UPS TOKEN: 1/20 per hour, resets 2026-02-07 00:00"
 
 
@@ -127,8 +127,8 @@ def test_spans_are_said_in_words(hours: float, words: str) -> None:
 
 
 def test_short_windows_are_told_only_where_there_are_no_longer_ones() -> None:
-    second = Use(Limit("dhl", 1, Window(1)), used=1, held=0, resets_at=MIDNIGHT)
-    day = Use(Limit("dhl", 250, Window(0, "UTC")), used=7, held=0, resets_at=MIDNIGHT)
+    second = Usage(Limit("dhl", 1, Window(1)), used=1, held=0, resets_at=MIDNIGHT)
+    day = Usage(Limit("dhl", 250, Window(0, "UTC")), used=7, held=0, resets_at=MIDNIGHT)
     assert worth_telling([second, day]) == [day]
     assert worth_telling([second]) == [second]
     assert usage_line("La Poste", second, local) == "La Poste: 1/1 per second"

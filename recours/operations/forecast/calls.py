@@ -11,7 +11,7 @@ from recours.core.claim import Claim, Stage
 from recours.core.decision import Decision, Step, abandoned_at, decide, give_up, step
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
-from recours.core.quota import Calls, Shortage, kept_for_new_claims, kept_until
+from recours.core.quota import Calls, Exhausted, kept_for_new_claims, kept_until
 from recours.operations.forecast.answers import answer
 from recours.operations.forecast.counts import Counts
 from recours.operations.forecast.facts import CarrierFacts, Left, Rules, Try
@@ -138,7 +138,7 @@ class CallsOnPaper:
     def _calls_for(self, claim: Claim) -> Calls:
         return self.book.carriers[lane_key(claim)].spec.calls_for(claim.state.delivery)
 
-    def _heed(self, lane: _Lane, short: Shortage, calls: Calls, share: float) -> None:
+    def _heed(self, lane: _Lane, short: Exhausted, calls: Calls, share: float) -> None:
         limit, needed = short.limit, short.limit.units(calls)
         if short.is_for_new_claims(needed, kept_for_new_claims(limit, share, self.now)):
             reason, until = f"its calls left are kept for new claims ({limit})", kept_until(limit, self.now)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from recours.core.quota import Calls, Limit, Shortage, Use, kept_for_new_claims
+from recours.core.quota import Calls, Exhausted, Limit, Usage, kept_for_new_claims
 from recours.operations.forecast.facts import CarrierFacts
 
 
@@ -22,31 +22,31 @@ class Counts:
 
     def reserve(
         self, carrier: str, fetches: Sequence[Calls], share: float, now: datetime
-    ) -> tuple[int, Shortage | None]:
+    ) -> tuple[int, Exhausted | None]:
         """Hold the units of as many fetches as can be had, in their order; and what stands in the way of the next one.
 
         `share`: the part of a day's quota that is left to new claims.
         """
         wanted, short = list(fetches), None
-        while wanted and (found := self._shortage(carrier, wanted, share, now)):
+        while wanted and (found := self._exhausted(carrier, wanted, share, now)):
             wanted, short = found.fitting(wanted), found
         for calls in wanted:
             self._add(self._held, carrier, calls, now)
         return len(wanted), short
 
-    def _shortage(
+    def _exhausted(
         self, carrier: str, fetches: Iterable[Calls], share: float, now: datetime
-    ) -> Shortage | None:
+    ) -> Exhausted | None:
         for limit in self._limits[carrier]:
             units = sum(limit.units(calls) for calls in fetches)
-            found = self._use_of(limit, now).shortage(kept_for_new_claims(limit, share, now))
+            found = self._use_of(limit, now).exhausted(kept_for_new_claims(limit, share, now))
             if units > found.left:
                 return found
         return None
 
-    def _use_of(self, limit: Limit, now: datetime) -> Use:
+    def _use_of(self, limit: Limit, now: datetime) -> Usage:
         window = _window(limit, now)
-        return Use(limit, self.used[window], self._held[window], limit.window.around(now)[1])
+        return Usage(limit, self.used[window], self._held[window], limit.window.around(now)[1])
 
     def settle(self, carrier: str, held: Calls, made: Calls, now: datetime) -> None:
         """Of the calls that units were held for, these were made."""

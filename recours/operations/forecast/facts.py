@@ -9,7 +9,7 @@ from typing import Any
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim
 from recours.core.policy import Policy
-from recours.core.quota import Calls, Use
+from recours.core.quota import Calls, Usage
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import begun_ahead
 from recours.runs.ports import Blocked, Refusal
@@ -32,7 +32,7 @@ class CarrierFacts:
     """What is known of a carrier now."""
 
     spec: CarrierSpec
-    uses: Sequence[Use] = ()  # of the limits that are not waited out
+    uses: Sequence[Usage] = ()  # of the limits that are not waited out
     closings: Sequence[Refusal] = ()  # what keeps it closed, whatever its quota
     opening: Calls = field(
         default_factory=dict
