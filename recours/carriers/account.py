@@ -7,7 +7,7 @@ from typing import Protocol
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.quota import Capability, Limit
-from recours.runs.ports import CarrierClient, Grant, Line
+from recours.runs.ports import CarrierClient, Line, Reservation
 
 
 class CarrierLine(Line, Protocol):
@@ -27,7 +27,7 @@ class Account:
     spec: CarrierSpec
     limits: tuple[Limit, ...]
     client: CarrierClient | None  # None: credentials are missing
-    open_line: Callable[[Grant], CarrierLine]  # a line for one fetch
+    open_line: Callable[[Reservation], CarrierLine]  # a line for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
     missing: str = ""  # the missing settings, in words

@@ -13,7 +13,7 @@ from recours.carriers.account import Account
 from recours.carriers.client import knowing
 from recours.carriers.quota_store import LEASE, QuotaStore
 from recours.carriers.refusals import Refusals
-from recours.carriers.reservation import QueueGrant
+from recours.carriers.reservation import QuotaReservation
 from recours.core.blame import PUT_OFF, Blame
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -31,7 +31,7 @@ from recours.core.quota import (
 )
 from recours.core.redact import Redactor
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_words
-from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Grant, Line, Refusal, RunError
+from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Line, Refusal, Reservation, RunError
 from recours.runs.summary import LocalTime, minute
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
@@ -93,7 +93,7 @@ class APIRequestQueue:
 
     def reserve(
         self, carrier: str, fetches: Sequence[Calls], *, headroom: float = 0.0
-    ) -> tuple[list[Grant], Refusal | None]:
+    ) -> tuple[list[Reservation], Refusal | None]:
         """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
 
         `headroom`: the part of a day's quota that is left to new claims.
@@ -121,7 +121,7 @@ class APIRequestQueue:
         first = {what: fetches[0].get(what, 0) + opening.get(what, 0) for what in (*fetches[0], *opening)}
         return [first, *fetches[1:]]
 
-    def _hold(self, carrier: str, fetches: Sequence[Calls], headroom: float) -> list[Grant] | Exhausted:
+    def _hold(self, carrier: str, fetches: Sequence[Calls], headroom: float) -> list[Reservation] | Exhausted:
         account, now = self._accounts[carrier], self._clock.now()
         requests = [
             QuotaRequest(limit, units, kept_for_new_claims(limit, headroom, now))
@@ -132,7 +132,7 @@ class APIRequestQueue:
         if isinstance(held, Exhausted):
             return held
         return [
-            QueueGrant(self._quota, self._clock, account, {h: h.limit.units(calls) for h in held})
+            QuotaReservation(self._quota, self._clock, account, {h: h.limit.units(calls) for h in held})
             for calls in fetches
         ]
 
@@ -226,7 +226,7 @@ class APIRequestQueue:
     # ---------------------------------------------------------------- calling
 
     def fetch(
-        self, grant: Grant, carrier: str, number: str, known: Delivery | None, claim: Any = None
+        self, reservation: Reservation, carrier: str, number: str, known: Delivery | None, claim: Any = None
     ) -> Fetched:
         """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only.
 
@@ -234,13 +234,15 @@ class APIRequestQueue:
         """
         asked: list[_Answer] = []
         try:
-            if failure := self._checked_before(carrier, grant, claim, asked):
+            if failure := self._checked_before(carrier, reservation, claim, asked):
                 return _fetched(failure, asked)
-            answer = self._ask(carrier, grant, lambda client, line: client.fetch(number, known, line), asked)
-            return _fetched(self._meant(carrier, grant, number, answer, claim, asked), asked)
+            answer = self._ask(
+                carrier, reservation, lambda client, line: client.fetch(number, known, line), asked
+            )
+            return _fetched(self._meant(carrier, reservation, number, answer, claim, asked), asked)
         finally:
             with suppress(RunError):  # what came is paid for; the units come back when the run leaves
-                grant.settle()
+                reservation.settle()
 
     def present(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
@@ -254,33 +256,33 @@ class APIRequestQueue:
             return refusal
         self._refusals.try_now(carrier, state.account)
         spec = self._accounts[carrier].spec
-        grants, refused = self.reserve(carrier, [spec.calls_for(None)])
+        reservations, refused = self.reserve(carrier, [spec.calls_for(None)])
         if refused:
             return refused
         if number:
-            fetched = self.fetch(grants[0], carrier, number, None)
+            fetched = self.fetch(reservations[0], carrier, number, None)
         else:
-            fetched = self._present_alone(carrier, grants[0], spec.sample_number)
+            fetched = self._present_alone(carrier, reservations[0], spec.sample_number)
         if fetched.accepted:  # whatever it was refused for: a person looks after it
             self._refusals.note_accepted(carrier, proven=True)
         return fetched
 
-    def _present_alone(self, carrier: str, grant: Grant, number: str) -> Fetched:
+    def _present_alone(self, carrier: str, reservation: Reservation, number: str) -> Fetched:
         asked: list[_Answer] = []
         try:
-            answer = self._ask(carrier, grant, lambda client, line: client.present(line), asked)
+            answer = self._ask(carrier, reservation, lambda client, line: client.present(line), asked)
             failure = self._closing(carrier, answer, None) if answer.refused else None
             return _fetched(failure or self._remembered(carrier, answer, number), asked)
         finally:
             with suppress(RunError):
-                grant.settle()
+                reservation.settle()
 
-    def _ask(self, carrier: str, grant: Grant, ask: Ask, asked: list[_Answer]) -> _Answer:
+    def _ask(self, carrier: str, reservation: Reservation, ask: Ask, asked: list[_Answer]) -> _Answer:
         """Put one question, and note it among those that were put."""
         account = self._accounts[carrier]
         if account.client is None:
             raise RuntimeError(f"{carrier} was asked without credentials")
-        line = account.open_line(grant)
+        line = account.open_line(reservation)
         try:
             outcome = ask(account.client, line)
         except CallError as failed:
@@ -291,7 +293,9 @@ class APIRequestQueue:
 
     # ---------------------------------------------------------------- our account refused
 
-    def _checked_before(self, carrier: str, grant: Grant, claim: Any, asked: list[_Answer]) -> Failure | None:
+    def _checked_before(
+        self, carrier: str, reservation: Reservation, claim: Any, asked: list[_Answer]
+    ) -> Failure | None:
         """Where our account is tried again, and this claim may not be the one to try it with: a check goes before it.
 
         A failure if the account is not accepted: the claim is not asked about.
@@ -299,7 +303,7 @@ class APIRequestQueue:
         before = self._refusals.awaits_check(carrier, claim)
         if before is None:
             return None
-        check = self._check(carrier, grant, asked)
+        check = self._check(carrier, reservation, asked)
         if isinstance(check.outcome, Retrieved) or _knows_us(check):
             return None
         if check.refused:
@@ -317,9 +321,9 @@ class APIRequestQueue:
         )
         return replace(told, kind=before.kind)
 
-    def _check(self, carrier: str, grant: Grant, asked: list[_Answer]) -> _Answer:
+    def _check(self, carrier: str, reservation: Reservation, asked: list[_Answer]) -> _Answer:
         """Present our account with the sample number, out of the grant, or of more units if there are any."""
-        check = self._ask(carrier, grant, lambda client, line: client.present(line), asked)
+        check = self._ask(carrier, reservation, lambda client, line: client.present(line), asked)
         if check.refused:
             return check
         return replace(
@@ -327,7 +331,13 @@ class APIRequestQueue:
         )
 
     def _meant(
-        self, carrier: str, grant: Grant, number: str, answer: _Answer, claim: Any, asked: list[_Answer]
+        self,
+        carrier: str,
+        reservation: Reservation,
+        number: str,
+        answer: _Answer,
+        claim: Any,
+        asked: list[_Answer],
     ) -> Outcome:
         """What an answer about a parcel means: a refusal may be the parcel's alone."""
         failure = answer.outcome
@@ -338,7 +348,7 @@ class APIRequestQueue:
         )
         closed_by = claim
         if blamed is Blame.UNCLEAR:
-            check = self._check(carrier, grant, asked)
+            check = self._check(carrier, reservation, asked)
             blamed = self._refusals.blame_after_check(
                 carrier, claim, accepted=_knows_us(check), refused=check.refused
             )

@@ -15,7 +15,7 @@ from recours.runs.ports import Clock
 _LAST_MOMENT = timedelta(seconds=1)
 
 
-class QueueGrant:
+class QuotaReservation:
     """Units held for one fetch."""
 
     def __init__(

@@ -22,7 +22,7 @@ from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import Clock, Grant, Wait
+from recours.runs.ports import Clock, Reservation, Wait
 
 # One repeat, a few seconds later: hours and days belong to the timetable.
 TRIES = 2
@@ -57,7 +57,7 @@ class HttpLine:
     def __init__(
         self,
         name: str,
-        grant: Grant,
+        reservation: Reservation,
         http: Http,
         clock: Clock,
         jitter: Callable[[], float],
@@ -66,7 +66,7 @@ class HttpLine:
         """`jitter`: a number from 0 to 1, a fresh one each time. `wait_asked`: by which sign the carrier asks to wait."""
         self._name = name
         self._wait_asked = wait_asked
-        self._grant = grant
+        self._reservation = reservation
         self._http = http
         self._clock = clock
         self._jitter = jitter
@@ -115,7 +115,7 @@ class HttpLine:
     def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
         self.last = what
         try:
-            self._grant.use(what)
+            self._reservation.use(what)
         except CallError:
             if failed:  # no unit for a repeat: the first failure stands
                 raise CallError(failed[-1]) from None
@@ -146,7 +146,7 @@ class HttpLine:
             self.calls += 1
         else:
             self.unsent += 1
-            self._grant.unsent(what)
+            self._reservation.unsent(what)
         told = Failure.of(_SENTENCES[type(fault)], self._name, message=f"{self._name} {fault}")
         failure = replace(told, connected=sent)
         failed.append(failure)

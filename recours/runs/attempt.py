@@ -12,10 +12,10 @@ from recours.runs.ports import (
     Clock,
     Documents,
     Fetched,
-    Grant,
     Label,
     NotADocumentError,
     Queue,
+    Reservation,
     StoredDocument,
 )
 
@@ -53,14 +53,16 @@ def malformed(number: str, spec: CarrierSpec) -> Failure | None:
     return Failure.of(Sentence.NUMBER_MALFORMED, spec.name, spec.sample_number, message=message)
 
 
-def attempt(claim: Claim, grant: Grant, queue: Queue, documents: Documents, clock: Clock) -> Ended:
+def attempt(
+    claim: Claim, reservation: Reservation, queue: Queue, documents: Documents, clock: Clock
+) -> Ended:
     """Fetch the POD of a claim and keep it. Raises RunFault if it cannot be kept, and our own mistakes."""
     started_at, start = clock.now(), clock.monotonic()
     if kept := kept_already(claim, documents, clock):
-        grant.settle()
+        reservation.settle()
         return kept
     label = _label(claim)
-    fetched = queue.fetch(grant, label.carrier, label.number, claim.state.delivery, claim.id)
+    fetched = queue.fetch(reservation, label.carrier, label.number, claim.state.delivery, claim.id)
     outcome, document = _kept(fetched, label, documents)
     duration_s = clock.monotonic() - start
     return Ended(

@@ -137,7 +137,7 @@ class Calls:
                 entry.held_until = hold.until
                 self._begin_one(entry, lane)
             else:  # its hold ran out, and another run has taken it
-                entry.grant.settle()
+                entry.reservation.settle()
                 self._supply.allow(1)
 
     def _startable(self) -> list[InHand]:
@@ -176,7 +176,7 @@ class Calls:
         if lost or lane.closes or not self._may_begin():
             return None
         try:
-            ended = attempt(entry.claim, entry.grant, deps.queue, deps.documents, deps.clock)
+            ended = attempt(entry.claim, entry.reservation, deps.queue, deps.documents, deps.clock)
         except RunError:
             self._over = True
             raise

@@ -126,7 +126,7 @@ class Refusal:
     said: Said | None = None
 
 
-class Grant(Protocol):
+class Reservation(Protocol):
     """Units of quota held for one fetch."""
 
     def use(self, what: Capability) -> None:
@@ -154,7 +154,7 @@ class Queue(Protocol):
 
     def reserve(
         self, carrier: str, fetches: Sequence[dict[Capability, int]], *, headroom: float = 0.0
-    ) -> tuple[list[Grant], Refusal | None]:
+    ) -> tuple[list[Reservation], Refusal | None]:
         """Hold the units of as many fetches as can be had, in their order, and say why not for the rest."""
 
     def closed(self, carrier: str) -> Refusal | None:
@@ -164,7 +164,7 @@ class Queue(Protocol):
         """A refusal if the carrier's credentials are missing."""
 
     def fetch(
-        self, grant: Grant, carrier: str, number: str, known: Delivery | None, claim: Any = None
+        self, reservation: Reservation, carrier: str, number: str, known: Delivery | None, claim: Any = None
     ) -> Fetched:
         """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only.
 

@@ -16,7 +16,7 @@ from recours.core.sentences import Sentence, facts_of
 from recours.core.text import plural
 from recours.runs.attempt import Ended, kept_already, without_call
 from recours.runs.lane import Lane, begun_ahead, lane_key
-from recours.runs.ports import Dependencies, Grant, Hold, Refusal, RunError
+from recours.runs.ports import Dependencies, Hold, Refusal, Reservation, RunError
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.summary import minute
@@ -56,7 +56,7 @@ class InHand:
     """A claim that the run holds, with the units for its calls."""
 
     claim: Claim
-    grant: Grant
+    reservation: Reservation
     held_until: datetime
     place: int = 0  # as which one of its lane it was begun
 
@@ -161,8 +161,11 @@ class Supply:
         for key in dict.fromkeys(map(lane_key, taken)):
             lane = self._lane(key)
             claims = [claim for claim in taken if lane_key(claim) == key]
-            grants, refusal = self._reserve(lane, claims)
-            entries = [InHand(claim, grant, hold.until) for claim, grant in zip(claims, grants, strict=False)]
+            reservations, refusal = self._reserve(lane, claims)
+            entries = [
+                InHand(claim, reservation, hold.until)
+                for claim, reservation in zip(claims, reservations, strict=False)
+            ]
             self.in_hand += entries
             if entries:
                 lane.waits_since = None
@@ -170,14 +173,14 @@ class Supply:
                 self.put_back(claims[len(entries) :])
                 self._heed(lane, refusal)
 
-    def _reserve(self, lane: Lane, claims: list[Claim]) -> tuple[list[Grant], Refusal | None]:
+    def _reserve(self, lane: Lane, claims: list[Claim]) -> tuple[list[Reservation], Refusal | None]:
         if lane.refusal:
             return [], lane.refusal
         calls = [self._catalog.specs[lane.key].calls_for(claim.state.delivery) for claim in claims]
         headroom = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
-        grants, refusal = self._deps.queue.reserve(lane.key, calls, headroom=headroom)
-        log.debug(f"{lane.name}: units for {len(grants)} of {plural(len(calls), 'claim')}")
-        return grants, refusal
+        reservations, refusal = self._deps.queue.reserve(lane.key, calls, headroom=headroom)
+        log.debug(f"{lane.name}: units for {len(reservations)} of {plural(len(calls), 'claim')}")
+        return reservations, refusal
 
     def _heed(self, lane: Lane, refusal: Refusal) -> None:
         """Close the lane; or have it wait a little if only units that others hold stand in the way."""
@@ -255,7 +258,7 @@ class Supply:
         self.in_hand = [entry for entry in self.in_hand if entry not in entries]
         with suppress(RunError):
             for entry in entries:
-                entry.grant.settle()
+                entry.reservation.settle()
         with suppress(RunError):
             self.put_back([entry.claim for entry in entries])
 

@@ -14,7 +14,7 @@ from recours.core.redact import Redactor
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.logs import local
-from recours.runs.ports import CarrierClient, Clock, Grant, Refusal
+from recours.runs.ports import CarrierClient, Clock, Refusal, Reservation
 from recours.settings.model import HttpLimits, Settings
 
 if TYPE_CHECKING:
@@ -105,13 +105,13 @@ class _Lines:
         self._clock = clock
         self._jitter = jitter
 
-    def __call__(self, grant: Grant) -> CarrierLine:
+    def __call__(self, reservation: Reservation) -> CarrierLine:
         from recours.carriers.session import HttpLine  # noqa: PLC0415 (see above)
 
         if self._client is None:
             raise RuntimeError(f"{self._spec.key} was asked without credentials")
         name, asked = self._spec.name, self._client.wait_asked
-        return HttpLine(name, grant, self._http, self._clock, self._jitter, asked)
+        return HttpLine(name, reservation, self._http, self._clock, self._jitter, asked)
 
     @cached_property
     def _http(self) -> "Http":

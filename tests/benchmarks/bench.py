@@ -360,8 +360,8 @@ def _cpu_of_fetches(settings: Settings, opened: Opened, example: Sandbox, key: s
     needed, spent = CATALOG.specs[key].calls_for(None), []
     for n in range(CLAIMS_A_CARRIER):
         begun = time.thread_time()
-        (grant,), _ = queue.reserve(key, [needed])
-        fetched = queue.fetch(grant, key, example.example(key, "00", 90_000 + n), None)
+        (reservation,), _ = queue.reserve(key, [needed])
+        fetched = queue.fetch(reservation, key, example.example(key, "00", 90_000 + n), None)
         spent.append(1000 * (time.thread_time() - begun) / fetched.calls)
     return statistics.median(spent)
 

@@ -106,17 +106,17 @@ class Asked:
         self, number: str, known: Delivery | None = None, queue: APIRequestQueue | None = None
     ) -> Fetched:
         queue = queue or self.queue
-        (grant,) = self.reserved(1, known, queue)
-        return queue.fetch(grant, self.carrier, number, known)
+        (reservation,) = self.reserved(1, known, queue)
+        return queue.fetch(reservation, self.carrier, number, known)
 
     def reserved(
         self, fetches: int, known: Delivery | None = None, queue: APIRequestQueue | None = None
     ) -> list[Any]:
         """What so many fetches may need; once held, an account that closes in between does not matter."""
         wants = [CATALOG.specs[self.carrier].calls_for(known)] * fetches
-        grants, refusal = (queue or self.queue).reserve(self.carrier, wants)
+        reservations, refusal = (queue or self.queue).reserve(self.carrier, wants)
         assert refusal is None, refusal
-        return list(grants)
+        return list(reservations)
 
     def outcome(self, *steps: Scenario) -> Outcome:
         return self.fetch(self.number(*steps)).outcome
@@ -470,11 +470,11 @@ def test_a_renewal_that_fails_forgets_no_delivery(asked: Asked, refusal: Answer)
 def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: Asked) -> None:
     """ShipIT refuses the token that the tracking accepts: so it does with each new one."""
     known = Delivery(DELIVERED_AT)
-    held = [(grant, None) for grant in asked.reserved(25)]
-    held += [(grant, known) for grant in asked.reserved(25, known)]
+    held = [(reservation, None) for reservation in asked.reserved(25)]
+    held += [(reservation, known) for reservation in asked.reserved(25, known)]
     last = asked.reserved(1)[0]
-    for grant, delivery in held:
-        outcome = asked.queue.fetch(grant, "gls", asked.number(S.ACCOUNT_DENIED), delivery).outcome
+    for reservation, delivery in held:
+        outcome = asked.queue.fetch(reservation, "gls", asked.number(S.ACCOUNT_DENIED), delivery).outcome
         assert isinstance(outcome, Failure)
         assert outcome.kind is ErrorKind.ACCOUNT_DENIED
     assert tokens_asked(asked.box) == 2
@@ -487,7 +487,7 @@ def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: 
 @pytest.mark.parametrize("carrier", ["gls"])
 def test_nor_do_threads_that_are_refused_at_once(asked: Asked) -> None:
     asked.box.latency = 0.01
-    held = [(grant, asked.number(S.ACCOUNT_DENIED)) for grant in asked.reserved(48)]
+    held = [(reservation, asked.number(S.ACCOUNT_DENIED)) for reservation in asked.reserved(48)]
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(lambda each: asked.queue.fetch(each[0], "gls", each[1], None).outcome, held))
     assert {one.kind for one in outcomes if isinstance(one, Failure)} == {ErrorKind.ACCOUNT_DENIED}

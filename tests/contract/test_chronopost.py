@@ -677,8 +677,8 @@ class Brings:
 def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path: Path) -> None:
     claim = Claim(id=1, reference="CLM-1", carrier="chronopost", number=NUMBER)
     queue: Any = Brings(content)
-    grant: Any = None
-    ended = attempt(claim, grant, queue, DocumentStore(tmp_path), SimulatedClock())
+    reservation: Any = None
+    ended = attempt(claim, reservation, queue, DocumentStore(tmp_path), SimulatedClock())
     assert isinstance(ended.outcome, Failure)
     assert (ended.outcome.kind, ended.outcome.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
     assert list(tmp_path.rglob("*.pdf")) == []

@@ -68,7 +68,9 @@ def queue_on(
         spec=SPEC,
         limits=limits,
         client=client,
-        open_line=lambda grant: HttpLine(SPEC.name, grant, http, clock, lambda: 0.0, client.wait_asked),
+        open_line=lambda reservation: HttpLine(
+            SPEC.name, reservation, http, clock, lambda: 0.0, client.wait_asked
+        ),
         credentials=tuple(credentials.values()),
         source="the environment",
     )
@@ -135,10 +137,10 @@ def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: Si
     run = queue_on(database, clock, limits_of("100/day@UTC"))
     midnight = datetime(2026, 2, 3, tzinfo=UTC)
     clock.advance(midnight - timedelta(seconds=0.4) - clock.now())
-    grants, _ = run.reserve("chronopost", [BOTH])
-    grants[0].use(Capability.TRACKING)
+    reservations, _ = run.reserve("chronopost", [BOTH])
+    reservations[0].use(Capability.TRACKING)
     assert clock.now() == midnight
-    grants[0].settle()
+    reservations[0].settle()
     (limit,) = parse_limits("100/day@UTC", "chronopost", None, "UTC")
     before, after = (QuotaTables(database, "x").uses([limit], at)[0] for at in (midnight - LEASE, midnight))
     assert [(before.used, before.held), (after.used, after.held)] == [(0, 0), (1, 0)]
@@ -213,14 +215,14 @@ def test_what_a_dead_process_held_is_granted_to_whoever_asks_first(
     queue("2/day", "dead").reserve("chronopost", [BOTH])
     alive = queue("2/day", "alive")
     clock.advance(LEASE - timedelta(seconds=1))
-    grants, refusal = alive.reserve("chronopost", [BOTH])
-    assert not grants
+    reservations, refusal = alive.reserve("chronopost", [BOTH])
+    assert not reservations
     assert refusal is not None
     assert refusal.passing
 
     clock.advance(timedelta(seconds=1))
-    grants, refusal = alive.reserve("chronopost", [BOTH])
-    assert (len(grants), refusal) == (1, None)
+    reservations, refusal = alive.reserve("chronopost", [BOTH])
+    assert (len(reservations), refusal) == (1, None)
 
 
 # ---------------------------------------------------------------- what is granted
@@ -228,8 +230,8 @@ def test_what_a_dead_process_held_is_granted_to_whoever_asks_first(
 
 def test_of_several_limits_all_are_taken_or_none(queue: Callable[..., APIRequestQueue]) -> None:
     both = queue("10/day,5/hour")
-    grants, refusal = both.reserve("chronopost", [BOTH] * 3)
-    assert len(grants) == 2
+    reservations, refusal = both.reserve("chronopost", [BOTH] * 3)
+    assert len(reservations) == 2
     assert refusal is not None
     assert (refusal.why, refusal.until) == (Blocked.RATE_LIMIT, NOW + timedelta(hours=1))
     assert counts(both) == [(0, 4), (0, 4)]
@@ -247,11 +249,11 @@ def test_a_refused_ledger_transaction_leaves_no_trace(database: Database) -> Non
 def test_a_limit_on_the_pod_counts_pod_calls_only(database: Database, clock: SimulatedClock) -> None:
     limits = (*limits_of("100/day"), *limits_of("2/day", Capability.POD))
     queue = queue_on(database, clock, limits)
-    grants, refusal = queue.reserve("chronopost", [BOTH, TRACKING_ONLY, BOTH, BOTH])
-    assert len(grants) == 3
+    reservations, refusal = queue.reserve("chronopost", [BOTH, TRACKING_ONLY, BOTH, BOTH])
+    assert len(reservations) == 3
     assert refusal is not None
-    grants[0].use(Capability.TRACKING)
-    grants[0].use(Capability.POD)
+    reservations[0].use(Capability.TRACKING)
+    reservations[0].use(Capability.POD)
     assert counts(queue) == [(1, 1), (2, 3)]  # the carrier's own limit last
     more, _ = queue.reserve("chronopost", [TRACKING_ONLY])
     assert more
@@ -262,47 +264,47 @@ def test_a_call_that_one_limit_refuses_takes_nothing_of_the_others(
 ) -> None:
     limits = (*limits_of("100/day"), *limits_of("1/day", Capability.POD))
     queue = queue_on(database, clock, limits)
-    (grant,), _ = queue.reserve("chronopost", [BOTH])
+    (reservation,), _ = queue.reserve("chronopost", [BOTH])
     for _ in range(2):
-        grant.use(Capability.TRACKING)
-    grant.use(Capability.POD)
+        reservation.use(Capability.TRACKING)
+    reservation.use(Capability.POD)
     before = counts(queue)
     with pytest.raises(CallError):
-        grant.use(Capability.POD)
+        reservation.use(Capability.POD)
     assert counts(queue) == before == [(1, 0), (3, 0)]
 
 
 def test_used_is_told_from_held(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("10/day")
-    (grant,), _ = run.reserve("chronopost", [BOTH])
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
     assert counts(run) == [(0, 2)]
-    grant.use(Capability.TRACKING)
+    reservation.use(Capability.TRACKING)
     assert counts(run) == [(1, 1)]
-    grant.settle()
+    reservation.settle()
     assert counts(run) == [(1, 0)]
-    grant.settle()
+    reservation.settle()
     assert counts(run) == [(1, 0)]
 
 
 def test_a_refusal_due_to_held_units_alone_passes(queue: Callable[..., APIRequestQueue]) -> None:
-    (grant,), _ = queue("2/day", "other").reserve("chronopost", [BOTH])
+    (reservation,), _ = queue("2/day", "other").reserve("chronopost", [BOTH])
     run = queue("2/day")
-    grants, refusal = run.reserve("chronopost", [BOTH])
-    assert not grants
+    reservations, refusal = run.reserve("chronopost", [BOTH])
+    assert not reservations
     assert refusal is not None
     assert refusal.passing
-    grant.settle()
-    grants, refusal = run.reserve("chronopost", [BOTH])
-    assert (len(grants), refusal) == (1, None)
+    reservation.settle()
+    reservations, refusal = run.reserve("chronopost", [BOTH])
+    assert (len(reservations), refusal) == (1, None)
 
 
 def test_a_refusal_that_held_units_could_not_mend_does_not_pass(
     queue: Callable[..., APIRequestQueue],
 ) -> None:
     other = queue("3/day", "other")
-    (grant, held), _ = other.reserve("chronopost", [BOTH, TRACKING_ONLY])
-    grant.use(Capability.TRACKING)
-    grant.use(Capability.POD)
+    (reservation, held), _ = other.reserve("chronopost", [BOTH, TRACKING_ONLY])
+    reservation.use(Capability.TRACKING)
+    reservation.use(Capability.POD)
     run = queue("3/day")
     _, refusal = run.reserve("chronopost", [BOTH])  # 2 used, 1 held, 2 wanted: never enough today
     assert refusal is not None
@@ -314,10 +316,10 @@ def test_units_that_are_held_beyond_the_share_of_new_claims_cannot_mend_a_refusa
     queue: Callable[..., APIRequestQueue],
 ) -> None:
     run, new = queue("8/day"), queue("8/day", "new")
-    grants, _ = run.reserve("chronopost", [BOTH] * 3, headroom=0.25)
-    for grant in grants:
-        grant.use(Capability.TRACKING)
-        grant.use(Capability.POD)
+    reservations, _ = run.reserve("chronopost", [BOTH] * 3, headroom=0.25)
+    for reservation in reservations:
+        reservation.use(Capability.TRACKING)
+        reservation.use(Capability.POD)
     assert len(new.reserve("chronopost", [BOTH])[0]) == 1
     _, refusal = run.reserve(
         "chronopost", [BOTH], headroom=0.25
@@ -328,9 +330,9 @@ def test_units_that_are_held_beyond_the_share_of_new_claims_cannot_mend_a_refusa
 
 def test_a_used_up_limit_does_not_pass(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("2/day")
-    (grant,), _ = run.reserve("chronopost", [BOTH])
-    grant.use(Capability.TRACKING)
-    grant.use(Capability.POD)
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
+    reservation.use(Capability.TRACKING)
+    reservation.use(Capability.POD)
     _, refusal = run.reserve("chronopost", [BOTH])
     assert refusal == Refusal(
         Blocked.RATE_LIMIT,
@@ -355,20 +357,20 @@ def test_a_unit_that_comes_back_at_the_moment_of_the_refusal_is_not_lost(
     queue("2/day", "other").reserve("chronopost", [BOTH])
     run = queue("2/day")
     run._quota = SettledMeanwhile(database, "run-1")
-    grants, refusal = run.reserve("chronopost", [BOTH])
-    assert grants or (refusal is not None and refusal.passing)
+    reservations, refusal = run.reserve("chronopost", [BOTH])
+    assert reservations or (refusal is not None and refusal.passing)
 
 
 def test_units_of_calls_that_were_not_sent_are_given_back(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("10/day,5/second")
-    (grant,), _ = run.reserve("chronopost", [BOTH])
-    grant.use(Capability.TRACKING)
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
+    reservation.use(Capability.TRACKING)
     assert counts(run) == [(1, 0), (1, 1)]
-    grant.unsent(Capability.TRACKING)
+    reservation.unsent(Capability.TRACKING)
     assert counts(run) == [(0, 0), (0, 1)]
-    grant.unsent(Capability.TRACKING)
+    reservation.unsent(Capability.TRACKING)
     assert counts(run) == [(0, 0), (0, 1)]
-    grant.settle()
+    reservation.settle()
     assert counts(run) == [(0, 0), (0, 0)]
 
 
@@ -390,13 +392,13 @@ def test_settling_twice_gives_back_nothing_of_another_fetch(queue: Callable[...,
 
 def test_a_repeated_call_takes_a_unit_more(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("3/day")
-    (grant,), _ = run.reserve("chronopost", [BOTH])
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
     for _ in range(2):
-        grant.use(Capability.TRACKING)
-    grant.use(Capability.POD)
+        reservation.use(Capability.TRACKING)
+    reservation.use(Capability.POD)
     assert counts(run) == [(3, 0)]
     with pytest.raises(CallError) as failed:
-        grant.use(Capability.POD)
+        reservation.use(Capability.POD)
     assert failed.value.failure.kind is ErrorKind.RATE_LIMITED
     assert counts(run) == [(3, 0)]
 
@@ -409,24 +411,24 @@ def test_a_window_that_ends_between_reserve_and_use(
 ) -> None:
     night = SimulatedClock(datetime(2026, 2, 2, 22, 59, tzinfo=UTC))  # 23:59 in Paris
     run = queue_on(database, night, limits_of("2/day"))
-    (grant,), _ = run.reserve("chronopost", [BOTH])
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
     night.advance(timedelta(minutes=2))
-    grant.use(Capability.TRACKING)
+    reservation.use(Capability.TRACKING)
     assert counts(run) == [(1, 0)]
     yesterday = QuotaTables(database, "x").uses(limits_of("2/day"), night.now() - timedelta(minutes=2))
     assert [(use.used, use.held) for use in yesterday] == [(0, 0)]
-    grant.use(Capability.POD)
+    reservation.use(Capability.POD)
     assert counts(run) == [(2, 0)]
 
 
 def test_a_window_that_ends_and_a_new_one_that_is_full(database: Database) -> None:
     night = SimulatedClock(datetime(2026, 2, 2, 22, 59, tzinfo=UTC))
     run, other = (queue_on(database, night, limits_of("2/day"), holder) for holder in ("run-1", "other"))
-    (grant,), _ = run.reserve("chronopost", [BOTH])
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
     night.advance(timedelta(minutes=2))
     other.reserve("chronopost", [BOTH])
     with pytest.raises(CallError) as failed:
-        grant.use(Capability.TRACKING)
+        reservation.use(Capability.TRACKING)
     failure = failed.value.failure
     assert failure.kind is ErrorKind.RATE_LIMITED
     assert failure.retry_at == datetime(2026, 2, 3, 23, tzinfo=UTC)
@@ -438,11 +440,11 @@ def test_a_hold_that_expired_and_was_granted_to_others_is_not_used(
     (stalled,), _ = queue("2/day").reserve("chronopost", [BOTH])
     clock.advance(LEASE + timedelta(seconds=1))
     other = queue("2/day", "other")
-    grants, _ = other.reserve("chronopost", [BOTH])
-    for grant in grants:
-        grant.use(Capability.TRACKING)
-        grant.use(Capability.POD)
-    made = 2 * len(grants)
+    reservations, _ = other.reserve("chronopost", [BOTH])
+    for reservation in reservations:
+        reservation.use(Capability.TRACKING)
+        reservation.use(Capability.POD)
+    made = 2 * len(reservations)
     for what in BOTH:
         with suppress(CallError):
             stalled.use(what)
@@ -462,15 +464,15 @@ DAYS_OF_CHANGE = [
 def test_days_of_paris_across_daylight_saving(database: Database, start: datetime, end: datetime) -> None:
     day = SimulatedClock(start)
     run = queue_on(database, day, limits_of("1/day@Europe/Paris"))
-    grants, _ = run.reserve("chronopost", [TRACKING_ONLY])
-    grants[0].use(Capability.TRACKING)
+    reservations, _ = run.reserve("chronopost", [TRACKING_ONLY])
+    reservations[0].use(Capability.TRACKING)
     day.advance(end - start - timedelta(seconds=1))
     _, refusal = run.reserve("chronopost", [TRACKING_ONLY])
     assert refusal is not None
     assert refusal.until == end
     day.advance(timedelta(seconds=1))
-    grants, refusal = run.reserve("chronopost", [TRACKING_ONLY])
-    assert (len(grants), refusal) == (1, None)
+    reservations, refusal = run.reserve("chronopost", [TRACKING_ONLY])
+    assert (len(reservations), refusal) == (1, None)
 
 
 @pytest.mark.parametrize("start", [start for start, _ in DAYS_OF_CHANGE])
@@ -485,12 +487,12 @@ def test_short_windows_are_waited_out_by_the_clock_that_is_passed_in(
     database: Database, clock: SimulatedClock, limit: str, wait: int
 ) -> None:
     run = queue_on(database, clock, limits_of(f"{limit},100/day"))
-    grants, refusal = run.reserve("chronopost", [BOTH, BOTH])
-    assert (len(grants), refusal) == (2, None)
+    reservations, refusal = run.reserve("chronopost", [BOTH, BOTH])
+    assert (len(reservations), refusal) == (2, None)
     begun = time.monotonic()
-    for grant in grants:
-        grant.use(Capability.TRACKING)
-        grant.use(Capability.POD)
+    for reservation in reservations:
+        reservation.use(Capability.TRACKING)
+        reservation.use(Capability.POD)
     assert clock.now() == NOW + timedelta(seconds=3 * wait)
     assert time.monotonic() - begun < 5
 
@@ -511,9 +513,9 @@ def test_of_several_limits_none_is_exceeded_in_any_of_its_windows(
     run = queue_on(database, clock, limits_of(limits))
     called: list[datetime] = []
     for _ in range(6):
-        grants, _ = run.reserve("chronopost", [TRACKING_ONLY])
-        for grant in grants:
-            grant.use(Capability.TRACKING)
+        reservations, _ = run.reserve("chronopost", [TRACKING_ONLY])
+        for reservation in reservations:
+            reservation.use(Capability.TRACKING)
             called.append(clock.now())
     assert len(called) >= 2
     for limit in limits_of(limits):
@@ -528,10 +530,10 @@ def test_a_call_that_waited_beyond_its_day_is_the_next_day_s(database: Database)
     clock = SimulatedClock(datetime(2026, 2, 2, 23, 59, 30, tzinfo=UTC))
     limits = limits_of("10/day@UTC,1/minute")
     run = queue_on(database, clock, limits)
-    grants, _ = run.reserve("chronopost", [BOTH])
-    grants[0].use(Capability.TRACKING)
-    grants[0].use(Capability.POD)
-    grants[0].settle()
+    reservations, _ = run.reserve("chronopost", [BOTH])
+    reservations[0].use(Capability.TRACKING)
+    reservations[0].use(Capability.POD)
+    reservations[0].settle()
     assert clock.now() == datetime(2026, 2, 3, tzinfo=UTC)
     days = [QuotaTables(database, "x").uses(limits[:1], clock.now() - back)[0] for back in (LEASE, NO_TIME)]
     assert [(day.used, day.held) for day in days] == [(1, 0), (1, 0)]
@@ -548,10 +550,10 @@ def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
     clock.advance(timedelta(seconds=0.5))
     run = queue_on(database, clock, limits_of("10/day@UTC,1/second"))
     run._quota = Slow(database, "run-1")
-    grants, _ = run.reserve("chronopost", [BOTH])
+    reservations, _ = run.reserve("chronopost", [BOTH])
     called = []
     for what in BOTH:
-        grants[0].use(what)
+        reservations[0].use(what)
         called.append(clock.now() - NOW)
     assert [at // timedelta(seconds=1) for at in called] == [1, 2]
     assert counts(run) == [(1, 0), (2, 0)]
@@ -589,8 +591,8 @@ def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
     database: Database, clock: SimulatedClock
 ) -> None:
     run = queue_on(database, clock, limits_of("5/second,100/day"))
-    (grant,), _ = run.reserve("chronopost", [BOTH])
-    grant.use(Capability.TRACKING)
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
+    reservation.use(Capability.TRACKING)
     clock.advance(timedelta(days=2))
     run.leave()
     before = QuotaTables(database, "x").uses(limits_of("5/second,100/day"), NOW)
@@ -602,8 +604,8 @@ def test_another_number_in_the_same_window_is_the_same_budget(
 ) -> None:
     queue("100/day").reserve("chronopost", [BOTH])
     assert counts(queue("500/day", "other")) == [(0, 2)]
-    grants, refusal = queue("2/day", "third").reserve("chronopost", [BOTH])
-    assert not grants
+    reservations, refusal = queue("2/day", "third").reserve("chronopost", [BOTH])
+    assert not reservations
     assert refusal is not None
 
 
@@ -642,22 +644,22 @@ def test_a_part_of_the_day_is_left_to_new_claims_until_four(
     database: Database, now: datetime, headroom: float, expected: int
 ) -> None:
     run = queue_on(database, SimulatedClock(now), limits_of("100/day"))
-    grants, refusal = run.reserve("chronopost", [BOTH] * 60, headroom=headroom)
-    assert len(grants) == expected
+    reservations, refusal = run.reserve("chronopost", [BOTH] * 60, headroom=headroom)
+    assert len(reservations) == expected
     assert refusal is not None
     new, _ = queue_on(database, SimulatedClock(now), limits_of("100/day"), "new").reserve(
         "chronopost", [BOTH] * 60
     )
-    assert len(grants) + len(new) == 50
+    assert len(reservations) + len(new) == 50
 
 
 # ---------------------------------------------------------------- pauses
 
 
 def fetch(run: APIRequestQueue, number: str = NUMBER, known: Delivery | None = None) -> Any:
-    grants, refusal = run.reserve("chronopost", [BOTH])
+    reservations, refusal = run.reserve("chronopost", [BOTH])
     assert refusal is None
-    return run.fetch(grants[0], "chronopost", number, known)
+    return run.fetch(reservations[0], "chronopost", number, known)
 
 
 @pytest.mark.parametrize(
@@ -936,11 +938,11 @@ def test_threads_of_a_run_are_granted_exactly_the_limit(database: Database, cloc
 
     def ask() -> None:
         for _ in range(20):
-            grants, _ = run.reserve("chronopost", [BOTH])
-            for grant in grants:
-                grant.use(Capability.TRACKING)
-                grant.settle()
-            got.append(len(grants))
+            reservations, _ = run.reserve("chronopost", [BOTH])
+            for reservation in reservations:
+                reservation.use(Capability.TRACKING)
+                reservation.settle()
+            got.append(len(reservations))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -991,10 +993,10 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
     )
     run = queue_on(database, clock, limits_of("10/day"), base_url=sandbox.url)
     run._quota = run._refusals._quota = GoneAway(database, "run-1")
-    (grant, other), _ = run.reserve("chronopost", [BOTH, BOTH])
+    (reservation, other), _ = run.reserve("chronopost", [BOTH, BOTH])
     known = Delivery(NOW - timedelta(days=1), "DUPONT")
     GoneAway.gone = True
-    assert isinstance(run.fetch(grant, "chronopost", NUMBER, known).outcome, Retrieved)
+    assert isinstance(run.fetch(reservation, "chronopost", NUMBER, known).outcome, Retrieved)
     assert counts(run) == [(1, 3)]
     GoneAway.gone = False
     assert isinstance(run.fetch(other, "chronopost", NUMBER, known).outcome, Retrieved)
@@ -1057,10 +1059,10 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
         queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url)
         for holder in ("run-1", "desk")
     )
-    grants, _ = run.reserve("chronopost", [BOTH])
+    reservations, _ = run.reserve("chronopost", [BOTH])
     stop = desk.stop("chronopost", "by alice: contract talks")
     assert (stop.at, stop.why) == (NOW, "by alice: contract talks")
-    run.fetch(grants[0], "chronopost", NUMBER, None)  # what has its units is finished
+    run.fetch(reservations[0], "chronopost", NUMBER, None)  # what has its units is finished
     called = len(sandbox.calls)
     held, refusal = run.reserve("chronopost", [BOTH])
     assert held == []
@@ -1113,8 +1115,8 @@ def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_
 
 def test_many_limits_that_each_allow_fewer_are_all_kept(database: Database, clock: SimulatedClock) -> None:
     run = queue_on(database, clock, limits_of("20/day,5/hour,3/1800seconds"))
-    grants, refusal = run.reserve("chronopost", [BOTH] * 9)
-    assert len(grants) == 1  # three in half an hour: one fetch of two calls
+    reservations, refusal = run.reserve("chronopost", [BOTH] * 9)
+    assert len(reservations) == 1  # three in half an hour: one fetch of two calls
     assert refusal is not None
     assert "3 per 1800 seconds" in refusal.reason
 
@@ -1128,7 +1130,7 @@ def test_a_number_whose_check_digit_does_not_fit_is_said_to_be_mistyped(
     run._accounts = {"chronopost": replace(account, spec=strict)}
     hint = " (its check digit does not fit: is it mistyped?)"
     for number, doubted in (("XY110000001FR", False), ("XY110000002FR", True), ("XY100000002FR", False)):
-        (grant,), _ = run.reserve("chronopost", [BOTH])
-        outcome = run.fetch(grant, "chronopost", number, None).outcome
+        (reservation,), _ = run.reserve("chronopost", [BOTH])
+        outcome = run.fetch(reservation, "chronopost", number, None).outcome
         assert isinstance(outcome, Failure)
         assert outcome.message.endswith(hint) is doubted

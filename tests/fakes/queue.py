@@ -13,7 +13,7 @@ from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import pause_until
 from recours.core.quota import Capability, Limit, Usage, Window
-from recours.runs.ports import Blocked, Clock, Fetched, Grant, Refusal
+from recours.runs.ports import Blocked, Clock, Fetched, Refusal, Reservation
 from tests.fakes.documents import PDF
 
 DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
@@ -26,7 +26,7 @@ _SHOW_OUR_ACCOUNT = (
 
 
 @dataclass
-class FakeGrant:
+class FakeReservation:
     """Units held for one fetch; what was not used goes back."""
 
     queue: "FakeQueue"
@@ -73,7 +73,7 @@ class FakeQueue:
 
     def reserve(
         self, carrier: str, fetches: Sequence[dict[Capability, int]], *, headroom: float = 0.0
-    ) -> tuple[list[Grant], Refusal | None]:
+    ) -> tuple[list[Reservation], Refusal | None]:
         with self._lock:
             self.spared.append(headroom)
             if refusal := self.closed(carrier):
@@ -82,15 +82,15 @@ class FakeQueue:
             if self.held_by_others[carrier] > 0:
                 self.held_by_others[carrier] -= 1
                 return [], Refusal(Blocked.RATE_LIMIT, reason, self.resets_at, passing=True)
-            grants: list[Grant] = []
+            reservations: list[Reservation] = []
             for calls in fetches:
                 units = sum(calls.values())
                 if self.used[carrier] + self.held[carrier] + units > self.limits[carrier]:
                     passing = self.held[carrier] > 0
-                    return grants, Refusal(Blocked.RATE_LIMIT, reason, self.resets_at, passing=passing)
+                    return reservations, Refusal(Blocked.RATE_LIMIT, reason, self.resets_at, passing=passing)
                 self.held[carrier] += units
-                grants.append(FakeGrant(self, carrier, units))
-            return grants, None
+                reservations.append(FakeReservation(self, carrier, units))
+            return reservations, None
 
     def stop(self, carrier: str, why: str) -> None:
         self.stopped[carrier] = why
@@ -111,7 +111,7 @@ class FakeQueue:
         return refusal if refusal and refusal.kind is ErrorKind.NOT_CONFIGURED else None
 
     def fetch(
-        self, grant: Grant, carrier: str, number: str, known: Delivery | None, claim: Any = None
+        self, reservation: Reservation, carrier: str, number: str, known: Delivery | None, claim: Any = None
     ) -> Fetched:
         del claim
         with self._lock:
@@ -121,23 +121,23 @@ class FakeQueue:
         try:
             self.during(number)
             with self._lock:
-                return self._answer(grant, carrier, number)
+                return self._answer(reservation, carrier, number)
         finally:
             with self._lock:
-                grant.settle()
+                reservation.settle()
                 self._under_way[carrier] -= 1
 
-    def _answer(self, grant: Grant, carrier: str, number: str) -> Fetched:
+    def _answer(self, reservation: Reservation, carrier: str, number: str) -> Fetched:
         script = self.answers[number]
         answer = script.pop(0) if script else GOT
         if isinstance(answer, Exception):
             raise answer
-        grant.use(Capability.POD)
+        reservation.use(Capability.POD)
         if isinstance(answer, Retrieved):
             self._accepted.add(carrier)
             return Fetched(answer, 1, 0, accepted=True)
         if not answer.connected:
-            grant.unsent(Capability.POD)
+            reservation.unsent(Capability.POD)
             return Fetched(answer, 0, 1)
         shown = answer.kind in _SHOW_OUR_ACCOUNT
         return Fetched(self._remembered(carrier, answer), 1, 0, accepted=shown)

@@ -643,7 +643,9 @@ class Asked:
             spec=SPEC,
             limits=parse_limits(self.limit, "chronopost", None, "Europe/Paris"),
             client=client,
-            open_line=lambda grant: HttpLine(SPEC.name, grant, http, clock, lambda: 0.5, client.wait_asked),
+            open_line=lambda reservation: HttpLine(
+                SPEC.name, reservation, http, clock, lambda: 0.5, client.wait_asked
+            ),
             credentials=tuple(credentials.values()),
             source="the environment",
         )
@@ -651,9 +653,9 @@ class Asked:
 
     def fetch(self) -> Fetched:
         both = {Capability.TRACKING: 1, Capability.POD: 1}
-        (grant,), refusal = self.queue.reserve("chronopost", [both])
+        (reservation,), refusal = self.queue.reserve("chronopost", [both])
         assert refusal is None
-        return self.queue.fetch(grant, "chronopost", NUMBER, None)
+        return self.queue.fetch(reservation, "chronopost", NUMBER, None)
 
     @property
     def units(self) -> tuple[int, int]:
