@@ -169,7 +169,7 @@ class APIRequestQueue:
         """Like `closed`, and a used-up quota too; looks only, and takes no try that is due."""
         for refusal in self.closings(carrier):
             return refusal
-        for use in self.use(carrier):
+        for use in self.usage(carrier):
             if not use.limit.window.is_short and not use.left:
                 reason = f"{self._name(carrier)} is at its limit ({use.limit})"
                 said = Said(Sentence.LIMIT_REACHED, self._name(carrier))
@@ -242,7 +242,7 @@ class APIRequestQueue:
             return _fetched(self._meant(carrier, reservation, number, answer, claim, asked), asked)
         finally:
             with suppress(RunError):  # what came is paid for; the units come back when the run leaves
-                reservation.settle()
+                reservation.release()
 
     def present(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
@@ -275,7 +275,7 @@ class APIRequestQueue:
             return _fetched(failure or self._remembered(carrier, answer, number), asked)
         finally:
             with suppress(RunError):
-                reservation.settle()
+                reservation.release()
 
     def _ask(self, carrier: str, reservation: Reservation, ask: Ask, asked: list[_Answer]) -> _Answer:
         """Put one question, and note it among those that were put."""
@@ -457,7 +457,7 @@ class APIRequestQueue:
         """Take the carrier up again; returns the stop that this ended, None if there was none."""
         return self._quota.take_up(carrier)
 
-    def use(self, carrier: str) -> list[Usage]:
+    def usage(self, carrier: str) -> list[Usage]:
         """How far the carrier's limits are used: those for one capability first, the longest window last."""
         limits = sorted(
             self._accounts[carrier].limits,

@@ -19,7 +19,7 @@ class QuotaStore(Protocol):
     ) -> list[Reserved] | Exhausted:
         """Hold all that is wanted, or nothing. Units of a short window are used at once."""
 
-    def use(self, held: Reserved, expires_at: datetime) -> bool:
+    def consume(self, held: Reserved, expires_at: datetime) -> bool:
         """Turn a held unit into a used one; False if it is not held any more."""
 
     def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:

@@ -28,7 +28,7 @@ class QuotaReservation:
         self._held = dict(held)
         self._last: list[Reserved] = []  # what the last call used
 
-    def use(self, what: Capability) -> None:
+    def consume(self, what: Capability) -> None:
         """Turn a held unit into a used one, just before the call; waits out short windows. Raises CallFailed."""
         limits = [limit for limit in self._account.limits if limit.units({what: 1})]
         self._last = []
@@ -36,7 +36,7 @@ class QuotaReservation:
             while lacking := self._lacking(limits):
                 self._take(lacking)
         except CallError:  # by one of several limits: the others lose nothing
-            self.unsent(what)
+            self.refund(what)
             raise
 
     def _lacking(self, limits: Sequence[Limit]) -> list[Limit]:
@@ -68,10 +68,10 @@ class QuotaReservation:
 
     def _in_long_window(self, limit: Limit) -> Reserved:
         held = self._current(limit)
-        if held is None or not self._quota.use(held, self._clock.now() + LEASE):
+        if held is None or not self._quota.consume(held, self._clock.now() + LEASE):
             # A repeated call, a window that has ended, or a hold that expired: one more unit, if there is one.
             held = self._one_more(limit)
-            self._quota.use(held, self._clock.now() + LEASE)
+            self._quota.consume(held, self._clock.now() + LEASE)
         else:
             self._held[held] -= 1
         return held
@@ -102,14 +102,14 @@ class QuotaReservation:
             raise CallError(replace(failure, retry_at=got.resets_at))
         return got[0]
 
-    def unsent(self, what: Capability) -> None:
+    def refund(self, what: Capability) -> None:
         """Give back the units of the last call: certainly nothing of it was sent."""
         del what
         for held in self._last:
             self._quota.give_back(held, used=1)
         self._last = []
 
-    def settle(self) -> None:
+    def release(self) -> None:
         """Give back what is still held."""
         for held, units in self._held.items():
             if units:

@@ -115,7 +115,7 @@ class HttpLine:
     def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
         self.last = what
         try:
-            self._reservation.use(what)
+            self._reservation.consume(what)
         except CallError:
             if failed:  # no unit for a repeat: the first failure stands
                 raise CallError(failed[-1]) from None
@@ -146,7 +146,7 @@ class HttpLine:
             self.calls += 1
         else:
             self.unsent += 1
-            self._reservation.unsent(what)
+            self._reservation.refund(what)
         told = Failure.of(_SENTENCES[type(fault)], self._name, message=f"{self._name} {fault}")
         failure = replace(told, connected=sent)
         failed.append(failure)

@@ -65,7 +65,7 @@ def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
         credentials = settings.credentials[key]
         source = "missing" if credentials.missing else credentials.source
-        uses = queue.use(key) if queue else []
+        uses = queue.usage(key) if queue else []
         told = [named_usage(use, local) for use in worth_telling(uses)] or [
             f"{purpose(limit)}{limit}" for limit in settings.limits[key]
         ]

@@ -158,7 +158,7 @@ class QuotaTables:
         with self.database.read() as connection:
             return self._use_of(connection, request.limit, now).exhausted(request.headroom)
 
-    def use(self, held: Reserved, expires_at: datetime) -> bool:
+    def consume(self, held: Reserved, expires_at: datetime) -> bool:
         """Turn a held unit into a used one; False if it is not held any more (it expired and was given back)."""
         return self._uses.do((held, expires_at))
 

@@ -59,7 +59,7 @@ def attempt(
     """Fetch the POD of a claim and keep it. Raises RunFault if it cannot be kept, and our own mistakes."""
     started_at, start = clock.now(), clock.monotonic()
     if kept := kept_already(claim, documents, clock):
-        reservation.settle()
+        reservation.release()
         return kept
     label = _label(claim)
     fetched = queue.fetch(reservation, label.carrier, label.number, claim.state.delivery, claim.id)

@@ -137,7 +137,7 @@ class Calls:
                 entry.held_until = hold.until
                 self._begin_one(entry, lane)
             else:  # its hold ran out, and another run has taken it
-                entry.reservation.settle()
+                entry.reservation.release()
                 self._supply.allow(1)
 
     def _startable(self) -> list[InHand]:

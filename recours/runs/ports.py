@@ -129,13 +129,13 @@ class Refusal:
 class Reservation(Protocol):
     """Units of quota held for one fetch."""
 
-    def use(self, what: Capability) -> None:
+    def consume(self, what: Capability) -> None:
         """Turn a held unit into a used one, just before the call. Waits out short windows. Raises CallFailed."""
 
-    def unsent(self, what: Capability) -> None:
+    def refund(self, what: Capability) -> None:
         """Give back the unit of a call of which certainly nothing was sent."""
 
-    def settle(self) -> None:
+    def release(self) -> None:
         """Give back what is still held."""
 
 
@@ -177,7 +177,7 @@ class Queue(Protocol):
     def leave(self) -> None:
         """The run ends: nothing of it is held any more."""
 
-    def use(self, carrier: str) -> list[Usage]:
+    def usage(self, carrier: str) -> list[Usage]:
         """How far the carrier's limits are used, the longest window last."""
 
 

@@ -258,7 +258,7 @@ class Supply:
         self.in_hand = [entry for entry in self.in_hand if entry not in entries]
         with suppress(RunError):
             for entry in entries:
-                entry.reservation.settle()
+                entry.reservation.release()
         with suppress(RunError):
             self.put_back([entry.claim for entry in entries])
 

@@ -167,7 +167,7 @@ class Worker(ABC):
         return replace(report, exit_status=self._exit_status(), fault=self._fault)
 
     def _usage(self) -> dict[str, list[Usage]]:
-        return {self.catalog.name_of(key): self.deps.queue.use(key) for key in sorted(self._asked)}
+        return {self.catalog.name_of(key): self.deps.queue.usage(key) for key in sorted(self._asked)}
 
     def _exit_status(self) -> int:
         if self._fault:

@@ -92,7 +92,7 @@ class Desk:
                 key=key,
                 name=spec.name,
                 configured=key in self.catalog.configured,
-                uses=queue.use(key),
+                uses=queue.usage(key),
                 refusal=queue.would_refuse(key),
                 rejected=queue.rejected(key),
                 stopped=queue.stopped(key),
@@ -264,7 +264,7 @@ def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":
     return {
         key: CarrierFacts(
             spec=spec,
-            uses=[use for use in queue.use(key) if not use.limit.window.is_short],
+            uses=[use for use in queue.usage(key) if not use.limit.window.is_short],
             closings=queue.closings(key),
             opening=queue.opening(key),
         )

@@ -175,13 +175,13 @@ def no_latency(threads: int = 16) -> dict[str, Any]:
 class _Free:
     """Units without limit and without a ledger."""
 
-    def use(self, what: Capability) -> None:
+    def consume(self, what: Capability) -> None:
         pass
 
-    def unsent(self, what: Capability) -> None:
+    def refund(self, what: Capability) -> None:
         pass
 
-    def settle(self) -> None:
+    def release(self) -> None:
         pass
 
 

@@ -134,7 +134,7 @@ class Asked:
 
     def used(self) -> int:
         """Units used of the carrier's longest window."""
-        uses = self.queue.use(self.carrier)
+        uses = self.queue.usage(self.carrier)
         assert all(use.held == 0 for use in uses)
         return uses[-1].used
 

@@ -88,7 +88,7 @@ def queue(database: Database, clock: SimulatedClock) -> Callable[..., APIRequest
 
 def counts(queue: APIRequestQueue) -> list[tuple[int, int]]:
     """(used, held) of every limit, the longest window last."""
-    return [(use.used, use.held) for use in queue.use("chronopost")]
+    return [(use.used, use.held) for use in queue.usage("chronopost")]
 
 
 # ---------------------------------------------------------------- many processes
@@ -108,7 +108,7 @@ def use_up(
             held = [quota.reserve([request], clock.now(), clock.now() + LEASE) for _ in range(slice_size)]
             for one in held:
                 if not isinstance(one, Exhausted):
-                    assert quota.use(one[0], clock.now() + LEASE)
+                    assert quota.consume(one[0], clock.now() + LEASE)
                     os.write(proof, b".")
         os.close(proof)
     database.close()
@@ -138,9 +138,9 @@ def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: Si
     midnight = datetime(2026, 2, 3, tzinfo=UTC)
     clock.advance(midnight - timedelta(seconds=0.4) - clock.now())
     reservations, _ = run.reserve("chronopost", [BOTH])
-    reservations[0].use(Capability.TRACKING)
+    reservations[0].consume(Capability.TRACKING)
     assert clock.now() == midnight
-    reservations[0].settle()
+    reservations[0].release()
     (limit,) = parse_limits("100/day@UTC", "chronopost", None, "UTC")
     before, after = (QuotaTables(database, "x").uses([limit], at)[0] for at in (midnight - LEASE, midnight))
     assert [(before.used, before.held), (after.used, after.held)] == [(0, 0), (1, 0)]
@@ -153,7 +153,7 @@ def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Databa
     assert not isinstance(reserved, Exhausted)
     (held,) = reserved
     with ThreadPoolExecutor(16) as pool:
-        used = list(pool.map(lambda _: quota.use(held, NOW + LEASE), range(100)))
+        used = list(pool.map(lambda _: quota.consume(held, NOW + LEASE), range(100)))
     assert (sum(used), len(used)) == (30, 100)
     (use,) = quota.uses([limit], NOW)
     assert (use.used, use.held) == (30, 0)
@@ -204,7 +204,7 @@ def granted(quota: QuotaTables, limit: Limit, now: datetime) -> int:
     """How many calls can be made now, one by one."""
     got = 0
     while not isinstance(held := quota.reserve([QuotaRequest(limit, 1)], now, now + LEASE), Exhausted):
-        assert quota.use(held[0], now + LEASE)
+        assert quota.consume(held[0], now + LEASE)
         got += 1
     return got
 
@@ -252,8 +252,8 @@ def test_a_limit_on_the_pod_counts_pod_calls_only(database: Database, clock: Sim
     reservations, refusal = queue.reserve("chronopost", [BOTH, TRACKING_ONLY, BOTH, BOTH])
     assert len(reservations) == 3
     assert refusal is not None
-    reservations[0].use(Capability.TRACKING)
-    reservations[0].use(Capability.POD)
+    reservations[0].consume(Capability.TRACKING)
+    reservations[0].consume(Capability.POD)
     assert counts(queue) == [(1, 1), (2, 3)]  # the carrier's own limit last
     more, _ = queue.reserve("chronopost", [TRACKING_ONLY])
     assert more
@@ -266,11 +266,11 @@ def test_a_call_that_one_limit_refuses_takes_nothing_of_the_others(
     queue = queue_on(database, clock, limits)
     (reservation,), _ = queue.reserve("chronopost", [BOTH])
     for _ in range(2):
-        reservation.use(Capability.TRACKING)
-    reservation.use(Capability.POD)
+        reservation.consume(Capability.TRACKING)
+    reservation.consume(Capability.POD)
     before = counts(queue)
     with pytest.raises(CallError):
-        reservation.use(Capability.POD)
+        reservation.consume(Capability.POD)
     assert counts(queue) == before == [(1, 0), (3, 0)]
 
 
@@ -278,11 +278,11 @@ def test_used_is_told_from_held(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("10/day")
     (reservation,), _ = run.reserve("chronopost", [BOTH])
     assert counts(run) == [(0, 2)]
-    reservation.use(Capability.TRACKING)
+    reservation.consume(Capability.TRACKING)
     assert counts(run) == [(1, 1)]
-    reservation.settle()
+    reservation.release()
     assert counts(run) == [(1, 0)]
-    reservation.settle()
+    reservation.release()
     assert counts(run) == [(1, 0)]
 
 
@@ -293,7 +293,7 @@ def test_a_refusal_due_to_held_units_alone_passes(queue: Callable[..., APIReques
     assert not reservations
     assert refusal is not None
     assert refusal.passing
-    reservation.settle()
+    reservation.release()
     reservations, refusal = run.reserve("chronopost", [BOTH])
     assert (len(reservations), refusal) == (1, None)
 
@@ -303,13 +303,13 @@ def test_a_refusal_that_held_units_could_not_mend_does_not_pass(
 ) -> None:
     other = queue("3/day", "other")
     (reservation, held), _ = other.reserve("chronopost", [BOTH, TRACKING_ONLY])
-    reservation.use(Capability.TRACKING)
-    reservation.use(Capability.POD)
+    reservation.consume(Capability.TRACKING)
+    reservation.consume(Capability.POD)
     run = queue("3/day")
     _, refusal = run.reserve("chronopost", [BOTH])  # 2 used, 1 held, 2 wanted: never enough today
     assert refusal is not None
     assert not refusal.passing
-    held.settle()
+    held.release()
 
 
 def test_units_that_are_held_beyond_the_share_of_new_claims_cannot_mend_a_refusal(
@@ -318,8 +318,8 @@ def test_units_that_are_held_beyond_the_share_of_new_claims_cannot_mend_a_refusa
     run, new = queue("8/day"), queue("8/day", "new")
     reservations, _ = run.reserve("chronopost", [BOTH] * 3, headroom=0.25)
     for reservation in reservations:
-        reservation.use(Capability.TRACKING)
-        reservation.use(Capability.POD)
+        reservation.consume(Capability.TRACKING)
+        reservation.consume(Capability.POD)
     assert len(new.reserve("chronopost", [BOTH])[0]) == 1
     _, refusal = run.reserve(
         "chronopost", [BOTH], headroom=0.25
@@ -331,8 +331,8 @@ def test_units_that_are_held_beyond_the_share_of_new_claims_cannot_mend_a_refusa
 def test_a_used_up_limit_does_not_pass(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("2/day")
     (reservation,), _ = run.reserve("chronopost", [BOTH])
-    reservation.use(Capability.TRACKING)
-    reservation.use(Capability.POD)
+    reservation.consume(Capability.TRACKING)
+    reservation.consume(Capability.POD)
     _, refusal = run.reserve("chronopost", [BOTH])
     assert refusal == Refusal(
         Blocked.RATE_LIMIT,
@@ -364,13 +364,13 @@ def test_a_unit_that_comes_back_at_the_moment_of_the_refusal_is_not_lost(
 def test_units_of_calls_that_were_not_sent_are_given_back(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("10/day,5/second")
     (reservation,), _ = run.reserve("chronopost", [BOTH])
-    reservation.use(Capability.TRACKING)
+    reservation.consume(Capability.TRACKING)
     assert counts(run) == [(1, 0), (1, 1)]
-    reservation.unsent(Capability.TRACKING)
+    reservation.refund(Capability.TRACKING)
     assert counts(run) == [(0, 0), (0, 1)]
-    reservation.unsent(Capability.TRACKING)
+    reservation.refund(Capability.TRACKING)
     assert counts(run) == [(0, 0), (0, 1)]
-    reservation.settle()
+    reservation.release()
     assert counts(run) == [(0, 0), (0, 0)]
 
 
@@ -385,8 +385,8 @@ def test_leaving_gives_back_what_is_held(queue: Callable[..., APIRequestQueue]) 
 def test_settling_twice_gives_back_nothing_of_another_fetch(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("10/day")
     (first, _), _ = run.reserve("chronopost", [BOTH, BOTH])
-    first.settle()
-    first.settle()
+    first.release()
+    first.release()
     assert counts(run) == [(0, 2)]
 
 
@@ -394,11 +394,11 @@ def test_a_repeated_call_takes_a_unit_more(queue: Callable[..., APIRequestQueue]
     run = queue("3/day")
     (reservation,), _ = run.reserve("chronopost", [BOTH])
     for _ in range(2):
-        reservation.use(Capability.TRACKING)
-    reservation.use(Capability.POD)
+        reservation.consume(Capability.TRACKING)
+    reservation.consume(Capability.POD)
     assert counts(run) == [(3, 0)]
     with pytest.raises(CallError) as failed:
-        reservation.use(Capability.POD)
+        reservation.consume(Capability.POD)
     assert failed.value.failure.kind is ErrorKind.RATE_LIMITED
     assert counts(run) == [(3, 0)]
 
@@ -413,11 +413,11 @@ def test_a_window_that_ends_between_reserve_and_use(
     run = queue_on(database, night, limits_of("2/day"))
     (reservation,), _ = run.reserve("chronopost", [BOTH])
     night.advance(timedelta(minutes=2))
-    reservation.use(Capability.TRACKING)
+    reservation.consume(Capability.TRACKING)
     assert counts(run) == [(1, 0)]
     yesterday = QuotaTables(database, "x").uses(limits_of("2/day"), night.now() - timedelta(minutes=2))
     assert [(use.used, use.held) for use in yesterday] == [(0, 0)]
-    reservation.use(Capability.POD)
+    reservation.consume(Capability.POD)
     assert counts(run) == [(2, 0)]
 
 
@@ -428,7 +428,7 @@ def test_a_window_that_ends_and_a_new_one_that_is_full(database: Database) -> No
     night.advance(timedelta(minutes=2))
     other.reserve("chronopost", [BOTH])
     with pytest.raises(CallError) as failed:
-        reservation.use(Capability.TRACKING)
+        reservation.consume(Capability.TRACKING)
     failure = failed.value.failure
     assert failure.kind is ErrorKind.RATE_LIMITED
     assert failure.retry_at == datetime(2026, 2, 3, 23, tzinfo=UTC)
@@ -442,12 +442,12 @@ def test_a_hold_that_expired_and_was_granted_to_others_is_not_used(
     other = queue("2/day", "other")
     reservations, _ = other.reserve("chronopost", [BOTH])
     for reservation in reservations:
-        reservation.use(Capability.TRACKING)
-        reservation.use(Capability.POD)
+        reservation.consume(Capability.TRACKING)
+        reservation.consume(Capability.POD)
     made = 2 * len(reservations)
     for what in BOTH:
         with suppress(CallError):
-            stalled.use(what)
+            stalled.consume(what)
             made += 1
     assert made == 2
     assert counts(other) == [(2, 0)]
@@ -465,7 +465,7 @@ def test_days_of_paris_across_daylight_saving(database: Database, start: datetim
     day = SimulatedClock(start)
     run = queue_on(database, day, limits_of("1/day@Europe/Paris"))
     reservations, _ = run.reserve("chronopost", [TRACKING_ONLY])
-    reservations[0].use(Capability.TRACKING)
+    reservations[0].consume(Capability.TRACKING)
     day.advance(end - start - timedelta(seconds=1))
     _, refusal = run.reserve("chronopost", [TRACKING_ONLY])
     assert refusal is not None
@@ -479,7 +479,7 @@ def test_days_of_paris_across_daylight_saving(database: Database, start: datetim
 def test_a_day_of_utc_does_not_know_daylight_saving(database: Database, start: datetime) -> None:
     day = SimulatedClock(start)
     run = queue_on(database, day, limits_of("1/day@UTC"))
-    assert run.use("chronopost")[0].resets_at == start.replace(hour=0) + timedelta(days=1)
+    assert run.consume("chronopost")[0].resets_at == start.replace(hour=0) + timedelta(days=1)
 
 
 @pytest.mark.parametrize(("limit", "wait"), [("1/second", 1), ("1/10seconds", 10), ("1/minute", 60)])
@@ -491,8 +491,8 @@ def test_short_windows_are_waited_out_by_the_clock_that_is_passed_in(
     assert (len(reservations), refusal) == (2, None)
     begun = time.monotonic()
     for reservation in reservations:
-        reservation.use(Capability.TRACKING)
-        reservation.use(Capability.POD)
+        reservation.consume(Capability.TRACKING)
+        reservation.consume(Capability.POD)
     assert clock.now() == NOW + timedelta(seconds=3 * wait)
     assert time.monotonic() - begun < 5
 
@@ -515,7 +515,7 @@ def test_of_several_limits_none_is_exceeded_in_any_of_its_windows(
     for _ in range(6):
         reservations, _ = run.reserve("chronopost", [TRACKING_ONLY])
         for reservation in reservations:
-            reservation.use(Capability.TRACKING)
+            reservation.consume(Capability.TRACKING)
             called.append(clock.now())
     assert len(called) >= 2
     for limit in limits_of(limits):
@@ -531,9 +531,9 @@ def test_a_call_that_waited_beyond_its_day_is_the_next_day_s(database: Database)
     limits = limits_of("10/day@UTC,1/minute")
     run = queue_on(database, clock, limits)
     reservations, _ = run.reserve("chronopost", [BOTH])
-    reservations[0].use(Capability.TRACKING)
-    reservations[0].use(Capability.POD)
-    reservations[0].settle()
+    reservations[0].consume(Capability.TRACKING)
+    reservations[0].consume(Capability.POD)
+    reservations[0].release()
     assert clock.now() == datetime(2026, 2, 3, tzinfo=UTC)
     days = [QuotaTables(database, "x").uses(limits[:1], clock.now() - back)[0] for back in (LEASE, NO_TIME)]
     assert [(day.used, day.held) for day in days] == [(1, 0), (1, 0)]
@@ -553,7 +553,7 @@ def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
     reservations, _ = run.reserve("chronopost", [BOTH])
     called = []
     for what in BOTH:
-        reservations[0].use(what)
+        reservations[0].consume(what)
         called.append(clock.now() - NOW)
     assert [at // timedelta(seconds=1) for at in called] == [1, 2]
     assert counts(run) == [(1, 0), (2, 0)]
@@ -592,7 +592,7 @@ def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
 ) -> None:
     run = queue_on(database, clock, limits_of("5/second,100/day"))
     (reservation,), _ = run.reserve("chronopost", [BOTH])
-    reservation.use(Capability.TRACKING)
+    reservation.consume(Capability.TRACKING)
     clock.advance(timedelta(days=2))
     run.leave()
     before = QuotaTables(database, "x").uses(limits_of("5/second,100/day"), NOW)
@@ -940,8 +940,8 @@ def test_threads_of_a_run_are_granted_exactly_the_limit(database: Database, cloc
         for _ in range(20):
             reservations, _ = run.reserve("chronopost", [BOTH])
             for reservation in reservations:
-                reservation.use(Capability.TRACKING)
-                reservation.settle()
+                reservation.consume(Capability.TRACKING)
+                reservation.release()
             got.append(len(reservations))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -964,7 +964,7 @@ def test_giving_back_what_is_not_held_changes_nothing(database: Database) -> Non
     quota.give_back(held[0], used=1)
     (use,) = quota.uses([limit], NOW)
     assert (use.used, use.held) == (0, 2)
-    assert not other.use(held[0], NOW + LEASE)
+    assert not other.consume(held[0], NOW + LEASE)
 
 
 # ---------------------------------------------------------------- the database fails

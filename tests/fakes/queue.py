@@ -33,17 +33,17 @@ class FakeReservation:
     carrier: str
     units: int
 
-    def use(self, what: Capability) -> None:
+    def consume(self, what: Capability) -> None:
         del what
         self.units -= 1
         self.queue.held[self.carrier] -= 1
         self.queue.used[self.carrier] += 1
 
-    def unsent(self, what: Capability) -> None:
+    def refund(self, what: Capability) -> None:
         del what
         self.queue.used[self.carrier] -= 1
 
-    def settle(self) -> None:
+    def release(self) -> None:
         self.queue.held[self.carrier] -= self.units
         self.units = 0
 
@@ -124,7 +124,7 @@ class FakeQueue:
                 return self._answer(reservation, carrier, number)
         finally:
             with self._lock:
-                reservation.settle()
+                reservation.release()
                 self._under_way[carrier] -= 1
 
     def _answer(self, reservation: Reservation, carrier: str, number: str) -> Fetched:
@@ -132,12 +132,12 @@ class FakeQueue:
         answer = script.pop(0) if script else GOT
         if isinstance(answer, Exception):
             raise answer
-        reservation.use(Capability.POD)
+        reservation.consume(Capability.POD)
         if isinstance(answer, Retrieved):
             self._accepted.add(carrier)
             return Fetched(answer, 1, 0, accepted=True)
         if not answer.connected:
-            reservation.unsent(Capability.POD)
+            reservation.refund(Capability.POD)
             return Fetched(answer, 0, 1)
         shown = answer.kind in _SHOW_OUR_ACCOUNT
         return Fetched(self._remembered(carrier, answer), 1, 0, accepted=shown)
@@ -163,6 +163,6 @@ class FakeQueue:
     def leave(self) -> None:
         self.left = True
 
-    def use(self, carrier: str) -> list[Usage]:
+    def usage(self, carrier: str) -> list[Usage]:
         limit = Limit(carrier, self.limits[carrier], Window(0, "UTC"))
         return [Usage(limit, self.used[carrier], self.held[carrier], self.resets_at)]

@@ -659,7 +659,7 @@ class Asked:
 
     @property
     def units(self) -> tuple[int, int]:
-        (use,) = self.queue.use("chronopost")
+        (use,) = self.queue.usage("chronopost")
         return use.used, use.held
 
 

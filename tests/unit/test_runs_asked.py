@@ -110,7 +110,7 @@ def test_usage_that_cannot_be_read_does_not_hide_the_summary(world: World) -> No
     def broken(carrier: str) -> None:
         raise RunError("The database went away.")
 
-    world.queue.use = broken
+    world.queue.usage = broken
     report = world.retry()
     assert (report.fault, report.stats.success) == ("The database went away.", 1)
     assert "exit_status" in world.journal.runs["run-1"]
