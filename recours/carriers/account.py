@@ -7,10 +7,10 @@ from typing import Protocol
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.quota import Capability, Limit
-from recours.runs.ports import CarrierClient, Line, Reservation
+from recours.runs.ports import CarrierClient, CarrierSession, Reservation
 
 
-class CarrierLine(Line, Protocol):
+class CarrierConnection(CarrierSession, Protocol):
     """A line that counts what went over it."""
 
     calls: int  # that were sent, as far as can be known
@@ -27,7 +27,7 @@ class Account:
     spec: CarrierSpec
     limits: tuple[Limit, ...]
     client: CarrierClient | None  # None: credentials are missing
-    open_line: Callable[[Reservation], CarrierLine]  # a line for one fetch
+    open_session: Callable[[Reservation], CarrierConnection]  # a line for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
     missing: str = ""  # the missing settings, in words

@@ -32,7 +32,7 @@ from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
-from recours.runs.ports import Line
+from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="chronopost",
@@ -159,30 +159,30 @@ class Chronopost(Client):
     denies_by_parcel = True
     tracking_shows_account = False
 
-    def track(self, number: str, line: Line) -> Delivery | Failure:
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`trackSkybillV2`."""
-        return parse_tracking(line.call(Capability.TRACKING, tracking_request(number)))
+        return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)))
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`searchPOD` for the PDF; where that is missing though nothing says that it will be, for an image."""
-        answer = line.call(Capability.POD, self._pod_request(number, pdf=True))
+        answer = session.call(Capability.POD, self._pod_request(number, pdf=True))
         outcome = parse_pod(answer, delivery)
         if not _may_have_an_image(outcome, answer):
             return outcome
         try:
-            image = parse_pod(line.call(Capability.POD, self._pod_request(number, pdf=False)), delivery)
+            image = parse_pod(session.call(Capability.POD, self._pod_request(number, pdf=False)), delivery)
         except CallError as failed:
             if failed.failure.kind is ErrorKind.RATE_LIMITED and failed.failure.http_status is None:
                 return outcome  # our quota has no call left for this
             raise
         return image if _is_document(image) else outcome
 
-    def present(self, line: Line) -> Outcome:
+    def present(self, session: CarrierSession) -> Outcome:
         """One `searchPOD`: no image is asked for with the sample number."""
         outcome = parse_pod(
-            line.call(Capability.POD, self._pod_request(self.spec.sample_number, pdf=True)), Delivery()
+            session.call(Capability.POD, self._pod_request(self.spec.sample_number, pdf=True)), Delivery()
         )
-        self.heard(outcome, line)
+        self.heard(outcome, session)
         return outcome
 
     def _pod_request(self, number: str, *, pdf: bool) -> Request:

@@ -13,7 +13,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability
-from recours.runs.ports import Line, Wait
+from recours.runs.ports import CarrierSession, Wait
 
 TOO_MANY = 429
 
@@ -49,11 +49,11 @@ class Client(ABC):
     # ---------------------------------------------------------------- what the carriers differ in
 
     @abstractmethod
-    def track(self, number: str, line: Line) -> Delivery | Failure:
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """The delivery, if the parcel is delivered. Raises CallFailed."""
 
     @abstractmethod
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The document of a delivered parcel, or why there is none. Raises CallFailed."""
 
     def opening(self, now: datetime) -> dict[Capability, int]:
@@ -72,31 +72,31 @@ class Client(ABC):
 
     # ---------------------------------------------------------------- a fetch
 
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """The document, or why there is none. `number` has the form of the spec. Raises CallFailed."""
         if known is None:
-            tracked = self.track(number, line)
+            tracked = self.track(number, session)
             if self.tracking_shows_account:
-                self.heard(tracked, line)
+                self.heard(tracked, session)
             if isinstance(tracked, Failure):
                 return tracked
             known = tracked
-            line.learnt(known)
-        outcome = self.prove(number, known, line)
-        self.heard(outcome, line)
+            session.learnt(known)
+        outcome = self.prove(number, known, session)
+        self.heard(outcome, session)
         return knowing(outcome, known)
 
-    def heard(self, answer: Delivery | Outcome, line: Line) -> None:
+    def heard(self, answer: Delivery | Outcome, session: CarrierSession) -> None:
         """Tell the line that our account is good, if the answer of a call that presented it shows so."""
         kind = answer.kind if isinstance(answer, Failure) else None
         denied_by_parcel = self.denies_by_parcel and kind is ErrorKind.ACCESS_DENIED
         if kind is None or kind in _ABOUT_THE_PARCEL or denied_by_parcel:
-            line.credentials_accepted()
+            session.credentials_accepted()
 
-    def present(self, line: Line) -> Outcome:
+    def present(self, session: CarrierSession) -> Outcome:
         """Present the credentials with one call about the sample number. Raises CallFailed."""
         known = None if self.tracking_shows_account else Delivery()
-        return self.fetch(self.spec.sample_number, known, line)
+        return self.fetch(self.spec.sample_number, known, session)
 
 
 class OneCallClient(Client):
@@ -105,10 +105,10 @@ class OneCallClient(Client):
     `prove` makes it, and fills with the given delivery what is missing in the answer.
     """
 
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """The document, or why there is none. Raises CallFailed."""
-        outcome = self.prove(number, known or Delivery(), line)
-        self.heard(outcome, line)
+        outcome = self.prove(number, known or Delivery(), session)
+        self.heard(outcome, session)
         return outcome if known is None else knowing(outcome, known)
 
 
@@ -116,7 +116,7 @@ class StatusClient(Client):
     """A carrier that issues no documents: a delivery is a failure too, with the delivery in it, and the end of asking."""
 
     @abstractmethod
-    def track(self, number: str, line: Line) -> Failure:
+    def track(self, number: str, session: CarrierSession) -> Failure:
         """Where the parcel is. Raises CallFailed."""
 
     @staticmethod
@@ -124,17 +124,17 @@ class StatusClient(Client):
     def without_proof(delivery: Delivery) -> Failure:
         """What there is to say of a delivered parcel."""
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """Without a call: there is no document to ask for."""
-        del number, line
+        del number, session
         return self.without_proof(delivery)
 
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """The status, unless the delivery is known: then there is nothing to ask. Raises CallFailed."""
         if known is not None:
-            return self.prove(number, known, line)
-        outcome = self.track(number, line)
-        self.heard(outcome, line)
+            return self.prove(number, known, session)
+        outcome = self.track(number, session)
+        self.heard(outcome, session)
         return outcome
 
 

@@ -33,7 +33,7 @@ from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import Line
+from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="colissimo",
@@ -124,20 +124,20 @@ class Colissimo(Client):
     spec = SPEC
     denies_by_parcel = True
 
-    def track(self, number: str, line: Line) -> Delivery | Failure:
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`timelineCompany`."""
-        return parse_tracking(line.call(Capability.TRACKING, tracking_request(number, self.settings)))
+        return parse_tracking(session.call(Capability.TRACKING, tracking_request(number, self.settings)))
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`documents`, and `document` for the best of those that it lists."""
-        listed = parse_documents(line.call(Capability.POD, documents_request(number, self.settings)))
+        listed = parse_documents(session.call(Capability.POD, documents_request(number, self.settings)))
         if isinstance(listed, Failure):
             return listed
-        line.credentials_accepted()
+        session.credentials_accepted()
         if delivery.at is None:
             delivery = replace(delivery, at=listed.at)
-            line.learnt(delivery)
-        answer = line.call(Capability.POD, document_request(number, listed, self.settings))
+            session.learnt(delivery)
+        answer = session.call(Capability.POD, document_request(number, listed, self.settings))
         return parse_document(answer, delivery)
 
 

@@ -31,7 +31,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import Line
+from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="dhl",
@@ -92,28 +92,28 @@ class Dhl(Client):
 
     spec = SPEC
 
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """Track, whether the delivery is known or not: the link comes with the status."""
-        found = self._found(number, line)
+        found = self._found(number, session)
         if isinstance(found, Failure):
             return found if known is None else knowing(found, known)
         delivery = found.delivery.completed_by(known or Delivery())
-        line.learnt(delivery)
-        return _followed(found.links, delivery, line)
+        session.learnt(delivery)
+        return _followed(found.links, delivery, session)
 
-    def track(self, number: str, line: Line) -> Delivery | Failure:
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`GET /track/shipments`, for the status alone."""
-        found = self._found(number, line)
+        found = self._found(number, session)
         return found if isinstance(found, Failure) else found.delivery
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The document needs the status anew: links may not last."""
-        return self.fetch(number, delivery, line)
+        return self.fetch(number, delivery, session)
 
-    def _found(self, number: str, line: Line) -> Found | Failure:
+    def _found(self, number: str, session: CarrierSession) -> Found | Failure:
         request = tracking_request(number, self.settings["DHL_API_KEY"])
-        found = parse_tracking(line.call(Capability.TRACKING, request), number)
-        self.heard(found.delivery if isinstance(found, Found) else found, line)
+        found = parse_tracking(session.call(Capability.TRACKING, request), number)
+        self.heard(found.delivery if isinstance(found, Found) else found, session)
         return found
 
 
@@ -193,7 +193,7 @@ def _blames_number(problem: Problem, number: str) -> bool:
 # ---------------------------------------------------------------- the document
 
 
-def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, line: Line) -> Outcome:
+def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, session: CarrierSession) -> Outcome:
     """The document behind the first link that may be followed, or why there is none. Raises CallFailed."""
     requests = ((name, link_request(url)) for name, url in links)
     name, request = next((each for each in requests if each[1]), ("", None))
@@ -202,7 +202,7 @@ def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, line: Line
         detail = "it leads elsewhere, so it was not followed" if links else ""
         return Failure.of(key, SPEC.name, None, _OK, detail=detail, delivery=delivery)
     try:
-        answer = line.call(Capability.POD, request)
+        answer = session.call(Capability.POD, request)
     except CallError as failed:
         # An answer came that cannot be one, such as a redirect to a login.
         if failed.failure.kind is not ErrorKind.BAD_RESPONSE:

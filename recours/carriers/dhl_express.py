@@ -38,7 +38,7 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
-from recours.runs.ports import Line
+from recours.runs.ports import CarrierSession
 
 _DIGITS = 10  # of a waybill; the variant of 11 has no check digit that is known
 # The identifier of one piece (JJD..., JVGL...); the project jkeen/tracking_number_data has nine or ten digits, labels
@@ -114,32 +114,32 @@ class DhlExpress(Client):
         self._authorization = basic_auth(key, secret)
         self._new_id = new_id
 
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """See Client. A piece is always tracked: the proof is asked for with the waybill, which the tracking tells."""
         if not _PIECE.fullmatch(number):
-            return super().fetch(number, known, line)
-        found = self._found(number, line)
+            return super().fetch(number, known, session)
+        found = self._found(number, session)
         if isinstance(found, Failure):
-            self.heard(found, line)
+            self.heard(found, session)
             return knowing(found, known)
         delivery = found.delivery.completed_by(known or Delivery())
-        self.heard(delivery, line)
-        line.learnt(delivery)
-        return super().fetch(found.waybill, delivery, line)
+        self.heard(delivery, session)
+        session.learnt(delivery)
+        return super().fetch(found.waybill, delivery, session)
 
-    def track(self, number: str, line: Line) -> Delivery | Failure:
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`GET /shipments/{number}/tracking`, or `GET /tracking` for the identifier of a piece."""
-        found = self._found(number, line)
+        found = self._found(number, session)
         return found if isinstance(found, Failure) else found.delivery
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`GET /shipments/{number}/proof-of-delivery`. `number`: the waybill."""
         request = pod_request(number, self._account, self._headers())
-        return parse_pod(line.call(Capability.POD, request), number, delivery)
+        return parse_pod(session.call(Capability.POD, request), number, delivery)
 
-    def _found(self, number: str, line: Line) -> Found | Failure:
+    def _found(self, number: str, session: CarrierSession) -> Found | Failure:
         request = tracking_request(number, self._headers())
-        return parse_tracking(line.call(Capability.TRACKING, request), number)
+        return parse_tracking(session.call(Capability.TRACKING, request), number)
 
     def _headers(self) -> dict[str, str]:
         return {

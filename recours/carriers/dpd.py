@@ -33,7 +33,7 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import plain
-from recours.runs.ports import Line
+from recours.runs.ports import CarrierSession
 
 _DIGITS = 14  # of a parcel's number, which is what is sent
 
@@ -131,18 +131,18 @@ class Dpd(OneCallClient):
 
     spec = SPEC
 
-    def track(self, number: str, line: Line) -> Delivery | Failure:
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """The call, for the status alone."""
-        return parse_tracking(self._asked(number, line), self._delivered_codes())
+        return parse_tracking(self._asked(number, session), self._delivered_codes())
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call. `delivery` fills what is missing in the answer."""
-        return parse(self._asked(number, line), self._delivered_codes(), delivery)
+        return parse(self._asked(number, session), self._delivered_codes(), delivery)
 
-    def _asked(self, number: str, line: Line) -> Response:
+    def _asked(self, number: str, session: CarrierSession) -> Response:
         names = SPEC.credentials[0]
         request = trace_request(number, *(self.settings[name] for name in names))
-        answer: Response = line.call(Capability.TRACKING, request)
+        answer: Response = session.call(Capability.TRACKING, request)
         return answer
 
     def _delivered_codes(self) -> frozenset[str]:

@@ -35,7 +35,7 @@ from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import Line, Wait
+from recours.runs.ports import CarrierSession, Wait
 
 _CHECKED = re.compile(r"[0-9]{12}|[0-9]{15}")
 
@@ -152,34 +152,34 @@ class FedEx(TokenClient):
             return Wait(today + timedelta(days=1))
         return super().wait_asked(what, answer, now)
 
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """The document, asked for with what this fetch's tracking told, if it had to track."""
-        tracked = Tracked(known) if known is not None else self._tracked(number, line)
+        tracked = Tracked(known) if known is not None else self._tracked(number, session)
         if isinstance(tracked, Failure):
             return tracked
-        return self._proved(number, tracked, line)
+        return self._proved(number, tracked, session)
 
-    def track(self, number: str, line: Line) -> Delivery | Failure:
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`trackingnumbers`."""
-        tracked = self._tracked(number, line)
+        tracked = self._tracked(number, session)
         return tracked if isinstance(tracked, Failure) else tracked.delivery
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`trackingdocuments`, by the number alone."""
-        return self._proved(number, Tracked(delivery), line)
+        return self._proved(number, Tracked(delivery), session)
 
-    def _tracked(self, number: str, line: Line) -> Tracked | Failure:
-        answer = self._tokens.call(Capability.TRACKING, tracking_request(number), line)
+    def _tracked(self, number: str, session: CarrierSession) -> Tracked | Failure:
+        answer = self._tokens.call(Capability.TRACKING, tracking_request(number), session)
         tracked = parse_tracking(answer, number)
-        self.heard(tracked.delivery if isinstance(tracked, Tracked) else tracked, line)
+        self.heard(tracked.delivery if isinstance(tracked, Tracked) else tracked, session)
         if isinstance(tracked, Tracked):
-            line.learnt(tracked.delivery)
+            session.learnt(tracked.delivery)
         return tracked
 
-    def _proved(self, number: str, tracked: Tracked, line: Line) -> Outcome:
+    def _proved(self, number: str, tracked: Tracked, session: CarrierSession) -> Outcome:
         request = document_request(number, tracked, self.settings["FEDEX_ACCOUNT_NUMBER"])
-        outcome = parse_document(self._tokens.call(Capability.POD, request, line), tracked.delivery)
-        self.heard(outcome, line)
+        outcome = parse_document(self._tokens.call(Capability.POD, request, session), tracked.delivery)
+        self.heard(outcome, session)
         return outcome
 
 

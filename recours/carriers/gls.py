@@ -38,7 +38,7 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import plain
-from recours.runs.ports import Line
+from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="gls",
@@ -133,44 +133,46 @@ class Gls(TokenClient):
         self._tokens = Tokens(SPEC.name, request)
         self._gives_proofs = settings["GLS_POD"] == "yes"
 
-    def fetch(self, number: str, known: Delivery | None, line: Line) -> Outcome:
+    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """See Client; and find out whose fault it is if ShipIT refuses the token."""
         if known is not None and not self._gives_proofs:
             return _never_given(known)
-        outcome = super().fetch(number, known, line)
+        outcome = super().fetch(number, known, session)
         if not (isinstance(outcome, Failure) and outcome.kind is ErrorKind.AUTH_FAILED):
             return outcome
         if outcome.delivery is None:
             return outcome  # the tracking refused the token
-        return self._no_right(number, outcome, line, tracked=known is None)
+        return self._no_right(number, outcome, session, tracked=known is None)
 
-    def track(self, number: str, line: Line) -> Delivery | Failure:
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`GET /tracking/simple/trackids/{number}` of Track & Trace."""
-        return parse_tracking(self._tokens.call(Capability.TRACKING, tracking_request(number), line), number)
+        return parse_tracking(
+            self._tokens.call(Capability.TRACKING, tracking_request(number), session), number
+        )
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
         if not self._gives_proofs:
             return _never_given(delivery)
         if delivery.signatory is None:
-            details = parse_details(self._ask("parceldetails", number, line))
+            details = parse_details(self._ask("parceldetails", number, session))
             if isinstance(details, Failure):
                 return details
             delivery = delivery.completed_by(details)
-            line.learnt(delivery)
-        return parse_pod(self._ask("parcelpod", number, line), number, delivery)
+            session.learnt(delivery)
+        return parse_pod(self._ask("parcelpod", number, session), number, delivery)
 
-    def _ask(self, operation: str, number: str, line: Line) -> Response:
-        return self._tokens.call(Capability.POD, shipit_request(operation, number), line)
+    def _ask(self, operation: str, number: str, session: CarrierSession) -> Response:
+        return self._tokens.call(Capability.POD, shipit_request(operation, number), session)
 
-    def _no_right(self, number: str, refused: Failure, line: Line, *, tracked: bool) -> Failure:
+    def _no_right(self, number: str, refused: Failure, session: CarrierSession, *, tracked: bool) -> Failure:
         """ShipIT refused the token: whether it is good shows in whether the tracking accepts it. Raises CallFailed.
 
         `tracked`: it did, in this fetch.
         """
         if not tracked:
-            again = self.track(number, line)
-            self.heard(again, line)
+            again = self.track(number, session)
+            self.heard(again, session)
             if isinstance(again, Failure) and again.kind is ErrorKind.AUTH_FAILED:
                 return refused
             if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):

@@ -28,7 +28,7 @@ from recours.core.claim import Delivery
 from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import Line, Wait
+from recours.runs.ports import CarrierSession, Wait
 
 SPEC = CarrierSpec(
     key="laposte",
@@ -100,10 +100,10 @@ class LaPoste(StatusClient):
 
     spec = SPEC
 
-    def track(self, number: str, line: Line) -> Failure:
+    def track(self, number: str, session: CarrierSession) -> Failure:
         """`idships`. A delivery is a failure too: with it, and without a proof."""
         return parse_tracking(
-            line.call(Capability.TRACKING, tracking_request(number, self.settings["LAPOSTE_API_KEY"]))
+            session.call(Capability.TRACKING, tracking_request(number, self.settings["LAPOSTE_API_KEY"]))
         )
 
     @staticmethod

@@ -29,7 +29,7 @@ from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
-from recours.runs.ports import Line
+from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="mondial_relay",
@@ -95,10 +95,10 @@ class MondialRelay(StatusClient):
 
     spec = SPEC
 
-    def track(self, number: str, line: Line) -> Failure:
+    def track(self, number: str, session: CarrierSession) -> Failure:
         """`WSI2_TracingColisDetaille`. A delivery is a failure too: with it, and without a proof."""
         brand, key = (self.settings[name] for name in SPEC.credentials[0])
-        return parse_tracing(line.call(Capability.TRACKING, tracing_request(number, brand, key)))
+        return parse_tracing(session.call(Capability.TRACKING, tracing_request(number, brand, key)))
 
     @staticmethod
     def without_proof(delivery: Delivery) -> Failure:

@@ -12,7 +12,7 @@ from recours.carriers.outcomes import denied_account, refused_account, unreadabl
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.text import clean
-from recours.runs.ports import Line
+from recours.runs.ports import CarrierSession
 
 # A token is renewed before its end, so that none ends under way.
 _EARLY = timedelta(minutes=2)
@@ -51,20 +51,20 @@ class Tokens:
         """The tokens that answers may repeat: the one in use, and the one before."""
         return tuple(token for token in (self._token, self._before) if token)
 
-    def call(self, what: Capability, request: Request, line: Line) -> Response:
+    def call(self, what: Capability, request: Request, session: CarrierSession) -> Response:
         """Send a request with the token; with a new one if that is refused, once. Raises CallFailed.
 
         A call that refused a new token too has another reason: while that one holds, it brings no more of them.
         """
-        use = self._current(line), what
-        answer = self._sent(use, request, line)
+        use = self._current(session), what
+        answer = self._sent(use, request, session)
         if answer.status != _UNAUTHORIZED or use in self._in_vain:
             return answer
-        return self._sent((self._current(line, refused=use), what), request, line)
+        return self._sent((self._current(session, refused=use), what), request, session)
 
-    def _sent(self, use: _Use, request: Request, line: Line) -> Response:
+    def _sent(self, use: _Use, request: Request, session: CarrierSession) -> Response:
         token, what = use
-        answer: Response = line.call(what, _with(token, request))
+        answer: Response = session.call(what, _with(token, request))
         if answer.status != _UNAUTHORIZED:
             self._in_vain.discard(use)
         return answer
@@ -72,30 +72,30 @@ class Tokens:
     def _is_good(self, now: datetime) -> bool:
         return self._token is not None and self._until is not None and now < self._until
 
-    def _current(self, line: Line, refused: _Use | None = None) -> str:
+    def _current(self, session: CarrierSession, refused: _Use | None = None) -> str:
         """A token other than one that a call refused. Of the threads that need one, one asks; the others share what comes of it."""
         seen = self._tries
         with self._lock:
             is_refused = refused is not None and self._token == refused[0]
-            if self._token is not None and not is_refused and self._is_good(line.now()):
+            if self._token is not None and not is_refused and self._is_good(session.now()):
                 return self._token
             if self._tries != seen and self._failed is not None:
                 raise CallError(self._failed)
             self._token, self._before = None, self._token or self._before
-            token = self._fetched(line)
+            token = self._fetched(session)
             if refused is not None:
                 self._in_vain.add((token, refused[1]))
             return token
 
-    def _fetched(self, line: Line) -> str:
+    def _fetched(self, session: CarrierSession) -> str:
         try:
-            token, life = parse_token(self._name, line.call(Capability.TOKEN, self._request))
+            token, life = parse_token(self._name, session.call(Capability.TOKEN, self._request))
         except CallError as error:
             self._failed = error.failure
             raise
         finally:
             self._tries += 1
-        self._failed, self._token, self._until = None, token, line.now() + max(life - _EARLY, life / 2)
+        self._failed, self._token, self._until = None, token, session.now() + max(life - _EARLY, life / 2)
         return token
 
 

@@ -31,7 +31,16 @@ from recours.core.quota import (
 )
 from recours.core.redact import Redactor
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_words
-from recours.runs.ports import Blocked, CarrierClient, Clock, Fetched, Line, Refusal, Reservation, RunError
+from recours.runs.ports import (
+    Blocked,
+    CarrierClient,
+    CarrierSession,
+    Clock,
+    Fetched,
+    Refusal,
+    Reservation,
+    RunError,
+)
 from recours.runs.summary import LocalTime, minute
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
@@ -42,7 +51,7 @@ _OF_THE_DOCUMENT = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEV
 _MOST_TRIES = 8
 
 
-Ask = Callable[[CarrierClient, Line], Outcome]
+Ask = Callable[[CarrierClient, CarrierSession], Outcome]
 
 
 @dataclass(frozen=True)
@@ -237,7 +246,7 @@ class APIRequestQueue:
             if failure := self._checked_before(carrier, reservation, claim, asked):
                 return _fetched(failure, asked)
             answer = self._ask(
-                carrier, reservation, lambda client, line: client.fetch(number, known, line), asked
+                carrier, reservation, lambda client, session: client.fetch(number, known, session), asked
             )
             return _fetched(self._meant(carrier, reservation, number, answer, claim, asked), asked)
         finally:
@@ -270,7 +279,7 @@ class APIRequestQueue:
     def _present_alone(self, carrier: str, reservation: Reservation, number: str) -> Fetched:
         asked: list[_Answer] = []
         try:
-            answer = self._ask(carrier, reservation, lambda client, line: client.present(line), asked)
+            answer = self._ask(carrier, reservation, lambda client, session: client.present(session), asked)
             failure = self._closing(carrier, answer, None) if answer.refused else None
             return _fetched(failure or self._remembered(carrier, answer, number), asked)
         finally:
@@ -282,13 +291,13 @@ class APIRequestQueue:
         account = self._accounts[carrier]
         if account.client is None:
             raise RuntimeError(f"{carrier} was asked without credentials")
-        line = account.open_line(reservation)
+        session = account.open_session(reservation)
         try:
-            outcome = ask(account.client, line)
+            outcome = ask(account.client, session)
         except CallError as failed:
             outcome = failed.failure
-        outcome = self._redacted(knowing(outcome, line.delivery), account.client)
-        asked.append(_Answer(outcome, line.calls, line.unsent, line.accepted, line.last))
+        outcome = self._redacted(knowing(outcome, session.delivery), account.client)
+        asked.append(_Answer(outcome, session.calls, session.unsent, session.accepted, session.last))
         return asked[-1]
 
     # ---------------------------------------------------------------- our account refused
@@ -323,7 +332,7 @@ class APIRequestQueue:
 
     def _check(self, carrier: str, reservation: Reservation, asked: list[_Answer]) -> _Answer:
         """Present our account with the sample number, out of the grant, or of more units if there are any."""
-        check = self._ask(carrier, reservation, lambda client, line: client.present(line), asked)
+        check = self._ask(carrier, reservation, lambda client, session: client.present(session), asked)
         if check.refused:
             return check
         return replace(

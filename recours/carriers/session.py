@@ -51,7 +51,7 @@ class _PassingError(Exception):
 WaitAsked = Callable[[Capability, Response, datetime], Wait | None]
 
 
-class HttpLine:
+class HttpSession:
     """The calls of one fetch."""
 
     def __init__(

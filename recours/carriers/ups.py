@@ -37,7 +37,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import Line
+from recours.runs.ports import CarrierSession
 
 _PARCEL = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
 
@@ -126,20 +126,20 @@ class Ups(OneCallClient, TokenClient):
         self._tokens = Tokens(SPEC.name, token_request(_TOKEN, {"grant_type": "client_credentials"}, account))
         self._new_id = new_id
 
-    def track(self, number: str, line: Line) -> Delivery | Failure:
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """The call, for the status alone."""
-        return parse_tracking(self._asked(number, line), number)
+        return parse_tracking(self._asked(number, session), number)
 
-    def prove(self, number: str, delivery: Delivery, line: Line) -> Outcome:
+    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
-        outcome = parse(self._asked(number, line), number, delivery)
+        outcome = parse(self._asked(number, session), number, delivery)
         if _is_doubted(outcome, number):
-            line.pause()
-            outcome = parse(self._asked(number, line), number, delivery)
+            session.pause()
+            outcome = parse(self._asked(number, session), number, delivery)
         return outcome
 
-    def _asked(self, number: str, line: Line) -> Response:
-        return self._tokens.call(Capability.TRACKING, details_request(number, self._new_id()), line)
+    def _asked(self, number: str, session: CarrierSession) -> Response:
+        return self._tokens.call(Capability.TRACKING, details_request(number, self._new_id()), session)
 
 
 def _is_doubted(outcome: Outcome, number: str) -> bool:

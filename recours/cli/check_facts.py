@@ -192,10 +192,10 @@ def _server(bench: Bench) -> "SmtpSettings | None":
 
 
 def _tried(server: "SmtpSettings") -> str:
-    from recours.notifications.smtp import MailServerError, SmtpLine  # noqa: PLC0415 (as above)
+    from recours.notifications.smtp import MailServerError, SmtpConnection  # noqa: PLC0415 (as above)
 
     try:
-        with SmtpLine(server, _SMTP_TIMEOUT_S) as line:
+        with SmtpConnection(server, _SMTP_TIMEOUT_S) as line:
             line.log_in()
     except MailServerError as error:
         return str(error)

@@ -24,7 +24,7 @@ from recours.notifications.smtp import (
     MailRefusedError,
     MailServerError,
     OutcomeUnknownError,
-    SmtpLine,
+    SmtpConnection,
     SmtpSettings,
 )
 from recours.runs.ports import Letter, RunError
@@ -95,7 +95,7 @@ def _send(server: SmtpSettings | None, settings: Settings, letter: Letter, redir
         raise SystemExit(_USAGE)
     address = redirect or letter.recipient
     try:
-        with SmtpLine(server) as line:
+        with SmtpConnection(server) as line:
             line.send(
                 address,
                 message_of(letter, address, Envelope(server.sender, settings.mail.reply_to, redirect)),

@@ -53,7 +53,7 @@ class SmtpSettings:
     ca_file: str | None = None  # certificates to trust, instead of the system's
 
 
-class SmtpLine:
+class SmtpConnection:
     """A connection, made when the first mail is offered, and used for all of a run."""
 
     def __init__(

@@ -31,7 +31,7 @@ _OPERATOR = re.compile(r"[();<>|&]+")
 
 
 @dataclass(frozen=True)
-class Line:
+class CronLine:
     """A line of a crontab that starts workers of ours."""
 
     number: int  # from 0
@@ -61,7 +61,7 @@ def _quoted(word: str) -> str:
     return shlex.quote(word).replace("\\", "\\''")
 
 
-def find(text: str, checkout: Checkout) -> list[Line]:
+def find(text: str, checkout: Checkout) -> list[CronLine]:
     """The lines that start workers of this checkout, however they are written."""
     found = (_line(number, line, checkout) for number, line in enumerate(_lines(text)))
     return [line for line in found if line]
@@ -139,7 +139,7 @@ def _ended(line: str) -> str:
     return line if line.endswith("\n") else line + "\n"
 
 
-def _replaceable(text: str, workers: Collection[str], checkout: Checkout) -> list[Line]:
+def _replaceable(text: str, workers: Collection[str], checkout: Checkout) -> list[CronLine]:
     ours = [line for line in find(text, checkout) if set(line.workers) & set(workers)]
     for line in ours:
         if not line.plain:
@@ -151,7 +151,7 @@ def _replaceable(text: str, workers: Collection[str], checkout: Checkout) -> lis
     return ours
 
 
-def _line(number: int, line: str, checkout: Checkout) -> Line | None:
+def _line(number: int, line: str, checkout: Checkout) -> CronLine | None:
     entry = _ENTRY.fullmatch(line.rstrip("\r\n"))
     if entry is None:
         return None
@@ -176,7 +176,7 @@ def _words(command: str) -> list[str]:
     return list(split)
 
 
-def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool) -> Line | None:
+def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool) -> CronLine | None:
     """Which workers a command starts, and whether it is `cd FOLDER && python SCRIPT OPTIONS >> FILE` and no more."""
     folder, workers, plain = "", [], not has_input
     for position, (simple, end) in enumerate(_commands(words)):
@@ -198,7 +198,7 @@ def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool
         plain = plain and end == "" and all(word.startswith("-") for word in simple[1:script])
     if not workers:
         return None
-    return Line(number, tuple(dict.fromkeys(workers)), plain and len(workers) == 1)
+    return CronLine(number, tuple(dict.fromkeys(workers)), plain and len(workers) == 1)
 
 
 def _commands(words: Sequence[str]) -> Iterator[tuple[list[str], str]]:

@@ -194,10 +194,10 @@ class CarrierClient(Protocol):
     def opening(self, now: datetime) -> dict[Capability, int]:
         """The calls that the next fetch needs before its own: a token, while there is none."""
 
-    def fetch(self, number: str, known: Delivery | None, line: "Line") -> Outcome:
+    def fetch(self, number: str, known: Delivery | None, session: "CarrierSession") -> Outcome:
         """Track, and ask for the document if delivered. `number` has the carrier's form. Raises CallFailed."""
 
-    def present(self, line: "Line") -> Outcome:
+    def present(self, session: "CarrierSession") -> Outcome:
         """Present the credentials with one call about the sample number. Raises CallFailed."""
 
     def secrets(self) -> tuple[str, ...]:
@@ -207,7 +207,7 @@ class CarrierClient(Protocol):
         """Whether an answer asks us to wait, by whatever sign the carrier has for it."""
 
 
-class Line(Protocol):
+class CarrierSession(Protocol):
     """How a carrier's client speaks to it: every call takes its unit of quota first."""
 
     def now(self) -> datetime:

@@ -5,7 +5,7 @@ from functools import cached_property
 from random import random
 from typing import TYPE_CHECKING
 
-from recours.carriers.account import Account, CarrierLine
+from recours.carriers.account import Account, CarrierConnection
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.carrier import CarrierSpec, Catalog
@@ -78,7 +78,7 @@ def accounts(settings: Settings, clock: Clock, jitter: Callable[[], float]) -> M
             spec=spec,
             limits=settings.limits[key],
             client=client,
-            open_line=_Lines(spec, client, settings.base_urls[key], settings.http, clock, jitter),
+            open_session=_Sessions(spec, client, settings.base_urls[key], settings.http, clock, jitter),
             credentials=tuple(credentials.values.values()),
             source=credentials.source,
             missing=credentials.missing,
@@ -86,7 +86,7 @@ def accounts(settings: Settings, clock: Clock, jitter: Callable[[], float]) -> M
     return found
 
 
-class _Lines:
+class _Sessions:
     """Opens lines to one carrier. The HTTP library is loaded when the first one is opened: many runs call nobody."""
 
     def __init__(
@@ -105,13 +105,13 @@ class _Lines:
         self._clock = clock
         self._jitter = jitter
 
-    def __call__(self, reservation: Reservation) -> CarrierLine:
-        from recours.carriers.session import HttpLine  # noqa: PLC0415 (see above)
+    def __call__(self, reservation: Reservation) -> CarrierConnection:
+        from recours.carriers.session import HttpSession  # noqa: PLC0415 (see above)
 
         if self._client is None:
             raise RuntimeError(f"{self._spec.key} was asked without credentials")
         name, asked = self._spec.name, self._client.wait_asked
-        return HttpLine(name, reservation, self._http, self._clock, self._jitter, asked)
+        return HttpSession(name, reservation, self._http, self._clock, self._jitter, asked)
 
     @cached_property
     def _http(self) -> "Http":

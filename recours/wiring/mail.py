@@ -123,13 +123,13 @@ class PostOffice:
     def sender(self, server: "SmtpSettings") -> "EmailSender":
         """Who sends."""
         from recours.notifications.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
-        from recours.notifications.smtp import SmtpLine  # noqa: PLC0415 (see above)
+        from recours.notifications.smtp import SmtpConnection  # noqa: PLC0415 (see above)
 
         mail = self._settings.mail
         envelope = Envelope(server.sender, mail.reply_to, mail.redirect, mail.a_minute)
         skipped = frozenset(self._settings.policy.skip_claim_statuses)
         return EmailSender(
-            self.mailbox, lambda go_on: SmtpLine(server, go_on=go_on), envelope, self.clock, skipped
+            self.mailbox, lambda go_on: SmtpConnection(server, go_on=go_on), envelope, self.clock, skipped
         )
 
     def log(self) -> AbstractContextManager[None]:

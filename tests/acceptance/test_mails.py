@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 
 from recours.core.text import clean
 from recours.notifications import manager
-from recours.notifications.smtp import MailServerError, SmtpLine, SmtpSettings
+from recours.notifications.smtp import MailServerError, SmtpConnection, SmtpSettings
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
@@ -999,7 +999,7 @@ def test_a_server_that_says_nothing_is_left(smtp: MailServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = SmtpSettings("127.0.0.1", silent.getsockname()[1], "none", "", "service@shop.example")
         with (
-            SmtpLine(settings, timeout_s=0.2) as line,
+            SmtpConnection(settings, timeout_s=0.2) as line,
             pytest.raises(MailServerError, match=r"cannot be used: .*timed out"),
         ):
             line.send("a@shop.example", b"x", lambda: True)
@@ -1007,7 +1007,7 @@ def test_a_server_that_says_nothing_is_left(smtp: MailServer) -> None:
 
 def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailServer) -> None:
     settings = SmtpSettings("127.0.0.1", smtp.port, "none", "", "service@shop.example")
-    with SmtpLine(settings) as line:
+    with SmtpConnection(settings) as line:
         assert line.send("a@shop.example", b"Subject: x\r\n\r\n.dots\r\n..\r\n", lambda: True)
         assert line._smtp is not None
         line._smtp.sock.inner.shutdown(socket.SHUT_RDWR)
@@ -1019,7 +1019,7 @@ def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailS
 
 def test_a_mail_that_is_not_wanted_at_the_last_moment_is_not_given(smtp: MailServer) -> None:
     settings = SmtpSettings("127.0.0.1", smtp.port, "none", "", "service@shop.example")
-    with SmtpLine(settings) as line:
+    with SmtpConnection(settings) as line:
         assert not line.send("a@shop.example", b"x", lambda: False)
         assert line.send("b@shop.example", b"Subject: x\r\n\r\ny\r\n", lambda: True)
     assert smtp.recipients() == ["b@shop.example"]

@@ -44,7 +44,7 @@ from recours.settings.model import Settings
 from recours.wiring.carriers import make_queue
 from recours.wiring.databases import Opened, open_database
 from recours.wiring.workers import make_worker
-from tests.fakes.simulated import SimulatedLine, client_of
+from tests.fakes.simulated import SimulatedSession, client_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "pod_retry_scheduler.py"
@@ -383,7 +383,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/=]{400,}")
 MEGABYTE = 1_000_000
 
 
-class LargeDocument(SimulatedLine):
+class LargeDocument(SimulatedSession):
     """The simulated carrier, whose document answer is one of a megabyte; `has_grown`: it has one with base64 text."""
 
     def __init__(self, carrier: str, scenario: Scenario) -> None:

@@ -27,7 +27,7 @@ from sqlalchemy import URL
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http
-from recours.carriers.session import HttpLine
+from recours.carriers.session import HttpSession
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.clock import SystemClock
@@ -194,7 +194,7 @@ def _bare_loop(claims: int, threads: int) -> float:
         http, client, store = Http(url, 5, 10, 30), Chronopost(_ACCOUNT), DocumentStore(_new_folder())
 
         def fetch(n: int) -> None:
-            line = HttpLine(SPEC.name, _Free(), http, SystemClock(), lambda: 0.0, client.wait_asked)
+            line = HttpSession(SPEC.name, _Free(), http, SystemClock(), lambda: 0.0, client.wait_asked)
             got = client.fetch(f"XY{n:09d}FR", None, line)
             assert isinstance(got, Retrieved), got
             store.store(Label("chronopost", n, f"CLM-{n}", f"XY{n:09d}FR"), got)

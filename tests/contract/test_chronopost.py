@@ -26,8 +26,8 @@ from recours.runs.ports import Fetched
 from recours.sandbox import Scenario, SimulatedClock
 from recours.sandbox.chronopost import Chronopost as SimulatedChronopost
 from tests.fakes.checks import result
-from tests.fakes.session import FakeLine, fetched
-from tests.fakes.simulated import ACCOUNT, DELIVERED_AT, PASSWORD, PNG_TYPE, USUAL, SandboxLine
+from tests.fakes.session import FakeSession, fetched
+from tests.fakes.simulated import ACCOUNT, DELIVERED_AT, PASSWORD, PNG_TYPE, USUAL, SandboxSession
 
 NUMBER = "XY123456789FR"
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
@@ -96,14 +96,14 @@ WITH_POD = proved(
 )
 
 
-def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeSession]:
     return fetched(Chronopost(CREDENTIALS), NUMBER, answers, known)
 
 
 def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
-    outcome, line = fetch(*answers, known=known)
+    outcome, session = fetch(*answers, known=known)
     assert isinstance(outcome, Failure)
-    assert len(line.asked) == len(answers)
+    assert len(session.asked) == len(answers)
     return outcome
 
 
@@ -142,8 +142,8 @@ def canonical(xml: str | bytes) -> str:
 
 
 def test_the_requests_are_those_of_the_documents() -> None:
-    _, line = fetch(DELIVERED, WITH_POD)
-    (first, tracking), (second, pod) = line.asked
+    _, session = fetch(DELIVERED, WITH_POD)
+    (first, tracking), (second, pod) = session.asked
     assert (first, second) == (Capability.TRACKING, Capability.POD)
     assert canonical(tracking.body or b"") == canonical(TRACKING_REQUEST)
     assert canonical(pod.body or b"") == canonical(POD_REQUEST)
@@ -160,9 +160,9 @@ def test_the_base_url_is_the_carriers() -> None:
 
 def test_credentials_are_escaped() -> None:
     hostile = {"CHRONOPOST_ACCOUNT": "1&2", "CHRONOPOST_PASSWORD": "</password><language>é\"'"}
-    line = FakeLine([WITH_POD])
-    Chronopost(hostile).fetch(NUMBER, KNOWN, line)
-    sent = canonical(line.asked[0][1].body or b"")
+    session = FakeSession([WITH_POD])
+    Chronopost(hostile).fetch(NUMBER, KNOWN, session)
+    sent = canonical(session.asked[0][1].body or b"")
     expected = POD_REQUEST.replace("10000001", "1&amp;2").replace(
         "123456<", "&lt;/password&gt;&lt;language&gt;é&quot;&apos;<"
     )
@@ -170,15 +170,15 @@ def test_credentials_are_escaped() -> None:
 
 
 def test_the_tracking_presents_no_credentials() -> None:
-    _, line = fetch(with_events())
-    ((_, request),) = line.asked
+    _, session = fetch(with_events())
+    ((_, request),) = session.asked
     assert b"123456</" not in (request.body or b"")
     assert b"10000001" not in (request.body or b"")
 
 
 def test_a_parcel_known_to_be_delivered_goes_straight_to_the_document() -> None:
-    outcome, line = fetch(WITH_POD, known=KNOWN)
-    assert [what for what, _ in line.asked] == [Capability.POD]
+    outcome, session = fetch(WITH_POD, known=KNOWN)
+    assert [what for what, _ in session.asked] == [Capability.POD]
     assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
     assert SPEC.calls_for(KNOWN) == {Capability.POD: 1}
     assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
@@ -199,8 +199,8 @@ STRANGE_CODES = ["ZZZ", "d", ""]
 
 @pytest.mark.parametrize("code", DELIVERED_CODES)
 def test_delivered_codes_lead_to_the_document(code: str) -> None:
-    outcome, line = fetch(with_events(IN_TRANSIT, an_event(code, more=signed_by("DUPONT"))), WITH_POD)
-    assert len(line.asked) == 2
+    outcome, session = fetch(with_events(IN_TRANSIT, an_event(code, more=signed_by("DUPONT"))), WITH_POD)
+    assert len(session.asked) == 2
     assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
 
 
@@ -564,9 +564,9 @@ def test_answers_without_a_document(inside: str, kind: ErrorKind, code: str, *, 
     "inside", [inside for inside, _, again in WITHOUT_POD.values() if again] + ["<pod>QUJD</pod>"]
 )
 def test_where_the_pdf_is_missing_the_image_is_asked_for(inside: str) -> None:
-    outcome, line = fetch(proved(inside), WITH_IMAGE, known=KNOWN)
+    outcome, session = fetch(proved(inside), WITH_IMAGE, known=KNOWN)
     assert outcome == Retrieved(PNG, KNOWN, "chronopost searchPOD")
-    (_, first), (what, second) = line.asked
+    (_, first), (what, second) = session.asked
     assert what is Capability.POD
     assert canonical(second.body or b"") == canonical(POD_REQUEST.replace("<pdf>true<", "<pdf>false<"))
     assert second.path == first.path
@@ -623,13 +623,13 @@ def test_base64_in_lines_is_read(width: int) -> None:
     ],
 )
 def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
-    _, line = fetch(answer, known=KNOWN)
-    assert line.accepted is accepted
+    _, session = fetch(answer, known=KNOWN)
+    assert session.accepted is accepted
 
 
 def test_a_tracking_shows_nothing_of_our_account() -> None:
-    _, line = fetch(with_events(IN_TRANSIT))
-    assert not line.accepted
+    _, session = fetch(with_events(IN_TRANSIT))
+    assert not session.accepted
 
 
 TIMED_OUT = Failure(ErrorKind.TIMEOUT, "Chronopost did not answer in time")
@@ -696,15 +696,15 @@ SCENARIOS = USUAL | {
 }
 
 
-def a_line(*steps: Scenario) -> SandboxLine:
-    return SandboxLine(Chronopost(SimulatedChronopost().settings(ACCOUNT, PASSWORD)), NUMBER, *steps)
+def a_session(*steps: Scenario) -> SandboxSession:
+    return SandboxSession(Chronopost(SimulatedChronopost().settings(ACCOUNT, PASSWORD)), NUMBER, *steps)
 
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
-    line = a_line(scenario)
+    session = a_session(scenario)
     for _ in range(2):  # WRONG_TYPE is two in turn
-        outcome = line.fetch()
+        outcome = session.fetch()
         assert result(outcome) == SCENARIOS[scenario]
         assert outcome.delivery is None or outcome.delivery.unknown is None
         if isinstance(outcome, Retrieved):
@@ -713,18 +713,18 @@ def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
 
 
 def test_an_image_takes_one_call_more() -> None:
-    line = a_line(S.POD_IMAGE_ONLY)
-    assert result(line.fetch()) == PNG_TYPE
-    assert line.operations == ["trackSkybillV2", "searchPOD", "searchPOD"]
-    line = a_line(S.POD_NEVER)
-    assert result(line.fetch()) is NEVER
-    assert line.operations == ["trackSkybillV2", "searchPOD"]
+    session = a_session(S.POD_IMAGE_ONLY)
+    assert result(session.fetch()) == PNG_TYPE
+    assert session.operations == ["trackSkybillV2", "searchPOD", "searchPOD"]
+    session = a_session(S.POD_NEVER)
+    assert result(session.fetch()) is NEVER
+    assert session.operations == ["trackSkybillV2", "searchPOD"]
 
 
 def test_a_script_goes_one_step_a_fetch() -> None:
     steps = (S.IN_TRANSIT, S.POD_UNSAID, S.POD_IMAGE_ONLY, S.BAD_BASE64, S.RETURNED_TO_SENDER, S.DELIVERED)
-    line = a_line(*steps)
-    assert [result(line.fetch()) for _ in steps] == [SCENARIOS[step] for step in steps]
+    session = a_session(*steps)
+    assert [result(session.fetch()) for _ in steps] == [SCENARIOS[step] for step in steps]
 
 
 # ---------------------------------------------------------------- numbers
@@ -810,5 +810,5 @@ def test_damaged_answers_are_answers_too() -> None:
                 place = chance.randrange(len(body))
                 body[place : place + chance.randint(0, 30)] = chance.randbytes(chance.randint(0, 3))
             answer = response(bytes(body), whole.status)
-            line = FakeLine([answer, answer, answer])
-            assert isinstance(Chronopost(CREDENTIALS).fetch(NUMBER, None, line), Failure | Retrieved)
+            session = FakeSession([answer, answer, answer])
+            assert isinstance(Chronopost(CREDENTIALS).fetch(NUMBER, None, session), Failure | Retrieved)

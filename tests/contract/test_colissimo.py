@@ -37,7 +37,7 @@ from recours.sandbox.answers import HttpRequest, NotUnderstoodError
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
 from tests.fakes.answers import HOSTILE, ODD, PDF, PNG, damaged, no_answers, raw, replaced
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.session import FakeLine, fetched
+from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
@@ -47,7 +47,7 @@ from tests.fakes.simulated import (
     PDF_TYPE,
     PNG_TYPE,
     USUAL,
-    SandboxLine,
+    SandboxSession,
     as_received,
     as_response,
     refusal_of,
@@ -138,7 +138,7 @@ DOCUMENT = raw(PDF, kind="application/pdf")
 
 def fetch(
     *answers: Response | Failure, known: Delivery | None = None, settings: Mapping[str, str] = BY_PASSWORD
-) -> tuple[Outcome, FakeLine]:
+) -> tuple[Outcome, FakeSession]:
     return fetched(Colissimo(settings), NUMBER, answers, known)
 
 
@@ -163,8 +163,8 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> F
 def test_the_requests_are_those_of_the_documents(
     settings: dict[str, str], credential: dict[str, str]
 ) -> None:
-    _, line = fetch(DELIVERED, LISTED, DOCUMENT, settings=settings)
-    sent = [(what, r.method, r.path, dict(r.headers), json.loads(r.body or b"")) for what, r in line.asked]
+    _, session = fetch(DELIVERED, LISTED, DOCUMENT, settings=settings)
+    sent = [(what, r.method, r.path, dict(r.headers), json.loads(r.body or b"")) for what, r in session.asked]
     accepts_json = {"Content-Type": "application/json", "Accept": "application/json"}
     assert sent == [
         (
@@ -208,8 +208,8 @@ def test_the_carriers_facts() -> None:
 
 
 def test_a_parcel_known_to_be_delivered_is_not_tracked_again() -> None:
-    outcome, line = fetch(LISTED, DOCUMENT, known=KNOWN)
-    assert [what for what, _ in line.asked] == [Capability.POD, Capability.POD]
+    outcome, session = fetch(LISTED, DOCUMENT, known=KNOWN)
+    assert [what for what, _ in session.asked] == [Capability.POD, Capability.POD]
     assert outcome == Retrieved(PDF, KNOWN, SOURCE)
 
 
@@ -230,9 +230,9 @@ def test_nothing_is_asked_after_a_list_without_a_proof() -> None:
     ],
 )
 def test_where_a_document_lies_is_only_sent_back(entry: Any, path: str | None, uuid: str | None) -> None:
-    outcome, line = fetch(DELIVERED, listed(entry), DOCUMENT)
+    outcome, session = fetch(DELIVERED, listed(entry), DOCUMENT)
     assert isinstance(outcome, Retrieved)
-    request = line.asked[2][1]
+    request = session.asked[2][1]
     assert (request.path, request.origin) == ("/api-document/rest/document", "")
     sent = json.loads(request.body or b"")
     assert (sent["path"], sent["uuid"]) == (path, uuid)
@@ -415,9 +415,9 @@ def test_the_time_of_delivery(date: Any, at: datetime | None) -> None:
 
 def test_a_time_that_the_tracking_does_not_tell_is_the_documents() -> None:
     undated = tracked(an_event("LIVCFM", None))
-    outcome, line = fetch(undated, LISTED, DOCUMENT)
+    outcome, session = fetch(undated, LISTED, DOCUMENT)
     assert outcome == Retrieved(PDF, KNOWN, SOURCE)
-    assert line.known == KNOWN
+    assert session.known == KNOWN
     other = listed(an_entry(eventDate="2026-10-04T10:00:00.000+0200"))
     outcome, _ = fetch(DELIVERED, other, DOCUMENT)
     assert outcome == Retrieved(PDF, KNOWN, SOURCE)
@@ -736,8 +736,8 @@ def test_no_value_of_another_type_breaks_a_parser(strange: Any) -> None:
 
 def test_damaged_answers_are_answers_too() -> None:
     for answer in damaged(DELIVERED, LISTED, DOCUMENT, refused("999", "KO", 144)):
-        line = FakeLine([answer] * 3)
-        assert isinstance(Colissimo(BY_PASSWORD).fetch(NUMBER, None, line), Failure | Retrieved)
+        session = FakeSession([answer] * 3)
+        assert isinstance(Colissimo(BY_PASSWORD).fetch(NUMBER, None, session), Failure | Retrieved)
 
 
 def test_no_text_of_an_answer_can_forge_a_line() -> None:
@@ -794,11 +794,11 @@ def test_whether_the_documents_show_that_our_account_is_good(
 
 
 def test_the_credentials_are_tried_by_a_tracking() -> None:
-    line = FakeLine([timeline_error("105")])
-    outcome = Colissimo(BY_PASSWORD).present(line)
+    session = FakeSession([timeline_error("105")])
+    outcome = Colissimo(BY_PASSWORD).present(session)
     assert isinstance(outcome, Failure)
-    assert line.accepted
-    ((what, request),) = line.asked
+    assert session.accepted
+    ((what, request),) = session.asked
     assert what is Capability.TRACKING
     assert SPEC.sample_number.encode() in (request.body or b"")
 
@@ -860,8 +860,8 @@ SIMULATED_BY_KEY = {"COLISSIMO_API_KEY": sandbox_rest.key_of(ACCOUNT, PASSWORD)}
 S = Scenario
 
 
-def a_line(*steps: Scenario, settings: Mapping[str, str] = SIMULATED_BY_PASSWORD) -> SandboxLine:
-    return SandboxLine(Colissimo(settings), NUMBER, *steps)
+def a_session(*steps: Scenario, settings: Mapping[str, str] = SIMULATED_BY_PASSWORD) -> SandboxSession:
+    return SandboxSession(Colissimo(settings), NUMBER, *steps)
 
 
 ALL_CALLS = ["timelineCompany", "documents", "document"]
@@ -890,11 +890,11 @@ def calls_in(scenario: Scenario) -> int:
 @pytest.mark.parametrize("settings", [SIMULATED_BY_PASSWORD, SIMULATED_BY_KEY], ids=["password", "key"])
 @pytest.mark.parametrize("scenario", Scenario)
 def test_the_client_understands_the_simulated_services(scenario: Scenario, settings: dict[str, str]) -> None:
-    line = a_line(scenario, settings=settings)
+    session = a_session(scenario, settings=settings)
     for turn in range(1, 3):  # WRONG_TYPE is two in turn
-        outcome = line.fetch()
+        outcome = session.fetch()
         assert result(outcome) == SCENARIOS[scenario]
-        assert line.operations == ALL_CALLS[: calls_in(scenario)] * turn
+        assert session.operations == ALL_CALLS[: calls_in(scenario)] * turn
         if isinstance(outcome, Retrieved):
             assert outcome.delivery == Delivery(DELIVERED_AT)
         else:
@@ -905,18 +905,18 @@ def test_the_client_understands_the_simulated_services(scenario: Scenario, setti
 
 @pytest.mark.parametrize("scenario", sorted(set(Scenario) - {S.GZIP_BOMB}))
 def test_the_documents_have_an_answer_for_every_scenario_too(scenario: Scenario) -> None:
-    line = a_line(scenario)
+    session = a_session(scenario)
     for turn in range(1, 3):
-        outcome = line.fetch(Delivery(DELIVERED_AT))
+        outcome = session.fetch(Delivery(DELIVERED_AT))
         assert result(outcome) == OF_THE_DOCUMENTS[scenario]
         assert isinstance(outcome, Retrieved) or outcome.http_status is not None
         both = OF_THE_DOCUMENTS[scenario] in WITH_DOCUMENT or scenario is S.EMPTY_POD
-        assert line.operations == ALL_CALLS[1 : 3 if both else 2] * turn
+        assert session.operations == ALL_CALLS[1 : 3 if both else 2] * turn
 
 
 def test_a_script_goes_one_step_a_fetch() -> None:
-    line = a_line(S.IN_TRANSIT, S.POD_LATE, S.NOT_OURS, S.DELIVERED_PNG, S.DELIVERED)
-    assert [result(line.fetch()) for _ in range(5)] == [
+    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.NOT_OURS, S.DELIVERED_PNG, S.DELIVERED)
+    assert [result(session.fetch()) for _ in range(5)] == [
         K.NOT_DELIVERED_YET,
         K.POD_NOT_AVAILABLE_YET,
         K.ACCESS_DENIED,
@@ -932,13 +932,13 @@ def test_wrong_credentials_are_refused() -> None:
         {"COLISSIMO_API_KEY": "no key"},
     ):
         for known in (None, KNOWN):
-            assert result(a_line(settings=settings).fetch(known)) is K.AUTH_FAILED
+            assert result(a_session(settings=settings).fetch(known)) is K.AUTH_FAILED
 
 
 def test_a_document_is_given_only_for_what_the_list_says() -> None:
     for entry in (an_entry(), an_entry(uuid=None)):
-        line = a_line()
-        line.fetch()
+        session = a_session()
+        session.fetch()
         found = parse_documents(listed(entry))
         assert isinstance(found, Listed)
         content = {
@@ -950,23 +950,23 @@ def test_a_document_is_given_only_for_what_the_list_says() -> None:
         }
         headers = {"Content-Type": "application/json"}
         request = Request("POST", "/api-document/rest/document", headers, json.dumps(content).encode())
-        answer = line.call(Capability.POD, request)
+        answer = session.call(Capability.POD, request)
         assert (answer.status, json.loads(answer.body)["errorCode"]) == (404, "002")
 
 
 def test_hostile_words_repeat_what_was_shown_and_forge_nothing() -> None:
     for settings, secret in ((SIMULATED_BY_PASSWORD, PASSWORD), (SIMULATED_BY_KEY, f"{ACCOUNT}-{PASSWORD}")):
         for known in (None, KNOWN):
-            failure = as_failure(a_line(S.HOSTILE_TEXT, settings=settings).fetch(known))
+            failure = as_failure(a_session(S.HOSTILE_TEXT, settings=settings).fetch(known))
             assert f"password={secret}" in failure.message
             assert failure.message.isprintable()
 
 
 def changed(call: int, **changes: Any) -> HttpRequest:
     """A good request, changed: `body` fields (None takes one out), `headers`, `method`."""
-    line = a_line()
-    line.fetch()
-    good = as_received(line.asked[call][1])
+    session = a_session()
+    session.fetch()
+    good = as_received(session.asked[call][1])
     tree = json.loads(good.body) | changes.get("body", {})
     tree = {name: value for name, value in tree.items() if value is not ...}
     headers = {k: v for k, v in {**good.headers, **changes.get("headers", {})}.items() if v is not None}

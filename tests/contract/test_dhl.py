@@ -23,7 +23,7 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl import Dhl as SimulatedDhl
 from tests.fakes.answers import HOSTILE, PDF, PNG, damaged, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.session import FakeLine, fetched
+from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
@@ -33,7 +33,7 @@ from tests.fakes.simulated import (
     PDF_TYPE,
     PNG_TYPE,
     USUAL_BROKEN,
-    SandboxLine,
+    SandboxSession,
     a_turn,
     refusal_of,
 )
@@ -87,7 +87,7 @@ LIMITED = problem(
 )
 
 
-def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeSession]:
     return fetched(Dhl(SETTINGS), NUMBER, answers, known)
 
 
@@ -99,9 +99,9 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> F
 
 
 def test_the_requests_are_those_of_the_documents() -> None:
-    outcome, line = fetch(LINKED, DOCUMENT)
+    outcome, session = fetch(LINKED, DOCUMENT)
     assert outcome == Retrieved(PDF, KNOWN, "dhl documentUrl")
-    (first, tracking), (second, document) = line.asked
+    (first, tracking), (second, document) = session.asked
     assert (first, second) == (Capability.TRACKING, Capability.POD)
     assert (tracking.method, tracking.body, tracking.origin) == ("GET", None, "")
     assert tracking.path == f"/track/shipments?trackingNumber={NUMBER}&language=fr&requesterCountryCode=FR"
@@ -128,8 +128,8 @@ def test_the_base_url_is_the_carriers() -> None:
 
 
 def test_the_status_is_asked_even_if_the_delivery_is_known() -> None:
-    outcome, line = fetch(LINKED, DOCUMENT, known=Delivery(AT))
-    assert [what for what, _ in line.asked] == [Capability.TRACKING, Capability.POD]
+    outcome, session = fetch(LINKED, DOCUMENT, known=Delivery(AT))
+    assert [what for what, _ in session.asked] == [Capability.TRACKING, Capability.POD]
     assert outcome == Retrieved(PDF, KNOWN, "dhl documentUrl")
     for known in (None, KNOWN):
         assert SPEC.calls_for(known) == {Capability.TRACKING: 1, Capability.POD: 1}
@@ -137,9 +137,9 @@ def test_the_status_is_asked_even_if_the_delivery_is_known() -> None:
 
 def test_the_status_and_the_document_can_be_asked_for_by_themselves() -> None:
     client = Dhl(SETTINGS)
-    assert client.track(NUMBER, FakeLine([LINKED])) == KNOWN
-    assert client.track(NUMBER, FakeLine([UNKNOWN])) == failure_of(UNKNOWN)
-    proved = client.prove(NUMBER, KNOWN, FakeLine([LINKED, DOCUMENT]))
+    assert client.track(NUMBER, FakeSession([LINKED])) == KNOWN
+    assert client.track(NUMBER, FakeSession([UNKNOWN])) == failure_of(UNKNOWN)
+    proved = client.prove(NUMBER, KNOWN, FakeSession([LINKED, DOCUMENT]))
     assert proved == Retrieved(PDF, KNOWN, "dhl documentUrl")
 
 
@@ -328,8 +328,8 @@ def test_too_many_calls_are_the_lines_business() -> None:
 def test_links_that_are_followed(url: str, origin: str, path: str) -> None:
     expected = Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=origin)
     assert link_request(url) == expected
-    _, line = fetch(delivered(PROOF | {"documentUrl": f" {url} "}), DOCUMENT)
-    assert line.asked[1] == (Capability.POD, expected)
+    _, session = fetch(delivered(PROOF | {"documentUrl": f" {url} "}), DOCUMENT)
+    assert session.asked[1] == (Capability.POD, expected)
 
 
 ELSEWHERE = [
@@ -386,14 +386,14 @@ def test_links_that_lead_elsewhere_are_not_followed(url: str) -> None:
 def test_the_signature_is_followed_if_there_is_no_document() -> None:
     png = raw(PNG)
     signature = "https://www.dhl.com/signature"
-    outcome, line = fetch(delivered(PROOF | {"signatureUrl": signature}), png)
+    outcome, session = fetch(delivered(PROOF | {"signatureUrl": signature}), png)
     assert outcome == Retrieved(PNG, KNOWN, "dhl signatureUrl")
     both = PROOF | {"signatureUrl": signature, "documentUrl": LINK}
     assert fetch(delivered(both), DOCUMENT)[0] == Retrieved(PDF, KNOWN, "dhl documentUrl")
     elsewhere = both | {"documentUrl": "https://evil.example/a"}
-    outcome, line = fetch(delivered(elsewhere), png)
+    outcome, session = fetch(delivered(elsewhere), png)
     assert outcome == Retrieved(PNG, KNOWN, "dhl signatureUrl")
-    assert len(line.asked) == 2
+    assert len(session.asked) == 2
 
 
 @pytest.mark.parametrize(
@@ -492,11 +492,11 @@ def test_whether_an_answer_shows_that_our_key_is_good(answers: list[Response], *
 
 
 def test_the_key_is_tried_with_a_number_that_is_nobodys() -> None:
-    line = FakeLine([UNKNOWN])
-    outcome = Dhl(SETTINGS).present(line)
+    session = FakeSession([UNKNOWN])
+    outcome = Dhl(SETTINGS).present(session)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, line.accepted) == (K.NOT_FOUND, True)
-    assert f"trackingNumber={SPEC.sample_number}&" in line.asked[0][1].path
+    assert (outcome.kind, session.accepted) == (K.NOT_FOUND, True)
+    assert f"trackingNumber={SPEC.sample_number}&" in session.asked[0][1].path
 
 
 # ---------------------------------------------------------------- numbers
@@ -530,8 +530,8 @@ def test_no_text_of_an_answer_can_forge_a_line() -> None:
 
 def test_damaged_answers_are_answers_too() -> None:
     for answer in damaged(LINKED, DOCUMENT, UNKNOWN):
-        line = FakeLine([answer, answer])
-        assert isinstance(Dhl(SETTINGS).fetch(NUMBER, None, line), Failure | Retrieved)
+        session = FakeSession([answer, answer])
+        assert isinstance(Dhl(SETTINGS).fetch(NUMBER, None, session), Failure | Retrieved)
 
 
 # ---------------------------------------------------------------- against the simulated carrier
@@ -542,8 +542,8 @@ SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 S = Scenario
 
 
-def a_line(*steps: Scenario) -> SandboxLine:
-    return SandboxLine(Dhl(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
+def a_session(*steps: Scenario) -> SandboxSession:
+    return SandboxSession(Dhl(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
 
 
 SCENARIOS = USUAL_BROKEN | {
@@ -560,10 +560,10 @@ FOLLOWED = {
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
-    line = a_line(scenario)
-    outcome = line.fetch()
+    session = a_session(scenario)
+    outcome = session.fetch()
     assert result(outcome) == SCENARIOS[scenario]
-    assert line.operations == (["shipments", "webPOD"] if scenario in FOLLOWED else ["shipments"])
+    assert session.operations == (["shipments", "webPOD"] if scenario in FOLLOWED else ["shipments"])
     if isinstance(outcome, Retrieved):
         name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
         assert outcome.delivery == Delivery(DELIVERED_AT, name)
@@ -573,20 +573,20 @@ def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
 
 
 def test_the_simulated_carrier_shows_several_statuses_of_a_parcel_on_its_way() -> None:
-    line = a_line(S.IN_TRANSIT)
-    failures = [as_failure(line.fetch()) for _ in range(4)]
+    session = a_session(S.IN_TRANSIT)
+    failures = [as_failure(session.fetch()) for _ in range(4)]
     assert {(one.kind, one.unknown) for one in failures} == {(K.NOT_DELIVERED_YET, None)}
     assert len({one.message for one in failures}) == 4
 
 
 def test_documents_of_the_simulated_carrier() -> None:
     for scenario, kind in ((S.DELIVERED, PDF_TYPE), (S.DELIVERED_PNG, PNG_TYPE), (S.DELIVERED_GIF, GIF_TYPE)):
-        assert result(a_line(scenario).fetch()) == kind
+        assert result(a_session(scenario).fetch()) == kind
 
 
 def test_a_script_moves_on_once_a_fetch() -> None:
-    line = a_line(S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.DELIVERED)
-    assert [result(line.fetch()) for _ in range(4)] == [
+    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.DELIVERED)
+    assert [result(session.fetch()) for _ in range(4)] == [
         K.NOT_DELIVERED_YET,
         K.POD_NOT_AVAILABLE_YET,
         K.POD_NOT_AVAILABLE_YET,
@@ -595,15 +595,15 @@ def test_a_script_moves_on_once_a_fetch() -> None:
 
 
 def test_a_wrong_shape_comes_in_two_forms() -> None:
-    line = a_line(S.WRONG_TYPE)
-    assert [result(line.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
+    session = a_session(S.WRONG_TYPE)
+    assert [result(session.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
 
 
 def test_a_wrong_key_is_refused_at_once() -> None:
     for key in ("10000001-another", ""):
-        line = SandboxLine(Dhl({"DHL_API_KEY": key}), NUMBER)
-        assert result(line.fetch()) is K.AUTH_FAILED
-        assert (line.operations, line.accepted) == (["shipments"], False)
+        session = SandboxSession(Dhl({"DHL_API_KEY": key}), NUMBER)
+        assert result(session.fetch()) is K.AUTH_FAILED
+        assert (session.operations, session.accepted) == (["shipments"], False)
 
 
 @pytest.mark.parametrize(

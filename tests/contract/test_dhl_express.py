@@ -29,13 +29,13 @@ from recours.sandbox.dhl_express import DhlExpress as SimulatedDhlExpress
 from recours.sandbox.dhl_express import waybill_of
 from tests.fakes.answers import HOSTILE, PDF, b64, damaged, in_lines, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.session import FakeLine, fetched
+from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
     PASSWORD,
     USUAL_BROKEN,
-    SandboxLine,
+    SandboxSession,
     a_turn,
     other_headers,
     refusal_of,
@@ -123,7 +123,7 @@ def a_client(**settings: str) -> DhlExpress:
 
 def fetch(
     *answers: Response | Failure, known: Delivery | None = None, number: str = NUMBER
-) -> tuple[Outcome, FakeLine]:
+) -> tuple[Outcome, FakeSession]:
     return fetched(a_client(), number, answers, known)
 
 
@@ -135,7 +135,7 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> F
 
 
 def test_the_requests_are_those_of_the_documents() -> None:
-    _, line = fetch(DELIVERED, WITH_POD)
+    _, session = fetch(DELIVERED, WITH_POD)
     headers = {
         "Authorization": "Basic " + base64.b64encode(b"10000001:123456").decode(),
         "Accept": "application/json",
@@ -143,7 +143,7 @@ def test_the_requests_are_those_of_the_documents() -> None:
         "Message-Reference": "reference-00000000000000000001",
     }
     other = headers | {"Message-Reference": "reference-00000000000000000002"}
-    first, second = line.asked
+    first, second = session.asked
     assert first == (
         Capability.TRACKING,
         Request(
@@ -162,16 +162,16 @@ def test_the_requests_are_those_of_the_documents() -> None:
             other,
         ),
     )
-    for _, request in line.asked:
+    for _, request in session.asked:
         assert (request.body, request.origin) == (None, "")
 
 
 def test_every_call_has_a_reference_of_its_own_of_the_length_that_is_allowed() -> None:
-    line = FakeLine([DELIVERED, WITH_POD] * 2)
+    session = FakeSession([DELIVERED, WITH_POD] * 2)
     client = DhlExpress(SETTINGS)
     for _ in range(2):
-        client.fetch(NUMBER, None, line)
-    references = [request.headers["Message-Reference"] for _, request in line.asked]
+        client.fetch(NUMBER, None, session)
+    references = [request.headers["Message-Reference"] for _, request in session.asked]
     assert len(set(references)) == 4
     assert all(28 <= len(reference) <= 36 for reference in references)
 
@@ -189,16 +189,16 @@ def test_the_base_url_is_the_carriers() -> None:
 
 
 def test_the_account_number_cannot_break_the_query() -> None:
-    line = FakeLine([WITH_POD])
+    session = FakeSession([WITH_POD])
     account = "12&content=x y#é"
-    DhlExpress(SETTINGS | {"DHL_EXPRESS_ACCOUNT_NUMBER": account}).fetch(NUMBER, KNOWN, line)
-    query = parse_qs(urlsplit(line.asked[0][1].path).query)
+    DhlExpress(SETTINGS | {"DHL_EXPRESS_ACCOUNT_NUMBER": account}).fetch(NUMBER, KNOWN, session)
+    query = parse_qs(urlsplit(session.asked[0][1].path).query)
     assert query == {"shipperAccountNumber": [account], "content": ["epod-summary"]}
 
 
 def test_a_shipment_known_to_be_delivered_goes_straight_to_the_document() -> None:
-    outcome, line = fetch(WITH_POD, known=KNOWN)
-    assert [what for what, _ in line.asked] == [Capability.POD]
+    outcome, session = fetch(WITH_POD, known=KNOWN)
+    assert [what for what, _ in session.asked] == [Capability.POD]
     assert outcome == Retrieved(PDF, KNOWN, SOURCE)
     assert SPEC.calls_for(KNOWN) == {Capability.POD: 1}
     assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
@@ -268,8 +268,8 @@ def test_the_table_is_the_carriers_list() -> None:
 
 @pytest.mark.parametrize("code", ["OK", "DD", "101"])
 def test_delivered_codes_lead_to_the_document(code: str) -> None:
-    outcome, line = fetch(tracked(IN_TRANSIT, an_event(code, signedBy="DUPONT")), WITH_POD)
-    assert len(line.asked) == 2
+    outcome, session = fetch(tracked(IN_TRANSIT, an_event(code, signedBy="DUPONT")), WITH_POD)
+    assert len(session.asked) == 2
     assert outcome == Retrieved(PDF, KNOWN, SOURCE)
 
 
@@ -327,21 +327,21 @@ BY_PIECE = (
 
 @pytest.mark.parametrize("known", [None, KNOWN, Delivery()])
 def test_a_piece_is_tracked_by_its_identifier_and_proved_by_its_waybill(known: Delivery | None) -> None:
-    outcome, line = fetch(DELIVERED, WITH_POD, known=known, number=PIECE)
+    outcome, session = fetch(DELIVERED, WITH_POD, known=known, number=PIECE)
     assert outcome == Retrieved(PDF, KNOWN, SOURCE)
-    tracking, pod = (request.path for _, request in line.asked)
+    tracking, pod = (request.path for _, request in session.asked)
     assert tracking == BY_PIECE
     assert pod.startswith(f"/mydhlapi/shipments/{NUMBER}/proof-of-delivery?")
-    assert (line.accepted, line.known) == (True, KNOWN)
+    assert (session.accepted, session.known) == (True, KNOWN)
 
 
 def test_of_several_shipments_the_one_of_the_piece_counts() -> None:
     other = a_shipment(IN_TRANSIT, number="9999999999") | {"pieces": [{"number": 1, "trackingNumber": "JD1"}]}
     ours = a_shipment(HANDED_OVER) | {"pieces": [{"number": 1, "trackingNumber": PIECE}]}
     for listed in ([other, ours], [ours, other]):
-        outcome, line = fetch(response({"shipments": listed}), WITH_POD, number=PIECE)
+        outcome, session = fetch(response({"shipments": listed}), WITH_POD, number=PIECE)
         assert outcome == Retrieved(PDF, KNOWN, SOURCE)
-        assert NUMBER in line.asked[1][1].path
+        assert NUMBER in session.asked[1][1].path
 
 
 @pytest.mark.parametrize("told", [None, "", "x/../y", "12345", PIECE])
@@ -358,12 +358,12 @@ def test_a_piece_that_is_not_delivered_costs_one_call() -> None:
 
 
 def test_a_piece_at_the_simulated_carrier() -> None:
-    line = SandboxLine(DhlExpress(SIMULATED_SETTINGS), PIECE)
-    line.box.parcels[waybill_of(PIECE)] = Parcel((S.IN_TRANSIT, S.POD_LATE, S.DELIVERED))
-    first, late = as_failure(line.fetch()), as_failure(line.fetch())
+    session = SandboxSession(DhlExpress(SIMULATED_SETTINGS), PIECE)
+    session.box.parcels[waybill_of(PIECE)] = Parcel((S.IN_TRANSIT, S.POD_LATE, S.DELIVERED))
+    first, late = as_failure(session.fetch()), as_failure(session.fetch())
     assert (first.kind, late.kind) == (K.NOT_DELIVERED_YET, K.POD_NOT_AVAILABLE_YET)
-    assert result(line.fetch(late.delivery)) == "application/pdf"
-    assert line.operations == ["tracking"] + ["tracking", "proof-of-delivery"] * 2
+    assert result(session.fetch(late.delivery)) == "application/pdf"
+    assert session.operations == ["tracking"] + ["tracking", "proof-of-delivery"] * 2
 
 
 # ---------------------------------------------------------------- the tracking's answers, continued
@@ -694,11 +694,11 @@ def test_the_document_shows_it_too(answer: Response, *, accepted: bool) -> None:
 
 
 def test_credentials_are_tried_with_a_number_that_is_nobodys() -> None:
-    line = FakeLine([problem(404)])
-    outcome = DhlExpress(SETTINGS).present(line)
+    session = FakeSession([problem(404)])
+    outcome = DhlExpress(SETTINGS).present(session)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, line.accepted) == (K.NOT_FOUND, True)
-    assert line.asked[0][1].path.startswith("/mydhlapi/shipments/0000000000/tracking?")
+    assert (outcome.kind, session.accepted) == (K.NOT_FOUND, True)
+    assert session.asked[0][1].path.startswith("/mydhlapi/shipments/0000000000/tracking?")
 
 
 # ---------------------------------------------------------------- numbers
@@ -759,8 +759,8 @@ def test_no_text_of_an_answer_can_forge_a_line() -> None:
 def test_damaged_answers_are_answers_too() -> None:
     wrong = problem(400, detail="shipmentTrackingNumber")
     for answer in damaged(DELIVERED, WITH_POD, NO_DATA, wrong):
-        line = FakeLine([answer, answer])
-        assert isinstance(DhlExpress(SETTINGS).fetch(NUMBER, None, line), Failure | Retrieved)
+        session = FakeSession([answer, answer])
+        assert isinstance(DhlExpress(SETTINGS).fetch(NUMBER, None, session), Failure | Retrieved)
 
 
 # ---------------------------------------------------------------- against the simulated carrier
@@ -771,57 +771,57 @@ SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 S = Scenario
 
 
-def a_line(*steps: Scenario) -> SandboxLine:
-    return SandboxLine(DhlExpress(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
+def a_session(*steps: Scenario) -> SandboxSession:
+    return SandboxSession(DhlExpress(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
 
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
-    line = a_line(scenario)
-    outcome = line.fetch()
+    session = a_session(scenario)
+    outcome = session.fetch()
     assert result(outcome) == USUAL_BROKEN[scenario]
     if isinstance(outcome, Retrieved):
         name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
         assert outcome.delivery == Delivery(DELIVERED_AT, name)
-        assert line.operations == ["tracking", "proof-of-delivery"]
+        assert session.operations == ["tracking", "proof-of-delivery"]
     else:
         assert outcome.message.isprintable()
         assert outcome.unknown is None
 
 
 def test_the_simulated_carrier_shows_several_events_of_a_shipment_on_its_way() -> None:
-    line = a_line(S.IN_TRANSIT)
-    failures = [as_failure(line.fetch()) for _ in range(5)]
+    session = a_session(S.IN_TRANSIT)
+    failures = [as_failure(session.fetch()) for _ in range(5)]
     assert {(one.kind, one.unknown) for one in failures} == {(K.NOT_DELIVERED_YET, None)}
     assert len({one.message for one in failures}) == 5
 
 
 def test_the_simulated_carrier_shows_a_return_in_two_ways() -> None:
-    line = a_line(S.RETURNED_TO_SENDER)
-    failures = [as_failure(line.fetch()) for _ in range(2)]
+    session = a_session(S.RETURNED_TO_SENDER)
+    failures = [as_failure(session.fetch()) for _ in range(2)]
     assert {one.kind for one in failures} == {K.RETURNED_TO_SENDER}
     assert ["turned back" in one.message for one in failures] == [False, True]
 
 
 def test_documents_of_the_simulated_carrier() -> None:
     for scenario, kind in ((S.DELIVERED, "application/pdf"), (S.DELIVERED_PNG, "image/png")):
-        assert result(a_line(scenario).fetch(KNOWN)) == kind
+        assert result(a_session(scenario).fetch(KNOWN)) == kind
 
 
 def test_a_wrong_shape_comes_in_two_forms() -> None:
-    line = a_line(S.WRONG_TYPE)
-    assert [result(line.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
+    session = a_session(S.WRONG_TYPE)
+    assert [result(session.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
 
 
 def test_a_wrong_password_is_refused_at_once() -> None:
-    line = SandboxLine(DhlExpress(SIMULATED.settings(ACCOUNT, "another")), NUMBER)
-    assert result(line.fetch()) is K.AUTH_FAILED
-    assert (line.operations, line.accepted) == (["tracking"], False)
+    session = SandboxSession(DhlExpress(SIMULATED.settings(ACCOUNT, "another")), NUMBER)
+    assert result(session.fetch()) is K.AUTH_FAILED
+    assert (session.operations, session.accepted) == (["tracking"], False)
 
 
 def test_a_wrong_account_number_gives_no_proof() -> None:
     settings = SIMULATED_SETTINGS | {"DHL_EXPRESS_ACCOUNT_NUMBER": "999999999"}
-    failure = as_failure(SandboxLine(DhlExpress(settings), NUMBER).fetch())
+    failure = as_failure(SandboxSession(DhlExpress(settings), NUMBER).fetch())
     assert failure.kind is K.POD_NOT_AVAILABLE_YET
     assert failure.delivery == Delivery(DELIVERED_AT, "DUPONT")
 
@@ -858,8 +858,8 @@ def test_the_simulated_carrier_is_strict(method: str, path: str, query: str, sta
 def test_the_simulated_carrier_refuses_a_call_without_its_version(
     call: int, changed: dict[str, str | None]
 ) -> None:
-    _, line = fetch(DELIVERED, WITH_POD)
-    request = other_headers(line.asked[call][1], **changed)
+    _, session = fetch(DELIVERED, WITH_POD)
+    request = other_headers(session.asked[call][1], **changed)
     answer = refusal_of(SIMULATED, request)
     assert (answer.status, answer.content_type) == (400, "application/problem+json")
     told = json.loads(answer.body)

@@ -35,14 +35,14 @@ from tests.fakes.answers import (
     xml,
 )
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.session import FakeLine, fetched
+from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
     PASSWORD,
     PDF_TYPE,
     USUAL,
-    SandboxLine,
+    SandboxSession,
     a_turn,
     question_of,
     refusal_of,
@@ -110,7 +110,7 @@ KNOWN = Delivery(AT, "DUPONT")
 
 def fetch(
     answer: Response | Failure, known: Delivery | None = None, **settings: str
-) -> tuple[Outcome, FakeLine]:
+) -> tuple[Outcome, FakeSession]:
     return fetched(Dpd(SETTINGS | settings), NUMBER, [answer], known)
 
 
@@ -137,8 +137,8 @@ REQUEST = """
 
 
 def test_the_request_is_that_of_the_service() -> None:
-    _, line = fetch(WITH_POD)
-    ((what, request),) = line.asked
+    _, session = fetch(WITH_POD)
+    ((what, request),) = session.asked
     assert what is Capability.TRACKING
     assert (request.method, request.path) == ("POST", "/trace-service/Webtrace_Service.asmx")
     assert dict(request.headers) == {
@@ -151,19 +151,19 @@ def test_the_request_is_that_of_the_service() -> None:
 
 
 def test_the_check_sign_is_not_sent() -> None:
-    line = FakeLine([WITH_POD])
-    Dpd(SETTINGS).fetch(NUMBER + "K", None, line)
-    assert canonical(line.asked[0][1].body) == canonical(REQUEST)
+    session = FakeSession([WITH_POD])
+    Dpd(SETTINGS).fetch(NUMBER + "K", None, session)
+    assert canonical(session.asked[0][1].body) == canonical(REQUEST)
 
 
 def test_credentials_are_escaped() -> None:
-    _, line = fetch(WITH_POD, DPD_USER="a&b", DPD_PASSWORD="</password><x>é\"'", DPD_CENTER_NUMBER="<77>")
+    _, session = fetch(WITH_POD, DPD_USER="a&b", DPD_PASSWORD="</password><x>é\"'", DPD_CENTER_NUMBER="<77>")
     expected = (
         REQUEST.replace(">user<", ">a&amp;b<")
         .replace(">pass<", ">&lt;/password&gt;&lt;x&gt;é\"'<")
         .replace(">77<", ">&lt;77&gt;<")
     )
-    assert canonical(line.asked[0][1].body) == canonical(expected)
+    assert canonical(session.asked[0][1].body) == canonical(expected)
 
 
 def test_a_parcel_known_to_be_delivered_takes_the_same_one_call() -> None:
@@ -175,12 +175,12 @@ def test_a_parcel_known_to_be_delivered_takes_the_same_one_call() -> None:
 
 
 def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
-    line = FakeLine([told("")])
-    outcome = Dpd(SETTINGS).present(line)
+    session = FakeSession([told("")])
+    outcome = Dpd(SETTINGS).present(session)
     assert isinstance(outcome, Failure)
     assert outcome.kind is ErrorKind.NOT_FOUND
-    assert line.accepted
-    assert b"<ShipmentNumber>00000000000000</ShipmentNumber>" in (line.asked[0][1].body or b"")
+    assert session.accepted
+    assert b"<ShipmentNumber>00000000000000</ShipmentNumber>" in (session.asked[0][1].body or b"")
 
 
 # ---------------------------------------------------------------- the status
@@ -352,7 +352,7 @@ def test_a_call_that_failed_means_what_the_line_says() -> None:
 
 def test_the_status_alone_can_be_asked() -> None:
     for answer, expected in ((WITH_POD, KNOWN), (shipment(HANDED_OVER), KNOWN)):
-        assert Dpd(SETTINGS).track(NUMBER, FakeLine([answer])) == expected
+        assert Dpd(SETTINGS).track(NUMBER, FakeSession([answer])) == expected
     for answer in (fault(an_error("PermissionDenied")), shipment(PREPARED)):
         assert parse_tracking(answer, {"40"}) == failure_of(answer)
 
@@ -552,8 +552,8 @@ def test_the_fixed_facts() -> None:
 def test_of_each_way_to_write_a_number_the_fourteen_digits_are_sent(number: str, sent: str) -> None:
     assert malformed(number, SPEC) is None
     assert not SPEC.is_doubtful(number) or number == "250123456789012"
-    _, line = fetched(Dpd(SETTINGS), number, [WITH_POD])
-    ((_, request),) = line.asked
+    _, session = fetched(Dpd(SETTINGS), number, [WITH_POD])
+    ((_, request),) = session.asked
     assert f"<ShipmentNumber>{sent}</ShipmentNumber>".encode() in (request.body or b"")
 
 
@@ -646,13 +646,13 @@ SCENARIOS = USUAL | {
 }
 
 
-def a_line(*steps: Scenario, **more: Any) -> SandboxLine:
-    return SandboxLine(Dpd(SIMULATED_SETTINGS), NUMBER, *steps, **more)
+def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
+    return SandboxSession(Dpd(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
-    outcome = a_line(scenario).fetch()
+    outcome = a_session(scenario).fetch()
     assert result(outcome) == SCENARIOS[scenario]
     if isinstance(outcome, Failure):
         assert outcome.message.isprintable()
@@ -662,23 +662,23 @@ def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
 
 
 def test_what_our_account_may_not_do_has_two_names() -> None:
-    line = a_line(S.ACCOUNT_DENIED)
-    failures = [as_failure(line.fetch()) for _ in range(2)]
+    session = a_session(S.ACCOUNT_DENIED)
+    failures = [as_failure(session.fetch()) for _ in range(2)]
     assert {failure.kind for failure in failures} == {ErrorKind.ACCOUNT_DENIED}
     assert ["IP address" in failure.message for failure in failures] == [True, False]
-    assert not line.accepted
+    assert not session.accepted
 
 
 @pytest.mark.parametrize("scenario", [S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.POD_UNSAID, S.EMPTY_POD])
 def test_a_delivery_without_a_proof_is_known_afterwards(scenario: Scenario) -> None:
-    assert as_failure(a_line(scenario).fetch()).delivery == Delivery(DELIVERED_AT, "DUPONT")
+    assert as_failure(a_session(scenario).fetch()).delivery == Delivery(DELIVERED_AT, "DUPONT")
 
 
 def simulated(scenario: Scenario) -> Response:
     """What the simulated service answers in this scenario."""
-    line = a_line(scenario)
-    line.fetch()
-    answer = line.answers[0]
+    session = a_session(scenario)
+    session.fetch()
+    answer = session.answers[0]
     assert isinstance(answer, Response)
     return answer
 
@@ -777,8 +777,8 @@ def test_a_hostile_text_repeats_the_password() -> None:
 
 
 def test_a_parcels_script_goes_one_step_a_call() -> None:
-    line = a_line(S.IN_TRANSIT, S.POD_LATE, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED)
-    assert [result(line.fetch()) for _ in range(6)] == [
+    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED)
+    assert [result(session.fetch()) for _ in range(6)] == [
         ErrorKind.NOT_DELIVERED_YET,
         ErrorKind.POD_NOT_AVAILABLE_YET,
         ErrorKind.BAD_RESPONSE,  # another tree
@@ -789,7 +789,7 @@ def test_a_parcels_script_goes_one_step_a_call() -> None:
 
 
 def test_a_winter_day_is_a_winter_day() -> None:
-    outcome = a_line(at=datetime(2026, 12, 24, 10, 0, tzinfo=UTC)).fetch()
+    outcome = a_session(at=datetime(2026, 12, 24, 10, 0, tzinfo=UTC)).fetch()
     assert isinstance(outcome, Retrieved)
     assert outcome.delivery.at == datetime(2026, 12, 23, 8, 0, tzinfo=UTC)
 
@@ -805,9 +805,11 @@ def test_a_winter_day_is_a_winter_day() -> None:
     ],
 )
 def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:
-    line = SandboxLine(Dpd(SIMULATED_SETTINGS | wrong), NUMBER, lenient=kind is ErrorKind.ACCOUNT_DENIED)
-    assert result(line.fetch()) is kind
-    assert not line.accepted
+    session = SandboxSession(
+        Dpd(SIMULATED_SETTINGS | wrong), NUMBER, lenient=kind is ErrorKind.ACCOUNT_DENIED
+    )
+    assert result(session.fetch()) is kind
+    assert not session.accepted
 
 
 CALL = Request(

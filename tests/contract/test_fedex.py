@@ -37,14 +37,14 @@ from recours.sandbox import Scenario
 from recours.sandbox.fedex import FedEx as SimulatedFedEx
 from tests.fakes.answers import HOSTILE, ODD, PDF, b64, damaged, in_lines, no_answers, raw, replaced, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.session import NOW, FakeLine, fetched
+from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_ALIKE,
     DELIVERED_AT,
     PASSWORD,
     USUAL,
-    SandboxLine,
+    SandboxSession,
     as_response,
     other_headers,
     question_of,
@@ -141,7 +141,7 @@ NOT_FOUND = of_number(
 )
 
 
-def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeSession]:
     """With a token at once: the answers are those of the other calls."""
     return fetched(FedEx(SETTINGS), NUMBER, [TOKEN, *answers], known)
 
@@ -187,9 +187,9 @@ DOCUMENT_BODY = {
 
 
 def test_the_requests_are_those_of_the_documents() -> None:
-    outcome, line = fetch(DELIVERED, WITH_POD)
+    outcome, session = fetch(DELIVERED, WITH_POD)
     assert outcome == GOT
-    (first, token), (second, tracking), (third, documents) = line.asked
+    (first, token), (second, tracking), (third, documents) = session.asked
     assert (first, second, third) == (Capability.TOKEN, Capability.TRACKING, Capability.POD)
     assert (token.method, token.path) == ("POST", "/oauth/token")
     assert dict(token.headers) == {
@@ -210,10 +210,10 @@ def test_the_requests_are_those_of_the_documents() -> None:
 
 
 def test_a_parcel_known_to_be_delivered_goes_straight_to_the_document() -> None:
-    outcome, line = fetch(WITH_POD, known=KNOWN)
-    assert [what for what, _ in line.asked] == [Capability.TOKEN, Capability.POD]
+    outcome, session = fetch(WITH_POD, known=KNOWN)
+    assert [what for what, _ in session.asked] == [Capability.TOKEN, Capability.POD]
     assert outcome == GOT
-    (specification,) = body_of(line.asked[1][1])["trackDocumentSpecification"]
+    (specification,) = body_of(session.asked[1][1])["trackDocumentSpecification"]
     assert specification == {
         "trackingNumberInfo": {"trackingNumber": NUMBER},
         "shipDateBegin": "2026-08-06",
@@ -254,36 +254,36 @@ def test_the_dates_of_sending(at: datetime | None, dates: tuple[str, str] | None
     ],
 )
 def test_the_document_is_asked_for_by_what_the_tracking_told(info: Any, sent: dict[str, str]) -> None:
-    _, line = fetch(tracked(a_result(trackingNumberInfo=info)), WITH_POD)
-    (specification,) = body_of(line.asked[2][1])["trackDocumentSpecification"]
+    _, session = fetch(tracked(a_result(trackingNumberInfo=info)), WITH_POD)
+    (specification,) = body_of(session.asked[2][1])["trackDocumentSpecification"]
     assert specification["trackingNumberInfo"] == {"trackingNumber": NUMBER, **sent}
 
 
 def test_one_fetch_does_not_use_what_another_tracked() -> None:
     client = FedEx(SETTINGS)
-    line = FakeLine([TOKEN, DELIVERED, WITH_POD, WITH_POD], client)
-    client.fetch(NUMBER, None, line)
-    client.fetch("123456789", KNOWN, line)
-    assert UNIQUE.encode() not in (line.asked[-1][1].body or b"")
+    session = FakeSession([TOKEN, DELIVERED, WITH_POD, WITH_POD], client)
+    client.fetch(NUMBER, None, session)
+    client.fetch("123456789", KNOWN, session)
+    assert UNIQUE.encode() not in (session.asked[-1][1].body or b"")
 
 
 def test_each_call_alone() -> None:
     client = FedEx(SETTINGS)
-    line = FakeLine([TOKEN, DELIVERED, WITH_POD], client)
-    assert client.track(NUMBER, line) == KNOWN
-    assert client.prove(NUMBER, KNOWN, line) == GOT
-    assert NUMBER.encode() in (line.asked[-1][1].body or b"")
-    refused = FakeLine([NOT_FOUND], client)
+    session = FakeSession([TOKEN, DELIVERED, WITH_POD], client)
+    assert client.track(NUMBER, session) == KNOWN
+    assert client.prove(NUMBER, KNOWN, session) == GOT
+    assert NUMBER.encode() in (session.asked[-1][1].body or b"")
+    refused = FakeSession([NOT_FOUND], client)
     assert client.track(NUMBER, refused) == parse_tracking(NOT_FOUND, NUMBER)
 
 
 def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
     client = FedEx(SETTINGS)
-    line = FakeLine([TOKEN, NOT_FOUND], client)
-    outcome = client.present(line)
+    session = FakeSession([TOKEN, NOT_FOUND], client)
+    outcome = client.present(session)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, line.accepted) == (ErrorKind.NOT_FOUND, True)
-    assert b"000000000000" in (line.asked[1][1].body or b"")
+    assert (outcome.kind, session.accepted) == (ErrorKind.NOT_FOUND, True)
+    assert b"000000000000" in (session.asked[1][1].body or b"")
 
 
 # ---------------------------------------------------------------- tokens
@@ -292,16 +292,16 @@ def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
 def test_one_token_serves_several_fetches_and_is_renewed_before_its_end() -> None:
     client = FedEx(SETTINGS)
     answers = [TOKEN, DELIVERED, WITH_POD, WITH_POD, a_token("new"), WITH_POD]
-    line = FakeLine(answers, client)
+    session = FakeSession(answers, client)
     assert client.opening(NOW) == {Capability.TOKEN: 1}
-    assert client.fetch(NUMBER, None, line) == client.fetch(NUMBER, KNOWN, line) == GOT
+    assert client.fetch(NUMBER, None, session) == client.fetch(NUMBER, KNOWN, session) == GOT
     assert (client.opening(NOW), client.secrets()) == ({}, ("tok",))
-    line.at = NOW + timedelta(seconds=3599 - 119)
-    assert client.opening(line.at) == {Capability.TOKEN: 1}
-    assert client.fetch(NUMBER, KNOWN, line) == GOT
-    asked = [what for what, _ in line.asked]
+    session.at = NOW + timedelta(seconds=3599 - 119)
+    assert client.opening(session.at) == {Capability.TOKEN: 1}
+    assert client.fetch(NUMBER, KNOWN, session) == GOT
+    asked = [what for what, _ in session.asked]
     assert asked.count(Capability.TOKEN) == 2
-    assert line.asked[-1][1].headers["Authorization"] == "Bearer new"
+    assert session.asked[-1][1].headers["Authorization"] == "Bearer new"
     assert client.secrets() == ("new", "tok")
 
 
@@ -311,17 +311,17 @@ EXPIRED = error(
 
 
 def test_a_refused_token_is_renewed_once_for_either_call() -> None:
-    outcome, line = fetch(EXPIRED, a_token("2"), DELIVERED, EXPIRED, a_token("3"), WITH_POD)
+    outcome, session = fetch(EXPIRED, a_token("2"), DELIVERED, EXPIRED, a_token("3"), WITH_POD)
     assert outcome == GOT
-    sent = [r.headers["Authorization"] for what, r in line.asked if what is not Capability.TOKEN]
+    sent = [r.headers["Authorization"] for what, r in session.asked if what is not Capability.TOKEN]
     assert sent == ["Bearer tok", "Bearer 2", "Bearer 2", "Bearer 3"]
 
 
 def test_a_second_refusal_is_one_of_our_account() -> None:
-    outcome, line = fetch(EXPIRED, a_token("new"), EXPIRED)
+    outcome, session = fetch(EXPIRED, a_token("new"), EXPIRED)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.http_status, outcome.delivery) == (ErrorKind.AUTH_FAILED, 401, None)
-    assert not line.accepted
+    assert not session.accepted
     at_documents = failure_of(DELIVERED, EXPIRED, a_token("new"), EXPIRED)
     assert (at_documents.kind, at_documents.delivery) == (ErrorKind.AUTH_FAILED, KNOWN)
 
@@ -331,13 +331,13 @@ BAD_CLIENT = error(401, "NOT.AUTHORIZED.ERROR", "The given client credentials we
 
 def test_a_refusal_of_the_token_call_is_one_of_our_account() -> None:
     client = FedEx(SETTINGS)
-    line = FakeLine([BAD_CLIENT], client)
+    session = FakeSession([BAD_CLIENT], client)
     with pytest.raises(CallError) as failed:
-        client.fetch(NUMBER, None, line)
+        client.fetch(NUMBER, None, session)
     failure = failed.value.failure
     assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, 401)
     assert failure.message == "FedEx rejects our credentials: The given client credentials were not valid."
-    assert not line.accepted
+    assert not session.accepted
 
 
 # ---------------------------------------------------------------- to wait
@@ -392,7 +392,7 @@ def test_a_403_means_to_wait_at_the_token_call_only() -> None:
         assert client.wait_asked(Capability.TRACKING, answer, NOW) is None
         assert client.wait_asked(Capability.POD, answer, NOW) is None
     with pytest.raises(CallError) as failed:
-        client.fetch(NUMBER, None, FakeLine([FORBIDDEN], client))
+        client.fetch(NUMBER, None, FakeSession([FORBIDDEN], client))
     failure = failed.value.failure
     assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, wait.until)
 
@@ -669,9 +669,9 @@ def test_the_latest_parcel_of_a_number_counts() -> None:
     )
     bad = {"error": {"code": UNKNOWN, "message": "x"}}
     for results in ([a_result(), old], [old, a_result()], [bad, old, a_result()]):
-        outcome, line = fetch(tracked(*results), WITH_POD)
+        outcome, session = fetch(tracked(*results), WITH_POD)
         assert outcome == GOT
-        assert UNIQUE.encode() in (line.asked[2][1].body or b"")
+        assert UNIQUE.encode() in (session.asked[2][1].body or b"")
     new = a_result(
         latestStatusDetail=a_status("OD"), dateAndTimes=[], scanEvents=[a_scan("OD", "2026-10-06T08:00:00Z")]
     )
@@ -734,9 +734,9 @@ def test_the_time_of_delivery(text: Any, at: datetime) -> None:
 @pytest.mark.parametrize("scans", [[], None, [a_scan(date="")], [a_scan("OD")], "x"])
 def test_a_delivery_without_any_time(scans: Any) -> None:
     estimated = [{"type": "ESTIMATED_DELIVERY", "dateTime": "2026-10-05T10:31:00+02:00"}]
-    outcome, line = fetch(tracked(a_result(dateAndTimes=estimated, scanEvents=scans)), WITH_POD)
+    outcome, session = fetch(tracked(a_result(dateAndTimes=estimated, scanEvents=scans)), WITH_POD)
     assert outcome == replace(GOT, delivery=Delivery(None, "DUPONT"))
-    assert b"shipDate" not in (line.asked[2][1].body or b"")
+    assert b"shipDate" not in (session.asked[2][1].body or b"")
 
 
 @pytest.mark.parametrize(
@@ -966,8 +966,8 @@ read = partial(question_of, SIMULATED)
 S = Scenario
 
 
-def a_line(*steps: Scenario, **more: Any) -> SandboxLine:
-    return SandboxLine(FedEx(SIMULATED_SETTINGS), NUMBER, *steps, **more)
+def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
+    return SandboxSession(FedEx(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
 # The scenarios in which the tracking says "delivered": a document, or none after all.
@@ -986,10 +986,10 @@ def calls_in(scenario: Scenario) -> list[str]:
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_the_client_at_the_simulated_services(scenario: Scenario) -> None:
-    line = a_line(scenario)
-    outcome = line.fetch()
+    session = a_session(scenario)
+    outcome = session.fetch()
     assert result(outcome) == SCENARIOS[scenario]
-    assert line.operations == calls_in(scenario)
+    assert session.operations == calls_in(scenario)
     if isinstance(outcome, Failure):
         assert outcome.message.isprintable()
         strange = "BAD.REQUEST.ERROR" if scenario is S.FAULT_CLIENT else None
@@ -1003,61 +1003,61 @@ def test_the_client_at_the_simulated_services(scenario: Scenario) -> None:
 
 
 def test_the_simulated_services_show_several_statuses_of_a_parcel_on_its_way() -> None:
-    line = a_line(S.IN_TRANSIT)
-    failures = [as_failure(line.fetch()) for _ in range(5)]
+    session = a_session(S.IN_TRANSIT)
+    failures = [as_failure(session.fetch()) for _ in range(5)]
     assert {(one.kind, one.unknown) for one in failures} == {(ErrorKind.NOT_DELIVERED_YET, None)}
     assert len({one.message for one in failures}) == 5
 
 
 def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
     """The carrier: the image of the signature comes some time after the event of the delivery."""
-    line = a_line(S.POD_LATE, S.DELIVERED, delivered_after=timedelta(minutes=-10))
-    late = as_failure(line.fetch())
+    session = a_session(S.POD_LATE, S.DELIVERED, delivered_after=timedelta(minutes=-10))
+    late = as_failure(session.fetch())
     assert late.kind is ErrorKind.POD_NOT_AVAILABLE_YET
     assert late.delivery == Delivery(NOW - timedelta(minutes=10), "DUPONT")
-    assert isinstance(line.fetch(late.delivery), Retrieved)
+    assert isinstance(session.fetch(late.delivery), Retrieved)
 
 
 def test_an_answer_of_another_shape_each_time() -> None:
-    line = a_line(S.WRONG_TYPE)
+    session = a_session(S.WRONG_TYPE)
     for _ in range(4):
-        assert result(line.fetch()) is ErrorKind.BAD_RESPONSE
+        assert result(session.fetch()) is ErrorKind.BAD_RESPONSE
 
 
 def test_documents_of_another_type_at_the_simulated_services() -> None:
-    line = a_line(S.WRONG_TYPE)
+    session = a_session(S.WRONG_TYPE)
     for _ in range(2):
-        assert result(line.fetch(KNOWN)) is ErrorKind.BAD_RESPONSE
+        assert result(session.fetch(KNOWN)) is ErrorKind.BAD_RESPONSE
 
 
 def test_a_script_is_played_by_one_fetch_each() -> None:
-    line = a_line(S.IN_TRANSIT, S.POD_LATE, S.DELIVERED)
-    first, late = as_failure(line.fetch()), as_failure(line.fetch())
+    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.DELIVERED)
+    first, late = as_failure(session.fetch()), as_failure(session.fetch())
     assert (first.kind, late.kind) == (ErrorKind.NOT_DELIVERED_YET, ErrorKind.POD_NOT_AVAILABLE_YET)
-    assert isinstance(line.fetch(late.delivery), Retrieved)
-    assert line.operations == ["token", *["trackingnumbers"] * 2, *["trackingdocuments"] * 2]
+    assert isinstance(session.fetch(late.delivery), Retrieved)
+    assert session.operations == ["token", *["trackingnumbers"] * 2, *["trackingdocuments"] * 2]
 
 
 @pytest.mark.parametrize("wrong", [{"FEDEX_CLIENT_ID": "20000002"}, {"FEDEX_CLIENT_SECRET": "654321"}])
 def test_wrong_credentials_at_the_simulated_services(wrong: dict[str, str]) -> None:
-    line = SandboxLine(FedEx(SIMULATED_SETTINGS | wrong), NUMBER)
-    assert result(line.fetch()) is ErrorKind.AUTH_FAILED
-    assert line.operations == ["token"]
-    assert not line.accepted
+    session = SandboxSession(FedEx(SIMULATED_SETTINGS | wrong), NUMBER)
+    assert result(session.fetch()) is ErrorKind.AUTH_FAILED
+    assert session.operations == ["token"]
+    assert not session.accepted
 
 
 def test_a_token_that_the_simulated_services_forgot_is_renewed() -> None:
-    line = a_line()
-    assert isinstance(line.fetch(), Retrieved)
-    line.box.tokens.clear()
-    assert isinstance(line.fetch(), Retrieved)
-    assert line.operations.count("token") == 2
+    session = a_session()
+    assert isinstance(session.fetch(), Retrieved)
+    session.box.tokens.clear()
+    assert isinstance(session.fetch(), Retrieved)
+    assert session.operations.count("token") == 2
 
 
 def test_the_hostile_text_repeats_the_token_for_the_queue_to_hide() -> None:
-    line = a_line(S.HOSTILE_TEXT)
-    failure = as_failure(line.fetch())
-    (token,) = line.box.tokens
+    session = a_session(S.HOSTILE_TEXT)
+    failure = as_failure(session.fetch())
+    (token,) = session.box.tokens
     assert f"password={token}" in failure.message
 
 
@@ -1161,9 +1161,9 @@ def test_the_simulated_services_read_the_calls_of_the_documents() -> None:
 
 
 def simulated(scenario: Scenario, at: int = -1) -> Any:
-    line = a_line(scenario)
-    line.fetch()
-    answer = line.answers[at]
+    session = a_session(scenario)
+    session.fetch()
+    answer = session.answers[at]
     assert isinstance(answer, Response)
     return json.loads(answer.body)
 
@@ -1264,10 +1264,10 @@ def test_the_simulated_services_read_what_may_be_there_too() -> None:
 
 
 def answered(request: Request) -> dict[str, Any]:
-    line = a_line()
-    line.fetch()
-    call = other_headers(request, Authorization=f"Bearer {next(iter(line.box.tokens))}")
-    output: dict[str, Any] = json.loads(line.answered(call).body)["output"]
+    session = a_session()
+    session.fetch()
+    call = other_headers(request, Authorization=f"Bearer {next(iter(session.box.tokens))}")
+    output: dict[str, Any] = json.loads(session.answered(call).body)["output"]
     return output
 
 
@@ -1296,9 +1296,9 @@ def test_the_simulated_services_give_the_form_that_is_asked_for() -> None:
 
 
 def test_a_429_of_the_simulated_services_has_the_carriers_words() -> None:
-    line = a_line(S.RATE_LIMITED, retry_after=None)
-    line.fetch()
-    answer = line.answers[-1]
+    session = a_session(S.RATE_LIMITED, retry_after=None)
+    session.fetch()
+    answer = session.answers[-1]
     assert isinstance(answer, Response)
     assert (answer.status, answer.headers.get("Retry-After")) == (429, None)
     assert json.loads(answer.body)["errors"][0]["message"].startswith("Too many requests")

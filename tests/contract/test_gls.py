@@ -26,14 +26,14 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.gls import Gls as SimulatedGls
 from tests.fakes.answers import HOSTILE, PDF, b64, damaged, in_lines, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.session import NOW, FakeLine, fetched
+from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
     PASSWORD,
     PDF_TYPE,
     USUAL_BROKEN,
-    SandboxLine,
+    SandboxSession,
     a_turn,
     refusal_of,
 )
@@ -126,7 +126,7 @@ def fetch(
     known: Delivery | None = None,
     number: str = NUMBER,
     settings: Mapping[str, str] = SETTINGS,
-) -> tuple[Outcome, FakeLine]:
+) -> tuple[Outcome, FakeSession]:
     """With a token at once: the answers are those of the other calls."""
     return fetched(Gls(settings), number, [a_token(), *answers], known)
 
@@ -135,18 +135,18 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None, numb
     return as_failure(fetch(*answers, known=known, number=number)[0])
 
 
-def operations(line: FakeLine) -> list[str]:
-    return [request.path.partition("?")[0].rpartition("/")[2] for _, request in line.asked]
+def operations(session: FakeSession) -> list[str]:
+    return [request.path.partition("?")[0].rpartition("/")[2] for _, request in session.asked]
 
 
 # ---------------------------------------------------------------- what is sent
 
 
 def test_the_requests_are_those_of_the_documents() -> None:
-    outcome, line = fetch(DELIVERED, SIGNED, WITH_POD)
+    outcome, session = fetch(DELIVERED, SIGNED, WITH_POD)
     assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
-    token, tracking, details, pod = (request for _, request in line.asked)
-    assert [what for what, _ in line.asked] == [C.TOKEN, C.TRACKING, C.POD, C.POD]
+    token, tracking, details, pod = (request for _, request in session.asked)
+    assert [what for what, _ in session.asked] == [C.TOKEN, C.TRACKING, C.POD, C.POD]
     assert (token.method, token.path) == ("POST", "/oauth2/v2/token")
     assert dict(token.headers) == {
         "Authorization": "Basic " + base64.b64encode(b"10000001:123456").decode(),
@@ -170,7 +170,7 @@ def test_the_requests_are_those_of_the_documents() -> None:
             "Authorization": "Bearer tok",
         }
         assert json.loads(request.body or b"") == {"ParcelNumber": NUMBER}
-    assert all(request.origin == "" for _, request in line.asked)
+    assert all(request.origin == "" for _, request in session.asked)
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_the_requests_are_those_of_the_documents() -> None:
     ],
 )
 def test_a_number_is_sent_as_what_it_is(number: str, sent: dict[str, str]) -> None:
-    _, line = fetch(SIGNED, WITH_POD, known=TRACKED, number=number)
-    assert [json.loads(request.body or b"") for _, request in line.asked[1:]] == [sent, sent]
+    _, session = fetch(SIGNED, WITH_POD, known=TRACKED, number=number)
+    assert [json.loads(request.body or b"") for _, request in session.asked[1:]] == [sent, sent]
 
 
 def test_the_carrier_is_known_by_its_names() -> None:
@@ -204,8 +204,8 @@ def test_the_base_url_is_the_carriers() -> None:
 def test_what_is_known_is_not_asked_again() -> None:
     assert operations(fetch(DELIVERED, SIGNED, WITH_POD)[1])[1:] == [NUMBER, "parceldetails", "parcelpod"]
     assert operations(fetch(SIGNED, WITH_POD, known=TRACKED)[1])[1:] == ["parceldetails", "parcelpod"]
-    outcome, line = fetch(WITH_POD, known=KNOWN)
-    assert operations(line)[1:] == ["parcelpod"]
+    outcome, session = fetch(WITH_POD, known=KNOWN)
+    assert operations(session)[1:] == ["parcelpod"]
     assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
     assert SPEC.calls_for(KNOWN) == {C.POD: 2}
     assert SPEC.calls_for(None) == {C.TRACKING: 1, C.POD: 2}
@@ -224,20 +224,20 @@ def test_the_line_learns_of_the_delivery_and_of_the_signatory() -> None:
 
 def test_one_token_serves_many_fetches() -> None:
     client = Gls(SETTINGS)
-    line = FakeLine([a_token(), WITH_POD, WITH_POD, WITH_POD])
+    session = FakeSession([a_token(), WITH_POD, WITH_POD, WITH_POD])
     assert client.opening(NOW) == {C.TOKEN: 1}
     assert client.secrets() == ()
     for _ in range(3):
-        assert client.fetch(NUMBER, KNOWN, line) == Retrieved(PDF, KNOWN, "gls parcelpod")
+        assert client.fetch(NUMBER, KNOWN, session) == Retrieved(PDF, KNOWN, "gls parcelpod")
     assert client.opening(NOW) == {}
     assert client.secrets() == ("tok",)
     assert client.opening(NOW + timedelta(hours=4)) == {C.TOKEN: 1}
 
 
 def test_a_token_that_is_refused_is_renewed_once() -> None:
-    outcome, line = fetch(EXPIRED, a_token("new"), DELIVERED, SIGNED, WITH_POD)
+    outcome, session = fetch(EXPIRED, a_token("new"), DELIVERED, SIGNED, WITH_POD)
     assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
-    sent = [request.headers["Authorization"] for what, request in line.asked if what is not C.TOKEN]
+    sent = [request.headers["Authorization"] for what, request in session.asked if what is not C.TOKEN]
     assert sent == ["Bearer tok", "Bearer new", "Bearer new", "Bearer new"]
 
 
@@ -256,7 +256,7 @@ def test_a_second_refusal_by_the_tracking_is_our_accounts() -> None:
 def test_no_token_is_our_accounts_fault(status: int) -> None:
     answer = response({"errors": [{"message": "Invalid client identifier", "type": "400"}]}, status)
     with pytest.raises(CallError) as failed:
-        Gls(SETTINGS).fetch(NUMBER, None, FakeLine([answer]))
+        Gls(SETTINGS).fetch(NUMBER, None, FakeSession([answer]))
     assert failed.value.failure.kind is K.AUTH_FAILED
     assert "Invalid client identifier" in failed.value.failure.message
 
@@ -271,29 +271,29 @@ def test_if_the_tracking_accepted_it_our_account_has_no_right_to_proofs() -> Non
         ([DELIVERED, *REFUSED_TWICE], TRACKED),
         ([DELIVERED, SIGNED, *REFUSED_TWICE], KNOWN),
     ):
-        outcome, line = fetch(*answers)
+        outcome, session = fetch(*answers)
         assert isinstance(outcome, Failure)
         assert (outcome.kind, outcome.http_status, outcome.delivery) == (K.ACCOUNT_DENIED, 401, learnt)
         assert outcome.message.startswith("GLS does not let our account use this service (its ShipIT refuses")
         assert "GLS_POD=no" in outcome.message
-        assert len(line.asked) == 1 + len(answers)  # no call more: this fetch knows
-        assert line.accepted
+        assert len(session.asked) == 1 + len(answers)  # no call more: this fetch knows
+        assert session.accepted
 
 
 @pytest.mark.parametrize(
     "answer", [DELIVERED, tracked(a_parcel("INTRANSIT")), wrong("E_404_01"), problem(404)]
 )
 def test_if_the_tracking_was_not_asked_one_call_finds_out(answer: Response) -> None:
-    outcome, line = fetch(*REFUSED_TWICE, answer, known=KNOWN)
+    outcome, session = fetch(*REFUSED_TWICE, answer, known=KNOWN)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.delivery, line.accepted) == (K.ACCOUNT_DENIED, KNOWN, True)
-    assert [what for what, _ in line.asked] == [C.TOKEN, C.POD, C.TOKEN, C.POD, C.TRACKING]
+    assert (outcome.kind, outcome.delivery, session.accepted) == (K.ACCOUNT_DENIED, KNOWN, True)
+    assert [what for what, _ in session.asked] == [C.TOKEN, C.POD, C.TOKEN, C.POD, C.TRACKING]
 
 
 def test_if_the_tracking_refuses_it_too_our_account_is_refused() -> None:
-    outcome, line = fetch(*REFUSED_TWICE, EXPIRED, a_token("newest"), EXPIRED, known=KNOWN)
+    outcome, session = fetch(*REFUSED_TWICE, EXPIRED, a_token("newest"), EXPIRED, known=KNOWN)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.delivery, line.accepted) == (K.AUTH_FAILED, KNOWN, False)
+    assert (outcome.kind, outcome.delivery, session.accepted) == (K.AUTH_FAILED, KNOWN, False)
     assert outcome.message == "GLS rejects our credentials: Authorization failed"
 
 
@@ -301,23 +301,23 @@ def test_if_the_tracking_refuses_it_too_our_account_is_refused() -> None:
     ("answer", "kind"), [(problem(500), K.SERVER_ERROR), (raw("<html/>"), K.BAD_RESPONSE)]
 )
 def test_if_the_tracking_tells_nothing_nobody_is_blamed(answer: Response, kind: ErrorKind) -> None:
-    outcome, line = fetch(*REFUSED_TWICE, answer, known=KNOWN)
+    outcome, session = fetch(*REFUSED_TWICE, answer, known=KNOWN)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.delivery, line.accepted) == (kind, KNOWN, False)
+    assert (outcome.kind, outcome.delivery, session.accepted) == (kind, KNOWN, False)
 
 
 # ---------------------------------------------------------------- an account without proofs
 
 
 def test_an_account_without_proofs_asks_for_none() -> None:
-    outcome, line = fetch(DELIVERED, settings=WITHOUT_PROOFS)
+    outcome, session = fetch(DELIVERED, settings=WITHOUT_PROOFS)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.delivery, line.accepted) == (K.POD_NEVER_AVAILABLE, TRACKED, True)
+    assert (outcome.kind, outcome.delivery, session.accepted) == (K.POD_NEVER_AVAILABLE, TRACKED, True)
     assert "GLS_POD=no" in outcome.message
-    assert operations(line)[1:] == [NUMBER]
-    line = FakeLine([])
-    assert Gls(WITHOUT_PROOFS).fetch(NUMBER, TRACKED, line) == outcome
-    assert (line.asked, line.accepted) == ([], False)
+    assert operations(session)[1:] == [NUMBER]
+    session = FakeSession([])
+    assert Gls(WITHOUT_PROOFS).fetch(NUMBER, TRACKED, session) == outcome
+    assert (session.asked, session.accepted) == ([], False)
 
 
 def test_an_account_without_proofs_is_told_where_the_parcel_is() -> None:
@@ -656,11 +656,11 @@ def test_the_document_shows_it_too(answer: Response, *, accepted: bool) -> None:
 
 
 def test_credentials_are_tried_with_a_number_that_is_nobodys() -> None:
-    line = FakeLine([a_token(), wrong("E_404_01")])
-    outcome = Gls(SETTINGS).present(line)
+    session = FakeSession([a_token(), wrong("E_404_01")])
+    outcome = Gls(SETTINGS).present(session)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, line.accepted) == (K.NOT_FOUND, True)
-    assert operations(line)[1] == SPEC.sample_number
+    assert (outcome.kind, session.accepted) == (K.NOT_FOUND, True)
+    assert operations(session)[1] == SPEC.sample_number
 
 
 # ---------------------------------------------------------------- numbers
@@ -716,8 +716,8 @@ def test_no_text_of_an_answer_can_forge_a_line() -> None:
 def test_damaged_answers_are_answers_too() -> None:
     for answer in damaged(DELIVERED, SIGNED, WITH_POD, wrong("E_404_01")):
         for known in (None, TRACKED):
-            line = FakeLine([a_token(), *[answer] * 3])
-            assert isinstance(Gls(SETTINGS).fetch(NUMBER, known, line), Failure | Retrieved)
+            session = FakeSession([a_token(), *[answer] * 3])
+            assert isinstance(Gls(SETTINGS).fetch(NUMBER, known, session), Failure | Retrieved)
 
 
 # ---------------------------------------------------------------- against the simulated carrier
@@ -728,8 +728,8 @@ SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD) | {"GLS_POD": "yes"}
 S = Scenario
 
 
-def a_line(*steps: Scenario) -> SandboxLine:
-    return SandboxLine(Gls(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
+def a_session(*steps: Scenario) -> SandboxSession:
+    return SandboxSession(Gls(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
 
 
 # FINAL does not say how it ended.
@@ -738,13 +738,13 @@ SCENARIOS = USUAL_BROKEN | {S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET}
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
-    line = a_line(scenario)
-    outcome = line.fetch()
+    session = a_session(scenario)
+    outcome = session.fetch()
     assert result(outcome) == SCENARIOS[scenario]
     if isinstance(outcome, Retrieved):
         name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
         assert outcome.delivery == Delivery(DELIVERED_AT, name)
-        assert line.operations == ["token", "trackids", "parceldetails", "parcelpod"]
+        assert session.operations == ["token", "trackids", "parceldetails", "parcelpod"]
     else:
         assert outcome.message.isprintable()
         assert outcome.unknown is None
@@ -760,7 +760,7 @@ OF_SHIPIT = USUAL_BROKEN | {
 
 @pytest.mark.parametrize("scenario", sorted(set(Scenario) - {S.WRONG_TYPE, S.AUTH_REFUSED}))
 def test_every_scenario_of_the_simulated_shipit(scenario: Scenario) -> None:
-    outcome = a_line(scenario).fetch(KNOWN)
+    outcome = a_session(scenario).fetch(KNOWN)
     assert result(outcome) == OF_SHIPIT[scenario]
     if isinstance(outcome, Failure):
         assert outcome.delivery == KNOWN or scenario in (S.RESET, S.RATE_LIMITED)
@@ -768,51 +768,51 @@ def test_every_scenario_of_the_simulated_shipit(scenario: Scenario) -> None:
 
 
 def test_a_right_that_is_missing_is_told_from_bad_credentials() -> None:
-    line = a_line(S.ACCOUNT_DENIED)
-    assert (result(line.fetch(KNOWN)), line.accepted) == (K.ACCOUNT_DENIED, True)
-    assert line.operations == ["token", "parcelpod", "token", "parcelpod", "trackids"]
-    line = a_line(S.AUTH_REFUSED)
-    assert (result(line.fetch(KNOWN)), line.accepted) == (K.AUTH_FAILED, False)
+    session = a_session(S.ACCOUNT_DENIED)
+    assert (result(session.fetch(KNOWN)), session.accepted) == (K.ACCOUNT_DENIED, True)
+    assert session.operations == ["token", "parcelpod", "token", "parcelpod", "trackids"]
+    session = a_session(S.AUTH_REFUSED)
+    assert (result(session.fetch(KNOWN)), session.accepted) == (K.AUTH_FAILED, False)
 
 
 def test_the_simulated_carrier_shows_several_statuses_of_a_parcel_on_its_way() -> None:
-    line = a_line(S.IN_TRANSIT)
-    failures = [as_failure(line.fetch()) for _ in range(4)]
+    session = a_session(S.IN_TRANSIT)
+    failures = [as_failure(session.fetch()) for _ in range(4)]
     assert {(one.kind, one.unknown) for one in failures} == {(K.NOT_DELIVERED_YET, None)}
     assert len({one.message for one in failures}) == 4
 
 
 def test_a_script_moves_on_once_a_fetch() -> None:
-    line = a_line(S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.DELIVERED)
-    assert [result(line.fetch()) for _ in range(4)] == [
+    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.DELIVERED)
+    assert [result(session.fetch()) for _ in range(4)] == [
         K.NOT_DELIVERED_YET,
         K.POD_NOT_AVAILABLE_YET,
         K.POD_NOT_AVAILABLE_YET,
         PDF_TYPE,
     ]
-    assert line.operations.count("token") == 1
+    assert session.operations.count("token") == 1
 
 
 def test_a_wrong_shape_comes_in_two_forms() -> None:
-    line = a_line(S.WRONG_TYPE)
-    assert [result(line.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
+    session = a_session(S.WRONG_TYPE)
+    assert [result(session.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
 
 
 def test_a_wrong_secret_costs_one_call() -> None:
     client = Gls(SIMULATED.settings(ACCOUNT, "another") | {"GLS_POD": "yes"})
-    line = SandboxLine(client, NUMBER)
+    session = SandboxSession(client, NUMBER)
     with pytest.raises(CallError) as failed:
-        client.fetch(NUMBER, None, line)
+        client.fetch(NUMBER, None, session)
     assert failed.value.failure.kind is K.AUTH_FAILED
-    assert line.operations == ["token"]
+    assert session.operations == ["token"]
 
 
 def test_a_token_that_is_taken_back_is_renewed() -> None:
-    line = a_line()
-    line.fetch()
-    line.box.tokens.clear()
-    assert isinstance(line.fetch(), Retrieved)
-    assert line.operations[4:] == ["trackids", "token", "trackids", "parceldetails", "parcelpod"]
+    session = a_session()
+    session.fetch()
+    session.box.tokens.clear()
+    assert isinstance(session.fetch(), Retrieved)
+    assert session.operations[4:] == ["trackids", "token", "trackids", "parceldetails", "parcelpod"]
 
 
 TRACK = "/track-and-trace-v1/tracking/simple/trackids/"

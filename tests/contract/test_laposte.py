@@ -32,14 +32,14 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.laposte import LaPoste as SimulatedLaPoste
 from tests.fakes.answers import HOSTILE, ODD, damaged, no_answers, raw, replaced, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.session import NOW, FakeLine, fetched
+from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_ALIKE,
     DELIVERED_AT,
     PASSWORD,
     USUAL_STATUS,
-    SandboxLine,
+    SandboxSession,
     as_received,
     as_response,
     refusal_of,
@@ -86,7 +86,7 @@ DELIVERED = tracked(an_event("DI1"), IN_TRANSIT)
 TOO_MANY = gateway(429, "TOO_MANY_REQUESTS", "max quota reached (10 calls per 1s)")
 
 
-def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeLine]:
+def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeSession]:
     return fetched(LaPoste(SETTINGS), NUMBER, answers, known)
 
 
@@ -100,8 +100,8 @@ def failure_of(answer: Response) -> Failure:
 
 
 def test_the_request_is_that_of_the_public_clients() -> None:
-    _, line = fetch(DELIVERED)
-    assert line.asked == [
+    _, session = fetch(DELIVERED)
+    assert session.asked == [
         (
             Capability.TRACKING,
             Request(
@@ -137,19 +137,19 @@ WITHOUT_DOCUMENT = (
 
 @pytest.mark.parametrize("code", ["DI1", "DI0"])
 def test_a_delivered_parcel_has_a_delivery_and_no_document(code: str) -> None:
-    outcome, line = fetch(tracked(an_event(code), IN_TRANSIT))
+    outcome, session = fetch(tracked(an_event(code), IN_TRANSIT))
     expected = Failure.of(Sentence.PROOFS_ELSEWHERE, "La Poste", "2026-10-05", 200, delivery=KNOWN)
     assert outcome == expected
     assert (expected.kind, expected.message) == (
         K.POD_NEVER_AVAILABLE,
         f"The parcel was delivered (2026-10-05), but {WITHOUT_DOCUMENT}",
     )
-    assert line.accepted
+    assert session.accepted
 
 
 def test_a_parcel_known_to_be_delivered_costs_no_call() -> None:
-    outcome, line = fetch(known=KNOWN)
-    assert line.asked == []
+    outcome, session = fetch(known=KNOWN)
+    assert session.asked == []
     asked, _ = fetch(DELIVERED)
     assert isinstance(asked, Failure)
     assert outcome == asked
@@ -346,10 +346,10 @@ def test_nothing_shows_that_our_key_is_good_without_a_call() -> None:
 
 
 def test_the_key_is_tried_by_a_tracking() -> None:
-    line = FakeLine([functional(404, "Ressource non trouvée")])
-    LaPoste(SETTINGS).present(line)
-    assert line.accepted
-    assert SPEC.sample_number in line.asked[0][1].path
+    session = FakeSession([functional(404, "Ressource non trouvée")])
+    LaPoste(SETTINGS).present(session)
+    assert session.accepted
+    assert SPEC.sample_number in session.asked[0][1].path
 
 
 def test_a_call_that_failed_means_what_the_line_says() -> None:
@@ -494,25 +494,25 @@ DELIVERED_TOO = DELIVERED_ALIKE | {S.NOT_OURS}
 SCENARIOS = USUAL_STATUS | {S.NOT_OURS: K.POD_NEVER_AVAILABLE}
 
 
-def a_line(*steps: Scenario, **more: Any) -> SandboxLine:
-    return SandboxLine(LaPoste(SIMULATED_SETTINGS), NUMBER, *steps, **more)
+def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
+    return SandboxSession(LaPoste(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_the_client_understands_the_simulated_service(scenario: Scenario) -> None:
-    line = a_line(scenario)
+    session = a_session(scenario)
     for _ in range(2):  # WRONG_TYPE is two in turn
-        failure = as_failure(line.fetch())
+        failure = as_failure(session.fetch())
         assert failure.kind is SCENARIOS[scenario]
         assert failure.message.isprintable()
         assert failure.unknown is None or scenario in (S.FAULT_CLIENT, S.WRONG_TYPE)
         assert failure.delivery == (Delivery(DELIVERED_AT) if scenario in DELIVERED_TOO else None)
-    assert len(line.asked) == 2
+    assert len(session.asked) == 2
 
 
 def test_a_script_goes_one_step_a_call() -> None:
-    line = a_line(S.IN_TRANSIT, S.POD_LATE, S.UNKNOWN, S.SLOW, S.IN_TRANSIT)
-    assert [result(line.fetch()) for _ in range(5)] == [
+    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.UNKNOWN, S.SLOW, S.IN_TRANSIT)
+    assert [result(session.fetch()) for _ in range(5)] == [
         K.NOT_DELIVERED_YET,
         K.POD_NEVER_AVAILABLE,
         K.NOT_FOUND,
@@ -523,9 +523,9 @@ def test_a_script_goes_one_step_a_call() -> None:
 
 @pytest.mark.parametrize(("wait", "header"), [("120", [("Retry-After", "120")]), (None, [])])
 def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple[str, str]]) -> None:
-    line = a_line(S.RATE_LIMITED, retry_after=wait)
-    assert as_failure(line.fetch()).retry_at == NOW + timedelta(seconds=1)
-    answer = line.answers[0]
+    session = a_session(S.RATE_LIMITED, retry_after=wait)
+    assert as_failure(session.fetch()).retry_at == NOW + timedelta(seconds=1)
+    answer = session.answers[0]
     assert isinstance(answer, Response)
     assert json.loads(answer.body) == json.loads(TOO_MANY.body)
     assert [item for item in answer.headers.items() if item[0] == "Retry-After"] == header
@@ -533,12 +533,12 @@ def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple
 
 def test_wrong_keys_are_refused() -> None:
     for key in ("no key", f"{ACCOUNT}-654321", f"2-{PASSWORD}", ACCOUNT):
-        line = SandboxLine(LaPoste({"LAPOSTE_API_KEY": key}), NUMBER)
-        assert result(line.fetch()) is K.AUTH_FAILED
+        session = SandboxSession(LaPoste({"LAPOSTE_API_KEY": key}), NUMBER)
+        assert result(session.fetch()) is K.AUTH_FAILED
 
 
 def test_hostile_words_repeat_the_key_and_forge_nothing() -> None:
-    failure = as_failure(a_line(S.HOSTILE_TEXT).fetch())
+    failure = as_failure(a_session(S.HOSTILE_TEXT).fetch())
     assert f"password={ACCOUNT}-{PASSWORD}" in failure.message
     assert failure.message.isprintable()
 

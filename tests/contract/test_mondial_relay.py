@@ -21,14 +21,14 @@ from recours.sandbox import Scenario
 from recours.sandbox.mondial_relay import MondialRelay as SimulatedMondialRelay
 from tests.fakes.answers import HOSTILE_XML, canonical, damaged, envelope, no_answers, xml
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.session import FakeLine, fetched
+from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_ALIKE,
     DELIVERED_AT,
     PASSWORD,
     USUAL_STATUS,
-    SandboxLine,
+    SandboxSession,
     question_of,
     refusal_of,
 )
@@ -77,9 +77,9 @@ AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 
 def fetch(
     answer: Response | Failure, known: Delivery | None = None, number: str = NUMBER, **settings: str
-) -> tuple[Failure, FakeLine]:
-    outcome, line = fetched(MondialRelay(SETTINGS | settings), number, [answer], known)
-    return as_failure(outcome), line
+) -> tuple[Failure, FakeSession]:
+    outcome, session = fetched(MondialRelay(SETTINGS | settings), number, [answer], known)
+    return as_failure(outcome), session
 
 
 def failure_of(answer: Response) -> Failure:
@@ -101,8 +101,8 @@ REQUEST = f"""
 
 
 def test_the_request_is_that_of_the_service() -> None:
-    _, line = fetch(DELIVERED)
-    ((what, request),) = line.asked
+    _, session = fetch(DELIVERED)
+    ((what, request),) = session.asked
     assert what is Capability.TRACKING
     assert (request.method, request.path) == ("POST", "/Web_Services.asmx")
     assert dict(request.headers) == {
@@ -117,8 +117,8 @@ def test_the_request_is_that_of_the_service() -> None:
 @pytest.mark.parametrize("brand", ["TESTSHOP", "TESTSHOP  ", " TESTSHOP"])
 @pytest.mark.parametrize("number", ["31000001", "0131000001", "013100000101", "01310000010123456789012345"])
 def test_the_eight_digits_are_sent_with_the_brand_without_its_blanks(brand: str, number: str) -> None:
-    _, line = fetch(DELIVERED, number=number, MONDIAL_RELAY_ENSEIGNE=brand)
-    assert canonical(line.asked[0][1].body) == canonical(REQUEST)
+    _, session = fetch(DELIVERED, number=number, MONDIAL_RELAY_ENSEIGNE=brand)
+    assert canonical(session.asked[0][1].body) == canonical(REQUEST)
     assert shipment_of(number) == NUMBER
 
 
@@ -129,17 +129,17 @@ def test_another_key_makes_another_signature() -> None:
 
 
 def test_credentials_are_escaped() -> None:
-    _, line = fetch(DELIVERED, MONDIAL_RELAY_ENSEIGNE="A&<é>")
-    assert "<Enseigne>A&amp;&lt;é&gt;</Enseigne>" in (line.asked[0][1].body or b"").decode()
+    _, session = fetch(DELIVERED, MONDIAL_RELAY_ENSEIGNE="A&<é>")
+    assert "<Enseigne>A&amp;&lt;é&gt;</Enseigne>" in (session.asked[0][1].body or b"").decode()
 
 
 def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
-    line = FakeLine([stat("94")])
-    outcome = MondialRelay(SETTINGS).present(line)
+    session = FakeSession([stat("94")])
+    outcome = MondialRelay(SETTINGS).present(session)
     assert isinstance(outcome, Failure)
     assert outcome.kind is ErrorKind.NOT_FOUND
-    assert line.accepted
-    assert b"<Expedition>00000000</Expedition>" in (line.asked[0][1].body or b"")
+    assert session.accepted
+    assert b"<Expedition>00000000</Expedition>" in (session.asked[0][1].body or b"")
 
 
 # ---------------------------------------------------------------- delivered, and no proof
@@ -156,12 +156,12 @@ def test_a_delivered_parcel_has_no_proof_and_that_is_said() -> None:
 
 
 def test_a_parcel_known_to_be_delivered_takes_no_call() -> None:
-    line = FakeLine([])
-    outcome = MondialRelay(SETTINGS).fetch(NUMBER, Delivery(AT), line)
+    session = FakeSession([])
+    outcome = MondialRelay(SETTINGS).fetch(NUMBER, Delivery(AT), session)
     words = "2026-10-05"
     assert outcome == Failure.of(Sentence.PROOFS_NOT_ISSUED, "Mondial Relay", words, delivery=Delivery(AT))
-    assert line.asked == []
-    assert not line.accepted  # nothing was asked
+    assert session.asked == []
+    assert not session.accepted  # nothing was asked
     assert SPEC.calls_for(Delivery(AT)) == {}
     assert SPEC.calls_for(None) == {Capability.TRACKING: 1}
 
@@ -484,13 +484,13 @@ S = Scenario
 SCENARIOS = USUAL_STATUS | {S.NOT_OURS: ErrorKind.NOT_FOUND}
 
 
-def a_line(*steps: Scenario) -> SandboxLine:
-    return SandboxLine(MondialRelay(SIMULATED_SETTINGS), NUMBER, *steps)
+def a_session(*steps: Scenario) -> SandboxSession:
+    return SandboxSession(MondialRelay(SIMULATED_SETTINGS), NUMBER, *steps)
 
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
-    failure = as_failure(a_line(scenario).fetch())
+    failure = as_failure(a_session(scenario).fetch())
     assert failure.message.isprintable()
     assert failure.kind is SCENARIOS[scenario]
     if scenario in DELIVERED_ALIKE:
@@ -502,9 +502,9 @@ def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
 
 def simulated(scenario: Scenario) -> Response:
     """What the simulated service answers in this scenario."""
-    line = a_line(scenario)
-    line.fetch()
-    answer = line.answers[0]
+    session = a_session(scenario)
+    session.fetch()
+    answer = session.answers[0]
     assert isinstance(answer, Response)
     return answer
 
@@ -585,8 +585,8 @@ def test_a_hostile_text_repeats_the_signature_for_lack_of_a_key() -> None:
 
 
 def test_a_parcels_script_goes_one_step_a_call() -> None:
-    line = a_line(S.IN_TRANSIT, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED)
-    failures = [as_failure(line.fetch()) for _ in range(5)]
+    session = a_session(S.IN_TRANSIT, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED)
+    failures = [as_failure(session.fetch()) for _ in range(5)]
     assert [failure.kind for failure in failures] == [
         ErrorKind.NOT_DELIVERED_YET,
         ErrorKind.BAD_RESPONSE,
@@ -609,9 +609,9 @@ def test_a_parcels_script_goes_one_step_a_call() -> None:
     ],
 )
 def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:
-    line = SandboxLine(MondialRelay(SIMULATED_SETTINGS | wrong), NUMBER, lenient=True)
-    assert result(line.fetch()) is kind
-    assert not line.accepted
+    session = SandboxSession(MondialRelay(SIMULATED_SETTINGS | wrong), NUMBER, lenient=True)
+    assert result(session.fetch()) is kind
+    assert not session.accepted
 
 
 CALL = Request(
@@ -639,9 +639,9 @@ def test_the_simulated_service_reads_the_call_of_the_documents() -> None:
 
 
 def test_an_account_is_shown_by_its_signature() -> None:
-    line = FakeLine([DELIVERED])
-    MondialRelay(SIMULATED.settings("10000002", "secret")).fetch(NUMBER, None, line)
-    question = read(line.asked[0][1])
+    session = FakeSession([DELIVERED])
+    MondialRelay(SIMULATED.settings("10000002", "secret")).fetch(NUMBER, None, session)
+    question = read(session.asked[0][1])
     assert SIMULATED.shows(question, "10000002", "secret")
     assert not SIMULATED.shows(question, "10000002", "Secret")
     assert not SIMULATED.shows(question, "10000001", "secret")

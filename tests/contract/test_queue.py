@@ -24,7 +24,7 @@ from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.quota_store import LEASE
-from recours.carriers.session import HttpLine
+from recours.carriers.session import HttpSession
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
@@ -68,7 +68,7 @@ def queue_on(
         spec=SPEC,
         limits=limits,
         client=client,
-        open_line=lambda reservation: HttpLine(
+        open_session=lambda reservation: HttpSession(
             SPEC.name, reservation, http, clock, lambda: 0.0, client.wait_asked
         ),
         credentials=tuple(credentials.values()),

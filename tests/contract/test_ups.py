@@ -31,14 +31,14 @@ from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page
 from tests.fakes.answers import HOSTILE, ODD, PNG, b64, damaged, in_lines, no_answers, raw, replaced, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
-from tests.fakes.session import NOW, FakeLine, fetched
+from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
     PASSWORD,
     PDF_TYPE,
     USUAL,
-    SandboxLine,
+    SandboxSession,
     other_headers,
     question_of,
     refusal_of,
@@ -146,7 +146,7 @@ def a_client() -> Ups:
 
 def fetch(
     *answers: Response | Failure, known: Delivery | None = None, number: str = NUMBER
-) -> tuple[Outcome, FakeLine]:
+) -> tuple[Outcome, FakeSession]:
     """With a token at once: the answers are those of the other calls."""
     return fetched(a_client(), number, [TOKEN, *answers], known)
 
@@ -162,9 +162,9 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None, numb
 
 
 def test_the_requests_are_those_of_the_documents() -> None:
-    outcome, line = fetch(DELIVERED)
+    outcome, session = fetch(DELIVERED)
     assert outcome == GOT
-    (first, token), (second, details) = line.asked
+    (first, token), (second, details) = session.asked
     assert (first, second) == (Capability.TOKEN, Capability.TRACKING)
     assert (token.method, token.path) == ("POST", "/security/v1/oauth/token")
     assert dict(token.headers) == {
@@ -189,17 +189,17 @@ def test_the_requests_are_those_of_the_documents() -> None:
 
 def test_every_fetch_has_an_id_of_its_own() -> None:
     client = Ups(SETTINGS)
-    line = FakeLine([TOKEN, DELIVERED, DELIVERED], client)
-    client.fetch(NUMBER, None, line)
-    client.fetch(NUMBER, None, line)
-    ids = [request.headers["transId"] for what, request in line.asked if what is Capability.TRACKING]
+    session = FakeSession([TOKEN, DELIVERED, DELIVERED], client)
+    client.fetch(NUMBER, None, session)
+    client.fetch(NUMBER, None, session)
+    ids = [request.headers["transId"] for what, request in session.asked if what is Capability.TRACKING]
     assert len(set(ids)) == 2
     assert all(len(each) >= 32 and each.isalnum() for each in ids)
 
 
 def test_a_parcel_known_to_be_delivered_takes_the_same_one_call() -> None:
-    outcome, line = fetch(DELIVERED, known=KNOWN)
-    assert [what for what, _ in line.asked] == [Capability.TOKEN, Capability.TRACKING]
+    outcome, session = fetch(DELIVERED, known=KNOWN)
+    assert [what for what, _ in session.asked] == [Capability.TOKEN, Capability.TRACKING]
     assert outcome == GOT
     assert SPEC.calls_for(None) == SPEC.calls_for(KNOWN) == {Capability.TRACKING: 1}
     assert SPEC.tracks_always
@@ -207,19 +207,19 @@ def test_a_parcel_known_to_be_delivered_takes_the_same_one_call() -> None:
 
 def test_the_status_alone_can_be_asked() -> None:
     client = a_client()
-    assert client.track(NUMBER, FakeLine([TOKEN, WITHOUT_PROOF], client)) == KNOWN
+    assert client.track(NUMBER, FakeSession([TOKEN, WITHOUT_PROOF], client)) == KNOWN
     assert parse_tracking(TW0001, NUMBER) == failure_of(TW0001)
 
 
 def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
     for answer, kind in ((TW0001, ErrorKind.NOT_FOUND), (TV1002, ErrorKind.INVALID_TRACKING)):
         client = a_client()
-        line = FakeLine([TOKEN, answer], client)
-        outcome = client.present(line)
+        session = FakeSession([TOKEN, answer], client)
+        outcome = client.present(session)
         assert isinstance(outcome, Failure)
         assert outcome.kind is kind
-        assert line.accepted
-        assert line.asked[-1][1].path.startswith("/api/track/v1/details/1Z0000000000000000?")
+        assert session.accepted
+        assert session.asked[-1][1].path.startswith("/api/track/v1/details/1Z0000000000000000?")
 
 
 # ---------------------------------------------------------------- tokens
@@ -227,17 +227,17 @@ def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
 
 def test_one_token_serves_several_fetches_and_is_renewed_before_its_end() -> None:
     client = a_client()
-    line = FakeLine([TOKEN, DELIVERED, DELIVERED, a_token("new"), DELIVERED], client)
+    session = FakeSession([TOKEN, DELIVERED, DELIVERED, a_token("new"), DELIVERED], client)
     assert client.opening(NOW) == {Capability.TOKEN: 1}
-    assert client.fetch(NUMBER, None, line) == client.fetch(NUMBER, None, line) == GOT
+    assert client.fetch(NUMBER, None, session) == client.fetch(NUMBER, None, session) == GOT
     assert client.opening(NOW) == {}
     assert client.secrets() == ("tok",)
-    line.at = NOW + timedelta(seconds=14399 - 119)
-    assert client.opening(line.at) == {Capability.TOKEN: 1}
-    assert client.fetch(NUMBER, None, line) == GOT
-    asked = [what for what, _ in line.asked]
+    session.at = NOW + timedelta(seconds=14399 - 119)
+    assert client.opening(session.at) == {Capability.TOKEN: 1}
+    assert client.fetch(NUMBER, None, session) == GOT
+    asked = [what for what, _ in session.asked]
     assert asked == [Capability.TOKEN, *[Capability.TRACKING] * 2, Capability.TOKEN, Capability.TRACKING]
-    assert line.asked[-1][1].headers["Authorization"] == "Bearer new"
+    assert session.asked[-1][1].headers["Authorization"] == "Bearer new"
     assert client.secrets() == ("new", "tok")
 
 
@@ -245,36 +245,36 @@ EXPIRED = error(401, "250002", "Invalid Authentication Information.")
 
 
 def test_a_refused_token_is_renewed_once() -> None:
-    outcome, line = fetch(EXPIRED, a_token("new"), DELIVERED)
+    outcome, session = fetch(EXPIRED, a_token("new"), DELIVERED)
     assert outcome == GOT
-    sent = [r.headers["Authorization"] for what, r in line.asked if what is Capability.TRACKING]
+    sent = [r.headers["Authorization"] for what, r in session.asked if what is Capability.TRACKING]
     assert sent == ["Bearer tok", "Bearer new"]
-    assert line.accepted
+    assert session.accepted
 
 
 def test_a_second_refusal_is_one_of_our_account() -> None:
-    outcome, line = fetch(EXPIRED, a_token("new"), EXPIRED)
+    outcome, session = fetch(EXPIRED, a_token("new"), EXPIRED)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.http_status) == (ErrorKind.AUTH_FAILED, 401)
     assert outcome.unknown is None
-    assert not line.accepted
+    assert not session.accepted
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_refusal_of_the_token_call_is_one_of_our_account(status: int) -> None:
     client = a_client()
-    line = FakeLine([error(status, "10401", "ClientId is Invalid")], client)
+    session = FakeSession([error(status, "10401", "ClientId is Invalid")], client)
     with pytest.raises(CallError) as failed:
-        client.fetch(NUMBER, None, line)
+        client.fetch(NUMBER, None, session)
     failure = failed.value.failure
     assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, status)
     assert failure.message == "UPS rejects our credentials: ClientId is Invalid"
-    assert not line.accepted
+    assert not session.accepted
 
 
 def test_a_blocked_merchant_gets_no_token_either() -> None:
     with pytest.raises(CallError) as failed:
-        a_client().fetch(NUMBER, None, FakeLine([error(403, None, "Blocked Merchant")], a_client()))
+        a_client().fetch(NUMBER, None, FakeSession([error(403, None, "Blocked Merchant")], a_client()))
     failure = failed.value.failure
     assert (failure.kind, failure.http_status) == (ErrorKind.ACCOUNT_DENIED, 403)
     assert failure.message == "UPS does not let our account use this service: Blocked Merchant"
@@ -329,7 +329,7 @@ def test_429_asks_us_to_wait(told_by: str | None) -> None:
     client = a_client()
     for answers in ([TOKEN, answer], [error(429, None, "Quota Limit Exceeded")]):
         with pytest.raises(CallError) as failed:
-            client.fetch(NUMBER, None, FakeLine(answers, client))
+            client.fetch(NUMBER, None, FakeSession(answers, client))
         assert failed.value.failure.kind is ErrorKind.RATE_LIMITED
         assert failed.value.failure.retry_at is None
         client = a_client()
@@ -343,15 +343,15 @@ def test_429_asks_us_to_wait(told_by: str | None) -> None:
 
 
 def test_a_number_that_looks_good_is_asked_again_after_a_refusal() -> None:
-    outcome, line = fetch(TV1002, DELIVERED)
+    outcome, session = fetch(TV1002, DELIVERED)
     assert outcome == GOT
-    assert line.pauses == 1
-    ids = [request.headers["transId"] for what, request in line.asked if what is Capability.TRACKING]
+    assert session.pauses == 1
+    ids = [request.headers["transId"] for what, request in session.asked if what is Capability.TRACKING]
     assert ids == ["id-1", "id-2"]
-    outcome, line = fetch(TV1002, TV1002)
+    outcome, session = fetch(TV1002, TV1002)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.http_status) == (ErrorKind.INVALID_TRACKING, 400)
-    assert (line.pauses, line.accepted) == (1, True)
+    assert (session.pauses, session.accepted) == (1, True)
     assert failure_of(TV1002, TW0001).kind is ErrorKind.NOT_FOUND
 
 
@@ -367,9 +367,9 @@ def test_a_number_without_a_check_digit_is_asked_again_too(number: str) -> None:
 
 
 def test_a_number_with_a_wrong_check_digit_is_not_asked_again() -> None:
-    outcome, line = fetch(TV1002, number=NUMBER[:-1] + "8")
+    outcome, session = fetch(TV1002, number=NUMBER[:-1] + "8")
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, line.pauses) == (ErrorKind.INVALID_TRACKING, 0)
+    assert (outcome.kind, session.pauses) == (ErrorKind.INVALID_TRACKING, 0)
 
 
 def test_a_second_call_that_fails_means_what_the_line_says() -> None:
@@ -968,8 +968,8 @@ read = partial(question_of, SIMULATED)
 S = Scenario
 
 
-def a_line(*steps: Scenario, **more: Any) -> SandboxLine:
-    return SandboxLine(Ups(SIMULATED_SETTINGS), NUMBER, *steps, **more)
+def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
+    return SandboxSession(Ups(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
 SCENARIOS = {scenario: "text/html" if came == PDF_TYPE else came for scenario, came in USUAL.items()} | {
@@ -980,11 +980,11 @@ SCENARIOS = {scenario: "text/html" if came == PDF_TYPE else came for scenario, c
 
 @pytest.mark.parametrize("scenario", Scenario)
 def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
-    line = a_line(scenario)
-    outcome = line.fetch()
+    session = a_session(scenario)
+    outcome = session.fetch()
     assert result(outcome) == SCENARIOS[scenario]
     calls = 4 if scenario is S.AUTH_REFUSED else 2  # a token and the call, each twice
-    assert line.operations == ["token", "details"] * (calls // 2)
+    assert session.operations == ["token", "details"] * (calls // 2)
     if isinstance(outcome, Failure):
         assert outcome.message.isprintable()
         assert outcome.unknown is None
@@ -1005,59 +1005,59 @@ def test_the_simulated_service_tells_times_as_the_real_one_does() -> None:
             simulated(scenario)["trackResponse"]["shipment"][0]["package"][0]["activity"][0].get("gmtTime")
             == form
         )
-        outcome = a_line(scenario).fetch()
+        outcome = a_session(scenario).fetch()
         assert isinstance(outcome, Retrieved)
         assert outcome.delivery.at == DELIVERED_AT
 
 
 def test_the_simulated_service_shows_several_statuses_of_a_parcel_on_its_way() -> None:
-    line = a_line(S.IN_TRANSIT)
-    failures = [as_failure(line.fetch()) for _ in range(5)]
+    session = a_session(S.IN_TRANSIT)
+    failures = [as_failure(session.fetch()) for _ in range(5)]
     assert {(one.kind, one.unknown) for one in failures} == {(ErrorKind.NOT_DELIVERED_YET, None)}
     assert len({one.message for one in failures}) == 5
     assert any("Access Point" in one.message for one in failures)
 
 
 def test_the_simulated_service_shows_a_return_in_two_ways() -> None:
-    line = a_line(S.RETURNED_TO_SENDER)
-    failures = [as_failure(line.fetch()) for _ in range(2)]
+    session = a_session(S.RETURNED_TO_SENDER)
+    failures = [as_failure(session.fetch()) for _ in range(2)]
     assert {one.kind for one in failures} == {ErrorKind.RETURNED_TO_SENDER}
     assert ["turned back" in one.message for one in failures] == [False, True]
 
 
 def test_an_answer_of_another_shape_each_time() -> None:
-    line = a_line(S.WRONG_TYPE)
+    session = a_session(S.WRONG_TYPE)
     for _ in range(4):
-        assert result(line.fetch()) is ErrorKind.BAD_RESPONSE
+        assert result(session.fetch()) is ErrorKind.BAD_RESPONSE
 
 
 def test_a_script_is_played_by_one_call_each() -> None:
-    line = a_line(S.IN_TRANSIT, S.POD_LATE, S.DELIVERED)
-    results = [result(line.fetch()) for _ in range(3)]
+    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.DELIVERED)
+    results = [result(session.fetch()) for _ in range(3)]
     assert results == [ErrorKind.NOT_DELIVERED_YET, ErrorKind.POD_NOT_AVAILABLE_YET, "text/html"]
-    assert line.operations == ["token", "details", "details", "details"]
+    assert session.operations == ["token", "details", "details", "details"]
 
 
 @pytest.mark.parametrize("wrong", [{"UPS_CLIENT_ID": "20000002"}, {"UPS_CLIENT_SECRET": "654321"}])
 def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str]) -> None:
-    line = SandboxLine(Ups(SIMULATED_SETTINGS | wrong), NUMBER)
-    assert result(line.fetch()) is ErrorKind.AUTH_FAILED
-    assert line.operations == ["token"]
-    assert not line.accepted
+    session = SandboxSession(Ups(SIMULATED_SETTINGS | wrong), NUMBER)
+    assert result(session.fetch()) is ErrorKind.AUTH_FAILED
+    assert session.operations == ["token"]
+    assert not session.accepted
 
 
 def test_a_token_that_the_simulated_service_forgot_is_renewed() -> None:
-    line = a_line()
-    assert isinstance(line.fetch(), Retrieved)
-    line.box.tokens.clear()
-    assert isinstance(line.fetch(), Retrieved)
-    assert line.operations == ["token", "details", "details", "token", "details"]
+    session = a_session()
+    assert isinstance(session.fetch(), Retrieved)
+    session.box.tokens.clear()
+    assert isinstance(session.fetch(), Retrieved)
+    assert session.operations == ["token", "details", "details", "token", "details"]
 
 
 def test_the_hostile_text_repeats_the_token_for_the_queue_to_hide() -> None:
-    line = a_line(S.HOSTILE_TEXT)
-    failure = as_failure(line.fetch())
-    (token,) = line.box.tokens
+    session = a_session(S.HOSTILE_TEXT)
+    failure = as_failure(session.fetch())
+    (token,) = session.box.tokens
     assert f"password={token}" in failure.message
 
 
@@ -1116,9 +1116,9 @@ def test_the_simulated_service_reads_the_calls_of_the_documents() -> None:
 
 
 def simulated(scenario: Scenario) -> Any:
-    line = a_line(scenario)
-    line.fetch()
-    answer = line.answers[-1]
+    session = a_session(scenario)
+    session.fetch()
+    answer = session.answers[-1]
     assert isinstance(answer, Response)
     return json.loads(answer.body)
 
@@ -1189,12 +1189,12 @@ def test_the_simulated_service_tells_of_an_unknown_number_and_of_a_token() -> No
 
 
 def test_the_simulated_service_gives_what_is_asked_for_only() -> None:
-    line = a_line()
-    line.fetch()
-    call = other_headers(CALL, Authorization=f"Bearer {next(iter(line.box.tokens))}")
+    session = a_session()
+    session.fetch()
+    call = other_headers(CALL, Authorization=f"Bearer {next(iter(session.box.tokens))}")
     for query in ("returnSignature=false&returnPOD=false", ""):
         start = call.path.partition("?")[0]
-        answer = line.answered(replace(call, path=f"{start}?{query}"))
+        answer = session.answered(replace(call, path=f"{start}?{query}"))
         shipment = json.loads(answer.body)["trackResponse"]["shipment"][0]
         information = shipment["package"][0]["deliveryInformation"]
         assert "pod" not in information
@@ -1207,9 +1207,9 @@ def test_the_simulated_service_takes_numbers_of_7_to_34_signs(number: str) -> No
 
 
 def test_a_429_of_the_simulated_service_has_the_carriers_code() -> None:
-    line = a_line(S.RATE_LIMITED, retry_after=None)
-    line.fetch()
-    answer = line.answers[-1]
+    session = a_session(S.RATE_LIMITED, retry_after=None)
+    session.fetch()
+    answer = session.answers[-1]
     assert isinstance(answer, Response)
     assert (answer.status, answer.headers.get("Retry-After")) == (429, None)
     assert json.loads(answer.body)["response"]["errors"][0]["code"] == "10429"

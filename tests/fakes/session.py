@@ -15,7 +15,7 @@ NOW = datetime(2026, 10, 6, 10, 0, tzinfo=UTC)
 
 
 @dataclass
-class FakeLine:
+class FakeSession:
     """Answers each call with the next answer, or fails with it.
 
     `client`: an answer that asks to wait, in its eyes, fails as it does on the real line.
@@ -53,12 +53,12 @@ class FakeLine:
 
 def fetched(
     client: Client, number: str, answers: Sequence[Response | Failure], known: Delivery | None = None
-) -> tuple[Outcome, FakeLine]:
+) -> tuple[Outcome, FakeSession]:
     """What a client makes of these answers, each of which it must have asked for, and the line.
 
     Raises CallFailed, with what the line had learnt by then: the queue adds it.
     """
-    line = FakeLine(answers, client)
+    line = FakeSession(answers, client)
     try:
         outcome = client.fetch(number, known, line)
     except CallError as failed:

@@ -23,7 +23,7 @@ from recours.sandbox.answers import (
 )
 from recours.sandbox.progress import Ledger, Turn
 from recours.sandbox.server import NOT_KNOWN
-from tests.fakes.session import NOW, FakeLine
+from tests.fakes.session import NOW, FakeSession
 
 ACCOUNT, PASSWORD = "10000001", "123456"
 DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW
@@ -159,7 +159,7 @@ def a_turn(scenario: Scenario, number: str, *, tracking: bool = True) -> Turn:
     return Ledger().turn(number, Parcel((scenario,)), NOW, tracking=tracking, goes_on=(), refused=False)
 
 
-class SimulatedLine:
+class SimulatedSession:
     """Answers as the simulated carrier does in one scenario, about the carrier's sample number."""
 
     def __init__(self, carrier: str, scenario: Scenario) -> None:
@@ -185,7 +185,7 @@ class SimulatedLine:
         return as_response(answer)
 
 
-class SandboxLine(FakeLine):
+class SandboxSession(FakeSession):
     """Ends at a sandbox that remembers: a parcel's script goes on from fetch to fetch, and tokens stay good.
 
     `client` is the one that will ask about `number`. `breaks`: what the manner of an answer does to a connection

@@ -19,7 +19,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox import Scenario
-from tests.fakes.simulated import SimulatedLine, client_of
+from tests.fakes.simulated import SimulatedSession, client_of
 from tests.fuzz.spoiling import spoilt
 
 EXAMPLES = int(os.environ.get("RECOURS_FUZZ_EXAMPLES", "300"))
@@ -30,7 +30,7 @@ MOST_CALLS = 12
 SCENARIOS = [s for s in Scenario if s not in (Scenario.GZIP_BOMB, Scenario.DTD_BOMB, Scenario.OVERSIZED)]
 
 
-class SpoilingLine(SimulatedLine):
+class SpoilingSession(SimulatedSession):
     """Spoils the simulated carrier's answers by chance."""
 
     def __init__(self, carrier: str, scenario: Scenario, chance: Random) -> None:
@@ -92,9 +92,9 @@ def test_any_answer_leads_to_an_outcome(carrier: str) -> None:
         known=st.sampled_from([None, None, Delivery(), KNOWN]),
     )
     def holds(scenario: Scenario, chance: Random, known: Delivery | None) -> None:
-        line = SpoilingLine(carrier, scenario, chance)
+        session = SpoilingSession(carrier, scenario, chance)
         try:
-            outcome = client_of(carrier).fetch(number, known, line)
+            outcome = client_of(carrier).fetch(number, known, session)
         except CallError as failed:  # of a token
             outcome = failed.failure
         check(outcome)
@@ -108,7 +108,7 @@ def test_what_is_not_spoilt_is_understood(carrier: str) -> None:
     number = CATALOG.specs[carrier].sample_number
     kinds = set()
     for scenario in (Scenario.DELIVERED, Scenario.IN_TRANSIT, Scenario.UNKNOWN):
-        outcome = client_of(carrier).fetch(number, None, SimulatedLine(carrier, scenario))
+        outcome = client_of(carrier).fetch(number, None, SimulatedSession(carrier, scenario))
         kinds.add("retrieved" if isinstance(outcome, Retrieved) else outcome.kind)
     first = ErrorKind.POD_NEVER_AVAILABLE if carrier in ("laposte", "mondial_relay") else "retrieved"
     assert kinds == {first, ErrorKind.NOT_DELIVERED_YET, ErrorKind.NOT_FOUND}

@@ -19,7 +19,7 @@ from recours.core.events import Event, EventName
 from recours.database.engine import Database
 from recours.database.mail_outbox import Mailbox
 from recours.database.schema import inspection
-from recours.notifications.smtp import MailServerError, OutcomeUnknownError, SmtpLine, SmtpSettings
+from recours.notifications.smtp import MailServerError, OutcomeUnknownError, SmtpConnection, SmtpSettings
 from recours.notifications.smtp_deadlines import GRACE_S, MOST_BYTES, Slow, StopRequestedError, Watch
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
@@ -67,8 +67,8 @@ UNDECIDED: dict[str, Behaviour] = {
 }
 
 
-def line_to(port: int, security: str = "none", go_on: Callable[[], bool] = lambda: True) -> SmtpLine:
-    return SmtpLine(
+def line_to(port: int, security: str = "none", go_on: Callable[[], bool] = lambda: True) -> SmtpConnection:
+    return SmtpConnection(
         SmtpSettings("127.0.0.1", port, security, "", "service@shop.example"), timeout_s=STEP_S, go_on=go_on
     )
 
@@ -110,7 +110,7 @@ def test_a_server_that_repeats_the_login_has_it_told_to_nobody(
     settings = SmtpSettings("127.0.0.1", 0, "none", "shop", "service@shop.example", password=SECRET)
     with (
         hostile(after(BANNER, LOGIN, *said)) as server,
-        SmtpLine(replace(settings, port=server.port), timeout_s=STEP_S) as line,
+        SmtpConnection(replace(settings, port=server.port), timeout_s=STEP_S) as line,
         pytest.raises(MailServerError, match=r"\*\*\*") as caught,
     ):
         line.send("a@shop.example", b"x", lambda: True)

@@ -30,7 +30,7 @@ from recours.carriers.http import (
 )
 from recours.carriers.message import Request
 from recours.carriers.queue import APIRequestQueue
-from recours.carriers.session import HttpLine
+from recours.carriers.session import HttpSession
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability, parse_limits
@@ -643,7 +643,7 @@ class Asked:
             spec=SPEC,
             limits=parse_limits(self.limit, "chronopost", None, "Europe/Paris"),
             client=client,
-            open_line=lambda reservation: HttpLine(
+            open_session=lambda reservation: HttpSession(
                 SPEC.name, reservation, http, clock, lambda: 0.5, client.wait_asked
             ),
             credentials=tuple(credentials.values()),
