@@ -163,7 +163,7 @@ class Chronopost(Client):
         """`trackSkybillV2`."""
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)))
 
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`searchPOD` for the PDF; where that is missing though nothing says that it will be, for an image."""
         answer = session.call(Capability.POD, self._pod_request(number, pdf=True))
         outcome = parse_pod(answer, delivery)
@@ -177,12 +177,12 @@ class Chronopost(Client):
             raise
         return image if _is_document(image) else outcome
 
-    def present(self, session: CarrierSession) -> Outcome:
+    def check_credentials(self, session: CarrierSession) -> Outcome:
         """One `searchPOD`: no image is asked for with the sample number."""
         outcome = parse_pod(
             session.call(Capability.POD, self._pod_request(self.spec.sample_number, pdf=True)), Delivery()
         )
-        self.heard(outcome, session)
+        self.note_accepted(outcome, session)
         return outcome
 
     def _pod_request(self, number: str, *, pdf: bool) -> Request:

@@ -53,10 +53,10 @@ class Client(ABC):
         """The delivery, if the parcel is delivered. Raises CallFailed."""
 
     @abstractmethod
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The document of a delivered parcel, or why there is none. Raises CallFailed."""
 
-    def opening(self, now: datetime) -> dict[Capability, int]:
+    def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The calls that the next fetch needs before its own: none, where no token is used."""
         del now
         return {}
@@ -77,23 +77,23 @@ class Client(ABC):
         if known is None:
             tracked = self.track(number, session)
             if self.tracking_shows_account:
-                self.heard(tracked, session)
+                self.note_accepted(tracked, session)
             if isinstance(tracked, Failure):
                 return tracked
             known = tracked
-            session.learnt(known)
-        outcome = self.prove(number, known, session)
-        self.heard(outcome, session)
-        return knowing(outcome, known)
+            session.delivery_known(known)
+        outcome = self.fetch_proof(number, known, session)
+        self.note_accepted(outcome, session)
+        return with_delivery(outcome, known)
 
-    def heard(self, answer: Delivery | Outcome, session: CarrierSession) -> None:
+    def note_accepted(self, answer: Delivery | Outcome, session: CarrierSession) -> None:
         """Tell the line that our account is good, if the answer of a call that presented it shows so."""
         kind = answer.kind if isinstance(answer, Failure) else None
         denied_by_parcel = self.denies_by_parcel and kind is ErrorKind.ACCESS_DENIED
         if kind is None or kind in _ABOUT_THE_PARCEL or denied_by_parcel:
             session.credentials_accepted()
 
-    def present(self, session: CarrierSession) -> Outcome:
+    def check_credentials(self, session: CarrierSession) -> Outcome:
         """Present the credentials with one call about the sample number. Raises CallFailed."""
         known = None if self.tracking_shows_account else Delivery()
         return self.fetch(self.spec.sample_number, known, session)
@@ -102,14 +102,14 @@ class Client(ABC):
 class OneCallClient(Client):
     """A carrier whose one call tells the status and brings the document: it is made whether the delivery is known or not.
 
-    `prove` makes it, and fills with the given delivery what is missing in the answer.
+    `fetch_proof` makes it, and fills with the given delivery what is missing in the answer.
     """
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """The document, or why there is none. Raises CallFailed."""
-        outcome = self.prove(number, known or Delivery(), session)
-        self.heard(outcome, session)
-        return outcome if known is None else knowing(outcome, known)
+        outcome = self.fetch_proof(number, known or Delivery(), session)
+        self.note_accepted(outcome, session)
+        return outcome if known is None else with_delivery(outcome, known)
 
 
 class StatusClient(Client):
@@ -124,7 +124,7 @@ class StatusClient(Client):
     def without_proof(delivery: Delivery) -> Failure:
         """What there is to say of a delivered parcel."""
 
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """Without a call: there is no document to ask for."""
         del number, session
         return self.without_proof(delivery)
@@ -132,9 +132,9 @@ class StatusClient(Client):
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """The status, unless the delivery is known: then there is nothing to ask. Raises CallFailed."""
         if known is not None:
-            return self.prove(number, known, session)
+            return self.fetch_proof(number, known, session)
         outcome = self.track(number, session)
-        self.heard(outcome, session)
+        self.note_accepted(outcome, session)
         return outcome
 
 
@@ -143,16 +143,16 @@ class TokenClient(Client):
 
     _tokens: Tokens
 
-    def opening(self, now: datetime) -> dict[Capability, int]:
+    def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """A token, while there is none."""
-        return self._tokens.opening(now)
+        return self._tokens.setup_calls(now)
 
     def secrets(self) -> tuple[str, ...]:
         """The tokens in use."""
         return self._tokens.secrets()
 
 
-def knowing(outcome: Outcome, delivery: Delivery | None) -> Outcome:
+def with_delivery(outcome: Outcome, delivery: Delivery | None) -> Outcome:
     """A failure with what is known of the delivery, if anything is: not to be asked again."""
     if isinstance(outcome, Retrieved) or outcome.delivery is not None:
         return outcome

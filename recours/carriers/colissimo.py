@@ -128,7 +128,7 @@ class Colissimo(Client):
         """`timelineCompany`."""
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number, self.settings)))
 
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`documents`, and `document` for the best of those that it lists."""
         listed = parse_documents(session.call(Capability.POD, documents_request(number, self.settings)))
         if isinstance(listed, Failure):
@@ -136,7 +136,7 @@ class Colissimo(Client):
         session.credentials_accepted()
         if delivery.at is None:
             delivery = replace(delivery, at=listed.at)
-            session.learnt(delivery)
+            session.delivery_known(delivery)
         answer = session.call(Capability.POD, document_request(number, listed, self.settings))
         return parse_document(answer, delivery)
 

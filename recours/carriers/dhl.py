@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from recours.carriers import json_api
-from recours.carriers.client import Client, knowing
+from recours.carriers.client import Client, with_delivery
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
     PARIS,
@@ -96,9 +96,9 @@ class Dhl(Client):
         """Track, whether the delivery is known or not: the link comes with the status."""
         found = self._found(number, session)
         if isinstance(found, Failure):
-            return found if known is None else knowing(found, known)
+            return found if known is None else with_delivery(found, known)
         delivery = found.delivery.completed_by(known or Delivery())
-        session.learnt(delivery)
+        session.delivery_known(delivery)
         return _followed(found.links, delivery, session)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
@@ -106,14 +106,14 @@ class Dhl(Client):
         found = self._found(number, session)
         return found if isinstance(found, Failure) else found.delivery
 
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The document needs the status anew: links may not last."""
         return self.fetch(number, delivery, session)
 
     def _found(self, number: str, session: CarrierSession) -> Found | Failure:
         request = tracking_request(number, self.settings["DHL_API_KEY"])
         found = parse_tracking(session.call(Capability.TRACKING, request), number)
-        self.heard(found.delivery if isinstance(found, Found) else found, session)
+        self.note_accepted(found.delivery if isinstance(found, Found) else found, session)
         return found
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from recours.carriers import check_digits, json_api
-from recours.carriers.client import Client, knowing
+from recours.carriers.client import Client, with_delivery
 from recours.carriers.dhl_express_codes import DHL_EXPRESS_CODES
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import basic_auth
@@ -120,11 +120,11 @@ class DhlExpress(Client):
             return super().fetch(number, known, session)
         found = self._found(number, session)
         if isinstance(found, Failure):
-            self.heard(found, session)
-            return knowing(found, known)
+            self.note_accepted(found, session)
+            return with_delivery(found, known)
         delivery = found.delivery.completed_by(known or Delivery())
-        self.heard(delivery, session)
-        session.learnt(delivery)
+        self.note_accepted(delivery, session)
+        session.delivery_known(delivery)
         return super().fetch(found.waybill, delivery, session)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
@@ -132,7 +132,7 @@ class DhlExpress(Client):
         found = self._found(number, session)
         return found if isinstance(found, Failure) else found.delivery
 
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`GET /shipments/{number}/proof-of-delivery`. `number`: the waybill."""
         request = pod_request(number, self._account, self._headers())
         return parse_pod(session.call(Capability.POD, request), number, delivery)

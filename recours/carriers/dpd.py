@@ -135,7 +135,7 @@ class Dpd(OneCallClient):
         """The call, for the status alone."""
         return parse_tracking(self._asked(number, session), self._delivered_codes())
 
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call. `delivery` fills what is missing in the answer."""
         return parse(self._asked(number, session), self._delivered_codes(), delivery)
 

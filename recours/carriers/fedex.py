@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from recours.carriers import check_digits, json_api
-from recours.carriers.client import TOO_MANY, TokenClient, knowing
+from recours.carriers.client import TOO_MANY, TokenClient, with_delivery
 from recours.carriers.fedex_codes import FEDEX_CODES
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
@@ -164,22 +164,22 @@ class FedEx(TokenClient):
         tracked = self._tracked(number, session)
         return tracked if isinstance(tracked, Failure) else tracked.delivery
 
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`trackingdocuments`, by the number alone."""
         return self._proved(number, Tracked(delivery), session)
 
     def _tracked(self, number: str, session: CarrierSession) -> Tracked | Failure:
         answer = self._tokens.call(Capability.TRACKING, tracking_request(number), session)
         tracked = parse_tracking(answer, number)
-        self.heard(tracked.delivery if isinstance(tracked, Tracked) else tracked, session)
+        self.note_accepted(tracked.delivery if isinstance(tracked, Tracked) else tracked, session)
         if isinstance(tracked, Tracked):
-            session.learnt(tracked.delivery)
+            session.delivery_known(tracked.delivery)
         return tracked
 
     def _proved(self, number: str, tracked: Tracked, session: CarrierSession) -> Outcome:
         request = document_request(number, tracked, self.settings["FEDEX_ACCOUNT_NUMBER"])
         outcome = parse_document(self._tokens.call(Capability.POD, request, session), tracked.delivery)
-        self.heard(outcome, session)
+        self.note_accepted(outcome, session)
         return outcome
 
 
@@ -315,7 +315,7 @@ def parse_document(answer: Response, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
     tree = json_api.tree(answer.body)
     outcome = _error(tree, answer, DOCUMENT_CODES) or _document(json_api.at(tree, "output"), delivery, answer)
-    return knowing(outcome, delivery)
+    return with_delivery(outcome, delivery)
 
 
 def _document(output: Any, delivery: Delivery, answer: Response) -> Outcome:

@@ -150,7 +150,7 @@ class Gls(TokenClient):
             self._tokens.call(Capability.TRACKING, tracking_request(number), session), number
         )
 
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
         if not self._gives_proofs:
             return _never_given(delivery)
@@ -159,7 +159,7 @@ class Gls(TokenClient):
             if isinstance(details, Failure):
                 return details
             delivery = delivery.completed_by(details)
-            session.learnt(delivery)
+            session.delivery_known(delivery)
         return parse_pod(self._ask("parcelpod", number, session), number, delivery)
 
     def _ask(self, operation: str, number: str, session: CarrierSession) -> Response:
@@ -172,7 +172,7 @@ class Gls(TokenClient):
         """
         if not tracked:
             again = self.track(number, session)
-            self.heard(again, session)
+            self.note_accepted(again, session)
             if isinstance(again, Failure) and again.kind is ErrorKind.AUTH_FAILED:
                 return refused
             if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):

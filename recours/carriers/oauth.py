@@ -43,7 +43,7 @@ class Tokens:
         # Tokens with the call for whose refusal they were fetched, until such a call accepts them.
         self._in_vain: set[_Use] = set()
 
-    def opening(self, now: datetime) -> dict[Capability, int]:
+    def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The token call that the next fetch needs, if it does."""
         return {} if self._is_good(now) else {Capability.TOKEN: 1}
 

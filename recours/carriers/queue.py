@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from recours.carriers.account import Account
-from recours.carriers.client import knowing
+from recours.carriers.client import with_delivery
 from recours.carriers.quota_store import LEASE, QuotaStore
 from recours.carriers.refusals import Refusals
 from recours.carriers.reservation import QuotaReservation
@@ -109,7 +109,7 @@ class APIRequestQueue:
         """
         if refusal := self.closed(carrier):
             return [], refusal
-        wanted = self._with_opening(carrier, fetches)
+        wanted = self._with_setup_calls(carrier, fetches)
         for _ in range(_MOST_TRIES):
             held = self._hold(carrier, wanted, headroom) if wanted else []
             if not isinstance(held, Exhausted):
@@ -122,12 +122,14 @@ class APIRequestQueue:
             Blocked.RATE_LIMIT, f"{self._name(carrier)} is asked by many at once", passing=True
         )
 
-    def _with_opening(self, carrier: str, fetches: Sequence[Calls]) -> list[Calls]:
+    def _with_setup_calls(self, carrier: str, fetches: Sequence[Calls]) -> list[Calls]:
         """The fetches; the first one also with the calls that must come before all, such as that for a token."""
-        opening = self.opening(carrier)
-        if not fetches or not opening:
+        setup_calls = self.setup_calls(carrier)
+        if not fetches or not setup_calls:
             return list(fetches)
-        first = {what: fetches[0].get(what, 0) + opening.get(what, 0) for what in (*fetches[0], *opening)}
+        first = {
+            what: fetches[0].get(what, 0) + setup_calls.get(what, 0) for what in (*fetches[0], *setup_calls)
+        }
         return [first, *fetches[1:]]
 
     def _hold(self, carrier: str, fetches: Sequence[Calls], headroom: float) -> list[Reservation] | Exhausted:
@@ -199,10 +201,10 @@ class APIRequestQueue:
         found = self._stopped(carrier, state), *((missing,) if missing else of_account)
         return [refusal for refusal in found if refusal]
 
-    def opening(self, carrier: str) -> Calls:
+    def setup_calls(self, carrier: str) -> Calls:
         """The calls that the first fetch of a run needs before its own, such as that for a token."""
         client = self._accounts[carrier].client
-        return client.opening(self._clock.now()) if client else {}
+        return client.setup_calls(self._clock.now()) if client else {}
 
     def _stopped(self, carrier: str, state: CarrierState) -> Refusal | None:
         """No mail is sent: the person who stopped it knows."""
@@ -253,7 +255,7 @@ class APIRequestQueue:
             with suppress(RunError):  # what came is paid for; the units come back when the run leaves
                 reservation.release()
 
-    def present(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
+    def check_credentials(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
 
         It asks about `number`, or about the sample number. Pauses of the carrier and of a person, and limits, hold.
@@ -271,15 +273,17 @@ class APIRequestQueue:
         if number:
             fetched = self.fetch(reservations[0], carrier, number, None)
         else:
-            fetched = self._present_alone(carrier, reservations[0], spec.sample_number)
+            fetched = self._check_credentials_alone(carrier, reservations[0], spec.sample_number)
         if fetched.accepted:  # whatever it was refused for: a person looks after it
             self._refusals.note_accepted(carrier, proven=True)
         return fetched
 
-    def _present_alone(self, carrier: str, reservation: Reservation, number: str) -> Fetched:
+    def _check_credentials_alone(self, carrier: str, reservation: Reservation, number: str) -> Fetched:
         asked: list[_Answer] = []
         try:
-            answer = self._ask(carrier, reservation, lambda client, session: client.present(session), asked)
+            answer = self._ask(
+                carrier, reservation, lambda client, session: client.check_credentials(session), asked
+            )
             failure = self._closing(carrier, answer, None) if answer.refused else None
             return _fetched(failure or self._remembered(carrier, answer, number), asked)
         finally:
@@ -296,7 +300,7 @@ class APIRequestQueue:
             outcome = ask(account.client, session)
         except CallError as failed:
             outcome = failed.failure
-        outcome = self._redacted(knowing(outcome, session.delivery), account.client)
+        outcome = self._redacted(with_delivery(outcome, session.delivery), account.client)
         asked.append(_Answer(outcome, session.calls, session.unsent, session.accepted, session.last))
         return asked[-1]
 
@@ -332,7 +336,9 @@ class APIRequestQueue:
 
     def _check(self, carrier: str, reservation: Reservation, asked: list[_Answer]) -> _Answer:
         """Present our account with the sample number, out of the grant, or of more units if there are any."""
-        check = self._ask(carrier, reservation, lambda client, session: client.present(session), asked)
+        check = self._ask(
+            carrier, reservation, lambda client, session: client.check_credentials(session), asked
+        )
         if check.refused:
             return check
         return replace(

@@ -76,7 +76,7 @@ class HttpSession:
         self.delivery: Delivery | None = None  # of the parcel, as far as it was learnt
         self.last: Capability | None = None  # what the last call was for
 
-    def learnt(self, delivery: Delivery) -> None:
+    def delivery_known(self, delivery: Delivery) -> None:
         """The parcel is delivered: whatever fails from here on, that is kept."""
         self.delivery = delivery
 

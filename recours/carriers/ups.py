@@ -130,7 +130,7 @@ class Ups(OneCallClient, TokenClient):
         """The call, for the status alone."""
         return parse_tracking(self._asked(number, session), number)
 
-    def prove(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
         outcome = parse(self._asked(number, session), number, delivery)
         if _is_doubted(outcome, number):

@@ -151,7 +151,7 @@ def _presented(settings: Settings, spec: CarrierSpec, number: str | None) -> tup
     queue = make_queue(settings, opened.database, settings.policy, opened.clock, random, uuid.uuid4().hex)
     try:
         before = queue.would_refuse(spec.key)
-        result = queue.present(spec.key, number)
+        result = queue.check_credentials(spec.key, number)
         return result if isinstance(result, Refusal) else result.outcome, bool(
             before and before.kind in REFUSED_KINDS
         )

@@ -58,7 +58,7 @@ class Calls:
         self._supply = Supply(deps, catalog, limits, recorder, source, self._announce)
         self._threads = Threads(limits.concurrency, self._ask)
         self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
-        self._heard: list[tuple[Claim, Ended]] = []  # and not recorded yet
+        self._answered: list[tuple[Claim, Ended]] = []  # and not recorded yet
         self._held: dict[Any, InHand] = {}  # the same, by their claims' ids
         self._any_connected = False
         self._place = 0
@@ -116,7 +116,7 @@ class Calls:
         faults = [fault for entry, answer in in_order if (fault := self._hear(entry, answer))]
         if self._may_begin():
             self._begin()  # first of all, so that no thread waits while answers are recorded
-        self._settle(self._heard)
+        self._settle(self._answered)
         self._renew()
         if faults:
             raise faults[0]
@@ -215,7 +215,7 @@ class Calls:
             with suppress(RunError):
                 self._supply.put_back([entry.claim])
             return ended
-        self._heard.append((entry.claim, ended))
+        self._answered.append((entry.claim, ended))
         self._held[entry.claim.id] = entry
         calls = plural(ended.calls, "call")
         log.debug(f"{entry.claim.reference}: {calls} to {lane.name} in {ended.duration_s:.2f}s")
@@ -318,8 +318,8 @@ class Calls:
             done = frozenset(fault.written)
             raise
         finally:
-            self._heard = [(claim, ended) for claim, ended in self._heard if claim.id not in done]
-            self._held = {claim.id: self._held[claim.id] for claim, _ in self._heard}
+            self._answered = [(claim, ended) for claim, ended in self._answered if claim.id not in done]
+            self._held = {claim.id: self._held[claim.id] for claim, _ in self._answered}
 
     def _ended(self, claim: Claim, answer: Ended | Exception) -> Ended | RunError:
         if isinstance(answer, Ended | RunError):  # its document could not be kept, or the database failed
@@ -334,7 +334,7 @@ class Calls:
 
         If no call of the run could, to whatever carrier, our own network is at fault: no attempt is used up.
         """
-        unreached = list(self._heard)
+        unreached = list(self._answered)
         calls = sum(ended.unsent for _, ended in unreached)
         if self._any_connected or calls < 2:  # noqa: PLR2004 (one call proves little)
             self._conclude(unreached)
@@ -351,17 +351,17 @@ class Calls:
     def _record_what_can_be(self) -> None:
         """After a fault of the run: what was heard or under way is recorded if possible, else its hold runs out."""
         with suppress(RunError):
-            self._settle(self._heard)
+            self._settle(self._answered)
         for entry, answer in self._threads.last_answers():
-            before = len(self._heard)
+            before = len(self._answered)
             self._hear(entry, answer)
             with suppress(RunError):
-                self._settle(self._heard[before:])
+                self._settle(self._answered[before:])
         self._end_doubts()
         with suppress(RunError):
-            self._settle(self._heard)
+            self._settle(self._answered)
         with suppress(RunError):
-            self._recorder.leave([(claim, ended) for claim, ended in self._heard if ended.unsent])
+            self._recorder.leave([(claim, ended) for claim, ended in self._answered if ended.unsent])
 
 
 def _ids(claims: Iterable[Claim]) -> frozenset[Any]:

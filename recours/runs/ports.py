@@ -191,13 +191,13 @@ class Wait:
 class CarrierClient(Protocol):
     """One carrier's protocol."""
 
-    def opening(self, now: datetime) -> dict[Capability, int]:
+    def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The calls that the next fetch needs before its own: a token, while there is none."""
 
     def fetch(self, number: str, known: Delivery | None, session: "CarrierSession") -> Outcome:
         """Track, and ask for the document if delivered. `number` has the carrier's form. Raises CallFailed."""
 
-    def present(self, session: "CarrierSession") -> Outcome:
+    def check_credentials(self, session: "CarrierSession") -> Outcome:
         """Present the credentials with one call about the sample number. Raises CallFailed."""
 
     def secrets(self) -> tuple[str, ...]:
@@ -219,7 +219,7 @@ class CarrierSession(Protocol):
     def pause(self) -> None:
         """Wait the few seconds after which a call may be repeated."""
 
-    def learnt(self, delivery: Delivery) -> None:
+    def delivery_known(self, delivery: Delivery) -> None:
         """Called by the client when it knows that the parcel is delivered: a later failure keeps it."""
 
     def credentials_accepted(self) -> None:

@@ -266,7 +266,7 @@ def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":
             spec=spec,
             uses=[use for use in queue.usage(key) if not use.limit.window.is_short],
             closings=queue.closings(key),
-            opening=queue.opening(key),
+            setup_calls=queue.setup_calls(key),
         )
         for key, spec in desk.catalog.specs.items()
     }

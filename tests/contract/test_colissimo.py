@@ -795,7 +795,7 @@ def test_whether_the_documents_show_that_our_account_is_good(
 
 def test_the_credentials_are_tried_by_a_tracking() -> None:
     session = FakeSession([timeline_error("105")])
-    outcome = Colissimo(BY_PASSWORD).present(session)
+    outcome = Colissimo(BY_PASSWORD).check_credentials(session)
     assert isinstance(outcome, Failure)
     assert session.accepted
     ((what, request),) = session.asked

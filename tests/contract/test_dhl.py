@@ -139,7 +139,7 @@ def test_the_status_and_the_document_can_be_asked_for_by_themselves() -> None:
     client = Dhl(SETTINGS)
     assert client.track(NUMBER, FakeSession([LINKED])) == KNOWN
     assert client.track(NUMBER, FakeSession([UNKNOWN])) == failure_of(UNKNOWN)
-    proved = client.prove(NUMBER, KNOWN, FakeSession([LINKED, DOCUMENT]))
+    proved = client.fetch_proof(NUMBER, KNOWN, FakeSession([LINKED, DOCUMENT]))
     assert proved == Retrieved(PDF, KNOWN, "dhl documentUrl")
 
 
@@ -493,7 +493,7 @@ def test_whether_an_answer_shows_that_our_key_is_good(answers: list[Response], *
 
 def test_the_key_is_tried_with_a_number_that_is_nobodys() -> None:
     session = FakeSession([UNKNOWN])
-    outcome = Dhl(SETTINGS).present(session)
+    outcome = Dhl(SETTINGS).check_credentials(session)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, session.accepted) == (K.NOT_FOUND, True)
     assert f"trackingNumber={SPEC.sample_number}&" in session.asked[0][1].path

@@ -695,7 +695,7 @@ def test_the_document_shows_it_too(answer: Response, *, accepted: bool) -> None:
 
 def test_credentials_are_tried_with_a_number_that_is_nobodys() -> None:
     session = FakeSession([problem(404)])
-    outcome = DhlExpress(SETTINGS).present(session)
+    outcome = DhlExpress(SETTINGS).check_credentials(session)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, session.accepted) == (K.NOT_FOUND, True)
     assert session.asked[0][1].path.startswith("/mydhlapi/shipments/0000000000/tracking?")

@@ -176,7 +176,7 @@ def test_a_parcel_known_to_be_delivered_takes_the_same_one_call() -> None:
 
 def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
     session = FakeSession([told("")])
-    outcome = Dpd(SETTINGS).present(session)
+    outcome = Dpd(SETTINGS).check_credentials(session)
     assert isinstance(outcome, Failure)
     assert outcome.kind is ErrorKind.NOT_FOUND
     assert session.accepted

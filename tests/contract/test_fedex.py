@@ -271,7 +271,7 @@ def test_each_call_alone() -> None:
     client = FedEx(SETTINGS)
     session = FakeSession([TOKEN, DELIVERED, WITH_POD], client)
     assert client.track(NUMBER, session) == KNOWN
-    assert client.prove(NUMBER, KNOWN, session) == GOT
+    assert client.fetch_proof(NUMBER, KNOWN, session) == GOT
     assert NUMBER.encode() in (session.asked[-1][1].body or b"")
     refused = FakeSession([NOT_FOUND], client)
     assert client.track(NUMBER, refused) == parse_tracking(NOT_FOUND, NUMBER)
@@ -280,7 +280,7 @@ def test_each_call_alone() -> None:
 def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
     client = FedEx(SETTINGS)
     session = FakeSession([TOKEN, NOT_FOUND], client)
-    outcome = client.present(session)
+    outcome = client.check_credentials(session)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, session.accepted) == (ErrorKind.NOT_FOUND, True)
     assert b"000000000000" in (session.asked[1][1].body or b"")
@@ -293,11 +293,11 @@ def test_one_token_serves_several_fetches_and_is_renewed_before_its_end() -> Non
     client = FedEx(SETTINGS)
     answers = [TOKEN, DELIVERED, WITH_POD, WITH_POD, a_token("new"), WITH_POD]
     session = FakeSession(answers, client)
-    assert client.opening(NOW) == {Capability.TOKEN: 1}
+    assert client.setup_calls(NOW) == {Capability.TOKEN: 1}
     assert client.fetch(NUMBER, None, session) == client.fetch(NUMBER, KNOWN, session) == GOT
-    assert (client.opening(NOW), client.secrets()) == ({}, ("tok",))
+    assert (client.setup_calls(NOW), client.secrets()) == ({}, ("tok",))
     session.at = NOW + timedelta(seconds=3599 - 119)
-    assert client.opening(session.at) == {Capability.TOKEN: 1}
+    assert client.setup_calls(session.at) == {Capability.TOKEN: 1}
     assert client.fetch(NUMBER, KNOWN, session) == GOT
     asked = [what for what, _ in session.asked]
     assert asked.count(Capability.TOKEN) == 2

@@ -213,10 +213,10 @@ def test_what_is_known_is_not_asked_again() -> None:
 
 def test_the_line_learns_of_the_delivery_and_of_the_signatory() -> None:
     timed_out = Failure(K.TIMEOUT, "GLS did not answer in time")
-    for answers, learnt in (((DELIVERED,), TRACKED), ((DELIVERED, SIGNED), KNOWN)):
+    for answers, delivery_known in (((DELIVERED,), TRACKED), ((DELIVERED, SIGNED), KNOWN)):
         with pytest.raises(CallError) as failed:
             fetch(*answers, timed_out)
-        assert failed.value.failure == replace(timed_out, delivery=learnt)
+        assert failed.value.failure == replace(timed_out, delivery=delivery_known)
 
 
 # ---------------------------------------------------------------- tokens
@@ -225,13 +225,13 @@ def test_the_line_learns_of_the_delivery_and_of_the_signatory() -> None:
 def test_one_token_serves_many_fetches() -> None:
     client = Gls(SETTINGS)
     session = FakeSession([a_token(), WITH_POD, WITH_POD, WITH_POD])
-    assert client.opening(NOW) == {C.TOKEN: 1}
+    assert client.setup_calls(NOW) == {C.TOKEN: 1}
     assert client.secrets() == ()
     for _ in range(3):
         assert client.fetch(NUMBER, KNOWN, session) == Retrieved(PDF, KNOWN, "gls parcelpod")
-    assert client.opening(NOW) == {}
+    assert client.setup_calls(NOW) == {}
     assert client.secrets() == ("tok",)
-    assert client.opening(NOW + timedelta(hours=4)) == {C.TOKEN: 1}
+    assert client.setup_calls(NOW + timedelta(hours=4)) == {C.TOKEN: 1}
 
 
 def test_a_token_that_is_refused_is_renewed_once() -> None:
@@ -267,13 +267,17 @@ REFUSED_TWICE = [NO_RIGHT, a_token("new"), NO_RIGHT]
 
 
 def test_if_the_tracking_accepted_it_our_account_has_no_right_to_proofs() -> None:
-    for answers, learnt in (
+    for answers, delivery_known in (
         ([DELIVERED, *REFUSED_TWICE], TRACKED),
         ([DELIVERED, SIGNED, *REFUSED_TWICE], KNOWN),
     ):
         outcome, session = fetch(*answers)
         assert isinstance(outcome, Failure)
-        assert (outcome.kind, outcome.http_status, outcome.delivery) == (K.ACCOUNT_DENIED, 401, learnt)
+        assert (outcome.kind, outcome.http_status, outcome.delivery) == (
+            K.ACCOUNT_DENIED,
+            401,
+            delivery_known,
+        )
         assert outcome.message.startswith("GLS does not let our account use this service (its ShipIT refuses")
         assert "GLS_POD=no" in outcome.message
         assert len(session.asked) == 1 + len(answers)  # no call more: this fetch knows
@@ -657,7 +661,7 @@ def test_the_document_shows_it_too(answer: Response, *, accepted: bool) -> None:
 
 def test_credentials_are_tried_with_a_number_that_is_nobodys() -> None:
     session = FakeSession([a_token(), wrong("E_404_01")])
-    outcome = Gls(SETTINGS).present(session)
+    outcome = Gls(SETTINGS).check_credentials(session)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, session.accepted) == (K.NOT_FOUND, True)
     assert operations(session)[1] == SPEC.sample_number

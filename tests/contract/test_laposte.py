@@ -347,7 +347,7 @@ def test_nothing_shows_that_our_key_is_good_without_a_call() -> None:
 
 def test_the_key_is_tried_by_a_tracking() -> None:
     session = FakeSession([functional(404, "Ressource non trouvée")])
-    LaPoste(SETTINGS).present(session)
+    LaPoste(SETTINGS).check_credentials(session)
     assert session.accepted
     assert SPEC.sample_number in session.asked[0][1].path
 

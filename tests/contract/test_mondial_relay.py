@@ -135,7 +135,7 @@ def test_credentials_are_escaped() -> None:
 
 def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
     session = FakeSession([stat("94")])
-    outcome = MondialRelay(SETTINGS).present(session)
+    outcome = MondialRelay(SETTINGS).check_credentials(session)
     assert isinstance(outcome, Failure)
     assert outcome.kind is ErrorKind.NOT_FOUND
     assert session.accepted

@@ -1070,7 +1070,7 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
         refusal,
         run.closed("chronopost"),
         run.would_refuse("chronopost"),
-        run.present("chronopost"),
+        run.check_credentials("chronopost"),
     ):
         assert isinstance(said, Refusal)
         assert (said.why, said.until, said.passing) == (Blocked.CARRIER, None, False)

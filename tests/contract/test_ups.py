@@ -215,7 +215,7 @@ def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
     for answer, kind in ((TW0001, ErrorKind.NOT_FOUND), (TV1002, ErrorKind.INVALID_TRACKING)):
         client = a_client()
         session = FakeSession([TOKEN, answer], client)
-        outcome = client.present(session)
+        outcome = client.check_credentials(session)
         assert isinstance(outcome, Failure)
         assert outcome.kind is kind
         assert session.accepted
@@ -228,12 +228,12 @@ def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
 def test_one_token_serves_several_fetches_and_is_renewed_before_its_end() -> None:
     client = a_client()
     session = FakeSession([TOKEN, DELIVERED, DELIVERED, a_token("new"), DELIVERED], client)
-    assert client.opening(NOW) == {Capability.TOKEN: 1}
+    assert client.setup_calls(NOW) == {Capability.TOKEN: 1}
     assert client.fetch(NUMBER, None, session) == client.fetch(NUMBER, None, session) == GOT
-    assert client.opening(NOW) == {}
+    assert client.setup_calls(NOW) == {}
     assert client.secrets() == ("tok",)
     session.at = NOW + timedelta(seconds=14399 - 119)
-    assert client.opening(session.at) == {Capability.TOKEN: 1}
+    assert client.setup_calls(session.at) == {Capability.TOKEN: 1}
     assert client.fetch(NUMBER, None, session) == GOT
     asked = [what for what, _ in session.asked]
     assert asked == [Capability.TOKEN, *[Capability.TRACKING] * 2, Capability.TOKEN, Capability.TRACKING]

@@ -34,8 +34,8 @@ def facts(quotas: dict[str, str], used: int = 0) -> dict[str, CarrierFacts]:
     for key, spec in CATALOG.specs.items():
         limits = parse_limits(quotas.get(key, "1000/day"), key, None, "Europe/Paris")
         uses = [Usage(limit, min(used, limit.number), 0, NOW) for limit in limits]
-        opening = {Capability.TOKEN: 1} if Capability.TOKEN in spec.limits else {}
-        found[key] = CarrierFacts(spec, uses, opening=opening)
+        setup_calls = {Capability.TOKEN: 1} if Capability.TOKEN in spec.limits else {}
+        found[key] = CarrierFacts(spec, uses, setup_calls=setup_calls)
     return found
 
 

@@ -44,7 +44,7 @@ class FakeSession:
             raise CallError(Failure(ErrorKind.RATE_LIMITED, "wait", answer.status, retry_at=wait.until))
         return answer
 
-    def learnt(self, delivery: Delivery) -> None:
+    def delivery_known(self, delivery: Delivery) -> None:
         self.known = delivery
 
     def credentials_accepted(self) -> None:

@@ -171,7 +171,7 @@ class SimulatedSession:
     def pause(self) -> None:
         pass
 
-    def learnt(self, delivery: Delivery) -> None:
+    def delivery_known(self, delivery: Delivery) -> None:
         pass
 
     def credentials_accepted(self) -> None:

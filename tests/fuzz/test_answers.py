@@ -38,7 +38,7 @@ class SpoilingSession(SimulatedSession):
         self.chance = chance
         self.calls = 0
 
-    def learnt(self, delivery: Delivery) -> None:
+    def delivery_known(self, delivery: Delivery) -> None:
         check_delivery(delivery)
 
     def call(self, what: Capability, request: Request) -> Response:

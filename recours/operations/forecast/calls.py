@@ -125,7 +125,7 @@ class CallsOnPaper:
             claims, lane = [claim for claim in taken if lane_key(claim) == key], self._lanes[key]
             wanted = [self._calls_for(claim) for claim in claims]
             if not lane.opened:
-                wanted[0] = _sum(wanted[0], self.book.carriers[key].opening)
+                wanted[0] = _sum(wanted[0], self.book.carriers[key].setup_calls)
             share = self.share if key in self.new_claims_wait else 0.0
             count, short = self.book.counts.reserve(key, wanted, share, self.now)
             self._buffer += [_InHand(*entry) for entry in zip(claims[:count], wanted, strict=False)]
@@ -190,7 +190,7 @@ class CallsOnPaper:
         facts = self.book.carriers[lane.key]
         made, failure = answer(entry.claim, facts.spec, self.book.rules.assumption)
         if made and not lane.opened:
-            made, lane.opened = _sum(made, facts.opening), True
+            made, lane.opened = _sum(made, facts.setup_calls), True
         lane.answered = True
         self.book.counts.settle(lane.key, entry.held, made, self.now)
         self._conclude(entry.claim, made, failure)

@@ -34,7 +34,7 @@ class CarrierFacts:
     spec: CarrierSpec
     uses: Sequence[Usage] = ()  # of the limits that are not waited out
     closings: Sequence[Refusal] = ()  # what keeps it closed, whatever its quota
-    opening: Calls = field(
+    setup_calls: Calls = field(
         default_factory=dict
     )  # the calls that the first fetch of a run needs before its own
 
