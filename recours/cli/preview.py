@@ -46,7 +46,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         closed = closed_carriers(settings, database, clock, has_records=schema.is_current)
         due_until = policy.timetable.due_until(now)
         found = (
-            (sighted.claim, sighted.held_until is not None)
+            (sighted.claim, sighted.leased_until is not None)
             for sighted in survey(
                 database, schema, catalog, due_until, policy.max_retries, now, unnumbered=True
             )

@@ -52,7 +52,7 @@ def explanation_of(desk: Desk, reference: str, max_retries: int = 4) -> Explanat
     facts = Facts(
         attempts=desk.records.attempts(claim.id),
         messages=desk.records.messages(claim.id),
-        held_until=desk.records.held_until(claim.id, now),
+        leased_until=desk.records.leased_until(claim.id, now),
         refusal=desk.queue().would_refuse(claim.carrier) if claim.carrier else None,
     )
     policy = replace(desk.settings.policy, max_retries=max_retries)

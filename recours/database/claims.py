@@ -43,8 +43,8 @@ from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import (
     free,
     free_at_moment,
-    held_parameters,
     is_failed,
+    leased_parameters,
     moments,
     raw_columns,
     readable_columns,
@@ -52,10 +52,10 @@ from recours.database.rows import (
     state_values,
     told_columns,
     unedited,
-    update_held,
+    update_leased,
 )
 from recours.database.tables import attempts, claims
-from recours.runs.ports import SET_ASIDE_MOST, Attempt, Hold, NotRecordedError, StoredDocument, Waiting
+from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, StoredDocument, Waiting
 from recours.runs.source import is_as_found
 
 _T = TypeVar("_T")
@@ -66,13 +66,13 @@ _RELEASED: dict[str, Any] = {"pod_lease_token": None, "pod_lease_until": None}
 _SHOW_OUR_ACCOUNT = (ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE)
 _INSERT_ATTEMPT = insert(attempts)
 _OF_CLAIMS = _c.id.in_(bindparam("of_claims", expanding=True))
-_EXTEND = (
+_RENEW = (
     update(claims)
     .where(_OF_CLAIMS, _c.pod_lease_token == bindparam("held_by"))
     .values(pod_lease_until=bindparam("until"))
     .returning(_c.id)
 )
-_BEGIN = _EXTEND.values(pod_interruptions=func.coalesce(_c.pod_interruptions, 0) + 1)
+_START = _RENEW.values(pod_interruptions=func.coalesce(_c.pod_interruptions, 0) + 1)
 
 # Rows that others look at in the same instant are passed over, and looked for again so often.
 _MOST_LOOKS = 5
@@ -118,7 +118,7 @@ class ClaimRepository:
                 for found in connection.scalars(select(_c.claim_reference).where(begins).limit(200))
             ]
 
-    def is_held(self, claim: Claim, now: datetime) -> bool:
+    def is_leased(self, claim: Claim, now: datetime) -> bool:
         """Tell whether a run holds the claim."""
         if "pod_lease_until" not in self.columns:
             return False
@@ -208,12 +208,12 @@ class ClaimRepository:
 
     # ---------------------------------------------------------------- holding
 
-    def take(
+    def lease(
         self,
         stage: Stage,
         carriers: Collection[str],
         most: int,
-        hold: Hold,
+        lease: Lease,
         now: datetime,
         *,
         unnumbered: bool = False,
@@ -226,10 +226,10 @@ class ClaimRepository:
             with self.database.write() as connection:
                 urgent = _most_urgent(stage, tuple(sorted(carriers)), self.reach, unnumbered=unnumbered)
                 ids = list(
-                    connection.scalars(urgent, {"most": most - len(taken), **moments(now, hold.token)})
+                    connection.scalars(urgent, {"most": most - len(taken), **moments(now, lease.token)})
                 )
                 order = {claim_id: place for place, claim_id in enumerate(ids)}
-                found = self._hold(connection, ids, hold, now) if ids else []
+                found = self._hold(connection, ids, lease, now) if ids else []
                 taken += sorted(found, key=lambda claim: order[claim.id])
                 if len(taken) == most or unnumbered or not self._any_left(connection, stage, carriers, now):
                     break
@@ -244,7 +244,7 @@ class ClaimRepository:
         ready = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers)), free(now), unedited()
         return connection.scalar(select(_c.id).where(*ready, self.reach.rows()).limit(1)) is not None
 
-    def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
+    def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
         self.reach.require(claim.id)
         seen = seen_values(has_deadline="response_deadline" in self.columns)
@@ -256,36 +256,36 @@ class ClaimRepository:
             connection.execute(
                 update(claims).where(_c.id == claim.id).values(seen | state_values(claim, claim.state))
             )
-            return next(iter(self._hold(connection, [claim.id], hold, now)), None)
+            return next(iter(self._hold(connection, [claim.id], lease, now)), None)
 
-    def _hold(self, connection: Connection, ids: list[Any], hold: Hold, now: datetime) -> list[Claim]:
-        values = {"of_claims": ids, "until": hold.until, **moments(now, hold.token)}
+    def _hold(self, connection: Connection, ids: list[Any], lease: Lease, now: datetime) -> list[Claim]:
+        values = {"of_claims": ids, "until": lease.until, **moments(now, lease.token)}
         return read_claims(connection.execute(_hold(self.columns), values), self.catalog, self.redact)
 
-    def begin(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+    def start(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Hold these claims longer, their calls being about to begin; returns those that are still held.
 
         From here on it counts as an interruption if the run dies.
         """
-        return self._extend(_BEGIN, held, hold)
+        return self._renew(_START, held, lease)
 
-    def extend(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+    def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Hold these claims longer; returns those that are still held."""
-        return self._extend(_EXTEND, held, hold)
+        return self._renew(_RENEW, held, lease)
 
-    def _extend(self, statement: Update, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+    def _renew(self, statement: Update, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         still_held: set[Any] = set()
         for some in self._together(held):
-            values = {"of_claims": [claim.id for claim in some], "held_by": hold.token, "until": hold.until}
+            values = {"of_claims": [claim.id for claim in some], "held_by": lease.token, "until": lease.until}
             with self.database.write_one() as connection:
                 still_held.update(connection.scalars(statement, values))
         return [claim for claim in held if claim.id in still_held]
 
-    def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
+    def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
         """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseFault, having tried the others too."""
         faults: list[DatabaseError] = []
         for some in self._together(held):
-            if fault := self._put_back(some, hold):
+            if fault := self._release(some, lease):
                 faults.append(fault)
                 if not fault.was_answered:
                     break
@@ -293,18 +293,18 @@ class ClaimRepository:
         if faults:
             raise faults[0]
 
-    def _put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> DatabaseError | None:
+    def _release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> DatabaseError | None:
         try:
             with self.database.write() as connection:
                 for claim, state in held:
-                    self._let_go(connection, [(claim, state_values(claim, state))], hold)
+                    self._let_go(connection, [(claim, state_values(claim, state))], lease)
         except DatabaseError as fault:
             return fault
         return None
 
     # ---------------------------------------------------------------- recording
 
-    def record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
+    def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
         """Record attempts and what they mean, in their order.
 
         False for a claim that is not as it was taken: of it the attempt alone is kept, and it is judged anew.
@@ -314,7 +314,7 @@ class ClaimRepository:
         faults: list[DatabaseError] = []
         for some in self._together(ended):
             try:
-                for part in self._record(some, hold, now):
+                for part in self._record(some, lease, now):
                     written |= part
             except DatabaseError as fault:
                 faults.append(fault)
@@ -334,22 +334,22 @@ class ClaimRepository:
         return [rows] if self.database.is_sqlite else [[row] for row in rows]
 
     def _record(
-        self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime
+        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime
     ) -> Iterator[dict[Any, bool]]:
         """What was written, after each transaction: the next one may fail."""
         try:
-            yield self._record_at_once(ended, hold, now)
+            yield self._record_at_once(ended, lease, now)
         except _NotAllError:
             for one in ended:
-                yield self._record_at_once([one], hold, now)
+                yield self._record_at_once([one], lease, now)
 
     def _record_at_once(
-        self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime
+        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime
     ) -> dict[Any, bool]:
         """The same in one transaction, by the claims' ids. Raises _NotAllError if some of several claims are not as they were taken."""
         states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
         with self.database.write() as connection:
-            unchanged = self._let_go(connection, states, hold)
+            unchanged = self._let_go(connection, states, lease)
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events if unchanged else (), self.run_id, now)
             rows = [self._attempt_row(attempt, used=attempt.used and unchanged) for attempt, _ in ended]
@@ -363,16 +363,16 @@ class ClaimRepository:
         return values
 
     @staticmethod
-    def _let_go(connection: Connection, states: Sequence[tuple[Claim, dict[str, Any]]], hold: Hold) -> bool:
+    def _let_go(connection: Connection, states: Sequence[tuple[Claim, dict[str, Any]]], lease: Lease) -> bool:
         """Give claims that are held these values, and hold them no more; edited meanwhile, only the latter: False.
 
         Raises _NotAllError if that holds for some of several.
         """
         changed = 0
         for columns in dict.fromkeys(tuple(values) for _, values in states):
-            statement = update_held((*columns, *_RELEASED), if_unedited=True)
+            statement = update_leased((*columns, *_RELEASED), if_unedited=True)
             rows = [
-                held_parameters(claim, hold.token, values | _RELEASED)
+                leased_parameters(claim, lease.token, values | _RELEASED)
                 for claim, values in states
                 if tuple(values) == columns
             ]
@@ -380,8 +380,8 @@ class ClaimRepository:
         if changed < len(states):
             if len(states) > 1:
                 raise _NotAllError
-            statement = update_held(tuple(_RELEASED), if_unedited=False)
-            connection.execute(statement, held_parameters(states[0][0], hold.token, _RELEASED))
+            statement = update_leased(tuple(_RELEASED), if_unedited=False)
+            connection.execute(statement, leased_parameters(states[0][0], lease.token, _RELEASED))
         return changed == len(states)
 
     def _told_to_the_service(

@@ -122,7 +122,7 @@ def told_columns(decision: Decision, language: str) -> dict[str, Any]:
 
 
 @cache
-def update_held(columns: tuple[str, ...], *, if_unedited: bool) -> Update:
+def update_leased(columns: tuple[str, ...], *, if_unedited: bool) -> Update:
     """An update of these columns of one claim that the run holds. Built once: it is run for every answer.
 
     Parameters: `which` (its id), `held_by` (the token), and `to_` before the name of each column.
@@ -134,8 +134,8 @@ def update_held(columns: tuple[str, ...], *, if_unedited: bool) -> Update:
     return update(claims).where(*where).values(values)
 
 
-def held_parameters(claim: Claim, token: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of `update_held`."""
+def leased_parameters(claim: Claim, token: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of `update_leased`."""
     return {"which": claim.id, "held_by": token} | {f"to_{name}": value for name, value in values.items()}
 
 

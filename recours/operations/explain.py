@@ -39,7 +39,7 @@ class Facts:
 
     attempts: Sequence[PastAttempt] = ()
     messages: Sequence[Message] = ()
-    held_until: datetime | None = None  # by a run
+    leased_until: datetime | None = None  # by a run
     refusal: Refusal | None = None  # why its carrier could take no call now
 
 
@@ -104,7 +104,7 @@ class Explanation:
             "standing": list(self.standing),
             "next_try": _iso(self.next_at),
             "next_why": self.next_why or None,
-            "held_until": _iso(self.facts.held_until),
+            "held_until": _iso(self.facts.leased_until),
             "error_kind": self.kind,
             "who_can_act": self.actor,
             "advice": list(self.advice),
@@ -201,7 +201,7 @@ def explain(
 ) -> Explanation:
     """Say why a claim stands where it does, what comes next, and who could do what."""
     claim = listed.claim
-    where = position(claim, now, policy, refusal=facts.refusal, held=facts.held_until is not None)
+    where = position(claim, now, policy, refusal=facts.refusal, held=facts.leased_until is not None)
     carrier = catalog.name_of(claim.carrier, claim.carrier_name)
     case = _Case(claim, where, facts, carrier, now, policy, local, catalog)
     return Explanation(
@@ -297,9 +297,9 @@ def _where_failed(case: _Case) -> str:
 def _beside(case: _Case) -> list[str]:
     """What else holds it up, or should be known."""
     claim, found = case.claim, []
-    if case.facts.held_until:
+    if case.facts.leased_until:
         found.append(
-            f"A run is fetching it at this moment. If that run died, others may take it from {case.at(case.facts.held_until)} on."
+            f"A run is fetching it at this moment. If that run died, others may take it from {case.at(case.facts.leased_until)} on."
         )
     if case.where.refusal:
         found.append(f"{case.carrier} takes no call now: {case.where.refusal.reason}.")

@@ -189,7 +189,7 @@ class Records(Protocol):
     def find(self, reference: str) -> ListedClaim | None:
         """One claim."""
 
-    def held_until(self, claim_id: Any, now: datetime) -> datetime | None:
+    def leased_until(self, claim_id: Any, now: datetime) -> datetime | None:
         """Until when a run holds the claim; None: no run does."""
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:

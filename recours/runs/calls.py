@@ -128,13 +128,13 @@ class Calls:
         chosen = self._startable()
         if not chosen:
             return
-        hold = self._supply.hold()
-        still_held = _ids(self._deps.claims.begin([entry.claim for entry in chosen], hold))
+        lease = self._supply.lease()
+        still_held = _ids(self._deps.claims.start([entry.claim for entry in chosen], lease))
         for entry in chosen:
             self._supply.in_hand.remove(entry)
             lane = self._supply.lane_of(entry.claim)
             if entry.claim.id in still_held:
-                entry.held_until = hold.until
+                entry.leased_until = lease.until
                 self._begin_one(entry, lane)
             else:  # its hold ran out, and another run has taken it
                 entry.reservation.release()
@@ -172,7 +172,7 @@ class Calls:
     def _ask(self, entry: InHand) -> Ended | None:
         """Ask the carrier, in a thread; None if it is not to be asked any more."""
         lane, deps = self._supply.lane_of(entry.claim), self._deps
-        lost = entry.held_until <= deps.clock.now()  # another run may have it by now
+        lost = entry.leased_until <= deps.clock.now()  # another run may have it by now
         if lost or lane.closes or not self._may_begin():
             return None
         try:
@@ -187,13 +187,13 @@ class Calls:
         """Hold the claims longer whose calls last; one that was lost all the same is neither asked for nor recorded."""
         now = self._deps.clock.now()
         held = [*self._threads.given, *self._held.values()]
-        ending = [entry for entry in held if entry.held_until - now < _RENEW_BELOW]
+        ending = [entry for entry in held if entry.leased_until - now < _RENEW_BELOW]
         if ending:
-            hold = self._supply.hold()
-            still_held = _ids(self._deps.claims.extend([entry.claim for entry in ending], hold))
+            lease = self._supply.lease()
+            still_held = _ids(self._deps.claims.renew([entry.claim for entry in ending], lease))
             for entry in ending:
                 if entry.claim.id in still_held:
-                    entry.held_until = hold.until
+                    entry.leased_until = lease.until
 
     def _announce(self, claim: Claim, carrier: str) -> None:
         self._place += 1

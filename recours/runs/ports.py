@@ -245,7 +245,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Hold:
+class Lease:
     """How a run holds claims: by a token, until a moment."""
 
     token: str
@@ -276,7 +276,7 @@ class Claims(Protocol):
     def references_like(self, reference: str) -> list[str]:
         """References that begin like this one, for suggesting the nearest."""
 
-    def is_held(self, claim: Claim, now: datetime) -> bool:
+    def is_leased(self, claim: Claim, now: datetime) -> bool:
         """Tell whether a run holds the claim."""
 
     def waiting(self) -> Waiting:
@@ -303,34 +303,34 @@ class Claims(Protocol):
     def was_accepted(self, carrier: str, since: datetime) -> bool:
         """Tell whether an attempt since then showed that this carrier accepts our account."""
 
-    def take(
+    def lease(
         self,
         stage: Stage,
         carriers: Collection[str],
         most: int,
-        hold: Hold,
+        lease: Lease,
         now: datetime,
         *,
         unnumbered: bool = False,
     ) -> list[Claim]:
         """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only."""
 
-    def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
+    def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
 
-    def begin(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+    def start(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Hold these claims longer, their calls being about to begin; returns those that are still held.
 
         From here on it counts as an interruption if the run dies.
         """
 
-    def extend(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+    def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Hold these claims longer; returns those that are still held."""
 
-    def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
+    def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
         """Hand claims back without an attempt, each with the state it is to have. Raises RunFault, having tried the others too."""
 
-    def record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
+    def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
         """Record attempts and what they mean, in their order; False for a claim that is not as it was taken.
 
         Raises NotRecorded, having tried the others too.

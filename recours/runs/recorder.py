@@ -13,7 +13,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import plural
 from recours.runs.attempt import Ended
-from recours.runs.ports import Attempt, Claims, Clock, Documents, Hold, NotRecordedError, RunError, Watcher
+from recours.runs.ports import Attempt, Claims, Clock, Documents, Lease, NotRecordedError, RunError, Watcher
 from recours.runs.summary import LocalTime, Stats, minute
 
 log = logging.getLogger("__main__")
@@ -80,7 +80,7 @@ class Recorder:
         if not decided:
             return []
         rows = [(_attempt(claim, ended, decision), decision) for claim, ended, decision in decided]
-        return self.claims.record(rows, Hold(self.run_id, now), now)
+        return self.claims.record(rows, Lease(self.run_id, now), now)
 
     # ---------------------------------------------------------------- what the log says
 

@@ -13,7 +13,7 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
 from recours.runs.lane import lane_key
-from recours.runs.ports import Claims, Hold
+from recours.runs.ports import Claims, Lease
 
 # Signs; what is longer was not typed, and a database may refuse to look for what begins like it.
 _LONGEST_REFERENCE = 1000
@@ -53,15 +53,15 @@ class Source(Protocol):
     def ready(self, now: datetime, most: int | None = None) -> dict[str, int]:
         """How many claims of each lane are there to be taken, counted up to `most` for each."""
 
-    def take(
-        self, lanes: Collection[str], most: int, hold: Hold, now: datetime, *, unnumbered: bool = False
+    def lease(
+        self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
         """Hold some of them, the most urgent first; fewer than `most` only if no more are there.
 
         `unnumbered`: of those without a number only.
         """
 
-    def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
+    def release(self, claims: Sequence[Claim], lease: Lease) -> None:
         """Hand claims back as they were taken."""
 
 
@@ -79,17 +79,17 @@ class DueClaims:
         found = self._claims.ready_by_carrier(self._stage, now, most)
         return {key: n for key, n in found.items() if not self._carriers or key in self._carriers}
 
-    def take(
-        self, lanes: Collection[str], most: int, hold: Hold, now: datetime, *, unnumbered: bool = False
+    def lease(
+        self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
         """Hold the most urgent ones."""
         if unnumbered and self._stage is Stage.NEW:
             return []  # of those that are pending they are at a stage of their own
-        return self._claims.take(self._stage, lanes, most, hold, now, unnumbered=unnumbered)
+        return self._claims.lease(self._stage, lanes, most, lease, now, unnumbered=unnumbered)
 
-    def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
+    def release(self, claims: Sequence[Claim], lease: Lease) -> None:
         """Hand claims back as they were taken."""
-        self._claims.put_back([(claim, claim.state) for claim in claims], hold)
+        self._claims.release([(claim, claim.state) for claim in claims], lease)
 
 
 class NamedClaims:
@@ -105,8 +105,8 @@ class NamedClaims:
         del now, most
         return dict(Counter(map(lane_key, self._left)))
 
-    def take(
-        self, lanes: Collection[str], most: int, hold: Hold, now: datetime, *, unnumbered: bool = False
+    def lease(
+        self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
         """Hold those that no run has taken in the meantime."""
         taken: list[Claim] = []
@@ -115,13 +115,13 @@ class NamedClaims:
             if len(taken) == most:
                 break
             self._left.remove(claim)
-            if held := self._repository.take_named(claim, hold, now):
+            if held := self._repository.lease_named(claim, lease, now):
                 taken.append(held)
         return taken
 
-    def put_back(self, claims: Sequence[Claim], hold: Hold) -> None:
+    def release(self, claims: Sequence[Claim], lease: Lease) -> None:
         """Hand claims back as they were taken."""
-        self._repository.put_back([(claim, claim.state) for claim in claims], hold)
+        self._repository.release([(claim, claim.state) for claim in claims], lease)
         self._left += claims
 
 
@@ -165,7 +165,7 @@ def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> Refus
             "(RECOURS_SKIP_CLAIM_STATUSES)."
         )
         return RefusedClaim(claim.reference, Unfit.NOT_WANTED, sentence)
-    if claims.is_held(claim, now):
+    if claims.is_leased(claim, now):
         sentence = f"{claim.reference} is being fetched by another run at this moment; try again in a minute."
         return RefusedClaim(claim.reference, Unfit.HELD, sentence)
     return None

@@ -16,7 +16,7 @@ from recours.core.sentences import Sentence, facts_of
 from recours.core.text import plural
 from recours.runs.attempt import Ended, kept_already, without_call
 from recours.runs.lane import Lane, begun_ahead, lane_key
-from recours.runs.ports import Dependencies, Hold, Refusal, Reservation, RunError
+from recours.runs.ports import Dependencies, Lease, Refusal, Reservation, RunError
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.summary import minute
@@ -57,7 +57,7 @@ class InHand:
 
     claim: Claim
     reservation: Reservation
-    held_until: datetime
+    leased_until: datetime
     place: int = 0  # as which one of its lane it was begun
 
 
@@ -101,9 +101,9 @@ class Supply:
         """Tell whether more can be taken once others give back the units that they hold."""
         return self._left > 0 and any(lane.waits for lane in self._lanes.values())
 
-    def hold(self) -> Hold:
+    def lease(self) -> Lease:
         """A hold that begins now."""
-        return Hold(self._recorder.run_id, self._deps.clock.now() + LEASE)
+        return Lease(self._recorder.run_id, self._deps.clock.now() + LEASE)
 
     def allow(self, more: int) -> None:
         """So many claims of the batch were not counted after all: others may be taken in their place."""
@@ -135,35 +135,35 @@ class Supply:
             return False
         limits, now = self._limits, self._deps.clock.now()
         most = min(limits.concurrency + limits.ahead, self._left)
-        hold = self.hold()
-        taken = self._source.take([lane.key for lane in lanes], most, hold, now)
+        lease = self.lease()
+        taken = self._source.lease([lane.key for lane in lanes], most, lease, now)
         if len(taken) < most:
             for lane in lanes:
                 lane.drained = True
         self._left -= len(taken)
-        self._provide([claim for claim in taken if not self._done_without_call(claim, hold)], hold)
+        self._provide([claim for claim in taken if not self._done_without_call(claim, lease)], lease)
         return bool(taken)
 
     def end_unnumbered(self) -> None:
         """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunFault."""
         closed = [lane.key for lane in self._lanes.values() if lane.refusal]
         while closed and self._left > 0:
-            hold, now = self.hold(), self._deps.clock.now()
+            lease, now = self.lease(), self._deps.clock.now()
             most = min(self._limits.concurrency, self._left)
-            taken = self._source.take(closed, most, hold, now, unnumbered=True)
+            taken = self._source.lease(closed, most, lease, now, unnumbered=True)
             self._left -= len(taken)
-            self.put_back([claim for claim in taken if not self._done_without_call(claim, hold)])
+            self.put_back([claim for claim in taken if not self._done_without_call(claim, lease)])
             if len(taken) < most:
                 return
 
-    def _provide(self, taken: list[Claim], hold: Hold) -> None:
+    def _provide(self, taken: list[Claim], lease: Lease) -> None:
         """Queue leased claims with the units for their calls; those that get none go back."""
         for key in dict.fromkeys(map(lane_key, taken)):
             lane = self._lane(key)
             claims = [claim for claim in taken if lane_key(claim) == key]
             reservations, refusal = self._reserve(lane, claims)
             entries = [
-                InHand(claim, reservation, hold.until)
+                InHand(claim, reservation, lease.until)
                 for claim, reservation in zip(claims, reservations, strict=False)
             ]
             self.in_hand += entries
@@ -214,15 +214,15 @@ class Supply:
 
     # ---------------------------------------------------------------- claims that need no call
 
-    def _done_without_call(self, claim: Claim, hold: Hold) -> bool:
+    def _done_without_call(self, claim: Claim, lease: Lease) -> bool:
         """Deal with a claim that needs no call; False if it needs one."""
         now = self._deps.clock.now()
         what = step(claim, now, self._deps.policy, asked=self._recorder.asked)
         if what is Step.SHELVE:
-            self._return(claim, replace(claim.state, stage=Stage.SHELVED), hold)
+            self._return(claim, replace(claim.state, stage=Stage.SHELVED), lease)
         elif what is Step.WAIT:
             state = replace(claim.state, stage=Stage.WAITING, next_at=abandoned_at(claim, now))
-            self._return(claim, state, hold)
+            self._return(claim, state, lease)
         elif what in (Step.GIVE_UP, Step.PASS):
             self._left += 1
             self._recorder.end(claim, give_up(claim, now, self._deps.policy))
@@ -242,8 +242,8 @@ class Supply:
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return Ended(failure, now, 0.0) if failure else None
 
-    def _return(self, claim: Claim, state: State, hold: Hold) -> None:
-        self._deps.claims.put_back([(claim, state)], hold)
+    def _return(self, claim: Claim, state: State, lease: Lease) -> None:
+        self._deps.claims.release([(claim, state)], lease)
         self._left += 1
 
     # ---------------------------------------------------------------- handing back
@@ -265,5 +265,5 @@ class Supply:
     def put_back(self, claims: Sequence[Claim]) -> None:
         """Give claims back as they were taken, for which no unit is held. Raises RunFault."""
         if claims:
-            self._source.put_back(claims, self.hold())
+            self._source.release(claims, self.lease())
             self._left += len(claims)

@@ -149,15 +149,15 @@ class Desk:
             late=near,
         )
 
-    def position(self, claim: Claim, held_until: datetime | None) -> Position:
+    def position(self, claim: Claim, leased_until: datetime | None) -> Position:
         """Where a claim stands at this moment. Raises DatabaseFault."""
         refusal = self.queue().would_refuse(claim.carrier) if claim.carrier else None
-        held = held_until is not None
+        held = leased_until is not None
         return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, held=held)
 
     def position_now(self, claim: Claim) -> Position:
         """The same, of a claim that a run may hold. Raises DatabaseFault."""
-        return self.position(claim, self.records.held_until(claim.id, self.clock.now()))
+        return self.position(claim, self.records.leased_until(claim.id, self.clock.now()))
 
     def positions(self, claims: Sequence[Claim]) -> dict[Any, Position]:
         """Where these claims stand, by their ids; each carrier is looked at once. Raises DatabaseFault."""
@@ -183,10 +183,10 @@ class Desk:
 def status_of(desk: Desk, listed: ListedClaim, teller: Teller) -> ClaimStatus:
     """Where a claim stands, told. Raises DatabaseFault."""
     claim = listed.claim
-    held_until = desk.records.held_until(claim.id, desk.clock.now())
+    leased_until = desk.records.leased_until(claim.id, desk.clock.now())
     carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
     return teller.status(
-        listed, desk.position(claim, held_until), carrier=carrier, asked=desk.claims.times_asked(claim)
+        listed, desk.position(claim, leased_until), carrier=carrier, asked=desk.claims.times_asked(claim)
     )
 
 

@@ -27,7 +27,7 @@ from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.maintenance import ClaimUpkeep
 from recours.database.schema.inspection import look
-from recours.runs.ports import Attempt, Hold, NotRecordedError, StoredDocument
+from recours.runs.ports import Attempt, Lease, NotRecordedError, StoredDocument
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Sandbox, SimulatedClock
@@ -66,8 +66,8 @@ class Run:
         list(self.upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
         self.upkeep.make_ready(policy.timetable.due_until(now))
 
-    def hold(self, now: datetime = NOW) -> Hold:
-        return Hold(self.token, now + LEASE)
+    def lease(self, now: datetime = NOW) -> Lease:
+        return Lease(self.token, now + LEASE)
 
     def take(
         self,
@@ -77,10 +77,10 @@ class Run:
         carriers: tuple[str, ...] = ("chronopost",),
         stage: Stage = Stage.READY,
     ) -> list[Claim]:
-        return self.claims.take(stage, carriers, most, self.hold(now), now)
+        return self.claims.lease(stage, carriers, most, self.lease(now), now)
 
     def put_back(self, *taken: Claim) -> None:
-        self.claims.put_back([(claim, claim.state) for claim in taken], self.hold())
+        self.claims.release([(claim, claim.state) for claim in taken], self.lease())
 
     def record(self, claim: Claim, outcome: Failure | Retrieved, now: datetime = NOW) -> bool:
         if isinstance(outcome, Failure):
@@ -91,7 +91,7 @@ class Run:
                 "/pods/a.pdf", "0" * 64, 99, "application/pdf", outcome.delivery, outcome.source
             )
         attempt = attempt_at(claim, decision, failure, document)
-        return self.claims.record([(attempt, decision)], self.hold(), now) == [True]
+        return self.claims.record([(attempt, decision)], self.lease(), now) == [True]
 
 
 def attempt_at(
@@ -190,31 +190,31 @@ def test_what_a_run_holds_no_other_takes_until_the_lease_ends(
     add_claims(run.database, [{}] * 3)
     run.keep()
     (first,) = run.take(1)
-    assert run.claims.begin([first], run.hold()) == [first]
+    assert run.claims.start([first], run.lease()) == [first]
     assert len(other.take()) == 2
     assert other.take() == []
-    assert run.claims.is_held(first, NOW)
+    assert run.claims.is_leased(first, NOW)
     assert other.take(now=NOW + LEASE - timedelta(seconds=1)) == []
 
     later = NOW + LEASE
-    assert not run.claims.is_held(first, later)
+    assert not run.claims.is_leased(first, later)
     taken = {claim.id: claim for claim in Run(run.database, "run-3").take(now=later)}
     assert len(taken) == 3
     # The runs that held them before have died: one of them had begun, the other had not.
     assert [taken[n].state.interruptions for n in sorted(taken)] == [1, 0, 0]
     assert first.state.interruptions == 0
     # What is another's by now is neither begun nor held longer.
-    assert [*run.claims.begin([first], run.hold(later)), *run.claims.extend([first], run.hold(later))] == []
+    assert [*run.claims.start([first], run.lease(later)), *run.claims.renew([first], run.lease(later))] == []
 
 
 def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
     add_claims(run.database, [{}] * 2)
     run.keep()
     taken = run.take()
-    run.claims.extend(taken[:1], Hold(run.token, NOW + 2 * LEASE))
+    run.claims.renew(taken[:1], Lease(run.token, NOW + 2 * LEASE))
     assert references(other.take(now=NOW + LEASE)) == references(taken[1:])
     # What is another's by now cannot be extended any more.
-    run.claims.extend(taken[1:], Hold(run.token, NOW + 5 * LEASE))
+    run.claims.renew(taken[1:], Lease(run.token, NOW + 5 * LEASE))
     assert len(Run(run.database, "run-3").take(now=NOW + 3 * LEASE)) == 2
 
 
@@ -359,8 +359,8 @@ def test_a_claim_asked_for_by_name_is_taken_once(
     run.keep()
     claim = run.claims.find("CLM-00000")
     assert claim is not None
-    assert run.claims.take_named(claim, run.hold(), NOW) is not None
-    assert other.claims.take_named(claim, other.hold(), NOW) is None
+    assert run.claims.lease_named(claim, run.lease(), NOW) is not None
+    assert other.claims.lease_named(claim, other.lease(), NOW) is None
     assert run.claims.find("CLM-99999") is None
     assert run.claims.references_like("CLM-00002") == ["CLM-00000", "CLM-00001"]
 
@@ -376,7 +376,7 @@ def test_a_claim_asked_for_by_name_is_not_taken_if_it_is_another_by_now(
     claim = run.claims.find("CLM-00000")
     assert claim is not None
     edit(run.database, f"UPDATE claims SET {edit_of_it}")
-    assert run.claims.take_named(claim, run.hold(), NOW) is None
+    assert run.claims.lease_named(claim, run.lease(), NOW) is None
 
 
 # ---------------------------------------------------------------- recording
@@ -474,7 +474,7 @@ def test_a_row_that_the_service_holds_keeps_no_other_claim_from_being_recorded_o
                 text("UPDATE claims SET amount_requested = 1 WHERE id = :held"), {"held": claim_id}
             )
         with pytest.raises(NotRecordedError) as fault:
-            run.claims.record(ended, run.hold(), NOW)
+            run.claims.record(ended, run.lease(), NOW)
         with pytest.raises(DatabaseError):
             run.put_back(*waiting)
         assert fault.value.written == dict.fromkeys(free.intersection(claim.id for claim in answered), True)
@@ -502,7 +502,7 @@ def test_what_was_recorded_before_a_fault_is_told_even_where_each_had_to_be_look
     decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in taken]
     ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
     with pytest.raises(NotRecordedError) as fault:
-        run.claims.record(ended, run.hold(), NOW)
+        run.claims.record(ended, run.lease(), NOW)
     assert fault.value.written == {first.id: True, edited.id: False}
     told = [row["claim_id"] for row in rows(run.database, "SELECT claim_id FROM recours_attempts")]
     assert told == [first.id, edited.id]
@@ -556,7 +556,7 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims:
     refused = Failure.of(Sentence.NUMBER_UNKNOWN, "Chronopost", "Colis {inconnu}\x00\nici", 200)
     decision = decide(claim, refused, NOW, POLICY)
     claims = replace(run.claims, language="fr")
-    assert claims.record([(attempt_at(claim, decision, refused), decision)], run.hold(), NOW) == [True]
+    assert claims.record([(attempt_at(claim, decision, refused), decision)], run.lease(), NOW) == [True]
     (row,) = rows(run.database, "SELECT * FROM claims")
     assert row["pod_fetch_error"] == "Numéro inconnu chez Chronopost : « Colis {inconnu}\\x00\\x0aici »"
     kept = "number_unknown", "Colis {inconnu}\\x00\\x0aici"
@@ -841,7 +841,7 @@ def test_nothing_is_written_where_a_database_is_only_looked_at(
     claim = run.claims.find("CLM-00000")
     assert claim is not None
     run.claims.count()
-    run.claims.is_held(claim, NOW)
+    run.claims.is_leased(claim, NOW)
     run.claims.waiting()
     run.claims.times_asked(claim)
     run.claims.ready_by_carrier(Stage.READY, NOW)

@@ -485,7 +485,7 @@ def test_a_spoilt_claim_hides_no_other(
     assert sum(backlog.due for backlog in records.backlogs(NOW)) >= 1
     assert backlog_of(records, "chronopost").oldest == NOW - timedelta(hours=2)
     for listed in records.claims(ClaimFilter(), 9):
-        assert records.held_until(listed.claim.id, NOW) is None
+        assert records.leased_until(listed.claim.id, NOW) is None
 
 
 def test_texts_too_long_for_an_index_are_written_all_the_same(
@@ -516,12 +516,12 @@ def test_a_claim_is_held_until_its_lease_ends(
 ) -> None:
     add_claims(database, [{}])
     claim, until = id_of(records, "CLM-00000"), NOW + timedelta(minutes=10)
-    assert records.held_until(claim, NOW) is None
+    assert records.leased_until(claim, NOW) is None
     with database.write() as connection:
         connection.execute(update(claims).values(pod_lease_token="run-1", pod_lease_until=until))
-    assert records.held_until(claim, NOW) == until
-    assert records.held_until(claim, until) is None
-    assert records.held_until(999, NOW) is None
+    assert records.leased_until(claim, NOW) == until
+    assert records.leased_until(claim, until) is None
+    assert records.leased_until(999, NOW) is None
 
 
 # ---------------------------------------------------------------- what was told

@@ -9,7 +9,7 @@ from datetime import datetime
 from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
-from recours.runs.ports import Attempt, Hold, NotRecordedError, RunError, Waiting
+from recours.runs.ports import Attempt, Lease, NotRecordedError, RunError, Waiting
 from recours.runs.source import is_as_found
 from tests.fakes.table import Row, Table
 
@@ -34,7 +34,7 @@ class FakeClaims:
         references = (row.claim.reference for row in self.table.rows.values())
         return [found for found in references if found.startswith(begin)]
 
-    def is_held(self, claim: Claim, now: datetime) -> bool:
+    def is_leased(self, claim: Claim, now: datetime) -> bool:
         return not self.table.rows[claim.id].is_free(now)
 
     def waiting(self) -> Waiting:
@@ -70,12 +70,12 @@ class FakeClaims:
             for attempt in self.table.attempts
         )
 
-    def take(
+    def lease(
         self,
         stage: Stage,
         carriers: Collection[str],
         most: int,
-        hold: Hold,
+        lease: Lease,
         now: datetime,
         *,
         unnumbered: bool = False,
@@ -86,59 +86,59 @@ class FakeClaims:
             if row.carrier_key in carriers and row.is_free(now) and row.is_unedited()
             if row.claim.number is None or not unnumbered
         ]
-        return [self._held(row, hold) for row in sorted(ready, key=lambda row: _urgency(row, now))[:most]]
+        return [self._held(row, lease) for row in sorted(ready, key=lambda row: _urgency(row, now))[:most]]
 
-    def take_named(self, claim: Claim, hold: Hold, now: datetime) -> Claim | None:
+    def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         row = self.table.rows[claim.id]
         if not row.is_free(now) or not is_as_found(row.claim, claim):
             return None
         row.write(claim.state)
         row.see()
-        return self._held(row, hold)
+        return self._held(row, lease)
 
-    def _held(self, row: Row, hold: Hold) -> Claim:
-        row.token, row.until = hold.token, hold.until
+    def _held(self, row: Row, lease: Lease) -> Claim:
+        row.token, row.until = lease.token, lease.until
         return row.claim
 
-    def begin(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
+    def start(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         """From here on it counts as an interruption until it is recorded or put back."""
         if self.locked.intersection(claim.reference for claim in held):
             raise RunError("A row is locked by another program.")
-        begun = self._ours(held, hold)
+        begun = self._ours(held, lease)
         for row in begun:
-            row.until = hold.until
+            row.until = lease.until
             state = row.claim.state
             row.claim = replace(row.claim, state=replace(state, interruptions=state.interruptions + 1))
         return [claim for claim in held if self.table.rows[claim.id] in begun]
 
-    def extend(self, held: Sequence[Claim], hold: Hold) -> list[Claim]:
-        ours = self._ours(held, hold)
+    def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
+        ours = self._ours(held, lease)
         for row in ours:
-            row.until = hold.until
+            row.until = lease.until
         self.extended.set()
         return [claim for claim in held if self.table.rows[claim.id] in ours]
 
-    def put_back(self, held: Sequence[tuple[Claim, State]], hold: Hold) -> None:
+    def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
         self._check()
         for claim, state in held:
-            for row in self._ours([claim], hold):
+            for row in self._ours([claim], lease):
                 row.release()
                 if row.is_unedited():
                     row.write(state)
 
-    def record(self, ended: Sequence[tuple[Attempt, Decision]], hold: Hold, now: datetime) -> list[bool]:
+    def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
         """Rows that can be written are, whatever holds the others."""
         lost = RunError(self.broken or "A row is locked by another program.")
         free = [one for one in ended if not self.broken and one[0].claim.reference not in self.locked]
-        done = [self._record(attempt, decision, hold, now) for attempt, decision in free]
+        done = [self._record(attempt, decision, lease, now) for attempt, decision in free]
         if len(free) < len(ended):
             ids = [attempt.claim.id for attempt, _ in free]
             raise NotRecordedError(lost, dict(zip(ids, done, strict=True)))
         return done
 
-    def _record(self, attempt: Attempt, decision: Decision, hold: Hold, now: datetime) -> bool:
+    def _record(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
         self.table.attempts.append(attempt)
-        ours = self._ours([attempt.claim], hold)
+        ours = self._ours([attempt.claim], lease)
         for row in ours:
             row.release()
         changed = [row for row in ours if row.is_unedited()]
@@ -157,9 +157,9 @@ class FakeClaims:
             row.claim = replace(row.claim, updated_at=now)
         row.see()
 
-    def _ours(self, held: Sequence[Claim], hold: Hold) -> list[Row]:
+    def _ours(self, held: Sequence[Claim], lease: Lease) -> list[Row]:
         rows = [self.table.rows[claim.id] for claim in held]
-        return [row for row in rows if row.token == hold.token]
+        return [row for row in rows if row.token == lease.token]
 
     def _check(self) -> None:
         if self.broken:

@@ -152,7 +152,7 @@ def test_a_closed_carrier_is_called_when_it_is_open_again(until: datetime | None
 
 
 def test_a_claim_in_hand_is_taken_once_it_is_let_go() -> None:
-    sighted = Sighted(claim(1), held_until=NOW + timedelta(minutes=50))
+    sighted = Sighted(claim(1), leased_until=NOW + timedelta(minutes=50))
     runs = run_all(Simulation([sighted], facts({}), rules(), NOW), 3)
     assert [run.at.hour for run in runs if run.tries] == [10]
 

@@ -10,7 +10,7 @@ from recours.core.decision import give_up
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.runs.attempt import Ended
-from recours.runs.ports import Hold, Label, RunError, StoredDocument
+from recours.runs.ports import Label, Lease, RunError, StoredDocument
 from recours.runs.recorder import Recorder
 from recours.runs.summary import Stats
 from tests.fakes.documents import PDF
@@ -47,8 +47,8 @@ def test_without_its_disk_what_has_no_document_is_recorded_all_the_same(
     for number in (1, 2):
         world.failed(f"CLM-{number}")
     world.retry(carriers=("dhl_express",))  # makes them ready, and takes none
-    hold = Hold("run-1", world.now + timedelta(minutes=10))
-    proved, failed = world.claims.take(Stage.READY, ["chronopost"], 2, hold, world.now)
+    lease = Lease("run-1", world.now + timedelta(minutes=10))
+    proved, failed = world.claims.lease(Stage.READY, ["chronopost"], 2, lease, world.now)
     got = Retrieved(PDF, Delivery(), "a test")
     document = world.documents.store(Label("chronopost", proved.id, proved.reference, "N"), got)
     monkeypatch.setattr(world.documents, "secure", broken)

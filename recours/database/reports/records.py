@@ -180,7 +180,7 @@ class DatabaseRecords:
             row = connection.execute(self._listed().where(_c.claim_reference == reference)).first()
         return self._read(row) if row else None
 
-    def held_until(self, claim_id: Any, now: datetime) -> datetime | None:
+    def leased_until(self, claim_id: Any, now: datetime) -> datetime | None:
         """Until when a run holds the claim; None: no run does."""
         with self.database.read() as connection:
             return connection.scalar(select(_c.pod_lease_until).where(_c.id == claim_id, ~free(now)))

@@ -48,19 +48,19 @@ def survey(
             wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
         wanted = and_(wanted, reach.rows())
         held: ColumnElement[bool] = ~free(now)
-        held_until: ColumnElement[Any] = _c.pod_lease_until
+        leased_until: ColumnElement[Any] = _c.pod_lease_until
     else:
         columns = raw_columns(schema.columns)
         if "pod_fetch_status" not in schema.columns:
             return
         wanted = _c.pod_fetch_status.in_([const(status) for status in _STATUSES])
-        is_edited, held, held_until = true(), false(), null()
-    looked_at = (is_edited.label("edited"), held.label("held"), held_until.label("held_until"))
+        is_edited, held, leased_until = true(), false(), null()
+    looked_at = (is_edited.label("edited"), held.label("held"), leased_until.label("held_until"))
     query = select(*columns, *looked_at).where(wanted)
     with database.read() as connection:
         for row in connection.execution_options(yield_per=1000).execute(query).mappings():
             until = row["held_until"] if row["held"] else None
-            yield Sighted(read_claim(row, catalog), edited=bool(row["edited"]), held_until=until)
+            yield Sighted(read_claim(row, catalog), edited=bool(row["edited"]), leased_until=until)
 
 
 def _of_a_run(

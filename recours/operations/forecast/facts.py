@@ -70,7 +70,7 @@ class Sighted:
 
     claim: Claim
     edited: bool = False
-    held_until: datetime | None = None
+    leased_until: datetime | None = None
 
 
 @dataclass(frozen=True)

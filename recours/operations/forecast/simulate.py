@@ -100,7 +100,7 @@ class Simulation:
 
     def _receive(self, sighted: Sighted) -> None:
         claim = sighted.claim
-        if sighted.held_until:
+        if sighted.leased_until:
             self._held.append(sighted)
         elif sighted.edited or claim.is_edited or claim.state.stage in (None, Stage.SHELVED):
             self._to_judge.append(self._with_shared_texts(claim))
@@ -129,8 +129,8 @@ class Simulation:
     def _release(self, now: datetime) -> None:
         held, self._held = self._held, []
         for sighted in held:
-            over = sighted.held_until is None or sighted.held_until <= now
-            self._receive(replace(sighted, held_until=None) if over else sighted)
+            over = sighted.leased_until is None or sighted.leased_until <= now
+            self._receive(replace(sighted, leased_until=None) if over else sighted)
 
     def _judge(self, now: datetime) -> None:
         while self._to_judge:  # one by one, since there may be very many
