@@ -1,4 +1,4 @@
-"""What `recours check` looks at: the facts are gathered here, and judged by `recours.operations.checks`."""
+"""What `recours check` looks at: the facts are gathered here, and assessed by `recours.operations.checks`."""
 
 import platform
 import re

@@ -144,7 +144,7 @@ def _backlogs(seen: Overview, catalog: Catalog) -> Table:
             catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
             _number(backlog.due, backlog),
             *(_of_stage(stage, backlog) for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)),
-            _number(backlog.unjudged, backlog),
+            _number(backlog.unassessed, backlog),
             *(_of_stage(stage, backlog) for stage in (Stage.UNNUMBERED, Stage.SHELVED)),
             minute(backlog.oldest, local) if backlog.oldest else "",
         )

@@ -1,4 +1,4 @@
-"""The state of a claim that is new to us, or that others have edited: judged from its row.
+"""The state of a claim that is new to us, or that others have edited: assessed from its row.
 
 Every function here is pure: the moment, the policy and the facts come in, a state goes out.
 """
@@ -18,12 +18,12 @@ _WORKED_ON = frozenset({FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.F
 _OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP})
 
 
-def judge(claim: Claim, now: datetime, policy: Policy) -> State:
+def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     """The state of a claim that we see for the first time, or that others have edited since.
 
     A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now.
     """
-    state = _judge_pending(claim, now, policy) if claim.is_pending else _judge_failed(claim, now, policy)
+    state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, asked = _since(claim, now)
     state = replace(state, since=since, asked=asked)
     return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
@@ -31,19 +31,19 @@ def judge(claim: Claim, now: datetime, policy: Policy) -> State:
 
 def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
     """From when on the claim is worked on, and whether its carrier was asked about it since."""
-    judged = claim.judged
-    if judged is None:
+    assessed = claim.assessed
+    if assessed is None:
         known = [at for at in (claim.created_at, claim.state.since) if at is not None and at <= now]
         return max(known, default=now), False
-    is_back = judged.fetch_status not in _WORKED_ON or (
-        claim.is_pending and judged.fetch_status == FetchStatus.FAILED
+    is_back = assessed.fetch_status not in _WORKED_ON or (
+        claim.is_pending and assessed.fetch_status == FetchStatus.FAILED
     )
-    if is_back or _corrected(claim) or claim.turns_counted < judged.turns_used:
+    if is_back or _corrected(claim) or claim.turns_counted < assessed.turns_used:
         return now, False
     return claim.state.since, claim.state.asked
 
 
-def _judge_pending(claim: Claim, now: datetime, policy: Policy) -> State:
+def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
     rank_at, is_deadline = rank_of_pending(claim, now, policy)
     state = State(
         stage=Stage.NEW if claim.number else Stage.UNNUMBERED,
@@ -71,17 +71,17 @@ def rank_of_pending(claim: Claim, now: datetime, policy: Policy) -> tuple[dateti
     return rank(claim, min(claim.created_at or now, now), policy.zone)
 
 
-def _judge_failed(claim: Claim, now: datetime, policy: Policy) -> State:
-    judged = claim.judged
-    if judged is None:
+def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
+    assessed = claim.assessed
+    if assessed is None:
         state = _adopt(claim, now, policy)
-    elif _corrected(claim) or claim.turns_counted < judged.turns_used:
+    elif _corrected(claim) or claim.turns_counted < assessed.turns_used:
         state = State(stage=Stage.WAITING, next_at=now, failed_at=now)
         if not _corrected(claim):
             state = replace(state, delivery=claim.state.delivery)
-    elif judged.fetch_status == FetchStatus.FETCHING and claim.state.failed_at:
+    elif assessed.fetch_status == FetchStatus.FETCHING and claim.state.failed_at:
         state = _after_others(claim.state, now, policy)
-    elif judged.fetch_status != FetchStatus.FAILED:
+    elif assessed.fetch_status != FetchStatus.FAILED:
         fresh = replace(claim, turns_counted=0, state=State(delivery=claim.state.delivery))
         state = _adopt(fresh, now, policy)
     elif _is_revived(claim, now, policy):
@@ -101,9 +101,11 @@ def _is_revived(claim: Claim, now: datetime, policy: Policy) -> bool:
 
 
 def _corrected(claim: Claim) -> bool:
-    """Tell whether number or carrier differ from what the claim was last judged on."""
-    judged = claim.judged
-    return judged is not None and (judged.number != claim.number or judged.carrier != (claim.carrier or ""))
+    """Tell whether number or carrier differ from what the claim was last assessed on."""
+    assessed = claim.assessed
+    return assessed is not None and (
+        assessed.number != claim.number or assessed.carrier != (claim.carrier or "")
+    )
 
 
 def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
@@ -182,14 +184,14 @@ def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
     return ranked(claim, state, now, policy)
 
 
-def found_by_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state in which the next run would find the claim; judged in memory if it is new to us, or was edited."""
+def as_next_run_finds(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The state in which the next run would find the claim; assessed in memory if it is new to us, or was edited."""
     state = claim.state
     if not claim.is_ours:
         return state
     is_unshelved = state.stage is Stage.SHELVED and not policy.sets_aside(claim)
     if state.stage is None or claim.is_edited or is_unshelved:
-        return judge(claim, now, policy)
+        return assess(claim, now, policy)
     if goes_on(state, policy):
         return go_on(claim, now, policy)
     return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state

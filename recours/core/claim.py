@@ -24,7 +24,7 @@ class FetchStatus(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a claim stands with us (`claims.pod_stage`, ours). NULL: not judged yet, or its POD is there."""
+    """Where a claim stands with us (`claims.pod_stage`, ours). NULL: not assessed yet, or its POD is there."""
 
     UNNUMBERED = "unnumbered"  # pending, without a tracking number: waits for one
     NEW = "new"  # pending, ready for the fetch worker
@@ -113,8 +113,8 @@ class Claim:
     said: Said | None = None  # its parts, if recours wrote that text
     turns_counted: int = 0  # pod_retry_count as it stands; NULL, negative and garbage are 0
     state: State = field(default_factory=State)
-    # What the state was judged on. None: never judged.
-    judged: "Judged | None" = None
+    # What the state was assessed on. None: never assessed.
+    assessed: "Snapshot | None" = None
     unreadable: tuple[str, ...] = ()
 
     @property
@@ -134,13 +134,15 @@ class Claim:
 
     @property
     def is_edited(self) -> bool:
-        """Tell whether the row is not what it was judged on, or was never judged."""
-        return self.judged != Judged(self.fetch_status, self.number, self.carrier or "", self.turns_counted)
+        """Tell whether the row is not what it was assessed on, or was never assessed."""
+        return self.assessed != Snapshot(
+            self.fetch_status, self.number, self.carrier or "", self.turns_counted
+        )
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The values of the service's columns at our last judgement, to notice corrections.
+class Snapshot:
+    """The values of the service's columns at our last assessment, to notice corrections.
 
     `carrier`: whose account served the claim then ("": nobody's). Another one's may serve it today, since credentials
     came or went, or a carrier is new to us: that starts a claim afresh like a correction.

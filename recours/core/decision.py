@@ -66,7 +66,7 @@ def step(claim: Claim, now: datetime, policy: Policy, *, asked: bool = False) ->
 
 
 def abandoned_at(claim: Claim, now: datetime) -> datetime:
-    """From when on a claim that others are fetching is ours; if its row does not tell, as it was first judged."""
+    """From when on a claim that others are fetching is ours; if its row does not tell, as it was first assessed."""
     if claim.updated_at is not None and claim.updated_at <= now:
         return claim.updated_at + ABANDONED_AFTER
     return claim.state.next_at or now

@@ -307,7 +307,7 @@ class ClaimRepository:
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
         """Record attempts and what they mean, in their order.
 
-        False for a claim that is not as it was taken: of it the attempt alone is kept, and it is judged anew.
+        False for a claim that is not as it was taken: of it the attempt alone is kept, and it is assessed again.
         Raises NotRecorded: a row that another program holds is no reason to lose the answers about others.
         """
         written: dict[Any, bool] = {}

@@ -146,7 +146,7 @@ class ClaimEnrolment:
     def _looks(
         self, connection: Connection, adopted: Adoption, group: Sequence[ColumnElement[bool]]
     ) -> list[Select[Any]]:
-        """Every claim that may be new, by stretches of the index; each is read, and judged by itself."""
+        """Every claim that may be new, by stretches of the index; each is read, and assessed by itself."""
         highest = adopted.highest_claim_id
         is_higher = [] if highest is None else [_c.id > highest]
         if not self._knows_creation(connection):

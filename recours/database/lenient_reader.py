@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy import Result
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Delivery, Judged, Stage, State, tidy_number
+from recours.core.claim import Claim, Delivery, Snapshot, Stage, State, tidy_number
 from recours.core.errors import ErrorKind
 from recours.core.sentences import Said, said_in, stored
 from recours.core.text import clean
@@ -126,7 +126,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         said=_read_said(read, error, catalog.name_of(carrier, clean(carrier_name, 60)), redact),
         turns_counted=read.whole("pod_retry_count"),
         state=_read_state(read),
-        judged=_read_judged(read, catalog),
+        assessed=_read_snapshot(read, catalog),
         unreadable=tuple(dict.fromkeys(read.unreadable)),
     )
 
@@ -157,15 +157,15 @@ def _read_state(read: Reader) -> State:
     )
 
 
-def _read_judged(read: Reader, catalog: Catalog) -> Judged | None:
+def _read_snapshot(read: Reader, catalog: Catalog) -> Snapshot | None:
     status = read.text("pod_seen_status")
     if status is None:
         return None
     number = tidy_number(read.text("pod_seen_number"))
-    return Judged(
+    return Snapshot(
         fetch_status=status,
         number=number,
-        carrier=_judged_carrier(read, number, catalog),
+        carrier=_snapshot_carrier(read, number, catalog),
         turns_used=read.whole("pod_seen_count"),
     )
 
@@ -178,7 +178,7 @@ def carrier_of(read: Reader, name: str, number: str | None, catalog: Catalog) ->
     return catalog.resolve_again(None if is_corrected else read.text("pod_carrier_key"), name, number)
 
 
-def _judged_carrier(read: Reader, number: str | None, catalog: Catalog) -> str:
+def _snapshot_carrier(read: Reader, number: str | None, catalog: Catalog) -> str:
     """Whose account served the claim; where that was lost, whose would serve it today."""
     key = read.text("pod_carrier_key")
     if key == "" or key in catalog.specs:

@@ -1,4 +1,4 @@
-"""Keeping the timetable in the rows: judging edited ones, making due ones ready, letting settled turns pass."""
+"""Keeping the timetable in the rows: assessing edited ones, making due ones ready, letting settled turns pass."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -65,7 +65,7 @@ _c = claims.c
 # The stages of claims that wait for their next turn.
 _TIMED = (Stage.WAITING, Stage.SETTLED)
 
-Judge = Callable[[Claim], State]
+Assess = Callable[[Claim], State]
 
 _GIVE_UP = (
     update(claims)
@@ -102,8 +102,10 @@ class ClaimUpkeep:
         with self.database.read() as connection:
             return connection.execute(query, bounds).first() is not None
 
-    def judge_edited(self, judge: Judge, now: datetime, exhausted_at: int | None = None) -> Iterator[Claim]:
-        """Judge every row that is new to us or that others edited since; yields what was read.
+    def assess_edited(
+        self, assess: Assess, now: datetime, exhausted_at: int | None = None
+    ) -> Iterator[Claim]:
+        """Assess every row that is new to us or that others edited since; yields what was read.
 
         `exhausted_at`: but for those that `adopt_exhausted` is for.
         """
@@ -111,19 +113,19 @@ class ClaimUpkeep:
         if exhausted_at is not None:
             wanted = and_(wanted, _exhausted(exhausted_at).is_not(true()))
         query = select(*readable_columns(self.columns)).where(wanted).order_by(_c.id).limit(CHUNK)
-        found = self._judge_chunk(query, judge)
+        found = self._assess_chunk(query, assess)
         while found:  # each row once, even one that goes on to look edited
             yield from found
-            found = self._judge_chunk(query.where(_c.id > found[-1].id), judge)
+            found = self._assess_chunk(query.where(_c.id > found[-1].id), assess)
 
-    def mend_ranks(self, rank: Judge) -> int:
+    def mend_ranks(self, rank: Assess) -> int:
         """Give the claims of an older version their place in the order of today, once; how many."""
         return mend_ranks(self.database, self.catalog, self.columns, rank)
 
     def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
         """Have failures whose retries other software used up count as given up; how many, a portion at a time.
 
-        It is the past, so no event and no mail. What `judge` makes of each is a function of few values, so that few statements
+        It is the past, so no event and no mail. What `assess` makes of each is a function of few values, so that few statements
         write a portion.
         """
         wanted = _edited(self.columns), _exhausted(max_retries), free(now), self.reach.rows()
@@ -150,7 +152,7 @@ class ClaimUpkeep:
         return claim_id, self.catalog.resolve(_as_text(carrier) or "", tidied) or "", kind.value
 
     def mend_keys(self) -> list[str]:
-        """Have rows judged anew that no run would look for, or that another carrier's account serves today.
+        """Have rows assessed again that no run would look for, or that another carrier's account serves today.
 
         Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
         """
@@ -176,8 +178,8 @@ class ClaimUpkeep:
             changed = {key for key, has in configured.items() if before.get(key) is not has}
             affected = _affected(self.catalog, changed, is_new=any(key not in before for key in changed))
             in_question = _c.pod_stage.is_not(None), _c.pod_carrier_key.in_(affected)
-            judged_anew = and_(*in_question, self.reach.rows())
-            connection.execute(update(claims).where(judged_anew).values(pod_rank_at=None))
+            assessed_anew = and_(*in_question, self.reach.rows())
+            connection.execute(update(claims).where(assessed_anew).values(pod_rank_at=None))
             for key, has in configured.items():
                 values: dict[str, Any] = {"configured": has}
                 upsert = insert_into(accounts, connection.dialect.name).values(values | {"carrier": key})
@@ -201,20 +203,20 @@ class ClaimUpkeep:
         return ["", *sorted(self.catalog.specs)]
 
     def take_up_given_up(
-        self, max_retries: int, judge: Judge, now: datetime, carriers: Collection[str] = ()
+        self, max_retries: int, assess: Assess, now: datetime, carriers: Collection[str] = ()
     ) -> Iterator[Claim]:
         """Give a next turn to claims of these carriers (none named: of all) that gave up under a lower limit."""
         gave_up = and_(_gave_up_below(max_retries), _of(carriers))
-        yield from self._rejudge(gave_up, _c.pod_retry_count, judge, now)
+        yield from self._reassess(gave_up, _c.pod_retry_count, assess, now)
 
-    def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
-        """Judge anew the shelved claims whose status is no longer one of `skip` (lower case)."""
-        yield from self._rejudge(_unshelved(self.columns, skip), _status(self.columns), judge, now)
+    def unshelve(self, skip: Collection[str], assess: Assess, now: datetime) -> Iterator[Claim]:
+        """Assess again the shelved claims whose status is no longer one of `skip` (lower case)."""
+        yield from self._reassess(_unshelved(self.columns, skip), _status(self.columns), assess, now)
 
-    def mend_times(self, horizon: datetime, retime: Judge, now: datetime) -> Iterator[Claim]:
+    def mend_times(self, horizon: datetime, retime: Assess, now: datetime) -> Iterator[Claim]:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
         for stage in _TIMED:
-            yield from self._rejudge(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
+            yield from self._reassess(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
 
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
@@ -254,9 +256,9 @@ class ClaimUpkeep:
         return wanted
 
     def make_ready(self, due_until: datetime) -> None:
-        """Put the claims whose turn has come among the ready ones; one without a key of ours is judged anew.
+        """Put the claims whose turn has come among the ready ones; one without a key of ours is assessed again.
 
-        One of which others took care meanwhile is at no stage, and judged anew should it be failed or pending again.
+        One of which others took care meanwhile is at no stage, and assessed again should it be failed or pending again.
         """
         key = case((_c.pod_carrier_key.in_(self._known_keys()), _c.pod_carrier_key))
         stage = case((is_failed(), Stage.READY), (is_ours(), Stage.NEW))
@@ -369,25 +371,25 @@ class ClaimUpkeep:
             connection, [(claim, _or_shelved(claim, decision)) for claim, decision in decided], seen=False
         )
 
-    def _rejudge(
-        self, condition: ColumnElement[bool], key: Any, judge: Judge, now: datetime
+    def _reassess(
+        self, condition: ColumnElement[bool], key: Any, assess: Assess, now: datetime
     ) -> Iterator[Claim]:
-        """Judge the rows of a condition in the order of `key`, which is its index's.
+        """Assess the rows of a condition in the order of `key`, which is its index's.
 
         In another order, or in none, either kind of database may prefer to read the whole table.
         """
         within = condition, free(now), self.reach.rows()
         query = select(*readable_columns(self.columns)).where(*within).order_by(key).limit(CHUNK)
         done: set[Any] = set()
-        while found := [claim for claim in self._judge_chunk(query, judge) if claim.id not in done]:
+        while found := [claim for claim in self._assess_chunk(query, assess) if claim.id not in done]:
             done.update(claim.id for claim in found)
             yield from found
 
-    def _judge_chunk(self, query: Select[Any], judge: Judge) -> list[Claim]:
+    def _assess_chunk(self, query: Select[Any], assess: Assess) -> list[Claim]:
         with self.database.write() as connection:
             rows = connection.execute(query.with_for_update(skip_locked=True))
             found = read_claims(rows, self.catalog, self.redact)
-            self._write(connection, [(claim, judge(claim)) for claim in found], seen=True)
+            self._write(connection, [(claim, assess(claim)) for claim in found], seen=True)
         return found
 
     def _write(self, connection: Connection, states: list[tuple[Claim, State]], *, seen: bool) -> None:
@@ -409,7 +411,7 @@ _OF_EXHAUSTED = (
 
 
 def _exhausted(max_retries: int) -> ColumnElement[bool]:
-    """Failures that we never judged, with all retries used. In SQLite a text is more than any number: hence the most."""
+    """Failures that we never assessed, with all retries used. In SQLite a text is more than any number: hence the most."""
     first_sight = and_(is_failed(), _c.pod_stage.is_(None), _c.pod_seen_status.is_(None))
     return and_(first_sight, _c.pod_retry_count >= max_retries, _c.pod_retry_count <= MOST_TURNS)
 

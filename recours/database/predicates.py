@@ -56,7 +56,7 @@ def expiring() -> ColumnElement[bool]:
 
 @cache
 def edited(*, with_deadline: bool) -> ColumnElement[bool]:
-    """Rows that we never judged, that differ from what they were judged on, or whose place in the order is lost."""
+    """Rows that we never assessed, that differ from what they were assessed on, or whose place in the order is lost."""
     differs = [
         _c.pod_stage.is_(None),
         _c.pod_stage.not_in([const(stage) for stage in Stage]),

@@ -17,7 +17,7 @@ from recours.database.tables import claims
 _c = claims.c
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 500
-# One that expired may have used no turn: what it was judged on is then one more.
+# One that expired may have used no turn: what it was assessed on is then one more.
 _AFRESH = {"pod_retry_count": 0, "pod_seen_count": case((_c.pod_retry_count > 0, _c.pod_seen_count), else_=1)}
 
 
@@ -68,12 +68,12 @@ class GivenUpClaims:
             ids = list(connection.scalars(locked))
             if all_or_none and len(ids) < len(found):
                 return set()
-            # The count alone has the next run judge them afresh; the rest is what it will find, for those who count now.
+            # The count alone has the next run assess them afresh; the rest is what it will find, for those who count now.
             values = {**_AFRESH, "pod_stage": Stage.WAITING, "pod_next_retry_at": now}
             connection.execute(update(claims).where(_c.id.in_(ids)).values(values))
         return set(ids)
 
 
 def _reopenable() -> tuple[ColumnElement[bool], ...]:
-    """Failed ones that nobody has set back or corrected yet: those are judged afresh anyway."""
+    """Failed ones that nobody has set back or corrected yet: those are assessed again anyway."""
     return is_failed(), unedited(), or_(_c.pod_retry_count > 0, _c.pod_expired_at.is_not(None))

@@ -76,7 +76,7 @@ def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:
 
 @cache
 def unedited() -> ColumnElement[bool]:
-    """Rows that are still what they were judged on. Compared inside the database: no value makes a round trip.
+    """Rows that are still what they were assessed on. Compared inside the database: no value makes a round trip.
 
     As a CASE: PostgreSQL expects two columns to be equal in one row of two hundred, would expect to find next to none
     among the ready claims, and would read and sort them all instead of the first few by their index.
@@ -159,7 +159,7 @@ _STATE_COLUMNS = [
 
 
 def update_states(*, seen: bool, has_deadline: bool) -> Update:
-    """An update of many rows by their id, the values as parameters; `seen`: they were judged on what they hold."""
+    """An update of many rows by their id, the values as parameters; `seen`: they were assessed on what they hold."""
     values: dict[str, Any] = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in _STATE_COLUMNS}
     if seen:
         values |= seen_values(has_deadline=has_deadline)
@@ -167,7 +167,7 @@ def update_states(*, seen: bool, has_deadline: bool) -> Update:
 
 
 def seen_values(*, has_deadline: bool) -> dict[str, Any]:
-    """Remember what the row holds now as what it was judged on."""
+    """Remember what the row holds now as what it was assessed on."""
     values: dict[str, Any] = {
         "pod_seen_status": _c.pod_fetch_status,
         "pod_seen_number": _c.tracking_number,

@@ -13,7 +13,7 @@ class Standing(StrEnum):
 
     FETCHED = "fetched"  # its POD is there
     IN_HAND = "in_hand"  # a run holds it at this moment
-    NOT_SEEN = "not_seen"  # new or edited: the next run judges it
+    NOT_SEEN = "not_seen"  # new or edited: the next run assesses it
     LEFT_ALONE = "left_alone"  # the service asked for no POD, or takes care of it itself
     UNNUMBERED = Stage.UNNUMBERED
     NEW = Stage.NEW

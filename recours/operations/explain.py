@@ -217,23 +217,25 @@ def explain(
 
 def _seen(case: _Case) -> list[str]:
     """What of the row a run has not seen yet."""
-    claim, judged = case.claim, case.claim.judged
+    claim, assessed = case.claim, case.claim.assessed
     if not claim.is_ours or not claim.is_edited:
         return []
-    if judged is None:
+    if assessed is None:
         return ["No run has looked at it yet; this is what the next one will find."]
     changes = []
-    if judged.number != claim.number:
-        changes.append(f"tracking number was {judged.number or 'missing'}, is {claim.number or 'missing'}")
-    if judged.carrier != (claim.carrier or ""):
-        before = case.catalog.name_of(judged.carrier, "none that we know")
+    if assessed.number != claim.number:
+        changes.append(f"tracking number was {assessed.number or 'missing'}, is {claim.number or 'missing'}")
+    if assessed.carrier != (claim.carrier or ""):
+        before = case.catalog.name_of(assessed.carrier, "none that we know")
         changes.append(f"carrier's account was that of {before}, is {case.carrier or 'missing'}")
-    if judged.fetch_status != claim.fetch_status:
-        changes.append(f"pod_fetch_status was '{clean(judged.fetch_status, 30)}', is '{claim.fetch_status}'")
-    if judged.turns_used != claim.turns_counted:
-        changes.append(f"count of turns was {judged.turns_used}, is {claim.turns_counted}")
+    if assessed.fetch_status != claim.fetch_status:
+        changes.append(
+            f"pod_fetch_status was '{clean(assessed.fetch_status, 30)}', is '{claim.fetch_status}'"
+        )
+    if assessed.turns_used != claim.turns_counted:
+        changes.append(f"count of turns was {assessed.turns_used}, is {claim.turns_counted}")
     what = "; its ".join(changes)
-    return [f"It was corrected since a run last looked: its {what}. The next run judges it anew."]
+    return [f"It was corrected since a run last looked: its {what}. The next run assesses it again."]
 
 
 def _where(case: _Case, listed: ListedClaim) -> str:

@@ -28,7 +28,7 @@ OUTCOMES = {
 }
 # Why a carrier takes no call.
 CLOSED = ("rate_limit", "account", "paused")
-_UNJUDGED = "unjudged"
+_UNASSESSED = "unjudged"
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _backlogs(now: Overview) -> Iterator[Metric]:
 def _stages(backlog: Backlog) -> Iterator[tuple[str, int]]:
     for stage in Stage:
         yield stage.value, backlog.stages.get(stage, 0)
-    yield _UNJUDGED, backlog.unjudged
+    yield _UNASSESSED, backlog.unassessed
 
 
 # ---------------------------------------------------------------- carriers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from recours.core.assessment import found_by_next_run, is_expired
+from recours.core.assessment import as_next_run_finds, is_expired
 from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
@@ -93,7 +93,7 @@ def position(
     held: bool = False,
 ) -> Position:
     """Where a claim stands. `refusal`: why its carrier could take no call now; `held`: a run holds it at this moment."""
-    state = found_by_next_run(claim, now, policy)
+    state = as_next_run_finds(claim, now, policy)
     asks = _asks(claim, state, now, policy)
     closed = refusal if asks else None
     why, next_at = _next(claim, state, now, policy, closed, held=held)

@@ -47,14 +47,14 @@ COUNTED_UP_TO = 10_000
 class Backlog:
     """The claims of one carrier (its key; "": of none that we know) that are not done, counted by stage.
 
-    `unjudged`: failed or pending claims that no run has looked at yet; the next one does. `oldest`: since when the
+    `unassessed`: failed or pending claims that no run has looked at yet; the next one does. `oldest`: since when the
     oldest of those that are still tried has failed, or is new. `counted_up_to`: no number is counted further.
     """
 
     carrier: str
     stages: Mapping[Stage, int]
     oldest: datetime | None = None
-    unjudged: int = 0
+    unassessed: int = 0
     counted_up_to: int | None = COUNTED_UP_TO
 
     @property
@@ -66,13 +66,13 @@ class Backlog:
     def is_tried(self) -> bool:
         """Tell whether a call for one of these claims is still to come."""
         to_come = (Stage.NEW, Stage.READY, Stage.WAITING)
-        return bool(self.unjudged or any(self.stages.get(stage) for stage in to_come))
+        return bool(self.unassessed or any(self.stages.get(stage) for stage in to_come))
 
     @property
     def to_come(self) -> int:
         """Claims for which a call is still to come."""
         stages = (Stage.NEW, Stage.READY, Stage.WAITING)
-        return self.capped(self.unjudged + sum(self.stages.get(stage, 0) for stage in stages))
+        return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in stages))
 
     def capped(self, number: int) -> int:
         """A sum, which means "or more" as soon as one of its parts does."""

@@ -1,7 +1,7 @@
 """Claims that gave up start afresh: count 0, due at the very next run, through the same queue and mails.
 
 What is done to a claim is what a person may do by hand: its count is set to 0. Its stage is changed with it, so that
-nobody counts it as given up until then. The next run of either worker judges it by the rule for that (`recours.core.assessment.judge`). A final mail about the same number is not sent a second time,
+nobody counts it as given up until then. The next run of either worker assesses it by the rule for that (`recours.core.assessment.assess`). A final mail about the same number is not sent a second time,
 since its event is unique.
 """
 
@@ -150,7 +150,7 @@ def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> 
     if where.why is Why.IN_HAND:
         return f"{name} is being fetched by a run at this moment; try again in a minute."
     if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:
-        return f"{name} was reopened or corrected already: the next run judges it afresh."
+        return f"{name} was reopened or corrected already: the next run assesses it again."
     if claim.fetch_status == FetchStatus.FAILED and claim.state.stage is Stage.GIVEN_UP:
         return None
     return f"{name} has not given up: {_standing(claim, where, local)}."

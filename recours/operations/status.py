@@ -257,7 +257,7 @@ def backlog_json(backlog: Backlog) -> dict[str, Any]:
         "carrier": backlog.carrier or None,
         "due": backlog.due,
         **{stage.value: backlog.stages.get(stage, 0) for stage in Stage},
-        "unjudged": backlog.unjudged,
+        "unjudged": backlog.unassessed,
         "counted_up_to": backlog.counted_up_to,
         "oldest": backlog.oldest.isoformat() if backlog.oldest else None,
     }

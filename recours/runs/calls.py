@@ -330,7 +330,7 @@ class Calls:
         return Ended(failure, self._deps.clock.now(), 0.0, mistake=mistake_of(answer))
 
     def _settle_unreached(self) -> None:
-        """Judge the attempts that could not connect.
+        """Assess the attempts that could not connect.
 
         If no call of the run could, to whatever carrier, our own network is at fault: no attempt is used up.
         """

@@ -341,7 +341,7 @@ class Upkeep(Protocol):
     """The timetable in the rows."""
 
     def mend_keys(self) -> list[str]:
-        """Have rows judged anew that no run would look for, or that another carrier's account serves today.
+        """Have rows assessed again that no run would look for, or that another carrier's account serves today.
 
         Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
         """
@@ -351,10 +351,10 @@ class Upkeep(Protocol):
     ) -> bool:
         """Tell whether any row waits for what the methods below do, by these same bounds."""
 
-    def judge_edited(
-        self, judge: Callable[[Claim], State], now: datetime, exhausted_at: int | None = None
+    def assess_edited(
+        self, assess: Callable[[Claim], State], now: datetime, exhausted_at: int | None = None
     ) -> Iterable[Claim]:
-        """Judge every row that is new to us or that others edited since; yields what was read.
+        """Assess every row that is new to us or that others edited since; yields what was read.
 
         `exhausted_at`: but for those that `adopt_exhausted` is for.
         """
@@ -365,16 +365,16 @@ class Upkeep(Protocol):
     def take_up_given_up(
         self,
         max_retries: int,
-        judge: Callable[[Claim], State],
+        assess: Callable[[Claim], State],
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterable[Claim]:
         """Give a next turn to claims of these carriers (none named: of all) that gave up under a lower limit."""
 
     def unshelve(
-        self, skip: Collection[str], judge: Callable[[Claim], State], now: datetime
+        self, skip: Collection[str], assess: Callable[[Claim], State], now: datetime
     ) -> Iterable[Claim]:
-        """Judge anew the shelved claims whose status is no longer one of `skip` (lower case)."""
+        """Assess again the shelved claims whose status is no longer one of `skip` (lower case)."""
 
     def mend_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
@@ -384,7 +384,7 @@ class Upkeep(Protocol):
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
     ) -> set[Any]:
-        """The ids of claims that are still to be judged or made ready: another program held them a moment ago.
+        """The ids of claims that are still to be assessed or made ready: another program held them a moment ago.
 
         `settled_of`: also settled ones of these carriers (an empty collection: of all) whose turn is to pass.
         """

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recours.core.assessment import found_by_next_run, is_expired
+from recours.core.assessment import as_next_run_finds, is_expired
 from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.decision import Step, step
 from recours.core.policy import Policy
@@ -56,7 +56,7 @@ def preview(
     for place, (claim, held) in enumerate(found):
         if not claim.is_ours:
             continue
-        state = found_by_next_run(claim, now, policy)
+        state = as_next_run_finds(claim, now, policy)
         if held:
             result.held += 1
         elif carriers and lane_key(claim) not in carriers:

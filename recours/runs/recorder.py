@@ -95,7 +95,7 @@ class Recorder:
         if not as_taken:
             log.info(
                 f"{claim.reference} was edited while its call was under way: the answer is kept among the attempts, "
-                "and the claim is judged anew"
+                "and the claim is assessed again"
             )
         elif isinstance(ended.outcome, Retrieved):
             self.stats.success += 1

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recours.core.assessment import go_on, judge, retimed
+from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision, Step, give_up, pass_turn, step
 from recours.runs.fetch import PODFetchWorker
@@ -84,7 +84,7 @@ class PODRetryScheduler(Worker):
 
     def _go_on(self, claim: Claim, now: datetime) -> State:
         return (
-            judge(claim, now, self.policy)
+            assess(claim, now, self.policy)
             if self.policy.sets_aside(claim)
             else go_on(claim, now, self.policy)
         )

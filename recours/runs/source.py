@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Protocol
 
-from recours.core.assessment import judge
+from recours.core.assessment import assess
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
@@ -126,7 +126,7 @@ class NamedClaims:
 
 
 def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: datetime) -> list[Claim]:
-    """The claims of these references, judged. Raises RefusedError if one of them cannot be fetched."""
+    """The claims of these references, assessed. Raises RefusedError if one of them cannot be fetched."""
     found, refused = [], []
     for reference in dict.fromkeys(references):
         claim = claims.find(reference) if is_text(reference) else None
@@ -148,10 +148,10 @@ def is_as_found(claim: Claim, found: Claim) -> bool:
 
 
 def _state(claim: Claim, policy: Policy, now: datetime) -> State:
-    """Its state; judged as a failure, and at no stage, if the service never asked for its POD or takes care of it."""
+    """Its state; assessed as a failure, and at no stage, if the service never asked for its POD or takes care of it."""
     if claim.is_pending or claim.fetch_status == FetchStatus.FAILED:
-        return judge(claim, now, policy) if claim.is_edited else claim.state
-    return replace(judge(replace(claim, fetch_status=FetchStatus.FAILED), now, policy), stage=None)
+        return assess(claim, now, policy) if claim.is_edited else claim.state
+    return replace(assess(replace(claim, fetch_status=FetchStatus.FAILED), now, policy), stage=None)
 
 
 def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> RefusedClaim | None:

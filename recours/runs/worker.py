@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from recours.core.assessment import judge, ranked_anew
+from recours.core.assessment import assess, ranked_anew
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
@@ -191,7 +191,7 @@ class Worker(ABC):
             else DueClaims(self.deps.claims, self.stage, self.options.carriers)
         )
         limits = self.limits()
-        passed_over = self._passed_over()  # first: what is judged by now is among the ready ones
+        passed_over = self._passed_over()  # first: what is assessed by now is among the ready ones
         ready = source.ready(self.deps.clock.now(), limits.batch_size)
         self.say_found(min(sum(ready.values()), limits.batch_size), len(passed_over))
         try:
@@ -345,14 +345,14 @@ class Worker(ABC):
             return
         upkeep.make_ready(due_until)
         unreadable = 0
-        for claim in upkeep.judge_edited(lambda claim: judge(claim, now, policy), now, policy.max_retries):
+        for claim in upkeep.assess_edited(lambda claim: assess(claim, now, policy), now, policy.max_retries):
             unreadable += bool(claim.unreadable)
             if claim.unreadable and unreadable <= _SHOWN_REMARKS:
                 values = ", ".join(claim.unreadable)
                 log.warning(f"{claim.reference}: cannot read the value of {values}; it is treated as unknown")
         if unreadable > _SHOWN_REMARKS:
             log.warning(f"{unreadable - _SHOWN_REMARKS} more claims have values that cannot be read")
-        for _ in upkeep.unshelve(policy.skip_claim_statuses, lambda claim: judge(claim, now, policy), now):
+        for _ in upkeep.unshelve(policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now):
             pass
         self.keep_own_timetable(now)
         upkeep.make_ready(due_until)
@@ -387,7 +387,7 @@ class Worker(ABC):
         if changed:
             names = ", ".join(map(self.catalog.name_of, changed))
             log.info(
-                f"Credentials came or went since the last run: {names}; claims concerned are judged anew"
+                f"Credentials came or went since the last run: {names}; claims concerned are assessed again"
             )
 
     def _mention_gap(self, now: datetime) -> None:

@@ -58,7 +58,7 @@ def test_reopened_claims_start_afresh_at_the_next_run_and_no_second_final_mail_g
     assert re.search(r"^CLM-0001 \(Chronopost\): gave up on 2026-.* after 4 attempts$", said, re.MULTILINE)
     assert "1 claim will start afresh: due at the next run of either worker." in said
     calls = len(service.box.calls)
-    service.run(PODFetchWorker)  # either worker judges it
+    service.run(PODFetchWorker)  # either worker assesses it
     assert rows(service, "pod_stage, pod_retry_count") == [("ready", 0), ("given_up", 4)]
     report = service.run()
     assert (report.stats.failed, len(service.box.calls) - calls) == (1, 1)
@@ -136,7 +136,7 @@ def test_reopened_twice_before_a_run_says_so(mixed: Service, person: Person) -> 
     person.does("reopen", "CLM-0001")
     done = person.types("reopen", "CLM-0001")
     assert done.returncode == 2
-    assert "CLM-0001 was reopened or corrected already: the next run judges it afresh." in done.stderr
+    assert "CLM-0001 was reopened or corrected already: the next run assesses it again." in done.stderr
 
 
 def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: Person) -> None:

@@ -93,7 +93,7 @@ def test_what_is_unlocked_meanwhile_is_fetched_by_the_same_run(
     service: Service, other: Connection, clock: Waiting, kind: str
 ) -> None:
     claims = [service.add(S.DELIVERED) for _ in range(3)]
-    if kind == "waiting":  # judged by an earlier run, and due by now
+    if kind == "waiting":  # assessed by an earlier run, and due by now
         service.sql("UPDATE claims SET updated_at = ?", f"{clock.now():%Y-%m-%d %H:%M:%S}")
         service.run()
         service.clock.advance(HOUR)
@@ -126,14 +126,14 @@ def test_what_was_locked_only_while_the_run_looked_is_fetched_by_the_same_run(
     claims = [service.add(S.DELIVERED, pod_fetch_status="pending") for _ in range(3)]
     hold(other, *claims)
     where, what = {
-        "at once": (ClaimUpkeep, "judge_edited"),
+        "at once": (ClaimUpkeep, "assess_edited"),
         "while it is counted": (ClaimUpkeep, "passed_over"),
     }[moment]
     usual = getattr(where, what)
 
     def and_then_free(*given: Any) -> Any:
         done = usual(*given)
-        done = list(done) if what == "judge_edited" else done
+        done = list(done) if what == "assess_edited" else done
         other.exec_driver_sql("ROLLBACK; BEGIN")
         return done
 
@@ -170,7 +170,7 @@ def test_ready_claims_that_are_found_and_cannot_be_taken_are_explained(
     claims = [service.add(S.DELIVERED) for _ in range(6)]
     service.run()
     service.environment["CHRONOPOST_PASSWORD"] = password
-    service.sql("UPDATE recours_accounts SET configured = TRUE")  # or they would be judged anew
+    service.sql("UPDATE recours_accounts SET configured = TRUE")  # or they would be assessed again
     assert service.sql("SELECT DISTINCT pod_stage FROM claims") == [("ready",)]
     hold(other, *claims[:4])
     caplog.clear()

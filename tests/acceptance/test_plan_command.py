@@ -42,7 +42,7 @@ def service(url: str, tmp_path: Path, now: datetime) -> Iterator[Service]:
             made.add(S.IN_TRANSIT, carrier="UPS", **pending)
         today = now.astimezone(PARIS).date().isoformat()  # where the day of a deadline ends
         made.add(**pending, tracking_number=None, response_deadline=today)
-        made.run()  # which judges them all; nobody answers for the claims of the scheduler below
+        made.run()  # which assesses them all; nobody answers for the claims of the scheduler below
         made.sql("DELETE FROM recours_runs")
         yield made
 

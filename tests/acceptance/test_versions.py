@@ -37,7 +37,7 @@ def test_what_a_newer_version_wrote_is_left_alone_and_counted(
 ) -> None:
     ids = [service.add(S.DELIVERED, failed_at=service.clock.now()) for _ in range(5)]
     new = service.add(S.DELIVERED, pod_fetch_status="pending")
-    service.run()  # judged: due within the hour
+    service.run()  # assessed: due within the hour
     service.sql("UPDATE claims SET pod_stage = 'quarantined' WHERE id = ?", ids[1])
     service.sql(
         "UPDATE claims SET pod_stage = 'quarantined', tracking_number = 'XY000000099FR' WHERE id = ?", ids[2]

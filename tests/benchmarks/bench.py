@@ -26,7 +26,7 @@ from sqlalchemy import URL, event, text
 
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG
-from recours.core.assessment import go_on, judge, retimed
+from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Stage
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
@@ -248,8 +248,8 @@ def looking(url: URL) -> dict[str, float]:
 
     def everything() -> None:
         upkeep.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
-        list(upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
-        list(upkeep.unshelve(policy.skip_claim_statuses, lambda claim: judge(claim, now, policy), now))
+        list(upkeep.assess_edited(lambda claim: assess(claim, now, policy), now))
+        list(upkeep.unshelve(policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now))
         list(upkeep.take_up_given_up(4, lambda claim: go_on(claim, now, policy), now))
         list(upkeep.mend_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
         upkeep.make_ready(now)

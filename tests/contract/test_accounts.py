@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from recours.core.assessment import judge
+from recours.core.assessment import assess
 from recours.core.carrier import Catalog, Substitute
 from recours.core.claim import Stage
 from recours.core.policy import Policy
@@ -38,7 +38,7 @@ class Keeper:
             self.database, catalog.with_accounts(configured), look(self.database).columns, "run-1"
         )
         changed = upkeep.mend_keys()
-        list(upkeep.judge_edited(lambda claim: judge(claim, NOW, POLICY), NOW))
+        list(upkeep.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
         upkeep.make_ready(POLICY.timetable.due_until(NOW))
         return changed
 

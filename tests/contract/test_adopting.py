@@ -51,13 +51,13 @@ def test_claims_of_many_kinds_become_what_judging_them_one_by_one_makes_of_them(
         for number in numbers
     ]
     add_claims(database, [row | {"claim_reference": f"{n}"} for n, row in enumerate(every)])
-    judged = "pod_stage, pod_carrier_key, pod_error_kind, pod_rank_is_deadline, pod_interruptions"
-    judged_on = "pod_seen_status, pod_seen_number, pod_seen_carrier, pod_seen_count"
-    query = f"SELECT {judged}, {judged_on}, pod_retry_count FROM claims ORDER BY id"
+    assessed = "pod_stage, pod_carrier_key, pod_error_kind, pod_rank_is_deadline, pod_interruptions"
+    assessed_on = "pod_seen_status, pod_seen_number, pod_seen_carrier, pod_seen_count"
+    query = f"SELECT {assessed}, {assessed_on}, pod_retry_count FROM claims ORDER BY id"
     run = Run(database)
     assert sum(run.upkeep.adopt_exhausted(4, NOW)) == len(every)
     at_once = rows(database, query)
-    forgotten = ", ".join(f"{name} = NULL" for name in f"{judged}, {judged_on}".split(", "))
+    forgotten = ", ".join(f"{name} = NULL" for name in f"{assessed}, {assessed_on}".split(", "))
     edit(database, f"UPDATE claims SET {forgotten}")
     run.keep()
     assert rows(database, query) == at_once

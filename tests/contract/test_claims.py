@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event, make_url, text
 
 from recours.carriers.chronopost import SPEC
-from recours.core.assessment import go_on, judge, retimed
+from recours.core.assessment import assess, go_on, retimed
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import Decision, decide, pass_turn, succeed
@@ -63,7 +63,7 @@ class Run:
         return ClaimUpkeep(self.database, CATALOG, look(self.database).columns, self.token)
 
     def keep(self, now: datetime = NOW, policy: Policy = POLICY) -> None:
-        list(self.upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
+        list(self.upkeep.assess_edited(lambda claim: assess(claim, now, policy), now))
         self.upkeep.make_ready(policy.timetable.due_until(now))
 
     def lease(self, now: datetime = NOW) -> Lease:
@@ -247,7 +247,7 @@ def test_what_is_put_back_after_an_edit_keeps_the_edit(
     taken = run.take()
     edit(run.database, "UPDATE claims SET tracking_number = 'XY009999999FR', pod_retry_count = 0")
     run.put_back(*taken)
-    assert other.take() == []  # not before it is judged anew
+    assert other.take() == []  # not before it is assessed again
     other.keep()
     (again,) = other.take()
     assert again.number == "XY009999999FR"
@@ -715,7 +715,7 @@ LOOKS: dict[str, tuple[Callable[[Run], Any], str]] = {
         lambda run: run.upkeep.is_behind(NOW, NOW + timedelta(days=30), 9, {"paid"}, NOW),
         "edited shelved given_up waiting settled",
     ),
-    "edited": (lambda run: list(run.upkeep.judge_edited(lambda c: judge(c, NOW, POLICY), NOW)), "edited"),
+    "edited": (lambda run: list(run.upkeep.assess_edited(lambda c: assess(c, NOW, POLICY), NOW)), "edited"),
     "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
     "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),
@@ -734,7 +734,7 @@ LOOKS: dict[str, tuple[Callable[[Run], Any], str]] = {
         "given_up",
     ),
     "shelved": (
-        lambda run: list(run.upkeep.unshelve({"paid"}, lambda c: judge(c, NOW, POLICY), NOW)),
+        lambda run: list(run.upkeep.unshelve({"paid"}, lambda c: assess(c, NOW, POLICY), NOW)),
         "shelved",
     ),
 }
@@ -821,7 +821,7 @@ def test_a_successful_claim_costs_six_statements_at_most(
         return sum(verb in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE") for verb in verbs)
 
     add_claims(database, [{}] * 364)
-    cost_of(4)  # judges the rows
+    cost_of(4)  # assesses the rows
     # What several threads want at once is written together, which they seldom do where the processor is busy with
     # something else: hence the least of three.
     small, large = (min(cost_of(batch) for _ in range(3)) for batch in (40, 80))

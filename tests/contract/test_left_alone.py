@@ -34,7 +34,7 @@ STAGES = {
 
 @pytest.fixture(params=["manual", "not_available", "archived"])
 def left(database: Database, add_claims: Callable[..., None], request: pytest.FixtureRequest) -> Run:
-    """A claim of each stage that a run has judged, and that other software has taken over since."""
+    """A claim of each stage that a run has assessed, and that other software has taken over since."""
     run = Run(database)
     add_claims(
         database,
@@ -93,13 +93,13 @@ def test_nobody_counts_it_as_due_or_waiting(left: Run) -> None:
 def test_no_run_judges_or_takes_it(left: Run) -> None:
     before = rows(left.database, "SELECT * FROM claims ORDER BY id")
     upkeep, later = left.upkeep, NOW + timedelta(days=900)
-    judged = [
-        *upkeep.judge_edited(lambda claim: claim.state, NOW),
+    assessed = [
+        *upkeep.assess_edited(lambda claim: claim.state, NOW),
         *upkeep.unshelve(set(), lambda claim: claim.state, NOW),
         *upkeep.take_up_given_up(9, lambda claim: claim.state, NOW),
         *upkeep.mend_times(NOW, lambda claim: claim.state, NOW),
     ]
-    assert judged == []
+    assert assessed == []
     assert rows(left.database, "SELECT * FROM claims ORDER BY id") == before
     left.keep(later)
     assert left.take(now=later) == []
@@ -107,7 +107,7 @@ def test_no_run_judges_or_takes_it(left: Run) -> None:
 
 
 def test_given_back_it_goes_on(left: Run) -> None:
-    """The service sets it back to what it was: the next run finds it where it stood, or judges it anew."""
+    """The service sets it back to what it was: the next run finds it where it stood, or assesses it again."""
     with left.database.write() as connection:
         connection.execute(
             text("UPDATE claims SET pod_fetch_status = 'failed' WHERE claim_reference = 'ready'")

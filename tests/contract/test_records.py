@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, insert, text, update
 
 from recours.carriers.chronopost import SPEC
-from recours.core.assessment import judge
+from recours.core.assessment import assess
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
@@ -71,7 +71,7 @@ def sql(database: Database, statement: str, **values: Any) -> None:
 def run_over(database: Database, now: datetime = NOW) -> None:
     """What a run does before it calls anybody."""
     upkeep = ClaimUpkeep(database, CATALOG, look(database).columns, "run-1")
-    list(upkeep.judge_edited(lambda claim: judge(claim, now, POLICY), now))
+    list(upkeep.assess_edited(lambda claim: assess(claim, now, POLICY), now))
     upkeep.make_ready(POLICY.timetable.due_until(now))
 
 
@@ -315,11 +315,11 @@ def test_what_no_run_has_looked_at_is_not_hidden(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}, {"pod_fetch_status": "pending"}, {"pod_fetch_status": "success"}])
-    assert records.backlogs() == [Backlog("", {}, None, unjudged=2)]
+    assert records.backlogs() == [Backlog("", {}, None, unassessed=2)]
     run_over(database)
-    assert [(b.carrier, b.unjudged) for b in records.backlogs()] == [("chronopost", 0)]
+    assert [(b.carrier, b.unassessed) for b in records.backlogs()] == [("chronopost", 0)]
     sql(database, "UPDATE claims SET pod_stage = 'elsewhere' WHERE claim_reference = 'CLM-00000'")
-    assert backlog_of(records, "chronopost").unjudged == 1
+    assert backlog_of(records, "chronopost").unassessed == 1
 
 
 def test_claims_that_the_service_has_settled_by_itself_are_no_backlog(

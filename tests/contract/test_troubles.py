@@ -85,6 +85,6 @@ def test_mails_that_lie_there(troubles: DatabaseTroubles) -> None:
 def test_claims_near_their_deadline_and_no_more(
     troubles: DatabaseTroubles, add_claims: Callable[..., None]
 ) -> None:
-    """Those that no run has judged are not at a stage yet: the next run looks at them."""
+    """Those that no run has assessed are not at a stage yet: the next run looks at them."""
     add_claims(troubles.database, [{"response_deadline": (NOW + DAY).date()}])
     assert list(troubles.near_deadline(NOW, NOW + 7 * DAY, ["chronopost"])) == []

@@ -8,7 +8,7 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from tests.fakes.table import Row, Table
 
-Judge = Callable[[Claim], State]
+Assess = Callable[[Claim], State]
 
 
 @dataclass
@@ -32,9 +32,11 @@ class FakeUpkeep:
         ]
         return any(row.is_free(now) for row in free) or any(_is_by(row, due_until) for row in timed)
 
-    def judge_edited(self, judge: Judge, now: datetime, exhausted_at: int | None = None) -> Iterator[Claim]:
+    def assess_edited(
+        self, assess: Assess, now: datetime, exhausted_at: int | None = None
+    ) -> Iterator[Claim]:
         rows = [row for row in self.table.rows.values() if row.is_edited()]
-        yield from self._rejudge([row for row in rows if not _is_exhausted(row, exhausted_at)], judge, now)
+        yield from self._reassess([row for row in rows if not _is_exhausted(row, exhausted_at)], assess, now)
 
     def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
         rows = [row for row in self.table.rows.values() if row.is_edited() and row.is_free(now)]
@@ -45,17 +47,17 @@ class FakeUpkeep:
         yield len(exhausted)
 
     def take_up_given_up(
-        self, max_retries: int, judge: Judge, now: datetime, carriers: Collection[str] = ()
+        self, max_retries: int, assess: Assess, now: datetime, carriers: Collection[str] = ()
     ) -> Iterator[Claim]:
         rows = [row for row in self._gave_up_below(max_retries) if _is_of(row, carriers)]
-        yield from self._rejudge(rows, judge, now)
+        yield from self._reassess(rows, assess, now)
 
-    def unshelve(self, skip: Collection[str], judge: Judge, now: datetime) -> Iterator[Claim]:
-        yield from self._rejudge(self._unshelved(skip), judge, now)
+    def unshelve(self, skip: Collection[str], assess: Assess, now: datetime) -> Iterator[Claim]:
+        yield from self._reassess(self._unshelved(skip), assess, now)
 
-    def mend_times(self, horizon: datetime, retime: Judge, now: datetime) -> Iterator[Claim]:
+    def mend_times(self, horizon: datetime, retime: Assess, now: datetime) -> Iterator[Claim]:
         rows = self.table.at(Stage.WAITING, Stage.SETTLED)
-        yield from self._rejudge([row for row in rows if _is_after(row, horizon)], retime, now)
+        yield from self._reassess([row for row in rows if _is_after(row, horizon)], retime, now)
 
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
@@ -111,7 +113,7 @@ class FakeUpkeep:
                 self.table.tell(claim.id, decision.events)
                 yield claim, decision
 
-    def mend_ranks(self, rank: Judge) -> int:
+    def mend_ranks(self, rank: Assess) -> int:
         del rank  # no older version worked on this table
         return 0
 
@@ -128,11 +130,11 @@ class FakeUpkeep:
         wanted = [row for row in shelved if (row.claim.claim_status or "").strip().lower() not in skip]
         return [row for row in wanted if row.claim.is_ours]
 
-    def _rejudge(self, rows: list[Row], judge: Judge, now: datetime) -> Iterator[Claim]:
+    def _reassess(self, rows: list[Row], assess: Assess, now: datetime) -> Iterator[Claim]:
         for row in rows:
             if row.is_free(now):
                 claim = row.claim
-                row.write(judge(claim))
+                row.write(assess(claim))
                 row.see()
                 yield claim
 

@@ -6,17 +6,17 @@ from datetime import date, datetime
 from typing import Any
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Judged, Stage, State
+from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.events import Event
 from recours.runs.ports import Attempt, StoredDocument
 
-_OURS_TO_JUDGE = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
+_TO_ASSESS = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
 Seen = tuple[str | None, str | None, str, int]
 
 
 @dataclass
 class Row:
-    """One claim, with what it was judged on, who holds it, and its document."""
+    """One claim, with what it was assessed on, who holds it, and its document."""
 
     claim: Claim
     seen: Seen | None = None
@@ -35,34 +35,32 @@ class Row:
     def is_edited(self) -> bool:
         claim, state = self.claim, self.claim.state
         differs = not self.is_unedited() or self.seen_deadline != claim.deadline
-        return claim.fetch_status in _OURS_TO_JUDGE and (
-            state.stage is None or state.rank_at is None or differs
-        )
+        return claim.fetch_status in _TO_ASSESS and (state.stage is None or state.rank_at is None or differs)
 
     def release(self) -> None:
         self.token = self.until = None
 
     def write(self, state: State) -> None:
-        """Store our part of the claim; the count is then what it was judged on."""
+        """Store our part of the claim; the count is then what it was assessed on."""
         self.claim = replace(self.claim, state=state, turns_counted=state.turns_used)
         self.carrier_key = self.claim.carrier or ""
         if self.seen:
             self.seen = (*self.seen[:3], state.turns_used)
-        if self.claim.judged:
-            judged = replace(self.claim.judged, turns_used=state.turns_used)
-            self.claim = replace(self.claim, judged=judged)
+        if self.claim.assessed:
+            assessed = replace(self.claim.assessed, turns_used=state.turns_used)
+            self.claim = replace(self.claim, assessed=assessed)
 
     def see(self) -> None:
-        """Remember the service's values as those that the claim was judged on."""
+        """Remember the service's values as those that the claim was assessed on."""
         claim = self.claim
         self.seen, self.seen_deadline = _seen(claim), claim.deadline
         status = claim.fetch_status
-        judged = (
-            Judged(status, claim.number, claim.carrier or "", claim.turns_counted)
+        assessed = (
+            Snapshot(status, claim.number, claim.carrier or "", claim.turns_counted)
             if status is not None
             else None
         )
-        self.claim = replace(claim, judged=judged)
+        self.claim = replace(claim, assessed=assessed)
 
 
 @dataclass

@@ -21,7 +21,7 @@ import recours
 from recours.carriers.refusals import print_of
 from recours.carriers.registry import CATALOG
 from recours.cli.why import _show, explanation_of
-from recours.core.assessment import judge
+from recours.core.assessment import assess
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.dashboard.claims import about_claim
@@ -183,7 +183,7 @@ def _fill(world: World, box: Sandbox) -> None:
             _add(connection, n, state, stage, now, box)
     upkeep = ClaimUpkeep(database, world.desk.catalog, look(database).columns, "r")
     policy = world.desk.settings.policy
-    list(upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
+    list(upkeep.assess_edited(lambda claim: assess(claim, now, policy), now))
     with database.write() as connection:
         for state in CARRIERS:
             for stage, case in STAGES.items():

@@ -1,4 +1,4 @@
-"""What becomes of a claim: judged, taken at its turn, decided by an answer."""
+"""What becomes of a claim: assessed, taken at its turn, decided by an answer."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.assessment import ABANDONED_AFTER, go_on, judge, retimed
+from recours.core.assessment import ABANDONED_AFTER, assess, go_on, retimed
 from recours.core.backoff import Timetable
-from recours.core.claim import Claim, Delivery, FetchStatus, Judged, Stage, State
+from recours.core.claim import Claim, Delivery, FetchStatus, Snapshot, Stage, State
 from recours.core.decision import (
     MOST_INTERRUPTIONS,
     Decision,
@@ -36,15 +36,15 @@ TEMPORARY = [kind for kind in ErrorKind if not TRAITS[kind].persistent and TRAIT
 
 
 def claim(status: str | None = "failed", **columns: Any) -> Claim:
-    """A claim as the service wrote it, never judged by us."""
+    """A claim as the service wrote it, never assessed by us."""
     usual = {"carrier_name": "Chronopost", "carrier": "chronopost", "number": "XY123456789FR"}
     return Claim(7, "CLM-7", **(usual | {"fetch_status": status} | columns))
 
 
-def judged(row: Claim, **edits: Any) -> Claim:
-    """The same claim after our judgement of it as it stands, then edited by others."""
-    seen = Judged(row.fetch_status, row.number, row.carrier or "", row.turns_counted)
-    return replace(row, judged=seen, **edits)
+def assessed(row: Claim, **edits: Any) -> Claim:
+    """The same claim after our assessment of it as it stands, then edited by others."""
+    seen = Snapshot(row.fetch_status, row.number, row.carrier or "", row.turns_counted)
+    return replace(row, assessed=seen, **edits)
 
 
 def at_turn(turns: int, stage: Stage = Stage.READY, **more: Any) -> Claim:
@@ -58,7 +58,7 @@ def at_turn(turns: int, stage: Stage = Stage.READY, **more: Any) -> Claim:
         failed_at=NOW - 60 * HOUR,
         **more,
     )
-    return judged(claim(turns_counted=turns, state=state, **columns))
+    return assessed(claim(turns_counted=turns, state=state, **columns))
 
 
 def failing(kind: ErrorKind, message: str = "the carrier's words", **more: Any) -> Failure:
@@ -73,7 +73,7 @@ def told(decision: Decision) -> list[tuple[str, str]]:
 
 
 def test_the_first_wait_counts_from_the_moment_of_failure() -> None:
-    state = judge(claim(updated_at=NOW - HOUR / 2, created_at=NOW - 9 * HOUR), NOW, POLICY)
+    state = assess(claim(updated_at=NOW - HOUR / 2, created_at=NOW - 9 * HOUR), NOW, POLICY)
     assert state.stage is Stage.WAITING
     assert state.failed_at == NOW - HOUR / 2
     assert state.next_at == NOW + HOUR / 2
@@ -98,23 +98,23 @@ def test_the_first_wait_counts_from_the_moment_of_failure() -> None:
 def test_the_moment_of_failure_is_read_from_the_row(
     columns: dict[str, Any], failed_at: datetime, next_at: datetime
 ) -> None:
-    state = judge(claim(**columns), NOW, POLICY)
+    state = assess(claim(**columns), NOW, POLICY)
     assert (state.failed_at, state.next_at) == (failed_at, next_at)
 
 
 def test_the_text_of_a_foreign_failure_is_classified() -> None:
-    assert judge(claim(error_text="Colis introuvable"), NOW, POLICY).kind is ErrorKind.NOT_FOUND
-    assert judge(claim(error_text=None), NOW, POLICY).kind is ErrorKind.SERVER_ERROR
+    assert assess(claim(error_text="Colis introuvable"), NOW, POLICY).kind is ErrorKind.NOT_FOUND
+    assert assess(claim(error_text=None), NOW, POLICY).kind is ErrorKind.SERVER_ERROR
 
 
 def test_a_failed_claim_without_a_number_has_an_invalid_one() -> None:
-    state = judge(claim(number=None, error_text="API timeout"), NOW, POLICY)
+    state = assess(claim(number=None, error_text="API timeout"), NOW, POLICY)
     assert (state.stage, state.kind) == (Stage.WAITING, ErrorKind.INVALID_TRACKING)
 
 
 def test_turns_that_another_software_counted_are_adopted() -> None:
     foreign = claim(turns_counted=2, state=State(last_turn_at=NOW - 5 * HOUR), updated_at=NOW - 90 * HOUR)
-    state = judge(foreign, NOW, POLICY)
+    state = assess(foreign, NOW, POLICY)
     assert state.turns_used == 2
     assert state.last_turn_at == NOW - 5 * HOUR
     assert state.next_at == NOW - 5 * HOUR + 24 * HOUR
@@ -124,26 +124,26 @@ def test_turns_that_another_software_counted_are_adopted() -> None:
 @pytest.mark.parametrize("last", [None, NOW + HOUR])
 def test_a_count_without_a_believable_last_turn_counts_from_the_failure(last: datetime | None) -> None:
     foreign = claim(turns_counted=1, state=State(last_turn_at=last), updated_at=NOW - 2 * HOUR)
-    state = judge(foreign, NOW, POLICY)
+    state = assess(foreign, NOW, POLICY)
     assert state.next_at == NOW + 4 * HOUR
     assert state.last_turn_at is None
 
 
 def test_a_last_turn_at_this_very_moment_is_believable() -> None:
-    state = judge(claim(turns_counted=1, state=State(last_turn_at=NOW), updated_at=NOW - HOUR), NOW, POLICY)
+    state = assess(claim(turns_counted=1, state=State(last_turn_at=NOW), updated_at=NOW - HOUR), NOW, POLICY)
     assert (state.last_turn_at, state.next_at) == (NOW, NOW + 6 * HOUR)
 
 
 def test_without_turns_a_last_turn_does_not_move_the_first() -> None:
     foreign = claim(state=State(last_turn_at=NOW - HOUR / 4), updated_at=NOW - 3 * HOUR)
-    assert judge(foreign, NOW, POLICY).next_at == NOW - 2 * HOUR
+    assert assess(foreign, NOW, POLICY).next_at == NOW - 2 * HOUR
 
 
 def test_a_claim_is_ranked_by_its_deadline_or_14_days_after_its_failure() -> None:
-    with_deadline = judge(claim(deadline=date(2026, 2, 10)), NOW, POLICY)
+    with_deadline = assess(claim(deadline=date(2026, 2, 10)), NOW, POLICY)
     assert with_deadline.rank_at == datetime(2026, 2, 10, 23, tzinfo=UTC)
     assert with_deadline.rank_is_deadline
-    without = judge(claim(updated_at=NOW - HOUR), NOW, POLICY)
+    without = assess(claim(updated_at=NOW - HOUR), NOW, POLICY)
     assert without.rank_at == NOW - HOUR + timedelta(days=14)
     assert not without.rank_is_deadline
 
@@ -152,7 +152,7 @@ def test_a_claim_is_ranked_by_its_deadline_or_14_days_after_its_failure() -> Non
 
 
 def test_a_pending_claim_is_ready_for_the_fetch_worker() -> None:
-    state = judge(claim("pending", created_at=NOW - HOUR), NOW, POLICY)
+    state = assess(claim("pending", created_at=NOW - HOUR), NOW, POLICY)
     assert (state.stage, state.next_at) == (Stage.NEW, None)
 
 
@@ -172,13 +172,13 @@ def test_a_pending_claim_is_ready_for_the_fetch_worker() -> None:
 def test_a_pending_claim_is_ranked_by_its_deadline_like_a_failed_one(
     columns: dict[str, Any], rank_at: datetime, is_deadline: bool
 ) -> None:
-    state = judge(claim("pending", **columns), NOW, POLICY)
+    state = assess(claim("pending", **columns), NOW, POLICY)
     assert (state.rank_at, state.rank_is_deadline) == (rank_at, is_deadline)
 
 
 @pytest.mark.parametrize("status", ["pending", "fetching"])
 def test_a_pending_claim_waits_for_its_number(status: str) -> None:
-    state = judge(claim(status, number=None, updated_at=NOW - 9 * HOUR), NOW, POLICY)
+    state = assess(claim(status, number=None, updated_at=NOW - 9 * HOUR), NOW, POLICY)
     assert (state.stage, state.next_at) == (Stage.UNNUMBERED, None)
 
 
@@ -194,22 +194,22 @@ def test_a_pending_claim_waits_for_its_number(status: str) -> None:
 def test_a_claim_that_others_are_fetching_counts_as_pending_after_an_hour(
     updated_at: datetime | None, next_at: datetime
 ) -> None:
-    state = judge(claim("fetching", updated_at=updated_at), NOW, POLICY)
+    state = assess(claim("fetching", updated_at=updated_at), NOW, POLICY)
     assert (state.stage, state.next_at) == (Stage.WAITING, next_at)
 
 
 def test_a_claim_that_others_are_fetching_is_as_urgent_as_any_that_is_pending() -> None:
     by_deadline = at_turn(1, kind=ErrorKind.TIMEOUT, rank_at=NOW + HOUR, rank_is_deadline=True)
     trying = replace(by_deadline, fetch_status="fetching", created_at=NOW - 9 * HOUR)
-    state = judge(trying, NOW, POLICY)
+    state = assess(trying, NOW, POLICY)
     assert (state.rank_at, state.rank_is_deadline) == (NOW - 9 * HOUR + FORTNIGHT, False)
 
 
 def test_what_a_pending_claim_learnt_is_kept_until_its_number_is_corrected() -> None:
-    knowing = judged(claim("pending", state=State(delivery=DELIVERED, interruptions=2)))
-    assert judge(knowing, NOW, POLICY).delivery == DELIVERED
-    assert judge(knowing, NOW, POLICY).interruptions == 2
-    assert judge(replace(knowing, number="XY999999999FR"), NOW, POLICY).delivery is None
+    knowing = assessed(claim("pending", state=State(delivery=DELIVERED, interruptions=2)))
+    assert assess(knowing, NOW, POLICY).delivery == DELIVERED
+    assert assess(knowing, NOW, POLICY).interruptions == 2
+    assert assess(replace(knowing, number="XY999999999FR"), NOW, POLICY).delivery is None
 
 
 # ---------------------------------------------------------------- set aside
@@ -219,14 +219,14 @@ def test_what_a_pending_claim_learnt_is_kept_until_its_number_is_corrected() -> 
 @pytest.mark.parametrize("fetch_status", ["failed", "pending"])
 def test_a_paid_claim_is_set_aside(status: str, fetch_status: str) -> None:
     paid = claim(fetch_status, claim_status=status, updated_at=NOW - HOUR)
-    assert judge(paid, NOW, POLICY).stage is Stage.SHELVED
+    assert assess(paid, NOW, POLICY).stage is Stage.SHELVED
     assert step(paid, NOW, POLICY) is Step.SHELVE
     assert step(paid, NOW, POLICY, asked=True) is Step.SHELVE
 
 
 @pytest.mark.parametrize("status", [None, "", "submitted", "unpaid"])
 def test_any_other_claim_is_not(status: str | None) -> None:
-    assert judge(claim(claim_status=status), NOW, POLICY).stage is Stage.WAITING
+    assert assess(claim(claim_status=status), NOW, POLICY).stage is Stage.WAITING
     assert not POLICY.sets_aside(claim(claim_status=status))
 
 
@@ -243,7 +243,7 @@ def test_the_statuses_that_set_aside_can_be_chosen() -> None:
 @pytest.mark.parametrize("edit", [{"number": "XY999999999FR"}, {"carrier": "dhl_express"}, {"number": None}])
 def test_a_corrected_claim_starts_afresh_and_is_due_now(stage: Stage, edit: dict[str, Any]) -> None:
     row = replace(at_turn(3, stage, kind=ErrorKind.INVALID_TRACKING, delivery=DELIVERED), **edit)
-    state = judge(row, NOW, POLICY)
+    state = assess(row, NOW, POLICY)
     assert (state.stage, state.turns_used, state.next_at, state.failed_at) == (Stage.WAITING, 0, NOW, NOW)
     assert state.delivery is None
     assert state.kind is None
@@ -255,19 +255,19 @@ def test_a_count_reset_by_hand_starts_afresh_but_what_was_learnt_is_kept(count: 
     row = replace(
         at_turn(3, Stage.GIVEN_UP, kind=ErrorKind.NOT_FOUND, delivery=DELIVERED), turns_counted=count
     )
-    state = judge(row, NOW, POLICY)
+    state = assess(row, NOW, POLICY)
     assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW)
     assert state.delivery == DELIVERED
 
 
 def test_a_count_raised_by_hand_is_believed() -> None:
-    state = judge(replace(at_turn(1), turns_counted=3), NOW, POLICY)
+    state = assess(replace(at_turn(1), turns_counted=3), NOW, POLICY)
     assert (state.stage, state.turns_used, state.next_at) == (Stage.READY, 3, NOW)
 
 
 def test_an_edit_that_is_no_correction_does_not_postpone_the_next_turn() -> None:
     before = at_turn(2, kind=ErrorKind.TIMEOUT)
-    state = judge(replace(before, updated_at=NOW, deadline=date(2026, 2, 7)), NOW, POLICY)
+    state = assess(replace(before, updated_at=NOW, deadline=date(2026, 2, 7)), NOW, POLICY)
     assert replace(state, rank_at=None, rank_is_deadline=False) == before.state
     assert state.rank_at == datetime(2026, 2, 7, 23, tzinfo=UTC)
     assert state.rank_is_deadline
@@ -275,7 +275,7 @@ def test_an_edit_that_is_no_correction_does_not_postpone_the_next_turn() -> None
 
 def test_an_edit_of_a_claim_of_no_carrier_of_ours_is_no_correction() -> None:
     before = at_turn(2, carrier=None, carrier_name="Heppner")
-    assert judge(replace(before, deadline=date(2026, 2, 7)), NOW, POLICY).turns_used == 2
+    assert assess(replace(before, deadline=date(2026, 2, 7)), NOW, POLICY).turns_used == 2
 
 
 @pytest.mark.parametrize(("turns", "stage"), [(3, Stage.WAITING), (4, Stage.GIVEN_UP)])
@@ -284,17 +284,17 @@ def test_a_failure_of_others_in_between_neither_ends_a_claim_nor_takes_one_up(
 ) -> None:
     before = at_turn(turns, stage, kind=ErrorKind.TIMEOUT)
     trying = replace(before, fetch_status="fetching", updated_at=NOW - HOUR)
-    meanwhile = judged(replace(trying, state=judge(trying, NOW, POLICY)))
-    state = judge(replace(meanwhile, fetch_status="failed", updated_at=NOW), NOW, POLICY)
+    meanwhile = assessed(replace(trying, state=assess(trying, NOW, POLICY)))
+    state = assess(replace(meanwhile, fetch_status="failed", updated_at=NOW), NOW, POLICY)
     assert (state.stage, state.turns_used) == (stage, turns)
     assert (state.next_at is None) is (stage is Stage.GIVEN_UP)
 
 
 def test_a_failure_written_over_another_status_is_seen_as_new() -> None:
     before = State(stage=Stage.NEW, delivery=DELIVERED, turns_used=2, last_turn_at=NOW - HOUR)
-    pending = judged(claim("pending", state=before))
+    pending = assessed(claim("pending", state=before))
     failed = replace(pending, fetch_status="failed", updated_at=NOW - HOUR, turns_counted=2, error_text="404")
-    state = judge(failed, NOW, POLICY)
+    state = assess(failed, NOW, POLICY)
     assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW)
     assert state.kind is ErrorKind.NOT_FOUND
     assert (state.delivery, state.last_turn_at) == (DELIVERED, None)
@@ -313,19 +313,19 @@ def test_a_failure_written_over_another_status_is_seen_as_new() -> None:
 def test_a_claim_that_is_no_longer_set_aside_goes_on_where_it_was(
     turns: int, kind: ErrorKind | None, stage: Stage
 ) -> None:
-    state = judge(at_turn(turns, Stage.SHELVED, kind=kind), NOW, POLICY)
+    state = assess(at_turn(turns, Stage.SHELVED, kind=kind), NOW, POLICY)
     assert (state.stage, state.turns_used, state.next_at) == (stage, turns, NOW)
 
 
 def test_a_lost_time_is_mended_from_the_last_turn() -> None:
     row = at_turn(1, Stage.WAITING)
     lost = replace(row, state=replace(row.state, next_at=None))
-    assert judge(lost, NOW, POLICY).next_at == NOW - 30 * HOUR + 6 * HOUR
+    assert assess(lost, NOW, POLICY).next_at == NOW - 30 * HOUR + 6 * HOUR
 
 
 def test_a_lost_moment_of_failure_is_now() -> None:
     row = at_turn(1, Stage.WAITING)
-    assert judge(replace(row, state=replace(row.state, failed_at=None)), NOW, POLICY).failed_at == NOW
+    assert assess(replace(row, state=replace(row.state, failed_at=None)), NOW, POLICY).failed_at == NOW
 
 
 # ---------------------------------------------------------------- impossible times, raised limits
@@ -409,7 +409,7 @@ def test_a_claim_that_three_runs_died_with_is_not_tried_again(interruptions: int
 def test_a_claim_that_others_are_fetching_is_left_to_them_for_an_hour(age: timedelta, what: Step) -> None:
     since = NOW - age
     row = claim("fetching", updated_at=since)
-    assert step(replace(row, state=judge(row, since, POLICY)), NOW, POLICY) is what
+    assert step(replace(row, state=assess(row, since, POLICY)), NOW, POLICY) is what
 
 
 @pytest.mark.parametrize("updated_at", [None, NOW + 90 * HOUR])
@@ -417,7 +417,7 @@ def test_a_claim_that_others_are_fetching_without_saying_since_when_is_called_in
     updated_at: datetime | None,
 ) -> None:
     row = claim("fetching", updated_at=updated_at)
-    row = replace(row, state=judge(row, NOW, POLICY))
+    row = replace(row, state=assess(row, NOW, POLICY))
     assert step(row, NOW, POLICY) is Step.WAIT
     assert step(row, NOW + ABANDONED_AFTER, POLICY) is Step.CALL
 
@@ -526,7 +526,7 @@ def test_being_asked_to_wait_never_uses_up_an_attempt(kind: ErrorKind, turns: in
 
 
 def test_a_pending_claim_that_must_wait_stays_pending() -> None:
-    row = judged(claim("pending", state=State(stage=Stage.NEW)))
+    row = assessed(claim("pending", state=State(stage=Stage.NEW)))
     assert decide(row, failing(ErrorKind.RATE_LIMITED), NOW, POLICY).fetch_status is FetchStatus.PENDING
 
 
@@ -567,7 +567,7 @@ def test_a_settled_turn_that_is_not_the_last_only_passes() -> None:
 
 
 def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
-    row = judged(claim("pending", state=State(stage=Stage.NEW, turns_used=3, interruptions=2)))
+    row = assessed(claim("pending", state=State(stage=Stage.NEW, turns_used=3, interruptions=2)))
     decision = decide(row, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
     state = decision.state
     assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW + HOUR)
@@ -803,6 +803,6 @@ def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
 
 def test_the_policy_s_timetable_is_used_throughout() -> None:
     policy = replace(POLICY, timetable=Timetable((2 * HOUR, 3 * HOUR)), max_retries=9)
-    assert judge(claim(updated_at=NOW), NOW, policy).next_at == NOW + 2 * HOUR
+    assert assess(claim(updated_at=NOW), NOW, policy).next_at == NOW + 2 * HOUR
     assert decide(at_turn(0), failing(ErrorKind.TIMEOUT), NOW, policy).state.next_at == NOW + 3 * HOUR
     assert pass_turn(at_turn(5, Stage.SETTLED), NOW, policy).state.next_at == NOW + 3 * HOUR

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from recours.core.assessment import go_on, judge, retimed
+from recours.core.assessment import assess, go_on, retimed
 from recours.core.backoff import DEFAULT_WAITS, Timetable
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
 from recours.core.decision import Decision, Step, decide, give_up, pass_turn, step, succeed
@@ -79,13 +79,13 @@ class Small:
 
     def _keep_timetable(self) -> None:
         now, policy = self.now, self.policy
-        _exhaust(self.upkeep.judge_edited(lambda claim: judge(claim, now, policy), now))
+        _exhaust(self.upkeep.assess_edited(lambda claim: assess(claim, now, policy), now))
         _exhaust(
-            self.upkeep.unshelve(policy.skip_claim_statuses, lambda claim: judge(claim, now, policy), now)
+            self.upkeep.unshelve(policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now)
         )
 
     def _taken_up(self, claim: Claim) -> State:
-        rule_for = judge if self.policy.sets_aside(claim) else go_on
+        rule_for = assess if self.policy.sets_aside(claim) else go_on
         return rule_for(claim, self.now, self.policy)
 
     def _retimed(self, claim: Claim) -> State:

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from recours.cli import dashboard
-from recours.core.claim import Claim, FetchStatus, Judged, Stage, State
+from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
 from recours.core.mail import LANGUAGES, MailState
@@ -247,7 +247,7 @@ def test_a_claim_that_gave_up_says_how_often_the_carrier_was_asked(
         fetch_status="failed",
         turns_counted=4,
         state=State(stage=Stage.GIVEN_UP, turns_used=4),
-        judged=Judged("failed", "XY1", "chronopost", 4),
+        assessed=Snapshot("failed", "XY1", "chronopost", 4),
     )
     where = position(claim, datetime(2026, 2, 2, tzinfo=UTC), Policy(zone=ZoneInfo("UTC")))
     told = Teller(language, lambda at: at).status(

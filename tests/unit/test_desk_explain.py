@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.claim import Claim, FetchStatus, Judged, Stage, State
+from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import Actor, ErrorKind
 from recours.core.policy import Policy
 from recours.operations.advice import ADVICE, WHO_CAN_ACT
@@ -26,13 +26,13 @@ POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
 
 
 def claim(stage: Stage | None, status: str | None = "failed", **state: Any) -> Claim:
-    """A claim that no one has edited since it was judged."""
+    """A claim that no one has edited since it was assessed."""
     found = State(stage, turns_used=1, last_turn_at=NOW - HOUR, failed_at=NOW - 3 * HOUR, rank_at=NOW)
     found = replace(found, **({"next_at": NOW + 5 * HOUR} | state))
-    seen = Judged(status, "XY1FR", "chronopost", found.turns_used)
+    seen = Snapshot(status, "XY1FR", "chronopost", found.turns_used)
     return Claim(
         1, "CLM-1", carrier_name="Chronopost", carrier="chronopost", number="XY1FR", fetch_status=status,
-        turns_counted=found.turns_used, state=found, judged=seen,
+        turns_counted=found.turns_used, state=found, assessed=seen,
     )  # fmt: skip
 
 

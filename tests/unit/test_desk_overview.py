@@ -105,7 +105,7 @@ def test_rates_of_any_group() -> None:
         (Backlog("a", {Stage.READY: 7000, Stage.NEW: 7000}), 10_000, True),
         (Backlog("a", {Stage.READY: 7000, Stage.NEW: 7000}, counted_up_to=None), 14_000, True),
         (Backlog("a", {Stage.GIVEN_UP: 4, Stage.SETTLED: 1, Stage.SHELVED: 9}), 0, False),
-        (Backlog("", {}, unjudged=1), 0, True),
+        (Backlog("", {}, unassessed=1), 0, True),
     ],
 )
 def test_what_of_a_backlog_is_due(backlog: Backlog, due: int, is_tried: bool) -> None:

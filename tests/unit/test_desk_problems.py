@@ -162,7 +162,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier()], troubles=Troubles(streaks={"x": NOW - 9 * HOUR}, recent=tallies("timeout", 4))),
         [],
     ),
-    ("unknown carriers, not looked at", seen(backlogs=[Backlog("", {}, unjudged=3)]), []),
+    ("unknown carriers, not looked at", seen(backlogs=[Backlog("", {}, unassessed=3)]), []),
     (
         "unknown carriers",
         seen(backlogs=[Backlog("", {Stage.READY: 1, Stage.SETTLED: 2, Stage.GIVEN_UP: 5})]),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.assessment import is_expired, judge
+from recours.core.assessment import assess, is_expired
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
@@ -183,7 +183,7 @@ def test_a_dry_run_does_not_take_it(world: World) -> None:
 def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:
     pending(world)
     claim = world.table["CLM-1"]
-    state = judge(claim, world.now, world.policy)
+    state = assess(claim, world.now, world.policy)
     assert not is_expired(state, world.now, world.policy)
     assert is_expired(replace(state, asked=True), world.now, world.policy)
 

@@ -294,7 +294,7 @@ def test_a_claim_edited_while_its_call_was_under_way_is_judged_anew(
     assert report.stats.total == 0
     assert (
         "CLM-1 was edited while its call was under way: the answer is kept among the attempts, "
-        "and the claim is judged anew"
+        "and the claim is assessed again"
     ) in caplog.messages
     assert outcomes_of(world) == [("success", True)]
     assert (world.table["CLM-1"].fetch_status, world.table.told) == ("failed", [])

@@ -34,7 +34,7 @@ _OURS = frozenset({FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING
 _STAGES = frozenset(Stage)
 _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 # Counted under this: claims at no stage that we know.
-UNJUDGED = ""
+UNASSESSED = ""
 # The most parts of one UNION: SQLite takes no more than 500.
 _PARTS = 100
 
@@ -52,7 +52,7 @@ def backlog_counts(
     ]
     for at in range(0, len(parts), _PARTS):
         for key, stage, count in connection.execute(union_all(*parts[at : at + _PARTS])):
-            counts.setdefault(key, Counter())[stage if stage in _STAGES else UNJUDGED] += count
+            counts.setdefault(key, Counter())[stage if stage in _STAGES else UNASSESSED] += count
     return counts
 
 

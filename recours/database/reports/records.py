@@ -28,7 +28,7 @@ from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import const
 from recours.database.reach import EVERYTHING, Reach
-from recours.database.reports.backlog import UNJUDGED, backlog_counts, oldest_failures, turns_come
+from recours.database.reports.backlog import UNASSESSED, backlog_counts, oldest_failures, turns_come
 from recours.database.reports.claim_search import count_of, groups, newest
 from recours.database.rows import free, readable_columns
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
@@ -170,7 +170,7 @@ class DatabaseRecords:
                 connection, counts, has_creation="created_at" in self.columns, reach=self.reach
             )
         found = (_backlog(key, n, come[key], oldest.get(key), most) for key, n in sorted(counts.items()))
-        return [backlog for backlog in found if backlog.stages or backlog.unjudged]
+        return [backlog for backlog in found if backlog.stages or backlog.unassessed]
 
     # ---------------------------------------------------------------- claims
 
@@ -260,7 +260,7 @@ def _backlog(
         carrier=key,
         stages={stage: _capped(count, most) for stage, count in stages.items() if count},
         oldest=oldest,
-        unjudged=_capped(counted[UNJUDGED], most),
+        unassessed=_capped(counted[UNASSESSED], most),
         counted_up_to=most,
     )
 

@@ -66,7 +66,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Sighted:
-    """A claim as it was read. `edited`: the next run judges it first. `held_until`: a run has leased it until then."""
+    """A claim as it was read. `edited`: the next run assesses it first. `held_until`: a run has leased it until then."""
 
     claim: Claim
     edited: bool = False

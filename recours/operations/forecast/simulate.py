@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from recours.core.assessment import go_on, goes_on, is_expired, judge, retimed
+from recours.core.assessment import assess, go_on, goes_on, is_expired, retimed
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Step, give_up, pass_turn, step
 from recours.operations.forecast.calls import Book, CallsOnPaper
@@ -34,13 +34,13 @@ class Simulation:
         self.pool = Pool()
         self.book = Book(self.pool, Counts(carriers, now), dict(carriers), rules)
         self._held: list[Sighted] = []
-        self._to_judge: list[Claim] = []  # by the next run, of whichever worker
+        self._to_assess: list[Claim] = []  # by the next run, of whichever worker
         self._given_up: list[
             Claim
         ] = []  # to go on at the scheduler's next run, since the limit is higher now
         self._times_mended = False
         self._texts: dict[str, str] = {}
-        self._unjudged = State()
+        self._unassessed = State()
         for sighted in found:
             if sighted.claim.is_ours:
                 self._receive(sighted)
@@ -50,7 +50,7 @@ class Simulation:
         now, due_until = moment.at, self.rules.policy.timetable.due_until(moment.at)
         self._release(now)
         self.pool.make_ready(due_until)
-        self._judge(now)
+        self._assess(now)
         retries = issubclass(moment.worker, PODRetryScheduler)
         self._last_fetch = self._last_fetch if retries else now
         fetch_worker_runs = PODFetchWorker.has_run_lately(self._last_fetch, now)
@@ -84,8 +84,8 @@ class Simulation:
         due_until = policy.timetable.due_until(now)
         self.pool.make_ready(due_until)
         found = self.pool.due()
-        for claim in self._to_judge:
-            state = judge(claim, now, policy)
+        for claim in self._to_assess:
+            state = assess(claim, now, policy)
             comes = state.stage is Stage.WAITING and state.next_at is not None and state.next_at <= due_until
             found[lane_key(claim)] += comes or state.stage in (Stage.READY, Stage.NEW)
         return +found
@@ -94,7 +94,7 @@ class Simulation:
         """Every claim that is still to be tried."""
         yield from self.pool.left()
         yield from (sighted.claim for sighted in self._held)
-        yield from self._to_judge
+        yield from self._to_assess
 
     # ---------------------------------------------------------------- what is known now
 
@@ -103,7 +103,7 @@ class Simulation:
         if sighted.leased_until:
             self._held.append(sighted)
         elif sighted.edited or claim.is_edited or claim.state.stage in (None, Stage.SHELVED):
-            self._to_judge.append(self._with_shared_texts(claim))
+            self._to_assess.append(self._with_shared_texts(claim))
         else:
             self._put(claim, claim.state)
 
@@ -114,7 +114,7 @@ class Simulation:
             claim,
             carrier_name=self._texts.setdefault(name, name),
             error_text=self._texts.setdefault(error, error) if error else None,
-            state=self._unjudged if claim.state == self._unjudged else claim.state,
+            state=self._unassessed if claim.state == self._unassessed else claim.state,
         )
 
     def _put(self, claim: Claim, state: State) -> None:
@@ -132,17 +132,17 @@ class Simulation:
             over = sighted.leased_until is None or sighted.leased_until <= now
             self._receive(replace(sighted, leased_until=None) if over else sighted)
 
-    def _judge(self, now: datetime) -> None:
-        while self._to_judge:  # one by one, since there may be very many
-            claim = self._to_judge.pop()
-            self._put(claim, judge(claim, now, self.rules.policy))
+    def _assess(self, now: datetime) -> None:
+        while self._to_assess:  # one by one, since there may be very many
+            claim = self._to_assess.pop()
+            self._put(claim, assess(claim, now, self.rules.policy))
 
     def _keep_own_timetable(self, now: datetime, due_until: datetime) -> tuple[int, int]:
         """What only the scheduler does; how many turns passed, and how many of them were the last."""
         policy = self.rules.policy
         given_up, self._given_up = self._given_up, []
         for claim in given_up:
-            take_up = judge if policy.sets_aside(claim) else go_on
+            take_up = assess if policy.sets_aside(claim) else go_on
             self._put(claim, take_up(claim, now, policy))
         if not self._times_mended:  # those that the forecast sets are right
             self._times_mended = True
@@ -169,6 +169,6 @@ def _slim(claim: Claim, state: State) -> Claim:
         created_at=None,
         updated_at=claim.updated_at if claim.fetch_status == FetchStatus.FETCHING else None,
         error_text=None,
-        judged=None,
+        assessed=None,
         unreadable=(),
     )
