@@ -38,7 +38,7 @@ class Decision:
     said: Said | None = None  # the same error for people, in their language
 
 
-class Step(StrEnum):
+class Action(StrEnum):
     """What to do with a claim whose turn has come."""
 
     CALL = "call"
@@ -52,17 +52,17 @@ class Step(StrEnum):
 # ---------------------------------------------------------------- a claim whose turn has come
 
 
-def step(claim: Claim, now: datetime, policy: Policy, *, asked: bool = False) -> Step:
+def next_action(claim: Claim, now: datetime, policy: Policy, *, asked: bool = False) -> Action:
     """What to do with a claim whose turn has come, or that someone `asked` for by its name."""
     if policy.sets_aside(claim):
-        return Step.SHELVE
+        return Action.SHELVE
     if asked:
-        return Step.CALL
+        return Action.CALL
     if claim.fetch_status == FetchStatus.FETCHING and abandoned_at(claim, now) > now:
-        return Step.WAIT
+        return Action.WAIT
     if claim.state.interruptions >= MOST_INTERRUPTIONS:
-        return Step.FAIL
-    return Step.CALL if claim.is_pending else _step_of_failed(claim.state, policy)
+        return Action.FAIL
+    return Action.CALL if claim.is_pending else _action_for_failed(claim.state, policy)
 
 
 def abandoned_at(claim: Claim, now: datetime) -> datetime:
@@ -72,10 +72,10 @@ def abandoned_at(claim: Claim, now: datetime) -> datetime:
     return claim.state.next_at or now
 
 
-def _step_of_failed(state: State, policy: Policy) -> Step:
+def _action_for_failed(state: State, policy: Policy) -> Action:
     if state.turns_used >= policy.max_retries:
-        return Step.GIVE_UP
-    return Step.PASS if state.stage is Stage.SETTLED else Step.CALL
+        return Action.GIVE_UP
+    return Action.PASS if state.stage is Stage.SETTLED else Action.CALL
 
 
 def pass_turn(claim: Claim, now: datetime, policy: Policy) -> Decision:

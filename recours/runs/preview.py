@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recours.core.assessment import as_next_run_finds, is_expired
 from recours.core.claim import Claim, Stage, State, urgency
-from recours.core.decision import Step, step
+from recours.core.decision import Action, next_action
 from recours.core.policy import Policy
 from recours.runs.lane import lane_key
 from recours.runs.ports import Refusal
@@ -104,10 +104,10 @@ def _is_called(claim: Claim, policy: Policy, now: datetime, result: Preview) -> 
     if is_expired(claim.state, now, policy):
         result.expiring += 1
         return False
-    what = step(claim, now, policy)
-    result.passing += what is Step.PASS
-    result.ending += what is Step.GIVE_UP
-    return what in (Step.CALL, Step.FAIL)
+    what = next_action(claim, now, policy)
+    result.passing += what is Action.PASS
+    result.ending += what is Action.GIVE_UP
+    return what in (Action.CALL, Action.FAIL)
 
 
 def _urgency(state: State, now: datetime) -> tuple[int, float]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Stage, State
-from recours.core.decision import Decision, Step, give_up, pass_turn, step
+from recours.core.decision import Action, Decision, give_up, next_action, pass_turn
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.summary import minute, waiting_line
 from recours.runs.supply import Limits
@@ -90,9 +90,9 @@ class PODRetryScheduler(Worker):
         )
 
     def _pass(self, claim: Claim, now: datetime) -> Decision | None:
-        what = step(claim, now, self.policy)
-        if what is Step.SHELVE:
+        what = next_action(claim, now, self.policy)
+        if what is Action.SHELVE:
             return None
         return (
-            give_up(claim, now, self.policy) if what is Step.GIVE_UP else pass_turn(claim, now, self.policy)
+            give_up(claim, now, self.policy) if what is Action.GIVE_UP else pass_turn(claim, now, self.policy)
         )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
-from recours.core.decision import MOST_INTERRUPTIONS, Step, abandoned_at, give_up, step
+from recours.core.decision import MOST_INTERRUPTIONS, Action, abandoned_at, give_up, next_action
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind
 from recours.core.events import Event, EventName
 from recours.core.outcome import Failure
@@ -217,13 +217,13 @@ class Supply:
     def _done_without_call(self, claim: Claim, lease: Lease) -> bool:
         """Deal with a claim that needs no call; False if it needs one."""
         now = self._deps.clock.now()
-        what = step(claim, now, self._deps.policy, asked=self._recorder.asked)
-        if what is Step.SHELVE:
+        what = next_action(claim, now, self._deps.policy, asked=self._recorder.asked)
+        if what is Action.SHELVE:
             self._return(claim, replace(claim.state, stage=Stage.SHELVED), lease)
-        elif what is Step.WAIT:
+        elif what is Action.WAIT:
             state = replace(claim.state, stage=Stage.WAITING, next_at=abandoned_at(claim, now))
             self._return(claim, state, lease)
-        elif what in (Step.GIVE_UP, Step.PASS):
+        elif what in (Action.GIVE_UP, Action.PASS):
             self._left += 1
             self._recorder.end(claim, give_up(claim, now, self._deps.policy))
         elif ended := self._known_end(claim, what, now):
@@ -233,9 +233,9 @@ class Supply:
             return False
         return True
 
-    def _known_end(self, claim: Claim, what: Step, now: datetime) -> Ended | None:
+    def _known_end(self, claim: Claim, what: Action, now: datetime) -> Ended | None:
         failure = without_call(claim, self._catalog)
-        if what is Step.FAIL:
+        if what is Action.FAIL:
             if kept := kept_already(claim, self._deps.documents, self._deps.clock):
                 return kept
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"

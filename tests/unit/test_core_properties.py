@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from recours.core.assessment import assess, go_on, retimed
 from recours.core.backoff import DEFAULT_WAITS, Timetable
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
-from recours.core.decision import Decision, Step, decide, give_up, pass_turn, step, succeed
+from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_turn, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.events import EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
@@ -92,24 +92,24 @@ class Small:
         return retimed(claim.state, self.now, self.policy)
 
     def _passed(self, claim: Claim) -> Decision | None:
-        what = step(claim, self.now, self.policy)
-        if what is Step.SHELVE:
+        what = next_action(claim, self.now, self.policy)
+        if what is Action.SHELVE:
             return None
-        decision = (give_up if what is Step.GIVE_UP else pass_turn)(claim, self.now, self.policy)
-        self._note("pass" if what is Step.PASS else "end", decision)
+        decision = (give_up if what is Action.GIVE_UP else pass_turn)(claim, self.now, self.policy)
+        self._note("pass" if what is Action.PASS else "end", decision)
         return decision
 
     def _turn(self, answer: Outcome, *, asked: bool) -> None:
         claim = self.claim
         self.taken = claim.state
-        what = step(claim, self.now, self.policy, asked=asked)
-        if what is Step.SHELVE:
+        what = next_action(claim, self.now, self.policy, asked=asked)
+        if what is Action.SHELVE:
             self.row.write(replace(claim.state, stage=Stage.SHELVED))
-        elif what is Step.GIVE_UP:
+        elif what is Action.GIVE_UP:
             self._record("end", give_up(claim, self.now, self.policy))
-        elif what is Step.CALL and isinstance(answer, Retrieved):
+        elif what is Action.CALL and isinstance(answer, Retrieved):
             self._record("call", succeed(claim, answer, self.now))
-        elif what is Step.CALL and isinstance(answer, Failure):
+        elif what is Action.CALL and isinstance(answer, Failure):
             self._record("call", decide(claim, answer, self.now, self.policy, asked=asked))
 
     def _record(self, what: str, decision: Decision) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from recours.core.claim import Claim, Stage
-from recours.core.decision import Decision, Step, abandoned_at, decide, give_up, step
+from recours.core.decision import Action, Decision, abandoned_at, decide, give_up, next_action
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.quota import Calls, Exhausted, kept_for_new_claims, kept_until
@@ -152,19 +152,19 @@ class CallsOnPaper:
 
     def _done_without_call(self, claim: Claim) -> bool:
         policy = self.book.rules.policy
-        what = step(claim, self.now, policy)
-        if what is Step.SHELVE:
+        what = next_action(claim, self.now, policy)
+        if what is Action.SHELVE:
             self.budget += 1
-        elif what is Step.WAIT:
+        elif what is Action.WAIT:
             self.budget += 1
             state = replace(claim.state, stage=Stage.WAITING, next_at=abandoned_at(claim, self.now))
             self.book.pool.put(replace(claim, state=state))
-        elif what in (Step.GIVE_UP, Step.PASS):
+        elif what in (Action.GIVE_UP, Action.PASS):
             self.budget += 1
             self._record(claim, give_up(claim, self.now, policy))
         else:
             words = "runs ended while they fetched this claim"
-            interrupted = Failure(ErrorKind.INTERNAL_ERROR, words) if what is Step.FAIL else None
+            interrupted = Failure(ErrorKind.INTERNAL_ERROR, words) if what is Action.FAIL else None
             failure = interrupted or without_call(claim, self.book.rules.catalog)
             if failure is None:
                 return False
