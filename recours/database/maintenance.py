@@ -54,7 +54,7 @@ from recours.database.rows import (
     unedited,
     update_states,
 )
-from recours.database.schema.ranks import mend_ranks
+from recours.database.schema.ranks import repair_ranks
 from recours.database.tables import accounts, claims
 
 # Rows of one transaction: short enough that nobody waits long for the write lock.
@@ -82,7 +82,7 @@ _GIVE_UP = (
 
 
 @dataclass(frozen=True)
-class ClaimUpkeep:
+class ClaimMaintenance:
     """The timetable in the rows, kept by one run."""
 
     database: Database
@@ -118,9 +118,9 @@ class ClaimUpkeep:
             yield from found
             found = self._assess_chunk(query.where(_c.id > found[-1].id), assess)
 
-    def mend_ranks(self, rank: Assess) -> int:
+    def repair_ranks(self, rank: Assess) -> int:
         """Give the claims of an older version their place in the order of today, once; how many."""
-        return mend_ranks(self.database, self.catalog, self.columns, rank)
+        return repair_ranks(self.database, self.catalog, self.columns, rank)
 
     def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
         """Have failures whose retries other software used up count as given up; how many, a portion at a time.
@@ -151,7 +151,7 @@ class ClaimUpkeep:
         kind = classify(_as_text(error)) if tidied else ErrorKind.INVALID_TRACKING
         return claim_id, self.catalog.resolve(_as_text(carrier) or "", tidied) or "", kind.value
 
-    def mend_keys(self) -> list[str]:
+    def repair_keys(self) -> list[str]:
         """Have rows assessed again that no run would look for, or that another carrier's account serves today.
 
         Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
@@ -167,9 +167,9 @@ class ClaimUpkeep:
                 stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known), self.reach.rows())
                 with self._alone() as connection:
                     connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
-        return self._mend_accounts(before)
+        return self._repair_accounts(before)
 
-    def _mend_accounts(self, before: dict[str, bool]) -> list[str]:
+    def _repair_accounts(self, before: dict[str, bool]) -> list[str]:
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
         if all(before.get(key) is has for key, has in configured.items()):
             return []
@@ -202,7 +202,7 @@ class ClaimUpkeep:
     def _known_keys(self) -> list[str]:
         return ["", *sorted(self.catalog.specs)]
 
-    def take_up_given_up(
+    def revive_exhausted(
         self, max_retries: int, assess: Assess, now: datetime, carriers: Collection[str] = ()
     ) -> Iterator[Claim]:
         """Give a next turn to claims of these carriers (none named: of all) that gave up under a lower limit."""
@@ -213,7 +213,7 @@ class ClaimUpkeep:
         """Assess again the shelved claims whose status is no longer one of `skip` (lower case)."""
         yield from self._reassess(_unshelved(self.columns, skip), _status(self.columns), assess, now)
 
-    def mend_times(self, horizon: datetime, retime: Assess, now: datetime) -> Iterator[Claim]:
+    def repair_times(self, horizon: datetime, retime: Assess, now: datetime) -> Iterator[Claim]:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
         for stage in _TIMED:
             yield from self._reassess(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
@@ -255,7 +255,7 @@ class ClaimUpkeep:
             wanted.append((self._passing(due_until, settled_of, now), _c.pod_next_retry_at))
         return wanted
 
-    def make_ready(self, due_until: datetime) -> None:
+    def stage_due(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones; one without a key of ours is assessed again.
 
         One of which others took care meanwhile is at no stage, and assessed again should it be failed or pending again.

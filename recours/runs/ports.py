@@ -337,10 +337,10 @@ class Claims(Protocol):
         """
 
 
-class Upkeep(Protocol):
+class Maintenance(Protocol):
     """The timetable in the rows."""
 
-    def mend_keys(self) -> list[str]:
+    def repair_keys(self) -> list[str]:
         """Have rows assessed again that no run would look for, or that another carrier's account serves today.
 
         Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
@@ -362,7 +362,7 @@ class Upkeep(Protocol):
     def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterable[int]:
         """Have failures whose retries other software used up count as given up; how many, a portion at a time."""
 
-    def take_up_given_up(
+    def revive_exhausted(
         self,
         max_retries: int,
         assess: Callable[[Claim], State],
@@ -376,7 +376,7 @@ class Upkeep(Protocol):
     ) -> Iterable[Claim]:
         """Assess again the shelved claims whose status is no longer one of `skip` (lower case)."""
 
-    def mend_times(
+    def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterable[Claim]:
         """Recompute turns that lie after `horizon`: no timetable can have made them."""
@@ -394,7 +394,7 @@ class Upkeep(Protocol):
     ) -> set[Any]:
         """Those of `passed_over` that another program holds now."""
 
-    def make_ready(self, due_until: datetime) -> None:
+    def stage_due(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones."""
 
     def pass_turns(
@@ -423,7 +423,7 @@ class Upkeep(Protocol):
         shelved.
         """
 
-    def mend_ranks(self, rank: Callable[[Claim], State]) -> int:
+    def repair_ranks(self, rank: Callable[[Claim], State]) -> int:
         """Give the claims of an older version their place in the order of today, once; how many."""
 
 
@@ -530,7 +530,7 @@ class Dependencies:
 
     clock: Clock
     claims: Claims
-    upkeep: Upkeep
+    maintenance: Maintenance
     journal: Journal
     queue: Queue
     documents: Documents

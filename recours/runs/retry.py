@@ -68,16 +68,16 @@ class PODRetryScheduler(Worker):
         """
         if self.options.claims:
             return
-        upkeep, policy, carriers = self.deps.upkeep, self.policy, self.options.carriers
+        maintenance, policy, carriers = self.deps.maintenance, self.policy, self.options.carriers
         limit = policy.max_retries
-        for _ in upkeep.take_up_given_up(limit, lambda claim: self._go_on(claim, now), now, carriers):
+        for _ in maintenance.revive_exhausted(limit, lambda claim: self._go_on(claim, now), now, carriers):
             pass
         horizon = policy.timetable.horizon(now)
-        for claim in upkeep.mend_times(horizon, lambda claim: retimed(claim.state, now, policy), now):
+        for claim in maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now):
             at = minute(claim.state.next_at, self.local)
             log.warning(f"{claim.reference}: its next try ({at}) was set by no timetable of ours; recomputed")
         due_until = policy.timetable.due_until(now)
-        for claim, decision in upkeep.pass_turns(
+        for claim, decision in maintenance.pass_turns(
             due_until, lambda claim: self._pass(claim, now), now, carriers
         ):
             self._recorder.say_passed(claim, decision)

@@ -235,7 +235,7 @@ class Worker(ABC):
         if not self._was_behind:
             return set()
         due_until = policy.timetable.due_until(now)
-        return self.deps.upkeep.passed_over(due_until, policy.max_retries, now, self.settled_of())
+        return self.deps.maintenance.passed_over(due_until, policy.max_retries, now, self.settled_of())
 
     def _locked(self) -> set[Any]:
         """The ids of claims that cannot be looked at or taken, as another program holds them now."""
@@ -243,8 +243,8 @@ class Worker(ABC):
         ready = self.deps.claims.locked_ids(self.stage, lanes, now)
         if not self._was_behind:
             return ready
-        due_until, upkeep = self.policy.timetable.due_until(now), self.deps.upkeep
-        return ready | upkeep.locked_ids(due_until, self.policy.max_retries, now, self.settled_of())
+        due_until, maintenance = self.policy.timetable.due_until(now), self.deps.maintenance
+        return ready | maintenance.locked_ids(due_until, self.policy.max_retries, now, self.settled_of())
 
     def _try_locked(self, source: Source, limits: Limits, passed_over: set[Any]) -> None:
         """Try claims once more that another program held. Raises RunFault if that was all there was to do."""
@@ -318,7 +318,7 @@ class Worker(ABC):
         if policy.adopted_at is not None and policy.adopted_at > before:
             return
         expire_one = partial(expire, now=now, policy=policy)
-        given_up = self.deps.upkeep.expire(self.stage, before, expire_one, now, self.options.carriers)
+        given_up = self.deps.maintenance.expire(self.stage, before, expire_one, now, self.options.carriers)
         shown: list[str] = []
         count = 0
         for claim, _ in given_up:
@@ -334,35 +334,41 @@ class Worker(ABC):
             )
 
     def _keep_timetable(self) -> None:
-        now, upkeep, policy = self.deps.clock.now(), self.deps.upkeep, self.policy
-        if mended := upkeep.mend_ranks(lambda claim: ranked_anew(claim, now, policy)):
-            log.info(f"{plural(mended, 'claim')} of an older version ranked by deadline")
-        self._mention_accounts(upkeep.mend_keys())
+        now, maintenance, policy = self.deps.clock.now(), self.deps.maintenance, self.policy
+        if repaired := maintenance.repair_ranks(lambda claim: ranked_anew(claim, now, policy)):
+            log.info(f"{plural(repaired, 'claim')} of an older version ranked by deadline")
+        self._mention_accounts(maintenance.repair_keys())
         due_until, horizon = policy.timetable.due_until(now), policy.timetable.horizon(now)
-        behind = upkeep.is_behind(due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now)
+        behind = maintenance.is_behind(
+            due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now
+        )
         self._was_behind = behind
         if not behind:
             return
-        upkeep.make_ready(due_until)
+        maintenance.stage_due(due_until)
         unreadable = 0
-        for claim in upkeep.assess_edited(lambda claim: assess(claim, now, policy), now, policy.max_retries):
+        for claim in maintenance.assess_edited(
+            lambda claim: assess(claim, now, policy), now, policy.max_retries
+        ):
             unreadable += bool(claim.unreadable)
             if claim.unreadable and unreadable <= _SHOWN_REMARKS:
                 values = ", ".join(claim.unreadable)
                 log.warning(f"{claim.reference}: cannot read the value of {values}; it is treated as unknown")
         if unreadable > _SHOWN_REMARKS:
             log.warning(f"{unreadable - _SHOWN_REMARKS} more claims have values that cannot be read")
-        for _ in upkeep.unshelve(policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now):
+        for _ in maintenance.unshelve(
+            policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now
+        ):
             pass
         self.keep_own_timetable(now)
-        upkeep.make_ready(due_until)
+        maintenance.stage_due(due_until)
 
     def _adopt_exhausted(self) -> None:
         """Last, since nothing of it is due: a database may hold a million of them when it is first used."""
         if self.options.claims:
             return
         adopted = 0
-        for count in self.deps.upkeep.adopt_exhausted(self.policy.max_retries, self.deps.clock.now()):
+        for count in self.deps.maintenance.adopt_exhausted(self.policy.max_retries, self.deps.clock.now()):
             adopted += count
             if self._stop.is_set():
                 break

@@ -9,7 +9,7 @@ from random import random
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
-from recours.database.maintenance import ClaimUpkeep
+from recours.database.maintenance import ClaimMaintenance
 from recours.database.reach import reach_of
 from recours.documents.store import DocumentStore
 from recours.logs import lines_together, local, run_log
@@ -47,7 +47,7 @@ def make_worker(
     deps = Dependencies(
         clock=clock,
         claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach, language),
-        upkeep=ClaimUpkeep(database, catalog, columns, run_id, redact, reach, language),
+        maintenance=ClaimMaintenance(database, catalog, columns, run_id, redact, reach, language),
         journal=RunJournal(database, settings.keep_runs),
         queue=make_queue(settings, database, policy, clock, jitter, run_id),
         documents=DocumentStore(settings.pod_dir, settings.access),

@@ -154,9 +154,9 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(desk: Desk, key: 
     assert desk.account(key)[0] == 1
     # The carrier's side is mended; the same credentials would not be tried before an hour has passed.
     desk.box.accounts = {"10000001": PASSWORD}
-    mended = desk.carriers("check", spec.name)
-    assert mended.returncode == 0, mended.stderr
-    assert mended.stdout.endswith("The pause that a refusal had left is lifted.\n")
+    repaired = desk.carriers("check", spec.name)
+    assert repaired.returncode == 0, repaired.stderr
+    assert repaired.stdout.endswith("The pause that a refusal had left is lifted.\n")
     assert desk.account(key) == (0, None)
 
 

@@ -12,7 +12,7 @@ from simulation import FAILED_AT, Service
 from sqlalchemy import Connection, make_url, text
 
 from recours.database.engine import Database
-from recours.database.maintenance import ClaimUpkeep
+from recours.database.maintenance import ClaimMaintenance
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.conftest import Kind
@@ -126,8 +126,8 @@ def test_what_was_locked_only_while_the_run_looked_is_fetched_by_the_same_run(
     claims = [service.add(S.DELIVERED, pod_fetch_status="pending") for _ in range(3)]
     hold(other, *claims)
     where, what = {
-        "at once": (ClaimUpkeep, "assess_edited"),
-        "while it is counted": (ClaimUpkeep, "passed_over"),
+        "at once": (ClaimMaintenance, "assess_edited"),
+        "while it is counted": (ClaimMaintenance, "passed_over"),
     }[moment]
     usual = getattr(where, what)
 
@@ -151,14 +151,14 @@ def test_what_was_locked_and_needs_nothing_now_is_no_silence(
 ) -> None:
     claim = service.add(S.DELIVERED, pod_fetch_status="pending")
     hold(other, claim)
-    usual = ClaimUpkeep.passed_over
+    usual = ClaimMaintenance.passed_over
 
     def and_then_paid(*given: Any) -> set[Any]:
         found = usual(*given)
         other.exec_driver_sql("UPDATE claims SET status = 'paid'; COMMIT; BEGIN")
         return found
 
-    monkeypatch.setattr(ClaimUpkeep, "passed_over", and_then_paid)
+    monkeypatch.setattr(ClaimMaintenance, "passed_over", and_then_paid)
     assert service.run(PODFetchWorker).exit_status == 0
     assert caplog.messages.count("No pending PODs to fetch") == 1
 

@@ -677,13 +677,13 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
 
 @pytest.mark.parametrize("mended", ["status = 'paid'", "pod_fetch_status = 'success'"])
 def test_a_digest_leaves_out_what_was_settled_otherwise(
-    service: Service, smtp: MailServer, mended: str
+    service: Service, smtp: MailServer, repaired: str
 ) -> None:
     with_a_client_of_digests(service, "daily")
-    service.sql(f"UPDATE claims SET {mended} WHERE id = 1")
+    service.sql(f"UPDATE claims SET {repaired} WHERE id = 1")
     service.run_now_and_then(1)
     assert subjects(smtp, "b@shop.example") == ["Preuve de livraison introuvable : dossier CLM-0002"]
-    service.sql(f"UPDATE claims SET {mended} WHERE id = 2")
+    service.sql(f"UPDATE claims SET {repaired} WHERE id = 2")
     service.run_now_and_then(1)
     assert len(smtp.taken) == 1
 

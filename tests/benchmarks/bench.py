@@ -33,7 +33,7 @@ from recours.core.quota import Capability
 from recours.database.claims import ClaimRepository, most_urgent
 from recours.database.clock import SystemClock
 from recours.database.engine import Database
-from recours.database.maintenance import ClaimUpkeep
+from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.create import create_file
 from recours.database.schema.inspection import look
 from recours.runs.retry import PODRetryScheduler
@@ -237,7 +237,7 @@ def looking(url: URL) -> dict[str, float]:
     database = Database(url)
     columns = look(database).columns
     claims = ClaimRepository(database, CATALOG, columns, "bench", "bench")
-    upkeep = ClaimUpkeep(database, CATALOG, columns, "bench")
+    maintenance = ClaimMaintenance(database, CATALOG, columns, "bench")
     policy = load(ROOT, {"DATABASE_PATH": "unused.db"}, CATALOG).policy
     now = datetime.now(UTC)
     horizon = policy.timetable.horizon(now)
@@ -247,12 +247,12 @@ def looking(url: URL) -> dict[str, float]:
             assert len(connection.execute(most_urgent(Stage.READY, ["chronopost"], 30, now)).all()) == 30
 
     def everything() -> None:
-        upkeep.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
-        list(upkeep.assess_edited(lambda claim: assess(claim, now, policy), now))
-        list(upkeep.unshelve(policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now))
-        list(upkeep.take_up_given_up(4, lambda claim: go_on(claim, now, policy), now))
-        list(upkeep.mend_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
-        upkeep.make_ready(now)
+        maintenance.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
+        list(maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
+        list(maintenance.unshelve(policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now))
+        list(maintenance.revive_exhausted(4, lambda claim: go_on(claim, now, policy), now))
+        list(maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
+        maintenance.stage_due(now)
         assert claims.ready_by_carrier(Stage.READY, now, 30) == {"chronopost": 30}
         query()
 

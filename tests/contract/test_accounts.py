@@ -15,7 +15,7 @@ from recours.core.carrier import Catalog, Substitute
 from recours.core.claim import Stage
 from recours.core.policy import Policy
 from recours.database.engine import Database
-from recours.database.maintenance import ClaimUpkeep
+from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
 from tests.fakes.carriers import CHRONOPOST, DHL
 
@@ -34,12 +34,12 @@ class Keeper:
     database: Database
 
     def keep(self, *configured: str, catalog: Catalog = CATALOG) -> list[str]:
-        upkeep = ClaimUpkeep(
+        maintenance = ClaimMaintenance(
             self.database, catalog.with_accounts(configured), look(self.database).columns, "run-1"
         )
-        changed = upkeep.mend_keys()
-        list(upkeep.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
-        upkeep.make_ready(POLICY.timetable.due_until(NOW))
+        changed = maintenance.repair_keys()
+        list(maintenance.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
+        maintenance.stage_due(POLICY.timetable.due_until(NOW))
         return changed
 
     def sql(self, statement: str, **values: Any) -> None:

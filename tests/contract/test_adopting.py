@@ -25,10 +25,10 @@ def test_what_the_service_has_locked_is_passed_over_and_adopted_later(
     service = Database(database.url)
     with service.write() as connection:
         connection.execute(text("SELECT id FROM claims WHERE id IN (1, 3) FOR UPDATE")).all()
-        assert list(Run(database).upkeep.adopt_exhausted(4, NOW)) == [3]
+        assert list(Run(database).maintenance.adopt_exhausted(4, NOW)) == [3]
         assert adopted(database) == [2, 4, 5]
     service.close()
-    assert list(Run(database).upkeep.adopt_exhausted(4, NOW)) == [2]
+    assert list(Run(database).maintenance.adopt_exhausted(4, NOW)) == [2]
     assert adopted(database) == [1, 2, 3, 4, 5]
 
 
@@ -55,7 +55,7 @@ def test_claims_of_many_kinds_become_what_judging_them_one_by_one_makes_of_them(
     assessed_on = "pod_seen_status, pod_seen_number, pod_seen_carrier, pod_seen_count"
     query = f"SELECT {assessed}, {assessed_on}, pod_retry_count FROM claims ORDER BY id"
     run = Run(database)
-    assert sum(run.upkeep.adopt_exhausted(4, NOW)) == len(every)
+    assert sum(run.maintenance.adopt_exhausted(4, NOW)) == len(every)
     at_once = rows(database, query)
     forgotten = ", ".join(f"{name} = NULL" for name in f"{assessed}, {assessed_on}".split(", "))
     edit(database, f"UPDATE claims SET {forgotten}")

@@ -25,7 +25,7 @@ from recours.core.policy import Policy
 from recours.core.sentences import Sentence
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
-from recours.database.maintenance import ClaimUpkeep
+from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
 from recours.runs.ports import Attempt, Lease, NotRecordedError, StoredDocument
 from recours.runs.retry import PODRetryScheduler
@@ -59,12 +59,12 @@ class Run:
         return ClaimRepository(self.database, CATALOG, columns, self.token, self.worker)
 
     @property
-    def upkeep(self) -> ClaimUpkeep:
-        return ClaimUpkeep(self.database, CATALOG, look(self.database).columns, self.token)
+    def maintenance(self) -> ClaimMaintenance:
+        return ClaimMaintenance(self.database, CATALOG, look(self.database).columns, self.token)
 
     def keep(self, now: datetime = NOW, policy: Policy = POLICY) -> None:
-        list(self.upkeep.assess_edited(lambda claim: assess(claim, now, policy), now))
-        self.upkeep.make_ready(policy.timetable.due_until(now))
+        list(self.maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
+        self.maintenance.stage_due(policy.timetable.due_until(now))
 
     def lease(self, now: datetime = NOW) -> Lease:
         return Lease(self.token, now + LEASE)
@@ -684,7 +684,9 @@ def test_one_look_tells_whether_any_row_waits_for_a_run(
     run: Run, add_claims: Callable[..., None], change: str, *, behind: bool
 ) -> None:
     def is_behind() -> bool:
-        return run.upkeep.is_behind(NOW, NOW + timedelta(days=30), POLICY.max_retries, {"paid", "payé"}, NOW)
+        return run.maintenance.is_behind(
+            NOW, NOW + timedelta(days=30), POLICY.max_retries, {"paid", "payé"}, NOW
+        )
 
     add_claims(run.database, [{"updated_at": NOW}] * 3)
     assert is_behind()  # they are new to us
@@ -712,29 +714,32 @@ def statements(database: Database) -> list[tuple[str, Any]]:
 # What is looked for, and the indexes that answer it.
 LOOKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "behind": (
-        lambda run: run.upkeep.is_behind(NOW, NOW + timedelta(days=30), 9, {"paid"}, NOW),
+        lambda run: run.maintenance.is_behind(NOW, NOW + timedelta(days=30), 9, {"paid"}, NOW),
         "edited shelved given_up waiting settled",
     ),
-    "edited": (lambda run: list(run.upkeep.assess_edited(lambda c: assess(c, NOW, POLICY), NOW)), "edited"),
+    "edited": (
+        lambda run: list(run.maintenance.assess_edited(lambda c: assess(c, NOW, POLICY), NOW)),
+        "edited",
+    ),
     "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
     "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),
-    "make ready": (lambda run: run.upkeep.make_ready(NOW), "waiting"),
+    "make ready": (lambda run: run.maintenance.stage_due(NOW), "waiting"),
     "waiting": (lambda run: run.claims.waiting(), "waiting"),
     "settled": (
-        lambda run: list(run.upkeep.pass_turns(NOW, lambda c: pass_turn(c, NOW, POLICY), NOW)),
+        lambda run: list(run.maintenance.pass_turns(NOW, lambda c: pass_turn(c, NOW, POLICY), NOW)),
         "settled",
     ),
     "mend": (
-        lambda run: list(run.upkeep.mend_times(NOW, lambda c: retimed(c.state, NOW, POLICY), NOW)),
+        lambda run: list(run.maintenance.repair_times(NOW, lambda c: retimed(c.state, NOW, POLICY), NOW)),
         "waiting",
     ),
     "given up": (
-        lambda run: list(run.upkeep.take_up_given_up(9, lambda c: go_on(c, NOW, POLICY), NOW)),
+        lambda run: list(run.maintenance.revive_exhausted(9, lambda c: go_on(c, NOW, POLICY), NOW)),
         "given_up",
     ),
     "shelved": (
-        lambda run: list(run.upkeep.unshelve({"paid"}, lambda c: assess(c, NOW, POLICY), NOW)),
+        lambda run: list(run.maintenance.unshelve({"paid"}, lambda c: assess(c, NOW, POLICY), NOW)),
         "shelved",
     ),
 }

@@ -17,7 +17,7 @@ from recours.database.engine import Database
 from recours.database.reach import Reach
 from recours.database.reopening import GivenUpClaims
 from recours.database.schema.inspection import look
-from recours.database.schema.ranks import mend_ranks
+from recours.database.schema.ranks import repair_ranks
 from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan
 
@@ -30,7 +30,7 @@ def given_up(
 ) -> list[str]:
     one = partial(expire, now=now, policy=POLICY)
     assert POLICY.expire_after
-    found = run.upkeep.expire(stage, now - POLICY.expire_after, one, now, carriers)
+    found = run.maintenance.expire(stage, now - POLICY.expire_after, one, now, carriers)
     return [claim.reference for claim, _ in found]
 
 
@@ -109,8 +109,8 @@ def test_one_out_of_reach_is_left_alone(run: Run, reach: Reach) -> None:
     edit(run.database, "UPDATE claims SET pod_error_kind = 'of_tomorrow' WHERE claim_reference = 'asked'")
     before = rows(run.database, "SELECT * FROM claims ORDER BY id")
     one = partial(expire, now=later, policy=POLICY)
-    upkeep = replace(run.upkeep, reach=reach)
-    assert list(upkeep.expire(Stage.READY, later, one, later)) == []
+    maintenance = replace(run.maintenance, reach=reach)
+    assert list(maintenance.expire(Stage.READY, later, one, later)) == []
     assert rows(run.database, "SELECT * FROM claims ORDER BY id") == before
 
 
@@ -134,7 +134,7 @@ def test_a_claim_that_expired_can_be_reopened_though_it_used_no_turn(run: Run) -
     later = NOW + 7 * HOUR
     run.keep(later)
     assert given_up(run, later) == ["asked"]
-    assert list(run.upkeep.take_up_given_up(9, lambda claim: claim.state, later)) == []
+    assert list(run.maintenance.revive_exhausted(9, lambda claim: claim.state, later)) == []
     gave_up = GivenUpClaims(run.claims)
     [part] = gave_up.given_up((), later, later)
     assert [claim.reference for claim, _ in part] == ["asked"]
@@ -180,7 +180,7 @@ def as_older_version_left_them(database: Database) -> None:
 
 def ranked(run: Run) -> int:
     columns = look(run.database).columns
-    return mend_ranks(run.database, CATALOG, columns, lambda claim: ranked_anew(claim, NOW, POLICY))
+    return repair_ranks(run.database, CATALOG, columns, lambda claim: ranked_anew(claim, NOW, POLICY))
 
 
 def test_new_claims_of_an_older_version_are_ranked_again_once(
@@ -244,6 +244,6 @@ def test_the_rule_and_the_look_agree(run: Run) -> None:
     later = datetime(2026, 3, 1, tzinfo=UTC)
     run.keep(later)
     assert POLICY.expire_after
-    list(run.upkeep.expire(Stage.READY, later - POLICY.expire_after, noted, later))
+    list(run.maintenance.expire(Stage.READY, later - POLICY.expire_after, noted, later))
     assert [is_expired(claim.state, later, POLICY) for claim in found] == [True]
     assert not is_expired(found[0].state, later, replace(POLICY, adopted_at=later - DAY))

@@ -92,12 +92,12 @@ def test_nobody_counts_it_as_due_or_waiting(left: Run) -> None:
 
 def test_no_run_judges_or_takes_it(left: Run) -> None:
     before = rows(left.database, "SELECT * FROM claims ORDER BY id")
-    upkeep, later = left.upkeep, NOW + timedelta(days=900)
+    maintenance, later = left.maintenance, NOW + timedelta(days=900)
     assessed = [
-        *upkeep.assess_edited(lambda claim: claim.state, NOW),
-        *upkeep.unshelve(set(), lambda claim: claim.state, NOW),
-        *upkeep.take_up_given_up(9, lambda claim: claim.state, NOW),
-        *upkeep.mend_times(NOW, lambda claim: claim.state, NOW),
+        *maintenance.assess_edited(lambda claim: claim.state, NOW),
+        *maintenance.unshelve(set(), lambda claim: claim.state, NOW),
+        *maintenance.revive_exhausted(9, lambda claim: claim.state, NOW),
+        *maintenance.repair_times(NOW, lambda claim: claim.state, NOW),
     ]
     assert assessed == []
     assert rows(left.database, "SELECT * FROM claims ORDER BY id") == before

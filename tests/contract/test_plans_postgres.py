@@ -96,9 +96,9 @@ def test_among_a_large_backlog_only_the_first_rows_are_read(
     )
     run = Run(database)
     assert len(run.take(30)) == 30
-    assert list(run.upkeep.take_up_given_up(4, lambda claim: claim.state, NOW)) == []
-    assert not run.upkeep.is_behind(NOW, NOW + timedelta(days=99), 4, {"paid"}, NOW)
-    assert list(run.upkeep.mend_times(NOW + timedelta(days=99), lambda claim: claim.state, NOW)) == []
+    assert list(run.maintenance.revive_exhausted(4, lambda claim: claim.state, NOW)) == []
+    assert not run.maintenance.is_behind(NOW, NOW + timedelta(days=99), 4, {"paid"}, NOW)
+    assert list(run.maintenance.repair_times(NOW + timedelta(days=99), lambda claim: claim.state, NOW)) == []
     looks = [(sql, values) for sql, values in seen if sql.startswith("SELECT") and "LIMIT" in sql]
     assert len(looks) >= 4
     with database.write() as connection:
@@ -122,11 +122,11 @@ FROM generate_series(1, 1500) n
 def test_adopting_reads_no_other_rows_than_it_writes(many: Database) -> None:
     execute(many, "DELETE FROM claims WHERE claim_reference NOT LIKE 'Q-%%'")
     execute(many, EXHAUSTED)
-    upkeep = Run(many).upkeep
+    maintenance = Run(many).maintenance
     with many.outside_transactions() as connection:
         connection.exec_driver_sql("VACUUM ANALYZE claims")
     with statements_of(many) as seen:
-        assert list(upkeep.adopt_exhausted(4, NOW)) == [1500]
+        assert list(maintenance.adopt_exhausted(4, NOW)) == [1500]
     (write,) = [(sql, values) for sql, values in seen if sql.startswith("UPDATE claims")]
     with many.write() as connection:
         shown = connection.exec_driver_sql(

@@ -20,7 +20,7 @@ from recours.core.mail import MailState
 from recours.core.policy import Policy
 from recours.database.engine import Database
 from recours.database.event_outbox import write_events
-from recours.database.maintenance import ClaimUpkeep
+from recours.database.maintenance import ClaimMaintenance
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
@@ -70,9 +70,9 @@ def sql(database: Database, statement: str, **values: Any) -> None:
 
 def run_over(database: Database, now: datetime = NOW) -> None:
     """What a run does before it calls anybody."""
-    upkeep = ClaimUpkeep(database, CATALOG, look(database).columns, "run-1")
-    list(upkeep.assess_edited(lambda claim: assess(claim, now, POLICY), now))
-    upkeep.make_ready(POLICY.timetable.due_until(now))
+    maintenance = ClaimMaintenance(database, CATALOG, look(database).columns, "run-1")
+    list(maintenance.assess_edited(lambda claim: assess(claim, now, POLICY), now))
+    maintenance.stage_due(POLICY.timetable.due_until(now))
 
 
 def id_of(records: DatabaseRecords, reference: str) -> Any:

@@ -12,12 +12,12 @@ Assess = Callable[[Claim], State]
 
 
 @dataclass
-class FakeUpkeep:
+class FakeMaintenance:
     """Keeps the timetable of a table's rows that nobody holds."""
 
     table: Table
 
-    def mend_keys(self) -> list[str]:
+    def repair_keys(self) -> list[str]:
         return []  # no key of this table is spoilt, and no credentials change
 
     def is_behind(
@@ -46,7 +46,7 @@ class FakeUpkeep:
             row.see()
         yield len(exhausted)
 
-    def take_up_given_up(
+    def revive_exhausted(
         self, max_retries: int, assess: Assess, now: datetime, carriers: Collection[str] = ()
     ) -> Iterator[Claim]:
         rows = [row for row in self._gave_up_below(max_retries) if _is_of(row, carriers)]
@@ -55,7 +55,7 @@ class FakeUpkeep:
     def unshelve(self, skip: Collection[str], assess: Assess, now: datetime) -> Iterator[Claim]:
         yield from self._reassess(self._unshelved(skip), assess, now)
 
-    def mend_times(self, horizon: datetime, retime: Assess, now: datetime) -> Iterator[Claim]:
+    def repair_times(self, horizon: datetime, retime: Assess, now: datetime) -> Iterator[Claim]:
         rows = self.table.at(Stage.WAITING, Stage.SETTLED)
         yield from self._reassess([row for row in rows if _is_after(row, horizon)], retime, now)
 
@@ -71,7 +71,7 @@ class FakeUpkeep:
         del due_until, max_retries, now, settled_of
         return set()  # the same
 
-    def make_ready(self, due_until: datetime) -> None:
+    def stage_due(self, due_until: datetime) -> None:
         for row in self.table.at(Stage.WAITING):
             if _is_by(row, due_until):
                 row.write(replace(row.claim.state, stage=_stage_when_due(row.claim)))
@@ -113,7 +113,7 @@ class FakeUpkeep:
                 self.table.tell(claim.id, decision.events)
                 yield claim, decision
 
-    def mend_ranks(self, rank: Assess) -> int:
+    def repair_ranks(self, rank: Assess) -> int:
         del rank  # no older version worked on this table
         return 0
 

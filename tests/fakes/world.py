@@ -18,7 +18,7 @@ from tests.fakes.carriers import CATALOG
 from tests.fakes.claims import FakeClaims
 from tests.fakes.documents import FakeDocuments
 from tests.fakes.journal import FakeJournal
-from tests.fakes.maintenance import FakeUpkeep
+from tests.fakes.maintenance import FakeMaintenance
 from tests.fakes.queue import FakeQueue
 from tests.fakes.table import Table
 
@@ -40,7 +40,7 @@ class World:
     def __post_init__(self) -> None:
         self.table = Table(CATALOG)
         self.claims = FakeClaims(self.table)
-        self.upkeep = FakeUpkeep(self.table)
+        self.maintenance = FakeMaintenance(self.table)
         self.journal = FakeJournal()
         self.queue = FakeQueue(self.clock, CATALOG)
         self.documents = FakeDocuments()
@@ -59,7 +59,7 @@ class World:
         return Dependencies(
             clock=self.clock,
             claims=self.claims,
-            upkeep=self.upkeep,
+            maintenance=self.maintenance,
             journal=self.journal,
             queue=self.queue,
             documents=self.documents,

@@ -27,7 +27,7 @@ from recours.core.errors import Actor, ErrorKind
 from recours.dashboard.claims import about_claim
 from recours.dashboard.texts import Words
 from recours.database.engine import Database
-from recours.database.maintenance import ClaimUpkeep
+from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
 from recours.database.tables import carriers, claims, mails, quota
 from recours.logs import local
@@ -181,9 +181,9 @@ def _fill(world: World, box: Sandbox) -> None:
     with database.write() as connection:
         for n, (state, stage) in enumerate((s, t) for s in CARRIERS for t in STAGES):
             _add(connection, n, state, stage, now, box)
-    upkeep = ClaimUpkeep(database, world.desk.catalog, look(database).columns, "r")
+    maintenance = ClaimMaintenance(database, world.desk.catalog, look(database).columns, "r")
     policy = world.desk.settings.policy
-    list(upkeep.assess_edited(lambda claim: assess(claim, now, policy), now))
+    list(maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
     with database.write() as connection:
         for state in CARRIERS:
             for stage, case in STAGES.items():

@@ -272,8 +272,8 @@ def test_a_wrong_password_costs_two_calls_and_a_check_however_many_claims_are_du
     faults = rows(database, "SELECT * FROM recours_events WHERE event = 'account_fault'")
     assert len(faults) == 1
     sandbox.accounts = {"10000001": "654321"}
-    mended = settings_of(url, sandbox, CHRONOPOST_PASSWORD="654321")
-    assert run_once(mended, clock).stats.success == 20
+    repaired = settings_of(url, sandbox, CHRONOPOST_PASSWORD="654321")
+    assert run_once(repaired, clock).stats.success == 20
 
 
 def test_a_machine_that_is_offline_uses_up_nothing(

@@ -352,8 +352,8 @@ def test_a_lost_moment_of_failure_is_now() -> None:
     ],
 )
 def test_an_impossible_time_is_recomputed(state: State, next_at: datetime, failed_at: datetime) -> None:
-    mended = retimed(state, NOW, POLICY)
-    assert (mended.next_at, mended.failed_at) == (next_at, failed_at)
+    repaired = retimed(state, NOW, POLICY)
+    assert (repaired.next_at, repaired.failed_at) == (next_at, failed_at)
 
 
 @pytest.mark.parametrize(

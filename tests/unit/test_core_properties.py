@@ -21,7 +21,7 @@ from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import Policy
 from tests.fakes.carriers import CATALOG
 from tests.fakes.examples import MODEST
-from tests.fakes.maintenance import FakeUpkeep
+from tests.fakes.maintenance import FakeMaintenance
 from tests.fakes.table import Row, Table
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
@@ -46,7 +46,7 @@ class Small:
 
     def __post_init__(self) -> None:
         self.table = Table(CATALOG)
-        self.upkeep = FakeUpkeep(self.table)
+        self.maintenance = FakeMaintenance(self.table)
         self.taken = State()  # as the last turn found it
 
     @property
@@ -62,26 +62,28 @@ class Small:
         return self.row.claim.state
 
     def scheduler(self, answer: Outcome, *, asked: bool = False) -> None:
-        now, policy, upkeep = self.now, self.policy, self.upkeep
+        now, policy, maintenance = self.now, self.policy, self.maintenance
         self._keep_timetable()
-        _exhaust(upkeep.take_up_given_up(policy.max_retries, self._taken_up, now))
-        _exhaust(upkeep.mend_times(now + policy.timetable.waits[-1], self._retimed, now))
-        _exhaust(upkeep.pass_turns(policy.timetable.due_until(now), self._passed, now))
-        upkeep.make_ready(policy.timetable.due_until(now))
+        _exhaust(maintenance.revive_exhausted(policy.max_retries, self._taken_up, now))
+        _exhaust(maintenance.repair_times(now + policy.timetable.waits[-1], self._retimed, now))
+        _exhaust(maintenance.pass_turns(policy.timetable.due_until(now), self._passed, now))
+        maintenance.stage_due(policy.timetable.due_until(now))
         if asked or self.state.stage is Stage.READY:
             self._turn(answer, asked=asked)
 
     def fetch_worker(self, answer: Outcome) -> None:
         self._keep_timetable()
-        self.upkeep.make_ready(self.policy.timetable.due_until(self.now))
+        self.maintenance.stage_due(self.policy.timetable.due_until(self.now))
         if self.state.stage is Stage.NEW:
             self._turn(answer, asked=False)
 
     def _keep_timetable(self) -> None:
         now, policy = self.now, self.policy
-        _exhaust(self.upkeep.assess_edited(lambda claim: assess(claim, now, policy), now))
+        _exhaust(self.maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
         _exhaust(
-            self.upkeep.unshelve(policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now)
+            self.maintenance.unshelve(
+                policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now
+            )
         )
 
     def _taken_up(self, claim: Claim) -> State:

@@ -30,7 +30,7 @@ _RANK = (
 )
 
 
-def mend_ranks(
+def repair_ranks(
     database: Database, catalog: Catalog, columns: frozenset[str], rank: Callable[[Claim], State]
 ) -> int:
     """Rank again what an older version ranked; how many. Nothing but one small query where that is done. Raises DatabaseFault."""

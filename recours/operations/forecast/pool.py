@@ -72,7 +72,7 @@ class Pool:
             to = self._waiting if stage is Stage.WAITING else self._settled
             heapq.heappush(to, (claim.state.next_at or _FIRST, claim.id, claim))
 
-    def make_ready(self, due_until: datetime) -> None:
+    def stage_due(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones."""
         for claim in _popped(self._waiting, due_until):
             stage = Stage.READY if claim.fetch_status == FetchStatus.FAILED else Stage.NEW

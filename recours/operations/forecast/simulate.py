@@ -49,13 +49,13 @@ class Simulation:
         """Let the next run happen."""
         now, due_until = moment.at, self.rules.policy.timetable.due_until(moment.at)
         self._release(now)
-        self.pool.make_ready(due_until)
+        self.pool.stage_due(due_until)
         self._assess(now)
         retries = issubclass(moment.worker, PODRetryScheduler)
         self._last_fetch = self._last_fetch if retries else now
         fetch_worker_runs = PODFetchWorker.has_run_lately(self._last_fetch, now)
         passed, ended = self._keep_own_timetable(now, due_until) if retries else (0, 0)
-        self.pool.make_ready(due_until)
+        self.pool.stage_due(due_until)
         ended += self.pool.drop(
             moment.worker.stage, lambda claim: is_expired(claim.state, now, self.rules.policy)
         )
@@ -82,7 +82,7 @@ class Simulation:
         """How many claims of each lane a run would find due at `now`, the moment at which the simulation begins."""
         policy = self.rules.policy
         due_until = policy.timetable.due_until(now)
-        self.pool.make_ready(due_until)
+        self.pool.stage_due(due_until)
         found = self.pool.due()
         for claim in self._to_assess:
             state = assess(claim, now, policy)
