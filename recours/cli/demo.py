@@ -272,10 +272,10 @@ def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
         hours = (datetime.fromisoformat(started_at).replace(tzinfo=UTC) - BEGINS) / timedelta(hours=1)
         result = "✅ POD" if outcome == "success" else f"{kind}{'' if calls else ', no call'}"
         told.append(f"{hours:.0f} h {result}")
-    (status, stage, turns) = connection.execute(
+    (status, stage, retries) = connection.execute(
         "SELECT pod_fetch_status, pod_stage, pod_retry_count FROM claims WHERE id = ?", (claim_id,)
     ).fetchone()
-    end = f"   [{turns} turns, {stage}]" if status != "success" else ""
+    end = f"   [{retries} turns, {stage}]" if status != "success" else ""
     return " → ".join(told) + end
 
 

@@ -213,8 +213,8 @@ def _told(kind: MailKind, claim: Claim) -> Told:
         "kind": claim.state.kind or ErrorKind.INVALID_TRACKING,
         "error": claim.last_error,
         **facts_of(claim.said if claim.error_text else Said(Sentence.NUMBER_REJECTED)),
-        "turns": claim.turns_counted,
-        "attempts": claim.turns_counted + 1,
+        "turns": claim.retries_counted,
+        "attempts": claim.retries_counted + 1,
     }
     return Told(
         0,

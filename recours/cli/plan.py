@@ -159,7 +159,7 @@ def _every_try(plan: Plan) -> Table:
             _WORKERS[run.worker],
             one.reference,
             plan.name(one.carrier),
-            f"retry {one.turn}" if one.turn else "first",
+            f"retry {one.retry}" if one.retry else "first",
             str(one.calls),
         )
         for run in plan.runs

@@ -124,7 +124,7 @@ def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any], catalog:
     lines = [f"Would take {plural(len(result.taken), 'claim')}"]
     for place, (claim, state) in enumerate(result.taken, 1):
         carrier = catalog.name_of(claim.carrier, claim.carrier_name)
-        what = "Fetch" if kind.stage is Stage.NEW else f"Retry #{state.turns_used + 1}"
+        what = "Fetch" if kind.stage is Stage.NEW else f"Retry #{state.retries_used + 1}"
         lines.append(f"[{place}] {what} for {claim.reference} ({carrier})")
     for key, count in sorted(result.left_behind.items()):
         refusal = closed[key]

@@ -79,9 +79,9 @@ def _reopen_named(desk: Desk, references: tuple[str, ...], asked: _Asked) -> Non
         return
     for claim in found:
         carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
-        last = minute(claim.state.last_turn_at, local)
+        last = minute(claim.state.last_retry_at, local)
         click.echo(
-            f"{claim.reference} ({carrier}): gave up on {last} after {plural(claim.turns_counted, 'attempt')}"
+            f"{claim.reference} ({carrier}): gave up on {last} after {plural(claim.retries_counted, 'attempt')}"
         )
     _say_done(len(found), asked)
 

@@ -104,7 +104,7 @@ def _attempts(attempts: Sequence[PastAttempt]) -> Table:
     rows = [
         (
             minute(attempt.started_at, local),
-            "fetch" if attempt.turn == 0 else f"turn {attempt.turn}",
+            "fetch" if attempt.retry == 0 else f"turn {attempt.retry}",
             attempt.number,
             attempt.kind or attempt.outcome,
             _answer(attempt),

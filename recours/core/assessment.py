@@ -38,7 +38,7 @@ def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
     is_back = assessed.fetch_status not in _WORKED_ON or (
         claim.is_pending and assessed.fetch_status == FetchStatus.FAILED
     )
-    if is_back or _corrected(claim) or claim.turns_counted < assessed.turns_used:
+    if is_back or _corrected(claim) or claim.retries_counted < assessed.retries_used:
         return now, False
     return claim.state.since, claim.state.asked
 
@@ -75,21 +75,21 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
     assessed = claim.assessed
     if assessed is None:
         state = _adopt(claim, now, policy)
-    elif _corrected(claim) or claim.turns_counted < assessed.turns_used:
+    elif _corrected(claim) or claim.retries_counted < assessed.retries_used:
         state = State(stage=Stage.WAITING, next_at=now, failed_at=now)
         if not _corrected(claim):
             state = replace(state, delivery=claim.state.delivery)
     elif assessed.fetch_status == FetchStatus.FETCHING and claim.state.failed_at:
         state = _after_others(claim.state, now, policy)
     elif assessed.fetch_status != FetchStatus.FAILED:
-        fresh = replace(claim, turns_counted=0, state=State(delivery=claim.state.delivery))
+        fresh = replace(claim, retries_counted=0, state=State(delivery=claim.state.delivery))
         state = _adopt(fresh, now, policy)
     elif _is_revived(claim, now, policy):
         state = retimed(
-            replace(claim.state, stage=_stage_between_turns(claim.state), expired_at=None), now, policy
+            replace(claim.state, stage=_stage_between_retries(claim.state), expired_at=None), now, policy
         )
     else:
-        state = _resume(replace(claim.state, turns_used=claim.turns_counted), now, policy)
+        state = _resume(replace(claim.state, retries_used=claim.retries_counted), now, policy)
     return ranked(claim, state, now, policy)
 
 
@@ -112,15 +112,15 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
     """The first sight of a failure that other software wrote."""
     kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING
     failed_at = _moment_of_failure(claim, now)
-    last = claim.state.last_turn_at
-    turns = claim.turns_counted
-    since = last if turns and last and last <= now else failed_at
-    is_over = turns >= policy.max_retries  # no mail about the past: other software used them up
-    next_at = policy.timetable.next_turn(turns, since) if since else now
+    last = claim.state.last_retry_at
+    retries = claim.retries_counted
+    since = last if retries and last and last <= now else failed_at
+    is_over = retries >= policy.max_retries  # no mail about the past: other software used them up
+    next_at = policy.timetable.next_retry(retries, since) if since else now
     return State(
         stage=Stage.GIVEN_UP if is_over else Stage.WAITING,
-        turns_used=turns,
-        last_turn_at=last if last and last <= now else None,
+        retries_used=retries,
+        last_retry_at=last if last and last <= now else None,
         next_at=None if is_over else next_at,
         failed_at=failed_at or now,
         kind=kind,
@@ -140,7 +140,7 @@ def _moment_of_failure(claim: Claim, now: datetime) -> datetime | None:
 def _resume(state: State, now: datetime, policy: Policy) -> State:
     """Keep the timetable of a claim that nobody corrected; mend what of it cannot be read."""
     if state.stage not in _OF_FAILED:
-        state = replace(state, stage=_stage_between_turns(state))
+        state = replace(state, stage=_stage_between_retries(state))
     if state.next_at is None:
         return retimed(state, now, policy)
     return replace(state, failed_at=state.failed_at or now)
@@ -148,13 +148,13 @@ def _resume(state: State, now: datetime, policy: Policy) -> State:
 
 def _after_others(state: State, now: datetime, policy: Policy) -> State:
     """They tried in between, in vain: its own timetable goes on, or is over."""
-    if state.turns_used >= policy.max_retries:
+    if state.retries_used >= policy.max_retries:
         return replace(state, stage=Stage.GIVEN_UP, next_at=None)
-    return retimed(replace(state, stage=_stage_between_turns(state)), now, policy)
+    return retimed(replace(state, stage=_stage_between_retries(state)), now, policy)
 
 
-def _stage_between_turns(state: State) -> Stage:
-    settled = state.turns_used > 0 and state.kind is not None and is_persistent(state.kind)
+def _stage_between_retries(state: State) -> Stage:
+    settled = state.retries_used > 0 and state.kind is not None and is_persistent(state.kind)
     return Stage.SETTLED if settled else Stage.WAITING
 
 
@@ -166,9 +166,9 @@ def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
 
 def retimed(state: State, now: datetime, policy: Policy) -> State:
     """Recompute the next turn from the last one, or from the failure."""
-    since = state.last_turn_at if state.turns_used else state.failed_at
+    since = state.last_retry_at if state.retries_used else state.failed_at
     since = since if since and since <= now else now
-    next_at = policy.timetable.next_turn(state.turns_used, since)
+    next_at = policy.timetable.next_retry(state.retries_used, since)
     failed_at = state.failed_at if state.failed_at and state.failed_at <= now else since
     return replace(state, next_at=next_at, failed_at=failed_at)
 
@@ -180,7 +180,7 @@ def comes_last(state: State, now: datetime) -> bool:
 
 def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
     """Take up a claim that had given up under a lower `--max-retries`."""
-    state = retimed(replace(claim.state, stage=_stage_between_turns(claim.state)), now, policy)
+    state = retimed(replace(claim.state, stage=_stage_between_retries(claim.state)), now, policy)
     return ranked(claim, state, now, policy)
 
 
@@ -200,7 +200,7 @@ def as_next_run_finds(claim: Claim, now: datetime, policy: Policy) -> State:
 def goes_on(state: State, policy: Policy) -> bool:
     """Tell whether a claim that had given up under a lower `--max-retries` is taken up again."""
     gave_up = state.stage is Stage.GIVEN_UP and state.expired_at is None
-    return gave_up and state.turns_used < policy.max_retries
+    return gave_up and state.retries_used < policy.max_retries
 
 
 def is_expired(state: State, now: datetime, policy: Policy) -> bool:

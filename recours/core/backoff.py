@@ -22,13 +22,13 @@ class Timetable:
         """How long to wait before attempt number `attempt`, counted from 1."""
         return self.waits[min(max(attempt, 1), len(self.waits)) - 1]
 
-    def next_turn(self, turns_used: int, since: datetime) -> datetime:
+    def next_retry(self, retries_used: int, since: datetime) -> datetime:
         """When the turn after `turns_used` comes, the last one (or the failure) having been at `since`."""
-        return since + self.wait(turns_used + 1)
+        return since + self.wait(retries_used + 1)
 
-    def last_turn(self, turns_used: int, next_at: datetime, max_retries: int) -> datetime:
+    def last_retry(self, retries_used: int, next_at: datetime, max_retries: int) -> datetime:
         """When the last of `max_retries` turns comes if every turn from `next_at` on is taken on time."""
-        later = (self.wait(turn) for turn in range(turns_used + 2, max_retries + 1))
+        later = (self.wait(retry) for retry in range(retries_used + 2, max_retries + 1))
         return next_at + sum(later, timedelta())
 
     def due_until(self, now: datetime) -> datetime:

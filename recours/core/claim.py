@@ -71,8 +71,8 @@ class State:
     """Our part of a claim: what is stored in our columns. Datetimes are aware UTC."""
 
     stage: Stage | None = None
-    turns_used: int = 0  # pod_retry_count; the fetch worker's attempt is not among them
-    last_turn_at: datetime | None = None
+    retries_used: int = 0  # pod_retry_count; the fetch worker's attempt is not among them
+    last_retry_at: datetime | None = None
     next_at: datetime | None = None
     failed_at: datetime | None = None  # the moment of failure, fixed when first seen
     kind: ErrorKind | None = None
@@ -111,7 +111,7 @@ class Claim:
     updated_at: datetime | None = None
     error_text: str | None = None
     said: Said | None = None  # its parts, if recours wrote that text
-    turns_counted: int = 0  # pod_retry_count as it stands; NULL, negative and garbage are 0
+    retries_counted: int = 0  # pod_retry_count as it stands; NULL, negative and garbage are 0
     state: State = field(default_factory=State)
     # What the state was assessed on. None: never assessed.
     assessed: "Snapshot | None" = None
@@ -136,7 +136,7 @@ class Claim:
     def is_edited(self) -> bool:
         """Tell whether the row is not what it was assessed on, or was never assessed."""
         return self.assessed != Snapshot(
-            self.fetch_status, self.number, self.carrier or "", self.turns_counted
+            self.fetch_status, self.number, self.carrier or "", self.retries_counted
         )
 
 
@@ -151,7 +151,7 @@ class Snapshot:
     fetch_status: str | None
     number: str | None
     carrier: str | None
-    turns_used: int
+    retries_used: int
 
 
 def tidy_number(raw: object) -> str | None:

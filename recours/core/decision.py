@@ -73,21 +73,21 @@ def abandoned_at(claim: Claim, now: datetime) -> datetime:
 
 
 def _action_for_failed(state: State, policy: Policy) -> Action:
-    if state.turns_used >= policy.max_retries:
+    if state.retries_used >= policy.max_retries:
         return Action.GIVE_UP
     return Action.PASS if state.stage is Stage.SETTLED else Action.CALL
 
 
-def pass_turn(claim: Claim, now: datetime, policy: Policy) -> Decision:
+def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
     """A turn of a settled claim: no call, the next turn, or the end."""
-    state = replace(claim.state, last_turn_at=now)
-    return _after_turn(claim, state, state.turns_used + 1, now, policy, settled=True)
+    state = replace(claim.state, last_retry_at=now)
+    return _after_retry(claim, state, state.retries_used + 1, now, policy, settled=True)
 
 
 def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
     """Give a claim up without a call: `--max-retries` was lowered below the turns it has used."""
     settled = claim.state.stage is Stage.SETTLED
-    return _after_turn(claim, claim.state, claim.state.turns_used, now, policy, settled=settled)
+    return _after_retry(claim, claim.state, claim.state.retries_used, now, policy, settled=settled)
 
 
 def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
@@ -135,12 +135,12 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
         return _tried_by_hand(claim, failure, delivery)
     state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, asked=True)
     if claim.fetch_status != FetchStatus.FAILED:
-        state = replace(state, turns_used=0, last_turn_at=None, failed_at=now)
-        return _between_turns(claim, state, now, policy, failure=failure, settled=False)
-    state = replace(state, last_turn_at=now)
-    used = claim.state.turns_used + 1
+        state = replace(state, retries_used=0, last_retry_at=None, failed_at=now)
+        return _between_retries(claim, state, now, policy, failure=failure, settled=False)
+    state = replace(state, last_retry_at=now)
+    used = claim.state.retries_used + 1
     settled = is_persistent(failure.kind)
-    return _after_turn(claim, state, used, now, policy, failure=failure, settled=settled)
+    return _after_retry(claim, state, used, now, policy, failure=failure, settled=settled)
 
 
 def _put_off(state: State, until: datetime, now: datetime, policy: Policy) -> State:
@@ -180,9 +180,9 @@ def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Poli
 def succeed(claim: Claim, got: Retrieved, now: datetime) -> Decision:
     """A checked document is there. Someone is told if it took a retry."""
     retried = claim.fetch_status == FetchStatus.FAILED
-    turns = claim.state.turns_used + 1 if retried else 0
-    state = State(turns_used=turns, last_turn_at=now if retried else None, delivery=got.delivery)
-    facts = {"reference": claim.reference, "attempts": turns, "signatory": got.delivery.signatory}
+    retries = claim.state.retries_used + 1 if retried else 0
+    state = State(retries_used=retries, last_retry_at=now if retried else None, delivery=got.delivery)
+    facts = {"reference": claim.reference, "attempts": retries, "signatory": got.delivery.signatory}
     facts["delivered_at"] = got.delivery.at.isoformat() if got.delivery.at else None
     if got.delivery.day:
         facts["delivered_day"] = got.delivery.day.isoformat()
@@ -190,7 +190,7 @@ def succeed(claim: Claim, got: Retrieved, now: datetime) -> Decision:
     return Decision(state=state, fetch_status=FetchStatus.SUCCESS, events=events)
 
 
-def _after_turn(
+def _after_retry(
     claim: Claim,
     state: State,
     used: int,
@@ -201,11 +201,11 @@ def _after_turn(
     failure: Failure | None = None,
 ) -> Decision:
     """A turn is used: the last one ends it, else the next one gets its time."""
-    state = replace(state, turns_used=used, interruptions=0)
+    state = replace(state, retries_used=used, interruptions=0)
     if used < policy.max_retries:
-        return _between_turns(claim, state, now, policy, failure=failure, settled=settled)
+        return _between_retries(claim, state, now, policy, failure=failure, settled=settled)
     kind = state.kind or ErrorKind.INTERNAL_ERROR
-    persistent = settled or is_persistent(kind, last_turn=True)
+    persistent = settled or is_persistent(kind, last_retry=True)
     facts = _facts(claim, state, failure) | {"final": True}
     events = [_event(claim, EventName.GAVE_UP, Actor.OPERATOR, facts)]
     if told := _who_is_told(kind, policy, persistent=persistent):
@@ -215,10 +215,10 @@ def _after_turn(
     return Decision(state, FetchStatus.FAILED, error, kind, tuple(events), gave_up=True, said=said)
 
 
-def _between_turns(
+def _between_retries(
     claim: Claim, state: State, now: datetime, policy: Policy, *, settled: bool, failure: Failure | None
 ) -> Decision:
-    next_at = policy.timetable.next_turn(state.turns_used, now)
+    next_at = policy.timetable.next_retry(state.retries_used, now)
     stage = Stage.SETTLED if settled else Stage.WAITING
     state = ranked(claim, replace(state, stage=stage, next_at=next_at), now, policy)
     events: tuple[Event, ...] = ()
@@ -236,7 +236,7 @@ def _is_told_early(claim: Claim, state: State, policy: Policy) -> bool:
         return True
     if claim.deadline is None or state.next_at is None:
         return False
-    last = policy.timetable.last_turn(state.turns_used, state.next_at, policy.max_retries)
+    last = policy.timetable.last_retry(state.retries_used, state.next_at, policy.max_retries)
     return deadline_end(claim.deadline, policy.zone) < last
 
 
@@ -252,7 +252,7 @@ def _facts(claim: Claim, state: State, failure: Failure | None) -> dict[str, Any
         "reference": claim.reference,
         "kind": state.kind,
         "error": failure.message if failure else claim.last_error,
-        "turns": state.turns_used,
+        "turns": state.retries_used,
         **facts_of(failure.said if failure else claim.said),
     }
 

@@ -74,6 +74,6 @@ REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})
 ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 
 
-def is_persistent(kind: ErrorKind, *, last_turn: bool = False) -> bool:
+def is_persistent(kind: ErrorKind, *, last_retry: bool = False) -> bool:
     """Tell whether waiting cannot help. An unknown number counts as hopeless only at the last turn."""
-    return TRAITS[kind].persistent or (last_turn and kind is ErrorKind.NOT_FOUND)
+    return TRAITS[kind].persistent or (last_retry and kind is ErrorKind.NOT_FOUND)

@@ -128,7 +128,7 @@ def _timeline(desk: Desk, listed: ListedClaim, words: Words) -> None:
 
 
 def _attempt(attempt: PastAttempt, desk: Desk, words: Words) -> _Entry:
-    turn = words("attempt_turn", turn=attempt.turn) if attempt.turn else words("attempt_first")
+    retry = words("attempt_turn", retry=attempt.retry) if attempt.retry else words("attempt_first")
     sign = {"success": "✅", "failed": "❌"}.get(attempt.outcome, "⏸️")
     carrier = plainly(desk.catalog.name_of(attempt.carrier, attempt.carrier), 60)
     lines = []
@@ -139,7 +139,7 @@ def _attempt(attempt: PastAttempt, desk: Desk, words: Words) -> _Entry:
         lines.append(words("signed_by", who=plainly(attempt.signed_by, 100)))
     calls = words.counted("calls", attempt.calls, seconds=words.number(round(attempt.duration_s, 1)))
     lines.append(f"{carrier} · {plainly(attempt.number, 60)} · {calls}")
-    return _Entry(attempt.started_at, f"{sign} **{turn}**: {words.of('outcome_', attempt.outcome)}", lines)
+    return _Entry(attempt.started_at, f"{sign} **{retry}**: {words.of('outcome_', attempt.outcome)}", lines)
 
 
 def _error(attempt: PastAttempt, words: Words) -> str:

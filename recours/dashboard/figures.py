@@ -55,9 +55,9 @@ def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], words: Words
     return _outcomes(shown, [rates[key] for key in busiest], words, across=True)
 
 
-def by_turn(rates: Mapping[int, Rate], words: Words) -> go.Figure:
+def by_retry(rates: Mapping[int, Rate], words: Words) -> go.Figure:
     """Attempts by their number."""
-    names = [str(turn) if turn else words("first_fetch") for turn in rates]
+    names = [str(retry) if retry else words("first_fetch") for retry in rates]
     return _outcomes(names, list(rates.values()), words, across=False)
 
 

@@ -134,7 +134,7 @@ def _charts(desk: Desk, seen: Overview, words: Words) -> None:
     charts: tuple[tuple[str, bool, str, Callable[[], Any]], ...] = (
         ("by_day", tried, "no_attempts", lambda: figures.by_day(success.by_day, words)),
         ("by_carrier", tried, "no_attempts", lambda: figures.by_carrier(success.by_carrier, names, words)),
-        ("by_turn", tried, "no_attempts", lambda: figures.by_turn(success.by_turn, words)),
+        ("by_turn", tried, "no_attempts", lambda: figures.by_retry(success.by_retry, words)),
         ("by_kind", bool(success.errors), "no_attempts", lambda: figures.by_kind(success.errors, words)),
         (
             "quotas",

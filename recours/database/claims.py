@@ -410,7 +410,7 @@ class ClaimRepository:
             "worker": self.worker,
             "carrier": claim.carrier or claim.carrier_name,
             "tracking_number": _number_of_attempt(claim),
-            "turn": attempt.turn,
+            "turn": attempt.retry,
             "started_at": attempt.started_at,
             "duration_s": attempt.duration_s,
             "calls": attempt.calls,

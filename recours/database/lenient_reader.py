@@ -13,7 +13,7 @@ from recours.core.errors import ErrorKind
 from recours.core.sentences import Said, said_in, stored
 from recours.core.text import clean
 
-MOST_TURNS = 10_000
+MOST_RETRIES = 10_000
 
 
 class Row(Protocol):
@@ -53,7 +53,7 @@ class Reader:
         except (TypeError, ValueError, OverflowError):
             self.unreadable.append(column)
             return 0
-        return min(max(number, 0), MOST_TURNS)
+        return min(max(number, 0), MOST_RETRIES)
 
     def moment(self, column: str) -> datetime | None:
         """A timestamp, aware UTC; without an offset it is UTC."""
@@ -124,7 +124,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         updated_at=read.moment("updated_at"),
         error_text=error,
         said=_read_said(read, error, catalog.name_of(carrier, clean(carrier_name, 60)), redact),
-        turns_counted=read.whole("pod_retry_count"),
+        retries_counted=read.whole("pod_retry_count"),
         state=_read_state(read),
         assessed=_read_snapshot(read, catalog),
         unreadable=tuple(dict.fromkeys(read.unreadable)),
@@ -142,8 +142,8 @@ def _read_said(read: Reader, error: str | None, carrier: str, redact: Callable[[
 def _read_state(read: Reader) -> State:
     return State(
         stage=_member(Stage, read.text("pod_stage")),
-        turns_used=read.whole("pod_retry_count"),
-        last_turn_at=read.moment("pod_last_retry_at"),
+        retries_used=read.whole("pod_retry_count"),
+        last_retry_at=read.moment("pod_last_retry_at"),
         next_at=read.moment("pod_next_retry_at"),
         failed_at=read.moment("pod_failed_at"),
         kind=_member(ErrorKind, read.text("pod_error_kind")),
@@ -166,7 +166,7 @@ def _read_snapshot(read: Reader, catalog: Catalog) -> Snapshot | None:
         fetch_status=status,
         number=number,
         carrier=_snapshot_carrier(read, number, catalog),
-        turns_used=read.whole("pod_seen_count"),
+        retries_used=read.whole("pod_seen_count"),
     )
 
 

@@ -38,7 +38,7 @@ from recours.core.errors import ErrorKind
 from recours.database.claims import carrier_keys
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into, write_events
-from recours.database.lenient_reader import MOST_TURNS, read_claims
+from recours.database.lenient_reader import MOST_RETRIES, read_claims
 from recours.database.locks import locked_ids, some_ids
 from recours.database.predicates import at_stage, edited, expiring, is_ours, still_ours
 from recours.database.reach import EVERYTHING, Reach
@@ -280,10 +280,10 @@ class ClaimMaintenance:
         """Settled claims whose turn has come."""
         return and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited(), self.reach.rows())
 
-    def pass_turns(
+    def pass_retries(
         self,
         due_until: datetime,
-        pass_turn: Callable[[Claim], Decision | None],
+        pass_retry: Callable[[Claim], Decision | None],
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
@@ -298,7 +298,7 @@ class ClaimMaintenance:
             with self.database.write() as connection:
                 rows = connection.execute(query.with_for_update(skip_locked=True))
                 found = read_claims(rows, self.catalog, self.redact)
-                decided = [(claim, pass_turn(claim)) for claim in found]
+                decided = [(claim, pass_retry(claim)) for claim in found]
                 self._write_passed(connection, decided, now)
             yield from ((claim, decision) for claim, decision in decided if decision)
             if len(found) < CHUNK:
@@ -413,7 +413,7 @@ _OF_EXHAUSTED = (
 def _exhausted(max_retries: int) -> ColumnElement[bool]:
     """Failures that we never assessed, with all retries used. In SQLite a text is more than any number: hence the most."""
     first_sight = and_(is_failed(), _c.pod_stage.is_(None), _c.pod_seen_status.is_(None))
-    return and_(first_sight, _c.pod_retry_count >= max_retries, _c.pod_retry_count <= MOST_TURNS)
+    return and_(first_sight, _c.pod_retry_count >= max_retries, _c.pod_retry_count <= MOST_RETRIES)
 
 
 # Of a table that was just loaded PostgreSQL has no statistics, and would sort all of it for each portion.

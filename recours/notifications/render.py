@@ -176,11 +176,11 @@ def _day(text: Any) -> str | None:
 def _left_to_operator(event: Told, carrier: str, words: Words) -> list[tuple[str, str]]:
     """The sentence alone, and whether that was the end: what a client could do is none of their business."""
     lines = [(words.happened, _error(event, carrier, words))]
-    turns = event.facts.get("turns")
-    if event.name is EventName.GAVE_UP and isinstance(turns, int):
+    retries = event.facts.get("turns")
+    if event.name is EventName.GAVE_UP and isinstance(retries, int):
         kind = kind_of(event)
         is_final = kind is not None and is_persistent(kind)
-        told = words.gave_up_final if is_final else counted(words.language, words.gave_up, turns)
+        told = words.gave_up_final if is_final else counted(words.language, words.gave_up, retries)
         lines.append((words.means, told))
     return lines
 

@@ -63,7 +63,7 @@ class Explanation:
     @property
     def was_tried(self) -> bool:
         """Tell whether attempts were made, on record or not."""
-        return self.claim.state.turns_used > 0 or self.claim.state.asked
+        return self.claim.state.retries_used > 0 or self.claim.state.asked
 
     @property
     def state(self) -> State:
@@ -100,7 +100,7 @@ class Explanation:
             "signatory": self.listed.signatory,
             "where": self.position.standing,
             "stage": state.stage,
-            "turns_used": state.turns_used,
+            "turns_used": state.retries_used,
             "standing": list(self.standing),
             "next_try": _iso(self.next_at),
             "next_why": self.next_why or None,
@@ -124,7 +124,7 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
         "started_at": attempt.started_at.isoformat(),
         "worker": attempt.worker,
         "run_id": attempt.run_id,
-        "turn": attempt.turn,
+        "turn": attempt.retry,
         "carrier": attempt.carrier,
         "tracking_number": attempt.number,
         "outcome": attempt.outcome,
@@ -232,8 +232,8 @@ def _seen(case: _Case) -> list[str]:
         changes.append(
             f"pod_fetch_status was '{clean(assessed.fetch_status, 30)}', is '{claim.fetch_status}'"
         )
-    if assessed.turns_used != claim.turns_counted:
-        changes.append(f"count of turns was {assessed.turns_used}, is {claim.turns_counted}")
+    if assessed.retries_used != claim.retries_counted:
+        changes.append(f"count of turns was {assessed.retries_used}, is {claim.retries_counted}")
     what = "; its ".join(changes)
     return [f"It was corrected since a run last looked: its {what}. The next run assesses it again."]
 
@@ -276,24 +276,24 @@ def _where_pending(case: _Case) -> str:
 
 def _where_failed(case: _Case) -> str:
     state, most = case.state, case.policy.max_retries
-    used = f"{plural(state.turns_used, 'turn')} of {most} used"
+    used = f"{plural(state.retries_used, 'turn')} of {most} used"
     if state.expired_at:
         return (
-            f"It was given up on {case.at(state.expired_at)}, after {plural(state.turns_used, 'turn')}: its "
+            f"It was given up on {case.at(state.expired_at)}, after {plural(state.retries_used, 'turn')}: its "
             f"response_deadline, {case.claim.deadline}, had long passed (RECOURS_EXPIRE_DAYS)."
         )
     if state.stage is Stage.GIVEN_UP:
         return f"It was given up; {asked_words('en', case.asked)}. No run tries it again."
-    if state.turns_used >= most:
-        return f"All of its turns are used ({state.turns_used} of {most}): the next run of the scheduler gives it up."
+    if state.retries_used >= most:
+        return f"All of its turns are used ({state.retries_used} of {most}): the next run of the scheduler gives it up."
     if state.stage is Stage.SETTLED:
         return (
             f"The carrier's answer is final: it is not asked again, and the turns pass without a call ({used}). After the "
             "last one it is given up, and the client or the operator gets one mail."
         )
     if case.where.why is not Why.BY_BACKOFF and is_due(state, case.now, case.policy):
-        return f"It is due: turn {state.turns_used + 1} of {most} has come."
-    return f"It waits for turn {state.turns_used + 1} of {most}."
+        return f"It is due: turn {state.retries_used + 1} of {most} has come."
+    return f"It waits for turn {state.retries_used + 1} of {most}."
 
 
 def _beside(case: _Case) -> list[str]:
@@ -334,9 +334,9 @@ def _next_why(case: _Case) -> str:
     if where.why is Why.SETTLED:
         return f"none: its turns pass without a call, the next one at {case.at(state.next_at)}"
     if where.why is Why.BY_BACKOFF:
-        wait = case.policy.timetable.wait(state.turns_used + 1)
-        since = "the attempt before" if state.turns_used else "the failure"
-        return f"turn {state.turns_used + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
+        wait = case.policy.timetable.wait(state.retries_used + 1)
+        since = "the attempt before" if state.retries_used else "the failure"
+        return f"turn {state.retries_used + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
     return _WHY.get(where.why, "")
 
 

@@ -42,7 +42,7 @@ def claim_row(listed: ListedClaim, where: Position, catalog: Catalog) -> dict[st
         claim.deadline,
         claim.fetch_status,
         state.stage,
-        claim.turns_counted,
+        claim.retries_counted,
         state.failed_at,
         where.next_at,
         state.kind,

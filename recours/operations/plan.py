@@ -140,7 +140,7 @@ class Plan:
             "worker": run.worker,
             "tries": tried,
             "claims": [
-                {"claim": one.reference, "carrier": one.carrier, "turn": one.turn, "calls": one.calls}
+                {"claim": one.reference, "carrier": one.carrier, "turn": one.retry, "calls": one.calls}
                 for one in run.tries
             ],
             "skipped_persistent": run.passed,
@@ -289,7 +289,7 @@ class _Maker:
         for one in run.tries:
             self.tries[one.carrier] += 1
             self.calls[one.carrier] += one.calls
-            self.last_day[one.carrier, one.turn == 0] += run.at > self.until - _A_DAY
+            self.last_day[one.carrier, one.retry == 0] += run.at > self.until - _A_DAY
             if (dated := self.dated.get(one.claim_id)) and dated.tried_at is None:
                 dated.tried_at = run.at
         most = self.asked.most_listed

@@ -114,8 +114,8 @@ def _asks(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether a call for it is still to come."""
     if not claim.is_ours or claim.carrier is None or claim.number is None:
         return False
-    has_turns = claim.is_pending or state.turns_used < policy.max_retries
-    return state.stage in _TO_COME and has_turns and not _expires(claim, state, now, policy)
+    has_retries = claim.is_pending or state.retries_used < policy.max_retries
+    return state.stage in _TO_COME and has_retries and not _expires(claim, state, now, policy)
 
 
 # ---------------------------------------------------------------- where
@@ -175,7 +175,7 @@ def _not_tried(claim: Claim, state: State, policy: Policy, *, held: bool) -> Why
         return Why.IN_HAND if held else Why.LEFT_ALONE
     if state.stage in _ENDS:
         return _ENDS[state.stage]
-    if not claim.is_pending and state.turns_used >= policy.max_retries:
+    if not claim.is_pending and state.retries_used >= policy.max_retries:
         return Why.ENDING
     return Why.SETTLED if state.stage is Stage.SETTLED and not claim.is_pending else None
 

@@ -33,7 +33,7 @@ class Tally:
 
     day: date
     carrier: str  # its key, or the name that the claim had
-    turn: int
+    retry: int
     outcome: str  # success, failed, left
     kind: str | None
     count: int
@@ -89,7 +89,7 @@ class PastAttempt:
     worker: str
     carrier: str
     number: str
-    turn: int
+    retry: int
     started_at: datetime
     duration_s: float
     calls: int

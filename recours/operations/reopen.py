@@ -58,7 +58,7 @@ class Selection:
 
     def add(self, claim: Claim) -> None:
         """Count one that may start afresh."""
-        key, at = claim.carrier or "", claim.state.last_turn_at
+        key, at = claim.carrier or "", claim.state.last_retry_at
         self.open[key] += 1
         if at is not None:
             self.oldest[key] = min(at, self.oldest.get(key, at))

@@ -50,7 +50,7 @@ class Teller:
             stage=stands,
             sentence=self._status_sentence(listed, where, clean(carrier, 60), error, asked),
             carrier=clean(carrier, 60),
-            attempts=claim.turns_counted,
+            attempts=claim.retries_counted,
             next_try_at=where.next_at,
             kind=claim.state.kind if is_open else None,
             error=error,

@@ -163,7 +163,7 @@ class Success:
 
     by_day: Mapping[date, Rate]
     by_carrier: Mapping[str, Rate]  # by its key, or the name that the claim had
-    by_turn: Mapping[int, Rate]  # 0: the fetch worker's
+    by_retry: Mapping[int, Rate]  # 0: the fetch worker's
     errors: Mapping[str, int]  # by kind, the most frequent first
 
     @property
@@ -180,7 +180,7 @@ class Success:
             "all": self.all.as_json(),
             "by_day": {day.isoformat(): rate.as_json() for day, rate in self.by_day.items()},
             "by_carrier": {key: rate.as_json() for key, rate in self.by_carrier.items()},
-            "by_turn": {str(turn): rate.as_json() for turn, rate in self.by_turn.items()},
+            "by_turn": {str(retry): rate.as_json() for retry, rate in self.by_retry.items()},
             "errors": dict(self.errors),
         }
 
@@ -195,7 +195,7 @@ def success_of(tallies: Sequence[Tally], days: Sequence[date]) -> Success:
     return Success(
         by_day={day: by_day.get(day, Rate()) for day in days},
         by_carrier=dict(sorted(rates(tallies, by=lambda tally: tally.carrier).items())),
-        by_turn=dict(sorted(rates(tallies, by=lambda tally: tally.turn).items())),
+        by_retry=dict(sorted(rates(tallies, by=lambda tally: tally.retry).items())),
         errors=dict(sorted(errors.items(), key=lambda kind: (-kind[1], kind[0]))),
     )
 

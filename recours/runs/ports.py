@@ -234,7 +234,7 @@ class Attempt:
     """One attempt, for the record."""
 
     claim: Claim
-    turn: int
+    retry: int
     started_at: datetime
     duration_s: float
     calls: int
@@ -397,10 +397,10 @@ class Maintenance(Protocol):
     def stage_due(self, due_until: datetime) -> None:
         """Put the claims whose turn has come among the ready ones."""
 
-    def pass_turns(
+    def pass_retries(
         self,
         due_until: datetime,
-        pass_turn: Callable[[Claim], Decision | None],
+        pass_retry: Callable[[Claim], Decision | None],
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterable[tuple[Claim, Decision]]:

@@ -107,8 +107,8 @@ class Recorder:
             log.warning(f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up")
 
     def _say_success(self, claim: Claim, decision: Decision) -> None:
-        turns = decision.state.turns_used
-        after = f" after {plural(turns, 'attempt')}" if turns else ""
+        retries = decision.state.retries_used
+        after = f" after {plural(retries, 'attempt')}" if retries else ""
         log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{after}")
 
     def _say_failure(self, claim: Claim, decision: Decision) -> None:
@@ -138,17 +138,17 @@ class Recorder:
         if decision.gave_up:
             self.say_final(claim, decision, error)
         else:
-            turn = f"turn {decision.state.turns_used} of {self.policy.max_retries}"
-            log.info(f"⏭️ SKIPPED: {claim.reference} - {error} (persistent, {turn})")
+            retry = f"turn {decision.state.retries_used} of {self.policy.max_retries}"
+            log.info(f"⏭️ SKIPPED: {claim.reference} - {error} (persistent, {retry})")
 
     def say_final(self, claim: Claim, decision: Decision, error: str) -> None:
         """A claim gave up."""
         self.stats.max_retries_reached += 1
         asked = ""
-        if decision.kind and is_persistent(decision.kind, last_turn=True):
+        if decision.kind and is_persistent(decision.kind, last_retry=True):
             asked = f" (the carrier was asked {plural(self.claims.times_asked(claim), 'time')})"
-        turns = plural(decision.state.turns_used, "attempt")
-        log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {turns} - {error}{asked}")
+        retries = plural(decision.state.retries_used, "attempt")
+        log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {retries} - {error}{asked}")
 
 
 def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
@@ -166,7 +166,7 @@ def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
         failure = replace(failure, kind=kind, message=message, said=decision.said or failure.said)
     return Attempt(
         claim,
-        turn=0 if claim.is_pending else claim.state.turns_used + 1,
+        retry=0 if claim.is_pending else claim.state.retries_used + 1,
         started_at=ended.started_at,
         duration_s=ended.duration_s,
         calls=ended.calls,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Stage, State
-from recours.core.decision import Action, Decision, give_up, next_action, pass_turn
+from recours.core.decision import Action, Decision, give_up, next_action, pass_retry
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.summary import minute, waiting_line
 from recours.runs.supply import Limits
@@ -43,7 +43,7 @@ class PODRetryScheduler(Worker):
 
     def what(self, claim: Claim) -> str:
         """`Retry #2`; a claim that was never fetched has no number yet."""
-        return "Fetch" if claim.is_pending else f"Retry #{claim.state.turns_used + 1}"
+        return "Fetch" if claim.is_pending else f"Retry #{claim.state.retries_used + 1}"
 
     def limits(self) -> Limits:
         """New claims that wait have their part of the day's quota, if their worker runs at all."""
@@ -77,7 +77,7 @@ class PODRetryScheduler(Worker):
             at = minute(claim.state.next_at, self.local)
             log.warning(f"{claim.reference}: its next try ({at}) was set by no timetable of ours; recomputed")
         due_until = policy.timetable.due_until(now)
-        for claim, decision in maintenance.pass_turns(
+        for claim, decision in maintenance.pass_retries(
             due_until, lambda claim: self._pass(claim, now), now, carriers
         ):
             self._recorder.say_passed(claim, decision)
@@ -94,5 +94,7 @@ class PODRetryScheduler(Worker):
         if what is Action.SHELVE:
             return None
         return (
-            give_up(claim, now, self.policy) if what is Action.GIVE_UP else pass_turn(claim, now, self.policy)
+            give_up(claim, now, self.policy)
+            if what is Action.GIVE_UP
+            else pass_retry(claim, now, self.policy)
         )

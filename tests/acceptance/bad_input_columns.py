@@ -40,13 +40,13 @@ REFUSED = frozenset({"tracking_number", "carrier"})  # no call, and the sentence
 
 # Garbage that is a value after all: a moment, a count, the sign that someone else wrote the failure just now. The claim
 # has its next turn, or used it up.
-_A_NEXT_TURN = frozenset({"pod_next_retry_at", "updated_at", "pod_retry_count", "pod_seen_status"})
+_A_NEXT_RETRY = frozenset({"pod_next_retry_at", "updated_at", "pod_retry_count", "pod_seen_status"})
 _USED_UP = frozenset({"pod_retry_count", "pod_interruptions"})
 
 
-def has_a_turn(column: str) -> bool:
+def has_a_retry(column: str) -> bool:
     """Tell whether garbage in this column may mean a later turn."""
-    return column in _A_NEXT_TURN
+    return column in _A_NEXT_RETRY
 
 
 def is_used_up(column: str) -> bool:

@@ -188,7 +188,7 @@ def explained(column: str, attempts: list[dict[str, Any]], claim: dict[str, Any]
     if bad_input_columns.is_used_up(column) and (attempts or were_used_up(claim)):
         return True
     waits = claim["pod_stage"] in ("waiting", "settled") and is_soon(claim["pod_next_retry_at"])
-    return bad_input_columns.has_a_turn(column) and waits
+    return bad_input_columns.has_a_retry(column) and waits
 
 
 def show_garbage(world: World, rows: Rows, stage: str | None) -> None:

@@ -485,23 +485,25 @@ def test_a_dry_run_changes_nothing(run: Run, tmp_path: Path, box: Sandbox) -> No
 
 def test_the_waits(run: Run, claims: Claims) -> None:
     """Before the wait is over (less the slack of five minutes) nothing is due; after it, the claim is."""
-    for turns, hours in enumerate((1, 6, 24, 72)):
+    for retries, hours in enumerate((1, 6, 24, 72)):
         for name, minutes in (("early", -10), ("due", 1)):
             at = f"{datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=hours, minutes=minutes)}"
-            moment = {"pod_retry_count": turns, "pod_last_retry_at": at} if turns else {"updated_at": at}
-            claims.add(f"CLM-{name}-{turns}", DELIVERED, **moment)
+            moment = {"pod_retry_count": retries, "pod_last_retry_at": at} if retries else {"updated_at": at}
+            claims.add(f"CLM-{name}-{retries}", DELIVERED, **moment)
     said = run().messages
     assert "Found 4 claim(s) to retry" in said
     begun = {line.partition("] ")[2] for line in said if line.startswith("[")}
-    assert begun == {f"Retry #{turns + 1} for CLM-due-{turns} (Chronopost)" for turns in range(4)}
+    assert begun == {f"Retry #{retries + 1} for CLM-due-{retries} (Chronopost)" for retries in range(4)}
     assert claims.execute(
         "SELECT DISTINCT pod_fetch_status FROM claims WHERE claim_reference LIKE '%early%'"
     ) == [("failed",)]
 
 
 def test_the_next_waits(run: Run, claims: Claims) -> None:
-    for turns in range(3):
-        claims.add(f"CLM-{turns}", IN_TRANSIT, pod_retry_count=turns, pod_last_retry_at=f"{NOW - 5 * DAY}")
+    for retries in range(3):
+        claims.add(
+            f"CLM-{retries}", IN_TRANSIT, pod_retry_count=retries, pod_last_retry_at=f"{NOW - 5 * DAY}"
+        )
     run()
     rows = claims.execute(
         "SELECT pod_retry_count, pod_last_retry_at, pod_next_retry_at FROM claims ORDER BY id"

@@ -122,7 +122,7 @@ def left_behind(run: ForeseenRun, why: str) -> int:
 def foreseen(made: Plan) -> dict[str, dict[str, Any]]:
     return {
         f"{run.at:%d %H:%M} {run.worker}": {
-            "tries": sorted((one.reference, one.turn, one.calls) for one in run.tries),
+            "tries": sorted((one.reference, one.retry, one.calls) for one in run.tries),
             "passed": run.passed,
             "gave_up": run.gave_up,
             "rate_limit": left_behind(run, "rate_limit"),
@@ -169,10 +169,10 @@ def fill(service: Service, *carriers: str) -> None:
             place += 1
             failed_at = FAILED_AT - timedelta(minutes=7 * place)
             service.add(S.IN_TRANSIT, carrier=carrier, failed_at=failed_at, response_deadline=day(days))
-        for turns in range(4):  # at all turns, by other software
+        for retries in range(4):  # at all turns, by other software
             place += 1
-            last = FAILED_AT - timedelta(hours=5 * turns, minutes=place)
-            columns = {"pod_retry_count": turns, "pod_last_retry_at": at(last)}
+            last = FAILED_AT - timedelta(hours=5 * retries, minutes=place)
+            columns = {"pod_retry_count": retries, "pod_last_retry_at": at(last)}
             service.add(S.IN_TRANSIT, carrier=carrier, failed_at=last, **columns)
         for _ in range(6):
             place += 1

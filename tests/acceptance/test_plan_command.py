@@ -75,8 +75,8 @@ def test_the_object_says_who_is_tried_when_and_nothing_is_changed(service: Servi
     tried = [(one["claim"], one["turn"]) for run in runs["pod_retry_scheduler"] for one in run["claims"]]
     references = [f"CLM-{n:04d}" for n in range(1, 13)]
     assert sorted(tried) == sorted(
-        [(reference, turn) for reference in references for turn in (2, 3)]
-        + [(f"CLM-{n:04d}", turn) for n in (13, 14) for turn in (1, 2, 3)]
+        [(reference, retry) for reference in references for retry in (2, 3)]
+        + [(f"CLM-{n:04d}", retry) for n in (13, 14) for retry in (1, 2, 3)]
     )
     assert [late["reason"] for late in said["late"]] == ["number"]
     [chronopost, ups] = [carrier for carrier in said["carriers"] if carrier["tries"]]

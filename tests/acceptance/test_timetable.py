@@ -66,10 +66,10 @@ def test_success_ends_it(service: Service) -> None:
     claim = service.add(S.IN_TRANSIT, S.DELIVERED)
     service.run_hourly(40)
     assert service.hours_of_calls(claim) == [1, 7]
-    [(status, error, turns, path, person)] = service.sql(
+    [(status, error, retries, path, person)] = service.sql(
         "SELECT pod_fetch_status, pod_fetch_error, pod_retry_count, pod_url, pod_delivery_person FROM claims"
     )
-    assert (status, error, turns, person) == ("success", None, 2, "DUPONT")
+    assert (status, error, retries, person) == ("success", None, 2, "DUPONT")
     assert Path(path).read_bytes().startswith(b"%PDF-")
     assert events(service, claim) == [("pod_retrieved", "client")]
 

@@ -41,7 +41,7 @@ _STORIES: dict[str, tuple[Scenario, ...]] = {
 }
 _CARRIERS = ("chronopost", "colissimo", "ups", "fedex")
 # When a claim's turns come, in hours after its failure; the fetch worker's attempt stands at its beginning.
-_TURNS = (0, 1, 7, 31, 103)
+_RETRIES = (0, 1, 7, 31, 103)
 
 
 @dataclass
@@ -198,7 +198,7 @@ def test_an_upgrade_in_place_asks_and_mails_nothing_twice_and_loses_no_attempt(
         )
         new = " pending " in reference
         asked = [hour - 1 for hour in hours] if new else hours
-        assert asked == list(_TURNS[not new :][: len(asked)]), (reference, hours)
+        assert asked == list(_RETRIES[not new :][: len(asked)]), (reference, hours)
 
     # Nothing is mailed twice, and what is mailed goes on being mailed.
     taken = life.post.taken

@@ -200,7 +200,7 @@ def large_rows(count: int) -> Iterator[tuple[Any, ...]]:
     for n in range(count):
         stage = stages[n % 10]
         status = "success" if stage == "success" else "failed"
-        turns = 4 if stage == "given_up" else 1
+        retries = 4 if stage == "given_up" else 1
         next_at = (
             (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(stamp) if stage == "waiting" else None
         )
@@ -212,8 +212,8 @@ def large_rows(count: int) -> Iterator[tuple[Any, ...]]:
         )
         number = f"XY{n:09d}FR"
         yield (
-            f"CLM-{n:07d}", number, failed, failed, status, None if stage == "success" else stage, turns, next_at,
-            failed, rank, int(deadline is not None), deadline, status, number, turns, deadline,
+            f"CLM-{n:07d}", number, failed, failed, status, None if stage == "success" else stage, retries, next_at,
+            failed, rank, int(deadline is not None), deadline, status, number, retries, deadline,
         )  # fmt: skip
 
 

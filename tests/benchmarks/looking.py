@@ -93,12 +93,12 @@ def looks(urls: Mapping[int, URL], rounds: int = 21) -> dict[int, dict[str, floa
     """
     desks = {count: _desk(url) for count, url in urls.items()}
     taken: dict[int, dict[str, list[float]]] = {count: {name: [] for name in LOOKS} for count in urls}
-    for turn in range(rounds + 1):
+    for retry in range(rounds + 1):
         for name, look in LOOKS.items():
             for count, desk in desks.items():
                 begun = time.perf_counter()
                 look(desk)
-                if turn:  # the first one warms up
+                if retry:  # the first one warms up
                     taken[count][name].append(time.perf_counter() - begun)
     for desk in desks.values():
         desk.database.close()
@@ -140,9 +140,9 @@ def whole_processes(folders: Mapping[int, Path], rounds: int = 9) -> dict[int, f
     """Median seconds of `recours status`, from start to end, in turns."""
     command = [sys.executable, "-m", "recours", "status"]
     taken: dict[int, list[float]] = {count: [] for count in folders}
-    for turn in range(rounds + 1):
+    for retry in range(rounds + 1):
         for count, folder in folders.items():
             seconds = timed(command, environment(folder) | {"PYTHONPATH": str(ROOT)})
-            if turn:  # the first one compiles, and warms up
+            if retry:  # the first one compiles, and warms up
                 taken[count].append(seconds)
     return {count: statistics.median(times) for count, times in taken.items()}

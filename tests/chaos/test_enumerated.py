@@ -25,7 +25,7 @@ STEPS = (
 CHANGING = "CLM-00003"
 ONE_AT_A_TIME = ("--concurrency", "1", "--max-retries", "2")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
-LAST_TURN = START + timedelta(hours=7)
+LAST_RETRY = START + timedelta(hours=7)
 # The short form takes a part of them, another one at every place of the run.
 STRIDE = 61
 BEFORE_A_CALL = ("fetch", "before a call")
@@ -59,7 +59,7 @@ class Expected:
         self.after_one = world.facts()
         assert world.run(AFTER_THE_LEASE, *ONE_AT_A_TIME).status == 0
         assert world.facts() == self.after_one
-        assert world.run(LAST_TURN, *ONE_AT_A_TIME).status == 0
+        assert world.run(LAST_RETRY, *ONE_AT_A_TIME).status == 0
         self.at_the_end = world.facts()
         self.check(self.at_the_end)
 
@@ -135,7 +135,7 @@ def _kill_and_recover(world: World, point: Point, expected: Expected) -> None:
     assert ran.status == 0, ran.output
     _check(world, expected.after_one)
 
-    assert world.run(LAST_TURN, *ONE_AT_A_TIME).status == 0
+    assert world.run(LAST_RETRY, *ONE_AT_A_TIME).status == 0
     _check(world, expected.at_the_end)
     for number in stored:
         assert world.proofs_asked()[number] == asked[number], f"{number}: its document was paid for twice"

@@ -152,10 +152,12 @@ class World:
         documents, of_claims = self.documents(), self.attempts()
         for claim in self.claims():
             tries = of_claims[claim["id"]]
-            turns = [row["turn"] for row in tries if row["used"]]
+            retries = [row["turn"] for row in tries if row["used"]]
             reference = claim["claim_reference"]
-            assert len(turns) == (claim["pod_retry_count"] or 0), f"{reference}: attempts lost or used twice"
-            assert turns == list(range(1, len(turns) + 1)), f"{reference}: turns {turns}"
+            assert len(retries) == (claim["pod_retry_count"] or 0), (
+                f"{reference}: attempts lost or used twice"
+            )
+            assert retries == list(range(1, len(retries) + 1)), f"{reference}: turns {retries}"
             successes = [row for row in tries if row["outcome"] == "success"]
             assert len(successes) == (claim["pod_fetch_status"] == "success"), reference
             for row in successes:

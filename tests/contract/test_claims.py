@@ -18,7 +18,7 @@ from recours.carriers.chronopost import SPEC
 from recours.core.assessment import assess, go_on, retimed
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Stage
-from recours.core.decision import Decision, decide, pass_turn, succeed
+from recours.core.decision import Decision, decide, pass_retry, succeed
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
@@ -727,7 +727,7 @@ LOOKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "make ready": (lambda run: run.maintenance.stage_due(NOW), "waiting"),
     "waiting": (lambda run: run.claims.waiting(), "waiting"),
     "settled": (
-        lambda run: list(run.maintenance.pass_turns(NOW, lambda c: pass_turn(c, NOW, POLICY), NOW)),
+        lambda run: list(run.maintenance.pass_retries(NOW, lambda c: pass_retry(c, NOW, POLICY), NOW)),
         "settled",
     ),
     "mend": (

@@ -152,7 +152,11 @@ def test_attempts_of_a_claim_come_as_they_were_recorded(
     put(database, attempts, ATTEMPT | {"claim_id": one}, ATTEMPT | {"claim_id": other},
         ATTEMPT | {"claim_id": one} | document)  # fmt: skip
     first, second = records.attempts(one)
-    assert (first.turn, first.kind, first.message) == (1, "not_found", "Chronopost does not know this number")
+    assert (first.retry, first.kind, first.message) == (
+        1,
+        "not_found",
+        "Chronopost does not know this number",
+    )
     assert (first.started_at, first.duration_s, first.calls, first.used) == (NOW, 0.5, 2, True)
     assert (first.http_status, first.document_path, first.claim_id) == (200, None, one)
     assert (second.outcome, second.kind, second.signatory) == ("success", None, "Mme ÉTÉ")
@@ -204,11 +208,11 @@ def test_every_attempt_comes_once_with_its_reference_in_parts(
         ),
     )
     names = {one: "CLM-00000", other: "CLM-00001", 777: "#777"}  # whose claim is gone
-    assert [(name, a.turn) for name, a in records.each_attempt()] == [
+    assert [(name, a.retry) for name, a in records.each_attempt()] == [
         (names[claim], n) for n, claim in enumerate(whose)
     ]
     since = NOW + timedelta(hours=4)
-    assert [attempt.turn for _, attempt in records.each_attempt(since)] == [4, 5, 6]
+    assert [attempt.retry for _, attempt in records.each_attempt(since)] == [4, 5, 6]
     assert list(records.each_attempt(NOW + timedelta(days=9))) == []
 
 
@@ -234,7 +238,7 @@ def test_attempts_are_counted_by_what_they_are_alike_in(database: Database, reco
         ATTEMPT | {"claim_id": 1, "started_at": NOW - timedelta(days=1)},
     )
     day = date(2026, 2, 2)
-    found = {(t.carrier, t.turn, t.outcome, t.kind): t.count for t in records.tallies([day], PARIS)}
+    found = {(t.carrier, t.retry, t.outcome, t.kind): t.count for t in records.tallies([day], PARIS)}
     assert found == {
         ("chronopost", 1, "failed", "not_found"): 3,
         ("chronopost", 2, "failed", "not_found"): 1,

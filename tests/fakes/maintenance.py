@@ -79,16 +79,16 @@ class FakeMaintenance:
             if _is_by(row, due_until) and _stage_when_due(row.claim) is None:
                 row.write(replace(row.claim.state, stage=None))
 
-    def pass_turns(
+    def pass_retries(
         self,
         due_until: datetime,
-        pass_turn: Callable[[Claim], Decision | None],
+        pass_retry: Callable[[Claim], Decision | None],
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
         for row in [row for row in self.table.at(Stage.SETTLED) if _is_of(row, carriers)]:
             if _is_by(row, due_until) and row.is_free(now) and row.is_unedited():
-                claim, decision = row.claim, pass_turn(row.claim)
+                claim, decision = row.claim, pass_retry(row.claim)
                 row.write(decision.state if decision else replace(claim.state, stage=Stage.SHELVED))
                 if decision:
                     self.table.tell(claim.id, decision.events)
@@ -122,7 +122,7 @@ class FakeMaintenance:
         return [
             row
             for row in gave_up
-            if row.claim.is_ours and row.claim.state.expired_at is None and _turns(row) < max_retries
+            if row.claim.is_ours and row.claim.state.expired_at is None and _retries(row) < max_retries
         ]
 
     def _unshelved(self, skip: Collection[str]) -> list[Row]:
@@ -139,14 +139,14 @@ class FakeMaintenance:
                 yield claim
 
 
-def _turns(row: Row) -> int:
-    return row.claim.turns_counted
+def _retries(row: Row) -> int:
+    return row.claim.retries_counted
 
 
 def _is_exhausted(row: Row, max_retries: int | None) -> bool:
     claim = row.claim
     first_sight = row.seen is None and claim.state.stage is None and claim.fetch_status == FetchStatus.FAILED
-    return max_retries is not None and first_sight and claim.turns_counted >= max_retries
+    return max_retries is not None and first_sight and claim.retries_counted >= max_retries
 
 
 def _is_by(row: Row, moment: datetime) -> bool:

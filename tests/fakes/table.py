@@ -42,12 +42,12 @@ class Row:
 
     def write(self, state: State) -> None:
         """Store our part of the claim; the count is then what it was assessed on."""
-        self.claim = replace(self.claim, state=state, turns_counted=state.turns_used)
+        self.claim = replace(self.claim, state=state, retries_counted=state.retries_used)
         self.carrier_key = self.claim.carrier or ""
         if self.seen:
-            self.seen = (*self.seen[:3], state.turns_used)
+            self.seen = (*self.seen[:3], state.retries_used)
         if self.claim.assessed:
-            assessed = replace(self.claim.assessed, turns_used=state.turns_used)
+            assessed = replace(self.claim.assessed, retries_used=state.retries_used)
             self.claim = replace(self.claim, assessed=assessed)
 
     def see(self) -> None:
@@ -56,7 +56,7 @@ class Row:
         self.seen, self.seen_deadline = _seen(claim), claim.deadline
         status = claim.fetch_status
         assessed = (
-            Snapshot(status, claim.number, claim.carrier or "", claim.turns_counted)
+            Snapshot(status, claim.number, claim.carrier or "", claim.retries_counted)
             if status is not None
             else None
         )
@@ -82,7 +82,7 @@ class Table:
             carrier=self.catalog.resolve(carrier),
             **columns,
         )
-        state = replace(claim.state, turns_used=claim.turns_counted)
+        state = replace(claim.state, retries_used=claim.retries_counted)
         self.rows[number] = Row(replace(claim, state=state))
         return self.rows[number].claim
 
@@ -92,7 +92,7 @@ class Table:
         if (name := columns.pop("carrier", None)) is not None:
             columns |= {"carrier_name": name, "carrier": self.catalog.resolve(name)}
         if "turns_counted" in columns:  # one column, read twice
-            columns["state"] = replace(row.claim.state, turns_used=columns["turns_counted"])
+            columns["state"] = replace(row.claim.state, retries_used=columns["turns_counted"])
         row.claim = replace(row.claim, **columns)
 
     def row(self, reference: str) -> Row:
@@ -115,4 +115,4 @@ class Table:
 
 
 def _seen(claim: Claim) -> Seen:
-    return claim.fetch_status, claim.number, claim.carrier_name, claim.turns_counted
+    return claim.fetch_status, claim.number, claim.carrier_name, claim.retries_counted

@@ -17,7 +17,7 @@ from recours.core.decision import (
     decide,
     give_up,
     next_action,
-    pass_turn,
+    pass_retry,
     succeed,
 )
 from recours.core.errors import TRAITS, ErrorKind
@@ -43,22 +43,22 @@ def claim(status: str | None = "failed", **columns: Any) -> Claim:
 
 def assessed(row: Claim, **edits: Any) -> Claim:
     """The same claim after our assessment of it as it stands, then edited by others."""
-    seen = Snapshot(row.fetch_status, row.number, row.carrier or "", row.turns_counted)
+    seen = Snapshot(row.fetch_status, row.number, row.carrier or "", row.retries_counted)
     return replace(row, assessed=seen, **edits)
 
 
-def at_turn(turns: int, stage: Stage = Stage.READY, **more: Any) -> Claim:
+def at_retry(retries: int, stage: Stage = Stage.READY, **more: Any) -> Claim:
     """A failed claim of ours that has used so many turns and whose next one has come."""
     columns = {name: more.pop(name) for name in list(more) if name in Claim.__dataclass_fields__}
     state = State(
         stage=stage,
-        turns_used=turns,
-        last_turn_at=NOW - 30 * HOUR if turns else None,
+        retries_used=retries,
+        last_retry_at=NOW - 30 * HOUR if retries else None,
         next_at=NOW,
         failed_at=NOW - 60 * HOUR,
         **more,
     )
-    return assessed(claim(turns_counted=turns, state=state, **columns))
+    return assessed(claim(retries_counted=retries, state=state, **columns))
 
 
 def failing(kind: ErrorKind, message: str = "the carrier's words", **more: Any) -> Failure:
@@ -77,8 +77,8 @@ def test_the_first_wait_counts_from_the_moment_of_failure() -> None:
     assert state.stage is Stage.WAITING
     assert state.failed_at == NOW - HOUR / 2
     assert state.next_at == NOW + HOUR / 2
-    assert state.turns_used == 0
-    assert state.last_turn_at is None
+    assert state.retries_used == 0
+    assert state.last_retry_at is None
 
 
 @pytest.mark.parametrize(
@@ -113,29 +113,31 @@ def test_a_failed_claim_without_a_number_has_an_invalid_one() -> None:
 
 
 def test_turns_that_another_software_counted_are_adopted() -> None:
-    foreign = claim(turns_counted=2, state=State(last_turn_at=NOW - 5 * HOUR), updated_at=NOW - 90 * HOUR)
+    foreign = claim(retries_counted=2, state=State(last_retry_at=NOW - 5 * HOUR), updated_at=NOW - 90 * HOUR)
     state = assess(foreign, NOW, POLICY)
-    assert state.turns_used == 2
-    assert state.last_turn_at == NOW - 5 * HOUR
+    assert state.retries_used == 2
+    assert state.last_retry_at == NOW - 5 * HOUR
     assert state.next_at == NOW - 5 * HOUR + 24 * HOUR
     assert state.failed_at == NOW - 90 * HOUR
 
 
 @pytest.mark.parametrize("last", [None, NOW + HOUR])
 def test_a_count_without_a_believable_last_turn_counts_from_the_failure(last: datetime | None) -> None:
-    foreign = claim(turns_counted=1, state=State(last_turn_at=last), updated_at=NOW - 2 * HOUR)
+    foreign = claim(retries_counted=1, state=State(last_retry_at=last), updated_at=NOW - 2 * HOUR)
     state = assess(foreign, NOW, POLICY)
     assert state.next_at == NOW + 4 * HOUR
-    assert state.last_turn_at is None
+    assert state.last_retry_at is None
 
 
 def test_a_last_turn_at_this_very_moment_is_believable() -> None:
-    state = assess(claim(turns_counted=1, state=State(last_turn_at=NOW), updated_at=NOW - HOUR), NOW, POLICY)
-    assert (state.last_turn_at, state.next_at) == (NOW, NOW + 6 * HOUR)
+    state = assess(
+        claim(retries_counted=1, state=State(last_retry_at=NOW), updated_at=NOW - HOUR), NOW, POLICY
+    )
+    assert (state.last_retry_at, state.next_at) == (NOW, NOW + 6 * HOUR)
 
 
 def test_without_turns_a_last_turn_does_not_move_the_first() -> None:
-    foreign = claim(state=State(last_turn_at=NOW - HOUR / 4), updated_at=NOW - 3 * HOUR)
+    foreign = claim(state=State(last_retry_at=NOW - HOUR / 4), updated_at=NOW - 3 * HOUR)
     assert assess(foreign, NOW, POLICY).next_at == NOW - 2 * HOUR
 
 
@@ -199,7 +201,7 @@ def test_a_claim_that_others_are_fetching_counts_as_pending_after_an_hour(
 
 
 def test_a_claim_that_others_are_fetching_is_as_urgent_as_any_that_is_pending() -> None:
-    by_deadline = at_turn(1, kind=ErrorKind.TIMEOUT, rank_at=NOW + HOUR, rank_is_deadline=True)
+    by_deadline = at_retry(1, kind=ErrorKind.TIMEOUT, rank_at=NOW + HOUR, rank_is_deadline=True)
     trying = replace(by_deadline, fetch_status="fetching", created_at=NOW - 9 * HOUR)
     state = assess(trying, NOW, POLICY)
     assert (state.rank_at, state.rank_is_deadline) == (NOW - 9 * HOUR + FORTNIGHT, False)
@@ -242,9 +244,9 @@ def test_the_statuses_that_set_aside_can_be_chosen() -> None:
 @pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP])
 @pytest.mark.parametrize("edit", [{"number": "XY999999999FR"}, {"carrier": "dhl_express"}, {"number": None}])
 def test_a_corrected_claim_starts_afresh_and_is_due_now(stage: Stage, edit: dict[str, Any]) -> None:
-    row = replace(at_turn(3, stage, kind=ErrorKind.INVALID_TRACKING, delivery=DELIVERED), **edit)
+    row = replace(at_retry(3, stage, kind=ErrorKind.INVALID_TRACKING, delivery=DELIVERED), **edit)
     state = assess(row, NOW, POLICY)
-    assert (state.stage, state.turns_used, state.next_at, state.failed_at) == (Stage.WAITING, 0, NOW, NOW)
+    assert (state.stage, state.retries_used, state.next_at, state.failed_at) == (Stage.WAITING, 0, NOW, NOW)
     assert state.delivery is None
     assert state.kind is None
     assert state.rank_at == NOW + timedelta(days=14)
@@ -253,20 +255,20 @@ def test_a_corrected_claim_starts_afresh_and_is_due_now(stage: Stage, edit: dict
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_count_reset_by_hand_starts_afresh_but_what_was_learnt_is_kept(count: int) -> None:
     row = replace(
-        at_turn(3, Stage.GIVEN_UP, kind=ErrorKind.NOT_FOUND, delivery=DELIVERED), turns_counted=count
+        at_retry(3, Stage.GIVEN_UP, kind=ErrorKind.NOT_FOUND, delivery=DELIVERED), retries_counted=count
     )
     state = assess(row, NOW, POLICY)
-    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW)
+    assert (state.stage, state.retries_used, state.next_at) == (Stage.WAITING, 0, NOW)
     assert state.delivery == DELIVERED
 
 
 def test_a_count_raised_by_hand_is_believed() -> None:
-    state = assess(replace(at_turn(1), turns_counted=3), NOW, POLICY)
-    assert (state.stage, state.turns_used, state.next_at) == (Stage.READY, 3, NOW)
+    state = assess(replace(at_retry(1), retries_counted=3), NOW, POLICY)
+    assert (state.stage, state.retries_used, state.next_at) == (Stage.READY, 3, NOW)
 
 
 def test_an_edit_that_is_no_correction_does_not_postpone_the_next_turn() -> None:
-    before = at_turn(2, kind=ErrorKind.TIMEOUT)
+    before = at_retry(2, kind=ErrorKind.TIMEOUT)
     state = assess(replace(before, updated_at=NOW, deadline=date(2026, 2, 7)), NOW, POLICY)
     assert replace(state, rank_at=None, rank_is_deadline=False) == before.state
     assert state.rank_at == datetime(2026, 2, 7, 23, tzinfo=UTC)
@@ -274,30 +276,32 @@ def test_an_edit_that_is_no_correction_does_not_postpone_the_next_turn() -> None
 
 
 def test_an_edit_of_a_claim_of_no_carrier_of_ours_is_no_correction() -> None:
-    before = at_turn(2, carrier=None, carrier_name="Heppner")
-    assert assess(replace(before, deadline=date(2026, 2, 7)), NOW, POLICY).turns_used == 2
+    before = at_retry(2, carrier=None, carrier_name="Heppner")
+    assert assess(replace(before, deadline=date(2026, 2, 7)), NOW, POLICY).retries_used == 2
 
 
 @pytest.mark.parametrize(("turns", "stage"), [(3, Stage.WAITING), (4, Stage.GIVEN_UP)])
 def test_a_failure_of_others_in_between_neither_ends_a_claim_nor_takes_one_up(
-    turns: int, stage: Stage
+    retries: int, stage: Stage
 ) -> None:
-    before = at_turn(turns, stage, kind=ErrorKind.TIMEOUT)
+    before = at_retry(retries, stage, kind=ErrorKind.TIMEOUT)
     trying = replace(before, fetch_status="fetching", updated_at=NOW - HOUR)
     meanwhile = assessed(replace(trying, state=assess(trying, NOW, POLICY)))
     state = assess(replace(meanwhile, fetch_status="failed", updated_at=NOW), NOW, POLICY)
-    assert (state.stage, state.turns_used) == (stage, turns)
+    assert (state.stage, state.retries_used) == (stage, retries)
     assert (state.next_at is None) is (stage is Stage.GIVEN_UP)
 
 
 def test_a_failure_written_over_another_status_is_seen_as_new() -> None:
-    before = State(stage=Stage.NEW, delivery=DELIVERED, turns_used=2, last_turn_at=NOW - HOUR)
+    before = State(stage=Stage.NEW, delivery=DELIVERED, retries_used=2, last_retry_at=NOW - HOUR)
     pending = assessed(claim("pending", state=before))
-    failed = replace(pending, fetch_status="failed", updated_at=NOW - HOUR, turns_counted=2, error_text="404")
+    failed = replace(
+        pending, fetch_status="failed", updated_at=NOW - HOUR, retries_counted=2, error_text="404"
+    )
     state = assess(failed, NOW, POLICY)
-    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW)
+    assert (state.stage, state.retries_used, state.next_at) == (Stage.WAITING, 0, NOW)
     assert state.kind is ErrorKind.NOT_FOUND
-    assert (state.delivery, state.last_turn_at) == (DELIVERED, None)
+    assert (state.delivery, state.last_retry_at) == (DELIVERED, None)
 
 
 @pytest.mark.parametrize(
@@ -311,20 +315,20 @@ def test_a_failure_written_over_another_status_is_seen_as_new() -> None:
     ],
 )
 def test_a_claim_that_is_no_longer_set_aside_goes_on_where_it_was(
-    turns: int, kind: ErrorKind | None, stage: Stage
+    retries: int, kind: ErrorKind | None, stage: Stage
 ) -> None:
-    state = assess(at_turn(turns, Stage.SHELVED, kind=kind), NOW, POLICY)
-    assert (state.stage, state.turns_used, state.next_at) == (stage, turns, NOW)
+    state = assess(at_retry(retries, Stage.SHELVED, kind=kind), NOW, POLICY)
+    assert (state.stage, state.retries_used, state.next_at) == (stage, retries, NOW)
 
 
 def test_a_lost_time_is_mended_from_the_last_turn() -> None:
-    row = at_turn(1, Stage.WAITING)
+    row = at_retry(1, Stage.WAITING)
     lost = replace(row, state=replace(row.state, next_at=None))
     assert assess(lost, NOW, POLICY).next_at == NOW - 30 * HOUR + 6 * HOUR
 
 
 def test_a_lost_moment_of_failure_is_now() -> None:
-    row = at_turn(1, Stage.WAITING)
+    row = at_retry(1, Stage.WAITING)
     assert assess(replace(row, state=replace(row.state, failed_at=None)), NOW, POLICY).failed_at == NOW
 
 
@@ -335,20 +339,20 @@ def test_a_lost_moment_of_failure_is_now() -> None:
     ("state", "next_at", "failed_at"),
     [
         (
-            State(turns_used=1, last_turn_at=NOW - HOUR, failed_at=NOW - 3 * HOUR),
+            State(retries_used=1, last_retry_at=NOW - HOUR, failed_at=NOW - 3 * HOUR),
             NOW + 5 * HOUR,
             NOW - 3 * HOUR,
         ),
         (
-            State(turns_used=0, last_turn_at=NOW - HOUR, failed_at=NOW - HOUR / 2),
+            State(retries_used=0, last_retry_at=NOW - HOUR, failed_at=NOW - HOUR / 2),
             NOW + HOUR / 2,
             NOW - HOUR / 2,
         ),
-        (State(turns_used=1, last_turn_at=NOW + HOUR, failed_at=NOW + HOUR), NOW + 6 * HOUR, NOW),
-        (State(turns_used=2, last_turn_at=None, failed_at=None), NOW + 24 * HOUR, NOW),
-        (State(turns_used=1, last_turn_at=NOW - HOUR, failed_at=NOW), NOW + 5 * HOUR, NOW),
-        (State(turns_used=0, failed_at=NOW), NOW + HOUR, NOW),
-        (State(turns_used=1, last_turn_at=NOW, failed_at=NOW + HOUR), NOW + 6 * HOUR, NOW),
+        (State(retries_used=1, last_retry_at=NOW + HOUR, failed_at=NOW + HOUR), NOW + 6 * HOUR, NOW),
+        (State(retries_used=2, last_retry_at=None, failed_at=None), NOW + 24 * HOUR, NOW),
+        (State(retries_used=1, last_retry_at=NOW - HOUR, failed_at=NOW), NOW + 5 * HOUR, NOW),
+        (State(retries_used=0, failed_at=NOW), NOW + HOUR, NOW),
+        (State(retries_used=1, last_retry_at=NOW, failed_at=NOW + HOUR), NOW + 6 * HOUR, NOW),
     ],
 )
 def test_an_impossible_time_is_recomputed(state: State, next_at: datetime, failed_at: datetime) -> None:
@@ -365,8 +369,8 @@ def test_an_impossible_time_is_recomputed(state: State, next_at: datetime, faile
     ],
 )
 def test_a_claim_that_gave_up_goes_on_under_a_higher_limit(kind: ErrorKind, stage: Stage) -> None:
-    state = go_on(at_turn(4, Stage.GIVEN_UP, kind=kind), NOW, POLICY)
-    assert (state.stage, state.turns_used, state.next_at) == (stage, 4, NOW + 42 * HOUR)
+    state = go_on(at_retry(4, Stage.GIVEN_UP, kind=kind), NOW, POLICY)
+    assert (state.stage, state.retries_used, state.next_at) == (stage, 4, NOW + 42 * HOUR)
     assert state.rank_at == NOW - 60 * HOUR + timedelta(days=14)
 
 
@@ -385,24 +389,24 @@ def test_a_claim_that_gave_up_goes_on_under_a_higher_limit(kind: ErrorKind, stag
         (4, 4, Stage.SETTLED, Action.GIVE_UP),
     ],
 )
-def test_what_a_turn_is_used_for(turns: int, most: int, stage: Stage, what: Action) -> None:
-    assert next_action(at_turn(turns, stage), NOW, replace(POLICY, max_retries=most)) is what
+def test_what_a_turn_is_used_for(retries: int, most: int, stage: Stage, what: Action) -> None:
+    assert next_action(at_retry(retries, stage), NOW, replace(POLICY, max_retries=most)) is what
 
 
 def test_who_is_asked_for_is_called_whatever_its_turn() -> None:
-    for row in (at_turn(9, Stage.GIVEN_UP), at_turn(1, Stage.SETTLED), claim("fetching", updated_at=NOW)):
+    for row in (at_retry(9, Stage.GIVEN_UP), at_retry(1, Stage.SETTLED), claim("fetching", updated_at=NOW)):
         assert next_action(row, NOW, POLICY, asked=True) is Action.CALL
 
 
 def test_a_pending_claim_is_called_whatever_its_count() -> None:
-    assert next_action(claim("pending", state=State(turns_used=9)), NOW, POLICY) is Action.CALL
+    assert next_action(claim("pending", state=State(retries_used=9)), NOW, POLICY) is Action.CALL
 
 
 @pytest.mark.parametrize(("interruptions", "what"), [(2, Action.CALL), (3, Action.FAIL), (4, Action.FAIL)])
 def test_a_claim_that_three_runs_died_with_is_not_tried_again(interruptions: int, what: Action) -> None:
     assert MOST_INTERRUPTIONS == 3
-    assert next_action(at_turn(0, interruptions=interruptions), NOW, POLICY) is what
-    assert next_action(at_turn(0, interruptions=interruptions), NOW, POLICY, asked=True) is Action.CALL
+    assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY) is what
+    assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY, asked=True) is Action.CALL
 
 
 @pytest.mark.parametrize(
@@ -434,11 +438,15 @@ def test_what_the_row_says_of_when_others_began_counts_before_our_first_sight() 
 
 @pytest.mark.parametrize("kind", TEMPORARY)
 @pytest.mark.parametrize(("turns", "hours"), [(0, 6), (1, 24), (2, 72)])
-def test_a_temporary_failure_waits_for_the_next_turn(kind: ErrorKind, turns: int, hours: int) -> None:
-    decision = decide(at_turn(turns, interruptions=2), failing(kind), NOW, POLICY)
+def test_a_temporary_failure_waits_for_the_next_turn(kind: ErrorKind, retries: int, hours: int) -> None:
+    decision = decide(at_retry(retries, interruptions=2), failing(kind), NOW, POLICY)
     state = decision.state
-    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, turns + 1, NOW + hours * HOUR)
-    assert (state.last_turn_at, state.kind, state.interruptions) == (NOW, kind, 0)
+    assert (state.stage, state.retries_used, state.next_at) == (
+        Stage.WAITING,
+        retries + 1,
+        NOW + hours * HOUR,
+    )
+    assert (state.last_retry_at, state.kind, state.interruptions) == (NOW, kind, 0)
     assert state.failed_at == NOW - 60 * HOUR
     assert (decision.fetch_status, decision.error) == (FetchStatus.FAILED, "the carrier's words")
     assert (decision.kind, decision.uses_attempt, decision.gave_up) == (kind, True, False)
@@ -447,35 +455,35 @@ def test_a_temporary_failure_waits_for_the_next_turn(kind: ErrorKind, turns: int
 
 @pytest.mark.parametrize("kind", [kind for kind in TEMPORARY if kind is not ErrorKind.NOT_FOUND])
 def test_a_temporary_failure_at_the_last_turn_is_told_to_the_operator_only(kind: ErrorKind) -> None:
-    decision = decide(at_turn(3), failing(kind), NOW, POLICY)
+    decision = decide(at_retry(3), failing(kind), NOW, POLICY)
     assert (decision.gave_up, decision.uses_attempt, decision.kind) == (True, True, kind)
-    assert (decision.state.stage, decision.state.turns_used, decision.state.next_at) == (
+    assert (decision.state.stage, decision.state.retries_used, decision.state.next_at) == (
         Stage.GIVEN_UP,
         4,
         None,
     )
-    assert (decision.state.last_turn_at, decision.error) == (NOW, "the carrier's words")
+    assert (decision.state.last_retry_at, decision.error) == (NOW, "the carrier's words")
     assert decision.fetch_status is FetchStatus.FAILED
     assert told(decision) == [("gave_up", "operator")]
 
 
 def test_the_client_is_told_of_temporary_failures_only_where_that_is_wanted() -> None:
     policy = replace(POLICY, tell_temporary=True)
-    assert told(decide(at_turn(3), failing(ErrorKind.TIMEOUT), NOW, policy)) == [
+    assert told(decide(at_retry(3), failing(ErrorKind.TIMEOUT), NOW, policy)) == [
         ("pod_failed", "client"),
         ("gave_up", "operator"),
     ]
-    assert told(decide(at_turn(2), failing(ErrorKind.TIMEOUT), NOW, policy)) == []
+    assert told(decide(at_retry(2), failing(ErrorKind.TIMEOUT), NOW, policy)) == []
 
 
 def test_an_unknown_number_is_hopeless_at_the_last_turn_only() -> None:
-    assert told(decide(at_turn(2), failing(ErrorKind.NOT_FOUND), NOW, POLICY)) == []
-    last = decide(at_turn(3), failing(ErrorKind.NOT_FOUND), NOW, POLICY)
+    assert told(decide(at_retry(2), failing(ErrorKind.NOT_FOUND), NOW, POLICY)) == []
+    last = decide(at_retry(3), failing(ErrorKind.NOT_FOUND), NOW, POLICY)
     assert told(last) == [("pod_failed", "client"), ("gave_up", "operator")]
 
 
 def test_the_facts_of_the_end() -> None:
-    row = at_turn(3, deadline=date(2026, 2, 9))
+    row = at_retry(3, deadline=date(2026, 2, 9))
     event = decide(row, failing(ErrorKind.NOT_FOUND), NOW, POLICY).events[0]
     assert (event.carrier, event.number) == ("chronopost", "XY123456789FR")
     assert event.facts == {
@@ -489,19 +497,19 @@ def test_the_facts_of_the_end() -> None:
 
 def test_without_an_error_on_record_nothing_is_made_up() -> None:
     assert (
-        pass_turn(at_turn(3, Stage.SETTLED, kind=ErrorKind.NOT_FOUND), NOW, POLICY).events[0].facts["error"]
+        pass_retry(at_retry(3, Stage.SETTLED, kind=ErrorKind.NOT_FOUND), NOW, POLICY).events[0].facts["error"]
         == ""
     )
 
 
 def test_a_claim_whose_moment_of_failure_was_lost_is_ranked_from_now() -> None:
-    lost = at_turn(1)
+    lost = at_retry(1)
     lost = replace(lost, state=replace(lost.state, failed_at=None, interruptions=2))
     low = replace(POLICY, max_retries=1)
     decisions = (
         decide(lost, failing(ErrorKind.TIMEOUT), NOW, POLICY),
         decide(lost, failing(ErrorKind.TIMEOUT), NOW, low),
-        pass_turn(lost, NOW, POLICY),
+        pass_retry(lost, NOW, POLICY),
         give_up(lost, NOW, low),
     )
     assert {decision.state.rank_at for decision in decisions} == {NOW + timedelta(days=14)}
@@ -509,7 +517,7 @@ def test_a_claim_whose_moment_of_failure_was_lost_is_ranked_from_now() -> None:
 
 
 def test_what_gave_up_keeps_its_rank() -> None:
-    state = decide(at_turn(3, deadline=date(2026, 2, 9)), failing(ErrorKind.TIMEOUT), NOW, POLICY).state
+    state = decide(at_retry(3, deadline=date(2026, 2, 9)), failing(ErrorKind.TIMEOUT), NOW, POLICY).state
     assert (state.rank_at, state.rank_is_deadline) == (datetime(2026, 2, 9, 23, tzinfo=UTC), True)
 
 
@@ -519,8 +527,8 @@ def test_what_gave_up_keeps_its_rank() -> None:
 @pytest.mark.parametrize("kind", WAITING_IS_NO_FAILURE)
 @pytest.mark.parametrize("turns", [0, 3, 7])
 @pytest.mark.parametrize("asked", [False, True])
-def test_being_asked_to_wait_never_uses_up_an_attempt(kind: ErrorKind, turns: int, asked: bool) -> None:
-    row = at_turn(turns, interruptions=1, kind=ErrorKind.TIMEOUT)
+def test_being_asked_to_wait_never_uses_up_an_attempt(kind: ErrorKind, retries: int, asked: bool) -> None:
+    row = at_retry(retries, interruptions=1, kind=ErrorKind.TIMEOUT)
     decision = decide(row, failing(kind), NOW, POLICY, asked=asked)
     assert decision.state == row.state
     assert (decision.uses_attempt, decision.gave_up, decision.events) == (False, False, ())
@@ -533,7 +541,7 @@ def test_a_pending_claim_that_must_wait_stays_pending() -> None:
 
 
 def test_what_was_learnt_before_the_wait_is_kept() -> None:
-    decision = decide(at_turn(1), failing(ErrorKind.RATE_LIMITED, delivery=DELIVERED), NOW, POLICY)
+    decision = decide(at_retry(1), failing(ErrorKind.RATE_LIMITED, delivery=DELIVERED), NOW, POLICY)
     assert decision.state.delivery == DELIVERED
 
 
@@ -542,8 +550,8 @@ def test_what_was_learnt_before_the_wait_is_kept() -> None:
 
 @pytest.mark.parametrize("kind", PERSISTENT)
 def test_a_persistent_answer_to_a_retry_settles_it(kind: ErrorKind) -> None:
-    decision = decide(at_turn(0), failing(kind), NOW, POLICY)
-    assert (decision.state.stage, decision.state.turns_used) == (Stage.SETTLED, 1)
+    decision = decide(at_retry(0), failing(kind), NOW, POLICY)
+    assert (decision.state.stage, decision.state.retries_used) == (Stage.SETTLED, 1)
     assert decision.state.next_at == NOW + 6 * HOUR
     assert told(decision) == []
 
@@ -551,29 +559,29 @@ def test_a_persistent_answer_to_a_retry_settles_it(kind: ErrorKind) -> None:
 @pytest.mark.parametrize("kind", PERSISTENT)
 def test_whoever_can_act_is_told_at_the_last_turn(kind: ErrorKind) -> None:
     who = "operator" if kind is ErrorKind.UNSUPPORTED_CARRIER else "client"
-    settled = at_turn(3, Stage.SETTLED, kind=kind, error_text="the service's words")
-    decision = pass_turn(settled, NOW, POLICY)
-    assert (decision.gave_up, decision.state.stage, decision.state.turns_used) == (True, Stage.GIVEN_UP, 4)
+    settled = at_retry(3, Stage.SETTLED, kind=kind, error_text="the service's words")
+    decision = pass_retry(settled, NOW, POLICY)
+    assert (decision.gave_up, decision.state.stage, decision.state.retries_used) == (True, Stage.GIVEN_UP, 4)
     assert told(decision) == [("pod_failed", who), ("gave_up", "operator")]
     assert decision.events[0].facts["error"] == "the service's words"
     assert decision.events[0].facts["final"] is True
 
 
 def test_a_settled_turn_that_is_not_the_last_only_passes() -> None:
-    decision = pass_turn(at_turn(1, Stage.SETTLED, kind=ErrorKind.ACCESS_DENIED), NOW, POLICY)
+    decision = pass_retry(at_retry(1, Stage.SETTLED, kind=ErrorKind.ACCESS_DENIED), NOW, POLICY)
     state = decision.state
-    assert (state.stage, state.turns_used, state.last_turn_at) == (Stage.SETTLED, 2, NOW)
+    assert (state.stage, state.retries_used, state.last_retry_at) == (Stage.SETTLED, 2, NOW)
     assert state.next_at == NOW + 24 * HOUR
     assert (told(decision), decision.gave_up) == ([], False)
     assert decision.kind is ErrorKind.ACCESS_DENIED
 
 
 def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
-    row = assessed(claim("pending", state=State(stage=Stage.NEW, turns_used=3, interruptions=2)))
+    row = assessed(claim("pending", state=State(stage=Stage.NEW, retries_used=3, interruptions=2)))
     decision = decide(row, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
     state = decision.state
-    assert (state.stage, state.turns_used, state.next_at) == (Stage.WAITING, 0, NOW + HOUR)
-    assert (state.failed_at, state.last_turn_at, state.interruptions) == (NOW, None, 0)
+    assert (state.stage, state.retries_used, state.next_at) == (Stage.WAITING, 0, NOW + HOUR)
+    assert (state.failed_at, state.last_retry_at, state.interruptions) == (NOW, None, 0)
     assert (decision.fetch_status, told(decision)) == (FetchStatus.FAILED, [])
     assert decision.error == "the carrier's words"
 
@@ -589,7 +597,7 @@ def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
     ],
 )
 def test_a_deadline_before_the_last_turn_has_it_told_at_once(deadline: date | None, early: bool) -> None:
-    decision = decide(at_turn(0, deadline=deadline), failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
+    decision = decide(at_retry(0, deadline=deadline), failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
     assert told(decision) == ([("pod_failed", "client")] if early else [])
     assert not decision.gave_up
     assert all(event.facts["final"] is False for event in decision.events)
@@ -598,20 +606,20 @@ def test_a_deadline_before_the_last_turn_has_it_told_at_once(deadline: date | No
 @pytest.mark.parametrize(("later", "early"), [(timedelta(hours=3), False), (timedelta(hours=3.5), True)])
 def test_the_deadline_s_day_ends_in_the_settings_zone(later: timedelta, early: bool) -> None:
     """The 10th ends at 23:00 UTC; the last turn comes then, or half an hour later."""
-    row = at_turn(0, deadline=date(2026, 2, 10))
+    row = at_retry(0, deadline=date(2026, 2, 10))
     decision = decide(row, failing(ErrorKind.INVALID_TRACKING), NOW + later, POLICY)
     assert bool(told(decision)) is early
 
 
 def test_a_deadline_does_not_hurry_a_temporary_failure() -> None:
     policy = replace(POLICY, tell_persistent_at_once=True)
-    row = at_turn(0, deadline=date(2026, 1, 1))
+    row = at_retry(0, deadline=date(2026, 1, 1))
     assert told(decide(row, failing(ErrorKind.NOT_FOUND), NOW, policy)) == []
 
 
 def test_it_can_be_told_at_once_always() -> None:
     policy = replace(POLICY, tell_persistent_at_once=True)
-    decision = decide(at_turn(0), failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, policy)
+    decision = decide(at_retry(0), failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, policy)
     assert told(decision) == [("pod_failed", "operator")]
     assert decision.events[0].facts == {
         "reference": "CLM-7",
@@ -623,7 +631,7 @@ def test_it_can_be_told_at_once_always() -> None:
 
 
 def test_an_event_about_no_carrier_of_ours_names_what_the_service_wrote() -> None:
-    row = at_turn(3, carrier=None, carrier_name="Heppner", number=None)
+    row = at_retry(3, carrier=None, carrier_name="Heppner", number=None)
     event = decide(row, failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, POLICY).events[0]
     assert (event.carrier, event.number) == ("Heppner", "")
 
@@ -644,11 +652,11 @@ def test_an_event_about_no_carrier_of_ours_names_what_the_service_wrote() -> Non
 def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
     stage: Stage, kind: ErrorKind | None, events: list[tuple[str, str]]
 ) -> None:
-    row = at_turn(3, stage, kind=kind, error_text="what stood there")
+    row = at_retry(3, stage, kind=kind, error_text="what stood there")
     decision = give_up(row, NOW, replace(POLICY, max_retries=2))
-    assert (decision.gave_up, decision.state.turns_used) == (True, 3)
+    assert (decision.gave_up, decision.state.retries_used) == (True, 3)
     assert (decision.state.stage, decision.state.next_at) == (Stage.GIVEN_UP, None)
-    assert decision.state.last_turn_at == NOW - 30 * HOUR
+    assert decision.state.last_retry_at == NOW - 30 * HOUR
     assert told(decision) == events
     assert decision.events[-1].facts["error"] == "what stood there"
     assert decision.kind is (kind or ErrorKind.INTERNAL_ERROR)
@@ -661,9 +669,9 @@ def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
 @pytest.mark.parametrize("kind", [ErrorKind.TIMEOUT, ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND])
 @pytest.mark.parametrize("turns", [0, 3, 4])
 def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_timetable(
-    stage: Stage, kind: ErrorKind, turns: int
+    stage: Stage, kind: ErrorKind, retries: int
 ) -> None:
-    before = at_turn(turns, stage)
+    before = at_retry(retries, stage)
     decision = decide(before, failing(kind), NOW, POLICY, asked=True)
     assert decision.state.asked  # and was not before
     learnt = replace(decision.state, kind=before.state.kind, delivery=before.state.delivery, asked=False)
@@ -679,7 +687,7 @@ def test_a_claim_that_did_not_fail_does_not_become_a_failed_one_by_hand(status: 
 
 @pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP])
 def test_why_a_claim_is_not_asked_about_any_more_outlasts_a_passing_trouble(stage: Stage) -> None:
-    before = at_turn(4, stage, kind=ErrorKind.ACCESS_DENIED)
+    before = at_retry(4, stage, kind=ErrorKind.ACCESS_DENIED)
     passing = decide(before, failing(ErrorKind.TIMEOUT), NOW, POLICY, asked=True)
     assert (passing.state.kind, passing.tells_service) == (ErrorKind.ACCESS_DENIED, False)
     lasting = decide(before, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY, asked=True)
@@ -702,7 +710,7 @@ def test_a_proof_that_did_not_come_14_days_after_the_delivery_never_will(
     days: float, kind: ErrorKind, source: str
 ) -> None:
     delivery = Delivery(NOW - timedelta(days=days))
-    row = at_turn(0, delivery=delivery if source == "learnt before" else None)
+    row = at_retry(0, delivery=delivery if source == "learnt before" else None)
     failure = failing(
         ErrorKind.POD_NOT_AVAILABLE_YET, "no proof yet", delivery=delivery if source == "told now" else None
     )
@@ -716,7 +724,7 @@ def test_a_proof_that_did_not_come_14_days_after_the_delivery_never_will(
 
 
 def test_what_the_carrier_says_now_counts_before_what_was_learnt() -> None:
-    row = at_turn(0, delivery=Delivery(NOW - timedelta(days=40)))
+    row = at_retry(0, delivery=Delivery(NOW - timedelta(days=40)))
     fresh = failing(ErrorKind.POD_NOT_AVAILABLE_YET, delivery=Delivery(NOW - HOUR))
     decision = decide(row, fresh, NOW, POLICY)
     assert decision.kind is ErrorKind.POD_NOT_AVAILABLE_YET
@@ -726,7 +734,7 @@ def test_what_the_carrier_says_now_counts_before_what_was_learnt() -> None:
 def test_of_a_delivery_on_a_day_its_end_counts_wherever_that_was() -> None:
     delivery = Delivery(day=date(2026, 1, 10))
     assert delivery.latest == datetime(2026, 1, 11, 12, tzinfo=UTC)  # midnight at UTC-12
-    row, failure = at_turn(0, delivery=delivery), failing(ErrorKind.POD_NOT_AVAILABLE_YET)
+    row, failure = at_retry(0, delivery=delivery), failing(ErrorKind.POD_NOT_AVAILABLE_YET)
     last = datetime(2026, 1, 25, 12, tzinfo=UTC)
     assert decide(row, failure, last, POLICY).kind is ErrorKind.POD_NOT_AVAILABLE_YET
     decision = decide(row, failure, last + timedelta(seconds=1), POLICY)
@@ -747,19 +755,19 @@ def test_what_is_missing_of_a_delivery_is_taken_from_what_was_known() -> None:
 
 @pytest.mark.parametrize("delivery", [None, Delivery(), Delivery(signatory="M. Durand")])
 def test_without_a_time_of_delivery_patience_has_no_end(delivery: Delivery | None) -> None:
-    decision = decide(at_turn(0, delivery=delivery), failing(ErrorKind.POD_NOT_AVAILABLE_YET), NOW, POLICY)
+    decision = decide(at_retry(0, delivery=delivery), failing(ErrorKind.POD_NOT_AVAILABLE_YET), NOW, POLICY)
     assert decision.kind is ErrorKind.POD_NOT_AVAILABLE_YET
 
 
 def test_other_failures_long_after_the_delivery_stay_what_they_are() -> None:
-    row = at_turn(0, delivery=Delivery(NOW - timedelta(days=40)))
+    row = at_retry(0, delivery=Delivery(NOW - timedelta(days=40)))
     assert decide(row, failing(ErrorKind.TIMEOUT), NOW, POLICY).kind is ErrorKind.TIMEOUT
 
 
 @pytest.mark.parametrize(("days", "words"), [(1, "1 day"), (3, "3 days")])
 def test_patience_can_be_chosen(days: int, words: str) -> None:
     policy = replace(POLICY, patience=timedelta(days=days))
-    row = at_turn(0, delivery=Delivery(NOW - timedelta(days=4)))
+    row = at_retry(0, delivery=Delivery(NOW - timedelta(days=4)))
     decision = decide(row, failing(ErrorKind.POD_NOT_AVAILABLE_YET, "none"), NOW, policy)
     assert decision.error == f"none (none {words} after the delivery: none is expected any more)"
 
@@ -768,8 +776,8 @@ def test_patience_can_be_chosen(days: int, words: str) -> None:
 
 
 def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
-    decision = succeed(at_turn(1), Retrieved(b"%PDF", DELIVERED, "chronopost searchPOD"), NOW)
-    state = State(turns_used=2, last_turn_at=NOW, delivery=DELIVERED)
+    decision = succeed(at_retry(1), Retrieved(b"%PDF", DELIVERED, "chronopost searchPOD"), NOW)
+    state = State(retries_used=2, last_retry_at=NOW, delivery=DELIVERED)
     assert (decision.state, decision.fetch_status) == (state, FetchStatus.SUCCESS)
     assert (decision.error, decision.kind, decision.uses_attempt, decision.gave_up) == (
         None,
@@ -788,13 +796,13 @@ def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
 
 def test_of_a_delivery_on_a_day_the_day_is_told() -> None:
     got = Retrieved(b"%PDF", Delivery(day=date(2026, 10, 5)), "ups track")
-    facts = succeed(at_turn(1), got, NOW).events[0].facts
+    facts = succeed(at_retry(1), got, NOW).events[0].facts
     assert (facts["delivered_at"], facts["delivered_day"]) == (None, "2026-10-05")
 
 
 @pytest.mark.parametrize("status", ["pending", "fetching", None])
 def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
-    row = replace(at_turn(1), fetch_status=status)
+    row = replace(at_retry(1), fetch_status=status)
     decision = succeed(row, Retrieved(b"%PDF", DELIVERED, "x"), NOW)
     assert decision.state == State(delivery=DELIVERED)
     assert told(decision) == []
@@ -806,5 +814,5 @@ def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
 def test_the_policy_s_timetable_is_used_throughout() -> None:
     policy = replace(POLICY, timetable=Timetable((2 * HOUR, 3 * HOUR)), max_retries=9)
     assert assess(claim(updated_at=NOW), NOW, policy).next_at == NOW + 2 * HOUR
-    assert decide(at_turn(0), failing(ErrorKind.TIMEOUT), NOW, policy).state.next_at == NOW + 3 * HOUR
-    assert pass_turn(at_turn(5, Stage.SETTLED), NOW, policy).state.next_at == NOW + 3 * HOUR
+    assert decide(at_retry(0), failing(ErrorKind.TIMEOUT), NOW, policy).state.next_at == NOW + 3 * HOUR
+    assert pass_retry(at_retry(5, Stage.SETTLED), NOW, policy).state.next_at == NOW + 3 * HOUR

@@ -42,7 +42,7 @@ def test_no_kind_is_without_traits() -> None:
 @pytest.mark.parametrize("kind", ErrorKind)
 def test_only_an_unknown_number_becomes_hopeless_at_the_last_turn(kind: ErrorKind) -> None:
     assert is_persistent(kind) == SPECIFIED[kind][0]
-    assert is_persistent(kind, last_turn=True) == (SPECIFIED[kind][0] or kind == "not_found")
+    assert is_persistent(kind, last_retry=True) == (SPECIFIED[kind][0] or kind == "not_found")
 
 
 def test_what_is_an_outage_and_what_is_our_account() -> None:

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from recours.core.assessment import assess, go_on, retimed
 from recours.core.backoff import DEFAULT_WAITS, Timetable
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
-from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_turn, succeed
+from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.events import EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
@@ -41,7 +41,7 @@ class Small:
 
     now: datetime = START
     policy: Policy = POLICY
-    turns: list[tuple[str, datetime, int]] = field(default_factory=list)  # what, when, turns used before
+    retries: list[tuple[str, datetime, int]] = field(default_factory=list)  # what, when, turns used before
     emitted: Counter[tuple[str, str]] = field(default_factory=Counter)  # before the outbox drops repetitions
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class Small:
         self._keep_timetable()
         _exhaust(maintenance.revive_exhausted(policy.max_retries, self._taken_up, now))
         _exhaust(maintenance.repair_times(now + policy.timetable.waits[-1], self._retimed, now))
-        _exhaust(maintenance.pass_turns(policy.timetable.due_until(now), self._passed, now))
+        _exhaust(maintenance.pass_retries(policy.timetable.due_until(now), self._passed, now))
         maintenance.stage_due(policy.timetable.due_until(now))
         if asked or self.state.stage is Stage.READY:
             self._turn(answer, asked=asked)
@@ -97,7 +97,7 @@ class Small:
         what = next_action(claim, self.now, self.policy)
         if what is Action.SHELVE:
             return None
-        decision = (give_up if what is Action.GIVE_UP else pass_turn)(claim, self.now, self.policy)
+        decision = (give_up if what is Action.GIVE_UP else pass_retry)(claim, self.now, self.policy)
         self._note("pass" if what is Action.PASS else "end", decision)
         return decision
 
@@ -124,12 +124,12 @@ class Small:
             row.see()
 
     def _note(self, what: str, decision: Decision) -> None:
-        self.turns.append((what, self.now, self.state.turns_used))
+        self.retries.append((what, self.now, self.state.retries_used))
         self.emitted.update((event.name, event.number) for event in decision.events)
 
     def calls(self) -> list[float]:
         """The hours since the start at which a carrier was called."""
-        return [(at - START) / HOUR for what, at, _ in self.turns if what == "call"]
+        return [(at - START) / HOUR for what, at, _ in self.retries if what == "call"]
 
 
 def _exhaust(steps: Iterable[object]) -> None:
@@ -186,7 +186,7 @@ def test_a_persistent_error_costs_one_confirming_call_and_is_told_at_the_last_tu
         if told_at is None and small.table.events:
             told_at = hour
     assert (small.calls(), told_at) == ([1], last)
-    assert len(small.turns) == most
+    assert len(small.retries) == most
     assert [name for name, _, _ in small.table.told] == ["pod_failed", "gave_up"]
 
 
@@ -203,15 +203,15 @@ def test_every_claim_ends_within_its_turns_and_none_comes_early(
         kind = answers[len(small.calls()) % len(answers)]
         if not TRAITS[kind].uses_attempt and waited >= len(answers):
             kind = ErrorKind.TIMEOUT  # a carrier that has us wait for ever is not the claim's end
-        before = small.state.turns_used
+        before = small.state.retries_used
         small.scheduler(fail(kind))
-        if small.turns and small.turns[-1][1] == small.now and not TRAITS[kind].uses_attempt:
-            waited += small.turns[-1][0] == "call"
-            assert small.turns[-1][0] != "call" or small.state.turns_used == before
+        if small.retries and small.retries[-1][1] == small.now and not TRAITS[kind].uses_attempt:
+            waited += small.retries[-1][0] == "call"
+            assert small.retries[-1][0] != "call" or small.state.retries_used == before
     assert small.state.stage is Stage.GIVEN_UP
-    assert small.state.turns_used == most
-    used = [(what, at, turn) for what, at, turn in small.turns]
-    assert [turn for _, _, turn in used] == sorted(turn for _, _, turn in used)
+    assert small.state.retries_used == most
+    used = [(what, at, retry) for what, at, retry in small.retries]
+    assert [retry for _, _, retry in used] == sorted(retry for _, _, retry in used)
     assert set(small.emitted.values()) == {1}
     assert small.emitted[EventName.GAVE_UP, NUMBERS[0]] == 1
 
@@ -232,9 +232,9 @@ def test_no_turn_comes_before_its_time_less_the_slack(
     since = START
     for wait in minutes * 5:
         small.now += timedelta(minutes=wait)
-        before = len(small.turns)
+        before = len(small.retries)
         small.scheduler(fail(ErrorKind.TIMEOUT))
-        for _, at, used in small.turns[before:]:
+        for _, at, used in small.retries[before:]:
             assert at >= since + timedelta(hours=waits[min(used, len(waits) - 1)], minutes=-slack)
             since = at
 
@@ -263,7 +263,7 @@ class Anything(RuleBasedStateMachine):
             number=number,
             fetch_status=status,
             updated_at=START,
-            turns_counted=0 if pending else count,
+            retries_counted=0 if pending else count,
         )
 
     @property
@@ -280,8 +280,8 @@ class Anything(RuleBasedStateMachine):
     @rule(kind=KINDS)
     def the_scheduler_runs(self, kind: ErrorKind) -> None:
         was_new = self.small.state.stage is None
-        turns = self._turns_of(lambda: self.small.scheduler(self._answer(kind)))
-        for what, at, used in turns:
+        retries = self._retries_of(lambda: self.small.scheduler(self._answer(kind)))
+        for what, at, used in retries:
             assert what == "end" or used < self.small.policy.max_retries
             assert not (what == "call" and self.is_settled), "the carrier was called about a settled claim"
             if not self.afresh and not was_new:
@@ -293,20 +293,20 @@ class Anything(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_over)
     @rule(kind=KINDS)
     def the_fetch_worker_runs(self, kind: ErrorKind) -> None:
-        for _, at, _ in self._turns_of(lambda: self.small.fetch_worker(self._answer(kind))):
+        for _, at, _ in self._retries_of(lambda: self.small.fetch_worker(self._answer(kind))):
             if TRAITS[kind].uses_attempt:
-                assert self.small.state.turns_used == 0, "the fetch worker's attempt was counted"
+                assert self.small.state.retries_used == 0, "the fetch worker's attempt was counted"
                 self.since, self.afresh, self.is_settled = at, False, False
 
     @precondition(lambda self: not self.is_over)
     @rule(kind=KINDS)
     def someone_asks_for_it(self, kind: ErrorKind) -> None:
-        turns = self._turns_of(lambda: self.small.scheduler(self._answer(kind), asked=True))
-        for what, at, _ in turns:
+        retries = self._retries_of(lambda: self.small.scheduler(self._answer(kind), asked=True))
+        for what, at, _ in retries:
             if what == "call":
                 before, after = self.small.taken, self.small.state
-                kept = before.turns_used, before.next_at, before.stage
-                assert kept == (after.turns_used, after.next_at, after.stage), "it changed the timetable"
+                kept = before.retries_used, before.next_at, before.stage
+                assert kept == (after.retries_used, after.next_at, after.stage), "it changed the timetable"
                 self.heard_by_hand = after.kind  # who asked has read it
             else:
                 self._note(what, kind, at)
@@ -314,10 +314,10 @@ class Anything(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_over and self.small.claim.fetch_status == FetchStatus.FAILED)
     @rule()
     def the_carrier_has_it(self) -> None:
-        before = self.small.state.turns_used
+        before = self.small.state.retries_used
         self.small.scheduler(GOT)
         if self.is_over:
-            assert self.small.claim.turns_counted <= before + 1
+            assert self.small.claim.retries_counted <= before + 1
             assert self.small.state.stage is None
 
     @rule(number=st.sampled_from(NUMBERS))
@@ -330,12 +330,12 @@ class Anything(RuleBasedStateMachine):
 
     @rule(count=st.integers(0, 3))
     def the_count_is_reset(self, count: int) -> None:
-        if count < self.small.claim.turns_counted:
+        if count < self.small.claim.retries_counted:
             if (
                 self.left_as_found is not None and self.small.row.seen is None
             ):  # it is still as others left it
                 self.left_as_found = count
-            self._edited(self.small.claim.fetch_status == FetchStatus.FAILED, turns_counted=count)
+            self._edited(self.small.claim.fetch_status == FetchStatus.FAILED, retries_counted=count)
 
     @rule(most=st.integers(1, 8))
     def the_limit_is_changed(self, most: int) -> None:
@@ -348,7 +348,7 @@ class Anything(RuleBasedStateMachine):
     @rule(status=st.sampled_from([None, "submitted", "paid"]))
     def its_status_is_changed(self, status: str | None) -> None:
         self.small.table.edit("CLM-1", claim_status=status)
-        if self.small.state.turns_used == 0:
+        if self.small.state.retries_used == 0:
             self.is_settled = False  # set aside and taken up again, one more call may confirm it
 
     # helpers
@@ -356,10 +356,10 @@ class Anything(RuleBasedStateMachine):
     def _answer(self, kind: ErrorKind) -> Outcome:
         return fail(kind)
 
-    def _turns_of(self, run: Callable[[], object]) -> list[tuple[str, datetime, int]]:
-        before = len(self.small.turns)
+    def _retries_of(self, run: Callable[[], object]) -> list[tuple[str, datetime, int]]:
+        before = len(self.small.retries)
         run()
-        return self.small.turns[before:]
+        return self.small.retries[before:]
 
     def _note(self, what: str, kind: ErrorKind, at: datetime) -> None:
         if what == "end" or (what == "call" and not TRAITS[kind].uses_attempt):
@@ -393,10 +393,10 @@ class Anything(RuleBasedStateMachine):
             for event in self.small.table.events.values()
             if (event.carrier, event.number) == (claim.carrier or claim.carrier_name, claim.number or "")
         }
-        if state.turns_used == self.left_as_found and not self.small.table.attempts and not told:
+        if state.retries_used == self.left_as_found and not self.small.table.attempts and not told:
             return
         assert EventName.GAVE_UP in told
-        if state.kind is not self.heard_by_hand and state.kind and is_persistent(state.kind, last_turn=True):
+        if state.kind is not self.heard_by_hand and state.kind and is_persistent(state.kind, last_retry=True):
             assert EventName.POD_FAILED in told
 
     @invariant()

@@ -14,25 +14,25 @@ def hours(*numbers: float) -> tuple[timedelta, ...]:
     return tuple(timedelta(hours=number) for number in numbers)
 
 
-def turns(timetable: Timetable, count: int) -> list[float]:
+def retries(timetable: Timetable, count: int) -> list[float]:
     """The hours since the failure at which turns come if each is taken at once."""
     moments, since = [], FAILURE
     for used in range(count):
-        since = timetable.next_turn(used, since)
+        since = timetable.next_retry(used, since)
         moments.append((since - FAILURE) / timedelta(hours=1))
     return moments
 
 
 def test_the_turns_come_as_the_guide_says() -> None:
-    assert turns(TABLE, 4) == [1, 7, 31, 103]
+    assert retries(TABLE, 4) == [1, 7, 31, 103]
 
 
 def test_turns_beyond_the_table_repeat_its_last_wait() -> None:
-    assert turns(TABLE, 6) == [1, 7, 31, 103, 175, 247]
+    assert retries(TABLE, 6) == [1, 7, 31, 103, 175, 247]
 
 
 def test_the_table_is_data() -> None:
-    assert turns(Timetable(hours(0.5, 2)), 4) == [0.5, 2.5, 4.5, 6.5]
+    assert retries(Timetable(hours(0.5, 2)), 4) == [0.5, 2.5, 4.5, 6.5]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_wait_before_each_attempt(attempt: int, wait: int) -> None:
     [(0, 1, 0), (0, 2, 6), (0, 4, 102), (1, 4, 96), (2, 4, 72), (3, 4, 0), (3, 6, 144), (9, 4, 0)],
 )
 def test_the_last_turn_is_the_sum_of_the_waits_that_are_left(used: int, most: int, after_next: int) -> None:
-    assert TABLE.last_turn(used, FAILURE, most) == FAILURE + timedelta(hours=after_next)
+    assert TABLE.last_retry(used, FAILURE, most) == FAILURE + timedelta(hours=after_next)
 
 
 def test_a_turn_counts_as_due_five_minutes_early() -> None:

@@ -245,8 +245,8 @@ def test_a_claim_that_gave_up_says_how_often_the_carrier_was_asked(
         carrier="chronopost",
         number="XY1",
         fetch_status="failed",
-        turns_counted=4,
-        state=State(stage=Stage.GIVEN_UP, turns_used=4),
+        retries_counted=4,
+        state=State(stage=Stage.GIVEN_UP, retries_used=4),
         assessed=Snapshot("failed", "XY1", "chronopost", 4),
     )
     where = position(claim, datetime(2026, 2, 2, tzinfo=UTC), Policy(zone=ZoneInfo("UTC")))
@@ -300,8 +300,8 @@ def test_a_foreign_carrier_name_is_no_markup_in_a_chart() -> None:
 def test_the_other_charts_say_what_they_count() -> None:
     kinds = figures.by_kind({"timeout": 4, "of_tomorrow": 1}, EN)
     assert list(kinds.data[0].y) == ["no answer in time", "of_tomorrow"]
-    turns = figures.by_turn({0: Rate(1), 1: Rate(0, 2)}, EN)
-    assert list(turns.data[0].x) == ["first", "1"]
+    retries = figures.by_retry({0: Rate(1), 1: Rate(0, 2)}, EN)
+    assert list(retries.data[0].x) == ["first", "1"]
     backlog = figures.backlog(
         [Backlog("ups", {Stage.WAITING: 3}), Backlog("", {Stage.READY: 1})], {"ups": "UPS"}, EN
     )

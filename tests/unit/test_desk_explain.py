@@ -27,12 +27,12 @@ POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
 
 def claim(stage: Stage | None, status: str | None = "failed", **state: Any) -> Claim:
     """A claim that no one has edited since it was assessed."""
-    found = State(stage, turns_used=1, last_turn_at=NOW - HOUR, failed_at=NOW - 3 * HOUR, rank_at=NOW)
+    found = State(stage, retries_used=1, last_retry_at=NOW - HOUR, failed_at=NOW - 3 * HOUR, rank_at=NOW)
     found = replace(found, **({"next_at": NOW + 5 * HOUR} | state))
-    seen = Snapshot(status, "XY1FR", "chronopost", found.turns_used)
+    seen = Snapshot(status, "XY1FR", "chronopost", found.retries_used)
     return Claim(
         1, "CLM-1", carrier_name="Chronopost", carrier="chronopost", number="XY1FR", fetch_status=status,
-        turns_counted=found.turns_used, state=found, assessed=seen,
+        retries_counted=found.retries_used, state=found, assessed=seen,
     )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_every_kind_and_actor_has_its_words() -> None:
             "none: its turns pass without a call, the next one at 2026-02-02 13:00",
         ),
         (claim(Stage.NEW, "pending"), {}, NOW, "new claims are taken by each run of the fetch worker"),
-        (claim(Stage.GIVEN_UP, turns_used=4), {}, None, ""),
+        (claim(Stage.GIVEN_UP, retries_used=4), {}, None, ""),
         (claim(Stage.SHELVED), {}, None, ""),
         (claim(None, "success"), {}, None, ""),
         (
@@ -175,13 +175,13 @@ def test_when_the_next_try_comes_and_why(
         (claim(Stage.WAITING, kind=ErrorKind.NOT_FOUND), ErrorKind.NOT_FOUND, Actor.CLIENT, "Compare the number"),
         (claim(Stage.WAITING, kind=ErrorKind.TIMEOUT), ErrorKind.TIMEOUT, Actor.CARRIER, "Chronopost answers too slowly"),
         (
-            claim(Stage.GIVEN_UP, turns_used=4, kind=ErrorKind.TIMEOUT),
+            claim(Stage.GIVEN_UP, retries_used=4, kind=ErrorKind.TIMEOUT),
             ErrorKind.TIMEOUT,
             Actor.OPERATOR,
             "recours reopen CLM-1",
         ),
         (
-            claim(Stage.GIVEN_UP, turns_used=4, kind=ErrorKind.INVALID_TRACKING),
+            claim(Stage.GIVEN_UP, retries_used=4, kind=ErrorKind.INVALID_TRACKING),
             ErrorKind.INVALID_TRACKING,
             Actor.CLIENT,
             "Ask the client",
@@ -197,14 +197,14 @@ def test_who_can_do_what(of: Claim, kind: ErrorKind | None, actor: Actor, advice
 
 
 def test_a_lowered_limit_and_runs_that_died_are_told() -> None:
-    used_up = explained(claim(Stage.WAITING, turns_used=4, next_at=NOW + HOUR))
+    used_up = explained(claim(Stage.WAITING, retries_used=4, next_at=NOW + HOUR))
     assert "the next run of the scheduler gives it up" in used_up.standing[0]
     died = explained(claim(Stage.READY, interruptions=3))
     assert "3 runs in a row died while fetching it" in died.standing[1]
 
 
 def test_a_raised_limit_has_a_claim_go_on() -> None:
-    of = claim(Stage.GIVEN_UP, turns_used=4, next_at=None)
+    of = claim(Stage.GIVEN_UP, retries_used=4, next_at=None)
     found = explain(
         ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW, lambda moment: moment
     )

@@ -43,7 +43,7 @@ CLAIMS = st.fixed_dictionaries(
         "updated_at": st.none() | MOMENTS,
         "created_at": st.none() | MOMENTS,
         "deadline": st.none() | st.integers(-5, 30).map(lambda days: date(2026, 2, 2) + timedelta(days=days)),
-        "turns_counted": st.integers(0, 5),
+        "retries_counted": st.integers(0, 5),
         "error_text": st.sampled_from([None, "API timeout", "Invalid tracking number"]),
         "claim_status": st.sampled_from([None, "submitted", "paid"]),
     }
@@ -115,7 +115,7 @@ def test_nothing_is_tried_before_its_turn_or_once_it_is_set_aside(world: World) 
             assert one.claim_id not in set_aside
             if one.claim_id in last:
                 waited = run.at - last[one.claim_id]
-                assert waited >= POLICY.timetable.wait(max(one.turn, 1)) - POLICY.timetable.slack
+                assert waited >= POLICY.timetable.wait(max(one.retry, 1)) - POLICY.timetable.slack
             last[one.claim_id] = run.at
 
 

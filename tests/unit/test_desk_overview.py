@@ -86,7 +86,7 @@ def test_success_by_day_carrier_turn_and_kind() -> None:
     assert list(found.by_day.values()) == [Rate(0, 2, 5), Rate(), Rate(3, 3, 0)]
     assert [rate.percent for rate in found.by_day.values()] == [0.0, None, 50.0]
     assert found.by_carrier == {"chronopost": Rate(3, 3, 0), "ups": Rate(0, 2, 5)}
-    assert found.by_turn == {0: Rate(0, 2), 1: Rate(3, 1), 2: Rate(0, 2, 5)}
+    assert found.by_retry == {0: Rate(0, 2), 1: Rate(3, 1), 2: Rate(0, 2, 5)}
     assert list(found.errors.items()) == [("rate_limited", 5), ("not_found", 3), ("timeout", 2)]
     assert found.all == Rate(3, 5, 5)
     assert found.as_json()["by_day"]["2026-02-01"]["success_rate"] is None

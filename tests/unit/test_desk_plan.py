@@ -94,7 +94,7 @@ FAR = {"fetch_status": FetchStatus.FAILED, "updated_at": NOW}
         ({"deadline": TODAY - timedelta(days=1)}, {"quotas": {"chronopost": "1/day"}}, []),  # past already
         ({"deadline": TODAY + timedelta(days=9)}, {"quotas": {"chronopost": "1/day"}}, []),
         ({"claim_status": "paid"}, {}, []),
-        ({"turns_counted": 4}, {}, []),
+        ({"retries_counted": 4}, {}, []),
     ],
 )
 def test_a_claim_that_passes_its_deadline_is_told_with_the_reason(

@@ -96,7 +96,7 @@ def test_no_later_run_takes_it_up_again(world: World) -> None:
     world.fetch()
     world.each_hour(100, world.retry)
     assert world.asked == [N]
-    assert world.table["CLM-1"].state.turns_used == 0, "no attempt is made up"
+    assert world.table["CLM-1"].state.retries_used == 0, "no attempt is made up"
 
 
 @pytest.mark.parametrize(

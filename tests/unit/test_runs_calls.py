@@ -39,9 +39,9 @@ def fail(kind: ErrorKind, words: str = "said no", **more: object) -> Failure:
     return Failure(kind, words, **more)  # whatever a test names
 
 
-def turns_of(world: World) -> list[int]:
+def retries_of(world: World) -> list[int]:
     """How many turns each claim has used."""
-    return [row.claim.turns_counted for row in world.table.rows.values()]
+    return [row.claim.retries_counted for row in world.table.rows.values()]
 
 
 def outcomes_of(world: World) -> list[tuple[str, bool]]:
@@ -193,7 +193,7 @@ def test_what_was_begun_ahead_of_a_refusal_is_not_called_for(
     world.queue.answers[numbers[1]] = [fail(kind, retry_at=world.now + HOUR)]
     report = world.retry(**AT_ONCE)
     assert sorted(world.asked) == numbers[:3]
-    assert (report.stats.success, turns_of(world)) == (2, [1, 0, 1, 0, 0, 0])
+    assert (report.stats.success, retries_of(world)) == (2, [1, 0, 1, 0, 0, 0])
     assert "CLM-04 not tried after all; it stays due" in caplog.messages
     assert nothing_is_held(world)
     assert all(row.claim.state.interruptions == 0 for row in world.table.rows.values())
@@ -259,12 +259,12 @@ def test_attempts_that_must_wait_leave_the_batch_to_others(world: World) -> None
         world.failed(f"DHL-{place}", f"123456789{place}", carrier="DHL Express", deadline=date(2030, 1, 1))
     report = world.retry(2, concurrency=1)
     assert (report.stats.total, report.stats.success) == (2, 2)
-    assert turns_of(world)[:4] == [0, 0, 0, 0]
+    assert retries_of(world)[:4] == [0, 0, 0, 0]
     assert report.stats.skipped_rate_limit == 4
 
 
 def test_claims_that_end_without_a_call_leave_the_batch_to_others(world: World) -> None:
-    world.many_failed(3, turns_counted=4)
+    world.many_failed(3, retries_counted=4)
     for row in world.table.rows.values():  # of claims that recours itself has tried so often
         row.write(State(Stage.READY, 4, failed_at=world.now - 200 * HOUR, rank_at=world.now))
         row.see()
@@ -317,7 +317,7 @@ def test_an_error_of_ours_costs_the_claim_a_turn_and_shows_its_traceback(
     assert record.exc_info[0] is ZeroDivisionError
     claim = world.table["CLM-01"]
     assert claim.error_text == "An error of ours (ZeroDivisionError); the log has its details"
-    assert (claim.state.kind, claim.turns_counted) == (ErrorKind.INTERNAL_ERROR, 1)
+    assert (claim.state.kind, claim.retries_counted) == (ErrorKind.INTERNAL_ERROR, 1)
 
 
 def test_what_is_no_document_is_a_bad_response_and_what_was_learnt_is_kept(world: World) -> None:
@@ -355,12 +355,12 @@ def test_what_the_rules_read_into_an_answer_is_what_is_recorded(world: World) ->
 
 
 def test_an_attempt_is_recorded_with_its_facts(world: World) -> None:
-    world.failed("CLM-1", turns_counted=2, updated_at=world.now - 90 * HOUR)
+    world.failed("CLM-1", retries_counted=2, updated_at=world.now - 90 * HOUR)
     world.queue.during = lambda _: world.clock.advance(timedelta(seconds=2.5))
     world.queue.answers[N] = [fail(ErrorKind.SERVER_ERROR, "out of order", http_status=503)]
     world.retry()
     (attempt,) = world.table.attempts
-    assert (attempt.turn, attempt.calls, attempt.duration_s) == (3, 1, 2.5)
+    assert (attempt.retry, attempt.calls, attempt.duration_s) == (3, 1, 2.5)
     assert attempt.started_at == datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
     assert attempt.failure == Failure(ErrorKind.SERVER_ERROR, "out of order", 503)
     assert attempt.document is None
@@ -383,7 +383,7 @@ def test_three_outages_in_a_row_close_a_carrier_for_this_run(
         "⚠️ Chronopost failed 3 times in a row; its other claims are left for the next run: "
         "Chronopost is skipped in this run"
     ) in caplog.messages
-    assert turns_of(world) == [1, 1, 1, 0, 0, 0]
+    assert retries_of(world) == [1, 1, 1, 0, 0, 0]
     assert world.journal.events == {}
     assert nothing_is_held(world)
     assert world.retry().stats.success == 3
@@ -416,7 +416,7 @@ def test_a_refused_account_leaves_the_carrier_s_claims_behind(
     world.queue.answers[numbers[0]] = [fail(ErrorKind.AUTH_FAILED, words)]
     report = world.retry()
     assert (world.asked, report.stats.total, report.stats.skipped_carrier) == ([numbers[0]], 0, 3)
-    assert turns_of(world) == [0, 0, 0]
+    assert retries_of(world) == [0, 0, 0]
     assert outcomes_of(world) == [("left", False)]
     assert caplog.messages.count(f"⏸️ LEFT: CLM-01 - {words}; no attempt was used up") == 1
     assert f"⚠️ {words}: Chronopost is skipped until 2026-02-02 10:00" in caplog.messages
@@ -434,7 +434,7 @@ def test_a_429_pauses_the_carrier_and_uses_no_attempt(world: World, caplog: pyte
     world.queue.answers[numbers[0]] = [fail(ErrorKind.RATE_LIMITED, "asks us to wait", retry_at=until)]
     report = world.retry()
     assert (world.asked, report.stats.skipped_rate_limit) == ([numbers[0]], 3)
-    assert turns_of(world) == [0, 0, 0]
+    assert retries_of(world) == [0, 0, 0]
     assert "⚠️ asks us to wait: Chronopost is skipped until 2026-02-02 10:30" in caplog.messages
     world.clock.advance(HOUR)
     assert world.retry().stats.skipped_rate_limit == 3
@@ -506,7 +506,7 @@ def test_if_no_call_could_connect_no_attempt_is_used_and_the_run_fails(world: Wo
         "No attempt was used up (3 claims)."
     )
     assert report.stats.total == 0
-    assert turns_of(world) == [0, 0, 0]
+    assert retries_of(world) == [0, 0, 0]
     assert outcomes_of(world) == [("left", False)] * 3
     assert sum(world.queue.used.values()) == 0
     assert nothing_is_held(world)
@@ -538,7 +538,7 @@ def test_if_any_call_could_connect_the_others_are_used_up(world: World, reached:
             world.queue.answers[number] = [UNREACHABLE]
     report = world.retry(concurrency=1)
     assert (report.exit_status, report.stats.success, report.stats.failed) == (0, 1, 2)
-    assert sorted(turns_of(world)) == [1, 1, 1]
+    assert sorted(retries_of(world)) == [1, 1, 1]
 
 
 # ---------------------------------------------------------------- time, and being stopped
@@ -725,7 +725,7 @@ def test_a_carrier_that_a_person_paused_is_skipped_and_nobody_is_told_by_mail(
     assert (report.stats.success, report.stats.skipped_carrier) == (1, 3)
     assert world.asked == [DHL_N]
     assert "Chronopost was paused by alice: talks: Chronopost is skipped in this run" in caplog.text
-    assert (world.journal.events, turns_of(world)[:3]) == ({}, [0, 0, 0])
+    assert (world.journal.events, retries_of(world)[:3]) == ({}, [0, 0, 0])
     assert [attempt.claim.reference for attempt in world.table.attempts] == ["CLM-dhl"]
 
 
@@ -779,7 +779,7 @@ def test_if_the_database_fails_with_several_calls_under_way_none_of_them_uses_an
     world.queue.during = during
     report = world.retry()
     assert (report.exit_status, report.fault) == (1, "The database went away.")
-    assert (len(world.asked), turns_of(world), world.table.attempts) == (2, [0, 0], [])
+    assert (len(world.asked), retries_of(world), world.table.attempts) == (2, [0, 0], [])
 
 
 def test_a_row_that_another_program_holds_costs_no_other_answer(
@@ -835,7 +835,7 @@ def test_if_the_disk_fills_up_what_can_be_recorded_is(world: World) -> None:
     report = world.retry()
     assert (report.exit_status, report.fault) == (1, "The disk is full.")
     assert sorted(world.asked) == [DHL_N, N]
-    assert turns_of(world) == [0, 1]
+    assert retries_of(world) == [0, 1]
     assert nothing_is_held(world)
 
 
@@ -844,7 +844,7 @@ def test_without_a_network_and_without_a_database_the_first_fault_is_told(world:
         world.queue.answers[number] = [UNREACHABLE]
     world.queue.during = lambda _: setattr(world.claims, "broken", "The database went away.")
     report = world.retry(concurrency=1)
-    assert (report.exit_status, turns_of(world)) == (1, [0, 0])
+    assert (report.exit_status, retries_of(world)) == (1, [0, 0])
     assert report.fault == "The database went away."
 
 
@@ -965,7 +965,7 @@ def test_a_missing_package_uses_no_attempt_and_ends_the_run_with_a_fault(world: 
     assert "pip install --require-hashes -r requirements.txt" in report.fault
     assert "No attempt was used (1 claim)" in report.fault
     assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (1, 0, 5)
-    assert turns_of(world)[:5] == [0] * 5
+    assert retries_of(world)[:5] == [0] * 5
     assert told(world) == [("run_fault", "operator", "chronopost")]
     assert nothing_is_held(world)
     assert all(row.claim.state.interruptions == 0 for row in world.table.rows.values())
@@ -980,7 +980,7 @@ def test_the_same_mistake_three_times_in_a_row_is_the_run_s(world: World, concur
         world.queue.answers[number] = [stumble()]
     report = world.retry(concurrency=concurrency)
     assert (report.exit_status, report.stats.total) == (1, 0)
-    assert turns_of(world) == [0] * 6
+    assert retries_of(world) == [0] * 6
     assert told(world) == [("run_fault", "operator", "chronopost")]
     assert all(not used for _, used in outcomes_of(world))
     assert nothing_is_held(world)
@@ -994,16 +994,16 @@ def test_three_claims_that_the_program_stumbles_over_do_not_keep_the_others_wait
         world.queue.answers[number] = [stumble() for _ in range(9)]
     assert world.retry(concurrency=1).stats.success == 0
     assert world.retry(concurrency=1).stats.success == 3
-    assert turns_of(world)[:3] == [0, 0, 0]
+    assert retries_of(world)[:3] == [0, 0, 0]
 
 
 def test_a_claim_that_takes_all_memory_does_not_keep_the_others_waiting(world: World) -> None:
     numbers = world.many_failed(3)
     world.queue.answers[numbers[0]] = [MemoryError() for _ in range(9)]
     report = world.retry(concurrency=1)
-    assert (report.exit_status, report.stats.total, turns_of(world)[0]) == (1, 0, 0)
+    assert (report.exit_status, report.stats.total, retries_of(world)[0]) == (1, 0, 0)
     assert world.retry(concurrency=1).stats.success == 2
-    assert turns_of(world)[0] == 0
+    assert retries_of(world)[0] == 0
 
 
 def test_a_mistake_about_one_claim_is_that_claim_s(world: World) -> None:
@@ -1042,7 +1042,7 @@ def test_an_answer_that_was_under_way_before_a_denial_acquits_nobody(world: Worl
         world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
     report = world.retry(concurrency=4, carrier_concurrency=4)
     assert (report.stats.success, report.stats.failed) == (2, 0)
-    assert turns_of(world)[2:] == [0] * 10
+    assert retries_of(world)[2:] == [0] * 10
 
 
 def test_claims_of_a_long_run_are_held_while_their_denials_wait_for_others(world: World) -> None:
@@ -1059,5 +1059,5 @@ def test_claims_of_a_long_run_are_held_while_their_denials_wait_for_others(world
 
     world.queue.during = during
     world.retry(concurrency=1)
-    assert turns_of(world) == [1, 1, 1, 1]
+    assert retries_of(world) == [1, 1, 1, 1]
     assert held == [True] * 3

@@ -47,7 +47,7 @@ def test_what_is_due_would_be_taken_in_the_order_of_a_run(world: World) -> None:
     world.failed("not yet", updated_at=world.now)
     result = look(world)
     assert references(result) == ["soon", "none", "later", "late"]
-    assert [state.turns_used for _, state in result.taken] == [0, 0, 0, 0]
+    assert [state.retries_used for _, state in result.taken] == [0, 0, 0, 0]
     assert result.waiting == 1
     assert world.table["soon"].state.stage is None, "nothing was changed"
 
@@ -106,8 +106,8 @@ def test_why_the_rest_waits(world: World) -> None:
     world.failed("paid", claim_status="paid")
     world.failed("held")
     world.table.row("held").until = world.now + HOUR
-    world.failed("exhausted by others", turns_counted=5, updated_at=world.now - 90 * HOUR)
-    world.failed("ends", turns_counted=5)
+    world.failed("exhausted by others", retries_counted=5, updated_at=world.now - 90 * HOUR)
+    world.failed("ends", retries_counted=5)
     ends = world.table.row("ends")
     ends.write(State(Stage.READY, 5, failed_at=world.now, rank_at=world.now))
     ends.see()
@@ -133,7 +133,7 @@ def test_a_claim_that_gave_up_is_taken_up_under_a_higher_limit(world: World) -> 
     world.clock.advance(6 * HOUR)
     result = look(world, policy={"max_retries": 4})
     assert references(result) == ["CLM-1"]
-    assert result.taken[0][1].turns_used == 1
+    assert result.taken[0][1].retries_used == 1
 
 
 def test_a_corrected_claim_is_seen_in_whatever_stage_it_is(world: World) -> None:

@@ -32,7 +32,7 @@ def test_the_end_of_a_claim_that_was_edited_meanwhile_is_not_told(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
-    claim, stats = world.failed("CLM-1", turns_counted=5), Stats()
+    claim, stats = world.failed("CLM-1", retries_counted=5), Stats()
     recorder(world, stats).end(claim, give_up(claim, world.now, world.policy))
     assert (stats, caplog.messages, world.table.told) == (Stats(), [], [])
 
@@ -66,7 +66,7 @@ def test_without_its_disk_what_has_no_document_is_recorded_all_the_same(
 def test_a_foreign_text_cannot_forge_a_line(
     world: World, caplog: pytest.LogCaptureFixture, text: str, shown: str
 ) -> None:
-    claim, stats = world.failed("CLM-1", turns_counted=5, error_text=text), Stats()
+    claim, stats = world.failed("CLM-1", retries_counted=5, error_text=text), Stats()
     decision = give_up(claim, world.now, world.policy)
     recorder(world, stats).say_passed(claim, decision)
     assert caplog.messages == [f"🛑 FINAL FAILURE: CLM-1 gave up after 5 attempts - {shown}"]

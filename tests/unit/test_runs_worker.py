@@ -53,13 +53,13 @@ def counts(report: Report) -> dict[str, int]:
 
 
 def test_the_scheduler_speaks_as_the_guide_says(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    for place, turns in enumerate((1, 0, 3), 1):
+    for place, retries in enumerate((1, 0, 3), 1):
         number = f"XY00000000{place}FR"
-        state = State(last_turn_at=world.now - 80 * HOUR)
+        state = State(last_retry_at=world.now - 80 * HOUR)
         world.failed(
             f"CLM-2024-00{place}",
             number,
-            turns_counted=turns,
+            retries_counted=retries,
             state=state,
             updated_at=world.now - 90 * HOUR,
             deadline=date(2026, 3, place),
@@ -232,7 +232,7 @@ def test_a_claim_is_called_on_its_timetable_and_gives_up(world: World) -> None:
     world.each_hour(120, world.retry)
     assert called == [1, 7, 31, 103]
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
-    assert [attempt.turn for attempt in world.table.attempts] == [0, 1, 2, 3, 4]
+    assert [attempt.retry for attempt in world.table.attempts] == [0, 1, 2, 3, 4]
     assert world.table.told == [("gave_up", "operator", N)]
 
 
@@ -269,7 +269,7 @@ def test_a_success_clears_the_error_and_keeps_the_document(world: World) -> None
     world.failed("CLM-1")
     world.retry()
     row = world.table.row("CLM-1")
-    assert (row.claim.fetch_status, row.claim.error_text, row.claim.turns_counted) == ("success", None, 1)
+    assert (row.claim.fetch_status, row.claim.error_text, row.claim.retries_counted) == ("success", None, 1)
     assert row.document is not None
     assert row.document.path == f"/pods/CLM-1_{N}.pdf"
     assert (row.claim.updated_at, row.token) == (world.now, None)
@@ -283,7 +283,7 @@ def test_a_first_fetch_that_succeeds_needs_no_mail(world: World) -> None:
 
 
 def test_a_corrected_number_is_seen_by_the_very_next_run(world: World) -> None:
-    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     world.queue.answers[N] = [Failure(ErrorKind.INVALID_TRACKING, "no")]
     world.retry()
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
@@ -293,11 +293,11 @@ def test_a_corrected_number_is_seen_by_the_very_next_run(world: World) -> None:
     assert world.asked == ["XY000000002FR"]
 
 
-def tried_before(world: World, turns: int, error: str | None = "API timeout") -> None:
+def tried_before(world: World, retries: int, error: str | None = "API timeout") -> None:
     """A claim that is ours since long, and whose turn has come."""
-    world.failed("CLM-1", turns_counted=turns, updated_at=world.now - 90 * HOUR, error_text=error)
+    world.failed("CLM-1", retries_counted=retries, updated_at=world.now - 90 * HOUR, error_text=error)
     row = world.table.row("CLM-1")
-    row.write(State(Stage.READY, turns, failed_at=world.now - 200 * HOUR, rank_at=world.now))
+    row.write(State(Stage.READY, retries, failed_at=world.now - 200 * HOUR, rank_at=world.now))
     row.see()
 
 
@@ -332,7 +332,7 @@ def test_a_claim_without_any_error_on_record_says_so_at_its_end(
 def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     assert counts(world.retry()) == {}
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
     assert (world.asked, world.table.told, world.table.attempts) == ([], [], [])
@@ -351,7 +351,7 @@ def test_a_raised_limit_takes_up_what_had_given_up(world: World) -> None:
     world.retry(policy={"max_retries": 1})
     assert len(world.asked) == 1
     assert counts(world.retry(policy={"max_retries": 3})) == {"total": 1, "failed": 1}
-    assert (world.table["CLM-1"].turns_counted, len(world.asked)) == (2, 2)
+    assert (world.table["CLM-1"].retries_counted, len(world.asked)) == (2, 2)
     # Given up twice, told once.
     world.clock.advance(24 * HOUR)
     world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")]
@@ -387,7 +387,7 @@ def test_a_claim_paid_between_its_judgement_and_its_turn_is_set_aside(world: Wor
 
 
 def test_a_claim_that_gave_up_and_was_paid_is_not_taken_up(world: World) -> None:
-    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     world.retry()
     world.table.edit("CLM-1", claim_status="paid")
     world.retry(policy={"max_retries": 9})
@@ -470,7 +470,7 @@ def test_what_others_are_fetching_is_left_to_them_for_an_hour(world: World) -> N
 
 
 def test_a_claim_that_gave_up_is_fetched_when_asked_for(world: World) -> None:
-    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     world.failed("CLM-2", "XY000000002FR", updated_at=world.now)
     world.retry()
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
@@ -479,14 +479,14 @@ def test_a_claim_that_gave_up_is_fetched_when_asked_for(world: World) -> None:
 
 
 def test_it_stays_given_up_if_that_fails(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.failed("CLM-1", turns_counted=4, updated_at=world.now - 90 * HOUR)
+    world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     world.retry()
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
     told = len(world.table.events)
     world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")] * 9
     world.retry(claims=("CLM-1",))
     after = world.table["CLM-1"]
-    assert (after.state.stage, after.turns_counted, after.state.next_at) == (Stage.GIVEN_UP, 4, None)
+    assert (after.state.stage, after.retries_counted, after.state.next_at) == (Stage.GIVEN_UP, 4, None)
     assert (after.error_text, len(world.table.events)) == ("no answer", told)
     assert "❌ FAILED: CLM-1 - no answer; it stays given up" in caplog.messages
     world.clock.advance(200 * HOUR)
@@ -495,7 +495,7 @@ def test_it_stays_given_up_if_that_fails(world: World, caplog: pytest.LogCapture
 
 
 def test_a_fetch_by_hand_that_fails_keeps_the_backoff(world: World) -> None:
-    world.failed("CLM-1", turns_counted=1, updated_at=world.now - HOUR / 2)
+    world.failed("CLM-1", retries_counted=1, updated_at=world.now - HOUR / 2)
     world.pending("CLM-2", "XY000000002FR")
     world.table.add("CLM-3", number="XY000000003FR", fetch_status="manual")
     world.retry()
@@ -505,7 +505,7 @@ def test_a_fetch_by_hand_that_fails_keeps_the_backoff(world: World) -> None:
     assert counts(world.retry(claims=tuple(before))) == {"total": 3, "failed": 3}
     for name, was in before.items():
         now = world.table[name]
-        assert (now.turns_counted, now.fetch_status) == (was.turns_counted, was.fetch_status)
+        assert (now.retries_counted, now.fetch_status) == (was.retries_counted, was.fetch_status)
         assert now.state.stage is was.state.stage
         assert now.state.stage is None or now.state.next_at == was.state.next_at
     assert [world.table[name].error_text for name in before] == ["no answer", None, None]
@@ -590,7 +590,7 @@ def test_a_disk_that_fills_up_on_the_way_uses_no_attempt(world: World) -> None:
     world.queue.during = lambda _: setattr(world.documents, "full", "The disk is full.")
     report = world.retry(concurrency=1)
     assert (report.exit_status, report.fault, counts(report)) == (1, "The disk is full.", {})
-    assert [world.table[f"CLM-0{place}"].turns_counted for place in (1, 2)] == [0, 0]
+    assert [world.table[f"CLM-0{place}"].retries_counted for place in (1, 2)] == [0, 0]
 
 
 def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(

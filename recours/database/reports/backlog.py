@@ -69,7 +69,7 @@ def _conditions(key: str, stage: str) -> list[list[ColumnElement[bool]]]:
     return [[of_key, of_stage] for of_key in keys for of_stage in stages]
 
 
-def turns_come(
+def retries_come(
     connection: Connection, due_until: datetime, most: int | None, reach: Reach = EVERYTHING
 ) -> Counter[str]:
     """Waiting claims whose turn has come, by carrier's key, up to `most` in all."""

@@ -28,7 +28,7 @@ from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import const
 from recours.database.reach import EVERYTHING, Reach
-from recours.database.reports.backlog import UNASSESSED, backlog_counts, oldest_failures, turns_come
+from recours.database.reports.backlog import UNASSESSED, backlog_counts, oldest_failures, retries_come
 from recours.database.reports.claim_search import count_of, groups, newest
 from recours.database.rows import free, readable_columns
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
@@ -165,7 +165,7 @@ class DatabaseRecords:
         """
         with self.database.read() as connection:
             counts = backlog_counts(connection, groups(connection), most, self.reach)
-            come = turns_come(connection, due_until, most, self.reach) if due_until else Counter[str]()
+            come = retries_come(connection, due_until, most, self.reach) if due_until else Counter[str]()
             oldest = oldest_failures(
                 connection, counts, has_creation="created_at" in self.columns, reach=self.reach
             )
@@ -313,7 +313,7 @@ def _attempt(row: Row[Any], catalog: Catalog) -> PastAttempt:
         worker=read.text("worker") or "",
         carrier=key,
         number=read.text("tracking_number") or "",
-        turn=read.whole("turn"),
+        retry=read.whole("turn"),
         started_at=read.moment("started_at") or _UNREADABLE,
         duration_s=_seconds(row.duration_s),
         calls=read.whole("calls"),

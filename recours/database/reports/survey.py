@@ -66,15 +66,15 @@ def survey(
 def _of_a_run(
     due_until: datetime, max_retries: int, is_edited: ColumnElement[bool], mended_after: datetime | None
 ) -> ColumnElement[bool]:
-    turn_comes = _c.pod_next_retry_at <= due_until
+    retry_comes = _c.pod_next_retry_at <= due_until
     if mended_after is not None:
-        turn_comes = or_(turn_comes, _c.pod_next_retry_at > mended_after)
+        retry_comes = or_(retry_comes, _c.pod_next_retry_at > mended_after)
     at_a_stage = or_(
         is_edited,
         at_stage(Stage.READY),
         at_stage(Stage.NEW),
         at_stage(Stage.SHELVED),
-        and_(or_(at_stage(Stage.WAITING), at_stage(Stage.SETTLED)), turn_comes),
+        and_(or_(at_stage(Stage.WAITING), at_stage(Stage.SETTLED)), retry_comes),
         and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries, _c.pod_expired_at.is_(None)),
     )
     return and_(still_ours(), at_a_stage)

@@ -39,7 +39,7 @@ class DatabaseWeek:
         found = self._claims(
             self._listed().where(at_stage(Stage.GIVEN_UP), from_day, still_ours()).order_by(_c.id.desc())
         )
-        ended = [(claim.state.expired_at or claim.state.last_turn_at, claim) for claim in found]
+        ended = [(claim.state.expired_at or claim.state.last_retry_at, claim) for claim in found]
         of_week = [(at, claim) for at, claim in ended if at and since <= at < until]
         return [claim for _, claim in sorted(of_week, key=lambda pair: pair[0], reverse=True)]
 

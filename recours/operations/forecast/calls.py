@@ -196,8 +196,8 @@ class CallsOnPaper:
         self._conclude(entry.claim, made, failure)
 
     def _conclude(self, claim: Claim, made: Calls, failure: Failure | None) -> None:
-        turn = 0 if claim.is_pending else claim.state.turns_used + 1
-        self.tries.append(Try(claim.id, claim.reference, lane_key(claim), turn, sum(made.values())))
+        retry = 0 if claim.is_pending else claim.state.retries_used + 1
+        self.tries.append(Try(claim.id, claim.reference, lane_key(claim), retry, sum(made.values())))
         if failure:
             self._record(claim, decide(claim, failure, self.now, self.book.rules.policy))
 

@@ -88,7 +88,7 @@ class Try:
     claim_id: Any
     reference: str
     carrier: str  # its key; "": none that we know
-    turn: int
+    retry: int
     calls: int
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from recours.core.assessment import assess, go_on, goes_on, is_expired, retimed
 from recours.core.claim import Claim, FetchStatus, Stage, State
-from recours.core.decision import Action, give_up, next_action, pass_turn
+from recours.core.decision import Action, give_up, next_action, pass_retry
 from recours.operations.forecast.calls import Book, CallsOnPaper
 from recours.operations.forecast.counts import Counts
 from recours.operations.forecast.facts import CarrierFacts, ForeseenRun, Moment, Rules, Sighted
@@ -152,7 +152,7 @@ class Simulation:
         for claim in self.pool.settled(due_until):
             what = next_action(claim, now, policy)
             if what is not Action.SHELVE:
-                decide = give_up if what is Action.GIVE_UP else pass_turn
+                decide = give_up if what is Action.GIVE_UP else pass_retry
                 decision = decide(claim, now, policy)
                 passed, ended = passed + 1, ended + decision.gave_up
                 self._put(claim, decision.state)
