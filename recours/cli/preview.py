@@ -44,7 +44,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         clock = clock_of(database)
         now = clock.now()
         closed = closed_carriers(settings, database, clock, has_records=schema.is_current)
-        due_until = policy.timetable.due_until(now)
+        due_until = policy.backoff.due_until(now)
         found = (
             (sighted.claim, sighted.leased_until is not None)
             for sighted in survey(

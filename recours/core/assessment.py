@@ -116,7 +116,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
     retries = claim.retries_counted
     since = last if retries and last and last <= now else failed_at
     is_over = retries >= policy.max_retries  # no mail about the past: other software used them up
-    next_at = policy.timetable.next_retry(retries, since) if since else now
+    next_at = policy.backoff.next_retry(retries, since) if since else now
     return State(
         stage=Stage.GIVEN_UP if is_over else Stage.WAITING,
         retries_used=retries,
@@ -168,7 +168,7 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
     """Recompute the next turn from the last one, or from the failure."""
     since = state.last_retry_at if state.retries_used else state.failed_at
     since = since if since and since <= now else now
-    next_at = policy.timetable.next_retry(state.retries_used, since)
+    next_at = policy.backoff.next_retry(state.retries_used, since)
     failed_at = state.failed_at if state.failed_at and state.failed_at <= now else since
     return replace(state, next_at=next_at, failed_at=failed_at)
 

@@ -8,7 +8,7 @@ DEFAULT_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), ti
 
 
 @dataclass(frozen=True)
-class Timetable:
+class Backoff:
     """The waits before attempts 1, 2, 3, … and how early a turn counts as come.
 
     Attempts beyond the table repeat its last wait. An hourly run is never on the second: without the slack

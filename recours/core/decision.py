@@ -145,7 +145,7 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
 
 def _put_off(state: State, until: datetime, now: datetime, policy: Policy) -> State:
     """The claim waits, its turn being used by nobody; for no longer than a timetable can have it wait."""
-    until = min(until, policy.timetable.horizon(now))
+    until = min(until, policy.backoff.horizon(now))
     return replace(state, stage=Stage.WAITING, next_at=until, interruptions=0, asked=True)
 
 
@@ -218,7 +218,7 @@ def _after_retry(
 def _between_retries(
     claim: Claim, state: State, now: datetime, policy: Policy, *, settled: bool, failure: Failure | None
 ) -> Decision:
-    next_at = policy.timetable.next_retry(state.retries_used, now)
+    next_at = policy.backoff.next_retry(state.retries_used, now)
     stage = Stage.SETTLED if settled else Stage.WAITING
     state = ranked(claim, replace(state, stage=stage, next_at=next_at), now, policy)
     events: tuple[Event, ...] = ()
@@ -236,7 +236,7 @@ def _is_told_early(claim: Claim, state: State, policy: Policy) -> bool:
         return True
     if claim.deadline is None or state.next_at is None:
         return False
-    last = policy.timetable.last_retry(state.retries_used, state.next_at, policy.max_retries)
+    last = policy.backoff.last_retry(state.retries_used, state.next_at, policy.max_retries)
     return deadline_end(claim.deadline, policy.zone) < last
 
 

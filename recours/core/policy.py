@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from recours.core.backoff import Timetable
+from recours.core.backoff import Backoff
 from recours.core.claim import Claim
 
 
@@ -13,7 +13,7 @@ class Policy:
     """The settings that the rules depend on."""
 
     zone: ZoneInfo
-    timetable: Timetable = field(default_factory=Timetable)
+    backoff: Backoff = field(default_factory=Backoff)
     max_retries: int = 4
     skip_claim_statuses: frozenset[str] = frozenset({"paid"})
     patience: timedelta = timedelta(days=14)

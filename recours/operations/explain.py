@@ -334,7 +334,7 @@ def _next_why(case: _Case) -> str:
     if where.why is Why.SETTLED:
         return f"none: its turns pass without a call, the next one at {case.at(state.next_at)}"
     if where.why is Why.BY_BACKOFF:
-        wait = case.policy.timetable.wait(state.retries_used + 1)
+        wait = case.policy.backoff.wait(state.retries_used + 1)
         since = "the attempt before" if state.retries_used else "the failure"
         return f"turn {state.retries_used + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
     return _WHY.get(where.why, "")

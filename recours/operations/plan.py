@@ -239,8 +239,8 @@ class _Maker:
     def make(self) -> Plan:
         policy = self.rules.policy
         coming = moments(self.asked.begun, self.now, self.until)
-        due_until = policy.timetable.due_until(self.until)
-        horizon = policy.timetable.horizon(coming[0].at if coming else self.now)
+        due_until = policy.backoff.due_until(self.until)
+        horizon = policy.backoff.horizon(coming[0].at if coming else self.now)
         found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
         last_fetch = last_run(self.asked.begun, PODFetchWorker, self.now)
         simulation = Simulation(self._noted(found), self.carriers, self.rules, self.now, last_fetch)
@@ -378,7 +378,7 @@ class _Maker:
     def _reason(self, dated: _Dated) -> Reason:
         if dated.unnumbered:
             return Reason.NUMBER
-        slack = self.rules.policy.timetable.slack
+        slack = self.rules.policy.backoff.slack
         if dated.next_at and dated.next_at - slack > dated.deadline:
             return Reason.TURN
         if any(worker.stage is dated.stage for worker in self.stopped):

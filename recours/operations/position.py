@@ -202,7 +202,7 @@ def _expires(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
 
 def is_due(state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether the next run of the scheduler takes its turn."""
-    return state.next_at is None or state.next_at <= policy.timetable.due_until(now)
+    return state.next_at is None or state.next_at <= policy.backoff.due_until(now)
 
 
 # ---------------------------------------------------------------- what stands in the way, and who can act

@@ -91,9 +91,9 @@ def _is_ready(
         result.shelved += 1
     elif state.stage is Stage.UNNUMBERED:
         result.unnumbered += 1
-    elif state.stage in (Stage.WAITING, Stage.SETTLED) and (
-        state.next_at or now
-    ) > policy.timetable.due_until(now):
+    elif state.stage in (Stage.WAITING, Stage.SETTLED) and (state.next_at or now) > policy.backoff.due_until(
+        now
+    ):
         result.waiting += 1
     elif state.stage in (Stage.WAITING, Stage.READY, Stage.NEW, Stage.SETTLED):
         return _is_called(replace(claim, state=state), policy, now, result)

@@ -234,7 +234,7 @@ class Worker(ABC):
         now, policy = self.deps.clock.now(), self.policy
         if not self._was_behind:
             return set()
-        due_until = policy.timetable.due_until(now)
+        due_until = policy.backoff.due_until(now)
         return self.deps.maintenance.passed_over(due_until, policy.max_retries, now, self.settled_of())
 
     def _locked(self) -> set[Any]:
@@ -243,7 +243,7 @@ class Worker(ABC):
         ready = self.deps.claims.locked_ids(self.stage, lanes, now)
         if not self._was_behind:
             return ready
-        due_until, maintenance = self.policy.timetable.due_until(now), self.deps.maintenance
+        due_until, maintenance = self.policy.backoff.due_until(now), self.deps.maintenance
         return ready | maintenance.locked_ids(due_until, self.policy.max_retries, now, self.settled_of())
 
     def _try_locked(self, source: Source, limits: Limits, passed_over: set[Any]) -> None:
@@ -338,7 +338,7 @@ class Worker(ABC):
         if repaired := maintenance.repair_ranks(lambda claim: ranked_anew(claim, now, policy)):
             log.info(f"{plural(repaired, 'claim')} of an older version ranked by deadline")
         self._mention_accounts(maintenance.repair_keys())
-        due_until, horizon = policy.timetable.due_until(now), policy.timetable.horizon(now)
+        due_until, horizon = policy.backoff.due_until(now), policy.backoff.horizon(now)
         behind = maintenance.is_behind(
             due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now
         )

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from recours.access import PRIVATE, Access
 from recours.access import SETTING as SHARED_GROUP
 from recours.core.adoption import EnrollNew
-from recours.core.backoff import Timetable, faults_of
+from recours.core.backoff import Backoff, faults_of
 from recours.core.carrier import CarrierSpec, Catalog, Option
 from recours.core.mail import LANGUAGES
 from recours.core.password import read_hash
@@ -276,10 +276,10 @@ class _Reading:
         slack = timedelta(minutes=self._read("RECOURS_DUE_SLACK_MINUTES", between(0, 24 * 60)))
         if faults := faults_of(waits, slack):
             self._fault(f"RECOURS_BACKOFF_HOURS and RECOURS_DUE_SLACK_MINUTES: {'; '.join(faults)}.")
-            waits, slack = Timetable().waits, Timetable().slack
+            waits, slack = Backoff().waits, Backoff().slack
         return Policy(
             zone=self._read("RECOURS_TIMEZONE", zone),
-            timetable=Timetable(waits, slack),
+            backoff=Backoff(waits, slack),
             skip_claim_statuses=self._read("RECOURS_SKIP_CLAIM_STATUSES", statuses),
             expire_after=timedelta(days=days)
             if (days := self._read("RECOURS_EXPIRE_DAYS", whole(0, 3650)))

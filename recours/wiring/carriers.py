@@ -48,7 +48,7 @@ def make_queue(
         accounts(settings, clock, jitter),
         QuotaTables(database, holder),
         clock,
-        slack=policy.timetable.slack,
+        slack=policy.backoff.slack,
         redact=redactor(settings),
         local=local,
     )

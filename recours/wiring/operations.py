@@ -110,7 +110,7 @@ class Desk:
             carriers,
             SCHEDULES,
             now=now,
-            due_until=policy.timetable.due_until(now),
+            due_until=policy.backoff.due_until(now),
             zone=policy.zone,
             days=days,
             exact=exact,

@@ -139,16 +139,16 @@ def _bad(name: str, value: str, *says: str, title: str = "", **more: object) -> 
     return case(title, 2, f"{name} in the environment", *says, env={name: value}, **more)
 
 
-_TIMETABLE = "RECOURS_BACKOFF_HOURS and RECOURS_DUE_SLACK_MINUTES: "
+_BACKOFF = "RECOURS_BACKOFF_HOURS and RECOURS_DUE_SLACK_MINUTES: "
 SETTINGS = [
     _bad("RECOURS_BACKOFF_HOURS", "soon", "'soon' is not a number"),
     _bad("RECOURS_BACKOFF_HOURS", "nan", "'nan' is not a number", long=True),
     _bad("RECOURS_BACKOFF_HOURS", "1,,6", "'' is not a number", long=True),
     _bad("RECOURS_BACKOFF_HOURS", "1,inf", "'inf' is not a number", long=True),
     _bad("RECOURS_BACKOFF_HOURS", f"1\n{FORGED}", "is not a number", title="RECOURS_BACKOFF_HOURS forges a line"),
-    case("RECOURS_BACKOFF_HOURS shrinks", 2, _TIMETABLE + "a wait must not be shorter than the one before it",
+    case("RECOURS_BACKOFF_HOURS shrinks", 2, _BACKOFF + "a wait must not be shorter than the one before it",
          env={"RECOURS_BACKOFF_HOURS": "6,1"}),
-    case("RECOURS_BACKOFF_HOURS is negative", 2, _TIMETABLE + "every wait must be positive",
+    case("RECOURS_BACKOFF_HOURS is negative", 2, _BACKOFF + "every wait must be positive",
          env={"RECOURS_BACKOFF_HOURS": "-1,6"}, long=True),
     case("RECOURS_BACKOFF_HOURS is zero", 2, "every wait must be positive", env={"RECOURS_BACKOFF_HOURS": "0"}, long=True),
     case("the slack is longer than the first wait", 2, "the slack must not be negative and must be less than",

@@ -240,7 +240,7 @@ def looking(url: URL) -> dict[str, float]:
     maintenance = ClaimMaintenance(database, CATALOG, columns, "bench")
     policy = load(ROOT, {"DATABASE_PATH": "unused.db"}, CATALOG).policy
     now = datetime.now(UTC)
-    horizon = policy.timetable.horizon(now)
+    horizon = policy.backoff.horizon(now)
 
     def query() -> None:
         with database.read() as connection:

@@ -39,7 +39,7 @@ class Keeper:
         )
         changed = maintenance.repair_keys()
         list(maintenance.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
-        maintenance.stage_due(POLICY.timetable.due_until(NOW))
+        maintenance.stage_due(POLICY.backoff.due_until(NOW))
         return changed
 
     def sql(self, statement: str, **values: Any) -> None:

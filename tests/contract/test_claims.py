@@ -64,7 +64,7 @@ class Run:
 
     def keep(self, now: datetime = NOW, policy: Policy = POLICY) -> None:
         list(self.maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
-        self.maintenance.stage_due(policy.timetable.due_until(now))
+        self.maintenance.stage_due(policy.backoff.due_until(now))
 
     def lease(self, now: datetime = NOW) -> Lease:
         return Lease(self.token, now + LEASE)

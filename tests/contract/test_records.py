@@ -72,7 +72,7 @@ def run_over(database: Database, now: datetime = NOW) -> None:
     """What a run does before it calls anybody."""
     maintenance = ClaimMaintenance(database, CATALOG, look(database).columns, "run-1")
     list(maintenance.assess_edited(lambda claim: assess(claim, now, POLICY), now))
-    maintenance.stage_due(POLICY.timetable.due_until(now))
+    maintenance.stage_due(POLICY.backoff.due_until(now))
 
 
 def id_of(records: DatabaseRecords, reference: str) -> Any:

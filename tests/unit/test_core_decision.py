@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.core.assessment import ABANDONED_AFTER, assess, go_on, retimed
-from recours.core.backoff import Timetable
+from recours.core.backoff import Backoff
 from recours.core.claim import Claim, Delivery, FetchStatus, Snapshot, Stage, State
 from recours.core.decision import (
     MOST_INTERRUPTIONS,
@@ -812,7 +812,7 @@ def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
 
 
 def test_the_policy_s_timetable_is_used_throughout() -> None:
-    policy = replace(POLICY, timetable=Timetable((2 * HOUR, 3 * HOUR)), max_retries=9)
+    policy = replace(POLICY, backoff=Backoff((2 * HOUR, 3 * HOUR)), max_retries=9)
     assert assess(claim(updated_at=NOW), NOW, policy).next_at == NOW + 2 * HOUR
     assert decide(at_retry(0), failing(ErrorKind.TIMEOUT), NOW, policy).state.next_at == NOW + 3 * HOUR
     assert pass_retry(at_retry(5, Stage.SETTLED), NOW, policy).state.next_at == NOW + 3 * HOUR

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from recours.core.assessment import assess, go_on, retimed
-from recours.core.backoff import DEFAULT_WAITS, Timetable
+from recours.core.backoff import DEFAULT_WAITS, Backoff
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
 from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
@@ -65,15 +65,15 @@ class Small:
         now, policy, maintenance = self.now, self.policy, self.maintenance
         self._keep_timetable()
         _exhaust(maintenance.revive_exhausted(policy.max_retries, self._taken_up, now))
-        _exhaust(maintenance.repair_times(now + policy.timetable.waits[-1], self._retimed, now))
-        _exhaust(maintenance.pass_retries(policy.timetable.due_until(now), self._passed, now))
-        maintenance.stage_due(policy.timetable.due_until(now))
+        _exhaust(maintenance.repair_times(now + policy.backoff.waits[-1], self._retimed, now))
+        _exhaust(maintenance.pass_retries(policy.backoff.due_until(now), self._passed, now))
+        maintenance.stage_due(policy.backoff.due_until(now))
         if asked or self.state.stage is Stage.READY:
             self._turn(answer, asked=asked)
 
     def fetch_worker(self, answer: Outcome) -> None:
         self._keep_timetable()
-        self.maintenance.stage_due(self.policy.timetable.due_until(self.now))
+        self.maintenance.stage_due(self.policy.backoff.due_until(self.now))
         if self.state.stage is Stage.NEW:
             self._turn(answer, asked=False)
 
@@ -226,9 +226,9 @@ def test_no_turn_comes_before_its_time_less_the_slack(
     waits: list[int], slack: int, minutes: list[int]
 ) -> None:
     """Runs at whatever times, with whatever table."""
-    table = Timetable(tuple(timedelta(hours=wait) for wait in waits), timedelta(minutes=slack))
+    table = Backoff(tuple(timedelta(hours=wait) for wait in waits), timedelta(minutes=slack))
     small = failed_claim()
-    small.policy = replace(POLICY, timetable=table, max_retries=8)
+    small.policy = replace(POLICY, backoff=table, max_retries=8)
     since = START
     for wait in minutes * 5:
         small.now += timedelta(minutes=wait)

@@ -4,21 +4,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recours.core.backoff import DEFAULT_WAITS, Timetable, faults_of
+from recours.core.backoff import DEFAULT_WAITS, Backoff, faults_of
 
 FAILURE = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
-TABLE = Timetable()
+TABLE = Backoff()
 
 
 def hours(*numbers: float) -> tuple[timedelta, ...]:
     return tuple(timedelta(hours=number) for number in numbers)
 
 
-def retries(timetable: Timetable, count: int) -> list[float]:
+def retries(backoff: Backoff, count: int) -> list[float]:
     """The hours since the failure at which turns come if each is taken at once."""
     moments, since = [], FAILURE
     for used in range(count):
-        since = timetable.next_retry(used, since)
+        since = backoff.next_retry(used, since)
         moments.append((since - FAILURE) / timedelta(hours=1))
     return moments
 
@@ -32,7 +32,7 @@ def test_turns_beyond_the_table_repeat_its_last_wait() -> None:
 
 
 def test_the_table_is_data() -> None:
-    assert retries(Timetable(hours(0.5, 2)), 4) == [0.5, 2.5, 4.5, 6.5]
+    assert retries(Backoff(hours(0.5, 2)), 4) == [0.5, 2.5, 4.5, 6.5]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_last_turn_is_the_sum_of_the_waits_that_are_left(used: int, most: in
 
 def test_a_turn_counts_as_due_five_minutes_early() -> None:
     assert TABLE.due_until(FAILURE) == FAILURE + timedelta(minutes=5)
-    assert Timetable(slack=timedelta(minutes=2)).due_until(FAILURE) == FAILURE + timedelta(minutes=2)
+    assert Backoff(slack=timedelta(minutes=2)).due_until(FAILURE) == FAILURE + timedelta(minutes=2)
 
 
 def test_no_turn_can_lie_beyond_the_longest_wait() -> None:

@@ -115,7 +115,7 @@ def test_nothing_is_tried_before_its_turn_or_once_it_is_set_aside(world: World) 
             assert one.claim_id not in set_aside
             if one.claim_id in last:
                 waited = run.at - last[one.claim_id]
-                assert waited >= POLICY.timetable.wait(max(one.retry, 1)) - POLICY.timetable.slack
+                assert waited >= POLICY.backoff.wait(max(one.retry, 1)) - POLICY.backoff.slack
             last[one.claim_id] = run.at
 
 

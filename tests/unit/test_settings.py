@@ -108,8 +108,8 @@ def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
     found = load(tmp_path, {}, CATALOG)
     assert found.policy == Policy(zone=found.policy.zone)
     assert str(found.policy.zone) == "Europe/Paris"
-    assert found.policy.timetable.waits == tuple(timedelta(hours=h) for h in (1, 6, 24, 72))
-    assert found.policy.timetable.slack == timedelta(minutes=5)
+    assert found.policy.backoff.waits == tuple(timedelta(hours=h) for h in (1, 6, 24, 72))
+    assert found.policy.backoff.slack == timedelta(minutes=5)
     assert found.policy.skip_claim_statuses == {"paid"}
     assert (found.enroll_new, found.policy.expire_after) == (EnrollNew.AUTO, timedelta(days=30))
     assert found.limits["chronopost"] == (Limit("chronopost", 100, Window(0, "Europe/Paris")),)
@@ -147,10 +147,10 @@ def seconds(found: Settings) -> tuple[float, ...]:
 PAGE_HASH = f"scrypt:32768:8:1:{'0a' * 16}:{'0b' * 32}"
 
 GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
-    ("RECOURS_BACKOFF_HOURS", "0.5, 2 ,2", lambda s: s.policy.timetable.waits,
+    ("RECOURS_BACKOFF_HOURS", "0.5, 2 ,2", lambda s: s.policy.backoff.waits,
      (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=2))),
-    ("RECOURS_DUE_SLACK_MINUTES", "59.5", lambda s: s.policy.timetable.slack, timedelta(minutes=59.5)),
-    ("RECOURS_DUE_SLACK_MINUTES", "0", lambda s: s.policy.timetable.slack, timedelta(0)),
+    ("RECOURS_DUE_SLACK_MINUTES", "59.5", lambda s: s.policy.backoff.slack, timedelta(minutes=59.5)),
+    ("RECOURS_DUE_SLACK_MINUTES", "0", lambda s: s.policy.backoff.slack, timedelta(0)),
     ("RECOURS_TIMEZONE", "America/New_York", lambda s: str(s.policy.zone), "America/New_York"),
     ("RECOURS_SKIP_CLAIM_STATUSES", "Paid, rejected ,", lambda s: s.policy.skip_claim_statuses, {"paid", "rejected"}),
     ("RECOURS_ENROLL_NEW", "TRUE", lambda s: s.enroll_new, EnrollNew.TRUE),

@@ -47,7 +47,7 @@ class Simulation:
 
     def run(self, moment: Moment) -> ForeseenRun:
         """Let the next run happen."""
-        now, due_until = moment.at, self.rules.policy.timetable.due_until(moment.at)
+        now, due_until = moment.at, self.rules.policy.backoff.due_until(moment.at)
         self._release(now)
         self.pool.stage_due(due_until)
         self._assess(now)
@@ -81,7 +81,7 @@ class Simulation:
     def due(self, now: datetime) -> Counter[str]:
         """How many claims of each lane a run would find due at `now`, the moment at which the simulation begins."""
         policy = self.rules.policy
-        due_until = policy.timetable.due_until(now)
+        due_until = policy.backoff.due_until(now)
         self.pool.stage_due(due_until)
         found = self.pool.due()
         for claim in self._to_assess:
@@ -146,7 +146,7 @@ class Simulation:
             self._put(claim, take_up(claim, now, policy))
         if not self._times_mended:  # those that the forecast sets are right
             self._times_mended = True
-            for claim in self.pool.beyond(policy.timetable.horizon(now)):
+            for claim in self.pool.beyond(policy.backoff.horizon(now)):
                 self._put(claim, retimed(claim.state, now, policy))
         passed = ended = 0
         for claim in self.pool.settled(due_until):
