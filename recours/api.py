@@ -42,7 +42,7 @@ from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.operations import desk_over, open_desk, status_of
+from recours.wiring.operations import open_desk, operations_over, status_of
 from recours.wiring.workers import make_worker
 
 __all__ = [
@@ -99,14 +99,14 @@ def fetch_claims(
 def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
     """Where a claim stands. Asks no carrier and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
     with _told(language) as (settings, teller):
-        desk = open_desk(settings)
+        operations = open_desk(settings)
         try:
-            listed = desk.records.find(reference)
+            listed = operations.records.find(reference)
             if listed is None:
-                raise teller.refused(unknown_claim(desk.claims, reference))
-            return status_of(desk, listed, teller)
+                raise teller.refused(unknown_claim(operations.claims, reference))
+            return status_of(operations, listed, teller)
         finally:
-            desk.database.close()
+            operations.database.close()
 
 
 # ---------------------------------------------------------------- what both need
@@ -194,8 +194,10 @@ class _Fetching:
 
     def _next_of(self, listed: ListedClaim) -> datetime | None:
         """When a run tries the claim next, as `claim_status` says it."""
-        desk = desk_over(self.settings, self.opened.database, self.opened.schema, self.opened.clock)
-        return desk.position(listed.claim, None).next_at
+        operations = operations_over(
+            self.settings, self.opened.database, self.opened.schema, self.opened.clock
+        )
+        return operations.position(listed.claim, None).next_at
 
     def _refused(self, refused: RefusedClaim) -> RecoursError:
         listed = self._records.find(refused.reference) if refused.why is Unfit.HAS_POD else None

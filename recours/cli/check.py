@@ -3,13 +3,13 @@
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.check_context import Bench
+from recours.cli.check_context import CheckContext
 from recours.cli.check_facts import found, looks, looks_without_settings
 from recours.cli.console import harmless
 from recours.cli.operations import DONE, FAILED, USAGE, database_option, json_option, tell_json
 from recours.core.redact import Redactor
 from recours.core.text import clean, plural
-from recours.operations.check_result import Finding, State
+from recours.operations.check_result import CheckResult, State
 from recours.settings.loading import load_at_home
 from recours.settings.model import SettingsError
 from recours.settings.sources import process_environment
@@ -31,17 +31,17 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     except SettingsError as error:
         wanted, faulty = looks_without_settings(error), USAGE
     else:
-        wanted, faulty, redact = looks(Bench(settings, offline=offline)), FAILED, redactor(settings)
-    findings = []
+        wanted, faulty, redact = looks(CheckContext(settings, offline=offline)), FAILED, redactor(settings)
+    results = []
     for raw in found(wanted):
         words, remedy = (clean(harmless(redact(text)), _LONGEST) for text in (raw.words, raw.remedy))
-        findings.append(Finding(raw.name, raw.state, words, remedy))
+        results.append(CheckResult(raw.name, raw.state, words, remedy))
         if not as_json:
-            _show(findings[-1])
-    states = [finding.state for finding in findings]
+            _show(results[-1])
+    states = [result.state for result in results]
     status = faulty if State.FAULT in states else DONE
     if as_json:
-        tell_json({"ok": status == DONE, "findings": [finding.as_json() for finding in findings]})
+        tell_json({"ok": status == DONE, "findings": [result.as_json() for result in results]})
     else:
         faults, remarks = states.count(State.FAULT), states.count(State.REMARK)
         click.echo(
@@ -50,8 +50,8 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     raise SystemExit(status)
 
 
-def _show(finding: Finding) -> None:
-    state = click.style(f"{finding.state:<6}", fg=_COLOURS[finding.state])
-    click.echo(f"{state}  {finding.name}: {finding.words}")
-    if finding.remedy:
-        click.echo(f"        → {finding.remedy}")
+def _show(result: CheckResult) -> None:
+    state = click.style(f"{result.state:<6}", fg=_COLOURS[result.state])
+    click.echo(f"{state}  {result.name}: {result.words}")
+    if result.remedy:
+        click.echo(f"        → {result.remedy}")

@@ -6,10 +6,10 @@ from recours.database.schema.inspection import Schema, look, require_claims
 from recours.operations.status import Overview
 from recours.settings.model import Settings
 from recours.wiring.databases import connect, is_to_be_made
-from recours.wiring.operations import Desk, desk_over
+from recours.wiring.operations import Operations, operations_over
 
 
-class Bench:
+class CheckContext:
     """What is looked at. The database is tried once: what it says the first time holds for all."""
 
     def __init__(self, settings: Settings, *, offline: bool) -> None:
@@ -33,12 +33,12 @@ class Bench:
             raise self._looked
         return self._looked
 
-    def desk(self) -> Desk | None:
+    def operations(self) -> Operations | None:
         """The desk; None as long as the schema is not current. Raises DatabaseFault."""
         database, schema = self.database()
         if not schema.is_current:
             return None
-        return desk_over(self.settings, database, schema, SystemClock(clock_offset(database)))
+        return operations_over(self.settings, database, schema, SystemClock(clock_offset(database)))
 
     def overview(self) -> Overview | None:
         """The state of the system; None as long as it is not known (the check of the database says why)."""
@@ -51,8 +51,8 @@ class Bench:
         """The state of the system; None as long as there is none to be read. Raises DatabaseFault."""
         if self._overview is None and not self.is_new():
             try:
-                desk = self.desk()
-                self._overview = desk.overview(days=1) if desk else None
+                operations = self.operations()
+                self._overview = operations.overview(days=1) if operations else None
             except DatabaseError as error:
                 self._overview = error
         if isinstance(self._overview, DatabaseError):

@@ -17,7 +17,7 @@ from recours.access import SETTING as SHARED_GROUP
 from recours.access import Access
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
-from recours.cli.check_context import Bench
+from recours.cli.check_context import CheckContext
 from recours.cli.operations import home, person
 from recours.core.mail import MailState
 from recours.database.clock import clock_offset
@@ -27,7 +27,7 @@ from recours.documents.store import PARTS
 from recours.home import CODE, is_checkout
 from recours.logs import files_of, local
 from recours.operations import checks
-from recours.operations.check_result import Finding, fault, ok, remark
+from recours.operations.check_result import CheckResult, fault, ok, remark
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import verdict
 from recours.operations.schedule import WORKERS, Entry, ScheduleError
@@ -47,22 +47,22 @@ _SMTP_TIMEOUT_S = 10.0
 # ---------------------------------------------------------------- the checks
 
 
-def _settings(bench: Bench) -> Iterator[Finding]:
-    if not bench.settings.warnings:
+def _settings(context: CheckContext) -> Iterator[CheckResult]:
+    if not context.settings.warnings:
         yield ok("settings", "all of them can be used")
-    for warning in bench.settings.warnings:
+    for warning in context.settings.warnings:
         yield remark("settings", warning, "see README, Settings")
 
 
-def _database(bench: Bench) -> Iterator[Finding]:
-    embedded = bench.settings.database_is_embedded
+def _database(context: CheckContext) -> Iterator[CheckResult]:
+    embedded = context.settings.database_is_embedded
     named = "set DATABASE_PATH or DATABASE_URL in .env, if your claims are elsewhere"
     try:
-        if bench.is_new():
-            path = bench.settings.database_url.database
+        if context.is_new():
+            path = context.settings.database_url.database
             yield remark("database", f"none is set; the first run makes its own, {path}", named)
             return
-        database, schema = bench.database()
+        database, schema = context.database()
     except DatabaseError as error:
         sql = checks.granting(error.details) if error.details else ""
         yield fault("database", str(error), sql or "see README, Connect your database")
@@ -75,14 +75,14 @@ def _database(bench: Bench) -> Iterator[Finding]:
     if not database.is_sqlite:
         yield from _rights(database, schema)
     try:
-        if (desk := bench.desk()) and bench.read():
-            yield ok("claims", f"{desk.claims.count()} can be read")
+        if (operations := context.operations()) and context.read():
+            yield ok("claims", f"{operations.claims.count()} can be read")
     except DatabaseError as error:
         sql = checks.granting(error.details) if error.details else ""
         yield fault("claims", str(error), sql or "see README, Connect your database, Rights")
 
 
-def _rights(database: Database, schema: Schema) -> Iterator[Finding]:
+def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
     """Rights on what is there; those on tables that are still to be made come with them."""
     if not schema.missing_rights:
         yield ok(checks.RIGHTS, "all that runs need")
@@ -92,7 +92,7 @@ def _rights(database: Database, schema: Schema) -> Iterator[Finding]:
             yield checks.rights([f"{right.what} on {right.on}" for right in missing], sql, optional=optional)
 
 
-def _schema(schema: Schema) -> Finding:
+def _schema(schema: Schema) -> CheckResult:
     if schema.is_current:
         if schema.lacking_indexes:
             lacking = ", ".join(sorted(schema.lacking_indexes))
@@ -108,12 +108,12 @@ def _schema(schema: Schema) -> Finding:
     )
 
 
-def _credentials(bench: Bench) -> Iterator[Finding]:
-    overview = bench.overview()
+def _credentials(context: CheckContext) -> Iterator[CheckResult]:
+    overview = context.overview()
     waiting = {backlog.carrier: backlog.to_come for backlog in overview.backlogs} if overview else None
     refusals = {c.key: c.rejected or c.refusal for c in overview.carriers} if overview else {}
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
-        found = bench.settings.credentials[key]
+        found = context.settings.credentials[key]
         account = checks.CarrierAccount(
             spec.name,
             found.source,
@@ -124,12 +124,12 @@ def _credentials(bench: Bench) -> Iterator[Finding]:
         yield checks.credentials(account, local)
 
 
-def _problems(bench: Bench) -> Iterator[Finding]:
-    if overview := bench.overview():
+def _problems(context: CheckContext) -> Iterator[CheckResult]:
+    if overview := context.overview():
         yield from checks.problems(verdict(overview), VerdictWords("en", local))
 
 
-def _secret_files() -> Iterator[Finding]:
+def _secret_files() -> Iterator[CheckResult]:
     root = home()
     found = find(root, process_environment())
     named = found.get(SECRETS_SETTING)
@@ -139,9 +139,9 @@ def _secret_files() -> Iterator[Finding]:
             yield checks.secret_file(shown, mode_of(path))
 
 
-def _private_files(bench: Bench) -> Iterator[Finding]:
+def _private_files(context: CheckContext) -> Iterator[CheckResult]:
     """What recours writes; a database that somebody else made is theirs to guard."""
-    settings = bench.settings
+    settings = context.settings
     places = {"documents": settings.pod_dir, "logs": settings.log_dir}
     if settings.database_is_embedded:
         places["database"] = Path(settings.database_url.database or "")
@@ -161,12 +161,12 @@ def _trouble_with_sharing(access: Access) -> str | None:
     return None
 
 
-def _mail(bench: Bench) -> Iterator[Finding]:
-    overview = bench.overview()
+def _mail(context: CheckContext) -> Iterator[CheckResult]:
+    overview = context.overview()
     mails = overview.mails if overview else {}
-    server = _server(bench)
+    server = _server(context)
     trouble = None
-    if server and not bench.offline:
+    if server and not context.offline:
         trouble = _tried(server)
     yield checks.mail(
         checks.MailFacts(
@@ -177,18 +177,20 @@ def _mail(bench: Bench) -> Iterator[Finding]:
         )
     )
     yield from checks.held(mails.get(MailState.HELD, 0))
-    yield from checks.admin(bench.settings.mail.admin, bench.settings.mail.redirect)
+    yield from checks.admin(context.settings.mail.admin, context.settings.mail.redirect)
 
 
-def _server(bench: Bench) -> "SmtpSettings | None":
+def _server(context: CheckContext) -> "SmtpSettings | None":
     """The mail server: the service's own settings come first, as far as its database can be read."""
     try:
-        desk = None if bench.is_new() else bench.desk()
+        operations = None if context.is_new() else context.operations()
     except DatabaseError:
-        desk = None
-    if desk:
-        return PostOffice(bench.settings, desk.database, desk.schema, desk.clock, "check").server()
-    return mail_server(bench.settings.mail, {})
+        operations = None
+    if operations:
+        return PostOffice(
+            context.settings, operations.database, operations.schema, operations.clock, "check"
+        ).server()
+    return mail_server(context.settings.mail, {})
 
 
 def _tried(server: "SmtpSettings") -> str:
@@ -202,9 +204,9 @@ def _tried(server: "SmtpSettings") -> str:
     return ""
 
 
-def _folders(bench: Bench) -> Iterator[Finding]:
-    settings = bench.settings
-    for place in _places(bench):
+def _folders(context: CheckContext) -> Iterator[CheckResult]:
+    settings = context.settings
+    for place in _places(context):
         path, trouble = place.folder, trouble_with(place.folder, place.kept)
         free = free_bytes(path)
         yield checks.folder(
@@ -227,8 +229,8 @@ class _Place:
     kept: Collection[Path]  # what is written to in it again and again, once it is there
 
 
-def _places(bench: Bench) -> Iterator[_Place]:
-    settings = bench.settings
+def _places(context: CheckContext) -> Iterator[_Place]:
+    settings = context.settings
     from recours.carriers.http import LARGEST_ANSWER  # noqa: PLC0415 (the HTTP library is needed by this look alone)
 
     at_once = 2 * settings.carrier_concurrency * len(WORKERS)
@@ -261,14 +263,14 @@ def _places(bench: Bench) -> Iterator[_Place]:
         )
 
 
-def _watchers(bench: Bench) -> Iterator[Finding]:
+def _watchers(context: CheckContext) -> Iterator[CheckResult]:
     """What watches runs, if anything does. The URL itself is a secret."""
-    watch = bench.settings.watch
+    watch = context.settings.watch
     if watch.ping_url:
         from recours.monitoring import healthchecks  # noqa: PLC0415 (the HTTP library, as above)
 
         host = urlsplit(watch.ping_url).hostname or ""
-        yield checks.pings(host, None if bench.offline else healthchecks.trouble_with(watch.ping_url))
+        yield checks.pings(host, None if context.offline else healthchecks.trouble_with(watch.ping_url))
     if watch.metrics_file:
         path = watch.metrics_file.parent
         reason = "a file of some kilobytes is written anew after each run"
@@ -279,24 +281,24 @@ def _watchers(bench: Bench) -> Iterator[Finding]:
         )
 
 
-def _clock(bench: Bench) -> Iterator[Finding]:
+def _clock(context: CheckContext) -> Iterator[CheckResult]:
     offset = None
     try:
-        database = None if bench.is_new() else bench.database()[0]
+        database = None if context.is_new() else context.database()[0]
         offset = None if database is None or database.is_sqlite else clock_offset(database)
     except DatabaseError:  # which has a finding of its own
         pass
-    overview = bench.overview()
+    overview = context.overview()
     workers = overview.workers if overview else []
     began = [run.started_at for worker in workers for run in (*worker.ahead[:1], *worker.runs[:1])]
     yield checks.clock(offset, CLOCKS_AGREE, max(began, default=None), datetime.now(UTC), local)
-    zone = bench.settings.policy.zone
+    zone = context.settings.policy.zone
     data = "the system's" if any(Path(path, zone.key).exists() for path in TZPATH) else "the package tzdata's"
     yield ok("time zone data", f"{zone.key}: {data}")
 
 
-def _schedule(bench: Bench | None) -> Iterator[Finding]:
-    overview = bench.overview() if bench else None
+def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
+    overview = context.overview() if context else None
     status = {worker.worker: worker for worker in overview.workers} if overview else {}
     entries: list[tuple[str, Entry]] = []
     for name in schedule.present():
@@ -314,7 +316,7 @@ def _schedule(bench: Bench | None) -> Iterator[Finding]:
         yield from checks.timers_after_logout(timers_outlast_a_logout(person()))
 
 
-def _programs() -> Iterator[Finding]:
+def _programs() -> Iterator[CheckResult]:
     here = str(Path(sys.prefix).resolve())
     if (
         not is_checkout()
@@ -339,28 +341,28 @@ def _programs() -> Iterator[Finding]:
 # ---------------------------------------------------------------- all of them
 
 
-Look = Callable[[], Iterable[Finding]]
+Check = Callable[[], Iterable[CheckResult]]
 
 
-def looks(bench: Bench) -> dict[str, Look]:
+def looks(context: CheckContext) -> dict[str, Check]:
     """All of them, by name."""
     return {
-        "settings": lambda: _settings(bench),
-        "database": lambda: _database(bench),
-        "schedule": lambda: _schedule(bench),
-        "credentials": lambda: _credentials(bench),
-        "problems": lambda: _problems(bench),
+        "settings": lambda: _settings(context),
+        "database": lambda: _database(context),
+        "schedule": lambda: _schedule(context),
+        "credentials": lambda: _credentials(context),
+        "problems": lambda: _problems(context),
         "permissions": _secret_files,
-        "private files": lambda: _private_files(bench),
-        "mail": lambda: _mail(bench),
-        "folders": lambda: _folders(bench),
-        "watchers": lambda: _watchers(bench),
-        "clock": lambda: _clock(bench),
+        "private files": lambda: _private_files(context),
+        "mail": lambda: _mail(context),
+        "folders": lambda: _folders(context),
+        "watchers": lambda: _watchers(context),
+        "clock": lambda: _clock(context),
         "programs": _programs,
     }
 
 
-def looks_without_settings(error: SettingsError) -> dict[str, Look]:
+def looks_without_settings(error: SettingsError) -> dict[str, Check]:
     """Those that need no settings; the settings' own faults come first."""
     return {
         "settings": lambda: [
@@ -372,7 +374,7 @@ def looks_without_settings(error: SettingsError) -> dict[str, Look]:
     }
 
 
-def found(looks: dict[str, Look]) -> Iterator[Finding]:
+def found(looks: dict[str, Check]) -> Iterator[CheckResult]:
     """What they find. One that breaks is a finding itself."""
     for name, look_at in looks.items():
         try:

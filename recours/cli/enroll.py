@@ -6,7 +6,15 @@ import click
 
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
-from recours.cli.operations import USAGE, at_desk, confirmed, database_option, json_option, person, tell_json
+from recours.cli.operations import (
+    USAGE,
+    confirmed,
+    database_option,
+    json_option,
+    person,
+    tell_json,
+    with_operations,
+)
 from recours.cli.tables import Table, show
 from recours.cli.times import moment_of, past_moment
 from recours.core.adoption import EnrollNew
@@ -20,7 +28,7 @@ from recours.operations.enroll import (
     look_over,
     to_enroll,
 )
-from recours.wiring.operations import Desk
+from recours.wiring.operations import Operations
 
 
 @click.command("enroll")
@@ -54,25 +62,27 @@ def command(
         raise click.UsageError("Name claims, or give --carrier, --status or --since; not both.")
     if carrier is not None and not CATALOG.keys_of(carrier):
         raise click.BadParameter(CATALOG.no_such(carrier), param_hint="--carrier")
-    with at_desk(database_url) as desk:
+    with with_operations(database_url) as operations:
         if references:
-            _enroll_named(desk, references, dry_run=dry_run, as_json=as_json)
+            _enroll_named(operations, references, dry_run=dry_run, as_json=as_json)
             return
         wanted = Wanted(
-            carriers=desk.catalog.keys_of(carrier) if carrier else (),
+            carriers=operations.catalog.keys_of(carrier) if carrier else (),
             statuses=[status.strip().lower() for status in statuses],
-            since=moment_of(since, desk.clock.now(), "--since") if since is not None else None,
+            since=moment_of(since, operations.clock.now(), "--since") if since is not None else None,
         )
-        _enroll_selected(desk, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
+        _enroll_selected(operations, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 # ---------------------------------------------------------------- by name
 
 
-def _enroll_named(desk: Desk, references: tuple[str, ...], *, dry_run: bool, as_json: bool) -> None:
+def _enroll_named(
+    operations: Operations, references: tuple[str, ...], *, dry_run: bool, as_json: bool
+) -> None:
     try:
-        found = to_enroll(desk.claims, references, desk.settings.policy)
-        if not dry_run and not desk.enrolment.enroll_named(found, person(), desk.clock.now()):
+        found = to_enroll(operations.claims, references, operations.settings.policy)
+        if not dry_run and not operations.enrolment.enroll_named(found, person(), operations.clock.now()):
             raise changed_meanwhile(found)
     except NotEnrolledError as refused:
         for sentence in str(refused).splitlines():
@@ -97,12 +107,14 @@ def _enroll_named(desk: Desk, references: tuple[str, ...], *, dry_run: bool, as_
 # ---------------------------------------------------------------- by carrier, status and time
 
 
-def _enroll_selected(desk: Desk, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    policy, enrolment = desk.settings.policy, desk.enrolment
-    counts = look_over(enrolment.candidates(), wanted, policy, desk.catalog)
+def _enroll_selected(
+    operations: Operations, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    policy, enrolment = operations.settings.policy, operations.enrolment
+    counts = look_over(enrolment.candidates(), wanted, policy, operations.catalog)
     count = counts.open.total()
     if not as_json:
-        _show(desk, counts)
+        _show(operations, counts)
     enrolled = 0
     if dry_run:
         if not as_json:
@@ -111,18 +123,18 @@ def _enroll_selected(desk: Desk, wanted: Wanted, *, dry_run: bool, yes: bool, as
         click.echo("Nothing was changed.", err=True)
         return
     else:
-        enrolled = enroll_all(enrolment, wanted, policy, desk.catalog, desk.clock.now)
+        enrolled = enroll_all(enrolment, wanted, policy, operations.catalog, operations.clock.now)
         if not as_json:
-            _say_done(desk, count, enrolled)
+            _say_done(operations, count, enrolled)
     if as_json:
-        tell_json(_as_json(desk, counts, enrolled, dry_run=dry_run))
+        tell_json(_as_json(operations, counts, enrolled, dry_run=dry_run))
 
 
-def _show(desk: Desk, counts: Counts) -> None:
+def _show(operations: Operations, counts: Counts) -> None:
     if not counts.open:
         click.echo("No claim that is not enrolled is among them.")
     rows = [
-        (desk.catalog.name_of(key, "no known carrier"), clean(status, 30) or "(none)", str(count))
+        (operations.catalog.name_of(key, "no known carrier"), clean(status, 30) or "(none)", str(count))
         for (key, status), count in sorted(counts.open.items())
     ]
     show(
@@ -132,10 +144,10 @@ def _show(desk: Desk, counts: Counts) -> None:
         click.echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
     for key, calls in sorted(counts.calls.items()):
         if calls:
-            click.echo(f"{desk.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
+            click.echo(f"{operations.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
 
 
-def _say_done(desk: Desk, count: int, enrolled: int) -> None:
+def _say_done(operations: Operations, count: int, enrolled: int) -> None:
     click.echo(
         f"{plural(enrolled, 'claim')} enrolled: the fetch worker takes them, the nearest deadline first."
     )
@@ -143,11 +155,11 @@ def _say_done(desk: Desk, count: int, enrolled: int) -> None:
         click.echo(
             f"{plural(count - enrolled, 'claim')} changed meanwhile: repeat the command to see which are left."
         )
-    adopted = desk.enrolment.adoption()
+    adopted = operations.enrolment.adoption()
     if (
         adopted
-        and not adopted.enrolls_new(desk.enrolment.setting)
-        and desk.enrolment.setting is EnrollNew.AUTO
+        and not adopted.enrolls_new(operations.enrolment.setting)
+        and operations.enrolment.setting is EnrollNew.AUTO
     ):
         click.echo(
             "New claims are worked on once the service sets their pod_fetch_status to 'pending'; if it does not, set "
@@ -155,14 +167,16 @@ def _say_done(desk: Desk, count: int, enrolled: int) -> None:
         )
 
 
-def _as_json(desk: Desk, counts: Counts, enrolled: int, *, dry_run: bool) -> dict[str, object]:
+def _as_json(operations: Operations, counts: Counts, enrolled: int, *, dry_run: bool) -> dict[str, object]:
     return {
         "dry_run": dry_run,
         "found": counts.open.total(),
         "enrolled": enrolled,
-        "calls": {desk.catalog.name_of(key): calls for key, calls in sorted(counts.calls.items()) if calls},
+        "calls": {
+            operations.catalog.name_of(key): calls for key, calls in sorted(counts.calls.items()) if calls
+        },
         "claims": [
-            {"carrier": desk.catalog.name_of(key) or None, "status": status or None, "count": count}
+            {"carrier": operations.catalog.name_of(key) or None, "status": status or None, "count": count}
             for (key, status), count in sorted(counts.open.items())
         ],
         "left": dict(counts.left),

@@ -3,7 +3,7 @@
 import click
 
 from recours.cli.console import say_error
-from recours.cli.operations import USAGE, at_desk, database_option, json_option, person, tell_json
+from recours.cli.operations import USAGE, database_option, json_option, person, tell_json, with_operations
 from recours.core.text import clean
 from recours.operations.enroll import NotEnrolledError, changed_meanwhile, to_exclude
 
@@ -23,10 +23,10 @@ def command(references: tuple[str, ...], why: str, database_url: str | None, *, 
     reason = clean(why, _LONGEST_WHY)
     if not reason:
         raise click.BadParameter("say why, for those who ask later.", param_hint="--why")
-    with at_desk(database_url) as desk:
+    with with_operations(database_url) as operations:
         try:
-            found = to_exclude(desk.claims, references)
-            if not desk.enrolment.exclude(found, person(), reason, desk.clock.now()):
+            found = to_exclude(operations.claims, references)
+            if not operations.enrolment.exclude(found, person(), reason, operations.clock.now()):
                 raise changed_meanwhile(found)
         except NotEnrolledError as refused:
             for sentence in str(refused).splitlines():

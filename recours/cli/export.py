@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from recours.cli.console import say_error
-from recours.cli.operations import FAILED, at_desk, database_option
+from recours.cli.operations import FAILED, database_option, with_operations
 from recours.cli.outfile import AlreadyThereError, written
 from recours.cli.times import moment_of, past_moment
 from recours.operations.export import (
@@ -20,7 +20,7 @@ from recours.operations.export import (
     csv_pieces,
     json_pieces,
 )
-from recours.wiring.operations import Desk
+from recours.wiring.operations import Operations
 
 
 @click.command("export")
@@ -55,8 +55,10 @@ def command(
     """Write claims or attempts as CSV or JSON. A file is complete, or not there."""
     if as_csv == as_json:
         raise click.UsageError("Choose one of --csv and --json.")
-    with at_desk(database_url) as desk:
-        pieces = (piece.encode("utf-8", "replace") for piece in _pieces(desk, what, since, as_csv=as_csv))
+    with with_operations(database_url) as operations:
+        pieces = (
+            piece.encode("utf-8", "replace") for piece in _pieces(operations, what, since, as_csv=as_csv)
+        )
         try:
             _write(pieces, output, replace=force)
         except AlreadyThereError as there:
@@ -70,15 +72,17 @@ def command(
             raise SystemExit(FAILED) from error
 
 
-def _pieces(desk: Desk, what: str, since: datetime | timedelta | None, *, as_csv: bool) -> Iterator[str]:
-    start = moment_of(since, desk.clock.now(), "--since") if since else None
+def _pieces(
+    operations: Operations, what: str, since: datetime | timedelta | None, *, as_csv: bool
+) -> Iterator[str]:
+    start = moment_of(since, operations.clock.now(), "--since") if since else None
     columns: tuple[str, ...] = CLAIM_COLUMNS
     if what == "claims":
-        found = desk.with_positions(desk.records.each_claim(start))
-        rows = (claim_row(*one, desk.catalog) for one in found)
+        found = operations.with_positions(operations.records.each_claim(start))
+        rows = (claim_row(*one, operations.catalog) for one in found)
     else:
         columns = ATTEMPT_COLUMNS
-        rows = (attempt_row(*one, desk.catalog) for one in desk.records.each_attempt(start))
+        rows = (attempt_row(*one, operations.catalog) for one in operations.records.each_attempt(start))
     return csv_pieces(rows, columns) if as_csv else json_pieces(rows)
 
 

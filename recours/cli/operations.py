@@ -19,7 +19,7 @@ from recours.settings.loading import home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.settings.values import has_password
-from recours.wiring.operations import Desk, open_desk
+from recours.wiring.operations import Operations, open_desk
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -101,15 +101,15 @@ def faults_told() -> Iterator[None]:
 
 
 @contextmanager
-def at_desk(database_url: str | None = None) -> Iterator[Desk]:
+def with_operations(database_url: str | None = None) -> Iterator[Operations]:
     """The desk over the configured database, whose schema must be current; nothing is created or changed by opening it."""
     settings = settings_for(database_url)
     with faults_told():
-        desk = open_desk(settings)
+        operations = open_desk(settings)
         try:
-            yield desk
+            yield operations
         finally:
-            desk.database.close()
+            operations.database.close()
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
@@ -128,6 +128,6 @@ def tell_json(content: Mapping[str, Any]) -> None:
     click.echo(json.dumps(content))
 
 
-def unknown_claim(desk: Desk, reference: str, parameter: str = "CLAIM") -> click.BadParameter:
+def unknown_claim(operations: Operations, reference: str, parameter: str = "CLAIM") -> click.BadParameter:
     """The error for a reference that does not exist, with the nearest one."""
-    return click.BadParameter(desk.no_such_claim(reference), param_hint=parameter)
+    return click.BadParameter(operations.no_such_claim(reference), param_hint=parameter)

@@ -3,7 +3,14 @@
 import click
 
 from recours.carriers.queue import stop_words
-from recours.cli.operations import at_desk, carrier_argument, database_option, json_option, person, tell_json
+from recours.cli.operations import (
+    carrier_argument,
+    database_option,
+    json_option,
+    person,
+    tell_json,
+    with_operations,
+)
 from recours.core.carrier import CarrierSpec
 from recours.core.text import clean
 from recours.logs import local
@@ -23,11 +30,15 @@ def command(spec: CarrierSpec, why: str, database_url: str | None, as_json: bool
     claims stay due, no attempt is used, and no mail is sent.
     """
     who = f"by {person()}"
-    with at_desk(database_url) as desk:
-        queue = desk.queue()
+    with with_operations(database_url) as operations:
+        queue = operations.queue()
         before = queue.stopped(spec.key)
         stop = queue.stop(spec.key, f"{who}: {words}" if (words := clean(why, _LONGEST_REASON)) else who)
-        others = [desk.catalog.name_of(key) for key in desk.catalog.keys_of(spec.name) if key != spec.key]
+        others = [
+            operations.catalog.name_of(key)
+            for key in operations.catalog.keys_of(spec.name)
+            if key != spec.key
+        ]
     if as_json:
         told = {"carrier": spec.key, "paused_at": stop.at.isoformat(), "why": stop.why}
         tell_json(told | {"was_paused": before is not None})

@@ -7,7 +7,7 @@ import click
 
 from recours.cli.console import harmless
 from recours.cli.numbers import whole_number
-from recours.cli.operations import at_desk, database_option, json_option, tell_json
+from recours.cli.operations import database_option, json_option, tell_json, with_operations
 from recours.cli.tables import Table, show
 from recours.core.text import plural
 from recours.logs import local
@@ -75,9 +75,9 @@ def command(
     their present use, pauses and credentials. Nobody is called and nothing is changed. Claims that come in later, and
     edits, are not foreseen; nor is what the carriers answer: see --assume.
     """
-    with at_desk(database_url) as desk:
+    with with_operations(database_url) as operations:
         plan = plan_for(
-            desk,
+            operations,
             timedelta(hours=hours),
             assumption=Assumption(assume),
             max_retries=max_retries,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import click
 
 from recours.cli.console import harmless, say_error
-from recours.cli.operations import FAILED, at_desk, confirmed, database_option, json_option, tell_json
+from recours.cli.operations import FAILED, confirmed, database_option, json_option, tell_json, with_operations
 from recours.cli.tables import Table, show
 from recours.cli.times import moment_of, past_moment
 from recours.core.text import plural
@@ -23,7 +23,7 @@ from recours.logs import local
 from recours.operations.future_runs import Clocks, RunDates, doubt
 from recours.operations.prune import Outlook, Pruned, prune
 from recours.runs.summary import minute
-from recours.wiring.operations import Desk
+from recours.wiring.operations import Operations
 
 _SHOWN_FILES = 20
 
@@ -76,16 +76,16 @@ def command(
     """
     if older_than is None and not future_runs:
         raise click.UsageError("Name what is to go: --older-than DAYS, --future-runs, or both.")
-    with at_desk(database_url) as desk:
-        found = _found(desk, older_than, future_runs=future_runs)
+    with with_operations(database_url) as operations:
+        found = _found(operations, older_than, future_runs=future_runs)
         if not as_json:
-            _show(desk, found)
+            _show(operations, found)
         done, forgotten = Pruned(), 0
         if not found.is_empty and not dry_run:
             if not confirmed("Delete it for good?", yes=yes):
                 click.echo("Nothing was deleted.", err=True)
                 return
-            done, forgotten = _delete(desk, found)
+            done, forgotten = _delete(operations, found)
     if as_json:
         tell_json(_as_json(found, done, forgotten, dry_run=dry_run))
     elif not found.is_empty and not dry_run:
@@ -95,14 +95,14 @@ def command(
         raise SystemExit(FAILED)
 
 
-def _delete(desk: Desk, found: _Found) -> tuple[Pruned, int]:
+def _delete(operations: Operations, found: _Found) -> tuple[Pruned, int]:
     """Delete what was found. Also returns how many runs in the future went."""
     done, forgotten = Pruned(), 0
     if found.future is not None and found.dates.ahead:
-        forgotten = forget_future_runs(desk.database, found.future)
+        forgotten = forget_future_runs(operations.database, found.future)
     if found.before is not None and not found.outlook.is_empty:
-        past = DatabasePast(desk.database, uuid.uuid4().hex)
-        done = prune(past, erase, found.before, desk.clock.now)
+        past = DatabasePast(operations.database, uuid.uuid4().hex)
+        done = prune(past, erase, found.before, operations.clock.now)
     return done, forgotten
 
 
@@ -115,41 +115,41 @@ def _warn_of(left: Mapping[str, str]) -> None:
         click.echo(f"WARNING: {len(left) - _SHOWN_FILES} more files could not be deleted.", err=True)
 
 
-def _found(desk: Desk, older_than: datetime | timedelta | None, *, future_runs: bool) -> _Found:
+def _found(operations: Operations, older_than: datetime | timedelta | None, *, future_runs: bool) -> _Found:
     """What would go. Ends the process if it is in doubt which runs are in the future."""
-    now = desk.clock.now()
+    now = operations.clock.now()
     before = None if older_than is None else moment_of(older_than, now, "--older-than")
-    outlook = Outlook() if before is None else DatabasePast(desk.database, "").outlook(before, now)
+    outlook = Outlook() if before is None else DatabasePast(operations.database, "").outlook(before, now)
     if not future_runs:
         return _Found(before, outlook)
-    clocks = Clocks(now, now - clock_offset(desk.database))
-    dates = run_dates(desk.database, clocks.future)
+    clocks = Clocks(now, now - clock_offset(operations.database))
+    dates = run_dates(operations.database, clocks.future)
     if dates.ahead and (why := doubt(dates, clocks, lambda moment: minute(moment, local))):
         say_error(f"Nothing was deleted. {why}")
         raise SystemExit(FAILED)
     return _Found(before, outlook, clocks.future, dates)
 
 
-def _show(desk: Desk, found: _Found) -> None:
+def _show(operations: Operations, found: _Found) -> None:
     dates = found.dates
     if found.before is not None:
-        _show_old(desk, found.outlook, found.before)
+        _show_old(operations, found.outlook, found.before)
     if found.future is not None and not dates.ahead:
         click.echo("No run is dated in the future.")
     elif dates.ahead:
         click.echo(
             f"Dated in the future: {plural(dates.ahead, 'run')}, from {minute(dates.first_ahead, local)} to "
-            f"{minute(dates.last_ahead, local)}. It is {minute(desk.clock.now(), local)} now."
+            f"{minute(dates.last_ahead, local)}. It is {minute(operations.clock.now(), local)} now."
         )
 
 
-def _show_old(desk: Desk, outlook: Outlook, before: datetime) -> None:
+def _show_old(operations: Operations, outlook: Outlook, before: datetime) -> None:
     if outlook.is_empty:
         click.echo(f"Nothing is older than {minute(before, local)}.")
         return
     rows = [
         (
-            desk.catalog.name_of(share.carrier, share.carrier),
+            operations.catalog.name_of(share.carrier, share.carrier),
             str(share.attempts),
             str(share.documents),
             f"{share.size:,}",

@@ -9,14 +9,14 @@ import click
 
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
-from recours.cli.operations import USAGE, at_desk, confirmed, database_option, json_option, tell_json
+from recours.cli.operations import USAGE, confirmed, database_option, json_option, tell_json, with_operations
 from recours.cli.tables import Table, show
 from recours.cli.times import moment_of, past_moment
 from recours.core.text import plural
 from recours.logs import local
 from recours.operations.reopen import NotReopenedError, Selection, look_over, named, reopen_all, reopen_named
 from recours.runs.summary import minute
-from recours.wiring.operations import Desk
+from recours.wiring.operations import Operations
 
 
 @dataclass(frozen=True)
@@ -58,27 +58,29 @@ def command(
     if carrier is not None and not CATALOG.keys_of(carrier):
         raise click.BadParameter(CATALOG.no_such(carrier), param_hint="--carrier")
     asked = _Asked(dry_run, yes, as_json)
-    with at_desk(database_url) as desk:
+    with with_operations(database_url) as operations:
         if references:
-            _reopen_named(desk, references, asked)
+            _reopen_named(operations, references, asked)
         else:
-            _reopen_selected(desk, carrier, since, asked)
+            _reopen_selected(operations, carrier, since, asked)
 
 
 # ---------------------------------------------------------------- by name
 
 
-def _reopen_named(desk: Desk, references: tuple[str, ...], asked: _Asked) -> None:
-    now = desk.clock.now()
+def _reopen_named(operations: Operations, references: tuple[str, ...], asked: _Asked) -> None:
+    now = operations.clock.now()
     with _refusals_told():
-        found = named(desk.given_up, references, desk.settings.policy, desk.position_now, local)
+        found = named(
+            operations.given_up, references, operations.settings.policy, operations.position_now, local
+        )
         if not asked.dry_run:
-            reopen_named(desk.given_up, found, now)
+            reopen_named(operations.given_up, found, now)
     if asked.as_json:
         _tell_json([claim.reference for claim in found], {}, asked)
         return
     for claim in found:
-        carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
+        carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
         last = minute(claim.state.last_retry_at, local)
         click.echo(
             f"{claim.reference} ({carrier}): gave up on {last} after {plural(claim.retries_counted, 'attempt')}"
@@ -101,23 +103,23 @@ def _refusals_told() -> Iterator[None]:
 
 
 def _reopen_selected(
-    desk: Desk, carrier: str | None, since: datetime | timedelta | None, asked: _Asked
+    operations: Operations, carrier: str | None, since: datetime | timedelta | None, asked: _Asked
 ) -> None:
-    now = desk.clock.now()
-    keys = desk.catalog.keys_of(carrier) if carrier else ()
+    now = operations.clock.now()
+    keys = operations.catalog.keys_of(carrier) if carrier else ()
     moment = moment_of(since, now, "--since") if since is not None else None
-    chosen = keys, moment, desk.settings.policy, now
-    selection = look_over(desk.given_up, *chosen)
+    chosen = keys, moment, operations.settings.policy, now
+    selection = look_over(operations.given_up, *chosen)
     count = selection.open.total()
     if not asked.as_json:
-        _show(desk, selection)
+        _show(operations, selection)
     references: list[str] = []
     if (
         count
         and not asked.dry_run
         and confirmed(f"Have {plural(count, 'claim')} start afresh?", yes=asked.yes)
     ):
-        for part in reopen_all(desk.given_up, *chosen):
+        for part in reopen_all(operations.given_up, *chosen):
             references += [claim.reference for claim in part]
     elif count and not asked.dry_run:
         click.echo("Nothing was changed.", err=True)
@@ -128,13 +130,13 @@ def _reopen_selected(
         _say_done(count if asked.dry_run else len(references), asked)
 
 
-def _show(desk: Desk, selection: Selection) -> None:
+def _show(operations: Operations, selection: Selection) -> None:
     if not selection.open:
         click.echo("No matching claim has given up.")
     else:
         rows = [
             (
-                desk.catalog.name_of(key, "no carrier of ours"),
+                operations.catalog.name_of(key, "no carrier of ours"),
                 str(count),
                 minute(selection.oldest.get(key), local),
                 minute(selection.newest.get(key), local),

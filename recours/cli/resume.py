@@ -3,7 +3,7 @@
 import click
 
 from recours.cli.console import harmless
-from recours.cli.operations import at_desk, carrier_argument, database_option, json_option, tell_json
+from recours.cli.operations import carrier_argument, database_option, json_option, tell_json, with_operations
 from recours.core.carrier import CarrierSpec
 from recours.logs import local
 from recours.runs.summary import minute
@@ -15,8 +15,8 @@ from recours.runs.summary import minute
 @json_option
 def command(spec: CarrierSpec, database_url: str | None, as_json: bool) -> None:
     """Take CARRIER up again: the next run calls it, within its quotas."""
-    with at_desk(database_url) as desk:
-        queue = desk.queue()
+    with with_operations(database_url) as operations:
+        queue = operations.queue()
         ended = queue.take_up(spec.key)
         refusal = queue.would_refuse(spec.key)
     if as_json:

@@ -7,7 +7,7 @@ import click
 
 from recours.cli.console import harmless
 from recours.cli.numbers import whole_number
-from recours.cli.operations import DONE, FAILED, at_desk, database_option, json_option, tell_json
+from recours.cli.operations import DONE, FAILED, database_option, json_option, tell_json, with_operations
 from recours.cli.tables import Table, show
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
@@ -49,9 +49,9 @@ _HEALTH = {
 @json_option
 def command(days: int, database_url: str | None, *, exact: bool, check: bool, as_json: bool) -> None:
     """Say whether all is well and what needs you, then show runs, success rates, backlogs and quotas. Calls no carrier."""
-    with at_desk(database_url) as desk:
-        seen = desk.overview(days, exact=exact)
-        shown = desk.database.shown
+    with with_operations(database_url) as operations:
+        seen = operations.overview(days, exact=exact)
+        shown = operations.database.shown
     found = verdict(seen)
     if as_json:
         tell_json((_about(found) if check else seen.as_json()) | _verdict_json(found))
@@ -63,7 +63,7 @@ def command(days: int, database_url: str | None, *, exact: bool, check: bool, as
         return
     click.echo()
     click.echo(harmless(f"{shown}, {minute(seen.at, local)}"))
-    for table in _tables(seen, desk.catalog):
+    for table in _tables(seen, operations.catalog):
         if table.rows:
             show(table)
     click.echo(_mails(seen))

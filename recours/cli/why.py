@@ -7,7 +7,7 @@ import click
 
 from recours.cli.console import harmless
 from recours.cli.numbers import whole_number
-from recours.cli.operations import at_desk, database_option, json_option, tell_json, unknown_claim
+from recours.cli.operations import database_option, json_option, tell_json, unknown_claim, with_operations
 from recours.cli.tables import Table, show
 from recours.core.errors import Actor
 from recours.core.text import is_text
@@ -16,7 +16,7 @@ from recours.operations.error_sentences import error_of, quoted
 from recours.operations.explain import Explanation, Facts, explain, who_can_act
 from recours.operations.records import Message, PastAttempt
 from recours.runs.summary import minute
-from recours.wiring.operations import Desk
+from recours.wiring.operations import Operations
 
 
 @click.command("why")
@@ -33,30 +33,30 @@ from recours.wiring.operations import Desk
 @json_option
 def command(reference: str, max_retries: int, database_url: str | None, *, as_json: bool) -> None:
     """Say why a claim waits: its attempts, what comes next, and what a person could do. Calls nobody."""
-    with at_desk(database_url) as desk:
-        found = explanation_of(desk, reference, max_retries)
+    with with_operations(database_url) as operations:
+        found = explanation_of(operations, reference, max_retries)
         if found is None:
-            raise unknown_claim(desk, reference)
+            raise unknown_claim(operations, reference)
     if as_json:
         tell_json(found.as_json())
     else:
         _show(found)
 
 
-def explanation_of(desk: Desk, reference: str, max_retries: int = 4) -> Explanation | None:
+def explanation_of(operations: Operations, reference: str, max_retries: int = 4) -> Explanation | None:
     """Where the claim of this reference stands; None: there is none. Raises DatabaseFault."""
-    listed = desk.records.find(reference) if is_text(reference) else None
+    listed = operations.records.find(reference) if is_text(reference) else None
     if listed is None:
         return None
-    claim, now = listed.claim, desk.clock.now()
+    claim, now = listed.claim, operations.clock.now()
     facts = Facts(
-        attempts=desk.records.attempts(claim.id),
-        messages=desk.records.messages(claim.id),
-        leased_until=desk.records.leased_until(claim.id, now),
-        refusal=desk.queue().would_refuse(claim.carrier) if claim.carrier else None,
+        attempts=operations.records.attempts(claim.id),
+        messages=operations.records.messages(claim.id),
+        leased_until=operations.records.leased_until(claim.id, now),
+        refusal=operations.queue().would_refuse(claim.carrier) if claim.carrier else None,
     )
-    policy = replace(desk.settings.policy, max_retries=max_retries)
-    return explain(listed, facts, desk.catalog, policy, now, local)
+    policy = replace(operations.settings.policy, max_retries=max_retries)
+    return explain(listed, facts, operations.catalog, policy, now, local)
 
 
 # ---------------------------------------------------------------- for people

@@ -20,25 +20,25 @@ from recours.operations.error_sentences import quoted
 from recours.operations.records import ListedClaim, Message, PastAttempt
 from recours.operations.result_sentences import Teller
 from recours.runs.source import unknown_claim
-from recours.wiring.operations import Desk, status_of
+from recours.wiring.operations import Operations, status_of
 
 _HEIGHT = 640  # pixels, of a document
 
 
-def show(desk: Desk, visit: Visit, reference: str, words: Words) -> None:
+def show(operations: Operations, visit: Visit, reference: str, words: Words) -> None:
     """Draw it."""
     st.button(words("back"), key="back", icon=":material/arrow_back:", on_click=_back, args=(visit,))
-    listed = desk.records.find(reference)
+    listed = operations.records.find(reference)
     if listed is None:
-        st.error(plainly(Teller(words.language, local).refused(unknown_claim(desk.claims, reference))))
+        st.error(plainly(Teller(words.language, local).refused(unknown_claim(operations.claims, reference))))
         return
     st.subheader(plainly(reference, 100), divider="gray", anchor=False)
-    _standing(desk, visit, listed, words)
+    _standing(operations, visit, listed, words)
     show_job(visit, words)
     if listed.pod_url:
-        _document(desk, listed.pod_url, words)
+        _document(operations, listed.pod_url, words)
     st.subheader(words("timeline"), divider="gray", anchor=False)
-    _timeline(desk, listed, words)
+    _timeline(operations, listed, words)
 
 
 def _back(visit: Visit) -> None:
@@ -46,9 +46,9 @@ def _back(visit: Visit) -> None:
     st.query_params.pop("claim", None)
 
 
-def _standing(desk: Desk, visit: Visit, listed: ListedClaim, words: Words) -> None:
+def _standing(operations: Operations, visit: Visit, listed: ListedClaim, words: Words) -> None:
     claim = listed.claim
-    status = status_of(desk, listed, Teller(words.language, local))
+    status = status_of(operations, listed, Teller(words.language, local))
     held = status.stage is Standing.IN_HAND
     st.markdown(plainly(status.sentence, 1000))
     facts = {
@@ -77,9 +77,9 @@ def _standing(desk: Desk, visit: Visit, listed: ListedClaim, words: Words) -> No
 # ---------------------------------------------------------------- the document
 
 
-def _document(desk: Desk, pod_url: str, words: Words) -> None:
+def _document(operations: Operations, pod_url: str, words: Words) -> None:
     st.subheader(words("pod"), divider="gray", anchor=False)
-    found = read_document(pod_url, desk.settings.pod_dir)
+    found = read_document(pod_url, operations.settings.pod_dir)
     if isinstance(found, NoDocument):
         detail = plainly(found.detail)
         st.warning(words(found.why, name=detail, reason=detail))
@@ -115,9 +115,11 @@ class _Entry:
     lines: list[str]
 
 
-def _timeline(desk: Desk, listed: ListedClaim, words: Words) -> None:
-    entries = [_attempt(attempt, desk, words) for attempt in desk.records.attempts(listed.claim.id)]
-    entries += [_message(message, words) for message in desk.records.messages(listed.claim.id)]
+def _timeline(operations: Operations, listed: ListedClaim, words: Words) -> None:
+    entries = [
+        _attempt(attempt, operations, words) for attempt in operations.records.attempts(listed.claim.id)
+    ]
+    entries += [_message(message, words) for message in operations.records.messages(listed.claim.id)]
     if not entries:
         st.caption(words("no_timeline"))
     for entry in sorted(entries, key=lambda entry: entry.at, reverse=True):
@@ -127,10 +129,10 @@ def _timeline(desk: Desk, listed: ListedClaim, words: Words) -> None:
                 st.caption(line)
 
 
-def _attempt(attempt: PastAttempt, desk: Desk, words: Words) -> _Entry:
+def _attempt(attempt: PastAttempt, operations: Operations, words: Words) -> _Entry:
     retry = words("attempt_turn", retry=attempt.retry) if attempt.retry else words("attempt_first")
     sign = {"success": "✅", "failed": "❌"}.get(attempt.outcome, "⏸️")
-    carrier = plainly(desk.catalog.name_of(attempt.carrier, attempt.carrier), 60)
+    carrier = plainly(operations.catalog.name_of(attempt.carrier, attempt.carrier), 60)
     lines = []
     if attempt.kind:
         colon = " :" if words.language == "fr" else ":"

@@ -14,7 +14,7 @@ from recours.operations.error_sentences import error_of
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.operations.position import Position, Why
 from recours.operations.records import ClaimFilter, ListedClaim
-from recours.wiring.operations import Desk
+from recours.wiring.operations import Operations
 
 _PAGE = 20
 _COUNTED_UP_TO = 10_000
@@ -30,27 +30,27 @@ _COLORS: dict[Standing, Literal["green", "red", "orange", "blue", "violet"]] = {
 }
 
 
-def show(desk: Desk, visit: Visit, words: Words) -> None:
+def show(operations: Operations, visit: Visit, words: Words) -> None:
     """Draw the filter, the list and what can be done with it."""
-    wanted = _filter(desk, words)
+    wanted = _filter(operations, words)
     visit.look_for(wanted)
-    count = desk.records.count(wanted, _COUNTED_UP_TO + 1)
+    count = operations.records.count(wanted, _COUNTED_UP_TO + 1)
     pages = max(1, -(-min(count, _COUNTED_UP_TO) // _PAGE))
     page = min(visit.page, pages)
-    listed = desk.records.claims(wanted, _PAGE, skip=(page - 1) * _PAGE)
+    listed = operations.records.claims(wanted, _PAGE, skip=(page - 1) * _PAGE)
     _read_boxes(visit, listed)
     st.markdown(f"**{_found(count, words)}**")
     show_job(visit, words)
-    _actions(desk, visit, wanted, listed, words)
-    positions = desk.positions([one.claim for one in listed])
+    _actions(operations, visit, wanted, listed, words)
+    positions = operations.positions([one.claim for one in listed])
     for one in listed:
-        _row(desk, visit, one, positions[one.claim.id], words)
+        _row(operations, visit, one, positions[one.claim.id], words)
     if pages > 1:
         _pager(visit, page, pages, words)
 
 
-def _filter(desk: Desk, words: Words) -> ClaimFilter:
-    names = {key: spec.name for key, spec in desk.catalog.specs.items()} | {"": words("no_carrier")}
+def _filter(operations: Operations, words: Words) -> ClaimFilter:
+    names = {key: spec.name for key, spec in operations.catalog.specs.items()} | {"": words("no_carrier")}
     text, status, stage, carrier = st.columns(4)
     with text:
         typed = st.text_input(words("search"), key="filter-text", max_chars=100, persist_state="session")
@@ -99,7 +99,9 @@ def _read_boxes(visit: Visit, listed: list[ListedClaim]) -> None:
             visit.pick([one.claim.reference], st.session_state[key])
 
 
-def _actions(desk: Desk, visit: Visit, wanted: ClaimFilter, listed: list[ListedClaim], words: Words) -> None:
+def _actions(
+    operations: Operations, visit: Visit, wanted: ClaimFilter, listed: list[ListedClaim], words: Words
+) -> None:
     references = [one.claim.reference for one in listed]
     picked = len(visit.picked)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -122,7 +124,7 @@ def _actions(desk: Desk, visit: Visit, wanted: ClaimFilter, listed: list[ListedC
         )
         st.download_button(
             words("export"),
-            data=lambda: "".join(_export(desk, wanted)).encode(),
+            data=lambda: "".join(_export(operations, wanted)).encode(),
             file_name="claims.csv",
             mime="text/csv",
             on_click="ignore",
@@ -132,15 +134,17 @@ def _actions(desk: Desk, visit: Visit, wanted: ClaimFilter, listed: list[ListedC
         )
 
 
-def _export(desk: Desk, wanted: ClaimFilter) -> Iterator[str]:
-    found = desk.records.claims(wanted, _EXPORTED)
-    return csv_pieces((claim_row(*one, desk.catalog) for one in desk.with_positions(found)), CLAIM_COLUMNS)
+def _export(operations: Operations, wanted: ClaimFilter) -> Iterator[str]:
+    found = operations.records.claims(wanted, _EXPORTED)
+    return csv_pieces(
+        (claim_row(*one, operations.catalog) for one in operations.with_positions(found)), CLAIM_COLUMNS
+    )
 
 
 # ---------------------------------------------------------------- the list
 
 
-def _row(desk: Desk, visit: Visit, listed: ListedClaim, where: Position, words: Words) -> None:
+def _row(operations: Operations, visit: Visit, listed: ListedClaim, where: Position, words: Words) -> None:
     claim, stands = listed.claim, where.standing
     with st.container(horizontal=True, vertical_alignment="center", border=True, gap="small"):
         st.checkbox(
@@ -150,7 +154,7 @@ def _row(desk: Desk, visit: Visit, listed: ListedClaim, where: Position, words: 
             width=190,
         )
         st.badge(words.stage(stands), color=_COLORS.get(stands, "gray"))
-        carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name) or words("no_carrier")
+        carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name) or words("no_carrier")
         about = plainly(carrier, 40)
         if more := about_claim(listed, where, carrier, words):
             about = f"{about} · {more}"

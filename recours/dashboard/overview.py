@@ -17,7 +17,7 @@ from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import verdict
 from recours.operations.records import COUNTED_UP_TO, Run
 from recours.operations.status import Health, Overview, WorkerStatus
-from recours.wiring.operations import Desk, plan_for
+from recours.wiring.operations import Operations, plan_for
 
 _FRESH_S = 15
 _PERIODS = (7, 30)
@@ -34,13 +34,13 @@ _LONGEST = 1000
 
 
 @st.cache_data(ttl=_FRESH_S, max_entries=20, show_spinner=False)
-def _read(_desk: Desk, database: str, days: int) -> tuple[Overview, list[Run]]:
+def _read(_operations: Operations, database: str, days: int) -> tuple[Overview, list[Run]]:
     """For all visitors; `database` and `days` tell one reading from another."""
     del database
-    return _desk.overview(days), _desk.records.runs(most=_RUNS)
+    return _operations.overview(days), _operations.records.runs(most=_RUNS)
 
 
-def show(desk: Desk, words: Words) -> None:
+def show(operations: Operations, words: Words) -> None:
     """Draw it: the cards first, since they are what a glance is for."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         days = st.segmented_control(
@@ -55,15 +55,15 @@ def show(desk: Desk, words: Words) -> None:
         )
         if st.button(words("refresh"), icon=":material/refresh:", key="refresh"):
             _read.clear()
-    seen, runs = _read(desk, desk.database.shown, days)
+    seen, runs = _read(operations, operations.database.shown, days)
     st.caption(words("as_of", at=when(seen.at)))
     _verdict(seen, words)
     if left := seen.left_alone.claims:
         st.info(words.counted("left_alone", left))
     _cards(seen, words)
     _closed(seen, words)
-    _charts(desk, seen, words)
-    _forecast(desk, words)
+    _charts(operations, seen, words)
+    _forecast(operations, words)
     st.subheader(words("runs"), divider="gray", anchor=False)
     _runs(runs, words)
 
@@ -127,8 +127,8 @@ def _closed(seen: Overview, words: Words) -> None:
             st.info(words("carrier_closed_until", reason=reason, until=when(refusal.until)))
 
 
-def _charts(desk: Desk, seen: Overview, words: Words) -> None:
-    names = {key: spec.name for key, spec in desk.catalog.specs.items()}
+def _charts(operations: Operations, seen: Overview, words: Words) -> None:
+    names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     success = seen.success
     tried = any(rate.success + rate.failed + rate.left for rate in success.by_day.values())
     charts: tuple[tuple[str, bool, str, Callable[[], Any]], ...] = (
@@ -155,19 +155,19 @@ def _charts(desk: Desk, seen: Overview, words: Words) -> None:
 
 
 @st.cache_data(ttl=60, max_entries=5, show_spinner=False)
-def _plan(_desk: Desk, database: str) -> Plan:
+def _plan(_operations: Operations, database: str) -> Plan:
     del database
-    return plan_for(_desk, timedelta(hours=_AHEAD_H), most_listed=0)
+    return plan_for(_operations, timedelta(hours=_AHEAD_H), most_listed=0)
 
 
-def _forecast(desk: Desk, words: Words) -> None:
+def _forecast(operations: Operations, words: Words) -> None:
     """The next two days on paper: worked out when somebody asks, since a large backlog takes its time."""
     with st.container(border=True):
         st.markdown(f"**{words('forecast', hours=_AHEAD_H)}**")
         if not st.toggle(words("forecast_show"), key="forecast"):
             return
         with st.spinner(words("forecast_wait")):
-            plan = _plan(desk, desk.database.shown)
+            plan = _plan(operations, operations.database.shown)
         st.caption(words("forecast_means"))
         for worker in plan.stopped:
             st.caption(words("forecast_stopped", worker=worker))

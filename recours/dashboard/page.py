@@ -18,7 +18,7 @@ from recours.database.engine import DatabaseError
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.operations import Desk, open_desk
+from recours.wiring.operations import Operations, open_desk
 
 # Streamlit leaves a hand's breadth above every page.
 _STYLE = "<style>.stMainBlockContainer{padding-top:3.5rem;padding-bottom:3rem}</style>"
@@ -43,8 +43,8 @@ def main() -> None:
     if not _may_look(settings.dashboard_password, words):
         return
     try:
-        with _desk(settings) as desk:
-            _views(desk, words)
+        with _operations(settings) as operations:
+            _views(operations, words)
     except DatabaseError as fault:
         st.error(words("no_database"))
         st.caption(plainly(fault, 1000))
@@ -69,19 +69,19 @@ def _header(language: str) -> Words:
 
 
 @contextmanager
-def _desk(settings: Settings) -> Iterator[Desk]:
+def _operations(settings: Settings) -> Iterator[Operations]:
     """The desk, opened for each drawing of the page: a database that was gone or replaced is seen at once."""
-    desk = open_desk(settings)
+    operations = open_desk(settings)
     try:
-        yield desk
+        yield operations
     finally:
-        desk.database.close()
+        operations.database.close()
 
 
-def _views(desk: Desk, words: Words) -> None:
+def _views(operations: Operations, words: Words) -> None:
     visit: Visit = st.session_state.setdefault("visit", Visit())
     if reference := st.query_params.get("claim"):
-        claim.show(desk, visit, reference, words)
+        claim.show(operations, visit, reference, words)
         return
     view = st.segmented_control(
         "View",
@@ -95,9 +95,9 @@ def _views(desk: Desk, words: Words) -> None:
         on_change=visit.forget_job,
     )
     if view == "claims":
-        claims.show(desk, visit, words)
+        claims.show(operations, visit, words)
     else:
-        overview.show(desk, words)
+        overview.show(operations, words)
 
 
 # ---------------------------------------------------------------- the password

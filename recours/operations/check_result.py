@@ -14,7 +14,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What one look found, in words; `remedy` is what to do, for a remark or a fault."""
 
     name: str
@@ -27,16 +27,16 @@ class Finding:
         return {"name": self.name, "state": self.state, "words": self.words, "remedy": self.remedy or None}
 
 
-def ok(name: str, words: str) -> Finding:
+def ok(name: str, words: str) -> CheckResult:
     """Nothing to do."""
-    return Finding(name, State.OK, words)
+    return CheckResult(name, State.OK, words)
 
 
-def remark(name: str, words: str, remedy: str = "") -> Finding:
+def remark(name: str, words: str, remedy: str = "") -> CheckResult:
     """Worth knowing; it may be meant like that."""
-    return Finding(name, State.REMARK, words, remedy)
+    return CheckResult(name, State.REMARK, words, remedy)
 
 
-def fault(name: str, words: str, remedy: str) -> Finding:
+def fault(name: str, words: str, remedy: str) -> CheckResult:
     """It does not work, or will not for long."""
-    return Finding(name, State.FAULT, words, remedy)
+    return CheckResult(name, State.FAULT, words, remedy)

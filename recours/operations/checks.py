@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.text import plural
-from recours.operations.check_result import Finding, fault, ok, remark
+from recours.operations.check_result import CheckResult, fault, ok, remark
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
 from recours.operations.schedule import Entry
@@ -35,7 +35,7 @@ class CarrierAccount:
     refusal: Refusal | None = None
 
 
-def credentials(account: CarrierAccount, local: LocalTime) -> Finding:
+def credentials(account: CarrierAccount, local: LocalTime) -> CheckResult:
     """Whether there are credentials, where they come from, and whether the carrier takes them."""
     name = f"credentials of {account.name}"
     claims = plural(account.waiting or 0, "claim")
@@ -62,7 +62,7 @@ def credentials(account: CarrierAccount, local: LocalTime) -> Finding:
 # ---------------------------------------------------------------- files
 
 
-def secret_file(shown: str, mode: int | None) -> Finding:
+def secret_file(shown: str, mode: int | None) -> CheckResult:
     """Who may read a file that holds secrets. `mode` as of stat(2); None: permissions are of another kind here."""
     name = f"permissions of {shown}"
     if mode is None:
@@ -82,7 +82,7 @@ def secret_file(shown: str, mode: int | None) -> Finding:
     return ok(name, f"only its owner reads it ({mode & 0o777:03o})")
 
 
-def kept_private(what: str, place: str, readable: str | None, setting: str) -> Finding:
+def kept_private(what: str, place: str, readable: str | None, setting: str) -> CheckResult:
     """Who may read what recours writes. `readable`: a file that everybody may, None if there is none."""
     name = f"permissions of the {what}"
     if readable is None:
@@ -94,7 +94,7 @@ def kept_private(what: str, place: str, readable: str | None, setting: str) -> F
     )
 
 
-def shared_group(group: str, trouble: str | None) -> Finding:
+def shared_group(group: str, trouble: str | None) -> CheckResult:
     """Whether files can be shared with the group that a setting names. `trouble`: why not."""
     name = "group that may read"
     if trouble:
@@ -115,7 +115,7 @@ class Folder:
     reason: str  # why so many
 
 
-def folder(found: Folder) -> Finding:
+def folder(found: Folder) -> CheckResult:
     """Whether it can be written, and whether there is room."""
     name = f"folder of the {found.what}"
     if found.trouble:
@@ -134,7 +134,7 @@ def folder(found: Folder) -> Finding:
     return ok(name, f"{found.path}: {'can be written' if found.there else 'the first run makes it'}{room}")
 
 
-def copied_log(path: str, size: int, most: int) -> Finding:
+def copied_log(path: str, size: int, most: int) -> CheckResult:
     """Cron's copy of the log, which we do not rotate. `most`: bytes that our own logs may take."""
     name = "cron's copy of the log"
     if size > most:
@@ -152,7 +152,7 @@ def copied_log(path: str, size: int, most: int) -> Finding:
 RIGHTS = "database rights"
 
 
-def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> Finding:
+def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> CheckResult:
     """Rights that the user of the database does not have, as `SELECT on clients`. `optional`: only mails need them."""
     shown = f"missing: {', '.join(missing)}"
     remedy = granting(sql)
@@ -171,7 +171,7 @@ def granting(sql: Sequence[str]) -> str:
 
 def clock(
     offset: timedelta | None, agree: timedelta, last_run: datetime | None, now: datetime, local: LocalTime
-) -> Finding:
+) -> CheckResult:
     """Whether clocks agree. `offset`: the database's minus ours; None: it has none of its own (SQLite).
 
     `agree`: clocks that are kept right differ by less.
@@ -199,7 +199,7 @@ def clock(
 
 def schedule(
     worker: str, entries: Sequence[tuple[str, Entry]], status: WorkerStatus | None, local: LocalTime
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Whether something starts the worker here (`entries`: with the name of what does), and whether it runs.
 
     `status` None: not known.
@@ -210,7 +210,7 @@ def schedule(
         yield _runs(status, local, installed=bool(entries))
 
 
-def cron_daemon(is_running: bool | None) -> Iterator[Finding]:
+def cron_daemon(is_running: bool | None) -> Iterator[CheckResult]:
     """Whether anything reads the crontab in which our lines are. `is_running` None: that cannot be known here."""
     name = "cron daemon"
     if is_running is None:
@@ -226,7 +226,7 @@ def cron_daemon(is_running: bool | None) -> Iterator[Finding]:
     )
 
 
-def timers_after_logout(go_on: bool | None) -> Iterator[Finding]:
+def timers_after_logout(go_on: bool | None) -> Iterator[CheckResult]:
     """Whether this user's timers go on while they are logged out. `go_on` None: not known."""
     if go_on is False:
         yield remark(
@@ -236,7 +236,7 @@ def timers_after_logout(go_on: bool | None) -> Iterator[Finding]:
         )
 
 
-def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health | None) -> Finding:
+def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health | None) -> CheckResult:
     name = f"schedule of {worker}"
     if not entries:
         if health in (Health.FINE, Health.RUNNING, Health.FAILED):
@@ -261,7 +261,7 @@ def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health
     return ok(name, f"{systems}, every {_often(worker)}")
 
 
-def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> Finding:
+def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckResult:
     name = f"runs of {status.worker}"
     last = status.last
     if last is None:
@@ -311,7 +311,7 @@ _TOLD_APART = OF_WORKERS | {
 }
 
 
-def problems(found: Verdict, words: VerdictWords) -> Iterator[Finding]:
+def problems(found: Verdict, words: VerdictWords) -> Iterator[CheckResult]:
     """What the verdict of `recours status` names beside what is looked at here."""
     for problem in found.problems:
         if problem.kind not in _TOLD_APART:
@@ -332,7 +332,7 @@ class MailFacts:
     waiting: int = 0  # mails that are written and wait
 
 
-def mail(facts: MailFacts) -> Finding:
+def mail(facts: MailFacts) -> CheckResult:
     """Whether mails can be sent."""
     waiting = f"; waiting: {plural(facts.waiting, 'mail')}" if facts.waiting else ""
     if not facts.shown:
@@ -350,7 +350,7 @@ def mail(facts: MailFacts) -> Finding:
     return ok("mail server", f"{facts.shown}: {tried}{waiting}")
 
 
-def held(count: int) -> Iterator[Finding]:
+def held(count: int) -> Iterator[CheckResult]:
     """Mails that the brake holds."""
     if count:
         yield fault(
@@ -360,7 +360,7 @@ def held(count: int) -> Iterator[Finding]:
         )
 
 
-def admin(address: str, redirect: str) -> Iterator[Finding]:
+def admin(address: str, redirect: str) -> Iterator[CheckResult]:
     """Whom the operator's mails go to, and whether mails go where they should."""
     if address:
         yield ok("ADMIN_EMAIL", address)
@@ -377,7 +377,7 @@ def admin(address: str, redirect: str) -> Iterator[Finding]:
 # ---------------------------------------------------------------- watchers
 
 
-def pings(host: str, trouble: str | None) -> Finding:
+def pings(host: str, trouble: str | None) -> CheckResult:
     """Whether the server that runs ping can be reached. `trouble`: after its name; "": none; None: not tried."""
     if trouble:
         return fault(
@@ -391,7 +391,7 @@ def pings(host: str, trouble: str | None) -> Finding:
 # ---------------------------------------------------------------- programs
 
 
-def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> Finding:
+def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> CheckResult:
     """The installed versions against the pinned ones."""
     remedy = "in the project's folder: .venv/bin/python -m pip install --require-hashes -r requirements.txt"
     lacking = [f"{name} {version}" for name, version in wanted.items() if name not in found]
@@ -407,7 +407,7 @@ def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> Finding:
     return ok("packages", f"all {len(wanted)} as pinned in requirements.txt")
 
 
-def python(version: str, prefix: str, venv: str | None) -> Finding:
+def python(version: str, prefix: str, venv: str | None) -> CheckResult:
     """Which Python this is. `venv`: the checkout's own, None if there is none."""
     if venv is None:
         return remark("Python", f"{version} in {prefix}; the checkout has no .venv", "README, Try it")

@@ -83,17 +83,17 @@ class PostOffice:
         from recours.database.reports.weekly import DatabaseWeek  # noqa: PLC0415 (needed once a week)
         from recours.operations.problems import problems  # noqa: PLC0415 (see above)
         from recours.operations.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
-        from recours.wiring.operations import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
+        from recours.wiring.operations import SCHEDULES, operations_over  # noqa: PLC0415 (see above)
 
         settings, database = self._settings, self.mailbox.database
-        desk = desk_over(settings, database, self._schema, self.clock)
-        seen = desk.overview(days=1)
+        operations = operations_over(settings, database, self._schema, self.clock)
+        seen = operations.overview(days=1)
         sources = Sources(
-            desk.records,
-            DatabaseWeek(database, desk.catalog, desk.columns, redactor(settings)),
+            operations.records,
+            DatabaseWeek(database, operations.catalog, operations.columns, redactor(settings)),
             seen.carriers,
             SCHEDULES,
-            desk.catalog,
+            operations.catalog,
             problems(seen),
         )
         return report(Week(monday, settings.policy.zone), self.clock.now(), sources)

@@ -53,7 +53,7 @@ _RUNS_LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
-class Desk:
+class Operations:
     """What the operator's desk works with."""
 
     settings: Settings
@@ -180,17 +180,20 @@ class Desk:
         return no_such_claim(self.claims, reference)
 
 
-def status_of(desk: Desk, listed: ListedClaim, teller: Teller) -> ClaimStatus:
+def status_of(operations: Operations, listed: ListedClaim, teller: Teller) -> ClaimStatus:
     """Where a claim stands, told. Raises DatabaseFault."""
     claim = listed.claim
-    leased_until = desk.records.leased_until(claim.id, desk.clock.now())
-    carrier = desk.catalog.name_of(claim.carrier, claim.carrier_name)
+    leased_until = operations.records.leased_until(claim.id, operations.clock.now())
+    carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
     return teller.status(
-        listed, desk.position(claim, leased_until), carrier=carrier, asked=desk.claims.times_asked(claim)
+        listed,
+        operations.position(claim, leased_until),
+        carrier=carrier,
+        asked=operations.claims.times_asked(claim),
     )
 
 
-def open_desk(settings: Settings) -> Desk:
+def open_desk(settings: Settings) -> Operations:
     """The desk over a database whose schema is current. Changes nothing. Raises DatabaseFault."""
     database = connect(settings)
     try:
@@ -199,14 +202,14 @@ def open_desk(settings: Settings) -> Desk:
     except DatabaseError:
         database.close()
         raise
-    return desk_over(settings, database, schema, clock)
+    return operations_over(settings, database, schema, clock)
 
 
-def desk_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> Desk:
+def operations_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> Operations:
     """The desk over a database that is open already. Raises DatabaseFault."""
     catalog, redact, columns = catalog_of(settings), redactor(settings), schema.columns
     reach = reach_of_next_run(database, schema)
-    return Desk(
+    return Operations(
         settings=replace(settings, policy=policy_of(settings, database)),
         database=database,
         columns=columns,
@@ -219,7 +222,7 @@ def desk_over(settings: Settings, database: Database, schema: Schema, clock: Clo
 
 
 def plan_for(
-    desk: Desk,
+    operations: Operations,
     horizon: timedelta,
     *,
     assumption: "Assumption | None" = None,
@@ -237,11 +240,11 @@ def plan_for(
     from recours.operations.forecast.facts import WORKERS, Assumption, Rules  # noqa: PLC0415 (same)
     from recours.operations.plan import Question, make_plan  # noqa: PLC0415 (same)
 
-    settings, now = desk.settings, desk.clock.now()
+    settings, now = operations.settings, operations.clock.now()
     policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
     rules = Rules(
         policy=policy,
-        catalog=desk.catalog,
+        catalog=operations.catalog,
         batch_sizes={worker.name: worker.usual_batch for worker in WORKERS} | dict(batch_sizes or {}),
         assumption=assumption or Assumption.FAILURE,
         concurrency=concurrency or Options(batch_size=0).concurrency,
@@ -249,18 +252,18 @@ def plan_for(
         pending_share=settings.pending_share,
     )
     begun = {
-        worker.name: [run.started_at for run in desk.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
+        worker.name: [run.started_at for run in operations.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
         for worker in WORKERS
     }
-    outlook = DatabaseOutlook(desk.database, desk.schema, desk.catalog)
-    plan = make_plan(outlook, _carrier_facts(desk), rules, Question(horizon, now, begun, most_listed))
-    return replace(plan, left_alone=desk.left_alone)
+    outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
+    plan = make_plan(outlook, _carrier_facts(operations), rules, Question(horizon, now, begun, most_listed))
+    return replace(plan, left_alone=operations.left_alone)
 
 
-def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":
+def _carrier_facts(operations: Operations) -> "dict[str, CarrierFacts]":
     from recours.operations.forecast.facts import CarrierFacts  # noqa: PLC0415 (see above)
 
-    queue = desk.queue()
+    queue = operations.queue()
     return {
         key: CarrierFacts(
             spec=spec,
@@ -268,5 +271,5 @@ def _carrier_facts(desk: Desk) -> "dict[str, CarrierFacts]":
             closings=queue.closings(key),
             setup_calls=queue.setup_calls(key),
         )
-        for key, spec in desk.catalog.specs.items()
+        for key, spec in operations.catalog.specs.items()
     }

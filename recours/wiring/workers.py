@@ -94,15 +94,15 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
         return
     from recours.monitoring.prometheus import exposition, replace_file  # noqa: PLC0415 (see above)
     from recours.operations.metrics import metrics  # noqa: PLC0415 (see above)
-    from recours.wiring.operations import SCHEDULES, desk_over  # noqa: PLC0415 (see above)
+    from recours.wiring.operations import SCHEDULES, operations_over  # noqa: PLC0415 (see above)
 
-    desk = desk_over(settings, opened.database, opened.schema, opened.clock)
+    operations = operations_over(settings, opened.database, opened.schema, opened.clock)
     try:
-        now = desk.overview(days=1)
+        now = operations.overview(days=1)
         well = {
             name: run
             for name in SCHEDULES
-            if (run := desk.records.last_success(name, now.at + CLOCKS_DIFFER))
+            if (run := operations.records.last_success(name, now.at + CLOCKS_DIFFER))
         }
         replace_file(path, exposition(metrics(now, well)), run_id)
     except (RunError, OSError) as error:

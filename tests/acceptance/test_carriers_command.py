@@ -21,7 +21,7 @@ PASSWORD = "123456"
 
 
 @dataclass
-class Desk:
+class Operations:
     """Where the person sits: a database, credentials, and carriers on loopback."""
 
     folder: Path
@@ -52,20 +52,20 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def operations(tmp_path: Path) -> Iterator[Operations]:
     create_file(tmp_path / "claims.db")
     with Sandbox(now=lambda: datetime.now(UTC)) as box:
         nobodys = Parcel((Scenario.UNKNOWN,))
         box.parcels.update({spec.sample_number: nobodys for spec in CATALOG.specs.values()})
-        yield Desk(tmp_path, box, box.environment())
+        yield Operations(tmp_path, box, box.environment())
 
 
 # ---------------------------------------------------------------- the table
 
 
-def test_the_table_shows_every_carrier_its_credentials_and_its_limits(desk: Desk) -> None:
-    desk.settings = desk.box.environment("chronopost")
-    done = desk.carriers()
+def test_the_table_shows_every_carrier_its_credentials_and_its_limits(operations: Operations) -> None:
+    operations.settings = operations.box.environment("chronopost")
+    done = operations.carriers()
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert re.fullmatch(r"Carrier +Credentials +Calls", lines[0])
@@ -82,23 +82,23 @@ def test_the_table_shows_every_carrier_its_credentials_and_its_limits(desk: Desk
         done.stdout,
         re.MULTILINE,
     )
-    assert desk.box.calls == []
+    assert operations.box.calls == []
 
 
-def test_the_table_says_whose_account_serves_whose_claims(desk: Desk) -> None:
-    both = desk.carriers().stdout
+def test_the_table_says_whose_account_serves_whose_claims(operations: Operations) -> None:
+    both = operations.carriers().stdout
     assert "Claims of DHL whose numbers have its form are asked of DHL Express." in both
     assert "Claims of Colissimo" not in both
-    desk.settings = desk.box.environment("laposte")
-    alone = desk.carriers().stdout
+    operations.settings = operations.box.environment("laposte")
+    alone = operations.carriers().stdout
     assert "Claims of Colissimo are asked of La Poste." in alone
     assert "Claims of DHL" not in alone
 
 
-def test_the_table_counts_calls_and_tells_a_refusal(desk: Desk) -> None:
-    desk.carriers("check", "UPS")
-    desk.carriers("check", "Chronopost", CHRONOPOST_PASSWORD="wrong-one")
-    shown = desk.carriers(CHRONOPOST_PASSWORD="wrong-one").stdout
+def test_the_table_counts_calls_and_tells_a_refusal(operations: Operations) -> None:
+    operations.carriers("check", "UPS")
+    operations.carriers("check", "Chronopost", CHRONOPOST_PASSWORD="wrong-one")
+    shown = operations.carriers(CHRONOPOST_PASSWORD="wrong-one").stdout
     assert re.search(r"^UPS .*token 1/20 per hour, resets .*; 2/200 per hour", shown, re.MULTILINE)
     assert re.search(r"^Chronopost .* 1/100 per day", shown, re.MULTILINE)
     assert re.search(
@@ -107,18 +107,18 @@ def test_the_table_counts_calls_and_tells_a_refusal(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("database", ["missing", "without our tables"])
-def test_the_table_on_a_database_that_no_run_has_seen(desk: Desk, database: str) -> None:
-    path = desk.folder / "claims.db"
+def test_the_table_on_a_database_that_no_run_has_seen(operations: Operations, database: str) -> None:
+    path = operations.folder / "claims.db"
     path.unlink()
     if database == "missing":
-        done = desk.carriers()
+        done = operations.carriers()
         assert done.returncode == 1
         assert "There is no database file" in done.stderr
         return
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE claims (id, claim_reference, carrier, tracking_number)")
     before = path.read_bytes()
-    done = desk.carriers()
+    done = operations.carriers()
     assert done.returncode == 0, done.stderr
     assert re.search(r"^Chronopost +the environment +100 per day$", done.stdout, re.MULTILINE)
     assert path.read_bytes() == before
@@ -128,74 +128,74 @@ def test_the_table_on_a_database_that_no_run_has_seen(desk: Desk, database: str)
 
 
 @pytest.mark.parametrize("key", CARRIERS)
-def test_good_credentials_are_accepted(desk: Desk, key: str) -> None:
+def test_good_credentials_are_accepted(operations: Operations, key: str) -> None:
     spec = CATALOG.specs[key]
-    desk.settings = desk.box.environment(key)
-    done = desk.carriers("check", spec.name)
+    operations.settings = operations.box.environment(key)
+    done = operations.carriers("check", spec.name)
     assert done.returncode == 0, done.stderr + done.stdout
     assert done.stdout == f"{spec.name} accepts the credentials from the environment.\n"
-    asked = [call for call in desk.box.calls if call.operation != "token"]
+    asked = [call for call in operations.box.calls if call.operation != "token"]
     assert len(asked) == 1
-    assert all(call.carrier == key for call in desk.box.calls)
+    assert all(call.carrier == key for call in operations.box.calls)
 
 
 @pytest.mark.parametrize("key", CARRIERS)
-def test_bad_credentials_are_told_and_good_ones_lift_the_pause(desk: Desk, key: str) -> None:
+def test_bad_credentials_are_told_and_good_ones_lift_the_pause(operations: Operations, key: str) -> None:
     spec = CATALOG.specs[key]
-    desk.settings = desk.box.environment(key)
-    desk.box.accounts = {"10000001": "changed"}
-    done = desk.carriers("check", spec.name)
+    operations.settings = operations.box.environment(key)
+    operations.box.accounts = {"10000001": "changed"}
+    done = operations.carriers("check", spec.name)
     assert done.returncode == 1
     assert done.stdout == ""
     assert f"{spec.name} rejects our credentials" in done.stderr
     assert "(credentials from the environment). Correct " in done.stderr
     assert any(name in done.stderr for name in spec.credential_names)
-    assert len(desk.box.calls) == 1
-    assert desk.account(key)[0] == 1
+    assert len(operations.box.calls) == 1
+    assert operations.account(key)[0] == 1
     # The carrier's side is mended; the same credentials would not be tried before an hour has passed.
-    desk.box.accounts = {"10000001": PASSWORD}
-    repaired = desk.carriers("check", spec.name)
+    operations.box.accounts = {"10000001": PASSWORD}
+    repaired = operations.carriers("check", spec.name)
     assert repaired.returncode == 0, repaired.stderr
     assert repaired.stdout.endswith("The pause that a refusal had left is lifted.\n")
-    assert desk.account(key) == (0, None)
+    assert operations.account(key) == (0, None)
 
 
 @pytest.mark.parametrize("key", CARRIERS)
-def test_a_number_of_ours_is_told_about(desk: Desk, key: str) -> None:
-    number = desk.box.example(key, "00", 7)
-    desk.box.parcels[number] = Parcel((Scenario.IN_TRANSIT, Scenario.DELIVERED))
-    desk.settings = desk.box.environment(key)
-    waiting = desk.carriers("check", key, "--tracking", number.lower())
+def test_a_number_of_ours_is_told_about(operations: Operations, key: str) -> None:
+    number = operations.box.example(key, "00", 7)
+    operations.box.parcels[number] = Parcel((Scenario.IN_TRANSIT, Scenario.DELIVERED))
+    operations.settings = operations.box.environment(key)
+    waiting = operations.carriers("check", key, "--tracking", number.lower())
     assert waiting.returncode == 0, waiting.stderr
     assert re.search(rf"^{number}: .*not delivered yet", waiting.stdout, re.MULTILINE), waiting.stdout
-    there = desk.carriers("check", key, "--tracking", number)
+    there = operations.carriers("check", key, "--tracking", number)
     assert re.search(rf"^{number}: .*deliver", there.stdout, re.MULTILINE), there.stdout
     documents = "its document is there" in there.stdout
     assert documents is (key not in ("laposte", "mondial_relay"))
-    assert not list(desk.folder.rglob("*.pdf"))
+    assert not list(operations.folder.rglob("*.pdf"))
 
 
-def test_what_cannot_be_tried_is_told(desk: Desk) -> None:
-    limited = desk.box.example("ups", "21")
-    done = desk.carriers("check", "ups", "--tracking", limited)
+def test_what_cannot_be_tried_is_told(operations: Operations) -> None:
+    limited = operations.box.example("ups", "21")
+    done = operations.carriers("check", "ups", "--tracking", limited)
     assert (done.returncode, "could not be tried: UPS asks us to wait" in done.stderr) == (1, True)
-    again = desk.carriers("check", "ups")
+    again = operations.carriers("check", "ups")
     assert (again.returncode, "Not tried: UPS asks us to wait" in again.stderr) == (1, True)
-    desk.box.stop()
-    dead = desk.carriers("check", "GLS")
+    operations.box.stop()
+    dead = operations.carriers("check", "GLS")
     assert dead.returncode == 1
     assert "could not be tried: GLS could not be reached" in dead.stderr
 
 
-def test_the_limits_hold_for_a_check_too(desk: Desk) -> None:
+def test_the_limits_hold_for_a_check_too(operations: Operations) -> None:
     few = {"QUOTA_MONDIAL_RELAY": "1/day"}
-    assert desk.carriers("check", "Mondial Relay", **few).returncode == 0
-    done = desk.carriers("check", "Mondial Relay", **few)
+    assert operations.carriers("check", "Mondial Relay", **few).returncode == 0
+    done = operations.carriers("check", "Mondial Relay", **few)
     assert (done.returncode, "Not tried: Mondial Relay is at its limit (1 per day)" in done.stderr) == (
         1,
         True,
     )
-    assert len(desk.box.calls) == 1
+    assert len(operations.box.calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -210,22 +210,22 @@ def test_the_limits_hold_for_a_check_too(desk: Desk) -> None:
     ],
 )
 def test_what_was_mistyped_gets_a_sentence(
-    desk: Desk, arguments: tuple[str, ...], status: int, says: str
+    operations: Operations, arguments: tuple[str, ...], status: int, says: str
 ) -> None:
-    done = desk.carriers(*arguments)
+    done = operations.carriers(*arguments)
     assert done.returncode == status
     assert says in done.stderr
-    assert desk.box.calls == []
+    assert operations.box.calls == []
 
 
-def test_missing_credentials_are_named(desk: Desk) -> None:
-    desk.settings = {}
-    done = desk.carriers("check", "UPS")
+def test_missing_credentials_are_named(operations: Operations) -> None:
+    operations.settings = {}
+    done = operations.carriers("check", "UPS")
     assert done.returncode == 2
     assert "UPS has no credentials: set UPS_CLIENT_ID and UPS_CLIENT_SECRET in the environment" in done.stderr
 
 
-def test_settings_at_fault_are_told(desk: Desk) -> None:
-    done = desk.carriers(QUOTA_UPS="many")
+def test_settings_at_fault_are_told(operations: Operations) -> None:
+    done = operations.carriers(QUOTA_UPS="many")
     assert done.returncode == 2
     assert "QUOTA_UPS in the environment" in done.stderr

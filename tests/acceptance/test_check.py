@@ -71,7 +71,7 @@ class Checkout:
         """State, words and remedy of each finding."""
         done = self.check(*arguments, "--json", **environment)
         told: dict[str, Any] = json.loads(done.stdout)
-        states = {finding["state"] for finding in told["findings"]}
+        states = {result["state"] for result in told["findings"]}
         assert told["ok"] is ("fault" not in states)
         assert (done.returncode == 0) is told["ok"]
         return {f["name"]: (f["state"], f["words"], f["remedy"]) for f in told["findings"]}

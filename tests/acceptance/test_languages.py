@@ -13,7 +13,7 @@ from recours.logs import local
 from recours.operations.result_sentences import Teller
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
-from recours.wiring.operations import desk_over, status_of
+from recours.wiring.operations import operations_over, status_of
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 
@@ -44,11 +44,11 @@ def told(service: Service, claim: int, language: str) -> str:
     """What `claim_status()` and the page say of it."""
     opened = open_database(service.settings)
     try:
-        desk = desk_over(service.settings, opened.database, opened.schema, service.clock)
+        operations = operations_over(service.settings, opened.database, opened.schema, service.clock)
         [reference] = service.sql("SELECT claim_reference FROM claims WHERE id = ?", claim)[0]
-        listed = desk.records.find(reference)
+        listed = operations.records.find(reference)
         assert listed is not None
-        return status_of(desk, listed, Teller(language, local)).error or ""
+        return status_of(operations, listed, Teller(language, local)).error or ""
     finally:
         opened.database.close()
 

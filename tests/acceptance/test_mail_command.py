@@ -23,7 +23,7 @@ from tests.processes.commands import Done, recours
 
 
 @dataclass
-class Desk:
+class Operations:
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
 
@@ -49,9 +49,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def operations(tmp_path: Path) -> Operations:
     create_file(tmp_path / "claims.db")
-    return Desk(tmp_path)
+    return Operations(tmp_path)
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def smtp() -> Iterator[MailServer]:
         yield server
 
 
-def test_a_test_mail_is_sent_and_the_answer_told(desk: Desk, smtp: MailServer) -> None:
-    done = desk.mail("test", "me@shop.example", **smtp.settings)
+def test_a_test_mail_is_sent_and_the_answer_told(operations: Operations, smtp: MailServer) -> None:
+    done = operations.mail("test", "me@shop.example", **smtp.settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
         f"127.0.0.1:{smtp.port} took the mail to me@shop.example (from service@shop.example, none).\n"
@@ -70,31 +70,31 @@ def test_a_test_mail_is_sent_and_the_answer_told(desk: Desk, smtp: MailServer) -
 
 
 def test_a_report_goes_where_all_mail_goes_and_a_test_where_it_was_typed(
-    desk: Desk, smtp: MailServer
+    operations: Operations, smtp: MailServer
 ) -> None:
     settings = smtp.settings | {"RECOURS_MAIL_REDIRECT": "me@shop.example"}
-    done = desk.mail("report", "boss@shop.example", **settings)
+    done = operations.mail("report", "boss@shop.example", **settings)
     assert done.returncode == 0, done.stderr
     assert (
         "took the mail to me@shop.example instead of boss@shop.example (RECOURS_MAIL_REDIRECT)" in done.stdout
     )
     assert smtp.recipients() == ["me@shop.example"]
-    done = desk.mail("test", "boss@shop.example", **settings)
+    done = operations.mail("test", "boss@shop.example", **settings)
     assert "took the mail to boss@shop.example (from" in done.stdout
     assert smtp.recipients() == ["me@shop.example", "boss@shop.example"]
 
 
-def test_what_the_server_says_is_told(desk: Desk, smtp: MailServer) -> None:
+def test_what_the_server_says_is_told(operations: Operations, smtp: MailServer) -> None:
     smtp.refuse_recipients = {"me@shop.example": "550 no such user"}
-    done = desk.mail("test", "me@shop.example", **smtp.settings)
+    done = operations.mail("test", "me@shop.example", **smtp.settings)
     assert (
         done.returncode,
         "Not sent: the server refuses the recipient: 550 no such user." in done.stderr,
     ) == (1, True)
     smtp.refuse_sender = "553 not one of ours"
-    done = desk.mail("test", "me@shop.example", **smtp.settings)
+    done = operations.mail("test", "me@shop.example", **smtp.settings)
     assert "refuses the sender service@shop.example: 553 not one of ours" in done.stderr
-    dead = desk.mail("test", "me@shop.example", **smtp.settings | {"SMTP_PORT": "9"})
+    dead = operations.mail("test", "me@shop.example", **smtp.settings | {"SMTP_PORT": "9"})
     assert (dead.returncode, "The mail server 127.0.0.1:9 cannot be used" in dead.stderr) == (1, True)
 
 
@@ -109,39 +109,45 @@ def test_what_the_server_says_is_told(desk: Desk, smtp: MailServer) -> None:
         (("relese",), "No such command 'relese'"),
     ],
 )
-def test_what_was_mistyped_gets_a_sentence(desk: Desk, arguments: tuple[str, ...], says: str) -> None:
-    done = desk.mail(*arguments)
+def test_what_was_mistyped_gets_a_sentence(
+    operations: Operations, arguments: tuple[str, ...], says: str
+) -> None:
+    done = operations.mail(*arguments)
     assert (done.returncode, says in done.stderr) == (2, True), done.stderr
 
 
-def test_release_lets_go_of_what_is_held(desk: Desk) -> None:
-    assert desk.mail("release").stdout == "No mail is held.\n"
+def test_release_lets_go_of_what_is_held(operations: Operations) -> None:
+    assert operations.mail("release").stdout == "No mail is held.\n"
     row = (
         "(id, message_id, kind, recipient, language, subject, plain, html, state, run_id, created_at, tries)"
     )
     for number, state in enumerate(("held", "held", "sent"), 1):
-        desk.sql(
+        operations.sql(
             f"INSERT INTO recours_mails {row} VALUES (?, ?, 'pod_failed', 'a@b.example', 'fr', 's', 'p', 'h', ?, 'r', ?, 0)",
             number, f"<{number}@x>", state, "2026-02-02 08:00:00.000000",
         )  # fmt: skip
-    assert desk.mail("release").stdout == "2 mails released: the next run sends them.\n"
-    assert desk.sql("SELECT state FROM recours_mails ORDER BY id") == [("ready",), ("ready",), ("sent",)]
+    assert operations.mail("release").stdout == "2 mails released: the next run sends them.\n"
+    assert operations.sql("SELECT state FROM recours_mails ORDER BY id") == [
+        ("ready",),
+        ("ready",),
+        ("sent",),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["pod_failed", "pod_retrieved"])
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_a_preview_is_written_and_nothing_else(desk: Desk, kind: str, language: str) -> None:
-    desk.sql("INSERT INTO clients (id, email, company_name) VALUES (1, 'a@shop.example', 'Shop <One>')")
-    desk.sql(
+def test_a_preview_is_written_and_nothing_else(operations: Operations, kind: str, language: str) -> None:
+    operations.sql("INSERT INTO clients (id, email, company_name) VALUES (1, 'a@shop.example', 'Shop <One>')")
+    operations.sql(
         "INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type, amount_requested,"
         " tracking_number, pod_fetch_status, pod_fetch_error)"
         " VALUES ('CLM-1', 1, 'o', 'UPS', 'lost', 1, '12', 'failed', 'Numéro invalide')"
     )
-    done = desk.mail(
-        "preview", kind, "--claim", "CLM-1", "--language", language, "--to", str(desk.folder / "out")
+    done = operations.mail(
+        "preview", kind, "--claim", "CLM-1", "--language", language, "--to", str(operations.folder / "out")
     )
     assert done.returncode == 0, done.stderr
-    eml, html = (desk.folder / "out" / f"{kind}{suffix}" for suffix in (".eml", ".html"))
+    eml, html = (operations.folder / "out" / f"{kind}{suffix}" for suffix in (".eml", ".html"))
     assert done.stdout.split() == [str(eml), str(html)]
     message = message_from_bytes(eml.read_bytes(), policy=policy.default)
     assert message["To"] == "a@shop.example"
@@ -149,7 +155,7 @@ def test_a_preview_is_written_and_nothing_else(desk: Desk, kind: str, language: 
     page = html.read_text(encoding="utf-8")
     assert f'<html lang="{language}">' in page
     assert "Shop &lt;One&gt;" in page
-    assert desk.sql("SELECT count(*) FROM recours_mails") == [(0,)]
+    assert operations.sql("SELECT count(*) FROM recours_mails") == [(0,)]
 
 
 # ---------------------------------------------------------------- encryption
@@ -185,21 +191,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContex
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_encryption_is_used_and_certificates_are_checked(
-    desk: Desk, certificate: tuple[ssl.SSLContext, Path], security: str
+    operations: Operations, certificate: tuple[ssl.SSLContext, Path], security: str
 ) -> None:
     context, trusted = certificate
     with MailServer(certificate=context, starttls=security == "starttls") as smtp:
         settings = smtp.settings | {"SMTP_SECURITY": security}
-        done = desk.mail("test", "me@shop.example", **settings, SSL_CERT_FILE=str(trusted))
+        done = operations.mail("test", "me@shop.example", **settings, SSL_CERT_FILE=str(trusted))
         assert done.returncode == 0, done.stderr
         assert smtp.recipients() == ["me@shop.example"]
-        strange = desk.mail("test", "me@shop.example", **settings)
+        strange = operations.mail("test", "me@shop.example", **settings)
         assert strange.returncode == 1
         assert "cannot be reached securely" in strange.stderr
         assert len(smtp.taken) == 1
 
 
-def test_a_server_without_starttls_gets_nothing(desk: Desk, smtp: MailServer) -> None:
-    done = desk.mail("test", "me@shop.example", **smtp.settings | {"SMTP_SECURITY": "starttls"})
+def test_a_server_without_starttls_gets_nothing(operations: Operations, smtp: MailServer) -> None:
+    done = operations.mail("test", "me@shop.example", **smtp.settings | {"SMTP_SECURITY": "starttls"})
     assert (done.returncode, "does not offer what is asked of it" in done.stderr) == (1, True)
     assert smtp.taken == []

@@ -59,10 +59,10 @@ def service(url: str, tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> It
 
 
 def plan(service: Service, hours: int, started: Started, assumption: Assumption = Assumption.FAILURE) -> Plan:
-    desk = replace(open_desk(service.settings), clock=service.clock)
-    with closing(desk.database):
+    operations = replace(open_desk(service.settings), clock=service.clock)
+    with closing(operations.database):
         return plan_for(
-            desk,
+            operations,
             timedelta(hours=hours),
             assumption=assumption,
             max_retries=started.max_retries,
@@ -234,9 +234,9 @@ def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> 
     fill(service, *CARRIERS)
     oddities(service)
     service.add(S.IN_TRANSIT, carrier="GLS")
-    desk = open_desk(service.settings)
-    with closing(desk.database):
-        desk.queue().stop("gls", "holidays")
+    operations = open_desk(service.settings)
+    with closing(operations.database):
+        operations.queue().stop("gls", "holidays")
     for place in range(4):
         failed_at = FAILED_AT - timedelta(minutes=500 + place)
         service.add(S.POD_NEVER, failed_at=failed_at)

@@ -13,14 +13,14 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import URL
+from tests.benchmarks.context import NOW, ROOT, environment, timed
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.operations.records import ClaimFilter
 from recours.operations.status import days_until
 from recours.settings.loading import load
-from recours.wiring.operations import Desk, open_desk
-from tests.benchmarks.bench import NOW, ROOT, environment, timed
+from recours.wiring.operations import Operations, open_desk
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"
 _ATTEMPT_COLUMNS = "claim_id, run_id, worker, carrier, tracking_number, turn, started_at, duration_s, calls, outcome, used, error_kind"
@@ -91,23 +91,23 @@ def looks(urls: Mapping[int, URL], rounds: int = 21) -> dict[int, dict[str, floa
 
     In turns, so that noise hits all alike.
     """
-    desks = {count: _desk(url) for count, url in urls.items()}
-    taken: dict[int, dict[str, list[float]]] = {count: {name: [] for name in LOOKS} for count in urls}
+    operations = {count: _operations(url) for count, url in urls.items()}
+    taken: dict[int, dict[str, list[float]]] = {count: {name: [] for name in CHECKS} for count in urls}
     for retry in range(rounds + 1):
-        for name, look in LOOKS.items():
-            for count, desk in desks.items():
+        for name, look in CHECKS.items():
+            for count, operations in operations.items():
                 begun = time.perf_counter()
-                look(desk)
+                look(operations)
                 if retry:  # the first one warms up
                     taken[count][name].append(time.perf_counter() - begun)
-    for desk in desks.values():
-        desk.database.close()
+    for operations in operations.values():
+        operations.database.close()
     return {
         count: {name: statistics.median(times) for name, times in of.items()} for count, of in taken.items()
     }
 
 
-def _desk(url: URL) -> Desk:
+def _operations(url: URL) -> Operations:
     given = environment(Path(tempfile.gettempdir())) | {
         "DATABASE_URL": url.render_as_string(hide_password=False)
     }
@@ -115,24 +115,28 @@ def _desk(url: URL) -> Desk:
     return open_desk(load(ROOT, given, CATALOG))
 
 
-def _month(desk: Desk) -> object:
+def _month(operations: Operations) -> object:
     days = days_until(datetime.now(UTC).date(), 30)
-    return desk.records.tallies(days, desk.settings.policy.zone)
+    return operations.records.tallies(days, operations.settings.policy.zone)
 
 
-LOOKS: dict[str, Callable[[Desk], object]] = {
-    "status": lambda desk: desk.overview(7),
-    "backlogs": lambda desk: desk.records.backlogs(desk.clock.now()),
+CHECKS: dict[str, Callable[[Operations], object]] = {
+    "status": lambda operations: operations.overview(7),
+    "backlogs": lambda operations: operations.records.backlogs(operations.clock.now()),
     "tallies of 30 days": _month,
-    "first page": lambda desk: desk.records.claims(ClaimFilter(), 50),
-    "page of a stage": lambda desk: desk.records.claims(ClaimFilter(stages=[Stage.READY]), 50),
-    "page of a carrier": lambda desk: desk.records.claims(ClaimFilter(carriers=["chronopost"]), 50, skip=100),
-    "page of nothing": lambda desk: desk.records.claims(ClaimFilter(statuses=["manual"]), 50),
-    "search": lambda desk: desk.records.claims(ClaimFilter(text="clm-000123"), 50),
-    "wide search": lambda desk: desk.records.claims(ClaimFilter(text="xy"), 50),
-    "count": lambda desk: desk.records.count(ClaimFilter(), 10_000),
-    "count of a status": lambda desk: desk.records.count(ClaimFilter(statuses=["failed"]), 10_000),
-    "runs": lambda desk: desk.records.runs(most=50),
+    "first page": lambda operations: operations.records.claims(ClaimFilter(), 50),
+    "page of a stage": lambda operations: operations.records.claims(ClaimFilter(stages=[Stage.READY]), 50),
+    "page of a carrier": lambda operations: operations.records.claims(
+        ClaimFilter(carriers=["chronopost"]), 50, skip=100
+    ),
+    "page of nothing": lambda operations: operations.records.claims(ClaimFilter(statuses=["manual"]), 50),
+    "search": lambda operations: operations.records.claims(ClaimFilter(text="clm-000123"), 50),
+    "wide search": lambda operations: operations.records.claims(ClaimFilter(text="xy"), 50),
+    "count": lambda operations: operations.records.count(ClaimFilter(), 10_000),
+    "count of a status": lambda operations: operations.records.count(
+        ClaimFilter(statuses=["failed"]), 10_000
+    ),
+    "runs": lambda operations: operations.records.runs(most=50),
 }
 
 

@@ -712,7 +712,7 @@ def statements(database: Database) -> list[tuple[str, Any]]:
 
 
 # What is looked for, and the indexes that answer it.
-LOOKS: dict[str, tuple[Callable[[Run], Any], str]] = {
+CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "behind": (
         lambda run: run.maintenance.is_behind(NOW, NOW + timedelta(days=30), 9, {"paid"}, NOW),
         "edited shelved given_up waiting settled",
@@ -747,7 +747,7 @@ LOOKS: dict[str, tuple[Callable[[Run], Any], str]] = {
 
 @pytest.mark.parametrize("analysed", [False, True], ids=["fresh", "analysed"])
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # each kind tells its plans in its own way
-@pytest.mark.parametrize(("look_for", "indexes"), LOOKS.values(), ids=LOOKS.keys())
+@pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
 def test_looking_for_rows_reads_its_partial_index(
     run: Run,
     add_claims: Callable[..., None],

@@ -31,20 +31,20 @@ def server_url(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
     kind.drop(url)
 
 
-LOOKS: dict[str, Callable[[Database], Any]] = {
+CHECKS: dict[str, Callable[[Database], Any]] = {
     "claims": lambda database: Run(database).claims.count(),
     "recours_schema_version": look,
 }
 
 
-@pytest.mark.parametrize("table", LOOKS)
+@pytest.mark.parametrize("table", CHECKS)
 def test_whoever_reads_a_table_that_somebody_is_changing_does_not_wait_for_ever(
     server_url: URL, table: str
 ) -> None:
     service, hasty = Database(server_url), Database(server_url, lock_wait_s=0.1)
     with ThreadPoolExecutor(1) as pool, service.write() as migration:
         migration.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-        looking = pool.submit(LOOKS[table], hasty)
+        looking = pool.submit(CHECKS[table], hasty)
         try:
             with pytest.raises(DatabaseError, match="lock timeout"):
                 looking.result(20)

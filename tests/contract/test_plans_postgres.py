@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from recours.database.engine import Database
 from tests.conftest import Kind
-from tests.contract.test_claims import LOOKS, NOW, Run, assert_read
+from tests.contract.test_claims import CHECKS, NOW, Run, assert_read
 
 QUIET = """
 INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,
@@ -31,7 +31,7 @@ def many(kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory)
     database.close()
 
 
-@pytest.mark.parametrize(("look_for", "indexes"), LOOKS.values(), ids=LOOKS.keys())
+@pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
 def test_looking_for_rows_reads_its_partial_index(
     many: Database, add_claims: Callable[..., None], look_for: Callable[[Run], Any], indexes: str
 ) -> None:

@@ -1055,12 +1055,12 @@ def test_a_carrier_without_credentials_takes_no_call(database: Database, clock: 
 def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
-    run, desk = (
+    run, operations = (
         queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url)
         for holder in ("run-1", "desk")
     )
     reservations, _ = run.reserve("chronopost", [BOTH])
-    stop = desk.stop("chronopost", "by alice: contract talks")
+    stop = operations.stop("chronopost", "by alice: contract talks")
     assert (stop.at, stop.why) == (NOW, "by alice: contract talks")
     run.fetch(reservations[0], "chronopost", NUMBER, None)  # what has its units is finished
     called = len(sandbox.calls)

@@ -568,7 +568,7 @@ def test_mails_that_are_not_ended_are_counted(database: Database, records: Datab
 
 # ---------------------------------------------------------------- how they are found
 
-LOOKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
+CHECKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
     "runs": (lambda r: r.runs(), {"ix_recours_runs_day"}),
     "runs of a worker": (lambda r: r.runs("w"), {"ix_recours_runs_worker"}),
     "tallies": (lambda r: r.tallies([NOW.date()], PARIS), {"ix_recours_attempts_day"}),
@@ -634,7 +634,7 @@ def many(
     database.close()
 
 
-@pytest.mark.parametrize(("look_for", "indexes"), LOOKS.values(), ids=LOOKS.keys())
+@pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
 def test_every_look_is_answered_by_an_index(
     many: DatabaseRecords, look_for: Callable[[DatabaseRecords], Any], indexes: set[str]
 ) -> None:
@@ -652,7 +652,7 @@ def test_every_look_is_answered_by_an_index(
     for line in plans:
         assert not re.search(rf"Seq Scan on ({OURS})", line), line
         scanned = re.search(rf"\bSCAN ({OURS})\b(?! USING)", line)
-        assert not scanned or look_for is LOOKS["first page"][0], line  # which ends after fifty rows
+        assert not scanned or look_for is CHECKS["first page"][0], line  # which ends after fifty rows
     found = set(re.findall(r"\b((?:ix|uq)_\w+)", "\n".join(plans)))
     if many.database.is_sqlite:  # which names the index of a constraint by a number
         indexes = {name for name in indexes if not name.startswith("uq_")}

@@ -40,7 +40,7 @@ from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 from recours.wiring.mail import PostOffice
-from recours.wiring.operations import Desk, open_desk
+from recours.wiring.operations import Operations, open_desk
 from tests.conftest import SERVICE_CLAIMS
 from tests.processes.commands import Done, worker
 from tests.processes.commands import recours as typed
@@ -116,7 +116,7 @@ NEAR = {"new", "waiting"}  # those that have a deadline in three days
 class World:
     """A database with a claim of each kind, and those who speak of it."""
 
-    desk: Desk
+    operations: Operations
     environment: dict[str, str]
     now: datetime
     folder: Path
@@ -142,7 +142,7 @@ class World:
         return self.now + int((carrier.until or "0").rstrip("h")) * HOUR
 
     def limit(self, key: str) -> Any:
-        return self.desk.settings.limits[key][-1]
+        return self.operations.settings.limits[key][-1]
 
 
 def reference(state: str, stage: str) -> str:
@@ -168,21 +168,21 @@ def world(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         }
         for name, value in given.items():
             monkeypatch.setenv(name, value)
-        desk = open_desk(load(tmp_path, given, CATALOG))
+        operations = open_desk(load(tmp_path, given, CATALOG))
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
-        world = World(desk, kept | given | {"PYTHONIOENCODING": "utf-8"}, datetime.now(UTC), tmp_path)
+        world = World(operations, kept | given | {"PYTHONIOENCODING": "utf-8"}, datetime.now(UTC), tmp_path)
         _fill(world, box)
         yield world
-        desk.database.close()
+        operations.database.close()
 
 
 def _fill(world: World, box: Sandbox) -> None:
-    database, now = world.desk.database, world.now
+    database, now = world.operations.database, world.now
     with database.write() as connection:
         for n, (state, stage) in enumerate((s, t) for s in CARRIERS for t in STAGES):
             _add(connection, n, state, stage, now, box)
-    maintenance = ClaimMaintenance(database, world.desk.catalog, look(database).columns, "r")
-    policy = world.desk.settings.policy
+    maintenance = ClaimMaintenance(database, world.operations.catalog, look(database).columns, "r")
+    policy = world.operations.settings.policy
     list(maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
     with database.write() as connection:
         for state in CARRIERS:
@@ -215,12 +215,19 @@ def _add(connection: Any, n: int, state: str, stage: str, now: datetime, box: Sa
 
 def _close(world: World) -> None:
     """Bring the carriers into their states."""
-    desk, now = world.desk, world.now
-    queue = make_queue(desk.settings, desk.database, desk.settings.policy, desk.clock, lambda: 0.0, "t")
+    operations, now = world.operations, world.now
+    queue = make_queue(
+        operations.settings,
+        operations.database,
+        operations.settings.policy,
+        operations.clock,
+        lambda: 0.0,
+        "t",
+    )
     queue.stop("dhl", "by anna: works")
     limit = world.limit("colissimo")
     start, end = limit.window.around(now)
-    with desk.database.write() as connection:
+    with operations.database.write() as connection:
         window = {"limit_key": limit.key, "window_start": start, "window_end": end, "taken": 3}
         connection.execute(insert(quota).values(window))
         pause = {
@@ -239,7 +246,7 @@ def _close(world: World) -> None:
             ("gls", "account_denied", "GLS does not let our account use this service"),
         ):
             salt = "00" * 16
-            credentials = tuple(desk.settings.credentials[key].values.values())
+            credentials = tuple(operations.settings.credentials[key].values.values())
             values = {
                 "carrier": key,
                 "refusals": 1,
@@ -270,14 +277,14 @@ def expected_actor(state: str, stage: str) -> Actor | None:
 
 
 def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    listed = {one.claim.reference: one for one in world.desk.records.each_claim()}
-    positions = world.desk.positions([one.claim for one in listed.values()])
+    listed = {one.claim.reference: one for one in world.operations.records.each_claim()}
+    positions = world.operations.positions([one.claim for one in listed.values()])
     exported = {row["claim"]: row["next_try"] for row in json.loads(world.types("export", "--json").stdout)}
     for state, stage in EACH:
         name, case, next_at = reference(state, stage), STAGES[stage], world.next_of(state, stage)
         where = f"{name}, next {next_at}"
 
-        found = explanation_of(world.desk, name)
+        found = explanation_of(world.operations, name)
         assert found is not None
         why = found.as_json()
         told = datetime.fromisoformat(why["next_try"]) if why["next_try"] else None
@@ -312,7 +319,7 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         assert is_about(cell, next_at), (where, exported[name])
 
         refused = why_not(
-            listed[name].claim, positions[listed[name].claim.id], world.desk.settings.policy, local
+            listed[name].claim, positions[listed[name].claim.id], world.operations.settings.policy, local
         )
         assert (refused is None) is (stage == "given up"), (where, refused)
         if stage in ASKS and stage != "new":
@@ -325,7 +332,7 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
 
 
 def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> None:
-    seen = world.desk.overview()
+    seen = world.operations.overview()
     found = verdict(seen)
     asks = len(ASKS)
     expected = {(c.problem, c.key, asks) for c in CARRIERS.values() if c.problem}
@@ -364,7 +371,7 @@ def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> N
 
 
 def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
-    found = verdict(world.desk.overview())
+    found = verdict(world.operations.overview())
     told = VerdictWords("en", local)
     check = world.types("check", "--offline", "--json")
     assert check.returncode == 1
@@ -381,15 +388,15 @@ def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
         else:
             assert told.sentence(problem, found.at) in faults
 
-    desk = world.desk
-    office = PostOffice(desk.settings, desk.database, desk.schema, desk.clock, "r")
+    operations = world.operations
+    office = PostOffice(operations.settings, operations.database, operations.schema, operations.clock, "r")
     facts = office.week((world.now - timedelta(days=7)).date())
     kept = [(p["kind"], p["carrier"], p["count"]) for p in facts["problems"]]
     assert kept == [(p.kind, p.carrier or None, p.count) for p in found.problems]
     near = {claim["reference"] for claim in facts["deadlines"]["claims"]}
     assert facts["deadlines"]["count"] == len(NEAR) * len(CARRIERS)
     assert near <= {reference(state, stage) for state in CARRIERS for stage in NEAR}
-    zone = desk.settings.policy.zone
+    zone = operations.settings.policy.zone
     of_mail = VerdictWords("en", lambda moment: moment.astimezone(zone))
     text = render_report(facts, "en", office.letterhead()).plain
     for problem in found.problems:
@@ -424,8 +431,8 @@ def test_a_claim_without_a_number_is_not_told_to_correct_credentials(
         "tracking_number": None,
         "updated_at": world.now - 9 * HOUR,
     }
-    add_claims(world.desk.database, [row])
-    found = explanation_of(world.desk, "CLM-X")
+    add_claims(world.operations.database, [row])
+    found = explanation_of(world.operations, "CLM-X")
     assert found is not None
     assert (found.kind, found.actor) == (ErrorKind.INVALID_TRACKING, Actor.CLIENT)
     assert not any("credentials" in sentence for sentence in (*found.standing, *found.advice, found.next_why))
@@ -443,7 +450,7 @@ def test_a_pending_claim_past_its_deadline_comes_last_only_if_it_is_ranked_so(
         with database.write() as connection:
             of_name = update(claims).where(claims.c.claim_reference == name)
             connection.execute(of_name.values(past | ranks | {"pod_rank_is_deadline": is_deadline}))
-        found = explanation_of(world.desk, name)
+        found = explanation_of(world.operations, name)
         assert found is not None
         assert any("after all others" in sentence for sentence in found.standing) is bool(is_deadline)
 
@@ -469,9 +476,9 @@ def test_mails_that_wait_for_a_dead_server_are_a_problem_for_all(world: World, d
 def test_counts_are_new_as_soon_as_a_claim_is_reopened(world: World) -> None:
     name = reference("ok", "given up")
     world.types("reopen", name)
-    backlog = next(b for b in world.desk.overview().backlogs if b.carrier == "chronopost")
+    backlog = next(b for b in world.operations.overview().backlogs if b.carrier == "chronopost")
     assert (backlog.stages.get(Stage.GIVEN_UP, 0), backlog.stages[Stage.READY]) == (0, 3)
-    found = explanation_of(world.desk, name)
+    found = explanation_of(world.operations, name)
     assert found is not None
     assert found.as_json()["turns_used"] == recours.claim_status(name).attempts == 0
     assert is_about(found.next_at, world.now)

@@ -8,7 +8,7 @@ import pytest
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.operations import checks
-from recours.operations.check_result import Finding, State
+from recours.operations.check_result import CheckResult, State
 from recours.operations.checks import CarrierAccount, Folder, MailFacts
 from recours.operations.records import Backlog, Run
 from recours.operations.schedule import Entry
@@ -24,8 +24,8 @@ def local(moment: datetime) -> datetime:
     return moment
 
 
-def told(finding: Finding) -> tuple[str, str]:
-    return str(finding.state), f"{finding.words} → {finding.remedy}"
+def told(result: CheckResult) -> tuple[str, str]:
+    return str(result.state), f"{result.words} → {result.remedy}"
 
 
 REFUSED = Refusal(Blocked.CARRIER, "refuses the account of .env", NOW + HOUR, kind=ErrorKind.AUTH_FAILED)
