@@ -263,7 +263,7 @@ def _places(context: CheckContext) -> Iterator[_Place]:
         )
 
 
-def _watchers(context: CheckContext) -> Iterator[CheckResult]:
+def _observers(context: CheckContext) -> Iterator[CheckResult]:
     """What watches runs, if anything does. The URL itself is a secret."""
     watch = context.settings.watch
     if watch.ping_url:
@@ -356,7 +356,7 @@ def looks(context: CheckContext) -> dict[str, Check]:
         "private files": lambda: _private_files(context),
         "mail": lambda: _mail(context),
         "folders": lambda: _folders(context),
-        "watchers": lambda: _watchers(context),
+        "watchers": lambda: _observers(context),
         "clock": lambda: _clock(context),
         "programs": _programs,
     }

@@ -24,7 +24,7 @@ from recours.cli.console import (
 from recours.cli.worker_options import asked_of, common_options, scheduler_options
 from recours.core.text import plural
 from recours.database.engine import Database
-from recours.monitoring.observers import Watchers
+from recours.monitoring.observers import RunObservers
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import RunError
 from recours.runs.retry import PODRetryScheduler
@@ -145,15 +145,15 @@ def _watched_run(name: str, run_id: str, settings: Settings, options: dict[str, 
     """The run with its observers; a dry run has none."""
     dry = options["dry_run"]
     terminal = log.console if is_watched(process_environment()) else None
-    watchers = Watchers() if dry else make_watchers(settings, name, run_id, terminal)
+    observers = RunObservers() if dry else make_watchers(settings, name, run_id, terminal)
     ending = Ending(STOPPED + signal.SIGINT)  # as long as nothing else is known
     try:
-        ending = _logged_run(name, run_id, settings, options, watchers)
+        ending = _logged_run(name, run_id, settings, options, observers)
         if log.fault:
             say_error(log.fault)
             ending = Ending(ending.status or FAILED, (*ending.lines, log.fault))
     finally:
-        watchers.ended(ending.status, ending.lines)
+        observers.ended(ending.status, ending.lines)
     return ending.status
 
 
@@ -166,7 +166,7 @@ class Ending:
 
 
 def _logged_run(
-    name: str, run_id: str, settings: Settings, options: dict[str, Any], watchers: Watchers
+    name: str, run_id: str, settings: Settings, options: dict[str, Any], observers: RunObservers
 ) -> Ending:
     log = logs.run_log()
     if not options["dry_run"]:
@@ -175,7 +175,7 @@ def _logged_run(
         log.warning(warning)
     if has_password(options["database_url"] or ""):
         log.warning(SEEN_BY_ALL)
-    watchers.started()
+    observers.started()
     try:
         if options["dry_run"]:
             from recours.cli.preview import show  # noqa: PLC0415 (not needed by a run)
@@ -183,7 +183,7 @@ def _logged_run(
             return Ending(show(WORKERS[name], settings, options))
         opened = open_database(settings)
         try:
-            return _work(WORKERS[name], run_id, settings, opened, options, watchers)
+            return _work(WORKERS[name], run_id, settings, opened, options, observers)
         finally:
             leave_metrics(settings, opened, run_id)
             opened.database.close()
@@ -209,7 +209,7 @@ def _work(
     settings: Settings,
     opened: Opened,
     options: dict[str, Any],
-    watchers: Watchers,
+    observers: RunObservers,
 ) -> Ending:
     log = logs.run_log()
     worker = make_worker(
@@ -219,7 +219,7 @@ def _work(
         asked_of(options, catalog_of(settings)),
         max_retries=options.get("max_retries", 4),
         run_id=run_id,
-        watcher=watchers,
+        observer=observers,
     )
     _stop_on_signals(worker, opened.database)
 
@@ -271,7 +271,7 @@ def _tell_that_it_cannot_begin(
     except SettingsError:
         return
     if url:
-        Watchers([make_pings(url, name, run_id)]).ended(status, faults)
+        RunObservers([make_pings(url, name, run_id)]).ended(status, faults)
 
 
 def _note_in_log(name: str, sentence: str) -> None:

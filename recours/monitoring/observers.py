@@ -3,37 +3,37 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from recours.runs.ports import Watcher
+from recours.runs.ports import RunObserver
 
 log = logging.getLogger("__main__")
 
 
-class Watchers:
+class RunObservers:
     """Tells each of them. Without any, nothing happens."""
 
-    def __init__(self, watchers: Sequence[Watcher] = ()) -> None:
+    def __init__(self, observers: Sequence[RunObserver] = ()) -> None:
         """Keep them."""
-        self._watchers = tuple(watchers)
+        self._observers = tuple(observers)
 
     def started(self) -> None:
         """The run begins."""
-        self._tell(lambda watcher: watcher.started())
+        self._tell(lambda observer: observer.started())
 
     def found(self, claims: int) -> None:
         """So many claims are to be fetched."""
-        self._tell(lambda watcher: watcher.found(claims))
+        self._tell(lambda observer: observer.found(claims))
 
     def progressed(self, success: int, failed: int) -> None:
         """So many have ended by now."""
-        self._tell(lambda watcher: watcher.progressed(success, failed))
+        self._tell(lambda observer: observer.progressed(success, failed))
 
     def ended(self, exit_status: int, lines: Sequence[str]) -> None:
         """The run is over."""
-        self._tell(lambda watcher: watcher.ended(exit_status, lines))
+        self._tell(lambda observer: observer.ended(exit_status, lines))
 
-    def _tell(self, tell: Callable[[Watcher], None]) -> None:
-        for watcher in self._watchers:
+    def _tell(self, tell: Callable[[RunObserver], None]) -> None:
+        for observer in self._observers:
             try:
-                tell(watcher)
+                tell(observer)
             except Exception:  # a mistake of ours in what only looks on must not end the run
-                log.exception(f"An error of ours in {type(watcher).__name__}; the run goes on")
+                log.exception(f"An error of ours in {type(observer).__name__}; the run goes on")

@@ -508,7 +508,7 @@ class Post(Protocol):
         """
 
 
-class Watcher(Protocol):
+class RunObserver(Protocol):
     """Observes a run. It does not change the run: it raises nothing, and logs what it could not do."""
 
     def started(self) -> None:
@@ -538,5 +538,5 @@ class Dependencies:
     post: Post | None = None
     # A block whose lines of the log are written as one.
     lines_together: Callable[[], AbstractContextManager[None]] = nullcontext
-    watcher: Watcher | None = None
+    observer: RunObserver | None = None
     enrolment: Enrolment | None = None

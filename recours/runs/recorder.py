@@ -13,7 +13,16 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import plural
 from recours.runs.attempt import Ended
-from recours.runs.ports import Attempt, Claims, Clock, Documents, Lease, NotRecordedError, RunError, Watcher
+from recours.runs.ports import (
+    Attempt,
+    Claims,
+    Clock,
+    Documents,
+    Lease,
+    NotRecordedError,
+    RunError,
+    RunObserver,
+)
 from recours.runs.summary import LocalTime, Stats, minute
 
 log = logging.getLogger("__main__")
@@ -31,7 +40,7 @@ class Recorder:
     run_id: str
     local: LocalTime
     asked: bool  # the claims were asked for by name
-    watcher: Watcher | None = None
+    observer: RunObserver | None = None
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunFault."""
@@ -51,8 +60,8 @@ class Recorder:
             self._say_all(decided, fault.written)
             raise
         self._say_all(decided, as_taken)
-        if self.watcher:
-            self.watcher.progressed(self.stats.success, self.stats.failed)
+        if self.observer:
+            self.observer.progressed(self.stats.success, self.stats.failed)
         return sum(decision.uses_attempt for _, _, decision in decided)
 
     def _decide(self, claim: Claim, ended: Ended, now: datetime) -> Decision:

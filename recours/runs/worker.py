@@ -82,7 +82,7 @@ class Worker(ABC):
             run_id,
             local,
             asked=bool(options.claims),
-            watcher=deps.watcher,
+            observer=deps.observer,
         )
         self._unknown = UnknownCodes()
         self._asked: set[str] = set()
@@ -203,8 +203,8 @@ class Worker(ABC):
             self._try_to(lambda: self._count_left_behind(source))
 
     def _fetch(self, source: Source, limits: Limits, ready: Mapping[str, int]) -> None:
-        if self.deps.watcher:
-            self.deps.watcher.found(self.stats.total + min(sum(ready.values()), limits.batch_size))
+        if self.deps.observer:
+            self.deps.observer.found(self.stats.total + min(sum(ready.values()), limits.batch_size))
         self.deps.documents.make_sure()
         calls = Calls(
             self.deps, self.catalog, limits, self._recorder, source, self._stop, self.what, self._unknown

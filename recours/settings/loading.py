@@ -28,9 +28,9 @@ from recours.settings.model import (
     Credentials,
     HttpLimits,
     MailSettings,
+    MonitoringSettings,
     Settings,
     SettingsError,
-    WatchSettings,
 )
 from recours.settings.sources import Found, Value, find
 from recours.settings.table import SETTINGS
@@ -145,7 +145,7 @@ class _Reading:
         secrets = self._every_credential()
         if password := self.found.get("SMTP_PASSWORD"):
             secrets.append(password.text)
-        watch = self._watch()
+        watch = self._monitoring()
         secrets += [part for part in urlsplit(watch.ping_url).path.split("/") if len(part) >= _KEY_LENGTH]
         if page := self.found.get("RECOURS_DASHBOARD_PASSWORD_HASH"):
             secrets.append(page.text)
@@ -314,8 +314,8 @@ class _Reading:
         days = self._read("RECOURS_KEEP_RUNS_DAYS", none_or_at_least(_LEAST_KEPT, 36_500))
         return timedelta(days=days) if days else None
 
-    def _watch(self) -> WatchSettings:
-        return WatchSettings(
+    def _monitoring(self) -> MonitoringSettings:
+        return MonitoringSettings(
             ping_url=self._read("RECOURS_PING_URL", ping_url),
             metrics_file=self._read("RECOURS_METRICS_FILE", metrics_file_under(self.root)),
         )

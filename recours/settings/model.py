@@ -69,7 +69,7 @@ class MailSettings:
 
 
 @dataclass(frozen=True)
-class WatchSettings:
+class MonitoringSettings:
     """What watches runs, beside the people who read mail."""
 
     ping_url: str = field(repr=False)  # with {worker}, or not; "": none. A secret: those who know it can ping
@@ -92,7 +92,7 @@ class Settings:
     carrier_concurrency: int
     http: HttpLimits
     mail: MailSettings
-    watch: WatchSettings
+    watch: MonitoringSettings
     pod_dir: Path
     log_dir: Path
     log_max_bytes: int

@@ -13,8 +13,8 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.reach import reach_of
 from recours.documents.store import DocumentStore
 from recours.logs import lines_together, local, run_log
-from recours.monitoring.observers import Watchers
-from recours.runs.ports import Clock, Dependencies, RunError, Watcher
+from recours.monitoring.observers import RunObservers
+from recours.runs.ports import Clock, Dependencies, RunError, RunObserver
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor
@@ -33,7 +33,7 @@ def make_worker(
     jitter: Callable[[], float] = random,
     run_id: str | None = None,
     mails: bool = True,
-    watcher: Watcher | None = None,
+    observer: RunObserver | None = None,
 ) -> Worker:
     """A worker, ready to run once.
 
@@ -54,7 +54,7 @@ def make_worker(
         policy=policy,
         lines_together=lines_together,
         post=PostOffice(settings, database, opened.schema, clock, run_id) if mails else None,
-        watcher=watcher,
+        observer=observer,
         enrolment=enrolment_of(settings, database, columns),
     )
     options = replace(
@@ -65,22 +65,24 @@ def make_worker(
     return kind(deps, catalog, options, run_id, local)
 
 
-def make_watchers(settings: Settings, worker: str, run_id: str, console: Handler | None = None) -> Watchers:
+def make_watchers(
+    settings: Settings, worker: str, run_id: str, console: Handler | None = None
+) -> RunObservers:
     """The observers of a run of this worker. `console`: the log's handler on a terminal where somebody looks on.
 
     What each needs is loaded only if there is one: many runs have none.
     """
-    found: list[Watcher] = []
+    found: list[RunObserver] = []
     if isinstance(console, StreamHandler):
         from recours.monitoring.progress_bar import ProgressBar  # noqa: PLC0415 (see above)
 
         found.append(ProgressBar(console))
     if url := settings.watch.ping_url:
         found.append(make_pings(url, worker, run_id, redactor(settings)))
-    return Watchers(found)
+    return RunObservers(found)
 
 
-def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] = str) -> Watcher:
+def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] = str) -> RunObserver:
     """Who tells a check."""
     from recours.monitoring.healthchecks import Pings  # noqa: PLC0415 (brings the HTTP library)
 
