@@ -36,7 +36,7 @@ from recours.scheduling.files import entries_of, free_bytes, mode_of, open_to_al
 from recours.settings.model import SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
 from recours.wiring.databases import CLOCKS_AGREE
-from recours.wiring.mail import PostOffice, mail_server
+from recours.wiring.mail import MailService, mail_server
 
 if TYPE_CHECKING:
     from recours.notifications.smtp import SmtpSettings
@@ -187,7 +187,7 @@ def _server(context: CheckContext) -> "SmtpSettings | None":
     except DatabaseError:
         operations = None
     if operations:
-        return PostOffice(
+        return MailService(
             context.settings, operations.database, operations.schema, operations.clock, "check"
         ).server()
     return mail_server(context.settings.mail, {})

@@ -27,11 +27,11 @@ from recours.notifications.smtp import (
     SmtpConnection,
     SmtpSettings,
 )
-from recours.runs.ports import Letter, RunError
+from recours.runs.ports import OutgoingMail, RunError
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import open_database
-from recours.wiring.mail import PostOffice
+from recours.wiring.mail import MailService
 
 _FAILED, _USAGE = 1, 2
 _KINDS = {MailKind.POD_FAILED: EventName.POD_FAILED, MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED}
@@ -46,14 +46,16 @@ def command(context: click.Context, database_url: str | None) -> None:
 
 
 @contextmanager
-def _office(settings: Settings) -> Iterator[tuple[PostOffice, ClaimRepository]]:
+def _mail_service(settings: Settings) -> Iterator[tuple[MailService, ClaimRepository]]:
     """The mails of the configured database; its faults become a sentence and exit status 1."""
     try:
         opened = open_database(settings)
         try:
             columns = opened.schema.columns
-            office = PostOffice(settings, opened.database, opened.schema, opened.clock, uuid.uuid4().hex)
-            yield office, ClaimRepository(opened.database, catalog_of(settings), columns, "", "")
+            mail_service = MailService(
+                settings, opened.database, opened.schema, opened.clock, uuid.uuid4().hex
+            )
+            yield mail_service, ClaimRepository(opened.database, catalog_of(settings), columns, "", "")
         finally:
             opened.database.close()
     except RunError as fault:
@@ -65,8 +67,8 @@ def _office(settings: Settings) -> Iterator[tuple[PostOffice, ClaimRepository]]:
 @click.pass_obj
 def release(settings: Settings) -> None:
     """Let go of the mails that the brake holds; the next run sends them."""
-    with _office(settings) as (office, _):
-        released = office.mailbox.release()
+    with _mail_service(settings) as (mail_service, _):
+        released = mail_service.outbox.release()
     click.echo(
         f"{plural(released, 'mail')} released: the next run sends them." if released else "No mail is held."
     )
@@ -81,30 +83,30 @@ def test(settings: Settings, address: str) -> None:
         raise click.BadParameter(
             "it must be one mail address, such as someone@example.com", param_hint="ADDRESS"
         )
-    with _office(settings) as (office, _):
-        server = office.server()
+    with _mail_service(settings) as (mail_service, _):
+        server = mail_service.server()
     words = "recours: a test\n\nIf you can read this, the mail server takes our mail.\n"
     rendered = Rendered("recours: test", words, f"<p>{words}</p>")
     _send(server, settings, _letter(MailKind.OPERATOR_SUMMARY, address, rendered))
 
 
-def _send(server: SmtpSettings | None, settings: Settings, letter: Letter, redirect: str = "") -> None:
+def _send(server: SmtpSettings | None, settings: Settings, mail: OutgoingMail, redirect: str = "") -> None:
     """Send a mail that is not kept, and say what the server answered. `redirect`: where it goes instead, if set."""
     if server is None:
         say_error("No mail server is set: SMTP_HOST, or smtp_host in the table system_settings.")
         raise SystemExit(_USAGE)
-    address = redirect or letter.recipient
+    address = redirect or mail.recipient
     try:
         with SmtpConnection(server) as line:
             line.send(
                 address,
-                message_of(letter, address, Envelope(server.sender, settings.mail.reply_to, redirect)),
+                message_of(mail, address, Envelope(server.sender, settings.mail.reply_to, redirect)),
                 lambda: True,
             )
     except (MailServerError, MailRefusedError, OutcomeUnknownError) as error:
         say_error(harmless(f"Not sent: {error}."))
         raise SystemExit(_FAILED) from error
-    instead = f" instead of {letter.recipient} (RECOURS_MAIL_REDIRECT)" if redirect else ""
+    instead = f" instead of {mail.recipient} (RECOURS_MAIL_REDIRECT)" if redirect else ""
     click.echo(
         f"{server.host}:{server.port} took the mail to {address}{instead} (from {server.sender}, {server.security})."
     )
@@ -122,11 +124,11 @@ def report(settings: Settings, address: str | None, so_far: bool) -> None:
         raise click.BadParameter(
             said if address else "it is needed: no ADMIN_EMAIL is set", param_hint="ADDRESS"
         )
-    with _office(settings) as (office, _):
-        rendered = _report(office, settings, settings.mail.language, so_far=so_far)
-        server = office.server()
-    letter = _letter(MailKind.WEEKLY_REPORT, recipient, rendered)
-    _send(server, settings, letter, settings.mail.redirect)
+    with _mail_service(settings) as (mail_service, _):
+        rendered = _report(mail_service, settings, settings.mail.language, so_far=so_far)
+        server = mail_service.server()
+    mail = _letter(MailKind.WEEKLY_REPORT, recipient, rendered)
+    _send(server, settings, mail, settings.mail.redirect)
 
 
 @command.command("preview")
@@ -160,14 +162,14 @@ def preview(
         raise click.UsageError("--claim says nothing about a weekly_report.")
     if so_far and kind != MailKind.WEEKLY_REPORT:
         raise click.UsageError("--so-far says something about a weekly_report only.")
-    with _office(settings) as (office, claims):
+    with _mail_service(settings) as (mail_service, claims):
         if reference is None:
-            shown, rendered = settings.mail.admin, _report(office, settings, language, so_far=so_far)
+            shown, rendered = settings.mail.admin, _report(mail_service, settings, language, so_far=so_far)
         else:
-            shown, rendered = _about_claim(MailKind(kind), reference, language, office, claims)
+            shown, rendered = _about_claim(MailKind(kind), reference, language, mail_service, claims)
     shown = shown if is_address(shown) else "nobody@recours.invalid"
-    letter = _letter(MailKind(kind), shown, rendered)
-    content = message_of(letter, shown, Envelope(settings.mail.sender or "nobody@recours.invalid"))
+    mail = _letter(MailKind(kind), shown, rendered)
+    content = message_of(mail, shown, Envelope(settings.mail.sender or "nobody@recours.invalid"))
     files = {
         folder / f"{kind}.eml": content,
         folder / f"{kind}.html": rendered.html.encode(),
@@ -185,25 +187,27 @@ def preview(
 
 
 def _about_claim(
-    kind: MailKind, reference: str, language: str, office: PostOffice, claims: ClaimRepository
+    kind: MailKind, reference: str, language: str, mail_service: MailService, claims: ClaimRepository
 ) -> tuple[str, Rendered]:
     """Whom the mail about a claim would go to, and the mail."""
     claim = claims.find(reference)
     if claim is None:
         raise click.BadParameter(f"there is no claim '{harmless(reference)}'", param_hint="--claim")
-    recipient = office.mailbox.recipient(claim.client_id)
+    recipient = mail_service.outbox.recipient(claim.client_id)
     name, address = (recipient.name, recipient.email) if recipient else (None, None)
     told = [_told(kind, claim)]
-    return address or "", render(kind, told, language, name, office.letterhead(), office.mailbox.catalog)
+    return address or "", render(
+        kind, told, language, name, mail_service.branding(), mail_service.outbox.catalog
+    )
 
 
-def _report(office: PostOffice, settings: Settings, language: str, *, so_far: bool) -> Rendered:
+def _report(mail_service: MailService, settings: Settings, language: str, *, so_far: bool) -> Rendered:
     """The report of the last week that is over, or of this one up to now."""
     from recours.notifications.weekly import render_report  # noqa: PLC0415 (for one of the commands only)
 
-    today = office.clock.now().astimezone(settings.policy.zone).date()
+    today = mail_service.clock.now().astimezone(settings.policy.zone).date()
     monday = today - timedelta(days=today.weekday() + (0 if so_far else 7))
-    return render_report(office.week(monday), language, office.letterhead())
+    return render_report(mail_service.week(monday), language, mail_service.branding())
 
 
 def _told(kind: MailKind, claim: Claim) -> Told:
@@ -227,9 +231,9 @@ def _told(kind: MailKind, claim: Claim) -> Told:
     )
 
 
-def _letter(kind: MailKind, recipient: str, rendered: Rendered) -> Letter:
+def _letter(kind: MailKind, recipient: str, rendered: Rendered) -> OutgoingMail:
     message_id = f"<{uuid.uuid4().hex}@recours.invalid>"
     now = datetime.now(UTC)
-    return Letter(
+    return OutgoingMail(
         0, message_id, kind, None, recipient, rendered.subject, rendered.plain, rendered.html, now, ()
     )

@@ -41,7 +41,7 @@ from recours.database.tables import (
     notifications,
     system_settings,
 )
-from recours.runs.ports import Draft, Letter, Recipient
+from recours.runs.ports import Draft, OutgoingMail, Recipient
 
 _LEASE = timedelta(minutes=10)
 _AT_ONCE = 500  # events that are read by their numbers
@@ -77,7 +77,7 @@ _LOCK_UNTOLD = select(_e.id).where(*_UNTOLD_OF_IDS).order_by(_e.id).with_for_upd
 
 
 @dataclass(frozen=True)
-class Mailbox:
+class MailOutbox:
     """The mails of one database, as one run sees them."""
 
     database: Database
@@ -109,11 +109,11 @@ class Mailbox:
             of = {column["name"]: column for column in inspect(connection).get_columns(notifications.name)}
         return not of["client_id"]["nullable"]
 
-    def _is_for_service(self, letter: Letter, state: MailState) -> bool:
+    def _is_for_service(self, mail: OutgoingMail, state: MailState) -> bool:
         """Tell whether the service's own record of mails is to have it."""
         if state not in (MailState.SENT, MailState.FAILED) or notifications.name not in self._in_our_form:
             return False
-        return letter.client_id is not None or not self._records_clients_only
+        return mail.client_id is not None or not self._records_clients_only
 
     @cached_property
     def _highest_client(self) -> int | None:
@@ -264,7 +264,7 @@ class Mailbox:
         with self.database.read() as connection:
             return list(connection.scalars(query))
 
-    def take(self, ids: Sequence[int], now: datetime) -> list[Letter]:
+    def take(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
         """Hold those of these mails that are still ready, in the same order."""
         ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
         with self.database.write() as connection:
@@ -290,49 +290,56 @@ class Mailbox:
             found[row["mail_id"]].append(_told(row))
         return found
 
-    def give_back(self, letter: Letter, error: str, *, tried: bool) -> None:
+    def give_back(self, mail: OutgoingMail, error: str, *, tried: bool) -> None:
         """It was not sent; a later run tries again. Not `tried`: it had no turn, which does not count."""
         values = {"state": MailState.READY, "holder": None, "held_until": None, "error": error}
         statement = _UPDATE_IN_HAND if tried else _UPDATE_UNTRIED
         with self.database.write_one() as connection:
-            connection.execute(statement, self._in_hand(letter) | values)
+            connection.execute(statement, self._in_hand(mail) | values)
 
-    def sending(self, letter: Letter) -> bool:
+    def sending(self, mail: OutgoingMail) -> bool:
         """From here on the server may have it; False if the lease is lost."""
         values = {"state": MailState.SENDING}
         with self.database.write_one(durable=True) as connection:
-            return bool(connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values).rowcount)
+            return bool(connection.execute(_UPDATE_IN_HAND, self._in_hand(mail) | values).rowcount)
 
-    def end(self, letter: Letter, state: MailState, now: datetime, error: str | None = None) -> str | None:
+    def end(
+        self, mail: OutgoingMail, state: MailState, now: datetime, error: str | None = None
+    ) -> str | None:
         """It was sent, refused for good, cancelled, or nobody can know; what was tried is in the service's record too.
 
         There it is left out if it has no client and the record takes clients' only.
         Returns why that record did not take it, if so: ours has it all the same. What a cancelled mail was to tell is
         told by another one if its reason comes back.
         """
-        rows = _notifications(letter, state, now, error) if self._is_for_service(letter, state) else []
+        rows = _notifications(mail, state, now, error) if self._is_for_service(mail, state) else []
         try:
-            self._end(letter, state, now, error, rows)
+            self._end(mail, state, now, error, rows)
         except DatabaseError as fault:
             if not rows:
                 raise
-            self._end(letter, state, now, error, [])
+            self._end(mail, state, now, error, [])
             return fault.words
         return None
 
     def _end(
-        self, letter: Letter, state: MailState, now: datetime, error: str | None, rows: list[dict[str, Any]]
+        self,
+        mail: OutgoingMail,
+        state: MailState,
+        now: datetime,
+        error: str | None,
+        rows: list[dict[str, Any]],
     ) -> None:
         values = {"state": state, "ended_at": now, "error": error, "holder": None, "held_until": None}
         with self.database.write() as connection:
-            in_hand = connection.execute(_UPDATE_IN_HAND, self._in_hand(letter) | values).rowcount
+            in_hand = connection.execute(_UPDATE_IN_HAND, self._in_hand(mail) | values).rowcount
             if state is MailState.CANCELLED and in_hand:
-                connection.execute(_LAPSE, {"of_events": [event.id for event in letter.told]})
+                connection.execute(_LAPSE, {"of_events": [event.id for event in mail.told]})
             if rows:
                 connection.execute(_INSERT_NOTIFICATION, rows)
 
-    def _in_hand(self, letter: Letter) -> dict[str, Any]:
-        return {"of_mail": letter.id, "held_by": self.run_id}
+    def _in_hand(self, mail: OutgoingMail) -> dict[str, Any]:
+        return {"of_mail": mail.id, "held_by": self.run_id}
 
     def undecided(self, now: datetime) -> list[tuple[int, str]]:
         """Mark the mails whose run died while sending: number and recipient of each. They are not sent again."""
@@ -406,8 +413,8 @@ def _told(row: Any) -> Told:
     )
 
 
-def _letter(row: Any, told: list[Told]) -> Letter:
-    return Letter(
+def _letter(row: Any, told: list[Told]) -> OutgoingMail:
+    return OutgoingMail(
         id=row["id"],
         message_id=row["message_id"],
         kind=MailKind(row["kind"]),
@@ -422,16 +429,16 @@ def _letter(row: Any, told: list[Told]) -> Letter:
 
 
 def _notifications(
-    letter: Letter, state: MailState, now: datetime, error: str | None
+    mail: OutgoingMail, state: MailState, now: datetime, error: str | None
 ) -> list[dict[str, Any]]:
     """A row for each claim that the mail was about; one for a mail that was about none."""
-    ids = list(dict.fromkeys(event.claim_id for event in letter.told if event.claim_id)) or [None]
+    ids = list(dict.fromkeys(event.claim_id for event in mail.told if event.claim_id)) or [None]
     return [
         {
-            "client_id": letter.client_id,
-            "notification_type": letter.kind,
-            "subject": letter.subject,
-            "sent_to": letter.recipient,
+            "client_id": mail.client_id,
+            "notification_type": mail.kind,
+            "subject": mail.subject,
+            "sent_to": mail.recipient,
             "sent_at": now.replace(microsecond=0),
             "status": "sent" if state is MailState.SENT else "failed",
             "error_message": error,

@@ -23,7 +23,7 @@ from recours.core.mail import (
     things,
 )
 from recours.core.text import clean, plural
-from recours.notifications.render import Letterhead, Rendered, render
+from recours.notifications.render import Branding, Rendered, render
 from recours.runs.ports import Clock, Draft, Recipient
 
 log = logging.getLogger("__main__")
@@ -63,13 +63,13 @@ class Outbox(Protocol):
 
 
 @dataclass(frozen=True)
-class Habits:
+class MailPolicy:
     """How mail is written here."""
 
     language: str
     zone: ZoneInfo
-    head: Letterhead
-    brake: int  # more client mails than this in one run are held
+    head: Branding
+    send_limit: int  # more client mails than this in one run are held
     skipped_statuses: frozenset[str]  # of claims for which nobody need do anything
     admin: str = ""
 
@@ -78,11 +78,16 @@ class NotificationManager:
     """Renders what is to be told now; what waits for a digest stays untold."""
 
     def __init__(
-        self, outbox: Outbox, habits: Habits, catalog: Catalog, clock: Clock, new_id: Callable[[], str]
+        self,
+        outbox: Outbox,
+        mail_policy: MailPolicy,
+        catalog: Catalog,
+        clock: Clock,
+        new_id: Callable[[], str],
     ) -> None:
         """`new_id`: a text that no other mail has been given."""
         self._outbox = outbox
-        self._habits = habits
+        self._policy = mail_policy
         self._catalog = catalog
         self._clock = clock
         self._new_id = new_id
@@ -96,15 +101,15 @@ class NotificationManager:
             for mail in self._of_client(client_id, ids, now)
         )
         first = list(
-            islice(due, self._habits.brake + 1)
+            islice(due, self._policy.send_limit + 1)
         )  # as many as it takes to know: there may be thousands
-        held = len(first) > self._habits.brake
+        held = len(first) > self._policy.send_limit
         written = 0
         for recipient, preferences, kind, told in chain(first, due):
             written += self._write(kind, told, recipient, preferences.language, now, held=held)
         if held:
             log.warning(
-                f"{plural(written, 'mail')} to clients held: more than {self._habits.brake} in one run "
+                f"{plural(written, 'mail')} to clients held: more than {self._policy.send_limit} in one run "
                 "(RECOURS_MAIL_BRAKE). 'recours mail release' sends them."
             )
         return written + self._summary(now)
@@ -119,7 +124,7 @@ class NotificationManager:
             return []
         told = self._outbox.still_untold(ids)
         assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
-        preferences, fault = parse_preferences(recipient.preferences, self._habits.language)
+        preferences, fault = parse_preferences(recipient.preferences, self._policy.language)
         if fault:
             log.warning(f"Client {client_id}: {fault}; the usual is done")
         mails = []
@@ -132,7 +137,7 @@ class NotificationManager:
                 [
                     event
                     for event in of_kind
-                    if digest_due(event.written_at, preferences.frequency, now, self._habits.zone)
+                    if digest_due(event.written_at, preferences.frequency, now, self._policy.zone)
                 ]
             )
             mails += [
@@ -149,7 +154,7 @@ class NotificationManager:
             current = self._outbox.claims_now(some)
             lapsed: list[Told] = []
             for event in some:
-                holds = still_holds(event, current.get(event.claim_id), self._habits.skipped_statuses)
+                holds = still_holds(event, current.get(event.claim_id), self._policy.skipped_statuses)
                 (holding if holds else lapsed).append(event)
             self._decline(lapsed, LAPSED, logging.INFO)
         return holding
@@ -173,18 +178,18 @@ class NotificationManager:
         told = self._holding(self._outbox.events_of_operator())
         if not told:
             return 0
-        if not is_address(self._habits.admin):
+        if not is_address(self._policy.admin):
             self._outbox.decline(told, "there was no ADMIN_EMAIL")
             log.warning(
                 f"{plural(len(things(told)), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
             )
             return 0
-        operator = Recipient(None, self._habits.admin, None, is_active=True, preferences=None)
+        operator = Recipient(None, self._policy.admin, None, is_active=True, preferences=None)
         reports = [[event] for event in told if event.name is EventName.WEEKLY_REPORT]
         summary = [event for event in told if event.name is not EventName.WEEKLY_REPORT]
         mails = [(MailKind.WEEKLY_REPORT, report) for report in reports]
         mails += [(MailKind.OPERATOR_SUMMARY, summary)] if summary else []
-        return sum(self._write(kind, of, operator, self._habits.language, now) for kind, of in mails)
+        return sum(self._write(kind, of, operator, self._policy.language, now) for kind, of in mails)
 
     def _write(
         self,
@@ -218,10 +223,10 @@ class NotificationManager:
 
     def _rendered(self, kind: MailKind, told: list[Told], recipient: Recipient, language: str) -> Rendered:
         if kind is not MailKind.WEEKLY_REPORT:
-            return render(kind, told, language, recipient.name, self._habits.head, self._catalog)
+            return render(kind, told, language, recipient.name, self._policy.head, self._catalog)
         from recours.notifications.weekly import render_report  # noqa: PLC0415 (one mail a week)
 
-        return render_report(told[0].facts, language, self._habits.head)
+        return render_report(told[0].facts, language, self._policy.head)
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:

@@ -26,7 +26,7 @@ _LONGEST_REFERENCE, _LONGEST_ERROR, _LONGEST_NAME, _LONGEST_SUBJECT = 100, 300, 
 
 
 @dataclass(frozen=True)
-class Letterhead:
+class Branding:
     """What every mail shows of the service."""
 
     service: str = ""
@@ -51,7 +51,7 @@ class _Item:
 
 
 def render(
-    kind: MailKind, told: Sequence[Told], language: str, name: str | None, head: Letterhead, catalog: Catalog
+    kind: MailKind, told: Sequence[Told], language: str, name: str | None, head: Branding, catalog: Catalog
 ) -> Rendered:
     """The mail that tells these events. Foreign text is cleaned here, and escaped by the template."""
     words = WORDS[language]
@@ -112,7 +112,7 @@ def _reference(event: Told) -> str:
     return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
 
 
-def _item(event: Told, kind: MailKind, words: Words, head: Letterhead, catalog: Catalog) -> _Item:
+def _item(event: Told, kind: MailKind, words: Words, head: Branding, catalog: Catalog) -> _Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name in (EventName.ACCOUNT_FAULT, EventName.RUN_FAULT):
         subject = words.account if event.name is EventName.ACCOUNT_FAULT else words.run
@@ -144,7 +144,7 @@ def _expired(told: Sequence[Told], words: Words) -> _Item:
     )
 
 
-def _retrieved(event: Told, words: Words, head: Letterhead) -> list[tuple[str, str]]:
+def _retrieved(event: Told, words: Words, head: Branding) -> list[tuple[str, str]]:
     attempts = event.facts.get("attempts")
     count = attempts if isinstance(attempts, int) else 1
     lines = [(words.happened, counted(words.language, words.attempts, count))]

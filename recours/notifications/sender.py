@@ -15,7 +15,7 @@ from recours.core.mail import ClaimNow, MailState, Told, still_holds
 from recours.core.text import plural
 from recours.notifications.smtp import MailRefusedError, MailServerError, OutcomeUnknownError
 from recours.notifications.smtp_deadlines import StopRequestedError
-from recours.runs.ports import Clock, Letter
+from recours.runs.ports import Clock, OutgoingMail
 
 log = logging.getLogger("email_sender")
 run_log = logging.getLogger("__main__")
@@ -38,16 +38,16 @@ class Mails(Protocol):
     def ready(self, now: Any) -> list[int]:
         """The numbers of the mails that are ready, those first that were tried least."""
 
-    def take(self, ids: Sequence[int], now: Any) -> list[Letter]:
+    def take(self, ids: Sequence[int], now: Any) -> list[OutgoingMail]:
         """Hold those of these mails that are still ready."""
 
-    def give_back(self, letter: Letter, error: str, *, tried: bool) -> None:
+    def give_back(self, mail: OutgoingMail, error: str, *, tried: bool) -> None:
         """A later run tries again. Not `tried`: it had no turn in this one."""
 
-    def sending(self, letter: Letter) -> bool:
+    def sending(self, mail: OutgoingMail) -> bool:
         """From here on the server may have it."""
 
-    def end(self, letter: Letter, state: MailState, now: Any, error: str | None = None) -> str | None:
+    def end(self, mail: OutgoingMail, state: MailState, now: Any, error: str | None = None) -> str | None:
         """What became of it. Returns why the service's own record of mails did not take it, if so."""
 
     def count(self, state: MailState) -> int:
@@ -142,14 +142,12 @@ class EmailSender:
                 f"{plural(len(self._put_off), 'mail')} put off to a later run: {self._put_off[0]}"
             )
 
-    def _send_batch(self, server: MailServer, batch: list[Letter], go_on: Callable[[], bool]) -> None:
+    def _send_batch(self, server: MailServer, batch: list[OutgoingMail], go_on: Callable[[], bool]) -> None:
         """Those that did not go out are handed back. Raises ServerFault."""
-        current = self._mails.claims_now([event for letter in batch for event in letter.told])
-        for place, letter in enumerate(batch):
-            if not any(
-                still_holds(event, current.get(event.claim_id), self._skipped) for event in letter.told
-            ):
-                self._cancel(letter)
+        current = self._mails.claims_now([event for mail in batch for event in mail.told])
+        for place, mail in enumerate(batch):
+            if not any(still_holds(event, current.get(event.claim_id), self._skipped) for event in mail.told):
+                self._cancel(mail)
                 continue
             if self._envelope.a_minute and self._sent:
                 self._wait(_MINUTE_S / self._envelope.a_minute, go_on)
@@ -157,7 +155,7 @@ class EmailSender:
                 self._hand_back(batch[place:], "the run was to end")
                 return
             try:
-                self._send(server, letter)
+                self._send(server, mail)
             except StopRequestedError:
                 self._hand_back(batch[place:], "the run was to end")
                 return
@@ -172,18 +170,18 @@ class EmailSender:
             self._clock.sleep(step)
             seconds -= step
 
-    def _hand_back(self, letters: list[Letter], why: str) -> None:
+    def _hand_back(self, letters: list[OutgoingMail], why: str) -> None:
         """They had no turn."""
-        for letter in letters:
-            self._mails.give_back(letter, why, tried=False)
+        for mail in letters:
+            self._mails.give_back(mail, why, tried=False)
 
-    def _cancel(self, letter: Letter) -> None:
+    def _cancel(self, mail: OutgoingMail) -> None:
         why = "its claims were mended meanwhile"
-        self._end(letter, MailState.CANCELLED, why)
-        log.info(f"Mail {letter.id} to {letter.recipient}: cancelled, {why}")
+        self._end(mail, MailState.CANCELLED, why)
+        log.info(f"Mail {mail.id} to {mail.recipient}: cancelled, {why}")
 
-    def _end(self, letter: Letter, state: MailState, error: str | None = None) -> None:
-        fault = self._mails.end(letter, state, self._clock.now(), error)
+    def _end(self, mail: OutgoingMail, state: MailState, error: str | None = None) -> None:
+        fault = self._mails.end(mail, state, self._clock.now(), error)
         if fault and not self._is_told_of_record:
             self._is_told_of_record = True
             run_log.warning(
@@ -191,61 +189,61 @@ class EmailSender:
                 "It is in recours_mails."
             )
 
-    def _send(self, server: MailServer, letter: Letter) -> None:
+    def _send(self, server: MailServer, mail: OutgoingMail) -> None:
         """Raises ServerFault if no other mail is to be tried after this one, Interrupted if the run is to end."""
-        recipient = self._envelope.redirect or letter.recipient
-        what = f"Mail {letter.id} ({letter.kind}) to {recipient}"
+        recipient = self._envelope.redirect or mail.recipient
+        what = f"Mail {mail.id} ({mail.kind}) to {recipient}"
         self._tried += 1
         try:
             given = server.send(
-                recipient, message_of(letter, recipient, self._envelope), lambda: self._mails.sending(letter)
+                recipient, message_of(mail, recipient, self._envelope), lambda: self._mails.sending(mail)
             )
         except MailServerError as fault:
-            self._mails.give_back(letter, str(fault), tried=True)
+            self._mails.give_back(mail, str(fault), tried=True)
             raise
         except OutcomeUnknownError as error:
-            self._end(letter, MailState.UNDECIDED, str(error))
+            self._end(mail, MailState.UNDECIDED, str(error))
             words = f"{what}: {error}; it may have arrived, and is not sent again"
             log.error(words)
             run_log.error(words)
             raise MailServerError("The mail server hung up on a mail that it was given") from error
         except MailRefusedError as refusal:
-            self._refused(letter, what, refusal)
+            self._refused(mail, what, refusal)
             return
         if given:
             self._sent += 1
             self._refused_us = 0
-            self._end(letter, MailState.SENT)
-            log.info(f'{what}: sent, "{letter.subject}"')
+            self._end(mail, MailState.SENT)
+            log.info(f'{what}: sent, "{mail.subject}"')
 
-    def _refused(self, letter: Letter, what: str, refusal: MailRefusedError) -> None:
+    def _refused(self, mail: OutgoingMail, what: str, refusal: MailRefusedError) -> None:
         """Raises ServerFault if the server has refused so many for our sake that it will refuse all."""
         self._refused_us = self._refused_us + 1 if refusal.of_us else 0
         if refusal.final:
-            self._end(letter, MailState.FAILED, str(refusal))
+            self._end(mail, MailState.FAILED, str(refusal))
             log.error(f"{what}: failed, {refusal}")
             return
-        self._mails.give_back(letter, str(refusal), tried=True)
+        self._mails.give_back(mail, str(refusal), tried=True)
         log.warning(f"{what}: waits, {refusal}")
         self._put_off.append(str(refusal))
         if self._refused_us >= _ENOUGH:
             raise MailServerError(str(refusal))
 
 
-def message_of(letter: Letter, recipient: str, envelope: Envelope) -> bytes:
+def message_of(mail: OutgoingMail, recipient: str, envelope: Envelope) -> bytes:
     """The mail as it goes over the line: plain text and HTML, with an identity that never changes.
 
     Made of the older, plainer classes: the newer ones parse every header that they are given, which costs three times
     as much. Hence the check for line breaks here. Raises ValueError for a header that holds one.
     """
     message = MIMEMultipart("alternative")
-    redirected = f"[{letter.recipient}] " if envelope.redirect else ""
+    redirected = f"[{mail.recipient}] " if envelope.redirect else ""
     headers = {
         "From": envelope.sender,
         "To": recipient,
-        "Subject": f"{redirected}{letter.subject}",
-        "Date": format_datetime(letter.created_at),
-        "Message-ID": letter.message_id,
+        "Subject": f"{redirected}{mail.subject}",
+        "Date": format_datetime(mail.created_at),
+        "Message-ID": mail.message_id,
         "Reply-To": envelope.reply_to,
         "Auto-Submitted": "auto-generated",
     }
@@ -256,8 +254,8 @@ def message_of(letter: Letter, recipient: str, envelope: Envelope) -> bytes:
             message.add_header(
                 name, value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
             )
-    message.attach(_text(letter.plain, "plain"))
-    message.attach(_text(letter.html, "html"))
+    message.attach(_text(mail.plain, "plain"))
+    message.attach(_text(mail.html, "html"))
     return message.as_bytes()
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from recours.core.text import clean, counted
-from recours.notifications.render import Letterhead, Rendered, environment
+from recours.notifications.render import Branding, Rendered, environment
 from recours.notifications.texts import WORDS
 from recours.notifications.weekly_texts import REPORT_WORDS, ReportWords
 from recours.operations.problem_texts import VerdictWords
@@ -39,7 +39,7 @@ class _Point:
     lines: Sequence[str] = ()
 
 
-def render_report(facts: Mapping[str, Any], language: str, head: Letterhead) -> Rendered:
+def render_report(facts: Mapping[str, Any], language: str, head: Branding) -> Rendered:
     """The mail. Foreign text in the facts was cleaned when they were gathered, and is escaped by the template."""
     words = REPORT_WORDS[language]
     subject = clean(_subject(facts, words), _LONGEST_SUBJECT)
@@ -162,7 +162,7 @@ def _usage(row: Mapping[str, Any], words: ReportWords) -> tuple[str, str, bool]:
     return f"{row['carrier']} ({what})" if what else row["carrier"], told + full, bool(row["full"])
 
 
-def _point(hand: Hand, words: ReportWords, facts: Mapping[str, Any], head: Letterhead) -> _Point:
+def _point(hand: Hand, words: ReportWords, facts: Mapping[str, Any], head: Branding) -> _Point:
     about = hand.about
     if hand.what == "problem":
         return _problem(about, words, datetime.fromisoformat(facts["at"]), head)
@@ -178,7 +178,7 @@ def _point(hand: Hand, words: ReportWords, facts: Mapping[str, Any], head: Lette
     return _Point(counted(words.language, words.hands_of[hand.what], hand.count), _claims(hand, words))
 
 
-def _problem(kept: Mapping[str, Any], words: ReportWords, at: datetime, head: Letterhead) -> _Point:
+def _problem(kept: Mapping[str, Any], words: ReportWords, at: datetime, head: Branding) -> _Point:
     """What the verdict of `recours status` says at that moment, in the same words."""
     told, problem = (
         VerdictWords(words.language, lambda moment: moment.astimezone(head.zone)),

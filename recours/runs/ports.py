@@ -483,7 +483,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutgoingMail:
     """A mail that is to be sent, with what it tells."""
 
     id: int

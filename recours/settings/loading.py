@@ -302,7 +302,7 @@ class _Reading:
             admin=self._read("ADMIN_EMAIL", address),
             language=self._read("RECOURS_LANGUAGE", one_of(*LANGUAGES)),
             a_minute=int(self._read("RECOURS_MAIL_RATE", whole(0, 10_000))),
-            brake=int(self._read("RECOURS_MAIL_BRAKE", whole(0, 1_000_000))),
+            send_limit=int(self._read("RECOURS_MAIL_BRAKE", whole(0, 1_000_000))),
             redirect=self._read("RECOURS_MAIL_REDIRECT", address),
             service=self._read("RECOURS_SERVICE_NAME", line),
             reply_to=self._read("RECOURS_REPLY_TO", address),

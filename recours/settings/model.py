@@ -60,7 +60,7 @@ class MailSettings:
     admin: str
     language: str
     a_minute: int
-    brake: int
+    send_limit: int
     redirect: str
     service: str
     reply_to: str

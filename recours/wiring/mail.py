@@ -11,7 +11,7 @@ from recours.core.events import Event, EventName
 from recours.core.mail import MailState, is_address, reported_week, week_label
 from recours.core.text import plural
 from recours.database.engine import Database
-from recours.database.mail_outbox import Mailbox
+from recours.database.mail_outbox import MailOutbox
 from recours.database.schema.inspection import Schema
 from recours.logs import file_of, run_log
 from recours.runs.ports import Clock, RunError
@@ -21,12 +21,12 @@ from recours.wiring.carriers import catalog_of, redactor
 
 if TYPE_CHECKING:
     from recours.notifications.manager import NotificationManager
-    from recours.notifications.render import Letterhead
+    from recours.notifications.render import Branding
     from recours.notifications.sender import EmailSender
     from recours.notifications.smtp import SmtpSettings
 
 
-class PostOffice:
+class MailService:
     """Tells people by mail. What that takes is loaded when there is something to tell: many runs tell nobody."""
 
     def __init__(
@@ -35,7 +35,7 @@ class PostOffice:
         self._settings = settings
         self._schema = schema
         self.clock = clock
-        self.mailbox = Mailbox(database, catalog_of(settings), schema.columns, run_id)
+        self.outbox = MailOutbox(database, catalog_of(settings), schema.columns, run_id)
 
     def tell(self, go_on: Callable[[], bool]) -> None:
         """Render what is to be told and send what is ready, as long as `go_on` says so.
@@ -45,13 +45,13 @@ class PostOffice:
         if not go_on():
             return
         self._write_report()
-        if not self.mailbox.has_work():
+        if not self.outbox.has_work():
             return
         self.manager().render_due()
         if server := self.server():
             with self.log():
                 self.sender(server).send_all(go_on)
-        elif waiting := self.mailbox.count(MailState.READY):
+        elif waiting := self.outbox.count(MailState.READY):
             run_log().warning(
                 f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"
             )
@@ -63,7 +63,7 @@ class PostOffice:
             return
         monday = reported_week(self.clock.now(), zone)
         label = week_label(monday)
-        if self.mailbox.is_written(EventName.WEEKLY_REPORT, label):
+        if self.outbox.is_written(EventName.WEEKLY_REPORT, label):
             return
         from recours.operations.weekly import has_something_to_tell  # noqa: PLC0415 (needed once a week)
 
@@ -76,7 +76,7 @@ class PostOffice:
             return
         declined = None if has_something_to_tell(facts) else "nothing had happened yet"
         event = Event(EventName.WEEKLY_REPORT, Actor.OPERATOR, "", label, facts)
-        self.mailbox.put(event, self.clock.now(), declined)
+        self.outbox.put(event, self.clock.now(), declined)
 
     def week(self, monday: date) -> dict[str, Any]:
         """The facts of the week that began on that Monday. Raises RunFault."""
@@ -85,7 +85,7 @@ class PostOffice:
         from recours.operations.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
         from recours.wiring.operations import SCHEDULES, operations_over  # noqa: PLC0415 (see above)
 
-        settings, database = self._settings, self.mailbox.database
+        settings, database = self._settings, self.outbox.database
         operations = operations_over(settings, database, self._schema, self.clock)
         seen = operations.overview(days=1)
         sources = Sources(
@@ -100,25 +100,27 @@ class PostOffice:
 
     def manager(self) -> "NotificationManager":
         """Who decides and renders."""
-        from recours.notifications.manager import Habits, NotificationManager  # noqa: PLC0415 (see above)
+        from recours.notifications.manager import MailPolicy, NotificationManager  # noqa: PLC0415 (see above)
 
         mail, policy = self._settings.mail, self._settings.policy
         skipped = frozenset(policy.skip_claim_statuses)
-        habits = Habits(mail.language, policy.zone, self.letterhead(), mail.brake, skipped, mail.admin)
+        mail_policy = MailPolicy(
+            mail.language, policy.zone, self.branding(), mail.send_limit, skipped, mail.admin
+        )
         return NotificationManager(
-            self.mailbox, habits, self.mailbox.catalog, self.clock, lambda: uuid.uuid4().hex
+            self.outbox, mail_policy, self.outbox.catalog, self.clock, lambda: uuid.uuid4().hex
         )
 
-    def letterhead(self) -> "Letterhead":
+    def branding(self) -> "Branding":
         """What every mail shows of the service."""
-        from recours.notifications.render import Letterhead  # noqa: PLC0415 (see above)
+        from recours.notifications.render import Branding  # noqa: PLC0415 (see above)
 
         mail = self._settings.mail
-        return Letterhead(mail.service, mail.claim_url, self._settings.policy.zone)
+        return Branding(mail.service, mail.claim_url, self._settings.policy.zone)
 
     def server(self) -> "SmtpSettings | None":
         """How the mail server is reached: the service's own settings come first; None: no host is set anywhere."""
-        return mail_server(self._settings.mail, self.mailbox.service_settings())
+        return mail_server(self._settings.mail, self.outbox.service_settings())
 
     def sender(self, server: "SmtpSettings") -> "EmailSender":
         """Who sends."""
@@ -129,7 +131,7 @@ class PostOffice:
         envelope = Envelope(server.sender, mail.reply_to, mail.redirect, mail.a_minute)
         skipped = frozenset(self._settings.policy.skip_claim_statuses)
         return EmailSender(
-            self.mailbox, lambda go_on: SmtpConnection(server, go_on=go_on), envelope, self.clock, skipped
+            self.outbox, lambda go_on: SmtpConnection(server, go_on=go_on), envelope, self.clock, skipped
         )
 
     def log(self) -> AbstractContextManager[None]:

@@ -19,7 +19,7 @@ from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor
 from recours.wiring.databases import Opened, enrolment_of, policy_of
-from recours.wiring.mail import PostOffice
+from recours.wiring.mail import MailService
 
 
 def make_worker(
@@ -53,7 +53,7 @@ def make_worker(
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         lines_together=lines_together,
-        post=PostOffice(settings, database, opened.schema, clock, run_id) if mails else None,
+        post=MailService(settings, database, opened.schema, clock, run_id) if mails else None,
         observer=observer,
         enrolment=enrolment_of(settings, database, columns),
     )

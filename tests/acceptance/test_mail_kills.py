@@ -22,18 +22,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Where the process dies: a method of ours, before or after its work.
 POINTS = {
-    "before the mail is kept": ("recours.database.mail_outbox", "Mailbox", "write", "before"),
-    "after the mail was kept": ("recours.database.mail_outbox", "Mailbox", "write", "after"),
-    "before it is taken in hand": ("recours.database.mail_outbox", "Mailbox", "take", "before"),
-    "after it was taken in hand": ("recours.database.mail_outbox", "Mailbox", "take", "after"),
+    "before the mail is kept": ("recours.database.mail_outbox", "MailOutbox", "write", "before"),
+    "after the mail was kept": ("recours.database.mail_outbox", "MailOutbox", "write", "after"),
+    "before it is taken in hand": ("recours.database.mail_outbox", "MailOutbox", "take", "before"),
+    "after it was taken in hand": ("recours.database.mail_outbox", "MailOutbox", "take", "after"),
     "before the connection": ("recours.notifications.smtp", "SmtpConnection", "_connected", "before"),
     "after the connection": ("recours.notifications.smtp", "SmtpConnection", "_connected", "after"),
     "after DATA": ("recours.notifications.smtp", "SmtpConnection", "_offer", "after"),
-    "before it is marked": ("recours.database.mail_outbox", "Mailbox", "sending", "before"),
-    "after it was marked": ("recours.database.mail_outbox", "Mailbox", "sending", "after"),
+    "before it is marked": ("recours.database.mail_outbox", "MailOutbox", "sending", "before"),
+    "after it was marked": ("recours.database.mail_outbox", "MailOutbox", "sending", "after"),
     "after the server's 250": ("recours.notifications.smtp", "SmtpConnection", "_give", "after"),
-    "before the record": ("recours.database.mail_outbox", "Mailbox", "end", "before"),
-    "after the record": ("recours.database.mail_outbox", "Mailbox", "end", "after"),
+    "before the record": ("recours.database.mail_outbox", "MailOutbox", "end", "before"),
+    "after the record": ("recours.database.mail_outbox", "MailOutbox", "end", "after"),
 }
 # From here to there nobody can know whether the server took it.
 UNDECIDABLE = {"after it was marked", "after the server's 250", "before the record"}

@@ -22,7 +22,7 @@ from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.wiring.databases import open_database
-from recours.wiring.mail import PostOffice
+from recours.wiring.mail import MailService
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 
@@ -1053,11 +1053,11 @@ def test_two_runs_at_once_write_and_send_each_mail_once(service: Service, smtp: 
     service.environment["SMTP_PORT"] = str(smtp.port)
     opened = open_database(service.settings)
     offices = [
-        PostOffice(service.settings, opened.database, opened.schema, service.clock, f"run-{n}")
+        MailService(service.settings, opened.database, opened.schema, service.clock, f"run-{n}")
         for n in range(4)
     ]
     with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(office.tell, lambda: True) for office in offices]:
+        for done in [pool.submit(mail_service.tell, lambda: True) for mail_service in offices]:
             done.result()
     opened.database.close()
     assert sorted(smtp.recipients()) == sorted(f"c{number}@shop.example" for number in range(2, 32))
@@ -1103,7 +1103,7 @@ def test_a_run_that_was_stopped_writes_no_mail(service: Service, smtp: MailServe
     service.run_hourly(1)
     service.environment["SMTP_PORT"] = str(smtp.port)
     opened = open_database(service.settings)
-    post = PostOffice(service.settings, opened.database, opened.schema, service.clock, "run-9")
+    post = MailService(service.settings, opened.database, opened.schema, service.clock, "run-9")
     post.tell(lambda: False)
     assert smtp.taken == []
     post.tell(lambda: True)

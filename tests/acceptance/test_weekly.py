@@ -12,7 +12,7 @@ import pytest
 
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.mail import PostOffice
+from recours.wiring.mail import MailService
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 from tests.processes.commands import Done, recours
@@ -97,7 +97,7 @@ def test_however_many_machines_there_are(service: Service, smtp: MailServer) -> 
 
     def tell(number: int) -> None:
         run_id = f"{number:032x}"
-        PostOffice(settings, opened.database, opened.schema, service.clock, run_id).tell(lambda: True)
+        MailService(settings, opened.database, opened.schema, service.clock, run_id).tell(lambda: True)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(tell, range(8)))

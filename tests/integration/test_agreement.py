@@ -39,7 +39,7 @@ from recours.runs.summary import minute
 from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
-from recours.wiring.mail import PostOffice
+from recours.wiring.mail import MailService
 from recours.wiring.operations import Operations, open_desk
 from tests.conftest import SERVICE_CLAIMS
 from tests.processes.commands import Done, worker
@@ -389,7 +389,7 @@ def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
             assert told.sentence(problem, found.at) in faults
 
     operations = world.operations
-    office = PostOffice(operations.settings, operations.database, operations.schema, operations.clock, "r")
+    office = MailService(operations.settings, operations.database, operations.schema, operations.clock, "r")
     facts = office.week((world.now - timedelta(days=7)).date())
     kept = [(p["kind"], p["carrier"], p["count"]) for p in facts["problems"]]
     assert kept == [(p.kind, p.carrier or None, p.count) for p in found.problems]

@@ -17,7 +17,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
 from recours.database.engine import Database
-from recours.database.mail_outbox import Mailbox
+from recours.database.mail_outbox import MailOutbox
 from recours.database.schema import inspection
 from recours.notifications.smtp import MailServerError, OutcomeUnknownError, SmtpConnection, SmtpSettings
 from recours.notifications.smtp_deadlines import GRACE_S, MOST_BYTES, Slow, StopRequestedError, Watch
@@ -171,7 +171,7 @@ def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after
 def test_sigterm_is_heard_while_a_mail_server_trickles(
     behave: Behaviour, database: Database, url: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    mailbox = Mailbox(database, CATALOG, frozenset(), "0" * 32)
+    mailbox = MailOutbox(database, CATALOG, frozenset(), "0" * 32)
     event = Event(
         EventName.ACCOUNT_FAULT, Actor.OPERATOR, "chronopost", "2026-02-02", {"reason": "Invalid Password"}
     )

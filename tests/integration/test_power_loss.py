@@ -20,7 +20,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
 from recours.database.engine import Database
-from recours.database.mail_outbox import Mailbox
+from recours.database.mail_outbox import MailOutbox
 from recours.database.schema import inspection
 from recours.database.schema.create import create_file
 from recours.sandbox import MailSandbox, Sandbox
@@ -95,7 +95,7 @@ def test_units_and_mails_are_on_the_disk_before_they_are_spent(
 ) -> None:
     database = Database(URL.create("sqlite", database=str(path)))
     add_claims(database, [{}])
-    mailbox = Mailbox(database, CATALOG, frozenset(), "0" * 32)
+    mailbox = MailOutbox(database, CATALOG, frozenset(), "0" * 32)
     facts = {"carrier": "UPS", "reason": "Invalid Password"}
     mailbox.put(Event(EventName.ACCOUNT_FAULT, Actor.OPERATOR, "ups", "2026-02-02", facts), datetime.now(UTC))
     database.close()

@@ -14,7 +14,7 @@ from recours.core.errors import ErrorKind
 from recours.core.events import EventName
 from recours.core.mail import MailKind, Told
 from recours.core.outcome import Failure
-from recours.notifications.render import Letterhead, render
+from recours.notifications.render import Branding, render
 from recours.runs.preview import Preview, preview
 from tests.fakes.world import World
 
@@ -206,7 +206,7 @@ def test_the_operators_mail_says_it_once(language: str, expected: list[str]) -> 
         )
         for n in range(3)
     ]  # fmt: skip
-    mail = render(MailKind.OPERATOR_SUMMARY, told, language, None, Letterhead(), CATALOG)
+    mail = render(MailKind.OPERATOR_SUMMARY, told, language, None, Branding(), CATALOG)
     for words in (*expected, "CLM-0, CLM-1, CLM-2"):
         assert words in mail.plain.replace("\n", " ")
     assert mail.subject.count("1") == 1, "one thing to look at"

@@ -9,7 +9,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.events import EventName
 from recours.core.mail import MailKind, Told
 from recours.core.sentences import Said, Sentence, facts_of
-from recours.notifications.render import Letterhead, render
+from recours.notifications.render import Branding, render
 
 SAID = facts_of(Said(Sentence.NUMBER_UNKNOWN, "UPS", "No <b>such</b> parcel"))
 ENGLISH = {
@@ -22,7 +22,7 @@ ENGLISH = {
 
 def plain_of(facts: dict[str, Any], language: str, kind: MailKind, name: EventName) -> str:
     event = Told(1, name, 1, "ups", "1Z999AA10123456784", datetime(2026, 2, 2, tzinfo=UTC), facts)
-    rendered = render(kind, [event], language, None, Letterhead(), CATALOG)
+    rendered = render(kind, [event], language, None, Branding(), CATALOG)
     assert "<b>such" not in rendered.html
     return rendered.plain
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.core.errors import ErrorKind
-from recours.notifications.render import Letterhead
+from recours.notifications.render import Branding
 from recours.notifications.weekly import render_report
 from recours.notifications.weekly_texts import ENGLISH, FRENCH, REPORT_WORDS
 from recours.operations.weekly import Week, hands_needed, has_something_to_tell
@@ -118,14 +118,14 @@ def test_what_is_counted_is_listed(more: dict[str, Any], count: int, in_english:
         "fr": "1 point" if count == 1 else f"{count} points",
     }
     for language, line in (("en", in_english), ("fr", in_french)):
-        told = render_report(facts(**more), language, Letterhead())
+        told = render_report(facts(**more), language, Branding())
         assert f", {things[language]} " in told.subject
         assert f"* {line}" in told.plain.replace("\N{NO-BREAK SPACE}", " ")
         assert REPORT_WORDS[language].no_hands not in told.plain + told.html
 
 
 def test_runs_that_were_stopped_are_told_and_need_no_hand() -> None:
-    told = render_report(facts(workers=[WORKER | {"stopped": 1}]), "en", Letterhead())
+    told = render_report(facts(workers=[WORKER | {"stopped": 1}]), "en", Branding())
     assert "to look at" not in told.subject
     assert "* pod_retry_scheduler: 168 runs, 1 stopped" in told.plain
 
@@ -146,7 +146,7 @@ def test_runs_that_were_stopped_are_told_and_need_no_hand() -> None:
 def test_this_week_is_compared_with_the_four_before_by_their_attempts(
     pairs: tuple[tuple[int, int], ...], says: str
 ) -> None:
-    assert says in render_report(facts(weeks=rates(*pairs)), "en", Letterhead()).plain
+    assert says in render_report(facts(weeks=rates(*pairs)), "en", Branding()).plain
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_this_week_is_compared_with_the_four_before_by_their_attempts(
 )
 def test_in_french_less_than_two_is_one(this: tuple[int, int], says: str) -> None:
     weeks = rates((1, 1), (0, 0), (0, 0), (1, 1), this)
-    assert says in render_report(facts(weeks=weeks), "fr", Letterhead()).plain
+    assert says in render_report(facts(weeks=weeks), "fr", Branding()).plain
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,12 @@ def test_in_french_less_than_two_is_one(this: tuple[int, int], says: str) -> Non
 )
 def test_one_call_is_one(language: str, used: int, says: str) -> None:
     row = {"carrier": "DPD", "calls": "", "window": "day", "limit": 9, "used": used, "most": used, "full": 0}
-    told = render_report(facts(usage=[row]), language, Letterhead()).plain.replace("\N{NO-BREAK SPACE}", " ")
+    told = render_report(facts(usage=[row]), language, Branding()).plain.replace("\N{NO-BREAK SPACE}", " ")
     assert says in told
 
 
 def test_bars_end_where_the_figures_do() -> None:
-    told = render_report(facts(weeks=rates((0, 5), (5, 0), (1, 199), (199, 1), (0, 0))), "en", Letterhead())
+    told = render_report(facts(weeks=rates((0, 5), (5, 0), (1, 199), (199, 1), (0, 0))), "en", Branding())
     drawn = [line.split()[2] for line in told.plain.splitlines() if line.startswith("  Week")]
     assert drawn == ["." * 20, "#" * 20, "#" + "." * 19, "#" * 19 + ".", "." * 20]
     assert told.html.count('width="100%" height') == 3  # all, and twice nothing
@@ -216,7 +216,7 @@ def test_each_form_says_what_it_counts(language: str) -> None:
                 waiting_mails=count,
             ),
             language,
-            Letterhead("Shop"),
+            Branding("Shop"),
         )
         for part in (told.plain, told.html):
             assert "{" not in part.partition("</style>")[2] if part is told.html else "{" not in part
