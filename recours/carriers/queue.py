@@ -41,7 +41,7 @@ from recours.runs.ports import (
     Reservation,
     RunError,
 )
-from recours.runs.summary import LocalTime, minute
+from recours.runs.summary import LocalTime, format_minute
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 # Answers of a call for the document: our account has the right to ask for it.
@@ -506,4 +506,4 @@ def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
 def stop_words(spec: CarrierSpec, stop: Stop, local: LocalTime) -> str:
     """That a person stopped the carrier, who, when and why; and how it is taken up again."""
     by = f" {stop.why}" if stop.why else ""
-    return f"{spec.name} was paused on {minute(stop.at, local)}{by} ('recours resume {spec.key}' ends that)"
+    return f"{spec.name} was paused on {format_minute(stop.at, local)}{by} ('recours resume {spec.key}' ends that)"

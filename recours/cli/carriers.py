@@ -18,7 +18,7 @@ from recours.database.schema.inspection import look
 from recours.logs import local
 from recours.runs.attempt import malformed
 from recours.runs.ports import Refusal, RunError
-from recours.runs.summary import minute, named_usage, purpose, worth_telling
+from recours.runs.summary import format_minute, named_usage, purpose, worth_telling
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue
 from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database
@@ -97,7 +97,7 @@ def _stop(queue: APIRequestQueue | None, spec: CarrierSpec) -> list[str]:
 
 
 def _refusal_words(refusal: Refusal) -> str:
-    until = f"; not asked before {minute(refusal.until, local)}" if refusal.until else ""
+    until = f"; not asked before {format_minute(refusal.until, local)}" if refusal.until else ""
     return f"{refusal.reason}{until}"
 
 
@@ -210,5 +210,9 @@ def _parcel_words(outcome: Outcome) -> str:
 def _delivery_words(delivery: Delivery | None) -> str:
     if delivery is None:
         return ""
-    when = f" {minute(delivery.at, local)}" if delivery.at else (f" {delivery.day}" if delivery.day else "")
+    when = (
+        f" {format_minute(delivery.at, local)}"
+        if delivery.at
+        else (f" {delivery.day}" if delivery.day else "")
+    )
     return f"; delivered{when}" + (f", signed by {delivery.signatory}" if delivery.signatory else "")

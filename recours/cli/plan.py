@@ -15,7 +15,7 @@ from recours.operations.forecast.facts import Assumption, ForeseenRun
 from recours.operations.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.summary import minute, named_usage
+from recours.runs.summary import format_minute, named_usage
 from recours.wiring.operations import plan_for
 
 LONGEST_HOURS = 720
@@ -100,7 +100,7 @@ def _show(plan: Plan, *, everything: bool) -> None:
         else "every try brings its document"
     )
     click.echo(
-        f"From {minute(plan.made_at, local)} to {minute(plan.until, local)}, if {what}: "
+        f"From {format_minute(plan.made_at, local)} to {format_minute(plan.until, local)}, if {what}: "
         f"{plural(sum(plan.tried), 'try').replace('trys', 'tries')} in {plural(len(plan.runs), 'run')}."
     )
     for remark in plan.left_alone.remarks:
@@ -113,7 +113,7 @@ def _show(plan: Plan, *, everything: bool) -> None:
     show(_carriers(plan))
     for carrier in plan.carriers:
         if carrier.closing:
-            until = f" until {minute(carrier.closing.until, local)}" if carrier.closing.until else ""
+            until = f" until {format_minute(carrier.closing.until, local)}" if carrier.closing.until else ""
             click.echo(f"{plan.name(carrier.key)} is closed{until}: {carrier.closing.reason}")
     show(_every_try(plan) if everything else _runs(plan))
     if plan.cut:
@@ -144,7 +144,7 @@ def _carriers(plan: Plan) -> Table:
 
 def _empty(carrier: CarrierPlan) -> str:
     if carrier.empty_at:
-        return minute(carrier.empty_at, local)
+        return format_minute(carrier.empty_at, local)
     if not carrier.left:
         return "nothing is due"
     if carrier.days_left is None:
@@ -155,7 +155,7 @@ def _empty(carrier: CarrierPlan) -> str:
 def _every_try(plan: Plan) -> Table:
     rows = [
         (
-            minute(run.at, local),
+            format_minute(run.at, local),
             _WORKERS[run.worker],
             one.reference,
             plan.name(one.carrier),
@@ -173,7 +173,7 @@ def _every_try(plan: Plan) -> Table:
 def _runs(plan: Plan) -> Table:
     rows = [
         (
-            minute(run.at, local),
+            format_minute(run.at, local),
             _WORKERS[run.worker],
             str(tried),
             str(sum(left.count for left in run.left.values() if not left.reserved)),
@@ -225,5 +225,11 @@ def _show_late(plan: Plan, most: int | None) -> None:
 def _late_rows(plan: Plan, shown: Sequence[Late]) -> Iterator[tuple[str, ...]]:
     for late in shown:
         about = "about " if late.estimated else ""
-        when = f"{about}{minute(late.next_at, local)}" if late.next_at else "not foreseen"
-        yield late.reference, plan.name(late.carrier), minute(late.deadline, local), when, _WHY[late.reason]
+        when = f"{about}{format_minute(late.next_at, local)}" if late.next_at else "not foreseen"
+        yield (
+            late.reference,
+            plan.name(late.carrier),
+            format_minute(late.deadline, local),
+            when,
+            _WHY[late.reason],
+        )

@@ -18,7 +18,7 @@ from recours.operations.records import LeftAlone
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.preview import Preview, preview, preview_named
 from recours.runs.source import find_named
-from recours.runs.summary import minute, waiting_line
+from recours.runs.summary import format_minute, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, closed_carriers
@@ -128,7 +128,7 @@ def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any], catalog:
         lines.append(f"[{place}] {what} for {claim.reference} ({carrier})")
     for key, count in sorted(result.left_behind.items()):
         refusal = closed[key]
-        until = f" until {minute(refusal.until, logs.local)}" if refusal.until else ""
+        until = f" until {format_minute(refusal.until, logs.local)}" if refusal.until else ""
         lines.append(f"{plural(count, 'claim')} left behind{until}: {refusal.reason}")
     reasons = (
         (result.beyond_batch, "due, beyond the batch"),

@@ -22,7 +22,7 @@ from recours.documents.erasing import erase
 from recours.logs import local
 from recours.operations.future_runs import Clocks, RunDates, doubt
 from recours.operations.prune import Outlook, Pruned, prune
-from recours.runs.summary import minute
+from recours.runs.summary import format_minute
 from recours.wiring.operations import Operations
 
 _SHOWN_FILES = 20
@@ -124,7 +124,7 @@ def _found(operations: Operations, older_than: datetime | timedelta | None, *, f
         return _Found(before, outlook)
     clocks = Clocks(now, now - clock_offset(operations.database))
     dates = run_dates(operations.database, clocks.future)
-    if dates.ahead and (why := doubt(dates, clocks, lambda moment: minute(moment, local))):
+    if dates.ahead and (why := doubt(dates, clocks, lambda moment: format_minute(moment, local))):
         say_error(f"Nothing was deleted. {why}")
         raise SystemExit(FAILED)
     return _Found(before, outlook, clocks.future, dates)
@@ -138,14 +138,14 @@ def _show(operations: Operations, found: _Found) -> None:
         click.echo("No run is dated in the future.")
     elif dates.ahead:
         click.echo(
-            f"Dated in the future: {plural(dates.ahead, 'run')}, from {minute(dates.first_ahead, local)} to "
-            f"{minute(dates.last_ahead, local)}. It is {minute(operations.clock.now(), local)} now."
+            f"Dated in the future: {plural(dates.ahead, 'run')}, from {format_minute(dates.first_ahead, local)} to "
+            f"{format_minute(dates.last_ahead, local)}. It is {format_minute(operations.clock.now(), local)} now."
         )
 
 
 def _show_old(operations: Operations, outlook: Outlook, before: datetime) -> None:
     if outlook.is_empty:
-        click.echo(f"Nothing is older than {minute(before, local)}.")
+        click.echo(f"Nothing is older than {format_minute(before, local)}.")
         return
     rows = [
         (
@@ -153,14 +153,14 @@ def _show_old(operations: Operations, outlook: Outlook, before: datetime) -> Non
             str(share.attempts),
             str(share.documents),
             f"{share.size:,}",
-            minute(share.oldest, local),
-            minute(share.newest, local),
+            format_minute(share.oldest, local),
+            format_minute(share.newest, local),
         )
         for share in outlook.shares
     ]
     head = ("Carrier", "Attempts", "Documents", "Bytes", "Oldest", "Newest")
     if rows:
-        title = f"To be deleted: older than {minute(before, local)}"
+        title = f"To be deleted: older than {format_minute(before, local)}"
         show(Table(title, head, rows, numbers=frozenset(head[1:4])))
     click.echo(
         f"Beside them: who signed for {plural(outlook.deliveries, 'claim')} that gave up, the facts of "

@@ -15,7 +15,7 @@ from recours.cli.times import moment_of, past_moment
 from recours.core.text import plural
 from recours.logs import local
 from recours.operations.reopen import NotReopenedError, Selection, look_over, named, reopen_all, reopen_named
-from recours.runs.summary import minute
+from recours.runs.summary import format_minute
 from recours.wiring.operations import Operations
 
 
@@ -81,7 +81,7 @@ def _reopen_named(operations: Operations, references: tuple[str, ...], asked: _A
         return
     for claim in found:
         carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
-        last = minute(claim.state.last_retry_at, local)
+        last = format_minute(claim.state.last_retry_at, local)
         click.echo(
             f"{claim.reference} ({carrier}): gave up on {last} after {plural(claim.retries_counted, 'attempt')}"
         )
@@ -138,8 +138,8 @@ def _show(operations: Operations, selection: Selection) -> None:
             (
                 operations.catalog.name_of(key, "no carrier of ours"),
                 str(count),
-                minute(selection.oldest.get(key), local),
-                minute(selection.newest.get(key), local),
+                format_minute(selection.oldest.get(key), local),
+                format_minute(selection.newest.get(key), local),
             )
             for key, count in sorted(selection.open.items())
         ]

@@ -20,7 +20,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import KNOWN
 from recours.logs import local
 from recours.operations.backup import DOCUMENTS, BackupError, DatabaseCopies, Examined, KnownDocument, examine
-from recours.runs.summary import minute
+from recours.runs.summary import format_minute
 from recours.settings.model import Settings
 from recours.wiring.databases import connect
 
@@ -79,7 +79,7 @@ def _examined(backup: FolderBackup) -> Examined:
 
 def _say(backup: FolderBackup, found: Examined) -> None:
     manifest = found.manifest
-    made = minute(manifest.made_at, local)
+    made = format_minute(manifest.made_at, local)
     schema = manifest.facts.schema or "none of recours"
     click.echo(
         f"{backup.folder}: made {made} by recours {clean(manifest.version, 40)}, {manifest.kind}, schema {clean(schema, 40)}"
@@ -203,7 +203,7 @@ def _place(settings: Settings, backup: FolderBackup) -> Callable[[KnownDocument]
 
 
 def _say_restored(backup: FolderBackup, done: _Restored) -> None:
-    made = minute(backup.manifest.made_at, local)
+    made = format_minute(backup.manifest.made_at, local)
     click.echo(f"Restored: {done.database} is as it was on {made}.")
     if done.aside:
         click.echo(f"What was there is kept as {done.aside}; delete it when you are content.")

@@ -6,7 +6,7 @@ from recours.cli.console import harmless
 from recours.cli.operations import carrier_argument, database_option, json_option, tell_json, with_operations
 from recours.core.carrier import CarrierSpec
 from recours.logs import local
-from recours.runs.summary import minute
+from recours.runs.summary import format_minute
 
 
 @click.command("resume")
@@ -33,7 +33,7 @@ def command(spec: CarrierSpec, database_url: str | None, as_json: bool) -> None:
     if ended is None:
         click.echo(f"{spec.name} was not paused; nothing was changed.")
     else:
-        click.echo(f"{spec.name} is taken up again; it was paused since {minute(ended.at, local)}.")
+        click.echo(f"{spec.name} is taken up again; it was paused since {format_minute(ended.at, local)}.")
     if refusal:  # something else than a person keeps it closed
-        until = f", until {minute(refusal.until, local)}" if refusal.until else ""
+        until = f", until {format_minute(refusal.until, local)}" if refusal.until else ""
         click.echo(f"It takes no call yet: {harmless(refusal.reason)}{until}.")

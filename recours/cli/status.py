@@ -18,7 +18,7 @@ from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import Verdict, verdict
 from recours.operations.records import Backlog, Run
 from recours.operations.status import CarrierNow, Health, Overview, Rate, WorkerStatus
-from recours.runs.summary import minute
+from recours.runs.summary import format_minute
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
@@ -62,7 +62,7 @@ def command(days: int, database_url: str | None, *, exact: bool, check: bool, as
     if as_json:
         return
     click.echo()
-    click.echo(harmless(f"{shown}, {minute(seen.at, local)}"))
+    click.echo(harmless(f"{shown}, {format_minute(seen.at, local)}"))
     for table in _tables(seen, operations.catalog):
         if table.rows:
             show(table)
@@ -115,7 +115,7 @@ def _runs_of(worker: WorkerStatus) -> Iterator[tuple[str, ...]]:
         state = _HEALTH[worker.health] if place == 0 else ("never ended" if run in worker.unended else "")
         exit_status = "" if run.exit_status is None else str(run.exit_status)
         counts = (_count_of(run, "success"), _count_of(run, "failed"))
-        yield (worker.worker, minute(run.started_at, local), _took(run), *counts, exit_status, state)
+        yield (worker.worker, format_minute(run.started_at, local), _took(run), *counts, exit_status, state)
 
 
 def _count_of(run: Run, name: str) -> str:
@@ -146,7 +146,7 @@ def _backlogs(seen: Overview, catalog: Catalog) -> Table:
             *(_of_stage(stage, backlog) for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)),
             _number(backlog.unassessed, backlog),
             *(_of_stage(stage, backlog) for stage in (Stage.UNNUMBERED, Stage.SHELVED)),
-            minute(backlog.oldest, local) if backlog.oldest else "",
+            format_minute(backlog.oldest, local) if backlog.oldest else "",
         )
         for backlog in seen.backlogs
     ]
@@ -171,7 +171,7 @@ def _quotas(seen: Overview) -> Table:
             str(use.used),
             str(use.held),
             str(use.left),
-            "" if use.limit.window.is_short else minute(use.resets_at, local),
+            "" if use.limit.window.is_short else format_minute(use.resets_at, local),
         )
         for carrier in seen.carriers
         if carrier.configured
@@ -186,7 +186,7 @@ def _closed(seen: Overview) -> Table:
         (
             carrier.name,
             carrier.refusal.reason,
-            minute(carrier.refusal.until, local) if carrier.refusal.until else "",
+            format_minute(carrier.refusal.until, local) if carrier.refusal.until else "",
         )
         for carrier in seen.carriers
         if carrier.refusal and _concerns_us(carrier, with_claims)

@@ -15,7 +15,7 @@ from recours.logs import local
 from recours.operations.error_sentences import error_of, quoted
 from recours.operations.explain import Explanation, Facts, explain, who_can_act
 from recours.operations.records import Message, PastAttempt
-from recours.runs.summary import minute
+from recours.runs.summary import format_minute
 from recours.wiring.operations import Operations
 
 
@@ -97,13 +97,13 @@ def _say(sentence: str, indent: str = "") -> None:
 def _next(found: Explanation) -> str:
     if found.next_at is None:
         return found.next_why
-    return f"by the first run from {minute(found.next_at, local)} on: {found.next_why}"
+    return f"by the first run from {format_minute(found.next_at, local)} on: {found.next_why}"
 
 
 def _attempts(attempts: Sequence[PastAttempt]) -> Table:
     rows = [
         (
-            minute(attempt.started_at, local),
+            format_minute(attempt.started_at, local),
             "fetch" if attempt.retry == 0 else f"turn {attempt.retry}",
             attempt.number,
             attempt.kind or attempt.outcome,
@@ -124,7 +124,7 @@ def _answer(attempt: PastAttempt) -> str:
 
 def _messages(messages: Sequence[Message]) -> Table:
     rows = [
-        (minute(message.written_at, local), message.event, message.audience, _told(message))
+        (format_minute(message.written_at, local), message.event, message.audience, _told(message))
         for message in messages
     ]
     return Table("Told", ("When", "What", "To", "How"), rows)
@@ -135,5 +135,5 @@ def _told(message: Message) -> str:
         return "not told yet"
     if message.mail_state is None:
         return message.told
-    when = f" {minute(message.ended_at, local)}" if message.ended_at else ""
+    when = f" {format_minute(message.ended_at, local)}" if message.ended_at else ""
     return f"mail to {message.recipient}: {message.mail_state}{when}"

@@ -11,7 +11,7 @@ from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
 from recours.logs import local
 from recours.operations.api_results import FetchResult, RecoursError
-from recours.runs.summary import minute
+from recours.runs.summary import format_minute
 
 # What Markdown, as Streamlit reads a line of it, would take for more than a sign; the rest is left for the sake of
 # those who have the labels read to them.
@@ -29,7 +29,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def when(moment: datetime | None) -> str:
     """A moment for people."""
-    return minute(moment, local) if moment else "–"
+    return format_minute(moment, local) if moment else "–"
 
 
 def show_job(visit: Visit, words: Words) -> None:

@@ -15,7 +15,7 @@ from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
 from recours.operations.schedule import Entry
 from recours.operations.status import Health, WorkerStatus
 from recours.runs.ports import Refusal
-from recours.runs.summary import LocalTime, minute
+from recours.runs.summary import LocalTime, format_minute
 
 MB = 1024 * 1024
 _OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040
@@ -48,7 +48,7 @@ def credentials(account: CarrierAccount, local: LocalTime) -> CheckResult:
         return remark(name, f"there are none{known}", f"set {account.missing}, if you ship with it")
     refusal = account.refusal
     if refusal is not None and refusal.kind in REFUSED_KINDS:
-        until = f"; not asked before {minute(refusal.until, local)}" if refusal.until else ""
+        until = f"; not asked before {format_minute(refusal.until, local)}" if refusal.until else ""
         denied = refusal.kind is ErrorKind.ACCOUNT_DENIED
         remedy = f"ask {account.name} for the missing right" if denied else "correct them"
         return fault(
@@ -186,11 +186,12 @@ def clock(
     if last_run is not None and last_run - now > timedelta(minutes=1):
         return fault(
             "clock",
-            f"the last run began at {minute(last_run, local)}, which is in the future: a clock was set back",
+            f"the last run began at {format_minute(last_run, local)}, which is in the future: a clock was set back",
             "check the time synchronisation (NTP) of this machine, then: recours prune --future-runs",
         )
     return ok(
-        "clock", f"{minute(now, local)} here" + ("" if offset is None else ", and so says the database")
+        "clock",
+        f"{format_minute(now, local)} here" + ("" if offset is None else ", and so says the database"),
     )
 
 
@@ -273,7 +274,7 @@ def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckRe
         return fault(
             name, words, f"python3 scripts/{status.worker}.py --dry-run, then recours schedule install"
         )
-    began = f"the last one began {minute(last.started_at, local)}"
+    began = f"the last one began {format_minute(last.started_at, local)}"
     if status.health == Health.OVERDUE:
         return fault(
             name,
@@ -284,7 +285,7 @@ def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckRe
     if failed := status.failed:
         return fault(
             name,
-            f"the last one began {minute(failed.started_at, local)} and ended with status {failed.exit_status}",
+            f"the last one began {format_minute(failed.started_at, local)} and ended with status {failed.exit_status}",
             f"read the end of logs/{status.worker}.log",
         )
     if status.unended:

@@ -28,7 +28,7 @@ from recours.operations.position import (
 )
 from recours.operations.records import ListedClaim, Message, PastAttempt
 from recours.runs.ports import Refusal
-from recours.runs.summary import LocalTime, minute
+from recours.runs.summary import LocalTime, format_minute
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
@@ -188,7 +188,7 @@ class _Case:
         return sum(attempt.calls > 0 and attempt.number == number for attempt in self.facts.attempts)
 
     def at(self, moment: datetime | None) -> str:
-        return minute(moment, self.local)
+        return format_minute(moment, self.local)
 
 
 def explain(

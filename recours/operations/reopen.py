@@ -16,7 +16,7 @@ from recours.core.policy import Policy
 from recours.core.text import clean, is_text, plural
 from recours.operations.position import Position, Why
 from recours.runs.source import no_such_claim
-from recours.runs.summary import LocalTime, minute
+from recours.runs.summary import LocalTime, format_minute
 
 
 class NotReopenedError(Exception):
@@ -171,10 +171,10 @@ def _waits_for(where: Position, local: LocalTime) -> str:
     if where.why is Why.ENDING:
         return "all its turns are used, and the next run gives it up"
     if where.why is Why.SETTLED:
-        at = minute(where.state.next_at, local)
+        at = format_minute(where.state.next_at, local)
         return f"the carrier's answer was final, and its turns pass without a call, the next on {at}"
     if where.why is Why.BLOCKED and where.refusal:
         return f"it waits for its carrier ({where.refusal.reason})"
     if where.why in (Why.BY_BACKOFF, Why.CLOSED):
-        return f"its next try is on {minute(where.next_at, local)}"
+        return f"its next try is on {format_minute(where.next_at, local)}"
     return "it is due, and the next run tries it"

@@ -26,7 +26,7 @@ from recours.operations.position import Position, closing_of
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.ports import Refusal
 from recours.runs.source import RefusedClaim, Unfit
-from recours.runs.summary import LocalTime, minute
+from recours.runs.summary import LocalTime, format_minute
 
 
 class Teller:
@@ -68,8 +68,8 @@ class Teller:
         sentence = INSTEAD[self.language].get(where.why) or STATUS[self.language][where.standing]
         return sentence.format(
             reference=clean(listed.claim.reference, 100),
-            at=minute(listed.fetched_at, self._local) if listed.fetched_at else "?",
-            next=minute(where.next_at, self._local) if where.next_at else "?",
+            at=format_minute(listed.fetched_at, self._local) if listed.fetched_at else "?",
+            next=format_minute(where.next_at, self._local) if where.next_at else "?",
             asked=asked_words(self.language, asked),
             missing=MISSING[self.language][listed.claim.number is not None],
             closing=closing.format(carrier=carrier),
@@ -104,7 +104,7 @@ class Teller:
         if not attempt.used:
             text += self._say("left")
         elif next_at:
-            text += self._say("next", next=minute(next_at, self._local))
+            text += self._say("next", next=format_minute(next_at, self._local))
         else:
             text += self._say("no_next")
         return FetchResult(
@@ -127,7 +127,7 @@ class Teller:
         reason = reason_of(self.language, refusal, clean(listed.claim.carrier_name, 60))
         text = self._no(listed.claim, "not_asked", refusal.kind, reason) + self._say("left")
         if next_at:
-            text += self._say("next", next=minute(next_at, self._local))
+            text += self._say("next", next=format_minute(next_at, self._local))
         return FetchResult(
             listed.claim.reference,
             fetched=False,

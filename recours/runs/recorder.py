@@ -23,7 +23,7 @@ from recours.runs.ports import (
     RunError,
     RunObserver,
 )
-from recours.runs.summary import LocalTime, Stats, minute
+from recours.runs.summary import LocalTime, Stats, format_minute
 
 log = logging.getLogger("__main__")
 
@@ -129,7 +129,7 @@ class Recorder:
         elif decision.state.stage is Stage.SETTLED:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; not asked again unless it is corrected")
         else:
-            at = minute(decision.state.next_at, self.local)
+            at = format_minute(decision.state.next_at, self.local)
             log.warning(f"❌ FAILED: {claim.reference} - {error}; next try {at}")
 
     def _stays(self, state: State) -> str:
@@ -137,7 +137,7 @@ class Recorder:
         if state.stage is Stage.GIVEN_UP:
             return "it stays given up"
         if state.stage is Stage.WAITING and state.next_at:
-            return f"its next try stays {minute(state.next_at, self.local)}"
+            return f"its next try stays {format_minute(state.next_at, self.local)}"
         return "its timetable stays as it was"
 
     def say_passed(self, claim: Claim, decision: Decision) -> None:

@@ -9,7 +9,7 @@ from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Action, Decision, give_up, next_action, pass_retry
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.summary import minute, waiting_line
+from recours.runs.summary import format_minute, waiting_line
 from recours.runs.supply import Limits
 from recours.runs.worker import RULE, Worker
 
@@ -74,7 +74,7 @@ class PODRetryScheduler(Worker):
             pass
         horizon = policy.backoff.horizon(now)
         for claim in maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now):
-            at = minute(claim.state.next_at, self.local)
+            at = format_minute(claim.state.next_at, self.local)
             log.warning(f"{claim.reference}: its next try ({at}) was set by no timetable of ours; recomputed")
         due_until = policy.backoff.due_until(now)
         for claim, decision in maintenance.pass_retries(

@@ -105,7 +105,7 @@ def usage_line(name: str, use: Usage, local: LocalTime) -> str:
 def usage_words(use: Usage, local: LocalTime) -> str:
     """`5/100 per day, resets 2026-02-07 00:00`."""
     words = f"{use.used}/{use.limit.number} per {use.limit.window.label}"
-    return words if use.limit.window.is_short else f"{words}, resets {minute(use.resets_at, local)}"
+    return words if use.limit.window.is_short else f"{words}, resets {format_minute(use.resets_at, local)}"
 
 
 def named_usage(use: Usage, local: LocalTime) -> str:
@@ -123,7 +123,7 @@ def worth_telling(uses: list[Usage]) -> list[Usage]:
     return [use for use in uses if not use.limit.window.is_short] or uses
 
 
-def minute(moment: datetime | None, local: LocalTime) -> str:
+def format_minute(moment: datetime | None, local: LocalTime) -> str:
     """A moment for people, in local time, to the minute."""
     return f"{local(moment):%Y-%m-%d %H:%M}" if moment else "an unknown time"
 
@@ -133,7 +133,7 @@ def waiting_line(waiting: Waiting, local: LocalTime) -> str:
     if not waiting.count:
         return "No failed claim is waiting for a later try"
     claims = "1 failed claim waits" if waiting.count == 1 else f"{waiting.count} failed claims wait"
-    return f"{claims} for a later try, the next one at {minute(waiting.first_at, local)}"
+    return f"{claims} for a later try, the next one at {format_minute(waiting.first_at, local)}"
 
 
 def words_for(span: timedelta) -> str:

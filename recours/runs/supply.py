@@ -19,7 +19,7 @@ from recours.runs.lane import Lane, begun_ahead, lane_key
 from recours.runs.ports import Dependencies, Lease, Refusal, Reservation, RunError
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
-from recours.runs.summary import minute
+from recours.runs.summary import format_minute
 
 log = logging.getLogger("__main__")
 
@@ -194,7 +194,9 @@ class Supply:
     def close(self, lane: Lane, refusal: Refusal) -> None:
         """Take no more claims of the lane, and say why. Raises RunFault if the event cannot be written."""
         lane.refusal = refusal
-        until = f"until {minute(refusal.until, self._recorder.local)}" if refusal.until else "in this run"
+        until = (
+            f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "in this run"
+        )
         log.warning(f"⚠️ {refusal.reason}: {lane.name} is skipped {until}")
         if refusal.kind in _TOLD:
             self.tell_operator(lane, refusal)

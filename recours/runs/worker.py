@@ -22,7 +22,7 @@ from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.ports import SET_ASIDE_MOST, Blocked, Dependencies, Refusal, RunError
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
-from recours.runs.summary import LocalTime, Report, Stats, minute, usage_line, words_for, worth_telling
+from recours.runs.summary import LocalTime, Report, Stats, format_minute, usage_line, words_for, worth_telling
 from recours.runs.supply import Limits
 from recours.runs.unknown import UnknownCodes
 
@@ -400,7 +400,7 @@ class Worker(ABC):
         last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)  # not one that a wrong clock began
         if last is not None and not self.has_run_lately(last, now):
             log.warning(
-                f"The last run began {words_for(now - last)} ago, at {minute(last, self.local)}; it is due every "
+                f"The last run began {words_for(now - last)} ago, at {format_minute(last, self.local)}; it is due every "
                 f"{words_for(self.schedule)}. Was the machine off, or the schedule disabled?"
             )
 

@@ -35,7 +35,7 @@ from recours.notifications.weekly import render_report
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import ProblemKind, verdict
 from recours.operations.reopen import why_not
-from recours.runs.summary import minute
+from recours.runs.summary import format_minute
 from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
@@ -294,7 +294,7 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         shown = capsys.readouterr().out
         line = next((line for line in shown.splitlines() if line.startswith("Next try: ")), "")
         if next_at and next_at > world.now:
-            assert minute(told, local) in line, (where, shown)
+            assert format_minute(told, local) in line, (where, shown)
         elif next_at is None:
             assert "by the first run" not in line, (where, shown)
 
@@ -328,7 +328,10 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         page = positions[listed[name].claim.id]
         assert (page.standing, is_about(page.next_at, next_at)) == (case.standing, True), where
         row = about_claim(listed[name], page, "X", ENGLISH)
-        assert (f"next try {minute(page.next_at, local)}" in row) is (later and stage in ASKS), (where, row)
+        assert (f"next try {format_minute(page.next_at, local)}" in row) is (later and stage in ASKS), (
+            where,
+            row,
+        )
 
 
 def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> None:

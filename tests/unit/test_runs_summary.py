@@ -7,7 +7,15 @@ import pytest
 
 from recours.core.quota import Capability, Limit, Usage, Window
 from recours.runs.ports import Waiting
-from recours.runs.summary import Report, Stats, minute, usage_line, waiting_line, words_for, worth_telling
+from recours.runs.summary import (
+    Report,
+    Stats,
+    format_minute,
+    usage_line,
+    waiting_line,
+    words_for,
+    worth_telling,
+)
 from tests.fakes.world import local
 
 MIDNIGHT = datetime(2026, 2, 6, 23, tzinfo=UTC)
@@ -93,8 +101,8 @@ def test_the_usage_of_a_carrier_in_local_time() -> None:
 
 
 def test_moments_are_shown_to_the_minute() -> None:
-    assert minute(MIDNIGHT + timedelta(seconds=59), local) == "2026-02-07 00:00"
-    assert minute(None, local) == "an unknown time"
+    assert format_minute(MIDNIGHT + timedelta(seconds=59), local) == "2026-02-07 00:00"
+    assert format_minute(None, local) == "an unknown time"
 
 
 @pytest.mark.parametrize(
