@@ -6,7 +6,6 @@ and one public project. Nothing was tried against the live service.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,7 +65,9 @@ _DOCUMENTS = "/track/v1/trackingdocuments"
 _HEADERS = {"x-locale": "fr_FR"}
 _SOURCE = "fedex trackingdocuments"
 _OK_STATUS, _FORBIDDEN, _SERVER_ERRORS = 200, 403, 500
-_LONGEST_ECHO = 100  # signs: what is sent back
+# By what FedEx tells a parcel from others of its number. That is only ever sent back.
+_HINTS = ("carrierCode", "trackingNumberUniqueId")
+_LONGEST_ECHO = 100  # signs
 _DELIVERED = "DL"
 
 # How long before its delivery a parcel may have been sent: ours, since numbers are used again.
@@ -119,15 +120,6 @@ STATUSES: dict[int, Meaning] = {
 Told = tuple[str | None, str | None]  # of an error or an alert: its code, its words
 
 
-@dataclass(frozen=True)
-class Tracked:
-    """A delivered parcel, and by what FedEx tells it from others of its number. That is only ever sent back."""
-
-    delivery: Delivery
-    carrier_code: str | None = None
-    unique_id: str | None = None
-
-
 class FedEx(TokenClient):
     """The client: `trackingnumbers`, then `trackingdocuments` for a delivered parcel."""
 
@@ -152,35 +144,16 @@ class FedEx(TokenClient):
             return Wait(today + timedelta(days=1))
         return super().wait_asked(what, answer, now)
 
-    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
-        """The document, asked for with what this fetch's tracking told, if it had to track."""
-        tracked = Tracked(known) if known is not None else self._tracked(number, session)
-        if isinstance(tracked, Failure):
-            return tracked
-        return self._proved(number, tracked, session)
-
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`trackingnumbers`."""
-        tracked = self._tracked(number, session)
-        return tracked if isinstance(tracked, Failure) else tracked.delivery
+        return parse_tracking(
+            self._tokens.call(Capability.TRACKING, tracking_request(number), session), number
+        )
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """`trackingdocuments`, by the number alone."""
-        return self._proved(number, Tracked(delivery), session)
-
-    def _tracked(self, number: str, session: CarrierSession) -> Tracked | Failure:
-        answer = self._tokens.call(Capability.TRACKING, tracking_request(number), session)
-        tracked = parse_tracking(answer, number)
-        self.note_accepted(tracked.delivery if isinstance(tracked, Tracked) else tracked, session)
-        if isinstance(tracked, Tracked):
-            session.delivery_known(tracked.delivery)
-        return tracked
-
-    def _proved(self, number: str, tracked: Tracked, session: CarrierSession) -> Outcome:
-        request = document_request(number, tracked, self.settings["FEDEX_ACCOUNT_NUMBER"])
-        outcome = parse_document(self._tokens.call(Capability.POD, request, session), tracked.delivery)
-        self.note_accepted(outcome, session)
-        return outcome
+        """`trackingdocuments`, with what this fetch's tracking told, if it had to track."""
+        request = document_request(number, delivery, self.settings["FEDEX_ACCOUNT_NUMBER"])
+        return parse_document(self._tokens.call(Capability.POD, request, session), delivery)
 
 
 def tracking_request(number: str) -> Request:
@@ -189,16 +162,11 @@ def tracking_request(number: str) -> Request:
     return json_api.post(_TRACKING, {"includeDetailedScans": True, "trackingInfo": [asked]}, _HEADERS)
 
 
-def document_request(number: str, tracked: Tracked, account: str) -> Request:
+def document_request(number: str, delivery: Delivery, account: str) -> Request:
     """`trackingdocuments` for one number, since nothing in the answer says which document is whose."""
-    info = {
-        "trackingNumber": number,
-        "carrierCode": tracked.carrier_code,
-        "trackingNumberUniqueId": tracked.unique_id,
-    }
     specification = {
-        "trackingNumberInfo": {name: value for name, value in info.items() if value},
-        **_ship_dates(tracked.delivery.at),
+        "trackingNumberInfo": {"trackingNumber": number, **delivery.hints},
+        **_ship_dates(delivery.at),
         "accountNumber": account,
     }
     detail = {"documentType": "SIGNATURE_PROOF_OF_DELIVERY", "documentFormat": "PDF"}
@@ -219,7 +187,7 @@ def _ship_dates(at: datetime | None) -> dict[str, str]:
 # ---------------------------------------------------------------- answers of the tracking
 
 
-def parse_tracking(answer: Response, number: str) -> Tracked | Failure:
+def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     """The delivery, if the parcel is delivered."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer, TRACKING_CODES):
@@ -242,7 +210,7 @@ def _results(tree: Any, number: str) -> list[Any]:
     return [result for each in chosen for result in json_api.items(each, "trackResults")]
 
 
-def _whereabouts(result: Any, answer: Response) -> Tracked | Failure:
+def _whereabouts(result: Any, answer: Response) -> Delivery | Failure:
     code, label = _status(result)
     if code is None:
         return unreadable(SPEC.name, answer)
@@ -253,11 +221,9 @@ def _whereabouts(result: Any, answer: Response) -> Tracked | Failure:
     details = json_api.at(result, "deliveryDetails")
     signatory = json_api.text(details, "signedByName") or json_api.text(details, "receivedByName")
     info = json_api.at(result, "trackingNumberInfo")
-    return Tracked(
-        Delivery(_delivered_at(result), person(signatory)),
-        _usable(json_api.text(info, "carrierCode")),
-        _usable(json_api.text(info, "trackingNumberUniqueId")),
-    )
+    told = {name: json_api.text(info, name) or "" for name in _HINTS}
+    hints = {name: value for name, value in told.items() if 0 < len(value) <= _LONGEST_ECHO}
+    return Delivery(_delivered_at(result), person(signatory), hints=hints)
 
 
 def _status(result: Any) -> tuple[str | None, str | None]:
@@ -302,10 +268,6 @@ def _scanned_at(scan: Any) -> datetime:
 def _last_moment(result: Any) -> datetime:
     scans = map(_scanned_at, json_api.items(result, "scanEvents"))
     return max([*scans, _delivered_at(result) or _NEVER])
-
-
-def _usable(text: str | None) -> str | None:
-    return text if text and len(text) <= _LONGEST_ECHO else None
 
 
 # ---------------------------------------------------------------- answers of the documents

@@ -1,5 +1,6 @@
 """A claim as the rules see it, and the state of its proof of delivery."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -48,6 +49,8 @@ class Delivery:
     day: date | None = None
     # What the answer held that no table of ours knows; told like that of a failure, and never stored.
     unknown: str | None = field(default=None, compare=False)
+    # Fields of the carrier's that tell the parcel from others of its number: for its next call, and never stored.
+    hints: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def latest(self) -> datetime | None:
@@ -63,7 +66,8 @@ class Delivery:
         """The same, with what is missing taken from what was known before."""
         at = self.at or (known.at if self.day is None else None)
         day = None if at else self.day or known.day
-        return Delivery(at, self.signatory or known.signatory, day, self.unknown or known.unknown)
+        unknown, hints = self.unknown or known.unknown, self.hints or known.hints
+        return Delivery(at, self.signatory or known.signatory, day, unknown, hints)
 
 
 @dataclass(frozen=True)

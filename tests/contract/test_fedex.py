@@ -18,7 +18,6 @@ from recours.carriers.fedex import (
     CODES,
     SPEC,
     FedEx,
-    Tracked,
     document_request,
     parse_document,
     parse_tracking,
@@ -235,7 +234,7 @@ def test_a_parcel_known_to_be_delivered_goes_straight_to_the_document() -> None:
     ],
 )
 def test_the_dates_of_sending(at: datetime | None, dates: tuple[str, str] | None) -> None:
-    request = document_request(NUMBER, Tracked(Delivery(at)), "100000001")
+    request = document_request(NUMBER, Delivery(at), "100000001")
     (specification,) = body_of(request)["trackDocumentSpecification"]
     found = specification.get("shipDateBegin"), specification.get("shipDateEnd")
     assert found == (dates or (None, None))
@@ -634,7 +633,7 @@ def test_a_scan_tells_by_either_code(name: str) -> None:
 def test_the_derived_code_goes_before_the_scans() -> None:
     for status, scan in (({"derivedCode": "DL"}, a_scan("OD")), ({"derivedCode": "OD"}, a_scan())):
         found = parse_tracking(tracked(a_result(latestStatusDetail=status, scanEvents=[scan])), NUMBER)
-        assert isinstance(found, Tracked) is (status["derivedCode"] == "DL")
+        assert isinstance(found, Delivery) is (status["derivedCode"] == "DL")
 
 
 def test_the_other_words_serve_where_there_are_no_french_ones() -> None:
@@ -692,7 +691,7 @@ def test_what_is_told_of_other_numbers_does_not_count() -> None:
         assert fetch(answer, WITH_POD)[0] == GOT
     tag = "DT123456789012"
     two = [{"trackingNumber": tag.lower(), "trackResults": [a_result()]}, *others]
-    assert isinstance(parse_tracking(response({"output": {"completeTrackResults": two}}), tag), Tracked)
+    assert isinstance(parse_tracking(response({"output": {"completeTrackResults": two}}), tag), Delivery)
     # The only one may go by another name, as a door tag does; lists of one may lack the list.
     assert fetch(tracked(a_result(), number="999999999999"), WITH_POD)[0] == GOT
     single = response({"output": {"completeTrackResults": {"trackResults": a_result()}}})
@@ -946,15 +945,15 @@ def test_values_of_other_types_are_answers_too(whole: Response) -> None:
     for odd in (*ODD, "DL"):
         for answer in replaced(whole, odd):
             found = parse_tracking(answer, NUMBER)
-            assert isinstance(found, Failure | Tracked)
+            assert isinstance(found, Failure | Delivery)
             assert isinstance(parse_document(answer, KNOWN), Failure | Retrieved)
-            if isinstance(found, Tracked):
+            if isinstance(found, Delivery):
                 assert document_request(NUMBER, found, "1").body
 
 
 def test_damaged_answers_are_answers_too() -> None:
     for answer in damaged(*WHOLE):
-        assert isinstance(parse_tracking(answer, NUMBER), Failure | Tracked)
+        assert isinstance(parse_tracking(answer, NUMBER), Failure | Delivery)
         assert isinstance(parse_document(answer, KNOWN), Failure | Retrieved)
 
 
