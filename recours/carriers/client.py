@@ -1,7 +1,7 @@
 """What the clients of all carriers have in common: track first, then ask for the document."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
@@ -52,6 +52,12 @@ class Client(ABC):
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """The delivery, if the parcel is delivered. Raises CallFailed."""
 
+    def track_many(
+        self, numbers: Sequence[str], session: CarrierSession
+    ) -> Mapping[str, Delivery | Failure] | Failure:
+        """See CarrierClient. One call is one parcel's, where a carrier does not say otherwise."""
+        return {number: self.track(number, session) for number in numbers}
+
     @abstractmethod
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The document of a delivered parcel, or why there is none. Raises CallFailed."""
@@ -75,16 +81,22 @@ class Client(ABC):
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """The document, or why there is none. `number` has the form of the spec. Raises CallFailed."""
         if known is None:
-            tracked = self.track(number, session)
-            if self.tracking_shows_account:
-                self.note_accepted(tracked, session)
-            if isinstance(tracked, Failure):
-                return tracked
-            known = tracked
-            session.delivery_known(known)
-        outcome = self.fetch_proof(number, known, session)
+            return self.fetch_tracked(number, self.track(number, session), session)
+        return self._proved(number, known, session)
+
+    def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
+        """What follows the tracking, whose answer is given. Raises CallFailed."""
+        if self.tracking_shows_account:
+            self.note_accepted(tracked, session)
+        if isinstance(tracked, Failure):
+            return tracked
+        session.delivery_known(tracked)
+        return self._proved(number, tracked, session)
+
+    def _proved(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+        outcome = self.fetch_proof(number, delivery, session)
         self.note_accepted(outcome, session)
-        return with_delivery(outcome, known)
+        return with_delivery(outcome, delivery)
 
     def note_accepted(self, answer: Delivery | Outcome, session: CarrierSession) -> None:
         """Tell the line that our account is good, if the answer of a call that presented it shows so."""
@@ -133,9 +145,7 @@ class StatusClient(Client):
         """The status, unless the delivery is known: then there is nothing to ask. Raises CallFailed."""
         if known is not None:
             return self.fetch_proof(number, known, session)
-        outcome = self.track(number, session)
-        self.note_accepted(outcome, session)
-        return outcome
+        return super().fetch(number, known, session)
 
 
 class TokenClient(Client):

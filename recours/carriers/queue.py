@@ -3,13 +3,15 @@
 Both workers and every machine share it exactly, since its counts live in the database.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from recours.carriers.account import Account
+from recours.carriers.account import Account, CarrierConnection
+from recours.carriers.bundle import Bundle
 from recours.carriers.client import with_delivery
 from recours.carriers.quota_store import LEASE, QuotaStore
 from recours.carriers.refusals import Refusals
@@ -32,6 +34,7 @@ from recours.core.quota import (
 from recours.core.redact import Redactor
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_words
 from recours.runs.ports import (
+    Asked,
     Blocked,
     CarrierClient,
     CarrierSession,
@@ -43,6 +46,8 @@ from recours.runs.ports import (
 )
 from recours.runs.summary import LocalTime, format_minute
 
+log = logging.getLogger("__main__")
+
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 # Answers of a call for the document: our account has the right to ask for it.
 _OF_THE_DOCUMENT = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE})
@@ -52,6 +57,16 @@ _MOST_TRIES = 8
 
 
 Ask = Callable[[CarrierClient, CarrierSession], Outcome]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class _Count:
+    """What one question to a carrier took, and whether the answer showed that our account is good."""
+
+    calls: int
+    unsent: int
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,8 +74,6 @@ class _Answer:
     """How one question to a carrier ended, its outcome without secrets."""
 
     outcome: Outcome
-    calls: int = 0
-    unsent: int = 0
     accepted: bool = False  # our account, by an answer
     last: Capability | None = None  # what the last call was for
 
@@ -239,21 +252,81 @@ class APIRequestQueue:
     def fetch(
         self, reservation: Reservation, carrier: str, number: str, known: Delivery | None, claim: Any = None
     ) -> Fetched:
-        """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only.
+        """Ask the carrier about one claim. See `fetch_bundle`."""
+        with closing(self._bundle([reservation], carrier, [Asked(number, known, claim)])) as fetched:
+            return next(fetched)
 
-        `claim`: the id of the claim that it is for. Where our account is refused, one more call may tell whose that is.
-        """
-        asked: list[_Answer] = []
+    def fetch_bundle(
+        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+    ) -> Iterator[Fetched]:
+        """See `Queue`. Where our account is refused, one more call may tell whose that is."""
+        most = self._accounts[carrier].spec.numbers_per_call
+        if len(asked) > most:
+            raise ValueError(f"{carrier} tracks {most} numbers with one call, not {len(asked)}")
+        return self._bundle(reservations, carrier, asked)
+
+    def _bundle(
+        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+    ) -> Generator[Fetched, None, None]:
+        bundle = Bundle(asked)
         try:
-            if failure := self._checked_before(carrier, reservation, claim, asked):
-                return _fetched(failure, asked)
-            answer = self._ask(
-                carrier, reservation, lambda client, session: client.fetch(number, known, session), asked
-            )
-            return _fetched(self._meant(carrier, reservation, number, answer, claim, asked), asked)
+            for place, (reservation, one) in enumerate(zip(reservations, asked, strict=True)):
+                counts: list[_Count] = []
+                unchecked = self._checked_before(carrier, reservation, bundle, counts) if place == 0 else None
+                outcome = unchecked or self._outcome(carrier, reservation, one, bundle, counts)
+                bundle.hear(outcome)
+                self._settle([reservation])
+                yield _fetched(outcome, counts)
         finally:
+            self._settle(reservations)
+
+    @staticmethod
+    def _settle(reservations: Sequence[Reservation]) -> None:
+        for reservation in reservations:
             with suppress(RunError):  # what came is paid for; the units come back when the run leaves
                 reservation.release()
+
+    def _outcome(
+        self, carrier: str, reservation: Reservation, one: Asked, bundle: Bundle, counts: list[_Count]
+    ) -> Outcome:
+        """How asking about one claim of a bundle ends; the first that needs the shared call makes it."""
+        number, known = one.number, one.known
+        if bundle.is_to_track(one):
+            self._track(carrier, reservation, bundle, counts)
+        told = bundle.told(one)
+        if bundle.closed and not bundle.needs_no_call(told):
+            return replace(bundle.closed, delivery=told if isinstance(told, Delivery) else known)
+        if told is None:
+            answer = self._ask(
+                carrier, reservation, lambda client, session: client.fetch(number, known, session), counts
+            )
+        else:
+            answer = self._ask(
+                carrier,
+                reservation,
+                lambda client, session: client.fetch_tracked(number, told, session),
+                counts,
+            )
+        return self._meant(carrier, reservation, number, answer, one.claim, counts)
+
+    def _track(self, carrier: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]) -> None:
+        """Make the call that the claims of a bundle share."""
+        client, session = self._line(carrier, reservation)
+        try:
+            found = _ended(lambda: client.track_many(bundle.numbers, session))
+        except (RunError, ImportError):
+            raise
+        except Exception:  # the parcel that causes it is asked about alone, and causes it again
+            log.exception(f"{self._name(carrier)}: an error of ours in a call about several parcels")
+            found = {}
+        finally:
+            counts.append(_Count(session.calls, session.unsent))
+        if isinstance(found, Failure) and found.kind in REFUSED_KINDS:
+            whole = _Answer(self._redacted(found, client), last=session.last)
+            if self._is_account_at_fault(carrier, reservation, whole, counts):
+                bundle.closed = self._closing(carrier, whole, None)
+            found = {}
+        bundle.learn(found)
 
     def check_credentials(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
@@ -279,44 +352,46 @@ class APIRequestQueue:
         return fetched
 
     def _check_credentials_alone(self, carrier: str, reservation: Reservation, number: str) -> Fetched:
-        asked: list[_Answer] = []
+        counts: list[_Count] = []
         try:
             answer = self._ask(
-                carrier, reservation, lambda client, session: client.check_credentials(session), asked
+                carrier, reservation, lambda client, session: client.check_credentials(session), counts
             )
             failure = self._closing(carrier, answer, None) if answer.refused else None
-            return _fetched(failure or self._remembered(carrier, answer, number), asked)
+            return _fetched(failure or self._remembered(carrier, answer, number), counts)
         finally:
-            with suppress(RunError):
-                reservation.release()
+            self._settle([reservation])
 
-    def _ask(self, carrier: str, reservation: Reservation, ask: Ask, asked: list[_Answer]) -> _Answer:
-        """Put one question, and note it among those that were put."""
+    def _ask(self, carrier: str, reservation: Reservation, ask: Ask, counts: list[_Count]) -> _Answer:
+        """Put one question, and note what it took."""
+        client, session = self._line(carrier, reservation)
+        found = _ended(lambda: ask(client, session))
+        answer = _Answer(
+            self._redacted(with_delivery(found, session.delivery), client), session.accepted, session.last
+        )
+        counts.append(_Count(session.calls, session.unsent, session.accepted and not answer.refused))
+        return answer
+
+    def _line(self, carrier: str, reservation: Reservation) -> tuple[CarrierClient, CarrierConnection]:
         account = self._accounts[carrier]
         if account.client is None:
             raise RuntimeError(f"{carrier} was asked without credentials")
-        session = account.open_session(reservation)
-        try:
-            outcome = ask(account.client, session)
-        except CallError as failed:
-            outcome = failed.failure
-        outcome = self._redacted(with_delivery(outcome, session.delivery), account.client)
-        asked.append(_Answer(outcome, session.calls, session.unsent, session.accepted, session.last))
-        return asked[-1]
+        return account.client, account.open_session(reservation)
 
     # ---------------------------------------------------------------- our account refused
 
     def _checked_before(
-        self, carrier: str, reservation: Reservation, claim: Any, asked: list[_Answer]
+        self, carrier: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]
     ) -> Failure | None:
-        """Where our account is tried again, and this claim may not be the one to try it with: a check goes before it.
+        """Where our account is tried again, and one of these claims may not be tried with: a check goes before them.
 
-        A failure if the account is not accepted: the claim is not asked about.
+        A failure if the account is not accepted: they are not asked about.
         """
-        before = self._refusals.awaits_check(carrier, claim)
+        awaited = (self._refusals.awaits_check(carrier, one.claim) for one in bundle.asked)
+        before = next(filter(None, awaited), None)
         if before is None:
             return None
-        check = self._check(carrier, reservation, asked)
+        check = self._check(carrier, reservation, counts)
         if isinstance(check.outcome, Retrieved) or _knows_us(check):
             return None
         if check.refused:
@@ -334,10 +409,10 @@ class APIRequestQueue:
         )
         return replace(told, kind=before.kind)
 
-    def _check(self, carrier: str, reservation: Reservation, asked: list[_Answer]) -> _Answer:
+    def _check(self, carrier: str, reservation: Reservation, counts: list[_Count]) -> _Answer:
         """Present our account with the sample number, out of the grant, or of more units if there are any."""
         check = self._ask(
-            carrier, reservation, lambda client, session: client.check_credentials(session), asked
+            carrier, reservation, lambda client, session: client.check_credentials(session), counts
         )
         if check.refused:
             return check
@@ -352,7 +427,7 @@ class APIRequestQueue:
         number: str,
         answer: _Answer,
         claim: Any,
-        asked: list[_Answer],
+        counts: list[_Count],
     ) -> Outcome:
         """What an answer about a parcel means: a refusal may be the parcel's alone."""
         failure = answer.outcome
@@ -363,7 +438,7 @@ class APIRequestQueue:
         )
         closed_by = claim
         if blamed is Blame.UNCLEAR:
-            check = self._check(carrier, reservation, asked)
+            check = self._check(carrier, reservation, counts)
             blamed = self._refusals.blame_after_check(
                 carrier, claim, accepted=_knows_us(check), refused=check.refused
             )
@@ -379,6 +454,21 @@ class APIRequestQueue:
         said = failure.said.words if failure.said else None
         told = Failure.of(Sentence.PARCEL_DENIED, name, said)
         return replace(failure, kind=told.kind, message=told.message, said=told.said, retry_at=None)
+
+    def _is_account_at_fault(
+        self, carrier: str, reservation: Reservation, answer: _Answer, counts: list[_Count]
+    ) -> bool:
+        """Tell whether a refusal of a call about several parcels is the account's; else it is one of the parcels'."""
+        if isinstance(answer.outcome, Retrieved):
+            return False
+        kind = answer.outcome.kind
+        blamed = self._refusals.blame(carrier, kind, None, last=answer.last, accepted=False)
+        if blamed is Blame.UNCLEAR:
+            check = self._check(carrier, reservation, counts)
+            blamed = self._refusals.blame_after_check(
+                carrier, None, accepted=_knows_us(check), refused=check.refused
+            )
+        return blamed is Blame.ACCOUNT
 
     def _closing(self, carrier: str, answer: _Answer, claim: Any) -> Failure:
         """Our account was refused: it is closed for all processes. `claim`: whose call was; None: the sample number's."""
@@ -481,11 +571,18 @@ class APIRequestQueue:
         return self._quota.uses(limits, self._clock.now())
 
 
-def _fetched(outcome: Outcome, asked: Sequence[_Answer]) -> Fetched:
-    """The outcome with all calls that it took; whether the last answer but a refusal showed that our account is good."""
-    accepted = any(answer.accepted and not answer.refused for answer in asked)
-    calls, unsent = sum(answer.calls for answer in asked), sum(answer.unsent for answer in asked)
-    return Fetched(outcome, calls, unsent, accepted=accepted)
+def _ended(ask: Callable[[], _T]) -> _T | Failure:
+    """What comes of a question; the failure of a call is an answer too."""
+    try:
+        return ask()
+    except CallError as failed:
+        return failed.failure
+
+
+def _fetched(outcome: Outcome, counts: Sequence[_Count]) -> Fetched:
+    """The outcome with all calls that it took; whether any answer but a refusal showed that our account is good."""
+    calls, unsent = sum(count.calls for count in counts), sum(count.unsent for count in counts)
+    return Fetched(outcome, calls, unsent, accepted=any(count.accepted for count in counts))
 
 
 def _knows_us(check: _Answer) -> bool:

@@ -1,7 +1,7 @@
 """What the rules, the settings and the queue know of a carrier without calling it."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -38,6 +38,8 @@ class CarrierSpec:
     options: tuple[Option, ...] = ()
     # The document comes with the tracking, or by way of it: that is asked even about a parcel known to be delivered.
     tracks_always: bool = False
+    # How many parcels one call for the tracking may be about; the calls that follow it are each about one.
+    numbers_per_call: int = 1
     # Whether a number's check digit fits; a wrong one makes it doubtful, and is never a reason not to ask.
     check_digit_fits: Callable[[str], bool] | None = None
 
@@ -60,6 +62,15 @@ class CarrierSpec:
         """The calls a fetch may need: the tracking is not asked again once the parcel is known to be delivered."""
         skipped = {Capability.TRACKING} if known and not self.tracks_always else set()
         return {what: n for what, n in self.calls.items() if what not in skipped}
+
+    def calls_for_bundle(self, known: Sequence[Delivery | None]) -> list[dict[Capability, int]]:
+        """The calls that each of several fetches may need, in their order: the first that tracks does so for all."""
+        wanted = [self.calls_for(delivery) for delivery in known]
+        tracking = [calls for calls in wanted if Capability.TRACKING in calls]
+        for place, calls in enumerate(tracking):
+            if place % self.numbers_per_call:
+                del calls[Capability.TRACKING]
+        return wanted
 
     def is_doubtful(self, number: str) -> bool:
         """Tell whether a number of the right form has a check digit that does not fit."""

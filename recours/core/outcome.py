@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
+from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.sentences import LONGEST_NAME, LONGEST_WORDS, Said, Sentence, kind_of, sentence
 from recours.core.text import clean
 
@@ -38,6 +38,12 @@ class Failure:
     alone: bool = False
     # What people read, in their language.
     said: Said | None = None
+
+    @property
+    def closes_carrier(self) -> bool:
+        """Tell whether the carrier is not to be called again in this run, whatever the claim."""
+        is_closing = self.kind in REFUSED_KINDS or self.kind is ErrorKind.RATE_LIMITED
+        return not self.alone and (is_closing or self.retry_at is not None)
 
     @classmethod
     def of(

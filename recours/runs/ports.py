@@ -1,6 +1,6 @@
 """What a run needs from the outside: each of these is implemented at an edge, and by a fake in the tests."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -140,8 +140,21 @@ class Reservation(Protocol):
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a carrier is asked about: one parcel, for one claim."""
+
+    number: str
+    known: Delivery | None  # not to be asked again
+    claim: Any = None  # its id
+
+
+@dataclass(frozen=True)
 class Fetched:
-    """How asking a carrier ended."""
+    """How asking a carrier ended.
+
+    Of a bundle, the call that all shared is counted with the first claim that needed it. Without a call, sent or not, the
+    outcome was told by such a call: of an outage it is no new sign. Whether it could connect, only the outcome tells.
+    """
 
     outcome: Outcome
     calls: int  # sent, as far as can be known
@@ -171,6 +184,16 @@ class Queue(Protocol):
         `claim`: the id of the claim that it is for.
         """
 
+    def fetch_bundle(
+        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+    ) -> Iterator[Fetched]:
+        """Ask the carrier about several claims, one grant each, at most as many as it tracks with one call.
+
+        Yields one answer for each, in their order, as soon as it is known. A grant is settled with its claim's answer;
+        all are when the iterator is closed. What the carrier asks for or refuses then holds for the rest of the bundle,
+        which is called for no more. Raises what is our own fault only: the rest was not asked about.
+        """
+
     def accepted(self, carrier: str) -> bool:
         """Tell whether a call of this run that presented our account was accepted."""
 
@@ -196,6 +219,17 @@ class CarrierClient(Protocol):
 
     def fetch(self, number: str, known: Delivery | None, session: "CarrierSession") -> Outcome:
         """Track, and ask for the document if delivered. `number` has the carrier's form. Raises CallFailed."""
+
+    def track_many(
+        self, numbers: Sequence[str], session: "CarrierSession"
+    ) -> Mapping[str, Delivery | Failure] | Failure:
+        """Where several parcels are, by one call; a failure if it tells of none. Raises CallFailed.
+
+        A number that the answer says nothing of is left out.
+        """
+
+    def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: "CarrierSession") -> Outcome:
+        """Ask for the document if `track_many` found the parcel delivered. Raises CallFailed."""
 
     def check_credentials(self, session: "CarrierSession") -> Outcome:
         """Present the credentials with one call about the sample number. Raises CallFailed."""

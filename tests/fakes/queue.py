@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import pause_until
 from recours.core.quota import Capability, Limit, Usage, Window
-from recours.runs.ports import Blocked, Clock, Fetched, Refusal, Reservation
+from recours.runs.ports import Asked, Blocked, Clock, Fetched, Refusal, Reservation
 from tests.fakes.documents import PDF
 
 DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
@@ -126,6 +126,13 @@ class FakeQueue:
             with self._lock:
                 reservation.release()
                 self._under_way[carrier] -= 1
+
+    def fetch_bundle(
+        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+    ) -> Iterator[Fetched]:
+        """Without the call that a bundle shares: each answer takes a call of its own."""
+        for reservation, one in zip(reservations, asked, strict=True):
+            yield self.fetch(reservation, carrier, one.number, one.known, one.claim)
 
     def _answer(self, reservation: Reservation, carrier: str, number: str) -> Fetched:
         script = self.answers[number]

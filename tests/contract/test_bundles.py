@@ -1,0 +1,435 @@
+"""Several claims whose parcels one call tracks, behind the real queue on a real database; the carrier is a script."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.carriers.account import Account
+from recours.carriers.client import Client
+from recours.carriers.queue import APIRequestQueue
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.quota import Capability, parse_limits
+from recours.core.sentences import Sentence
+from recours.database.engine import Database, DatabaseError
+from recours.database.quota import QuotaTables
+from recours.runs.ports import Asked, Fetched, Reservation
+from recours.sandbox import SimulatedClock
+from tests.conftest import START
+from tests.fakes.documents import PDF
+
+C, K = Capability, ErrorKind
+SPEC = CarrierSpec(
+    key="listed",
+    name="Listed",
+    limits={None: "100/day@UTC"},
+    credentials=(("LISTED_KEY",),),
+    base_url="https://listed.invalid",
+    number_form=re.compile("[A-Z]"),
+    number_words="a letter",
+    sample_number="0",
+    calls={C.TRACKING: 1, C.POD: 1},
+    numbers_per_call=5,
+)
+DELIVERY = Delivery(START - timedelta(days=1), "DUPONT")
+POD = Retrieved(PDF, DELIVERY, "listed")
+ON_ITS_WAY = Failure.of(Sentence.NOT_DELIVERED, "Listed")
+UNKNOWN = Failure.of(Sentence.NUMBER_UNKNOWN, "Listed", None, 404)
+PENDING = Failure.of(Sentence.PROOF_PENDING, "Listed", None, 200)
+REFUSED = Failure.of(Sentence.CREDENTIALS_REJECTED, "Listed", None, 401)
+DENIED = Failure.of(Sentence.SERVICE_DENIED, "Listed", None, 403)
+TOO_MANY = replace(
+    Failure.of(Sentence.TOO_MANY_CALLS, "Listed", None, 429), retry_at=START + timedelta(hours=2)
+)
+SILENT = Failure.of(Sentence.NO_ANSWER, "Listed")
+BROKEN = Failure.of(Sentence.UNAVAILABLE, "Listed", None, 500)
+GATEWAY = Failure.of(Sentence.UNAVAILABLE, "Listed", None, 503)
+UNREADABLE = Failure.of(Sentence.ANSWER_UNREADABLE, "Listed", None, 200)
+BAD_REQUEST = Failure.of(Sentence.NUMBER_REJECTED, "Listed", None, 400)
+UNREACHABLE = replace(Failure.of(Sentence.UNREACHABLE, "Listed"), connected=False)
+
+Answer = Delivery | Failure | Retrieved | Exception
+
+
+@dataclass
+class Script(Client):
+    """Answers about numbers from tables; what it is called for is kept.
+
+    `whole`: how a call about several numbers fails, by the first of them that is in it.
+    """
+
+    tracking: dict[str, Answer] = field(default_factory=dict)
+    proofs: dict[str, Answer] = field(default_factory=dict)
+    whole: dict[str, Failure | Exception] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+
+    spec = SPEC
+
+    def track(self, number: str, line: Any) -> Delivery | Failure:
+        return self._called(line, C.TRACKING, number, self.tracking.get(number, ON_ITS_WAY))
+
+    def track_many(self, numbers: Sequence[str], line: Any) -> Mapping[str, Delivery | Failure] | Failure:
+        spoilt = next((self.whole[number] for number in numbers if number in self.whole), None)
+        self._called(line, C.TRACKING, ",".join(numbers), spoilt or ON_ITS_WAY)
+        if isinstance(spoilt, Failure):
+            return spoilt
+        found = {number: self.tracking.get(number, ON_ITS_WAY) for number in numbers}
+        return {number: one for number, one in found.items() if number not in self.left_out}  # type: ignore[misc]
+
+    def fetch_proof(self, number: str, delivery: Delivery, line: Any) -> Outcome:
+        found = self._called(line, C.POD, number, self.proofs.get(number, POD))
+        return replace(found, delivery=delivery)
+
+    def _called(self, line: Any, what: Capability, words: str, answer: Any) -> Any:
+        self.asked.append(f"{what.lower()} {words}")
+        line.call(what, answer)
+        return answer
+
+
+@dataclass
+class ScriptLine:
+    """Counts like a real line; an answer that is an outage fails the call, as it does there."""
+
+    reservation: Reservation
+    clock: SimulatedClock
+    calls: int = 0
+    unsent: int = 0
+    accepted: bool = False
+    delivery: Delivery | None = None
+    last: Capability | None = None
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def pause(self) -> None:
+        raise AssertionError("nothing is repeated here")
+
+    def delivery_known(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+
+    def credentials_accepted(self) -> None:
+        self.accepted = True
+
+    def call(self, what: Capability, answer: Any) -> None:
+        self.last = what
+        self.reservation.consume(what)
+        if isinstance(answer, Failure) and not answer.connected:
+            self.unsent += 1
+            self.reservation.refund(what)
+            raise CallError(answer)
+        self.calls += 1
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, Failure) and answer.kind in (K.TIMEOUT, K.RATE_LIMITED):
+            raise CallError(answer)
+
+
+class Bundles:
+    """A queue whose one carrier is the script."""
+
+    def __init__(self, database: Database, clock: SimulatedClock, limits: str = "100/day@UTC") -> None:
+        self.clock, self.script = clock, Script({})
+        account = Account(
+            spec=SPEC,
+            limits=parse_limits(limits, "listed", None, "UTC"),
+            client=self.script,
+            open_session=lambda reservation: ScriptLine(reservation, clock),
+            credentials=("key",),
+            source="the environment",
+        )
+        self.quota = QuotaTables(database, "run-1")
+        self.queue = APIRequestQueue({"listed": account}, self.quota, clock)
+
+    def reserved(self, asked: Sequence[Asked]) -> list[Reservation]:
+        grants, refusal = self.queue.reserve("listed", SPEC.calls_for_bundle([one.known for one in asked]))
+        assert refusal is None, refusal
+        return grants
+
+    def fetch(self, *asked: str | Asked) -> list[Fetched]:
+        """Of each claim; a letter stands for one whose delivery is not known and whose id is its code."""
+        bundle = [Asked(one, None, ord(one)) if isinstance(one, str) else one for one in asked]
+        return list(self.queue.fetch_bundle(self.reserved(bundle), "listed", bundle))
+
+    def counts(self) -> tuple[int, int]:
+        """(used, held)."""
+        (use,) = self.queue.usage("listed")
+        return use.used, use.held
+
+
+@pytest.fixture
+def bundles(database: Database, clock: SimulatedClock) -> Bundles:
+    return Bundles(database, clock)
+
+
+@pytest.fixture
+def bundles_of(database: Database, clock: SimulatedClock) -> Callable[[str], Bundles]:
+    return lambda limits: Bundles(database, clock, limits)
+
+
+def kinds(fetched: Sequence[Fetched]) -> list[ErrorKind | None]:
+    return [one.outcome.kind if isinstance(one.outcome, Failure) else None for one in fetched]
+
+
+def failure(fetched: Fetched) -> Failure:
+    assert isinstance(fetched.outcome, Failure), fetched
+    return fetched.outcome
+
+
+# ---------------------------------------------------------------- one call for all
+
+
+def test_only_the_first_claim_that_is_to_be_tracked_reserves_the_tracking() -> None:
+    both, pod = {C.TRACKING: 1, C.POD: 1}, {C.POD: 1}
+    assert SPEC.calls_for_bundle([]) == []
+    assert SPEC.calls_for_bundle([DELIVERY, None, DELIVERY, None]) == [pod, both, pod, pod]
+    assert SPEC.calls_for_bundle([DELIVERY]) == [pod]
+    assert SPEC.calls_for_bundle([None] * 6) == [both, pod, pod, pod, pod, both]
+    assert replace(SPEC, numbers_per_call=1).calls_for_bundle([None, DELIVERY, None]) == [both, pod, both]
+
+
+def test_a_bundle_shares_one_tracking_call_and_its_unit(bundles: Bundles) -> None:
+    bundles.script.tracking |= {"B": DELIVERY, "C": UNKNOWN, "E": DELIVERY}
+    bundles.script.proofs["E"] = PENDING
+    fetched = bundles.fetch("A", "B", "C", Asked("D", DELIVERY, 4), "E")
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET, None, K.NOT_FOUND, None, K.POD_NOT_AVAILABLE_YET]
+    assert [one.calls for one in fetched] == [1, 1, 0, 1, 1]
+    assert all(one.accepted for one in fetched)
+    assert failure(fetched[4]).delivery == DELIVERY
+    assert bundles.script.asked == ["tracking A,B,C,E", "pod B", "pod D", "pod E"]
+    assert bundles.counts() == (4, 0)
+
+
+def test_two_claims_about_the_same_parcel_are_tracked_once(bundles: Bundles) -> None:
+    bundles.script.tracking["A"] = DELIVERY
+    assert kinds(bundles.fetch("A", "B", "A")) == [None, K.NOT_DELIVERED_YET, None]
+    assert kinds(bundles.fetch("A", "A")) == [None, None]
+    assert bundles.script.asked == ["tracking A,B", "pod A", "pod A", "tracking A", "pod A", "pod A"]
+
+
+def test_a_bundle_with_one_parcel_to_track_asks_about_it_alone(bundles: Bundles) -> None:
+    bundles.script.whole["A"] = BROKEN
+    assert kinds(bundles.fetch(Asked("B", DELIVERY), "A")) == [None, K.NOT_DELIVERED_YET]
+    assert bundles.script.asked == ["pod B", "tracking A"]
+
+
+def test_answers_come_one_by_one_and_settle_their_units(bundles: Bundles) -> None:
+    bundles.script.tracking["A"] = DELIVERY
+    asked = [Asked(number, None) for number in "ABC"]
+    with closing_bundle(bundles, asked) as answers:
+        assert bundles.counts() == (0, 4)
+        next(answers)
+        assert bundles.script.asked == ["tracking A,B,C", "pod A"]
+        assert bundles.counts() == (2, 2)
+        next(answers)
+        assert bundles.counts() == (2, 1)
+    assert bundles.counts() == (2, 0)
+
+
+def closing_bundle(bundles: Bundles, asked: Sequence[Asked]) -> Any:
+    answers: Any = bundles.queue.fetch_bundle(bundles.reserved(asked), "listed", asked)
+    return closing(answers)
+
+
+def test_a_bundle_is_not_larger_than_a_call_may_be(bundles: Bundles) -> None:
+    asked = [Asked(number, None) for number in "ABCDEF"]
+    with pytest.raises(ValueError, match="5 numbers with one call, not 6"):
+        bundles.queue.fetch_bundle(bundles.reserved(asked), "listed", asked)
+
+
+# ---------------------------------------------------------------- what the whole call suffers
+
+
+@pytest.mark.parametrize("whole", [SILENT, GATEWAY])
+def test_an_outage_is_the_answer_of_all_and_one_call(bundles: Bundles, whole: Failure) -> None:
+    bundles.script.whole["C"] = whole
+    fetched = bundles.fetch("A", "B", "C")
+    assert kinds(fetched) == [whole.kind] * 3
+    assert [one.calls for one in fetched] == [1, 0, 0]
+    assert bundles.counts() == (1, 0)
+
+
+def test_a_call_that_could_not_connect_uses_nothing_up(bundles: Bundles) -> None:
+    bundles.script.whole["A"] = UNREACHABLE
+    fetched = bundles.fetch("A", "B")
+    assert [(one.calls, one.unsent, failure(one).connected) for one in fetched] == [
+        (0, 1, False),
+        (0, 0, False),
+    ]
+    assert bundles.counts() == (0, 0)
+
+
+def test_too_many_calls_hold_for_the_whole_bundle(bundles: Bundles) -> None:
+    bundles.script.whole["B"] = TOO_MANY
+    fetched = bundles.fetch(Asked("A", DELIVERY), "B", Asked("C", DELIVERY), "D")
+    assert kinds(fetched) == [None, *[K.RATE_LIMITED] * 3]
+    assert {failure(one).retry_at for one in fetched[1:]} == {TOO_MANY.retry_at}
+    assert [one.calls for one in fetched] == [1, 1, 0, 0]
+    assert failure(fetched[2]).delivery == DELIVERY
+    assert bundles.script.asked == ["pod A", "tracking B,D"]
+    refusal = bundles.queue.closed("listed")
+    assert refusal is not None
+    assert refusal.until == TOO_MANY.retry_at
+
+
+def test_what_the_shared_call_told_is_kept_when_the_carrier_asks_to_wait_later(bundles: Bundles) -> None:
+    bundles.script.tracking |= {"A": DELIVERY, "C": DELIVERY}
+    bundles.script.proofs["A"] = TOO_MANY
+    fetched = bundles.fetch("A", "B", "C", Asked("D", None))
+    assert kinds(fetched) == [K.RATE_LIMITED, K.NOT_DELIVERED_YET, K.RATE_LIMITED, K.NOT_DELIVERED_YET]
+    assert [failure(one).delivery for one in fetched] == [DELIVERY, None, DELIVERY, None]
+    assert bundles.script.asked == ["tracking A,B,C,D", "pod A"]
+    assert bundles.counts() == (2, 0)
+
+
+# ---------------------------------------------------------------- what one number does
+
+
+@pytest.mark.parametrize("whole", [BAD_REQUEST, UNKNOWN, UNREADABLE, BROKEN, KeyError("strange")])
+def test_a_number_that_spoils_the_call_spoils_no_other(
+    bundles: Bundles, whole: Failure | Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundles.script.whole["C"] = whole
+    bundles.script.tracking |= {"C": UNKNOWN, "D": DELIVERY}
+    fetched = bundles.fetch("A", "B", "C", "D")
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, K.NOT_FOUND, None]
+    assert [one.calls for one in fetched] == [2, 1, 1, 2]
+    assert bundles.counts() == (6, 0)
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * isinstance(whole, Exception)
+
+
+def test_a_number_that_the_answer_leaves_out_is_asked_about_alone(bundles: Bundles) -> None:
+    bundles.script.left_out = {"B"}
+    bundles.script.tracking["B"] = DELIVERY
+    assert kinds(bundles.fetch("A", "B", "C")) == [K.NOT_DELIVERED_YET, None, K.NOT_DELIVERED_YET]
+    assert bundles.script.asked == ["tracking A,B,C", "tracking B", "pod B"]
+
+
+def test_a_number_asked_about_alone_takes_a_unit_only_if_one_is_left(
+    bundles_of: Callable[[str], Bundles],
+) -> None:
+    bundles = bundles_of("3/day@UTC")
+    bundles.script.left_out = {"B"}
+    bundles.script.tracking["B"] = DELIVERY
+    fetched = bundles.fetch("A", "B")
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET, None]  # by the unit that A gave back
+    assert bundles.counts() == (3, 0)
+    bundles.clock.advance(timedelta(days=1))
+    bundles.script.tracking["A"] = DELIVERY
+    fetched = bundles.fetch("A", "B")
+    assert kinds(fetched) == [None, K.RATE_LIMITED]
+    assert failure(fetched[1]).delivery == DELIVERY
+    assert bundles.counts() == (3, 0)
+
+
+@pytest.mark.parametrize("whole", [UNREADABLE, BROKEN])
+def test_a_service_that_is_down_is_not_asked_about_every_number(bundles: Bundles, whole: Failure) -> None:
+    bundles.script.whole["A"] = whole
+    bundles.script.tracking = dict.fromkeys("ABCDE", whole)
+    fetched = bundles.fetch(*"ABCDE")
+    assert kinds(fetched) == [whole.kind] * 5
+    assert [one.calls for one in fetched] == [2, 1, 0, 0, 0]
+
+
+def test_a_mistake_about_one_parcel_alone_ends_the_bundle_and_gives_units_back(bundles: Bundles) -> None:
+    bundles.script.whole["B"] = bundles.script.tracking["B"] = KeyError("strange")
+    asked = [Asked(number, None) for number in "ABC"]
+    answers = bundles.queue.fetch_bundle(bundles.reserved(asked), "listed", asked)
+    assert kinds([next(answers)]) == [K.NOT_DELIVERED_YET]
+    with pytest.raises(KeyError):
+        next(answers)
+    assert bundles.counts() == (3, 0)
+
+
+@pytest.mark.parametrize("ours", [DatabaseError("gone"), ImportError("no package")])
+def test_what_is_no_parcels_doing_ends_the_bundle_at_once(bundles: Bundles, ours: Exception) -> None:
+    bundles.script.whole["B"] = ours
+    with pytest.raises(type(ours)):
+        bundles.fetch("A", "B", "C")
+    assert len(bundles.script.asked) == 1
+
+
+# ---------------------------------------------------------------- our account
+
+
+def test_an_account_that_is_refused_closes_after_one_check(bundles: Bundles) -> None:
+    bundles.script.whole["A"] = bundles.script.tracking["0"] = REFUSED
+    fetched = bundles.fetch("A", "B", "C")
+    assert kinds(fetched) == [K.AUTH_FAILED] * 3
+    assert [one.calls for one in fetched] == [2, 0, 0]
+    assert bundles.script.asked == ["tracking A,B,C", "tracking 0"]
+    assert not any(failure(one).alone or one.accepted for one in fetched)
+    state = bundles.quota.carrier_state("listed").account
+    assert (state.refusals, state.claim) == (1, None)
+    assert {failure(one).retry_at for one in fetched} == {state.refused_until}
+
+
+def test_one_parcel_that_is_refused_does_not_close_the_account(bundles: Bundles) -> None:
+    bundles.script.whole["B"] = bundles.script.tracking["B"] = REFUSED
+    bundles.script.tracking |= {"0": UNKNOWN, "C": DELIVERY}
+    fetched = bundles.fetch("A", "B", "C")
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.ACCESS_DENIED, None]
+    assert bundles.script.asked == [
+        "tracking A,B,C",
+        "tracking 0",
+        "tracking A",
+        "tracking B",
+        "tracking C",
+        "pod C",
+    ]
+    assert bundles.quota.carrier_state("listed").account.refusals == 0
+
+
+def test_an_account_that_is_refused_later_closes_for_the_rest(bundles: Bundles) -> None:
+    bundles.script.tracking |= {"A": DELIVERY, "C": DELIVERY}
+    bundles.script.proofs["A"] = DENIED
+    fetched = bundles.fetch("A", "B", "C")
+    assert kinds(fetched) == [K.ACCOUNT_DENIED, K.NOT_DELIVERED_YET, K.ACCOUNT_DENIED]
+    assert failure(fetched[2]).delivery == DELIVERY
+    assert bundles.script.asked == ["tracking A,B,C", "pod A"]
+
+
+@pytest.mark.parametrize("refused", ["bundle", "claim"])
+@pytest.mark.parametrize("accepted", [True, False])
+def test_an_account_that_is_tried_again_is_checked_before_the_claim_that_closed_it(
+    database: Database, bundles: Bundles, refused: str, *, accepted: bool
+) -> None:
+    script = bundles.script
+    script.tracking = dict.fromkeys("A0", REFUSED)
+    script.whole["A"] = REFUSED
+    bundles.fetch(*("AB" if refused == "bundle" else "A"))
+    bundles.queue.leave()
+    bundles.clock.advance(timedelta(hours=1))
+    again = Bundles(database, bundles.clock)
+    again.script.tracking |= {"0": UNKNOWN if accepted else REFUSED, "B": DELIVERY}
+    fetched = again.fetch("C", "A", "B")
+    if accepted:
+        assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, None]
+        assert again.script.asked == ["tracking 0", "tracking C,A,B", "pod B"]
+        assert again.quota.carrier_state("listed").account.refusals == 0
+    else:
+        assert kinds(fetched) == [K.AUTH_FAILED] * 3
+        assert again.script.asked == ["tracking 0"]
+        assert again.quota.carrier_state("listed").account.refusals == 2
+
+
+def test_a_bundle_without_the_claim_that_closed_the_account_tries_it_itself(
+    database: Database, bundles: Bundles
+) -> None:
+    bundles.script.tracking = dict.fromkeys("A0", REFUSED)
+    bundles.script.tracking["0"] = UNREADABLE  # so that the refusal is A's
+    bundles.fetch("A")
+    bundles.queue.leave()
+    assert bundles.quota.carrier_state("listed").account.claim == ord("A")
+    bundles.clock.advance(timedelta(hours=1))
+    again = Bundles(database, bundles.clock)
+    again.script.tracking["B"] = DELIVERY
+    assert kinds(again.fetch("B", "C")) == [None, K.NOT_DELIVERED_YET]
+    assert again.script.asked == ["tracking B,C", "pod B"]
