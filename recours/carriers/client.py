@@ -162,6 +162,11 @@ class TokenClient(Client):
         return self._tokens.secrets()
 
 
+def alone(found: Mapping[str, Delivery | Failure] | Failure, number: str) -> Delivery | Failure:
+    """What `track_many` found about its only number."""
+    return found if isinstance(found, Failure) else found[number]
+
+
 def with_delivery(outcome: Outcome, delivery: Delivery | None) -> Outcome:
     """A failure with what is known of the delivery, if anything is: not to be asked again."""
     if isinstance(outcome, Retrieved) or outcome.delivery is not None:

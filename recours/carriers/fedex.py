@@ -5,12 +5,12 @@ and one public project. Nothing was tried against the live service.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from recours.carriers import check_digits, json_api
-from recours.carriers.client import TOO_MANY, TokenClient, with_delivery
+from recours.carriers.client import TOO_MANY, TokenClient, alone, with_delivery
 from recours.carriers.fedex_codes import FEDEX_CODES
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
@@ -19,6 +19,7 @@ from recours.carriers.outcomes import (
     Detailed,
     Meaning,
     Sent,
+    by_number,
     document,
     meant,
     moment,
@@ -56,6 +57,7 @@ SPEC = CarrierSpec(
     number_words="12, 15, 20, 22, 32 or 34 digits, or DT and 12 digits",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="000000000000",
+    numbers_per_call=30,  # the carrier's page on tracking, its OpenAPI file, and the words of LIMITEXCEEDED
     check_digit_fits=_check_digit_fits,
 )
 
@@ -78,14 +80,15 @@ _DAY_IS_USED_UP = re.compile(rb"daily\s+transaction\s+quota", re.IGNORECASE)
 
 # ---------------------------------------------------------------- tables
 
-# Codes of errors, about a number in a good answer or of an answer as a whole. INVALID: inferred, as is what any other
-# code of its family means. The others: documented, most of them seen.
+# Codes of errors, about a number in a good answer or of an answer as a whole: documented, most of them seen. What any
+# other code of a number means is inferred.
 _OF_THE_NUMBER = "TRACKING.TRACKINGNUMBER."
 _INVALID = Sentence.NUMBER_REJECTED
 CODES: dict[str, Meaning] = {
     f"{_OF_THE_NUMBER}NOTFOUND": Sentence.NUMBER_UNKNOWN,
     f"{_OF_THE_NUMBER}EMPTY": _INVALID,
     f"{_OF_THE_NUMBER}INVALID": _INVALID,
+    "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED": Sentence.REQUEST_REJECTED,
     "NOT.AUTHORIZED.ERROR": Sentence.CREDENTIALS_REJECTED,
     # By its words ("check your permissions") of the account, whatever the parcel.
     "FORBIDDEN.ERROR": Sentence.SERVICE_DENIED,
@@ -145,10 +148,15 @@ class FedEx(TokenClient):
         return super().wait_asked(what, answer, now)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
+        """`trackingnumbers` for one number."""
+        return alone(self.track_many([number], session), number)
+
+    def track_many(
+        self, numbers: Sequence[str], session: CarrierSession
+    ) -> Mapping[str, Delivery | Failure] | Failure:
         """`trackingnumbers`."""
-        return parse_tracking(
-            self._tokens.call(Capability.TRACKING, tracking_request(number), session), number
-        )
+        answer = self._tokens.call(Capability.TRACKING, tracking_request(numbers), session)
+        return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`trackingdocuments`, with what this fetch's tracking told, if it had to track."""
@@ -156,10 +164,10 @@ class FedEx(TokenClient):
         return parse_document(self._tokens.call(Capability.POD, request, session), delivery)
 
 
-def tracking_request(number: str) -> Request:
-    """`trackingnumbers` for one number."""
-    asked = {"trackingNumberInfo": {"trackingNumber": number}}
-    return json_api.post(_TRACKING, {"includeDetailedScans": True, "trackingInfo": [asked]}, _HEADERS)
+def tracking_request(numbers: Sequence[str]) -> Request:
+    """`trackingnumbers`."""
+    asked = [{"trackingNumberInfo": {"trackingNumber": number}} for number in numbers]
+    return json_api.post(_TRACKING, {"includeDetailedScans": True, "trackingInfo": asked}, _HEADERS)
 
 
 def document_request(number: str, delivery: Delivery, account: str) -> Request:
@@ -187,27 +195,31 @@ def _ship_dates(at: datetime | None) -> dict[str, str]:
 # ---------------------------------------------------------------- answers of the tracking
 
 
-def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered."""
+def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Delivery | Failure] | Failure:
+    """By number, the delivery, if the parcel is delivered; a failure, if the answer is about none of them."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer, TRACKING_CODES):
         return failure
-    results = _results(tree, number)
-    told = [_told(json_api.at(result, "error")) for result in results]
-    good = [result for result, each in zip(results, told, strict=True) if each is None]
-    if good:
-        # One number may stand for several parcels: the latest is the one that is claimed.
-        return _whereabouts(max(good, key=_last_moment), answer)
-    found = next(filter(None, told), None)
-    return _meaning(answer, found, TRACKING_CODES) if found else unreadable(SPEC.name, answer)
-
-
-def _results(tree: Any, number: str) -> list[Any]:
-    """The result for this number; or the only result there is."""
     complete = json_api.items(tree, "output", "completeTrackResults")
-    named = [c for c in complete if (json_api.text(c, "trackingNumber") or "").upper() == number.upper()]
-    chosen = named or (complete if len(complete) == 1 else [])
-    return [result for each in chosen for result in json_api.items(each, "trackResults")]
+    found = by_number(numbers, complete, lambda each: [json_api.text(each, "trackingNumber")])
+    if len(numbers) == len(complete) == 1:  # whatever it calls the number
+        found = {numbers[0]: complete}
+    results = {
+        number: [result for each in about for result in json_api.items(each, "trackResults")]
+        for number, about in found.items()
+    }
+    told = {number: _told_of_parcel(each, answer) for number, each in results.items() if each}
+    return told or unreadable(SPEC.name, answer)
+
+
+def _told_of_parcel(results: Sequence[Any], answer: Response) -> Delivery | Failure:
+    """One number may stand for several parcels: the latest is the one that is claimed."""
+    told = [_told(json_api.at(result, "error")) for result in results]
+    good = [result for result, error in zip(results, told, strict=True) if error is None]
+    if good:
+        return _whereabouts(max(good, key=_last_moment), answer)
+    found = next(filter(None, told))
+    return _meaning(answer, found, TRACKING_CODES)
 
 
 def _whereabouts(result: Any, answer: Response) -> Delivery | Failure:

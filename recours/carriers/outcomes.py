@@ -3,7 +3,8 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any, NamedTuple
@@ -133,6 +134,26 @@ def document(name: str, sent: Sequence[Sent], delivery: Delivery, answer: Respon
         return passed_over[0]
     message = f"{name} sent a proof that is not valid base64"
     return Failure.of(Sentence.PROOF_UNUSABLE, name, None, answer.status, message=message, delivery=delivery)
+
+
+def by_number(
+    numbers: Sequence[str], items: Iterable[Any], told: Callable[[Any], Iterable[str | None]]
+) -> dict[str, list[Any]]:
+    """The items of an answer, by which of these numbers they are about; an item that is about none is left out.
+
+    `told`: the numbers that an item tells, the surest first. Zeros in front may be missing, and the case be another.
+    """
+    exact = {number.upper(): number for number in numbers}
+    alike = Counter(number.lstrip("0") for number in exact)
+    bare = {number.lstrip("0"): number for number in exact if alike[number.lstrip("0")] == 1}
+    found: dict[str, list[Any]] = {}
+    for item in items:
+        texts = [text.upper() for text in told(item) if text]
+        matched = [exact[text] for text in texts if text in exact]
+        matched += [bare[text.lstrip("0")] for text in texts if text.lstrip("0") in bare]
+        if matched:
+            found.setdefault(matched[0], []).append(item)
+    return found
 
 
 def person(name: str | None) -> str | None:

@@ -3,11 +3,11 @@
 import re
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from recours.sandbox.progress import Turn
 from recours.sandbox.scenarios import Scenario
@@ -56,6 +56,7 @@ class Question:
 
     operation: str
     number: str = ""  # "": it is about no parcel
+    also: tuple[str, ...] = ()  # more parcels that the one call is about
     tracking: bool = False  # the first call of a fetch, about the parcel's state
     # In these scenarios another call follows, which plays the step: this one does not use it up.
     goes_on: Collection[Scenario] = ()
@@ -92,6 +93,14 @@ class SimulatedCarrier(ABC):
     @abstractmethod
     def answer(self, question: Question, turn: Turn) -> Answer:
         """Answer in the carrier's own form. What `ready_made` and `disturbed` cover counts as DELIVERED here."""
+
+    def items_of(self, answer: Answer) -> list[Any] | None:
+        """What an answer holds about its one parcel, to be joined with others; None if it is about the whole call."""
+        raise NotImplementedError  # by those that read calls about several parcels
+
+    def joined(self, items: Sequence[Any]) -> Answer:
+        """The answer about several parcels."""
+        raise NotImplementedError
 
     def ready_made(self, turn: Turn) -> Answer | None:
         """The answer that comes from in front of the carrier's service; None if there is none."""

@@ -2,17 +2,18 @@
 
 Sources of the facts: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's
 connector, and one public project. Inferred, as no source says it: the body of a refused token, the code of a 429 and of
-a request that breaks the rules, that a field no source names breaks them, that x-locale must be there,
-TRACKING.TRACKINGNUMBER.INVALID, and that a delivery whose scans have RS is that of a return (RETURNED_TO_SENDER).
+a request that breaks the rules, that a field no source names breaks them, that x-locale must be there, and that a delivery
+whose scans have RS is that of a return (RETURNED_TO_SENDER).
 A word for "there will be no proof" is not known, and another customer's parcel gets none either, so POD_NEVER, POD_NONE,
 POD_UNSAID, POD_LATE and NOT_OURS all give no document, each in another of the shapes that are possible: an alert as an
 object or as a text, an empty list, no list at all. POD_LATE is what is normal soon after a delivery.
 The tracking is shown the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) happen there. Any number of an
 account is good; without one the document has no signatory, as a reduced one. IN_TRANSIT shows another status at each try.
-Several numbers in one call are not simulated.
+The tracking takes 30 numbers: more, and an empty one among them, are refused as a whole; one of no form is not.
 """
 
 import re
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -80,7 +81,15 @@ _NOT_FOUND = (
     "TRACKING.TRACKINGNUMBER.NOTFOUND",
     "Tracking number cannot be found. Please correct the tracking number and try again.",
 )
-_INVALID = ("TRACKING.TRACKINGNUMBER.INVALID", "Invalid tracking number.")
+_INVALID = (
+    "TRACKING.TRACKINGNUMBER.INVALID",
+    "Invalid tracking number. Please correct the tracking number format and try again.",
+)
+_MOST_NUMBERS = 30
+_TOO_MANY_NUMBERS = (
+    "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED",
+    "Please limit your inquiry to 30 tracking numbers or references.",
+)
 _EMPTY = ("TRACKING.TRACKINGNUMBER.EMPTY", "Please provide tracking number.")
 
 _NO_DATA_TEXT = "TRACKING.DATA.NOTFOUND -  Tracking data unavailable"
@@ -163,6 +172,15 @@ class FedEx(GivesTokens):
             return replace(_error(*_TOO_MANY), headers=retry_after(turn))
         return ready_made(turn)
 
+    def items_of(self, answer: Answer) -> list[Any] | None:
+        """An error of a number is in a good answer."""
+        found = json_api.part_of(answer, "output", "completeTrackResults")
+        return found if isinstance(found, list) else None
+
+    def joined(self, items: Sequence[Any]) -> Answer:
+        """The results, each with its number."""
+        return _output({"completeTrackResults": list(items)})
+
     def answer(self, question: Question, turn: Turn) -> Answer:
         """Answer a call, as the turn's scenario has it."""
         scenario = turn.scenario
@@ -170,6 +188,8 @@ class FedEx(GivesTokens):
             return _error(*_ERRORS[scenario])
         if scenario is Scenario.HOSTILE_TEXT:
             return _error(_OWN_ERROR[0], _OWN_ERROR[1], hostile_text(question.bearer))
+        if not NUMBER.fullmatch(question.number):
+            return _of_no_form(question.number)
         good = _tracked(question.number, turn) if question.tracking else _documents(question, turn)
         return json_api.spoilt(scenario, good, turn) or good
 
@@ -191,13 +211,19 @@ def _read_tracking(request: HttpRequest) -> Question:
     _only(tree, "", needed={"includeDetailedScans", "trackingInfo"})
     if not isinstance(tree["includeDetailedScans"], bool):
         raise _refused("includeDetailedScans must be a boolean")
-    asked = _the_one(tree["trackingInfo"], "trackingInfo")
-    _only(asked, "trackingInfo.", needed={"trackingNumberInfo"}, allowed={"shipDateBegin", "shipDateEnd"})
-    _dates(asked)
-    info = _info(asked)
+    listed = tree["trackingInfo"]
+    if not isinstance(listed, list) or not listed:
+        raise _refused("trackingInfo must be a list of parcels")
+    if len(listed) > _MOST_NUMBERS:
+        raise NotUnderstoodError(_error(400, *_TOO_MANY_NUMBERS))
+    for asked in listed:
+        _only(asked, "trackingInfo.", needed={"trackingNumberInfo"}, allowed={"shipDateBegin", "shipDateEnd"})
+        _dates(asked)
+    number, *also = (_info(asked)["trackingNumber"] for asked in listed)
     return Question(
         "trackingnumbers",
-        info["trackingNumber"],
+        number,
+        tuple(also),
         tracking=True,
         goes_on=_GOES_ON,
         bearer=json_api.bearer(request),
@@ -212,7 +238,10 @@ def _read_documents(request: HttpRequest) -> Question:
     form = detail.get("documentFormat", "PDF")
     if detail["documentType"] != _KIND or form not in ("PDF", "PNG"):
         raise _refused("documentType or documentFormat is unknown")
-    asked = _the_one(tree["trackDocumentSpecification"], "trackDocumentSpecification")
+    listed = tree["trackDocumentSpecification"]
+    if not isinstance(listed, list) or len(listed) != 1:
+        raise _refused("trackDocumentSpecification must be a list of one")
+    (asked,) = listed
     allowed = {"shipDateBegin", "shipDateEnd", "accountNumber"}
     _only(asked, "trackDocumentSpecification.", needed={"trackingNumberInfo"}, allowed=allowed)
     account = asked.get("accountNumber", "")
@@ -244,12 +273,6 @@ def _only(tree: Any, where: str, needed: AbstractSet[str], allowed: AbstractSet[
         raise _refused(f"{where}{strange[0]} is not a field")
 
 
-def _the_one(listed: Any, name: str) -> Any:
-    if not isinstance(listed, list) or len(listed) != 1:
-        raise _refused(f"{name} must be a list of one")
-    return listed[0]
-
-
 def _info(asked: dict[str, Any]) -> dict[str, str]:
     """`trackingNumberInfo`. Raises NotUnderstoodError."""
     info = asked["trackingNumberInfo"]
@@ -260,8 +283,6 @@ def _info(asked: dict[str, Any]) -> dict[str, str]:
     number = info["trackingNumber"]
     if not number:
         raise NotUnderstoodError(_error(400, *_EMPTY))
-    if not NUMBER.fullmatch(number):
-        raise NotUnderstoodError(_of_number(number, {"error": _coded(*_INVALID)}))
     return dict(info)
 
 
@@ -330,6 +351,10 @@ def _steps(turn: Turn) -> tuple[_Step, ...]:
     return (_ARRIVED, *back, *_ON_THE_WAY)
 
 
+def _of_no_form(number: str) -> Answer:
+    return _of_number(number, {"error": _coded(*_INVALID)})
+
+
 def _of_number(number: str, result: dict[str, Any]) -> Answer:
     info = {
         "trackingNumber": number,
@@ -337,7 +362,7 @@ def _of_number(number: str, result: dict[str, Any]) -> Answer:
         "trackingNumberUniqueId": _unique_id(number),
     }
     complete = {"trackingNumber": number, "trackResults": [{"trackingNumberInfo": info, **result}]}
-    return json_api.answer({"transactionId": "sandbox", "output": {"completeTrackResults": [complete]}})
+    return _output({"completeTrackResults": [complete]})
 
 
 def _unique_id(number: str) -> str:

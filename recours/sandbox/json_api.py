@@ -21,6 +21,17 @@ def answer(tree: Any, status: int = 200, content_type: str = CONTENT_TYPE, **hea
     return Answer(status, body, content_type, named)
 
 
+def part_of(answer: Answer, *path: str) -> Any:
+    """What lies at the end of the path of names in an answer; None if it is no JSON, or has no such part."""
+    try:
+        tree = json.loads(answer.body)
+        for name in path:
+            tree = tree[name]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    return tree
+
+
 def spoilt(scenario: Scenario, good: Answer, turn: Turn) -> Answer | None:
     """What JSON that no client should choke on looks like; None for a scenario that is another matter.
 

@@ -41,7 +41,9 @@ class Call:
     """A call that was received. What could not be understood is NOT_KNOWN, with no scenario; passwords are not kept.
 
     `at` is the moment of receipt by the sandbox's clock. `account` is empty where the call names none, `number` where it
-    is about no parcel, as a call for a token. `scenario` is the one that was played: AUTH_REFUSED, whatever the script, if the account or the password was wrong.
+    is about no parcel, as a call for a token. `scenario` is the one that was played: AUTH_REFUSED, whatever the script,
+    if the account or the password was wrong. A call about several parcels has all their numbers, with commas between
+    them, and no scenario.
     """
 
     at: datetime
@@ -66,7 +68,7 @@ class Sandbox:
 
     `now` gives aware UTC datetimes; `latency` is real seconds from a request to its answer, the time in which that
     is made included; port 0 takes a free one, which is kept for the sandbox's life. These may be changed at any time: `parcels` (scripts by number), `accounts`
-    (passwords by account), `tokens` (that were given out: delete one and it is refused), `token_seconds` (how long new
+    (passwords by account), `arrange` (what becomes of the items of an answer about several parcels), `tokens` (that were given out: delete one and it is refused), `token_seconds` (how long new
     ones hold), `latency`, and in real seconds `slow_seconds` (SLOW) and `drip_seconds` (a byte of DRIP).
     """
 
@@ -80,6 +82,8 @@ class Sandbox:
         self.tokens: dict[str, Token] = {}
         self.token_seconds = 3600
         self.latency = latency
+        # Nobody promises the order of the request.
+        self.arrange: Callable[[list[Any]], list[Any]] = lambda items: items[::-1]
         self.slow_seconds = 5.0
         self.drip_seconds = 1.0
         self._now = now
@@ -124,7 +128,7 @@ class Sandbox:
     def calls_for(self, number: str) -> list[Call]:
         """The calls received about one number, in order."""
         with self._lock:
-            return [call for call in self.calls if call.number == number]
+            return [call for call in self.calls if number in call.number.split(",")]
 
     def answer(self, request: HttpRequest) -> Answer:
         """Record a request and answer it, without the latency."""
@@ -139,9 +143,24 @@ class Sandbox:
             return refusal.answer
         if question.asks_token and isinstance(carrier, GivesTokens):
             return self._token(carrier, question)
-        turn = self._record(carrier, question)
-        # A wrong password is AUTH_REFUSED by now, which is nothing ready-made.
-        return carrier.ready_made(turn) or disturbed(carrier.answer(question, turn), turn.scenario)
+        turns = self._record(carrier, question)
+        answers = [
+            # A wrong password is AUTH_REFUSED by now, which is nothing ready-made.
+            carrier.ready_made(turn) or disturbed(carrier.answer(alone, turn), turn.scenario)
+            for alone, turn in turns
+        ]
+        return self._together(carrier, answers) if question.also else answers[0]
+
+    def _together(self, carrier: SimulatedCarrier, answers: list[Answer]) -> Answer:
+        """One answer about several parcels; where the script of one spoils the whole call, that is the answer of all."""
+        items: list[Any] = []
+        for answer in answers:
+            found = carrier.items_of(answer)
+            if found is None:
+                return answer
+            items += found
+        manners = (answer.manner for answer in answers if answer.manner is not Manner.PLAIN)
+        return replace(carrier.joined(self.arrange(items)), manner=next(manners, Manner.PLAIN))
 
     def environment(self, *keys: str) -> dict[str, str]:
         """The settings by which clients use the simulated carriers: addresses and the first account's credentials.
@@ -187,22 +206,32 @@ class Sandbox:
         shown = any(carrier.shows(question, *account) for account in self.accounts.items())
         return question.needs_account and not shown
 
-    def _record(self, carrier: SimulatedCarrier, question: Question) -> Turn:
-        number, account = question.number, question.account
+    def _record(self, carrier: SimulatedCarrier, question: Question) -> list[tuple[Question, Turn]]:
+        """What each parcel of the call gets: as if it had been asked about alone."""
+        account = question.account
         with self._lock:
             at = self._now()
             if question.bearer in self.tokens:
                 account = self.tokens[question.bearer].account
-            turn = self._ledger.turn(
-                f"{carrier.key}/{number}",
-                self.parcels.get(number) or parcel_for(carrier.digits_of(number)),
-                at,
-                tracking=question.tracking,
-                goes_on=question.goes_on,
-                refused=self._refuses(carrier, question),
-            )
-            self.calls.append(Call(at, carrier.key, question.operation, number, account, turn.scenario))
-            return turn
+            refused = self._refuses(carrier, question)
+            numbers = (question.number, *question.also)
+            turns = [
+                self._ledger.turn(
+                    f"{carrier.key}/{number}",
+                    self.parcels.get(number) or parcel_for(carrier.digits_of(number)),
+                    at,
+                    tracking=question.tracking,
+                    goes_on=question.goes_on,
+                    refused=refused,
+                )
+                for number in numbers
+            ]
+            scenario = None if question.also else turns[0].scenario
+            self.calls.append(Call(at, carrier.key, question.operation, ",".join(numbers), account, scenario))
+            return [
+                (replace(question, number=number, also=()), turn)
+                for number, turn in zip(numbers, turns, strict=True)
+            ]
 
 
 class _Server(ThreadingHTTPServer):

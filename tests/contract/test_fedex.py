@@ -6,14 +6,17 @@ karrio's connector.
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
+from itertools import permutations
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
+from recours.carriers.client import alone
 from recours.carriers.fedex import (
     CODES,
     SPEC,
@@ -44,6 +47,7 @@ from tests.fakes.simulated import (
     PASSWORD,
     USUAL,
     SandboxSession,
+    a_turn,
     as_response,
     other_headers,
     question_of,
@@ -138,6 +142,10 @@ NOT_FOUND = of_number(
     "TRACKING.TRACKINGNUMBER.NOTFOUND",
     "Tracking number cannot be found. Please correct the tracking number and try again.",
 )
+
+
+def tracking_of(answer: Response, number: str = NUMBER) -> Delivery | Failure:
+    return alone(parse_tracking(answer, [number]), number)
 
 
 def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeSession]:
@@ -273,7 +281,7 @@ def test_each_call_alone() -> None:
     assert client.fetch_proof(NUMBER, KNOWN, session) == GOT
     assert NUMBER.encode() in (session.asked[-1][1].body or b"")
     refused = FakeSession([NOT_FOUND], client)
-    assert client.track(NUMBER, refused) == parse_tracking(NOT_FOUND, NUMBER)
+    assert client.track(NUMBER, refused) == tracking_of(NOT_FOUND)
 
 
 def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
@@ -455,7 +463,7 @@ def test_429_asks_us_to_wait() -> None:
             failure = failed.value.failure
             assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, until)
         # It does not get as far as this.
-        outcome = parse_tracking(answer, NUMBER)
+        outcome = tracking_of(answer)
         assert isinstance(outcome, Failure)
         assert outcome.kind is ErrorKind.RATE_LIMITED
 
@@ -487,7 +495,7 @@ IN_EITHER: dict[str, tuple[Response, ErrorKind]] = {
 
 @pytest.mark.parametrize(("answer", "kind"), IN_EITHER.values(), ids=IN_EITHER.keys())
 def test_errors_and_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
-    tracking, document = parse_tracking(answer, NUMBER), parse_document(answer, KNOWN)
+    tracking, document = tracking_of(answer), parse_document(answer, KNOWN)
     assert isinstance(tracking, Failure)
     assert isinstance(document, Failure)
     assert (tracking.kind, tracking.http_status, tracking.delivery) == (kind, answer.status, None)
@@ -532,7 +540,7 @@ STRANGE: dict[str, tuple[Response, ErrorKind]] = {
 
 @pytest.mark.parametrize(("answer", "kind"), STRANGE.values(), ids=STRANGE.keys())
 def test_codes_of_no_table_are_told(answer: Response, kind: ErrorKind) -> None:
-    outcome = parse_tracking(answer, NUMBER)
+    outcome = tracking_of(answer)
     assert isinstance(outcome, Failure)
     assert outcome.kind is kind
     assert outcome.unknown == f"the error code XY.Z (HTTP {answer.status}: Words)"
@@ -546,7 +554,7 @@ def test_another_code_about_the_number_is_told_and_means_that_it_cannot_be_one()
         seen = f"(HTTP {answer.status}: Words)"
         assert failure.unknown == f"the error code TRACKING.TRACKINGNUMBER.ODD {seen}"
         assert failure.message == "FedEx rejects this tracking number as invalid: Words"
-    assert len(CODES) == 7
+    assert len(CODES) == 8
 
 
 def test_an_error_without_a_code_is_told_too() -> None:
@@ -632,7 +640,7 @@ def test_a_scan_tells_by_either_code(name: str) -> None:
 
 def test_the_derived_code_goes_before_the_scans() -> None:
     for status, scan in (({"derivedCode": "DL"}, a_scan("OD")), ({"derivedCode": "OD"}, a_scan())):
-        found = parse_tracking(tracked(a_result(latestStatusDetail=status, scanEvents=[scan])), NUMBER)
+        found = tracking_of(tracked(a_result(latestStatusDetail=status, scanEvents=[scan])))
         assert isinstance(found, Delivery) is (status["derivedCode"] == "DL")
 
 
@@ -645,6 +653,118 @@ def test_that_an_image_is_there_means_no_delivery_and_that_none_is_no_refusal() 
     waiting = tracked(a_result(latestStatusDetail=a_status("OD")))
     assert failure_of(waiting).kind is ErrorKind.NOT_DELIVERED_YET
     assert fetch(tracked(a_result(availableImages=[])), WITH_POD)[0] == GOT
+
+
+# ---------------------------------------------------------------- several numbers
+
+OTHER = "999999999999"
+THIRD = "DT123456789012"
+ALL = [NUMBER, OTHER, THIRD]
+
+
+def listed(*pairs: tuple[Any, Any]) -> Response:
+    complete = [{"trackingNumber": number, "trackResults": [found]} for number, found in pairs]
+    return response({"output": {"completeTrackResults": complete}})
+
+
+ON_ITS_WAY = a_result(latestStatusDetail=a_status("IT"))
+BAD_NUMBER = {"error": {"code": UNKNOWN, "message": "x"}}
+
+
+def kinds_of(answer: Response, numbers: Sequence[str] = ALL) -> dict[str, ErrorKind | None] | ErrorKind:
+    found = parse_tracking(answer, numbers)
+    if isinstance(found, Failure):
+        return found.kind
+    return {number: one.kind if isinstance(one, Failure) else None for number, one in found.items()}
+
+
+def test_up_to_30_numbers_are_asked_about_with_one_call() -> None:
+    client, numbers = FedEx(SETTINGS), [f"{n:012d}" for n in range(30)]
+    session = FakeSession([TOKEN, listed(*((number, ON_ITS_WAY) for number in numbers))], client)
+    found = client.track_many(numbers, session)
+    assert not isinstance(found, Failure)
+    assert {one.kind for one in found.values() if isinstance(one, Failure)} == {ErrorKind.NOT_DELIVERED_YET}
+    assert list(found) == numbers
+    assert [what for what, _ in session.asked] == [Capability.TOKEN, Capability.TRACKING]
+    body = json.loads(session.asked[1][1].body or b"")
+    assert [one["trackingNumberInfo"] for one in body["trackingInfo"]] == [
+        {"trackingNumber": number} for number in numbers
+    ]
+    assert SPEC.numbers_per_call == 30
+
+
+def test_each_number_has_its_own_result_whatever_their_order() -> None:
+    pairs = [(NUMBER, a_result()), (OTHER, BAD_NUMBER), (THIRD, ON_ITS_WAY)]
+    wanted = {NUMBER: None, OTHER: ErrorKind.NOT_FOUND, THIRD: ErrorKind.NOT_DELIVERED_YET}
+    for order in permutations(pairs):
+        assert kinds_of(listed(*order)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("pairs", "missing"),
+    [
+        ([(NUMBER, a_result()), (OTHER, ON_ITS_WAY)], {THIRD}),
+        ([(NUMBER, a_result()), (OTHER, ON_ITS_WAY), (None, ON_ITS_WAY), ("1", ON_ITS_WAY)], {THIRD}),
+        ([(NUMBER, a_result())], {OTHER, THIRD}),
+        ([(NUMBER, a_result()), (THIRD, ON_ITS_WAY), (OTHER, "x")], set()),
+    ],
+)
+def test_a_number_of_which_nothing_is_told_is_left_out(pairs: list[Any], missing: set[str]) -> None:
+    found = kinds_of(listed(*pairs))
+    assert isinstance(found, dict)
+    assert set(ALL) - set(found) == missing
+    assert found[NUMBER] is None
+
+
+def test_a_result_that_is_none_is_its_numbers_own() -> None:
+    found = kinds_of(listed((NUMBER, a_result()), (THIRD, ON_ITS_WAY), (OTHER, "x")))
+    assert found == {NUMBER: None, THIRD: ErrorKind.NOT_DELIVERED_YET, OTHER: ErrorKind.BAD_RESPONSE}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (error(400, "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED"), ErrorKind.BAD_RESPONSE),
+        (error(400, "TRACKING.TRACKINGNUMBER.EMPTY"), ErrorKind.INVALID_TRACKING),
+        (error(500, "INTERNAL.SERVER.ERROR"), ErrorKind.SERVER_ERROR),
+        (EXPIRED, ErrorKind.AUTH_FAILED),
+        (listed(), ErrorKind.BAD_RESPONSE),
+        (listed(("1", ON_ITS_WAY)), ErrorKind.BAD_RESPONSE),
+        (raw(b"<html/>"), ErrorKind.BAD_RESPONSE),
+    ],
+)
+def test_an_answer_about_none_of_the_numbers_is_one_failure(answer: Response, kind: ErrorKind) -> None:
+    assert kinds_of(answer) == kind
+    found = parse_tracking(answer, ALL)
+    assert isinstance(found, Failure)
+    assert found.unknown is None
+
+
+def test_a_number_is_found_in_another_case_and_without_its_zeros() -> None:
+    numbers = ["000123456789", THIRD]
+    found = parse_tracking(listed((THIRD.lower(), a_result()), (123456789, ON_ITS_WAY)), numbers)
+    assert not isinstance(found, Failure)
+    assert {number: isinstance(one, Delivery) for number, one in found.items()} == {
+        THIRD: True,
+        "000123456789": False,
+    }
+    # Where two are the same without their zeros, nobody can tell whose it is.
+    numbers = ["000123456789", "000000123456789"]
+    assert kinds_of(listed((123456789, ON_ITS_WAY)), numbers) is ErrorKind.BAD_RESPONSE
+    assert kinds_of(listed(("000123456789", ON_ITS_WAY)), numbers) == {
+        "000123456789": ErrorKind.NOT_DELIVERED_YET
+    }
+
+
+def test_a_number_that_is_told_twice_is_one() -> None:
+    old = a_result(
+        latestStatusDetail=a_status("IT"), dateAndTimes=[], scanEvents=[a_scan("IT", "2024-10-05T08:00:00Z")]
+    )
+    for pairs in ([(NUMBER, old), (NUMBER, a_result())], [(NUMBER, a_result()), (NUMBER, old)]):
+        assert kinds_of(listed(*pairs, (OTHER, ON_ITS_WAY)), [NUMBER, OTHER]) == {
+            NUMBER: None,
+            OTHER: ErrorKind.NOT_DELIVERED_YET,
+        }
 
 
 # ---------------------------------------------------------------- several results
@@ -691,7 +811,7 @@ def test_what_is_told_of_other_numbers_does_not_count() -> None:
         assert fetch(answer, WITH_POD)[0] == GOT
     tag = "DT123456789012"
     two = [{"trackingNumber": tag.lower(), "trackResults": [a_result()]}, *others]
-    assert isinstance(parse_tracking(response({"output": {"completeTrackResults": two}}), tag), Delivery)
+    assert isinstance(tracking_of(response({"output": {"completeTrackResults": two}}), tag), Delivery)
     # The only one may go by another name, as a door tag does; lists of one may lack the list.
     assert fetch(tracked(a_result(), number="999999999999"), WITH_POD)[0] == GOT
     single = response({"output": {"completeTrackResults": {"trackResults": a_result()}}})
@@ -933,7 +1053,7 @@ def test_no_text_of_an_answer_can_forge_a_line() -> None:
         proved(alerts=[{"code": HOSTILE, "message": HOSTILE}]),
         proved(alerts="XY.Z" + HOSTILE),
     ):
-        for outcome in (parse_tracking(answer, NUMBER), parse_document(answer, KNOWN)):
+        for outcome in (tracking_of(answer), parse_document(answer, KNOWN)):
             assert_harmless(as_failure(outcome))
 
 
@@ -944,7 +1064,7 @@ WHOLE = [DELIVERED, NOT_FOUND, EXPIRED, WITH_POD, proved(alerts=[{"code": "XY.Z"
 def test_values_of_other_types_are_answers_too(whole: Response) -> None:
     for odd in (*ODD, "DL"):
         for answer in replaced(whole, odd):
-            found = parse_tracking(answer, NUMBER)
+            found = tracking_of(answer)
             assert isinstance(found, Failure | Delivery)
             assert isinstance(parse_document(answer, KNOWN), Failure | Retrieved)
             if isinstance(found, Delivery):
@@ -953,7 +1073,7 @@ def test_values_of_other_types_are_answers_too(whole: Response) -> None:
 
 def test_damaged_answers_are_answers_too() -> None:
     for answer in damaged(*WHOLE):
-        assert isinstance(parse_tracking(answer, NUMBER), Failure | Delivery)
+        assert isinstance(tracking_of(answer), Failure | Delivery)
         assert isinstance(parse_document(answer, KNOWN), Failure | Retrieved)
 
 
@@ -1096,10 +1216,11 @@ BAD_CALLS: dict[str, tuple[Request, int, str]] = {
     "misspelt": (other_body(TRACKING_CALL, "trackingInfo", name="trackingInfos"), 400, BAD),
     "misspelt number": (other_body(TRACKING_CALL, *INFO, "trackingNumber", name="number"), 400, BAD),
     "no list": (other_body(TRACKING_CALL, "trackingInfo", value={}), 400, BAD),
-    "two numbers": (
-        other_body(TRACKING_CALL, "trackingInfo", value=TRACKING_BODY["trackingInfo"] * 2),
+    "no numbers": (other_body(TRACKING_CALL, "trackingInfo", value=[]), 400, BAD),
+    "31 numbers": (
+        other_body(TRACKING_CALL, "trackingInfo", value=TRACKING_BODY["trackingInfo"] * 31),
         400,
-        BAD,
+        "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED",
     ),
     "number as number": (other_body(TRACKING_CALL, *INFO, "trackingNumber", value=123456789012), 400, BAD),
     "an info that is none": (other_body(TRACKING_CALL, *INFO, value=NUMBER), 400, BAD),
@@ -1135,9 +1256,10 @@ def test_the_simulated_services_refuse_what_breaks_their_rules(
 
 
 def test_a_number_of_no_form_is_told_in_a_good_answer() -> None:
-    request = other_body(TRACKING_CALL, *INFO, "trackingNumber", value="1234567890123")
-    answer = refusal_of(SIMULATED, request)
-    assert failure_of(as_response(answer)).kind is ErrorKind.INVALID_TRACKING
+    for scenario in (S.DELIVERED, S.IN_TRANSIT):
+        question = read(other_body(TRACKING_CALL, *INFO, "trackingNumber", value="1234567890123"))
+        answer = SIMULATED.answer(question, a_turn(scenario, question.number))
+        assert failure_of(as_response(answer)).kind is ErrorKind.INVALID_TRACKING
 
 
 def test_the_simulated_services_read_the_calls_of_the_documents() -> None:

@@ -1,0 +1,239 @@
+"""Carriers that track many numbers with one call: real clients and the real queue, against the simulated carriers.
+
+A claim in a bundle ends as it does alone, whatever the others are; and each call takes its unit of quota.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recours.carriers.account import Account
+from recours.carriers.http import Broken, TimedOutError, UnacceptableAnswerError
+from recours.carriers.message import Request, Response
+from recours.carriers.queue import APIRequestQueue
+from recours.carriers.registry import CATALOG
+from recours.carriers.session import HttpSession
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.core.quota import Capability, parse_limits
+from recours.database.engine import Database
+from recours.database.quota import QuotaTables
+from recours.runs.ports import Asked, Fetched
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox.answers import Manner
+from tests.fakes.simulated import as_received, as_response, client_of
+
+S, K = Scenario, ErrorKind
+CARRIERS = [key for key, spec in CATALOG.specs.items() if spec.numbers_per_call > 1]
+
+# Scenarios in which the answer about one parcel makes the answer of the whole call one that cannot be read, or an error.
+UPSETTING = [
+    *(S.HTML, S.EMPTY, S.INVALID_UTF8, S.WRONG_TYPE, S.DTD_BOMB, S.REDIRECT, S.OVERSIZED, S.GZIP_BOMB),
+    *(S.FAULT_CLIENT, S.FAULT_SERVER),
+]
+# What is the answer of the whole call, and says nothing about one number.
+OF_ALL = [S.RATE_LIMITED, S.MAINTENANCE, S.BAD_GATEWAY, S.RESET, S.TRUNCATED, S.SLOW, S.DRIP, S.DRIP_HEADERS]
+# The others are of one parcel, if they are not of our account.
+OF_ONE = [one for one in S if one not in [*UPSETTING, *OF_ALL, S.ACCOUNT_DENIED]]
+
+
+class Wires:
+    """Stands for `Http`: asks the sandbox at once, and does to the connection what the scenario says."""
+
+    def __init__(self, box: Sandbox) -> None:
+        self.box = box
+
+    def send(self, request: Request) -> Response:
+        answer = self.box.answer(as_received(request))
+        if answer.manner in (Manner.RESET, Manner.TRUNCATED):
+            raise Broken("broke the connection")
+        if answer.manner in (Manner.SLOW, Manner.DRIP, Manner.DRIP_HEADERS):
+            raise TimedOutError("did not answer in time")
+        if (
+            answer.manner is Manner.PADDED
+            or answer.status == 302
+            or ("Content-Encoding", "gzip") in answer.headers
+        ):
+            raise UnacceptableAnswerError("sent what no carrier should send")
+        return as_response(answer)
+
+
+@dataclass
+class Run:
+    """A run of its own: nothing is known of the account, no token is there, every parcel is at its first step."""
+
+    carrier: str
+    database: Database
+    clock: SimulatedClock
+    limit: str = "1000000/day@UTC"
+
+    def __post_init__(self) -> None:
+        self.spec = CATALOG.specs[self.carrier]
+        self.box = Sandbox(now=self.clock.now, port=9)
+        client, wires = client_of(self.carrier), Wires(self.box)
+        http: Any = wires
+        limits = (
+            *parse_limits(self.limit, self.carrier, None, "UTC"),
+            *parse_limits("1000000/day@UTC", self.carrier, Capability.TOKEN, "UTC"),
+        )
+        account = Account(
+            spec=self.spec,
+            limits=limits,
+            client=client,
+            open_session=lambda reservation: HttpSession(
+                self.spec.name, reservation, http, self.clock, lambda: 0.0, client.wait_asked
+            ),
+            credentials=("x",),
+        )
+        self.queue = APIRequestQueue({self.carrier: account}, QuotaTables(self.database, "run"), self.clock)
+
+    @property
+    def used(self) -> int:
+        """Units used of the carrier's own limit."""
+        return self.queue.usage(self.carrier)[-1].used
+
+    @property
+    def held(self) -> int:
+        """Units held of all limits."""
+        return sum(use.held for use in self.queue.usage(self.carrier))
+
+    @property
+    def tracking(self) -> list[str]:
+        """The numbers of each tracking call."""
+        operations = {"trackingnumbers", "trackids", "idships"}
+        return [call.number for call in self.box.calls if call.operation in operations]
+
+    def number(self, *steps: Scenario, serial: int | None = None) -> str:
+        """Of a parcel with this script, by default always the same one."""
+        number = self.box.example(self.carrier, "99", list(S).index(steps[0]) if serial is None else serial)
+        self.box.parcels[number] = Parcel(steps)
+        return number
+
+    def fetch(self, *asked: Asked) -> list[Fetched]:
+        grants, refusal = self.queue.reserve(
+            self.carrier, self.spec.calls_for_bundle([one.known for one in asked])
+        )
+        assert refusal is None, refusal
+        used, calls = self.used, len(self.box.calls)
+        fetched = list(self.queue.fetch_bundle(grants, self.carrier, asked))
+        assert self.used - used == sum(one.calls for one in fetched) == len(self.box.calls) - calls
+        assert self.held == 0
+        return fetched
+
+    def fetch_all(self, *scenarios: Scenario) -> list[Fetched]:
+        numbers = [self.number(scenario, serial=serial) for serial, scenario in enumerate(scenarios)]
+        return self.fetch(*(Asked(number, None, serial) for serial, number in enumerate(numbers)))
+
+
+@pytest.fixture(params=CARRIERS)
+def run(request: pytest.FixtureRequest, database: Database, clock: SimulatedClock) -> Run:
+    return Run(request.param, database, clock)
+
+
+def told(fetched: Fetched) -> Any:
+    """What counts of an outcome. Words may be another step's of the script."""
+    outcome = fetched.outcome
+    if not isinstance(outcome, Failure):
+        return outcome
+    said = outcome.said and outcome.said.key
+    return outcome.kind, said, outcome.http_status, outcome.delivery, outcome.alone, outcome.unknown
+
+
+def kinds(fetched: Sequence[Fetched]) -> list[ErrorKind | None]:
+    return [one.outcome.kind if isinstance(one.outcome, Failure) else None for one in fetched]
+
+
+# ---------------------------------------------------------------- as alone
+
+Mix = list[tuple[Scenario, bool]]  # and whether the delivery is known
+
+
+@st.composite
+def mixes(draw: st.DrawFn, most: int) -> Mix:
+    """Any parcels, of which at most one upsets a call about several."""
+    ones = st.tuples(st.sampled_from(OF_ONE), st.sampled_from([False, False, True]))
+    mix = draw(st.lists(ones, min_size=1, max_size=most - 1))
+    if draw(st.booleans()):
+        mix.insert(draw(st.integers(0, len(mix))), (draw(st.sampled_from(UPSETTING)), False))
+    return mix
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_in_any_bundle_a_claim_ends_as_it_does_alone(
+    database: Database, clock: SimulatedClock, carrier: str, data: st.DataObject
+) -> None:
+    mix = data.draw(mixes(min(CATALOG.specs[carrier].numbers_per_call, 10)))
+    run = Run(carrier, database, clock)
+    assert [told(one) for one in run.fetch(*asked_of(run, mix))] == [
+        alone(carrier, database, clock, one) for one in mix
+    ]
+
+
+def asked_of(run: Run, mix: Mix) -> list[Asked]:
+    known = Delivery(run.clock.now(), "DUPONT")
+    return [
+        Asked(run.number(scenario), known if is_known else None, n)
+        for n, (scenario, is_known) in enumerate(mix)
+    ]
+
+
+_ALONE: dict[Any, Any] = {}
+
+
+def alone(carrier: str, database: Database, clock: SimulatedClock, one: tuple[Scenario, bool]) -> Any:
+    key = carrier, *one
+    if key not in _ALONE:
+        run = Run(carrier, database, clock)
+        (fetched,) = run.fetch(*asked_of(run, [one]))
+        _ALONE[key] = told(fetched)
+    return _ALONE[key]
+
+
+def test_good_parcels_share_one_call(run: Run) -> None:
+    scenarios = [S.IN_TRANSIT, S.DELIVERED, S.UNKNOWN, S.RETURNED_TO_SENDER, S.DELIVERED, S.IN_TRANSIT]
+    fetched = run.fetch_all(*scenarios)
+    assert [len(numbers.split(",")) for numbers in run.tracking] == [len(scenarios)]
+    assert (kinds(fetched)[0], kinds(fetched)[5]) == (K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET)
+    assert (fetched[2].calls, fetched[5].calls) == (0, 0)
+
+
+def test_as_many_as_a_call_may_be_about_take_one(run: Run) -> None:
+    run.fetch_all(*[S.IN_TRANSIT] * run.spec.numbers_per_call)
+    assert len(run.tracking) == 1
+
+
+def test_more_than_a_call_may_be_about_are_refused_as_a_whole(run: Run) -> None:
+    numbers = [run.number(S.IN_TRANSIT, serial=n) for n in range(run.spec.numbers_per_call + 1)]
+    (reservation,), _ = run.queue.reserve(run.carrier, [{Capability.TRACKING: 1}])
+    client, line = run.queue._line(run.carrier, reservation)
+    found = client.track_many(numbers, line)
+    assert isinstance(found, Failure)
+    assert (found.kind, found.http_status, found.unknown) == (K.BAD_RESPONSE, 400, None)
+    reservation.release()
+
+
+# ---------------------------------------------------------------- of all
+
+
+@pytest.mark.parametrize("scenario", OF_ALL)
+def test_what_the_call_suffers_all_suffer_once(run: Run, scenario: Scenario) -> None:
+    (alone,) = Run(run.carrier, run.database, run.clock).fetch_all(scenario)
+    run.clock.advance(timedelta(hours=1))  # a pause is over
+    fetched = run.fetch_all(S.IN_TRANSIT, scenario, S.DELIVERED, S.UNKNOWN)
+    assert kinds(fetched) == kinds([alone]) * 4
+    assert [one.calls for one in fetched] == [alone.calls, 0, 0, 0]
+
+
+@pytest.mark.parametrize("scenario", [S.HTML, S.FAULT_SERVER])
+def test_a_service_that_is_down_costs_three_calls(run: Run, scenario: Scenario) -> None:
+    fetched = run.fetch_all(*[scenario] * 6)
+    assert len(run.tracking) == 3
+    assert kinds(fetched) == kinds(Run(run.carrier, run.database, run.clock).fetch_all(scenario)) * 6
