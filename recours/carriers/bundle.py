@@ -68,7 +68,7 @@ class Bundle:
         failure = outcome if isinstance(outcome, Failure) else None
         if failure and failure.closes_carrier:
             self.closed = failure
-        if self._spoilt and failure and failure.kind is self._spoilt.kind:
+        if self._spoilt and failure and failure.delivery is None and failure.kind is self._spoilt.kind:
             self._alike += 1
         else:
             self._spoilt = None

@@ -338,6 +338,13 @@ def test_a_service_that_is_down_is_not_asked_about_every_number(bundles: Bundles
     assert [one.calls for one in fetched] == [2, 1, 0, 0, 0]
 
 
+def test_proofs_that_cannot_be_read_are_no_sign_that_the_tracking_is_down(bundles: Bundles) -> None:
+    bundles.script.whole["A"] = UNREADABLE
+    bundles.script.tracking = dict.fromkeys("ABC", DELIVERY)
+    bundles.script.proofs = dict.fromkeys("AB", UNREADABLE)
+    assert kinds(bundles.fetch(*"ABC")) == [K.BAD_RESPONSE, K.BAD_RESPONSE, None]
+
+
 def test_a_mistake_about_one_parcel_alone_ends_the_bundle_and_gives_units_back(bundles: Bundles) -> None:
     bundles.script.whole["B"] = bundles.script.tracking["B"] = KeyError("strange")
     asked = [Asked(number, None) for number in "ABC"]

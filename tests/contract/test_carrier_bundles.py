@@ -32,10 +32,10 @@ from tests.fakes.simulated import as_received, as_response, client_of
 S, K = Scenario, ErrorKind
 CARRIERS = [key for key, spec in CATALOG.specs.items() if spec.numbers_per_call > 1]
 
-# Scenarios in which the answer about one parcel makes the answer of the whole call one that cannot be read, or an error.
+# Scenarios of one parcel that may make the answer of the whole call one that cannot be read, or an error.
 UPSETTING = [
     *(S.HTML, S.EMPTY, S.INVALID_UTF8, S.WRONG_TYPE, S.DTD_BOMB, S.REDIRECT, S.OVERSIZED, S.GZIP_BOMB),
-    *(S.FAULT_CLIENT, S.FAULT_SERVER),
+    *(S.FAULT_CLIENT, S.FAULT_SERVER, S.SYSTEM_ERROR, S.HOSTILE_TEXT),
 ]
 # What is the answer of the whole call, and says nothing about one number.
 OF_ALL = [S.RATE_LIMITED, S.MAINTENANCE, S.BAD_GATEWAY, S.RESET, S.TRUNCATED, S.SLOW, S.DRIP, S.DRIP_HEADERS]
