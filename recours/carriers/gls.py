@@ -6,13 +6,13 @@ no proofs, for legal reasons; whether a French account gets them today is not kn
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from recours.carriers import json_api
-from recours.carriers.client import TokenClient
+from recours.carriers.client import TokenClient, alone
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import (
@@ -21,6 +21,7 @@ from recours.carriers.outcomes import (
     Detailed,
     Meaning,
     Sent,
+    by_number,
     document,
     meant,
     moment,
@@ -54,6 +55,7 @@ SPEC = CarrierSpec(
     number_words="11, 12 or 20 digits, or 8 letters and digits (the Track ID)",
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="0" * 11,
+    numbers_per_call=10,  # of Track & Trace: its document, and live
     options=(
         Option(
             "GLS_POD",
@@ -93,10 +95,11 @@ _STATUSES: dict[str, ParcelStatus] = {
     "FINAL": ParcelStatus.UNCLEAR,
 }
 
-# errorCode of a parcel, with HTTP 200. The document of Track & Trace.
+# errorCode of a parcel, with HTTP 200. The document of Track & Trace. Too many: it is the call's fault, not the parcel's.
+_TOO_MANY_NUMBERS = "E_400_02"
 TRACKING_ERRORS: dict[str, Meaning] = {
     "E_400_01": Sentence.NUMBER_REJECTED,
-    "E_400_02": Sentence.REQUEST_REJECTED,
+    _TOO_MANY_NUMBERS: Sentence.REQUEST_REJECTED,
     "E_400_03": Sentence.REQUEST_REJECTED,
     "E_404_01": Sentence.NUMBER_UNKNOWN,
     "E_404_02": Sentence.NUMBER_UNKNOWN,
@@ -138,17 +141,27 @@ class Gls(TokenClient):
         if known is not None and not self._gives_proofs:
             return _never_given(known)
         outcome = super().fetch(number, known, session)
-        if not (isinstance(outcome, Failure) and outcome.kind is ErrorKind.AUTH_FAILED):
+        if known is None or not _is_refused(outcome):
             return outcome
-        if outcome.delivery is None:
-            return outcome  # the tracking refused the token
-        return self._no_right(number, outcome, session, tracked=known is None)
+        return self._tracked_again(number, outcome, session)
+
+    def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
+        """See Client. The tracking has accepted the token, if it told of a delivery."""
+        outcome = super().fetch_tracked(number, tracked, session)
+        if isinstance(tracked, Failure) or not _is_refused(outcome):
+            return outcome
+        return _no_right(outcome)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`GET /tracking/simple/trackids/{number}` of Track & Trace."""
-        return parse_tracking(
-            self._tokens.call(Capability.TRACKING, tracking_request(number), session), number
-        )
+        return alone(self.track_many([number], session), number)
+
+    def track_many(
+        self, numbers: Sequence[str], session: CarrierSession
+    ) -> Mapping[str, Delivery | Failure] | Failure:
+        """`GET /tracking/simple/trackids/{number},{number}` of Track & Trace."""
+        answer = self._tokens.call(Capability.TRACKING, tracking_request(numbers), session)
+        return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
@@ -165,27 +178,32 @@ class Gls(TokenClient):
     def _ask(self, operation: str, number: str, session: CarrierSession) -> Response:
         return self._tokens.call(Capability.POD, shipit_request(operation, number), session)
 
-    def _no_right(self, number: str, refused: Failure, session: CarrierSession, *, tracked: bool) -> Failure:
-        """ShipIT refused the token: whether it is good shows in whether the tracking accepts it. Raises CallFailed.
-
-        `tracked`: it did, in this fetch.
-        """
-        if not tracked:
-            again = self.track(number, session)
-            self.note_accepted(again, session)
-            if isinstance(again, Failure) and again.kind is ErrorKind.AUTH_FAILED:
-                return refused
-            if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):
-                return replace(again, delivery=refused.delivery)  # it told nothing of the token
-        words = refused.said.words if refused.said else None
-        denied = Failure.of(Sentence.SERVICE_DENIED, SPEC.name, words, refused.http_status, detail=_NO_RIGHT)
-        return replace(denied, delivery=refused.delivery)
+    def _tracked_again(self, number: str, refused: Failure, session: CarrierSession) -> Failure:
+        """ShipIT refused the token: whether it is good shows in whether the tracking accepts it. Raises CallFailed."""
+        again = self.track(number, session)
+        self.note_accepted(again, session)
+        if _is_refused(again):
+            return refused
+        if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):
+            return replace(again, delivery=refused.delivery)  # it told nothing of the token
+        return _no_right(refused)
 
 
-def tracking_request(number: str) -> Request:
-    """The status and the events of a parcel."""
+def _is_refused(answer: Delivery | Outcome) -> TypeGuard[Failure]:
+    return isinstance(answer, Failure) and answer.kind is ErrorKind.AUTH_FAILED
+
+
+def _no_right(refused: Failure) -> Failure:
+    """What it means that ShipIT refuses a token which the tracking accepts."""
+    words = refused.said.words if refused.said else None
+    denied = Failure.of(Sentence.SERVICE_DENIED, SPEC.name, words, refused.http_status, detail=_NO_RIGHT)
+    return replace(denied, delivery=refused.delivery)
+
+
+def tracking_request(numbers: Sequence[str]) -> Request:
+    """The status and the events of parcels."""
     headers = {"Accept": "application/json", "Accept-Language": "FR"}
-    return Request("GET", f"{_TRACK_PATH}/{number}?showEvents=true", headers)
+    return Request("GET", f"{_TRACK_PATH}/{','.join(numbers)}?showEvents=true", headers)
 
 
 def shipit_request(operation: str, number: str) -> Request:
@@ -202,11 +220,31 @@ def _never_given(delivery: Delivery) -> Failure:
 # ---------------------------------------------------------------- Track & Trace
 
 
-def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered. The signatory is not told here."""
-    parcel = _parcel(answer, number)
-    if isinstance(parcel, Failure):
-        return parcel
+def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Delivery | Failure] | Failure:
+    """By number, the delivery, if the parcel is delivered; a failure, if the answer is about none of them.
+
+    The signatory is not told here.
+    """
+    if answer.status != _OK:
+        return _tracking_error(answer)
+    tree = json_api.tree(answer.body)
+    if json_api.at(tree, "parcels") == []:
+        return meant(SPEC.name, TRACKING_ERRORS["E_404_01"], answer)
+    parcels = json_api.items(tree, "parcels")
+    found = by_number(
+        numbers, parcels, lambda one: [json_api.text(one, "requested"), json_api.text(one, "unitno")]
+    )
+    if len(numbers) == 1 and parcels:
+        found = found or {numbers[0]: parcels}
+    told = {
+        number: _told_of_parcel(about[0], answer)
+        for number, about in found.items()
+        if len(numbers) == 1 or json_api.text(about[0], "errorCode") != _TOO_MANY_NUMBERS
+    }
+    return told or unreadable(SPEC.name, answer)
+
+
+def _told_of_parcel(parcel: Any, answer: Response) -> Delivery | Failure:
     error, said = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
     if error in TRACKING_ERRORS:
         return meant(SPEC.name, TRACKING_ERRORS[error], answer, said)
@@ -220,25 +258,6 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
         return Delivery(moment(json_api.text(parcel, "statusDateTime"), PARIS) or _moment(latest))
     label = json_api.text(latest, "description") or OTHER_STATUSES.get(status)
     return not_handed_over(SPEC.name, answer, label, code=status, table=_STATUSES)
-
-
-def _parcel(answer: Response, number: str) -> Any | Failure:
-    """The parcel that was asked for, else the first one."""
-    if answer.status != _OK:
-        return _tracking_error(answer)
-    try:
-        tree = json_api.parse(answer.body)
-    except json_api.NotJsonError:
-        return unreadable(SPEC.name, answer)
-    found = json_api.items(tree, "parcels")
-    if json_api.at(tree, "parcels") == []:
-        return meant(SPEC.name, TRACKING_ERRORS["E_404_01"], answer)
-    if not found:
-        return unreadable(SPEC.name, answer)
-    named = (
-        one for one in found if number in (json_api.text(one, "requested"), json_api.text(one, "unitno"))
-    )
-    return next(named, found[0])
 
 
 def _tracking_error(answer: Response) -> Failure:

@@ -8,11 +8,13 @@ POD.WRONG_STATE (seen in an imitation only), and the codes of events beside thos
 A proof that is not there has one reason here: POD_LATE, POD_NEVER and POD_NONE are the wrong state; POD_UNSAID is an
 item without images. ACCOUNT_DENIED is ShipIT refusing a token that the tracking accepts; NOT_OURS (inferred) its HTTP 403
 for one parcel. What a returned parcel shows is not known: RETURNED_TO_SENDER is FINAL, the status of a history that is
-closed. IN_TRANSIT shows another status at each try. Of what either service can do, one parcel by its number is there.
+closed. IN_TRANSIT shows another status at each try. Of what either service can do, parcels by their numbers are there:
+ten in a call of the tracking, one in those of ShipIT.
 """
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,6 +45,7 @@ _IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}|QAS_[0-9]{7}", "ParcelNumber": r"[0-9]{
 _NUMBER = re.compile("|".join(_IDENTIFIERS.values()))
 _PARAMETERS = {"showEvents", "showLinks"}
 _LANGUAGES = {"EN", "FR", "DE"}
+_MOST_NUMBERS = 10
 
 # A tracking of these says "delivered", and the token is good.
 _GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | SLOW_ANSWERS | {Scenario.ACCOUNT_DENIED}
@@ -104,8 +107,19 @@ class Gls(GivesTokens):
             return Answer(429, limited.body, limited.content_type, retry_after(turn))
         return ready_made(turn)
 
+    def items_of(self, answer: Answer) -> list[Any] | None:
+        """An error of a parcel is in a good answer."""
+        found = json_api.part_of(answer, "parcels")
+        return found if isinstance(found, list) else None
+
+    def joined(self, items: Sequence[Any]) -> Answer:
+        """The parcels, each with the number that was requested."""
+        return json_api.answer({"parcels": list(items)})
+
     def answer(self, question: Question, turn: Turn) -> Answer:
         """Answer a call, as the turn's scenario has it."""
+        if question.tracking and not _NUMBER.fullmatch(question.number):
+            return _wrong_parcel(question.number, "E_400_01", "Bad Request")
         if question.tracking:
             good = _refused_tracking(question, turn) or _tracking(question, turn)
         else:
@@ -134,7 +148,10 @@ def _no_token(message: str) -> Answer:
 
 def _read_tracking(request: HttpRequest) -> Question:
     json_api.needs(request, "GET", _problem(request.path, 405, "Method Not Allowed", "Use GET"))
-    number, values = request.path.removeprefix(_TRACK), json_api.first_values(request.query)
+    (number, *also), values = (
+        request.path.removeprefix(_TRACK).split(","),
+        json_api.first_values(request.query),
+    )
     wrong = [
         name for name, value in values.items() if name not in _PARAMETERS or value not in ("true", "false")
     ]
@@ -144,11 +161,20 @@ def _read_tracking(request: HttpRequest) -> Question:
     if request.headers.get("accept-language", "EN") not in _LANGUAGES:
         detail = "Failed to convert 'Accept-Language'"
         raise NotUnderstoodError(_problem(request.path, 400, "Bad Request", detail))
-    if not _NUMBER.fullmatch(number):
-        raise NotUnderstoodError(_wrong_parcel(number, "E_400_01", "Bad Request"))
-    details = {"events": values.get("showEvents", "true"), "path": request.path}
-    bearer = json_api.bearer(request)
-    return Question("trackids", number, tracking=True, goes_on=_GOES_ON, bearer=bearer, details=details)
+    if len(also) >= _MOST_NUMBERS:
+        detail = (
+            f"Provided references of size '{len(also) + 1}' is more than allowed limit of {_MOST_NUMBERS}"
+        )
+        raise NotUnderstoodError(_problem(request.path, 400, "Bad Request", detail))
+    return Question(
+        "trackids",
+        number,
+        tuple(also),
+        tracking=True,
+        goes_on=_GOES_ON,
+        bearer=json_api.bearer(request),
+        details={"events": values.get("showEvents", "true"), "path": request.path},
+    )
 
 
 def _read_shipit(request: HttpRequest) -> Question:

@@ -5,15 +5,24 @@ The facts are those of the carrier's OpenAPI documents, and of the notes of a pu
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
-from recours.carriers.gls import OTHER_STATUSES, SPEC, TRACKING_ERRORS, Gls, parse_details, parse_pod
+from recours.carriers.gls import (
+    OTHER_STATUSES,
+    SPEC,
+    TRACKING_ERRORS,
+    Gls,
+    parse_details,
+    parse_pod,
+    parse_tracking,
+)
 from recours.carriers.message import Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -400,6 +409,94 @@ def test_of_several_parcels_the_one_that_was_asked_for_counts() -> None:
         assert fetch(tracked(*listed), SIGNED, WITH_POD)[0] == Retrieved(PDF, KNOWN, "gls parcelpod")
     first = a_parcel("DELIVERED", requested="1", unitno="2")
     assert fetch(tracked(first, other), SIGNED, WITH_POD)[0] == Retrieved(PDF, KNOWN, "gls parcelpod")
+
+
+# ---------------------------------------------------------------- several numbers
+
+OTHER = "10987654321"
+ALL = [NUMBER, OTHER, TRACK_ID]
+
+
+def named(number: Any, status: str = "INTRANSIT", unitno: Any = "1") -> dict[str, Any]:
+    return a_parcel(status, requested=number, unitno=unitno)
+
+
+def in_error(number: str, code: str = "E_404_01") -> dict[str, Any]:
+    return {"requested": number, "errorCode": code, "errorMessage": "Words"}
+
+
+def kinds_of(answer: Response, numbers: Sequence[str] = ALL) -> dict[str, ErrorKind | None] | ErrorKind:
+    found = parse_tracking(answer, numbers)
+    if isinstance(found, Failure):
+        return found.kind
+    return {number: one.kind if isinstance(one, Failure) else None for number, one in found.items()}
+
+
+def test_up_to_ten_parcels_are_asked_about_with_one_call() -> None:
+    client, numbers = Gls(SETTINGS), [f"{n:011d}" for n in range(10)]
+    session = FakeSession([a_token(), tracked(*map(named, numbers))], client)
+    found = client.track_many(numbers, session)
+    assert not isinstance(found, Failure)
+    assert list(found) == numbers
+    assert [what for what, _ in session.asked] == [C.TOKEN, C.TRACKING]
+    path = "/track-and-trace-v1/tracking/simple/trackids"
+    assert session.asked[1][1].path == f"{path}/{','.join(numbers)}?showEvents=true"
+    assert SPEC.numbers_per_call == 10
+
+
+def test_each_parcel_has_its_own_answer_whatever_their_order() -> None:
+    parcels = [named(NUMBER, "DELIVERED"), in_error(OTHER), named(TRACK_ID)]
+    wanted = {NUMBER: None, OTHER: K.NOT_FOUND, TRACK_ID: K.NOT_DELIVERED_YET}
+    for order in permutations(parcels):
+        assert kinds_of(tracked(*order)) == wanted
+
+
+def test_a_parcel_is_known_by_what_was_requested_before_its_own_number() -> None:
+    parcels = [
+        named(NUMBER, "DELIVERED", OTHER),
+        named(OTHER, "INTRANSIT", NUMBER),
+        named(None, unitno=TRACK_ID),
+    ]
+    assert kinds_of(tracked(*parcels)) == {
+        NUMBER: None,
+        OTHER: K.NOT_DELIVERED_YET,
+        TRACK_ID: K.NOT_DELIVERED_YET,
+    }
+
+
+@pytest.mark.parametrize(
+    "parcels",
+    [
+        [named(NUMBER), named(OTHER)],
+        [named("1"), named(NUMBER), named(None), named(OTHER), named(["x"]), "x"],
+        [named(NUMBER), in_error(TRACK_ID, "E_400_02"), named(OTHER)],
+    ],
+)
+def test_a_parcel_of_which_nothing_is_told_is_left_out(parcels: list[Any]) -> None:
+    found = kinds_of(tracked(*parcels))
+    assert found == {NUMBER: K.NOT_DELIVERED_YET, OTHER: K.NOT_DELIVERED_YET}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (tracked(), K.NOT_FOUND),
+        (tracked(named("1"), named("2")), K.BAD_RESPONSE),
+        (tracked(*(in_error(number, "E_400_02") for number in ALL)), K.BAD_RESPONSE),
+        (response({"detail": "more than allowed limit of 10"}, 400), K.BAD_RESPONSE),
+        (response({"detail": "No static resource"}, 404), K.NOT_FOUND),
+        (raw(b"<html/>"), K.BAD_RESPONSE),
+        (raw(b"", 500), K.SERVER_ERROR),
+        (raw(b"", 401), K.AUTH_FAILED),
+    ],
+)
+def test_an_answer_about_none_of_the_parcels_is_one_failure(answer: Response, kind: ErrorKind) -> None:
+    assert kinds_of(answer) is kind
+
+
+def test_of_a_parcel_that_is_told_twice_the_first_counts() -> None:
+    twice = tracked(named(NUMBER, "DELIVERED"), named(NUMBER, unitno="2"), named(OTHER))
+    assert kinds_of(twice) == {NUMBER: None, OTHER: K.NOT_DELIVERED_YET}
 
 
 @pytest.mark.parametrize(
@@ -832,8 +929,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
         ("GET", f"{TRACK}{NUMBER}", "showevents=true", {}, b"", 400),
         ("GET", f"{TRACK}{NUMBER}", "showEvents=yes", {}, b"", 400),
         ("GET", f"{TRACK}{NUMBER}", "", {"accept-language": "fr_FR"}, b"", 400),
-        ("GET", f"{TRACK}12", "", {}, b"", 200),
-        ("GET", f"{TRACK}{NUMBER}/", "", {}, b"", 200),
+        ("GET", TRACK + ",".join([NUMBER] * 11), "", {}, b"", 400),
         ("GET", f"{SHIPIT}parcelpod", "", TYPED, b"", 405),
         ("POST", f"{SHIPIT}parcels", "", TYPED, b"", 404),
         ("POST", f"{SHIPIT}parcelpod", "", {}, b'{"TrackID": "ZX00AAAA"}', 400),
@@ -878,10 +974,15 @@ def test_the_simulated_carrier_is_strict(
 ) -> None:
     answer = refusal_of(SIMULATED, HttpRequest(method, path, headers, body, query))
     assert answer.status == status
-    if status == 200:  # a parcel with an error
-        assert json.loads(answer.body)["parcels"][0]["errorCode"] == "E_400_01"
     if path.startswith(SHIPIT):
         assert answer.body == b""
+
+
+@pytest.mark.parametrize("number", ["12", f"{NUMBER}/", ""])
+def test_a_number_of_no_form_is_a_parcel_with_an_error(number: str) -> None:
+    question = SIMULATED.read(HttpRequest("GET", f"{TRACK}{number}", {}, b""))
+    answer = SIMULATED.answer(question, a_turn(S.DELIVERED, number))
+    assert (answer.status, json.loads(answer.body)["parcels"][0]["errorCode"]) == (200, "E_400_01")
 
 
 def test_credentials_may_come_in_the_form() -> None:
