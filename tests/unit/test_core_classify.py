@@ -172,53 +172,52 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("text", "kind"), [(text, kind) for kind, texts in SAID.items() for text in texts])
-def test_a_text_is_taken_for_what_a_person_would_take_it_for(text: str, kind: str) -> None:
-    assert classify(text) == kind
+@pytest.mark.parametrize("kind", SAID)
+def test_a_text_is_taken_for_what_a_person_would_take_it_for(kind: str) -> None:
+    assert {text: classify(text) for text in SAID[kind]} == dict.fromkeys(SAID[kind], kind)
 
 
 # Words that a hasty pattern takes for others: "unknown" and "Chronopost" hold "no", an API is not a parcel.
-LOOK_ALIKES = [
-    ("Unknown shipment", "not_found"),
-    ("Unknown tracking number", "not_found"),
-    ("Not found: tracking XY", "not_found"),
-    ("No parcel found", "not_found"),
-    ("No shipment found with this number", "not_found"),
-    ("Carrier API error: unknown tracking number", "not_found"),
-    ("Erreur transporteur : colis inconnu", "not_found"),
-    ("Numéro de suivi non trouvé", "not_found"),
-    ("Numéro de suivi inexistant", "not_found"),
-    ("Le numéro n’a pas été trouvé", "not_found"),
-    ("Invalid Chronopost tracking number", "invalid_tracking"),
-    ("Invalid or missing tracking number", "invalid_tracking"),
-    ("Invalid format for tracking number", "invalid_tracking"),
-    ("Numéro de suivi vide", "invalid_tracking"),
-    ("Aucun numéro de suivi", "invalid_tracking"),
-    ("Pas de numéro de suivi", "invalid_tracking"),
-    ("Identifiant client incorrect", "auth_failed"),
-    ("Transporteur « Ciblex » inconnu", "unsupported_carrier"),
-    ("Carrier unknown: Foo", "unsupported_carrier"),
-    ("POD introuvable", "pod_not_available_yet"),
-    ("Invalid JSON from tracking API", "bad_response"),
-    ("Invalid response from shipment service", "bad_response"),
-    ("502 Bad Gateway from tracking API", "server_error"),
-    ("Host not found", "network"),
-    ("Cannot find parcel", "server_error"),
-    ("Chronopost tracking API error", "server_error"),
-    ("Chronopost: tracking service down", "server_error"),
-    ("Chrono POD error", "server_error"),
-    ("No response from tracking API", "server_error"),
-    ("Carrier returned an unknown error", "server_error"),
-    ("Unknown carrier error", "server_error"),
-    ("Le transporteur a renvoyé une erreur inconnue", "server_error"),
-    ("Erreur inconnue", "server_error"),
-    ("Unknown error", "server_error"),
-]
+LOOK_ALIKES = {
+    "Unknown shipment": "not_found",
+    "Unknown tracking number": "not_found",
+    "Not found: tracking XY": "not_found",
+    "No parcel found": "not_found",
+    "No shipment found with this number": "not_found",
+    "Carrier API error: unknown tracking number": "not_found",
+    "Erreur transporteur : colis inconnu": "not_found",
+    "Numéro de suivi non trouvé": "not_found",
+    "Numéro de suivi inexistant": "not_found",
+    "Le numéro n’a pas été trouvé": "not_found",
+    "Invalid Chronopost tracking number": "invalid_tracking",
+    "Invalid or missing tracking number": "invalid_tracking",
+    "Invalid format for tracking number": "invalid_tracking",
+    "Numéro de suivi vide": "invalid_tracking",
+    "Aucun numéro de suivi": "invalid_tracking",
+    "Pas de numéro de suivi": "invalid_tracking",
+    "Identifiant client incorrect": "auth_failed",
+    "Transporteur « Ciblex » inconnu": "unsupported_carrier",
+    "Carrier unknown: Foo": "unsupported_carrier",
+    "POD introuvable": "pod_not_available_yet",
+    "Invalid JSON from tracking API": "bad_response",
+    "Invalid response from shipment service": "bad_response",
+    "502 Bad Gateway from tracking API": "server_error",
+    "Host not found": "network",
+    "Cannot find parcel": "server_error",
+    "Chronopost tracking API error": "server_error",
+    "Chronopost: tracking service down": "server_error",
+    "Chrono POD error": "server_error",
+    "No response from tracking API": "server_error",
+    "Carrier returned an unknown error": "server_error",
+    "Unknown carrier error": "server_error",
+    "Le transporteur a renvoyé une erreur inconnue": "server_error",
+    "Erreur inconnue": "server_error",
+    "Unknown error": "server_error",
+}
 
 
-@pytest.mark.parametrize(("text", "kind"), LOOK_ALIKES)
-def test_a_text_is_not_taken_for_one_that_it_resembles(text: str, kind: str) -> None:
-    assert classify(text) == kind
+def test_a_text_is_not_taken_for_one_that_it_resembles() -> None:
+    assert {text: classify(text) for text in LOOK_ALIKES} == LOOK_ALIKES
 
 
 @pytest.mark.parametrize("text", [None, "", " ", "?", "x" * 100_000, "\x00\ud800"])

@@ -1,6 +1,7 @@
 """The sentences about failed fetches: in both languages, whatever the words in them, and known again."""
 
 import re
+from itertools import product
 
 import pytest
 
@@ -20,6 +21,7 @@ from recours.core.sentences import (
     sentence,
     stored,
 )
+from tests.rows import row
 
 NAMES = ("UPS", "Chronopost", "Mondial Relay", "DHL Express")
 # Of a carrier, among them such as speak of another kind of error.
@@ -84,20 +86,21 @@ def test_the_keys_are_stored_and_stay() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("key", Sentence)
-def test_every_sentence_is_whole_in_both_languages(key: Sentence, language: str) -> None:
-    bare = sentence(language, Said(key, "UPS"))
-    assert not re.search(r"[{}\[\]]|  |UPS UPS|[.:;,] *$", bare)
-    assert bare[0].isupper() or bare.startswith("recours")
-    quoted = sentence(language, Said(key, "UPS", "Le mot"))
-    assert quoted.replace("Le mot", "") != quoted
-    assert len(quoted) > len(bare)
-    assert (
-        quoted.endswith(" : « Le mot »")
-        or "(" in quoted
-        or language == "en"
-        or key is Sentence.NOT_CONFIGURED
-    )
+def test_every_sentence_is_whole_in_both_languages(language: str) -> None:
+    for key in Sentence:
+        with row(key):
+            bare = sentence(language, Said(key, "UPS"))
+            assert not re.search(r"[{}\[\]]|  |UPS UPS|[.:;,] *$", bare)
+            assert bare[0].isupper() or bare.startswith("recours")
+            quoted = sentence(language, Said(key, "UPS", "Le mot"))
+            assert quoted.replace("Le mot", "") != quoted
+            assert len(quoted) > len(bare)
+            assert (
+                quoted.endswith(" : « Le mot »")
+                or "(" in quoted
+                or language == "en"
+                or key is Sentence.NOT_CONFIGURED
+            )
 
 
 def test_no_two_sentences_are_alike() -> None:
@@ -105,12 +108,12 @@ def test_no_two_sentences_are_alike() -> None:
         assert len({sentence(language, Said(key, "UPS")) for key in Sentence}) == len(Sentence)
 
 
-@pytest.mark.parametrize("words", WORDS)
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("key", [key for key in Sentence if key is not Sentence.EXPIRED])
-def test_a_sentence_of_ours_is_known_again_by_its_kind(key: Sentence, language: str, words: str) -> None:
-    for name in NAMES:
-        assert classify(sentence(language, Said(key, name, words))) is kind_of(key)
+def test_a_sentence_of_ours_is_known_again_by_its_kind(language: str) -> None:
+    keys = [key for key in Sentence if key is not Sentence.EXPIRED]
+    for key, name, words in product(keys, NAMES, WORDS):
+        with row(key, name, words):
+            assert classify(sentence(language, Said(key, name, words))) is kind_of(key)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from recours.operations.export import ATTEMPT_COLUMNS, attempt_row, claim_row, c
 from recours.operations.position import position
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.ports import Blocked, Refusal
+from tests.rows import row
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -49,12 +51,13 @@ THERE_CAN_BE = [
 ]
 
 
-@pytest.mark.parametrize("kind", ErrorKind)
-@pytest.mark.parametrize(("status", "stage"), THERE_CAN_BE)
-def test_every_claim_has_a_sentence_and_none_contradicts_another(
-    kind: ErrorKind, stage: Stage, status: str | None
-) -> None:
-    found = explained(claim(stage, status, kind=kind))
+def test_every_claim_has_a_sentence_and_none_contradicts_another() -> None:
+    for kind, (status, stage) in product(ErrorKind, THERE_CAN_BE):
+        with row(kind, status, stage):
+            fits_together(explained(claim(stage, status, kind=kind)), status, stage)
+
+
+def fits_together(found: Explanation, status: str | None, stage: Stage) -> None:
     assert all(sentence and sentence[0].isupper() and sentence[-1] == "." for sentence in found.standing)
     assert all("{" not in sentence for sentence in found.advice)
     assert bool(found.next_why) or found.next_at is None
@@ -226,16 +229,15 @@ def test_a_spreadsheet_computes_nothing() -> None:
     assert "1.5" in text
 
 
-@pytest.mark.parametrize("sign", "=+-@＝＋－＠﹦﹢﹣﹫")
-@pytest.mark.parametrize("before", ["", " ", "\u3000", "x;", 'x";', "x; ", "x;y;"])
-@pytest.mark.parametrize("between", [",", ";"])
-def test_no_cell_begins_a_formula_in_any_width_and_between_commas_or_semicolons(
-    sign: str, before: str, between: str
-) -> None:
-    """With semicolons between cells, as French Excel reads a file, a text of ours is several of them."""
-    text = "".join(csv_pieces([{"n": 1, "text": f"{before}{sign}cmd()"}], ("n", "text")))
-    for row in csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=between):
-        assert not [cell for cell in row if cell.strip().strip('"').startswith(sign)]
+def test_no_cell_begins_a_formula_in_any_width_and_between_commas_or_semicolons() -> None:
+    """With semicolons between cells, as French Excel reads a file, a text is several of them."""
+    before = ["", " ", "\u3000", "x;", 'x";', "x; ", "x;y;"]
+    for sign, start in product("=+-@＝＋－＠﹦﹢﹣﹫", before):
+        text = "".join(csv_pieces([{"n": 1, "text": f"{start}{sign}cmd()"}], ("n", "text")))
+        for between in ",;":
+            read = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=between)
+            cells = [cell for line in read for cell in line]
+            assert not [cell for cell in cells if cell.strip().strip('"').startswith(sign)]
 
 
 def test_pieces_are_given_out_as_they_grow() -> None:
