@@ -40,6 +40,7 @@ from tests.fakes.simulated import (
     other_headers,
     refusal_of,
 )
+from tests.rows import row
 
 NUMBER = "1234567891"
 SETTINGS = {
@@ -273,13 +274,13 @@ def test_delivered_codes_lead_to_the_document(code: str) -> None:
     assert outcome == Retrieved(PDF, KNOWN, SOURCE)
 
 
-@pytest.mark.parametrize(
-    "code", meaning(ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT, ParcelStatus.UNCLEAR)
-)
-def test_other_codes_mean_not_delivered(code: str) -> None:
-    failure = failure_of(tracked(IN_TRANSIT, an_event(code)))
-    assert (failure.kind, failure.http_status, failure.unknown) == (K.NOT_DELIVERED_YET, 200, None)
-    assert failure.message == "The parcel is not delivered yet (Un événement)"
+def test_other_codes_mean_not_delivered() -> None:
+    for code in meaning(ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT, ParcelStatus.UNCLEAR):
+        with row(code):
+            failure = failure_of(tracked(IN_TRANSIT, an_event(code)))
+            assert (failure.kind, failure.http_status) == (K.NOT_DELIVERED_YET, 200)
+            assert failure.unknown is None
+            assert failure.message == "The parcel is not delivered yet (Un événement)"
 
 
 RETURNED = an_event("RT", hour="12:00:00")

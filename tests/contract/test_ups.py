@@ -43,6 +43,7 @@ from tests.fakes.simulated import (
     question_of,
     refusal_of,
 )
+from tests.rows import row
 
 NUMBER = "1Z5R89390357567127"
 SETTINGS = {"UPS_CLIENT_ID": "cid", "UPS_CLIENT_SECRET": "s:é&"}
@@ -482,15 +483,14 @@ def test_the_table_has_the_160_codes_of_the_vendors_list() -> None:
     assert senses(ParcelStatus.AT_A_POINT) == ["017", "040", "143", "144", "161"]
 
 
-@pytest.mark.parametrize(
-    "code", senses(ParcelStatus.ON_ITS_WAY, ParcelStatus.GOING_BACK, ParcelStatus.AT_A_POINT)
-)
 @pytest.mark.parametrize("kind", ["I", "X", "D"])
-def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(code: str, kind: str) -> None:
-    failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "En transit"))))
-    assert (failure.kind, failure.http_status, failure.delivery) == (ErrorKind.NOT_DELIVERED_YET, 200, None)
-    assert failure.unknown is None
-    assert failure.message == "The parcel is not delivered yet (En transit)"
+def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(kind: str) -> None:
+    for code in senses(ParcelStatus.ON_ITS_WAY, ParcelStatus.GOING_BACK, ParcelStatus.AT_A_POINT):
+        with row(code):
+            failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "En transit"))))
+            assert (failure.kind, failure.http_status) == (ErrorKind.NOT_DELIVERED_YET, 200)
+            assert (failure.delivery, failure.unknown) == (None, None)
+            assert failure.message == "The parcel is not delivered yet (En transit)"
 
 
 @pytest.mark.parametrize("code", senses(ParcelStatus.UNCLEAR))
