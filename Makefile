@@ -2,15 +2,24 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench bench-growth chaos fuzz mutation lock clean
+.PHONY: demo test test-rest test-full check bench bench-growth chaos fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
 
+# Every behaviour once. A file's tests stay together: many share a server, a browser or a simulated carrier.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
 # Compiled once beforehand: the tests start hundreds of processes, and an environment may keep them from compiling.
 test: .venv/ready-dev
 	$(BIN)/python -m compileall -q recours
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(PYTEST) -m "not full"
+
+# What `make test` leaves out: tests marked `full`, each with its reason.
+test-rest: .venv/ready-dev
+	$(PYTEST) -m full
+
+test-full: test test-rest
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .

@@ -25,6 +25,8 @@ from tests.long_form import IS_LONG
 from tests.postgres import Server, execute, named_server
 from tests.processes import commands
 
+pytest_plugins = ["tests.selection"]
+
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock stands here
 
 
@@ -123,7 +125,6 @@ class Postgres:
             self._server.remove()
 
 
-# Another kind of database is another entry: every contract is then held to it too.
 KINDS: dict[str, Callable[[Path], Kind]] = {"sqlite": Sqlite, "postgresql": Postgres}
 
 
@@ -141,7 +142,11 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         each.close()
 
 
-@pytest.fixture(params=KINDS)
+_ELSEWHERE = pytest.mark.full("on PostgreSQL too: the contract tests run on both databases")
+
+
+# Another kind of database is another entry: every test is then held to it too.
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=_ELSEWHERE)])
 def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
     return kinds(request.param)
 

@@ -1,0 +1,63 @@
+"""Which tests `make test` leaves to `make test-full`, and what is listed at the end of a run.
+
+`@pytest.mark.full("why")`, on a test, a module or a parameter, says that `make test` shows the same by another test or on
+another database, and can do without this one. Everything that was not run is listed by its reason.
+"""
+
+from collections import Counter
+
+import pytest
+
+_FROM_WORKER = "recours_left_out"  # how a worker of pytest-xdist tells the process that prints
+
+
+class Selection:
+    """Counts what is not run, by reason."""
+
+    def __init__(self) -> None:
+        self.left_out: Counter[str] = Counter()
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.left_out.update(reason for item in items if (reason := why_full(item)))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[_FROM_WORKER] = dict(self.left_out)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        # Every worker collects all tests, so one's count is all of them's.
+        self.left_out |= Counter(getattr(node, "workeroutput", {}).get(_FROM_WORKER, {}))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        skipped = Counter(why_skipped(report) for report in terminalreporter.stats.get("skipped", []))
+        if not self.left_out and not skipped:
+            return
+        terminalreporter.section("not run")
+        for title, reasons in (("left to make test-full", self.left_out), ("skipped", skipped)):
+            for reason, count in reasons.most_common():
+                terminalreporter.line(f"{count:6} {title}: {reason}")
+
+
+def why_full(item: pytest.Item) -> str | None:
+    """Why `make test` can do without this test; None if it cannot."""
+    mark = item.get_closest_marker("full")
+    return str(mark.args[0]) if mark else None
+
+
+def why_skipped(report: pytest.TestReport) -> str:
+    found = report.longrepr
+    return found[2].removeprefix("Skipped: ") if isinstance(found, tuple) else str(found)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "full(why): run by `make test-full` only")
+    config.pluginmanager.register(Selection())
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test that is left out has a reason."""
+    mark = item.get_closest_marker("full")
+    if mark and not (len(mark.args) == 1 and isinstance(mark.args[0], str)):
+        raise pytest.UsageError(f"{item.nodeid}: mark.full needs a reason")
