@@ -14,11 +14,13 @@ _FROM_WORKER = "recours_left_out"  # how a worker of pytest-xdist tells the proc
 class Selection:
     """Counts what is not run, by reason."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, short: bool) -> None:
+        self._short = short
         self.left_out: Counter[str] = Counter()
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self.left_out.update(reason for item in items if (reason := why_full(item)))
+        if self._short:
+            self.left_out.update(reason for item in items if (reason := why_full(item)))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         output = getattr(session.config, "workeroutput", None)
@@ -53,7 +55,7 @@ def why_skipped(report: pytest.TestReport) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full(why): run by `make test-full` only")
-    config.pluginmanager.register(Selection())
+    config.pluginmanager.register(Selection(short=config.getoption("markexpr") == "not full"))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -92,7 +92,7 @@ SANDBOX = [
     _answer("an answer cut off", "network", "broke the connection before its answer was complete", steps=(_S.TRUNCATED,)),
     _answer("a gzip bomb", "bad_response", "Chronopost sent more than 20 MB", steps=(_S.GZIP_BOMB,), memory_mb=600),
     _answer("a gzip bomb for a document", "bad_response", "Chronopost sent more than 20 MB", steps=(_S.GZIP_BOMB,),
-            known=True, memory_mb=600, long=True),
+            known=True, memory_mb=600, full=True),
     _answer("an answer of 30 MB", "bad_response", "Chronopost sent more than 20 MB", steps=(_S.OVERSIZED,), memory_mb=600),
     _answer("an answer that grows to gigabytes", "bad_response", _BAD, steps=(_S.DTD_BOMB,), memory_mb=600),
     _answer("a byte a second", "timeout", "in time", steps=(_S.DRIP,), env={"RECOURS_CALL_DEADLINE": "1"}),
@@ -111,7 +111,7 @@ SANDBOX = [
     _answer("a fault of ours", "bad_response", "could not read our request", steps=(_S.FAULT_CLIENT,)),
     _answer("a fault of the carrier's", "server_error", "reports an internal error", steps=(_S.FAULT_SERVER,)),
     _answer("a bad gateway", "server_error", "Chronopost is unavailable (HTTP 502)", steps=(_S.BAD_GATEWAY,)),
-    _answer("maintenance", "server_error", "Chronopost is unavailable (HTTP 503)", steps=(_S.MAINTENANCE,), long=True),
+    _answer("maintenance", "server_error", "Chronopost is unavailable (HTTP 503)", steps=(_S.MAINTENANCE,), full=True),
     _answer("an account that is refused for one parcel", "access_denied",
             "Chronopost accepts our account, but refuses this parcel: Invalid Password", steps=(_S.AUTH_REFUSED,)),
     _answer("a wrong password", "auth_failed", "rejects our credentials", steps=(_S.DELIVERED,), used=False,
@@ -157,12 +157,12 @@ _HOUR, _DAY, _NOW = timedelta(hours=1), timedelta(hours=24), timedelta(0)
 RETRY_AFTER = [
     _asks("absent", None, _HOUR, _HOUR),
     _asks("negative", "-120", _HOUR, _HOUR),
-    _asks("garbage", "after lunch", _HOUR, _HOUR, long=True),
-    _asks("empty", "", _HOUR, _HOUR, long=True),
-    _asks("a fraction", "1.5", _HOUR, _HOUR, long=True),
+    _asks("garbage", "after lunch", _HOUR, _HOUR, full=True),
+    _asks("empty", "", _HOUR, _HOUR, full=True),
+    _asks("a fraction", "1.5", _HOUR, _HOUR, full=True),
     _asks("zero", "0", _NOW, _NOW),
     _asks("a date in the past", "Thu, 01 Jan 1970 00:00:00 GMT", _NOW, _NOW),
-    _asks("a date without a zone in the past", "Thu, 01 Jan 1970 00:00:00", _NOW, _NOW, long=True),
+    _asks("a date without a zone in the past", "Thu, 01 Jan 1970 00:00:00", _NOW, _NOW, full=True),
     _asks("a date far ahead", "Fri, 31 Dec 9999 23:59:59 GMT", _DAY, _DAY),
     _asks(
         "a date beyond the calendar",
@@ -170,11 +170,11 @@ RETRY_AFTER = [
         _HOUR,
         _DAY,
     ),
-    _asks("a date before the calendar", "Mon, 01 Jan 0001 00:00:00 +1200", _NOW, _DAY, long=True),
+    _asks("a date before the calendar", "Mon, 01 Jan 0001 00:00:00 +1200", _NOW, _DAY, full=True),
     _asks("a date that is none", "Fri, 99 Foo 2026 25:61:61 GMT", _HOUR, _HOUR),
     _asks("with an offset that is none", "Fri, 01 Jan 2027 00:00:00 +9999", _HOUR, _DAY),
     _asks("huge", "9" * 400, _DAY, _DAY),
-    _asks("of two values", "120, 240", _HOUR, _HOUR, long=True),
+    _asks("of two values", "120, 240", _HOUR, _HOUR, full=True),
 ]
 
 _PDF_KIND = "sent as a proof is no document: "
@@ -188,12 +188,12 @@ _EVENT = "<events><code>{code}</code><eventDate>{at}</eventDate><eventLabel>{lab
 _NESTED = "<a>" * 20_000 + "</a>" * 20_000
 RAW = [
     _raw("no HTTP at all", "network", "broke the connection", answer=b"220 smtp.example.com ESMTP\r\n"),
-    _raw("nothing, then the end", "network", "broke the connection", answer=b"", long=True),
-    _raw("a status that is no number", "network", "broke the connection", answer=b"HTTP/1.1 abc OK\r\n\r\n", long=True),
+    _raw("nothing, then the end", "network", "broke the connection", answer=b"", full=True),
+    _raw("a status that is no number", "network", "broke the connection", answer=b"HTTP/1.1 abc OK\r\n\r\n", full=True),
     _raw("a header without end", "network", "broke the connection",
-         answer=b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", long=True),
+         answer=b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", full=True),
     _raw("a thousand headers", "network", "broke the connection",
-         answer=http("200 OK", b"", *(f"X-{n}: y" for n in range(1000))), long=True),
+         answer=http("200 OK", b"", *(f"X-{n}: y" for n in range(1000))), full=True),
     _raw("a length that is no number", "bad_response", "Chronopost",
          answer=b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello"),
     _raw("a chunk whose size is none", "network", "broke the connection",
@@ -201,7 +201,7 @@ RAW = [
     _raw("gzip that is none", "bad_response", "sent an answer that cannot be decompressed",
          answer=http("200 OK", b"hello", "Content-Encoding: gzip")),
     _raw("an encoding that nobody knows", "bad_response", "an answer that cannot be read",
-         answer=http("200 OK", b"\x93hello", "Content-Encoding: frob"), long=True),
+         answer=http("200 OK", b"\x93hello", "Content-Encoding: frob"), full=True),
     _raw("XML in an encoding that nobody knows", "bad_response", _BAD,
          answer=http("200 OK", soap("", declaration='<?xml version="1.0" encoding="frob-8"?>'))),
     _raw("XML in UTF-7", "bad_response", "Chronopost", answer=http("200 OK", soap(
@@ -223,12 +223,12 @@ RAW = [
         "500 Error", soap("").replace("n:searchPODResponse", "s:Fault").replace(
             "<return></return>", f"<faultcode>s:Client</faultcode><faultstring>no {PASSWORD}!</faultstring>"))),
     _raw("not found", "bad_response", "Chronopost sent an answer that cannot be read (HTTP 404)",
-         answer=http("404 Not Found", "<html><p>no</html>"), long=True),
+         answer=http("404 Not Found", "<html><p>no</html>"), full=True),
     _raw("an empty refusal", "bad_response", "Chronopost sent an empty answer (HTTP 403)", answer=http("403 Forbidden")),
     _raw("the server's error as a page", "server_error", "Chronopost is unavailable (HTTP 500)",
          answer=http("500 Error", "<html>")),
     _raw("a status that does not exist", "server_error", "Chronopost is unavailable (HTTP 799)", answer=http("799 Frob", "x")),
-    _raw("a status of nothing", "bad_response", "Chronopost", answer=http("204 No Content"), long=True),
+    _raw("a status of nothing", "bad_response", "Chronopost", answer=http("204 No Content"), full=True),
     _raw("a PDF of five bytes", "bad_response", f"{_PDF_KIND}it has only 5 bytes", answer=_pod(b"%PDF-")),
     _raw("a PDF without a page", "bad_response", f"{_PDF_KIND}the PDF", answer=_pod(
         b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n2 0 obj\n<< /Type /Pages /Kids [] /Count 0 >>\n"
@@ -237,7 +237,7 @@ RAW = [
     _raw("an event without a code", "not_delivered_yet", "The parcel is not delivered yet (no details)", known=False,
          answer=http("200 OK", tracked("<events/>"))),
     _raw("an event at no time", "not_delivered_yet", "The parcel is not delivered yet (DC)", known=False,
-         answer=http("200 OK", tracked("<events><code>DC</code><eventDate>soon</eventDate></events>")), long=True),
+         answer=http("200 OK", tracked("<events><code>DC</code><eventDate>soon</eventDate></events>")), full=True),
     _raw("an event beyond the calendar", "not_delivered_yet", "The parcel is not delivered yet (x)", known=False,
          answer=http("200 OK", tracked(_EVENT.format(code="DC", at="9999-12-31T23:59:59-12:00", label="x")))),
     _raw("an event that forges a line", "not_delivered_yet", "The parcel is not delivered yet (a\\x0a", known=False,
@@ -273,7 +273,7 @@ def _only_three_asked(world: World, ran: Ran) -> None:
 
 NOBODY_THERE = [
     case("nobody listens, one claim", 1, "No carrier could be reached at all: is this machine online",
-         "No attempt was used up (1 claim)", prepare=_nobody(1), check=_as_before, calls=True, long=True),
+         "No attempt was used up (1 claim)", prepare=_nobody(1), check=_as_before, calls=True, full=True),
     case("nobody listens, several claims", 1, "No carrier could be reached at all: is this machine online",
          prepare=_nobody(5), check=_as_before, calls=True),
     case("a name that does not resolve", 1, "is this machine online, and does it resolve names?", calls=True,

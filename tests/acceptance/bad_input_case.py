@@ -27,7 +27,8 @@ class Case:
     modes_bind: bool = False  # the run is bound by file modes, even if root starts it
     memory_mb: int | None = None  # the run must make do with this
     calls: bool = False  # the carrier is asked; if not, the case shows that it is not
-    long: bool = False  # only with RECOURS_LONG=1
+    seconds: int = 30  # that a run takes at most, on a busy machine too; hardly any needs three
+    full: bool = False  # repeats another case or takes long: left to `make test-full`
     internal: bool = False  # our own fault: a traceback in the log is right
 
 

@@ -202,7 +202,7 @@ DATABASE = [
     case("the database's folder is closed", 1, "The database", "this user may read", prepare=_modes(0o644, 0o000),
          modes_bind=True),
     case("the database is locked", 1, "is locked by another program; waited 30 s", prepare=_locked, check=_waited,
-         long=True),
+         seconds=60, full=True),
     case("the database's disk is full", 1, "cannot be written: the disk is full",
          prepare=lambda w: (w.sql("PRAGMA journal_mode=DELETE"), _full_database(w))),
     case("the database's disk is full, write-ahead log", 1, "cannot be read or written: the disk reports an error",

@@ -40,8 +40,6 @@ from recours.database.schema.inspection import look
 from recours.sandbox import Sandbox
 from tests.long_form import IS_LONG
 
-MOST_SECONDS = 30  # of a run on a machine that is busy; none of them needs three
-
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
@@ -96,7 +94,7 @@ def show(case: Case, world: World) -> None:
     ran = world.run(*case.options, memory_mb=case.memory_mb, modes_bind=case.modes_bind)
     try:
         assert ran.status == case.status
-        assert case.long or ran.seconds < MOST_SECONDS
+        assert ran.seconds < case.seconds
         for sentence in case.says:
             assert sentence in ran.stderr
             assert not case.logged or sentence in ran.log, f"not in the log: {sentence}"
@@ -111,20 +109,13 @@ def show(case: Case, world: World) -> None:
         raise AssertionError(f"{error}\n{ran.everything}") from None
 
 
+FULL = pytest.mark.full("bad input: repeats another case, or takes long")
+ON_POSIX = pytest.mark.skipif(os.name != "posix", reason="file modes mean little there")
+
+
 def table(cases: list[Case]) -> list[object]:
     return [
-        pytest.param(
-            case,
-            id=case.name,
-            marks=[
-                pytest.mark.skipif(
-                    case.long and not IS_LONG, reason="takes long, or repeats another: RECOURS_LONG=1 runs it"
-                ),
-                pytest.mark.skipif(
-                    case.modes_bind and os.name != "posix", reason="file modes mean little there"
-                ),
-            ],
-        )
+        pytest.param(case, id=case.name, marks=[FULL] * case.full + [ON_POSIX] * case.modes_bind)
         for case in cases
     ]
 

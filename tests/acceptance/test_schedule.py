@@ -18,7 +18,6 @@ from recours.database.schema.create import create_file
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
-from tests.long_form import IS_LONG
 from tests.needs import program
 
 NASTY = 'Re\'cours & "100%" été $HOME'
@@ -294,7 +293,7 @@ def test_on_a_terminal_it_shows_and_asks(plain: Place, answer: str, status: int,
 # ---------------------------------------------------------------- a real cron
 
 
-@pytest.mark.skipif(not IS_LONG, reason="takes up to two minutes: RECOURS_LONG=1")
+@pytest.mark.full("waits up to two minutes for cron")
 def test_crons_own_daemon_runs_what_is_installed(place: Place, box: Sandbox) -> None:
     give_claims(place, box)
     assert place.recours("schedule", "install", "--yes").returncode == 0
