@@ -4,12 +4,11 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 
-from bad_input_case import Case, Check, Prepare, case
-from bad_input_raw import RawServer, http, soap, tracked
-from bad_input_world import FETCHER, PASSWORD, Ran, World
-
 from recours.core.sentences import sentence, stored
 from recours.sandbox import Scenario
+from tests.acceptance.bad_input_case import Case, Check, Prepare, case
+from tests.acceptance.bad_input_raw import RawServer, http, soap, tracked
+from tests.acceptance.bad_input_world import FETCHER, PASSWORD, Ran, World
 
 DELIVERED = json.dumps({"at": "2026-02-05T09:00:00+00:00", "signatory": "DUPONT"})
 FAST = {"RECOURS_READ_TIMEOUT": "0.5", "RECOURS_CALL_DEADLINE": "1", "RECOURS_CONNECT_TIMEOUT": "1"}

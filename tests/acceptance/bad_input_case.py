@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from bad_input_world import SCHEDULER, Ran, World
+from tests.acceptance.bad_input_world import SCHEDULER, Ran, World
 
 Prepare = Callable[[World], None]
 Check = Callable[[World, Ran], None]

@@ -1,8 +1,7 @@
 """Garbage in every column of `claims`, ours included, one value a row; and what a run makes of each row."""
 
-from bad_input_world import FORGED
-
 from recours.database.tables import claims
+from tests.acceptance.bad_input_world import FORGED
 
 # As SQL, since some of it no program can hold as text.
 GARBAGE = {

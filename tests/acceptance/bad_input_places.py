@@ -6,9 +6,8 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from bad_input_case import Case, case
-from bad_input_world import FETCHER, FORGED, Ran, World, a_number
-
+from tests.acceptance.bad_input_case import Case, case
+from tests.acceptance.bad_input_world import FETCHER, FORGED, Ran, World, a_number
 from tests.fakes.disk import Disk
 
 # ---------------------------------------------------------------- the database's file

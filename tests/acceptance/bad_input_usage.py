@@ -1,7 +1,7 @@
 """Cases: the command line, the settings, and the files they stand in."""
 
-from bad_input_case import Case, case
-from bad_input_world import DATABASE_PASSWORD, FETCHER, FORGED, PASSWORD, World, a_number
+from tests.acceptance.bad_input_case import Case, case
+from tests.acceptance.bad_input_world import DATABASE_PASSWORD, FETCHER, FORGED, PASSWORD, World, a_number
 
 BIDI = "\u202e"
 

@@ -14,13 +14,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import bad_input_carrier
-import bad_input_columns
-import bad_input_places
-import bad_input_usage
 import pytest
-from bad_input_case import Case
-from bad_input_world import (
+from sqlalchemy import URL
+
+from recours.database.engine import Database, DatabaseError
+from recours.database.schema.create import create_file
+from recours.database.schema.inspection import look
+from recours.sandbox import Sandbox
+from tests.acceptance import bad_input_carrier, bad_input_columns, bad_input_places, bad_input_usage
+from tests.acceptance.bad_input_case import Case
+from tests.acceptance.bad_input_world import (
     ACCOUNT,
     PARTS,
     PASSWORD,
@@ -32,12 +35,6 @@ from bad_input_world import (
     lost_claims,
     were_used_up,
 )
-from sqlalchemy import URL
-
-from recours.database.engine import Database, DatabaseError
-from recours.database.schema.create import create_file
-from recours.database.schema.inspection import look
-from recours.sandbox import Sandbox
 from tests.long_form import IS_LONG
 
 

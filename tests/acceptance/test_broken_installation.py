@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulation import FAILED_AT, Service
 
 from recours.carriers.chronopost import Chronopost
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario
 

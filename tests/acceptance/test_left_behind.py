@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from simulation import FAILED_AT, Service
 
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

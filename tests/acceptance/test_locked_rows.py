@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulation import FAILED_AT, Service
 from sqlalchemy import Connection, make_url, text
 
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import Kind
 
 S = Scenario

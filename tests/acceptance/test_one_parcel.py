@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from simulation import FAILED_AT, Service
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.dhl import Dhl
@@ -21,6 +20,7 @@ from recours.core.outcome import Failure
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
+from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario
 HOUR = timedelta(hours=1)
