@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,11 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recours.access import PRIVATE, Access
-from recours.backup.inside import open_inside, open_regular
-from recours.backup.manifest import as_json, from_json
-from recours.core.text import clean
-from recours.documents.store import sync_folder
-from recours.operations.backup import (
+from recours.backup.manifest import (
     DOCUMENTS,
     MANIFEST,
     BackupError,
@@ -29,7 +26,11 @@ from recours.operations.backup import (
     KnownDocument,
     Lacking,
     Manifest,
+    as_json,
+    from_json,
 )
+from recours.core.text import clean
+from recours.documents.store import sync_folder
 
 _BLOCK = 1024 * 1024
 _PREFIX = "recours-backup-"
@@ -283,3 +284,39 @@ def _no_backup(folder: Path, error: OSError) -> str:
         hint = f" Did you mean {folder / inside[-1]}?" if inside else ""
         return f"{folder} is no whole backup of recours: it has no {MANIFEST}.{hint}"
     return f"{folder / MANIFEST} cannot be read: {error.strerror or error}."
+
+
+# ---------------------------------------------------------------- regular files alone
+
+
+def open_inside(folder: Path, name: str) -> BinaryIO:
+    """A file of a folder, to be read. `name`: with / between the parts. Raises OSError, also for a link on the way."""
+    place = folder
+    for part in name.split("/"):
+        place /= part
+        if place.is_symlink():
+            raise OSError(errno.ELOOP, f"{'it' if place == folder / name else part} is a link", str(place))
+    return open_regular(place, follow=False)
+
+
+def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
+    """A regular file, to be read: a pipe or a device could be read for ever. Raises OSError, also if it is none.
+
+    `follow`: a link to a regular file will do.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+    try:
+        _require_regular(handle, path)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _require_regular(handle: int, path: Path) -> None:
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))

@@ -1,14 +1,115 @@
-"""The manifest of a backup, as it is written and read."""
+"""What a backup says of itself: the facts of its database and of its files, as `manifest.json` has them."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 
-from recours.core.text import is_text
-from recours.operations.backup import FORMAT, BackupError, CopyFacts, FileFacts, Lacking, Manifest
+from recours.core.text import clean, is_text
+from recours.runs.ports import RunError
 
+FORMAT = 1
+MANIFEST = "manifest.json"
+DOCUMENTS = "documents"
 _YEARS = range(2000, 9999)  # all of which any time zone can show
+
+
+class BackupError(RunError):
+    """A backup cannot be made, read or put back. The text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class KnownDocument:
+    """A document as the records have it: where it lay, and what it was."""
+
+    path: str
+    sha256: str
+
+    @property
+    def name(self) -> str | None:
+        """See `name_below`."""
+        return name_below(self.path)
+
+
+def name_below(path: str) -> str | None:
+    """Where a document lies below any folder of documents, `carrier/name`; None if no run wrote such a path."""
+    parts = path.replace("\\", "/").split("/")[-2:]
+    if len(parts) < 2 or any(part in ("", ".", "..") or ":" in part for part in parts):  # noqa: PLR2004 (the two)
+        return None
+    return "/".join(parts)
+
+
+@dataclass(frozen=True)
+class CopyFacts:
+    """What a copy of a database holds. `schema` None: recours never touched it."""
+
+    schema: str | None
+    claims: int
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A copy of a database that was written; `notes`: what the manifest says of it beside, such as the journal mode."""
+
+    facts: CopyFacts
+    documents: Iterable[KnownDocument]  # that the copy knows of
+    notes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A file of a backup: its size in bytes and its SHA-256."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A document that the database knows of and that was not on disk as it should be: `missing`, or `altered`."""
+
+    path: str
+    sha256: str
+    why: str
+
+    @property
+    def words(self) -> str:
+        """What is to be said of it."""
+        path = clean(self.path)
+        if self.why == "altered":
+            return f"{path} is not what was fetched any more (another SHA-256): it is copied as it is"
+        return f"{path} is in the database, and not on disk"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup says of itself."""
+
+    version: str  # of recours
+    made_at: datetime
+    kind: str  # sqlite, postgresql
+    database_file: str
+    notes: Mapping[str, Any]  # see Copied
+    pod_dir: str
+    facts: CopyFacts
+    files: Mapping[str, FileFacts] = field(repr=False)  # by name below the folder, with / between the parts
+    lacking: tuple[Lacking, ...] = ()
+
+    @property
+    def documents(self) -> list[str]:
+        """The names of the documents' files, without the facts beside them."""
+        return [
+            name
+            for name in self.files
+            if name.startswith(f"{DOCUMENTS}/") and PurePath(name).suffix != ".json"
+        ]
+
+    @property
+    def size(self) -> int:
+        """Of all files, in bytes."""
+        return sum(file.size for file in self.files.values())
 
 
 def as_json(manifest: Manifest) -> dict[str, Any]:

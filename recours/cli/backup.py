@@ -1,19 +1,21 @@
-"""`recours backup`: the database and its documents in a folder, consistent while runs go on."""
+"""`recours backup` and `recours restore`: the database and its documents in a folder, verified, put back."""
 
 from pathlib import Path
 
 import click
 
 from recours import __version__
-from recours.backup.folder import new_box
-from recours.cli.console import as_typed
-from recours.cli.operations import database_option, faults_told, json_option, settings_for, tell_json
-from recours.core.text import plural
-from recours.database.backup.postgres import PostgresSource
-from recours.database.backup.sqlite import SqliteSource
+from recours.backup.folder import FolderBackup, open_backup
+from recours.backup.making import Examined, examine, make_backup
+from recours.backup.manifest import Manifest
+from recours.backup.restoring import Restored, put_back
+from recours.cli.console import as_typed, harmless, say_error
+from recours.cli.operations import FAILED, database_option, faults_told, json_option, settings_for, tell_json
+from recours.core.text import clean, plural
 from recours.database.engine import Database
 from recours.database.schema.inspection import look, require_claims
-from recours.operations.backup import DatabaseSource, Manifest, lacking_words, make_backup
+from recours.logs import local
+from recours.runs.summary import format_minute
 from recours.settings.model import Settings
 from recours.wiring.databases import clock_of, connect
 
@@ -22,7 +24,7 @@ from recours.wiring.databases import clock_of, connect
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
 @database_option
 @json_option
-def command(folder: Path | None, database_url: str | None, as_json: bool) -> None:
+def backup_command(folder: Path | None, database_url: str | None, as_json: bool) -> None:
     """Copy the database, then the documents that it knows of, to a new folder in FOLDER (default: data/backups).
 
     Runs and the service's application go on meanwhile. The new folder is called recours-backup-<UTC time>, and is there
@@ -32,34 +34,26 @@ def command(folder: Path | None, database_url: str | None, as_json: bool) -> Non
     with faults_told():
         database = connect(settings)
         try:
-            made, manifest = _make(
-                settings, database, (folder or settings.root / "data" / "backups").absolute()
+            require_claims(database, look(database))
+            parent = (folder or settings.root / "data" / "backups").absolute()
+            made, manifest = make_backup(
+                database, parent, settings.pod_dir, __version__, clock_of(database).now()
             )
         finally:
             database.close()
     for lacking in manifest.lacking:
-        click.echo(f"WARNING: {lacking_words(lacking)}.", err=True)
+        click.echo(f"WARNING: {lacking.words}.", err=True)
     if as_json:
-        tell_json(told(manifest) | {"folder": str(made)})
+        tell_json(_told(manifest) | {"folder": str(made)})
         return
-    click.echo(f"{made}: {in_it(manifest)}.")
+    click.echo(f"{made}: {_in_it(manifest)}.")
     click.echo(
         "Not in it: .env and secrets.toml. Keep them elsewhere, and a copy of this folder on another machine."
     )
     click.echo(f"To verify it: recours restore --check {as_typed(made)}")
 
 
-def _make(settings: Settings, database: Database, parent: Path) -> tuple[Path, Manifest]:
-    require_claims(database, look(database))
-    source: DatabaseSource = (
-        SqliteSource(database=database.path) if database.path else PostgresSource(database=database)
-    )
-    now = clock_of(database).now()
-    with new_box(parent, now) as box:
-        return make_backup(source, box, settings.pod_dir, __version__, now)
-
-
-def in_it(manifest: Manifest) -> str:
+def _in_it(manifest: Manifest) -> str:
     """What a backup holds, in words."""
     facts = manifest.facts
     return (
@@ -68,7 +62,7 @@ def in_it(manifest: Manifest) -> str:
     )
 
 
-def told(manifest: Manifest) -> dict[str, object]:
+def _told(manifest: Manifest) -> dict[str, object]:
     """What a backup holds, for programs."""
     return {
         "made_at": manifest.made_at.isoformat(),
@@ -83,4 +77,114 @@ def told(manifest: Manifest) -> dict[str, object]:
             {"path": lacking.path, "sha256": lacking.sha256, "why": lacking.why}
             for lacking in manifest.lacking
         ],
+    }
+
+
+# ---------------------------------------------------------------- putting one back
+
+
+@click.command("restore")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Verify the backup only; nothing that is in use is touched.")
+@click.option("--force", is_flag=True, help="Even if a run seems to be under way.")
+@database_option
+@json_option
+def restore_command(folder: Path, check: bool, force: bool, database_url: str | None, as_json: bool) -> None:
+    """Put the backup in FOLDER back: its database in the place of the configured one, and the missing documents.
+
+    It is verified first: every file's SHA-256, the copy of the database itself, and every document that it knows of.
+    Stop both jobs and the service's application before.
+    """
+    with faults_told():
+        backup = open_backup(folder.absolute())
+        found = examine(backup)
+        if not as_json:
+            _say(backup, found)
+        if found.faults or check:
+            _end(backup, found, as_json)
+            return
+        done = _restored(settings_for(database_url), backup, force=force)
+    if as_json:
+        tell_json(_as_json(backup, found) | _restored_as_json(done))
+    else:
+        _say_restored(backup, done)
+
+
+def _say(backup: FolderBackup, found: Examined) -> None:
+    manifest = backup.manifest
+    made = format_minute(manifest.made_at, local)
+    schema = manifest.facts.schema or "none of recours"
+    click.echo(
+        f"{backup.folder}: made {made} by recours {clean(manifest.version, 40)}, {manifest.kind}, schema {clean(schema, 40)}"
+    )
+    click.echo(f"{_in_it(manifest)}.")
+    for warning in found.warnings:
+        click.echo(f"WARNING: {harmless(warning)}.", err=True)
+    for fault in found.faults:
+        say_error(fault)
+
+
+def _end(backup: FolderBackup, found: Examined, as_json: bool) -> None:
+    if as_json:
+        tell_json(_as_json(backup, found))
+    elif not found.faults:
+        click.echo(
+            "The backup is whole: every file is what it was, and every document that the database knows of is there."
+        )
+    if found.faults:
+        if not as_json:
+            say_error(f"The backup is not whole: {plural(len(found.faults), 'fault')}. Nothing was restored.")
+        raise SystemExit(FAILED)
+
+
+def _as_json(backup: FolderBackup, found: Examined) -> dict[str, object]:
+    return _told(backup.manifest) | {
+        "folder": str(backup.folder),
+        "whole": not found.faults,
+        "faults": found.faults,
+        "warnings": found.warnings,
+    }
+
+
+def _restored(settings: Settings, backup: FolderBackup, *, force: bool) -> Restored:
+    # An SQLite database that is damaged, or not there, is no reason to keep a good one back: it is not looked at.
+    is_sqlite = settings.database_url.get_backend_name() == "sqlite"
+    database = Database(settings.database_url) if is_sqlite else connect(settings)
+    try:
+        return put_back(backup, database, settings.pod_dir, settings.access, force=force)
+    finally:
+        database.close()
+
+
+def _say_restored(backup: FolderBackup, done: Restored) -> None:
+    made = format_minute(backup.manifest.made_at, local)
+    click.echo(f"Restored: {done.database} is as it was on {made}.")
+    if done.aside:
+        click.echo(f"What was there is kept as {done.aside}; delete it when you are content.")
+    click.echo(f"{plural(done.copied, 'missing document')} restored.")
+    if done.moved:
+        click.echo(
+            f"{plural(done.moved, 'document')} in another folder now: the paths in the database are corrected."
+        )
+    for path in done.kept:
+        click.echo(
+            f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.",
+            err=True,
+        )
+    click.echo(
+        f"API calls made after {made} are not counted. Lower the QUOTA_ settings for today if you are close to a limit."
+    )
+    click.echo(
+        "Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more."
+    )
+    click.echo("Next: python scripts/pod_retry_scheduler.py --dry-run, then enable the jobs.")
+
+
+def _restored_as_json(done: Restored) -> dict[str, object]:
+    return {
+        "restored": True,
+        "aside": str(done.aside) if done.aside else None,
+        "documents_put_back": done.copied,
+        "documents_moved": done.moved,
+        "files_left_as_they_are": done.kept,
     }

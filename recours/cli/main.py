@@ -11,8 +11,7 @@ import click  # noqa: E402
 
 from recours.cli.console import losses_told, make_tolerant  # noqa: E402
 
-# Name of the subcommand, the module that holds it under the same name, its line in --help. Modules are loaded when
-# their command is typed.
+# Name of the subcommand and its line in --help. Modules are loaded when their command is typed.
 _COMMANDS = {
     "backup": "Copy the database and its documents to a folder, while runs go on.",
     "carriers": "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
@@ -39,6 +38,10 @@ _COMMANDS = {
 }
 
 
+# Subcommands that share the module of another; each is a function NAME_command there.
+_SHARED = {"backup": "backup", "restore": "backup"}
+
+
 class _Group(click.Group):
     """Loads a subcommand when it is asked for."""
 
@@ -52,8 +55,9 @@ class _Group(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"recours.cli.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"recours.cli.{_SHARED.get(name, name)}")
+        command: click.Command = getattr(module, f"{name}_command" if name in _SHARED else "command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

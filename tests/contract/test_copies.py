@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recours.database.backup import sqlite
-from recours.database.backup.sqlite import SqliteSource
-from recours.operations.backup import BackupError
+from recours.backup.manifest import BackupError
+from recours.backup.sqlite import copy
 from tests.postgres import wait_until
 
 ROWS = 3000
@@ -57,7 +56,7 @@ def test_what_is_in_the_write_ahead_log_alone_is_in_the_copy(database: Path, tmp
             for number in range(5):
                 add_one(database, number)
             before += 5
-        SqliteSource(database=database).copy_to(tmp_path / "copy")
+        copy(database, tmp_path / "copy")
     assert sums(tmp_path / "copy") == (before + 1, before + 1)
 
 
@@ -65,15 +64,12 @@ def test_a_copy_is_a_file_of_its_own_and_says_its_mode(database: Path, tmp_path:
     (tmp_path / "b").mkdir()
     with closing(sqlite3.connect(database)) as connection:
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    assert SqliteSource(database=database).copy_to(tmp_path / "b" / "copy") == {"journal_mode": mode}
+    assert copy(database, tmp_path / "b" / "copy").notes == {"journal_mode": mode}
     sums(tmp_path / "b" / "copy")
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["copy"]
 
 
-def test_a_copy_is_of_one_moment_while_others_write(
-    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite, "_PAGES", 10)
+def test_a_copy_is_of_one_moment_while_others_write(database: Path, tmp_path: Path) -> None:
     stop, written = threading.Event(), []
 
     def write() -> None:
@@ -87,31 +83,13 @@ def test_a_copy_is_of_one_moment_while_others_write(
         for number in range(5):
             so_far = len(written)
             wait_until(lambda at=so_far: len(written) > at, "the writer waits for ever")
-            SqliteSource(database=database).copy_to(tmp_path / f"copy-{number}")
+            copy(database, tmp_path / f"copy-{number}")
     finally:
         stop.set()
         writer.join(60)
     for number in range(5):
         one, two = sums(tmp_path / f"copy-{number}")
         assert one == two
-
-
-def test_a_copy_ends_though_somebody_writes_between_any_two_steps(
-    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a write-ahead log each write has it begin anew."""
-    monkeypatch.setattr(sqlite, "_PAGES", 10)
-    written: list[float] = []
-
-    def write(seconds: float) -> None:
-        add_one(database, len(written))
-        written.append(seconds)
-
-    before = sums(database)[0]
-    mode = SqliteSource(database=database, pause=write).copy_to(tmp_path / "copy")["journal_mode"]
-    assert sums(tmp_path / "copy") == (before + len(written),) * 2
-    assert (mode == "wal") is (len(written) == 0)
-    assert len(written) < 20
 
 
 def broken(path: Path) -> None:
@@ -129,4 +107,4 @@ def test_what_cannot_be_copied_gets_a_sentence(
     path.touch()
     spoil(path)
     with pytest.raises(BackupError, match=says):
-        SqliteSource(database=path).copy_to(tmp_path / "copy")
+        copy(path, tmp_path / "copy")

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
-from recours.database.backup.postgres import PostgresSource, restore_into
-from recours.database.backup.progress import Deadlines, Watch
+from recours.backup.manifest import BackupError, Copied
+from recours.backup.postgres import Deadlines, Watch, copy, restore_into
 from recours.database.engine import Database
-from recours.operations.backup import BackupError
 from tests.conftest import Kind
 from tests.fakes.proxy import Proxy
 
@@ -48,7 +47,7 @@ def opened() -> Iterator[Callable[[URL], Database]]:
 @pytest.fixture
 def dump(server_url: URL, tmp_path: Path, opened: Callable[[URL], Database]) -> Path:
     path = tmp_path / "whole.dump"
-    PostgresSource(database=opened(server_url)).copy_to(path)
+    copy(opened(server_url), path)
     return path
 
 
@@ -80,7 +79,7 @@ def test_a_dump_ends_when_the_server_falls_silent(
 ) -> None:
     proxy, url = frozen_at(b"COPY public.claims", new_ones_too=new_ones_too)(server_url)
     with proxy, pytest.raises(BackupError, match=f"{says}.*No backup was made"):
-        PostgresSource(database=opened(url), deadlines=SOON).copy_to(tmp_path / "dump")
+        copy(opened(url), tmp_path / "dump", SOON)
 
 
 @SILENT
@@ -113,14 +112,13 @@ def test_a_dump_that_the_server_works_for_is_waited_for(
         return found
 
     monkeypatch.setattr(Watch, "_look", counted)
-    copied: list[object] = []
+    copied: list[Copied] = []
     with holder.write() as connection:
         connection.execute(text("LOCK TABLE claims IN ACCESS EXCLUSIVE MODE"))
-        source = PostgresSource(database=opened(server_url), deadlines=Deadlines(quiet=0.1, stuck=0.2))
-        thread = threading.Thread(target=lambda: copied.append(source.copy_to(tmp_path / "dump")))
+        source, deadlines = opened(server_url), Deadlines(quiet=0.1, stuck=0.2)
+        thread = threading.Thread(target=lambda: copied.append(copy(source, tmp_path / "dump", deadlines)))
         thread.start()
         for _ in range(5):
             assert looked.acquire(timeout=30)
     thread.join(60)
-    assert len(copied) == 1
-    assert source.look_into(tmp_path / "dump").claims == 30
+    assert [dump.facts.claims for dump in copied] == [30]

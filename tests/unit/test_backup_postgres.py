@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from recours.database.backup import postgres
-from recours.database.backup.postgres import PostgresCopies, connection_words
+from recours.backup import postgres
+from recours.backup.manifest import BackupError
+from recours.backup.postgres import connection_words, faults
 from recours.database.engine import Database
-from recours.operations.backup import BackupError
 
 SECRET = "pa's\"s word"
 
@@ -61,18 +61,11 @@ def test_without_any_program_it_is_said_what_to_install(
     monkeypatch.setattr(postgres, "_FOLDERS", (f"{tmp_path}/*/bin", "/no/such/folder/*"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupError, match="apt-get install postgresql-client"):
-        PostgresCopies().faults(tmp_path / "dump")
+        faults(tmp_path / "dump")
 
 
 @pytest.mark.parametrize("content", [b"", b"no dump", b"PGDMP" + os.urandom(400)])
 def test_what_is_no_dump_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "dump").write_bytes(content)
-    (fault,) = PostgresCopies().faults(tmp_path / "dump")
+    (fault,) = faults(tmp_path / "dump")
     assert fault.startswith("The dump cannot be read: pg_restore: ")
-    with pytest.raises(BackupError, match="The dump cannot be read: pg_restore: "):
-        PostgresCopies().look_into(tmp_path / "dump")
-
-
-def test_values_are_read_as_copy_writes_them() -> None:
-    row = postgres._values(["a", "b", "c", "d"], "\\N\tC:\\\\pods\\tx\t\\\\N\t")
-    assert row == {"a": None, "b": "C:\\pods\tx", "c": "\\N", "d": ""}

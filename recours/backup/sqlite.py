@@ -1,0 +1,189 @@
+"""An SQLite database copied while others write to it, what a copy holds, and a copy put in its place."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from recours.access import PRIVATE, Access
+from recours.backup.manifest import BackupError, Copied, CopyFacts, KnownDocument
+from recours.core.text import clean
+from recours.database.backup.access import make_alike
+from recours.database.engine import LOCK_WAIT_S, Database, DatabaseError, explain, files_of_sqlite
+from recours.database.tables import VERSION_TABLE, metadata
+
+KIND = "sqlite"
+FILE_NAME = "database.sqlite"
+_SHOWN_FAULTS = 5
+_LONGEST_VALUE = 100_000_000  # bytes
+_SCHEMA = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 (a constant)
+_COUNTS = {
+    "claims": "SELECT count(*) FROM claims",
+    "recours_attempts": "SELECT count(*) FROM recours_attempts",
+}
+
+
+def copy(database: Path, path: Path) -> Copied:
+    """Write a consistent copy, a file of its own. Raises BackupFault.
+
+    In one step, which is of one moment whatever others write. Where there is a write-ahead log, none of them waits.
+    """
+    try:
+        with (
+            closing(
+                sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=LOCK_WAIT_S)
+            ) as source,
+            closing(sqlite3.connect(path)) as target,
+        ):
+            mode = str(source.execute("PRAGMA journal_mode").fetchone()[0])
+            source.backup(target)
+            # One file, which can be read where nothing can be written; a restore gives the mode back.
+            target.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        if "full" in str(error):
+            raise BackupError(
+                f"The backup cannot be written to {path.parent.parent}: the disk is full. Nothing of it is left there."
+            ) from error
+        raise BackupError(explain(error, f"SQLite {database}")) from error
+    return Copied(look_into(path), documents(path), {"journal_mode": mode})
+
+
+# ---------------------------------------------------------------- what a copy holds
+
+
+def look_into(path: Path) -> CopyFacts:
+    """What the copy holds. Raises BackupFault."""
+    with _reading(path) as copied:
+        tables = _tables(copied)
+        schema = copied.execute(_SCHEMA).fetchone() if VERSION_TABLE in tables else None
+        counts = [
+            copied.execute(query).fetchone()[0] if table in tables else 0 for table, query in _COUNTS.items()
+        ]
+    return CopyFacts(schema[0] if schema else None, *counts)
+
+
+def documents(path: Path) -> Iterator[KnownDocument]:
+    """The documents that the copy knows of. Raises BackupFault."""
+    known = (
+        "SELECT DISTINCT document_path, document_sha256 FROM recours_attempts"
+        " WHERE document_path IS NOT NULL ORDER BY document_path"
+    )
+    with _reading(path) as copied:
+        for row in copied.execute(known) if {"recours_attempts", VERSION_TABLE} <= _tables(copied) else ():
+            yield KnownDocument(str(row[0]), str(row[1]))
+
+
+def faults(path: Path) -> list[str]:
+    """What is wrong with the copy itself, a sentence each. Raises BackupFault if that cannot be found out."""
+    with _reading(path) as copied:
+        if odd := _no_tables(copied):
+            return [
+                f"The copy of the database is none that recours made: {clean(name)} is no plain table."
+                for name in odd
+            ]
+        found = [str(row[0]) for row in copied.execute("PRAGMA integrity_check")]
+    if found == ["ok"]:
+        return []
+    return [f"The copy of the database is damaged: {clean(fault)}." for fault in found[:_SHOWN_FAULTS]]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A copy, to be looked at only: not even files beside it come into being. Raises BackupFault.
+
+    Anybody may have made it: what is written in its schema must neither reach beyond it nor fill the memory.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as copied:
+            copied.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            copied.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+            copied.execute("PRAGMA trusted_schema=OFF")
+            yield copied
+    except sqlite3.Error as error:
+        raise BackupError(explain(error, str(path))) from error
+
+
+def _tables(copied: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in copied.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _no_tables(copied: sqlite3.Connection) -> list[str]:
+    """What has the name of a table of ours, or of the claims, and is a view or a virtual table; and triggers of ours."""
+    found = copied.execute("SELECT name, tbl_name, type, rootpage FROM sqlite_master").fetchall()
+    ours = {VERSION_TABLE, *(table for table in metadata.tables if table.startswith("recours_"))}
+    return [
+        str(name)
+        for name, table, kind, page in found
+        if (name in {"claims", *ours} and (kind == "view" or (kind == "table" and page == 0)))
+        or (kind == "trigger" and table in ours)
+    ]
+
+
+# ---------------------------------------------------------------- a copy put in its place
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A copy beside the database, made ready to take its place."""
+
+    copy: Path
+    path: Path
+    stamp: str
+
+    @property
+    def database(self) -> Database:
+        """The copy, to be worked on before it is in place."""
+        return Database(URL.create("sqlite", database=str(self.copy)))
+
+    def write_ahead(self) -> None:
+        """Give it the journal mode that the database had. Raises BackupFault."""
+        try:
+            with closing(sqlite3.connect(self.copy)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.Error as error:
+            raise BackupError(explain(error, str(self.copy))) from error
+
+    def take_its_place(self) -> Path | None:
+        """Move what is there aside, with the files beside it, which belong to it; returns where to. Raises BackupFault."""
+        aside = self.path.with_name(f"{self.path.name}.before-restore-{self.stamp}")
+        moved = None
+        try:
+            for present, kept in zip(files_of_sqlite(self.path), files_of_sqlite(aside), strict=True):
+                if present.exists():
+                    present.rename(kept)
+                    moved = aside
+            self.copy.rename(self.path)
+        except OSError as error:
+            there = f" What was there is {aside}*." if moved else ""
+            raise BackupError(
+                f"{self.path} could not be replaced: {error.strerror or error}.{there} Does a program have it open?"
+            ) from error
+        return moved
+
+
+@contextmanager
+def staged(copy: Path, path: Path, stamp: str, access: Access = PRIVATE) -> Iterator[Staged]:
+    """A copy beside the database; gone at the end unless it took its place. Raises BackupFault."""
+    beside = path.with_name(f".{path.name}.restoring-{stamp}")
+    try:
+        try:
+            access.make_folder(path.parent)
+            if path.exists():
+                make_alike(beside, path)
+            else:
+                access.create(beside)
+            shutil.copyfile(copy, beside)
+        except OSError as error:
+            raise BackupError(
+                f"{path.parent} cannot be written: {error.strerror or error}. Nothing was changed."
+            ) from error
+        yield Staged(beside, path, stamp)
+    except DatabaseError as fault:
+        raise BackupError(str(fault)) from fault
+    finally:
+        for file in files_of_sqlite(beside):
+            file.unlink(missing_ok=True)
