@@ -26,8 +26,8 @@ from recours.carriers.outcomes import (
 from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.document import begins_as
 from recours.core.errors import ErrorKind
+from recours.core.evidence import begins_as
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

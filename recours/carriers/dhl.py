@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from recours.carriers import json_api
 from recours.carriers.client import Client, with_delivery
+from recours.carriers.json_api import Problem, problem_of
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
     PARIS,
@@ -23,11 +24,10 @@ from recours.carriers.outcomes import (
     unreadable,
 )
 from recours.carriers.parcel_status import ParcelStatus, not_handed_over
-from recours.carriers.problem_json import Problem, problem_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.document import begins_as
 from recours.core.errors import ErrorKind
+from recours.core.evidence import begins_as
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

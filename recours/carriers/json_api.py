@@ -1,11 +1,13 @@
-"""JSON over HTTP: a request as bytes, an answer as a tree whose every part may be of another type than promised."""
+"""JSON of carriers, read and written; errors among it."""
 
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from recours.carriers.message import Request
+from recours.carriers.message import Request, Response
+from recours.core.text import plain
 
 
 class NotJsonError(ValueError):
@@ -88,3 +90,39 @@ def text(tree: Any, *path: str | int) -> str | None:
     if isinstance(found, int | float) and not isinstance(found, bool):
         found = str(found)
     return found.strip() or None if isinstance(found, str) else None
+
+
+# ---------------------------------------------------------------- errors as application/problem+json
+
+
+_READ_OF_TEXTS = 2000  # signs
+_READ_OF_DETAILS = 20
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What an error says. `words`: all of it in lower case without accents, to look for what it is about."""
+
+    said: str | None = None
+    words: str = ""
+
+
+def problem_of(answer: Response) -> Problem:
+    """Read an error; nothing is said by an answer that is none.
+
+    Not read: `instance`, which repeats the request and so names every field of it, and `status`, which is a text at
+    MyDHL and a number at Unified, and tells nothing that HTTP does not.
+    """
+    try:
+        tree = parse(answer.body)
+    except NotJsonError:
+        return Problem()
+    told = {name: text(tree, name) for name in ("detail", "message", "title")}
+    more = [text(each) for each in _listed(tree, "additionalDetails")]
+    texts = [said for said in (*told.values(), *more) if said]
+    return Problem(texts[0] if texts else None, plain(" ".join(texts)[:_READ_OF_TEXTS]))
+
+
+def _listed(tree: Any, name: str) -> list[Any]:
+    found = at(tree, name)
+    return found[:_READ_OF_DETAILS] if isinstance(found, list) else []

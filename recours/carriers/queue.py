@@ -10,18 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from recours.carriers.account import Account, CarrierConnection
 from recours.carriers.bundle import Bundle
 from recours.carriers.client import with_delivery
-from recours.carriers.quota_store import LEASE, QuotaStore
 from recours.carriers.refusals import Refusals
-from recours.carriers.reservation import QuotaReservation
-from recours.core.blame import PUT_OFF, Blame
+from recours.carriers.reservation import LEASE, Account, CarrierConnection, QuotaReservation, QuotaStore
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import REFUSED_KINDS, TRAITS, ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
-from recours.core.pauses import AccountState, CarrierState, Stop, lasts, pause_until
+from recours.core.pauses import PUT_OFF, AccountState, Blame, CarrierState, Stop, lasts, pause_until
 from recours.core.quota import (
     Calls,
     Capability,
@@ -31,8 +28,8 @@ from recours.core.quota import (
     kept_for_new_claims,
     kept_until,
 )
-from recours.core.redact import Redactor
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_words
+from recours.core.text import Redactor
 from recours.runs.ports import (
     Asked,
     Blocked,

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from recours.carriers.account import Account
-from recours.carriers.quota_store import LEASE, QuotaStore
-from recours.core.blame import Blame, blame, blame_after_check
+from recours.carriers.reservation import LEASE, Account, QuotaStore
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
-from recours.core.pauses import AccountState, lasts, next_try_after_refusals
+from recours.core.pauses import AccountState, Blame, blame, blame_after_check, lasts, next_try_after_refusals
 from recours.core.quota import Capability
 from recours.runs.ports import Clock
 

@@ -1,18 +1,108 @@
-"""Units of quota held for one fetch, each turned into a used one just before its call."""
+"""An account at a carrier, and units of quota held for one fetch, each turned into a used one just before its call."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
 
-from recours.carriers.account import Account
-from recours.carriers.quota_store import LEASE, QuotaStore
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
-from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved
+from recours.core.pauses import AccountState, CarrierState, Stop
+from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved, Usage
 from recours.core.sentences import Sentence
-from recours.runs.ports import Clock
+from recours.runs.ports import CarrierClient, CarrierSession, Clock, Reservation
+
+# ---------------------------------------------------------------- where the counts live: `recours.database.quota` is one such place
+
+
+# What is held longer than this without a sign of life is given back.
+LEASE = timedelta(minutes=10)
+
+
+class QuotaStore(Protocol):
+    """Where the counts live."""
+
+    def reserve(
+        self, requests: Sequence[QuotaRequest], now: datetime, expires_at: datetime
+    ) -> list[Reserved] | Exhausted:
+        """Hold all that is wanted, or nothing. Units of a short window are used at once."""
+
+    def consume(self, held: Reserved, expires_at: datetime) -> bool:
+        """Turn a held unit into a used one; False if it is not held any more."""
+
+    def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:
+        """Give back units that were certainly not sent: `kept` ones, or used ones."""
+
+    def leave(self) -> None:
+        """Give back all that this holder still holds."""
+
+    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
+        """How far these limits are used."""
+
+    def carrier_state(self, carrier: str) -> CarrierState:
+        """What all processes know of a carrier."""
+
+    def pause(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
+        """The carrier asked to wait; a longer wait that stands already is kept, unless no pause can last so long."""
+
+    def stop(self, carrier: str, stop: Stop) -> None:
+        """A person stops the carrier; a later stop replaces an earlier one's words, not its moment."""
+
+    def take_up(self, carrier: str) -> Stop | None:
+        """A person takes the carrier up again; returns the stop that this ended, None if there was none."""
+
+    def set_account_state(self, carrier: str, state: AccountState) -> None:
+        """Remember refusals of our account, or that there are none."""
+
+    def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
+        """Take the one try that is due after a refusal; False if another process has it."""
+
+    def forget_short_windows(self, now: datetime) -> None:
+        """Delete the counts of short windows that are over."""
+
+
+# ---------------------------------------------------------------- what is needed to speak to one carrier
+
+
+class CarrierConnection(CarrierSession, Protocol):
+    """A line that counts what went over it."""
+
+    calls: int  # that were sent, as far as can be known
+    unsent: int  # that could not connect
+    accepted: bool  # our account, by an answer
+    delivery: Delivery | None  # of the parcel, as far as it was learnt
+    last: Capability | None  # what the last call was for
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is needed to speak to one carrier."""
+
+    spec: CarrierSpec
+    limits: tuple[Limit, ...]
+    client: CarrierClient | None  # None: credentials are missing
+    open_session: Callable[[Reservation], CarrierConnection]  # a line for one fetch
+    credentials: tuple[str, ...] = field(repr=False)
+    source: str = ""  # where the credentials come from
+    missing: str = ""  # the missing settings, in words
+
+    @property
+    def long_limits(self) -> list[Limit]:
+        """Limits whose units are held before a fetch begins."""
+        return [limit for limit in self.limits if not limit.window.is_short]
+
+    @property
+    def short_limits(self) -> list[Limit]:
+        """Limits that are waited out before each call."""
+        return [limit for limit in self.limits if limit.window.is_short]
+
 
 # How long a call may be on its way to the carrier, and the two clocks differ.
 _LAST_MOMENT = timedelta(seconds=1)
+
+
+# ---------------------------------------------------------------- one fetch
 
 
 class QuotaReservation:

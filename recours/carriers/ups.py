@@ -29,8 +29,7 @@ from recours.carriers.outcomes import (
     unreadable,
 )
 from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over, status_of
-from recours.carriers.ups_codes import UPS_CODES
-from recours.carriers.zones import zone_of
+from recours.carriers.ups_codes import UPS_CODES, zone_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind

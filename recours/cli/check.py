@@ -7,8 +7,7 @@ from recours.cli.check_context import CheckContext
 from recours.cli.check_facts import found, looks, looks_without_settings
 from recours.cli.console import harmless
 from recours.cli.operations import DONE, FAILED, USAGE, database_option, json_option, tell_json
-from recours.core.redact import Redactor
-from recours.core.text import clean, plural
+from recours.core.text import Redactor, clean, plural
 from recours.operations.check_result import CheckResult, State
 from recours.settings.loading import load_at_home
 from recours.settings.model import SettingsError

@@ -13,8 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from recours.core.redact import MASK
-from recours.core.text import clean
+from recours.core.text import MASK, clean
 
 SEEN_BY_ALL = "The password in --database-url is shown to everybody on this machine (ps). Set DATABASE_URL in .env instead."
 _LONGEST = 2000

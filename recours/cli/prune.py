@@ -18,7 +18,7 @@ from recours.core.text import plural
 from recours.database.clock import clock_offset
 from recours.database.future_runs import forget_future_runs, run_dates
 from recours.database.pruning import DatabasePast
-from recours.documents.erasing import erase
+from recours.documents.store import erase
 from recours.logs import local
 from recours.operations.future_runs import Clocks, RunDates, doubt
 from recours.operations.prune import Outlook, Pruned, prune

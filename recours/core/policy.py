@@ -1,11 +1,60 @@
-"""The settings that the rules depend on."""
+"""The settings that the rules depend on, and when a claim's next turn comes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from recours.core.backoff import Backoff
 from recours.core.claim import Claim
+
+DEFAULT_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=72))
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """The waits before attempts 1, 2, 3, … and how early a turn counts as come.
+
+    Attempts beyond the table repeat its last wait. An hourly run is never on the second: without the slack
+    a wait of one hour would become two.
+    """
+
+    waits: tuple[timedelta, ...] = DEFAULT_WAITS
+    slack: timedelta = timedelta(minutes=5)
+
+    def wait(self, attempt: int) -> timedelta:
+        """How long to wait before attempt number `attempt`, counted from 1."""
+        return self.waits[min(max(attempt, 1), len(self.waits)) - 1]
+
+    def next_retry(self, retries_used: int, since: datetime) -> datetime:
+        """When the turn after `turns_used` comes, the last one (or the failure) having been at `since`."""
+        return since + self.wait(retries_used + 1)
+
+    def last_retry(self, retries_used: int, next_at: datetime, max_retries: int) -> datetime:
+        """When the last of `max_retries` turns comes if every turn from `next_at` on is taken on time."""
+        later = (self.wait(retry) for retry in range(retries_used + 2, max_retries + 1))
+        return next_at + sum(later, timedelta())
+
+    def due_until(self, now: datetime) -> datetime:
+        """Every turn up to this moment counts as due at `now`."""
+        return now + self.slack
+
+    def horizon(self, now: datetime) -> datetime:
+        """No turn set at `now` or before can lie later than this."""
+        return now + self.waits[-1]
+
+
+def faults_of(waits: tuple[timedelta, ...], slack: timedelta) -> list[str]:
+    """What is wrong with a timetable, a sentence each."""
+    if not waits:
+        return ["the list of waits is empty"]
+    faults = []
+    if any(wait <= timedelta() for wait in waits):
+        faults.append("every wait must be positive")
+    if any(later < earlier for earlier, later in pairwise(waits)):
+        faults.append("a wait must not be shorter than the one before it")
+    if not timedelta() <= slack < waits[0]:
+        faults.append("the slack must not be negative and must be less than the first wait")
+    return faults
 
 
 @dataclass(frozen=True)

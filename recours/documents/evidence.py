@@ -1,11 +1,228 @@
 """Whether bytes are a document that can win a dispute, and of which kind."""
 
 import io
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from threading import Lock
+from typing import Any
 
-from recours.core.document import begins_as
-from recours.core.evidence import why_hollow
-from recours.documents.reading import pdf_library, read
+from recours.core.evidence import Reading, begins_as, read_page, why_hollow
 from recours.runs.ports import NotADocumentError
+
+# ---------------------------------------------------------------- what can be read of a document
+# The text of PDFs and pages, the ink of images. A carrier's file is hostile: what would take long, or much memory, is not
+# read, and counts as something that could not be read. pypdf and Pillow are imported when the first file of their kind comes.
+
+
+# What is unpacked and looked through at most: a page of a proof takes some kilobytes.
+_MOST_BYTES = 500_000
+_MOST_PAGES = 10
+_MOST_FONTS = 50
+_MOST_PIXELS = 40_000_000  # of all images of a document
+_MOST_HTML = 1_000_000
+_DEEPEST_FORM = 4
+
+# Levels of grey, of 256, within which an image counts as being of one colour: paper is never quite white.
+_ONE_COLOUR = 16
+
+_UNREADABLE = Reading(text=None, has_ink=True)
+# What pypdf and Pillow raise on a damaged file is any exception at all.
+_DAMAGED = Exception
+
+
+def read(content: bytes, media_type: str) -> Reading:
+    """What can be read of a document whose kind is known. What cannot be read is said to be so."""
+    try:
+        if media_type == "text/html":
+            return read_page(content[:_MOST_HTML].decode("utf-8", "replace"))
+        if media_type == "application/pdf":
+            return _read_pdf(content)
+        return Reading(text="", has_ink=not _is_of_one_colour(content))
+    except ImportError:  # a fault of the installation, not of the file
+        raise
+    except _DAMAGED:
+        return _UNREADABLE
+
+
+# ---------------------------------------------------------------- images
+
+
+def _is_of_one_colour(content: bytes) -> bool:
+    from PIL import Image  # noqa: PLC0415 (imported when the first image comes)
+
+    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+        if image.width * image.height > _MOST_PIXELS:
+            return False
+        return _has_one_colour(image)
+
+
+def _has_one_colour(image: Any) -> bool:
+    """Tell whether a picture is of one colour, seen on white paper."""
+    from PIL import Image  # noqa: PLC0415 (imported when the first image comes)
+
+    if image.mode in ("RGBA", "LA", "PA", "P") or "transparency" in image.info:
+        shown = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("L")
+    extrema = image.getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    return all(highest - lowest <= _ONE_COLOUR for lowest, highest in bands)
+
+
+# ---------------------------------------------------------------- PDFs
+
+_FORM = re.compile(rb"/([^\s/<>\[\]()]+)\s+Do\b")
+_WHITE = {1: [1], 3: [1, 1, 1], 4: [0, 0, 0, 0]}  # by how many numbers tell a colour
+_FILL_COLOURS = frozenset({b"g", b"rg", b"k", b"sc", b"scn"})
+_STROKE_COLOURS = frozenset({b"G", b"RG", b"K", b"SC", b"SCN"})
+_FILLS = frozenset({b"f", b"F", b"f*"})
+_STROKES = frozenset({b"S", b"s"})
+_FILLS_AND_STROKES = frozenset({b"B", b"B*", b"b", b"b*"})
+_UNSEEN_NOTES = frozenset({"/Link", "/Popup"})
+
+
+_loading = Lock()
+
+
+@cache
+def pdf_library() -> Any:
+    """The package pypdf. Raises ImportError for whatever keeps it from being loaded, such as too little memory."""
+    with _loading:
+        try:
+            import pypdf  # noqa: PLC0415 (imported when the first PDF comes)
+        except Exception as error:
+            # What was loaded of it stays behind, and the next import would take that for the whole.
+            for name in [name for name in sys.modules if name.partition(".")[0] == "pypdf"]:
+                del sys.modules[name]
+            raise ImportError(f"pypdf cannot be loaded ({type(error).__name__}: {error})") from error
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it says of a damaged file, our sentence says
+    return pypdf
+
+
+def _read_pdf(content: bytes) -> Reading:
+    pages, images = pdf_library().PdfReader(io.BytesIO(content)).pages, _Images()
+    readings = [_read_page(pages[number], images) for number in range(min(len(pages), _MOST_PAGES))]
+    texts = [reading.text for reading in readings if reading.text is not None]
+    return Reading(
+        text="\n".join(texts) if len(texts) == len(readings) else None,
+        has_ink=any(reading.has_ink for reading in readings),
+    )
+
+
+def _read_page(page: Any, images: "_Images") -> Reading:
+    """One page of a PDF; unreadable where it would take long."""
+    contents = page.get_contents()
+    drawn = contents.get_data() if contents is not None else b""
+    resources = page.get("/Resources", {})
+    if _unpacked(drawn, resources, 0) > _MOST_BYTES or not _has_small_fonts(resources):
+        return _UNREADABLE
+    with suppress(_DAMAGED):
+        text = page.extract_text() if drawn else ""
+        # Where there is text, nobody asks for the ink: finding out costs as much again.
+        has_ink = (
+            bool(text.strip())
+            or _has_notes(page)
+            or (contents is not None and _has_ink(contents, page, images))
+        )
+        return Reading(text=text, has_ink=has_ink)
+    return _UNREADABLE
+
+
+def _unpacked(drawn: bytes, resources: Any, depth: int) -> int:
+    """How many bytes are looked through if each form is followed wherever it is drawn."""
+    size = len(drawn)
+    for form in _forms(drawn, resources):
+        if depth == _DEEPEST_FORM or size > _MOST_BYTES:
+            return _MOST_BYTES + 1
+        size += _unpacked(form.get_data(), form.get("/Resources", resources), depth + 1)
+    return size
+
+
+def _forms(drawn: bytes, resources: Any) -> Iterator[Any]:
+    things = resources.get("/XObject", {})
+    for name in _FORM.findall(drawn[: _MOST_BYTES + 1]):
+        thing = things.get("/" + name.decode("latin-1"))
+        thing = thing.get_object() if thing is not None else None
+        if thing is not None and thing.get("/Subtype") == "/Form":
+            yield thing
+
+
+def _has_small_fonts(resources: Any) -> bool:
+    """Tell whether no font has a table of characters so large that reading it would take long."""
+    fonts = list(resources.get("/Font", {}).values())
+    if len(fonts) > _MOST_FONTS:
+        return False
+    tables = [font.get_object().get("/ToUnicode") for font in fonts]
+    streams = [table.get_object() for table in tables if table is not None]
+    return all(not hasattr(stream, "get_data") or len(stream.get_data()) <= _MOST_BYTES for stream in streams)
+
+
+def _has_notes(page: Any) -> bool:
+    notes = page.get("/Annots") or []
+    return any(note.get_object().get("/Subtype") not in _UNSEEN_NOTES for note in notes)
+
+
+def _has_ink(contents: Any, page: Any, images: "_Images") -> bool:
+    """Tell whether anything but text is drawn on the page in another colour than white."""
+    fill, stroke, saved = False, False, list[tuple[bool, bool]]()  # whether the colour is white
+    for operands, operator in contents.operations:
+        if operator in _FILL_COLOURS:
+            fill = _is_white(operands)
+        elif operator in _STROKE_COLOURS:
+            stroke = _is_white(operands)
+        elif operator == b"q":
+            saved.append((fill, stroke))
+        elif operator == b"Q" and saved:
+            fill, stroke = saved.pop()
+        elif operator == b"Do":
+            if images.show_something(page, operands[0]):
+                return True
+        elif _paints(operator, fill=fill, stroke=stroke):
+            return True
+    return False
+
+
+def _paints(operator: bytes, *, fill: bool, stroke: bool) -> bool:
+    """Tell whether an operator leaves ink; `fill`, `stroke`: that colour is white."""
+    if operator in _FILLS:
+        return not fill
+    if operator in _STROKES:
+        return not stroke
+    if operator in _FILLS_AND_STROKES:
+        return not (fill and stroke)
+    return operator in (b"sh", b"INLINE IMAGE")
+
+
+def _is_white(operands: Any) -> bool:
+    return list(operands) == _WHITE.get(len(operands))
+
+
+class _Images:
+    """The images of a document. A page may draw one of them, or many names of it, thousands of times."""
+
+    def __init__(self) -> None:
+        self._pixels = 0
+        self._shown: dict[int, bool] = {}  # by the number of the object
+
+    def show_something(self, page: Any, name: str) -> bool:
+        """Tell whether an image of a page has more than one colour; a form counts as something."""
+        thing = page["/Resources"]["/XObject"][name].get_object()
+        if thing.get("/Subtype") != "/Image":
+            return True
+        number = thing.indirect_reference.idnum
+        if number not in self._shown:
+            self._pixels += int(thing["/Width"]) * int(thing["/Height"])
+            too_many = self._pixels > _MOST_PIXELS
+            self._shown[number] = too_many or not _has_one_colour(page.images[name].image)
+        return self._shown[number]
+
+
+# ---------------------------------------------------------------- what is evidence
+
 
 _SMALLEST = 64  # bytes: no document of any kind is smaller
 

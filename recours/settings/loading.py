@@ -14,11 +14,10 @@ from sqlalchemy.exc import ArgumentError
 from recours.access import PRIVATE, Access
 from recours.access import SETTING as SHARED_GROUP
 from recours.core.adoption import EnrollNew
-from recours.core.backoff import Backoff, faults_of
 from recours.core.carrier import CarrierSpec, Catalog, Option
 from recours.core.mail import LANGUAGES
 from recours.core.password import read_hash
-from recours.core.policy import Policy
+from recours.core.policy import Backoff, Policy, faults_of
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
 from recours.database.engine import SECRET_QUERY

@@ -5,12 +5,12 @@ from functools import cached_property
 from random import random
 from typing import TYPE_CHECKING
 
-from recours.carriers.account import Account, CarrierConnection
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
+from recours.carriers.reservation import Account, CarrierConnection
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.policy import Policy
-from recours.core.redact import Redactor
+from recours.core.text import Redactor
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.logs import local

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from recours.database.engine import Database
 from recours.database.pruning import DatabasePast
-from recours.documents.erasing import erase
+from recours.documents.store import erase
 from recours.operations.prune import OldAttempt, Part, Pruned, prune
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Scenario

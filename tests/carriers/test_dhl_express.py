@@ -14,8 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from recours.carriers.dhl_express import SPEC, DhlExpress
-from recours.carriers.dhl_express_codes import DHL_EXPRESS_CODES
+from recours.carriers.dhl_express import DHL_EXPRESS_CODES, SPEC, DhlExpress
 from recours.carriers.message import Request, Response
 from recours.carriers.parcel_status import ParcelStatus
 from recours.core.claim import Delivery

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from recours.carriers.account import Account
 from recours.carriers.client import Client
 from recours.carriers.queue import APIRequestQueue
+from recours.carriers.reservation import Account
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind

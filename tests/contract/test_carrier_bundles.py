@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recours.carriers.account import Account
 from recours.carriers.http import Broken, TimedOutError, UnacceptableAnswerError
 from recours.carriers.message import Request, Response
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG
+from recours.carriers.reservation import Account
 from recours.carriers.session import HttpSession
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind

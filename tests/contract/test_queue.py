@@ -19,11 +19,10 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from recours.carriers.account import Account
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http
 from recours.carriers.queue import APIRequestQueue
-from recours.carriers.quota_store import LEASE
+from recours.carriers.reservation import LEASE, Account
 from recours.carriers.session import HttpSession
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery

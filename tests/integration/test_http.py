@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import pytest
 
-from recours.carriers.account import Account
 from recours.carriers.chronopost import SPEC, Chronopost, tracking_request
 from recours.carriers.http import (
     LARGEST_ANSWER,
@@ -30,6 +29,7 @@ from recours.carriers.http import (
 )
 from recours.carriers.message import Request
 from recours.carriers.queue import APIRequestQueue
+from recours.carriers.reservation import Account
 from recours.carriers.session import HttpSession
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved

@@ -2,8 +2,8 @@
 
 import pytest
 
-from recours.core.blame import Blame, blame, blame_after_check
 from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.pauses import Blame, blame, blame_after_check
 
 AUTH, DENIED = ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED
 NOTHING = {"names_parcel": True, "accepted": False, "proven": False, "closed_by_it": False}

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.core.assessment import ABANDONED_AFTER, assess, go_on, retimed
-from recours.core.backoff import Backoff
 from recours.core.claim import Claim, Delivery, FetchStatus, Snapshot, Stage, State
 from recours.core.decision import (
     MOST_INTERRUPTIONS,
@@ -22,7 +21,7 @@ from recours.core.decision import (
 )
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.outcome import Failure, Retrieved
-from recours.core.policy import Policy
+from recours.core.policy import Backoff, Policy
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

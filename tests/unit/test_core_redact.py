@@ -6,8 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from recours.core.redact import Redactor
-from recours.core.text import clean
+from recours.core.text import Redactor, clean
 
 PASSWORD = "s3cr&t/é"
 QUOTED = "s3\"cr\\t é\u2028'x"

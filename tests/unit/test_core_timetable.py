@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recours.core.backoff import DEFAULT_WAITS, Backoff, faults_of
+from recours.core.policy import DEFAULT_WAITS, Backoff, faults_of
 
 FAILURE = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 TABLE = Backoff()

@@ -17,7 +17,7 @@ import portalocker
 import pytest
 
 from recours import logs
-from recours.core.redact import Redactor
+from recours.core.text import Redactor
 from recours.database.schema.create import create_file
 from recours.runs.ports import RunError
 

@@ -17,9 +17,9 @@ import pytest
 from recours import __version__
 from recours.carriers.registry import CATALOG
 from recours.cli import workers
-from recours.core.backoff import DEFAULT_WAITS
 from recours.core.claim import Stage
 from recours.core.errors import TRAITS, ErrorKind
+from recours.core.policy import DEFAULT_WAITS
 from recours.core.quota import Capability
 from recours.database.schema.create import create_file
 from recours.database.tables import (
