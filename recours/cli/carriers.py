@@ -9,11 +9,20 @@ import click
 from recours.carriers.queue import APIRequestQueue, stop_words
 from recours.carriers.registry import CATALOG
 from recours.cli.console import harmless, say_error
-from recours.cli.operations import database_option, settings_for
+from recours.cli.operations import (
+    carrier_argument,
+    database_option,
+    json_option,
+    person,
+    settings_for,
+    tell_json,
+    with_operations,
+)
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Delivery, tidy_number
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
+from recours.core.text import clean
 from recours.database.schema.inspection import look
 from recours.logs import local
 from recours.runs.attempt import malformed
@@ -216,3 +225,73 @@ def _delivery_words(delivery: Delivery | None) -> str:
         else (f" {delivery.day}" if delivery.day else "")
     )
     return f"; delivered{when}" + (f", signed by {delivery.signatory}" if delivery.signatory else "")
+
+
+# ---------------------------------------------------------------- pause and resume
+
+
+_LONGEST_REASON = 200
+
+
+@click.command("pause")
+@carrier_argument
+@click.option("--why", metavar="TEXT", default="", help="Why, for those who read the log.")
+@database_option
+@json_option
+def pause_command(spec: CarrierSpec, why: str, database_url: str | None, as_json: bool) -> None:
+    """Stop CARRIER for all runs on all machines, until 'recours resume'.
+
+    It is not called any more: a run that is under way finishes the calls that it has begun or holds units for. Its
+    claims stay due, no attempt is used, and no mail is sent.
+    """
+    who = f"by {person()}"
+    with with_operations(database_url) as operations:
+        queue = operations.queue()
+        before = queue.stopped(spec.key)
+        stop = queue.stop(spec.key, f"{who}: {words}" if (words := clean(why, _LONGEST_REASON)) else who)
+        others = [
+            operations.catalog.name_of(key)
+            for key in operations.catalog.keys_of(spec.name)
+            if key != spec.key
+        ]
+    if as_json:
+        told = {"carrier": spec.key, "paused_at": stop.at.isoformat(), "why": stop.why}
+        tell_json(told | {"was_paused": before is not None})
+        return
+    click.echo(f"{stop_words(spec, stop, local)}.")
+    if before:
+        click.echo("It was paused already; the reason is the new one.")
+    for name in others:
+        click.echo(
+            f"Claims of {spec.name} that are asked of {name} go on: pause {name} too if you mean them."
+        )
+
+
+@click.command("resume")
+@carrier_argument
+@database_option
+@json_option
+def resume_command(spec: CarrierSpec, database_url: str | None, as_json: bool) -> None:
+    """Take CARRIER up again: the next run calls it, within its quotas."""
+    with with_operations(database_url) as operations:
+        queue = operations.queue()
+        ended = queue.take_up(spec.key)
+        refusal = queue.would_refuse(spec.key)
+    if as_json:
+        tell_json(
+            {
+                "carrier": spec.key,
+                "was_paused": ended is not None,
+                "paused_at": ended.at.isoformat() if ended else None,
+                "why": ended.why if ended else None,
+                "closed": refusal.reason if refusal else None,
+            }
+        )
+        return
+    if ended is None:
+        click.echo(f"{spec.name} was not paused; nothing was changed.")
+    else:
+        click.echo(f"{spec.name} is taken up again; it was paused since {format_minute(ended.at, local)}.")
+    if refusal:  # something else than a person keeps it closed
+        until = f", until {format_minute(refusal.until, local)}" if refusal.until else ""
+        click.echo(f"It takes no call yet: {harmless(refusal.reason)}{until}.")

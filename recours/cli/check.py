@@ -3,8 +3,7 @@
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.check_context import CheckContext
-from recours.cli.check_facts import found, looks, looks_without_settings
+from recours.cli.check_facts import CheckContext, found, looks, looks_without_settings
 from recours.cli.console import harmless
 from recours.cli.operations import DONE, FAILED, USAGE, database_option, json_option, tell_json
 from recours.core.text import Redactor, clean, plural

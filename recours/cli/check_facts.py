@@ -17,12 +17,11 @@ from recours.access import SETTING as SHARED_GROUP
 from recours.access import Access
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
-from recours.cli.check_context import CheckContext
 from recours.cli.operations import home, person
 from recours.core.mail import MailState
-from recours.database.clock import clock_offset
+from recours.database.clock import SystemClock, clock_offset
 from recours.database.engine import Database, DatabaseError, files_of_sqlite
-from recours.database.schema.inspection import HEAD, Schema, granting
+from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.documents.store import PARTS
 from recours.home import CODE, is_checkout
 from recours.logs import files_of, local
@@ -31,15 +30,75 @@ from recours.operations.check_result import CheckResult, fault, ok, remark
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import verdict
 from recours.operations.schedule import WORKERS, Entry, ScheduleError
+from recours.operations.status import Overview
 from recours.scheduling.daemon import cron_runs, timers_outlast_a_logout
 from recours.scheduling.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
-from recours.settings.model import SettingsError
+from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
-from recours.wiring.databases import CLOCKS_AGREE
+from recours.wiring.databases import CLOCKS_AGREE, connect, is_to_be_made
 from recours.wiring.mail import MailService, mail_server
+from recours.wiring.operations import Operations, operations_over
 
 if TYPE_CHECKING:
     from recours.notifications.smtp import SmtpSettings
+
+# ---------------------------------------------------------------- what is looked at
+
+
+class CheckContext:
+    """What is looked at. The database is tried once: what it says the first time holds for all."""
+
+    def __init__(self, settings: Settings, *, offline: bool) -> None:
+        """Connects nowhere yet."""
+        self.settings = settings
+        self.offline = offline
+        self._looked: tuple[Database, Schema] | DatabaseError | None = None
+        self._overview: Overview | DatabaseError | None = None
+
+    def database(self) -> tuple[Database, Schema]:
+        """The database and what it holds. Raises DatabaseFault."""
+        if self._looked is None:
+            try:
+                database = connect(self.settings)
+                schema = look(database)
+                require_claims(database, schema)
+                self._looked = database, schema
+            except DatabaseError as error:
+                self._looked = error
+        if isinstance(self._looked, DatabaseError):
+            raise self._looked
+        return self._looked
+
+    def operations(self) -> Operations | None:
+        """The desk; None as long as the schema is not current. Raises DatabaseFault."""
+        database, schema = self.database()
+        if not schema.is_current:
+            return None
+        return operations_over(self.settings, database, schema, SystemClock(clock_offset(database)))
+
+    def overview(self) -> Overview | None:
+        """The state of the system; None as long as it is not known (the check of the database says why)."""
+        try:
+            return self.read()
+        except DatabaseError:
+            return None
+
+    def read(self) -> Overview | None:
+        """The state of the system; None as long as there is none to be read. Raises DatabaseFault."""
+        if self._overview is None and not self.is_new():
+            try:
+                operations = self.operations()
+                self._overview = operations.overview(days=1) if operations else None
+            except DatabaseError as error:
+                self._overview = error
+        if isinstance(self._overview, DatabaseError):
+            raise self._overview
+        return self._overview
+
+    def is_new(self) -> bool:
+        """Tell whether the embedded database is still to be made. Raises DatabaseFault."""
+        return is_to_be_made(self.settings)
+
 
 _SMTP_TIMEOUT_S = 10.0
 

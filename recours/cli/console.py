@@ -1,4 +1,4 @@
-"""What is said on the console: never with a secret, never in a forged line, and never a reason for a run to break."""
+"""What the console takes and shows: never a secret or a forged line, and never a reason for a run to break."""
 
 import json
 import os
@@ -6,8 +6,10 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -107,3 +109,135 @@ def _has_lost() -> bool:
             # Or it would be tried again, and fail again, when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return lost
+
+
+# ---------------------------------------------------------------- tables
+
+
+_LONGEST_CELL = 200
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, the heads of its columns and its rows. Columns named in `numbers` are ranged right."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+    numbers: frozenset[str] = frozenset()
+
+
+def show(table: Table) -> None:
+    """Print it on stdout. Nothing in a cell is taken as markup, and none can forge a line."""
+    rows = [[clean(cell, _LONGEST_CELL) for cell in row] for row in table.rows]
+    if sys.stdout.isatty():
+        _show_rich(table, rows)
+    else:
+        _show_plain(table, rows)
+
+
+def _show_rich(table: Table, rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 (not needed in a pipe)
+    from rich.table import Table as RichTable  # noqa: PLC0415 (same)
+    from rich.text import Text  # noqa: PLC0415 (same)
+
+    drawn = RichTable(title=Text(table.title, style="bold"), title_justify="left")
+    for name in table.columns:
+        drawn.add_column(Text(name), justify="right" if name in table.numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console().print(drawn)
+
+
+def _show_plain(table: Table, rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
+    click.echo(table.title)
+    for row in (table.columns, *rows):
+        cells = [
+            cell.rjust(width) if name in table.numbers else cell.ljust(width)
+            for name, cell, width in zip(table.columns, row, widths, strict=True)
+        ]
+        click.echo(("  " + "  ".join(cells)).rstrip())
+
+
+# ---------------------------------------------------------------- values of options
+
+
+def whole_number(low: int, high: int) -> Callable[[object], int]:
+    """A whole number from `low` to `high`; both are allowed."""
+
+    def parse(value: object) -> int:
+        text = str(value).strip()
+        if not (text.isascii() and text.isdigit()) or not low <= int(text[:12]) <= high:
+            raise click.BadParameter(f"'{text[:40]}' is not a whole number from {low} to {high}.")
+        return int(text)
+
+    return parse
+
+
+def minutes(high: float) -> Callable[[object], float]:
+    """A number of minutes, more than none, up to `high`, which is allowed."""
+
+    def parse(value: object) -> float:
+        text = str(value)
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if not 0 < number <= high:
+            raise click.BadParameter(f"'{text[:40]}' is not a number of minutes above 0 and up to {high:g}.")
+        return number
+
+    return parse
+
+
+_AGO = re.compile(r"(\d{1,6})\s*([dh])", re.IGNORECASE)
+_DAYS = re.compile(r"\d{1,6}")
+_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
+_LONGEST_AGO = timedelta(days=36500)
+
+
+def past_moment(*, bare_days: bool = False) -> Callable[[object], datetime | timedelta]:
+    """The type of an option: `2026-02-03`, `2026-02-03 14:00`, `3d`, `12h`; without an offset in this machine's time.
+
+    Gives a datetime (aware UTC) or a timedelta back from now: `moment_of` makes a moment of either.
+    `bare_days`: a number alone is that many days.
+    """
+
+    def parse(value: object) -> datetime | timedelta:
+        text = str(value).strip()
+        found: datetime | timedelta | None = (_ago(text, bare_days) if text.isascii() else None) or _at(text)
+        if found is None or (isinstance(found, timedelta) and not timedelta() < found <= _LONGEST_AGO):
+            days = "a number of days (90), " if bare_days else ""
+            raise click.BadParameter(
+                f"'{text[:40]}' is neither {days}a date (2026-02-03, 2026-02-03T14:00) nor a time back from now "
+                "(3d, 12h)."
+            )
+        return found
+
+    return parse
+
+
+def _ago(text: str, bare_days: bool) -> timedelta | None:
+    if bare_days and _DAYS.fullmatch(text):
+        return timedelta(days=int(text))
+    found = _AGO.fullmatch(text)
+    return int(found[1]) * _UNITS[found[2].lower()] if found else None
+
+
+def _at(text: str) -> datetime | None:
+    try:
+        if len(text) == len("2026-02-03"):
+            day = date.fromisoformat(text)
+            return datetime(day.year, day.month, day.day).astimezone(UTC)
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def moment_of(given: datetime | timedelta, now: datetime, option: str) -> datetime:
+    """The moment that was meant. Raises click.BadParameter if it is not past."""
+    moment = now - given if isinstance(given, timedelta) else given
+    if moment > now:
+        raise click.BadParameter("the moment must not lie in the future.", param_hint=option)
+    return moment

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import say_error
+from recours.cli.console import Table, moment_of, past_moment, say_error, show
 from recours.cli.operations import (
     USAGE,
     confirmed,
@@ -15,8 +15,6 @@ from recours.cli.operations import (
     tell_json,
     with_operations,
 )
-from recours.cli.tables import Table, show
-from recours.cli.times import moment_of, past_moment
 from recours.core.adoption import EnrollNew
 from recours.core.text import clean, plural
 from recours.operations.enroll import (
@@ -27,6 +25,7 @@ from recours.operations.enroll import (
     enroll_all,
     look_over,
     to_enroll,
+    to_exclude,
 )
 from recours.wiring.operations import Operations
 
@@ -181,3 +180,42 @@ def _as_json(operations: Operations, counts: Counts, enrolled: int, *, dry_run: 
         ],
         "left": dict(counts.left),
     }
+
+
+# ---------------------------------------------------------------- exclude
+
+
+_LONGEST_WHY = 300
+
+
+@click.command("exclude")
+@click.argument("references", metavar="CLAIM…", nargs=-1, required=True)
+@click.option("--why", metavar="TEXT", required=True, help="The reason, kept with your name and the time.")
+@database_option
+@json_option
+def exclude_command(
+    references: tuple[str, ...], why: str, database_url: str | None, *, as_json: bool
+) -> None:
+    """Take claims out of all work: their pod_fetch_status is set to `manual`. All of them, or none.
+
+    'recours enroll CLAIM' brings them back.
+    """
+    reason = clean(why, _LONGEST_WHY)
+    if not reason:
+        raise click.BadParameter("say why, for those who ask later.", param_hint="--why")
+    with with_operations(database_url) as operations:
+        try:
+            found = to_exclude(operations.claims, references)
+            if not operations.enrolment.exclude(found, person(), reason, operations.clock.now()):
+                raise changed_meanwhile(found)
+        except NotEnrolledError as refused:
+            for sentence in str(refused).splitlines():
+                say_error(sentence)
+            raise SystemExit(USAGE) from refused
+    if as_json:
+        tell_json({"excluded": len(found), "claims": [claim.reference for claim in found]})
+        return
+    for claim in found:
+        click.echo(
+            f"{claim.reference}: excluded; no run works on it. To bring it back: recours enroll {claim.reference}"
+        )

@@ -1,17 +1,18 @@
 """`recours export`: claims or attempts as CSV or JSON, one after the other, however many there are."""
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from recours.cli.console import say_error
+from recours.cli.console import moment_of, past_moment, say_error
 from recours.cli.operations import FAILED, database_option, with_operations
-from recours.cli.outfile import AlreadyThereError, written
-from recours.cli.times import moment_of, past_moment
 from recours.operations.export import (
     ATTEMPT_COLUMNS,
     CLAIM_COLUMNS,
@@ -98,3 +99,44 @@ def _write(pieces: Iterable[bytes], output: Path | None, *, replace: bool) -> No
 
 def _write_to(file: BinaryIO, pieces: Iterable[bytes]) -> None:
     file.writelines(pieces)
+
+
+# ---------------------------------------------------------------- the file
+
+
+class AlreadyThereError(Exception):
+    """The file is there, and was not to be replaced. The text is its path."""
+
+
+@contextmanager
+def written(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
+    """A file to write to, that comes to be under its name when all of it is on the disk.
+
+    Readable by its owner alone. Raises AlreadyThereError, OSError.
+    """
+    if not replace and path.exists():
+        raise AlreadyThereError(str(path))
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _publish(part, path, replace=replace)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _publish(part: Path, path: Path, *, replace: bool) -> None:
+    if replace:
+        part.replace(path)
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError as error:
+        raise AlreadyThereError(str(path)) from error
+    except OSError:  # a file system without links: there, somebody may make the file in between
+        if path.exists():
+            raise AlreadyThereError(str(path)) from None
+        part.replace(path)

@@ -39,7 +39,15 @@ _COMMANDS = {
 
 
 # Subcommands that share the module of another; each is a function NAME_command there.
-_SHARED = {"backup": "backup", "restore": "backup"}
+_SHARED = {
+    "backup": "backup",
+    "exclude": "enroll",
+    "fetch": "workers",
+    "pause": "carriers",
+    "restore": "backup",
+    "resume": "carriers",
+    "retry": "workers",
+}
 
 
 class _Group(click.Group):

@@ -5,10 +5,8 @@ from datetime import timedelta
 
 import click
 
-from recours.cli.console import harmless
-from recours.cli.numbers import whole_number
+from recours.cli.console import Table, harmless, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
-from recours.cli.tables import Table, show
 from recours.core.text import plural
 from recours.logs import local
 from recours.operations.forecast.facts import Assumption, ForeseenRun

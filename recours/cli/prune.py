@@ -10,10 +10,8 @@ from datetime import datetime, timedelta
 
 import click
 
-from recours.cli.console import harmless, say_error
+from recours.cli.console import Table, harmless, moment_of, past_moment, say_error, show
 from recours.cli.operations import FAILED, confirmed, database_option, json_option, tell_json, with_operations
-from recours.cli.tables import Table, show
-from recours.cli.times import moment_of, past_moment
 from recours.core.text import plural
 from recours.database.clock import clock_offset
 from recours.database.future_runs import forget_future_runs, run_dates

@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import say_error
+from recours.cli.console import Table, moment_of, past_moment, say_error, show
 from recours.cli.operations import USAGE, confirmed, database_option, json_option, tell_json, with_operations
-from recours.cli.tables import Table, show
-from recours.cli.times import moment_of, past_moment
 from recours.core.text import plural
 from recours.logs import local
 from recours.operations.reopen import NotReopenedError, Selection, look_over, named, reopen_all, reopen_named

@@ -5,10 +5,8 @@ from typing import Any
 
 import click
 
-from recours.cli.console import harmless
-from recours.cli.numbers import whole_number
+from recours.cli.console import Table, harmless, show, whole_number
 from recours.cli.operations import DONE, FAILED, database_option, json_option, tell_json, with_operations
-from recours.cli.tables import Table, show
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.mail import MailState

@@ -5,10 +5,8 @@ from dataclasses import replace
 
 import click
 
-from recours.cli.console import harmless
-from recours.cli.numbers import whole_number
+from recours.cli.console import Table, harmless, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, unknown_claim, with_operations
-from recours.cli.tables import Table, show
 from recours.core.errors import Actor
 from recours.core.text import is_text
 from recours.logs import local

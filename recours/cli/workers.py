@@ -4,11 +4,12 @@ import logging
 import signal
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import click
 
-from recours import logs
+from recours import __version__, logs
 from recours.carriers.registry import CATALOG
 from recours.cli.console import (
     SEEN_BY_ALL,
@@ -17,11 +18,13 @@ from recours.cli.console import (
     is_watched,
     losses_told,
     make_tolerant,
+    minutes,
     print_json,
     say_error,
     say_usage_error,
+    whole_number,
 )
-from recours.cli.worker_options import asked_of, common_options, scheduler_options
+from recours.core.carrier import Catalog
 from recours.core.text import plural
 from recours.database.engine import Database
 from recours.monitoring.observers import RunObservers
@@ -29,7 +32,7 @@ from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import RunError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
-from recours.runs.worker import STOPPED, Worker
+from recours.runs.worker import STOPPED, Options, Worker
 from recours.settings.loading import access_of, home_of, load_at_home, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
@@ -37,6 +40,116 @@ from recours.settings.values import has_password
 from recours.wiring.carriers import catalog_of, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_pings, make_watchers, make_worker
+
+# ---------------------------------------------------------------- options
+
+
+def scheduler_options() -> list[click.Parameter]:
+    """Those that only the scheduler has."""
+    return [
+        click.Option(
+            ["--max-retries"],
+            type=whole_number(1, 20),
+            default=4,
+            show_default=True,
+            metavar="N",
+            help="Turns of the timetable before a claim gives up, 1 to 20.",
+        ),
+        click.Option(
+            ["--claim", "claims"],
+            multiple=True,
+            metavar="REF",
+            help="Fetch this claim now, whatever its timetable; repeatable.",
+        ),
+    ]
+
+
+def common_options(batch: int) -> list[click.Parameter]:
+    """Those of both; `batch`: the usual size of a batch."""
+    return [
+        click.Option(
+            ["--batch-size"],
+            type=whole_number(1, 10000),
+            default=batch,
+            show_default=True,
+            metavar="N",
+            help="Claims to process in this run, 1 to 10000.",
+        ),
+        click.Option(
+            ["--carrier", "carriers"],
+            multiple=True,
+            metavar="NAME",
+            callback=_known_carriers,
+            help="Only claims of this carrier; repeatable.",
+        ),
+        click.Option(
+            ["--dry-run"],
+            is_flag=True,
+            help="Show what would be taken and why the rest waits; change nothing.",
+        ),
+        click.Option(
+            ["--json", "as_json"], is_flag=True, help="Print the summary as one JSON object on stdout."
+        ),
+        click.Option(
+            ["--concurrency"],
+            type=whole_number(1, 64),
+            default=8,
+            show_default=True,
+            metavar="N",
+            help="Claims fetched at the same time, 1 to 64.",
+        ),
+        click.Option(
+            ["--max-runtime"],
+            type=minutes(1440),
+            default=55,
+            show_default=True,
+            metavar="MINUTES",
+            help="Begin no new claim after this time.",
+        ),
+        click.Option(["--database-url"], metavar="URL", help="The database, instead of the configured one."),
+        click.Option(
+            ["-v", "--verbose"], is_flag=True, help="Log each claim's calls and units of quota too."
+        ),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Show the version and exit.",
+        ),
+    ]
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"recours {__version__}")
+        context.exit()
+
+
+def _known_carriers(
+    context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    for name in names:
+        if not CATALOG.keys_of(name):
+            raise click.BadParameter(CATALOG.no_such(name), context, parameter)
+    return names
+
+
+def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
+    """What was asked for on the command line. A carrier's name stands for every account that serves its claims."""
+    keys = [key for name in options["carriers"] for key in catalog.keys_of(name)]
+    return Options(
+        batch_size=options["batch_size"],
+        concurrency=options["concurrency"],
+        max_runtime=timedelta(minutes=options["max_runtime"]),
+        carriers=tuple(dict.fromkeys(keys)),
+        claims=options.get("claims", ()),
+    )
+
+
+# ---------------------------------------------------------------- the command line
+
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -285,3 +398,7 @@ def _note_in_log(name: str, sentence: str) -> None:
         return
     logs.run_log().error(sentence)
     log.close()
+
+
+fetch_command = as_subcommand("fetch", PODFetchWorker.name)
+retry_command = as_subcommand("retry", PODRetryScheduler.name)
