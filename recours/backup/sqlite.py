@@ -9,10 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from recours.access import PRIVATE, Access
+from recours.access import PRIVATE, Access, make_alike
 from recours.backup.manifest import BackupError, Copied, CopyFacts, KnownDocument
 from recours.core.text import clean
-from recours.database.backup.access import make_alike
 from recours.database.engine import LOCK_WAIT_S, Database, DatabaseError, explain, files_of_sqlite
 from recours.database.tables import VERSION_TABLE, metadata
 

@@ -11,7 +11,7 @@ from recours.core.claim import Stage
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
-from recours.database.left_alone import left_alone
+from recours.database.reach import left_alone
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.operations.records import LeftAlone

@@ -6,9 +6,8 @@ from datetime import datetime
 import streamlit as st
 
 from recours.core.text import clean
-from recours.dashboard.jobs import Job
 from recours.dashboard.texts import Words
-from recours.dashboard.visit import Visit
+from recours.dashboard.visit import Job, Visit
 from recours.logs import local
 from recours.operations.api_results import FetchResult, RecoursError
 from recours.runs.summary import format_minute

@@ -37,7 +37,6 @@ from recours.core.text import clean
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.lenient_reader import Reader, read_claim, read_claims
-from recours.database.locks import locked_ids
 from recours.database.predicates import at_stage, const
 from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import (
@@ -45,6 +44,7 @@ from recours.database.rows import (
     free_at_moment,
     is_failed,
     leased_parameters,
+    locked_ids,
     moments,
     raw_columns,
     readable_columns,

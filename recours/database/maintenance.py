@@ -39,17 +39,18 @@ from recours.database.claims import carrier_keys
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into, write_events
 from recours.database.lenient_reader import MOST_RETRIES, read_claims
-from recours.database.locks import locked_ids, some_ids
 from recours.database.predicates import at_stage, edited, expiring, is_ours, still_ours
 from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import (
     free,
     free_at_moment,
     is_failed,
+    locked_ids,
     moments,
     parameters,
     readable_columns,
     seen_values,
+    some_ids,
     told_columns,
     unedited,
     update_states,

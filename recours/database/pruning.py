@@ -26,8 +26,8 @@ from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.predicates import at_stage, const, is_ours
 from recours.database.rows import free, unedited
-from recours.database.tables import attempts, claims, events, mail_events, mails
-from recours.operations.prune import CarrierShare, OldAttempt, Outlook, Part
+from recours.database.tables import attempts, claims, events, mail_events, mails, runs
+from recours.operations.prune import CarrierShare, OldAttempt, Outlook, Part, RunDates
 
 _c, _a, _e, _m = claims.c, attempts.c, events.c, mails.c
 _LEASE = timedelta(minutes=10)
@@ -211,3 +211,24 @@ def _facts(before: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def _texts(before: datetime) -> tuple[ColumnElement[bool], ...]:
     return _m.state.in_(_ENDED), _m.ended_at < before, or_(_m.plain != const(""), _m.html != const(""))
+
+
+# ---------------------------------------------------------------- runs that are dated in the future
+
+
+_began = runs.c.started_at
+
+
+def run_dates(database: Database, future: datetime) -> RunDates:
+    """How the runs are dated; those after `future` count as ahead. Raises DatabaseFault."""
+    dates = select(func.count(), func.min(_began), func.max(_began))
+    with database.read() as connection:
+        ahead = connection.execute(dates.where(_began > future)).one()
+        others = connection.execute(dates.where(_began <= future)).one()
+    return RunDates(ahead[0], ahead[1], ahead[2], others[0], others[2])
+
+
+def forget_future_runs(database: Database, future: datetime) -> int:
+    """Delete the runs that are dated after `future`; how many that were. Raises DatabaseFault."""
+    with database.write() as connection:
+        return connection.execute(delete(runs).where(_began > future)).rowcount

@@ -21,9 +21,8 @@ from recours.core.mail import MailState
 from recours.core.sentences import carrier_words
 from recours.core.text import clean
 from recours.operations.position import Closing, closing_of
-from recours.operations.problem_facts import OUTAGE_LASTS
 from recours.operations.records import Backlog
-from recours.operations.status import CarrierNow, Health, Overview
+from recours.operations.status import OUTAGE_LASTS, CarrierNow, Health, Overview
 
 
 class ProblemKind(StrEnum):

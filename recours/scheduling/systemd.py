@@ -1,6 +1,8 @@
 """systemd's timers of this user."""
 
 import os
+import re
+import shlex
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -8,9 +10,102 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recours.core.text import clean
-from recours.operations import units
+from recours.home import SETTING as HOME
 from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleError
 from recours.scheduling.commands import Run, run
+
+# ---------------------------------------------------------------- units as texts
+
+
+_TIMES = {"pod_fetch_worker": "*-*-* *:00/30:00", "pod_retry_scheduler": "hourly"}
+_WHAT = {
+    "pod_fetch_worker": ("Fetch proofs of delivery of new claims", "every 30 minutes"),
+    "pod_retry_scheduler": ("Retry failed proofs of delivery", "every hour"),
+}
+
+
+def unit_of(worker: str) -> str:
+    """The name of a worker's units, without its ending."""
+    return worker.replace("_", "-")
+
+
+def units(job: Job, checkout: Checkout) -> Mapping[str, str]:
+    """File names and texts of a job's units. Raises ScheduleFault if systemd could not be told the folder's name."""
+    root = checkout.root
+    if any(ord(c) < ord(" ") for c in root) or root != root.strip() or root.endswith("\\"):
+        raise ScheduleError(
+            f"The folder's name {clean(root)} has a control character in it, or a blank or backslash at its end, "
+            "which a unit of systemd cannot hold: rename the folder."
+        )
+    what, often = _WHAT[job.worker]
+    service = f"""\
+[Unit]
+Description={what}
+
+[Service]
+Type=oneshot
+WorkingDirectory={_specifiers_undone(root)}
+{_environment(checkout)}ExecStart={_command(job, checkout)}
+# Asked to stop, a run finishes the calls under way and hands back the rest.
+TimeoutStopSec=5min
+SuccessExitStatus=143
+"""
+    timer = f"""\
+[Unit]
+Description={what} {often}
+
+[Timer]
+OnCalendar={_TIMES[job.worker]}
+# A run that was missed while the machine was off is made up for once.
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+    name = unit_of(job.worker)
+    return {f"{name}.service": service, f"{name}.timer": timer}
+
+
+def folder_of(service: str) -> str | None:
+    """The folder that a service of that text works in, which tells whose it is."""
+    found = re.search(r"^WorkingDirectory=(.*)$", service, re.MULTILINE)
+    return found[1].strip().replace("%%", "%") if found else None
+
+
+def command_of(service: str) -> str:
+    """The line that starts the worker."""
+    found = re.search(r"^ExecStart=.*$", service, re.MULTILINE)
+    return found[0] if found else ""
+
+
+def _environment(checkout: Checkout) -> str:
+    if not checkout.program:
+        return ""
+    return f"Environment={_specifiers_undone(_quoted(f'{HOME}={checkout.root}'))}\n"
+
+
+def _command(job: Job, checkout: Checkout) -> str:
+    words = checkout.words(job, f"{checkout.root}/.venv/bin/python")
+    if set("\"'\\") & set(words[0]):  # which systemd takes in an argument, but not in a program's name
+        words.insert(0, "/usr/bin/env")
+    # With the colon, no $ is taken for a variable.
+    literal = ":" if any("$" in word for word in words) else ""
+    return literal + " ".join(_specifiers_undone(_quoted(word)) for word in words)
+
+
+def _quoted(word: str) -> str:
+    if shlex.quote(word) == word:
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _specifiers_undone(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+# ---------------------------------------------------------------- the timers of this user
+
 
 _NOT_RUNNING = "its timer is not running: systemctl --user enable --now {timer}"
 _WANTED = "timers.target.wants"
@@ -40,12 +135,12 @@ class SystemdTimers:
         """The timers that start workers of this checkout."""
         found = []
         for worker in WORKERS:
-            timer = f"{units.unit_of(worker)}.timer"
-            service = self._text(f"{units.unit_of(worker)}.service")
+            timer = f"{unit_of(worker)}.timer"
+            service = self._text(f"{unit_of(worker)}.service")
             if self._text(timer) is None or service is None or not self._is_ours(service):
                 continue
             problem = "" if self._is_active(timer) else _NOT_RUNNING.format(timer=timer)
-            found.append(Entry((worker,), f"{timer}: {units.command_of(service)}", problem=problem))
+            found.append(Entry((worker,), f"{timer}: {command_of(service)}", problem=problem))
         return found
 
     def install(self, jobs: Sequence[Job]) -> Plan:
@@ -53,7 +148,7 @@ class SystemdTimers:
         files: dict[str, str] = {}
         for job in jobs:
             self._check_owner(job.worker)
-            files |= units.units(job, self.checkout)
+            files |= units(job, self.checkout)
         changed = {name: text for name, text in files.items() if self._text(name) != text}
         timers = [name for name in files if name.endswith(".timer")]
         if not changed and all(self._is_active(timer) for timer in timers):
@@ -65,10 +160,9 @@ class SystemdTimers:
     def remove(self, workers: Collection[str]) -> Plan:
         """No timers for these workers."""
         ours = [
-            units.unit_of(worker)
+            unit_of(worker)
             for worker in workers
-            if (service := self._text(f"{units.unit_of(worker)}.service")) is not None
-            and self._is_ours(service)
+            if (service := self._text(f"{unit_of(worker)}.service")) is not None and self._is_ours(service)
         ]
         if not ours:
             return Plan()
@@ -87,15 +181,15 @@ class SystemdTimers:
             raise ScheduleError(f"{self.folder / name} cannot be read: {error.strerror or error}.") from error
 
     def _is_ours(self, service: str) -> bool:
-        folder = units.folder_of(service)
+        folder = folder_of(service)
         return folder is not None and self.checkout.is_root(folder)
 
     def _check_owner(self, worker: str) -> None:
-        name = f"{units.unit_of(worker)}.service"
+        name = f"{unit_of(worker)}.service"
         service = self._text(name)
         if service is not None and not self._is_ours(service):
             raise ScheduleError(
-                f"{self.folder / name} starts something else ({clean(units.command_of(service))}): remove it there, "
+                f"{self.folder / name} starts something else ({clean(command_of(service))}): remove it there, "
                 "or use the crontab. Nothing was changed."
             )
 
@@ -105,7 +199,7 @@ class SystemdTimers:
             old = self._text(name)
             shown.append(f"{'+' if old is None else '~'} {self.folder / name}")
             if name.endswith(".service"):
-                shown.append(f"    {units.command_of(text)}")
+                shown.append(f"    {command_of(text)}")
         return shown
 
     def _write(self, files: Mapping[str, str], timers: Sequence[str]) -> None:

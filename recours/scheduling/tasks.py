@@ -1,5 +1,8 @@
 """Windows' Task Scheduler."""
 
+import html
+import ntpath
+import re
 import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -8,9 +11,118 @@ from pathlib import Path
 from types import MappingProxyType
 
 from recours.core.text import clean
-from recours.operations import tasks
 from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleError
 from recours.scheduling.commands import Done, Run, run
+
+# ---------------------------------------------------------------- command lines and tasks as texts
+# From the documentation of schtasks and of PowerShell's module ScheduledTasks; not tried on Windows.
+
+
+NAMES = {"pod_fetch_worker": "PODFetchWorker", "pod_retry_scheduler": "PODRetryScheduler"}
+_TIMES = {
+    "pod_fetch_worker": "/sc minute /mo 30 /st 00:00",
+    "pod_retry_scheduler": "/sc hourly /mo 1 /st 00:00",
+}
+_LONGEST_ACTION = 261  # of /tr, by schtasks
+
+# What schtasks cannot set: missed runs are made up for, on battery too, and while nobody is logged on. A task of a
+# logon of the type S4U runs outside the desktop: so no console window opens, and no password is stored. ("Hidden"
+# would hide the task in the list, not its window; pythonw.exe has no window either, but no stderr for the log.)
+_SETTINGS = (
+    "Set-ScheduledTask -TaskName '{name}' -ErrorAction Stop"
+    " -Settings (New-ScheduledTaskSettingsSet -StartWhenAvailable -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries)"
+    " -Principal (New-ScheduledTaskPrincipal -LogonType S4U"
+    " -UserId ([Security.Principal.WindowsIdentity]::GetCurrent().Name))"
+)
+
+
+def action(job: Job, checkout: Checkout, python: str = "python") -> str:
+    """What the task starts, as one command line. Raises ScheduleFault."""
+    script = ntpath.join(checkout.root, "scripts", f"{job.worker}.py")
+    line = " ".join(map(_quoted, (python, script, *job.options)))
+    if re.search(r"%[^%]+%", line):
+        raise ScheduleError(
+            f"The Task Scheduler would take the %…% in {line} for a variable: rename the folder."
+        )
+    return line
+
+
+def create(job: Job, checkout: Checkout, python: str = "python", *, replace: bool = False) -> str:
+    """The guide's schtasks line. Raises ScheduleFault."""
+    line = action(job, checkout, python)
+    if len(line) > _LONGEST_ACTION:
+        raise ScheduleError(
+            f"schtasks takes at most {_LONGEST_ACTION} signs after /tr, this would be {len(line)}: use a folder with "
+            "a shorter name, or fewer options."
+        )
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', line)
+    force = " /f" if replace else ""
+    return f'schtasks /create /tn "{NAMES[job.worker]}" /tr "{escaped}" {_TIMES[job.worker]}{force}'
+
+
+def settings(worker: str) -> str:
+    """The PowerShell line for the rest."""
+    command = _SETTINGS.format(name=NAMES[worker])
+    return f'powershell -NoProfile -NonInteractive -Command "{command}"'
+
+
+def query(worker: str) -> str:
+    """The line that asks for the task, in a form that is the same in every language."""
+    return f'schtasks /query /tn "{NAMES[worker]}" /xml ONE'
+
+
+def create_as(worker: str, path: str) -> str:
+    """The line that makes the task what the XML in a file says, in the place of the one that is there."""
+    return f'schtasks /create /tn "{NAMES[worker]}" /xml "{path}" /f'
+
+
+def delete(worker: str) -> str:
+    """The guide's line."""
+    return f'schtasks /delete /tn "{NAMES[worker]}" /f'
+
+
+def action_of(xml: str) -> str:
+    """What the task in the answer to `query` starts."""
+    return " ".join(part for part in (_content(xml, "Command"), _content(xml, "Arguments")) if part)
+
+
+def starts(xml: str, job: Job, checkout: Checkout, python: str) -> bool:
+    """Tell whether that task starts just this. Windows may keep a program's name without its quotes."""
+    return action_of(xml).replace('"', "") == action(job, checkout, python).replace('"', "")
+
+
+def is_of(checkout: Checkout, xml: str, worker: str) -> bool:
+    """Tell whether that task starts the worker of this checkout. Names are compared as Windows does."""
+    script = ntpath.join(checkout.root, "scripts", f"{worker}.py")
+    return ntpath.normcase(script) in ntpath.normcase(action_of(xml))
+
+
+def lacks(xml: str) -> list[str]:
+    """The settings above that the task does not have, in words."""
+    wanted = {
+        "runs that were missed are not made up for": _content(xml, "StartWhenAvailable") == "true",
+        "it does not start on battery": _content(xml, "DisallowStartIfOnBatteries") == "false",
+        "it stops on battery": _content(xml, "StopIfGoingOnBatteries") == "false",
+        "it runs only while you are logged on": _content(xml, "LogonType") not in ("", "InteractiveToken"),
+        "it is disabled": not re.search(r"<Settings>.*<Enabled>false</Enabled>", xml, re.DOTALL),
+    }
+    return [words for words, met in wanted.items() if not met]
+
+
+def _content(xml: str, tag: str) -> str:
+    found = re.search(rf"<{tag}>(.*?)</{tag}>", xml, re.DOTALL)
+    return html.unescape(found[1]).strip() if found else ""
+
+
+def _quoted(word: str) -> str:
+    if word and not re.search(r'[\s"]', word):
+        return word
+    # As the C library of the program takes it apart: backslashes before a quote are doubled.
+    inner = re.sub(r'(\\*)"', r'\1\1\\"', word)
+    return '"' + re.sub(r"(\\+)$", r"\1\1", inner) + '"'
+
+
+# ---------------------------------------------------------------- the tasks of this machine
 
 
 @dataclass(frozen=True)
@@ -28,9 +140,9 @@ class TaskScheduler:
         found = []
         for worker in WORKERS:
             xml = self._task(worker)
-            if xml is not None and tasks.is_of(self.checkout, xml, worker):
-                text = f"{tasks.NAMES[worker]}: {tasks.action_of(xml)}"
-                found.append(Entry((worker,), text, problem="; ".join(tasks.lacks(xml))))
+            if xml is not None and is_of(self.checkout, xml, worker):
+                text = f"{NAMES[worker]}: {action_of(xml)}"
+                found.append(Entry((worker,), text, problem="; ".join(lacks(xml))))
         return found
 
     def install(self, jobs: Sequence[Job]) -> Plan:
@@ -39,17 +151,17 @@ class TaskScheduler:
         before: dict[str, str | None] = {}
         for job in jobs:
             xml = self._task(job.worker)
-            if xml is not None and not tasks.is_of(self.checkout, xml, job.worker):
+            if xml is not None and not is_of(self.checkout, xml, job.worker):
                 raise ScheduleError(
-                    f"The task {tasks.NAMES[job.worker]} starts something else ({clean(tasks.action_of(xml))}): delete "
-                    f"it first, by {tasks.delete(job.worker)}. Nothing was changed."
+                    f"The task {NAMES[job.worker]} starts something else ({clean(action_of(xml))}): delete "
+                    f"it first, by {delete(job.worker)}. Nothing was changed."
                 )
             before[job.worker] = xml
-            same = xml is not None and tasks.starts(xml, job, self.checkout, self.python)
+            same = xml is not None and starts(xml, job, self.checkout, self.python)
             if not same:
-                commands.append(tasks.create(job, self.checkout, self.python, replace=xml is not None))
-            if not same or tasks.lacks(xml or ""):
-                commands.append(tasks.settings(job.worker))
+                commands.append(create(job, self.checkout, self.python, replace=xml is not None))
+            if not same or lacks(xml or ""):
+                commands.append(settings(job.worker))
         return self._plan(commands, before)
 
     def remove(self, workers: Collection[str]) -> Plan:
@@ -57,9 +169,9 @@ class TaskScheduler:
         ours = [
             worker
             for worker in workers
-            if (xml := self._task(worker)) is not None and tasks.is_of(self.checkout, xml, worker)
+            if (xml := self._task(worker)) is not None and is_of(self.checkout, xml, worker)
         ]
-        return self._plan([tasks.delete(worker) for worker in ours])
+        return self._plan([delete(worker) for worker in ours])
 
     def _plan(self, commands: Sequence[str], before: Mapping[str, str | None] = MappingProxyType({})) -> Plan:
         """`before`: the tasks that a failure is to leave as they were; None where there was none."""
@@ -71,7 +183,7 @@ class TaskScheduler:
             for command in commands:
                 self._do(command)
         except BaseException as error:
-            left = [tasks.NAMES[worker] for worker, xml in before.items() if not self._put_back(worker, xml)]
+            left = [NAMES[worker] for worker, xml in before.items() if not self._put_back(worker, xml)]
             if left:
                 raise ScheduleError(
                     f"{error} Not as they were before: the tasks {', '.join(left)}; look at them in the Task Scheduler."
@@ -92,17 +204,17 @@ class TaskScheduler:
             if self._task(worker) == xml:
                 return True
             if xml is None:
-                return self._run(tasks.delete(worker)).status == 0
+                return self._run(delete(worker)).status == 0
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "task.xml")
                 path.write_text(xml, encoding="utf-16")
-                return self._run(tasks.create_as(worker, str(path))).status == 0
+                return self._run(create_as(worker, str(path))).status == 0
         except (OSError, ScheduleError):
             return False
 
     def _task(self, worker: str) -> str | None:
         """The task as XML; None if there is none of that name."""
-        done = self._run(tasks.query(worker))
+        done = self._run(query(worker))
         return None if done.status else _decoded(done.out)
 
     def _run(self, command: str) -> Done:

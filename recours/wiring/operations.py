@@ -14,17 +14,16 @@ from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment
-from recours.database.left_alone import left_alone, reach_of_next_run
+from recours.database.reach import left_alone, reach_of_next_run
 from recours.database.reopening import GivenUpClaims
-from recours.database.reports.problems import DatabaseTroubles
+from recours.database.reports.backlog import DatabaseTroubles
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import Schema
 from recours.operations.api_results import ClaimStatus
 from recours.operations.position import NEAR, Position, misses_deadline, position
-from recours.operations.problem_facts import Troubles
 from recours.operations.records import LeftAlone, ListedClaim, Records
 from recours.operations.result_sentences import Teller
-from recours.operations.status import CarrierNow, Overview, days_until, overview
+from recours.operations.status import CarrierNow, Overview, Troubles, days_until, overview
 from recours.runs.enrolment import MOST_NOT_ENROLLED
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from recours.database import retention
+from recours.database import journal
 from recours.sandbox import Scenario
 from tests.acceptance.simulation import Service
 from tests.long_form import IS_LONG
@@ -78,9 +78,9 @@ def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -
     after = rows(service)
     gone = [then - now for then, now in zip(before, after, strict=True)]
     assert gone == [
-        retention.RUNS - 1,
-        retention.WINDOWS,
-        retention.WINDOWS * SHARES,
+        journal.RUNS - 1,
+        journal.WINDOWS,
+        journal.WINDOWS * SHARES,
     ]  # less the run's own row
     for _ in range(4):
         service.run()

@@ -11,10 +11,10 @@ from recours.carriers.registry import CATALOG
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.mail import MailState
 from recours.database.engine import Database
-from recours.database.reports.problems import DatabaseTroubles
+from recours.database.reports.backlog import DatabaseTroubles
 from recours.database.schema.inspection import look
 from recours.database.tables import attempts, mails
-from recours.operations.problem_facts import Pile
+from recours.operations.status import Pile
 
 NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -14,7 +14,6 @@ from streamlit.testing.v1 import AppTest
 
 from recours.core.claim import Stage
 from recours.core.password import hash_of
-from recours.dashboard import jobs
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims, metadata, runs
 from tests.conftest import environment_of
@@ -139,7 +138,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_click_is_lost_when_another_follows_at_once(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "fetch_claims", lambda *_, **__: [])
+    monkeypatch.setattr("recours.dashboard.visit.fetch_claims", lambda *_, **__: [])
     page.run()
     view(page, "claims")
     page.checkbox[0].check().run()

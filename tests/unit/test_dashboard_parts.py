@@ -23,8 +23,8 @@ from recours.core.mail import LANGUAGES, MailState
 from recours.core.password import hash_of, read_hash
 from recours.core.policy import Policy
 from recours.core.quota import Usage, parse_limits
-from recours.dashboard import figures, jobs
-from recours.dashboard.documents import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
+from recours.dashboard import figures
+from recours.dashboard.claim import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
 from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import plainly
 from recours.dashboard.texts import COUNTED, TEXTS, Words
@@ -419,7 +419,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         assert over.wait(60)
         return []
 
-    monkeypatch.setattr(jobs, "fetch_claims", fetch)
+    monkeypatch.setattr("recours.dashboard.visit.fetch_claims", fetch)
     yield
     over.set()
 

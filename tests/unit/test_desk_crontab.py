@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recours.operations.crontab import entries, find, install, line_for, remove, search_path
 from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
+from recours.scheduling.crontab import entries, find, install, line_for, remove, search_path
 from tests.fakes.cron import as_cron_reads_it
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")

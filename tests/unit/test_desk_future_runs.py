@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recours.operations.future_runs import Clocks, RunDates, doubt
+from recours.operations.prune import Clocks, RunDates, doubt
 
 NOW = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -13,11 +13,10 @@ from recours.core.mail import MailState
 from recours.core.pauses import Stop
 from recours.operations import checks
 from recours.operations.check_result import State
-from recours.operations.problem_facts import Pile, Troubles
 from recours.operations.problem_texts import PROBLEMS, VerdictWords
 from recours.operations.problems import Problem, ProblemKind, carrier_words, problem_of, problems, verdict
 from recours.operations.records import Backlog, Run, Tally
-from recours.operations.status import CarrierNow, Overview, success_of, worker_status
+from recours.operations.status import CarrierNow, Overview, Pile, Troubles, success_of, worker_status
 from recours.runs.ports import Blocked, Refusal
 
 NOW = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations import tasks
 from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
+from recours.scheduling import tasks
 from recours.scheduling.commands import Done
 from recours.scheduling.tasks import TaskScheduler
 

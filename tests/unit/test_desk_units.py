@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
-from recours.operations.units import command_of, folder_of, unit_of, units
+from recours.scheduling.systemd import command_of, folder_of, unit_of, units
 from tests.needs import program
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.crontab import exact, line_for, without_header
 from recours.operations.schedule import Checkout, Job, ScheduleError
 from recours.scheduling.commands import Done
-from recours.scheduling.crontab import Crontab
+from recours.scheduling.crontab import Crontab, exact, line_for, without_header
 from recours.scheduling.files import free_bytes, mode_of, size_of, trouble_with
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.scheduling.daemon import cron_runs, timers_outlast_a_logout
+from recours.scheduling.commands import cron_runs, timers_outlast_a_logout
 
 Made = Callable[..., bool | None]
 

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, and_, false, null, or_, select, true
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.database.engine import Database
-from recours.database.left_alone import reach_of_next_run
 from recours.database.lenient_reader import read_claim
 from recours.database.predicates import at_stage, const, edited, still_ours
+from recours.database.reach import reach_of_next_run
 from recours.database.rows import free, raw_columns, readable_columns
 from recours.database.schema.inspection import Schema
 from recours.database.tables import claims

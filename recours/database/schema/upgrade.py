@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, inspect, text
 
+from recours.access import make_alike
 from recours.core.text import clean
-from recours.database.backup.access import make_alike
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.adoption import adopt, sql_of_adoption
