@@ -92,11 +92,6 @@ class Account:
         """Limits whose units are held before a fetch begins."""
         return [limit for limit in self.limits if not limit.window.is_short]
 
-    @property
-    def short_limits(self) -> list[Limit]:
-        """Limits that are waited out before each call."""
-        return [limit for limit in self.limits if limit.window.is_short]
-
 
 # How long a call may be on its way to the carrier, and the two clocks differ.
 _LAST_MOMENT = timedelta(seconds=1)

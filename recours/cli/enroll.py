@@ -15,7 +15,7 @@ from recours.cli.operations import (
     tell_json,
     with_operations,
 )
-from recours.core.adoption import EnrollNew
+from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
 from recours.operations.enroll import (
     Counts,

@@ -10,8 +10,8 @@ from recours.cli.operations import database_option, json_option, tell_json, unkn
 from recours.core.errors import Actor
 from recours.core.text import is_text
 from recours.logs import local
-from recours.operations.error_sentences import error_of, quoted
 from recours.operations.explain import Explanation, Facts, explain, who_can_act
+from recours.operations.labels import error_of, quoted
 from recours.operations.records import Message, PastAttempt
 from recours.runs.summary import format_minute
 from recours.wiring.operations import Operations

@@ -19,7 +19,7 @@ from recours.dashboard.visit import Visit
 from recours.documents.evidence import media_type_of
 from recours.logs import local
 from recours.operations.api_results import Standing
-from recours.operations.error_sentences import quoted
+from recours.operations.labels import quoted
 from recours.operations.records import ListedClaim, Message, PastAttempt
 from recours.operations.result_sentences import Teller
 from recours.runs.ports import NotADocumentError

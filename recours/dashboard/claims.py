@@ -10,8 +10,8 @@ from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Visit
 from recours.operations.api_results import Standing
-from recours.operations.error_sentences import error_of
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
+from recours.operations.labels import error_of
 from recours.operations.position import Position, Why
 from recours.operations.records import ClaimFilter, ListedClaim
 from recours.wiring.operations import Operations

@@ -28,8 +28,8 @@ from sqlalchemy import (
     update,
 )
 
-from recours.core.adoption import Adoption, EnrollNew
 from recours.core.claim import Claim, FetchStatus, tidy_number
+from recours.core.policy import Adoption, EnrollNew
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader
 from recours.database.schema.adoption import note_decision, read_adoption

@@ -15,7 +15,7 @@ from recours.core.mail import MailKind, Told, kind_of, things
 from recours.core.sentences import said_by, sentence
 from recours.core.text import clean, counted
 from recours.notifications.texts import WORDS, Advice, Words
-from recours.operations.error_sentences import quoted, said_or_quoted
+from recours.operations.labels import quoted, said_or_quoted
 
 if TYPE_CHECKING:
     from jinja2 import Environment

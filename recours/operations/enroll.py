@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from recours.core.adoption import Adoption
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus
-from recours.core.policy import Policy
+from recours.core.policy import Adoption, Policy
 from recours.core.text import clean, is_text, plural
 from recours.runs.source import Suggests, no_such_claim
 

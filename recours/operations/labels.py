@@ -1,8 +1,13 @@
 """What claims, errors and answers are called when a person is told of them, in English and French."""
 
+from recours.core.claim import Claim
+from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
+from recours.core.sentences import Said, sentence
+from recours.core.text import clean
 from recours.operations.api_results import Standing
-from recours.operations.position import Closing, Why
+from recours.operations.position import Closing, Why, closing_of
+from recours.runs.ports import Refusal
 
 STANDING: dict[str, dict[Standing, str]] = {
     "en": {
@@ -219,3 +224,37 @@ ANSWERS: dict[str, dict[str, str]] = {
         "run": "La recherche n'a pas pu se faire ; prévenez l'exploitant. {fault}",
     },
 }
+
+
+# ---------------------------------------------------------------- recorded errors
+
+
+def quoted(language: str, text: str) -> str:
+    """Words of a carrier, an older version or other software, in quotation marks."""
+    return f"« {clean(text)} »" if language == "fr" else f'"{clean(text)}"'
+
+
+def error_of(language: str, claim: Claim) -> str | None:
+    """What the claim's row says of its last failure; None: nothing."""
+    if not claim.error_text:
+        return None
+    return said_or_quoted(
+        language, claim.said, claim.state.kind or classify(claim.error_text), claim.error_text
+    )
+
+
+def said_or_quoted(language: str, said: Said | None, kind: ErrorKind | None, text: str) -> str:
+    """The sentence that `said` stands for; without one, the kind and the recorded text in quotation marks."""
+    if said:
+        return sentence(language, said)
+    colon = " : " if language == "fr" else ": "
+    return f"{KINDS[language][kind]}{colon}{quoted(language, text)}" if kind else quoted(language, text)
+
+
+def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
+    """Why no call was made. `carrier`: its name for people."""
+    if language == "en":
+        return refusal.reason
+    if refusal.said:
+        return sentence(language, refusal.said)
+    return CLOSINGS[language][closing_of(refusal)].format(carrier=carrier)

@@ -20,8 +20,18 @@ from recours.operations.api_results import (
     TryAgainSoonError,
     TryLaterError,
 )
-from recours.operations.error_sentences import error_of, quoted, reason_of
-from recours.operations.labels import ANSWERS, CLOSINGS, INSTEAD, KINDS, MISSING, STATUS, asked_words
+from recours.operations.labels import (
+    ANSWERS,
+    CLOSINGS,
+    INSTEAD,
+    KINDS,
+    MISSING,
+    STATUS,
+    asked_words,
+    error_of,
+    quoted,
+    reason_of,
+)
 from recours.operations.position import Position, closing_of
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.ports import Refusal

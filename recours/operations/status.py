@@ -3,11 +3,11 @@
 Pure: what was read, what the queue knows of each carrier, and the moment come in.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from recours.core.claim import Claim, Stage
@@ -42,25 +42,6 @@ class Troubles:
     streaks: Mapping[str, datetime] = field(default_factory=dict)  # by the carrier's key
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
     late: Sequence[Claim] = ()  # that pass their deadline before they are tried, the nearest deadline first
-
-
-class TroubleRecords(Protocol):
-    """Where it is read."""
-
-    def mail_piles(self, now: datetime) -> Mapping[MailState, Pile]:
-        """Mails that are held, that wait for longer than MAIL_WAITS, and that were left undecided lately."""
-
-    def streak_since(self, carrier: str, kinds: Collection[str], since: datetime) -> datetime | None:
-        """When the first of the latest attempts began that all ended with one of these kinds.
-
-        Nothing before `since` is looked at. None: the latest attempt ended otherwise, or there is none.
-        """
-
-    def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
-        """Claims whose real deadline is in this time and that may not be tried before it, the nearest first.
-
-        Due ones of the carriers that are `closed`, waiting ones, and new ones without a number; no more than some.
-        """
 
 
 # Runs that are looked at for some that never ended.

@@ -13,17 +13,16 @@ from sqlalchemy.exc import ArgumentError
 
 from recours.access import PRIVATE, Access
 from recours.access import SETTING as SHARED_GROUP
-from recours.core.adoption import EnrollNew
 from recours.core.carrier import CarrierSpec, Catalog, Option
 from recours.core.mail import LANGUAGES
 from recours.core.password import read_hash
-from recours.core.policy import Backoff, Policy, faults_of
+from recours.core.policy import Backoff, EnrollNew, Policy, faults_of
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
 from recours.database.engine import SECRET_QUERY
 from recours.home import NoHomeError, find_home
-from recours.settings.database_url import fault_of
 from recours.settings.model import (
+    SETTINGS,
     Credentials,
     HttpLimits,
     MailSettings,
@@ -32,11 +31,11 @@ from recours.settings.model import (
     SettingsError,
 )
 from recours.settings.sources import Found, Value, find
-from recours.settings.table import SETTINGS
 from recours.settings.values import (
     HOST,
     address,
     between,
+    fault_of,
     folder_under,
     group,
     hours,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event, make_url, text
 
-from recours.core.adoption import EnrollNew
 from recours.core.claim import Claim
+from recours.core.policy import EnrollNew
 from recours.database.clock import SystemClock
 from recours.database.engine import Database
 from recours.database.enrolment import CHUNK, ClaimEnrolment

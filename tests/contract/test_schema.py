@@ -18,8 +18,8 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, make_url, text
 
-from recours.core.adoption import EnrollNew
 from recours.core.claim import Stage
+from recours.core.policy import EnrollNew
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import inspection
 from recours.database.schema.inspection import look, require_claims

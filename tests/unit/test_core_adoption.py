@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recours.core.adoption import Adoption, EnrollNew
+from recours.core.policy import Adoption, EnrollNew
 
 AT = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 NOW = AT + timedelta(days=20)

@@ -32,8 +32,8 @@ from recours.database.tables import (
 from recours.home import SETTING as HOME
 from recours.runs.summary import Report, Stats
 from recours.settings.loading import load
+from recours.settings.model import SETTINGS
 from recours.settings.sources import SECRETS_SETTING
-from recours.settings.table import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.adoption import EnrollNew
 from recours.core.carrier import Catalog, Option
-from recours.core.policy import Policy
+from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit, Window
 from recours.settings.loading import load, log_dir_of, ping_url_of
-from recours.settings.model import Settings, SettingsError
+from recours.settings.model import SETTINGS, Settings, SettingsError
 from recours.settings.sources import find, flattened
-from recours.settings.table import SETTINGS
 from tests.fakes.carriers import CHRONOPOST
 
 SECRET = "s3cr3t-Pa55word-Zq7"

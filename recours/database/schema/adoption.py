@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select, update
 
-from recours.core.adoption import Adoption
+from recours.core.policy import Adoption
 from recours.database.event_outbox import insert_into
 from recours.database.schema.inspection import Schema
 from recours.database.tables import adoption, claims

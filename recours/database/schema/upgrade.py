@@ -18,12 +18,7 @@ from recours.access import make_alike
 from recours.core.text import clean
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.adoption import adopt, sql_of_adoption
-from recours.database.schema.indexes import LACKING, build_indexes, index_statements, sql_lines
-from recours.database.schema.inspection import HEAD, Schema, look, look_closer
-from recours.database.schema.revisions import migrate, revisions
-from recours.database.schema.rights import NOT_ALLOWED, all_rights, grants, quoted, schema_grant
-from recours.database.schema.widening import (
+from recours.database.reach import (
     NARROW,
     TOO_LARGE,
     explained,
@@ -32,6 +27,11 @@ from recours.database.schema.widening import (
     widen,
     widening_statements,
 )
+from recours.database.schema.adoption import adopt, sql_of_adoption
+from recours.database.schema.indexes import LACKING, build_indexes, index_statements, sql_lines
+from recours.database.schema.inspection import HEAD, Schema, look, look_closer
+from recours.database.schema.revisions import migrate, revisions
+from recours.database.schema.rights import NOT_ALLOWED, all_rights, grants, quoted, schema_grant
 from recours.database.tables import VERSION_TABLE
 from recours.runs.ports import Clock
 
