@@ -1,22 +1,19 @@
 """Reading and validating all the settings at once."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from recours.access import PRIVATE, Access
-from recours.access import SETTING as SHARED_GROUP
+from recours.access import Access
 from recours.core.carrier import CarrierSpec, Catalog, Option
-from recours.core.mail import LANGUAGES
-from recours.core.password import read_hash
-from recours.core.policy import Backoff, EnrollNew, Policy, faults_of
+from recours.core.policy import Backoff, Policy, faults_of
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
 from recours.database.engine import SECRET_QUERY
@@ -27,32 +24,13 @@ from recours.settings.model import (
     HttpLimits,
     MailSettings,
     MonitoringSettings,
+    Setting,
     Settings,
     SettingsError,
+    rows_of,
 )
 from recours.settings.sources import Found, Value, find
-from recours.settings.values import (
-    HOST,
-    address,
-    between,
-    fault_of,
-    folder_under,
-    group,
-    hours,
-    is_loopback,
-    line,
-    metrics_file_under,
-    none_or_at_least,
-    one_of,
-    ping_url,
-    statuses,
-    web_page,
-    whole,
-    yes_or_no,
-    zone,
-)
-
-T = TypeVar("T")
+from recours.settings.values import HOST, fault_of, in_folder, is_loopback
 
 # A part of a check's URL as long as that is its key.
 _KEY_LENGTH = 16
@@ -89,29 +67,25 @@ def load_at_home(
 
 def log_dir_of(root: Path, environment: Mapping[str, str]) -> Path:
     """The folder of the logs, also where other settings are at fault: the log must be able to say so."""
-    value = find(root, environment).get("RECOURS_LOG_DIR")
-    try:
-        return folder_under(root)(value.text if value else "logs")
-    except ValueError:
-        return root / "logs"
+    return cast("Path", _alone(rows_of(Settings)["log_dir"], root, environment))
 
 
 def access_of(root: Path, environment: Mapping[str, str]) -> Access:
     """Who may read the logs, also where other settings are at fault."""
-    value = find(root, environment).get(SHARED_GROUP)
-    try:
-        return Access(group(value.text if value else ""))
-    except ValueError:
-        return PRIVATE
+    return cast("Access", _alone(rows_of(Settings)["access"], root, environment))
 
 
 def ping_url_of(root: Path, environment: Mapping[str, str]) -> str:
     """The check that runs ping, also where other settings are at fault; "": none, or it is itself at fault."""
-    value = find(root, environment).get("RECOURS_PING_URL")
+    return str(_alone(rows_of(MonitoringSettings)["ping_url"], root, environment))
+
+
+def _alone(row: Setting, root: Path, environment: Mapping[str, str]) -> Any:
+    value = find(root, environment).get(row.name)
     try:
-        return ping_url(value.text if value else "")
+        return row.parse(value.text if value else row.default, root)
     except ValueError:
-        return ""
+        return row.parse(row.default, root)
 
 
 def _lacking(spec: CarrierSpec, present: Collection[str]) -> str:
@@ -121,10 +95,6 @@ def _lacking(spec: CarrierSpec, present: Collection[str]) -> str:
     return ", or ".join(" and ".join(names) for names in wanted)
 
 
-# Days. The weekly report looks back that far, and a quota window may be a month.
-_LEAST_KEPT = 62
-
-
 class _Reading:
     """Turns texts into settings; a fault is noted and a default stands in, so that all faults are found at once."""
 
@@ -132,7 +102,7 @@ class _Reading:
         self.found = found
         self.root = root
         self.catalog = catalog
-        self.defaults = {setting.name: setting.default for setting in SETTINGS}
+        self.rows = {row.name: row for row in SETTINGS}
         self.warnings: list[str] = []
 
     def settings(self, database_url: str | None) -> Settings:
@@ -143,7 +113,7 @@ class _Reading:
         secrets = self._every_credential()
         if password := self.found.get("SMTP_PASSWORD"):
             secrets.append(password.text)
-        watch = self._monitoring()
+        watch = MonitoringSettings(**self._fields(MonitoringSettings))
         secrets += [part for part in urlsplit(watch.ping_url).path.split("/") if len(part) >= _KEY_LENGTH]
         if page := self.found.get("RECOURS_DASHBOARD_PASSWORD_HASH"):
             secrets.append(page.text)
@@ -158,25 +128,12 @@ class _Reading:
             limits={key: self._limits(spec) for key, spec in self.catalog.specs.items()},
             credentials=credentials,
             base_urls={key: self._base_url(spec) for key, spec in self.catalog.specs.items()},
-            enroll_new=EnrollNew(self._read("RECOURS_ENROLL_NEW", one_of(*EnrollNew))),
-            pending_share=self._read("RECOURS_PENDING_SHARE", between(0, 0.9)),
-            carrier_concurrency=int(self._read("RECOURS_CARRIER_CONCURRENCY", whole(1, 64))),
-            http=HttpLimits(
-                self._read("RECOURS_CONNECT_TIMEOUT", between(0.05, 120)),
-                self._read("RECOURS_READ_TIMEOUT", between(0.05, 120)),
-                self._read("RECOURS_CALL_DEADLINE", between(0.1, 240)),
-            ),
+            http=HttpLimits(**self._fields(HttpLimits)),
             mail=self._mail(),
             watch=watch,
-            pod_dir=self._folder("RECOURS_POD_DIR"),
-            log_dir=self._folder("RECOURS_LOG_DIR"),
-            log_max_bytes=int(self._read("RECOURS_LOG_MAX_MB", between(0.01, 1000)) * 1024 * 1024),
-            log_files=int(self._read("RECOURS_LOG_FILES", whole(1, 1000))),
-            access=Access(self._read(SHARED_GROUP, group)),
-            keep_runs=self._keep_runs(),
-            dashboard_password=self._read("RECOURS_DASHBOARD_PASSWORD_HASH", read_hash),
             secrets=tuple(secrets),
             warnings=tuple(self.warnings),
+            **self._fields(Settings),
         )
 
     # ---------------------------------------------------------------- groups of settings
@@ -209,7 +166,7 @@ class _Reading:
                 spec.base_url_setting,
             )
         }
-        return {setting.name for setting in SETTINGS} | set(self._quota_names) | own
+        return {*self.rows, *self._quota_names, *own}
 
     @cached_property
     def _quota_names(self) -> dict[str, tuple[CarrierSpec, Capability | None]]:
@@ -236,7 +193,7 @@ class _Reading:
 
     def _sqlite(self, path: str) -> URL:
         try:
-            return URL.create("sqlite", database=str(folder_under(self.root)(path)))
+            return URL.create("sqlite", database=str(in_folder(path, self.root)))
         except ValueError as error:
             self._fault(f"The path of the database: {error}.")
             return self._sqlite(EMBEDDED)
@@ -270,53 +227,24 @@ class _Reading:
         return self._sqlite(url.database).update_query_dict(dict(url.query))
 
     def _policy(self) -> Policy:
-        waits = self._read("RECOURS_BACKOFF_HOURS", hours)
-        slack = timedelta(minutes=self._read("RECOURS_DUE_SLACK_MINUTES", between(0, 24 * 60)))
+        waits = self._read("RECOURS_BACKOFF_HOURS")
+        slack = timedelta(minutes=self._read("RECOURS_DUE_SLACK_MINUTES"))
         if faults := faults_of(waits, slack):
             self._fault(f"RECOURS_BACKOFF_HOURS and RECOURS_DUE_SLACK_MINUTES: {'; '.join(faults)}.")
             waits, slack = Backoff().waits, Backoff().slack
         return Policy(
-            zone=self._read("RECOURS_TIMEZONE", zone),
+            zone=self._read("RECOURS_TIMEZONE"),
             backoff=Backoff(waits, slack),
-            skip_claim_statuses=self._read("RECOURS_SKIP_CLAIM_STATUSES", statuses),
-            expire_after=timedelta(days=days)
-            if (days := self._read("RECOURS_EXPIRE_DAYS", whole(0, 3650)))
-            else None,
-            patience=timedelta(days=self._read("RECOURS_POD_PATIENCE_DAYS", whole(1, 365))),
-            tell_persistent_at_once=self._read("RECOURS_NOTIFY_PERSISTENT", one_of("last-turn", "at-once"))
-            == "at-once",
-            tell_temporary=self._read("RECOURS_NOTIFY_TEMPORARY", yes_or_no),
+            skip_claim_statuses=self._read("RECOURS_SKIP_CLAIM_STATUSES"),
+            expire_after=self._read("RECOURS_EXPIRE_DAYS"),
+            patience=self._read("RECOURS_POD_PATIENCE_DAYS"),
+            tell_persistent_at_once=self._read("RECOURS_NOTIFY_PERSISTENT") == "at-once",
+            tell_temporary=self._read("RECOURS_NOTIFY_TEMPORARY"),
         )
 
     def _mail(self) -> MailSettings:
-        user = self._read("SMTP_USER", line)
-        return MailSettings(
-            host=self._read("SMTP_HOST", line),
-            port=int(self._read("SMTP_PORT", whole(1, 65535))),
-            security=self._read("SMTP_SECURITY", one_of("starttls", "tls", "none")),
-            user=user,
-            password=self._read("SMTP_PASSWORD", line),
-            sender=self._read("SMTP_FROM", address) or user,
-            admin=self._read("ADMIN_EMAIL", address),
-            language=self._read("RECOURS_LANGUAGE", one_of(*LANGUAGES)),
-            a_minute=int(self._read("RECOURS_MAIL_RATE", whole(0, 10_000))),
-            send_limit=int(self._read("RECOURS_MAIL_BRAKE", whole(0, 1_000_000))),
-            redirect=self._read("RECOURS_MAIL_REDIRECT", address),
-            service=self._read("RECOURS_SERVICE_NAME", line),
-            reply_to=self._read("RECOURS_REPLY_TO", address),
-            claim_url=self._read("RECOURS_CLAIM_URL", web_page),
-            weekly_report=self._read("RECOURS_WEEKLY_REPORT", yes_or_no),
-        )
-
-    def _keep_runs(self) -> timedelta | None:
-        days = self._read("RECOURS_KEEP_RUNS_DAYS", none_or_at_least(_LEAST_KEPT, 36_500))
-        return timedelta(days=days) if days else None
-
-    def _monitoring(self) -> MonitoringSettings:
-        return MonitoringSettings(
-            ping_url=self._read("RECOURS_PING_URL", ping_url),
-            metrics_file=self._read("RECOURS_METRICS_FILE", metrics_file_under(self.root)),
-        )
+        found = self._fields(MailSettings)
+        return MailSettings(**found | {"sender": found["sender"] or found["user"]})
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         limits: list[Limit] = []
@@ -411,17 +339,18 @@ class _Reading:
 
     # ---------------------------------------------------------------- one setting
 
-    def _read(self, name: str, parse: Callable[[str], T]) -> T:
-        value = self.found.get(name)
+    def _read(self, name: str) -> Any:
+        value, row = self.found.get(name), self.rows[name]
         if value is not None:
             try:
-                return parse(value.text)
+                return row.parse(value.text, self.root)
             except ValueError as error:
                 self._fault(f"{name} in {value.source}: {error}.")
-        return parse(self.defaults[name])
+        return row.parse(row.default, self.root)
 
-    def _folder(self, name: str) -> Path:
-        return self._read(name, folder_under(self.root))
+    def _fields(self, part: type) -> dict[str, Any]:
+        """The fields of this part of the model that are settings."""
+        return {name: self._read(row.name) for name, row in rows_of(part).items()}
 
     def _fault(self, sentence: str) -> None:
         self.found.faults.append(sentence)

@@ -96,16 +96,28 @@ def yes_or_no(text: str) -> bool:
     return words[text.lower()]
 
 
-def folder_under(root: Path) -> Callable[[str], Path]:
+def then(parse: Callable[[str], Any], make: Callable[[Any], Any]) -> Callable[[str], Any]:
+    """What `make` makes of what was parsed."""
+    return lambda text: make(parse(text))
+
+
+def days(parse: Callable[[str], float]) -> Callable[[str], timedelta | None]:
+    """A number of days; 0: None."""
+    return lambda text: timedelta(days=parse(text)) or None
+
+
+def megabytes(low: float, high: float) -> Callable[[str], int]:
+    """A number of megabytes, in bytes."""
+    within = between(low, high)
+    return lambda text: int(within(text) * 1024 * 1024)
+
+
+def in_folder(text: str, root: Path) -> Path:
     """A path; one that is not absolute begins at `root`."""
-
-    def parse(text: str) -> Path:
-        try:
-            return (root / Path(text).expanduser()).absolute()
-        except RuntimeError:
-            raise ValueError(f"'{text[:40]}' names the home folder of a user that is not known") from None
-
-    return parse
+    try:
+        return (root / Path(text).expanduser()).absolute()
+    except RuntimeError:
+        raise ValueError(f"'{text[:40]}' names the home folder of a user that is not known") from None
 
 
 def is_loopback(host: str) -> bool:
@@ -166,17 +178,13 @@ def ping_url(text: str) -> str:
     return text
 
 
-def metrics_file_under(root: Path) -> Callable[[str], Path | None]:
+def metrics_file(text: str, root: Path) -> Path | None:
     """A file for node_exporter, or nothing. Its collector passes over other names."""
-
-    def parse(text: str) -> Path | None:
-        if not text:
-            return None
-        if not text.endswith(".prom"):
-            raise ValueError("its name must end in .prom, or node_exporter does not read it")
-        return folder_under(root)(line(text))
-
-    return parse
+    if not text:
+        return None
+    if not text.endswith(".prom"):
+        raise ValueError("its name must end in .prom, or node_exporter does not read it")
+    return in_folder(line(text), root)
 
 
 def has_password(url: str) -> bool:
