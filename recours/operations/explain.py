@@ -15,8 +15,7 @@ from recours.core.decision import MOST_INTERRUPTIONS
 from recours.core.errors import Actor, ErrorKind
 from recours.core.policy import Policy
 from recours.core.text import clean, plural
-from recours.operations.advice import ADVICE, WHO_CAN_ACT
-from recours.operations.labels import asked_words
+from recours.operations.labels import ADVICE, WHO_CAN_ACT, asked_words
 from recours.operations.position import (
     Closing,
     Position,

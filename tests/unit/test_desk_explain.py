@@ -14,9 +14,9 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import Actor, ErrorKind
 from recours.core.policy import Policy
-from recours.operations.advice import ADVICE, WHO_CAN_ACT
 from recours.operations.explain import Explanation, Facts, explain, who_can_act
 from recours.operations.export import ATTEMPT_COLUMNS, attempt_row, claim_row, csv_pieces, json_pieces
+from recours.operations.labels import ADVICE, WHO_CAN_ACT
 from recours.operations.position import position
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.ports import Blocked, Refusal
