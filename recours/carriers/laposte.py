@@ -5,6 +5,8 @@ live service.
 """
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +17,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
     PARIS,
     Meaning,
+    by_number,
     french_day,
     meant,
     moment,
@@ -41,12 +44,15 @@ SPEC = CarrierSpec(
     number_words="11 to 15 letters and digits",
     calls={Capability.TRACKING: 1},
     sample_number="6A00000000000",
+    numbers_per_call=10,  # two public clients; the answer is then a list, and its HTTP status may be 207
     check_digit_fits=check_digits.s10,
 )
 
 _PATH = "/suivi/v2/idships/"
 _LANGUAGE = "fr_FR"
 _OK_STATUS, _SERVER_ERRORS = 200, 500
+_GOOD = frozenset({_OK_STATUS, 207})
+_HTTP_STATUS = re.compile(r"[2-5][0-9]{2}", re.ASCII)
 _OF_OUR_KEY = frozenset({401, 403})
 
 # Event codes. DI1, DR1, PC1, ET1 to ET3 and MD2 were seen in answers; the others are in one or two third-party lists.
@@ -102,9 +108,13 @@ class LaPoste(StatusClient):
 
     def track(self, number: str, session: CarrierSession) -> Failure:
         """`idships`. A delivery is a failure too: with it, and without a proof."""
-        return parse_tracking(
-            session.call(Capability.TRACKING, tracking_request(number, self.settings["LAPOSTE_API_KEY"]))
-        )
+        found = self.track_many([number], session)
+        return found if isinstance(found, Failure) else found[number]
+
+    def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Failure] | Failure:
+        """`idships`."""
+        request = tracking_request(numbers, self.settings["LAPOSTE_API_KEY"])
+        return parse_tracking(session.call(Capability.TRACKING, request), numbers)
 
     @staticmethod
     def without_proof(delivery: Delivery) -> Failure:
@@ -120,18 +130,45 @@ class LaPoste(StatusClient):
         return Wait(now + timedelta(seconds=int(found[1]))) if found else Wait()
 
 
-def tracking_request(number: str, key: str) -> Request:
-    """`idships` for one number: for several the errors would be mixed."""
+def tracking_request(numbers: Sequence[str], key: str) -> Request:
+    """`idships`."""
     headers = {"X-Okapi-Key": key, "Accept": "application/json"}
-    return Request("GET", f"{_PATH}{quote(number, safe='')}?lang={_LANGUAGE}", headers)
+    names = ",".join(quote(number, safe="") for number in numbers)
+    return Request("GET", f"{_PATH}{names}?lang={_LANGUAGE}", headers)
 
 
 # ---------------------------------------------------------------- answers
 
 
-def parse_tracking(answer: Response) -> Failure:
-    """Where the parcel is, or what went wrong. A delivered parcel has its delivery in the failure."""
+def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Failure] | Failure:
+    """By number, where the parcel is, or what went wrong; a failure, if the answer is about none of them.
+
+    A delivered parcel has its delivery in the failure.
+    """
     tree = json_api.tree(answer.body)
+    several = isinstance(tree, list) and answer.status in _GOOD
+    items = tree if several else [tree]
+    found = by_number(
+        numbers, items, lambda one: [json_api.text(one, "shipment", "idShip"), json_api.text(one, "idShip")]
+    )
+    if len(numbers) == len(items) == 1:  # whatever it calls the number
+        found = {numbers[0]: items}
+    told = {
+        number: _told(about[0], _answer_of(about[0], answer) if several else answer)
+        for number, about in found.items()
+    }
+    if told or json_api.at(tree, "shipment") is None:
+        return told or _told(tree, answer)
+    return unreadable(SPEC.name, answer)
+
+
+def _answer_of(item: Any, answer: Response) -> Response:
+    """The answer as it would be if the parcel had been asked about alone: the HTTP status of several says nothing of it."""
+    code = json_api.text(item, "returnCode") or ""
+    return replace(answer, status=int(code) if _HTTP_STATUS.fullmatch(code) else _OK_STATUS)
+
+
+def _told(tree: Any, answer: Response) -> Failure:
     functional = json_api.text(tree, "returnMessage")
     said = functional or json_api.text(tree, "message")
     if answer.status >= _SERVER_ERRORS:

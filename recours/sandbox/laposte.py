@@ -3,14 +3,16 @@
 Sources of the facts: the connector of karrio and two other public clients, and a study of the gateway of September 2026.
 Inferred, as no source says it: the 403 of a key without a subscription (ACCOUNT_DENIED), and the gateway's words for a
 request that breaks the rules (HTTP 400, BAD_REQUEST), that one with an unknown parameter, or without the Accept
-header, does so, and its words for an error of its own.
+header, does so, its words for an error of its own, and what it says to more than ten numbers.
 There is no document and no signatory, and every parcel is told of to everybody (NOT_OURS): whatever the scenario says of
 those, the parcel is delivered, and that is all.
 The message of a 429 names the window. Nobody has seen a Retry-After there: it comes only because, and if, the parcel's
-script has one. Several numbers in one call are not simulated.
+script has one. The answer about several numbers is a list, with HTTP 207 unless all is well with all of them.
 """
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,8 +35,10 @@ from recours.sandbox.scenarios import Scenario
 
 PATH = "/suivi/v2/idships/"
 NUMBER = re.compile(r"[A-Z0-9]{11,15}")
+MOST_NUMBERS = 10
 LANGUAGES = frozenset({"fr_FR", "en_GB", "de_DE", "es_ES", "it_IT", "nl_NL"})
 
+_OK, _SEVERAL_STATUSES = 200, 207
 _BAD_NUMBER = "Le numéro que vous avez saisi n'est pas valide. Vérifiez les signes qui le composent."
 _UNKNOWN = "Ressource non trouvée"
 
@@ -71,13 +75,15 @@ class LaPoste(SimulatedCarrier):
         if not request.path.startswith(PATH):
             raise NotUnderstoodError(_gateway(404, "NOT_FOUND", "No such resource"))
         language = _language(request)
-        number = unquote(request.path.removeprefix(PATH))
-        if not NUMBER.fullmatch(number):
-            raise NotUnderstoodError(_functional(400, _BAD_NUMBER, number, language))
+        names = request.path.removeprefix(PATH)
+        number, *also = (unquote(name) for name in names.split(","))
+        if len(also) >= MOST_NUMBERS:
+            raise NotUnderstoodError(_functional(400, _BAD_NUMBER, names, language))
         account, password = json_api.account_of(key)
         return Question(
             "idships",
             number,
+            tuple(also),
             tracking=True,
             account=account,
             password=password,
@@ -104,8 +110,19 @@ class LaPoste(SimulatedCarrier):
             return replace(quota, headers=retry_after(turn))
         return ready_made(turn)
 
+    def items_of(self, answer: Answer) -> list[Any] | None:
+        """An error of the service is one parcel's; one of the gateway is the call's."""
+        return [json.loads(answer.body)] if isinstance(json_api.part_of(answer, "returnCode"), int) else None
+
+    def joined(self, items: Sequence[Any]) -> Answer:
+        """All of them, each with the status that it would have alone."""
+        is_well = all(item["returnCode"] == _OK for item in items)
+        return json_api.answer(list(items), _OK if is_well else _SEVERAL_STATUSES)
+
     def answer(self, question: Question, turn: Turn) -> Answer:
         """Answer a call, as the turn's scenario has it."""
+        if turn.scenario is not Scenario.AUTH_REFUSED and not NUMBER.fullmatch(question.number):
+            return _functional(400, _BAD_NUMBER, question.number, question.details["lang"])
         refused = _refusal(question, turn.scenario)
         if refused:
             return refused

@@ -4,8 +4,10 @@ The facts are those of three public clients, and of a study of the gateway of Se
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -40,6 +42,7 @@ from tests.fakes.simulated import (
     PASSWORD,
     USUAL_STATUS,
     SandboxSession,
+    a_turn,
     as_received,
     as_response,
     refusal_of,
@@ -90,6 +93,11 @@ def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[
     return fetched(LaPoste(SETTINGS), NUMBER, answers, known)
 
 
+def parse_one(answer: Response) -> Failure:
+    found = parse_tracking(answer, [NUMBER])
+    return found if isinstance(found, Failure) else found[NUMBER]
+
+
 def failure_of(answer: Response) -> Failure:
     failure = as_failure(fetch(answer)[0])
     assert failure.http_status == answer.status
@@ -114,8 +122,8 @@ def test_the_request_is_that_of_the_public_clients() -> None:
 
 
 def test_a_number_cannot_leave_its_place_in_the_path() -> None:
-    path = tracking_request("6A/../x?lang=#é", "key").path
-    assert path == "/suivi/v2/idships/6A%2F..%2Fx%3Flang%3D%23%C3%A9?lang=fr_FR"
+    path = tracking_request(["6A/../x?lang=#é", "a,b"], "key").path
+    assert path == "/suivi/v2/idships/6A%2F..%2Fx%3Flang%3D%23%C3%A9,a%2Cb?lang=fr_FR"
 
 
 def test_the_carriers_facts() -> None:
@@ -441,7 +449,7 @@ def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:
         b'{"shipment":' * 100_000,
         b'{"returnCode": ' + b"9" * 10_000 + b"}",
         '{"returnMessage": "Livré"}'.encode("latin-1"),
-        b'[{"returnCode": 404, "returnMessage": "Ressource non trouv\\u00e9e"}]',
+        b'[[{"returnCode": 404, "returnMessage": "Ressource non trouv\\u00e9e"}]]',
         b'{"returnCode": 200}',
         b'{"returnCode": 200, "shipment": []}',
         b'{"returnCode": 200, "shipment": {"event": {"code": "DI1"}}}',
@@ -454,18 +462,132 @@ def test_answers_that_are_none(body: bytes) -> None:
     assert failure_of(raw(body, 500)).kind is K.SERVER_ERROR
 
 
+# ---------------------------------------------------------------- several numbers
+
+OTHER = "EY000000002FR"
+THIRD = "6C00000000003"
+ALL = [NUMBER, OTHER, THIRD]
+
+
+def item(number: Any, *events: Any) -> Any:
+    tree = json.loads(tracked(*events or [IN_TRANSIT]).body)
+    tree["shipment"]["idShip"] = number
+    return tree
+
+
+def item_in_error(number: Any, code: Any = 404, message: Any = "Ressource non trouvée") -> Any:
+    return json.loads(functional(code, message, 200).body) | {"idShip": number}
+
+
+def kinds_of(answer: Response, numbers: Sequence[str] = ALL) -> dict[str, ErrorKind] | ErrorKind:
+    found = parse_tracking(answer, numbers)
+    if isinstance(found, Failure):
+        return found.kind
+    return {number: one.kind for number, one in found.items()}
+
+
+def test_up_to_ten_parcels_are_asked_about_with_one_call() -> None:
+    client, numbers = LaPoste(SETTINGS), [f"6A{n:011d}" for n in range(10)]
+    session = FakeSession([response([item(number) for number in numbers])], client)
+    assert set(client.track_many(numbers, session)) == set(numbers)  # type: ignore[arg-type]
+    ((what, request),) = session.asked
+    assert (what, request.path) == (
+        Capability.TRACKING,
+        f"/suivi/v2/idships/{','.join(numbers)}?lang=fr_FR",
+    )
+    assert SPEC.numbers_per_call == 10
+
+
+@pytest.mark.parametrize("status", [200, 207])
+def test_each_parcel_has_its_own_answer_whatever_their_order(status: int) -> None:
+    items = [item(NUMBER, an_event("DI1")), item_in_error(OTHER), item(THIRD)]
+    wanted = {NUMBER: K.POD_NEVER_AVAILABLE, OTHER: K.NOT_FOUND, THIRD: K.NOT_DELIVERED_YET}
+    for order in permutations(items):
+        assert kinds_of(response(list(order), status)) == wanted
+
+
+@pytest.mark.parametrize("status", [200, 207])
+@pytest.mark.parametrize(
+    "alone",
+    [
+        DELIVERED,
+        tracked(IN_TRANSIT),
+        functional(400, BAD_NUMBER),
+        functional(404, "Ressource non trouvée"),
+        functional(500, "Erreur système"),
+        functional(504, "Erreur système"),
+    ],
+)
+def test_a_parcel_among_several_is_told_of_as_if_it_were_alone(alone: Response, status: int) -> None:
+    answer = response([item(OTHER), json.loads(alone.body)], status)
+    found = parse_tracking(answer, [NUMBER, OTHER])
+    assert not isinstance(found, Failure)
+    assert found[NUMBER] == parse_one(alone)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response([item(NUMBER), item(OTHER)], 207),
+        response([item("1"), item(NUMBER), item(None), "x", None, item(["x"]), item(OTHER.lower())]),
+    ],
+)
+def test_a_parcel_of_which_nothing_is_told_is_left_out(answer: Response) -> None:
+    assert kinds_of(answer) == {NUMBER: K.NOT_DELIVERED_YET, OTHER: K.NOT_DELIVERED_YET}
+
+
+def test_an_answer_about_one_of_several_parcels_is_that_ones() -> None:
+    assert kinds_of(tracked(IN_TRANSIT)) == {NUMBER: K.NOT_DELIVERED_YET}
+    assert kinds_of(functional(400, BAD_NUMBER)) == {NUMBER: K.INVALID_TRACKING}
+    assert kinds_of(tracked(IN_TRANSIT, idShip="1")) is K.BAD_RESPONSE
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (
+            response({"returnCode": 400, "returnMessage": BAD_NUMBER, "idShip": ",".join(ALL)}, 400),
+            K.INVALID_TRACKING,
+        ),
+        (response({"returnCode": 404, "returnMessage": "x"}, 404), K.NOT_FOUND),
+        (response([], 207), K.BAD_RESPONSE),
+        (response([item("1"), item("2")]), K.BAD_RESPONSE),
+        (gateway(401, "UNAUTHORIZED"), K.AUTH_FAILED),
+        (gateway(403, "FORBIDDEN"), K.ACCOUNT_DENIED),
+        (gateway(500, "INTERNAL"), K.SERVER_ERROR),
+        (raw(b"<html/>"), K.BAD_RESPONSE),
+    ],
+)
+def test_an_answer_about_none_of_the_parcels_is_one_failure(answer: Response, kind: ErrorKind) -> None:
+    assert kinds_of(answer) is kind
+
+
+@pytest.mark.parametrize("code", [None, "207", 99, 1000, "²00", {"a": 1}, "x" * 500, -5])
+def test_a_strange_code_of_one_parcel_is_its_own(code: Any) -> None:
+    strange = item(NUMBER) | {"returnCode": code}
+    found = kinds_of(response([strange, item(OTHER)], 207), [NUMBER, OTHER])
+    assert isinstance(found, dict)
+    assert found[OTHER] is K.NOT_DELIVERED_YET
+    assert found[NUMBER] is (K.NOT_DELIVERED_YET if code in (None, {"a": 1}) else K.BAD_RESPONSE)
+
+
+def test_the_only_parcel_may_come_in_a_list() -> None:
+    for status in (200, 207):
+        assert parse_one(response([json.loads(DELIVERED.body)], status)) == parse_one(DELIVERED)
+
+
 @pytest.mark.parametrize("strange", ODD)
 def test_no_value_of_another_type_breaks_the_parser(strange: Any) -> None:
     for whole in (DELIVERED, tracked(IN_TRANSIT), functional(404, "Ressource non trouvée")):
         for answer in replaced(whole, strange):
-            assert isinstance(parse_tracking(answer), Failure)
+            assert isinstance(parse_one(answer), Failure)
     for name in ("code", "label", "date"):
-        assert isinstance(parse_tracking(tracked(an_event("DI1") | {name: strange}, strange)), Failure)
+        assert isinstance(parse_one(tracked(an_event("DI1") | {name: strange}, strange)), Failure)
 
 
 def test_damaged_answers_are_answers_too() -> None:
     for answer in damaged(DELIVERED, functional(404, "Ressource non trouvée"), TOO_MANY):
-        assert isinstance(parse_tracking(answer), Failure)
+        assert isinstance(parse_one(answer), Failure)
         LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW)
 
 
@@ -544,7 +666,7 @@ def test_hostile_words_repeat_the_key_and_forge_nothing() -> None:
 
 
 def changed(**changes: Any) -> HttpRequest:
-    good = as_received(tracking_request(NUMBER, SIMULATED_SETTINGS["LAPOSTE_API_KEY"]))
+    good = as_received(tracking_request([NUMBER], SIMULATED_SETTINGS["LAPOSTE_API_KEY"]))
     headers = {k: v for k, v in {**good.headers, **changes.pop("headers", {})}.items() if v is not None}
     return replace(good, headers=headers, **changes)
 
@@ -560,14 +682,20 @@ def changed(**changes: Any) -> HttpRequest:
         ({"query": "lang=fr"}, 400, K.BAD_RESPONSE),
         ({"query": "lang=fr_FR&x=1"}, 400, K.BAD_RESPONSE),
         ({"path": "/suivi/v2/idship/6A00000000017"}, 404, K.BAD_RESPONSE),
-        ({"path": "/suivi/v2/idships/6A1"}, 400, K.INVALID_TRACKING),
-        ({"path": "/suivi/v2/idships/"}, 400, K.INVALID_TRACKING),
+        ({"path": "/suivi/v2/idships/" + ",".join([NUMBER] * 11)}, 400, K.INVALID_TRACKING),
     ],
 )
 def test_the_simulated_service_is_strict(changes: dict[str, Any], status: int, kind: ErrorKind) -> None:
     answer = refusal_of(SIMULATED, changed(**changes))
     assert answer.status == status
     assert failure_of(as_response(answer)).kind is kind
+
+
+@pytest.mark.parametrize("number", ["6A1", "", "6a00000000017"])
+def test_the_simulated_service_refuses_a_number_of_no_form(number: str) -> None:
+    question = SIMULATED.read(changed(path=f"/suivi/v2/idships/{number}"))
+    answer = SIMULATED.answer(question, a_turn(S.DELIVERED, number))
+    assert failure_of(as_response(answer)).kind is K.INVALID_TRACKING
 
 
 def test_the_simulated_service_reads_the_path() -> None:
