@@ -116,7 +116,7 @@ class LaPoste(SimulatedCarrier):
 
     def joined(self, items: Sequence[Any]) -> Answer:
         """All of them, each with the status that it would have alone."""
-        is_well = all(item["returnCode"] == _OK for item in items)
+        is_well = all(isinstance(item, dict) and item.get("returnCode") == _OK for item in items)
         return json_api.answer(list(items), _OK if is_well else _SEVERAL_STATUSES)
 
     def answer(self, question: Question, turn: Turn) -> Answer:

@@ -3,7 +3,8 @@
 A claim in a bundle ends as it does alone, whatever the others are; and each call takes its unit of quota.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -27,10 +28,16 @@ from recours.database.quota import QuotaTables
 from recours.runs.ports import Asked, Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Manner
+from tests.conftest import Kind
+from tests.fakes.answers import ODD, damaged, replaced, response
+from tests.fakes.session import FakeSession
 from tests.fakes.simulated import as_received, as_response, client_of
+from tests.long_form import IS_LONG
 
 S, K = Scenario, ErrorKind
 CARRIERS = [key for key, spec in CATALOG.specs.items() if spec.numbers_per_call > 1]
+
+EXAMPLES = 500 if IS_LONG else 25
 
 # Scenarios of one parcel that may make the answer of the whole call one that cannot be read, or an error.
 UPSETTING = [
@@ -131,6 +138,12 @@ class Run:
         return self.fetch(*(Asked(number, None, serial) for serial, number in enumerate(numbers)))
 
 
+@pytest.fixture
+def kind(kinds: Callable[[str], Kind]) -> Kind:
+    """One is enough: the ledger is held to its contract elsewhere."""
+    return kinds("sqlite")
+
+
 @pytest.fixture(params=CARRIERS)
 def run(request: pytest.FixtureRequest, database: Database, clock: SimulatedClock) -> Run:
     return Run(request.param, database, clock)
@@ -165,7 +178,7 @@ def mixes(draw: st.DrawFn, most: int) -> Mix:
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_in_any_bundle_a_claim_ends_as_it_does_alone(
     database: Database, clock: SimulatedClock, carrier: str, data: st.DataObject
@@ -238,3 +251,146 @@ def test_a_service_that_is_down_costs_three_calls(run: Run, scenario: Scenario) 
     fetched = run.fetch_all(*[scenario] * 6)
     assert len(run.tracking) == 3
     assert kinds(fetched) == kinds(Run(run.carrier, run.database, run.clock).fetch_all(scenario)) * 6
+
+
+# ---------------------------------------------------------------- answers that nobody should trust
+
+
+def renamed(item: Any, number: str, other: str) -> Any:
+    return json.loads(json.dumps(item).replace(number, other))
+
+
+def strangers(run: Run, items: list[Any]) -> list[Any]:
+    """With parcels that nobody asked about, before the others."""
+    asked = run.tracking[-1].split(",") if run.tracking else []
+    number = run.box.example(run.carrier, "00", 4242)
+    return [*(renamed(item, each, number) for item in items for each in asked), *items]
+
+
+ARRANGED: dict[str, Callable[[Run, list[Any]], list[Any]]] = {
+    "in order": lambda _, items: items,
+    "twice": lambda _, items: [*items, *items[::-1]],
+    "with strangers": strangers,
+    "with other things": lambda _, items: [None, 7, "x", [], {}, *items, [items], {"x": items}],
+    "one left out": lambda _, items: items[1:],
+    "all left out": lambda _, items: items[:0],
+    "all but one left out": lambda _, items: items[:1],
+}
+
+
+@pytest.mark.parametrize("arrange", ARRANGED.values(), ids=ARRANGED.keys())
+def test_whatever_the_order_and_the_company_each_claim_has_its_own_answer(
+    run: Run, arrange: Callable[[Run, list[Any]], list[Any]]
+) -> None:
+    mix = [
+        (scenario, False)
+        for scenario in (S.IN_TRANSIT, S.DELIVERED, S.UNKNOWN, S.POD_LATE, S.RETURNED_TO_SENDER)
+    ]
+    run.box.arrange = lambda items: arrange(run, items)
+    fetched = run.fetch(*asked_of(run, mix))
+    assert [told(one) for one in fetched] == [alone(run.carrier, run.database, run.clock, one) for one in mix]
+    assert len(run.tracking) <= 1 + len(mix)
+
+
+def test_an_answer_with_the_numbers_of_other_parcels_only_tells_nothing(run: Run) -> None:
+    """Each is asked about alone, where the carrier's only answer counts whatever it calls the number."""
+    other = run.box.example(run.carrier, "00", 4242)
+    run.box.arrange = lambda items: [
+        renamed(item, n, other) for item in items for n in run.tracking[-1].split(",")
+    ]
+    mix = [(S.DELIVERED, False), (S.IN_TRANSIT, False), (S.UNKNOWN, False)]
+    fetched = run.fetch(*asked_of(run, mix))
+    assert [told(one) for one in fetched] == [alone(run.carrier, run.database, run.clock, one) for one in mix]
+
+
+def test_small_letters_are_the_same_number(run: Run) -> None:
+    run.box.arrange = lambda items: [with_small_numbers(item) for item in items]
+    fetched = run.fetch_all(S.IN_TRANSIT, S.IN_TRANSIT, S.UNKNOWN)
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, K.NOT_FOUND]
+    assert len(run.tracking) == 1
+
+
+def with_small_numbers(item: Any) -> Any:
+    if not isinstance(item, dict):
+        return item
+    return {
+        name: value.lower()
+        if name in ("trackingNumber", "requested", "unitno", "idShip")
+        else with_small_numbers(value)
+        for name, value in item.items()
+    }
+
+
+def whole_answer(run: Run) -> tuple[list[str], Response]:
+    """The good answer about several parcels."""
+    numbers = [
+        run.number(S.DELIVERED, serial=1),
+        run.number(S.IN_TRANSIT, serial=2),
+        run.number(S.UNKNOWN, serial=3),
+    ]
+    line = Kept(run.box)
+    client_of(run.carrier).track_many(numbers, line)
+    return numbers, line.answers[-1]
+
+
+class Kept(FakeSession):
+    """Asks the sandbox, and keeps its answers."""
+
+    def __init__(self, box: Sandbox) -> None:
+        super().__init__([])
+        self.box = box
+
+    def call(self, what: Capability, request: Request) -> Response:
+        self.answers = [*self.answers, as_response(self.box.answer(as_received(request)))]
+        return super().call(what, request)
+
+
+def test_no_value_of_another_type_breaks_the_reading_of_several(run: Run) -> None:
+    numbers, whole = whole_answer(run)
+    for strange in ODD:
+        for answer in replaced(whole, strange):
+            assert_reads(run.carrier, numbers, answer)
+
+
+def test_damaged_answers_about_several_are_answers_too(run: Run) -> None:
+    numbers, whole = whole_answer(run)
+    for answer in damaged(whole):
+        assert_reads(run.carrier, numbers, answer)
+
+
+def assert_reads(carrier: str, numbers: list[str], answer: Response) -> None:
+    token = response({"access_token": "tok", "token_type": "bearer", "expires_in": 3599})
+    answers = [token, answer] if Capability.TOKEN in CATALOG.specs[carrier].limits else [answer]
+    found = client_of(carrier).track_many(numbers, FakeSession(answers))
+    if not isinstance(found, Failure):
+        assert found
+        assert set(found) <= set(numbers)
+        assert all(isinstance(one, Delivery | Failure) for one in found.values())
+
+
+# ---------------------------------------------------------------- few calls are left
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), limit=st.integers(3, 12))
+def test_no_bundle_makes_more_calls_than_are_left(
+    database: Database, clock: SimulatedClock, carrier: str, data: st.DataObject, limit: int
+) -> None:
+    mix = data.draw(mixes(min(CATALOG.specs[carrier].numbers_per_call, 10)))
+    # Where no call is left for a check, a refusal is the account's.
+    mix = [one for one in mix if one[0] is not S.AUTH_REFUSED]
+    clock.advance(timedelta(days=1))
+    run = Run(carrier, database, clock, f"{limit}/day@UTC")
+    asked = asked_of(run, mix)
+    grants, _ = run.queue.reserve(carrier, run.spec.calls_for_bundle([one.known for one in asked]))
+    fetched = list(run.queue.fetch_bundle(grants, carrier, asked[: len(grants)]))
+    assert sum(one.calls for one in fetched) == len(run.box.calls) == run.used <= limit
+    assert run.held == 0
+    for one, ended in zip(mix, fetched, strict=False):
+        assert kinds([ended])[0] in (K.RATE_LIMITED, kind_alone(carrier, database, clock, one))
+
+
+def kind_alone(carrier: str, database: Database, clock: SimulatedClock, one: tuple[Scenario, bool]) -> Any:
+    ended = alone(carrier, database, clock, one)
+    return ended[0] if isinstance(ended, tuple) else None
