@@ -34,6 +34,13 @@ class Bundle:
         """The numbers to track, each once."""
         return list(dict.fromkeys(one.number for one in self.asked if one.known is None))
 
+    @property
+    def untold(self) -> list[str]:
+        """The numbers that are to be asked about alone, as the shared call told nothing about them."""
+        if self.tracked is None or self.closed is not None:
+            return []
+        return [number for number in self.numbers if number not in self.tracked]
+
     def is_to_track(self, one: Asked) -> bool:
         """Tell whether the shared call is to be made now, for this claim and others."""
         if one.known is not None or self.tracked is not None or self.closed is not None:

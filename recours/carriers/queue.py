@@ -29,7 +29,7 @@ from recours.core.quota import (
     kept_until,
 )
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_words
-from recours.core.text import Redactor
+from recours.core.text import Redactor, plural
 from recours.runs.ports import (
     Asked,
     Blocked,
@@ -318,12 +318,23 @@ class APIRequestQueue:
             found = {}
         finally:
             counts.append(_Count(session.calls, session.unsent))
-        if isinstance(found, Failure) and found.kind in REFUSED_KINDS:
-            whole = _Answer(self._redacted(found, client), last=session.last)
+        failure = self._redacted(found, client) if isinstance(found, Failure) else None
+        if isinstance(failure, Failure) and failure.kind in REFUSED_KINDS:
+            whole = _Answer(failure, last=session.last)
             if self._is_account_at_fault(carrier, reservation, whole, counts):
                 bundle.closed = self._closing(carrier, whole, None)
             found = {}
         bundle.learn(found)
+        self._mention_untold(carrier, bundle, failure)
+
+    def _mention_untold(self, carrier: str, bundle: Bundle, failure: Outcome | None) -> None:
+        """A carrier that does not take several numbers after all would else go unnoticed: it only costs more calls."""
+        if untold := len(bundle.untold):
+            why = f" ({failure.message})" if isinstance(failure, Failure) else ""
+            log.warning(
+                f"{self._name(carrier)} said nothing about {untold} of {plural(len(bundle.numbers), 'parcel')} "
+                f"in one call{why}: each is asked about alone"
+            )
 
     def check_credentials(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.

@@ -38,7 +38,8 @@ class CarrierSpec:
     options: tuple[Option, ...] = ()
     # The document comes with the tracking, or by way of it: that is asked even about a parcel known to be delivered.
     tracks_always: bool = False
-    # How many parcels one call for the tracking may be about; the calls that follow it are each about one.
+    # How many parcels one call for the tracking may be about; the calls that follow it are each about one. Not more than
+    # one where it `tracks_always`.
     numbers_per_call: int = 1
     # Whether a number's check digit fits; a wrong one makes it doubtful, and is never a reason not to ask.
     check_digit_fits: Callable[[str], bool] | None = None

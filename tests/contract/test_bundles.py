@@ -207,7 +207,9 @@ def test_only_the_first_claim_that_is_to_be_tracked_reserves_the_tracking() -> N
     assert replace(SPEC, numbers_per_call=1).calls_for_bundle([None, DELIVERY, None]) == [both, pod, both]
 
 
-def test_a_bundle_shares_one_tracking_call_and_its_unit(bundles: Bundles) -> None:
+def test_a_bundle_shares_one_tracking_call_and_its_unit(
+    bundles: Bundles, caplog: pytest.LogCaptureFixture
+) -> None:
     bundles.script.tracking |= {"B": DELIVERY, "C": UNKNOWN, "E": DELIVERY}
     bundles.script.proofs["E"] = PENDING
     fetched = bundles.fetch("A", "B", "C", Asked("D", DELIVERY, 4), "E")
@@ -217,6 +219,7 @@ def test_a_bundle_shares_one_tracking_call_and_its_unit(bundles: Bundles) -> Non
     assert failure(fetched[4]).delivery == DELIVERY
     assert bundles.script.asked == ["tracking A,B,C,E", "pod B", "pod D", "pod E"]
     assert bundles.counts() == (4, 0)
+    assert not caplog.records
 
 
 def test_two_claims_about_the_same_parcel_are_tracked_once(bundles: Bundles) -> None:
@@ -314,14 +317,23 @@ def test_a_number_that_spoils_the_call_spoils_no_other(
     assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, K.NOT_FOUND, None]
     assert [one.calls for one in fetched] == [2, 1, 1, 2]
     assert bundles.counts() == (6, 0)
-    assert [record.levelname for record in caplog.records] == ["ERROR"] * isinstance(whole, Exception)
+    why = f" ({whole.message})" if isinstance(whole, Failure) else ""
+    words = f"Listed said nothing about 4 of 4 parcels in one call{why}: each is asked about alone"
+    logged = [(record.levelname, record.message) for record in caplog.records]
+    assert logged[-1] == ("WARNING", words)
+    assert [level for level, _ in logged[:-1]] == ["ERROR"] * isinstance(whole, Exception)
 
 
-def test_a_number_that_the_answer_leaves_out_is_asked_about_alone(bundles: Bundles) -> None:
+def test_a_number_that_the_answer_leaves_out_is_asked_about_alone(
+    bundles: Bundles, caplog: pytest.LogCaptureFixture
+) -> None:
     bundles.script.left_out = {"B"}
     bundles.script.tracking["B"] = DELIVERY
     assert kinds(bundles.fetch("A", "B", "C")) == [K.NOT_DELIVERED_YET, None, K.NOT_DELIVERED_YET]
     assert bundles.script.asked == ["tracking A,B,C", "tracking B", "pod B"]
+    assert caplog.messages == [
+        "Listed said nothing about 1 of 3 parcels in one call: each is asked about alone"
+    ]
 
 
 def test_a_number_asked_about_alone_takes_a_unit_only_if_one_is_left(

@@ -210,6 +210,11 @@ def alone(carrier: str, database: Database, clock: SimulatedClock, one: tuple[Sc
     return _ALONE[key]
 
 
+def test_a_known_delivery_is_tracked_by_no_carrier_that_shares_calls() -> None:
+    assert {key for key in CARRIERS if CATALOG.specs[key].tracks_always} == set()
+    assert set(CARRIERS) == {"fedex", "gls", "laposte"}
+
+
 def test_good_parcels_share_one_call(run: Run) -> None:
     scenarios = [S.IN_TRANSIT, S.DELIVERED, S.UNKNOWN, S.RETURNED_TO_SENDER, S.DELIVERED, S.IN_TRANSIT]
     fetched = run.fetch_all(*scenarios)
