@@ -169,7 +169,7 @@ _VERDICTS = {
 
 
 def _verdicts(folder: Path) -> dict[str, str]:
-    verdicts = {}
+    verdicts: dict[str, str] = {}
     for meta in sorted((folder / "mutants").rglob("*.py.meta")):
         codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
         verdicts |= {name: _VERDICTS.get(code, f"status {code}") for name, code in codes.items()}

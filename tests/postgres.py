@@ -86,9 +86,9 @@ class Server:
         if self._user:
             os.chown(self.folder, self._user["user"], self._user["group"])
         initdb = [
-            programs("initdb"),
+            str(programs("initdb")),
             "-D",
-            self.folder / "data",
+            str(self.folder / "data"),
             "-U",
             "recours",
             "-A",
@@ -112,7 +112,7 @@ class Server:
             "port": str(self.port),
         } | self._settings
         options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
-        program = [programs("postgres"), "-D", self.folder / "data", *options]
+        program = [str(programs("postgres")), "-D", str(self.folder / "data"), *options]
         command = guarded(*program, gone_with_it=self.folder if self._is_in_memory else None)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from recours.core.sentences import sentence, stored
 from recours.sandbox import Scenario
@@ -14,7 +15,7 @@ DELIVERED = json.dumps({"at": "2026-02-05T09:00:00+00:00", "signatory": "DUPONT"
 FAST = {"RECOURS_READ_TIMEOUT": "0.5", "RECOURS_CALL_DEADLINE": "1", "RECOURS_CONNECT_TIMEOUT": "1"}
 
 
-def _plays(*steps: Scenario, known: bool = False, count: int = 1, **more: object) -> Prepare:
+def _plays(*steps: Scenario, known: bool = False, count: int = 1, **more: Any) -> Prepare:
     """Claims whose parcels the sandbox treats so; `known`: delivered as we know, so only the document is asked for."""
 
     def prepare(world: World) -> None:
@@ -69,15 +70,15 @@ def _recorded(kind: str, *, used: bool = True) -> Check:
 
 
 def _answer(
-    name: str, kind: str, *says: str, steps: tuple[Scenario, ...], used: bool = True, **more: object
+    name: str, kind: str, *says: str, steps: tuple[Scenario, ...], used: bool = True, **more: Any
 ) -> Case:
     known = bool(more.pop("known", False))
-    words = {key: more.pop(key) for key in ("retry_after", "count") if key in more}
+    words: dict[str, Any] = {key: more.pop(key) for key in ("retry_after", "count") if key in more}
     return case(name, 0, *says, prepare=_plays(*steps, known=known, **words), check=_recorded(kind, used=used), calls=True,
                 **more)  # fmt: skip
 
 
-def _raw(name: str, kind: str, *says: str, answer: bytes, used: bool = True, **more: object) -> Case:
+def _raw(name: str, kind: str, *says: str, answer: bytes, used: bool = True, **more: Any) -> Case:
     known = bool(more.pop("known", True))
     check = more.pop("check", None) or _recorded(kind, used=used)
     return case(name, 0, *says, prepare=_sends(answer, known=known), check=check, calls=True, **more)
@@ -147,7 +148,7 @@ def _pause(at_least: timedelta, at_most: timedelta) -> Check:
     return check
 
 
-def _asks(name: str, value: str | None, at_least: timedelta, at_most: timedelta, **more: object) -> Case:
+def _asks(name: str, value: str | None, at_least: timedelta, at_most: timedelta, **more: Any) -> Case:
     return case(f"Retry-After {name}", 0, "asks us to wait: too many calls (HTTP 429)", "no attempt was used up",
                 prepare=_plays(_S.RATE_LIMITED, retry_after=value), check=_pause(at_least, at_most), calls=True, **more)  # fmt: skip
 

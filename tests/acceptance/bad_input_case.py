@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.acceptance.bad_input_world import SCHEDULER, Ran, World
 
@@ -32,6 +33,6 @@ class Case:
     internal: bool = False  # our own fault: a traceback in the log is right
 
 
-def case(name: str, status: int, *says: str, **more: object) -> Case:
+def case(name: str, status: int, *says: str, **more: Any) -> Case:
     """A case; its sentences as arguments."""
     return Case(name, status, says, **more)

@@ -159,6 +159,11 @@ def _full_database(world: World) -> None:
     disk.fill()
 
 
+def _full_database_without_log(world: World) -> None:
+    world.sql("PRAGMA journal_mode=DELETE")
+    _full_database(world)
+
+
 def _is_waiting_again(world: World, _ran: Ran) -> None:
     """Ended by the full disk, the claim is held no longer."""
     assert world.one("CLM-1")["pod_fetch_status"] == "failed"
@@ -203,7 +208,7 @@ DATABASE = [
     case("the database is locked", 1, "is locked by another program; waited 30 s", prepare=_locked, check=_waited,
          seconds=60, full=True),
     case("the database's disk is full", 1, "cannot be written: the disk is full",
-         prepare=lambda w: (w.sql("PRAGMA journal_mode=DELETE"), _full_database(w))),
+         prepare=_full_database_without_log),
     case("the database's disk is full, write-ahead log", 1, "cannot be read or written: the disk reports an error",
          prepare=_full_database),
     case("no table of claims", 1, "has no table 'claims'", "recours init-db", prepare=_foreign("CREATE TABLE x (y)")),

@@ -1,12 +1,14 @@
 """Cases: the command line, the settings, and the files they stand in."""
 
-from tests.acceptance.bad_input_case import Case, case
+from typing import Any
+
+from tests.acceptance.bad_input_case import Case, Check, Prepare, case
 from tests.acceptance.bad_input_world import DATABASE_PASSWORD, FETCHER, FORGED, PASSWORD, World, a_number
 
 BIDI = "\u202e"
 
 
-def _range(option: str, value: str, bounds: str, **more: object) -> Case:
+def _range(option: str, value: str, bounds: str, **more: Any) -> Case:
     return case(f"{option} {value[:20]!r}", 2, option, bounds, options=(option, value), **more)
 
 
@@ -87,7 +89,7 @@ CLAIMS_NAMED = [
 ]  # fmt: skip
 
 
-def _url(name: str, status: int, *says: str, url: str, **more: object) -> Case:
+def _url(name: str, status: int, *says: str, url: str, **more: Any) -> Case:
     return case(f"--database-url {name}", status, *says, options=("--database-url", url), **more)
 
 
@@ -134,7 +136,7 @@ DATABASE_URLS = [
 ]  # fmt: skip
 
 
-def _bad(name: str, value: str, *says: str, title: str = "", **more: object) -> Case:
+def _bad(name: str, value: str, *says: str, title: str = "", **more: Any) -> Case:
     title = title or f"{name}={value[:24]!r}"
     return case(title, 2, f"{name} in the environment", *says, env={name: value}, **more)
 
@@ -218,7 +220,7 @@ SETTINGS = [
 # ---------------------------------------------------------------- .env and secrets.toml
 
 
-def _dotenv(content: str | bytes) -> object:
+def _dotenv(content: str | bytes) -> Prepare:
     def prepare(world: World) -> None:
         raw = content if isinstance(content, bytes) else content.encode()
         path = world.root / ".env"
@@ -228,7 +230,7 @@ def _dotenv(content: str | bytes) -> object:
     return prepare
 
 
-def _secrets(content: str | bytes, name: str = "secrets.toml") -> object:
+def _secrets(content: str | bytes, name: str = "secrets.toml") -> Prepare:
     """A secrets file of its own, named by the setting."""
 
     def prepare(world: World) -> None:
@@ -240,7 +242,7 @@ def _secrets(content: str | bytes, name: str = "secrets.toml") -> object:
     return prepare
 
 
-def _own_secrets(content: str) -> object:
+def _own_secrets(content: str) -> Prepare:
     """The secrets file of the root."""
 
     def prepare(world: World) -> None:
@@ -252,7 +254,7 @@ def _own_secrets(content: str) -> object:
     return prepare
 
 
-def _known_to(number: int) -> object:
+def _known_to(number: int) -> Check:
     """The run's own lines show that the claim was fetched with the account of the file."""
 
     def check(world: World, _ran: object) -> None:
@@ -265,6 +267,11 @@ def _known_to(number: int) -> object:
 def _int_password(world: World) -> None:
     world.box.accounts["10000007"] = "700007"
     _secrets("[chronopost]\naccount = 10000007\npassword = 700007\n")(world)
+
+
+def _two_passwords(world: World) -> None:
+    _own_secrets('[chronopost]\npassword = "another"\n')(world)
+    _dotenv(f"CHRONOPOST_PASSWORD={PASSWORD}\n")(world)
 
 
 def _folder_as_dotenv(world: World) -> None:
@@ -300,8 +307,7 @@ FILES = [
          prepare=_own_secrets('[chronopost]\naccount = 11111111\npassword = "another"\n')),
     case(".env and secrets.toml differ", 0, "CHRONOPOST_PASSWORD differs between .env and .streamlit/secrets.toml; "
          "the one in .env holds", copied=True, calls=True, check=_known_to(1), env={"CHRONOPOST_PASSWORD": None},
-         prepare=lambda w: (_own_secrets('[chronopost]\npassword = "another"\n')(w),
-                            _dotenv(f"CHRONOPOST_PASSWORD={PASSWORD}\n")(w))),
+         prepare=_two_passwords),
     case(".env with a broken line", 2, ".env, line 2: not of the form NAME=value", copied=True,
          prepare=_dotenv(f"A=1\nCHRONOPOST_PASSWORD {PASSWORD} = '\nB='unclosed\n")),
     case(".env is not UTF-8", 2, ".env is not UTF-8 text; save it again as UTF-8", copied=True,

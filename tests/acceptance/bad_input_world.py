@@ -188,26 +188,28 @@ class World:
         else:
             done = worker(self.worker, *options, environment=self.env, folder=self.folder)
         took = time.monotonic() - start
-        texts = [text.replace("\r\n", "\n") for text in (done.stdout, done.stderr, self._log().decode())]
-        return Ran(done.returncode, *texts, seconds=took)
+        stdout, stderr, log = (
+            text.replace("\r\n", "\n") for text in (done.stdout, done.stderr, self._log().decode())
+        )
+        return Ran(done.returncode, stdout, stderr, log, seconds=took)
 
     def _start(
         self, options: tuple[str, ...], memory_mb: int | None, *, modes_bind: bool, **streams: Any
     ) -> Done:
         """From nothing: one that is bound by more than others are, or is of another checkout."""
         script = self.root / "scripts" / f"{self.worker}.py"
+        outputs: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
         done = subprocess.run(
             [*(BOUND if modes_bind else ()), sys.executable, str(script), *options],
             cwd=self.folder,
             env=self.env,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams,
             timeout=150,
             check=False,
             preexec_fn=_limited_to(memory_mb) if memory_mb and os.name == "posix" else None,
+            **outputs,
         )
-        return Done(
-            done.args, done.returncode, *((raw or b"").decode() for raw in (done.stdout, done.stderr))
-        )
+        stdout, stderr = (raw.decode() if raw else "" for raw in (done.stdout, done.stderr))
+        return Done(done.args, done.returncode, stdout, stderr)
 
     def _log(self) -> bytes:
         if not self.log_dir.is_dir():

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
     return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
 
 
-def rows(service: Service, columns: str) -> list[tuple[object, ...]]:
+def rows(service: Service, columns: str) -> list[tuple[Any, ...]]:
     return service.sql(f"SELECT {columns} FROM claims ORDER BY id")
 
 

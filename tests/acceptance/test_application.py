@@ -4,10 +4,11 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -327,7 +328,8 @@ def test_the_example_page_fetches_shows_and_says_what_is_wrong(claim: Callable[.
     assert any("waits for its next try" in text or "new or was corrected" in text for text in texts(page))
     page.button[0].click().run()
     assert f"{reference}: the proof of delivery is there, signed by DUPONT." in texts(page)
-    assert [button.label for button in page.get("download_button")] == ["Download it"]
+    downloads: Sequence[Any] = page.get("download_button")
+    assert [button.label for button in downloads] == ["Download it"]
     page.button[0].click().run()
     assert f"{reference} already has its proof of delivery; nothing was fetched." in texts(page)
     page.text_input[0].set_value(late).run()

@@ -167,10 +167,10 @@ def test_backups_taken_while_runs_go_on_are_consistent_wholes(
     service: Service, person: Person, kind: Kind, mode: str, url: str
 ) -> None:
     if mode == "DELETE":  # a service that uses no write-ahead log
-        with closing(sqlite3.connect(service.settings.database_url.database)) as connection:
+        with closing(sqlite3.connect(str(service.settings.database_url.database))) as connection:
             connection.execute("PRAGMA journal_mode=DELETE")
     with runs_at_full_speed(service) as documents:
-        wait_until(documents, "no document comes")
+        wait_until(lambda: documents() > 0, "no document comes")
         made, counts = [], []
         for place in ("one", "two", "three"):
             before = documents()

@@ -273,7 +273,8 @@ def test_a_full_disk_under_the_console(
         Path("/dev/full").open("w") as full,
     ):
         world.claim("CLM-1", a_number())
-        ran = world.run("--json", **{stream: full})
+        streams: dict[str, Any] = {stream: full}
+        ran = world.run("--json", **streams)
         assert world.one("CLM-1")["pod_fetch_status"] == "success"
         assert ran.status in (0, 1)
         assert "Traceback" not in ran.log

@@ -469,11 +469,12 @@ def test_the_two_columns(run: Run, tmp_path: Path, statements: tuple[str, ...]) 
 
 def test_a_dry_run_changes_nothing(run: Run, tmp_path: Path, box: Sandbox) -> None:
     claims = Claims(tmp_path / "claims.db")
-    five = [claims.add(f"CLM-{n}", DELIVERED) for n in range(5)]
+    for n in range(5):
+        claims.add(f"CLM-{n}", DELIVERED)
     before = (tmp_path / "claims.db").read_bytes()
     ended = run("--dry-run")
     assert ended.status == 0
-    assert f"Would take {len(five)} claims" in ended.messages
+    assert "Would take 5 claims" in ended.messages
     assert "pod_retry_count" in ended.err
     assert (tmp_path / "claims.db").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["claims.db", "logs"]

@@ -315,7 +315,10 @@ def test_why_of_one_that_gave_up_says_whom_it_was_told(service: Service, person:
 
 
 def edit(column: str, value: Any) -> Callable[[Service], None]:
-    return lambda service: service.sql(f"UPDATE claims SET {column} = ?", value) and None
+    def change(service: Service) -> None:
+        service.sql(f"UPDATE claims SET {column} = ?", value)
+
+    return change
 
 
 def hold(service: Service) -> None:

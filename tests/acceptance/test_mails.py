@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from recours.core.text import clean
-from recours.notifications import manager
+from recours.notifications.render import render
 from recours.notifications.smtp import MailServerError, SmtpConnection, SmtpSettings
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -934,6 +934,7 @@ def test_events_from_before_there_were_mails_are_not_sent(service: Service, smtp
     service.add(S.DELIVERED, client_id=1)
     service.environment["SMTP_PORT"] = "9"
     service.run_hourly(1)
+    assert service._opened
     service._opened.database.close()
     service._opened = None
     for statement in (
@@ -970,12 +971,12 @@ def test_a_mail_that_cannot_be_written_keeps_no_other(
             raise KeyError("a template of ours")
         return rendered(kind, told, *more)
 
-    rendered = manager.render
+    rendered = render
     client(service, 2, "b@shop.example")
     for number in (1, 2):
         service.add(S.DELIVERED, client_id=number)
     with monkeypatch.context() as broken:
-        broken.setattr(manager, "render", failing)
+        broken.setattr("recours.notifications.manager.render", failing)
         service.run_hourly(1)
     assert smtp.recipients() == ["b@shop.example"]
     assert "The mail about CLM-0001 cannot be written: an error of ours" in caplog.messages
@@ -1010,7 +1011,8 @@ def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailS
     with SmtpConnection(settings) as line:
         assert line.send("a@shop.example", b"Subject: x\r\n\r\n.dots\r\n..\r\n", lambda: True)
         assert line._smtp is not None
-        line._smtp.sock.inner.shutdown(socket.SHUT_RDWR)
+        connection: Any = line._smtp.sock
+        connection.inner.shutdown(socket.SHUT_RDWR)
         with pytest.raises(MailServerError, match="broke the connection"):
             line.send("b@shop.example", b"x", lambda: True)
     assert smtp.recipients() == ["a@shop.example"]

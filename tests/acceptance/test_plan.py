@@ -172,7 +172,7 @@ def fill(service: Service, *carriers: str) -> None:
         for retries in range(4):  # at all turns, by other software
             place += 1
             last = FAILED_AT - timedelta(hours=5 * retries, minutes=place)
-            columns = {"pod_retry_count": retries, "pod_last_retry_at": at(last)}
+            columns: dict[str, Any] = {"pod_retry_count": retries, "pod_last_retry_at": at(last)}
             service.add(S.IN_TRANSIT, carrier=carrier, failed_at=last, **columns)
         for _ in range(6):
             place += 1

@@ -37,7 +37,11 @@ def service(url: str, tmp_path: Path, now: datetime) -> Iterator[Service]:
     with Sandbox(now=clock.now) as box, closing(Service(tmp_path, box, clock, url=url)) as made:
         for place in range(12):
             made.add(S.IN_TRANSIT, failed_at=now - 24 * HOUR - timedelta(minutes=place))
-        pending = {"pod_fetch_status": "pending", "pod_fetch_error": None, "failed_at": now - HOUR}
+        pending: dict[str, Any] = {
+            "pod_fetch_status": "pending",
+            "pod_fetch_error": None,
+            "failed_at": now - HOUR,
+        }
         for _ in range(2):
             made.add(S.IN_TRANSIT, carrier="UPS", **pending)
         today = now.astimezone(PARIS).date().isoformat()  # where the day of a deadline ends

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -327,7 +328,7 @@ def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
         assert service.run(PODFetchWorker).stats.success == 3
         mortal = Mortal(database, f"death-{deaths}", deaths)
         try:
-            prune(mortal, mortal.erase, BETWEEN, lambda at=now: at)
+            prune(mortal, mortal.erase, BETWEEN, repeat(now).__next__)
             break
         except Death:
             deaths += 1
@@ -336,7 +337,7 @@ def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
         pointing = service.sql("SELECT count(*) FROM claims WHERE pod_url IS NOT NULL")
         assert pointing == [(len(documents_of(service)),)]
         now += timedelta(minutes=11)  # until then the claims are held
-        prune(DatabasePast(database, f"after-{deaths}"), erase, BETWEEN, lambda at=now: at)
+        prune(DatabasePast(database, f"after-{deaths}"), erase, BETWEEN, repeat(now).__next__)
         assert (documents_of(service), files(service)) == ([], set())
         assert service.sql(
             "SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL OR pod_url IS NOT NULL"

@@ -55,8 +55,8 @@ class World:
     def attempts(self) -> list[object]:
         database = Database(URL.create("sqlite", database=str(self.path)))
         with database.read() as connection:
-            rows = connection.exec_driver_sql("SELECT pod_retry_count FROM claims").fetchall()
-            rows += connection.exec_driver_sql("SELECT id FROM recours_attempts").fetchall()
+            rows = [*connection.exec_driver_sql("SELECT pod_retry_count FROM claims")]
+            rows += connection.exec_driver_sql("SELECT id FROM recours_attempts")
         database.close()
         return [value for (value,) in rows]
 

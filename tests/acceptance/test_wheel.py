@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ class Copy:
         self.environment = folder / "environment"
         bare_python(self.environment)
         give_packages(self.environment)
-        target = ["--python", self.environment / "bin" / "python"]
+        target = ["--python", str(self.environment / "bin" / "python")]
         pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", *target]
         subprocess.run([*pip, "install", "--no-deps", "--no-index", build(folder)], check=True)
         self.crontab = folder / "crontab.txt"
@@ -58,13 +59,13 @@ class Copy:
         self.user = self._reader(folder)
         self.before = self.contents()
 
-    def _reader(self, folder: Path) -> dict[str, object]:
+    def _reader(self, folder: Path) -> dict[str, Any]:
         """Another user, for whom read-only is read-only; our own where that one could not even start Python."""
         other = _other_user()
         if other:
             for path in (folder, self.place):
                 os.chown(path, other["user"], other["group"])
-            python = [self.environment / "bin" / "recours", "--version"]
+            python = [str(self.environment / "bin" / "recours"), "--version"]
             try:
                 works = subprocess.run(python, check=False, capture_output=True, **other).returncode == 0
             except OSError:
@@ -93,7 +94,7 @@ class Copy:
         """Type a command."""
         path = f"{self.programs}:{self.environment / 'bin'}:/usr/bin:/bin"
         return subprocess.run(
-            [self.environment / "bin" / "recours", *words],
+            [str(self.environment / "bin" / "recours"), *words],
             cwd=folder or self.place,
             env={"PATH": path, "HOME": str(self.place.parent), **settings},
             capture_output=True,

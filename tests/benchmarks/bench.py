@@ -375,7 +375,7 @@ def _cpu_of_run(settings: Settings, opened: Opened) -> float:
     assert report.stats.total == CLAIMS_A_CARRIER, report
     with opened.database.read() as connection:
         counted = text("SELECT sum(calls) FROM recours_attempts WHERE run_id = :run")
-        calls = connection.execute(counted, {"run": report.run_id}).scalar_one()
+        calls = int(connection.execute(counted, {"run": report.run_id}).scalar_one())
     return spent * 1000 / calls
 
 

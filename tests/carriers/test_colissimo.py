@@ -722,7 +722,8 @@ def test_a_good_tracking_that_tells_of_nothing_cannot_be_read(parcel: Any) -> No
 
 def test_the_status_code_of_a_good_tracking_is_needed() -> None:
     tree = json.loads(DELIVERED.body)
-    for status in ({}, [], [{"message": "OK"}], [[]], "0", None):
+    statuses: list[Any] = [{}, [], [{"message": "OK"}], [[]], "0", None]
+    for status in statuses:
         assert failure_of(response(tree | {"status": status})).kind is K.BAD_RESPONSE
     assert parse_tracking(response(tree | {"status": {"code": 0}})) == KNOWN
 

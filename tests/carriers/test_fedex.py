@@ -117,7 +117,7 @@ def tracked(*results: Any, number: str = NUMBER) -> Response:
 
 def of_number(code: str | None, message: str | None = "Words") -> Response:
     """An error about the number, in a good answer."""
-    error = {"code": code, "message": message, "parameterList": []}
+    error: dict[str, Any] = {"code": code, "message": message, "parameterList": []}
     info = {"trackingNumber": NUMBER}
     return tracked({"trackingNumberInfo": info, "error": {n: v for n, v in error.items() if v is not None}})
 
@@ -173,7 +173,7 @@ HEADERS = {
     "Accept": "application/json",
     "x-locale": "fr_FR",
 }
-TRACKING_BODY = {
+TRACKING_BODY: dict[str, Any] = {
     "includeDetailedScans": True,
     "trackingInfo": [{"trackingNumberInfo": {"trackingNumber": NUMBER}}],
 }

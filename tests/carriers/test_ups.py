@@ -567,7 +567,8 @@ def test_a_type_of_no_table_is_told() -> None:
 
 def test_without_a_status_the_newest_activity_counts() -> None:
     newest, older = an_activity("I", "OT", "021"), an_activity()
-    for current in (None, {}, "x", [a_status()]):
+    currents: list[Any] = [None, {}, "x", [a_status()]]
+    for current in currents:
         failure = failure_of(told(a_package(currentStatus=current, activity=[newest, older])))
         assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
         assert fetch(told(a_package(currentStatus=current)))[0] == GOT

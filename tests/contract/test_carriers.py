@@ -470,7 +470,7 @@ def test_a_renewal_that_fails_forgets_no_delivery(asked: Asked, refusal: Answer)
 def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: Asked) -> None:
     """ShipIT refuses the token that the tracking accepts: so it does with each new one."""
     known = Delivery(DELIVERED_AT)
-    held = [(reservation, None) for reservation in asked.reserved(25)]
+    held: list[tuple[Any, Delivery | None]] = [(reservation, None) for reservation in asked.reserved(25)]
     held += [(reservation, known) for reservation in asked.reserved(25, known)]
     last = asked.reserved(1)[0]
     for reservation, delivery in held:

@@ -135,7 +135,7 @@ def other(database: Database) -> Run:
 def test_the_nearest_deadline_comes_first_and_what_is_past_it_last(
     run: Run, add_claims: Callable[..., None], fetch_status: str, stage: Stage
 ) -> None:
-    days = {
+    days: dict[str, dict[str, Any]] = {
         "past-long": {"response_deadline": date(2026, 1, 15)},
         "past": {"response_deadline": date(2026, 2, 1)},
         "far": {"response_deadline": date(2026, 2, 20)},
@@ -289,7 +289,7 @@ def test_rows_that_wait_or_cannot_be_called_for_never_keep_due_ones_from_being_t
 
 
 def settled(run: Run) -> int:
-    return rows(run.database, "SELECT count(*) n FROM claims WHERE pod_stage = 'settled'")[0]["n"]
+    return int(rows(run.database, "SELECT count(*) n FROM claims WHERE pod_stage = 'settled'")[0]["n"])
 
 
 def test_a_persistent_error_that_is_confirmed_is_never_taken_again(

@@ -70,7 +70,11 @@ def test_a_copy_is_a_file_of_its_own_and_says_its_mode(database: Path, tmp_path:
 
 
 def test_a_copy_is_of_one_moment_while_others_write(database: Path, tmp_path: Path) -> None:
-    stop, written = threading.Event(), []
+    stop = threading.Event()
+    written: list[int] = []
+
+    def another(so_far: int) -> Callable[[], bool]:
+        return lambda: len(written) > so_far
 
     def write() -> None:
         while not stop.is_set():
@@ -81,8 +85,7 @@ def test_a_copy_is_of_one_moment_while_others_write(database: Path, tmp_path: Pa
     writer.start()
     try:
         for number in range(5):
-            so_far = len(written)
-            wait_until(lambda at=so_far: len(written) > at, "the writer waits for ever")
+            wait_until(another(len(written)), "the writer waits for ever")
             copy(database, tmp_path / f"copy-{number}")
     finally:
         stop.set()

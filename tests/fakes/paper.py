@@ -23,7 +23,10 @@ def claim(n: int, **columns: Any) -> Claim:
     """A failed claim, due since long."""
     name = columns.pop("name", "Chronopost")
     number = columns.pop("number", NUMBERS[name].format(n))
-    row = {"fetch_status": FetchStatus.FAILED, "updated_at": NOW - timedelta(hours=200, minutes=n)} | columns
+    row: dict[str, Any] = {
+        "fetch_status": FetchStatus.FAILED,
+        "updated_at": NOW - timedelta(hours=200, minutes=n),
+    } | columns
     return Claim(
         n, f"CLM-{n}", carrier_name=name, carrier=CATALOG.resolve(name, number), number=number, **row
     )
@@ -41,4 +44,9 @@ def facts(quotas: dict[str, str], used: int = 0) -> dict[str, CarrierFacts]:
 
 def rules(retry: int = 30, fetch: int = 50, **more: Any) -> Rules:
     catalog = CATALOG.with_accounts(CATALOG.specs)
-    return Rules(**{"policy": POLICY, "catalog": catalog, "batch_sizes": {RETRY: retry, FETCH: fetch}} | more)
+    usual: dict[str, Any] = {
+        "policy": POLICY,
+        "catalog": catalog,
+        "batch_sizes": {RETRY: retry, FETCH: fetch},
+    }
+    return Rules(**(usual | more))

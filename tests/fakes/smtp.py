@@ -115,7 +115,9 @@ class MailServer:
     async def handle_DATA(self, server: Any, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
         if self.refuse_data:
             return self.refuse_data
-        message = message_from_bytes(envelope.content or b"", policy=policy.default)
+        content = envelope.content or b""
+        assert isinstance(content, bytes)  # a text only where the controller is asked to decode
+        message = message_from_bytes(content, policy=policy.default)
         self.taken.append((envelope.rcpt_tos[0], message))
         self.after_data(server)
         return "250 OK"

@@ -70,8 +70,8 @@ class World:
 
     def failed(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> Claim:
         """A claim whose first fetch failed two hours ago: due now."""
-        columns = {"updated_at": self.now - timedelta(hours=2), "error_text": "API timeout"} | columns
-        return self.table.add(reference, number=number, fetch_status=FetchStatus.FAILED, **columns)
+        usual: dict[str, Any] = {"updated_at": self.now - timedelta(hours=2), "error_text": "API timeout"}
+        return self.table.add(reference, number=number, fetch_status=FetchStatus.FAILED, **(usual | columns))
 
     def pending(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> Claim:
         """A new claim."""

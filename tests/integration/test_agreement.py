@@ -24,6 +24,7 @@ from recours.cli.why import _show, explanation_of
 from recours.core.assessment import assess
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
+from recours.core.quota import Limit
 from recours.dashboard.claims import about_claim
 from recours.dashboard.texts import Words
 from recours.database.engine import Database
@@ -138,10 +139,11 @@ class World:
 
     def until(self, carrier: Carrier) -> datetime:
         if carrier.until == "window":
-            return self.limit(carrier.key).window.around(self.now)[1]
+            _, ends = self.limit(carrier.key).window.around(self.now)
+            return ends
         return self.now + int((carrier.until or "0").rstrip("h")) * HOUR
 
-    def limit(self, key: str) -> Any:
+    def limit(self, key: str) -> Limit:
         return self.operations.settings.limits[key][-1]
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -269,7 +270,7 @@ def test_the_page_begins_with_the_verdict_and_what_to_do(page: AppTest, database
     now = datetime.now(UTC)
     with database.write() as connection:
         for worker in ("pod_fetch_worker", "pod_retry_scheduler"):
-            run = {
+            run: dict[str, Any] = {
                 "id": worker,
                 "worker": worker,
                 "started_at": now,

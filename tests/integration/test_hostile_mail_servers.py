@@ -156,11 +156,16 @@ def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after
         with line, pytest.raises(StopRequestedError):
             line.send("a@shop.example", b"x", lambda: True)
     given = threading.Event()
+
+    def give() -> bool:
+        given.set()
+        return True
+
     with (
         hostile(after(BANNER, FINE, FINE, FINE, GO_ON, then=[FINE])) as server,
         line_to(server.port, go_on=lambda: not given.is_set()) as line,
     ):
-        assert line.send("a@shop.example", b"x", lambda: given.set() is None)
+        assert line.send("a@shop.example", b"x", give)
 
 
 @pytest.mark.parametrize(

@@ -328,9 +328,13 @@ def test_no_endless_answer_outlives_the_deadline(before: bytes, endless: bytes) 
     assert fault.type is not NotSentError
 
 
+def says_nothing(server: Server, _connection: socket.socket) -> None:
+    server.stopped.wait(10)
+
+
 def test_a_server_that_accepts_and_says_nothing_is_left_by_the_deadline() -> None:
     with (
-        Server(lambda server, _: server.stopped.wait(10) and None) as server,
+        Server(says_nothing) as server,
         at_most(1.2),
         pytest.raises(TimedOutError),
     ):
@@ -599,7 +603,7 @@ def test_a_server_that_speaks_no_tls_ends_the_call(certificate: Certificate) -> 
 
 def test_a_handshake_that_never_ends_is_left_by_the_connect_time_out() -> None:
     with (
-        Server(lambda server, _: server.stopped.wait(10) and None) as server,
+        Server(says_nothing) as server,
         at_most(1.5),
         pytest.raises((NotSentError, TimedOutError)),
     ):
@@ -725,6 +729,7 @@ def test_without_a_unit_there_is_no_repeat(
     asked = Asked(database, clock, sandbox.url, "2/day")
     fetched = asked.fetch()
     # The unit that was held for the document serves for the repeat.
+    assert isinstance(fetched.outcome, Failure)
     assert fetched.outcome.kind is ErrorKind.SERVER_ERROR
     assert (asked.units, len(sandbox.calls)) == ((2, 0), 2)
 
@@ -735,6 +740,7 @@ def test_a_document_for_which_no_unit_is_left_is_not_asked_for(
     scripted(sandbox, Scenario.BAD_GATEWAY, Scenario.DELIVERED)
     asked = Asked(database, clock, sandbox.url, "2/day")
     fetched = asked.fetch()
+    assert isinstance(fetched.outcome, Failure)
     assert fetched.outcome.kind is ErrorKind.RATE_LIMITED
     assert (asked.units, len(sandbox.calls)) == ((2, 0), 2)
     assert asked.queue.closed("chronopost") is None  # our own limit is no pause that the carrier asked for
@@ -765,6 +771,7 @@ def test_gateways_are_asked_once_more(database: Database, clock: SimulatedClock,
     answer = b"HTTP/1.1 %d Gateway\r\nContent-Length: 0\r\n\r\n" % status
     with Server(says(answer, answer, answer)) as server:
         fetched = Asked(database, clock, server.url).fetch()
+    assert isinstance(fetched.outcome, Failure)
     assert (fetched.outcome.kind, fetched.outcome.http_status) == (ErrorKind.SERVER_ERROR, status)
     assert len(server.received) == 2
 
@@ -792,6 +799,7 @@ def test_a_bad_certificate_gives_its_unit_back(
     with Server(says(ANSWER), certificate.wrap) as server:
         asked = Asked(database, clock, f"https://127.0.0.1:{server.port}")
         fetched = asked.fetch()
+    assert isinstance(fetched.outcome, Failure)
     assert "certificate" in fetched.outcome.message
     assert (fetched.calls, asked.units, server.received) == (0, (0, 0), [])
 

@@ -117,7 +117,9 @@ def service(empty_url: str) -> Iterator[Database]:
 def add_unenrolled(database: Database, sandbox: Sandbox, ids: range, created_at: datetime) -> None:
     """Claims that the service makes, which knows no column of ours."""
     made = created_at.strftime("%Y-%m-%d %H:%M:%S")
-    rows = [{"id": n, "reference": f"CLM-{n}", "number": f"XY{n:09}FR", "made": made} for n in ids]
+    rows: list[dict[str, Any]] = [
+        {"id": n, "reference": f"CLM-{n}", "number": f"XY{n:09}FR", "made": made} for n in ids
+    ]
     insertion = (
         "INSERT INTO claims (id, claim_reference, carrier, tracking_number, status, created_at)"
         " VALUES (:id, :reference, 'Chronopost', :number, 'submitted', "

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.long_form import IS_LONG
 from tests.processes.forks import ROOT, Forks
@@ -45,7 +46,8 @@ def run(
     """Python with this command line, and nothing but this environment."""
     with tempfile.TemporaryDirectory() as outputs:
         streams = {"stdin": keyboard, "stdout": f"{outputs}/stdout", "stderr": f"{outputs}/stderr"}
-        job = {"command": command, "environment": dict(environment), "folder": str(folder)} | streams
+        job: dict[str, Any] = {"command": command, "environment": dict(environment), "folder": str(folder)}
+        job |= streams
         if from_nothing:
             status = _started(**job)
         else:

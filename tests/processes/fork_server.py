@@ -41,9 +41,9 @@ def _become(run: Callable[[Any], int], job: dict[str, Any]) -> None:
     except BaseException:  # noqa: BLE001 (it may not go back to the server's loop)
         traceback.print_exc()
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        for printed in (sys.stdout, sys.stderr):
             with suppress(OSError):
-                stream.flush()
+                printed.flush()
         os._exit(status)
 
 

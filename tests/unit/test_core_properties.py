@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -139,7 +140,7 @@ def _exhaust(steps: Iterable[object]) -> None:
 def failed_claim(**columns: object) -> Small:
     """A claim whose first fetch failed just now."""
     small = Small()
-    usual = {"number": NUMBERS[0], "updated_at": START, "error_text": "API timeout"}
+    usual: dict[str, Any] = {"number": NUMBERS[0], "updated_at": START, "error_text": "API timeout"}
     small.table.add("CLM-1", fetch_status=FetchStatus.FAILED, **(usual | columns))
     return small
 

@@ -20,8 +20,8 @@ from tests.fakes.examples import MODEST
 PARIS = "Europe/Paris"
 
 
-def utc(*numbers: int) -> datetime:
-    return datetime(*numbers, tzinfo=UTC)  # year, month, day, …
+def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 # ---------------------------------------------------------------- calendar days

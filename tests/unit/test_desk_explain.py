@@ -74,7 +74,7 @@ def fits_together(found: Explanation, status: str | None, stage: Stage) -> None:
     assert found.as_json()["standing"] == list(found.standing)
 
 
-PASSED = {
+PASSED: dict[str, Any] = {
     "rank_at": NOW - timedelta(days=40),
     "rank_is_deadline": True,
     "since": NOW - timedelta(days=60),

@@ -11,10 +11,11 @@ from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import MailState
 from recours.core.pauses import Stop
+from recours.core.sentences import carrier_words
 from recours.operations import checks
 from recours.operations.check_result import State
 from recours.operations.problem_texts import PROBLEMS, VerdictWords
-from recours.operations.problems import Problem, ProblemKind, carrier_words, problem_of, problems, verdict
+from recours.operations.problems import Problem, ProblemKind, problem_of, problems, verdict
 from recours.operations.records import Backlog, Run, Tally
 from recours.operations.status import CarrierNow, Overview, Pile, Troubles, success_of, worker_status
 from recours.runs.ports import Blocked, Refusal

@@ -346,7 +346,12 @@ def test_an_image_that_is_drawn_thousands_of_times_is_looked_at_once(monkeypatch
     """Forty kilobytes may hold one of 40 million pixels: drawn 80,000 times it would be unpacked for hours."""
     unpacked: list[Any] = []
     extrema = Image.Image.getextrema
-    monkeypatch.setattr(Image.Image, "getextrema", lambda image: unpacked.append(image) or extrema(image))
+
+    def counted(image: Image.Image) -> Any:
+        unpacked.append(image)
+        return extrema(image)
+
+    monkeypatch.setattr(Image.Image, "getextrema", counted)
     with pytest.raises(NotADocumentError, match="it is blank"):
         appraise(drawn(b"/A Do\n" * 500, white(9, 9)), "application/pdf")
     assert len(unpacked) == 1
@@ -449,7 +454,7 @@ def test_claims_whose_references_look_alike_have_files_of_their_own(store: Docum
 
 def test_half_a_document_is_never_left(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(store_module.os, "fsync", no_space)
+        patched.setattr("os.fsync", no_space)
         with pytest.raises(RunError, match=r"Documents cannot be stored in .*: No space left on device"):
             store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     assert [name for name in files(store) if not name.endswith(".json")] == []
@@ -464,7 +469,7 @@ def test_a_run_that_dies_on_the_way_leaves_no_half_document(
     def killed(_handle: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store_module.os, "fsync", killed)
+    monkeypatch.setattr("os.fsync", killed)
     with pytest.raises(KeyboardInterrupt):
         store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
     assert [name for name in files(store) if not name.endswith(".json")] == []
@@ -487,7 +492,7 @@ def test_a_name_that_cannot_be_secured_is_the_runs_fault(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = store.store(LABEL, Retrieved(PDF, DELIVERY, SOURCE))
-    monkeypatch.setattr(store_module.os, "fsync", no_space)
+    monkeypatch.setattr("os.fsync", no_space)
     with pytest.raises(RunError, match="No space left on device"):
         store.secure([kept])
 
@@ -705,7 +710,7 @@ def test_a_file_in_place_of_the_folder(use: str, store: DocumentStore) -> None:
 
 
 def test_a_full_disk_is_seen_before_any_call(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module.os, "fsync", no_space)
+    monkeypatch.setattr("os.fsync", no_space)
     with pytest.raises(RunError, match="No space left on device"):
         store.make_sure()
 

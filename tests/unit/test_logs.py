@@ -36,7 +36,7 @@ def started(tmp_path: Path) -> Iterator[Started]:
     root, run = logging.getLogger(), logs.run_log()
     levels = root.level, run.level
 
-    def start(path: Path = tmp_path / "logs" / "x.log", **options: object) -> tuple[logs.Log, io.StringIO]:
+    def start(path: Path = tmp_path / "logs" / "x.log", **options: Any) -> tuple[logs.Log, io.StringIO]:
         console = io.StringIO()
         begun.append(logs.set_up(path, console=console, now=lambda: NOON, **options))
         return begun[-1], console
@@ -343,9 +343,9 @@ def test_the_lock_is_waited_for_once(
 ) -> None:
     started()
     waited: list[float] = []
-    monkeypatch.setattr(logs.time, "sleep", waited.append)
+    monkeypatch.setattr("time.sleep", waited.append)
     now = iter(range(1000))
-    monkeypatch.setattr(logs.time, "monotonic", lambda: next(now) / 100)
+    monkeypatch.setattr("time.monotonic", lambda: next(now) / 100)
     logs.run_log().info("waits")
     before = len(waited)
     logs.run_log().info("tries, and does not wait")
@@ -395,7 +395,7 @@ def test_a_file_that_was_closed_meanwhile_is_not_opened_again(tmp_path: Path) ->
     logger = logging.getLogger("email_sender")
     with logs.file_of("email_sender", path):
         logger.info("written")
-        (handler,) = logger.handlers
+        handler: Any = logger.handlers[0]
     handler.handle(logging.makeLogRecord({"name": "email_sender", "levelno": logging.INFO, "msg": "late"}))
     assert handler.stream_lock is None
     assert handler.stream is None

@@ -28,7 +28,7 @@ class Debian:
     told: list[str] = field(default_factory=list)
 
     def __call__(self, command: Sequence[str] | str, given: bytes) -> Done:
-        *_, asked = command
+        asked = command[-1]
         self.told.append(asked)
         if asked == "-":
             self.text = given.decode(errors="surrogateescape")

@@ -24,6 +24,7 @@ class Manager:
     active: set[str] = field(default_factory=set)
 
     def __call__(self, command: Sequence[str] | str, _given: bytes) -> Done:
+        assert not isinstance(command, str)
         _, _, word, *rest = command
         timers = [name for name in rest if name.endswith(".timer")]
         if word == "is-active":

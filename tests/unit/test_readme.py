@@ -64,8 +64,8 @@ def blocks(language: str) -> list[str]:
 
 def general_settings() -> dict[str, str]:
     """Settings that are not the same for every carrier, with their defaults."""
-    options = [option for spec in CATALOG.specs.values() for option in spec.options]
-    return {setting.name: setting.default for setting in (*SETTINGS, *options)}
+    options = {option.name: option.default for spec in CATALOG.specs.values() for option in spec.options}
+    return {setting.name: setting.default for setting in SETTINGS} | options
 
 
 def all_settings() -> dict[str, str]:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any, NoReturn
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_a_claim_of_another_status_that_is_asked_for_and_put_off_is_left_alone_a
 def test_an_abandoned_fetch_is_taken_up_after_an_hour_although_its_time_is(
     world: World, ahead: timedelta | None
 ) -> None:
-    told = {} if ahead is None else {"updated_at": world.now + ahead}
+    told: dict[str, Any] = {} if ahead is None else {"updated_at": world.now + ahead}
     world.table.add("CLM-1", number=N, fetch_status="fetching", **told)
     world.fetch()
     assert world.asked == []
@@ -107,7 +108,7 @@ def test_in_a_preview_a_settled_claim_does_not_pass_before_its_turn(world: World
 def test_usage_that_cannot_be_read_does_not_hide_the_summary(world: World) -> None:
     world.failed("CLM-1")
 
-    def broken(carrier: str) -> None:
+    def broken(carrier: str) -> NoReturn:
         raise RunError("The database went away.")
 
     world.queue.usage = broken

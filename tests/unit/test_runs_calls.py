@@ -35,7 +35,7 @@ def _all_levels(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
 
 
-def fail(kind: ErrorKind, words: str = "said no", **more: object) -> Failure:
+def fail(kind: ErrorKind, words: str = "said no", **more: Any) -> Failure:
     return Failure(kind, words, **more)  # whatever a test names
 
 
@@ -115,7 +115,7 @@ def test_calls_of_one_carrier_can_be_limited(world: World) -> None:
 
 # ---------------------------------------------------------------- begun while all threads are busy
 
-AT_ONCE = {"concurrency": 2, "carrier_concurrency": 2}  # and one ahead
+AT_ONCE: dict[str, Any] = {"concurrency": 2, "carrier_concurrency": 2}  # and one ahead
 
 
 class Crowd:
@@ -276,7 +276,12 @@ def test_claims_that_end_without_a_call_leave_the_batch_to_others(world: World) 
 def test_what_two_runs_hold_is_called_once(world: World) -> None:
     world.many_failed(4)
     other = world.scheduler()
-    world.queue.during = lambda number: other.run() if number == N and other.stats.total == 0 else None
+
+    def another_run(number: str) -> None:
+        if number == N and other.stats.total == 0:
+            other.run()
+
+    world.queue.during = another_run
     report = world.retry(2, concurrency=2)
     assert sorted(world.asked) == sorted({*world.asked})
     assert report.stats.total + other.stats.total == 4
@@ -896,12 +901,9 @@ def test_a_label_that_no_table_has_is_told_of_a_delivered_parcel_too(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     strange = Delivery(unknown="the label 'Étage' beside a delivery")
-    for number, outcome in zip(
-        world.many_failed(2),
-        (Retrieved(PDF, strange, "a test"), fail(ErrorKind.POD_NOT_AVAILABLE_YET, delivery=strange)),
-        strict=True,
-    ):
-        world.queue.answers[number] = [outcome]
+    fetched, late = world.many_failed(2)
+    world.queue.answers[fetched] = [Retrieved(PDF, strange, "a test")]
+    world.queue.answers[late] = [fail(ErrorKind.POD_NOT_AVAILABLE_YET, delivery=strange)]
     world.retry()
     assert [message for message in caplog.messages if "does not know" in message] == [
         "Chronopost sent the label 'Étage' beside a delivery, which recours does not know: 2 parcels"

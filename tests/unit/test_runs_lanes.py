@@ -1,6 +1,7 @@
 """One carrier in one run: when it is open, and what closes it."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
@@ -12,7 +13,7 @@ from tests.fakes.queue import GOT
 UNTIL = datetime(2026, 2, 6, 15, tzinfo=UTC)
 
 
-def lane(**more: object) -> Lane:
+def lane(**more: Any) -> Lane:
     return Lane("chronopost", "Chronopost", **more)  # keywords
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.fakes.world import local
 MIDNIGHT = datetime(2026, 2, 6, 23, tzinfo=UTC)
 
 
-def report(**more: object) -> Report:
+def report(**more: Any) -> Report:
     stats = Stats(3, 2, 4, 5, 6, 1)
     return Report("pod_retry_scheduler", "run-1", MIDNIGHT, 9.4456, stats, **more)  # keywords
 
