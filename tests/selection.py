@@ -1,7 +1,8 @@
 """Which tests `make test` leaves to `make test-full`, and what is listed at the end of a run.
 
 `@pytest.mark.full("why")`, on a test, a module or a parameter, says that `make test` shows the same by another test or on
-another database, and can do without this one. Everything that was not run is listed by its reason.
+another database, and can do without this one. `@pytest.mark.sample("why", every=3)` says so of all but every third case
+of a test, or of each test of a module; without `every`, of all but the first. What was not run is listed by its reason.
 """
 
 from collections import Counter
@@ -55,11 +56,26 @@ def why_skipped(report: pytest.TestReport) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full(why): run by `make test-full` only")
+    config.addinivalue_line("markers", "sample(why, every=None): cases that `make test` takes some of")
     config.pluginmanager.register(Selection(short=config.getoption("markexpr") == "not full"))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A test that is left out has a reason."""
-    mark = item.get_closest_marker("full")
-    if mark and not (len(mark.args) == 1 and isinstance(mark.args[0], str)):
-        raise pytest.UsageError(f"{item.nodeid}: mark.full needs a reason")
+    for mark in item.iter_markers():
+        if mark.name in ("full", "sample") and not (len(mark.args) == 1 and isinstance(mark.args[0], str)):
+            raise pytest.UsageError(f"{item.nodeid}: mark.{mark.name} needs a reason")
+
+
+@pytest.hookimpl(tryfirst=True)  # before those are deselected that are marked full
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases full of which `make test` takes a sample."""
+    cases: Counter[str] = Counter()
+    for item in items:
+        mark = item.get_closest_marker("sample")
+        if not mark or item.get_closest_marker("full"):
+            continue
+        test, every = item.nodeid.partition("[")[0], mark.kwargs.get("every")
+        if cases[test] % every if every else cases[test]:
+            item.add_marker(pytest.mark.full(*mark.args))
+        cases[test] += 1

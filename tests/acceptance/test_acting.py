@@ -181,6 +181,7 @@ def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, p
     assert person.json("reopen", "--since", "2026-02-01", "--dry-run")["found"] == 2
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -264,6 +265,7 @@ def test_who_else_serves_the_claims_is_told(person: Person) -> None:
     )
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize("verb", ["pause", "resume"])
 @pytest.mark.parametrize(
     ("arguments", "says"),

@@ -158,6 +158,7 @@ def runs_at_full_speed(service: Service) -> Iterator[Callable[[], int]]:
         assert not faults
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(
     ("kind", "mode"),
     [("sqlite", "as it is"), ("sqlite", "DELETE"), ("postgresql", "as it is")],
@@ -246,6 +247,7 @@ def on_a_full_disk(person: Person, blocks: int, *arguments: str) -> subprocess.C
     )
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("blocks", [2, 8, 1000])
 def test_a_full_disk_ends_it_and_leaves_nothing(filled: Service, person: Person, blocks: int) -> None:
     """At once, within the database, within a document."""
@@ -450,6 +452,7 @@ def test_a_restore_keeps_what_was_there_and_writes_over_no_document(own: Service
     assert list(person.folder.glob(".claims.db.restoring*")) == []
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("mode", [0o600, 0o660])
 def test_who_may_read_and_write_the_database_still_may_after_a_restore(own: Service, mode: int) -> None:
     """Also if root restores it, for a job that is another user's."""

@@ -106,6 +106,8 @@ def show(case: Case, world: World) -> None:
         raise AssertionError(f"{error}\n{ran.everything}") from None
 
 
+# The unit tests have each setting, each answer of a carrier and each fault of a folder: here each takes a process.
+SAMPLE = pytest.mark.sample("bad input: repeats another case, or takes long", every=4)
 FULL = pytest.mark.full("bad input: repeats another case, or takes long")
 ON_POSIX = pytest.mark.skipif(os.name != "posix", reason="file modes mean little there")
 
@@ -117,6 +119,7 @@ def table(cases: list[Case]) -> list[object]:
     ]
 
 
+@SAMPLE
 @pytest.mark.parametrize("case", table(bad_input_usage.CASES))
 def test_usage(case: Case, tmp_path: Path, box: Sandbox, checkout: Path, template: Path) -> None:
     with world_of(case, tmp_path, box, checkout, template) as world:
@@ -124,6 +127,7 @@ def test_usage(case: Case, tmp_path: Path, box: Sandbox, checkout: Path, templat
         show(case, world)
 
 
+@SAMPLE
 @pytest.mark.parametrize("case", table(bad_input_places.CASES))
 def test_places(case: Case, tmp_path: Path, box: Sandbox, checkout: Path, template: Path) -> None:
     with world_of(case, tmp_path, box, checkout, template) as world:
@@ -131,6 +135,7 @@ def test_places(case: Case, tmp_path: Path, box: Sandbox, checkout: Path, templa
         show(case, world)
 
 
+@SAMPLE
 @pytest.mark.parametrize("case", table(bad_input_carrier.CASES))
 def test_carrier(case: Case, tmp_path: Path, box: Sandbox, checkout: Path, template: Path) -> None:
     with world_of(case, tmp_path, box, checkout, template) as world:
@@ -191,6 +196,7 @@ def show_garbage(world: World, rows: Rows, stage: str | None) -> None:
     assert odd == [], "\n".join(odd)
 
 
+@pytest.mark.sample("garbage in claims of other stages")
 @pytest.mark.parametrize("stage", [None, "waiting", "ready"])
 def test_garbage_in_every_column(
     stage: str | None, tmp_path: Path, box: Sandbox, checkout: Path, template: Path

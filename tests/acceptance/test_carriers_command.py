@@ -127,6 +127,7 @@ def test_the_table_on_a_database_that_no_run_has_seen(operations: Operations, da
 # ---------------------------------------------------------------- check
 
 
+@pytest.mark.sample("the command for each carrier: tests/contract/test_carriers.py asks each")
 @pytest.mark.parametrize("key", CARRIERS)
 def test_good_credentials_are_accepted(operations: Operations, key: str) -> None:
     spec = CATALOG.specs[key]
@@ -139,6 +140,7 @@ def test_good_credentials_are_accepted(operations: Operations, key: str) -> None
     assert all(call.carrier == key for call in operations.box.calls)
 
 
+@pytest.mark.sample("the command for each carrier: tests/contract/test_carriers.py asks each")
 @pytest.mark.parametrize("key", CARRIERS)
 def test_bad_credentials_are_told_and_good_ones_lift_the_pause(operations: Operations, key: str) -> None:
     spec = CATALOG.specs[key]
@@ -160,6 +162,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(operations: Opera
     assert operations.account(key) == (0, None)
 
 
+@pytest.mark.sample("the command for each carrier: tests/contract/test_carriers.py asks each")
 @pytest.mark.parametrize("key", CARRIERS)
 def test_a_number_of_ours_is_told_about(operations: Operations, key: str) -> None:
     number = operations.box.example(key, "00", 7)
@@ -198,6 +201,7 @@ def test_the_limits_hold_for_a_check_too(operations: Operations) -> None:
     assert len(operations.box.calls) == 1
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [

@@ -241,6 +241,7 @@ def test_the_first_run_is_announced_and_nothing_changes(checkout: Checkout, tmp_
     assert sorted(p.name for p in tmp_path.glob("service.db*")) == ["service.db"]
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(
     "name",
     [
@@ -280,6 +281,7 @@ def test_a_folder_among_the_documents_that_no_run_writes_to_is_no_fault(checkout
     assert told.startswith("ok "), told
 
 
+@pytest.mark.full("every command at a closed folder: tests/acceptance/test_bad_input.py has a run")
 @pytest.mark.parametrize("named", [{}, {"DATABASE_PATH": "data/recours.db"}], ids=["embedded", "named"])
 def test_a_folder_of_the_database_that_may_not_be_entered_is_told(
     checkout: Checkout, named: dict[str, str]
@@ -349,6 +351,7 @@ BAD: dict[str, tuple[dict[str, str], int, str]] = {
 }
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("case", BAD)
 def test_one_fault_hides_no_other_look(checkout: Checkout, case: str) -> None:
     environment, status, sentence = BAD[case]

@@ -114,6 +114,7 @@ def test_init_db_says_what_is_wrong(tmp_path: Path) -> None:
     assert (broken.returncode, "is not a SQLite database" in broken.stderr) == (1, True)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("command", ["init-db", "status", "carriers"])
 def test_a_driver_that_lacks_is_told_with_what_installs_it(tmp_path: Path, command: str) -> None:
     (tmp_path / "psycopg.py").write_text("raise ModuleNotFoundError('not here', name='psycopg')")

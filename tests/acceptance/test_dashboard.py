@@ -30,6 +30,7 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 ELSEWHERE = "pods.example"  # a name that somebody else's server gives this machine
 SLOW_MS = 30_000  # what a busy machine may take; nothing waits so long that does not fail
 PASSWORD = "une phrase de passe"
+FULL = pytest.mark.full("the page in a browser: tests of its views and parts show it without one")
 pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"Chromium is not installed ({CHROMIUM})")
 
 
@@ -277,6 +278,7 @@ def test_claims_are_filtered_searched_and_opened(page: Page) -> None:
     expect(page.get_by_text("1 claim", exact=True)).to_be_visible()  # the filter is still what it was
 
 
+@FULL
 def test_foreign_text_is_shown_as_it_is_written(page: Page) -> None:
     open_claims(page, text="=")
     # While the list is drawn anew, a claim may stand there twice.
@@ -324,6 +326,7 @@ def test_a_hostile_web_page_runs_no_script_loads_nothing_and_leads_nowhere(
     assert len(service.box.calls) == before
 
 
+@FULL
 def test_a_document_outside_the_folder_is_not_opened(page: Page, service: Service) -> None:
     open_claim(page, service, "ELSE-1")
     expect(page.get_by_text("stored by other software and is not opened here")).to_be_visible()
@@ -331,6 +334,7 @@ def test_a_document_outside_the_folder_is_not_opened(page: Page, service: Servic
     expect(page.get_by_role("button", name="Download")).to_have_count(0)
 
 
+@FULL
 def test_an_unknown_claim_gets_the_nearest_one(page: Page, service: Service) -> None:
     page.goto(f"{service.url}/?claim=CLM-2026-0O7")
     expect(page.get_by_text("There is no claim 'CLM-2026-0O7'. Did you mean CLM-2026-007?")).to_be_visible()
@@ -415,6 +419,7 @@ def test_several_claims_are_chosen_and_retried(page: Page, service: Service) -> 
     assert service.one(f"{fetched} AND a.outcome = 'success'", "UPS-1") == (1,)
 
 
+@FULL
 def test_all_on_the_page_are_ticked_and_one_is_cleared_again(page: Page) -> None:
     open_claims(page, text="CLM-2026")
     expect(page.get_by_role("checkbox")).to_have_count(8)
@@ -438,6 +443,7 @@ def test_the_export_has_what_the_filter_shows_and_no_formula(page: Page) -> None
     assert lines[1].startswith("'=HYPERLINK(1),Hermes,")
 
 
+@FULL
 def test_looking_changes_nothing(page: Page, service: Service) -> None:
     before = service.content()
     expect(page.get_by_test_id("stMetric").first).to_be_visible()
@@ -446,6 +452,7 @@ def test_looking_changes_nothing(page: Page, service: Service) -> None:
     assert service.content() == before
 
 
+@FULL
 def test_a_database_that_goes_and_comes_back(page: Page, service: Service) -> None:
     expect(page.get_by_test_id("stMetric").first).to_be_visible()
     away = service.path.with_suffix(".away")
@@ -474,6 +481,7 @@ def guarded(service: Service) -> Iterator[Service]:
     guarded.stop()
 
 
+@FULL
 def test_the_wrong_password_shows_nothing_and_the_right_one_all(browser: Browser, guarded: Service) -> None:
     for page in visited(browser, guarded, 1280):
         page.goto(f"{guarded.url}/?claim=CLM-2026-000")
@@ -510,6 +518,7 @@ def test_by_another_name_nothing_is_shown_without_a_password(browser: Browser, s
     context.close()
 
 
+@FULL
 def test_by_another_name_the_password_opens_it(browser: Browser, guarded: Service) -> None:
     """As through a proxy that passes on the name by which it was asked for."""
     context = browser.new_context()

@@ -106,6 +106,7 @@ def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database
     assert LINE not in person.does("status")
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("options", [("--carrier", "DPD"), ("--status", "lost"), ("--since", "1h")])
 def test_asking_for_claims_that_are_not_there_decides_nothing_about_the_others(
     person: Person, options: tuple[str, ...]
@@ -141,6 +142,7 @@ def test_a_claim_is_excluded_with_the_reason_and_brought_back(person: Person, da
     )
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(
     ("typed", "said"),
     [

@@ -56,6 +56,7 @@ def test_there_are_thirty_faults_and_more() -> None:
     assert len(ON_SQLITE | ON_POSTGRESQL) >= 30
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(("installed", "inject"), list(cases()), indirect=["installed"])
 def test_no_fault_is_silent_or_costs_an_attempt(installed: Installation, inject: Inject) -> None:
     with injected(inject, installed):

@@ -258,6 +258,7 @@ def test_a_database_that_cannot_be_read_is_not_nothing_to_do(run: Run, tmp_path:
 # ---------------------------------------------------------------- Configuration: the commands
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(
     ("options", "header", "taken"),
     [
@@ -281,6 +282,7 @@ def test_the_commands(run: Run, claims: Claims, options: str, header: str, taken
     assert claims.execute("SELECT COUNT(*) FROM claims WHERE pod_fetch_status = 'success'") == [(taken,)]
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=2)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -361,6 +363,7 @@ def test_the_folder_that_cron_writes_to_is_in_the_repository() -> None:
     assert "!/logs/.gitkeep" in ignored
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 @pytest.mark.parametrize("script", [RETRY, FETCH])
 def test_a_console_that_cannot_show_the_signs(
@@ -582,6 +585,7 @@ def test_the_whole_workflow(run: Run, claims: Claims, box: Sandbox) -> None:
     assert claims.get("CLM-later", "pod_fetch_error") is None
 
 
+@pytest.mark.full("two workers at once: tests/integration/test_runs.py has two and more")
 def test_both_workers_at_once_ask_nothing_twice(
     checkout: Path, environment: dict[str, str], claims: Claims, box: Sandbox
 ) -> None:

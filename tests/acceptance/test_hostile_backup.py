@@ -62,6 +62,7 @@ def test_the_folder_is_a_backup_before_it_is_spoilt(person: Person, made: Path) 
     assert "The backup is whole" in person.does("restore", "--check", str(made))
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("name", ["manifest.json", "database.sqlite", "documents/chronopost/a.pdf"])
 def test_a_pipe_is_not_read(person: Person, made: Path, name: str) -> None:
     (made / name).unlink()
@@ -69,6 +70,7 @@ def test_a_pipe_is_not_read(person: Person, made: Path, name: str) -> None:
     is_refused(person, made, "cannot be read: it is not a regular file")
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.parametrize("name", ["manifest.json", "database.sqlite", "documents/chronopost/a.pdf"])
 @pytest.mark.parametrize("to", ["/dev/zero", "/etc/passwd", "elsewhere"])
 def test_a_link_is_not_followed(person: Person, made: Path, name: str, to: str) -> None:
@@ -97,6 +99,7 @@ def test_a_manifest_of_terabytes_is_not_read(person: Person, made: Path) -> None
     is_refused(person, made, "manifest.json cannot be read: it is not what a backup wrote")
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.parametrize(
     "name",
     ["documents/a\0b", "documents/a\nb", "documents/\ud800", "documents//a", "documents/./a", "documents/", "", "/etc/passwd",
@@ -119,6 +122,7 @@ def _no_year(manifest: dict[str, Any]) -> None:
     manifest["made_at"] = "0001-01-01T00:00:00+14:00"
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("by", [_kind_of_another_type, _endless_size, _no_year])
 def test_a_value_that_no_backup_wrote_is_refused(
     person: Person, made: Path, by: Callable[[dict[str, Any]], object]
@@ -127,6 +131,7 @@ def test_a_value_that_no_backup_wrote_is_refused(
     is_refused(person, made, "it is not what a backup wrote")
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=2)
 @pytest.mark.parametrize("script", [
     f"DROP TABLE recours_attempts; CREATE VIEW recours_attempts AS {ENDLESS}",
     f"DROP TABLE claims; CREATE VIEW claims AS {ENDLESS}",

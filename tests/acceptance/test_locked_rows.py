@@ -88,6 +88,7 @@ def test_due_claims_that_are_locked_are_no_idle_system(
     assert service.run().stats.success == 6
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("kind", ["new", "waiting"])
 def test_what_is_unlocked_meanwhile_is_fetched_by_the_same_run(
     service: Service, other: Connection, clock: Waiting, kind: str
@@ -113,6 +114,7 @@ def test_what_is_unlocked_meanwhile_is_fetched_by_the_same_run(
     assert (report.exit_status, report.stats.success, report.stats.skipped_locked) == (0, 3, 0)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("moment", ["at once", "while it is counted"])
 def test_what_was_locked_only_while_the_run_looked_is_fetched_by_the_same_run(
     service: Service,
@@ -181,6 +183,7 @@ def test_ready_claims_that_are_found_and_cannot_be_taken_are_explained(
     assert any(line.startswith("⚠️ 4 claims are locked by another program") for line in caplog.messages)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("others", [0, 1])
 def test_settled_claims_whose_turn_passes_are_counted_too(
     service: Service, other: Connection, caplog: pytest.LogCaptureFixture, others: int

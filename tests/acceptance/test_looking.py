@@ -232,6 +232,7 @@ def on_a_terminal(person: Person, *arguments: str) -> str:
     return seen.decode()
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_a_console_that_lacks_signs_is_no_reason_to_fail(
     service: Service, person: Person, encoding: str
@@ -248,6 +249,7 @@ def test_a_console_that_lacks_signs_is_no_reason_to_fail(
         assert "Délai dépassé ?".encode(encoding) in done.stdout
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(
     "arguments", [["status"], ["status", "--json"], ["export", "--csv"], ["why", "CLM-0001"]]
 )
@@ -368,6 +370,7 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
 }  # fmt: skip
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(
     ("columns", "seen", "then", "sentences"), WHERE_IT_STANDS.values(), ids=WHERE_IT_STANDS.keys()
 )
@@ -478,6 +481,7 @@ def test_an_export_goes_over_no_other_file_unless_forced(typist: Person) -> None
     assert [path.name for path in typist.folder.glob("*out.csv*")] == ["out.csv"]
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize(
     "arguments",
@@ -505,6 +509,7 @@ def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=6)
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
@@ -534,6 +539,7 @@ def test_a_console_that_is_not_there_takes_what_is_said(
 # ---------------------------------------------------------------- bad input
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
@@ -571,6 +577,7 @@ def test_what_is_mistyped_is_told(
     assert done.stdout == ""
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("arguments", [["status"], ["why", "CLM-1"], ["export", "--csv"]], ids=" ".join)
 def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
     empty_url: str, tmp_path: Path, arguments: list[str]
@@ -584,6 +591,7 @@ def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
     assert service_of.types(*arguments).returncode in (0, 2)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("arguments", [["status"], ["why", "CLM-1"], ["export", "--csv"]], ids=" ".join)
 def test_an_older_schema_is_told(service: Service, person: Person, arguments: list[str]) -> None:
     service.sql("UPDATE recours_schema_version SET version_num = '0004'")

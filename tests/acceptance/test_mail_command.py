@@ -98,6 +98,7 @@ def test_what_the_server_says_is_told(operations: Operations, smtp: MailServer) 
     assert (dead.returncode, "The mail server 127.0.0.1:9 cannot be used" in dead.stderr) == (1, True)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -134,6 +135,7 @@ def test_release_lets_go_of_what_is_held(operations: Operations) -> None:
     ]
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("kind", ["pod_failed", "pod_retrieved"])
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_a_preview_is_written_and_nothing_else(operations: Operations, kind: str, language: str) -> None:
@@ -189,6 +191,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContex
     return context, path
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_encryption_is_used_and_certificates_are_checked(
     operations: Operations, certificate: tuple[ssl.SSLContext, Path], security: str

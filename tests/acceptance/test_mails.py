@@ -447,6 +447,7 @@ REFUSALS_OF_US = [
 ]
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.parametrize("refusal", REFUSALS_OF_US)
 @pytest.mark.parametrize("step", ["RCPT", "DATA"])
 def test_a_refusal_of_us_that_comes_late_fails_no_mail(

@@ -49,6 +49,7 @@ def test_there_are_such_commands() -> None:
     assert {("carriers",), ("mail",), ("init-db",), ("status",), ("backup",)} <= set(TAKE_ONE)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("words", [("status",), ("init-db",), ("carriers",)])
 def test_the_warning_comes_before_what_is_wrong_with_the_database(
     tmp_path: Path, words: tuple[str, ...]
@@ -59,6 +60,7 @@ def test_the_warning_comes_before_what_is_wrong_with_the_database(
     assert "se-cret" not in done.stdout + done.stderr
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("name", ["pod_retry_scheduler", "pod_fetch_worker"])
 def test_a_run_warns_in_its_log(tmp_path: Path, name: str) -> None:
     environment = Person(tmp_path, "sqlite:///claims.db").environment

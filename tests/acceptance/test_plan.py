@@ -215,6 +215,7 @@ TIGHT = {
 CARRIERS = ("Chronopost", "FedEx", "UPS", "DHL Express")
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("assumption", list(Assumption))
 def test_from_claims_that_no_run_has_seen_yet(service: Service, assumption: Assumption) -> None:
     service.environment |= TIGHT
@@ -228,6 +229,7 @@ def test_from_claims_that_no_run_has_seen_yet(service: Service, assumption: Assu
     assert any(run.left for run in made.runs)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("assumption", list(Assumption))
 def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> None:
     """After half a day of runs: claims at all turns, settled ones, deliveries that are known, a carrier that is paused."""
@@ -264,6 +266,7 @@ def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> 
     assert sum(run.passed for run in made.runs) >= 4
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(
     ("assumption", "quotas"),
     [
@@ -323,6 +326,7 @@ def test_a_delivery_that_is_known_needs_a_single_call(service: Service) -> None:
     assert [len(run.tries) for run in made.runs if run.tries] == [3, 2, 3]
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(("before", "then"), [(2, 4), (4, 2)], ids=["raised", "lowered"])
 def test_another_limit_of_turns(service: Service, before: int, then: int) -> None:
     fill(service, "Chronopost")

@@ -126,6 +126,7 @@ def test_the_schedule_is_that_of_the_runs_that_were(service: Service, person: Pe
     assert [datetime.fromisoformat(run["at"]) for run in runs] == [last + n * HOUR for n in (1, 2, 3)]
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -153,6 +154,7 @@ def test_a_database_without_claims(typist: Person) -> None:
     assert (said["carriers"], said["late"], said["tries"], len(said["runs"])) == ([], [], 0, 3)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [

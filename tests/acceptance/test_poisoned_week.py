@@ -96,6 +96,7 @@ def undisturbed() -> dict[str, Any]:
     return week(None)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.parametrize("poison", _POISONS)
 def test_one_poisoned_claim_at_each_carrier_stops_no_other(poison: Scenario) -> None:
     wanted = undisturbed()

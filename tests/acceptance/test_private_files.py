@@ -69,6 +69,7 @@ def modes(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(("group", "file", "below"), [("", "600", "700"), (GROUP, "640", "2750")])
 def test_a_life_of_runs_leaves_nothing_that_everybody_may_read(
     checkout: Path, box: Sandbox, add_claims: Callable[..., None], group: str, file: str, below: str

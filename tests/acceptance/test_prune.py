@@ -190,6 +190,7 @@ def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
     assert "Deleted: 5 attempts, 1 document (" in done
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -315,6 +316,7 @@ class Mortal(DatabasePast):
         return found
 
 
+@pytest.mark.full("deaths at every statement of recours prune")
 def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
     service: Service, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

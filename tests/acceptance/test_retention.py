@@ -109,6 +109,7 @@ def test_zero_keeps_it_for_ever(service: Service) -> None:
     assert rows(service) == (before[0] + 3, *before[1:])
 
 
+@pytest.mark.full("years of rows are written first")
 def test_after_years_a_run_with_nothing_to_do_costs_what_it_did(service: Service) -> None:
     young = seconds(service)
     years_pass(service, YEARS * 365)

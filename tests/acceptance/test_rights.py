@@ -187,6 +187,7 @@ def test_the_sql_for_an_empty_database_makes_all_of_it(
     kinds("postgresql").drop(empty)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("need", SERVICE_NEEDS, ids=lambda need: need.name)
 def test_check_names_each_missing_right_and_the_grant(
     service: Service, owner: URL, role: str, need: Need

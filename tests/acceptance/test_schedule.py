@@ -104,6 +104,7 @@ def assert_both_ran(place: Place) -> None:
 # ---------------------------------------------------------------- a real crontab
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 def test_twice_installed_is_once_there_and_really_runs_in_crons_environment(
     place: Place, box: Sandbox
 ) -> None:
@@ -218,6 +219,7 @@ BAD = {
 }
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.parametrize("case", BAD)
 def test_what_cannot_be_installed_is_told_and_changes_nothing(plain: Place, case: str) -> None:
     options, text, status, sentence = BAD[case]
@@ -248,6 +250,7 @@ REFUSING = {
 }
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("case", REFUSING)
 def test_a_crontab_program_that_refuses(set_up: Path, tmp_path: Path, case: str) -> None:
     body, sentence = REFUSING[case]
@@ -267,6 +270,7 @@ def test_a_crontab_program_that_refuses(set_up: Path, tmp_path: Path, case: str)
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(("answer", "status", "lines"), [("y", 0, 2), ("n", 1, 0), ("", 1, 0)])
 def test_on_a_terminal_it_shows_and_asks(plain: Place, answer: str, status: int, lines: int) -> None:
     person, terminal = pty.openpty()
@@ -321,6 +325,7 @@ def test_crons_own_daemon_runs_what_is_installed(place: Place, box: Sandbox) -> 
 STARTED = 'ln -s "$(command -v sleep)" /run/{0}; /run/{0} 600 & until grep -qx {0} /proc/$!/comm; do :; done;'
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("daemon", ["", "cron", "crond"])
 def test_check_tells_a_crontab_that_no_daemon_reads(plain: Place, daemon: str) -> None:
     create_file(plain.checkout / "data" / "recours.db")
@@ -349,6 +354,7 @@ set -e; recours() { "$PYTHON" -m recours schedule "$@"; }
 """
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 def test_systemds_timers_are_installed_once_and_really_start_the_workers(place: Place, box: Sandbox) -> None:
     give_claims(place, box)
     program("systemd-analyze", "systemd")

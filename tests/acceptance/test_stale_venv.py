@@ -72,6 +72,7 @@ def world(tmp_path: Path, add_claims: Callable[..., None]) -> "Callable[..., Wor
     return made
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 # Most of them are imported only when a carrier is called, a document is checked or a mail is written.
 @pytest.mark.parametrize("missing", ["pypdf", "cryptography", "defusedxml", "jinja2", "urllib3", "click"])
 def test_no_claim_is_tried_while_a_package_is_missing(world: Callable[..., World], missing: str) -> None:

@@ -48,6 +48,7 @@ def events(service: Service, claim: int) -> list[tuple[Any, ...]]:
 # ---------------------------------------------------------------- when the carrier is called
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(
     ("max_retries", "called_at"),
     [(4, [1, 7, 31, 103]), (6, [1, 7, 31, 103, 175, 247]), (2, [1, 7])],
@@ -285,6 +286,7 @@ def test_a_claim_found_by_others_just_when_it_was_due_is_not_counted(
 # ---------------------------------------------------------------- nobody keeps the others waiting
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=2)
 @pytest.mark.parametrize("obstacle", ["waiting", "persistent", "at its limit", "no credentials"])
 def test_due_claims_are_taken_however_many_cannot_be(
     make: Callable[..., Service], box: Sandbox, clock: SimulatedClock, obstacle: str

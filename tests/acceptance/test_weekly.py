@@ -300,6 +300,7 @@ def test_it_can_be_seen_and_sent_at_any_time(service: Service, smtp: MailServer,
     assert after == before
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [

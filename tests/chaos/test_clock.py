@@ -145,6 +145,7 @@ def machine(
 # ---------------------------------------------------------------- midnight, and the changes of the hour
 
 
+@pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
 def test_each_day_of_the_quotas_zone_has_its_calls_and_no_more(machine: Machines, evening: str) -> None:
     """Hourly runs over two midnights in Paris; more claims than calls."""
@@ -163,6 +164,7 @@ def test_each_day_of_the_quotas_zone_has_its_calls_and_no_more(machine: Machines
     box.check_nothing_is_stuck()
 
 
+@pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
 def test_a_day_that_ends_during_a_run(machine: Machines, evening: str) -> None:
     """Calls made after midnight are the new day's, also those whose units were taken before it."""
@@ -181,6 +183,7 @@ def test_a_day_that_ends_during_a_run(machine: Machines, evening: str) -> None:
     box.check_nothing_is_stuck()
 
 
+@pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
 def test_the_timetable_is_kept_in_hours_that_pass(machine: Machines, evening: str) -> None:
     start = EVENINGS[evening]
@@ -201,7 +204,8 @@ def _half_past_midnight_in_paris() -> datetime:
     return datetime(2026, 2, 3, 23, 30, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("readings", [None, *(range(4, 100, 6) if IS_LONG else (10, 28, 46))])
+@pytest.mark.sample("clocks on other days and at other moments")
+@pytest.mark.parametrize("readings", [28, None, *(range(4, 100, 6) if IS_LONG else (10, 46))])
 def test_the_clock_is_set_back_over_midnight(machine: Machines, readings: int | None) -> None:
     """Between two runs, or within one: either day has its calls, by the clock that the machine shows."""
     box = machine(_half_past_midnight_in_paris(), "12/day@Europe/Paris", [Scenario.DELIVERED] * 40)

@@ -70,7 +70,10 @@ class Expected:
         ]  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=("sqlite", "postgresql"))
+ON_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.full("runs that are killed, on PostgreSQL too"))
+
+
+@pytest.fixture(scope="module", params=("sqlite", ON_POSTGRESQL))
 def kind_of_all(request: pytest.FixtureRequest, kinds: Any) -> Any:
     return kinds(request.param)
 
@@ -92,6 +95,7 @@ def test_the_points_cover_every_step(expected: Expected) -> None:
         assert step in names
 
 
+@pytest.mark.full("kills at every boundary: others of this file kill at the dearest ones")
 def test_a_run_killed_anywhere_loses_nothing(
     expected: Expected, kind_of_all: Kind, forks: Forks, tmp_path: Path, *, is_long: bool
 ) -> None:
@@ -160,7 +164,8 @@ def _was_heard_twice(world: World) -> bool:
     return bool(asked > sum(row["calls"] > 0 for row in world.attempts()[claim["id"]]))
 
 
-@pytest.mark.parametrize("deaths", [1, 2, 3])
+@pytest.mark.sample("interrupted less often")
+@pytest.mark.parametrize("deaths", [3, 1, 2])
 def test_interruptions_are_counted_and_the_third_in_a_row_ends_the_attempt(
     expected: Expected, kind_of_all: Kind, forks: Forks, tmp_path: Path, deaths: int
 ) -> None:

@@ -136,6 +136,7 @@ def test_the_disk_of_an_sqlite_file(kinds: Any, forks: Forks, for_each_leave: Re
     assert 1 in failed
 
 
+@pytest.mark.full("full disks, of a PostgreSQL server too")
 def test_the_disk_of_postgresql(
     forks: Forks, tmp_path: Path, leaves: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

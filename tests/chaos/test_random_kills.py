@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from recours.core.quota import Window
 from recours.database.tables import quota, quota_shares
 from recours.sandbox import Scenario
@@ -14,6 +16,10 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.world import World, world_in
 from tests.conftest import START, Kind
 from tests.processes.forks import Forks
+
+pytestmark = pytest.mark.full(
+    "kills and restarts: tests/chaos/test_enumerated.py and test_clock.py show some of them"
+)
 
 # None of them is an outage of the carrier: three of those in a row would end a run early.
 STEPS = (

@@ -19,6 +19,10 @@ from tests.conftest import START
 from tests.postgres import Server, execute, running
 from tests.processes.forks import Forks
 
+pytestmark = pytest.mark.full(
+    "kills and restarts: tests/chaos/test_enumerated.py and test_clock.py show some of them"
+)
+
 THRICE = "Plusieurs exécutions de suite se sont arrêtées pendant le traitement de cette réclamation"
 ARGUMENTS = ("--batch-size", "8", "--concurrency", "2")
 

@@ -27,6 +27,7 @@ from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
+from tests.conftest import Kind
 from tests.fakes.answers import envelope, response, xml
 
 S = Scenario
@@ -137,6 +138,15 @@ class Asked:
         uses = self.queue.usage(self.carrier)
         assert all(use.held == 0 for use in uses)
         return uses[-1].used
+
+
+ON_POSTGRESQL = pytest.mark.full("carriers on PostgreSQL too: the queue's contract runs on both")
+
+
+# The queue's own contract is held on every kind of database: here one is enough for a carrier.
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)])
+def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
+    return kinds(request.param)
 
 
 @pytest.fixture(params=CARRIERS)

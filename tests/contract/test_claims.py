@@ -336,6 +336,7 @@ def take_all(url: str, token: str, start: Any, answers: Any) -> None:
     database.close()
 
 
+@pytest.mark.full("many processes at once: tests/integration/test_runs.py has two")
 def test_four_processes_never_take_the_same_claim(
     run: Run, url: str, add_claims: Callable[..., None]
 ) -> None:
@@ -802,6 +803,7 @@ def plan(database: Database, sql: str, values: Any) -> list[str]:
         return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
 
 
+@pytest.mark.full("statements are counted, by a run that takes seconds")
 def test_a_successful_claim_costs_six_statements_at_most(
     database: Database,
     clock: SimulatedClock,

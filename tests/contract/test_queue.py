@@ -37,6 +37,7 @@ from recours.runs.ports import Blocked, Refusal
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 
+MANY_PROCESSES = pytest.mark.full("many processes at once: tests/integration/test_runs.py has two")
 SPAWN = multiprocessing.get_context("spawn")
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # 09:00 in Paris
 BOTH = {Capability.TRACKING: 1, Capability.POD: 1}
@@ -158,6 +159,7 @@ def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Databa
     assert (use.used, use.held) == (30, 0)
 
 
+@MANY_PROCESSES
 def test_four_processes_are_granted_exactly_the_limit(
     database: Database, url: str, tmp_path: Path, repeats: Callable[[int, int], range]
 ) -> None:
@@ -173,6 +175,7 @@ def test_four_processes_are_granted_exactly_the_limit(
         assert (use.used, use.held, use.left) == (1000, 0, 0)
 
 
+@MANY_PROCESSES
 def test_processes_killed_at_random_never_make_it_exceed_and_their_units_come_back(
     database: Database, url: str, tmp_path: Path, repeats: Callable[[int, int], range]
 ) -> None:
@@ -746,6 +749,7 @@ def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
     assert other.closed("chronopost") is not None  # one of them tries
 
 
+@pytest.mark.sample("each header with each status", every=4)
 @pytest.mark.parametrize("status", [502, 503, 504])
 @pytest.mark.parametrize(
     ("header", "calls", "waited_s"),

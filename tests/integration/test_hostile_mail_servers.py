@@ -73,6 +73,7 @@ def line_to(port: int, security: str = "none", go_on: Callable[[], bool] = lambd
     )
 
 
+@pytest.mark.sample("more cases of the same test, each of which waits", every=4)
 @pytest.mark.parametrize("name", WAITS)
 def test_a_server_that_does_not_come_to_an_end_before_the_message_has_mails_wait(name: str) -> None:
     behave, security = WAITS[name]
@@ -84,6 +85,7 @@ def test_a_server_that_does_not_come_to_an_end_before_the_message_has_mails_wait
     assert server.sent < MOST_BYTES + 16 * 1024 * 1024  # what the system takes of it
 
 
+@pytest.mark.sample("more cases of the same test, each of which waits", every=2)
 @pytest.mark.parametrize("name", UNDECIDED)
 def test_a_server_that_does_not_come_to_an_end_after_the_message_leaves_it_undecided(name: str) -> None:
     begun = time.monotonic()
@@ -97,6 +99,7 @@ SECRET = "hunter2-hunter2"
 SENT = b64encode(f"\0shop\0{SECRET}".encode())
 
 
+@pytest.mark.sample("more cases of the same test, each of which waits", every=4)
 @pytest.mark.parametrize("repeated", [SENT, b"PLAIN " + SENT, SECRET.encode(), b64encode(SECRET.encode())])
 @pytest.mark.parametrize(
     "replies",
@@ -168,6 +171,7 @@ def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after
         assert line.send("a@shop.example", b"x", give)
 
 
+@pytest.mark.sample("more cases of the same test, each of which waits")
 @pytest.mark.parametrize(
     "behave",
     [after(then=trickle(), every_s=EVERY_S), after(BANNER, FINE, then=trickle(), every_s=EVERY_S)],

@@ -192,6 +192,7 @@ def scripted(sandbox: Sandbox, *steps: Scenario, **named: Any) -> Request:
 SLOW_ONES = [Scenario.SLOW, Scenario.DRIP, Scenario.DRIP_HEADERS]
 
 
+@pytest.mark.sample("more cases of the same test, each of which waits", every=2)
 @pytest.mark.parametrize("scenario", SLOW_ONES)
 @pytest.mark.parametrize(("read_s", "deadline_s"), [(5, 0.5), (0.3, 5)], ids=["deadline", "read"])
 def test_slow_answers_end_by_the_deadline(
@@ -290,6 +291,7 @@ def test_an_answer_just_within_the_cap_is_whole() -> None:
         assert server.connections == 1
 
 
+@pytest.mark.sample("more cases of the same test, each of which waits", every=3)
 @pytest.mark.parametrize(
     ("before", "endless"),
     [
@@ -342,6 +344,7 @@ def test_a_server_that_accepts_and_says_nothing_is_left_by_the_deadline() -> Non
     assert server.connections == 1
 
 
+@pytest.mark.sample("more cases of the same test, each of which waits", every=3)
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
@@ -692,6 +695,7 @@ KINDS = {
 }
 
 
+@pytest.mark.sample("more cases of the same test, each of which waits", every=3)
 @pytest.mark.parametrize(("scenario", "expected"), KINDS.items(), ids=list(KINDS))
 def test_what_is_repeated_once_with_its_unit_and_what_is_not(
     database: Database,
@@ -776,6 +780,7 @@ def test_gateways_are_asked_once_more(database: Database, clock: SimulatedClock,
     assert len(server.received) == 2
 
 
+@pytest.mark.sample("more cases of the same test, each of which waits", every=4)
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 425, 429, 500, 501, 505, 520])
 def test_other_statuses_are_not_repeated(database: Database, clock: SimulatedClock, status: int) -> None:
     answer = b"HTTP/1.1 %d Something\r\nContent-Length: 0\r\n\r\n" % status

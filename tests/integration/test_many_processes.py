@@ -19,6 +19,8 @@ from recours.database.engine import Database
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests.conftest import SERVICE_CLAIMS, claim_row, environment_of
 
+pytestmark = pytest.mark.full("many processes at once: tests/integration/test_runs.py has two")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -190,6 +190,7 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
             assert next_one.execute(f"SHOW {name}").fetchone() == (expected,)
 
 
+@pytest.mark.full("a server that falls silent: tests/integration/test_silent_database.py has one")
 def test_a_server_that_falls_silent_behind_pgbouncer_is_waited_for_once(server: postgres.Server) -> None:
     waits = Waits(statement=2.0, quiet=0.5, answer=2.0)
     with Proxy(server.port) as proxy, pgbouncer_before(server, proxy.port) as through:
@@ -211,6 +212,7 @@ ENCODINGS = {
 }
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_names_of_all_languages_are_kept_whatever_the_encodings_of_the_database_and_its_clients(
     server: postgres.Server,

@@ -137,6 +137,7 @@ def _bad_settings(_: Path) -> dict[str, str]:
     return {"RECOURS_TIMEZONE": "Mars", "QUOTA_CHRONOPOST": "many", "CHRONOPOST_PASSWORD": "s3cret-\x01word"}
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(
     ("spoil", "options", "status", "actions", "says"),
     [
@@ -174,6 +175,7 @@ def test_a_url_that_is_itself_at_fault_is_told_of_nothing_and_never_shown(run: R
     assert check.pings == []
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.skipif(os.name == "nt", reason="there, no signal can be sent to one child alone")
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_run_is_a_failure_with_its_summary(

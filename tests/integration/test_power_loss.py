@@ -90,6 +90,7 @@ def calls_of_run(path: Path, environment: dict[str, str]) -> Iterator[tuple[str,
             yield found[1], found[2]
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 def test_units_and_mails_are_on_the_disk_before_they_are_spent(
     path: Path, tmp_path: Path, add_claims: Callable[..., None]
 ) -> None:
@@ -126,6 +127,7 @@ def test_units_and_mails_are_on_the_disk_before_they_are_spent(
     assert [dirty for _, dirty, _ in spent] == [set()] * 3
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(("mode", "usual", "safe"), [("wal", 1, 2), ("delete", 2, 3)])
 def test_only_what_is_spent_outside_waits_for_the_disk(
     tmp_path: Path, mode: str, usual: int, safe: int

@@ -78,6 +78,7 @@ def screen_after(sent: str) -> list[str]:
     return lines[:row]
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("more", [{}, {"NO_COLOR": "1"}, {"PYTHONIOENCODING": "ascii:replace"}])
 def test_the_bar_moves_on_below_a_log_that_it_leaves_alone(
     environment: dict[str, str],
@@ -117,6 +118,7 @@ def test_json_stays_alone_on_stdout(
     assert "1/1 success 1 failed 0" in ESCAPE.sub("", shown)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(
     ("more", "options", "claims"),
     [({"TERM": "dumb"}, (), 2), ({}, ("--dry-run",), 2), ({}, (), 0)],

@@ -169,6 +169,7 @@ def test_two_schedulers_share_a_quota_exactly(
     assert {usage["limit"] for _, report, _ in reports for usage in report["api_usage"].values()} == {50}
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(("limit", "successes"), [(2, 1), (5, 2), (6, 3), (16, 8), (17, 8), (30, 10)])
 def test_the_last_units_of_a_day_are_used(
     database: Database,
@@ -213,6 +214,7 @@ class Crowded(Sandbox):
                 self.inside -= 1
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=2)
 @pytest.mark.parametrize(
     ("concurrency", "of_carrier", "most"), [(8, "4", 4), (3, "4", 3), (8, "2", 2), (8, "6", 6)]
 )

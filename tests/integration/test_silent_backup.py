@@ -73,6 +73,7 @@ SILENT = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @SILENT
 def test_a_dump_ends_when_the_server_falls_silent(
     server_url: URL, tmp_path: Path, opened: Callable[[URL], Database], new_ones_too: bool, says: str
@@ -82,6 +83,7 @@ def test_a_dump_ends_when_the_server_falls_silent(
         copy(opened(url), tmp_path / "dump", SOON)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @SILENT
 def test_a_restore_ends_when_the_server_falls_silent(
     postgres: Kind,

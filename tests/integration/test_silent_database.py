@@ -81,6 +81,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("moment", MOMENTS if IS_LONG else ["first words", "a call", "a commit"])
 def test_a_run_whose_database_falls_silent_ends_with_status_1_and_a_sentence_within_a_minute(
     moment: str,

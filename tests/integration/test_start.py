@@ -74,6 +74,7 @@ def test_a_script_that_a_run_starts_may_hand_over_again() -> None:
     assert python("-c", LAUNCHED, RECOURS_HANDED_OVER="1").stdout == "a_worker True True False\n"
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_a_run_without_a_console_is_a_whole_run(closed: str, url: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": url, "RECOURS_LOG_DIR": str(tmp_path), "RECOURS_POD_DIR": str(tmp_path)}
@@ -105,6 +106,7 @@ def test_help_that_cannot_be_written_is_told() -> None:
     assert (done.returncode, done.stderr) == (1, said)
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.skipif(FROM_NOTHING, reason="nothing can be forked here, or nothing is to be")
 @pytest.mark.parametrize(
     "command",
