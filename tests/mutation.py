@@ -150,9 +150,8 @@ def main() -> int:
 def _copy_to(folder: Path) -> None:
     shutil.copytree(ROOT / "recours", folder / "recours", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "tests" / "fakes", folder / "tests" / "fakes")
-    (folder / "tests" / "unit").mkdir()
-    for test in (ROOT / "tests" / "unit").glob("test_core_*.py"):
-        shutil.copy(test, folder / "tests" / "unit")
+    shutil.copytree(ROOT / "tests" / "unit" / "core", folder / "tests" / "unit" / "core")
+    shutil.copy(ROOT / "tests" / "rows.py", folder / "tests")
     (folder / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
 
 

@@ -37,7 +37,7 @@ from recours.operations.result_sentences import Teller
 from recours.operations.status import CarrierNow, Health, Rate
 from recours.sandbox import SimulatedClock
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HASH = hash_of("open sesame", bytes(16))
 EN, FR = Words("en"), Words("fr")
 

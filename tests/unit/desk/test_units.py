@@ -11,7 +11,7 @@ from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
 from recours.scheduling.systemd import command_of, folder_of, unit_of, units
 from tests.needs import program
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

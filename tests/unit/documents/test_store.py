@@ -29,7 +29,7 @@ from recours.documents.store import DocumentStore
 from recours.runs.ports import Label, NotADocumentError, RunError
 from recours.sandbox import documents as simulated
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 AT = datetime(2026, 2, 5, 9, 30, tzinfo=UTC)
 DELIVERY = Delivery(AT, "DUPONT é")
 LABEL = Label("chronopost", 7, "CLM-2024-001", "XY123456789FR")
