@@ -34,7 +34,7 @@ bench: .venv/ready-dev
 bench-growth: .venv/ready-dev
 	$(BIN)/python -m tests.benchmarks.growth
 
-# The long form; a short one is part of the tests.
+# The long form; a short one is part of test-full.
 chaos: .venv/ready-dev
 	RECOURS_LONG=1 $(BIN)/python -m pytest -n 2 tests/chaos
 
