@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-rest test-full check bench bench-growth chaos fuzz mutation lock clean
+.PHONY: demo test test-rest test-full check metrics bench bench-growth chaos fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
@@ -26,6 +26,10 @@ check: .venv/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Size and layout; BASE=<commit>: of that commit too; TIME=1: and the seconds of its tests.
+metrics: .venv/ready-dev
+	$(BIN)/python -m tests.metrics $(if $(BASE),--base $(BASE)) $(if $(TIME),--time)
 
 bench: .venv/ready-dev
 	$(BIN)/python -m tests.benchmarks.bench

@@ -1,0 +1,32 @@
+"""The project as it was at another commit, in a folder of its own, for measures that compare two versions."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def checkout(commit: str) -> Iterator[Path]:
+    """A checkout of `commit` that sees the packages of this one's .venv. It is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="recours-at-commit-") as folder:
+        place = Path(folder) / "checkout"
+        _git("worktree", "add", "--quiet", "--detach", str(place), commit)
+        try:
+            (place / ".venv").symlink_to(ROOT / ".venv")
+            yield place
+        finally:
+            _git("worktree", "remove", "--force", str(place))
+
+
+def name_of(commit: str) -> str:
+    """Its short form, for the head of a column."""
+    return _git("rev-parse", "--short", commit)
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.strip()

@@ -1,0 +1,264 @@
+"""`make metrics`: how large the project is and how it is laid out; with BASE=<commit> that commit beside it.
+
+The way of a result is taken from a real run of the fetch worker over one claim that has a proof: the functions of ours
+that begin between the script's first line and the statement that records the attempt. Their lines are what there is to
+read for somebody who wants to know how a result comes about.
+
+A file belongs to a feature if a folder of its path, or its own name, is one of the feature's; so does a file without
+such a name that only files of the feature import. Files that hold nothing but a docstring are not counted.
+"""
+
+import argparse
+import ast
+import json
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from recours.sandbox import Parcel, Sandbox, Scenario
+from tests.at_commit import ROOT, checkout, name_of
+
+# The names that files and folders of a feature have; some are those of earlier versions.
+FEATURES = {
+    "mail": {"mail", "mailbox", "mail_outbox", "mail_refusal", "smtp", "notifications", "post", "telling"},
+    "quota": {"quota", "ledger", "grant", "reservation"},
+    "backup": {"backup", "backups", "restore", "dumps"},
+    "schedule": {"schedule", "scheduling", "crontab", "systemd", "machine"},
+    "plan": {"plan", "forecast"},
+    "check": {"check", "checks", "looks", "bench"},
+    "weekly report": {"weekly", "weekly_texts"},
+    "prune": {"prune", "pruning"},
+}
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Code:
+    """The Python files below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read them all."""
+        self.folder = folder
+        texts = {path: path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))}
+        self.lines = {path.relative_to(folder): text.count("\n") for path, text in texts.items()}
+        self.trees = {path.relative_to(folder): ast.parse(text) for path, text in texts.items()}
+
+    def lines_by_folder(self) -> dict[str, int]:
+        """Lines of the files right in the folder, and of each folder in it."""
+        found: Counter[str] = Counter()
+        for path, lines in self.lines.items():
+            found[f"{path.parts[0]}/" if len(path.parts) > 1 else "files at the top"] += lines
+        return dict(found)
+
+    @cached_property
+    def functions(self) -> list[tuple[int, str]]:
+        """Lines and name of each function, the shortest first."""
+        found = [
+            ((node.end_lineno or node.lineno) - node.lineno + 1, f"{path}: {node.name}")
+            for path, tree in self.trees.items()
+            for node in ast.walk(tree)
+            if isinstance(node, Function)
+        ]
+        return sorted(found)
+
+    def private_used_once(self) -> int:
+        """Functions and methods with a private name that stands in one place of their file beside its definition."""
+        return sum(
+            uses[name] == 1
+            for tree in self.trees.values()
+            if (uses := Counter(_names_used(tree)))
+            for name in {node.name for node in ast.walk(tree) if isinstance(node, Function)}
+            if name.startswith("_") and not name.startswith("__")
+        )
+
+    def files_of(self, feature: str) -> set[Path]:
+        """The files of a feature."""
+        named = {path: {name for name in FEATURES if _is_named(path, name)} for path in self.trees}
+        found = {path for path, features in named.items() if feature in features}
+        others = {path for path, features in named.items() if features} - found
+        while (
+            more := {path for path, users in self._users.items() if users and users <= found} - found - others
+        ):
+            found |= more
+        return {path for path in found if len(self.trees[path].body) > 1}
+
+    @cached_property
+    def _users(self) -> dict[Path, set[Path]]:
+        """By each file those that import it."""
+        users: dict[Path, set[Path]] = {path: set() for path in self.trees}
+        for path, tree in self.trees.items():
+            for name in _names_imported(tree):
+                file = Path(name.partition(".")[2].replace(".", "/") + ".py")
+                if file in users:
+                    users[file].add(path)
+        return users
+
+
+def _is_named(path: Path, feature: str) -> bool:
+    return not FEATURES[feature].isdisjoint(path.with_suffix("").parts)
+
+
+def _names_used(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def _names_imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names of what may be modules."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+# ---------------------------------------------------------------- the way of a result
+
+# Runs a script, and prints which functions of ours had begun when the first attempt was recorded.
+_WATCHED = """
+import atexit, json, os, runpy, sys, threading
+script, result = sys.argv[1:3]
+ours = os.path.join(os.path.dirname(os.path.dirname(script)), "recours") + os.sep
+begun, done = set(), []
+
+def watch(frame, event, argument):
+    code = frame.f_code
+    if event != "call" or done:
+        return
+    if code.co_filename.startswith(ours):
+        begun.add((code.co_filename, code.co_firstlineno))
+    elif code.co_name.startswith("do_execute") and "INSERT INTO recours_attempts" in str(frame.f_locals.get("statement")):
+        done.append(True)
+        with open(result, "w") as file:
+            json.dump(sorted(begun), file)
+
+threading.setprofile(watch)
+sys.setprofile(watch)
+sys.argv = [script]
+runpy.run_path(script, run_name="__main__")
+"""
+
+
+def way_of_a_result(root: Path) -> tuple[int, int, int]:
+    """Lines, functions and modules between the script and a recorded result."""
+    with tempfile.TemporaryDirectory() as name, Sandbox(now=lambda: datetime.now(UTC)) as box:
+        folder, database = Path(name), Path(name, "claims.db")
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(root),
+            "DATABASE_PATH": str(database),
+            "RECOURS_HOME": name,
+            "RECOURS_LOG_DIR": name,
+            "RECOURS_POD_DIR": name,
+            **box.environment("chronopost"),
+        }
+        _run(root, environment, "-m", "recours", "init-db")
+        number = box.example("chronopost", "99")
+        box.parcels[number] = Parcel((Scenario.DELIVERED,))
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute(
+                "INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested,"
+                " tracking_number, pod_fetch_status) VALUES ('CLM-1', 'o', 'Chronopost', 'lost', 10, ?, 'pending')",
+                [number],
+            )
+            connection.commit()
+        result = folder / "begun.json"
+        _run(root, environment, "-c", _WATCHED, str(root / "scripts" / "pod_fetch_worker.py"), str(result))
+        begun = {(Path(file), line) for file, line in json.loads(result.read_text())}
+    return _size(begun)
+
+
+def _size(begun: set[tuple[Path, int]]) -> tuple[int, int, int]:
+    """Of the functions that begin at these lines; one inside another is a part of it."""
+    lines = functions = 0
+    files = {file for file, _ in begun}
+    for file in files:
+        read: set[int] = set()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, Function):
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                if (file, first) in begun:
+                    functions += 1
+                    read |= {*range(first, (node.end_lineno or first) + 1)}
+        lines += len(read)
+    return lines, functions, len(files)
+
+
+def _run(root: Path, environment: dict[str, str], *arguments: str) -> None:
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=root, env=environment, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command[:3])} of {root} failed:\n{done.stderr}")
+
+
+# ---------------------------------------------------------------- the table
+
+
+def measures(root: Path, *, with_time: bool) -> dict[str, str]:
+    """Everything, by its name."""
+    code, tests = Code(root / "recours"), Code(root / "tests")
+    lengths = [lines for lines, _ in code.functions]
+    longest, where = code.functions[-1]
+    lines, functions, modules = way_of_a_result(root)
+    found = {
+        "modules": f"{len(code.lines):,}",
+        "lines": f"{sum(code.lines.values()):,}",
+        **{f"  {folder}": f"{count:,}" for folder, count in sorted(code.lines_by_folder().items())},
+        "functions": f"{len(lengths):,}",
+        "  lines, median": f"{statistics.median(lengths):.0f}",
+        "  lines, 90 of 100 at most": f"{statistics.quantiles(lengths, n=10)[-1]:.0f}",
+        "  lines, longest": f"{longest} ({where.rpartition(' ')[2]})",
+        "private functions used once": f"{code.private_used_once():,}",
+    }
+    for feature in FEATURES:
+        files = code.files_of(feature)
+        found[f"{feature}: files in folders"] = f"{len(files)} in {len({file.parent for file in files})}"
+    found["script to recorded result: lines"] = f"{lines:,}"
+    found["  functions in modules"] = f"{functions} in {modules}"
+    found["lines of tests"] = f"{sum(tests.lines.values()):,}"
+    if with_time:
+        found["seconds of make test"] = _seconds_of_tests(root)
+    return found
+
+
+def _seconds_of_tests(root: Path) -> str:
+    """Of `make test`, with the .venv as it is."""
+    command = ["make", "-C", str(root), "--old-file=.venv/ready", "--old-file=.venv/ready-dev", "test"]
+    begun = time.monotonic()
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(root)}, check=False)
+    seconds = f"{time.monotonic() - begun:,.0f}"
+    return seconds if done.returncode == 0 else f"{seconds}, failed"
+
+
+def main() -> None:
+    """Measure and show."""
+    parser = argparse.ArgumentParser(prog="make metrics")
+    parser.add_argument("--base", metavar="COMMIT", help="measure this commit too, beside what is here")
+    parser.add_argument("--time", action="store_true", help="run `make test` too, which takes minutes")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        places = {"here": ROOT}
+        if options.base:
+            places = {name_of(options.base): stack.enter_context(checkout(options.base)), **places}
+        columns = [measures(place, with_time=options.time) for place in places.values()]
+    names = dict.fromkeys(name for column in columns for name in column)
+    width = 4 + max(len(value) for column in columns for value in column.values())
+    for title, *values in [["", *places], *([name, *(c.get(name, "-") for c in columns)] for name in names)]:
+        print(f"{title:<34}" + "".join(f"{value:>{width}}" for value in values))
+
+
+if __name__ == "__main__":
+    main()
