@@ -31,8 +31,9 @@ check: .venv/ready-dev
 metrics: .venv/ready-dev
 	$(BIN)/python -m tests.metrics $(if $(BASE),--base $(BASE)) $(if $(TIME),--time)
 
+# How fast it is; BASE=<commit>: against that commit, in turns.
 bench: .venv/ready-dev
-	$(BIN)/python -m tests.benchmarks.bench
+	$(BIN)/python -m tests.benchmarks.$(if $(BASE),compare $(BASE),bench)
 
 # How the cost grows; RECOURS_LONG=1: up to the largest sizes, which take gigabytes of disk.
 bench-growth: .venv/ready-dev
