@@ -45,6 +45,7 @@ SPEC = CarrierSpec(
     calls={Capability.TRACKING: 1},
     sample_number="6A00000000000",
     numbers_per_call=10,  # two public clients; the answer is then a list, and its HTTP status may be 207
+    issues_documents=False,
     check_digit_fits=check_digits.s10,
 )
 

@@ -44,6 +44,7 @@ SPEC = CarrierSpec(
     number_words="8, 10, 12 or 26 digits",
     calls={Capability.TRACKING: 1},
     sample_number="00000000",
+    issues_documents=False,
 )
 
 _PATH = "/Web_Services.asmx"

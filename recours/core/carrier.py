@@ -36,6 +36,7 @@ class CarrierSpec:
     sample_number: str  # of the carrier's form, and of no parcel: to try credentials with
     spellings: tuple[str, ...] = ()  # beside `name` and `key`
     options: tuple[Option, ...] = ()
+    issues_documents: bool = True  # else its tracking alone can be asked, and a delivery ends the asking
     # The document comes with the tracking, or by way of it: that is asked even about a parcel known to be delivered.
     tracks_always: bool = False
     # How many parcels one call for the tracking may be about; the calls that follow it are each about one. Not more than

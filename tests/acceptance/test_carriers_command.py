@@ -174,7 +174,7 @@ def test_a_number_of_ours_is_told_about(operations: Operations, key: str) -> Non
     there = operations.carriers("check", key, "--tracking", number)
     assert re.search(rf"^{number}: .*deliver", there.stdout, re.MULTILINE), there.stdout
     documents = "its document is there" in there.stdout
-    assert documents is (key not in ("laposte", "mondial_relay"))
+    assert documents is CATALOG.specs[key].issues_documents
     assert not list(operations.folder.rglob("*.pdf"))
 
 

@@ -1,6 +1,6 @@
 """The contract that every carrier passes: ten cases, over a real socket, out of the real queue and its quota.
 
-A new carrier is in here by being in the registry. What it does otherwise than most stands in `OTHERWISE`.
+A new carrier is in here by being in the registry. What it does otherwise than most stands in `tests/carriers/cases.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from recours.carriers.client import StatusClient
 from recours.carriers.message import Response
 from recours.carriers.queue import APIRequestQueue
-from recours.carriers.registry import CATALOG
+from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
@@ -25,42 +26,16 @@ from recours.runs.attempt import malformed
 from recours.runs.ports import Blocked, Fetched, NotADocumentError
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
+from recours.sandbox.registry import simulated_carriers
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 from tests.conftest import Kind
+from tests.carriers.cases import CASES
 from tests.fakes.answers import envelope, response, xml
 
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
 DELIVERED_AT = datetime(2026, 2, 1, 6, 0, tzinfo=UTC)
-NO_DOCUMENTS = {"laposte", "mondial_relay"}
-NO_SIGNATORY = {"colissimo", *NO_DOCUMENTS}
-NO_TIME_OF_DAY: set[str] = set()
-
-# The calls of a fetch that brings a document, by the names that the simulated carrier gives them.
-CALLS = {
-    "chronopost": ["trackSkybillV2", "searchPOD"],
-    "colissimo": ["timelineCompany", "documents", "document"],
-    "laposte": ["idships"],
-    "ups": ["token", "details"],
-    "dhl_express": ["tracking", "proof-of-delivery"],
-    "dhl": ["shipments", "webPOD"],
-    "fedex": ["token", "trackingnumbers", "trackingdocuments"],
-    "dpd": ["GetShipmentTraceSingle"],
-    "gls": ["token", "trackids", "parceldetails", "parcelpod"],
-    "mondial_relay": ["WSI2_TracingColisDetaille"],
-}
-# Kinds of outcome that differ from those of most carriers.
-OTHERWISE: dict[tuple[str, Scenario], ErrorKind] = {
-    # They say the same of a proof that is late and of another customer's.
-    **{(key, S.NOT_OURS): ErrorKind.POD_NOT_AVAILABLE_YET for key in ("ups", "fedex", "dhl")},
-    ("gls", S.RETURNED_TO_SENDER): ErrorKind.NOT_DELIVERED_YET,  # "its history is closed"
-    ("dpd", S.RETURNED_TO_SENDER): ErrorKind.NOT_DELIVERED_YET,  # no source tells the number of its status
-    # What is known there of another customer's parcel: all there is, or nothing.
-    ("laposte", S.NOT_OURS): ErrorKind.POD_NEVER_AVAILABLE,
-    ("dpd", S.NOT_OURS): ErrorKind.NOT_FOUND,
-    ("mondial_relay", S.NOT_OURS): ErrorKind.NOT_FOUND,
-}
 
 
 class Tampered(Sandbox):
@@ -89,6 +64,8 @@ class Asked:
     clock: SimulatedClock
 
     def __post_init__(self) -> None:
+        self.cases = CASES[self.carrier]
+        self.spec = CATALOG.specs[self.carrier]
         self.numbers = 0
         self.queue = self.new_queue()
 
@@ -167,7 +144,16 @@ def asked(carrier: str, database: Database, tmp_path: Path, clock: SimulatedCloc
 
 
 def expected(carrier: str, scenario: Scenario, usual: ErrorKind) -> ErrorKind:
-    return OTHERWISE.get((carrier, scenario), usual)
+    return CASES[carrier].otherwise.get(scenario, usual)
+
+
+def test_every_carrier_is_simulated_and_has_its_cases() -> None:
+    assert {carrier.key for carrier in simulated_carriers()} == set(CASES) == set(CLIENTS)
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_carrier_without_documents_is_asked_for_the_status_alone(carrier: str) -> None:
+    assert CATALOG.specs[carrier].issues_documents is not issubclass(CLIENTS[carrier], StatusClient)
 
 
 # ---------------------------------------------------------------- delivered
@@ -175,8 +161,8 @@ def expected(carrier: str, scenario: Scenario, usual: ErrorKind) -> ErrorKind:
 
 def test_delivered_with_a_document(asked: Asked) -> None:
     outcome = asked.outcome(S.DELIVERED)
-    assert asked.operations == CALLS[asked.carrier]
-    if asked.carrier in NO_DOCUMENTS:
+    assert asked.operations == list(asked.cases.calls)
+    if not asked.spec.issues_documents:
         assert isinstance(outcome, Failure)
         assert outcome.kind is ErrorKind.POD_NEVER_AVAILABLE
         assert outcome.delivery is not None
@@ -186,7 +172,7 @@ def test_delivered_with_a_document(asked: Asked) -> None:
         assert isinstance(outcome, Retrieved), outcome
         assert media_type_of(outcome.content, html=outcome.html) in ("application/pdf", "text/html")
         delivery = outcome.delivery
-    assert delivery.signatory == (None if asked.carrier in NO_SIGNATORY else "DUPONT")
+    assert delivery.signatory == ("DUPONT" if asked.cases.tells_signatory else None)
     assert delivery.at is not None
     assert delivery.at.tzinfo is not None
     # 26 hours before the call, to the minute: Mondial Relay tells no seconds.
@@ -195,7 +181,7 @@ def test_delivered_with_a_document(asked: Asked) -> None:
 
 def test_another_form_of_document_is_one_too(asked: Asked) -> None:
     outcome = asked.outcome(S.DELIVERED_PNG)
-    if asked.carrier not in NO_DOCUMENTS:
+    if asked.spec.issues_documents:
         assert isinstance(outcome, Retrieved), outcome
         assert media_type_of(outcome.content, html=outcome.html) == "image/png"
 
@@ -211,16 +197,15 @@ def test_delivered_and_the_document_late(asked: Asked) -> None:
     number = asked.number(S.POD_LATE, S.DELIVERED)
     failure = asked.fetch(number).outcome
     assert isinstance(failure, Failure)
-    late = ErrorKind.POD_NEVER_AVAILABLE if asked.carrier in NO_DOCUMENTS else ErrorKind.POD_NOT_AVAILABLE_YET
+    late = ErrorKind.POD_NOT_AVAILABLE_YET if asked.spec.issues_documents else ErrorKind.POD_NEVER_AVAILABLE
     assert failure.kind is late
     assert failure.delivery is not None
     assert failure.delivery.at is not None
     before = len(asked.box.calls)
     again = asked.fetch(number, failure.delivery)
     operations = asked.operations[before:]
-    tracked_again = {"trackSkybillV2", "timelineCompany", "trackids", "tracking", "trackingnumbers"}
-    assert not tracked_again & set(operations)
-    if asked.carrier in NO_DOCUMENTS:
+    assert asked.spec.tracks_always or asked.cases.until_tracked[-1] not in operations
+    if not asked.spec.issues_documents:
         assert (operations, again.calls) == ([], 0)
         assert isinstance(again.outcome, Failure)
         assert (again.outcome.kind, again.outcome.delivery) == (failure.kind, failure.delivery)
@@ -237,8 +222,7 @@ def test_in_transit(asked: Asked) -> None:
     assert failure.kind is ErrorKind.NOT_DELIVERED_YET
     assert failure.delivery is None
     # Not a call more than it takes to know.
-    first = CALLS[asked.carrier][: 2 if CALLS[asked.carrier][0] == "token" else 1]
-    assert asked.operations == first
+    assert asked.operations == list(asked.cases.until_tracked)
     assert failure.unknown is None, failure.unknown
 
 
@@ -247,7 +231,7 @@ def test_unknown(asked: Asked) -> None:
 
 
 def test_malformed_costs_no_call(asked: Asked) -> None:
-    spec = CATALOG.specs[asked.carrier]
+    spec = asked.spec
     for number in ("X", "1" * 60, "AB-12 34", "'; DROP TABLE claims", "<x/>", "１２３４５６７８", ""):
         failure = malformed(number, spec)
         assert failure is not None, number
@@ -283,7 +267,7 @@ def test_a_parcel_that_went_back_is_not_delivered(asked: Asked) -> None:
         assert isinstance(failure, Failure), failure
         wanted = expected(asked.carrier, S.RETURNED_TO_SENDER, ErrorKind.RETURNED_TO_SENDER)
         assert (failure.kind, failure.delivery) == (wanted, None)
-        assert (failure.unknown is not None) is (asked.carrier == "dpd")
+        assert (failure.unknown is not None) is not asked.cases.knows_kind_of_return
 
 
 def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked) -> None:
@@ -297,7 +281,7 @@ def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked
     assert outcome.kind is ErrorKind.AUTH_FAILED
     assert "another" not in outcome.message
     assert "credentials from the environment" in outcome.message
-    spec = CATALOG.specs[asked.carrier]
+    spec = asked.spec
     if Capability.TOKEN in spec.limits:  # a token is for all parcels: who refuses it means the account
         assert [call.operation for call in asked.box.calls] == ["token"]
     else:
@@ -413,7 +397,7 @@ def test_a_signatory_repeats_no_secret(asked: Asked, scenario: Scenario) -> None
     asked.box.parcels[number] = Parcel((scenario,), signatory="DUPONT 123456")
     outcome = asked.fetch(number).outcome
     assert outcome.delivery is not None
-    assert outcome.delivery.signatory == (None if asked.carrier in NO_SIGNATORY else "DUPONT ***")
+    assert outcome.delivery.signatory == ("DUPONT ***" if asked.cases.tells_signatory else None)
 
 
 @pytest.mark.parametrize("carrier", ["dhl_express"])
@@ -431,7 +415,7 @@ def tokens_asked(box: Sandbox) -> int:
     return sum(call.operation == "token" for call in box.calls)
 
 
-WITH_TOKENS = pytest.mark.parametrize("carrier", [key for key in CARRIERS if CALLS[key][0] == "token"])
+WITH_TOKENS = pytest.mark.parametrize("carrier", [key for key in CARRIERS if CASES[key].has_tokens])
 
 
 @WITH_TOKENS
