@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-rest test-full check metrics bench bench-growth chaos fuzz mutation lock clean
+.PHONY: demo test test-rest test-full check reference metrics bench bench-growth chaos fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
@@ -26,6 +26,10 @@ check: .venv/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Adds what the SPEC of a new carrier says to .env.example and the README.
+reference: .venv/ready-dev
+	$(BIN)/python -m tests.reference
 
 # Size and layout; BASE=<commit>: of that commit too; TIME=1: and the seconds of its tests.
 metrics: .venv/ready-dev

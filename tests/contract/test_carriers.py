@@ -29,8 +29,8 @@ from recours.sandbox.answers import Answer, HttpRequest
 from recours.sandbox.registry import simulated_carriers
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
-from tests.conftest import Kind
 from tests.carriers.cases import CASES
+from tests.conftest import Kind
 from tests.fakes.answers import envelope, response, xml
 
 S = Scenario

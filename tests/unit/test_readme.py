@@ -34,6 +34,7 @@ from recours.runs.summary import Report, Stats
 from recours.settings.loading import load
 from recours.settings.model import SETTINGS
 from recours.settings.sources import SECRETS_SETTING
+from tests.reference import credentials_of, settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,11 +73,7 @@ def all_settings() -> dict[str, str]:
     """Every name that a person may set, with its default."""
     names = general_settings()
     for spec in CATALOG.specs.values():
-        names |= dict.fromkeys(spec.credential_names, "")
-        names[spec.base_url_setting] = spec.base_url
-        names[f"QUOTA_{spec.prefix}"] = spec.limits.get(None, "")
-        capabilities = {what for what in (*spec.calls, *spec.limits) if what}
-        names |= {f"QUOTA_{spec.prefix}_{what}": spec.limits.get(what, "") for what in capabilities}
+        names |= settings_of(spec)
     return names
 
 
@@ -121,11 +118,7 @@ def test_every_carrier_has_its_rows() -> None:
     tables = rows(section("Carriers"))
     told = {row[0]: tuple(row[1:]) for row in tables if len(row) == 4}
     assert told == {
-        spec.name: (
-            "; or ".join(", ".join(names) for names in spec.credentials),
-            spec.base_url,
-            spec.limits.get(None, ""),
-        )
+        spec.name: (credentials_of(spec).replace("`", ""), spec.base_url, spec.limits.get(None, ""))
         for spec in CATALOG.specs.values()
     }
     assert [row[0] for row in tables if len(row) == 2] == sorted(told)

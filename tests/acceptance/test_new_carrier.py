@@ -1,0 +1,144 @@
+"""A carrier is two files and two names: one that is made up is added to a copy of the project, and everything else follows.
+
+Its client and its simulator lie in `tests/carriers/new_carrier/`; to its table of cases it adds a row.
+"""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests import own_settings
+
+PARTS = Path(__file__).resolve().parents[1] / "carriers" / "new_carrier"
+PACKAGES = {"carriers": ("client.py", "    Acme,\n"), "sandbox": ("simulator.py", "        Acme(),\n")}
+NUMBER = "AC0000000001"  # its digits say: delivered at once
+
+
+class Project:
+    """A copy of the project that has the carrier, and what is typed there."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        """Two files, two names, a row."""
+        self.root, self.home = own_settings.copy(root), home
+        for package, (part, entry) in PACKAGES.items():
+            folder = root / "recours" / package
+            (folder / "acme.py").write_bytes((PARTS / part).read_bytes())
+            registry = folder / "registry.py"
+            text = registry.read_text(encoding="utf-8")
+            registry.write_text(registered(text, f"recours.{package}.acme", entry), encoding="utf-8")
+        with (root / "tests/carriers/cases.py").open("a", encoding="utf-8") as cases:
+            cases.write('CASES["acme"] = Cases(("parcel", "proof"))\n')
+
+    def types(self, *arguments: str, **settings: str) -> str:
+        """What Python prints that is started so; it must end well."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(self.root),
+            "RECOURS_HOME": str(self.home),
+        }
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env=environment | settings,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def registered(text: str, module: str, entry: str) -> str:
+    """A registry with one more name: imported, and after the last of its tuple."""
+    name = entry.strip(" ,()\n")
+    last = re.findall(r"^ +MondialRelay(?:\(\))?,\n", text, re.MULTILINE)[-1]
+    first_import = text.index("from recours.")
+    imported = f"{text[:first_import]}from {module} import {name}\n{text[first_import:]}"
+    return imported.replace(last, last + entry)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("new") / "checkout", tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def settings(project: Project) -> Iterator[dict[str, str]]:
+    """Those that `recours sandbox` prints for the carrier, as long as it runs."""
+    command = [sys.executable, "-u", "-m", "recours", "sandbox", "--port", "0", "--mail-port", "0"]
+    environment = os.environ | {"PYTHONPATH": str(project.root)}
+    with subprocess.Popen(
+        command, cwd=project.root, env=environment, stdout=subprocess.PIPE, text=True
+    ) as box:
+        assert box.stdout is not None
+        found: dict[str, str] = {}
+        for line in box.stdout:
+            found |= dict(re.findall(r"\b(ACME_\w+)=(\S+)", line))
+            if {"ACME_KEY", "ACME_BASE_URL"} <= found.keys():
+                break
+        yield found | {"DATABASE_PATH": str(project.home / "claims.db")}
+        box.kill()
+
+
+def test_its_settings_are_read_and_it_is_listed(project: Project) -> None:
+    listed = project.types("-m", "recours", "carriers", ACME_KEY="1-2", QUOTA_ACME_POD="7/hour")
+    assert re.search(r"^Acme Express +the environment +300 per day; pod 7 per hour$", listed, re.MULTILINE), (
+        listed
+    )
+    without = project.types("-m", "recours", "carriers")
+    assert re.search(r"^Acme Express +missing .*\n +set ACME_KEY$", without, re.MULTILINE), without
+
+
+def test_its_credentials_can_be_tried(project: Project, settings: dict[str, str]) -> None:
+    project.types("-m", "recours", "init-db", **settings)
+    said = project.types("-m", "recours", "carriers", "check", "acme", "--tracking", NUMBER, **settings)
+    assert said.startswith("Acme Express accepts the credentials from the environment.\n")
+
+
+def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) -> None:
+    project.types("-m", "recours", "init-db", **settings)
+    with closing(sqlite3.connect(settings["DATABASE_PATH"])) as connection:
+        connection.execute(
+            "INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,"
+            " pod_fetch_status) VALUES ('CLM-1', 'o', 'ACME', 'lost', 10, ?, 'pending')",
+            [NUMBER],
+        )
+        connection.commit()
+        project.types("scripts/pod_fetch_worker.py", **settings)
+        asked = "SELECT pod_fetch_status, pod_carrier_key, pod_delivery_person, pod_url FROM claims"
+        status, key, person, url = connection.execute(asked).fetchone()
+    assert (status, key, person) == ("success", "acme", "DUPONT")
+    assert Path(url).read_bytes().startswith(b"%PDF-")
+
+
+def test_the_demo_shows_it(project: Project) -> None:
+    assert re.search(
+        r"^  Acme Express +\d+ claims, +[1-9]\d* PODs", project.types("-m", "recours", "demo"), re.MULTILINE
+    )
+
+
+def test_the_suites_of_all_carriers_take_it(project: Project) -> None:
+    suites = ("tests/contract/test_carriers.py", "tests/fuzz/test_answers.py")
+    done = project.types("-m", "pytest", "-k", "acme and not postgresql", *suites, RECOURS_FUZZ_EXAMPLES="20")
+    passed = re.search(r"^(\d+) passed", done, re.MULTILINE)
+    assert passed, done
+    assert int(passed[1]) > 30
+
+
+def test_it_keeps_the_import_contracts(project: Project) -> None:
+    assert "0 broken" in project.types(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
+
+
+def test_the_example_and_the_readme_are_completed_from_its_spec(project: Project) -> None:
+    project.types("-m", "tests.reference")
+    assert "#ACME_KEY=\n" in (project.root / ".env.example").read_text(encoding="utf-8")
+    assert "| Acme Express | `ACME_KEY` |" in (project.root / "README.md").read_text(encoding="utf-8")
+    about = "carrier or setting or example"
+    project.types("-m", "pytest", "-k", about, "tests/unit/test_readme.py")

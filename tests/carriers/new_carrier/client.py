@@ -1,0 +1,101 @@
+"""Acme: a carrier that is made up, for the test that adds one. JSON over HTTP, a key in the header."""
+
+import re
+from typing import Any
+
+from recours.carriers import json_api
+from recours.carriers.client import Client
+from recours.carriers.message import Request, Response
+from recours.carriers.outcomes import (
+    Meaning,
+    Sent,
+    document,
+    meant,
+    moment,
+    not_delivered,
+    person,
+    unknown_code,
+    unreadable,
+)
+from recours.core.carrier import CarrierSpec, Option
+from recours.core.claim import Delivery
+from recours.core.outcome import Failure, Outcome
+from recours.core.quota import Capability
+from recours.core.sentences import Sentence
+from recours.runs.ports import CarrierSession
+
+SPEC = CarrierSpec(
+    key="acme",
+    name="Acme Express",
+    spellings=("Acme",),
+    limits={None: "300/day@UTC"},
+    credentials=(("ACME_KEY",),),
+    base_url="https://api.acme.example",
+    number_form=re.compile(r"AC[0-9]{10}"),
+    number_words="AC and 10 digits",
+    calls={Capability.TRACKING: 1, Capability.POD: 1},
+    sample_number="AC0000000000",
+    options=(Option("ACME_SITE", "fr", re.compile(r"[a-z]{2}"), "two letters"),),
+)
+
+CODES: dict[str, Meaning] = {
+    "UNKNOWN_PARCEL": Sentence.NUMBER_UNKNOWN,
+    "NOT_YOUR_PARCEL": Sentence.PARCEL_NOT_OURS,
+    "BAD_KEY": Sentence.CREDENTIALS_REJECTED,
+    "NO_SUBSCRIPTION": Sentence.SERVICE_DENIED,
+    "BAD_REQUEST": Sentence.REQUEST_REJECTED,
+    "NO_PROOF_YET": Sentence.PROOF_PENDING,
+    "INTERNAL": Sentence.CARRIER_ERROR,
+}
+STATES = frozenset({"DELIVERED", "ON_ITS_WAY", "RETURNED"})
+
+
+class Acme(Client):
+    """The client."""
+
+    spec = SPEC
+
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
+        """`GET /parcels/{number}`."""
+        return parse_tracking(session.call(Capability.TRACKING, self._request(number)))
+
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+        """`GET /parcels/{number}/proof`."""
+        return parse_proof(session.call(Capability.POD, self._request(f"{number}/proof")), delivery)
+
+    def _request(self, path: str) -> Request:
+        headers = {"X-Key": self.settings["ACME_KEY"], "Accept": "application/json"}
+        return Request("GET", f"/{self.settings['ACME_SITE']}/parcels/{path}", headers)
+
+
+def parse_tracking(answer: Response) -> Delivery | Failure:
+    """The delivery, or where the parcel is."""
+    tree = json_api.tree(answer.body)
+    state, told = json_api.text(tree, "state"), json_api.text(tree, "label")
+    if state is None:
+        return _failure(answer, tree)
+    if state == "RETURNED":
+        return meant(SPEC.name, Sentence.RETURNED, answer, told)
+    if state != "DELIVERED":
+        return not_delivered(SPEC.name, answer, told, code=state, known=STATES)
+    return Delivery(moment(json_api.text(tree, "at")), person(json_api.text(tree, "signedBy")))
+
+
+def parse_proof(answer: Response, delivery: Delivery) -> Outcome:
+    """The document, or why there is none."""
+    tree = json_api.tree(answer.body)
+    content = json_api.text(tree, "content")
+    if content is None:
+        return _failure(answer, tree)
+    return document(SPEC.name, [Sent(content, "acme proof")], delivery, answer)
+
+
+def _failure(answer: Response, tree: Any) -> Failure:
+    code, said = json_api.text(tree, "error", "code"), json_api.text(tree, "error", "message")
+    if code is None:
+        return unreadable(SPEC.name, answer)
+    return (
+        meant(SPEC.name, CODES[code], answer, said)
+        if code in CODES
+        else unknown_code(SPEC.name, answer, code, said)
+    )

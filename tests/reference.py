@@ -1,0 +1,95 @@
+"""`make reference`: adds to `.env.example` and the README what the SPEC of a new carrier says.
+
+Only what is missing is added, in the words of the SPEC; a person may say more there, and the tests see that nothing is
+missing, out of date or left over.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from recours.carriers.registry import CATALOG
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.quota import Capability
+
+ROOT = Path(__file__).resolve().parents[1]
+_AFTER_THE_CARRIERS = "# ---- Credentials kept elsewhere"
+_ACCOUNTS = "| carrier | credentials | address | calls |"
+_DOCUMENTS = "| carrier | what it gives |"
+
+
+def settings_of(spec: CarrierSpec) -> dict[str, str]:
+    """Every setting of one carrier with its default, in the order of the example; empty: there is none."""
+    kinds = [what for what in Capability if what in spec.calls or what in spec.limits]
+    return {
+        **dict.fromkeys(spec.credential_names, ""),
+        **{option.name: option.default for option in spec.options},
+        spec.base_url_setting: spec.base_url,
+        f"QUOTA_{spec.prefix}": spec.limits.get(None, ""),
+        **{f"QUOTA_{spec.prefix}_{what}": spec.limits.get(what, "") for what in kinds},
+    }
+
+
+def credentials_of(spec: CarrierSpec) -> str:
+    """The names of its credentials, as the README has them."""
+    return "; or ".join(", ".join(f"`{name}`" for name in names) for names in spec.credentials)
+
+
+def completed_example(text: str, catalog: Catalog) -> str:
+    """`.env.example` with a section for each carrier."""
+    before, mark, after = text.partition(_AFTER_THE_CARRIERS)
+    missing = [spec for spec in catalog.specs.values() if f"#{spec.base_url_setting}=" not in before]
+    return before + "".join(map(_section, missing)) + mark + after
+
+
+def _section(spec: CarrierSpec) -> str:
+    words = {option.name: f"# {option.words.capitalize()}" for option in spec.options}
+    lines = [f"# ---- {spec.name}", ""]
+    for name, default in settings_of(spec).items():
+        lines += [*filter(None, [words.get(name)]), f"#{name}={default}"]
+    return "\n".join([*lines, "", ""])
+
+
+def completed_readme(text: str, catalog: Catalog) -> str:
+    """The README with the rows of each carrier, and of its options."""
+    lines = text.splitlines()
+    for spec in catalog.specs.values():
+        _add(
+            lines,
+            _ACCOUNTS,
+            spec.name,
+            f"{credentials_of(spec)} | `{spec.base_url}` | `{spec.limits.get(None, '')}`",
+        )
+        gives = "a document" if spec.issues_documents else "the status alone: it issues no proof of delivery"
+        _add(lines, _DOCUMENTS, spec.name, gives)
+    for option in (option for spec in catalog.specs.values() for option in spec.options):
+        if not any(line.startswith(f"| `{option.name}` |") for line in lines):
+            last = max(n for n, line in enumerate(lines) if line.startswith(tuple(_option_rows(catalog))))
+            lines.insert(last + 1, f"| `{option.name}` | `{option.default}` | {option.words} |")
+    return "\n".join(lines) + "\n"
+
+
+def _option_rows(catalog: Catalog) -> Iterator[str]:
+    """How the rows of options begin."""
+    return (f"| `{option.name}` |" for spec in catalog.specs.values() for option in spec.options)
+
+
+def _add(lines: list[str], head: str, name: str, cells: str) -> None:
+    """Add a row to the table with this head, which is sorted by its first column, unless it has one of that name."""
+    first = end = lines.index(head) + 2
+    while lines[end].startswith("|"):
+        end += 1
+    names = [line.split("|")[1].strip() for line in lines[first:end]]
+    if name not in names:
+        place = sum(other < name for other in names)
+        lines.insert(first + place, f"| {name} | {cells} |")
+
+
+def main() -> None:
+    """Complete both files."""
+    for name, completed in ((".env.example", completed_example), ("README.md", completed_readme)):
+        path = ROOT / name
+        path.write_text(completed(path.read_text(encoding="utf-8"), CATALOG), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
