@@ -26,6 +26,7 @@ from functools import cached_property
 from pathlib import Path
 
 from recours.sandbox import Parcel, Sandbox, Scenario
+from tests import old_words
 from tests.at_commit import ROOT, checkout, name_of
 
 # The names that files and folders of a feature have; some are those of earlier versions.
@@ -228,6 +229,7 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
         found[f"{feature}: files in folders"] = f"{len(files)} in {len({file.parent for file in files})}"
     found["script to recorded result: lines"] = f"{lines:,}"
     found["  functions in modules"] = f"{functions} in {modules}"
+    found["old words in names"] = f"{sum(map(len, old_words.found(root / 'recours').values())):,}"
     found["lines of tests"] = f"{sum(tests.lines.values()):,}"
     if with_time:
         found["seconds of make test"] = _seconds_of_tests(root)

@@ -206,7 +206,7 @@ def test_lines_of_the_log(person: Person) -> None:
         assert done.returncode == 0, done.stderr
         logged += done.stderr
     gone = [line for line in frozen("log") if not re.search(form_of(line), logged, re.MULTILINE)]
-    assert gone == [], f"People and programs look for lines that are gone:\n{logged}"
+    assert not gone, f"People and programs look for lines that are gone: {gone}. The log:\n{logged}"
 
 
 def test_outcomes_of_attempts(person: Person, service: Service) -> None:

@@ -1,0 +1,61 @@
+"""Names below `recours/` have the field's words, not those that the project once made up."""
+
+import pytest
+
+from tests.old_words import (
+    MODULES,
+    NAMES,
+    STILL_SEVERAL_CLASSES,
+    STILL_TO_BE_RENAMED,
+    WORDS,
+    found,
+    old_words_in,
+    several_classes,
+    stored_names,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("TheSurroundings", {"surroundings"}),
+        ("_still_held", {"held"}),
+        ("ThePostOffice", {"office"}),
+        ("TheLedger", {"ledger"}),
+        ("uphold", set()),
+        ("around", {"around"}),
+        ("TheWindow.around()", set()),
+        ("TheClaims.put_back()", {"*Claim*.put_back()"}),
+        ("TheBag.put_back()", set()),
+        ("step()", {"step()"}),
+        ("step", set()),
+        ("MONDAY", set()),
+    ],
+)
+def test_a_word_is_found_in_a_name_that_has_it(name: str, words: set[str]) -> None:
+    assert set(old_words_in(name)) == words
+
+
+def test_no_old_word_comes_back() -> None:
+    places = found()
+    back = {old: places[old] for old in sorted(places.keys() - STILL_TO_BE_RENAMED)}
+    new = WORDS | NAMES | {f"module {old}": name for old, name in MODULES.items()}
+    said = [f"{old} (say {new[old]}): {', '.join(where)}" for old, where in back.items()]
+    assert not said, "\n".join(said)
+
+
+def test_what_is_renamed_is_off_the_list() -> None:
+    """So that it cannot come back."""
+    done = sorted(STILL_TO_BE_RENAMED - found().keys()), sorted(STILL_SEVERAL_CLASSES - several_classes())
+    assert done == ([], []), (
+        "No name has these any more: `python -m tests.old_words trim` takes them off the lists."
+    )
+
+
+def test_one_name_is_one_class() -> None:
+    assert sorted(several_classes() - STILL_SEVERAL_CLASSES) == []
+
+
+def test_stored_names_are_excepted() -> None:
+    assert {"turn", "held", "held_until", "turns_used", "pod_stage", "given_up", "told"} <= stored_names()
+    assert "ledger" not in stored_names()
