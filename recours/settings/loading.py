@@ -17,6 +17,7 @@ from recours.core.policy import Backoff, Policy, faults_of
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
 from recours.database.engine import SECRET_QUERY
+from recours.home import SETTING as HOME
 from recours.home import NoHomeError, find_home
 from recours.settings.model import (
     SETTINGS,
@@ -29,7 +30,7 @@ from recours.settings.model import (
     SettingsError,
     rows_of,
 )
-from recours.settings.sources import Found, Value, find
+from recours.settings.sources import ENVIRONMENT, Found, Value, find
 from recours.settings.values import HOST, fault_of, in_folder, is_loopback
 
 # A part of a check's URL as long as that is its key.
@@ -147,6 +148,8 @@ class _Reading:
         known = self._known_names()
         for name, values in self.found.values.items():
             if name in known or not name.startswith(("RECOURS_", "QUOTA_")):
+                continue
+            if name == HOME and values[0].source == ENVIRONMENT:  # it says where the other sources are
                 continue
             near = get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""

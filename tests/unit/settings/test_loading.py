@@ -306,6 +306,15 @@ def test_an_unknown_setting_is_a_warning(settings: Callable[..., Settings]) -> N
     assert warning == "RECOURS_LOGDIR in the environment is not a setting. Did you mean RECOURS_LOG_DIR?"
 
 
+def test_the_home_is_named_in_the_environment_alone(
+    settings: Callable[..., Settings], write: Callable[[str, str], Path]
+) -> None:
+    assert settings(RECOURS_HOME="/srv/recours").warnings == ()
+    write(".env", "RECOURS_HOME=/srv/recours\n")
+    (warning,) = settings().warnings
+    assert warning.startswith("RECOURS_HOME in .env is not a setting.")
+
+
 def test_names_of_others_are_none_of_our_business(settings: Callable[..., Settings]) -> None:
     assert settings(PATH="/bin", DATABASE="x", POSTGRES_URL="x").warnings == ()
 
