@@ -81,9 +81,13 @@ class WatchedSandbox(Sandbox):
 
 @dataclass(frozen=True)
 class Run:
-    """What a run took: all of it, and from the first call to the last answer."""
+    """What a run took: all of it, and from the first call to the last answer.
+
+    `cpu_s`: of its process with the start of Python; other programs on the machine hardly change it.
+    """
 
     seconds: float
+    cpu_s: float
     calling_s: float
     calls: float
 
@@ -116,10 +120,11 @@ class Version:
             _fill(folder / "claims.db", CATALOG.specs[load.carrier].name, numbers)
             environment = _environment(folder, load) | box.environment(load.carrier)
             batch = ["--batch-size", str(load.claims), "--concurrency", "8", "--json"]
+            before = _cpu_of_children()
             report = json.loads(self._start(environment, str(self.root / SCRIPT), *batch))
-            asked = box.asked
+            cpu_s, asked = _cpu_of_children() - before, box.asked
         assert report["total"] == load.claims, report
-        return Run(report["duration_s"], asked[-1] - asked[0] + load.latency_s, len(asked))
+        return Run(report["duration_s"], cpu_s, asked[-1] - asked[0] + load.latency_s, len(asked))
 
     def _empty_database(self) -> Path:
         path = self.folder / "empty.db"
@@ -136,6 +141,11 @@ class Version:
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr.decode()}")
         return done.stdout.decode()
+
+
+def _cpu_of_children() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _environment(folder: Path, load: Load) -> dict[str, str]:
@@ -189,6 +199,13 @@ def rows(base: Version, here: Version) -> Iterator[tuple[str, str, str, str]]:
             f"{of_base:.1f}",
             f"{of_here:.1f}",
             f"{of_here / of_base:.2f} × (at least {least}) {verdict}",
+        )
+        of_base, of_here = (1000 * version.median(name).cpu_s / load.claims for version in (base, here))
+        yield (
+            "  CPU of its process, ms a claim",
+            f"{of_base:.1f}",
+            f"{of_here:.1f}",
+            f"{of_here / of_base:.2f} ×",
         )
     for name, (load, most) in IDEAL.items():
         of_base, of_here = (version.median(name).calling_s / load.ideal_s for version in (base, here))
