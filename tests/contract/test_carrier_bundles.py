@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ from recours.database.quota import QuotaTables
 from recours.runs.ports import Asked, Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Manner
+from recours.settings.loading import load
+from recours.wiring.carriers import make_queue
 from tests.conftest import Kind
 from tests.fakes.answers import ODD, damaged, replaced, response
 from tests.fakes.session import FakeSession
@@ -221,6 +224,22 @@ def test_good_parcels_share_one_call(run: Run) -> None:
     assert [len(numbers.split(",")) for numbers in run.tracking] == [len(scenarios)]
     assert (kinds(fetched)[0], kinds(fetched)[5]) == (K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET)
     assert (fetched[2].calls, fetched[5].calls) == (0, 0)
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_bundle_goes_over_http_as_one_call(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox, tmp_path: Path, carrier: str
+) -> None:
+    found, spec = load(tmp_path, sandbox.environment(carrier), CATALOG), CATALOG.specs[carrier]
+    queue = make_queue(found, database, found.policy, clock, lambda: 0.5, "run-1")
+    asked = [
+        Asked(sandbox.example(carrier, "10", serial), None, serial) for serial in range(spec.numbers_per_call)
+    ]
+    grants, _ = queue.reserve(carrier, spec.calls_for_bundle([None] * len(asked)))
+    fetched = list(queue.fetch_bundle(grants, carrier, asked))
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET] * len(asked)
+    assert sandbox.calls[-1].number == ",".join(one.number for one in asked)
+    assert len(sandbox.calls) == fetched[0].calls <= 2
 
 
 def test_as_many_as_a_call_may_be_about_take_one(run: Run) -> None:
