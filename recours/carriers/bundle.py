@@ -1,7 +1,7 @@
 """Claims whose parcels are tracked with one call: what that call told, and what is still to be asked about alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -66,9 +66,13 @@ class Bundle:
             return self._spoilt
         return self.tracked.get(one.number)
 
-    def needs_no_call(self, told: Delivery | Failure | None) -> bool:
-        """Tell whether what the shared call told ends a claim's fetch, also if the carrier is not to be called now."""
-        return isinstance(told, Failure) and not told.closes_carrier
+    def uncalled(self, one: Asked) -> Failure | None:
+        """The answer of a claim that needs another call, if the carrier is not called any more."""
+        told = self.told(one)
+        is_answered = isinstance(told, Failure) and not told.closes_carrier
+        if self.closed is None or is_answered:
+            return None
+        return replace(self.closed, delivery=told if isinstance(told, Delivery) else one.known)
 
     def hear(self, outcome: Outcome) -> None:
         """Learn from a claim's outcome what holds for the claims after it."""

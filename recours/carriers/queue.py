@@ -287,24 +287,19 @@ class APIRequestQueue:
         self, carrier: str, reservation: Reservation, one: Asked, bundle: Bundle, counts: list[_Count]
     ) -> Outcome:
         """How asking about one claim of a bundle ends; the first that needs the shared call makes it."""
-        number, known = one.number, one.known
         if bundle.is_to_track(one):
             self._track(carrier, reservation, bundle, counts)
+        if uncalled := bundle.uncalled(one):
+            return uncalled
         told = bundle.told(one)
-        if bundle.closed and not bundle.needs_no_call(told):
-            return replace(bundle.closed, delivery=told if isinstance(told, Delivery) else known)
-        if told is None:
-            answer = self._ask(
-                carrier, reservation, lambda client, session: client.fetch(number, known, session), counts
-            )
-        else:
-            answer = self._ask(
-                carrier,
-                reservation,
-                lambda client, session: client.fetch_tracked(number, told, session),
-                counts,
-            )
-        return self._meant(carrier, reservation, number, answer, one.claim, counts)
+
+        def ask(client: CarrierClient, session: CarrierSession) -> Outcome:
+            if told is None:
+                return client.fetch(one.number, one.known, session)
+            return client.fetch_tracked(one.number, told, session)
+
+        answer = self._ask(carrier, reservation, ask, counts)
+        return self._meant(carrier, reservation, one.number, answer, one.claim, counts)
 
     def _track(self, carrier: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]) -> None:
         """Make the call that the claims of a bundle share."""
