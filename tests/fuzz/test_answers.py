@@ -19,7 +19,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox import Scenario
-from tests.fakes.simulated import SimulatedSession, client_of
+from tests.fakes.simulated import SimulatedSession, client_of, quiet_sandbox
 from tests.fuzz.spoiling import spoilt
 
 EXAMPLES = int(os.environ.get("RECOURS_FUZZ_EXAMPLES", "300"))
@@ -98,6 +98,41 @@ def test_any_answer_leads_to_an_outcome(carrier: str) -> None:
         except CallError as failed:  # of a token
             outcome = failed.failure
         check(outcome)
+
+    holds()
+
+
+@pytest.mark.parametrize(
+    "carrier", sorted(k for k, spec in CATALOG.specs.items() if spec.numbers_per_call > 1)
+)
+def test_any_answer_about_several_parcels_tells_of_none_but_these(carrier: str) -> None:
+    box = quiet_sandbox()
+    numbers = [
+        CATALOG.specs[carrier].sample_number,
+        box.example(carrier, "00", 1),
+        box.example(carrier, "10", 2),
+    ]
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+    @given(scenario=st.sampled_from(SCENARIOS), chance=st.randoms(use_true_random=False))
+    def holds(scenario: Scenario, chance: Random) -> None:
+        session = SpoilingSession(carrier, scenario, chance)
+        try:
+            found = client_of(carrier).track_many(numbers, session)
+        except CallError as failed:  # of a token
+            found = failed.failure
+        if isinstance(found, Failure):
+            check(found)
+            return
+        assert set(found) <= set(numbers)
+        for one in found.values():
+            check(one) if isinstance(one, Failure) else check_delivery(one)
 
     holds()
 
