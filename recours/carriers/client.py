@@ -55,7 +55,7 @@ class Client(ABC):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        """See CarrierClient. One call is one parcel's, where a carrier does not say otherwise."""
+        """See CarrierClient. Here, a call for each."""
         return {number: self.track(number, session) for number in numbers}
 
     @abstractmethod
@@ -85,7 +85,7 @@ class Client(ABC):
         return self._proved(number, known, session)
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
-        """What follows the tracking, whose answer is given. Raises CallFailed."""
+        """See CarrierClient."""
         if self.tracking_shows_account:
             self.note_accepted(tracked, session)
         if isinstance(tracked, Failure):
@@ -162,8 +162,8 @@ class TokenClient(Client):
         return self._tokens.secrets()
 
 
-def alone(found: Mapping[str, Delivery | Failure] | Failure, number: str) -> Delivery | Failure:
-    """What `track_many` found about its only number."""
+def single(found: Mapping[str, Delivery | Failure] | Failure, number: str) -> Delivery | Failure:
+    """What `track_many` found, asked about one number."""
     return found if isinstance(found, Failure) else found[number]
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from recours.carriers import check_digits, json_api
-from recours.carriers.client import TOO_MANY, TokenClient, alone, with_delivery
+from recours.carriers.client import TOO_MANY, TokenClient, single, with_delivery
 from recours.carriers.fedex_codes import FEDEX_CODES
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
@@ -149,7 +149,7 @@ class FedEx(TokenClient):
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`trackingnumbers` for one number."""
-        return alone(self.track_many([number], session), number)
+        return single(self.track_many([number], session), number)
 
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
@@ -208,11 +208,11 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
         number: [result for each in about for result in json_api.items(each, "trackResults")]
         for number, about in found.items()
     }
-    told = {number: _told_of_parcel(each, answer) for number, each in results.items() if each}
+    told = {number: _parcel_answer(each, answer) for number, each in results.items() if each}
     return told or unreadable(SPEC.name, answer)
 
 
-def _told_of_parcel(results: Sequence[Any], answer: Response) -> Delivery | Failure:
+def _parcel_answer(results: Sequence[Any], answer: Response) -> Delivery | Failure:
     """One number may stand for several parcels: the latest is the one that is claimed."""
     told = [_told(json_api.at(result, "error")) for result in results]
     good = [result for result, error in zip(results, told, strict=True) if error is None]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from recours.carriers import json_api
-from recours.carriers.client import TokenClient, alone
+from recours.carriers.client import TokenClient, single
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import (
@@ -154,7 +154,7 @@ class Gls(TokenClient):
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`GET /tracking/simple/trackids/{number}` of Track & Trace."""
-        return alone(self.track_many([number], session), number)
+        return single(self.track_many([number], session), number)
 
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
@@ -237,14 +237,14 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if len(numbers) == 1 and parcels:
         found = found or {numbers[0]: parcels}
     told = {
-        number: _told_of_parcel(about[0], answer)
+        number: _parcel_answer(about[0], answer)
         for number, about in found.items()
         if len(numbers) == 1 or json_api.text(about[0], "errorCode") != _TOO_MANY_NUMBERS
     }
     return told or unreadable(SPEC.name, answer)
 
 
-def _told_of_parcel(parcel: Any, answer: Response) -> Delivery | Failure:
+def _parcel_answer(parcel: Any, answer: Response) -> Delivery | Failure:
     error, said = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
     if error in TRACKING_ERRORS:
         return meant(SPEC.name, TRACKING_ERRORS[error], answer, said)

@@ -155,11 +155,11 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     if len(numbers) == len(items) == 1:  # whatever it calls the number
         found = {numbers[0]: items}
     told = {
-        number: _told(about[0], _answer_of(about[0], answer) if several else answer)
+        number: _parcel_answer(about[0], _answer_of(about[0], answer) if several else answer)
         for number, about in found.items()
     }
     if told or json_api.at(tree, "shipment") is None:
-        return told or _told(tree, answer)
+        return told or _parcel_answer(tree, answer)
     return unreadable(SPEC.name, answer)
 
 
@@ -169,7 +169,7 @@ def _answer_of(item: Any, answer: Response) -> Response:
     return replace(answer, status=int(code) if _HTTP_STATUS.fullmatch(code) else _OK_STATUS)
 
 
-def _told(tree: Any, answer: Response) -> Failure:
+def _parcel_answer(tree: Any, answer: Response) -> Failure:
     functional = json_api.text(tree, "returnMessage")
     said = functional or json_api.text(tree, "message")
     if answer.status >= _SERVER_ERRORS:

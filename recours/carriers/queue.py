@@ -271,7 +271,7 @@ class APIRequestQueue:
                 counts: list[_Count] = []
                 unchecked = self._checked_before(carrier, reservation, bundle, counts) if place == 0 else None
                 outcome = unchecked or self._outcome(carrier, reservation, one, bundle, counts)
-                bundle.hear(outcome)
+                bundle.note_outcome(outcome)
                 self._settle([reservation])
                 yield _fetched(outcome, counts)
         finally:
@@ -287,16 +287,16 @@ class APIRequestQueue:
         self, carrier: str, reservation: Reservation, one: Asked, bundle: Bundle, counts: list[_Count]
     ) -> Outcome:
         """How asking about one claim of a bundle ends; the first that needs the shared call makes it."""
-        if bundle.is_to_track(one):
+        if bundle.needs_shared_call(one):
             self._track(carrier, reservation, bundle, counts)
-        if uncalled := bundle.uncalled(one):
-            return uncalled
-        told = bundle.told(one)
+        if failure := bundle.answer_without_call(one):
+            return failure
+        tracking = bundle.tracking_of(one)
 
         def ask(client: CarrierClient, session: CarrierSession) -> Outcome:
-            if told is None:
+            if tracking is None:
                 return client.fetch(one.number, one.known, session)
-            return client.fetch_tracked(one.number, told, session)
+            return client.fetch_tracked(one.number, tracking, session)
 
         answer = self._ask(carrier, reservation, ask, counts)
         return self._meant(carrier, reservation, one.number, answer, one.claim, counts)
@@ -308,7 +308,7 @@ class APIRequestQueue:
             found = _ended(lambda: client.track_many(bundle.numbers, session))
         except (RunError, ImportError):
             raise
-        except Exception:  # the parcel that causes it is asked about alone, and causes it again
+        except Exception:  # the parcel that causes it is asked about singly, and causes it again
             log.exception(f"{self._name(carrier)}: an error of ours in a call about several parcels")
             found = {}
         finally:
@@ -319,16 +319,16 @@ class APIRequestQueue:
             if self._is_account_at_fault(carrier, reservation, whole, counts):
                 bundle.closed = self._closing(carrier, whole, None)
             found = {}
-        bundle.learn(found)
-        self._mention_untold(carrier, bundle, failure)
+        bundle.note_tracking(found)
+        self._mention_unanswered(carrier, bundle, failure)
 
-    def _mention_untold(self, carrier: str, bundle: Bundle, failure: Outcome | None) -> None:
+    def _mention_unanswered(self, carrier: str, bundle: Bundle, failure: Outcome | None) -> None:
         """A carrier that does not take several numbers after all would else go unnoticed: it only costs more calls."""
-        if untold := len(bundle.untold):
+        if unanswered := len(bundle.unanswered):
             why = f" ({failure.message})" if isinstance(failure, Failure) else ""
             log.warning(
-                f"{self._name(carrier)} said nothing about {untold} of {plural(len(bundle.numbers), 'parcel')} "
-                f"in one call{why}: each is asked about alone"
+                f"{self._name(carrier)} said nothing about {unanswered} of {plural(len(bundle.numbers), 'parcel')} "
+                f"in one call{why}: each is asked about singly"
             )
 
     def check_credentials(self, carrier: str, number: str | None = None) -> Fetched | Refusal:

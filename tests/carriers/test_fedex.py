@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from recours.carriers.client import alone
+from recours.carriers.client import single
 from recours.carriers.fedex import (
     CODES,
     SPEC,
@@ -146,7 +146,7 @@ NOT_FOUND = of_number(
 
 
 def tracking_of(answer: Response, number: str = NUMBER) -> Delivery | Failure:
-    return alone(parse_tracking(answer, [number]), number)
+    return single(parse_tracking(answer, [number]), number)
 
 
 def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeSession]:

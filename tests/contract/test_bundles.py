@@ -318,7 +318,7 @@ def test_a_number_that_spoils_the_call_spoils_no_other(
     assert [one.calls for one in fetched] == [2, 1, 1, 2]
     assert bundles.counts() == (6, 0)
     why = f" ({whole.message})" if isinstance(whole, Failure) else ""
-    words = f"Listed said nothing about 4 of 4 parcels in one call{why}: each is asked about alone"
+    words = f"Listed said nothing about 4 of 4 parcels in one call{why}: each is asked about singly"
     logged = [(record.levelname, record.message) for record in caplog.records]
     assert logged[-1] == ("WARNING", words)
     assert [level for level, _ in logged[:-1]] == ["ERROR"] * isinstance(whole, Exception)
@@ -332,7 +332,7 @@ def test_a_number_that_the_answer_leaves_out_is_asked_about_alone(
     assert kinds(bundles.fetch("A", "B", "C")) == [K.NOT_DELIVERED_YET, None, K.NOT_DELIVERED_YET]
     assert bundles.script.asked == ["tracking A,B,C", "tracking B", "pod B"]
     assert caplog.messages == [
-        "Listed said nothing about 1 of 3 parcels in one call: each is asked about alone"
+        "Listed said nothing about 1 of 3 parcels in one call: each is asked about singly"
     ]
 
 
