@@ -13,10 +13,8 @@ Tracking = Mapping[str, Delivery | Failure]
 
 # How a call about several numbers fails if the carrier refuses one of them: the others are good, asked about singly.
 _OF_ONE_NUMBER = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
-# How it fails if one number upsets the service, or if the service is down. A gateway's answer always means the latter.
-_OF_EITHER = frozenset({ErrorKind.BAD_RESPONSE, ErrorKind.SERVER_ERROR})
-_GATEWAY_STATUSES = frozenset({502, 503, 504})
-# After so many single calls in a row that fail as the shared one did, the service counts as down.
+# Any other failure may come from one number that upsets the service, or from a service that is down. After so many
+# single calls in a row that fail as the shared one did, it counts as down: three failures in a row are an outage.
 _MOST_SAME_FAILURES = 2
 
 
@@ -52,12 +50,11 @@ class Bundle:
         """Take the answer of the shared call. If one number may be why it failed, each is asked about singly."""
         if not isinstance(found, Failure):
             self.tracking = found
-        elif found.kind in _OF_ONE_NUMBER:
-            self.tracking = {}
-        elif found.kind in _OF_EITHER and found.http_status not in _GATEWAY_STATUSES:
-            self.tracking, self._failed_call = {}, found
-        else:
+        elif found.closes_carrier or not found.connected:
             self.tracking = dict.fromkeys(self.numbers, found)
+        else:
+            self.tracking = {}
+            self._failed_call = None if found.kind in _OF_ONE_NUMBER else found
 
     def tracking_of(self, one: Asked) -> Delivery | Failure | None:
         """The shared call's answer about a claim's parcel; None: it is asked about singly."""

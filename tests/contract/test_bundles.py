@@ -56,6 +56,7 @@ TOO_MANY = replace(
     Failure.of(Sentence.TOO_MANY_CALLS, "Listed", None, 429), retry_at=START + timedelta(hours=2)
 )
 SILENT = Failure.of(Sentence.NO_ANSWER, "Listed")
+RESET = Failure.of(Sentence.CONNECTION_BROKEN, "Listed")
 BROKEN = Failure.of(Sentence.UNAVAILABLE, "Listed", None, 500)
 GATEWAY = Failure.of(Sentence.UNAVAILABLE, "Listed", None, 503)
 UNREADABLE = Failure.of(Sentence.ANSWER_UNREADABLE, "Listed", None, 200)
@@ -138,7 +139,7 @@ class ScriptLine:
         self.script.during()
         if isinstance(answer, Exception):
             raise answer
-        if isinstance(answer, Failure) and answer.kind in (K.TIMEOUT, K.RATE_LIMITED):
+        if isinstance(answer, Failure) and answer.kind in (K.TIMEOUT, K.NETWORK, K.RATE_LIMITED):
             raise CallError(answer)
 
 
@@ -262,11 +263,20 @@ def test_a_bundle_is_not_larger_than_a_call_may_be(bundles: Bundles) -> None:
 # ---------------------------------------------------------------- what the whole call suffers
 
 
-@pytest.mark.parametrize("whole", [SILENT, GATEWAY])
-def test_an_outage_is_the_answer_of_all_and_one_call(bundles: Bundles, whole: Failure) -> None:
-    bundles.script.whole["C"] = whole
+@pytest.mark.parametrize("whole", [SILENT, GATEWAY, UNREADABLE, BROKEN, RESET])
+def test_a_service_that_is_down_is_not_asked_about_every_number(bundles: Bundles, whole: Failure) -> None:
+    bundles.script.whole["A"] = whole
+    bundles.script.tracking = dict.fromkeys("ABCDE", whole)
+    fetched = bundles.fetch(*"ABCDE")
+    assert kinds(fetched) == [whole.kind] * 5
+    assert [one.calls for one in fetched] == [2, 1, 0, 0, 0]
+    assert bundles.counts() == (3, 0)
+
+
+def test_an_outage_that_names_its_end_is_the_answer_of_all(bundles: Bundles) -> None:
+    bundles.script.whole["C"] = replace(GATEWAY, retry_at=START + timedelta(hours=2))
     fetched = bundles.fetch("A", "B", "C")
-    assert kinds(fetched) == [whole.kind] * 3
+    assert kinds(fetched) == [K.SERVER_ERROR] * 3
     assert [one.calls for one in fetched] == [1, 0, 0]
     assert bundles.counts() == (1, 0)
 
@@ -307,7 +317,9 @@ def test_what_the_shared_call_told_is_kept_when_the_carrier_asks_to_wait_later(b
 # ---------------------------------------------------------------- what one number does
 
 
-@pytest.mark.parametrize("whole", [BAD_REQUEST, UNKNOWN, UNREADABLE, BROKEN, KeyError("strange")])
+@pytest.mark.parametrize(
+    "whole", [BAD_REQUEST, UNKNOWN, UNREADABLE, BROKEN, GATEWAY, SILENT, RESET, KeyError("strange")]
+)
 def test_a_number_that_spoils_the_call_spoils_no_other(
     bundles: Bundles, whole: Failure | Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -351,15 +363,6 @@ def test_a_number_asked_about_alone_takes_a_unit_only_if_one_is_left(
     assert kinds(fetched) == [None, K.RATE_LIMITED]
     assert failure(fetched[1]).delivery == DELIVERY
     assert bundles.counts() == (3, 0)
-
-
-@pytest.mark.parametrize("whole", [UNREADABLE, BROKEN])
-def test_a_service_that_is_down_is_not_asked_about_every_number(bundles: Bundles, whole: Failure) -> None:
-    bundles.script.whole["A"] = whole
-    bundles.script.tracking = dict.fromkeys("ABCDE", whole)
-    fetched = bundles.fetch(*"ABCDE")
-    assert kinds(fetched) == [whole.kind] * 5
-    assert [one.calls for one in fetched] == [2, 1, 0, 0, 0]
 
 
 def test_proofs_that_cannot_be_read_are_no_sign_that_the_tracking_is_down(bundles: Bundles) -> None:
