@@ -106,6 +106,8 @@ DOCUMENT_CODES: dict[str, Meaning] = CODES | {
         Sentence.ANSWER_UNREADABLE, "it found nothing at the address of its documents"
     ),
     "TRACKING.DATA.NOTFOUND": Sentence.PROOF_PENDING,
+    # In three public copies of the carrier's list of codes; its words give a signature's image five days.
+    "TRACKINGDOCUMENT.DOCUMENT.UNAVAILABLE": Sentence.PROOF_PENDING,
 }
 _WITHOUT_DOCUMENT = DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"]
 # An alert that says nothing of the parcel: canned data of the carrier's test system.

@@ -439,6 +439,10 @@ DOCUMENT_ROWS: dict[str, tuple[Response, ErrorKind]] = {
     ),
     "a text": (WITHOUT_POD, ErrorKind.POD_NOT_AVAILABLE_YET),
     "an error": (error(400, "TRACKING.DATA.NOTFOUND"), ErrorKind.POD_NOT_AVAILABLE_YET),
+    "not there yet": (
+        error(404, "TRACKINGDOCUMENT.DOCUMENT.UNAVAILABLE"),
+        ErrorKind.POD_NOT_AVAILABLE_YET,
+    ),
     "400, NOTFOUND": (error(400, UNKNOWN), ErrorKind.NOT_FOUND),
     "400, EMPTY": (error(400, EMPTY), ErrorKind.INVALID_TRACKING),
     "403": (FORBIDDEN, ErrorKind.ACCOUNT_DENIED),
