@@ -10,7 +10,10 @@ demo: .venv/ready
 # Every behaviour once. A file's tests stay together: many share a server, a browser or a simulated carrier.
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# Compiled once beforehand: the tests start hundreds of processes, and an environment may keep them from compiling.
+# Some environments keep Python from writing what it compiled: then each of the hundreds of processes that the tests
+# start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 test: .venv/ready-dev
 	$(BIN)/python -m compileall -q recours
 	$(PYTEST) -m "not full"

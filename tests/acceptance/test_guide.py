@@ -446,6 +446,7 @@ def test_a_venv_that_is_none_is_not_handed_over_to_for_ever(tmp_path: Path) -> N
 # ---------------------------------------------------------------- Database Schema
 
 
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("statements", [(), GUIDE_COLUMNS[:1]])
 def test_the_two_columns(run: Run, tmp_path: Path, statements: tuple[str, ...]) -> None:
     claims = Claims(tmp_path / "claims.db", *statements)

@@ -105,7 +105,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield Service(tmp_path, box, smtp)
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=4)
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is a signal of POSIX")
 @pytest.mark.parametrize("point", POINTS)
 def test_no_mail_is_lost_and_none_is_sent_twice(service: Service, point: str) -> None:

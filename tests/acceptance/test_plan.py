@@ -215,7 +215,7 @@ TIGHT = {
 CARRIERS = ("Chronopost", "FedEx", "UPS", "DHL Express")
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 @pytest.mark.parametrize("assumption", list(Assumption))
 def test_from_claims_that_no_run_has_seen_yet(service: Service, assumption: Assumption) -> None:
     service.environment |= TIGHT
@@ -266,7 +266,7 @@ def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> 
     assert sum(run.passed for run in made.runs) >= 4
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 @pytest.mark.parametrize(
     ("assumption", "quotas"),
     [
@@ -302,6 +302,7 @@ def test_what_is_kept_for_new_claims_until_the_afternoon(service: Service) -> No
     assert [run for run in made.runs if left_behind(run, "reserved")]
 
 
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 def test_nothing_is_kept_for_a_fetch_worker_that_does_not_run(service: Service) -> None:
     service.environment["QUOTA_CHRONOPOST"] = "16/day@Europe/Paris"
     run_for(service, 4, Started())
@@ -326,7 +327,7 @@ def test_a_delivery_that_is_known_needs_a_single_call(service: Service) -> None:
     assert [len(run.tries) for run in made.runs if run.tries] == [3, 2, 3]
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 @pytest.mark.parametrize(("before", "then"), [(2, 4), (4, 2)], ids=["raised", "lowered"])
 def test_another_limit_of_turns(service: Service, before: int, then: int) -> None:
     fill(service, "Chronopost")

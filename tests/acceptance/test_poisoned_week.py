@@ -15,6 +15,10 @@ from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import START
 
+pytestmark = pytest.mark.full(
+    "a week of runs for each poison: tests/acceptance/test_all_carriers.py has two runs"
+)
+
 _S = Scenario
 _AMPLE = 500
 _DAYS = 6  # after a first one of twelve hours, in which most happens
@@ -96,7 +100,6 @@ def undisturbed() -> dict[str, Any]:
     return week(None)
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.parametrize("poison", _POISONS)
 def test_one_poisoned_claim_at_each_carrier_stops_no_other(poison: Scenario) -> None:
     wanted = undisturbed()

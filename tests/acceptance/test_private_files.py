@@ -130,6 +130,7 @@ def test_a_group_that_cannot_be_used_ends_runs_and_is_told_by_check(checkout: Pa
     assert box.calls == []
 
 
+@pytest.mark.full("whom files are for, once more: others of this file")
 def test_crons_copy_of_the_log_is_made_before_the_shell_makes_it(checkout: Path, box: Sandbox) -> None:
     program = checkout.parent / "crontab"
     kept = checkout.parent / "kept"

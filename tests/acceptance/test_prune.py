@@ -348,6 +348,7 @@ def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
     assert deaths > 8
 
 
+@pytest.mark.full("two at once: pruning by one is shown")
 def test_two_at_once_and_runs_meanwhile_delete_each_once_and_nothing_new(service: Service, url: str) -> None:
     for _ in range(150):
         service.add(Scenario.DELIVERED, pod_fetch_status="pending")
