@@ -854,6 +854,7 @@ def ask_for_the_try(url: str, name: str, now: datetime, start: Any, answers: Any
     database.close()
 
 
+@MANY_PROCESSES
 def test_only_one_process_gets_the_try(
     database: Database, url: str, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:

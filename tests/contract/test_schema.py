@@ -166,6 +166,7 @@ def first_run(path: str, rounds: int, start: Any, answers: Any) -> None:
         answers.put((n, remarks))
 
 
+@pytest.mark.full("many first runs at once: tests/contract/test_first_run_postgres.py has some")
 def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(
     old: Path, repeats: Callable[[int, int], range]
 ) -> None:
@@ -374,6 +375,7 @@ def embedded(root: Path) -> Settings:
     return load(root, {}, CATALOG)
 
 
+@pytest.mark.full("many first runs at once: tests/contract/test_first_run_postgres.py has some")
 def test_the_embedded_database_is_created_once_by_many_processes(
     tmp_path: Path, repeats: Callable[[int, int], range]
 ) -> None:
@@ -524,6 +526,7 @@ LONG_AGO = "2026-02-02 06:30:00"  # the first wait is over at START
 OPTIONAL = ("client_id", "status", "response_deadline", "created_at", "updated_at")
 
 
+@pytest.mark.sample("other columns that a service may be without", every=4)
 @pytest.mark.parametrize("lacking", [*[(name,) for name in OPTIONAL], OPTIONAL])
 def test_a_service_without_optional_columns_is_served(new_service: Service, lacking: tuple[str, ...]) -> None:
     service = new_service
