@@ -432,6 +432,7 @@ def test_all_on_the_page_are_ticked_and_one_is_cleared_again(page: Page) -> None
     expect(row_of(page, "CLM-2026-005")).not_to_be_checked()
 
 
+@FULL
 def test_the_export_has_what_the_filter_shows_and_no_formula(page: Page) -> None:
     open_claims(page, text="=")
     expect(page.get_by_role("checkbox")).to_have_count(1)  # the last that is drawn of the new list

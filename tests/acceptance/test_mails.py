@@ -985,6 +985,7 @@ def test_a_mail_that_cannot_be_written_keeps_no_other(
     assert smtp.recipients() == ["b@shop.example", "a@shop.example"]
 
 
+@pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_a_refused_account_is_told_to_the_operator_once_a_day(service: Service, smtp: MailServer) -> None:
     service.box.accounts = {"10000001": "changed"}
     service.add(S.DELIVERED, client_id=1)

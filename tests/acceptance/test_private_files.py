@@ -118,6 +118,7 @@ def test_check_tells_what_everybody_may_read(checkout: Path, box: Sandbox) -> No
     )
 
 
+@pytest.mark.full("whom files are for, once more: others of this file")
 def test_a_group_that_cannot_be_used_ends_runs_and_is_told_by_check(checkout: Path, box: Sandbox) -> None:
     assert start(checkout, box, "-m", "recours", "init-db").returncode == 0
     done = start(checkout, box, "scripts/pod_retry_scheduler.py", RECOURS_SHARED_GROUP="no-such-group")

@@ -128,6 +128,7 @@ def test_twice_installed_is_once_there_and_really_runs_in_crons_environment(
     assert "POD AUTO-RETRY SCHEDULER - Starting" in printed
 
 
+@pytest.mark.full("a crontab around processes: unit tests have its rules")
 def test_foreign_entries_stay_byte_for_byte(plain: Place) -> None:
     plain.machine.write_crontab(FOREIGN)  # whose last line has no end
     done = plain.recours(
@@ -325,7 +326,7 @@ def test_crons_own_daemon_runs_what_is_installed(place: Place, box: Sandbox) -> 
 STARTED = 'ln -s "$(command -v sleep)" /run/{0}; /run/{0} 600 & until grep -qx {0} /proc/$!/comm; do :; done;'
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
+@pytest.mark.full("a crontab around processes: unit tests have its rules")
 @pytest.mark.parametrize("daemon", ["", "cron", "crond"])
 def test_check_tells_a_crontab_that_no_daemon_reads(plain: Place, daemon: str) -> None:
     create_file(plain.checkout / "data" / "recours.db")

@@ -121,6 +121,7 @@ def test_a_corrected_number_starts_afresh_even_after_giving_up(service: Service)
     assert len(events(service, claim)) == 4
 
 
+@pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_asking_for_a_claim_that_gave_up_tells_nobody_twice(service: Service) -> None:
     claim = service.add(S.UNKNOWN)
     service.run_hourly(110)
@@ -211,6 +212,7 @@ def test_a_fetch_that_others_try_in_between_in_vain_changes_no_timetable(service
     assert len(events(service, settled)) == len(events(service, unknown)) == 2
 
 
+@pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_a_fetch_that_others_try_in_vain_after_the_last_turn_gives_up_nothing_again(service: Service) -> None:
     claim = service.add(S.UNKNOWN)
     service.run_hourly(105)
@@ -319,6 +321,7 @@ def test_due_claims_are_taken_however_many_cannot_be(
 # ---------------------------------------------------------------- our account, and the quota
 
 
+@pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_a_wrong_password_for_a_day_costs_at_most_eight_calls(
     make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
 ) -> None:

@@ -147,6 +147,7 @@ def test_a_home_that_cannot_be_one_is_refused(copy: Copy, home: str, words: str)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.full("the wheel's copy of what is shown of a checkout")
 def test_the_demo_makes_a_home_and_runs(copy: Copy) -> None:
     place = copy.folder()
     done = copy("demo", folder=place)
@@ -180,6 +181,7 @@ def test_a_mistyped_option_is_answered_under_the_name_that_was_typed(copy: Copy)
     assert "Usage: recours retry [OPTIONS]" in done.stderr
 
 
+@pytest.mark.full("the wheel's copy of what is shown of a checkout")
 def test_the_schedule_starts_the_workers_of_this_home(copy: Copy) -> None:
     copy("init-db")
     foreign = "5 5 * * * recours fetch\n0 0 * * * cd /other && RECOURS_HOME=/other /usr/bin/recours retry\n"
