@@ -286,7 +286,7 @@ def test_every_folder_of_the_package_is_described() -> None:
 
 def test_every_target_of_make_is_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"\bmake (\w+)\b(?=`|   )", README))
+    targets = set(re.findall(r"\bmake ([\w-]+)(?=`|   )", README))
     assert {"demo", "test"} <= targets
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
 
