@@ -188,7 +188,6 @@ class FolderBackup:
     manifest: Manifest
 
     def path_of(self, name: str) -> Path:
-        """A file of it."""
         return self.folder / name
 
     def faults(self) -> Iterator[str]:

@@ -76,7 +76,6 @@ class Lacking:
 
     @property
     def words(self) -> str:
-        """What is to be said of it."""
         path = clean(self.path)
         if self.why == "altered":
             return f"{path} is not what was fetched any more (another SHA-256): it is copied as it is"

@@ -77,7 +77,6 @@ class Watch:
     name: str = field(default_factory=lambda: f"recours {uuid.uuid4().hex[:12]}")  # of the program's session
 
     def __post_init__(self) -> None:
-        """It begins now."""
         self._progress_at = self._looked_at = self.clock()
         self._size = -1
         self._session: object = None

@@ -118,7 +118,6 @@ class OneCallClient(Client):
     """
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
-        """The document, or why there is none. Raises CallFailed."""
         outcome = self.fetch_proof(number, known or Delivery(), session)
         self.note_accepted(outcome, session)
         return outcome if known is None else with_delivery(outcome, known)

@@ -125,11 +125,9 @@ class Refusals:
                 self._trying_again.pop(carrier, None)
 
     def note_document(self, carrier: str) -> None:
-        """A document came."""
         self._proven.add(carrier)
 
     def accepted(self, carrier: str) -> bool:
-        """Tell whether a call of this run that presented our account was accepted."""
         return carrier in self._accepted
 
     def leave(self) -> None:

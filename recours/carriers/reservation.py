@@ -195,7 +195,6 @@ class QuotaReservation:
         self._last = []
 
     def release(self) -> None:
-        """Give back what is still held."""
         for held, units in self._held.items():
             if units:
                 self._quota.give_back(held, kept=units)

@@ -85,11 +85,9 @@ class HttpSession:
         self.accepted = True
 
     def now(self) -> datetime:
-        """The moment, aware UTC."""
         return self._clock.now()
 
     def pause(self) -> None:
-        """Wait the few seconds after which a call may be repeated."""
         self._clock.sleep(self._jitter() * _LONGEST_PAUSE_S)
 
     def call(self, what: Capability, request: Request) -> Response:

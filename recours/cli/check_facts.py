@@ -404,7 +404,6 @@ Check = Callable[[], Iterable[CheckResult]]
 
 
 def looks(context: CheckContext) -> dict[str, Check]:
-    """All of them, by name."""
     return {
         "settings": lambda: _settings(context),
         "database": lambda: _database(context),

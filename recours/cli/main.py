@@ -54,12 +54,10 @@ class _Group(click.Group):
     """Loads a subcommand when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names."""
         del ctx
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
         del ctx
         if cmd_name not in _COMMANDS:
             return None
@@ -82,7 +80,6 @@ def recours() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run what was typed."""
     make_tolerant()
     with losses_told():
         return recours.main(arguments, prog_name="recours")

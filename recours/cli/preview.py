@@ -26,7 +26,6 @@ from recours.wiring.databases import clock_of, connect, enrolment_of, is_to_be_m
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
-    """Print the preview. Raises DatabaseFault."""
     log = logs.run_log()
     if is_to_be_made(settings):
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")

@@ -32,7 +32,6 @@ _BY_HAND = {"dry_run": "--dry-run", "claims": "--claim"}
 
 
 def checkout() -> Checkout:
-    """This one."""
     program = "" if is_checkout() else str(Path(sysconfig.get_path("scripts")) / "recours")
     return Checkout(str(home()), str(Path.home()), os.path.realpath, program)
 

@@ -80,6 +80,5 @@ class CallError(Exception):
     """A call to a carrier that brought no answer to parse."""
 
     def __init__(self, failure: Failure) -> None:
-        """Keep the failure: the caller turns it into an outcome."""
         super().__init__(failure.message)
         self.failure = failure

@@ -40,7 +40,6 @@ class Window:
 
     @property
     def is_short(self) -> bool:
-        """Tell whether it is waited out."""
         return 0 < self.seconds <= SHORT.total_seconds()
 
     @property

@@ -90,7 +90,6 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """Know these secrets."""
         given = (secret for secret in secrets if len(secret) >= _SHORTEST)
         forms = {form for secret in given for form in _forms(secret) if len(form) >= _SHORTEST}
         self._forms = sorted(forms, key=len, reverse=True)
@@ -101,7 +100,6 @@ class Redactor:
         self._pattern = re.compile(whole) if forms else None
 
     def __call__(self, text: str) -> str:
-        """The text without the secrets."""
         if self._pattern is None:
             return text
         whole = self._pattern.sub(MASK, text)

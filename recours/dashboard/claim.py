@@ -103,7 +103,6 @@ _HEIGHT = 640  # pixels, of a document
 
 
 def show(operations: Operations, visit: Visit, reference: str, words: Words) -> None:
-    """Draw it."""
     st.button(words("back"), key="back", icon=":material/arrow_back:", on_click=_back, args=(visit,))
     listed = operations.records.find(reference)
     if listed is None:

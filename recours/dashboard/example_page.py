@@ -11,7 +11,6 @@ import recours
 
 
 def main() -> None:
-    """Draw the page."""
     st.title("Proof of delivery")
     reference = st.text_input("Claim", placeholder="CLM-2026-001").strip()
     if not reference:

@@ -27,7 +27,6 @@ _VIEWS = ("overview", "claims")
 
 
 def main() -> None:
-    """Draw the page."""
     st.set_page_config(page_title="recours", page_icon="📦", layout="wide")
     st.html(_STYLE)
     try:

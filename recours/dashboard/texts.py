@@ -358,7 +358,6 @@ class Words:
         return TEXTS[self.language]
 
     def __call__(self, key: str, **facts: Any) -> str:
-        """The text of that key."""
         return self._texts[key].format(**facts)
 
     def counted(self, key: str, count: int, **facts: Any) -> str:
@@ -370,7 +369,6 @@ class Words:
         return self._texts.get(f"{prefix}{value}", value)
 
     def kind(self, kind: str) -> str:
-        """A kind of error."""
         return KINDS[self.language][ErrorKind(kind)] if kind in set(ErrorKind) else kind
 
     def stage(self, stage: str) -> str:
@@ -378,7 +376,6 @@ class Words:
         return STANDING[self.language][Standing(stage)]
 
     def actor(self, actor: Actor) -> str:
-        """Who can act."""
         return ACTORS[self.language][actor]
 
     def closing(self, refusal: Refusal, carrier: str) -> str:

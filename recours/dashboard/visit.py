@@ -32,7 +32,6 @@ class Job:
 
     @property
     def is_over(self) -> bool:
-        """Tell whether it has ended."""
         return self._thread is not None and not self._thread.is_alive()
 
     @property
@@ -86,7 +85,6 @@ class Visit:
             self.forget_job()
 
     def go_to(self, page: int) -> None:
-        """Show this page of the list."""
         self.page = page
 
     # ---------------------------------------------------------------- choosing
@@ -96,7 +94,6 @@ class Visit:
         return f"pick-{self._round}-{claim.id}"
 
     def pick(self, references: Iterable[str], chosen: bool) -> None:
-        """Follow what boxes say."""
         if chosen:
             self.picked.update(references)
         else:
@@ -108,7 +105,6 @@ class Visit:
         self.pick(references, chosen)
 
     def pick_none(self) -> None:
-        """Clear everything."""
         self._renew_boxes()
         self.picked.clear()
 

@@ -24,15 +24,12 @@ class SystemClock:
         self._offset = offset
 
     def now(self) -> datetime:
-        """The moment, aware UTC."""
         return _now() + self._offset
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
         time.sleep(seconds)
 
 

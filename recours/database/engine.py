@@ -253,7 +253,6 @@ class Database:
         return refused or explain(error, self.shown)
 
     def close(self) -> None:
-        """Close every connection."""
         self.engine.dispose()
 
 

@@ -209,14 +209,12 @@ class ClaimEnrolment:
         return set(found)
 
     def note_decision(self) -> None:
-        """A person has said what becomes of the claims that are not enrolled."""
         with self.database.write() as connection:
             note_decision(connection)
 
     # ---------------------------------------------------------------- by name
 
     def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> bool:
-        """Set all of these to `pending`, or none; ends their exclusions. False: one was changed in between."""
         ids = [claim.id for claim in found]
         with self.database.write() as connection:
             if not self._are_as_found(connection, found):
@@ -227,7 +225,6 @@ class ClaimEnrolment:
         return True
 
     def exclude(self, found: Sequence[Claim], who: str, why: str, now: datetime) -> bool:
-        """Set all of these to `manual`, or none, and keep who did it, when and why. False: one was changed in between."""
         rows = [
             {
                 "claim_id": claim.id,

@@ -91,7 +91,6 @@ class RunJournal:
             return connection.scalar(query)
 
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
-        """A run begins."""
         with self.database.write() as connection:
             connection.execute(insert(runs).values(id=run_id, worker=worker, started_at=at))
 

@@ -173,7 +173,6 @@ class MailOutbox:
         return found
 
     def still_untold(self, ids: Sequence[int]) -> list[Told]:
-        """Those of these events that nobody has told meanwhile, the oldest first."""
         parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
         return [told for part in parts for told in self._read(_UNTOLD, of_events=part)]
 
@@ -249,7 +248,6 @@ class MailOutbox:
             return connection.execute(statement).rowcount
 
     def count(self, state: MailState) -> int:
-        """How many mails stand so."""
         with self.database.read() as connection:
             return connection.scalar(select(func.count()).where(_m.state == const(state))) or 0
 
@@ -349,7 +347,6 @@ class MailOutbox:
             return [(row.id, row.recipient) for row in rows]
 
     def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
-        """What the claims are at this moment of those of these events whose reason may be gone."""
         ids = {event.claim_id for event in told if may_lapse(event)}
         if not ids:
             return {}

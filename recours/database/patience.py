@@ -110,7 +110,6 @@ class Patience:
             self._asked_at = self._clock()
 
     def now(self) -> float:
-        """Seconds."""
         return self._clock()
 
 

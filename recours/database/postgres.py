@@ -21,7 +21,6 @@ class _Lenient(Loader):
     strict: ClassVar[type[Loader]]
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
-        """As psycopg makes it, for a type and a connection."""
         super().__init__(oid, context)
         self._strict = self.strict(oid, context)
 

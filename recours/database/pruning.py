@@ -58,7 +58,6 @@ class DatabasePast:
     holder: str  # by which the claims are held
 
     def outlook(self, before: datetime, now: datetime) -> Outlook:
-        """What would go."""
         query = (
             select(
                 _a.carrier,
@@ -88,7 +87,6 @@ class DatabasePast:
     # ---------------------------------------------------------------- attempts and documents
 
     def take(self, before: datetime, now: datetime, last: int) -> Part | None:
-        """The next attempts after `last` of claims that are not tried any more, which are held; None: there are no more."""
         same = exists(
             select(_later.c.id).where(
                 _later.c.claim_id == _a.claim_id,
@@ -129,7 +127,6 @@ class DatabasePast:
         return set(found)
 
     def forget(self, part: Part, gone: Sequence[OldAttempt]) -> None:
-        """Delete the attempts that are `gone`, say in their claims that there is no document, and let all claims go."""
         erased = [
             {"of_claim": attempt.claim_id, "path": attempt.document_path}
             for attempt in sorted(gone, key=lambda attempt: (attempt.claim_id, attempt.id))
@@ -149,7 +146,6 @@ class DatabasePast:
     # ---------------------------------------------------------------- what else names people
 
     def forget_deliveries(self, before: datetime, now: datetime) -> int:
-        """Have claims that gave up not know any more who signed; how many, 0 when there are no more."""
         return self._change(claims, _deliveries(before, now), {"pod_known_delivery": None})
 
     def forget_events(self, before: datetime) -> int:
@@ -157,7 +153,6 @@ class DatabasePast:
         return self._change(events, _facts(before), {"facts": {}})
 
     def forget_mails(self, before: datetime) -> int:
-        """Empty the text of mails that ended; how many, 0 when there are no more."""
         return self._change(mails, _texts(before), {"plain": "", "html": ""})
 
     def _change(self, table: Any, which: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:

@@ -195,7 +195,6 @@ class QuotaTables:
             connection.execute(update(quota).where(*window).values(taken=_q.taken - kept - used))
 
     def leave(self) -> None:
-        """Give back all that this holder still holds."""
         mine = and_(_s.holder == self.holder, _s.held > 0)
         with self.database.read() as connection:
             windows = connection.execute(select(_s.limit_key, _s.window_start).where(mine)).all()
@@ -216,7 +215,6 @@ class QuotaTables:
             connection.execute(delete(quota).where(_q.window_end < now - SHORT, ~shared.exists()))
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
-        """How far these limits are used now."""
         with self.database.read() as connection:
             return [self._use_of(connection, limit, now) for limit in limits]
 
@@ -230,7 +228,6 @@ class QuotaTables:
     # ---------------------------------------------------------------- carriers
 
     def carrier_state(self, carrier: str) -> CarrierState:
-        """What all processes know of a carrier."""
         with self.database.read() as connection:
             row = connection.execute(_CARRIER_STATE, {"of_carrier": carrier}).mappings().first()
         if row is None:
@@ -261,7 +258,6 @@ class QuotaTables:
         return _stop(row) if row else None
 
     def set_account_state(self, carrier: str, state: AccountState) -> None:
-        """Remember refusals of our account, or that there are none."""
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
         values["refusal_kind"] = state.kind if state.refusals else None
         with self.database.write() as connection:

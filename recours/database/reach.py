@@ -163,7 +163,6 @@ class Reach:
     highest_id: int | None = None  # our tables hold keys of 32 bits
 
     def rows(self) -> ColumnElement[bool]:
-        """The condition on a row."""
         return _rows(self)
 
     def require(self, claim_id: Any) -> None:

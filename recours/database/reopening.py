@@ -28,20 +28,14 @@ class GivenUpClaims:
     repository: ClaimRepository
 
     def find(self, reference: str) -> Claim | None:
-        """Read one claim, in whatever state, by its reference."""
         return self.repository.find(reference)
 
     def references_like(self, reference: str) -> list[str]:
-        """References that begin like this one, for suggesting the nearest."""
         return self.repository.references_like(reference)
 
     def given_up(
         self, carriers: Collection[str], since: datetime | None, now: datetime
     ) -> Iterator[list[tuple[Claim, bool]]]:
-        """Claims of these carriers (none named: of all) whose last turn was `since` then, in parts.
-
-        Each with whether a run holds it.
-        """
         wanted = [at_stage(Stage.GIVEN_UP), *_reopenable()]
         if carriers:
             wanted.append(_c.pod_carrier_key.in_(sorted(carriers)))

@@ -43,7 +43,6 @@ class Utc(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware to naive."""
         del dialect
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
@@ -60,7 +59,6 @@ class Utc(TypeDecorator[datetime]):
         return leniently
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Naive to aware."""
         del dialect
         return None if value is None else value.replace(tzinfo=UTC)
 

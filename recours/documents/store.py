@@ -39,7 +39,6 @@ class DocumentStore:
         self._parts = folder / PARTS
 
     def make_sure(self) -> None:
-        """See that a document could be stored now. Raises RunFault."""
         try:
             self._access.make_folder(self.folder)
             self._access.try_out(self.folder)

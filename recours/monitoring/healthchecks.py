@@ -46,7 +46,6 @@ class Pings:
         self._patience_s = patience_s
 
     def started(self) -> None:
-        """The run begins."""
         self._ping("/start", "start")
 
     def found(self, claims: int) -> None:

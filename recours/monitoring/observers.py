@@ -12,23 +12,18 @@ class RunObservers:
     """Tells each of them. Without any, nothing happens."""
 
     def __init__(self, observers: Sequence[RunObserver] = ()) -> None:
-        """Keep them."""
         self._observers = tuple(observers)
 
     def started(self) -> None:
-        """The run begins."""
         self._tell(lambda observer: observer.started())
 
     def found(self, claims: int) -> None:
-        """So many claims are to be fetched."""
         self._tell(lambda observer: observer.found(claims))
 
     def progressed(self, success: int, failed: int) -> None:
-        """So many have ended by now."""
         self._tell(lambda observer: observer.progressed(success, failed))
 
     def ended(self, exit_status: int, lines: Sequence[str]) -> None:
-        """The run is over."""
         self._tell(lambda observer: observer.ended(exit_status, lines))
 
     def _tell(self, tell: Callable[[RunObserver], None]) -> None:

@@ -28,7 +28,6 @@ class ProgressBar:
         """Not a claim yet."""
 
     def found(self, claims: int) -> None:
-        """Begin to draw."""
         from rich.console import Console  # noqa: PLC0415 (not needed by a run that nobody watches)
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
@@ -51,7 +50,6 @@ class ProgressBar:
         self._screen = self._handler.setStream(_AboveTheBar(console))
 
     def progressed(self, success: int, failed: int) -> None:
-        """Move it on."""
         if self._progress and self._task is not None:
             self._progress.update(self._task, completed=success + failed, success=success, failed=failed)
 

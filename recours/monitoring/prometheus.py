@@ -15,7 +15,6 @@ _IN_LABEL = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
 def exposition(metrics: Iterable[Metric]) -> str:
-    """The text of the file."""
     lines = []
     for metric in metrics:
         lines.append(f"# HELP {metric.name} {metric.meaning.translate(_IN_HELP)}")

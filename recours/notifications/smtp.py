@@ -92,7 +92,6 @@ class MailRefusedError(Exception):
     """The server does not take this mail. `final`: and never will. `of_us`: because it comes from us, as others do."""
 
     def __init__(self, words: str, *, final: bool, of_us: bool = False) -> None:
-        """Keep all of it."""
         super().__init__(words)
         self.final = final
         self.of_us = of_us

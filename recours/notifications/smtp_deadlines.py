@@ -156,7 +156,6 @@ class WatchedSmtp(smtplib.SMTP):
         return self._tls.wrap_socket(sock, server_hostname=host) if self._tls else sock
 
     def send(self, s: Any) -> None:
-        """Send it. Raises Interrupted, SMTPServerDisconnected."""
         self._watch.begin_step()
         sock: Any = self.sock
         if sock is None:

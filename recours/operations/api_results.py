@@ -68,7 +68,6 @@ class CorrectReferenceError(RecoursError):
     """There is no such claim: correct the reference. `suggestion`: the one that was meant, perhaps."""
 
     def __init__(self, sentence: str, suggestion: str | None = None) -> None:
-        """Keep both."""
         super().__init__(sentence)
         self.suggestion = suggestion
 
@@ -81,7 +80,6 @@ class ShowExistingPODError(RecoursError):
     """The claim has its POD already: show that. `pod_path`: where it lies."""
 
     def __init__(self, sentence: str, pod_path: str | None = None) -> None:
-        """Keep both."""
         super().__init__(sentence)
         self.pod_path = pod_path
 
@@ -98,6 +96,5 @@ class AskOperatorError(RecoursError):
     """Settings, folders or the network of this machine: only the operator can mend it. `faults`: a sentence each."""
 
     def __init__(self, sentence: str, faults: tuple[str, ...] = ()) -> None:
-        """Keep both."""
         super().__init__(sentence)
         self.faults = faults

@@ -23,7 +23,6 @@ class CheckResult:
     remedy: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
         return {"name": self.name, "state": self.state, "words": self.words, "remedy": self.remedy or None}
 
 

@@ -334,7 +334,6 @@ class MailFacts:
 
 
 def mail(facts: MailFacts) -> CheckResult:
-    """Whether mails can be sent."""
     waiting = f"; waiting: {plural(facts.waiting, 'mail')}" if facts.waiting else ""
     if not facts.shown:
         words, remedy = f"no mail server is set{waiting}", "set SMTP_HOST and what else it needs, in .env"

@@ -85,7 +85,6 @@ class Explanation:
         return self.position.actor
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `recours why --json`."""
         claim, state = self.claim, self.state
         return {
             "claim": claim.reference,

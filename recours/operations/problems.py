@@ -115,7 +115,6 @@ class Verdict:
 
 
 def verdict(seen: Overview) -> Verdict:
-    """The verdict on what was seen."""
     today = list(seen.success.by_day.values())
     closed = {carrier.key for carrier in seen.carriers if carrier.refusal}
     return Verdict(

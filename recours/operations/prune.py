@@ -40,7 +40,6 @@ class Outlook:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether there is nothing."""
         return not (self.shares or self.deliveries or self.events or self.mails)
 
 

@@ -176,20 +176,16 @@ class Teller:
         return (TryAgainSoonError if refused.why is Unfit.HELD else NotWantedError)(sentence)
 
     def held(self, reference: str) -> RecoursError:
-        """The error for a claim that another run took first."""
         return self.refused(RefusedClaim(reference, Unfit.HELD, ""))
 
     def bad_settings(self, faults: Sequence[str]) -> RecoursError:
-        """The error for settings that cannot be used."""
         told = tuple(clean(fault) for fault in faults)
         return AskOperatorError(self._say("settings", faults=" ".join(told)), told)
 
     def no_database(self, fault: str) -> RecoursError:
-        """The error for a database that cannot be used."""
         return TryLaterError(self._say("database", fault=clean(fault, 500)))
 
     def bad_run(self, fault: str) -> RecoursError:
-        """The error for a run that could not go on."""
         return AskOperatorError(self._say("run", fault=clean(fault, 500)), (clean(fault, 500),))
 
     def _say(self, key: str, **facts: Any) -> str:

@@ -87,7 +87,6 @@ class WorkerStatus:
         return over if over and 0 < (over.exit_status or 0) <= STOPPED else None
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
         return {
             "worker": self.worker,
             "schedule_minutes": round(self.schedule.total_seconds() / 60),
@@ -159,7 +158,6 @@ class Rate:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
         return {
             "success": self.success,
             "failed": self.failed,
@@ -193,14 +191,12 @@ class Success:
 
     @property
     def all(self) -> Rate:
-        """All of them."""
         total = Rate()
         for rate in self.by_day.values():
             total = Rate(total.success + rate.success, total.failed + rate.failed, total.left + rate.left)
         return total
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
         return {
             "all": self.all.as_json(),
             "by_day": {day.isoformat(): rate.as_json() for day, rate in self.by_day.items()},
@@ -245,7 +241,6 @@ class CarrierNow:
     missing: str = ""  # which of its settings are not set
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
         return {
             "carrier": self.name,
             "key": self.key,

@@ -53,7 +53,6 @@ class Week:
 
     @property
     def start(self) -> datetime:
-        """Its first moment, aware UTC."""
         return datetime.combine(self.monday, time(), self.zone).astimezone(UTC)
 
     @property
@@ -63,7 +62,6 @@ class Week:
 
     @property
     def days(self) -> list[date]:
-        """Its seven days."""
         return [self.monday + timedelta(days=n) for n in range(7)]
 
     def before(self, count: int) -> "Week":

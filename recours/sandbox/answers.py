@@ -72,7 +72,6 @@ class NotUnderstoodError(Exception):
     """A request that breaks the carrier's rules, with the answer it gets."""
 
     def __init__(self, answer: Answer) -> None:
-        """Carry the answer."""
         super().__init__(answer.body.decode("utf-8", "replace"))
         self.answer = answer
 

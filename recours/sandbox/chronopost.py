@@ -94,7 +94,6 @@ class Chronopost(SimulatedCarrier):
         return path == PATH
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         operation, values = soap.read_call(request, NAMESPACE, OPERATIONS)
         language = values["language"]
         if language not in LANGUAGES[operation]:
@@ -120,7 +119,6 @@ class Chronopost(SimulatedCarrier):
         )
 
     def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
         scenario = turn.scenario
         if scenario is Scenario.FAULT_CLIENT:
             return soap.fault("soap:Client", "Unmarshalling Error: the request was refused")

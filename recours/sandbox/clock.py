@@ -18,12 +18,10 @@ class SimulatedClock:
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        """The simulated moment, aware UTC."""
         with self._lock:
             return self._start + self._passed
 
     def monotonic(self) -> float:
-        """Simulated seconds since the clock was made."""
         with self._lock:
             return self._passed.total_seconds()
 

@@ -86,7 +86,6 @@ class Dhl(SimulatedCarrier):
         return path == _PATH or path.startswith(_LINKS)
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         json_api.needs(request, "GET", _problem(405, "Method Not Allowed", "Use GET."))
         if request.path != _PATH:
             return _read_link(request)
@@ -103,7 +102,6 @@ class Dhl(SimulatedCarrier):
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """One key."""
         return {"DHL_API_KEY": json_api.key_of(account, password)}
 
     def example(self, digits: str, serial: int) -> str:
@@ -119,7 +117,6 @@ class Dhl(SimulatedCarrier):
         return ready_made(turn)
 
     def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
         if not question.tracking:
             return _linked(question, turn)
         if turn.scenario is Scenario.HOSTILE_TEXT:

@@ -89,7 +89,6 @@ class DhlExpress(SimulatedCarrier):
         return path.startswith("/mydhlapi/")
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         json_api.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
         _check_headers(request)
         number, operation, values = _asked(request)
@@ -120,7 +119,6 @@ class DhlExpress(SimulatedCarrier):
         return f"{first}{int(first) % 7}"
 
     def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
         refusal = _refusal(question, turn)
         if refusal is not None:
             return refusal

@@ -101,7 +101,6 @@ class Dpd(SimulatedCarrier):
         return path == PATH
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         _, values, header = soap.read_asmx(request, NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER)
         asked = {path.removeprefix("request/"): text for path, text in values.items()}
         _see_that_values_are_good(asked)
@@ -129,7 +128,6 @@ class Dpd(SimulatedCarrier):
         return f"{digits}{serial:012d}"
 
     def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
         if turn.scenario is Scenario.WRONG_TYPE and turn.tries % 2 == 0:
             return soap.another_shape()
         good = _refusal(question, turn) or _envelope(_result(question, turn))

@@ -24,7 +24,6 @@ class MailSandbox:
 
     @property
     def files(self) -> list[Path]:
-        """What came, in order."""
         return sorted(self.folder.glob("*.eml"))
 
     def environment(self) -> dict[str, str]:
@@ -52,18 +51,15 @@ class MailSandbox:
             server.server_close()
 
     def __enter__(self) -> Self:
-        """Start."""
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
         self.stop()
 
     def keep(self, content: bytes) -> None:
-        """A mail came."""
         with self._lock:
             self._count += 1
             (self.folder / f"{self._count:04d}.eml").write_bytes(content)

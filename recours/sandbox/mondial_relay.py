@@ -75,7 +75,6 @@ class MondialRelay(SimulatedCarrier):
         return path == PATH
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         _, values, _ = soap.read_asmx(request, NAMESPACE, {OPERATION: _PARAMETERS}, _unreadable)
         for name, form, status in _RULES:
             if not re.fullmatch(form, values[name]):
@@ -107,7 +106,6 @@ class MondialRelay(SimulatedCarrier):
         return f"{digits}{serial:06d}"
 
     def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
         scenario = turn.scenario
         if scenario is Scenario.FAULT_CLIENT:
             return soap.fault("soap:Client", "Server was unable to read request.")

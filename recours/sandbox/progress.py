@@ -32,7 +32,6 @@ class Ledger:
     """The parcels' progress. Not thread-safe: the sandbox holds its lock around every turn."""
 
     def __init__(self) -> None:
-        """Know no parcel yet."""
         self._progress: dict[str, _Progress] = {}
 
     def turn(

@@ -135,7 +135,6 @@ class Parcel:
     retry_after: str | None = "120"
 
     def __post_init__(self) -> None:
-        """Refuse an empty script."""
         if not self.steps:
             raise ValueError("a parcel needs at least one step")
 

@@ -191,14 +191,12 @@ class Sandbox:
             server.end()
 
     def __enter__(self) -> Self:
-        """Start."""
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
         self.stop()
 
     def calls_for(self, number: str) -> list[Call]:

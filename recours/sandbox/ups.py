@@ -111,7 +111,6 @@ class Ups(GivesTokens):
         return path == TOKEN or path.startswith("/api/track/")
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         if request.path == TOKEN:
             return _read_token(request)
         if request.path.startswith(DETAILS):
@@ -154,7 +153,6 @@ class Ups(GivesTokens):
         return ready_made(turn)
 
     def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
         scenario = turn.scenario
         if scenario in _ERRORS:
             return _error(*_ERRORS[scenario])

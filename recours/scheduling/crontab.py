@@ -242,17 +242,14 @@ class Crontab:
     title: str = "crontab"
 
     def entries(self) -> list[Entry]:
-        """The lines that start workers of this checkout."""
         return entries(self._read(), self.checkout)
 
     def install(self, jobs: Sequence[Job]) -> Plan:
-        """A line for each of these jobs."""
         text = self._read()
         python, remarks = self._python(text)
         return self._plan(text, install(text, jobs, self.checkout, python), remarks, self.make_folder)
 
     def remove(self, workers: Collection[str]) -> Plan:
-        """No line for these workers."""
         text = self._read()
         return self._plan(text, remove(text, workers, self.checkout), [], lambda: lambda: None)
 

@@ -132,7 +132,6 @@ class SystemdTimers:
     title: str = "systemd user timers"
 
     def entries(self) -> list[Entry]:
-        """The timers that start workers of this checkout."""
         found = []
         for worker in WORKERS:
             timer = f"{unit_of(worker)}.timer"
@@ -144,7 +143,6 @@ class SystemdTimers:
         return found
 
     def install(self, jobs: Sequence[Job]) -> Plan:
-        """A timer for each of these jobs."""
         files: dict[str, str] = {}
         for job in jobs:
             self._check_owner(job.worker)
@@ -158,7 +156,6 @@ class SystemdTimers:
         return Plan(steps, (), (_LINGER,), lambda: self._write(changed, timers))
 
     def remove(self, workers: Collection[str]) -> Plan:
-        """No timers for these workers."""
         ours = [
             unit_of(worker)
             for worker in workers

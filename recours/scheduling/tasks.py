@@ -136,7 +136,6 @@ class TaskScheduler:
     title: str = "Task Scheduler"
 
     def entries(self) -> list[Entry]:
-        """The tasks that start workers of this checkout."""
         found = []
         for worker in WORKERS:
             xml = self._task(worker)
@@ -146,7 +145,6 @@ class TaskScheduler:
         return found
 
     def install(self, jobs: Sequence[Job]) -> Plan:
-        """A task for each of these jobs."""
         commands = []
         before: dict[str, str | None] = {}
         for job in jobs:
@@ -165,7 +163,6 @@ class TaskScheduler:
         return self._plan(commands, before)
 
     def remove(self, workers: Collection[str]) -> Plan:
-        """No tasks for these workers."""
         ours = [
             worker
             for worker in workers

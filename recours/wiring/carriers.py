@@ -43,7 +43,6 @@ def make_queue(
     jitter: Callable[[], float],
     holder: str,
 ) -> APIRequestQueue:
-    """The queue, for one run."""
     return APIRequestQueue(
         accounts(settings, clock, jitter),
         QuotaTables(database, holder),

@@ -99,7 +99,6 @@ class MailService:
         return report(Week(monday, settings.policy.zone), self.clock.now(), sources)
 
     def manager(self) -> "NotificationManager":
-        """Who decides and renders."""
         from recours.notifications.manager import MailPolicy, NotificationManager  # noqa: PLC0415 (see above)
 
         mail, policy = self._settings.mail, self._settings.policy
@@ -112,7 +111,6 @@ class MailService:
         )
 
     def branding(self) -> "Branding":
-        """What every mail shows of the service."""
         from recours.notifications.render import Branding  # noqa: PLC0415 (see above)
 
         mail = self._settings.mail
@@ -123,7 +121,6 @@ class MailService:
         return mail_server(self._settings.mail, self.outbox.service_settings())
 
     def sender(self, server: "SmtpSettings") -> "EmailSender":
-        """Who sends."""
         from recours.notifications.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
         from recours.notifications.smtp import SmtpConnection  # noqa: PLC0415 (see above)
 

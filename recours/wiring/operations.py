@@ -70,7 +70,6 @@ class Operations:
 
     @property
     def given_up(self) -> GivenUpClaims:
-        """The claims that gave up."""
         return GivenUpClaims(self.claims)
 
     @property

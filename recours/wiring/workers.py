@@ -83,7 +83,6 @@ def make_watchers(
 
 
 def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] = str) -> RunObserver:
-    """Who tells a check."""
     from recours.monitoring.healthchecks import Pings  # noqa: PLC0415 (brings the HTTP library)
 
     return Pings(url, worker, run_id, redact)

@@ -40,7 +40,6 @@ class Group:
 
     @property
     def key(self) -> str:
-        """The carrier's key."""
         return self.text.split("/", 1)[0]
 
     @property
@@ -64,7 +63,6 @@ class Group:
 
     @property
     def condition(self) -> ColumnElement[bool]:
-        """Its claims."""
         return _group == self.text
 
 

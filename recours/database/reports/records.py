@@ -70,7 +70,6 @@ class DatabaseRecords:
         most: int = 50,
         until: datetime | None = None,
     ) -> list[Run]:
-        """The latest runs, the newest first; of those that began up to `until` if it is given."""
         query = select(*_raw(runs)).order_by(runs.c.started_at.desc()).limit(most)
         if worker is not None:
             query = query.where(runs.c.worker == worker)
@@ -82,7 +81,6 @@ class DatabaseRecords:
             return [_run(row) for row in connection.execute(query)]
 
     def last_success(self, worker: str, until: datetime) -> Run | None:
-        """The worker's latest run that ended with exit status 0, of those that began up to `until`."""
         well = (
             runs.c.worker == worker,
             runs.c.exit_status == 0,
@@ -95,7 +93,6 @@ class DatabaseRecords:
         return _run(row) if row else None
 
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
-        """Attempts of these days (as they fall in `zone`), counted."""
         alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
         found = []
         with self.database.read() as connection:
@@ -111,7 +108,6 @@ class DatabaseRecords:
         return found
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
-        """All attempts at a claim, the oldest first."""
         query = select(*_raw(attempts)).where(_a.claim_id == claim_id).order_by(_a.id)
         with self.database.read() as connection:
             return [self._attempt(row) for row in connection.execute(query)]
@@ -159,10 +155,6 @@ class DatabaseRecords:
     # ---------------------------------------------------------------- backlogs
 
     def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
-        """What is not done, by carrier; each stage counted up to `most` (None: all of it, which takes its time).
-
-        Waiting claims whose turn comes by `due_until`, which no run has made ready yet, are counted as ready.
-        """
         with self.database.read() as connection:
             counts = backlog_counts(connection, groups(connection), most, self.reach)
             come = retries_come(connection, due_until, most, self.reach) if due_until else Counter[str]()
@@ -175,25 +167,21 @@ class DatabaseRecords:
     # ---------------------------------------------------------------- claims
 
     def find(self, reference: str) -> ListedClaim | None:
-        """One claim."""
         with self.database.read() as connection:
             row = connection.execute(self._listed().where(_c.claim_reference == reference)).first()
         return self._read(row) if row else None
 
     def leased_until(self, claim_id: Any, now: datetime) -> datetime | None:
-        """Until when a run holds the claim; None: no run does."""
         with self.database.read() as connection:
             return connection.scalar(select(_c.pod_lease_until).where(_c.id == claim_id, ~free(now)))
 
     def claims(self, wanted: ClaimFilter, most: int, *, skip: int = 0) -> list[ListedClaim]:
-        """Claims, the newest first."""
         with self.database.read() as connection:
             ids = newest(connection, wanted, skip + most)[skip:]
             query = self._listed().where(_c.id.in_(ids)).order_by(_c.id.desc())
             return [self._read(row) for row in connection.execute(query)] if ids else []
 
     def count(self, wanted: ClaimFilter, most: int) -> int:
-        """How many claims there are of these, counted up to `most`."""
         with self.database.read() as connection:
             return count_of(connection, wanted, most)
 
@@ -226,7 +214,6 @@ class DatabaseRecords:
     # ---------------------------------------------------------------- telling people
 
     def messages(self, claim_id: Any) -> list[Message]:
-        """What was to be told about a claim, the oldest first."""
         query = (
             select(
                 *_raw(events, "event", "audience", "created_at", "told"),
@@ -241,7 +228,6 @@ class DatabaseRecords:
             return [_message(row) for row in connection.execute(query)]
 
     def mails(self) -> Mapping[MailState, int]:
-        """How many mails are not ended: ready, held, or being sent."""
         states = [const(state) for state in (MailState.READY, MailState.HELD, MailState.SENDING)]
         query = select(_m.state, func.count()).where(_m.state.in_(states)).group_by(_m.state)
         with self.database.read() as connection:

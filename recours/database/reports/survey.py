@@ -97,7 +97,6 @@ class DatabaseOutlook:
         )
 
     def not_due(self, due_until: datetime, now: datetime, deadlines_until: datetime) -> Iterator[Claim]:
-        """Claims with a deadline in between whose turn comes later, or that wait for a tracking number."""
         if "response_deadline" not in self.schema.columns:
             return
         days = (now - _A_DAY).date(), (deadlines_until + _A_DAY).date()
