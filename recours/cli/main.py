@@ -40,13 +40,15 @@ _COMMANDS = {
 
 # Subcommands that share the module of another; each is a function NAME_command there.
 _SHARED = {
-    "backup": "backup",
+    "backup": "database",
     "exclude": "enroll",
     "fetch": "workers",
+    "init_db": "database",
     "pause": "carriers",
-    "restore": "backup",
+    "restore": "database",
     "resume": "carriers",
     "retry": "workers",
+    "sandbox": "demo",
 }
 
 

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, bindparam, exists, func, select, update
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.database.engine import Database
+from recours.database.enrolment import note_ranked, ranked_up_to
 from recours.database.lenient_reader import read_claims
 from recours.database.predicates import const, still_ours
 from recours.database.rows import readable_columns, unedited
-from recours.database.schema.adoption import note_ranked, ranked_up_to
 from recours.database.tables import attempts, claims
 
 _c = claims.c

@@ -18,6 +18,7 @@ from recours.access import make_alike
 from recours.core.text import clean
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseError
+from recours.database.enrolment import adopt, sql_of_adoption
 from recours.database.reach import (
     NARROW,
     TOO_LARGE,
@@ -27,7 +28,6 @@ from recours.database.reach import (
     widen,
     widening_statements,
 )
-from recours.database.schema.adoption import adopt, sql_of_adoption
 from recours.database.schema.indexes import LACKING, build_indexes, index_statements, sql_lines
 from recours.database.schema.inspection import HEAD, Schema, look, look_closer
 from recours.database.schema.revisions import migrate, revisions
