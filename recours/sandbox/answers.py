@@ -5,9 +5,11 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
 from functools import cache
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from recours.sandbox.progress import Turn
 from recours.sandbox.scenarios import Scenario
@@ -80,10 +82,11 @@ class SimulatedCarrier(ABC):
     """What the sandbox asks of each carrier. All of it is pure."""
 
     key: ClassVar[str]  # the carrier's canonical name, as in the database
+    path: ClassVar[str] = ""  # of a service that has one address
 
-    @abstractmethod
     def owns(self, path: str) -> bool:
         """Whether this path is the carrier's."""
+        return path == self.path
 
     @abstractmethod
     def read(self, request: HttpRequest) -> Question:
@@ -151,6 +154,11 @@ def retry_after(turn: Turn) -> tuple[tuple[str, str], ...]:
 def disturbed(answer: Answer, scenario: Scenario) -> Answer:
     """The carrier's answer, to be sent in the manner of the scenario."""
     return replace(answer, manner=_MANNERS.get(scenario, Manner.PLAIN))
+
+
+def in_france(moment: datetime) -> datetime:
+    """A moment as clocks there show it."""
+    return moment.astimezone(ZoneInfo("Europe/Paris"))
 
 
 def hostile_text(password: str) -> str:

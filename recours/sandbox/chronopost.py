@@ -14,10 +14,9 @@ Of the service's operations the two that a fetch needs are there; the others are
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, Question, SimulatedCarrier, hostile_text
+from recours.sandbox.answers import Answer, HttpRequest, Question, SimulatedCarrier, hostile_text, in_france
 from recours.sandbox.progress import Turn
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
 from recours.sandbox.soap import CONTENT_TYPE, element
@@ -88,10 +87,7 @@ class Chronopost(SimulatedCarrier):
     """The simulated service."""
 
     key = "chronopost"
-
-    def owns(self, path: str) -> bool:
-        """The service has one address."""
-        return path == PATH
+    path = PATH
 
     def read(self, request: HttpRequest) -> Question:
         operation, values = soap.read_call(request, NAMESPACE, OPERATIONS)
@@ -211,7 +207,7 @@ def _event(code: str, label: str, when: datetime, *, state: bool, info: str = ""
     """`state`: this event tells the parcel's state. The order of the fields is the schema's [KAR]."""
     fields = [
         element("code", code),
-        element("eventDate", _local(when).isoformat(timespec="seconds")),
+        element("eventDate", in_france(when).isoformat(timespec="seconds")),
         element("eventLabel", label),
         element("highPriority", state),
         "" if code == "D" else element("NPC", "ZZ"),
@@ -220,10 +216,6 @@ def _event(code: str, label: str, when: datetime, *, state: bool, info: str = ""
         info,
     ]
     return f"<events>{''.join(fields)}</events>"
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo("Europe/Paris"))
 
 
 def _pod(question: Question, turn: Turn) -> str:
@@ -254,4 +246,4 @@ def _document(question: Question, turn: Turn) -> tuple[str, str]:
     if question.details["pdf"] == "no" and turn.scenario not in _SPOILT:
         turn = replace(turn, scenario=Scenario.DELIVERED_PNG)
     kind = "PNG" if turn.scenario is Scenario.DELIVERED_PNG else "PDF"
-    return kind, documents.document_text(turn, "Chronopost", question.number, _local(turn.delivered_at))
+    return kind, documents.document_text(turn, "Chronopost", question.number, in_france(turn.delivered_at))

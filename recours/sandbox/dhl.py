@@ -14,7 +14,6 @@ The links name a host of the carrier's that is not simulated: a client whose bas
 import re
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
@@ -24,6 +23,7 @@ from recours.sandbox.answers import (
     Question,
     SimulatedCarrier,
     hostile_text,
+    in_france,
     ready_made,
     retry_after,
 )
@@ -205,11 +205,7 @@ def _proof(number: str, turn: Turn) -> dict[str, object]:
 
 
 def _stamp(moment: datetime) -> str:
-    return f"{_local(moment):%Y-%m-%dT%H:%M:%S}"
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo("Europe/Paris"))
+    return f"{in_france(moment):%Y-%m-%dT%H:%M:%S}"
 
 
 def _linked(question: Question, turn: Turn) -> Answer:
@@ -217,7 +213,7 @@ def _linked(question: Question, turn: Turn) -> Answer:
     scenario = turn.scenario
     if scenario not in _LINKED or scenario is Scenario.POD_UNSAID:
         return _page(200, "MyDHL+ Login")
-    local = _local(turn.delivered_at)
+    local = in_france(turn.delivered_at)
     if scenario is Scenario.BAD_BASE64:
         text = documents.document_text(turn, "DHL", question.number, local)
         return Answer(200, text.encode())

@@ -14,7 +14,6 @@ can do, one piece by its identifier is there.
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
@@ -24,6 +23,7 @@ from recours.sandbox.answers import (
     Question,
     SimulatedCarrier,
     hostile_text,
+    in_france,
 )
 from recours.sandbox.progress import Turn
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
@@ -219,7 +219,7 @@ def _tracking(question: Question, turn: Turn) -> Answer:
     shipment = {
         "shipmentTrackingNumber": question.number,
         "status": "Success",
-        "shipmentTimestamp": _local(turn.first_seen - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S"),
+        "shipmentTimestamp": in_france(turn.first_seen - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S"),
         "productCode": "N",
         "description": "DOCS",
         "shipperDetails": {"name": ""},
@@ -262,7 +262,7 @@ def _steps(turn: Turn) -> tuple[tuple[str, str, timedelta], ...]:
 
 
 def _event(code: str, label: str, when: datetime, offsets: bool) -> dict[str, object]:
-    local = _local(when)
+    local = in_france(when)
     offset = {"GMTOffset": local.isoformat()[-6:]} if offsets else {}
     return {
         "date": f"{local:%Y-%m-%d}",
@@ -275,10 +275,6 @@ def _event(code: str, label: str, when: datetime, offsets: bool) -> dict[str, ob
     }
 
 
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo("Europe/Paris"))
-
-
 def _pod(question: Question, turn: Turn) -> Answer:
     """The proof. A wrong number of the account that paid, or none, is no proof."""
     instance = question.details["instance"]
@@ -287,7 +283,7 @@ def _pod(question: Question, turn: Turn) -> Answer:
     paid = question.details.get("shipperAccountNumber") == _customer(question.account)
     if turn.scenario in _WITHOUT_POD or not paid:
         return _problem(instance, 404, "No data found", "No ePOD was found for the shipment")
-    content = documents.document_text(turn, "DHL Express", question.number, _local(turn.delivered_at))
+    content = documents.document_text(turn, "DHL Express", question.number, in_france(turn.delivered_at))
     form = "PNG" if turn.scenario is Scenario.DELIVERED_PNG else "PDF"
     sent = {"encodingFormat": form, "content": content, "typeCode": "POD"}
     return json_api.answer({"documents": [sent]})

@@ -11,7 +11,6 @@ delivered parcel without an image. Of the operations the one that a fetch needs 
 
 import re
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import documents, soap
 from recours.sandbox.answers import (
@@ -21,6 +20,7 @@ from recours.sandbox.answers import (
     Question,
     SimulatedCarrier,
     hostile_text,
+    in_france,
 )
 from recours.sandbox.progress import Turn
 from recours.sandbox.scenarios import Scenario
@@ -95,10 +95,7 @@ class Dpd(SimulatedCarrier):
     """The simulated service."""
 
     key = "dpd"
-
-    def owns(self, path: str) -> bool:
-        """The service has one address."""
-        return path == PATH
+    path = PATH
 
     def read(self, request: HttpRequest) -> Question:
         _, values, header = soap.read_asmx(request, NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER)
@@ -186,7 +183,7 @@ def _result(question: Question, turn: Turn) -> str:
     if turn.scenario in (Scenario.UNKNOWN, Scenario.NOT_OURS):
         return element("ShipmentNumber", question.number)
     delivered = turn.scenario not in (Scenario.IN_TRANSIT, Scenario.RETURNED_TO_SENDER)
-    end = _local(turn.delivered_at if delivered else turn.first_seen)
+    end = in_france(turn.delivered_at if delivered else turn.first_seen)
     fields = [
         element("ShipmentNumber", question.number),
         element("DestinationCountry", "F"),
@@ -235,10 +232,6 @@ def _images(question: Question, turn: Turn, when: datetime) -> str:
         element("time", _hour(when)),
     ]
     return f"<images><Image>{''.join(fields)}</Image></images>"
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo("Europe/Paris"))
 
 
 def _day(when: datetime) -> str:

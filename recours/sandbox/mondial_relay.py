@@ -13,7 +13,6 @@ The private key itself is never sent: `shows` tries whether the signature was ma
 import hashlib
 import re
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import soap
 from recours.sandbox.answers import (
@@ -23,6 +22,7 @@ from recours.sandbox.answers import (
     Question,
     SimulatedCarrier,
     hostile_text,
+    in_france,
 )
 from recours.sandbox.progress import Turn
 from recours.sandbox.scenarios import Scenario
@@ -69,10 +69,7 @@ class MondialRelay(SimulatedCarrier):
     """The simulated service."""
 
     key = "mondial_relay"
-
-    def owns(self, path: str) -> bool:
-        """The service has one address."""
-        return path == PATH
+    path = PATH
 
     def read(self, request: HttpRequest) -> Question:
         _, values, _ = soap.read_asmx(request, NAMESPACE, {OPERATION: _PARAMETERS}, _unreadable)
@@ -153,7 +150,7 @@ def _answer(status: str, text: str = "", relay: tuple[str, str] = ("", ""), even
 def _tracing(status: str, turn: Turn) -> Answer:
     """The events, the oldest first. A parcel on its way has not come to its relay."""
     delivered = status == _DELIVERED
-    end = _local(turn.delivered_at if delivered else turn.first_seen)
+    end = in_france(turn.delivered_at if delivered else turn.first_seen)
     passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
     events = [_event(label, place, end - before) for label, place, before in passed]
     if delivered:
@@ -173,7 +170,3 @@ def _event(label: str, place: str, when: datetime) -> str:
         element("Relais_Pays", "FR" if place else ""),
     ]
     return f"<ret_WSI2_sub_TracingColisDetaille>{''.join(fields)}</ret_WSI2_sub_TracingColisDetaille>"
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo("Europe/Paris"))

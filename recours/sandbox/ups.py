@@ -19,7 +19,6 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 from urllib.parse import unquote
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
@@ -29,6 +28,7 @@ from recours.sandbox.answers import (
     NotUnderstoodError,
     Question,
     hostile_text,
+    in_france,
     ready_made,
     retry_after,
 )
@@ -254,19 +254,19 @@ def _package(question: Question, turn: Turn) -> dict[str, Any]:
             "statusCode": code,
             "type": kind,
         },
-        "deliveryDate": [{"type": "DEL" if delivered else "SDD", "date": f"{_local(end):%Y%m%d}"}],
+        "deliveryDate": [{"type": "DEL" if delivered else "SDD", "date": f"{in_france(end):%Y%m%d}"}],
         "activity": [_activity(step, end - step[-1], turn.scenario) for step in steps],
         "packageCount": 1,
     }
     if delivered:
-        package["deliveryTime"] = {"type": "DEL", "endTime": f"{_local(end):%H%M%S}"}
+        package["deliveryTime"] = {"type": "DEL", "endTime": f"{in_france(end):%H%M%S}"}
     package["deliveryInformation"] = _delivery(question, turn, delivered=delivered)
     return package
 
 
 def _activity(step: _Step, when: datetime, scenario: Scenario) -> dict[str, Any]:
     kind, code, activity, label, _ = step
-    local = _local(when)
+    local = in_france(when)
     return {
         "date": f"{local:%Y%m%d}",
         "time": f"{local:%H%M%S}",
@@ -284,7 +284,7 @@ def _greenwich(when: datetime, scenario: Scenario) -> dict[str, str]:
     return {
         "gmtDate": f"{when:%Y%m%d}",
         "gmtTime": digits if scenario is Scenario.DELIVERED_PNG else f"{when:%H:%M:%S}",
-        "gmtOffset": _local(when).isoformat()[-6:],
+        "gmtOffset": in_france(when).isoformat()[-6:],
     }
 
 
@@ -317,7 +317,7 @@ def _is_signed(turn: Turn) -> bool:
 
 
 def _proof(question: Question, turn: Turn) -> str:
-    when = _local(turn.delivered_at)
+    when = in_france(turn.delivered_at)
     if turn.scenario is Scenario.HOLLOW_POD:
         return json_api.base64_text(_HOLLOW_PAGE)
     if turn.scenario in _NO_PROOF:
@@ -338,7 +338,3 @@ def proof_page(number: str, signatory: str, delivered_at: datetime) -> bytes:
         "</TABLE></CENTER><P>Simulated, not a real proof of delivery</BODY></HTML>\n"
     )
     return page.encode("ascii", "xmlcharrefreplace")
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo("Europe/Paris"))
