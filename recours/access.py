@@ -1,7 +1,7 @@
-"""Who may read the files and folders that recours makes: its user alone, and a group if a setting names one.
+"""Files that recours makes: who may read them, and how a complete one gets its name.
 
-They hold clients' names, addresses and signatures. What is there already keeps the rights that it has. On Windows a folder
-hands its own rights on, and nothing is done.
+Its user alone may read them, and a group if a setting names one: they hold clients' names, addresses and signatures. What
+is there already keeps the rights that it has. On Windows a folder hands its own rights on, and nothing is done.
 """
 
 import errno
@@ -94,3 +94,16 @@ def make_alike(path: Path, present: Path) -> None:
             mode &= ~stat.S_IRWXG
     if stat.S_IMODE(path.stat().st_mode) != mode:  # where a disk knows no modes, all files have the same
         path.chmod(mode)
+
+
+def publish(made: Path, path: Path) -> bool:
+    """Give a file that is complete its name; False if there is one of that name. Raises OSError."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links: there, somebody may make the file in between
+        if path.exists():
+            return False
+        made.replace(path)
+    return True

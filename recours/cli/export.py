@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import click
 
+from recours.access import publish
 from recours.cli.console import moment_of, past_moment, say_error
 from recours.cli.operations import FAILED, database_option, with_operations
 from recours.operations.export import (
@@ -123,20 +124,9 @@ def written(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _publish(part, path, replace=replace)
+        if replace:
+            part.replace(path)
+        elif not publish(part, path):
+            raise AlreadyThereError(str(path))
     finally:
         part.unlink(missing_ok=True)
-
-
-def _publish(part: Path, path: Path, *, replace: bool) -> None:
-    if replace:
-        part.replace(path)
-        return
-    try:
-        os.link(part, path)
-    except FileExistsError as error:
-        raise AlreadyThereError(str(path)) from error
-    except OSError:  # a file system without links: there, somebody may make the file in between
-        if path.exists():
-            raise AlreadyThereError(str(path)) from None
-        part.replace(path)

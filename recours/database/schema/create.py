@@ -1,6 +1,5 @@
 """Making a database: the embedded one, or one that a person names to `recours init-db`."""
 
-import os
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -9,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, inspect, text
 
-from recours.access import PRIVATE, Access
+from recours.access import PRIVATE, Access, publish
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.indexes import sql_lines
@@ -30,7 +29,7 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
             made = Path(folder) / path.name
             access.create(made)  # SQLite gives the files beside it the same rights
             _make(made)
-            return _publish(made, path)
+            return publish(made, path)
     except OSError as error:
         raise DatabaseError(f"The database {path} cannot be created: {error.strerror or error}.") from error
 
@@ -44,20 +43,6 @@ def _make(path: Path) -> None:
         complete(database)
     finally:
         database.close()
-
-
-def _publish(made: Path, path: Path) -> bool:
-    try:
-        os.link(made, path)
-    except FileExistsError:
-        return False
-    except (
-        OSError
-    ):  # a file system without links: there, renaming over an existing file is not asked for twice
-        if path.exists():
-            return False
-        made.replace(path)
-    return True
 
 
 def complete(database: Database, clock: Clock | None = None) -> list[str]:
