@@ -1,4 +1,4 @@
-"""`recours carriers`: what each carrier's account, quota and state are; `check` presents an account to its carrier."""
+"""`recours carriers`: what each carrier's account, quota and state are, and `check` one; `pause` and `resume` a carrier."""
 
 import uuid
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`recours demo`: the real scheduler over five simulated days, on made-up claims and the simulated carriers."""
+"""`recours demo`: the real scheduler over five simulated days; `recours sandbox`: the simulated carriers alone."""
 
 import logging
 import re

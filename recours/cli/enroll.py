@@ -1,4 +1,4 @@
-"""`recours enroll`: claims that recours works on from now on."""
+"""`recours enroll` and `exclude`: claims that recours works on from now on, and that it no longer works on."""
 
 from datetime import datetime, timedelta
 

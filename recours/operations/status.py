@@ -18,6 +18,14 @@ from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally
 from recours.runs.ports import Refusal
 from recours.runs.worker import LATE_AFTER, STOPPED
 
+# Runs that are looked at for some that never ended.
+_RECENT_RUNS = 20
+_Key = TypeVar("_Key")
+
+
+# ---------------------------------------------------------------- what may need a person
+
+
 # Three hourly runs have tried to send a mail that waits so long.
 MAIL_WAITS = timedelta(hours=3)
 # So long somebody may still want to ask whether a mail arrived.
@@ -42,11 +50,6 @@ class Troubles:
     streaks: Mapping[str, datetime] = field(default_factory=dict)  # by the carrier's key
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
     late: Sequence[Claim] = ()  # that pass their deadline before they are tried, the nearest deadline first
-
-
-# Runs that are looked at for some that never ended.
-_RECENT_RUNS = 20
-_Key = TypeVar("_Key")
 
 
 # ---------------------------------------------------------------- the workers

@@ -1,4 +1,4 @@
-"""The crontab of this user."""
+"""The crontab of this user: its text with our lines in it, or without; other lines stay byte for byte."""
 
 import re
 import shlex

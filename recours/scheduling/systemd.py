@@ -1,4 +1,4 @@
-"""systemd's timers of this user."""
+"""systemd's timers of this user: a service and a timer for each worker."""
 
 import os
 import re
