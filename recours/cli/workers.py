@@ -3,6 +3,7 @@
 import logging
 import signal
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -47,69 +48,27 @@ from recours.wiring.workers import leave_metrics, make_pings, make_watchers, mak
 def scheduler_options() -> list[click.Parameter]:
     """Those that only the scheduler has."""
     return [
-        click.Option(
-            ["--max-retries"],
-            type=whole_number(1, 20),
-            default=4,
-            show_default=True,
-            metavar="N",
-            help="Turns of the timetable before a claim gives up, 1 to 20.",
+        _number(
+            "--max-retries",
+            whole_number(1, 20),
+            4,
+            "Turns of the timetable before a claim gives up, 1 to 20.",
         ),
-        click.Option(
-            ["--claim", "claims"],
-            multiple=True,
-            metavar="REF",
-            help="Fetch this claim now, whatever its timetable; repeatable.",
-        ),
+        _names("--claim", "claims", "REF", "Fetch this claim now, whatever its timetable; repeatable."),
     ]
 
 
 def common_options(batch: int) -> list[click.Parameter]:
     """Those of both; `batch`: the usual size of a batch."""
     return [
-        click.Option(
-            ["--batch-size"],
-            type=whole_number(1, 10000),
-            default=batch,
-            show_default=True,
-            metavar="N",
-            help="Claims to process in this run, 1 to 10000.",
-        ),
-        click.Option(
-            ["--carrier", "carriers"],
-            multiple=True,
-            metavar="NAME",
-            callback=_known_carriers,
-            help="Only claims of this carrier; repeatable.",
-        ),
-        click.Option(
-            ["--dry-run"],
-            is_flag=True,
-            help="Show what would be taken and why the rest waits; change nothing.",
-        ),
-        click.Option(
-            ["--json", "as_json"], is_flag=True, help="Print the summary as one JSON object on stdout."
-        ),
-        click.Option(
-            ["--concurrency"],
-            type=whole_number(1, 64),
-            default=8,
-            show_default=True,
-            metavar="N",
-            help="Claims fetched at the same time, 1 to 64.",
-        ),
-        click.Option(
-            ["--max-runtime"],
-            type=minutes(1440),
-            default=55,
-            show_default=True,
-            metavar="MINUTES",
-            help="Begin no new claim after this time.",
-        ),
+        _number("--batch-size", whole_number(1, 10000), batch, "Claims to process in this run, 1 to 10000."),
+        _names("--carrier", "carriers", "NAME", "Only claims of this carrier; repeatable.", _known_carriers),
+        _flag("--dry-run", text="Show what would be taken and why the rest waits; change nothing."),
+        _flag("--json", "as_json", text="Print the summary as one JSON object on stdout."),
+        _number("--concurrency", whole_number(1, 64), 8, "Claims fetched at the same time, 1 to 64."),
+        _number("--max-runtime", minutes(1440), 55, "Begin no new claim after this time.", "MINUTES"),
         click.Option(["--database-url"], metavar="URL", help="The database, instead of the configured one."),
-        click.Option(
-            ["-v", "--verbose"], is_flag=True, help="Log each claim's calls and units of quota too."
-        ),
+        _flag("-v", "--verbose", text="Log each claim's calls and units of quota too."),
         click.Option(
             ["--version"],
             is_flag=True,
@@ -119,6 +78,22 @@ def common_options(batch: int) -> list[click.Parameter]:
             help="Show the version and exit.",
         ),
     ]
+
+
+def _number(
+    name: str, kind: Callable[[object], float], default: int, text: str, metavar: str = "N"
+) -> click.Option:
+    return click.Option([name], type=kind, default=default, show_default=True, metavar=metavar, help=text)
+
+
+def _names(
+    option: str, name: str, metavar: str, text: str, callback: Callable[..., Any] | None = None
+) -> click.Option:
+    return click.Option([option, name], multiple=True, metavar=metavar, callback=callback, help=text)
+
+
+def _flag(*names: str, text: str) -> click.Option:
+    return click.Option(names, is_flag=True, help=text)
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
