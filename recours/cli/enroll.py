@@ -1,25 +1,26 @@
 """`recours enroll` and `exclude`: claims that recours works on from now on, and that it no longer works on."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import Table, moment_of, past_moment, say_error, show
+from recours.cli.console import Table, moment_of, past_moment, show
 from recours.cli.operations import (
-    USAGE,
     confirmed,
     database_option,
     json_option,
     person,
+    refusals_told,
     tell_json,
     with_operations,
 )
+from recours.core.claim import Claim
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
 from recours.operations.enroll import (
     Counts,
-    NotEnrolledError,
     Wanted,
     changed_meanwhile,
     enroll_all,
@@ -79,14 +80,10 @@ def command(
 def _enroll_named(
     operations: Operations, references: tuple[str, ...], *, dry_run: bool, as_json: bool
 ) -> None:
-    try:
+    with refusals_told():
         found = to_enroll(operations.claims, references, operations.settings.policy)
         if not dry_run and not operations.enrolment.enroll_named(found, person(), operations.clock.now()):
-            raise changed_meanwhile(found)
-    except NotEnrolledError as refused:
-        for sentence in str(refused).splitlines():
-            say_error(sentence)
-        raise SystemExit(USAGE) from refused
+            raise changed_meanwhile(_one_of(found))
     if as_json:
         names = [claim.reference for claim in found]
         tell_json(
@@ -101,6 +98,10 @@ def _enroll_named(
     for claim in found:
         waits = "the fetch worker's next run takes it" if claim.number else "it waits for its tracking number"
         click.echo(f"{claim.reference}: {'would be enrolled' if dry_run else 'enrolled'}; {waits}")
+
+
+def _one_of(found: Sequence[Claim]) -> str:
+    return found[0].reference if len(found) == 1 else f"One of {plural(len(found), 'claim')}"
 
 
 # ---------------------------------------------------------------- by carrier, status and time
@@ -203,15 +204,10 @@ def exclude_command(
     reason = clean(why, _LONGEST_WHY)
     if not reason:
         raise click.BadParameter("say why, for those who ask later.", param_hint="--why")
-    with with_operations(database_url) as operations:
-        try:
-            found = to_exclude(operations.claims, references)
-            if not operations.enrolment.exclude(found, person(), reason, operations.clock.now()):
-                raise changed_meanwhile(found)
-        except NotEnrolledError as refused:
-            for sentence in str(refused).splitlines():
-                say_error(sentence)
-            raise SystemExit(USAGE) from refused
+    with with_operations(database_url) as operations, refusals_told():
+        found = to_exclude(operations.claims, references)
+        if not operations.enrolment.exclude(found, person(), reason, operations.clock.now()):
+            raise changed_meanwhile(_one_of(found))
     if as_json:
         tell_json({"excluded": len(found), "claims": [claim.reference for claim in found]})
         return

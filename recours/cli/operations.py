@@ -14,6 +14,7 @@ from recours.carriers.registry import CATALOG
 from recours.cli.console import SEEN_BY_ALL, say_error, say_warning
 from recours.core.carrier import CarrierSpec
 from recours.core.text import clean
+from recours.operations.enroll import ClaimsRefusedError
 from recours.runs.ports import RunError
 from recours.settings.loading import home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
@@ -98,6 +99,17 @@ def faults_told() -> Iterator[None]:
         for line in (str(fault), *fault.details):
             say_error(line)
         raise SystemExit(FAILED) from fault
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Say why it cannot be done with claims that were named, a sentence each; nothing was changed: status 2."""
+    try:
+        yield
+    except ClaimsRefusedError as refused:
+        for sentence in str(refused).splitlines():
+            say_error(sentence)
+        raise SystemExit(USAGE) from refused
 
 
 @contextmanager

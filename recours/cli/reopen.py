@@ -1,18 +1,23 @@
 """`recours reopen`: claims that gave up start afresh, due at the very next run."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import Table, moment_of, past_moment, say_error, show
-from recours.cli.operations import USAGE, confirmed, database_option, json_option, tell_json, with_operations
+from recours.cli.console import Table, moment_of, past_moment, show
+from recours.cli.operations import (
+    confirmed,
+    database_option,
+    json_option,
+    refusals_told,
+    tell_json,
+    with_operations,
+)
 from recours.core.text import plural
 from recours.logs import local
-from recours.operations.reopen import NotReopenedError, Selection, look_over, named, reopen_all, reopen_named
+from recours.operations.reopen import Selection, look_over, reopen_all, reopen_named, to_reopen
 from recours.runs.summary import format_minute
 from recours.wiring.operations import Operations
 
@@ -68,9 +73,9 @@ def command(
 
 def _reopen_named(operations: Operations, references: tuple[str, ...], asked: _Asked) -> None:
     now = operations.clock.now()
-    with _refusals_told():
-        found = named(
-            operations.given_up, references, operations.settings.policy, operations.position_now, local
+    with refusals_told():
+        found = to_reopen(
+            operations.claims, references, operations.settings.policy, operations.position_now, local
         )
         if not asked.dry_run:
             reopen_named(operations.given_up, found, now)
@@ -84,17 +89,6 @@ def _reopen_named(operations: Operations, references: tuple[str, ...], asked: _A
             f"{claim.reference} ({carrier}): gave up on {last} after {plural(claim.retries_counted, 'attempt')}"
         )
     _say_done(len(found), asked)
-
-
-@contextmanager
-def _refusals_told() -> Iterator[None]:
-    """Say why claims cannot start afresh, a sentence each; nothing was changed: status 2."""
-    try:
-        yield
-    except NotReopenedError as refused:
-        for sentence in str(refused).splitlines():
-            say_error(sentence)
-        raise SystemExit(USAGE) from refused
 
 
 # ---------------------------------------------------------------- by carrier and time

@@ -27,12 +27,6 @@ class GivenUpClaims:
 
     repository: ClaimRepository
 
-    def find(self, reference: str) -> Claim | None:
-        return self.repository.find(reference)
-
-    def references_like(self, reference: str) -> list[str]:
-        return self.repository.references_like(reference)
-
     def given_up(
         self, carriers: Collection[str], since: datetime | None, now: datetime
     ) -> Iterator[list[tuple[Claim, bool]]]:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Adoption, Policy
-from recours.core.text import clean, is_text, plural
+from recours.core.text import clean, is_text
 from recours.runs.source import Suggests, no_such_claim
 
 # The status of claims that a person took out of all work; the service knows it too.
@@ -23,8 +23,8 @@ LEFT_OUT = frozenset({"refunded"})
 _AT_ONCE = 500
 
 
-class NotEnrolledError(Exception):
-    """Claims that were named cannot be enrolled, or excluded: a sentence for each, a line each."""
+class ClaimsRefusedError(Exception):
+    """With claims that were named, what was asked for cannot be done: a sentence for each, a line each."""
 
 
 @dataclass(frozen=True)
@@ -155,16 +155,17 @@ def _key(candidate: Candidate, catalog: Catalog) -> str:
 
 
 def to_enroll(claims: Finds, references: Sequence[str], policy: Policy) -> list[Claim]:
-    """The claims of these references. Raises NotEnrolledError, a sentence for each, if one cannot be enrolled."""
-    return _named(claims, references, lambda claim: _why_not_enroll(claim, policy))
+    """The claims of these references. Raises ClaimsRefusedError if one cannot be enrolled."""
+    return named(claims, references, lambda claim: _why_not_enroll(claim, policy))
 
 
 def to_exclude(claims: Finds, references: Sequence[str]) -> list[Claim]:
-    """The claims of these references. Raises NotEnrolledError, a sentence for each, if one cannot be excluded."""
-    return _named(claims, references, _why_not_exclude)
+    """The claims of these references. Raises ClaimsRefusedError if one cannot be excluded."""
+    return named(claims, references, _why_not_exclude)
 
 
-def _named(claims: Finds, references: Sequence[str], why_not: Callable[[Claim], str | None]) -> list[Claim]:
+def named(claims: Finds, references: Sequence[str], why_not: Callable[[Claim], str | None]) -> list[Claim]:
+    """The claims of these references. Raises ClaimsRefusedError if there is none, or `why_not` has a sentence about it."""
     found, faults = [], []
     for reference in dict.fromkeys(references):
         claim = claims.find(reference) if is_text(reference) else None
@@ -175,7 +176,7 @@ def _named(claims: Finds, references: Sequence[str], why_not: Callable[[Claim], 
         else:
             found.append(claim)
     if faults:
-        raise NotEnrolledError("\n".join(faults))
+        raise ClaimsRefusedError("\n".join(faults))
     return found
 
 
@@ -201,7 +202,6 @@ def _why_not_exclude(claim: Claim) -> str | None:
     return None
 
 
-def changed_meanwhile(found: Sequence[Claim]) -> NotEnrolledError:
+def changed_meanwhile(what: str) -> ClaimsRefusedError:
     """What is said if one of several was changed between reading and writing."""
-    what = found[0].reference if len(found) == 1 else f"One of {plural(len(found), 'claim')}"
-    return NotEnrolledError(f"{what} changed in this very moment; nothing was done, try again.")
+    return ClaimsRefusedError(f"{what} changed in this very moment; nothing was done, try again.")

@@ -13,24 +13,14 @@ from typing import Any, Protocol
 
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.policy import Policy
-from recours.core.text import clean, is_text, plural
+from recours.core.text import clean, plural
+from recours.operations.enroll import Finds, changed_meanwhile, named
 from recours.operations.position import Position, Why
-from recours.runs.source import no_such_claim
 from recours.runs.summary import LocalTime, format_minute
-
-
-class NotReopenedError(Exception):
-    """Claims that were named cannot start afresh: a sentence for each, a line each."""
 
 
 class GivenUp(Protocol):
     """Claims that gave up."""
-
-    def find(self, reference: str) -> Claim | None:
-        """Read one claim, in whatever state, by its reference."""
-
-    def references_like(self, reference: str) -> list[str]:
-        """References that begin like this one, for suggesting the nearest."""
 
     def given_up(
         self, carriers: Collection[str], since: datetime | None, now: datetime
@@ -68,39 +58,22 @@ class Selection:
 # ---------------------------------------------------------------- by name
 
 
-def named(
-    claims: GivenUp,
+def to_reopen(
+    claims: Finds,
     references: Sequence[str],
     policy: Policy,
     where: Callable[[Claim], Position],
     local: LocalTime,
 ) -> list[Claim]:
-    """The claims of these references. Raises NotReopenedError, a sentence for each, if one of them cannot start afresh.
-
-    `where`: where a claim stands.
-    """
-    found, faults = [], []
-    for reference in dict.fromkeys(references):
-        claim = claims.find(reference) if is_text(reference) else None
-        if claim is None:
-            faults.append(no_such_claim(claims, reference))
-        elif fault := why_not(claim, where(claim), policy, local):
-            faults.append(fault)
-        else:
-            found.append(claim)
-    if faults:
-        raise NotReopenedError("\n".join(faults))
-    return found
+    """The claims of these references. Raises ClaimsRefusedError if one cannot start afresh. `where`: where one stands."""
+    return named(claims, references, lambda claim: why_not(claim, where(claim), policy, local))
 
 
 def reopen_named(claims: GivenUp, found: Sequence[Claim], now: datetime) -> None:
-    """Have all of these start afresh, or none. Raises NotReopenedError if one was taken or changed in this instant."""
+    """Have all of these start afresh, or none. Raises ClaimsRefusedError if one was taken or changed in this instant."""
     done = claims.start_afresh(found, now, all_or_none=True)
     if changed := [claim.reference for claim in found if claim.id not in done]:
-        raise NotReopenedError(
-            f"{changed[0] if len(changed) == 1 else plural(len(changed), 'claim')} changed in this very moment; "
-            "nothing was done, try again."
-        )
+        raise changed_meanwhile(changed[0] if len(changed) == 1 else plural(len(changed), "claim"))
 
 
 # ---------------------------------------------------------------- by carrier and time
