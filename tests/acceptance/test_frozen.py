@@ -165,8 +165,7 @@ def service(
         (Scenario.RATE_LIMITED, 0, "UPS"),
         (Scenario.DELIVERED, 0, "Pigeon Post"),
     ):
-        columns = {"pod_retry_count": retries, "failed_at": clock.now() - timedelta(days=9)}
-        service.add(step, carrier=carrier, **columns)
+        service.add(step, carrier=carrier, pod_retry_count=retries, failed_at=clock.now() - timedelta(days=9))
     (of_ups,) = service.sql("SELECT tracking_number FROM claims WHERE carrier = 'UPS'")[0]
     service.box.parcels[of_ups] = Parcel((Scenario.RATE_LIMITED,), retry_after="3600")
     yield service
