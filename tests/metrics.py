@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from functools import cached_property
@@ -236,6 +236,18 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
     return found
 
 
+def rows_of(columns: Iterable[Iterable[str]]) -> list[str]:
+    """The names of all columns; one that an earlier column does not have comes after the one that it follows."""
+    names: list[str] = []
+    for column in columns:
+        place = 0
+        for name in column:
+            if name not in names:
+                names.insert(place, name)
+            place = names.index(name) + 1
+    return names
+
+
 def _seconds_of_tests(root: Path) -> str:
     """Of `make test`, with the .venv as it is."""
     command = ["make", "-C", str(root), "--old-file=.venv/ready", "--old-file=.venv/ready-dev", "test"]
@@ -256,7 +268,7 @@ def main() -> None:
         if options.base:
             places = {name_of(options.base): stack.enter_context(checkout(options.base)), **places}
         columns = [measures(place, with_time=options.time) for place in places.values()]
-    names = dict.fromkeys(name for column in columns for name in column)
+    names = rows_of(columns)
     width = 4 + max(len(value) for column in columns for value in column.values())
     for title, *values in [["", *places], *([name, *(c.get(name, "-") for c in columns)] for name in names)]:
         print(f"{title:<34}" + "".join(f"{value:>{width}}" for value in values))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.metrics import Code, way_of_a_result
+from tests.metrics import Code, rows_of, way_of_a_result
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -46,3 +46,14 @@ def test_a_feature_has_its_named_files_and_what_only_they_import(code: Code) -> 
 def test_the_way_of_a_result_is_that_of_a_real_run() -> None:
     lines, functions, modules = way_of_a_result(ROOT)
     assert lines > functions > modules > 20
+
+
+def test_a_row_of_one_version_alone_stands_where_it_belongs() -> None:
+    assert rows_of([["lines", "  desk", "  runs", "tests"], ["lines", "  core", "  runs", "time"]]) == [
+        "lines",
+        "  core",
+        "  desk",
+        "  runs",
+        "time",
+        "tests",
+    ]
