@@ -16,7 +16,6 @@ from typing import Any
 
 import click
 import pytest
-from recours.settings.table import SETTINGS
 
 from recours.carriers.registry import CATALOG
 from recours.cli import operations, workers
@@ -32,6 +31,7 @@ from recours.operations.enroll import MANUAL
 from recours.runs.worker import STOPPED
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
+from recours.settings.model import SETTINGS
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind

@@ -13,7 +13,6 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import URL
-from tests.benchmarks.context import NOW, ROOT, environment, timed
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
@@ -21,6 +20,7 @@ from recours.operations.records import ClaimFilter
 from recours.operations.status import days_until
 from recours.settings.loading import load
 from recours.wiring.operations import Operations, open_desk
+from tests.benchmarks.bench import NOW, ROOT, environment, timed
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"
 _ATTEMPT_COLUMNS = "claim_id, run_id, worker, carrier, tracking_number, turn, started_at, duration_s, calls, outcome, used, error_kind"
@@ -91,16 +91,16 @@ def looks(urls: Mapping[int, URL], rounds: int = 21) -> dict[int, dict[str, floa
 
     In turns, so that noise hits all alike.
     """
-    operations = {count: _operations(url) for count, url in urls.items()}
+    opened = {count: _operations(url) for count, url in urls.items()}
     taken: dict[int, dict[str, list[float]]] = {count: {name: [] for name in CHECKS} for count in urls}
-    for retry in range(rounds + 1):
+    for round_ in range(rounds + 1):
         for name, look in CHECKS.items():
-            for count, operations in operations.items():
+            for count, operations in opened.items():
                 begun = time.perf_counter()
                 look(operations)
-                if retry:  # the first one warms up
+                if round_:  # the first one warms up
                     taken[count][name].append(time.perf_counter() - begun)
-    for operations in operations.values():
+    for operations in opened.values():
         operations.database.close()
     return {
         count: {name: statistics.median(times) for name, times in of.items()} for count, of in taken.items()
@@ -144,9 +144,9 @@ def whole_processes(folders: Mapping[int, Path], rounds: int = 9) -> dict[int, f
     """Median seconds of `recours status`, from start to end, in turns."""
     command = [sys.executable, "-m", "recours", "status"]
     taken: dict[int, list[float]] = {count: [] for count in folders}
-    for retry in range(rounds + 1):
+    for round_ in range(rounds + 1):
         for count, folder in folders.items():
             seconds = timed(command, environment(folder) | {"PYTHONPATH": str(ROOT)})
-            if retry:  # the first one compiles, and warms up
+            if round_:  # the first one compiles, and warms up
                 taken[count].append(seconds)
     return {count: statistics.median(times) for count, times in taken.items()}

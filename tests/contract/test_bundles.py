@@ -83,7 +83,10 @@ class Script(Client):
     spec = SPEC
 
     def track(self, number: str, line: Any) -> Delivery | Failure:
-        return self._called(line, C.TRACKING, number, self.tracking.get(number, ON_ITS_WAY))
+        found: Delivery | Failure = self._called(
+            line, C.TRACKING, number, self.tracking.get(number, ON_ITS_WAY)
+        )
+        return found
 
     def track_many(self, numbers: Sequence[str], line: Any) -> Mapping[str, Delivery | Failure] | Failure:
         spoilt = next((self.whole[number] for number in numbers if number in self.whole), None)
@@ -94,7 +97,7 @@ class Script(Client):
         return {number: one for number, one in found.items() if number not in self.left_out}  # type: ignore[misc]
 
     def fetch_proof(self, number: str, delivery: Delivery, line: Any) -> Outcome:
-        found = self._called(line, C.POD, number, self.proofs.get(number, POD))
+        found: Retrieved | Failure = self._called(line, C.POD, number, self.proofs.get(number, POD))
         return replace(found, delivery=delivery)
 
     def _called(self, line: Any, what: Capability, words: str, answer: Any) -> Any:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recours.carriers.http import Broken, TimedOutError, UnacceptableAnswerError
+from recours.carriers.http import BrokenAnswerError, TimedOutError, UnacceptableAnswerError
 from recours.carriers.message import Request, Response
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG
@@ -61,7 +61,7 @@ class Wires:
     def send(self, request: Request) -> Response:
         answer = self.box.answer(as_received(request))
         if answer.manner in (Manner.RESET, Manner.TRUNCATED):
-            raise Broken("broke the connection")
+            raise BrokenAnswerError("broke the connection")
         if answer.manner in (Manner.SLOW, Manner.DRIP, Manner.DRIP_HEADERS):
             raise TimedOutError("did not answer in time")
         if (
@@ -354,7 +354,9 @@ def whole_answer(run: Run) -> tuple[list[str], Response]:
     ]
     line = Kept(run.box)
     client_of(run.carrier).track_many(numbers, line)
-    return numbers, line.answers[-1]
+    answer = line.answers[-1]
+    assert isinstance(answer, Response)
+    return numbers, answer
 
 
 class Kept(FakeSession):

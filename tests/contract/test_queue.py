@@ -481,7 +481,7 @@ def test_days_of_paris_across_daylight_saving(database: Database, start: datetim
 def test_a_day_of_utc_does_not_know_daylight_saving(database: Database, start: datetime) -> None:
     day = SimulatedClock(start)
     run = queue_on(database, day, limits_of("1/day@UTC"))
-    assert run.consume("chronopost")[0].resets_at == start.replace(hour=0) + timedelta(days=1)
+    assert run.usage("chronopost")[0].resets_at == start.replace(hour=0) + timedelta(days=1)
 
 
 @pytest.mark.parametrize(("limit", "wait"), [("1/second", 1), ("1/10seconds", 10), ("1/minute", 60)])
@@ -545,9 +545,9 @@ def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
     database: Database, clock: SimulatedClock
 ) -> None:
     class Slow(QuotaTables):
-        def use(self, held: Reserved, expires_at: datetime) -> bool:
+        def consume(self, held: Reserved, expires_at: datetime) -> bool:
             clock.advance(timedelta(seconds=0.7))
-            return super().use(held, expires_at)
+            return super().consume(held, expires_at)
 
     clock.advance(timedelta(seconds=0.5))
     run = queue_on(database, clock, limits_of("10/day@UTC,1/second"))

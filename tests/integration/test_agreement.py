@@ -403,7 +403,7 @@ def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
     assert near <= {reference(state, stage) for state in CARRIERS for stage in NEAR}
     zone = operations.settings.policy.zone
     of_mail = VerdictWords("en", lambda moment: moment.astimezone(zone))
-    text = render_report(facts, "en", office.letterhead()).plain
+    text = render_report(facts, "en", office.branding()).plain
     for problem in found.problems:
         if problem.kind not in (ProblemKind.NEVER_RAN, ProblemKind.DEADLINES):
             assert f"* {of_mail.sentence(problem, found.at)}" in text, text

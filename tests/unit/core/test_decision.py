@@ -15,8 +15,8 @@ from recours.core.decision import (
     Decision,
     decide,
     give_up,
+    next_action,
     pass_retry,
-    step,
     succeed,
 )
 from recours.core.errors import TRAITS, ErrorKind
@@ -221,8 +221,8 @@ def test_what_a_pending_claim_learnt_is_kept_until_its_number_is_corrected() -> 
 def test_a_paid_claim_is_set_aside(status: str, fetch_status: str) -> None:
     paid = claim(fetch_status, claim_status=status, updated_at=NOW - HOUR)
     assert assess(paid, NOW, POLICY).stage is Stage.SHELVED
-    assert step(paid, NOW, POLICY) is Action.SHELVE
-    assert step(paid, NOW, POLICY, asked=True) is Action.SHELVE
+    assert next_action(paid, NOW, POLICY) is Action.SHELVE
+    assert next_action(paid, NOW, POLICY, asked=True) is Action.SHELVE
 
 
 @pytest.mark.parametrize("status", [None, "", "submitted", "unpaid"])
@@ -389,23 +389,23 @@ def test_a_claim_that_gave_up_goes_on_under_a_higher_limit(kind: ErrorKind, stag
     ],
 )
 def test_what_a_turn_is_used_for(retries: int, most: int, stage: Stage, what: Action) -> None:
-    assert step(at_retry(retries, stage), NOW, replace(POLICY, max_retries=most)) is what
+    assert next_action(at_retry(retries, stage), NOW, replace(POLICY, max_retries=most)) is what
 
 
 def test_who_is_asked_for_is_called_whatever_its_turn() -> None:
     for row in (at_retry(9, Stage.GIVEN_UP), at_retry(1, Stage.SETTLED), claim("fetching", updated_at=NOW)):
-        assert step(row, NOW, POLICY, asked=True) is Action.CALL
+        assert next_action(row, NOW, POLICY, asked=True) is Action.CALL
 
 
 def test_a_pending_claim_is_called_whatever_its_count() -> None:
-    assert step(claim("pending", state=State(retries_used=9)), NOW, POLICY) is Action.CALL
+    assert next_action(claim("pending", state=State(retries_used=9)), NOW, POLICY) is Action.CALL
 
 
 @pytest.mark.parametrize(("interruptions", "what"), [(2, Action.CALL), (3, Action.FAIL), (4, Action.FAIL)])
 def test_a_claim_that_three_runs_died_with_is_not_tried_again(interruptions: int, what: Action) -> None:
     assert MOST_INTERRUPTIONS == 3
-    assert step(at_retry(0, interruptions=interruptions), NOW, POLICY) is what
-    assert step(at_retry(0, interruptions=interruptions), NOW, POLICY, asked=True) is Action.CALL
+    assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY) is what
+    assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY, asked=True) is Action.CALL
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ def test_a_claim_that_three_runs_died_with_is_not_tried_again(interruptions: int
 def test_a_claim_that_others_are_fetching_is_left_to_them_for_an_hour(age: timedelta, what: Action) -> None:
     since = NOW - age
     row = claim("fetching", updated_at=since)
-    assert step(replace(row, state=assess(row, since, POLICY)), NOW, POLICY) is what
+    assert next_action(replace(row, state=assess(row, since, POLICY)), NOW, POLICY) is what
 
 
 @pytest.mark.parametrize("updated_at", [None, NOW + 90 * HOUR])
@@ -423,13 +423,13 @@ def test_a_claim_that_others_are_fetching_without_saying_since_when_is_called_in
 ) -> None:
     row = claim("fetching", updated_at=updated_at)
     row = replace(row, state=assess(row, NOW, POLICY))
-    assert step(row, NOW, POLICY) is Action.WAIT
-    assert step(row, NOW + ABANDONED_AFTER, POLICY) is Action.CALL
+    assert next_action(row, NOW, POLICY) is Action.WAIT
+    assert next_action(row, NOW + ABANDONED_AFTER, POLICY) is Action.CALL
 
 
 def test_what_the_row_says_of_when_others_began_counts_before_our_first_sight() -> None:
     row = claim("fetching", updated_at=NOW, state=State(next_at=NOW - HOUR))
-    assert step(row, NOW, POLICY) is Action.WAIT
+    assert next_action(row, NOW, POLICY) is Action.WAIT
 
 
 # ---------------------------------------------------------------- a temporary failure

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
-from recours.core.decision import Action, Decision, decide, give_up, pass_retry, step, succeed
+from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.events import EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
@@ -94,7 +94,7 @@ class Small:
         return retimed(claim.state, self.now, self.policy)
 
     def _passed(self, claim: Claim) -> Decision | None:
-        what = step(claim, self.now, self.policy)
+        what = next_action(claim, self.now, self.policy)
         if what is Action.SHELVE:
             return None
         decision = (give_up if what is Action.GIVE_UP else pass_retry)(claim, self.now, self.policy)
@@ -104,7 +104,7 @@ class Small:
     def _turn(self, answer: Outcome, *, asked: bool) -> None:
         claim = self.claim
         self.taken = claim.state
-        what = step(claim, self.now, self.policy, asked=asked)
+        what = next_action(claim, self.now, self.policy, asked=asked)
         if what is Action.SHELVE:
             self.row.write(replace(claim.state, stage=Stage.SHELVED))
         elif what is Action.GIVE_UP:

@@ -124,7 +124,7 @@ class Crowd:
     def __init__(self, world: World, begun: int) -> None:
         self._world, self._begun = world, begun
         self._enough = threading.Event()
-        begin, total = world.claims.begin, 0
+        begin, total = world.claims.start, 0
 
         def counted(held: Sequence[Claim], lease: Lease) -> list[Claim]:
             nonlocal total
@@ -134,7 +134,7 @@ class Crowd:
                 self._enough.set()
             return still_held
 
-        world.claims.begin = counted
+        world.claims.start = counted
 
     def __call__(self, number: str) -> None:
         if number != N:
@@ -166,13 +166,13 @@ class SecondAlone:
     def __init__(self, world: World, numbers: list[str], then: Callable[[], object] = lambda: None) -> None:
         self._crowd, self._numbers, self._then = Crowd(world, begun=4), numbers, then
         self._third, self._handed_back = threading.Event(), threading.Event()
-        put_back = world.claims.put_back
+        put_back = world.claims.release
 
         def putting_back(held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
             put_back(held, lease)
             self._handed_back.set()
 
-        world.claims.put_back, world.queue.during = putting_back, self
+        world.claims.release, world.queue.during = putting_back, self
 
     def __call__(self, number: str) -> None:
         self._crowd(number)
@@ -668,7 +668,7 @@ def test_a_claim_that_runs_died_with_before_its_turn_came_is_not_held_against_it
     world.failed("CLM-1")
     world.retry(carriers=("dhl_express",))
     for _ in range(3):
-        world.claims.take(Stage.READY, ["chronopost"], 1, world_hold(world), world.now)
+        world.claims.lease(Stage.READY, ["chronopost"], 1, world_hold(world), world.now)
         world.clock.advance(timedelta(minutes=10))
     assert world.retry().stats.success == 1
 
@@ -688,9 +688,9 @@ def test_a_claim_that_three_runs_died_with_is_not_called_a_fourth_time(world: Wo
 def hold_and_die(world: World) -> None:
     """A run takes the claim and is never heard of again."""
     row = world.table.row("CLM-1")
-    held = world.claims.take(Stage.READY, ["chronopost"], 1, world_hold(world), world.now)
+    held = world.claims.lease(Stage.READY, ["chronopost"], 1, world_hold(world), world.now)
     assert [claim.id for claim in held] == [row.claim.id]
-    assert world.claims.begin(held, world_hold(world)) == held
+    assert world.claims.start(held, world_hold(world)) == held
     world.clock.advance(timedelta(minutes=11))
 
 
@@ -881,14 +881,14 @@ def test_codes_of_claims_that_were_locked_at_first_are_counted_with_the_others(
         strange = fail(ErrorKind.NOT_DELIVERED_YET, unknown="the event code ZZ (Lille)")
         world.queue.answers[number] = [strange]
     locked = {3}
-    take = world.claims.take
+    take = world.claims.lease
 
     def take_free(*args: Any, **words: Any) -> list[Claim]:
         taken = take(*args, **words)
-        world.claims.put_back([(claim, claim.state) for claim in taken if claim.id in locked], args[3])
+        world.claims.release([(claim, claim.state) for claim in taken if claim.id in locked], args[3])
         return [claim for claim in taken if claim.id not in locked]
 
-    monkeypatch.setattr(world.claims, "take", take_free)
+    monkeypatch.setattr(world.claims, "lease", take_free)
     monkeypatch.setattr(world.claims, "locked_ids", lambda *_: set(locked))
     monkeypatch.setattr(world.clock, "sleep", lambda _: locked.clear())
     assert world.retry().stats.total == 3

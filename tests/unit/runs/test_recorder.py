@@ -48,7 +48,7 @@ def test_without_its_disk_what_has_no_document_is_recorded_all_the_same(
         world.failed(f"CLM-{number}")
     world.retry(carriers=("dhl_express",))  # makes them ready, and takes none
     lease = Lease("run-1", world.now + timedelta(minutes=10))
-    proved, failed = world.claims.take(Stage.READY, ["chronopost"], 2, lease, world.now)
+    proved, failed = world.claims.lease(Stage.READY, ["chronopost"], 2, lease, world.now)
     got = Retrieved(PDF, Delivery(), "a test")
     document = world.documents.store(Label("chronopost", proved.id, proved.reference, "N"), got)
     monkeypatch.setattr(world.documents, "secure", broken)

@@ -1,1 +1,0 @@
-"""Copies of a database, taken while others write to it, and put back."""
