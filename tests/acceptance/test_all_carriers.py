@@ -83,6 +83,7 @@ def test_each_fails_alone_and_the_others_lose_nothing(service: Service) -> None:
     assert report.exit_status == 0
 
 
+@pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_the_next_run_takes_up_what_was_left_behind(service: Service) -> None:
     add_claims(service)
     service.run(batch_size=10_000)

@@ -41,10 +41,14 @@ def installed(
     kind.drop(url)
 
 
+WAITS = pytest.mark.full("faults that a run waits half a minute for")
+LONG = ("a mail server that is silent", "another program's lock on the database")
+
+
 def cases() -> Iterator[object]:
     for kind, faults in (("sqlite", ON_SQLITE), ("postgresql", ON_POSTGRESQL)):
         for name, inject in faults.items():
-            yield pytest.param(kind, inject, id=f"{name}, {kind}")
+            yield pytest.param(kind, inject, id=f"{name}, {kind}", marks=[WAITS] * (name in LONG))
 
 
 def fetched(installation: Installation) -> int:

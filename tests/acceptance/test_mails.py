@@ -90,6 +90,7 @@ def states(service: Service) -> list[str]:
 # ---------------------------------------------------------------- through the runs
 
 
+@pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_a_persistent_error_is_told_once_at_the_last_turn(service: Service, smtp: MailServer) -> None:
     claim = service.add(S.NOT_OURS, client_id=1)
     service.run_hourly(102)

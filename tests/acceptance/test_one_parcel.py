@@ -181,6 +181,7 @@ def change_password_after(box: Sandbox, proofs: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(box, "answer", answering)
 
 
+@pytest.mark.sample("more cases of the same days of runs")
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_a_password_changed_after_thirty_successes_settles_nothing(
     make: Callable[..., Service],

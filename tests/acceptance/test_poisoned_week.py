@@ -16,7 +16,7 @@ from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import START
 
 pytestmark = pytest.mark.full(
-    "a week of runs for each poison: tests/acceptance/test_all_carriers.py has two runs"
+    "a week of runs for each poison: tests/acceptance/test_all_carriers.py has a run"
 )
 
 _S = Scenario

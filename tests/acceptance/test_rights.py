@@ -73,6 +73,9 @@ def init_db(service: Service, owner: URL, *options: str) -> str:
 # ---------------------------------------------------------------- a whole life
 
 
+@pytest.mark.full(
+    "a life of claims on PostgreSQL: runs through pgbouncer are one, and each right is asked for elsewhere in this file"
+)
 def test_a_life_of_claims_with_the_listed_rights_and_no_more(
     service: Service, owner: URL, role: str, smtp: MailServer
 ) -> None:

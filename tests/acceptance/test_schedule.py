@@ -154,6 +154,7 @@ def test_foreign_entries_stay_byte_for_byte(plain: Place) -> None:
     assert (again.returncode, again.stdout) == (0, "Nothing of this checkout is installed there.\n")
 
 
+@pytest.mark.full("a crontab around processes: unit tests have its rules")
 def test_the_guides_line_written_by_hand_is_shown_and_replaced(plain: Place) -> None:
     by_hand = f"0 * * * * cd {plain.checkout} && python3 scripts/pod_retry_scheduler.py >> logs/cron.log 2>&1"
     other = by_hand.replace("Recours_Ecommerce", "another_checkout")

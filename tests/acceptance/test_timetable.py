@@ -132,6 +132,7 @@ def test_asking_for_a_claim_that_gave_up_tells_nobody_twice(service: Service) ->
     assert events(service, claim) == told
 
 
+@pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_a_count_reset_by_hand_and_a_raised_limit_go_on_without_a_second_event(service: Service) -> None:
     claim = service.add(S.UNKNOWN)
     service.run_hourly(110)
@@ -235,6 +236,7 @@ def test_a_first_fetch_by_others_that_fails_begins_the_timetable(service: Servic
     assert service.hours_of_calls(claim) == [2, 8]  # an hour after that failure, on the hour
 
 
+@pytest.mark.sample("more cases of the same days of runs")
 @pytest.mark.parametrize("limit", [2, 6])
 def test_a_claim_of_which_others_took_care_for_a_while_stays_the_schedulers(
     service: Service, limit: int

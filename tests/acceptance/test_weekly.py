@@ -57,6 +57,7 @@ def text_in(page: str) -> str:
 # ---------------------------------------------------------------- when, and how often
 
 
+@pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_it_comes_once_a_week_by_the_first_run_after_eight_on_monday(
     service: Service, smtp: MailServer
 ) -> None:

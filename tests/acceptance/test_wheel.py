@@ -124,7 +124,7 @@ WITHOUT_HOME = [
 ]
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=3)
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("words", WITHOUT_HOME)
 def test_without_a_home_every_command_says_what_to_do_and_makes_none(
     copy: Copy, words: tuple[str, ...]

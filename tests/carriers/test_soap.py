@@ -87,6 +87,7 @@ print(time.process_time() - since, most_used() - before)
 """
 
 
+@pytest.mark.sample("other hostile answers", every=3)
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_answer_costs_little(hostile: Callable[[], bytes], tmp_path: Path) -> None:
     body = hostile()

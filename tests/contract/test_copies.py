@@ -69,6 +69,7 @@ def test_a_copy_is_a_file_of_its_own_and_says_its_mode(database: Path, tmp_path:
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["copy"]
 
 
+@pytest.mark.full("a writer beside the copy: tests/acceptance/test_backup.py has runs beside it")
 def test_a_copy_is_of_one_moment_while_others_write(database: Path, tmp_path: Path) -> None:
     stop = threading.Event()
     written: list[int] = []

@@ -150,6 +150,7 @@ def _first_run_elsewhere(url: str, start: Any, answers: Any) -> None:
         database.close()
 
 
+@pytest.mark.full("many first runs at once: each by itself is shown")
 def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(old: Database) -> None:
     with service(old) as connection:  # large enough for an index to take a moment
         connection.execute(

@@ -166,7 +166,7 @@ def first_run(path: str, rounds: int, start: Any, answers: Any) -> None:
         answers.put((n, remarks))
 
 
-@pytest.mark.full("many first runs at once: tests/contract/test_first_run_postgres.py has some")
+@pytest.mark.full("many first runs at once: each by itself is shown")
 def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(
     old: Path, repeats: Callable[[int, int], range]
 ) -> None:
@@ -375,7 +375,7 @@ def embedded(root: Path) -> Settings:
     return load(root, {}, CATALOG)
 
 
-@pytest.mark.full("many first runs at once: tests/contract/test_first_run_postgres.py has some")
+@pytest.mark.full("many first runs at once: each by itself is shown")
 def test_the_embedded_database_is_created_once_by_many_processes(
     tmp_path: Path, repeats: Callable[[int, int], range]
 ) -> None:
@@ -561,6 +561,7 @@ COUNTS = per_kind(
 )
 
 
+@pytest.mark.sample("other forms of the same value", every=4)
 @pytest.mark.parametrize(("kind", "counted"), COUNTS, indirect=["kind"])
 def test_counts_of_all_kinds(service: Service, counted: tuple[Any, int]) -> None:
     count, turns = counted
@@ -599,6 +600,7 @@ MOMENTS = per_kind(
 )
 
 
+@pytest.mark.sample("other forms of the same value", every=4)
 @pytest.mark.parametrize(("kind", "updated_at"), MOMENTS, indirect=["kind"])
 def test_the_moment_of_failure_in_all_its_forms(service: Service, updated_at: Any) -> None:
     service.add("due", updated_at=updated_at)
@@ -613,6 +615,7 @@ HALF_AN_HOUR_AGO = per_kind(
 )
 
 
+@pytest.mark.sample("other forms of the same value", every=4)
 @pytest.mark.parametrize(("kind", "updated_at"), HALF_AN_HOUR_AGO, indirect=["kind"])
 def test_a_failure_of_half_an_hour_ago_waits(service: Service, updated_at: str) -> None:
     service.add("waits", updated_at=updated_at)
@@ -712,6 +715,7 @@ def test_fetching_is_pending_once_it_is_older_than_an_hour(service: Service) -> 
 UNKNOWN = per_kind([None, "2031-01-01 00:00:00"], sqlite=["hier", b"\xff"], postgresql=["infinity"])
 
 
+@pytest.mark.sample("other forms of the same value", every=4)
 @pytest.mark.parametrize(("kind", "updated_at"), UNKNOWN, indirect=["kind"])
 def test_fetching_since_nobody_knows_when_is_pending_an_hour_after_it_was_seen(
     service: Service, updated_at: Any

@@ -278,6 +278,7 @@ def expected_actor(state: str, stage: str) -> Actor | None:
     return carrier.actor if stage in ASKS and carrier.actor else case.actor
 
 
+@pytest.mark.full("each stage with each state of a carrier: others of this file compare some")
 def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     listed = {one.claim.reference: one for one in world.operations.records.each_claim()}
     positions = world.operations.positions([one.claim for one in listed.values()])
