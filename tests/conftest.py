@@ -125,6 +125,7 @@ class Postgres:
             self._server.remove()
 
 
+# Another kind of database is another entry: every test is then held to it too.
 KINDS: dict[str, Callable[[Path], Kind]] = {"sqlite": Sqlite, "postgresql": Postgres}
 
 
@@ -142,11 +143,11 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         each.close()
 
 
-_ELSEWHERE = pytest.mark.full("on PostgreSQL too: the contract tests run on both databases")
+_first, *_others = KINDS
+_ON_OTHERS = pytest.mark.full("on PostgreSQL too: the contract tests run on both databases")
 
 
-# Another kind of database is another entry: every test is then held to it too.
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=_ELSEWHERE)])
+@pytest.fixture(params=[_first, *(pytest.param(name, marks=_ON_OTHERS) for name in _others)])
 def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
     return kinds(request.param)
 

@@ -30,7 +30,7 @@ class Selection:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object) -> None:
-        # Every worker collects all tests, so one's count is all of them's.
+        # Every worker collects all tests, so their counts are the same.
         self.left_out |= Counter(getattr(node, "workeroutput", {}).get(_FROM_WORKER, {}))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
