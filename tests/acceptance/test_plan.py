@@ -229,7 +229,7 @@ def test_from_claims_that_no_run_has_seen_yet(service: Service, assumption: Assu
     assert any(run.left for run in made.runs)
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 @pytest.mark.parametrize("assumption", list(Assumption))
 def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> None:
     """After half a day of runs: claims at all turns, settled ones, deliveries that are known, a carrier that is paused."""

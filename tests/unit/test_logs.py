@@ -257,6 +257,7 @@ def _write_many(path: Path, process: int, count: int, together: Any) -> None:
     assert log.fault is None
 
 
+@pytest.mark.full("many processes at once: tests/integration/test_runs.py has two")
 def test_four_processes_lose_no_line(tmp_path: Path) -> None:
     path, count = tmp_path / "logs" / "x.log", 400
     context = multiprocessing.get_context("spawn")
