@@ -109,12 +109,13 @@ class QuotaTables:
     def reserve(
         self, requests: Sequence[QuotaRequest], now: datetime, expires_at: datetime
     ) -> list[Reserved] | Exhausted:
-        """Hold all that is wanted, or nothing. Units of a short window are used at once, not held."""
+        """Hold all that is wanted, or nothing. Units of a short window are used at once, not held: then it is durable."""
+        spends = any(request.limit.window.is_short for request in requests)
         # In one order everywhere: machines whose settings name the same limits in another one would block each other.
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
             try:
-                with self.database.write(durable=True) as connection:
+                with self.database.write(durable=spends) as connection:
                     held = {
                         request: self._reserve(connection, request, now, expires_at) for request in in_order
                     }
