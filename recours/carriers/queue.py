@@ -4,7 +4,7 @@ Both workers and every machine share it exactly, since its counts live in the da
 """
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -255,7 +255,7 @@ class APIRequestQueue:
 
     def fetch_bundle(
         self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
-    ) -> Iterator[Fetched]:
+    ) -> Generator[Fetched, None, None]:
         """See `Queue`. Where our account is refused, one more call may tell whose that is."""
         most = self._accounts[carrier].spec.numbers_per_call
         if len(asked) > most:
@@ -527,9 +527,9 @@ class APIRequestQueue:
     def _has_no_documents(self, carrier: str) -> bool:
         return Capability.POD not in self._accounts[carrier].spec.calls
 
-    def accepted(self, carrier: str) -> bool:
-        """Tell whether a call of this run that presented our account was accepted."""
-        return self._refusals.accepted(carrier)
+    def asks_alone(self, carrier: str) -> bool:
+        """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
+        return not self._refusals.accepted(carrier)
 
     # ---------------------------------------------------------------- the end, and looking
 

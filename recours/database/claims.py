@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
-    Update,
     and_,
     bindparam,
     case,
@@ -72,7 +71,6 @@ _RENEW = (
     .values(pod_lease_until=bindparam("until"))
     .returning(_c.id)
 )
-_START = _RENEW.values(pod_interruptions=func.coalesce(_c.pod_interruptions, 0) + 1)
 
 # Rows that others look at in the same instant are passed over, and looked for again so often.
 _MOST_LOOKS = 5
@@ -262,23 +260,13 @@ class ClaimRepository:
         values = {"of_claims": ids, "until": lease.until, **moments(now, lease.token)}
         return read_claims(connection.execute(_hold(self.columns), values), self.catalog, self.redact)
 
-    def start(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
-        """Hold these claims longer, their calls being about to begin; returns those that are still held.
-
-        From here on it counts as an interruption if the run dies.
-        """
-        return self._renew(_START, held, lease)
-
     def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Hold these claims longer; returns those that are still held."""
-        return self._renew(_RENEW, held, lease)
-
-    def _renew(self, statement: Update, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         still_held: set[Any] = set()
         for some in self._together(held):
             values = {"of_claims": [claim.id for claim in some], "held_by": lease.token, "until": lease.until}
             with self.database.write_one() as connection:
-                still_held.update(connection.scalars(statement, values))
+                still_held.update(connection.scalars(_RENEW, values))
         return [claim for claim in held if claim.id in still_held]
 
     def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
@@ -439,11 +427,20 @@ def _number_of_attempt(claim: Claim) -> str:
 
 @cache
 def _hold(columns: frozenset[str]) -> Any:
+    """Hold claims, and return them as they were. It counts as an interruption until it is recorded or put back."""
+    before = [
+        (_c.pod_interruptions - 1).label(column.name) if column.name == "pod_interruptions" else column
+        for column in readable_columns(columns)
+    ]
     return (
         update(claims)
         .where(_OF_CLAIMS, free_at_moment(), unedited())
-        .values(pod_lease_token=bindparam("held_by"), pod_lease_until=bindparam("until"))
-        .returning(*readable_columns(columns))
+        .values(
+            pod_lease_token=bindparam("held_by"),
+            pod_lease_until=bindparam("until"),
+            pod_interruptions=func.coalesce(_c.pod_interruptions, 0) + 1,
+        )
+        .returning(*before)
     )
 
 

@@ -1,5 +1,6 @@
 """One attempt at one claim, from the call to the stored document: what a thread of a run does."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,6 @@ from recours.runs.ports import (
     Fetched,
     Label,
     NotADocumentError,
-    Queue,
     Reservation,
     StoredDocument,
 )
@@ -54,16 +54,20 @@ def malformed(number: str, spec: CarrierSpec) -> Failure | None:
 
 
 def attempt(
-    claim: Claim, reservation: Reservation, queue: Queue, documents: Documents, clock: Clock
-) -> Ended:
-    """Fetch the POD of a claim and keep it. Raises RunFault if it cannot be kept, and our own mistakes."""
+    claim: Claim, reservation: Reservation, answers: Iterator[Fetched], documents: Documents, clock: Clock
+) -> Ended | None:
+    """Take the carrier's answer about a claim and keep the document; None if there are no more answers.
+
+    Raises RunFault if it cannot be kept, and our own mistakes.
+    """
     started_at, start = clock.now(), clock.monotonic()
     if kept := kept_already(claim, documents, clock):
         reservation.release()
         return kept
-    label = _label(claim)
-    fetched = queue.fetch(reservation, label.carrier, label.number, claim.state.delivery, claim.id)
-    outcome, document = _kept(fetched, label, documents)
+    fetched = next(answers, None)
+    if fetched is None:
+        return None
+    outcome, document = _kept(fetched, _label(claim), documents)
     duration_s = clock.monotonic() - start
     return Ended(
         outcome, started_at, duration_s, fetched.calls, fetched.unsent, document, accepted=fetched.accepted

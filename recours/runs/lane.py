@@ -1,4 +1,4 @@
-"""The carriers of a run: which are open, how many of their claims are under way, what made one close."""
+"""One account of a carrier in one run: whether it is open, how many calls are under way, what made it close."""
 
 from dataclasses import dataclass, field
 
@@ -11,8 +11,6 @@ from recours.runs.ports import Blocked, Refusal
 # So many failures of the carrier itself in a row, without another answer between, are an outage.
 OUTAGE_AFTER = 3
 
-_CLOSING_KINDS = REFUSED_KINDS | {ErrorKind.RATE_LIMITED}
-
 
 @dataclass
 class Lane:
@@ -20,21 +18,19 @@ class Lane:
 
     key: str
     name: str
-    in_flight: int = 0
+    in_flight: int = 0  # bundles that are being fetched
     begun: int = 0  # claims, in this run
     failures_in_a_row: int = 0
     refusal: Refusal | None = None
-    closes: bool = (
-        False  # an answer of the carrier was heard, by whatever thread, after which it is not asked
-    )
+    closes: bool = False  # some thread heard an answer after which the carrier is not asked
     drained: bool = False  # no ready claim of it was left when last looked
     not_before: float = 0.0  # monotonic seconds: others hold the last units, and may give them back
     waits_since: float | None = None
     doubts: Doubts = field(default_factory=Doubts)
 
     def is_open(self, monotonic: float) -> bool:
-        """Tell whether more of its claims may be taken."""
-        return self.refusal is None and not self.drained and monotonic >= self.not_before
+        """Tell whether more of its claims may be leased."""
+        return not (self.closes or self.refusal or self.drained) and monotonic >= self.not_before
 
     @property
     def waits(self) -> bool:
@@ -42,18 +38,30 @@ class Lane:
         return self.refusal is None and not self.drained and self.waits_since is not None
 
     def wait(self, since: float, until: float) -> None:
-        """Take no claim of it before `until`; it has waited since `since` (both monotonic seconds)."""
+        """Lease no claim of it before `until`; it has waited since `since` (both monotonic seconds)."""
         self.waits_since, self.not_before, self.drained = since, until, False
+
+    def begin_one(self) -> int:
+        """Another of its claims begins; returns as which one."""
+        self.begun += 1
+        return self.begun
 
     def learn(self, outcome: Outcome) -> None:
         """Learn in the thread that got an answer what must hold for all others at once."""
-        if isinstance(outcome, Failure) and not outcome.alone:
-            self.closes = self.closes or outcome.kind in _CLOSING_KINDS or outcome.retry_at is not None
+        if isinstance(outcome, Failure) and outcome.closes_carrier:
+            self.closes = True
 
-    def note(self, outcome: Outcome) -> Refusal | None:
-        """Learn from an answer; a refusal if it closed the lane now."""
+    def note(self, outcome: Outcome, *, called: bool = True) -> Refusal | None:
+        """Learn from an answer; a refusal if it closed the lane now.
+
+        `called`: a call was tried for this claim alone; else another claim's brought the answer, which is no new sign of
+        an outage.
+        """
         kind = outcome.kind if isinstance(outcome, Failure) else None
-        self.failures_in_a_row = self.failures_in_a_row + 1 if kind in OUTAGE_KINDS else 0
+        if kind not in OUTAGE_KINDS:
+            self.failures_in_a_row = 0
+        elif called:
+            self.failures_in_a_row += 1
         if self.refusal is None and isinstance(outcome, Failure) and not outcome.alone:
             self.refusal = self._closing(outcome)
             self.closes = self.closes or self.refusal is not None
@@ -72,16 +80,6 @@ class Lane:
             reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for the next run"
             return Refusal(Blocked.CARRIER, reason, kind=failure.kind)
         return None
-
-
-def begun_ahead(concurrency: int, carrier_concurrency: int) -> int:
-    """How many claims may be begun while all threads are busy, so that none waits for another to be begun.
-
-    As many again as there are threads: then several answers can be recorded at once while no thread waits. The threads
-    take them in turn, whosever they are: only where no carrier's own bound could be passed thereby. One thread is to
-    do one thing after another.
-    """
-    return concurrency if 1 < concurrency <= carrier_concurrency else 0
 
 
 def lane_key(claim: Claim) -> str:

@@ -1,6 +1,6 @@
 """What a run needs from the outside: each of these is implemented at an edge, and by a fake in the tests."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -176,17 +176,9 @@ class Queue(Protocol):
     def unconfigured(self, carrier: str) -> Refusal | None:
         """A refusal if the carrier's credentials are missing."""
 
-    def fetch(
-        self, reservation: Reservation, carrier: str, number: str, known: Delivery | None, claim: Any = None
-    ) -> Fetched:
-        """Ask the carrier, each call out of the grant, which is settled. Raises what is our own fault only.
-
-        `claim`: the id of the claim that it is for.
-        """
-
     def fetch_bundle(
         self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
-    ) -> Iterator[Fetched]:
+    ) -> Generator[Fetched, None, None]:
         """Ask the carrier about several claims, one grant each, at most as many as it tracks with one call.
 
         Yields one answer for each, in their order, as soon as it is known. A grant is settled with its claim's answer;
@@ -194,8 +186,8 @@ class Queue(Protocol):
         which is called for no more. Raises what is our own fault only: the rest was not asked about.
         """
 
-    def accepted(self, carrier: str) -> bool:
-        """Tell whether a call of this run that presented our account was accepted."""
+    def asks_alone(self, carrier: str) -> bool:
+        """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
 
     def leave(self) -> None:
         """The run ends: nothing of it is held any more."""
@@ -347,16 +339,13 @@ class Claims(Protocol):
         *,
         unnumbered: bool = False,
     ) -> list[Claim]:
-        """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only."""
+        """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only.
+
+        If the run dies before it records or puts back a claim, that counts as an interruption of it.
+        """
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
-
-    def start(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
-        """Hold these claims longer, their calls being about to begin; returns those that are still held.
-
-        From here on it counts as an interruption if the run dies.
-        """
 
     def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Hold these claims longer; returns those that are still held."""

@@ -1,9 +1,11 @@
 """What an attempt ended with, decided, recorded and said in the log."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from itertools import count
 from typing import Any
 
 from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State
@@ -40,7 +42,13 @@ class Recorder:
     run_id: str
     local: LocalTime
     asked: bool  # the claims were asked for by name
+    what: Callable[[Claim], str]  # names an attempt for the log, such as `Retry #2`
     observer: RunObserver | None = None
+    _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
+
+    def announce(self, claim: Claim, carrier: str) -> None:
+        """The attempt at a claim begins."""
+        log.info(f"[{next(self._places)}] {self.what(claim)} for {claim.reference} ({carrier})")
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunFault."""

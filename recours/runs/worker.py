@@ -17,13 +17,13 @@ from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import Policy
 from recours.core.quota import Usage
 from recours.core.text import plural
-from recours.runs.calls import Calls
+from recours.runs.engine import Engine
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
+from recours.runs.leasing import Limits
 from recours.runs.ports import SET_ASIDE_MOST, Blocked, Dependencies, Refusal, RunError
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import LocalTime, Report, Stats, format_minute, usage_line, words_for, worth_telling
-from recours.runs.supply import Limits
 from recours.runs.unknown import UnknownCodes
 
 log = logging.getLogger("__main__")
@@ -82,6 +82,7 @@ class Worker(ABC):
             run_id,
             local,
             asked=bool(options.claims),
+            what=self.what,
             observer=deps.observer,
         )
         self._unknown = UnknownCodes()
@@ -206,15 +207,13 @@ class Worker(ABC):
         if self.deps.observer:
             self.deps.observer.found(self.stats.total + min(sum(ready.values()), limits.batch_size))
         self.deps.documents.make_sure()
-        calls = Calls(
-            self.deps, self.catalog, limits, self._recorder, source, self._stop, self.what, self._unknown
-        )
+        engine = Engine(self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown)
         self._met |= set(ready)
         try:
-            calls.run(ready)
+            engine.run(ready)
         finally:
-            self._asked |= calls.carriers_asked
-            self.refusals |= calls.closed_lanes()
+            self._asked |= engine.carriers_asked
+            self.refusals |= engine.closed_lanes()
 
     def _count_left_behind(self, source: Source) -> None:
         """Due claims of carriers that took no more calls: outside the batch."""

@@ -276,9 +276,10 @@ def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked
     asked.box.accounts = {"10000001": "123456"}
     queue = asked.new_queue(**good)
     known = Delivery(DELIVERED_AT) if asked.carrier == "chronopost" else None
-    outcome = asked.fetch(asked.number(S.DELIVERED), known, queue).outcome
+    fetched = asked.fetch(asked.number(S.DELIVERED), known, queue)
+    outcome = fetched.outcome
     assert isinstance(outcome, Failure)
-    assert outcome.kind is ErrorKind.AUTH_FAILED
+    assert (outcome.kind, fetched.accepted) == (ErrorKind.AUTH_FAILED, False)
     assert "another" not in outcome.message
     assert "credentials from the environment" in outcome.message
     spec = asked.spec
@@ -286,7 +287,6 @@ def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked
         assert [call.operation for call in asked.box.calls] == ["token"]
     else:
         assert [call.number == spec.sample_number for call in asked.box.calls] == [False, True]
-    assert not queue.accepted(asked.carrier)
     refusal = queue.closed(asked.carrier)
     assert refusal is not None
     assert (refusal.why, refusal.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
@@ -294,8 +294,8 @@ def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked
 
 
 def test_a_good_account_is_accepted_by_the_first_answer(asked: Asked) -> None:
-    asked.outcome(S.DELIVERED)
-    assert asked.queue.accepted(asked.carrier)
+    assert asked.fetch(asked.number(S.DELIVERED)).accepted
+    assert not asked.queue.asks_alone(asked.carrier)
 
 
 # ---------------------------------------------------------------- the carrier's trouble

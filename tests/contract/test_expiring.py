@@ -117,8 +117,7 @@ def test_one_out_of_reach_is_left_alone(run: Run, reach: Reach) -> None:
 def test_one_that_a_run_died_with_may_have_its_proof_and_is_not_given_up_yet(run: Run) -> None:
     later = NOW + 7 * HOUR
     run.keep(later)
-    held = run.take(now=later)
-    run.claims.start(held, run.lease(later))  # and nothing more is heard of that run
+    run.take(now=later)  # and nothing more is heard of that run
     assert given_up(run, later + HOUR) == []
     other = replace(run, token="run-2")
     [again] = [claim for claim in other.take(now=later + HOUR) if claim.reference == "asked"]

@@ -97,19 +97,11 @@ class FakeClaims:
         return self._held(row, lease)
 
     def _held(self, row: Row, lease: Lease) -> Claim:
+        """It counts as an interruption until it is recorded or put back."""
         row.token, row.until = lease.token, lease.until
-        return row.claim
-
-    def start(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
-        """From here on it counts as an interruption until it is recorded or put back."""
-        if self.locked.intersection(claim.reference for claim in held):
-            raise RunError("A row is locked by another program.")
-        begun = self._ours(held, lease)
-        for row in begun:
-            row.until = lease.until
-            state = row.claim.state
-            row.claim = replace(row.claim, state=replace(state, interruptions=state.interruptions + 1))
-        return [claim for claim in held if self.table.rows[claim.id] in begun]
+        before, state = row.claim, row.claim.state
+        row.claim = replace(before, state=replace(state, interruptions=state.interruptions + 1))
+        return before
 
     def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
         ours = self._ours(held, lease)

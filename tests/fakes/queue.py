@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -129,7 +129,7 @@ class FakeQueue:
 
     def fetch_bundle(
         self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
-    ) -> Iterator[Fetched]:
+    ) -> Generator[Fetched, None, None]:
         """Without the call that a bundle shares: each answer takes a call of its own."""
         for reservation, one in zip(reservations, asked, strict=True):
             yield self.fetch(reservation, carrier, one.number, one.known, one.claim)
@@ -163,9 +163,9 @@ class FakeQueue:
             return replace(failure, retry_at=until)
         return failure
 
-    def accepted(self, carrier: str) -> bool:
+    def asks_alone(self, carrier: str) -> bool:
         with self._lock:
-            return carrier in self._accepted
+            return carrier not in self._accepted
 
     def leave(self) -> None:
         self.left = True

@@ -1,4 +1,4 @@
-"""The calls of a run on paper: how `recours.runs.supply` takes claims in slices and provides them with units of quota.
+"""The calls of a run on paper: how `recours.runs.leasing` leases bundles of claims with the quota for their calls.
 
 Every answer is taken to need the same time: they come in the order in which their calls began.
 """
@@ -11,7 +11,7 @@ from recours.core.claim import Claim, Stage
 from recours.core.decision import Action, Decision, abandoned_at, decide, give_up, next_action
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
-from recours.core.quota import Calls, Exhausted, kept_for_new_claims, kept_until
+from recours.core.quota import Calls, Capability, Exhausted, kept_for_new_claims, kept_until
 from recours.operations.forecast.answers import answer
 from recours.operations.forecast.counts import Counts
 from recours.operations.forecast.facts import CarrierFacts, Left, Rules, Try
@@ -70,8 +70,7 @@ class CallsOnPaper:
     def __post_init__(self) -> None:
         """Nothing is under way."""
         self._lanes: dict[str, _Lane] = {}
-        self._buffer: list[_InHand] = []
-        self._in_flight: deque[_InHand] = deque()
+        self._in_flight: deque[list[_InHand]] = deque()
 
     def run(self) -> None:
         """Try claims, up to the batch."""
@@ -79,9 +78,8 @@ class CallsOnPaper:
             facts = self.book.carriers.get(key)
             self._lanes[key] = _Lane(key, refusal=facts.closed(self.now) if facts else None)
         while True:
-            self._begin()
-            while self._take_more():
-                self._begin()
+            while bundle := self._lease():
+                self._in_flight.append(bundle)
             if self._in_flight:
                 self._hear(self._in_flight.popleft())
             elif not self._wait_for_units():
@@ -105,38 +103,57 @@ class CallsOnPaper:
 
     # ---------------------------------------------------------------- leasing claims
 
-    def _take_more(self) -> bool:
-        buffered = {lane_key(entry.claim) for entry in self._buffer}
-        lanes = [lane for lane in self._lanes.values() if lane.is_open and lane.key not in buffered]
-        if self.budget < 1 or not lanes:
-            return False
+    def _lease(self) -> list[_InHand]:
+        while self.budget > 0 and (
+            keys := [lane.key for lane in self._lanes.values() if self._has_room(lane)]
+        ):
+            taken = self.book.pool.take(self.stage, keys, 1, self.now)
+            if not taken:
+                for key in keys:
+                    self._lanes[key].drained = True
+                return []
+            self.budget -= 1
+            if self._done_without_call(taken[0]):
+                continue
+            if bundle := self._granted([*taken, *self._sharing(taken[0])]):
+                return bundle
+        return []
+
+    def _has_room(self, lane: _Lane) -> bool:
         rules = self.book.rules
-        most = min(rules.concurrency + rules.ahead, self.budget)
-        taken = self.book.pool.take(self.stage, [lane.key for lane in lanes], most, self.now)
-        if len(taken) < most:
-            for lane in lanes:
-                lane.drained = True
+        most = rules.carrier_concurrency if lane.answered else 1
+        return lane.is_open and lane.in_flight < most and len(self._in_flight) < rules.concurrency
+
+    def _sharing(self, first: Claim) -> list[Claim]:
+        key = lane_key(first)
+        most = min(self.book.carriers[key].spec.numbers_per_call - 1, self.budget)
+        if most < 1 or first.state.delivery or first.state.interruptions:
+            return []
+        taken = self.book.pool.take(self.stage, [key], most, self.now)
         self.budget -= len(taken)
-        self._provide([claim for claim in taken if not self._done_without_call(claim)])
-        return bool(taken)
+        due = [claim for claim in taken if not self._done_without_call(claim)]
+        fit = [claim for claim in due if not claim.state.interruptions]
+        self._put_back([claim for claim in due if claim.state.interruptions])
+        return fit
 
-    def _provide(self, taken: list[Claim]) -> None:
-        for key in dict.fromkeys(map(lane_key, taken)):
-            claims, lane = [claim for claim in taken if lane_key(claim) == key], self._lanes[key]
-            wanted = [self._calls_for(claim) for claim in claims]
-            if not lane.opened:
-                wanted[0] = _sum(wanted[0], self.book.carriers[key].setup_calls)
-            share = self.share if key in self.new_claims_wait else 0.0
-            count, short = self.book.counts.reserve(key, wanted, share, self.now)
-            self._buffer += [_InHand(*entry) for entry in zip(claims[:count], wanted, strict=False)]
-            for claim in claims[count:]:
-                self.book.pool.put(claim)
-            self.budget += len(claims) - count
-            if short and count < len(claims):
-                self._heed(lane, short, wanted[count], share)
+    def _granted(self, claims: list[Claim]) -> list[_InHand]:
+        lane = self._lanes[lane_key(claims[0])]
+        facts = self.book.carriers[lane.key]
+        wanted = facts.spec.calls_for_bundle([claim.state.delivery for claim in claims])
+        if not lane.opened:
+            wanted[0] = _sum(wanted[0], facts.setup_calls)
+        share = self.share if lane.key in self.new_claims_wait else 0.0
+        count, short = self.book.counts.reserve(lane.key, wanted, share, self.now)
+        self._put_back(claims[count:])
+        if short and count < len(claims):
+            self._heed(lane, short, wanted[count], share)
+        lane.in_flight += count > 0
+        return [_InHand(*entry) for entry in zip(claims[:count], wanted, strict=False)]
 
-    def _calls_for(self, claim: Claim) -> Calls:
-        return self.book.carriers[lane_key(claim)].spec.calls_for(claim.state.delivery)
+    def _put_back(self, claims: list[Claim]) -> None:
+        for claim in claims:
+            self.book.pool.put(claim)
+        self.budget += len(claims)
 
     def _heed(self, lane: _Lane, short: Exhausted, calls: Calls, share: float) -> None:
         limit, needed = short.limit, short.limit.units(calls)
@@ -173,27 +190,19 @@ class CallsOnPaper:
 
     # ---------------------------------------------------------------- asking
 
-    def _begin(self) -> None:
-        rules = self.book.rules
-        for entry in list(self._buffer):
-            if len(self._in_flight) >= rules.concurrency + rules.ahead:
-                return
-            lane = self._lanes[lane_key(entry.claim)]
-            if lane.in_flight < (rules.carrier_concurrency + rules.ahead if lane.answered else 1):
-                self._buffer.remove(entry)
-                self._in_flight.append(entry)
-                lane.in_flight += 1
-
-    def _hear(self, entry: _InHand) -> None:
-        lane = self._lanes[lane_key(entry.claim)]
+    def _hear(self, bundle: list[_InHand]) -> None:
+        lane = self._lanes[lane_key(bundle[0].claim)]
         lane.in_flight -= 1
-        facts = self.book.carriers[lane.key]
-        made, failure = answer(entry.claim, facts.spec, self.book.rules.assumption)
-        if made and not lane.opened:
-            made, lane.opened = _sum(made, facts.setup_calls), True
         lane.answered = True
-        self.book.counts.settle(lane.key, entry.held, made, self.now)
-        self._conclude(entry.claim, made, failure)
+        facts = self.book.carriers[lane.key]
+        for entry in bundle:
+            made, failure = answer(entry.claim, facts.spec, self.book.rules.assumption)
+            if Capability.TRACKING not in entry.held:  # another claim's call told where the parcel is
+                made.pop(Capability.TRACKING, None)
+            if made and not lane.opened:
+                made, lane.opened = _sum(made, facts.setup_calls), True
+            self.book.counts.settle(lane.key, entry.held, made, self.now)
+            self._conclude(entry.claim, made, failure)
 
     def _conclude(self, claim: Claim, made: Calls, failure: Failure | None) -> None:
         retry = 0 if claim.is_pending else claim.state.retries_used + 1

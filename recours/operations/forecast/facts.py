@@ -11,7 +11,6 @@ from recours.core.claim import Claim
 from recours.core.policy import Policy
 from recours.core.quota import Calls, Usage
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.lane import begun_ahead
 from recours.runs.ports import Blocked, Refusal
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
@@ -57,11 +56,6 @@ class Rules:
     concurrency: int = 8
     carrier_concurrency: int = 4
     pending_share: float = 0.25
-
-    @property
-    def ahead(self) -> int:
-        """How many claims a run may begin while all its threads are busy."""
-        return begun_ahead(self.concurrency, self.carrier_concurrency)
 
 
 @dataclass(frozen=True)

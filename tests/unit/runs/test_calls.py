@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability
-from recours.runs.ports import Blocked, Label, Lease, Refusal
+from recours.runs.ports import Asked, Blocked, Fetched, Label, Lease, Refusal, Reservation, RunError
 from tests.fakes.carriers import CATALOG, CHRONOPOST
 from tests.fakes.documents import PDF
 from tests.fakes.queue import DELIVERY, GOT
@@ -113,107 +114,78 @@ def test_calls_of_one_carrier_can_be_limited(world: World) -> None:
     assert world.queue.together["chronopost"] <= 2
 
 
-# ---------------------------------------------------------------- begun while all threads are busy
+# ---------------------------------------------------------------- between a claim's lease and its call
 
-AT_ONCE: dict[str, Any] = {"concurrency": 2, "carrier_concurrency": 2}  # and one ahead
-
-
-class Crowd:
-    """Holds up the second fetch until so many claims were begun; the first had to go alone."""
-
-    def __init__(self, world: World, begun: int) -> None:
-        self._world, self._begun = world, begun
-        self._enough = threading.Event()
-        begin, total = world.claims.start, 0
-
-        def counted(held: Sequence[Claim], lease: Lease) -> list[Claim]:
-            nonlocal total
-            still_held = begin(held, lease)
-            total += len(still_held)
-            if total >= begun:
-                self._enough.set()
-            return still_held
-
-        world.claims.start = counted
-
-    def __call__(self, number: str) -> None:
-        if number != N:
-            assert self._enough.wait(5), f"{self._begun} claims were never begun"
+AT_ONCE: dict[str, Any] = {"concurrency": 2, "carrier_concurrency": 2}
 
 
-def test_a_claim_is_begun_ahead_so_that_no_thread_waits_for_one(world: World) -> None:
-    world.many_failed(9)
-    world.queue.during = Crowd(world, begun=1 + 2 + 1)
-    assert world.retry(**AT_ONCE).stats.success == 9
-    assert world.queue.together["chronopost"] <= 2
+def hold_up(world: World, number: str, meanwhile: Callable[[], None]) -> threading.Event:
+    """Have `meanwhile` happen after this claim is leased, and before it is asked about; the event is set when it begins."""
+    reached = threading.Event()
+    fetch_bundle = world.queue.fetch_bundle
+
+    def held_up(
+        reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+    ) -> Generator[Fetched, None, None]:
+        if asked[0].number == number:
+            reached.set()
+            meanwhile()
+        return fetch_bundle(reservations, carrier, asked)
+
+    world.queue.fetch_bundle = held_up
+    return reached
 
 
-def test_none_is_begun_ahead_where_the_carrier_s_bound_could_be_passed(world: World) -> None:
-    world.many_failed(9)
-    meeting = Meeting(3, 0.1)
-    world.queue.during = lambda number: None if number == N else meeting(number)
-    assert world.retry(concurrency=3, carrier_concurrency=2).stats.success == 9
-    assert meeting.failed
-    assert world.queue.together["chronopost"] <= 2
-
-
-class SecondAlone:
-    """Has the second fetch end, and do `then` before that, while the third lasts until claims are handed back.
-
-    So only the second's thread is free for the fourth claim, which was begun ahead.
-    """
-
-    def __init__(self, world: World, numbers: list[str], then: Callable[[], object] = lambda: None) -> None:
-        self._crowd, self._numbers, self._then = Crowd(world, begun=4), numbers, then
-        self._third, self._handed_back = threading.Event(), threading.Event()
-        put_back = world.claims.release
-
-        def putting_back(held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
-            put_back(held, lease)
-            self._handed_back.set()
-
-        world.claims.release, world.queue.during = putting_back, self
-
-    def __call__(self, number: str) -> None:
-        self._crowd(number)
-        if number == self._numbers[1]:
-            assert self._third.wait(5)
-            self._then()
-        elif number == self._numbers[2]:
-            self._third.set()
-            assert self._handed_back.wait(5)
+def wait_until(happened: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 5
+    while not happened():
+        assert time.monotonic() < ends
+        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.RATE_LIMITED, ErrorKind.AUTH_FAILED])
-def test_what_was_begun_ahead_of_a_refusal_is_not_called_for(
+def test_what_was_leased_before_a_refusal_is_not_called_for(
     world: World, kind: ErrorKind, caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = world.many_failed(6)
-    SecondAlone(world, numbers)
+    leased = hold_up(world, numbers[2], lambda: wait_until(lambda: "is skipped" in caplog.text))
+    world.queue.during = lambda number: assert_set(leased) if number == numbers[1] else None
     world.queue.answers[numbers[1]] = [fail(kind, retry_at=world.now + HOUR)]
     report = world.retry(**AT_ONCE)
-    assert sorted(world.asked) == numbers[:3]
-    assert (report.stats.success, retries_of(world)) == (2, [1, 0, 1, 0, 0, 0])
-    assert "CLM-04 not tried after all; it stays due" in caplog.messages
+    assert world.asked == numbers[:2]
+    assert (report.stats.success, retries_of(world)) == (1, [1, 0, 0, 0, 0, 0])
+    assert "CLM-03 not tried after all; it stays due" in caplog.messages
     assert nothing_is_held(world)
     assert all(row.claim.state.interruptions == 0 for row in world.table.rows.values())
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(5)
 
 
 def test_nor_when_the_run_is_stopped(world: World) -> None:
     numbers = world.many_failed(8)
     worker = world.scheduler(8, **AT_ONCE)
-    SecondAlone(world, numbers, then=lambda: worker.stop(15))
+    hold_up(world, numbers[2], lambda: worker.stop(15))
     report = worker.run()
-    assert (sorted(world.asked), report.stats.success, report.exit_status) == (numbers[:3], 3, 143)
+    assert numbers[2] not in world.asked
+    assert (report.stats.success, report.exit_status) == (len(world.asked), 143)
     assert nothing_is_held(world)
-    assert {row.claim.state.stage for row in list(world.table.rows.values())[3:]} == {Stage.READY}
+    assert {row.claim.state.stage for row in list(world.table.rows.values())[2:]} == {Stage.READY}
 
 
 def test_nor_when_no_document_can_be_kept_any_more(world: World) -> None:
     numbers = world.many_failed(6)
-    SecondAlone(world, numbers, then=lambda: setattr(world.documents, "full", "The disk is full."))
+    leased = hold_up(world, numbers[2], lambda: wait_until(lambda: world.table.row("CLM-02").token is None))
+
+    def during(number: str) -> None:
+        if number == numbers[1]:
+            assert_set(leased)
+            world.documents.full = "The disk is full."
+
+    world.queue.during = during
     report = world.retry(**AT_ONCE)
-    assert (sorted(world.asked), report.fault) == (numbers[:3], "The disk is full.")
+    assert (world.asked, report.fault) == (numbers[:2], "The disk is full.")
     assert (report.stats.success, nothing_is_held(world)) == (1, True)
 
 
@@ -221,14 +193,89 @@ def test_nor_if_another_run_has_it_by_then(world: World) -> None:
     numbers = world.many_failed(4)
 
     def sleep_long() -> None:
-        world.clock.advance(timedelta(minutes=11))
         row = world.table.row("CLM-04")
-        row.token, row.until = "another run", world.now + HOUR / 6
+        row.token, row.until = "another run", world.now + HOUR
+        world.clock.advance(timedelta(minutes=11))
 
-    SecondAlone(world, numbers, then=sleep_long)
+    hold_up(world, numbers[3], sleep_long)
     assert world.retry(batch_size=4, **AT_ONCE).stats.success == 3
     assert numbers[3] not in world.asked
     assert world.table.row("CLM-04").token == "another run"
+    assert world.queue.held.total() == 0
+
+
+# ---------------------------------------------------------------- several claims with one call
+
+
+@pytest.fixture
+def _three_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CATALOG.specs, "chronopost", replace(CHRONOPOST, numbers_per_call=3))
+
+
+def bundles_of(world: World) -> list[list[str]]:
+    """Which numbers were asked about together."""
+    bundles: list[list[str]] = []
+    fetch_bundle = world.queue.fetch_bundle
+
+    def noted(
+        reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+    ) -> Generator[Fetched, None, None]:
+        bundles.append([one.number for one in asked])
+        return fetch_bundle(reservations, carrier, asked)
+
+    world.queue.fetch_bundle = noted
+    return bundles
+
+
+@pytest.mark.usefixtures("_three_a_call")
+def test_claims_share_a_call_up_to_what_the_carrier_takes_and_what_is_left_of_the_batch(world: World) -> None:
+    numbers = world.many_failed(9)
+    bundles = bundles_of(world)
+    assert world.retry(batch_size=8, concurrency=1).stats.success == 8
+    assert bundles == [numbers[:3], numbers[3:6], numbers[6:8]]
+    assert nothing_is_held(world)
+
+
+@pytest.mark.usefixtures("_three_a_call")
+def test_a_claim_that_a_run_died_with_shares_no_call(world: World) -> None:
+    numbers = world.many_failed(4)
+    world.retry(carriers=("dhl_express",))
+    hold_and_die(world, 2)
+    bundles = bundles_of(world)
+    assert world.retry(concurrency=1).stats.success == 4
+    assert bundles == [[numbers[0]], [numbers[1]], numbers[2:]]
+
+
+@pytest.mark.usefixtures("_three_a_call")
+def test_each_claim_of_a_bundle_is_recorded_before_the_next_is_asked_about(world: World) -> None:
+    numbers = world.many_failed(3)
+    recorded: list[int] = []
+    world.queue.during = lambda _: recorded.append(len(world.table.attempts))
+    assert world.retry().stats.success == len(numbers)
+    assert recorded == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("_three_a_call")
+def test_what_is_left_of_a_bundle_goes_back_when_the_run_is_stopped(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    numbers = world.many_failed(3)
+    worker = world.scheduler()
+    world.queue.during = lambda number: worker.stop(15) if number == numbers[1] else None
+    report = worker.run()
+    assert (world.asked, report.stats.success) == (numbers[:2], 2)
+    assert "CLM-03 not tried after all; it stays due" in caplog.messages
+    assert (nothing_is_held(world), retries_of(world)) == (True, [1, 1, 0])
+
+
+@pytest.mark.usefixtures("_three_a_call")
+def test_an_acceptance_acquits_the_denials_of_its_bundle(world: World) -> None:
+    numbers = world.many_failed(18)
+    for place, number in enumerate(numbers):
+        if place % 3:
+            world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
+    report = world.retry(concurrency=1)
+    assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (6, 12, 0)
 
 
 # ---------------------------------------------------------------- the batch
@@ -623,21 +670,6 @@ def test_a_claim_is_held_longer_while_its_call_lasts(world: World) -> None:
     assert world.retry().stats.success == 1
 
 
-def test_a_claim_whose_hold_ran_out_is_another_runs_and_not_called(world: World) -> None:
-    numbers = world.many_failed(2)
-
-    def during(number: str) -> None:
-        if number == numbers[0]:  # meanwhile the other one, which waits in hand, is taken by another run
-            row = world.table.row("CLM-02")
-            row.token = "another run"
-
-    world.queue.during = during
-    report = world.retry(concurrency=2)
-    assert (report.stats.total, world.asked) == (1, [numbers[0]])
-    assert world.table.row("CLM-02").token == "another run"
-    assert world.queue.held.total() == 0
-
-
 # ---------------------------------------------------------------- runs that died
 
 
@@ -664,15 +696,6 @@ def test_without_an_interruption_an_old_document_is_not_looked_for(world: World)
     assert world.asked == [N]
 
 
-def test_a_claim_that_runs_died_with_before_its_turn_came_is_not_held_against_it(world: World) -> None:
-    world.failed("CLM-1")
-    world.retry(carriers=("dhl_express",))
-    for _ in range(3):
-        world.claims.lease(Stage.READY, ["chronopost"], 1, world_hold(world), world.now)
-        world.clock.advance(timedelta(minutes=10))
-    assert world.retry().stats.success == 1
-
-
 def test_a_claim_that_three_runs_died_with_is_not_called_a_fourth_time(world: World) -> None:
     world.failed("CLM-1")
     world.retry(carriers=("dhl_express",))
@@ -685,12 +708,9 @@ def test_a_claim_that_three_runs_died_with_is_not_called_a_fourth_time(world: Wo
     assert (claim.state.kind, claim.state.interruptions) == (ErrorKind.INTERNAL_ERROR, 0)
 
 
-def hold_and_die(world: World) -> None:
-    """A run takes the claim and is never heard of again."""
-    row = world.table.row("CLM-1")
-    held = world.claims.lease(Stage.READY, ["chronopost"], 1, world_hold(world), world.now)
-    assert [claim.id for claim in held] == [row.claim.id]
-    assert world.claims.start(held, world_hold(world)) == held
+def hold_and_die(world: World, most: int = 1) -> None:
+    """A run takes the most urgent claims and is never heard of again."""
+    assert len(world.claims.lease(Stage.READY, ["chronopost"], most, world_hold(world), world.now)) == most
     world.clock.advance(timedelta(minutes=11))
 
 
@@ -812,17 +832,19 @@ def test_a_row_that_another_program_holds_costs_no_other_answer(
     assert sum("SUCCESS" in line for line in caplog.messages) == 3
 
 
-def test_an_answer_that_was_heard_is_recorded_though_the_next_call_cannot_begin(world: World) -> None:
+def test_an_answer_that_waits_for_others_is_recorded_though_no_other_claim_can_be_leased(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     numbers = world.many_failed(3)
+    world.queue.answers[numbers[0]] = [fail(ErrorKind.ACCESS_DENIED)]
 
-    def during(number: str) -> None:
-        if number == numbers[0]:
-            world.claims.locked = {"CLM-02", "CLM-03"}
+    def broken(*_: Any, **__: Any) -> list[Claim]:
+        raise RunError("The database went away.")
 
-    world.queue.during = during
+    world.queue.during = lambda _: monkeypatch.setattr(world.claims, "lease", broken)
     report = world.retry(concurrency=1)
-    assert (report.exit_status, world.asked) == (1, numbers[:1])
-    assert outcomes_of(world) == [("success", True)]
+    assert (report.exit_status, report.fault, world.asked) == (1, "The database went away.", numbers[:1])
+    assert outcomes_of(world) == [("failed", True)]
     assert nothing_is_held(world)
 
 

@@ -24,7 +24,15 @@ def world() -> World:
 
 def recorder(world: World, stats: Stats) -> Recorder:
     return Recorder(
-        world.claims, world.documents, world.clock, world.policy, stats, "run-1", local, asked=False
+        world.claims,
+        world.documents,
+        world.clock,
+        world.policy,
+        stats,
+        "run-1",
+        local,
+        asked=False,
+        what=lambda _: "Fetch",
     )
 
 

@@ -1,0 +1,395 @@
+"""Fetches the claims of a run: each thread leases a bundle, reserves quota, fetches, decides, records, and starts over.
+
+One lock guards what the threads share. It is never held, and no transaction is open, while a carrier is asked.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
+
+from recours.core.carrier import Catalog
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.core.sentences import Said, Sentence
+from recours.core.text import clean, plural
+from recours.runs.attempt import Ended, attempt
+from recours.runs.doubts import DENIALS, Mistake, Suspect, mistake_of
+from recours.runs.lane import Lane
+from recours.runs.leasing import POLL_S, Leased, Leasing, Limits
+from recours.runs.ports import Asked, Blocked, Dependencies, Fetched, NotRecordedError, Refusal, RunError
+from recours.runs.recorder import Recorder
+from recours.runs.source import Source
+from recours.runs.unknown import UnknownCodes
+
+log = logging.getLogger("__main__")
+
+_RENEW_BELOW = timedelta(minutes=5)
+# An account that was accepted within that time is an account that works: what denies us everything is then a change.
+_ACCEPTED_WITHIN = timedelta(days=30)
+
+
+class Engine:
+    """The part of a run in which carriers are asked."""
+
+    def __init__(
+        self,
+        deps: Dependencies,
+        catalog: Catalog,
+        limits: Limits,
+        recorder: Recorder,
+        source: Source,
+        stop: threading.Event,
+        unknown: UnknownCodes,
+    ) -> None:
+        """`unknown`: the run's."""
+        self._deps = deps
+        self._catalog = catalog
+        self._concurrency = limits.concurrency
+        self._ends_at = deps.clock.monotonic() + limits.max_runtime.total_seconds()
+        self._recorder = recorder
+        self._stop = stop
+        self._unknown = unknown
+        self._leasing = Leasing(deps, catalog, limits, recorder, source)
+        self._changed = threading.Condition()
+        self._bundles: deque[list[Leased]] = deque()  # for threads that are about to come for one
+        self._leased: list[Leased] = []  # and not recorded yet
+        # Not heard yet; and whether each is the last of its bundle.
+        self._new_answers: deque[tuple[Leased, Ended, bool]] = deque()
+        self._answered: list[tuple[Leased, Ended]] = []  # heard: later answers may tell more about some
+        self._any_connected = False
+        self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
+        self._fault: RunError | None = None
+        self._faults_of_lanes: list[RunError] = []
+
+    @property
+    def carriers_asked(self) -> set[str]:
+        """The keys of the carriers that were asked."""
+        return self._leasing.carriers_asked
+
+    def closed_lanes(self) -> dict[str, Refusal]:
+        """The carriers that took no more calls, and why."""
+        return {lane.key: lane.refusal for lane in self._leasing.lanes if lane.refusal}
+
+    def run(self, ready: Collection[str]) -> None:
+        """Fetch the claims of these lanes, up to the batch. Raises RunFault."""
+        self._leasing.open(ready)
+        try:
+            self._run_threads()
+            self._record_what_waits()
+            if self._may_begin():
+                self._leasing.end_unnumbered()
+            if self._faults_of_lanes:
+                raise self._faults_of_lanes[0]
+        finally:
+            self._record_what_can_be()
+
+    # ---------------------------------------------------------------- the threads
+
+    def _run_threads(self) -> None:
+        """Returns when nothing is left that could be asked for."""
+        count = self._concurrency
+        with ThreadPoolExecutor(count, thread_name_prefix="fetch") as pool:
+            working = {pool.submit(self._work) for _ in range(count)}
+            while working:
+                done, working = wait(working, POLL_S, FIRST_COMPLETED)
+                for thread in done:
+                    thread.result()
+                self._renew()
+        for bundle in self._bundles:  # which the threads left when they were stopped
+            self._hand_back(bundle)
+        if self._fault:
+            raise self._fault
+
+    def _work(self) -> None:
+        """What each thread does."""
+        try:
+            while bundle := self._next():
+                self._fetch(bundle)
+        except RunError as fault:
+            self._fail(fault)
+        except BaseException:
+            self._over = True
+            raise
+
+    def _fail(self, fault: RunError) -> None:
+        with self._changed:
+            self._over = True
+            self._fault = self._fault or fault
+            self._changed.notify_all()
+
+    def _may_begin(self) -> bool:
+        return not (self._over or self._stop.is_set()) and self._deps.clock.monotonic() < self._ends_at
+
+    def _next(self) -> list[Leased]:
+        """The next bundle to fetch; empty if there is none, and none can come back. Raises RunFault."""
+        while True:
+            with self._changed:
+                self._take_answers()
+                if not self._may_begin():
+                    return []
+                self._renew()
+                if not self._bundles:
+                    self._lease()
+                if self._bundles:
+                    bundle = self._bundles.popleft()
+                    self._begin(bundle[0])
+                    return bundle
+                if self._leasing.in_flight:
+                    self._changed.wait(POLL_S)
+                elif self._leasing.waits_for_quota:
+                    self._deps.clock.sleep(POLL_S)  # the other threads want nothing else
+                else:
+                    self._changed.notify_all()  # the others have nothing to wait for either
+                    return []
+
+    def _lease(self) -> None:
+        """A bundle for each thread that has none: to lease and to record several claims costs little more than one."""
+        self._bundles += self._leasing.next()
+        self._leased += [leased for bundle in self._bundles for leased in bundle]
+        if len(self._bundles) > 1:
+            self._changed.notify_all()
+
+    def _renew(self) -> None:
+        """Extend the leases of claims whose calls last; one that was lost is neither asked about nor recorded."""
+        with self._changed:
+            now = self._deps.clock.now()
+            ending = [leased for leased in self._leased if leased.until - now < _RENEW_BELOW]
+            if not ending:
+                return
+            lease = self._leasing.new_lease()
+            try:
+                kept = self._deps.claims.renew([leased.claim for leased in ending], lease)
+            except RunError as fault:
+                self._fail(fault)
+                return
+            ids = {claim.id for claim in kept}
+            for leased in ending:
+                if leased.claim.id in ids:
+                    leased.until = lease.until
+
+    # ---------------------------------------------------------------- a bundle
+
+    def _fetch(self, bundle: list[Leased]) -> None:
+        """Ask about each claim and record the answer before the next one is asked about. Raises RunFault."""
+        rest = list(bundle)
+        reservations = [leased.reservation for leased in bundle]
+        asked = [Asked(one.claim.number or "", one.claim.state.delivery, one.claim.id) for one in bundle]
+        try:
+            with closing(self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked)) as answers:
+                is_closed = False
+                while rest and (is_closed or self._may_ask(rest[0])):
+                    if not (ended := self._ask(rest[0], answers)):
+                        break
+                    # Then the rest is not called for, and what is known of it is told all the same.
+                    is_closed = is_closed or _closes_carrier(ended)
+                    self._note(rest.pop(0), ended, rest)
+            for leased in rest:
+                log.info(f"{leased.claim.reference} not tried after all; it stays due")
+        finally:
+            if rest:
+                self._hand_back(rest)
+
+    def _note(self, leased: Leased, ended: Ended, rest: list[Leased]) -> None:
+        """Note an answer, and have it recorded before the rest of its bundle is asked about. Raises RunFault."""
+        leased.lane.learn(ended.outcome)  # for the other threads, at once
+        self._new_answers.append((leased, ended, not rest))
+        if rest:
+            with self._changed:
+                self._take_answers()
+                self._begin(rest[0])
+                self._changed.notify_all()  # the carrier may have accepted our account: now more can be asked at once
+
+    def _may_ask(self, leased: Leased) -> bool:
+        is_lost = leased.until <= self._deps.clock.now()  # another run may have it by now
+        return self._may_begin() and not (is_lost or leased.lane.closes)
+
+    def _ask(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
+        """How the attempt ended, whatever happened; None if a mistake of ours has ended the answers. Raises RunFault."""
+        deps, claim = self._deps, leased.claim
+        try:
+            return attempt(claim, leased.reservation, answers, deps.documents, deps.clock)
+        except RunError as fault:
+            self._stop.set()
+            self._fail(fault)  # before the claim goes back: nobody is to lease it again
+            raise
+        except Exception as error:
+            log.exception(f"{claim.reference}: an error of ours")
+            message = f"An error of ours ({type(error).__name__}); the log has its details"
+            failure = Failure.of(Sentence.INTERNAL, message=message)
+            return Ended(failure, deps.clock.now(), 0.0, mistake=mistake_of(error))
+
+    def _begin(self, leased: Leased) -> None:
+        lane, claim = leased.lane, leased.claim
+        leased.place = lane.begin_one()
+        self._recorder.announce(claim, lane.name)
+        if self._catalog.specs[lane.key].is_doubtful(claim.number or ""):
+            number = clean(claim.number or "", 60)
+            log.warning(
+                f"{claim.reference}: the check digit of {number} does not fit; {lane.name} is asked all the same"
+            )
+
+    def _hand_back(self, rest: list[Leased]) -> None:
+        with self._changed:
+            rest[0].lane.in_flight -= 1
+            self._leased = [leased for leased in self._leased if leased not in rest]
+            self._leasing.hand_back(rest)
+
+    # ---------------------------------------------------------------- answers
+
+    def _take_answers(self) -> None:
+        """Hear what the threads were answered by now, and record what can be; the lock is held. Raises RunFault."""
+        faults = []
+        while self._new_answers:
+            leased, ended, is_last = self._new_answers.popleft()
+            if is_last:
+                leased.lane.in_flight -= 1
+            if fault := self._hear(leased, ended):
+                faults.append(fault)
+        if not self._fault:  # else all that is left is tried in one go, when the threads have ended
+            self._record(self._ready())
+        if faults:
+            raise faults[0]
+
+    def _hear(self, leased: Leased, ended: Ended) -> RunError | None:
+        claim, lane = leased.claim, leased.lane
+        log.debug(
+            f"{claim.reference}: {plural(ended.calls, 'call')} to {lane.name} in {ended.duration_s:.2f}s"
+        )
+        self._answered.append((leased, ended))
+        self._any_connected = self._any_connected or ended.calls > 0
+        self._unknown.note(lane.key, lane.name, ended.outcome)
+        refusal = lane.note(ended.outcome, called=ended.calls + ended.unsent > 0)
+        try:
+            if refusal := self._doubted(leased, ended) or refusal:
+                lane.closes = True
+                self._leasing.close(lane, refusal)
+        except RunError as fault:
+            return fault
+        return None
+
+    def _doubted(self, leased: Leased, ended: Ended) -> Refusal | None:
+        """Hear whether several answers together are the account's or the run's fault; a refusal if that closes the lane."""
+        lane = leased.lane
+        suspect = lane.doubts.hear(
+            leased.claim.id,
+            ended.outcome,
+            accepted=ended.accepted,
+            mistake=ended.mistake,
+            place=leased.place,
+            begun=lane.begun,
+        )
+        if suspect is Suspect.RUN and ended.mistake:
+            return self._broken(lane, ended.mistake)
+        return self._denied(lane) if suspect is Suspect.ACCOUNT else None
+
+    def _broken(self, lane: Lane, mistake: Mistake) -> Refusal | None:
+        claims = plural(lane.doubts.condemn(Suspect.RUN), "claim")
+        remedy = mistake.remedy or "The log has its traceback: please report it"
+        reason = f"recours itself failed on {lane.name} ({mistake.words}). {remedy}"
+        self._faults_of_lanes.append(RunError(f"{reason}. No attempt was used ({claims})."))
+        return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
+
+    def _denied(self, lane: Lane) -> Refusal | None:
+        """So many parcels in a row are denied: rather our account's fault, if it ever worked. Raises RunFault."""
+        reason = (
+            f"{lane.name} denied us {DENIALS} parcels in a row. Check our account and its contract: "
+            f'recours carriers check "{lane.name}"'
+        )
+        said = Said(Sentence.PARCELS_DENIED, lane.name)
+        refusal = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.ACCESS_DENIED, said=said)
+        since = self._deps.clock.now() - _ACCEPTED_WITHIN
+        if not (lane.doubts.accepted or self._deps.claims.was_accepted(lane.key, since)):
+            lane.doubts.believe()
+            log.warning(
+                f"⚠️ {reason}. It has not accepted our account within 30 days: the others are asked about all the same"
+            )
+            self._leasing.report(lane, refusal)
+            return None
+        lane.doubts.condemn(Suspect.ACCOUNT)
+        return None if lane.refusal else refusal
+
+    # ---------------------------------------------------------------- recording
+
+    def _ready(self) -> list[tuple[Leased, Ended]]:
+        """Answers to be recorded now: not those of calls that could not connect, nor those in doubt, while others may tell more."""
+        return [
+            (leased, ended)
+            for leased, ended in self._answered
+            if not leased.lane.doubts.waits(leased.claim.id)
+            and (self._any_connected or not _could_not_connect(ended))
+        ]
+
+    def _record(self, answered: Collection[tuple[Leased, Ended]]) -> None:
+        """Record answers; those that are not their claims' fault use no attempt. Raises RunFault."""
+        excused = [one for one in answered if one[0].claim.id in one[0].lane.doubts.excused]
+        for is_last in (True, False):
+            self._leave([one for one in excused if one[0].lane.doubts.puts_last is is_last], is_last=is_last)
+        others = [one for one in answered if one not in excused]
+        if others:
+            with self._recording(others):
+                used = self._recorder.conclude([(leased.claim, ended) for leased, ended in others])
+                self._leasing.allow(len(others) - used)
+
+    def _leave(self, answered: Collection[tuple[Leased, Ended]], *, is_last: bool = False) -> None:
+        if answered:
+            with self._recording(answered):
+                self._recorder.leave([(leased.claim, ended) for leased, ended in answered], last=is_last)
+                self._leasing.allow(len(answered))
+
+    @contextmanager
+    def _recording(self, answered: Collection[tuple[Leased, Ended]]) -> Iterator[None]:
+        """What is recorded then does not wait any more; what could not be does."""
+        done = {leased.claim.id for leased, _ in answered}
+        try:
+            yield
+        except NotRecordedError as fault:
+            done = set(fault.written)
+            raise
+        except RunError:
+            done = set()
+            raise
+        finally:
+            self._answered = [one for one in self._answered if one[0].claim.id not in done]
+            self._leased = [leased for leased in self._leased if leased.claim.id not in done]
+
+    def _record_what_waits(self) -> None:
+        """Record what waited for other answers: none will come. Raises RunFault.
+
+        If no call of the run could connect, to whatever carrier, our own network is at fault: no attempt is used up.
+        """
+        self._end_doubts()
+        answered = list(self._answered)
+        if self._any_connected or sum(ended.unsent for _, ended in answered) < 2:  # noqa: PLR2004 (one call proves little)
+            self._record(answered)
+            return
+        self._leave(answered)
+        raise RunError(
+            "No carrier could be reached at all: is this machine online, and does it resolve names? "
+            f"No attempt was used up ({plural(len(answered), 'claim')})."
+        )
+
+    def _end_doubts(self) -> None:
+        for lane in self._leasing.lanes:
+            lane.doubts.end()
+
+    def _record_what_can_be(self) -> None:
+        """After a fault of the run: what was answered is recorded if possible, else its lease runs out."""
+        with suppress(RunError):
+            self._take_answers()
+        self._end_doubts()
+        with suppress(RunError):
+            self._record(self._ready())
+        with suppress(RunError):
+            self._leave([one for one in self._answered if _could_not_connect(one[1])])
+
+
+def _closes_carrier(ended: Ended) -> bool:
+    return isinstance(ended.outcome, Failure) and ended.outcome.closes_carrier
+
+
+def _could_not_connect(ended: Ended) -> bool:
+    return isinstance(ended.outcome, Failure) and not ended.outcome.connected

@@ -1,0 +1,178 @@
+"""What holds of leases whatever carriers answer: no claim is leased without being fetched."""
+
+import threading
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recours.core.claim import Claim, Stage, State
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome
+from recours.runs.ports import Asked, Fetched, Lease, Reservation
+from tests.fakes.carriers import CATALOG, CHRONOPOST
+from tests.fakes.examples import MODEST
+from tests.fakes.queue import GOT
+from tests.fakes.world import World
+
+HARMLESS = (
+    GOT,
+    GOT,
+    Failure(ErrorKind.NOT_FOUND, "unknown"),
+    Failure(ErrorKind.NOT_DELIVERED_YET, "in transit"),
+)
+TROUBLES = tuple(
+    Failure(kind, "said no")
+    for kind in (
+        ErrorKind.RATE_LIMITED,
+        ErrorKind.AUTH_FAILED,
+        ErrorKind.ACCESS_DENIED,
+        ErrorKind.TIMEOUT,
+        ErrorKind.BAD_RESPONSE,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Claims by what is answered about each, every third of another carrier; and how a run goes about them."""
+
+    answers: Sequence[Outcome | Exception]
+    concurrency: int
+    carrier_concurrency: int
+    per_call: int
+    batch_size: int
+    accepts: bool  # the answers of the carriers show that our account is good, whatever they are
+    calls_left: int = 1000
+    stopped_after: int | None = None
+
+
+def scenes(
+    answers: Collection[Outcome | Exception], **more: st.SearchStrategy[Any]
+) -> st.SearchStrategy[Scene]:
+    return st.builds(
+        Scene,
+        st.lists(st.sampled_from(list(answers)), min_size=4, max_size=14),
+        concurrency=st.integers(1, 3),
+        carrier_concurrency=st.integers(1, 5),
+        per_call=st.sampled_from([1, 1, 3]),
+        batch_size=st.integers(1, 15),
+        accepts=st.booleans(),
+        **more,
+    )
+
+
+@dataclass
+class Watched:
+    """A run, and what became of each claim that it leased."""
+
+    scene: Scene
+    leased: list[int] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    put_back: list[Claim] = field(default_factory=list)
+    most_waiting: int = 0  # leased, and not answered yet
+
+    def __post_init__(self) -> None:
+        self.world = world = World()
+        self._answered = 0
+        self._lock = threading.Lock()
+        for place, answer in enumerate(self.scene.answers):
+            number, carrier = f"XY{place:09}FR", "Chronopost"
+            if place % 3 == 2:
+                number, carrier = f"{place:010}", "DHL Express"
+            world.failed(f"CLM-{place}", number, carrier=carrier)
+            world.queue.answers[number] = [answer]
+        world.queue.limits["chronopost"] = self.scene.calls_left
+        if self.scene.accepts:
+            world.queue.asks_alone = lambda _: False
+        self._take, self._put_back = world.claims.lease, world.claims.release
+        self._fetch_bundle = world.queue.fetch_bundle
+        world.claims.lease, world.claims.release = self.take, self.note_put_back
+        world.queue.fetch_bundle = self.fetch_bundle
+        self.worker = world.scheduler(
+            self.scene.batch_size,
+            concurrency=self.scene.concurrency,
+            carrier_concurrency=self.scene.carrier_concurrency,
+        )
+
+    def take(
+        self,
+        stage: Stage,
+        carriers: Collection[str],
+        most: int,
+        lease: Lease,
+        now: datetime,
+        *,
+        unnumbered: bool = False,
+    ) -> list[Claim]:
+        taken = self._take(stage, carriers, most, lease, now, unnumbered=unnumbered)
+        with self._lock:
+            self.leased += [claim.id for claim in taken]
+            waiting = len(self.leased) - self._answered - len(self.put_back)
+            self.most_waiting = max(self.most_waiting, waiting)
+        return taken
+
+    def note_put_back(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
+        with self._lock:
+            self.put_back += [claim for claim, _ in held]
+        self._put_back(held, lease)
+
+    def fetch_bundle(
+        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+    ) -> Generator[Fetched, None, None]:
+        with self._lock:
+            self.asked += [one.claim for one in asked]
+        answers = self._fetch_bundle(reservations, carrier, asked)
+        for _ in asked:
+            try:
+                yield next(answers)
+            finally:
+                with self._lock:
+                    self._answered += 1
+                    if self._answered == self.scene.stopped_after:
+                        self.worker.stop(15)
+
+    def run(self) -> None:
+        spec = replace(CHRONOPOST, numbers_per_call=self.scene.per_call)
+        before, CATALOG.specs["chronopost"] = CATALOG.specs["chronopost"], spec
+        try:
+            self.report = self.worker.run()
+        finally:
+            CATALOG.specs["chronopost"] = before
+
+
+@settings(MODEST)
+@given(scenes(HARMLESS))
+def test_each_claim_that_is_leased_is_asked_about_once(scene: Scene) -> None:
+    watched = Watched(scene)
+    watched.run()
+    assert sorted(watched.leased) == sorted(watched.asked)
+    assert len(set(watched.leased)) == len(watched.leased)
+    assert len(watched.leased) == min(scene.batch_size, len(scene.answers))
+    assert watched.put_back == []
+    assert watched.most_waiting <= scene.concurrency * scene.per_call
+
+
+@settings(MODEST)
+@given(
+    scenes(
+        [*HARMLESS, *TROUBLES, KeyError("a mistake of ours")],
+        calls_left=st.sampled_from([1, 3, 5, 1000]),
+        stopped_after=st.none() | st.integers(1, 8),
+    )
+)
+def test_a_lease_ends_without_a_call_only_if_the_carrier_takes_none_or_the_run_is_stopped(
+    scene: Scene,
+) -> None:
+    watched = Watched(scene)
+    watched.run()
+    if watched.report.exit_status == 0 and scene.per_call == 1:
+        assert {claim.carrier for claim in watched.put_back} <= set(watched.worker.refusals)
+    never_asked = set(watched.leased) - set(watched.asked)
+    assert never_asked <= {claim.id for claim in watched.put_back}
+    assert watched.most_waiting <= scene.concurrency * scene.per_call
+    assert all(row.token is None for row in watched.world.table.rows.values())
+    assert not any(watched.world.queue.held.values())
