@@ -4,14 +4,16 @@ Both workers and every machine share it exactly, since its counts live in the da
 """
 
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from recours.carriers.bundle import Bundle
 from recours.carriers.client import with_delivery
+from recours.carriers.first_answer import FirstAnswer, NotPresented, WaitingGrant
 from recours.carriers.refusals import Refusals
 from recours.carriers.reservation import LEASE, Account, CarrierConnection, QuotaReservation, QuotaStore
 from recours.core.carrier import CarrierSpec
@@ -73,11 +75,12 @@ class _Answer:
     outcome: Outcome
     accepted: bool = False  # our account, by an answer
     last: Capability | None = None  # what the last call was for
+    presented: bool = True  # False: while a call waited to present our account, another's answer closed it
 
     @property
     def refused(self) -> bool:
         """Tell whether our account was."""
-        return isinstance(self.outcome, Failure) and self.outcome.kind in REFUSED_KINDS
+        return self.presented and isinstance(self.outcome, Failure) and self.outcome.kind in REFUSED_KINDS
 
     @property
     def proven(self) -> bool:
@@ -107,6 +110,10 @@ class APIRequestQueue:
         self._redact = redact or Redactor(())
         self._local = local
         self._refusals = Refusals(accounts, quota, clock, slack)
+        self._first_answers = {
+            key: FirstAnswer(partial(self._refusals.accepted, key), partial(self.closed, key))
+            for key in accounts
+        }
 
     # ---------------------------------------------------------------- granting
 
@@ -267,15 +274,33 @@ class APIRequestQueue:
     ) -> Generator[Fetched, None, None]:
         bundle = Bundle(asked)
         try:
-            for place, (reservation, one) in enumerate(zip(reservations, asked, strict=True)):
+            for place, (held, one) in enumerate(zip(reservations, asked, strict=True)):
                 counts: list[_Count] = []
-                unchecked = self._checked_before(carrier, reservation, bundle, counts) if place == 0 else None
-                outcome = unchecked or self._outcome(carrier, reservation, one, bundle, counts)
+                with self._after_first_answer(carrier, held) as reservation:
+                    unchecked = (
+                        self._checked_before(carrier, reservation, bundle, counts) if place == 0 else None
+                    )
+                    outcome = unchecked or self._outcome(carrier, reservation, one, bundle, counts)
                 bundle.note_outcome(outcome)
-                self._settle([reservation])
+                self._settle([held])
                 yield _fetched(outcome, counts)
         finally:
             self._settle(reservations)
+
+    @contextmanager
+    def _after_first_answer(self, carrier: str, reservation: Reservation) -> Iterator[Reservation]:
+        """A grant whose calls that present our account wait until the first answer about it is known."""
+        waiting = WaitingGrant(
+            reservation, self._first_answers[carrier], partial(self._presents_account, carrier)
+        )
+        try:
+            yield waiting
+        finally:
+            waiting.answered()
+
+    def _presents_account(self, carrier: str, what: Capability) -> bool:
+        client = self._accounts[carrier].client
+        return what is not Capability.TRACKING or client is None or client.tracking_shows_account
 
     @staticmethod
     def _settle(reservations: Sequence[Reservation]) -> None:
@@ -368,10 +393,13 @@ class APIRequestQueue:
     def _ask(self, carrier: str, reservation: Reservation, ask: Ask, counts: list[_Count]) -> _Answer:
         """Put one question, and note what it took."""
         client, session = self._line(carrier, reservation)
-        found = _ended(lambda: ask(client, session))
-        answer = _Answer(
-            self._redacted(with_delivery(found, session.delivery), client), session.accepted, session.last
-        )
+        presented = True
+        try:
+            found = ask(client, session)
+        except CallError as failed:
+            found, presented = failed.failure, not isinstance(failed, NotPresented)
+        outcome = self._redacted(with_delivery(found, session.delivery), client)
+        answer = _Answer(outcome, session.accepted, session.last, presented)
         counts.append(_Count(session.calls, session.unsent, session.accepted and not answer.refused))
         return answer
 
@@ -529,7 +557,9 @@ class APIRequestQueue:
 
     def asks_alone(self, carrier: str) -> bool:
         """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
-        return not self._refusals.accepted(carrier)
+        by_first_call = self._presents_account(carrier, Capability.TRACKING)
+        is_tried_again = self._refusals.is_tried_again(carrier)  # with a check before the first call
+        return (by_first_call or is_tried_again) and not self._refusals.accepted(carrier)
 
     # ---------------------------------------------------------------- the end, and looking
 

@@ -67,6 +67,10 @@ class Refusals:
         state = self._trying_again.get(carrier)
         return state if state and state.claim in (None, claim) else None
 
+    def is_tried_again(self, carrier: str) -> bool:
+        """Tell whether the account was refused before, and this run is to find out whether it is accepted again."""
+        return carrier in self._trying_again
+
     # ---------------------------------------------------------------- after a call
 
     def blame(

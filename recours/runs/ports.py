@@ -206,6 +206,10 @@ class Wait:
 class CarrierClient(Protocol):
     """One carrier's protocol."""
 
+    @property
+    def tracking_shows_account(self) -> bool:
+        """Whether the tracking call presents our account too."""
+
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The calls that the next fetch needs before its own: a token, while there is none."""
 

@@ -1,0 +1,73 @@
+"""Calls that present our account, as long as nothing tells that the carrier accepts it: one claim's at a time.
+
+A wrong password costs one refused call then, however many claims are fetched at once. Calls that present no account, such as
+the tracking of some carriers, do not wait.
+"""
+
+import threading
+from collections.abc import Callable
+
+from recours.core.outcome import CallError, Failure
+from recours.core.quota import Capability
+from recours.runs.ports import Refusal, Reservation
+
+
+class NotPresented(CallError):
+    """The call was not made: while it waited for another's answer, that closed the account."""
+
+
+class FirstAnswer:
+    """The first answer about our account at one carrier in this run. Shared by the run's threads."""
+
+    def __init__(self, accepted: Callable[[], bool], closed: Callable[[], Refusal | None]) -> None:
+        """`accepted`: an answer has shown that the account is good; `closed`: why it takes no call now."""
+        self.accepted = accepted
+        self.closed = closed
+        self.lock = threading.Lock()  # held by the one fetch that presents the account
+
+
+class WaitingGrant:
+    """A grant whose calls that present our account wait for the first answer. Used by one thread."""
+
+    def __init__(
+        self, reservation: Reservation, first: FirstAnswer, presents: Callable[[Capability], bool]
+    ) -> None:
+        """`presents` tells whether a call for this presents our account."""
+        self._reservation = reservation
+        self._first = first
+        self._presents = presents
+        self._is_first = False
+
+    def use(self, what: Capability) -> None:
+        """As the grant's; waits before it, if need be. Raises CallFailed."""
+        if self._presents(what) and not self._is_first:
+            self._wait()
+        self._reservation.consume(what)
+
+    def _wait(self) -> None:
+        first = self._first
+        if first.accepted():
+            return
+        waited = not first.lock.acquire(blocking=False)
+        if waited:
+            first.lock.acquire()
+        self._is_first = True
+        if waited and first.accepted():
+            self.answered()
+        elif waited and (refusal := first.closed()):
+            failure = Failure(refusal.kind, refusal.reason, retry_at=refusal.until, said=refusal.said)
+            raise NotPresented(failure)
+
+    def answered(self) -> None:
+        """The fetch is over, and what its answers tell is known: others need not wait any more."""
+        if self._is_first:
+            self._is_first = False
+            self._first.lock.release()
+
+    def unsent(self, what: Capability) -> None:
+        """As the grant's."""
+        self._reservation.refund(what)
+
+    def settle(self) -> None:
+        """As the grant's."""
+        self._reservation.release()

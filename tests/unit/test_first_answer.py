@@ -1,0 +1,126 @@
+"""Calls that present our account wait for the first answer about it; others do not."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from recours.carriers.first_answer import FirstAnswer, NotPresented, WaitingGrant
+from recours.core.errors import ErrorKind
+from recours.core.quota import Capability
+from recours.runs.ports import Blocked, Refusal
+
+UNTIL = datetime(2026, 2, 2, 9, tzinfo=UTC)
+REFUSAL = Refusal(Blocked.CARRIER, "rejects our credentials", UNTIL, kind=ErrorKind.AUTH_FAILED)
+
+
+@dataclass
+class Account:
+    """What is known of an account, and the fetches that present it."""
+
+    accepted: bool = False
+    refusal: Refusal | None = None
+    used: list[Capability] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.first = FirstAnswer(lambda: self.accepted, lambda: self.refusal)
+
+    def fetch(self) -> WaitingGrant:
+        return WaitingGrant(self, self.first, lambda what: what is Capability.POD)
+
+    def use(self, what: Capability) -> None:
+        self.used.append(what)
+
+    def unsent(self, what: Capability) -> None:
+        self.used.remove(what)
+
+    def settle(self) -> None:
+        pass
+
+
+@dataclass
+class Waiting:
+    """A second fetch that is to call for a document, in a thread of its own."""
+
+    reservation: WaitingGrant
+    refused: NotPresented | None = None
+
+    def __post_init__(self) -> None:
+        self.thread = threading.Thread(target=self._use)
+        self.thread.start()
+        time.sleep(0.05)
+
+    def _use(self) -> None:
+        try:
+            self.reservation.consume(Capability.POD)
+        except NotPresented as error:
+            self.refused = error
+        self.reservation.answered()
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+@pytest.fixture
+def first(account: Account) -> WaitingGrant:
+    """The fetch whose call is under way."""
+    reservation = account.fetch()
+    reservation.consume(Capability.POD)
+    return reservation
+
+
+@pytest.fixture
+def second(account: Account, first: WaitingGrant) -> Iterator[Waiting]:
+    waiting = Waiting(account.fetch())
+    assert (account.used, waiting.thread.is_alive()) == ([Capability.POD], True)
+    yield waiting
+    first.answered()
+    waiting.thread.join(5)
+    assert not account.first.lock.locked()
+
+
+def test_a_second_call_goes_when_the_first_is_answered(
+    account: Account, first: WaitingGrant, second: Waiting
+) -> None:
+    """However that was: it may have told nothing of the account."""
+    first.answered()
+    second.thread.join(5)
+    assert (len(account.used), second.refused) == (2, None)
+
+
+def test_it_is_not_made_where_the_first_was_refused(
+    account: Account, first: WaitingGrant, second: Waiting
+) -> None:
+    account.refusal = REFUSAL
+    first.answered()
+    second.thread.join(5)
+    assert second.refused is not None
+    failure = second.refused.failure
+    assert (failure.kind, failure.message, failure.retry_at) == (ErrorKind.AUTH_FAILED, REFUSAL.reason, UNTIL)
+    assert account.used == [Capability.POD]
+
+
+def test_a_call_that_presents_no_account_does_not_wait(account: Account, second: Waiting) -> None:
+    account.fetch().use(Capability.TRACKING)
+    assert account.used == [Capability.POD, Capability.TRACKING]
+    assert second.thread.is_alive()
+
+
+def test_nobody_waits_once_the_account_is_accepted(account: Account) -> None:
+    account.accepted = True
+    for reservation in (account.fetch(), account.fetch()):
+        reservation.consume(Capability.POD)
+    assert account.used == [Capability.POD] * 2
+
+
+def test_a_fetch_does_not_wait_for_itself(account: Account) -> None:
+    reservation = account.fetch()
+    reservation.consume(Capability.POD)
+    reservation.consume(Capability.POD)
+    reservation.answered()
+    assert not account.first.lock.locked()
