@@ -237,7 +237,7 @@ def test_how_many_calls_are_under_way_at_once(
     most: int,
 ) -> None:
     add_claims(database, [{}] * 24)
-    with Crowded() as crowded:
+    with Crowded(together=most) as crowded:
         settings = settings_of(url, crowded, RECOURS_CARRIER_CONCURRENCY=of_carrier)
         report = run_once(settings, clock, options=Options(batch_size=24, concurrency=concurrency))
     assert report.stats.success == 24
