@@ -1,9 +1,10 @@
-"""A run of a worker: keep the timetable → take → fetch → decide → record → tell."""
+"""A run of a worker: maintain → fetch a slice of what is due → tell → record. One slice by cron; a worker that is kept does many."""
 
 import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -59,6 +60,8 @@ class Worker(ABC):
     schedule: timedelta
     usual_batch: int
     set_aside_words: tuple[str, str]  # one claim, several
+    _started_at: datetime
+    _start: float  # monotonic seconds
 
     def __init__(
         self, deps: Dependencies, catalog: Catalog, options: Options, run_id: str, local: LocalTime
@@ -89,6 +92,8 @@ class Worker(ABC):
         self._asked: set[str] = set()
         self._met: set[str] = set()  # lanes whose claims were there to be taken
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards
+        self._named: list[Claim] = []
+        self._done_before = 0  # claims whose attempt had ended when the present slice began
         self._was_behind = False  # rows waited for the timetable to be kept
         self._fault: str | None = None
 
@@ -144,18 +149,57 @@ class Worker(ABC):
 
     def run(self) -> Report:
         """Do the run. Raises RefusedError, RunFault if it cannot begin; a later fault is in the report."""
+        self.open()
+        self._try_to(self.maintain)
+        if not self._fault:
+            self._try_to(self.slice)
+        return self.close()
+
+    def open(self) -> None:
+        """Begin a run: `maintain` and `slice` follow, any number of times, and `close`. Raises RefusedError, RunFault."""
+        clock = self.deps.clock
+        self._started_at, self._start = clock.now(), clock.monotonic()
+        self._ends_at = self._start + self.options.max_runtime.total_seconds()
+        self._named = find_named(self.deps.claims, self.options.claims, self.policy, self._started_at)
+        self._mention_gap(self._started_at)
+        self.deps.journal.begin(self.run_id, self.recorded_as, self._started_at)
+
+    def maintain(self) -> None:
+        """Bring the rows up to date: new claims, the timetable, deadlines that have passed. Raises RunFault."""
+        self._enroll()
+        self._keep_timetable()
+        self._expire()
+
+    def slice(
+        self, carriers: Collection[str] = (), *, most: int | None = None, longest: timedelta | None = None
+    ) -> None:
+        """Fetch due claims of these carriers (none named: of all that the run is for), the most urgent first.
+
+        Up to `most`, and for `longest`; by default what the run's options say. `refusals` tells afterwards which carriers
+        took no more calls. Raises RunFault.
+        """
+        clock, limits = self.deps.clock, self.limits()
+        if longest is not None:
+            self._ends_at = clock.monotonic() + longest.total_seconds()
+            limits = replace(limits, max_runtime=longest)
+        if most is not None:
+            limits = replace(limits, batch_size=most)
+        self.refusals, self._met, self._done_before = {}, set(), self.stats.total
+        try:
+            self._fetch_due(carriers or self.options.carriers, limits)
+        except RunError:
+            with suppress(RunError):
+                self.deps.queue.leave()
+            raise
+        self.deps.queue.leave()
+
+    def close(self) -> Report:
+        """End the run: tell people what there is to tell, and record what was done."""
         clock, journal = self.deps.clock, self.deps.journal
-        started_at, start = clock.now(), clock.monotonic()
-        named = find_named(self.deps.claims, self.options.claims, self.policy, started_at)
-        self._mention_gap(started_at)
-        journal.begin(self.run_id, self.recorded_as, started_at)
-        self._ends_at = start + self.options.max_runtime.total_seconds()
-        self._try_to(lambda: self._work(named))
         self._unknown.mention()
         self._try_to(self._mention_set_aside)
-        self._try_to(self.deps.queue.leave)
         self._try_to(self._adopt_exhausted)
-        report = Report(self.name, self.run_id, started_at, clock.monotonic() - start, self.stats)
+        report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
         self._try_to(lambda: report.usage.update(self._usage()))
         if self.deps.post:  # before the summary, which ends the log of a run
             post = self.deps.post
@@ -182,16 +226,13 @@ class Worker(ABC):
         except RunError as fault:
             self._fault = self._fault or str(fault)
 
-    def _work(self, named: list[Claim]) -> None:
-        self._enroll()
-        self._keep_timetable()
-        self._expire()
+    def _fetch_due(self, carriers: Collection[str], limits: Limits) -> None:
+        named = self._named
         source: Source = (
             NamedClaims(self.deps.claims, named)
             if named
-            else DueClaims(self.deps.claims, self.stage, self.options.carriers)
+            else DueClaims(self.deps.claims, self.stage, carriers)
         )
-        limits = self.limits()
         passed_over = self._passed_over()  # first: what is assessed by now is among the ready ones
         ready = source.ready(self.deps.clock.now(), limits.batch_size)
         self.say_found(min(sum(ready.values()), limits.batch_size), len(passed_over))
@@ -249,7 +290,7 @@ class Worker(ABC):
         """Try claims once more that another program held. Raises RunFault if that was all there was to do."""
         seconds = self._ends_at - self.deps.clock.monotonic()
         left = replace(
-            limits, batch_size=limits.batch_size - self.stats.total, max_runtime=timedelta(seconds=seconds)
+            limits, batch_size=limits.batch_size - self._done, max_runtime=timedelta(seconds=seconds)
         )
         if left.batch_size < 1 or seconds <= 0 or self._stop.is_set():
             return
@@ -272,9 +313,14 @@ class Worker(ABC):
             f"{_locked_words(self.stats.skipped_locked)} and could not be looked at: the next run tries again. "
             "Find out which program keeps a transaction open"
         )
-        if not (self.stats.total or self.stats.skipped_persistent or self.refusals):
+        if not (self._done or self.stats.skipped_persistent or self.refusals):
             raise RunError(f"{sentence}; nothing was done.")
         log.warning(f"⚠️ {sentence}")
+
+    @property
+    def _done(self) -> int:
+        """Claims whose attempt ended in this slice."""
+        return self.stats.total - self._done_before
 
     def _outlasts(self, locked: set[Any]) -> bool:
         """Wait a little for what is locked, as most transactions are short; tell whether it was waited for in vain."""

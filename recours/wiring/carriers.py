@@ -42,9 +42,11 @@ def make_queue(
     clock: Clock,
     jitter: Callable[[], float],
     holder: str,
+    kept: Mapping[str, Account] | None = None,
 ) -> APIRequestQueue:
+    """The queue, for one run. `kept`: the `accounts` of a process that does many, with their tokens and connections."""
     return APIRequestQueue(
-        accounts(settings, clock, jitter),
+        accounts(settings, clock, jitter) if kept is None else kept,
         QuotaTables(database, holder),
         clock,
         slack=policy.backoff.slack,

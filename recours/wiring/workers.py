@@ -1,11 +1,12 @@
 """Workers, ready to run, and their observers."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from logging import Handler, StreamHandler
 from random import random
 
+from recours.carriers.account import Account
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
@@ -34,10 +35,12 @@ def make_worker(
     run_id: str | None = None,
     mails: bool = True,
     observer: RunObserver | None = None,
+    kept: Mapping[str, Account] | None = None,
 ) -> Worker:
     """A worker, ready to run once.
 
-    `run_id`: 32 hex digits that no other run has. `mails`: False leaves what there is to tell to the next run.
+    `run_id`: 32 hex digits that no other run has. `mails`: False leaves what there is to tell to the next run. `kept`: see
+    `make_queue`.
     """
     clock = clock or opened.clock
     run_id = run_id or uuid.uuid4().hex
@@ -49,7 +52,7 @@ def make_worker(
         claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach, language),
         maintenance=ClaimMaintenance(database, catalog, columns, run_id, redact, reach, language),
         journal=RunJournal(database, settings.keep_runs),
-        queue=make_queue(settings, database, policy, clock, jitter, run_id),
+        queue=make_queue(settings, database, policy, clock, jitter, run_id, kept),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         lines_together=lines_together,

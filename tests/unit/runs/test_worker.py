@@ -785,3 +785,60 @@ def test_new_claims_are_fetched_by_their_deadlines_not_by_their_age(world: World
     assert {number[2:11] for number in world.asked} == {f"{place:09}" for place in range(550, 640)}
     asked = [int(number[2:11]) % 7 for number in world.asked]
     assert asked == sorted(asked), "the nearest deadline first"
+
+
+# ---------------------------------------------------------------- a worker that is kept
+
+
+def test_a_run_may_be_done_in_slices(world: World) -> None:
+    numbers = world.many_failed(5)
+    world.failed("DHL-1", "1234567890", carrier="DHL Express", deadline=date(2030, 1, 1))
+    worker = world.scheduler()
+    worker.open()
+    worker.maintain()
+    worker.slice(most=2)
+    assert world.asked == numbers[:2]
+    worker.slice(("dhl_express",))
+    assert world.asked[2:] == ["1234567890"]
+    assert world.journal.runs["run-1"].get("exit_status") is None
+    worker.slice()
+    report = worker.close()
+    assert (report.stats.success, report.exit_status) == (6, 0)
+    assert world.journal.runs["run-1"]["stats"]["success"] == 6
+    assert not any(world.queue.held.values())
+
+
+def test_a_slice_tells_which_carriers_took_no_more_calls_in_it(world: World) -> None:
+    world.many_failed(3)
+    worker = world.scheduler()
+    worker.open()
+    worker.maintain()
+    world.queue.stop("chronopost", "by alice")
+    worker.slice()
+    assert (set(worker.refusals), world.asked) == ({"chronopost"}, [])
+    world.queue.take_up("chronopost")
+    worker.slice()
+    assert (worker.refusals, len(world.asked)) == ({}, 3)
+
+
+def test_a_slice_begins_nothing_after_its_time(world: World) -> None:
+    world.many_failed(4)
+    worker = world.scheduler(concurrency=1)
+    worker.open()
+    worker.maintain()
+    world.queue.during = lambda _: world.clock.advance(timedelta(minutes=2))
+    worker.slice(longest=timedelta(minutes=3))
+    assert len(world.asked) == 2
+    worker.slice(longest=timedelta(minutes=3))
+    assert len(world.asked) == 4
+
+
+def test_a_fault_ends_a_slice_and_what_it_had_is_given_back(world: World) -> None:
+    world.many_failed(2)
+    worker = world.scheduler()
+    worker.open()
+    worker.maintain()
+    world.documents.full = "The disk is full."
+    with pytest.raises(RunError, match="full"):
+        worker.slice()
+    assert world.queue.left
