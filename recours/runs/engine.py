@@ -196,6 +196,8 @@ class Engine:
     def _note(self, leased: Leased, ended: Ended, rest: list[Leased]) -> None:
         """Note an answer, and have it recorded before the rest of its bundle is asked about. Raises RunFault."""
         leased.lane.learn(ended.outcome)  # for the other threads, at once
+        if ended.document:  # if it cannot be, the lease runs out, and a later run finds the document
+            self._deps.documents.secure([ended.document])
         self._new_answers.append((leased, ended, not rest))
         if rest:
             with self._changed:

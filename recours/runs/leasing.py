@@ -267,6 +267,7 @@ class Leasing:
         failure = without_call(claim, self._catalog)
         if what is Action.FAIL:
             if kept := kept_already(claim, self._deps.documents, self._deps.clock):
+                self._deps.documents.secure([kept.document] if kept.document else [])
                 return kept
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)

@@ -15,16 +15,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import plural
 from recours.runs.attempt import Ended
-from recours.runs.ports import (
-    Attempt,
-    Claims,
-    Clock,
-    Documents,
-    Lease,
-    NotRecordedError,
-    RunError,
-    RunObserver,
-)
+from recours.runs.ports import Attempt, Claims, Clock, Lease, NotRecordedError, RunObserver
 from recours.runs.summary import LocalTime, Stats, format_minute
 
 log = logging.getLogger("__main__")
@@ -35,7 +26,6 @@ class Recorder:
     """Decides and records."""
 
     claims: Claims
-    documents: Documents
     clock: Clock
     policy: Policy
     stats: Stats
@@ -51,15 +41,10 @@ class Recorder:
         log.info(f"[{next(self._places)}] {self.what(claim)} for {claim.reference} ({carrier})")
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
-        """Decide what attempts mean, record it together and say it; how many were used up. Raises RunFault."""
-        try:
-            self.documents.secure([ended.document for _, ended in answered if ended.document])
-        except RunError:  # what has no document can be recorded all the same
-            self._conclude([(claim, ended) for claim, ended in answered if not ended.document])
-            raise
-        return self._conclude(answered)
+        """Decide what attempts mean, record it together and say it; how many were used up. Raises RunFault.
 
-    def _conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
+        Their documents outlast a power cut already.
+        """
         now = self.clock.now()
         decided = [(claim, ended, self._decide(claim, ended, now)) for claim, ended in answered]
         try:

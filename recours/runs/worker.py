@@ -78,7 +78,6 @@ class Worker(ABC):
         self.stopped_by = 0  # the number of a signal
         self._recorder = Recorder(
             deps.claims,
-            deps.documents,
             deps.clock,
             deps.policy,
             self.stats,
