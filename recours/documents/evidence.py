@@ -35,13 +35,13 @@ _UNREADABLE = Reading(text=None, has_ink=True)
 _DAMAGED = Exception
 
 
-def read(content: bytes, media_type: str) -> Reading:
-    """What can be read of a document whose kind is known. What cannot be read is said to be so."""
+def read(content: bytes, media_type: str, pdf: Any = None) -> Reading:
+    """What can be read of a document whose kind is known; what cannot be read is said to be so. `pdf`: its open reader."""
     try:
         if media_type == "text/html":
             return read_page(content[:_MOST_HTML].decode("utf-8", "replace"))
         if media_type == "application/pdf":
-            return _read_pdf(content)
+            return _read_pdf(pdf_library().PdfReader(io.BytesIO(content)) if pdf is None else pdf)
         return Reading(text="", has_ink=not _is_of_one_colour(content))
     except ImportError:  # a fault of the installation, not of the file
         raise
@@ -103,8 +103,8 @@ def pdf_library() -> Any:
     return pypdf
 
 
-def _read_pdf(content: bytes) -> Reading:
-    pages, images = pdf_library().PdfReader(io.BytesIO(content)).pages, _Images()
+def _read_pdf(pdf: Any) -> Reading:
+    pages, images = pdf.pages, _Images()
     readings = [_read_page(pages[number], images) for number in range(min(len(pages), _MOST_PAGES))]
     texts = [reading.text for reading in readings if reading.text is not None]
     return Reading(
@@ -266,22 +266,26 @@ def media_type_of(content: bytes, *, html: bool = False) -> str:
 
 def appraise(content: bytes, media_type: str) -> None:
     """See that a document opens and shows something. Raises NotADocument with a phrase that says what it is instead."""
-    if media_type == "application/pdf":
-        _open_pdf(content)
-    if why := why_hollow(read(content, media_type)):
+    pdf = _open_pdf(content) if media_type == "application/pdf" else None
+    if why := why_hollow(read(content, media_type, pdf)):
         raise NotADocumentError(why)
 
 
-def _open_pdf(content: bytes) -> None:
-    """Raises NotADocument. One that is encrypted as this machine has no library for counts: a person can open it."""
+def _open_pdf(content: bytes) -> Any:
+    """The reader of pypdf; None for one that is encrypted as this machine has no library for: it counts, a person can open it.
+
+    Raises NotADocument.
+    """
     pypdf = pdf_library()
     try:
-        pages = len(pypdf.PdfReader(io.BytesIO(content)).pages)
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        pages = len(reader.pages)
     except pypdf.errors.DependencyError:
-        return
+        return None
     except (MemoryError, ImportError):  # the machine's fault, or the installation's, not the file's
         raise
     except Exception as error:
         raise NotADocumentError(f"the PDF cannot be opened ({type(error).__name__})") from error
     if pages == 0:
         raise NotADocumentError("the PDF has no page")
+    return reader
