@@ -21,7 +21,6 @@ from recours.runs.ports import RunError
 RUN_LOGGER = "__main__"
 _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
 _LONGEST_LINE = 4000
-_MOST_GATHERED = 100  # lines
 _LOCK_WAIT_S = 5.0
 _LOCK_POLLS_S = 0.001, 0.005  # at first, and at most
 _PACKAGE = Path(__file__).parent
@@ -68,74 +67,7 @@ class GuideFormatter(logging.Formatter):
         return line
 
 
-class _Gathering(logging.Handler):
-    """Keeps the lines of one moment, and writes them as one.
-
-    To write to the file takes a lock that other processes want too, and some ten system calls, each of which lets all
-    threads of this process compete for their turn.
-    """
-
-    _depth = 0
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        """As the handler that this one is mixed into."""
-        super().__init__(*args, **named)
-        self._gathered: list[str] = []
-
-    def gather(self) -> None:
-        """Keep what comes from now on."""
-        self._depth += 1
-
-    def write_gathered(self) -> None:
-        """Write what was kept, and what comes from now on."""
-        self._depth -= 1
-        self._let_go()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write the line, now or together with others."""
-        if self._depth == 0:
-            super().emit(record)
-            return
-        try:
-            self._gathered.append(self.format(record))
-        except Exception:  # noqa: BLE001 (as every handler does: a line that cannot be written must not end a run)
-            self.handleError(record)
-        if len(self._gathered) >= _MOST_GATHERED:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        self.acquire()
-        try:
-            lines, self._gathered = self._gathered, []
-            if lines:
-                super().emit(logging.makeLogRecord({"gathered": "\n".join(lines)}))
-        finally:
-            self.release()
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, or the lines that were kept."""
-        gathered: str | None = getattr(record, "gathered", None)
-        return super().format(record) if gathered is None else gathered
-
-
-@contextmanager
-def lines_together() -> Iterator[None]:
-    """Write the lines that come in this block as one, at its end."""
-    gathering = [handler for handler in logging.getLogger().handlers if isinstance(handler, _Gathering)]
-    for handler in gathering:
-        handler.gather()
-    try:
-        yield
-    finally:
-        for handler in gathering:
-            handler.write_gathered()
-
-
-class _Console(_Gathering, logging.StreamHandler[Any]):
-    pass
-
-
-class _File(_Gathering, ConcurrentRotatingFileHandler):
+class _File(ConcurrentRotatingFileHandler):
     """Waits for the lock of its file so long, and no longer: a program that holds it and stands still must hold no run.
 
     Remembers that a line could not be written, instead of printing a traceback for each.
@@ -263,7 +195,7 @@ def set_up(
 ) -> Log:
     """Send log lines to `path` and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunFault."""
     formatter = GuideFormatter(redact, now)
-    screen = logging.NullHandler() if quiet else _Console(console or sys.stderr)
+    screen = logging.NullHandler() if quiet else logging.StreamHandler(console or sys.stderr)
     file = _opened(path, max_bytes, files, screen, access, has_all=True)
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
@@ -364,7 +296,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 def _opened_alone(path: Path, max_bytes: int, files: int, formatter: GuideFormatter, access: Access) -> _File:
     """A log whose lines go nowhere else: to stderr, if another program holds its lock. Raises RunFault."""
-    aside = _Console(sys.stderr)
+    aside = logging.StreamHandler(sys.stderr)
     file = _opened(path, max_bytes, files, aside, access, has_all=False)
     for handler in (aside, file):
         handler.setFormatter(formatter)

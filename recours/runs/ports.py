@@ -1,7 +1,6 @@
 """What a run needs from the outside: each of these is implemented at an edge, and by a fake in the tests."""
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -563,7 +562,5 @@ class Dependencies:
     documents: Documents
     policy: Policy
     post: Post | None = None
-    # A block whose lines of the log are written as one.
-    lines_together: Callable[[], AbstractContextManager[None]] = nullcontext
     observer: RunObserver | None = None
     enrolment: Enrolment | None = None

@@ -13,7 +13,7 @@ from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.reach import reach_of
 from recours.documents.store import DocumentStore
-from recours.logs import lines_together, local, run_log
+from recours.logs import local, run_log
 from recours.monitoring.observers import RunObservers
 from recours.runs.ports import Clock, Dependencies, RunError, RunObserver
 from recours.runs.worker import Options, Worker
@@ -55,7 +55,6 @@ def make_worker(
         queue=make_queue(settings, database, policy, clock, jitter, run_id, kept),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
-        lines_together=lines_together,
         post=MailService(settings, database, opened.schema, clock, run_id) if mails else None,
         observer=observer,
         enrolment=enrolment_of(settings, database, columns),

@@ -276,39 +276,6 @@ def test_four_processes_lose_no_line(tmp_path: Path) -> None:
     assert told == sorted(f"process {p} line {n} é" for p in range(4) for n in range(count))
 
 
-# ---------------------------------------------------------------- lines of one moment
-
-
-def test_lines_of_one_moment_are_written_as_one_and_in_their_order(started: Started) -> None:
-    log, screen = started()
-    with logs.lines_together():
-        for n in range(3):
-            logs.run_log().info(f"line {n}")
-        assert (lines(log), screen.getvalue()) == ([""], "")
-    assert [line.rpartition(" - ")[2] for line in lines(log)] == ["line 0", "line 1", "line 2", ""]
-    assert screen.getvalue().split("\n") == lines(log)
-    logs.run_log().info("after it")
-    assert lines(log)[-2].endswith("after it")
-
-
-def fail_after(words: str) -> None:
-    with logs.lines_together():
-        logs.run_log().info(words)
-        raise ZeroDivisionError
-
-
-def test_what_was_kept_is_written_when_the_block_fails_and_when_it_is_much(started: Started) -> None:
-    log, _ = started()
-    with pytest.raises(ZeroDivisionError):
-        fail_after("before the fault")
-    assert lines(log)[0].endswith("before the fault")
-    with logs.lines_together():
-        for n in range(250):
-            logs.run_log().info(f"one of many: {n}")
-        assert len(lines(log)) == 1 + 200 + 1
-    assert len(lines(log)) == 1 + 250 + 1
-
-
 # ---------------------------------------------------------------- a lock that another program holds
 
 
