@@ -12,7 +12,7 @@ from recours.core.quota import Capability
 from recours.runs.ports import Refusal, Reservation
 
 
-class NotPresented(CallError):
+class NotPresentedError(CallError):
     """The call was not made: while it waited for another's answer, that closed the account."""
 
 
@@ -26,8 +26,8 @@ class FirstAnswer:
         self.lock = threading.Lock()  # held by the one fetch that presents the account
 
 
-class WaitingGrant:
-    """A grant whose calls that present our account wait for the first answer. Used by one thread."""
+class WaitingReservation:
+    """A reservation whose calls that present our account wait for the first answer. Used by one thread."""
 
     def __init__(
         self, reservation: Reservation, first: FirstAnswer, presents: Callable[[Capability], bool]
@@ -38,8 +38,8 @@ class WaitingGrant:
         self._presents = presents
         self._is_first = False
 
-    def use(self, what: Capability) -> None:
-        """As the grant's; waits before it, if need be. Raises CallFailed."""
+    def consume(self, what: Capability) -> None:
+        """As the reservation's; waits before it, if need be. Raises CallError."""
         if self._presents(what) and not self._is_first:
             self._wait()
         self._reservation.consume(what)
@@ -56,7 +56,7 @@ class WaitingGrant:
             self.answered()
         elif waited and (refusal := first.closed()):
             failure = Failure(refusal.kind, refusal.reason, retry_at=refusal.until, said=refusal.said)
-            raise NotPresented(failure)
+            raise NotPresentedError(failure)
 
     def answered(self) -> None:
         """The fetch is over, and what its answers tell is known: others need not wait any more."""
@@ -64,10 +64,10 @@ class WaitingGrant:
             self._is_first = False
             self._first.lock.release()
 
-    def unsent(self, what: Capability) -> None:
-        """As the grant's."""
+    def refund(self, what: Capability) -> None:
+        """As the reservation's."""
         self._reservation.refund(what)
 
-    def settle(self) -> None:
-        """As the grant's."""
+    def release(self) -> None:
+        """As the reservation's."""
         self._reservation.release()

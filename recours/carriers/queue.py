@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from recours.carriers.bundle import Bundle
 from recours.carriers.client import with_delivery
-from recours.carriers.first_answer import FirstAnswer, NotPresented, WaitingGrant
+from recours.carriers.first_answer import FirstAnswer, NotPresentedError, WaitingReservation
 from recours.carriers.refusals import Refusals
 from recours.carriers.reservation import LEASE, Account, CarrierConnection, QuotaReservation, QuotaStore
 from recours.core.carrier import CarrierSpec
@@ -290,7 +290,7 @@ class APIRequestQueue:
     @contextmanager
     def _after_first_answer(self, carrier: str, reservation: Reservation) -> Iterator[Reservation]:
         """A grant whose calls that present our account wait until the first answer about it is known."""
-        waiting = WaitingGrant(
+        waiting = WaitingReservation(
             reservation, self._first_answers[carrier], partial(self._presents_account, carrier)
         )
         try:
@@ -397,7 +397,7 @@ class APIRequestQueue:
         try:
             found = ask(client, session)
         except CallError as failed:
-            found, presented = failed.failure, not isinstance(failed, NotPresented)
+            found, presented = failed.failure, not isinstance(failed, NotPresentedError)
         outcome = self._redacted(with_delivery(found, session.delivery), client)
         answer = _Answer(outcome, session.accepted, session.last, presented)
         counts.append(_Count(session.calls, session.unsent, session.accepted and not answer.refused))

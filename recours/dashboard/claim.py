@@ -206,7 +206,7 @@ def _timeline(operations: Operations, listed: ListedClaim, words: Words) -> None
 
 
 def _attempt(attempt: PastAttempt, operations: Operations, words: Words) -> _Entry:
-    retry = words("attempt_turn", retry=attempt.retry) if attempt.retry else words("attempt_first")
+    retry = words("attempt_turn", turn=attempt.retry) if attempt.retry else words("attempt_first")
     sign = {"success": "✅", "failed": "❌"}.get(attempt.outcome, "⏸️")
     carrier = plainly(operations.catalog.name_of(attempt.carrier, attempt.carrier), 60)
     lines = []

@@ -6,7 +6,7 @@ from dataclasses import replace
 from logging import Handler, StreamHandler
 from random import random
 
-from recours.carriers.account import Account
+from recours.carriers.reservation import Account
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal

@@ -677,7 +677,7 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
     assert [m for m in caplog.messages if "No mail about" in m] == [f"No mail about CLM-0001: {lapsed}"]
 
 
-@pytest.mark.parametrize("mended", ["status = 'paid'", "pod_fetch_status = 'success'"])
+@pytest.mark.parametrize("repaired", ["status = 'paid'", "pod_fetch_status = 'success'"])
 def test_a_digest_leaves_out_what_was_settled_otherwise(
     service: Service, smtp: MailServer, repaired: str
 ) -> None:

@@ -265,7 +265,13 @@ def test_where_nothing_was_ever_accepted_the_operator_is_told_and_nothing_closes
 
 def without_right(monkeypatch: pytest.MonkeyPatch, *, numbers: frozenset[str] | None = None) -> None:
     """The carriers know our account, and deny it what is asked (None: about every number)."""
-    calls = ((Chronopost, "prove"), (Chronopost, "present"), (Ups, "prove"), (Ups, "track"), (Dhl, "fetch"))
+    calls = (
+        (Chronopost, "fetch_proof"),
+        (Chronopost, "check_credentials"),
+        (Ups, "fetch_proof"),
+        (Ups, "track"),
+        (Dhl, "fetch"),
+    )
     for client, call in calls:
         really = getattr(client, call)
 

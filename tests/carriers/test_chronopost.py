@@ -681,6 +681,7 @@ def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path:
     queue: Any = Brings(content)
     reservation: Any = None
     ended = attempt(claim, reservation, queue, DocumentStore(tmp_path), SimulatedClock())
+    assert ended is not None
     assert isinstance(ended.outcome, Failure)
     assert (ended.outcome.kind, ended.outcome.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
     assert list(tmp_path.rglob("*.pdf")) == []

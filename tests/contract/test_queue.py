@@ -632,7 +632,7 @@ def paris(hour: int, minute: int = 0, *, month: int = 2) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("now", "spare", "expected"),
+    ("now", "headroom", "expected"),
     [
         (paris(9), 0.25, 37),
         (paris(15, 59), 0.25, 37),

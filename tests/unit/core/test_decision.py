@@ -279,7 +279,7 @@ def test_an_edit_of_a_claim_of_no_carrier_of_ours_is_no_correction() -> None:
     assert assess(replace(before, deadline=date(2026, 2, 7)), NOW, POLICY).retries_used == 2
 
 
-@pytest.mark.parametrize(("turns", "stage"), [(3, Stage.WAITING), (4, Stage.GIVEN_UP)])
+@pytest.mark.parametrize(("retries", "stage"), [(3, Stage.WAITING), (4, Stage.GIVEN_UP)])
 def test_a_failure_of_others_in_between_neither_ends_a_claim_nor_takes_one_up(
     retries: int, stage: Stage
 ) -> None:
@@ -304,7 +304,7 @@ def test_a_failure_written_over_another_status_is_seen_as_new() -> None:
 
 
 @pytest.mark.parametrize(
-    ("turns", "kind", "stage"),
+    ("retries", "kind", "stage"),
     [
         (2, ErrorKind.INVALID_TRACKING, Stage.SETTLED),
         (1, ErrorKind.INVALID_TRACKING, Stage.SETTLED),
@@ -377,7 +377,7 @@ def test_a_claim_that_gave_up_goes_on_under_a_higher_limit(kind: ErrorKind, stag
 
 
 @pytest.mark.parametrize(
-    ("turns", "most", "stage", "what"),
+    ("retries", "most", "stage", "what"),
     [
         (0, 4, Stage.READY, Action.CALL),
         (3, 4, Stage.READY, Action.CALL),
@@ -436,7 +436,7 @@ def test_what_the_row_says_of_when_others_began_counts_before_our_first_sight() 
 
 
 @pytest.mark.parametrize("kind", TEMPORARY)
-@pytest.mark.parametrize(("turns", "hours"), [(0, 6), (1, 24), (2, 72)])
+@pytest.mark.parametrize(("retries", "hours"), [(0, 6), (1, 24), (2, 72)])
 def test_a_temporary_failure_waits_for_the_next_turn(kind: ErrorKind, retries: int, hours: int) -> None:
     decision = decide(at_retry(retries, interruptions=2), failing(kind), NOW, POLICY)
     state = decision.state
@@ -524,7 +524,7 @@ def test_what_gave_up_keeps_its_rank() -> None:
 
 
 @pytest.mark.parametrize("kind", WAITING_IS_NO_FAILURE)
-@pytest.mark.parametrize("turns", [0, 3, 7])
+@pytest.mark.parametrize("retries", [0, 3, 7])
 @pytest.mark.parametrize("asked", [False, True])
 def test_being_asked_to_wait_never_uses_up_an_attempt(kind: ErrorKind, retries: int, asked: bool) -> None:
     row = at_retry(retries, interruptions=1, kind=ErrorKind.TIMEOUT)
@@ -666,7 +666,7 @@ def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
 
 @pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP, Stage.NEW])
 @pytest.mark.parametrize("kind", [ErrorKind.TIMEOUT, ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND])
-@pytest.mark.parametrize("turns", [0, 3, 4])
+@pytest.mark.parametrize("retries", [0, 3, 4])
 def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_timetable(
     stage: Stage, kind: ErrorKind, retries: int
 ) -> None:

@@ -226,7 +226,7 @@ def test_what_is_left_is_never_less_than_nothing(used: int, held: int, left: int
 
 
 @pytest.mark.parametrize(
-    ("number", "share", "moment", "spare"),
+    ("number", "share", "moment", "headroom"),
     [
         (100, 0.25, utc(2026, 2, 6, 8), 25),
         (101, 0.25, utc(2026, 2, 6, 8), 26),

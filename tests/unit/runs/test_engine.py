@@ -87,7 +87,7 @@ class Watched:
             world.queue.answers[number] = [answer]
         world.queue.limits["chronopost"] = self.scene.calls_left
         if self.scene.accepts:
-            world.queue.asks_alone = lambda _: False
+            world.queue.asks_alone = lambda carrier: False  # noqa: ARG005 (the port names it)
         self._take, self._put_back = world.claims.lease, world.claims.release
         self._fetch_bundle = world.queue.fetch_bundle
         world.claims.lease, world.claims.release = self.take, self.note_put_back

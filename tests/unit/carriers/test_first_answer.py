@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recours.carriers.first_answer import FirstAnswer, NotPresented, WaitingGrant
+from recours.carriers.first_answer import FirstAnswer, NotPresentedError, WaitingReservation
 from recours.core.errors import ErrorKind
 from recours.core.quota import Capability
 from recours.runs.ports import Blocked, Refusal
@@ -28,16 +28,16 @@ class Account:
     def __post_init__(self) -> None:
         self.first = FirstAnswer(lambda: self.accepted, lambda: self.refusal)
 
-    def fetch(self) -> WaitingGrant:
-        return WaitingGrant(self, self.first, lambda what: what is Capability.POD)
+    def fetch(self) -> WaitingReservation:
+        return WaitingReservation(self, self.first, lambda what: what is Capability.POD)
 
-    def use(self, what: Capability) -> None:
+    def consume(self, what: Capability) -> None:
         self.used.append(what)
 
-    def unsent(self, what: Capability) -> None:
+    def refund(self, what: Capability) -> None:
         self.used.remove(what)
 
-    def settle(self) -> None:
+    def release(self) -> None:
         pass
 
 
@@ -45,8 +45,8 @@ class Account:
 class Waiting:
     """A second fetch that is to call for a document, in a thread of its own."""
 
-    reservation: WaitingGrant
-    refused: NotPresented | None = None
+    reservation: WaitingReservation
+    refused: NotPresentedError | None = None
 
     def __post_init__(self) -> None:
         self.thread = threading.Thread(target=self._use)
@@ -56,7 +56,7 @@ class Waiting:
     def _use(self) -> None:
         try:
             self.reservation.consume(Capability.POD)
-        except NotPresented as error:
+        except NotPresentedError as error:
             self.refused = error
         self.reservation.answered()
 
@@ -67,7 +67,7 @@ def account() -> Account:
 
 
 @pytest.fixture
-def first(account: Account) -> WaitingGrant:
+def first(account: Account) -> WaitingReservation:
     """The fetch whose call is under way."""
     reservation = account.fetch()
     reservation.consume(Capability.POD)
@@ -75,7 +75,7 @@ def first(account: Account) -> WaitingGrant:
 
 
 @pytest.fixture
-def second(account: Account, first: WaitingGrant) -> Iterator[Waiting]:
+def second(account: Account, first: WaitingReservation) -> Iterator[Waiting]:
     waiting = Waiting(account.fetch())
     assert (account.used, waiting.thread.is_alive()) == ([Capability.POD], True)
     yield waiting
@@ -85,7 +85,7 @@ def second(account: Account, first: WaitingGrant) -> Iterator[Waiting]:
 
 
 def test_a_second_call_goes_when_the_first_is_answered(
-    account: Account, first: WaitingGrant, second: Waiting
+    account: Account, first: WaitingReservation, second: Waiting
 ) -> None:
     """However that was: it may have told nothing of the account."""
     first.answered()
@@ -94,7 +94,7 @@ def test_a_second_call_goes_when_the_first_is_answered(
 
 
 def test_it_is_not_made_where_the_first_was_refused(
-    account: Account, first: WaitingGrant, second: Waiting
+    account: Account, first: WaitingReservation, second: Waiting
 ) -> None:
     account.refusal = REFUSAL
     first.answered()
@@ -106,7 +106,7 @@ def test_it_is_not_made_where_the_first_was_refused(
 
 
 def test_a_call_that_presents_no_account_does_not_wait(account: Account, second: Waiting) -> None:
-    account.fetch().use(Capability.TRACKING)
+    account.fetch().consume(Capability.TRACKING)
     assert account.used == [Capability.POD, Capability.TRACKING]
     assert second.thread.is_alive()
 
