@@ -344,7 +344,7 @@ def test_one_claim_for_which_a_right_is_denied_closes_the_account_once_at_most(
     without_right(monkeypatch, numbers=frozenset({number}))
     for _ in range(5):
         service.add(S.DELIVERED)
-    service.run(batch_size=3)
+    service.run(batch_size=3, concurrency=1)
     assert account(service) == [(1, "account_denied", poisoned)]
     clock.advance(HOUR)
     assert service.run().stats.success == 5
