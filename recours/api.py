@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cached_property
 
 from recours.carriers.registry import CATALOG
+from recours.core.errors import RunError
 from recours.core.mail import LANGUAGES
 from recours.database.engine import DatabaseError
 from recours.database.reports.records import DatabaseRecords
@@ -32,7 +33,6 @@ from recours.operations.api_results import (
 from recours.operations.records import ListedClaim, Records
 from recours.operations.result_sentences import Teller
 from recours.runs.lane import lane_key
-from recours.runs.ports import RunError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, unknown_claim
 from recours.runs.summary import Report

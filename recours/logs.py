@@ -15,8 +15,8 @@ from concurrent_log_handler import ConcurrentRotatingFileHandler
 from portalocker import LOCK_EX, LOCK_NB, AlreadyLocked, lock
 
 from recours.access import PRIVATE, Access
+from recours.core.errors import RunError
 from recours.core.text import clean
-from recours.runs.ports import RunError
 
 RUN_LOGGER = "__main__"
 _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
+from recours.core.errors import RunError
 from recours.core.text import clean, is_text
-from recours.runs.ports import RunError
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -18,7 +18,7 @@ from recours.carriers.refusals import Refusals
 from recours.carriers.reservation import LEASE, Account, CarrierConnection, QuotaReservation, QuotaStore
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import REFUSED_KINDS, TRAITS, ErrorKind
+from recours.core.errors import REFUSED_KINDS, TRAITS, ErrorKind, RunError
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.pauses import PUT_OFF, AccountState, Blame, CarrierState, Stop, lasts, pause_until
 from recours.core.quota import (
@@ -31,7 +31,7 @@ from recours.core.quota import (
     kept_until,
 )
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_words
-from recours.core.text import Redactor, plural
+from recours.core.text import LocalTime, Redactor, format_minute, plural
 from recours.runs.ports import (
     Asked,
     Blocked,
@@ -41,9 +41,7 @@ from recours.runs.ports import (
     Fetched,
     Refusal,
     Reservation,
-    RunError,
 )
-from recours.runs.summary import LocalTime, format_minute
 
 log = logging.getLogger("__main__")
 

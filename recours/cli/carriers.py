@@ -20,14 +20,14 @@ from recours.cli.operations import (
 )
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Delivery, tidy_number
-from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.errors import REFUSED_KINDS, ErrorKind, RunError
 from recours.core.outcome import Failure, Outcome
-from recours.core.text import clean
+from recours.core.text import clean, format_minute
 from recours.database.schema.inspection import look
 from recours.logs import local
 from recours.runs.attempt import malformed
-from recours.runs.ports import Refusal, RunError
-from recours.runs.summary import format_minute, named_usage, purpose, worth_telling
+from recours.runs.ports import Refusal
+from recours.runs.summary import named_usage, purpose, worth_telling
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue
 from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database

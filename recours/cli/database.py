@@ -12,14 +12,13 @@ from recours.backup.restoring import Restored, put_back
 from recours.carriers.registry import CATALOG
 from recours.cli.console import as_typed, harmless, say_error
 from recours.cli.operations import FAILED, database_option, faults_told, json_option, settings_for, tell_json
-from recours.core.text import clean, plural
+from recours.core.text import clean, format_minute, plural
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.create import complete, create_file, sql_of_completion
 from recours.database.schema.inspection import look, require_claims
 from recours.database.schema.upgrade import grant_rights
 from recours.home import NoHomeError, make_home
 from recours.logs import local
-from recours.runs.summary import format_minute
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment

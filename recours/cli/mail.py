@@ -12,7 +12,7 @@ import click
 from recours.cli.console import harmless, say_error
 from recours.cli.operations import database_option, settings_for
 from recours.core.claim import Claim
-from recours.core.errors import ErrorKind
+from recours.core.errors import ErrorKind, RunError
 from recours.core.events import EventName
 from recours.core.mail import LANGUAGES, MailKind, Told, is_address
 from recours.core.sentences import Said, Sentence, facts_of
@@ -27,7 +27,7 @@ from recours.notifications.smtp import (
     SmtpConnection,
     SmtpSettings,
 )
-from recours.runs.ports import OutgoingMail, RunError
+from recours.runs.ports import OutgoingMail
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import open_database

@@ -13,9 +13,9 @@ import click
 from recours.carriers.registry import CATALOG
 from recours.cli.console import SEEN_BY_ALL, say_error, say_warning
 from recours.core.carrier import CarrierSpec
+from recours.core.errors import RunError
 from recours.core.text import clean
 from recours.operations.enroll import ClaimsRefusedError
-from recours.runs.ports import RunError
 from recours.settings.loading import home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment

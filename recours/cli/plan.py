@@ -7,13 +7,13 @@ import click
 
 from recours.cli.console import Table, harmless, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
-from recours.core.text import plural
+from recours.core.text import format_minute, plural
 from recours.logs import local
 from recours.operations.forecast.facts import Assumption, ForeseenRun
 from recours.operations.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.summary import format_minute, named_usage
+from recours.runs.summary import named_usage
 from recours.wiring.operations import plan_for
 
 LONGEST_HOURS = 720

@@ -8,7 +8,7 @@ from recours import logs
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
-from recours.core.text import plural
+from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.reach import left_alone
@@ -18,7 +18,7 @@ from recours.operations.records import LeftAlone
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.preview import Preview, preview, preview_named
 from recours.runs.source import find_named
-from recours.runs.summary import format_minute, waiting_line
+from recours.runs.summary import waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, closed_carriers

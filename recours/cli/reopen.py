@@ -15,10 +15,9 @@ from recours.cli.operations import (
     tell_json,
     with_operations,
 )
-from recours.core.text import plural
+from recours.core.text import format_minute, plural
 from recours.logs import local
 from recours.operations.reopen import Selection, look_over, reopen_all, reopen_named, to_reopen
-from recours.runs.summary import format_minute
 from recours.wiring.operations import Operations
 
 

@@ -10,13 +10,12 @@ from recours.cli.operations import DONE, FAILED, database_option, json_option, t
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.mail import MailState
-from recours.core.text import clean, plural
+from recours.core.text import clean, format_minute, plural
 from recours.logs import local
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import Verdict, verdict
 from recours.operations.records import Backlog, Run
 from recours.operations.status import CarrierNow, Health, Overview, Rate, WorkerStatus
-from recours.runs.summary import format_minute
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8

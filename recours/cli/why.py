@@ -8,12 +8,11 @@ import click
 from recours.cli.console import Table, harmless, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, unknown_claim, with_operations
 from recours.core.errors import Actor
-from recours.core.text import is_text
+from recours.core.text import format_minute, is_text
 from recours.logs import local
 from recours.operations.explain import Explanation, Facts, explain, who_can_act
 from recours.operations.labels import error_of, quoted
 from recours.operations.records import Message, PastAttempt
-from recours.runs.summary import format_minute
 from recours.wiring.operations import Operations
 
 

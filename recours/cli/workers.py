@@ -26,11 +26,11 @@ from recours.cli.console import (
     whole_number,
 )
 from recours.core.carrier import Catalog
+from recours.core.errors import RunError
 from recours.core.text import plural
 from recours.database.engine import Database
 from recours.monitoring.observers import RunObservers
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import RunError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Options, Worker

@@ -1,5 +1,6 @@
 """What can go wrong with a fetch, in which class it falls, and who can do something about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -77,3 +78,12 @@ ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 def is_persistent(kind: ErrorKind, *, last_retry: bool = False) -> bool:
     """Tell whether waiting cannot help. An unknown number counts as hopeless only at the last turn."""
     return TRAITS[kind].persistent or (last_retry and kind is ErrorKind.NOT_FOUND)
+
+
+class RunError(Exception):
+    """The run itself cannot go on: database, log or document folder. The text is a sentence for the operator."""
+
+    def __init__(self, sentence: str, details: Sequence[str] = ()) -> None:
+        """`details`: lines that help to mend it, such as SQL to run."""
+        super().__init__(sentence)
+        self.details = tuple(details)

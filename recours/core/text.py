@@ -1,15 +1,18 @@
-"""Text from outside, made harmless and free of secrets before it is shown or stored; and counts in words."""
+"""Text from outside, made harmless and free of secrets before it is shown or stored; counts and times in words."""
 
 import base64
 import html
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 LIMIT = 300
+
+LocalTime = Callable[[datetime], datetime]  # an aware moment, in the time zone of its reader
 
 # Signs that can move, hide or reorder what a person reads, beside the control characters proper.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
@@ -131,3 +134,16 @@ def _forms(secret: str) -> set[str]:
         encoded,
         encoded.rstrip("="),
     }
+
+
+def format_minute(at: datetime | None, local: LocalTime) -> str:
+    """A moment for people, in local time, to the minute."""
+    return f"{local(at):%Y-%m-%d %H:%M}" if at else "an unknown time"
+
+
+def words_for(span: timedelta) -> str:
+    """`30 min`, `5 h`, `3 days`."""
+    hours = span.total_seconds() / 3600
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"  # noqa: PLR2004 (two days)

@@ -5,12 +5,11 @@ from datetime import datetime
 
 import streamlit as st
 
-from recours.core.text import clean
+from recours.core.text import clean, format_minute
 from recours.dashboard.texts import Words
 from recours.dashboard.visit import Job, Visit
 from recours.logs import local
 from recours.operations.api_results import FetchResult, RecoursError
-from recours.runs.summary import format_minute
 
 # What Markdown, as Streamlit reads a line of it, would take for more than a sign; the rest is left for the sake of
 # those who have the labels read to them.

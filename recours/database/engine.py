@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from recours.core.errors import RunError
 from recours.database.patience import Patience, Waits
 from recours.database.schema.rights import NOT_ALLOWED, explain_refusal
-from recours.runs.ports import RunError
 
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30

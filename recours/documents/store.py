@@ -20,9 +20,10 @@ from pathlib import Path
 
 from recours.access import PRIVATE, Access
 from recours.core.claim import Delivery
+from recours.core.errors import RunError
 from recours.core.outcome import Retrieved
 from recours.documents.evidence import SUFFIXES, appraise, kind_of
-from recours.runs.ports import Label, NotADocumentError, RunError, StoredDocument
+from recours.runs.ports import Label, NotADocumentError, StoredDocument
 
 PARTS = ".parts"  # the folder of what is half written
 _SWEPT_AFTER_S = 24 * 3600

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recours.core.errors import REFUSED_KINDS, ErrorKind
-from recours.core.text import plural
+from recours.core.text import LocalTime, format_minute, plural
 from recours.operations.check_result import CheckResult, fault, ok, remark
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
 from recours.operations.schedule import Entry
 from recours.operations.status import Health, WorkerStatus
 from recours.runs.ports import Refusal
-from recours.runs.summary import LocalTime, format_minute
 
 MB = 1024 * 1024
 _OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040

@@ -14,7 +14,7 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.core.errors import Actor, ErrorKind
 from recours.core.policy import Policy
-from recours.core.text import clean, plural
+from recours.core.text import LocalTime, clean, format_minute, plural
 from recours.operations.labels import ADVICE, WHO_CAN_ACT, asked_words
 from recours.operations.position import (
     Closing,
@@ -27,7 +27,6 @@ from recours.operations.position import (
 )
 from recours.operations.records import ListedClaim, Message, PastAttempt
 from recours.runs.ports import Refusal
-from recours.runs.summary import LocalTime, format_minute
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 

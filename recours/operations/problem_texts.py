@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from recours.core.text import counted
+from recours.core.text import LocalTime, counted
 from recours.operations.problems import Problem, ProblemKind, Verdict
-from recours.runs.summary import LocalTime
 
 _K = ProblemKind
 

@@ -13,10 +13,9 @@ from typing import Any, Protocol
 
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.policy import Policy
-from recours.core.text import clean, plural
+from recours.core.text import LocalTime, clean, format_minute, plural
 from recours.operations.enroll import Finds, changed_meanwhile, named
 from recours.operations.position import Position, Why
-from recours.runs.summary import LocalTime, format_minute
 
 
 class GivenUp(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.sentences import sentence
-from recours.core.text import clean
+from recours.core.text import LocalTime, clean, format_minute
 from recours.operations.api_results import (
     AskOperatorError,
     ClaimStatus,
@@ -36,7 +36,6 @@ from recours.operations.position import Position, closing_of
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.ports import Refusal
 from recours.runs.source import RefusedClaim, Unfit
-from recours.runs.summary import LocalTime, format_minute
 
 
 class Teller:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from recours.core.errors import RunError
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import RunError
 from recours.runs.retry import PODRetryScheduler
 
 WORKERS = {worker.name: worker for worker in (PODFetchWorker, PODRetryScheduler)}

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 
 from recours.core.carrier import Catalog
-from recours.core.errors import ErrorKind
+from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.sentences import Said, Sentence
 from recours.core.text import clean, plural
@@ -20,7 +20,7 @@ from recours.runs.attempt import Ended, attempt
 from recours.runs.doubts import DENIALS, Mistake, Suspect, mistake_of
 from recours.runs.lane import Lane
 from recours.runs.leasing import POLL_S, Leased, Leasing, Limits
-from recours.runs.ports import Asked, Blocked, Dependencies, Fetched, NotRecordedError, Refusal, RunError
+from recours.runs.ports import Asked, Blocked, Dependencies, Fetched, NotRecordedError, Refusal
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.unknown import UnknownCodes

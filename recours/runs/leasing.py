@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import MOST_INTERRUPTIONS, Action, abandoned_at, give_up, next_action
-from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind
+from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind, RunError
 from recours.core.events import Event, EventName
 from recours.core.outcome import Failure
 from recours.core.sentences import Sentence, facts_of
+from recours.core.text import format_minute
 from recours.runs.attempt import Ended, kept_already, without_call
 from recours.runs.lane import Lane, lane_key
-from recours.runs.ports import Dependencies, Lease, Refusal, Reservation, RunError
+from recours.runs.ports import Dependencies, Lease, Refusal, Reservation
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
-from recours.runs.summary import format_minute
 
 log = logging.getLogger("__main__")
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.decision import Decision
-from recours.core.errors import ErrorKind
+from recours.core.errors import ErrorKind, RunError
 from recours.core.events import Event
 from recours.core.mail import MailKind, Told
 from recours.core.outcome import Failure, Outcome, Retrieved
@@ -28,18 +28,6 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-
-
-class RunError(Exception):
-    """The run itself cannot go on: database, log or document folder. The text is a sentence for the operator.
-
-    `details`: lines that help to mend it, such as SQL to run.
-    """
-
-    def __init__(self, sentence: str, details: Sequence[str] = ()) -> None:
-        """Keep both."""
-        super().__init__(sentence)
-        self.details = tuple(details)
 
 
 class NotRecordedError(RunError):

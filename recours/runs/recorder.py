@@ -13,10 +13,10 @@ from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
-from recours.core.text import plural
+from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.attempt import Ended
 from recours.runs.ports import Attempt, Claims, Clock, Lease, NotRecordedError, RunObserver
-from recours.runs.summary import LocalTime, Stats, format_minute
+from recours.runs.summary import Stats
 
 log = logging.getLogger("__main__")
 

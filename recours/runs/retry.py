@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Action, Decision, give_up, next_action, pass_retry
+from recours.core.text import format_minute
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.leasing import Limits
-from recours.runs.summary import format_minute, waiting_line
+from recours.runs.summary import waiting_line
 from recours.runs.worker import RULE, Worker
 
 log = logging.getLogger("__main__")

@@ -1,14 +1,12 @@
 """What a run did, counted, and said as the guide says it."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from recours.core.quota import Limit, Usage
+from recours.core.text import LocalTime, format_minute
 from recours.runs.ports import Waiting
-
-LocalTime = Callable[[datetime], datetime]
 
 
 @dataclass
@@ -123,22 +121,9 @@ def worth_telling(uses: list[Usage]) -> list[Usage]:
     return [use for use in uses if not use.limit.window.is_short] or uses
 
 
-def format_minute(moment: datetime | None, local: LocalTime) -> str:
-    """A moment for people, in local time, to the minute."""
-    return f"{local(moment):%Y-%m-%d %H:%M}" if moment else "an unknown time"
-
-
 def waiting_line(waiting: Waiting, local: LocalTime) -> str:
     """How many claims wait, and until when."""
     if not waiting.count:
         return "No failed claim is waiting for a later try"
     claims = "1 failed claim waits" if waiting.count == 1 else f"{waiting.count} failed claims wait"
     return f"{claims} for a later try, the next one at {format_minute(waiting.first_at, local)}"
-
-
-def words_for(span: timedelta) -> str:
-    """`30 min`, `5 h`, `3 days`."""
-    hours = span.total_seconds() / 3600
-    if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"  # noqa: PLR2004 (two days)

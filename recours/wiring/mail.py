@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from recours.core.errors import Actor
+from recours.core.errors import Actor, RunError
 from recours.core.events import Event, EventName
 from recours.core.mail import MailState, is_address, reported_week, week_label
 from recours.core.text import plural
@@ -14,7 +14,7 @@ from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema.inspection import Schema
 from recours.logs import file_of, run_log
-from recours.runs.ports import Clock, RunError
+from recours.runs.ports import Clock
 from recours.settings.model import MailSettings, Settings
 from recours.settings.values import address, line, one_of, whole
 from recours.wiring.carriers import catalog_of, redactor

@@ -7,6 +7,7 @@ from logging import Handler, StreamHandler
 from random import random
 
 from recours.carriers.reservation import Account
+from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
@@ -15,7 +16,7 @@ from recours.database.reach import reach_of
 from recours.documents.store import DocumentStore
 from recours.logs import local, run_log
 from recours.monitoring.observers import RunObservers
-from recours.runs.ports import Clock, Dependencies, RunError, RunObserver
+from recours.runs.ports import Clock, Dependencies, RunObserver
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
 from recours.core.decision import Decision
-from recours.core.errors import ErrorKind
-from recours.runs.ports import Attempt, Lease, NotRecordedError, RunError, Waiting
+from recours.core.errors import ErrorKind, RunError
+from recours.runs.ports import Attempt, Lease, NotRecordedError, Waiting
 from recours.runs.source import is_as_found
 from tests.fakes.table import Row, Table
 

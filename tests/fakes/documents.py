@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from recours.core.errors import RunError
 from recours.core.outcome import Retrieved
-from recours.runs.ports import Label, NotADocumentError, RunError, StoredDocument
+from recours.runs.ports import Label, NotADocumentError, StoredDocument
 
 PDF = b"%PDF-1.4 signed"
 

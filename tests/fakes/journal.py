@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from recours.core.errors import RunError
 from recours.core.events import Event
-from recours.runs.ports import RunError
 
 
 @dataclass

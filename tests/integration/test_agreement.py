@@ -25,6 +25,7 @@ from recours.core.assessment import assess
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.quota import Limit
+from recours.core.text import format_minute
 from recours.dashboard.claims import about_claim
 from recours.dashboard.texts import Words
 from recours.database.engine import Database
@@ -36,7 +37,6 @@ from recours.notifications.weekly import render_report
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import ProblemKind, verdict
 from recours.operations.reopen import why_not
-from recours.runs.summary import format_minute
 from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue

@@ -16,10 +16,11 @@ import pytest
 from recours import logs
 from recours.access import PRIVATE, Access
 from recours.core.claim import Delivery
+from recours.core.errors import RunError
 from recours.core.outcome import Retrieved
 from recours.database.schema.create import create_file
 from recours.documents.store import DocumentStore
-from recours.runs.ports import Label, RunError
+from recours.runs.ports import Label
 from recours.sandbox.documents import proof_pdf
 from recours.scheduling.files import open_to_all
 from tests.needs import lacking

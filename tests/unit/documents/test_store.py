@@ -21,12 +21,13 @@ from pypdf import PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
 from recours.core.claim import Delivery
+from recours.core.errors import RunError
 from recours.core.evidence import read_page, why_hollow
 from recours.core.outcome import Retrieved
 from recours.documents import store as store_module
 from recours.documents.evidence import SUFFIXES, appraise, kind_of, media_type_of
 from recours.documents.store import DocumentStore
-from recours.runs.ports import Label, NotADocumentError, RunError
+from recours.runs.ports import Label, NotADocumentError
 from recours.sandbox import documents as simulated
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -8,9 +8,8 @@ from typing import Any, NoReturn
 import pytest
 
 from recours.core.claim import Claim, Stage
-from recours.core.errors import ErrorKind
+from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
-from recours.runs.ports import RunError
 from recours.runs.preview import preview
 from tests.fakes.queue import DELIVERY
 from tests.fakes.world import World

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from recours.core.claim import Claim, Delivery, Stage, State
-from recours.core.errors import ErrorKind
+from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability
-from recours.runs.ports import Asked, Blocked, Fetched, Label, Lease, Refusal, Reservation, RunError
+from recours.runs.ports import Asked, Blocked, Fetched, Label, Lease, Refusal, Reservation
 from tests.fakes.carriers import CATALOG, CHRONOPOST
 from tests.fakes.documents import PDF
 from tests.fakes.queue import DELIVERY, GOT

@@ -7,16 +7,9 @@ from typing import Any
 import pytest
 
 from recours.core.quota import Capability, Limit, Usage, Window
+from recours.core.text import format_minute, words_for
 from recours.runs.ports import Waiting
-from recours.runs.summary import (
-    Report,
-    Stats,
-    format_minute,
-    usage_line,
-    waiting_line,
-    words_for,
-    worth_telling,
-)
+from recours.runs.summary import Report, Stats, usage_line, waiting_line, worth_telling
 from tests.fakes.world import local
 
 MIDNIGHT = datetime(2026, 2, 6, 23, tzinfo=UTC)
