@@ -14,7 +14,7 @@ from recours.cli.operations import database_option, settings_for
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind, RunError
 from recours.core.events import EventName
-from recours.core.mail import LANGUAGES, MailKind, Told, is_address
+from recours.core.mail import LANGUAGES, MailKind, OutboxEvent, OutgoingMail, is_address
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository
@@ -27,7 +27,6 @@ from recours.notifications.smtp import (
     SmtpConnection,
     SmtpSettings,
 )
-from recours.runs.ports import OutgoingMail
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import open_database
@@ -210,7 +209,7 @@ def _report(mail_service: MailService, settings: Settings, language: str, *, so_
     return render_report(mail_service.week(monday), language, mail_service.branding())
 
 
-def _told(kind: MailKind, claim: Claim) -> Told:
+def _told(kind: MailKind, claim: Claim) -> OutboxEvent:
     """An event as the claim would have caused it."""
     facts: dict[str, Any] = {
         "reference": claim.reference,
@@ -220,7 +219,7 @@ def _told(kind: MailKind, claim: Claim) -> Told:
         "turns": claim.retries_counted,
         "attempts": claim.retries_counted + 1,
     }
-    return Told(
+    return OutboxEvent(
         0,
         _KINDS[kind],
         claim.id,

@@ -149,7 +149,7 @@ def is_address(text: str | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Told:
+class OutboxEvent:
     """An event as it is read for a mail."""
 
     id: int
@@ -162,6 +162,48 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Recipient:
+    """A client, as the service knows it."""
+
+    client_id: Any
+    email: str | None
+    name: str | None
+    is_active: bool
+    preferences: str | None  # JSON
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A mail that was rendered, and not kept yet. `held`: until someone releases it."""
+
+    message_id: str
+    kind: MailKind
+    client_id: Any
+    recipient: str
+    language: str
+    subject: str
+    plain: str
+    html: str
+    held: bool = False
+
+
+@dataclass(frozen=True)
+class OutgoingMail:
+    """A mail that is to be sent, with what it tells."""
+
+    id: int
+    message_id: str
+    kind: MailKind
+    client_id: Any
+    recipient: str
+    subject: str
+    plain: str
+    html: str
+    created_at: datetime
+    told: tuple[OutboxEvent, ...]
+
+
+@dataclass(frozen=True)
 class ClaimNow:
     """What a claim is at the moment of sending."""
 
@@ -171,7 +213,7 @@ class ClaimNow:
     claim_status: str | None = None
 
 
-def things(told: Sequence[Told]) -> list[Told]:
+def things(told: Sequence[OutboxEvent]) -> list[OutboxEvent]:
     """What a reader is told of. A claim that gave up is one thing, also if the operator is told why as well."""
     gave_up = {_subject(event) for event in told if event.name is EventName.GAVE_UP}
     return [
@@ -179,16 +221,16 @@ def things(told: Sequence[Told]) -> list[Told]:
     ]
 
 
-def _subject(event: Told) -> tuple[Any, str, str]:
+def _subject(event: OutboxEvent) -> tuple[Any, str, str]:
     return event.claim_id, event.carrier, event.number
 
 
-def may_lapse(event: Told) -> bool:
+def may_lapse(event: OutboxEvent) -> bool:
     """Tell whether the reason of an event can be gone: what somebody is to mend, they may have mended."""
     return event.name is EventName.POD_FAILED
 
 
-def still_holds(event: Told, claim: ClaimNow | None, skipped: frozenset[str]) -> bool:
+def still_holds(event: OutboxEvent, claim: ClaimNow | None, skipped: frozenset[str]) -> bool:
     """Tell whether the reason of an event is still there: its claim was neither mended, nor corrected, nor settled."""
     if not may_lapse(event):
         return True
@@ -201,7 +243,7 @@ def still_holds(event: Told, claim: ClaimNow | None, skipped: frozenset[str]) ->
     )
 
 
-def kind_of(event: Told) -> ErrorKind | None:
+def kind_of(event: OutboxEvent) -> ErrorKind | None:
     """The kind of error that an event tells of."""
     try:
         return ErrorKind(event.facts.get("kind") or "")

@@ -109,7 +109,7 @@ class RunJournal:
         with self.database.read() as connection:
             return connection.scalar(query)
 
-    def tell(self, event: Event, run_id: str, at: datetime) -> None:
+    def emit(self, event: Event, run_id: str, at: datetime) -> None:
         """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""
         with self.database.write() as connection:
             write_events(connection, OF_NO_CLAIM, (event,), run_id, at)

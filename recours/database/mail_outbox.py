@@ -25,7 +25,17 @@ from sqlalchemy import (
 from recours.core.carrier import Catalog
 from recours.core.errors import Actor
 from recours.core.events import Event, EventName
-from recours.core.mail import LAPSED, ClaimNow, MailKind, MailState, Told, may_lapse
+from recours.core.mail import (
+    LAPSED,
+    ClaimNow,
+    Draft,
+    MailKind,
+    MailState,
+    OutboxEvent,
+    OutgoingMail,
+    Recipient,
+    may_lapse,
+)
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import OF_NO_CLAIM, add_events
 from recours.database.lenient_reader import read_claim
@@ -40,7 +50,6 @@ from recours.database.tables import (
     notifications,
     system_settings,
 )
-from recours.runs.ports import Draft, OutgoingMail, Recipient
 
 _LEASE = timedelta(minutes=10)
 _AT_ONCE = 500  # events that are read by their numbers
@@ -172,11 +181,11 @@ class MailOutbox:
                 found.setdefault(client_id, []).append(event_id)
         return found
 
-    def still_untold(self, ids: Sequence[int]) -> list[Told]:
+    def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
         parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
         return [told for part in parts for told in self._read(_UNTOLD, of_events=part)]
 
-    def events_of_operator(self) -> list[Told]:
+    def events_of_operator(self) -> list[OutboxEvent]:
         """What the operator is still to be told, the oldest first."""
         return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
 
@@ -187,12 +196,12 @@ class MailOutbox:
         column: ColumnElement[Any] = claims.c.client_id if "client_id" in self.columns else const("")
         return column if "client_id" in self.columns else func.nullif(column, "")
 
-    def _read(self, query: Select[Any], **of: Any) -> list[Told]:
+    def _read(self, query: Select[Any], **of: Any) -> list[OutboxEvent]:
         with self.database.read() as connection:
             rows = connection.execute(query, of).mappings().all()
         return [_told(row) for row in rows]
 
-    def decline(self, told: Sequence[Told], why: str) -> None:
+    def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
         """No mail tells these events; `why` is kept with them."""
         with self.database.write() as connection:
             _mark(connection, [event.id for event in told], why)
@@ -215,7 +224,7 @@ class MailOutbox:
 
     # ---------------------------------------------------------------- mails
 
-    def write(self, draft: Draft, told: Sequence[Told], now: datetime) -> bool:
+    def write(self, draft: Draft, told: Sequence[OutboxEvent], now: datetime) -> bool:
         """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile."""
         ids = [event.id for event in told]
         with self.database.write() as connection:
@@ -278,10 +287,10 @@ class MailOutbox:
     def _free(self, now: datetime) -> ColumnElement[bool]:
         return or_(_m.held_until.is_(None), is_over(_m.held_until, now), _m.holder == self.run_id)
 
-    def _events_of_mails(self, connection: Connection, mail_ids: list[int]) -> dict[int, list[Told]]:
+    def _events_of_mails(self, connection: Connection, mail_ids: list[int]) -> dict[int, list[OutboxEvent]]:
         joined = events.join(mail_events, mail_events.c.event_id == _e.id)
         query = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
-        found: dict[int, list[Told]] = {mail_id: [] for mail_id in mail_ids}
+        found: dict[int, list[OutboxEvent]] = {mail_id: [] for mail_id in mail_ids}
         of_mails = mail_events.c.mail_id.in_(mail_ids), known_event()
         for row in connection.execute(query.where(*of_mails)).mappings():
             found[row["mail_id"]].append(_told(row))
@@ -346,7 +355,7 @@ class MailOutbox:
             rows = connection.execute(update(mails).where(dead).values(values).returning(_m.id, _m.recipient))
             return [(row.id, row.recipient) for row in rows]
 
-    def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
+    def claims_now(self, told: Collection[OutboxEvent]) -> dict[Any, ClaimNow]:
         ids = {event.claim_id for event in told if may_lapse(event)}
         if not ids:
             return {}
@@ -396,9 +405,9 @@ def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:
     return _e.told.is_(None), _e.audience == audience, known_event()
 
 
-def _told(row: Any) -> Told:
+def _told(row: Any) -> OutboxEvent:
     facts = row["facts"] if isinstance(row["facts"], dict) else {}
-    return Told(
+    return OutboxEvent(
         row["id"],
         EventName(row["event"]),
         row["claim_id"],
@@ -409,7 +418,7 @@ def _told(row: Any) -> Told:
     )
 
 
-def _letter(row: Any, told: list[Told]) -> OutgoingMail:
+def _letter(row: Any, told: list[OutboxEvent]) -> OutgoingMail:
     return OutgoingMail(
         id=row["id"],
         message_id=row["message_id"],

@@ -13,9 +13,11 @@ from recours.core.events import EventName
 from recours.core.mail import (
     LAPSED,
     ClaimNow,
+    Draft,
     MailKind,
+    OutboxEvent,
     Preferences,
-    Told,
+    Recipient,
     digest_due,
     is_address,
     parse_preferences,
@@ -24,7 +26,7 @@ from recours.core.mail import (
 )
 from recours.core.text import clean, plural
 from recours.notifications.render import Branding, Rendered, render
-from recours.runs.ports import Clock, Draft, Recipient
+from recours.runs.ports import Clock
 
 log = logging.getLogger("__main__")
 
@@ -43,22 +45,22 @@ class Outbox(Protocol):
     def untold_by_client(self) -> dict[Any, list[int]]:
         """The numbers of the events that each client is still to be told, the oldest first; None: nobody knows whom."""
 
-    def still_untold(self, ids: Sequence[int]) -> list[Told]:
+    def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
         """Those of these events that nobody has told meanwhile, the oldest first."""
 
-    def events_of_operator(self) -> list[Told]:
+    def events_of_operator(self) -> list[OutboxEvent]:
         """What the operator is still to be told."""
 
-    def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
+    def claims_now(self, told: Collection[OutboxEvent]) -> dict[Any, ClaimNow]:
         """What the claims are at this moment of those of these events whose reason may be gone."""
 
-    def decline(self, told: Sequence[Told], why: str) -> None:
+    def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
         """No mail tells these."""
 
     def recipient(self, client_id: Any) -> Recipient | None:
         """The client, as the service knows it."""
 
-    def write(self, draft: Draft, told: Sequence[Told], now: datetime) -> bool:
+    def write(self, draft: Draft, told: Sequence[OutboxEvent], now: datetime) -> bool:
         """Keep a rendered mail, its events with it."""
 
 
@@ -116,7 +118,7 @@ class NotificationManager:
 
     def _of_client(
         self, client_id: Any, ids: Sequence[int], now: datetime
-    ) -> list[tuple[Recipient, Preferences, MailKind, list[Told]]]:
+    ) -> list[tuple[Recipient, Preferences, MailKind, list[OutboxEvent]]]:
         """The mails for one client: one for each kind of event that is due."""
         recipient = self._outbox.recipient(client_id)
         if why := _unreachable(recipient):
@@ -146,13 +148,13 @@ class NotificationManager:
             ]
         return mails
 
-    def _holding(self, told: Sequence[Told]) -> list[Told]:
+    def _holding(self, told: Sequence[OutboxEvent]) -> list[OutboxEvent]:
         """Those whose reason is still there; the others lapse."""
-        holding: list[Told] = []
+        holding: list[OutboxEvent] = []
         for place in range(0, len(told), _AT_ONCE):
             some = told[place : place + _AT_ONCE]
             current = self._outbox.claims_now(some)
-            lapsed: list[Told] = []
+            lapsed: list[OutboxEvent] = []
             for event in some:
                 holds = still_holds(event, current.get(event.claim_id), self._policy.skipped_statuses)
                 (holding if holds else lapsed).append(event)
@@ -164,7 +166,7 @@ class NotificationManager:
         for place in range(0, len(ids), _AT_ONCE):
             self._decline(self._outbox.still_untold(ids[place : place + _AT_ONCE]), why, logging.WARNING)
 
-    def _decline(self, told: Sequence[Told], why: str, level: int) -> None:
+    def _decline(self, told: Sequence[OutboxEvent], why: str, level: int) -> None:
         """No mail tells these, and the log says so. None at all: another run has declined them."""
         if not told:
             return
@@ -194,7 +196,7 @@ class NotificationManager:
     def _write(
         self,
         kind: MailKind,
-        told: list[Told],
+        told: list[OutboxEvent],
         recipient: Recipient,
         language: str,
         now: datetime,
@@ -221,7 +223,9 @@ class NotificationManager:
         )
         return int(self._outbox.write(draft, told, now))
 
-    def _rendered(self, kind: MailKind, told: list[Told], recipient: Recipient, language: str) -> Rendered:
+    def _rendered(
+        self, kind: MailKind, told: list[OutboxEvent], recipient: Recipient, language: str
+    ) -> Rendered:
         if kind is not MailKind.WEEKLY_REPORT:
             return render(kind, told, language, recipient.name, self._policy.head, self._catalog)
         from recours.notifications.weekly import render_report  # noqa: PLC0415 (one mail a week)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.events import EventName
-from recours.core.mail import MailKind, Told, kind_of, things
+from recours.core.mail import MailKind, OutboxEvent, kind_of, things
 from recours.core.sentences import said_by, sentence
 from recours.core.text import clean, counted
 from recours.notifications.texts import WORDS, Advice, Words
@@ -51,7 +51,12 @@ class _Item:
 
 
 def render(
-    kind: MailKind, told: Sequence[Told], language: str, name: str | None, head: Branding, catalog: Catalog
+    kind: MailKind,
+    told: Sequence[OutboxEvent],
+    language: str,
+    name: str | None,
+    head: Branding,
+    catalog: Catalog,
 ) -> Rendered:
     """The mail that tells these events. Foreign text is cleaned here, and escaped by the template."""
     words = WORDS[language]
@@ -99,7 +104,7 @@ def environment() -> "Environment":
     )
 
 
-def _subject(kind: MailKind, told: Sequence[Told], count: int, words: Words) -> str:
+def _subject(kind: MailKind, told: Sequence[OutboxEvent], count: int, words: Words) -> str:
     forms = {
         MailKind.POD_FAILED: words.subject_failed,
         MailKind.POD_RETRIEVED: words.subject_retrieved,
@@ -108,11 +113,11 @@ def _subject(kind: MailKind, told: Sequence[Told], count: int, words: Words) -> 
     return counted(words.language, forms, count, reference=_reference(told[0]))
 
 
-def _reference(event: Told) -> str:
+def _reference(event: OutboxEvent) -> str:
     return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
 
 
-def _item(event: Told, kind: MailKind, words: Words, head: Branding, catalog: Catalog) -> _Item:
+def _item(event: OutboxEvent, kind: MailKind, words: Words, head: Branding, catalog: Catalog) -> _Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name in (EventName.ACCOUNT_FAULT, EventName.RUN_FAULT):
         subject = words.account if event.name is EventName.ACCOUNT_FAULT else words.run
@@ -129,7 +134,7 @@ def _item(event: Told, kind: MailKind, words: Words, head: Branding, catalog: Ca
     return _Item(reference, tuple(lines), link)
 
 
-def _expired(told: Sequence[Told], words: Words) -> _Item:
+def _expired(told: Sequence[OutboxEvent], words: Words) -> _Item:
     """Claims whose deadline has long passed: one thing, however many they are."""
     shown = [_reference(event) for event in told[:_MOST_NAMED]]
     more = words.more.format(count=len(told) - len(shown)) if len(told) > len(shown) else ""
@@ -144,7 +149,7 @@ def _expired(told: Sequence[Told], words: Words) -> _Item:
     )
 
 
-def _retrieved(event: Told, words: Words, head: Branding) -> list[tuple[str, str]]:
+def _retrieved(event: OutboxEvent, words: Words, head: Branding) -> list[tuple[str, str]]:
     attempts = event.facts.get("attempts")
     count = attempts if isinstance(attempts, int) else 1
     lines = [(words.happened, counted(words.language, words.attempts, count))]
@@ -173,7 +178,7 @@ def _day(text: Any) -> str | None:
         return None
 
 
-def _left_to_operator(event: Told, carrier: str, words: Words) -> list[tuple[str, str]]:
+def _left_to_operator(event: OutboxEvent, carrier: str, words: Words) -> list[tuple[str, str]]:
     """The sentence alone, and whether that was the end: what a client could do is none of their business."""
     lines = [(words.happened, _error(event, carrier, words))]
     retries = event.facts.get("turns")
@@ -185,7 +190,7 @@ def _left_to_operator(event: Told, carrier: str, words: Words) -> list[tuple[str
     return lines
 
 
-def _failed(event: Told, carrier: str, words: Words) -> list[tuple[str, str]]:
+def _failed(event: OutboxEvent, carrier: str, words: Words) -> list[tuple[str, str]]:
     """For the client, with the sentence about this very failure as a detail."""
     advice = _advice(event, words)
     return [
@@ -196,12 +201,12 @@ def _failed(event: Told, carrier: str, words: Words) -> list[tuple[str, str]]:
     ]
 
 
-def _error(event: Told, carrier: str, words: Words) -> str:
+def _error(event: OutboxEvent, carrier: str, words: Words) -> str:
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
     return said_or_quoted(words.language, said_by(event.facts, carrier), kind_of(event), text)
 
 
-def _reason(event: Told, carrier: str, words: Words) -> str:
+def _reason(event: OutboxEvent, carrier: str, words: Words) -> str:
     """Of a carrier's account, or of a run. The English one has details for the operator, such as a command."""
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
     if words.language == "en":
@@ -210,7 +215,7 @@ def _reason(event: Told, carrier: str, words: Words) -> str:
     return sentence(words.language, said) if said else quoted(words.language, text)
 
 
-def _advice(event: Told, words: Words) -> Advice:
+def _advice(event: OutboxEvent, words: Words) -> Advice:
     kind = kind_of(event)
     if kind is ErrorKind.INVALID_TRACKING and not event.number:
         return words.no_number

@@ -11,11 +11,11 @@ from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
 from typing import Any, Protocol
 
-from recours.core.mail import ClaimNow, MailState, Told, still_holds
+from recours.core.mail import ClaimNow, MailState, OutboxEvent, OutgoingMail, still_holds
 from recours.core.text import plural
 from recours.notifications.smtp import MailRefusedError, MailServerError, OutcomeUnknownError
 from recours.notifications.smtp_deadlines import StopRequestedError
-from recours.runs.ports import Clock, OutgoingMail
+from recours.runs.ports import Clock
 
 log = logging.getLogger("email_sender")
 run_log = logging.getLogger("__main__")
@@ -56,7 +56,7 @@ class Mails(Protocol):
     def undecided(self, now: Any) -> list[tuple[int, str]]:
         """Mark the mails whose run died while sending."""
 
-    def claims_now(self, told: Collection[Told]) -> dict[Any, ClaimNow]:
+    def claims_now(self, told: Collection[OutboxEvent]) -> dict[Any, ClaimNow]:
         """What the claims are now of those whose reason may be gone."""
 
 

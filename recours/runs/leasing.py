@@ -228,7 +228,7 @@ class Leasing:
         }
         day = now.astimezone(self._deps.policy.zone).date().isoformat()
         event = Event(_REPORTED_AS[refusal.kind], Actor.OPERATOR, lane.key, day, facts)
-        self._deps.journal.tell(event, self._recorder.run_id, now)
+        self._deps.journal.emit(event, self._recorder.run_id, now)
 
     # ---------------------------------------------------------------- claims that need no call
 

@@ -10,7 +10,6 @@ from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind, RunError
 from recours.core.events import Event
-from recours.core.mail import MailKind, Told
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Usage
@@ -463,53 +462,11 @@ class Journal(Protocol):
     def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
         """A run ends."""
 
-    def tell(self, event: Event, run_id: str, at: datetime) -> None:
+    def emit(self, event: Event, run_id: str, at: datetime) -> None:
         """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""
 
 
 # ---------------------------------------------------------------- telling people
-
-
-@dataclass(frozen=True)
-class Recipient:
-    """A client, as the service knows it."""
-
-    client_id: Any
-    email: str | None
-    name: str | None
-    is_active: bool
-    preferences: str | None  # JSON
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A mail that was rendered, and not kept yet. `held`: until someone releases it."""
-
-    message_id: str
-    kind: MailKind
-    client_id: Any
-    recipient: str
-    language: str
-    subject: str
-    plain: str
-    html: str
-    held: bool = False
-
-
-@dataclass(frozen=True)
-class OutgoingMail:
-    """A mail that is to be sent, with what it tells."""
-
-    id: int
-    message_id: str
-    kind: MailKind
-    client_id: Any
-    recipient: str
-    subject: str
-    plain: str
-    html: str
-    created_at: datetime
-    told: tuple[Told, ...]
 
 
 class Post(Protocol):

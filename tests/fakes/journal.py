@@ -28,7 +28,7 @@ class FakeJournal:
         self._check()
         self.runs[run_id] |= {"ended": at, "exit_status": exit_status, "stats": stats}
 
-    def tell(self, event: Event, run_id: str, at: datetime) -> None:
+    def emit(self, event: Event, run_id: str, at: datetime) -> None:
         del run_id, at
         self._check()
         self.events.setdefault((event.name, event.carrier, event.number), event)

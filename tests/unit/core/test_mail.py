@@ -10,8 +10,8 @@ from recours.core.mail import (
     ClaimNow,
     Frequency,
     MailKind,
+    OutboxEvent,
     Preferences,
-    Told,
     digest_due,
     is_address,
     parse_preferences,
@@ -114,9 +114,9 @@ NOW = ClaimNow("N1", "ups", "failed", "submitted")
 )
 def test_a_failure_is_told_as_long_as_it_is_one(claim: ClaimNow | None, holds: bool) -> None:
     written = datetime(2026, 2, 2, tzinfo=UTC) - timedelta(hours=1)
-    failed = Told(1, EventName.POD_FAILED, 7, "ups", "N1", written)
+    failed = OutboxEvent(1, EventName.POD_FAILED, 7, "ups", "N1", written)
     assert still_holds(failed, claim, frozenset({"paid"})) is holds
-    retrieved = Told(2, EventName.POD_RETRIEVED, 7, "ups", "N1", written)
+    retrieved = OutboxEvent(2, EventName.POD_RETRIEVED, 7, "ups", "N1", written)
     assert still_holds(retrieved, claim, frozenset({"paid"}))
 
 

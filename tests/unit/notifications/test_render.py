@@ -7,7 +7,7 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.events import EventName
-from recours.core.mail import MailKind, Told
+from recours.core.mail import MailKind, OutboxEvent
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.notifications.render import Branding, render
 
@@ -21,7 +21,7 @@ ENGLISH = {
 
 
 def plain_of(facts: dict[str, Any], language: str, kind: MailKind, name: EventName) -> str:
-    event = Told(1, name, 1, "ups", "1Z999AA10123456784", datetime(2026, 2, 2, tzinfo=UTC), facts)
+    event = OutboxEvent(1, name, 1, "ups", "1Z999AA10123456784", datetime(2026, 2, 2, tzinfo=UTC), facts)
     rendered = render(kind, [event], language, None, Branding(), CATALOG)
     assert "<b>such" not in rendered.html
     return rendered.plain

@@ -12,7 +12,7 @@ from recours.core.assessment import assess, is_expired
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.events import EventName
-from recours.core.mail import MailKind, Told
+from recours.core.mail import MailKind, OutboxEvent
 from recours.core.outcome import Failure
 from recours.notifications.render import Branding, render
 from recours.runs.preview import Preview, preview
@@ -200,7 +200,7 @@ def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:
 )
 def test_the_operators_mail_says_it_once(language: str, expected: list[str]) -> None:
     told = [
-        Told(
+        OutboxEvent(
             n, EventName.EXPIRED, n, "chronopost", N, datetime(2026, 2, 2, tzinfo=UTC),
             {"reference": f"CLM-{n}", "days": 30, "deadline": "2025-12-20", "turns": 0},
         )
