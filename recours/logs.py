@@ -193,7 +193,7 @@ def set_up(
     quiet: bool = False,
     access: Access = PRIVATE,
 ) -> Log:
-    """Send log lines to `path` and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunFault."""
+    """Send log lines to `path` and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunError."""
     formatter = GuideFormatter(redact, now)
     screen = logging.NullHandler() if quiet else logging.StreamHandler(console or sys.stderr)
     file = _opened(path, max_bytes, files, screen, access, has_all=True)
@@ -217,7 +217,7 @@ def file_of(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     access: Access = PRIVATE,
 ) -> Iterator[None]:
-    """Send the lines of one logger to a file of its own, and nowhere else. Raises RunFault."""
+    """Send the lines of one logger to a file of its own, and nowhere else. Raises RunError."""
     file = _opened_alone(path, max_bytes, files, GuideFormatter(redact, now), access)
     logger = logging.getLogger(logger_name)
     logger.addHandler(file)
@@ -259,7 +259,7 @@ def lines_to(
     """Have the lines of runs in this process go to `path` too, for a program that is not ours and has its own log.
 
     Lines of that program do not get there, though its logger may have the same name. Any number of threads may be in
-    it at once. Raises RunFault.
+    it at once. Raises RunError.
     """
     logger = run_log()
     with _sharing:
@@ -295,7 +295,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def _opened_alone(path: Path, max_bytes: int, files: int, formatter: GuideFormatter, access: Access) -> _File:
-    """A log whose lines go nowhere else: to stderr, if another program holds its lock. Raises RunFault."""
+    """A log whose lines go nowhere else: to stderr, if another program holds its lock. Raises RunError."""
     aside = logging.StreamHandler(sys.stderr)
     file = _opened(path, max_bytes, files, aside, access, has_all=False)
     for handler in (aside, file):

@@ -60,7 +60,7 @@ class FolderBox:
         return self.folder / name
 
     def seal(self, name: str) -> None:
-        """Take in a file that was written. Raises BackupFault."""
+        """Take in a file that was written. Raises BackupError."""
         try:
             with self.path_of(name).open("rb+") as file:
                 os.fsync(file.fileno())
@@ -69,7 +69,7 @@ class FolderBox:
             raise self._fault(error) from error
 
     def keep(self, document: KnownDocument) -> Lacking | None:
-        """Copy a document and the facts beside it; or say what was wrong with it. Raises BackupFault."""
+        """Copy a document and the facts beside it; or say what was wrong with it. Raises BackupError."""
         lacking = Lacking(document.path, document.sha256, "missing")
         if document.name is None:
             return lacking
@@ -106,7 +106,7 @@ class FolderBox:
         return True
 
     def finish(self, manifest: Manifest) -> Path:
-        """Write the manifest, and give the folder its name; returns it. Raises BackupFault."""
+        """Write the manifest, and give the folder its name; returns it. Raises BackupError."""
         try:
             with self.path_of(MANIFEST).open("x", encoding="utf-8") as file:
                 json.dump(as_json(manifest), file, indent=1, ensure_ascii=False)
@@ -132,7 +132,7 @@ def _unwritable(parent: Path, error: OSError) -> BackupError:
 
 @contextmanager
 def new_box(parent: Path, now: datetime) -> Iterator[FolderBox]:
-    """A folder to be filled; whatever happens, it is gone unless it was finished. Raises BackupFault."""
+    """A folder to be filled; whatever happens, it is gone unless it was finished. Raises BackupError."""
     target = parent / f"{_PREFIX}{stamp(now)}"
     folder = parent / f".{target.name}{_PARTIAL}"
     if target.exists():
@@ -215,7 +215,7 @@ class FolderBackup:
     def put_documents_back(self, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
         """Copy the documents that are missing there; how many, and the names of those of another content, which are kept.
 
-        Raises BackupFault.
+        Raises BackupError.
         """
         copied, other = 0, []
         for name in self.manifest.files:
@@ -260,7 +260,7 @@ class FolderBackup:
 
 
 def open_backup(folder: Path) -> FolderBackup:
-    """A backup by its folder. Raises BackupFault if it is none, or not a whole one."""
+    """A backup by its folder. Raises BackupError if it is none, or not a whole one."""
     try:
         with open_inside(folder, MANIFEST) as file:
             content = file.read(_LARGEST_MANIFEST + 1) if _size_of(file) <= _LARGEST_MANIFEST else b""

@@ -20,7 +20,7 @@ from recours.database.schema.inspection import KNOWN
 def make_backup(
     database: Database, parent: Path, pod_dir: Path, version: str, now: datetime
 ) -> tuple[Path, Manifest]:
-    """Fill a new folder in `parent`; returns it, and what it holds. Raises BackupFault."""
+    """Fill a new folder in `parent`; returns it, and what it holds. Raises BackupError."""
     kind, file_name = (
         (sqlite.KIND, sqlite.FILE_NAME) if database.path else (postgres.KIND, postgres.FILE_NAME)
     )
@@ -52,7 +52,7 @@ class Examined:
 
 
 def examine(backup: FolderBackup) -> Examined:
-    """Whether a backup is whole and what it says it is. Touches nothing else. Raises BackupFault."""
+    """Whether a backup is whole and what it says it is. Touches nothing else. Raises BackupError."""
     manifest = backup.manifest
     if manifest.kind not in (sqlite.KIND, postgres.KIND):
         raise BackupError(

@@ -135,7 +135,7 @@ def as_json(manifest: Manifest) -> dict[str, Any]:
 
 
 def from_json(read: Mapping[str, Any]) -> Manifest:
-    """The inverse. Raises ValueError and its like if it is none; BackupFault for one of another format."""
+    """The inverse. Raises ValueError and its like if it is none; BackupError for one of another format."""
     if read["format"] != FORMAT:
         raise BackupError(
             "The backup was made by another version of recours, in another form: use that version."

@@ -154,7 +154,7 @@ def _wait(process: "subprocess.Popen[Any]", watch: Watch) -> str | None:
 
 
 def copy(database: Database, path: Path, deadlines: Deadlines = Deadlines()) -> Copied:
-    """Write a dump; what it holds is asked of the very moment that it was made of. Raises BackupFault."""
+    """Write a dump; what it holds is asked of the very moment that it was made of. Raises BackupError."""
     with _one_moment(database) as (connection, snapshot):
         major = server_major(database)
         target, secrets = connection_words(database, **KEEPALIVES)
@@ -204,13 +204,13 @@ def _contents(connection: Connection) -> tuple[CopyFacts, list[KnownDocument]]:
 
 
 def faults(path: Path) -> list[str]:
-    """What is wrong with the dump itself, a sentence each. Raises BackupFault if that cannot be found out."""
+    """What is wrong with the dump itself, a sentence each. Raises BackupError if that cannot be found out."""
     done = _run([_newest("pg_restore"), "--list", path])
     return [f"The dump cannot be read: {_complaint(done)}."] if done.returncode else []
 
 
 def restore_command(database: Database, dump: Path, **keepalives: int) -> tuple[list[str], dict[str, str]]:
-    """How a dump is read into an empty database, and what of the environment that needs. Raises BackupFault."""
+    """How a dump is read into an empty database, and what of the environment that needs. Raises BackupError."""
     target, secrets = connection_words(database, **keepalives)
     program = _newest("pg_restore", at_least=server_major(database))
     options = ["--no-password", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
@@ -218,7 +218,7 @@ def restore_command(database: Database, dump: Path, **keepalives: int) -> tuple[
 
 
 def restore_into(database: Database, dump: Path, deadlines: Deadlines = Deadlines()) -> None:
-    """Read a dump into an empty database, in one transaction. Raises BackupFault."""
+    """Read a dump into an empty database, in one transaction. Raises BackupError."""
     command, secrets = restore_command(database, dump, **KEEPALIVES)
     done = _run(command, secrets, Watch(database, server_major(database), deadlines=deadlines))
     if done.returncode < 0:  # ended while it waited: nobody knows for what
@@ -247,7 +247,7 @@ def server_major(database: Database) -> int:
 
 
 def connection_words(database: Database, **keepalives: int) -> tuple[str, dict[str, str]]:
-    """How the programs reach the database, without its secrets, and these as their environment. Raises BackupFault."""
+    """How the programs reach the database, without its secrets, and these as their environment. Raises BackupError."""
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 (an extra)
     from psycopg.pq import Conninfo  # noqa: PLC0415 (same)
 
@@ -270,7 +270,7 @@ def connection_words(database: Database, **keepalives: int) -> tuple[str, dict[s
 
 
 def _newest(name: str, *, at_least: int = 0) -> str:
-    """The newest of the installed programs of that name. Raises BackupFault if none can read such a server."""
+    """The newest of the installed programs of that name. Raises BackupError if none can read such a server."""
     found: dict[str, int] = {}
     for folder in ("", *_FOLDERS):
         for place in _places(name, folder):

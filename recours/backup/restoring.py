@@ -49,7 +49,7 @@ class Restored:
 def put_back(
     backup: FolderBackup, database: Database, pod_dir: Path, access: Access, *, force: bool
 ) -> Restored:
-    """Put a backup that was verified in the place of the database. `force`: whatever runs are about. Raises BackupFault."""
+    """Put a backup that was verified in the place of the database. `force`: whatever runs are about. Raises BackupError."""
     kind = SQLITE if database.is_sqlite else POSTGRESQL
     if kind != backup.manifest.kind:
         raise BackupError(
@@ -97,7 +97,7 @@ def _require_rest(database: Database) -> None:
 
 
 def _work_under_way(database: Database, now: datetime) -> list[str]:
-    """What runs are about at this moment, as phrases. Raises DatabaseFault."""
+    """What runs are about at this moment, as phrases. Raises DatabaseError."""
     schema = look(database)
     if not schema.is_current:
         return []  # no run works on it before it is
@@ -110,7 +110,7 @@ def _work_under_way(database: Database, now: datetime) -> list[str]:
 
 
 def _correct_paths(database: Database, backup: FolderBackup, pod_dir: Path) -> int:
-    """Say in the records and the claims where the documents are now; returns how many have moved. Raises DatabaseFault."""
+    """Say in the records and the claims where the documents are now; returns how many have moved. Raises DatabaseError."""
     if backup.manifest.facts.schema is None:
         return 0
     moved, last = 0, 0

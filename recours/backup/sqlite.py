@@ -27,7 +27,7 @@ _COUNTS = {
 
 
 def copy(database: Path, path: Path) -> Copied:
-    """Write a consistent copy, a file of its own. Raises BackupFault.
+    """Write a consistent copy, a file of its own. Raises BackupError.
 
     In one step, which is of one moment whatever others write. Where there is a write-ahead log, none of them waits.
     """
@@ -55,7 +55,7 @@ def copy(database: Path, path: Path) -> Copied:
 
 
 def look_into(path: Path) -> CopyFacts:
-    """What the copy holds. Raises BackupFault."""
+    """What the copy holds. Raises BackupError."""
     with _reading(path) as copied:
         tables = _tables(copied)
         schema = copied.execute(_SCHEMA).fetchone() if VERSION_TABLE in tables else None
@@ -66,7 +66,7 @@ def look_into(path: Path) -> CopyFacts:
 
 
 def documents(path: Path) -> Iterator[KnownDocument]:
-    """The documents that the copy knows of. Raises BackupFault."""
+    """The documents that the copy knows of. Raises BackupError."""
     known = (
         "SELECT DISTINCT document_path, document_sha256 FROM recours_attempts"
         " WHERE document_path IS NOT NULL ORDER BY document_path"
@@ -77,7 +77,7 @@ def documents(path: Path) -> Iterator[KnownDocument]:
 
 
 def faults(path: Path) -> list[str]:
-    """What is wrong with the copy itself, a sentence each. Raises BackupFault if that cannot be found out."""
+    """What is wrong with the copy itself, a sentence each. Raises BackupError if that cannot be found out."""
     with _reading(path) as copied:
         if odd := _no_tables(copied):
             return [
@@ -92,7 +92,7 @@ def faults(path: Path) -> list[str]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A copy, to be looked at only: not even files beside it come into being. Raises BackupFault.
+    """A copy, to be looked at only: not even files beside it come into being. Raises BackupError.
 
     Anybody may have made it: what is written in its schema must neither reach beyond it nor fill the memory.
     """
@@ -139,7 +139,7 @@ class Staged:
         return Database(URL.create("sqlite", database=str(self.copy)))
 
     def write_ahead(self) -> None:
-        """Give it the journal mode that the database had. Raises BackupFault."""
+        """Give it the journal mode that the database had. Raises BackupError."""
         try:
             with closing(sqlite3.connect(self.copy)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -147,7 +147,7 @@ class Staged:
             raise BackupError(explain(error, str(self.copy))) from error
 
     def take_its_place(self) -> Path | None:
-        """Move what is there aside, with the files beside it, which belong to it; returns where to. Raises BackupFault."""
+        """Move what is there aside, with the files beside it, which belong to it; returns where to. Raises BackupError."""
         aside = self.path.with_name(f"{self.path.name}.before-restore-{self.stamp}")
         moved = None
         try:
@@ -166,7 +166,7 @@ class Staged:
 
 @contextmanager
 def staged(copy: Path, path: Path, stamp: str, access: Access = PRIVATE) -> Iterator[Staged]:
-    """A copy beside the database; gone at the end unless it took its place. Raises BackupFault."""
+    """A copy beside the database; gone at the end unless it took its place. Raises BackupError."""
     beside = path.with_name(f".{path.name}.restoring-{stamp}")
     try:
         try:

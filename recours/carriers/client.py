@@ -50,7 +50,7 @@ class Client(ABC):
 
     @abstractmethod
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """The delivery, if the parcel is delivered. Raises CallFailed."""
+        """The delivery, if the parcel is delivered. Raises CallError."""
 
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
@@ -60,7 +60,7 @@ class Client(ABC):
 
     @abstractmethod
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """The document of a delivered parcel, or why there is none. Raises CallFailed."""
+        """The document of a delivered parcel, or why there is none. Raises CallError."""
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The calls that the next fetch needs before its own: none, where no token is used."""
@@ -79,7 +79,7 @@ class Client(ABC):
     # ---------------------------------------------------------------- a fetch
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
-        """The document, or why there is none. `number` has the form of the spec. Raises CallFailed."""
+        """The document, or why there is none. `number` has the form of the spec. Raises CallError."""
         if known is None:
             return self.fetch_tracked(number, self.track(number, session), session)
         return self._proved(number, known, session)
@@ -106,7 +106,7 @@ class Client(ABC):
             session.credentials_accepted()
 
     def check_credentials(self, session: CarrierSession) -> Outcome:
-        """Present the credentials with one call about the sample number. Raises CallFailed."""
+        """Present the credentials with one call about the sample number. Raises CallError."""
         known = None if self.tracking_shows_account else Delivery()
         return self.fetch(self.spec.sample_number, known, session)
 
@@ -128,7 +128,7 @@ class StatusClient(Client):
 
     @abstractmethod
     def track(self, number: str, session: CarrierSession) -> Failure:
-        """Where the parcel is. Raises CallFailed."""
+        """Where the parcel is. Raises CallError."""
 
     @staticmethod
     @abstractmethod
@@ -141,7 +141,7 @@ class StatusClient(Client):
         return self.without_proof(delivery)
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
-        """The status, unless the delivery is known: then there is nothing to ask. Raises CallFailed."""
+        """The status, unless the delivery is known: then there is nothing to ask. Raises CallError."""
         if known is not None:
             return self.fetch_proof(number, known, session)
         return super().fetch(number, known, session)

@@ -194,7 +194,7 @@ def _blames_number(problem: Problem, number: str) -> bool:
 
 
 def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, session: CarrierSession) -> Outcome:
-    """The document behind the first link that may be followed, or why there is none. Raises CallFailed."""
+    """The document behind the first link that may be followed, or why there is none. Raises CallError."""
     requests = ((name, link_request(url)) for name, url in links)
     name, request = next((each for each in requests if each[1]), ("", None))
     if request is None:

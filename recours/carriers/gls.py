@@ -179,7 +179,7 @@ class Gls(TokenClient):
         return self._tokens.call(Capability.POD, shipit_request(operation, number), session)
 
     def _tracked_again(self, number: str, refused: Failure, session: CarrierSession) -> Failure:
-        """ShipIT refused the token: whether it is good shows in whether the tracking accepts it. Raises CallFailed."""
+        """ShipIT refused the token: whether it is good shows in whether the tracking accepts it. Raises CallError."""
         again = self.track(number, session)
         self.note_accepted(again, session)
         if _is_refused(again):

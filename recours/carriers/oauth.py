@@ -52,7 +52,7 @@ class Tokens:
         return tuple(token for token in (self._token, self._before) if token)
 
     def call(self, what: Capability, request: Request, session: CarrierSession) -> Response:
-        """Send a request with the token; with a new one if that is refused, once. Raises CallFailed.
+        """Send a request with the token; with a new one if that is refused, once. Raises CallError.
 
         A call that refused a new token too has another reason: while that one holds, it brings no more of them.
         """
@@ -115,7 +115,7 @@ def basic_auth(user: str, password: str) -> str:
 
 
 def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
-    """The token and how long it holds. Raises CallFailed.
+    """The token and how long it holds. Raises CallError.
 
     `expires_in` is a number at FedEx, a text at UPS and GLS.
     """

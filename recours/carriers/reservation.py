@@ -114,7 +114,7 @@ class QuotaReservation:
         self._last: list[Reserved] = []  # what the last call used
 
     def consume(self, what: Capability) -> None:
-        """Turn a held unit into a used one, just before the call; waits out short windows. Raises CallFailed."""
+        """Turn a held unit into a used one, just before the call; waits out short windows. Raises CallError."""
         limits = [limit for limit in self._account.limits if limit.units({what: 1})]
         self._last = []
         try:

@@ -91,7 +91,7 @@ class HttpSession:
         self._clock.sleep(self._jitter() * _LONGEST_PAUSE_S)
 
     def call(self, what: Capability, request: Request) -> Response:
-        """Send the request, once more if the network or a gateway failed. Raises CallFailed."""
+        """Send the request, once more if the network or a gateway failed. Raises CallError."""
         repeated = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=self._wait_s,

@@ -69,7 +69,7 @@ def _show(settings: Settings) -> None:
 
 
 def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
-    """A row of three columns for each carrier, and lines below it. Raises DatabaseFault."""
+    """A row of three columns for each carrier, and lines below it. Raises DatabaseError."""
     queue = _queue_to_look_at(settings)
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
         credentials = settings.credentials[key]

@@ -56,7 +56,7 @@ class CheckContext:
         self._overview: Overview | DatabaseError | None = None
 
     def database(self) -> tuple[Database, Schema]:
-        """The database and what it holds. Raises DatabaseFault."""
+        """The database and what it holds. Raises DatabaseError."""
         if self._looked is None:
             try:
                 database = connect(self.settings)
@@ -70,7 +70,7 @@ class CheckContext:
         return self._looked
 
     def operations(self) -> Operations | None:
-        """The desk; None as long as the schema is not current. Raises DatabaseFault."""
+        """The desk; None as long as the schema is not current. Raises DatabaseError."""
         database, schema = self.database()
         if not schema.is_current:
             return None
@@ -84,7 +84,7 @@ class CheckContext:
             return None
 
     def read(self) -> Overview | None:
-        """The state of the system; None as long as there is none to be read. Raises DatabaseFault."""
+        """The state of the system; None as long as there is none to be read. Raises DatabaseError."""
         if self._overview is None and not self.is_new():
             try:
                 operations = self.operations()
@@ -96,7 +96,7 @@ class CheckContext:
         return self._overview
 
     def is_new(self) -> bool:
-        """Tell whether the embedded database is still to be made. Raises DatabaseFault."""
+        """Tell whether the embedded database is still to be made. Raises DatabaseError."""
         return is_to_be_made(self.settings)
 
 

@@ -41,7 +41,7 @@ def command(reference: str, max_retries: int, database_url: str | None, *, as_js
 
 
 def explanation_of(operations: Operations, reference: str, max_retries: int = 4) -> Explanation | None:
-    """Where the claim of this reference stands; None: there is none. Raises DatabaseFault."""
+    """Where the claim of this reference stands; None: there is none. Raises DatabaseError."""
     listed = operations.records.find(reference) if is_text(reference) else None
     if listed is None:
         return None

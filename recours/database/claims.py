@@ -270,7 +270,7 @@ class ClaimRepository:
         return [claim for claim in held if claim.id in still_held]
 
     def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
-        """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseFault, having tried the others too."""
+        """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseError, having tried the others too."""
         faults: list[DatabaseError] = []
         for some in self._together(held):
             if fault := self._release(some, lease):
@@ -296,7 +296,7 @@ class ClaimRepository:
         """Record attempts and what they mean, in their order.
 
         False for a claim that is not as it was taken: of it the attempt alone is kept, and it is assessed again.
-        Raises NotRecorded: a row that another program holds is no reason to lose the answers about others.
+        Raises NotRecordedError: a row that another program holds is no reason to lose the answers about others.
         """
         written: dict[Any, bool] = {}
         faults: list[DatabaseError] = []

@@ -34,7 +34,7 @@ class SystemClock:
 
 
 def clock_offset(database: Database, now: Callable[[], datetime] = _now) -> timedelta:
-    """The database's clock minus ours (`now`, aware); zero on SQLite, which has none. Raises DatabaseFault."""
+    """The database's clock minus ours (`now`, aware); zero on SQLite, which has none. Raises DatabaseError."""
     if database.is_sqlite:
         return _ZERO
     with database.outside_transactions() as connection:  # whose beginning would be measured too

@@ -120,7 +120,7 @@ class Database:
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
     def is_there(self) -> bool:
-        """Tell whether its file is there; a server's counts as such. Raises DatabaseFault if this user may not know."""
+        """Tell whether its file is there; a server's counts as such. Raises DatabaseError if this user may not know."""
         try:
             return self.path is None or self.path.exists()
         except OSError as error:
@@ -131,14 +131,14 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to read with. Raises DatabaseFault."""
+        """A connection to read with. Raises DatabaseError."""
         with self._translated(), self.engine.connect() as connection:
             self._begin(connection, writing=False)
             yield connection
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
-        """A transaction to write in, committed at the end. Raises DatabaseFault.
+        """A transaction to write in, committed at the end. Raises DatabaseError.
 
         `durable`: a power cut later does not undo it, nor what was committed before it. For what is spent outside
         right afterwards: a call, a mail.
@@ -156,7 +156,7 @@ class Database:
 
     @contextmanager
     def write_one(self, *, durable: bool = False) -> Iterator[Connection]:
-        """A connection for a single statement, which is a transaction by itself. Raises DatabaseFault.
+        """A connection for a single statement, which is a transaction by itself. Raises DatabaseError.
 
         On SQLite without BEGIN and COMMIT, each of which would let other threads have the interpreter while all who
         write wait for this one. `durable`: as for `write`.
@@ -234,7 +234,7 @@ class Database:
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:
-        """A connection whose statements are each by themselves, as some of PostgreSQL's must. Raises DatabaseFault."""
+        """A connection whose statements are each by themselves, as some of PostgreSQL's must. Raises DatabaseError."""
         with self._translated(), self.engine.connect() as connection:
             yield connection
 

@@ -134,7 +134,7 @@ class ClaimEnrolment:
     setting: EnrollNew = EnrollNew.AUTO
 
     def adoption(self) -> Adoption | None:
-        """When recours first worked on this database. Raises DatabaseFault."""
+        """When recours first worked on this database. Raises DatabaseError."""
         with self.database.read() as connection:
             return read_adoption(connection)
 
@@ -189,13 +189,13 @@ class ClaimEnrolment:
     # ---------------------------------------------------------------- new ones
 
     def enroll_new(self, now: datetime) -> int:
-        """Set the claims to `pending` that are new since the adoption; how many. Raises DatabaseFault."""
+        """Set the claims to `pending` that are new since the adoption; how many. Raises DatabaseError."""
         ids = self._to_be_enrolled(now)
         parts = (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))
         return sum(len(self.enroll(part, now)) for part in parts)
 
     def count_new(self, now: datetime) -> int:
-        """How many the next run of the fetch worker sets to `pending`. Raises DatabaseFault."""
+        """How many the next run of the fetch worker sets to `pending`. Raises DatabaseError."""
         return len(self._to_be_enrolled(now))
 
     def _to_be_enrolled(self, now: datetime) -> list[Any]:

@@ -49,7 +49,7 @@ _FORGET_SHARES, _FORGET_WINDOW = (
 
 
 def forget_old(database: Database, before: datetime) -> int:
-    """Delete a portion of what ended before then; how many runs and windows that were. Raises DatabaseFault.
+    """Delete a portion of what ended before then; how many runs and windows that were. Raises DatabaseError.
 
     Nothing, if no run is on record soon after: runs with a clock far ahead would take the record of years with them, and
     today's counts of calls.

@@ -215,7 +215,7 @@ _began = runs.c.started_at
 
 
 def run_dates(database: Database, future: datetime) -> RunDates:
-    """How the runs are dated; those after `future` count as ahead. Raises DatabaseFault."""
+    """How the runs are dated; those after `future` count as ahead. Raises DatabaseError."""
     dates = select(func.count(), func.min(_began), func.max(_began))
     with database.read() as connection:
         ahead = connection.execute(dates.where(_began > future)).one()
@@ -224,6 +224,6 @@ def run_dates(database: Database, future: datetime) -> RunDates:
 
 
 def forget_future_runs(database: Database, future: datetime) -> int:
-    """Delete the runs that are dated after `future`; how many that were. Raises DatabaseFault."""
+    """Delete the runs that are dated after `future`; how many that were. Raises DatabaseError."""
     with database.write() as connection:
         return connection.execute(delete(runs).where(_began > future)).rowcount

@@ -135,7 +135,7 @@ def count_unknown(database: Database) -> dict[str, int]:
 
 
 def remarks_on(database: Database, schema: Schema) -> list[str]:
-    """What to say of a newer version's schema; nothing of any other. Raises DatabaseFault."""
+    """What to say of a newer version's schema; nothing of any other. Raises DatabaseError."""
     if not schema.is_of_newer_version:
         return []
     return [newer_words(schema, count_unknown(database))]
@@ -166,7 +166,7 @@ class Reach:
         return _rows(self)
 
     def require(self, claim_id: Any) -> None:
-        """See that a claim that somebody asked for is within reach. Raises DatabaseFault."""
+        """See that a claim that somebody asked for is within reach. Raises DatabaseError."""
         if self.highest_id is not None and claim_id > self.highest_id:
             raise DatabaseError(
                 f"Claim {claim_id} cannot be recorded yet: the recours_ tables hold ids up to {self.highest_id}. Run "
@@ -194,7 +194,7 @@ def reach_of(schema: Schema) -> Reach:
 
 
 def reach_of_next_run(database: Database, schema: Schema) -> Reach:
-    """Which claims the next run may work on: it first widens tables that are small. Raises DatabaseFault."""
+    """Which claims the next run may work on: it first widens tables that are small. Raises DatabaseError."""
     reach = reach_of(schema)
     if reach.highest_id is None:
         return reach
@@ -204,7 +204,7 @@ def reach_of_next_run(database: Database, schema: Schema) -> Reach:
 
 
 def left_alone(database: Database, schema: Schema) -> LeftAlone:
-    """What is beyond that reach, in the words of a run's log. Raises DatabaseFault."""
+    """What is beyond that reach, in the words of a run's log. Raises DatabaseError."""
     reach, count, remarks = reach_of_next_run(database, schema), 0, []
     if reach.only_known:
         counts = count_unknown(database)

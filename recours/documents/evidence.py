@@ -242,7 +242,7 @@ SUFFIXES = {
 def kind_of(content: bytes, *, html: bool = False) -> str:
     """The kind of document that the bytes look like, found out at once; `html`: a web page is one too.
 
-    Raises NotADocument with a phrase that says why they are none.
+    Raises NotADocumentError with a phrase that says why they are none.
     """
     if len(content) < _SMALLEST:
         raise NotADocumentError(f"it has only {len(content)} bytes")
@@ -257,7 +257,7 @@ def kind_of(content: bytes, *, html: bool = False) -> str:
 
 
 def media_type_of(content: bytes, *, html: bool = False) -> str:
-    """The kind of document that the bytes are, opened where that can fail. Raises NotADocument."""
+    """The kind of document that the bytes are, opened where that can fail. Raises NotADocumentError."""
     found = kind_of(content, html=html)
     if found == "application/pdf":
         _open_pdf(content)
@@ -265,7 +265,7 @@ def media_type_of(content: bytes, *, html: bool = False) -> str:
 
 
 def appraise(content: bytes, media_type: str) -> None:
-    """See that a document opens and shows something. Raises NotADocument with a phrase that says what it is instead."""
+    """See that a document opens and shows something. Raises NotADocumentError with a phrase that says what it is instead."""
     pdf = _open_pdf(content) if media_type == "application/pdf" else None
     if why := why_hollow(read(content, media_type, pdf)):
         raise NotADocumentError(why)
@@ -274,7 +274,7 @@ def appraise(content: bytes, media_type: str) -> None:
 def _open_pdf(content: bytes) -> Any:
     """The reader of pypdf; None for one that is encrypted as this machine has no library for: it counts, a person can open it.
 
-    Raises NotADocument.
+    Raises NotADocumentError.
     """
     pypdf = pdf_library()
     try:

@@ -61,7 +61,7 @@ class DocumentStore:
     def store(self, label: Label, got: Retrieved) -> StoredDocument:
         """Keep what a carrier gave if it proves something; its name outlasts a power cut after `secure`.
 
-        Raises NotADocument, RunFault.
+        Raises NotADocumentError, RunError.
         """
         content, media_type = got.content, kind_of(got.content, html=got.html)
         sha256 = hashlib.sha256(content).hexdigest()
@@ -90,7 +90,7 @@ class DocumentStore:
         _write(self._parts, path, content, self._access, durable=True)
 
     def secure(self, documents: Iterable[StoredDocument]) -> None:
-        """See that the names of these outlast a power cut too: once for all of a folder. Raises RunFault."""
+        """See that the names of these outlast a power cut too: once for all of a folder. Raises RunError."""
         try:
             for folder in {Path(document.path).parent for document in documents}:
                 sync_folder(folder)

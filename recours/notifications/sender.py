@@ -29,7 +29,7 @@ class MailServer(Protocol):
     """What sends."""
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
-        """Give one mail to the server. Raises ServerFault, Refused, Undecidable, Interrupted."""
+        """Give one mail to the server. Raises MailServerError, Refused, Undecidable, Interrupted."""
 
 
 class Mails(Protocol):
@@ -117,7 +117,7 @@ class EmailSender:
     def _send_ready(self, ids: list[int], go_on: Callable[[], bool]) -> None:
         """Several at once: holding each by itself is what costs most. Not where sending is slow on purpose.
 
-        Raises ServerFault.
+        Raises MailServerError.
         """
         most = 1 if self._envelope.a_minute else _BATCH
         with self._server(go_on) as server:
@@ -143,7 +143,7 @@ class EmailSender:
             )
 
     def _send_batch(self, server: MailServer, batch: list[OutgoingMail], go_on: Callable[[], bool]) -> None:
-        """Those that did not go out are handed back. Raises ServerFault."""
+        """Those that did not go out are handed back. Raises MailServerError."""
         current = self._mails.claims_now([event for mail in batch for event in mail.told])
         for place, mail in enumerate(batch):
             if not any(still_holds(event, current.get(event.claim_id), self._skipped) for event in mail.told):
@@ -190,7 +190,7 @@ class EmailSender:
             )
 
     def _send(self, server: MailServer, mail: OutgoingMail) -> None:
-        """Raises ServerFault if no other mail is to be tried after this one, Interrupted if the run is to end."""
+        """Raises MailServerError if no other mail is to be tried after this one, Interrupted if the run is to end."""
         recipient = self._envelope.redirect or mail.recipient
         what = f"Mail {mail.id} ({mail.kind}) to {recipient}"
         self._tried += 1
@@ -217,7 +217,7 @@ class EmailSender:
             log.info(f'{what}: sent, "{mail.subject}"')
 
     def _refused(self, mail: OutgoingMail, what: str, refusal: MailRefusedError) -> None:
-        """Raises ServerFault if the server has refused so many for our sake that it will refuse all."""
+        """Raises MailServerError if the server has refused so many for our sake that it will refuse all."""
         self._refused_us = self._refused_us + 1 if refusal.of_us else 0
         if refusal.final:
             self._end(mail, MailState.FAILED, str(refusal))

@@ -149,14 +149,14 @@ class SmtpConnection:
                 smtp.close()
 
     def log_in(self) -> None:
-        """Connect and log in; send nothing. Raises ServerFault, Interrupted."""
+        """Connect and log in; send nothing. Raises MailServerError, Interrupted."""
         if self._smtp is None:
             self._connected()
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
         """Give one mail to the server. False if `before`, asked at the last moment, does not want it given.
 
-        Raises ServerFault, Refused, Undecidable; Interrupted if the run is to end and the mail was not given.
+        Raises MailServerError, Refused, Undecidable; Interrupted if the run is to end and the mail was not given.
         """
         if not self.settings.sender:
             raise MailServerError(
@@ -270,7 +270,7 @@ class SmtpConnection:
     def _refusal(self, what: str, code: int, words: bytes, *, unseen: bool = False) -> MailRefusedError:
         """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message.
 
-        Raises ServerFault if the server leaves.
+        Raises MailServerError if the server leaves.
         """
         text = self._text(words)
         if code == _CLOSING:

@@ -102,7 +102,7 @@ class Pruned:
 
 
 def prune(past: Past, erase: Erase, before: datetime, now: Callable[[], datetime]) -> Pruned:
-    """Have all of it go, a part at a time, so that runs go on meanwhile. Raises RunFault."""
+    """Have all of it go, a part at a time, so that runs go on meanwhile. Raises RunError."""
     done, last = Pruned(), 0
     while part := past.take(before, now(), last):
         last = part.last

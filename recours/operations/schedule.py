@@ -85,11 +85,11 @@ class Plan:
     steps: Sequence[str] = ()  # for people, a line each: `- ` what goes, `+ ` what comes, `$ ` what is run
     remarks: Sequence[str] = ()
     afterwards: Sequence[str] = ()  # what is left for the person to do or to know
-    carry_out: Callable[[], None] = field(default=lambda: None, compare=False)  # raises ScheduleFault
+    carry_out: Callable[[], None] = field(default=lambda: None, compare=False)  # raises ScheduleError
 
 
 class System(Protocol):
-    """What starts programs regularly on a machine. Everything may raise ScheduleFault."""
+    """What starts programs regularly on a machine. Everything may raise ScheduleError."""
 
     @property
     def name(self) -> str:

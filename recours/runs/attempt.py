@@ -58,7 +58,7 @@ def attempt(
 ) -> Ended | None:
     """Take the carrier's answer about a claim and keep the document; None if there are no more answers.
 
-    Raises RunFault if it cannot be kept, and our own mistakes.
+    Raises RunError if it cannot be kept, and our own mistakes.
     """
     started_at, start = clock.now(), clock.monotonic()
     if kept := kept_already(claim, documents, clock):

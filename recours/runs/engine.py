@@ -75,7 +75,7 @@ class Engine:
         return {lane.key: lane.refusal for lane in self._leasing.lanes if lane.refusal}
 
     def run(self, ready: Collection[str]) -> None:
-        """Fetch the claims of these lanes, up to the batch. Raises RunFault."""
+        """Fetch the claims of these lanes, up to the batch. Raises RunError."""
         self._leasing.open(ready)
         try:
             self._run_threads()
@@ -125,7 +125,7 @@ class Engine:
         return not (self._over or self._stop.is_set()) and self._deps.clock.monotonic() < self._ends_at
 
     def _next(self) -> list[Leased]:
-        """The next bundle to fetch; empty if there is none, and none can come back. Raises RunFault."""
+        """The next bundle to fetch; empty if there is none, and none can come back. Raises RunError."""
         while True:
             with self._changed:
                 self._take_answers()
@@ -174,7 +174,7 @@ class Engine:
     # ---------------------------------------------------------------- a bundle
 
     def _fetch(self, bundle: list[Leased]) -> None:
-        """Ask about each claim and record the answer before the next one is asked about. Raises RunFault."""
+        """Ask about each claim and record the answer before the next one is asked about. Raises RunError."""
         rest = list(bundle)
         reservations = [leased.reservation for leased in bundle]
         asked = [Asked(one.claim.number or "", one.claim.state.delivery, one.claim.id) for one in bundle]
@@ -194,7 +194,7 @@ class Engine:
                 self._hand_back(rest)
 
     def _note(self, leased: Leased, ended: Ended, rest: list[Leased]) -> None:
-        """Note an answer, and have it recorded before the rest of its bundle is asked about. Raises RunFault."""
+        """Note an answer, and have it recorded before the rest of its bundle is asked about. Raises RunError."""
         leased.lane.learn(ended.outcome)  # for the other threads, at once
         if ended.document:  # if it cannot be, the lease runs out, and a later run finds the document
             self._deps.documents.secure([ended.document])
@@ -210,7 +210,7 @@ class Engine:
         return self._may_begin() and not (is_lost or leased.lane.closes)
 
     def _ask(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
-        """How the attempt ended, whatever happened; None if a mistake of ours has ended the answers. Raises RunFault."""
+        """How the attempt ended, whatever happened; None if a mistake of ours has ended the answers. Raises RunError."""
         deps, claim = self._deps, leased.claim
         try:
             return attempt(claim, leased.reservation, answers, deps.documents, deps.clock)
@@ -243,7 +243,7 @@ class Engine:
     # ---------------------------------------------------------------- answers
 
     def _take_answers(self) -> None:
-        """Hear what the threads were answered by now, and record what can be; the lock is held. Raises RunFault."""
+        """Hear what the threads were answered by now, and record what can be; the lock is held. Raises RunError."""
         faults = []
         while self._new_answers:
             leased, ended, is_last = self._new_answers.popleft()
@@ -296,7 +296,7 @@ class Engine:
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
 
     def _denied(self, lane: Lane) -> Refusal | None:
-        """So many parcels in a row are denied: rather our account's fault, if it ever worked. Raises RunFault."""
+        """So many parcels in a row are denied: rather our account's fault, if it ever worked. Raises RunError."""
         reason = (
             f"{lane.name} denied us {DENIALS} parcels in a row. Check our account and its contract: "
             f'recours carriers check "{lane.name}"'
@@ -326,7 +326,7 @@ class Engine:
         ]
 
     def _record(self, answered: Collection[tuple[Leased, Ended]]) -> None:
-        """Record answers; those that are not their claims' fault use no attempt. Raises RunFault."""
+        """Record answers; those that are not their claims' fault use no attempt. Raises RunError."""
         excused = [one for one in answered if one[0].claim.id in one[0].lane.doubts.excused]
         for is_last in (True, False):
             self._leave([one for one in excused if one[0].lane.doubts.puts_last is is_last], is_last=is_last)
@@ -359,7 +359,7 @@ class Engine:
             self._leased = [leased for leased in self._leased if leased.claim.id not in done]
 
     def _record_what_waits(self) -> None:
-        """Record what waited for other answers: none will come. Raises RunFault.
+        """Record what waited for other answers: none will come. Raises RunError.
 
         If no call of the run could connect, to whatever carrier, our own network is at fault: no attempt is used up.
         """

@@ -88,7 +88,7 @@ class Leasing:
         return self._left > 0 and any(lane.waits for lane in self._lanes.values())
 
     def open(self, ready: Collection[str]) -> None:
-        """Begin with the lanes of these keys. Raises RunFault."""
+        """Begin with the lanes of these keys. Raises RunError."""
         for key in ready:
             lane = self._lane(key)
             if key in self._catalog.specs and (refusal := self._deps.queue.closed(key)):
@@ -109,7 +109,7 @@ class Leasing:
     # ---------------------------------------------------------------- a bundle
 
     def next(self) -> list[list[Leased]]:
-        """The most urgent claims that may be asked about, in bundles, as many as there are threads for. Raises RunFault."""
+        """The most urgent claims that may be asked about, in bundles, as many as there are threads for. Raises RunError."""
         while self._left > 0 and (rooms := self._rooms()):
             lease, most = self.new_lease(), min(self._left, *rooms.values())
             claims = self._source.lease(list(rooms), most, lease, self._deps.clock.now())
@@ -208,7 +208,7 @@ class Leasing:
     # ---------------------------------------------------------------- a lane that closes
 
     def close(self, lane: Lane, refusal: Refusal) -> None:
-        """Lease no more claims of the lane, and say why. Raises RunFault if the event cannot be written."""
+        """Lease no more claims of the lane, and say why. Raises RunError if the event cannot be written."""
         lane.refusal = refusal
         until = (
             f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "in this run"
@@ -218,7 +218,7 @@ class Leasing:
             self.report(lane, refusal)
 
     def report(self, lane: Lane, refusal: Refusal) -> None:
-        """The operator gets at most one event a day and carrier: the day tells it from others. Raises RunFault."""
+        """The operator gets at most one event a day and carrier: the day tells it from others. Raises RunError."""
         now = self._deps.clock.now()
         facts = {
             "carrier": lane.name,
@@ -233,7 +233,7 @@ class Leasing:
     # ---------------------------------------------------------------- claims that need no call
 
     def end_unnumbered(self) -> None:
-        """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunFault."""
+        """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunError."""
         closed = [lane.key for lane in self._lanes.values() if lane.refusal]
         while closed and self._left > 0:
             lease, most = self.new_lease(), min(self._limits.concurrency, self._left)
@@ -288,7 +288,7 @@ class Leasing:
             self.put_back([leased.claim for leased in bundle])
 
     def put_back(self, claims: Sequence[Claim]) -> None:
-        """Give claims back as they were taken. Raises RunFault."""
+        """Give claims back as they were taken. Raises RunError."""
         if claims:
             self._source.release(claims, self.new_lease())
             self._left += len(claims)

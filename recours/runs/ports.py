@@ -74,13 +74,13 @@ class Documents(Protocol):
     """The store of proofs."""
 
     def make_sure(self) -> None:
-        """See that a document could be stored now. Raises RunFault."""
+        """See that a document could be stored now. Raises RunError."""
 
     def store(self, label: Label, got: Retrieved) -> StoredDocument:
-        """Check and keep a document. Raises NotADocument, RunFault."""
+        """Check and keep a document. Raises NotADocumentError, RunError."""
 
     def secure(self, documents: Iterable[StoredDocument]) -> None:
-        """See that they outlast a power cut: before they are recorded. Raises RunFault."""
+        """See that they outlast a power cut: before they are recorded. Raises RunError."""
 
     def find(self, label: Label) -> StoredDocument | None:
         """A document of this claim and number that a run stored before it died."""
@@ -116,7 +116,7 @@ class Reservation(Protocol):
     """Units of quota held for one fetch."""
 
     def consume(self, what: Capability) -> None:
-        """Turn a held unit into a used one, just before the call. Waits out short windows. Raises CallFailed."""
+        """Turn a held unit into a used one, just before the call. Waits out short windows. Raises CallError."""
 
     def refund(self, what: Capability) -> None:
         """Give back the unit of a call of which certainly nothing was sent."""
@@ -200,21 +200,21 @@ class CarrierClient(Protocol):
         """The calls that the next fetch needs before its own: a token, while there is none."""
 
     def fetch(self, number: str, known: Delivery | None, session: "CarrierSession") -> Outcome:
-        """Track, and ask for the document if delivered. `number` has the carrier's form. Raises CallFailed."""
+        """Track, and ask for the document if delivered. `number` has the carrier's form. Raises CallError."""
 
     def track_many(
         self, numbers: Sequence[str], session: "CarrierSession"
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        """Where several parcels are, by one call; a failure if it tells of none. Raises CallFailed.
+        """Where several parcels are, by one call; a failure if it tells of none. Raises CallError.
 
         A number that the answer says nothing of is left out.
         """
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: "CarrierSession") -> Outcome:
-        """Ask for the document if `track_many` found the parcel delivered. Raises CallFailed."""
+        """Ask for the document if `track_many` found the parcel delivered. Raises CallError."""
 
     def check_credentials(self, session: "CarrierSession") -> Outcome:
-        """Present the credentials with one call about the sample number. Raises CallFailed."""
+        """Present the credentials with one call about the sample number. Raises CallError."""
 
     def secrets(self) -> tuple[str, ...]:
         """What an answer must not have us repeat, beside the settings: tokens in use."""
@@ -230,7 +230,7 @@ class CarrierSession(Protocol):
         """The moment, aware UTC."""
 
     def call(self, what: Capability, request: Any) -> Any:
-        """Send the request. Raises CallFailed if no answer to parse came."""
+        """Send the request. Raises CallError if no answer to parse came."""
 
     def pause(self) -> None:
         """Wait the few seconds after which a call may be repeated."""
@@ -341,12 +341,12 @@ class Claims(Protocol):
         """Hold these claims longer; returns those that are still held."""
 
     def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
-        """Hand claims back without an attempt, each with the state it is to have. Raises RunFault, having tried the others too."""
+        """Hand claims back without an attempt, each with the state it is to have. Raises RunError, having tried the others too."""
 
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
         """Record attempts and what they mean, in their order; False for a claim that is not as it was taken.
 
-        Raises NotRecorded, having tried the others too.
+        Raises NotRecordedError, having tried the others too.
         """
 
 
@@ -475,7 +475,7 @@ class Post(Protocol):
     def tell(self, go_on: Callable[[], bool]) -> None:
         """Render what is to be mailed and send what is ready, as long as `go_on` says so.
 
-        Raises RunFault; a mail server's fault is logged.
+        Raises RunError; a mail server's fault is logged.
         """
 
 

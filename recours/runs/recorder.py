@@ -41,7 +41,7 @@ class Recorder:
         log.info(f"[{next(self._places)}] {self.what(claim)} for {claim.reference} ({carrier})")
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
-        """Decide what attempts mean, record it together and say it; how many were used up. Raises RunFault.
+        """Decide what attempts mean, record it together and say it; how many were used up. Raises RunError.
 
         Their documents outlast a power cut already.
         """

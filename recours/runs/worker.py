@@ -148,7 +148,7 @@ class Worker(ABC):
     # ---------------------------------------------------------------- the run
 
     def run(self) -> Report:
-        """Do the run. Raises RefusedError, RunFault if it cannot begin; a later fault is in the report."""
+        """Do the run. Raises RefusedError, RunError if it cannot begin; a later fault is in the report."""
         self.open()
         self._try_to(self.maintain)
         if not self._fault:
@@ -156,7 +156,7 @@ class Worker(ABC):
         return self.close()
 
     def open(self) -> None:
-        """Begin a run: `maintain` and `slice` follow, any number of times, and `close`. Raises RefusedError, RunFault."""
+        """Begin a run: `maintain` and `slice` follow, any number of times, and `close`. Raises RefusedError, RunError."""
         clock = self.deps.clock
         self._started_at, self._start = clock.now(), clock.monotonic()
         self._ends_at = self._start + self.options.max_runtime.total_seconds()
@@ -165,7 +165,7 @@ class Worker(ABC):
         self.deps.journal.begin(self.run_id, self.recorded_as, self._started_at)
 
     def maintain(self) -> None:
-        """Bring the rows up to date: new claims, the timetable, deadlines that have passed. Raises RunFault."""
+        """Bring the rows up to date: new claims, the timetable, deadlines that have passed. Raises RunError."""
         self._enroll()
         self._keep_timetable()
         self._expire()
@@ -176,7 +176,7 @@ class Worker(ABC):
         """Fetch due claims of these carriers (none named: of all that the run is for), the most urgent first.
 
         Up to `most`, and for `longest`; by default what the run's options say. `refusals` tells afterwards which carriers
-        took no more calls. Raises RunFault.
+        took no more calls. Raises RunError.
         """
         clock, limits = self.deps.clock, self.limits()
         if longest is not None:
@@ -287,7 +287,7 @@ class Worker(ABC):
         return ready | maintenance.locked_ids(due_until, self.policy.max_retries, now, self.settled_of())
 
     def _try_locked(self, source: Source, limits: Limits, passed_over: set[Any]) -> None:
-        """Try claims once more that another program held. Raises RunFault if that was all there was to do."""
+        """Try claims once more that another program held. Raises RunError if that was all there was to do."""
         seconds = self._ends_at - self.deps.clock.monotonic()
         left = replace(
             limits, batch_size=limits.batch_size - self._done, max_runtime=timedelta(seconds=seconds)

@@ -48,7 +48,7 @@ class CronLine:
 
 
 def line_for(job: Job, checkout: Checkout, python: str = "python3") -> str:
-    """The guide's line, for this checkout. Raises ScheduleFault if cron could not be told the folder's name."""
+    """The guide's line, for this checkout. Raises ScheduleError if cron could not be told the folder's name."""
     if any(ord(c) < ord(" ") for c in checkout.root):
         raise ScheduleError(
             f"The folder's name {clean(checkout.root)} has a line break or another control character in it, which "
@@ -81,7 +81,7 @@ def install(text: str, jobs: Sequence[Job], checkout: Checkout, python: str = "p
     """The crontab with exactly one line for each of these jobs: in the place of an older one, else at the end.
 
     A last line without an end gets one, if anything comes after it: cron takes no crontab without. Raises
-    ScheduleFault where a line that starts one of the workers does other things too.
+    ScheduleError where a line that starts one of the workers does other things too.
     """
     lines = _lines(text)
     ours = _replaceable(text, [job.worker for job in jobs], checkout)
@@ -101,7 +101,7 @@ def install(text: str, jobs: Sequence[Job], checkout: Checkout, python: str = "p
 
 
 def remove(text: str, workers: Collection[str], checkout: Checkout) -> str:
-    """The crontab without our lines for these workers. Raises ScheduleFault as `install` does."""
+    """The crontab without our lines for these workers. Raises ScheduleError as `install` does."""
     gone = {line.number for line in _replaceable(text, workers, checkout)}
     return "".join(line for number, line in enumerate(_lines(text)) if number not in gone)
 
@@ -290,7 +290,7 @@ class Crontab:
             raise ScheduleError("The crontab does not hold what was written to it.")
 
     def _put_back(self, old: str, why: BaseException) -> None:
-        """See that the crontab is what it was. Raises ScheduleFault if it is not."""
+        """See that the crontab is what it was. Raises ScheduleError if it is not."""
         try:
             if self._read() == old:
                 return

@@ -30,7 +30,7 @@ def unit_of(worker: str) -> str:
 
 
 def units(job: Job, checkout: Checkout) -> Mapping[str, str]:
-    """File names and texts of a job's units. Raises ScheduleFault if systemd could not be told the folder's name."""
+    """File names and texts of a job's units. Raises ScheduleError if systemd could not be told the folder's name."""
     root = checkout.root
     if any(ord(c) < ord(" ") for c in root) or root != root.strip() or root.endswith("\\"):
         raise ScheduleError(
@@ -227,7 +227,7 @@ class SystemdTimers:
             ) from error
 
     def _take_back(self, before: "_Before", timers: Sequence[str], why: BaseException) -> None:
-        """Leave units, folders and timers as they were. Raises ScheduleFault if files cannot be put back."""
+        """Leave units, folders and timers as they were. Raises ScheduleError if files cannot be put back."""
         new = [timer for timer in timers if before.units.get(timer, "") is None]
         self._try("disable --now", *new)
         self._try("stop", *(timer for timer in timers if timer not in (*new, *before.active)))

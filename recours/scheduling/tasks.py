@@ -37,7 +37,7 @@ _SETTINGS = (
 
 
 def action(job: Job, checkout: Checkout, python: str = "python") -> str:
-    """What the task starts, as one command line. Raises ScheduleFault."""
+    """What the task starts, as one command line. Raises ScheduleError."""
     script = ntpath.join(checkout.root, "scripts", f"{job.worker}.py")
     line = " ".join(map(_quoted, (python, script, *job.options)))
     if re.search(r"%[^%]+%", line):
@@ -48,7 +48,7 @@ def action(job: Job, checkout: Checkout, python: str = "python") -> str:
 
 
 def create(job: Job, checkout: Checkout, python: str = "python", *, replace: bool = False) -> str:
-    """The guide's schtasks line. Raises ScheduleFault."""
+    """The guide's schtasks line. Raises ScheduleError."""
     line = action(job, checkout, python)
     if len(line) > _LONGEST_ACTION:
         raise ScheduleError(

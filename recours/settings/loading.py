@@ -42,7 +42,7 @@ EMBEDDED = "data/recours.db"
 def load(
     root: Path, environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
 ) -> Settings:
-    """Read and validate every setting. Raises SettingsFault with all that is wrong, never with a secret."""
+    """Read and validate every setting. Raises SettingsError with all that is wrong, never with a secret."""
     found = find(root, environment)
     read = _Reading(found, root, catalog)
     settings = read.settings(database_url)
@@ -52,7 +52,7 @@ def load(
 
 
 def home_of(environment: Mapping[str, str]) -> Path:
-    """Where this installation keeps its files. Raises SettingsFault."""
+    """Where this installation keeps its files. Raises SettingsError."""
     try:
         return find_home(environment)
     except NoHomeError as error:
@@ -62,7 +62,7 @@ def home_of(environment: Mapping[str, str]) -> Path:
 def load_at_home(
     environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
 ) -> Settings:
-    """`load` with the files of this installation. Raises SettingsFault."""
+    """`load` with the files of this installation. Raises SettingsError."""
     return load(home_of(environment), environment, catalog, database_url=database_url)
 
 

@@ -52,7 +52,7 @@ class Opened:
 def open_database(settings: Settings) -> Opened:
     """Connect, create the embedded database if it is not there yet, bring the schema up to date.
 
-    Raises DatabaseFault.
+    Raises DatabaseError.
     """
     remarks = []
     if settings.database_is_embedded and create_embedded(settings):
@@ -76,7 +76,7 @@ def _opened(database: Database, remarks: list[str]) -> Opened:
 
 
 def current_schema(database: Database) -> Schema:
-    """What a database holds, if a run could work with it as it is. Raises DatabaseFault."""
+    """What a database holds, if a run could work with it as it is. Raises DatabaseError."""
     schema = look(database)
     require_claims(database, schema)
     if not schema.is_current:
@@ -99,7 +99,7 @@ def clock_remarks(offset: timedelta) -> list[str]:
 
 
 def policy_of(settings: Settings, database: Database) -> Policy:
-    """The rules on a database whose schema is current. Raises DatabaseFault."""
+    """The rules on a database whose schema is current. Raises DatabaseError."""
     with database.read() as connection:
         adopted = read_adoption(connection)
     return replace(settings.policy, adopted_at=adopted.at if adopted else None)
@@ -111,17 +111,17 @@ def enrolment_of(settings: Settings, database: Database, columns: frozenset[str]
 
 
 def clock_of(database: Database) -> SystemClock:
-    """The time, by the database's clock. Raises DatabaseFault."""
+    """The time, by the database's clock. Raises DatabaseError."""
     return SystemClock(clock_offset(database))
 
 
 def is_to_be_made(settings: Settings) -> bool:
-    """Tell whether the embedded database is used and is not there yet. Raises DatabaseFault."""
+    """Tell whether the embedded database is used and is not there yet. Raises DatabaseError."""
     return settings.database_is_embedded and not Database(settings.database_url).is_there()
 
 
 def create_embedded(settings: Settings) -> bool:
-    """Create the embedded database; False if it is there. Raises DatabaseFault."""
+    """Create the embedded database; False if it is there. Raises DatabaseError."""
     database = Database(settings.database_url)
     return (
         database.path is not None and not database.is_there() and create_file(database.path, settings.access)
@@ -129,7 +129,7 @@ def create_embedded(settings: Settings) -> bool:
 
 
 def named(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
-    """The database that the settings name, whether it is there or not. Raises DatabaseFault if its driver is missing."""
+    """The database that the settings name, whether it is there or not. Raises DatabaseError if its driver is missing."""
     try:
         return Database(settings.database_url, waits=waits)
     except ModuleNotFoundError as error:
@@ -140,7 +140,7 @@ def named(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
 
 
 def connect(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
-    """The database that the settings name. Raises DatabaseFault if its file is missing, or its driver."""
+    """The database that the settings name. Raises DatabaseError if its file is missing, or its driver."""
     database = named(settings, waits)
     if not database.is_there():
         raise DatabaseError(

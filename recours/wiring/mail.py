@@ -40,7 +40,7 @@ class MailService:
     def tell(self, go_on: Callable[[], bool]) -> None:
         """Render what is to be told and send what is ready, as long as `go_on` says so.
 
-        Raises RunFault; a mail server's fault is logged.
+        Raises RunError; a mail server's fault is logged.
         """
         if not go_on():
             return
@@ -57,7 +57,7 @@ class MailService:
             )
 
     def _write_report(self) -> None:
-        """Have the week told that is over, if nobody has had it told yet: its event is unique. Raises RunFault."""
+        """Have the week told that is over, if nobody has had it told yet: its event is unique. Raises RunError."""
         mail, zone = self._settings.mail, self._settings.policy.zone
         if not (mail.weekly_report and mail.admin):
             return
@@ -79,7 +79,7 @@ class MailService:
         self.outbox.put(event, self.clock.now(), declined)
 
     def week(self, monday: date) -> dict[str, Any]:
-        """The facts of the week that began on that Monday. Raises RunFault."""
+        """The facts of the week that began on that Monday. Raises RunError."""
         from recours.database.reports.weekly import DatabaseWeek  # noqa: PLC0415 (needed once a week)
         from recours.operations.problems import problems  # noqa: PLC0415 (see above)
         from recours.operations.weekly import Sources, Week, report  # noqa: PLC0415 (see above)

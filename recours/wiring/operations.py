@@ -74,7 +74,7 @@ class Operations:
 
     @property
     def left_alone(self) -> LeftAlone:
-        """The claims that no run works on. Raises DatabaseFault."""
+        """The claims that no run works on. Raises DatabaseError."""
         return left_alone(self.database, self.schema)
 
     @property
@@ -101,7 +101,7 @@ class Operations:
         ]
 
     def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
-        """The state of the system, with what became of the attempts of so many days. Raises DatabaseFault."""
+        """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""
         now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
         seen = overview(
             self.records,
@@ -148,17 +148,17 @@ class Operations:
         )
 
     def position(self, claim: Claim, leased_until: datetime | None) -> Position:
-        """Where a claim stands at this moment. Raises DatabaseFault."""
+        """Where a claim stands at this moment. Raises DatabaseError."""
         refusal = self.queue().would_refuse(claim.carrier) if claim.carrier else None
         held = leased_until is not None
         return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, held=held)
 
     def position_now(self, claim: Claim) -> Position:
-        """The same, of a claim that a run may hold. Raises DatabaseFault."""
+        """The same, of a claim that a run may hold. Raises DatabaseError."""
         return self.position(claim, self.records.leased_until(claim.id, self.clock.now()))
 
     def positions(self, claims: Sequence[Claim]) -> dict[Any, Position]:
-        """Where these claims stand, by their ids; each carrier is looked at once. Raises DatabaseFault."""
+        """Where these claims stand, by their ids; each carrier is looked at once. Raises DatabaseError."""
         queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
         refusals = {key: queue.would_refuse(key) for key in {claim.carrier for claim in claims} if key}
         return {
@@ -167,7 +167,7 @@ class Operations:
         }
 
     def with_positions(self, found: Iterable[ListedClaim]) -> Iterator[tuple[ListedClaim, Position]]:
-        """Claims with where they stand, a part at a time in memory. Raises DatabaseFault."""
+        """Claims with where they stand, a part at a time in memory. Raises DatabaseError."""
         rest = iter(found)
         while part := list(islice(rest, _POSITIONS_AT_ONCE)):
             positions = self.positions([listed.claim for listed in part])
@@ -179,7 +179,7 @@ class Operations:
 
 
 def status_of(operations: Operations, listed: ListedClaim, teller: Teller) -> ClaimStatus:
-    """Where a claim stands, told. Raises DatabaseFault."""
+    """Where a claim stands, told. Raises DatabaseError."""
     claim = listed.claim
     leased_until = operations.records.leased_until(claim.id, operations.clock.now())
     carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
@@ -192,7 +192,7 @@ def status_of(operations: Operations, listed: ListedClaim, teller: Teller) -> Cl
 
 
 def open_desk(settings: Settings) -> Operations:
-    """The desk over a database whose schema is current. Changes nothing. Raises DatabaseFault."""
+    """The desk over a database whose schema is current. Changes nothing. Raises DatabaseError."""
     database = connect(settings)
     try:
         schema = current_schema(database)
@@ -204,7 +204,7 @@ def open_desk(settings: Settings) -> Operations:
 
 
 def operations_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> Operations:
-    """The desk over a database that is open already. Raises DatabaseFault."""
+    """The desk over a database that is open already. Raises DatabaseError."""
     catalog, redact, columns = catalog_of(settings), redactor(settings), schema.columns
     reach = reach_of_next_run(database, schema)
     return Operations(
@@ -229,7 +229,7 @@ def plan_for(
     concurrency: int | None = None,
     most_listed: int | None = 10_000,
 ) -> "Plan":
-    """What the runs of both workers will do up to `horizon` from now, on paper. Raises DatabaseFault.
+    """What the runs of both workers will do up to `horizon` from now, on paper. Raises DatabaseError.
 
     What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker; of the single tries at
     most `most_listed` are in the plan (None: all), the rest is counted.

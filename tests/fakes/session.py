@@ -56,7 +56,7 @@ def fetched(
 ) -> tuple[Outcome, FakeSession]:
     """What a client makes of these answers, each of which it must have asked for, and the line.
 
-    Raises CallFailed, with what the line had learnt by then: the queue adds it.
+    Raises CallError, with what the line had learnt by then: the queue adds it.
     """
     line = FakeSession(answers, client)
     try:

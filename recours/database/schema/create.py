@@ -21,7 +21,7 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
     """Make an SQLite file with the whole schema; False if another process made it first.
 
     It is made under another name and published complete: nobody ever sees half of it, and of several first runs at
-    the same time one wins. Raises DatabaseFault.
+    the same time one wins. Raises DatabaseError.
     """
     try:
         access.make_folder(path.parent)
@@ -46,14 +46,14 @@ def _make(path: Path) -> None:
 
 
 def complete(database: Database, clock: Clock | None = None) -> list[str]:
-    """Create every missing table, the service's own included; what to say about it. Raises DatabaseFault."""
+    """Create every missing table, the service's own included; what to say about it. Raises DatabaseError."""
     clock = clock or SystemClock()
     alone(database, _create_service_tables, clock)
     return bring_up_to_date(database, look(database), clock, has_time=True)[1]
 
 
 def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
-    """What `complete` would run, a statement a line; `grant_to`: with the rights of this role. Raises DatabaseFault."""
+    """What `complete` would run, a statement a line; `grant_to`: with the rights of this role. Raises DatabaseError."""
     there: set[str] = set()
     schema = Schema(None, frozenset())
     if database.is_there():

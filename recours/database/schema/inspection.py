@@ -116,7 +116,7 @@ class Schema:
 
 
 def look(database: Database) -> Schema:
-    """What the database holds. One small query where its schema is current. Raises DatabaseFault."""
+    """What the database holds. One small query where its schema is current. Raises DatabaseError."""
     try:
         with database.read() as connection:
             row = connection.execute(_CURRENT[connection.dialect.name]).one()
@@ -177,7 +177,7 @@ def for_new_claims(schema: Schema, *, is_sqlite: bool) -> Schema:
 
 
 def require_rights(database: Database, rights: Sequence[Right] | None = None) -> None:
-    """Raise DatabaseFault with the SQL that grants what is missing, unless nothing is. `rights`: None looks for them."""
+    """Raise DatabaseError with the SQL that grants what is missing, unless nothing is. `rights`: None looks for them."""
     if rights is None:
         with database.read() as connection:
             rights = missing_rights(connection)
@@ -194,14 +194,14 @@ def rights_remarks(database: Database, schema: Schema) -> list[str]:
 
 
 def granting(database: Database, rights: Sequence[Right]) -> list[str]:
-    """The SQL that gives the user of the database these rights. Raises DatabaseFault."""
+    """The SQL that gives the user of the database these rights. Raises DatabaseError."""
     with database.read() as connection:
         user = connection.scalar(text("SELECT current_user"))
         return [f"{statement};" for statement in grants(connection, rights, user)]
 
 
 def require_claims(database: Database, schema: Schema) -> None:
-    """See that there is a claims table to work on. Raises DatabaseFault."""
+    """See that there is a claims table to work on. Raises DatabaseError."""
     if not schema.columns:
         raise DatabaseError(
             f"The database {database.shown} has no table 'claims'. If this is the right database, "

@@ -33,7 +33,7 @@ _RANK = (
 def repair_ranks(
     database: Database, catalog: Catalog, columns: frozenset[str], rank: Callable[[Claim], State]
 ) -> int:
-    """Rank again what an older version ranked; how many. Nothing but one small query where that is done. Raises DatabaseFault."""
+    """Rank again what an older version ranked; how many. Nothing but one small query where that is done. Raises DatabaseError."""
     with database.read() as connection:
         done = ranked_up_to(connection)
     count, first_left = 0, None

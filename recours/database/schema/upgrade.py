@@ -63,7 +63,7 @@ _T = TypeVar("_T")
 def bring_up_to_date(
     database: Database, schema: Schema, clock: Clock | None = None, *, has_time: bool = False
 ) -> tuple[Schema, list[str]]:
-    """Add what is missing, once. Returns the schema then, and what to say about it. Raises DatabaseFault.
+    """Add what is missing, once. Returns the schema then, and what to say about it. Raises DatabaseError.
 
     `has_time`: a person waits for it, so that large tables are rewritten too.
     """
@@ -144,7 +144,7 @@ def _columns_are_gone(database: Database, schema: Schema) -> DatabaseError:
 def alone(
     database: Database, work: Callable[[Connection], _T], clock: Clock, patience_s: float | None = None
 ) -> _T:
-    """Change the schema in one transaction, while no other process of ours does. Raises DatabaseFault."""
+    """Change the schema in one transaction, while no other process of ours does. Raises DatabaseError."""
     if database.is_sqlite:
         with database.write() as connection:
             return work(connection)
@@ -244,7 +244,7 @@ def _granting(connection: Connection, role: str, also_made: Collection[str] = ()
 
 
 def grant_rights(database: Database, role: str) -> list[str]:
-    """Give a role what a run needs, on what there is; the statements that did. Raises DatabaseFault."""
+    """Give a role what a run needs, on what there is; the statements that did. Raises DatabaseError."""
     with database.write() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
             raise DatabaseError(
