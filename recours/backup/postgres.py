@@ -66,7 +66,7 @@ class Deadlines:
 
 
 @dataclass
-class Watch:
+class DumpWatch:
     """What tells whether a program that works on a database makes progress."""
 
     database: Database
@@ -119,7 +119,7 @@ _WORKS = object()
 
 
 def run_watched(
-    command: Sequence[str | Path], environment: Mapping[str, str], watch: Watch
+    command: Sequence[str | Path], environment: Mapping[str, str], watch: DumpWatch
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program to its end, or end it when `watch` says so: its complaint is then why. Raises OSError."""
     # A file takes what it says: a pipe that nobody empties meanwhile could fill up.
@@ -140,7 +140,7 @@ def run_watched(
         return subprocess.CompletedProcess(command, process.returncode, "", why or said.read())
 
 
-def _wait(process: "subprocess.Popen[Any]", watch: Watch) -> str | None:
+def _wait(process: "subprocess.Popen[Any]", watch: DumpWatch) -> str | None:
     while True:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_POLL_S)
@@ -169,7 +169,7 @@ def copy(database: Database, path: Path, deadlines: Deadlines = Deadlines()) -> 
                 f"--dbname={target}",
             ],
             secrets,
-            Watch(database, major, path, deadlines),
+            DumpWatch(database, major, path, deadlines),
         )
         if done.returncode:
             raise BackupError(
@@ -220,7 +220,7 @@ def restore_command(database: Database, dump: Path, **keepalives: int) -> tuple[
 def restore_into(database: Database, dump: Path, deadlines: Deadlines = Deadlines()) -> None:
     """Read a dump into an empty database, in one transaction. Raises BackupError."""
     command, secrets = restore_command(database, dump, **KEEPALIVES)
-    done = _run(command, secrets, Watch(database, server_major(database), deadlines=deadlines))
+    done = _run(command, secrets, DumpWatch(database, server_major(database), deadlines=deadlines))
     if done.returncode < 0:  # ended while it waited: nobody knows for what
         raise BackupError(
             f"pg_restore was ended while it filled {database.shown}: {_complaint(done)}. Most likely the database is still "
@@ -300,7 +300,7 @@ def _places(name: str, folder: str) -> Iterator[Path]:
 
 
 def _run(
-    command: Sequence[str | Path], secrets: dict[str, str] | None = None, watch: Watch | None = None
+    command: Sequence[str | Path], secrets: dict[str, str] | None = None, watch: DumpWatch | None = None
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program. `watch`: one that works on a server, which may fall silent."""
     environment = {**os.environ, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **(secrets or {})}

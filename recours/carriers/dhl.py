@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from recours.carriers import json_api
 from recours.carriers.client import Client, with_delivery
-from recours.carriers.json_api import Problem, problem_of
+from recours.carriers.json_api import ProblemJson, problem_of
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
     PARIS,
@@ -186,7 +186,7 @@ def _error(answer: Response, number: str) -> Failure:
     return unreadable(SPEC.name, answer)
 
 
-def _blames_number(problem: Problem, number: str) -> bool:
+def _blames_number(problem: ProblemJson, number: str) -> bool:
     return number.lower() in problem.words or _NAMES_NUMBER.search(problem.words) is not None
 
 

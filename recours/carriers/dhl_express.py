@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from recours.carriers import check_digits, json_api
 from recours.carriers.client import Client, with_delivery
-from recours.carriers.json_api import Problem, problem_of
+from recours.carriers.json_api import ProblemJson, problem_of
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import basic_auth
 from recours.carriers.outcomes import (
@@ -150,7 +150,7 @@ _NO_PROOF = "also if DHL_EXPRESS_ACCOUNT_NUMBER is not the account that paid"
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundShipment:
     """A delivered shipment, and its waybill."""
 
     delivery: Delivery
@@ -196,7 +196,7 @@ class DhlExpress(Client):
         request = pod_request(number, self._account, self._headers())
         return parse_pod(session.call(Capability.POD, request), number, delivery)
 
-    def _found(self, number: str, session: CarrierSession) -> Found | Failure:
+    def _found(self, number: str, session: CarrierSession) -> FoundShipment | Failure:
         request = tracking_request(number, self._headers())
         return parse_tracking(session.call(Capability.TRACKING, request), number)
 
@@ -229,7 +229,7 @@ def _get(path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Req
 # ---------------------------------------------------------------- the tracking's answers
 
 
-def parse_tracking(answer: Response, number: str) -> Found | Failure:
+def parse_tracking(answer: Response, number: str) -> FoundShipment | Failure:
     """The delivery to the recipient, or where the shipment is. Of what is final, the latest counts."""
     shipment = _shipment(answer, number)
     if isinstance(shipment, Failure):
@@ -253,12 +253,14 @@ def _means(event: Any) -> ParcelStatus | None:
     return DHL_EXPRESS_CODES.get(json_api.text(event, "typeCode") or "")
 
 
-def _found(shipment: Any, delivered: list[Any], answer: Response, number: str) -> Found | Failure:
+def _found(shipment: Any, delivered: list[Any], answer: Response, number: str) -> FoundShipment | Failure:
     """The waybill goes into the address of the next call: one of another form is none."""
     told = json_api.text(shipment, "shipmentTrackingNumber") or ""
     waybill = told if _PIECE.fullmatch(number) else number
     return (
-        Found(_delivery(delivered), waybill) if _WAYBILL.fullmatch(waybill) else unreadable(SPEC.name, answer)
+        FoundShipment(_delivery(delivered), waybill)
+        if _WAYBILL.fullmatch(waybill)
+        else unreadable(SPEC.name, answer)
     )
 
 
@@ -378,7 +380,7 @@ def _error(answer: Response, number: str) -> Failure:
     return unreadable(SPEC.name, answer)
 
 
-def _named_by(problem: Problem, number: str) -> Meaning:
+def _named_by(problem: ProblemJson, number: str) -> Meaning:
     """What a bad request blames: the number, our account, or a mistake of ours."""
     if _NAMES_NUMBER in problem.words or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.words):
         return _INVALID

@@ -100,14 +100,14 @@ _READ_OF_DETAILS = 20
 
 
 @dataclass(frozen=True)
-class Problem:
+class ProblemJson:
     """What an error says. `words`: all of it in lower case without accents, to look for what it is about."""
 
     said: str | None = None
     words: str = ""
 
 
-def problem_of(answer: Response) -> Problem:
+def problem_of(answer: Response) -> ProblemJson:
     """Read an error; nothing is said by an answer that is none.
 
     Not read: `instance`, which repeats the request and so names every field of it, and `status`, which is a text at
@@ -116,11 +116,11 @@ def problem_of(answer: Response) -> Problem:
     try:
         tree = parse(answer.body)
     except NotJsonError:
-        return Problem()
+        return ProblemJson()
     told = {name: text(tree, name) for name in ("detail", "message", "title")}
     more = [text(each) for each in _listed(tree, "additionalDetails")]
     texts = [said for said in (*told.values(), *more) if said]
-    return Problem(texts[0] if texts else None, plain(" ".join(texts)[:_READ_OF_TEXTS]))
+    return ProblemJson(texts[0] if texts else None, plain(" ".join(texts)[:_READ_OF_TEXTS]))
 
 
 def _listed(tree: Any, name: str) -> list[Any]:

@@ -7,14 +7,14 @@ from recours.cli.check_facts import CheckContext, found, looks, looks_without_se
 from recours.cli.console import harmless
 from recours.cli.operations import DONE, FAILED, USAGE, database_option, json_option, tell_json
 from recours.core.text import Redactor, clean, plural
-from recours.operations.check_result import CheckResult, State
+from recours.operations.check_result import CheckResult, CheckState
 from recours.settings.loading import load_at_home
 from recours.settings.model import SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import redactor
 
 _LONGEST = 1000
-_COLOURS = {State.OK: "green", State.REMARK: "yellow", State.FAULT: "red"}
+_COLOURS = {CheckState.OK: "green", CheckState.REMARK: "yellow", CheckState.FAULT: "red"}
 
 
 @click.command("check")
@@ -37,11 +37,11 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
         if not as_json:
             _show(results[-1])
     states = [result.state for result in results]
-    status = faulty if State.FAULT in states else DONE
+    status = faulty if CheckState.FAULT in states else DONE
     if as_json:
         tell_json({"ok": status == DONE, "findings": [result.as_json() for result in results]})
     else:
-        faults, remarks = states.count(State.FAULT), states.count(State.REMARK)
+        faults, remarks = states.count(CheckState.FAULT), states.count(CheckState.REMARK)
         click.echo(
             f"\n{plural(len(states), 'check')}: {plural(faults, 'problem')}, {plural(remarks, 'note')}."
         )

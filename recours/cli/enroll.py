@@ -20,7 +20,7 @@ from recours.core.claim import Claim
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
 from recours.operations.enroll import (
-    Counts,
+    EnrolmentCounts,
     Wanted,
     changed_meanwhile,
     enroll_all,
@@ -130,7 +130,7 @@ def _enroll_selected(
         tell_json(_as_json(operations, counts, enrolled, dry_run=dry_run))
 
 
-def _show(operations: Operations, counts: Counts) -> None:
+def _show(operations: Operations, counts: EnrolmentCounts) -> None:
     if not counts.open:
         click.echo("No claim that is not enrolled is among them.")
     rows = [
@@ -167,7 +167,9 @@ def _say_done(operations: Operations, count: int, enrolled: int) -> None:
         )
 
 
-def _as_json(operations: Operations, counts: Counts, enrolled: int, *, dry_run: bool) -> dict[str, object]:
+def _as_json(
+    operations: Operations, counts: EnrolmentCounts, enrolled: int, *, dry_run: bool
+) -> dict[str, object]:
     return {
         "dry_run": dry_run,
         "found": counts.open.total(),

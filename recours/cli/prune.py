@@ -17,7 +17,7 @@ from recours.database.clock import clock_offset
 from recours.database.pruning import DatabasePast, forget_future_runs, run_dates
 from recours.documents.store import erase
 from recours.logs import local
-from recours.operations.prune import Clocks, Outlook, Pruned, RunDates, doubt, prune
+from recours.operations.prune import Clocks, Pruned, PruneForecast, RunDates, doubt, prune
 from recours.wiring.operations import Operations
 
 _SHOWN_FILES = 20
@@ -28,7 +28,7 @@ class _Found:
     """What would go. `before` None: no keeping time was given; `future` None: nobody asked for runs in the future."""
 
     before: datetime | None = None
-    outlook: Outlook = field(default_factory=Outlook)
+    outlook: PruneForecast = field(default_factory=PruneForecast)
     future: datetime | None = None
     dates: RunDates = field(default_factory=RunDates)
 
@@ -114,7 +114,9 @@ def _found(operations: Operations, older_than: datetime | timedelta | None, *, f
     """What would go. Ends the process if it is in doubt which runs are in the future."""
     now = operations.clock.now()
     before = None if older_than is None else moment_of(older_than, now, "--older-than")
-    outlook = Outlook() if before is None else DatabasePast(operations.database, "").outlook(before, now)
+    outlook = (
+        PruneForecast() if before is None else DatabasePast(operations.database, "").outlook(before, now)
+    )
     if not future_runs:
         return _Found(before, outlook)
     clocks = Clocks(now, now - clock_offset(operations.database))
@@ -138,7 +140,7 @@ def _show(operations: Operations, found: _Found) -> None:
         )
 
 
-def _show_old(operations: Operations, outlook: Outlook, before: datetime) -> None:
+def _show_old(operations: Operations, outlook: PruneForecast, before: datetime) -> None:
     if outlook.is_empty:
         click.echo(f"Nothing is older than {format_minute(before, local)}.")
         return

@@ -15,7 +15,15 @@ from recours.cli.operations import FAILED, confirmed, faults_told, home, json_op
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.home import CODE, is_checkout
-from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleError, System
+from recours.operations.schedule import (
+    WORKERS,
+    Checkout,
+    Entry,
+    ScheduleChange,
+    ScheduledJob,
+    ScheduleError,
+    System,
+)
 from recours.scheduling.crontab import Crontab
 from recours.scheduling.systemd import SystemdTimers
 from recours.scheduling.tasks import TaskScheduler
@@ -170,7 +178,7 @@ def install(
     options = {"pod_retry_scheduler": scheduler_options, "pod_fetch_worker": worker_options}
     if only and any(given for worker, given in options.items() if worker != only):
         raise click.UsageError(f"With --only {only}, there can be no options for the other worker.")
-    jobs = [Job(worker, options[worker]) for worker in WORKERS if only in (None, worker)]
+    jobs = [ScheduledJob(worker, options[worker]) for worker in WORKERS if only in (None, worker)]
     with faults_told():
         chosen = SYSTEMS[system or present()[0]]()
         plan = chosen.install(jobs)
@@ -221,7 +229,7 @@ def _options_for(worker: str, text: str, parameter: click.Parameter) -> tuple[st
 # ---------------------------------------------------------------- showing, asking, doing
 
 
-def _carry_out(plan: Plan, system: System, nothing: str, *, yes: bool, as_json: bool) -> None:
+def _carry_out(plan: ScheduleChange, system: System, nothing: str, *, yes: bool, as_json: bool) -> None:
     if plan.steps and not as_json:
         click.echo(f"{system.title} of this user:")
     for line in () if as_json else (*plan.steps, *plan.remarks):

@@ -14,7 +14,7 @@ from recours.core.mail import MailState
 from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.dashboard.showing import plainly, show_job, when
-from recours.dashboard.texts import Words
+from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
 from recours.documents.evidence import media_type_of
 from recours.logs import local
@@ -102,7 +102,7 @@ def sandboxed(page: bytes, height: int) -> str:
 _HEIGHT = 640  # pixels, of a document
 
 
-def show(operations: Operations, visit: Visit, reference: str, words: Words) -> None:
+def show(operations: Operations, visit: Visit, reference: str, words: PageTexts) -> None:
     st.button(words("back"), key="back", icon=":material/arrow_back:", on_click=_back, args=(visit,))
     listed = operations.records.find(reference)
     if listed is None:
@@ -122,7 +122,7 @@ def _back(visit: Visit) -> None:
     st.query_params.pop("claim", None)
 
 
-def _standing(operations: Operations, visit: Visit, listed: ListedClaim, words: Words) -> None:
+def _standing(operations: Operations, visit: Visit, listed: ListedClaim, words: PageTexts) -> None:
     claim = listed.claim
     status = status_of(operations, listed, Teller(words.language, local))
     held = status.stage is Standing.IN_HAND
@@ -153,7 +153,7 @@ def _standing(operations: Operations, visit: Visit, listed: ListedClaim, words: 
 # ---------------------------------------------------------------- the document
 
 
-def _document(operations: Operations, pod_url: str, words: Words) -> None:
+def _document(operations: Operations, pod_url: str, words: PageTexts) -> None:
     st.subheader(words("pod"), divider="gray", anchor=False)
     found = read_document(pod_url, operations.settings.pod_dir)
     if isinstance(found, NoDocument):
@@ -191,7 +191,7 @@ class _Entry:
     lines: list[str]
 
 
-def _timeline(operations: Operations, listed: ListedClaim, words: Words) -> None:
+def _timeline(operations: Operations, listed: ListedClaim, words: PageTexts) -> None:
     entries = [
         _attempt(attempt, operations, words) for attempt in operations.records.attempts(listed.claim.id)
     ]
@@ -205,7 +205,7 @@ def _timeline(operations: Operations, listed: ListedClaim, words: Words) -> None
                 st.caption(line)
 
 
-def _attempt(attempt: PastAttempt, operations: Operations, words: Words) -> _Entry:
+def _attempt(attempt: PastAttempt, operations: Operations, words: PageTexts) -> _Entry:
     retry = words("attempt_turn", turn=attempt.retry) if attempt.retry else words("attempt_first")
     sign = {"success": "✅", "failed": "❌"}.get(attempt.outcome, "⏸️")
     carrier = plainly(operations.catalog.name_of(attempt.carrier, attempt.carrier), 60)
@@ -220,14 +220,14 @@ def _attempt(attempt: PastAttempt, operations: Operations, words: Words) -> _Ent
     return _Entry(attempt.started_at, f"{sign} **{retry}**: {words.of('outcome_', attempt.outcome)}", lines)
 
 
-def _error(attempt: PastAttempt, words: Words) -> str:
+def _error(attempt: PastAttempt, words: PageTexts) -> str:
     """Its kind stands beside it."""
     if attempt.said:
         return sentence(words.language, attempt.said)
     return quoted(words.language, attempt.message) if attempt.message else ""
 
 
-def _message(message: Message, words: Words) -> _Entry:
+def _message(message: Message, words: PageTexts) -> _Entry:
     at = message.ended_at or message.written_at
     if message.told is None:  # perhaps anew: a mail that was to tell it was cancelled
         at, told = message.written_at, words("told_not_yet")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from recours.core.claim import FetchStatus, Stage
 from recours.dashboard.showing import plainly, show_job, when
-from recours.dashboard.texts import Words
+from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
 from recours.operations.api_results import Standing
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
@@ -30,7 +30,7 @@ _COLORS: dict[Standing, Literal["green", "red", "orange", "blue", "violet"]] = {
 }
 
 
-def show(operations: Operations, visit: Visit, words: Words) -> None:
+def show(operations: Operations, visit: Visit, words: PageTexts) -> None:
     """Draw the filter, the list and what can be done with it."""
     wanted = _filter(operations, words)
     visit.look_for(wanted)
@@ -49,7 +49,7 @@ def show(operations: Operations, visit: Visit, words: Words) -> None:
         _pager(visit, page, pages, words)
 
 
-def _filter(operations: Operations, words: Words) -> ClaimFilter:
+def _filter(operations: Operations, words: PageTexts) -> ClaimFilter:
     names = {key: spec.name for key, spec in operations.catalog.specs.items()} | {"": words("no_carrier")}
     text, status, stage, carrier = st.columns(4)
     with text:
@@ -84,7 +84,7 @@ def _filter(operations: Operations, words: Words) -> ClaimFilter:
     return ClaimFilter(tuple(statuses), tuple(stages), tuple(carriers), typed or "")
 
 
-def _found(count: int, words: Words) -> str:
+def _found(count: int, words: PageTexts) -> str:
     if count > _COUNTED_UP_TO:
         return words("found_more", count=words.number(_COUNTED_UP_TO))
     return words.counted("found", count) if count else words("found_none")
@@ -100,7 +100,7 @@ def _read_boxes(visit: Visit, listed: list[ListedClaim]) -> None:
 
 
 def _actions(
-    operations: Operations, visit: Visit, wanted: ClaimFilter, listed: list[ListedClaim], words: Words
+    operations: Operations, visit: Visit, wanted: ClaimFilter, listed: list[ListedClaim], words: PageTexts
 ) -> None:
     references = [one.claim.reference for one in listed]
     picked = len(visit.picked)
@@ -144,7 +144,9 @@ def _export(operations: Operations, wanted: ClaimFilter) -> Iterator[str]:
 # ---------------------------------------------------------------- the list
 
 
-def _row(operations: Operations, visit: Visit, listed: ListedClaim, where: Position, words: Words) -> None:
+def _row(
+    operations: Operations, visit: Visit, listed: ListedClaim, where: Position, words: PageTexts
+) -> None:
     claim, stands = listed.claim, where.standing
     with st.container(horizontal=True, vertical_alignment="center", border=True, gap="small"):
         st.checkbox(
@@ -162,7 +164,7 @@ def _row(operations: Operations, visit: Visit, listed: ListedClaim, where: Posit
         st.button(words("open"), key=f"open-{claim.id}", on_click=_open, args=(visit, claim.reference))
 
 
-def about_claim(listed: ListedClaim, where: Position, carrier: str, words: Words) -> str:
+def about_claim(listed: ListedClaim, where: Position, carrier: str, words: PageTexts) -> str:
     """What a row says of a claim beside its standing: its error, and when it is tried next, or what keeps it."""
     claim = listed.claim
     if where.standing is Standing.FETCHED:
@@ -186,7 +188,7 @@ def _open(visit: Visit, reference: str) -> None:
     st.query_params["claim"] = reference
 
 
-def _pager(visit: Visit, page: int, pages: int, words: Words) -> None:
+def _pager(visit: Visit, page: int, pages: int, words: PageTexts) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             words("previous"), key="previous", disabled=page == 1, on_click=visit.go_to, args=(page - 1,)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from recours.core.claim import Stage
 from recours.core.quota import Usage
-from recours.dashboard.texts import Words
+from recours.dashboard.texts import PageTexts
 from recours.logs import local
 from recours.operations.plan import Plan
 from recours.operations.records import Backlog
@@ -42,26 +42,26 @@ _CARRIERS = (
 )
 
 
-def by_day(rates: Mapping[date, Rate], words: Words) -> go.Figure:
+def by_day(rates: Mapping[date, Rate], words: PageTexts) -> go.Figure:
     """Attempts of each day, by how they ended."""
     names = [f"{day:%d/%m}" if words.language == "fr" else f"{day:%b} {day.day}" for day in rates]
     return _outcomes(names, list(rates.values()), words, across=False)
 
 
-def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], words: Words) -> go.Figure:
+def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], words: PageTexts) -> go.Figure:
     """Attempts at each carrier, by how they ended; the busiest first."""
     busiest = sorted(rates, key=lambda key: -(rates[key].success + rates[key].failed + rates[key].left))
     shown = [names.get(key, key) or words("no_carrier") for key in busiest]
     return _outcomes(shown, [rates[key] for key in busiest], words, across=True)
 
 
-def by_retry(rates: Mapping[int, Rate], words: Words) -> go.Figure:
+def by_retry(rates: Mapping[int, Rate], words: PageTexts) -> go.Figure:
     """Attempts by their number."""
     names = [str(retry) if retry else words("first_fetch") for retry in rates]
     return _outcomes(names, list(rates.values()), words, across=False)
 
 
-def _outcomes(names: Sequence[str], rates: Sequence[Rate], words: Words, *, across: bool) -> go.Figure:
+def _outcomes(names: Sequence[str], rates: Sequence[Rate], words: PageTexts, *, across: bool) -> go.Figure:
     parts = (
         ("success", GOOD, [rate.success for rate in rates]),
         ("failed", BAD, [rate.failed for rate in rates]),
@@ -72,13 +72,13 @@ def _outcomes(names: Sequence[str], rates: Sequence[Rate], words: Words, *, acro
     return _bars(names, series, across=across, hover=percents)
 
 
-def by_kind(errors: Mapping[str, int], words: Words) -> go.Figure:
+def by_kind(errors: Mapping[str, int], words: PageTexts) -> go.Figure:
     """Errors by their kind, the most frequent first."""
     names = [words.kind(kind) for kind in errors]
     return _bars(names, [(words("failed"), BAD, list(errors.values()))], across=True, legend=False)
 
 
-def backlog(backlogs: Sequence[Backlog], names: Mapping[str, str], words: Words) -> go.Figure:
+def backlog(backlogs: Sequence[Backlog], names: Mapping[str, str], words: PageTexts) -> go.Figure:
     """What is not done, by carrier and stage."""
     shown = [names.get(one.carrier) or words("no_carrier") for one in backlogs]
     series = [
@@ -89,7 +89,7 @@ def backlog(backlogs: Sequence[Backlog], names: Mapping[str, str], words: Words)
     return _bars(shown, series, across=True)
 
 
-def forecast(plan: Plan, words: Words) -> go.Figure:
+def forecast(plan: Plan, words: PageTexts) -> go.Figure:
     """What is still due of each carrier after each run to come."""
     figure = go.Figure()
     keys = sorted({key for run in plan.runs for key in run.due})
@@ -114,7 +114,7 @@ def forecast(plan: Plan, words: Words) -> go.Figure:
     return figure.update_yaxes(fixedrange=True, automargin=True, rangemode="tozero")
 
 
-def quotas(carriers: Sequence[CarrierNow], words: Words) -> go.Figure:
+def quotas(carriers: Sequence[CarrierNow], words: PageTexts) -> go.Figure:
     """How far each limit is used, in percent of it, with the figures beside it."""
     rows = [(carrier.name, use) for carrier in carriers if carrier.configured for use in _gauged(carrier)]
     names = [f"{name}{_what(use)}" for name, use in rows]

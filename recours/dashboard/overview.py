@@ -9,7 +9,7 @@ import streamlit as st
 from recours.core.claim import Stage
 from recours.dashboard import figures
 from recours.dashboard.showing import plainly, when
-from recours.dashboard.texts import Words
+from recours.dashboard.texts import PageTexts
 from recours.logs import local
 from recours.operations.plan import Plan
 from recours.operations.position import Closing, closing_of
@@ -40,7 +40,7 @@ def _read(_operations: Operations, database: str, days: int) -> tuple[Overview, 
     return _operations.overview(days), _operations.records.runs(most=_RUNS)
 
 
-def show(operations: Operations, words: Words) -> None:
+def show(operations: Operations, words: PageTexts) -> None:
     """Draw it: the cards first, since they are what a glance is for."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         days = st.segmented_control(
@@ -68,7 +68,7 @@ def show(operations: Operations, words: Words) -> None:
     _runs(runs, words)
 
 
-def _cards(seen: Overview, words: Words) -> None:
+def _cards(seen: Overview, words: PageTexts) -> None:
     counts = {
         stage: sum(backlog.stages.get(stage, 0) for backlog in seen.backlogs)
         for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)
@@ -91,11 +91,11 @@ def _cards(seen: Overview, words: Words) -> None:
             _worker(worker, words)
 
 
-def _count(number: int, words: Words) -> str:
+def _count(number: int, words: PageTexts) -> str:
     return f"{words.number(number)}{'+' if number >= COUNTED_UP_TO else ''}"
 
 
-def _worker(worker: WorkerStatus, words: Words) -> None:
+def _worker(worker: WorkerStatus, words: PageTexts) -> None:
     with st.container(border=True, width=335):
         health = words("failed_run" if worker.health is Health.FAILED else worker.health)
         name = words.of("", worker.worker)
@@ -106,7 +106,7 @@ def _worker(worker: WorkerStatus, words: Words) -> None:
             st.caption(words.counted("unended", len(worker.unended)))
 
 
-def _verdict(seen: Overview, words: Words) -> None:
+def _verdict(seen: Overview, words: PageTexts) -> None:
     """Whether all is well; else each thing that needs a person, and what they can do."""
     found, told = verdict(seen), VerdictWords(words.language, local)
     if found.is_well:
@@ -118,7 +118,7 @@ def _verdict(seen: Overview, words: Words) -> None:
         st.caption(f"→ {plainly(told.remedy(problem, found.at), _LONGEST)}")
 
 
-def _closed(seen: Overview, words: Words) -> None:
+def _closed(seen: Overview, words: PageTexts) -> None:
     """Carriers that take no call for now, which passes by itself."""
     for carrier in seen.carriers:
         refusal = carrier.refusal
@@ -127,7 +127,7 @@ def _closed(seen: Overview, words: Words) -> None:
             st.info(words("carrier_closed_until", reason=reason, until=when(refusal.until)))
 
 
-def _charts(operations: Operations, seen: Overview, words: Words) -> None:
+def _charts(operations: Operations, seen: Overview, words: PageTexts) -> None:
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     success = seen.success
     tried = any(rate.success + rate.failed + rate.left for rate in success.by_day.values())
@@ -160,7 +160,7 @@ def _plan(_operations: Operations, database: str) -> Plan:
     return plan_for(_operations, timedelta(hours=_AHEAD_H), most_listed=0)
 
 
-def _forecast(operations: Operations, words: Words) -> None:
+def _forecast(operations: Operations, words: PageTexts) -> None:
     """The next two days on paper: worked out when somebody asks, since a large backlog takes its time."""
     with st.container(border=True):
         st.markdown(f"**{words('forecast', hours=_AHEAD_H)}**")
@@ -179,7 +179,7 @@ def _forecast(operations: Operations, words: Words) -> None:
             st.warning(words.counted("forecast_late", late))
 
 
-def _runs(runs: list[Run], words: Words) -> None:
+def _runs(runs: list[Run], words: PageTexts) -> None:
     if not runs:
         st.caption(words("no_runs"))
         return
@@ -203,7 +203,7 @@ def _figure(stats: Mapping[str, object], key: str) -> float | None:
     return value if isinstance(value, int | float) else None
 
 
-def _ended(run: Run, words: Words) -> str:
+def _ended(run: Run, words: PageTexts) -> str:
     if run.ended_at is None or run.exit_status is None:
         return words("run_open")
     if run.exit_status == 0:

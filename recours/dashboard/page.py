@@ -12,7 +12,7 @@ from recours.core.password import PasswordHash
 from recours.dashboard import claim, claims, overview
 from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import plainly
-from recours.dashboard.texts import Words
+from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
 from recours.database.engine import DatabaseError
 from recours.settings.loading import load_at_home
@@ -50,7 +50,7 @@ def main() -> None:
         st.button(words("again"), key="again")
 
 
-def _header(language: str) -> Words:
+def _header(language: str) -> PageTexts:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         title = st.empty()
         chosen = st.segmented_control(
@@ -62,7 +62,7 @@ def _header(language: str) -> Words:
             format_func=lambda key: _NAMES[key],
             label_visibility="collapsed",
         )
-    words = Words(chosen)
+    words = PageTexts(chosen)
     title.markdown(f"### 📦 {words('title')}", width="content")
     return words
 
@@ -77,7 +77,7 @@ def _operations(settings: Settings) -> Iterator[Operations]:
         operations.database.close()
 
 
-def _views(operations: Operations, words: Words) -> None:
+def _views(operations: Operations, words: PageTexts) -> None:
     visit: Visit = st.session_state.setdefault("visit", Visit())
     if reference := st.query_params.get("claim"):
         claim.show(operations, visit, reference, words)
@@ -108,7 +108,7 @@ def _doorkeeper() -> Doorkeeper:
     return Doorkeeper(time.monotonic)
 
 
-def _may_look(wanted: PasswordHash | None, words: Words) -> bool:
+def _may_look(wanted: PasswordHash | None, words: PageTexts) -> bool:
     """Tell whether this visitor may, and say or ask for what is missing."""
     if wanted:
         return _is_in(wanted, words)
@@ -118,7 +118,7 @@ def _may_look(wanted: PasswordHash | None, words: Words) -> bool:
     return True
 
 
-def _is_in(wanted: PasswordHash, words: Words) -> bool:
+def _is_in(wanted: PasswordHash, words: PageTexts) -> bool:
     """Tell whether this visitor has given the password, and ask for it. A new password shuts everybody out again."""
     if st.session_state.get("entered") == str(wanted):
         return True

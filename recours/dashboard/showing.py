@@ -6,8 +6,8 @@ from datetime import datetime
 import streamlit as st
 
 from recours.core.text import clean, format_minute
-from recours.dashboard.texts import Words
-from recours.dashboard.visit import Job, Visit
+from recours.dashboard.texts import PageTexts
+from recours.dashboard.visit import FetchJob, Visit
 from recours.logs import local
 from recours.operations.api_results import FetchResult, RecoursError
 
@@ -30,7 +30,7 @@ def when(moment: datetime | None) -> str:
     return format_minute(moment, local) if moment else "–"
 
 
-def show_job(visit: Visit, words: Words) -> None:
+def show_job(visit: Visit, words: PageTexts) -> None:
     """The progress of what was begun, then its results."""
     if visit.is_busy:
         _progress(visit, words)
@@ -39,7 +39,7 @@ def show_job(visit: Visit, words: Words) -> None:
 
 
 @st.fragment(run_every=0.3)
-def _progress(visit: Visit, words: Words) -> None:
+def _progress(visit: Visit, words: PageTexts) -> None:
     current = visit.job
     if current is None or current.is_over:
         st.rerun()
@@ -51,7 +51,7 @@ def _progress(visit: Visit, words: Words) -> None:
         st.progress(done / total, text=words("progress", done=done, total=total))
 
 
-def _results(current: Job, words: Words) -> None:
+def _results(current: FetchJob, words: PageTexts) -> None:
     if current.fault:
         st.error(plainly(current.fault, 1000))
         return

@@ -348,7 +348,7 @@ COUNTED: dict[str, dict[str, tuple[str, str]]] = {
 
 
 @dataclass(frozen=True)
-class Words:
+class PageTexts:
     """The texts of one language."""
 
     language: str

@@ -14,7 +14,7 @@ from recours.runs.worker import Worker
 
 
 @dataclass
-class Job:
+class FetchJob:
     """A run over claims that were asked for, in a thread of its own."""
 
     references: Sequence[str]
@@ -24,7 +24,7 @@ class Job:
     _worker: Worker | None = None
     _thread: threading.Thread | None = None
 
-    def start(self) -> "Job":
+    def start(self) -> "FetchJob":
         """Begin. Not a daemon: the server waits for the calls under way when it is told to end."""
         self._thread = threading.Thread(target=self._run, name="fetch-job")
         self._thread.start()
@@ -70,7 +70,7 @@ class Visit:
     address last of all; what is ticked is read off the boxes whenever the page is drawn.
     """
 
-    job: Job | None = None
+    job: FetchJob | None = None
     page: int = 1
     picked: set[str] = field(default_factory=set)  # references, on whatever page of the list
     _wanted: ClaimFilter = field(default_factory=ClaimFilter)
@@ -122,7 +122,7 @@ class Visit:
     def fetch(self, references: list[str], language: str) -> None:
         """Begin to fetch these claims; the second click of a double one begins nothing."""
         if not self.is_busy:
-            self.job = Job(references, language).start()
+            self.job = FetchJob(references, language).start()
 
     def fetch_picked(self, language: str) -> None:
         """Begin to fetch what is chosen, which then no longer is; as with `fetch`, once."""

@@ -64,14 +64,14 @@ class Patience:
         """The run is to end: find out soon whether the server is there. Good for a signal's handler."""
         self.hurried = True
 
-    def begin(self) -> "Waiting":
+    def begin(self) -> "ServerWait":
         """A statement is sent now."""
         longest = self.waits.answer if self.in_doubt else self.statement_s
-        return Waiting(self, longest, self.waits.quiet, self.believe)
+        return ServerWait(self, longest, self.waits.quiet, self.believe)
 
-    def begin_connecting(self) -> "Waiting":
+    def begin_connecting(self) -> "ServerWait":
         """A connection is asked for now; how long it may take is the driver's to count."""
-        return Waiting(self, float("inf"), float("inf"))
+        return ServerWait(self, float("inf"), float("inf"))
 
     def is_silent(self) -> bool:
         """Tell whether the server fell silent a moment ago."""
@@ -113,7 +113,7 @@ class Patience:
         return self._clock()
 
 
-class Waiting:
+class ServerWait:
     """One wait for the server."""
 
     def __init__(

@@ -9,7 +9,7 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.errors import ConnectionTimeout
 from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 
-from recours.database.patience import Patience, Waiting
+from recours.database.patience import Patience, ServerWait
 
 _Yielded = TypeVar("_Yielded")
 _Sent = TypeVar("_Sent")
@@ -89,7 +89,7 @@ def connection_class(patience: Patience) -> "type[Connection[Any]]":
     return Impatient
 
 
-def _watched(gen: Generator[_Yielded, _Sent, RV], waiting: Waiting) -> Generator[_Yielded, _Sent, RV]:
+def _watched(gen: Generator[_Yielded, _Sent, RV], waiting: ServerWait) -> Generator[_Yielded, _Sent, RV]:
     """What the driver waits for, given up when `waiting` says so. Raises SilentError."""
     has_waited = False  # not everything that the driver does needs the server
     try:

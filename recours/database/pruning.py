@@ -27,7 +27,7 @@ from recours.database.engine import Database
 from recours.database.predicates import at_stage, const, is_ours
 from recours.database.rows import free, unedited
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
-from recours.operations.prune import CarrierShare, OldAttempt, Outlook, Part, RunDates
+from recours.operations.prune import CarrierShare, OldAttempt, Part, PruneForecast, RunDates
 
 _c, _a, _e, _m = claims.c, attempts.c, events.c, mails.c
 _LEASE = timedelta(minutes=10)
@@ -57,7 +57,7 @@ class DatabasePast:
     database: Database
     holder: str  # by which the claims are held
 
-    def outlook(self, before: datetime, now: datetime) -> Outlook:
+    def outlook(self, before: datetime, now: datetime) -> PruneForecast:
         query = (
             select(
                 _a.carrier,
@@ -82,7 +82,7 @@ class DatabasePast:
                     (mails, _texts(before)),
                 )
             )
-        return Outlook(shares, deliveries, told, ended)
+        return PruneForecast(shares, deliveries, told, ended)
 
     # ---------------------------------------------------------------- attempts and documents
 

@@ -14,7 +14,7 @@ from recours.core.events import EventName
 from recours.core.mail import MailKind, OutboxEvent, kind_of, things
 from recours.core.sentences import said_by, sentence
 from recours.core.text import clean, counted
-from recours.notifications.texts import WORDS, Advice, Words
+from recours.notifications.texts import WORDS, Advice, MailTexts
 from recours.operations.labels import quoted, said_or_quoted
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def environment() -> "Environment":
     )
 
 
-def _subject(kind: MailKind, told: Sequence[OutboxEvent], count: int, words: Words) -> str:
+def _subject(kind: MailKind, told: Sequence[OutboxEvent], count: int, words: MailTexts) -> str:
     forms = {
         MailKind.POD_FAILED: words.subject_failed,
         MailKind.POD_RETRIEVED: words.subject_retrieved,
@@ -117,7 +117,7 @@ def _reference(event: OutboxEvent) -> str:
     return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
 
 
-def _item(event: OutboxEvent, kind: MailKind, words: Words, head: Branding, catalog: Catalog) -> _Item:
+def _item(event: OutboxEvent, kind: MailKind, words: MailTexts, head: Branding, catalog: Catalog) -> _Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name in (EventName.ACCOUNT_FAULT, EventName.RUN_FAULT):
         subject = words.account if event.name is EventName.ACCOUNT_FAULT else words.run
@@ -134,7 +134,7 @@ def _item(event: OutboxEvent, kind: MailKind, words: Words, head: Branding, cata
     return _Item(reference, tuple(lines), link)
 
 
-def _expired(told: Sequence[OutboxEvent], words: Words) -> _Item:
+def _expired(told: Sequence[OutboxEvent], words: MailTexts) -> _Item:
     """Claims whose deadline has long passed: one thing, however many they are."""
     shown = [_reference(event) for event in told[:_MOST_NAMED]]
     more = words.more.format(count=len(told) - len(shown)) if len(told) > len(shown) else ""
@@ -149,7 +149,7 @@ def _expired(told: Sequence[OutboxEvent], words: Words) -> _Item:
     )
 
 
-def _retrieved(event: OutboxEvent, words: Words, head: Branding) -> list[tuple[str, str]]:
+def _retrieved(event: OutboxEvent, words: MailTexts, head: Branding) -> list[tuple[str, str]]:
     attempts = event.facts.get("attempts")
     count = attempts if isinstance(attempts, int) else 1
     lines = [(words.happened, counted(words.language, words.attempts, count))]
@@ -178,7 +178,7 @@ def _day(text: Any) -> str | None:
         return None
 
 
-def _left_to_operator(event: OutboxEvent, carrier: str, words: Words) -> list[tuple[str, str]]:
+def _left_to_operator(event: OutboxEvent, carrier: str, words: MailTexts) -> list[tuple[str, str]]:
     """The sentence alone, and whether that was the end: what a client could do is none of their business."""
     lines = [(words.happened, _error(event, carrier, words))]
     retries = event.facts.get("turns")
@@ -190,7 +190,7 @@ def _left_to_operator(event: OutboxEvent, carrier: str, words: Words) -> list[tu
     return lines
 
 
-def _failed(event: OutboxEvent, carrier: str, words: Words) -> list[tuple[str, str]]:
+def _failed(event: OutboxEvent, carrier: str, words: MailTexts) -> list[tuple[str, str]]:
     """For the client, with the sentence about this very failure as a detail."""
     advice = _advice(event, words)
     return [
@@ -201,12 +201,12 @@ def _failed(event: OutboxEvent, carrier: str, words: Words) -> list[tuple[str, s
     ]
 
 
-def _error(event: OutboxEvent, carrier: str, words: Words) -> str:
+def _error(event: OutboxEvent, carrier: str, words: MailTexts) -> str:
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
     return said_or_quoted(words.language, said_by(event.facts, carrier), kind_of(event), text)
 
 
-def _reason(event: OutboxEvent, carrier: str, words: Words) -> str:
+def _reason(event: OutboxEvent, carrier: str, words: MailTexts) -> str:
     """Of a carrier's account, or of a run. The English one has details for the operator, such as a command."""
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
     if words.language == "en":
@@ -215,7 +215,7 @@ def _reason(event: OutboxEvent, carrier: str, words: Words) -> str:
     return sentence(words.language, said) if said else quoted(words.language, text)
 
 
-def _advice(event: OutboxEvent, words: Words) -> Advice:
+def _advice(event: OutboxEvent, words: MailTexts) -> Advice:
     kind = kind_of(event)
     if kind is ErrorKind.INVALID_TRACKING and not event.number:
         return words.no_number

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from recours.core.text import Redactor, clean
-from recours.notifications.smtp_deadlines import StopRequestedError, Watch, WatchedSmtp
+from recours.notifications.smtp_deadlines import SmtpDeadlines, StopRequestedError, WatchedSmtp
 
 # ---------------------------------------------------------------- whom a refusal is about: us, or this one mail
 # Servers answer a sender, a relay or a login that they do not want at any step, Postfix after the recipient was named.
@@ -128,7 +128,7 @@ class SmtpConnection:
         `go_on`: False when the run is to end, which is heard in the middle of a step.
         """
         self.settings = settings
-        self._watch = Watch(timeout_s, go_on)
+        self._watch = SmtpDeadlines(timeout_s, go_on)
         self._smtp: WatchedSmtp | None = None
         # What a server says goes into the log, the database and the page: it may repeat the login.
         secrets = [settings.password, _plain_login(settings)] if settings.password else []

@@ -38,7 +38,7 @@ class Endless(smtplib.SMTPServerDisconnected):
     """The server sent more than any reply holds; the connection is of no use any more."""
 
 
-class Watch:
+class SmtpDeadlines:
     """The deadlines of one connection, and whether the run goes on."""
 
     def __init__(
@@ -79,7 +79,7 @@ class Watch:
 class _Socket:
     """What smtplib uses of a socket, each wait in small steps."""
 
-    def __init__(self, sock: socket.socket, watch: Watch) -> None:
+    def __init__(self, sock: socket.socket, watch: SmtpDeadlines) -> None:
         self.inner = sock
         self._watch = watch
 
@@ -97,7 +97,7 @@ class _Socket:
 
 
 class _Reader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, watch: Watch) -> None:
+    def __init__(self, sock: socket.socket, watch: SmtpDeadlines) -> None:
         super().__init__()
         self._socket = sock
         self._watch = watch
@@ -109,7 +109,7 @@ class _Reader(io.RawIOBase):
         return _patiently(self._socket, self._watch, partial(self._socket.recv_into, buffer))
 
 
-def _patiently(sock: socket.socket, watch: Watch, do: Callable[[], T]) -> T:
+def _patiently(sock: socket.socket, watch: SmtpDeadlines, do: Callable[[], T]) -> T:
     while True:
         sock.settimeout(watch.look())
         with suppress(TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -119,7 +119,7 @@ def _patiently(sock: socket.socket, watch: Watch, do: Callable[[], T]) -> T:
 class _Tls:
     """What smtplib uses of a TLS context."""
 
-    def __init__(self, context: ssl.SSLContext, watch: Watch) -> None:
+    def __init__(self, context: ssl.SSLContext, watch: SmtpDeadlines) -> None:
         self._context = context
         self._watch = watch
 
@@ -139,7 +139,7 @@ class _Tls:
 class WatchedSmtp(smtplib.SMTP):
     """A connection to a mail server, with TLS from the beginning or not."""
 
-    def __init__(self, host: str, port: int, watch: Watch, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, host: str, port: int, watch: SmtpDeadlines, tls: ssl.SSLContext | None = None) -> None:
         """Connect, and read the banner. Raises Interrupted, OSError, SMTPException."""
         self._watch = watch
         self._tls = _Tls(tls, watch) if tls else None
@@ -207,7 +207,7 @@ def _disconnected(error: OSError) -> smtplib.SMTPServerDisconnected:
     return smtplib.SMTPServerDisconnected(error.strerror or str(error) or type(error).__name__)
 
 
-def _connected(host: str, port: int, watch: Watch) -> socket.socket:
+def _connected(host: str, port: int, watch: SmtpDeadlines) -> socket.socket:
     """A connection to the first of the host's addresses that takes one. Raises Interrupted, OSError."""
     fault: OSError = OSError("the host has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -224,7 +224,7 @@ def _connected(host: str, port: int, watch: Watch) -> socket.socket:
     raise fault
 
 
-def _connect(sock: socket.socket, address: Any, watch: Watch) -> None:
+def _connect(sock: socket.socket, address: Any, watch: SmtpDeadlines) -> None:
     sock.setblocking(False)
     try:
         sock.connect(address)

@@ -18,7 +18,7 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class Words:
+class MailTexts:
     """The texts of one language; of two forms, the first is for one thing."""
 
     language: str
@@ -57,7 +57,7 @@ class Words:
     advice: dict[ErrorKind | None, Advice]
 
 
-FRENCH = Words(
+FRENCH = MailTexts(
     language="fr",
     subject_failed=(
         "Preuve de livraison introuvable : dossier {reference}",
@@ -147,7 +147,7 @@ FRENCH = Words(
     },
 )
 
-ENGLISH = Words(
+ENGLISH = MailTexts(
     language="en",
     subject_failed=("No proof of delivery: claim {reference}", "No proof of delivery: {count} claims"),
     subject_retrieved=(

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How serious a finding is. Only a fault needs a hand."""
 
     OK = "ok"
@@ -18,7 +18,7 @@ class CheckResult:
     """What one look found, in words; `remedy` is what to do, for a remark or a fault."""
 
     name: str
-    state: State
+    state: CheckState
     words: str
     remedy: str = ""
 
@@ -28,14 +28,14 @@ class CheckResult:
 
 def ok(name: str, words: str) -> CheckResult:
     """Nothing to do."""
-    return CheckResult(name, State.OK, words)
+    return CheckResult(name, CheckState.OK, words)
 
 
 def remark(name: str, words: str, remedy: str = "") -> CheckResult:
     """Worth knowing; it may be meant like that."""
-    return CheckResult(name, State.REMARK, words, remedy)
+    return CheckResult(name, CheckState.REMARK, words, remedy)
 
 
 def fault(name: str, words: str, remedy: str) -> CheckResult:
     """It does not work, or will not for long."""
-    return CheckResult(name, State.FAULT, words, remedy)
+    return CheckResult(name, CheckState.FAULT, words, remedy)

@@ -101,7 +101,7 @@ class Wanted:
 
 
 @dataclass
-class Counts:
+class EnrolmentCounts:
     """How many claims are enrolled, by carrier's key ("": of none that we know) and status; how many are not, and why."""
 
     open: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -109,9 +109,11 @@ class Counts:
     left: Counter[str] = field(default_factory=Counter)
 
 
-def look_over(found: Iterable[Candidate], wanted: Wanted, policy: Policy, catalog: Catalog) -> Counts:
+def look_over(
+    found: Iterable[Candidate], wanted: Wanted, policy: Policy, catalog: Catalog
+) -> EnrolmentCounts:
     """What `enroll_all` would do."""
-    counts = Counts()
+    counts = EnrolmentCounts()
     for candidate in found:
         key = _key(candidate, catalog)
         why = wanted.why_not(candidate, key, policy)

@@ -188,7 +188,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Question:
+class PlanScope:
     """What is asked of a plan."""
 
     horizon: timedelta
@@ -197,7 +197,7 @@ class Question:
     most_listed: int | None = MOST_LISTED  # None: all
 
 
-def make_plan(outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: Question) -> Plan:
+def make_plan(outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: PlanScope) -> Plan:
     """Let the coming runs happen on paper."""
     return _Maker(outlook, carriers, rules, asked).make()
 
@@ -221,7 +221,7 @@ class _Dated:
 
 class _Maker:
     def __init__(
-        self, outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: Question
+        self, outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: PlanScope
     ) -> None:
         self.outlook, self.carriers, self.rules, self.asked = outlook, carriers, rules, asked
         self.now, self.until = asked.now, asked.now + asked.horizon

@@ -30,7 +30,7 @@ class CarrierShare:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class PruneForecast:
     """What would go."""
 
     shares: Sequence[CarrierShare] = ()
@@ -66,7 +66,7 @@ class Part:
 class Past(Protocol):
     """What the database keeps of the time before a moment. Each of these is one or two short transactions."""
 
-    def outlook(self, before: datetime, now: datetime) -> Outlook:
+    def outlook(self, before: datetime, now: datetime) -> PruneForecast:
         """What would go."""
 
     def take(self, before: datetime, now: datetime, last: int) -> Part | None:

@@ -19,7 +19,7 @@ class ScheduleError(RunError):
 
 
 @dataclass(frozen=True)
-class Job:
+class ScheduledJob:
     """A worker that is to be started regularly, with these options."""
 
     worker: str  # its name, as in WORKERS
@@ -35,7 +35,7 @@ class Checkout:
     resolve: Callable[[str], str] = posixpath.normpath  # a folder's one true name, whatever links lead to it
     program: str = ""  # the absolute path of `recours` in an installed copy; "": a checkout, with its scripts
 
-    def words(self, job: Job, python: str) -> list[str]:
+    def words(self, job: ScheduledJob, python: str) -> list[str]:
         """The command line that starts a worker in the home."""
         if self.program:
             return [self.program, SUBCOMMANDS[job.worker], *job.options]
@@ -79,7 +79,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScheduleChange:
     """What a change would do. Nothing to do: no steps."""
 
     steps: Sequence[str] = ()  # for people, a line each: `- ` what goes, `+ ` what comes, `$ ` what is run
@@ -102,8 +102,8 @@ class System(Protocol):
     def entries(self) -> list[Entry]:
         """What starts workers of this checkout."""
 
-    def install(self, jobs: Sequence[Job]) -> Plan:
+    def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
         """Have exactly these jobs for their workers; other workers' stay."""
 
-    def remove(self, workers: Collection[str]) -> Plan:
+    def remove(self, workers: Collection[str]) -> ScheduleChange:
         """Have none for these workers."""

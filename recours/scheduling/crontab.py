@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from recours.core.text import clean
 from recours.home import SETTING as HOME
-from recours.operations.schedule import Checkout, Entry, Job, Plan, ScheduleError
+from recours.operations.schedule import Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
 from recours.scheduling.commands import Done, Run, run
 
 # ---------------------------------------------------------------- a crontab's text
@@ -47,7 +47,7 @@ class CronLine:
         return Entry(self.workers, text.strip(), self.plain, "" if self.plain else "it does other things too")
 
 
-def line_for(job: Job, checkout: Checkout, python: str = "python3") -> str:
+def line_for(job: ScheduledJob, checkout: Checkout, python: str = "python3") -> str:
     """The guide's line, for this checkout. Raises ScheduleError if cron could not be told the folder's name."""
     if any(ord(c) < ord(" ") for c in checkout.root):
         raise ScheduleError(
@@ -77,7 +77,7 @@ def entries(text: str, checkout: Checkout) -> list[Entry]:
     return [line.entry(lines[line.number]) for line in find(text, checkout)]
 
 
-def install(text: str, jobs: Sequence[Job], checkout: Checkout, python: str = "python3") -> str:
+def install(text: str, jobs: Sequence[ScheduledJob], checkout: Checkout, python: str = "python3") -> str:
     """The crontab with exactly one line for each of these jobs: in the place of an older one, else at the end.
 
     A last line without an end gets one, if anything comes after it: cron takes no crontab without. Raises
@@ -244,24 +244,26 @@ class Crontab:
     def entries(self) -> list[Entry]:
         return entries(self._read(), self.checkout)
 
-    def install(self, jobs: Sequence[Job]) -> Plan:
+    def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
         text = self._read()
         python, remarks = self._python(text)
         return self._plan(text, install(text, jobs, self.checkout, python), remarks, self.make_folder)
 
-    def remove(self, workers: Collection[str]) -> Plan:
+    def remove(self, workers: Collection[str]) -> ScheduleChange:
         text = self._read()
         return self._plan(text, remove(text, workers, self.checkout), [], lambda: lambda: None)
 
     def _plan(
         self, old: str, new: str, remarks: Sequence[str], make_folder: Callable[[], Callable[[], None]]
-    ) -> Plan:
+    ) -> ScheduleChange:
         if old == new:
-            return Plan()
+            return ScheduleChange()
         if old and not old.endswith("\n") and new:
             cron = "The last line of the crontab has no end, with which cron reads none of it: it gets one"
             remarks = [*remarks, cron]
-        return Plan(_difference(old, new), remarks, (), lambda: self._replace(old, new, make_folder))
+        return ScheduleChange(
+            _difference(old, new), remarks, (), lambda: self._replace(old, new, make_folder)
+        )
 
     def _replace(self, old: str, new: str, make_folder: Callable[[], Callable[[], None]]) -> None:
         if self._read() != old:

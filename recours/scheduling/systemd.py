@@ -11,7 +11,7 @@ from pathlib import Path
 
 from recours.core.text import clean
 from recours.home import SETTING as HOME
-from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleError
+from recours.operations.schedule import WORKERS, Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
 from recours.scheduling.commands import Run, run
 
 # ---------------------------------------------------------------- units as texts
@@ -29,7 +29,7 @@ def unit_of(worker: str) -> str:
     return worker.replace("_", "-")
 
 
-def units(job: Job, checkout: Checkout) -> Mapping[str, str]:
+def units(job: ScheduledJob, checkout: Checkout) -> Mapping[str, str]:
     """File names and texts of a job's units. Raises ScheduleError if systemd could not be told the folder's name."""
     root = checkout.root
     if any(ord(c) < ord(" ") for c in root) or root != root.strip() or root.endswith("\\"):
@@ -84,7 +84,7 @@ def _environment(checkout: Checkout) -> str:
     return f"Environment={_specifiers_undone(_quoted(f'{HOME}={checkout.root}'))}\n"
 
 
-def _command(job: Job, checkout: Checkout) -> str:
+def _command(job: ScheduledJob, checkout: Checkout) -> str:
     words = checkout.words(job, f"{checkout.root}/.venv/bin/python")
     if set("\"'\\") & set(words[0]):  # which systemd takes in an argument, but not in a program's name
         words.insert(0, "/usr/bin/env")
@@ -142,7 +142,7 @@ class SystemdTimers:
             found.append(Entry((worker,), f"{timer}: {command_of(service)}", problem=problem))
         return found
 
-    def install(self, jobs: Sequence[Job]) -> Plan:
+    def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
         files: dict[str, str] = {}
         for job in jobs:
             self._check_owner(job.worker)
@@ -150,22 +150,24 @@ class SystemdTimers:
         changed = {name: text for name, text in files.items() if self._text(name) != text}
         timers = [name for name in files if name.endswith(".timer")]
         if not changed and all(self._is_active(timer) for timer in timers):
-            return Plan()
+            return ScheduleChange()
         steps = [*self._shown(changed), "$ systemctl --user daemon-reload"]
         steps += [f"$ systemctl --user enable --now {timer}" for timer in timers]
-        return Plan(steps, (), (_LINGER,), lambda: self._write(changed, timers))
+        return ScheduleChange(steps, (), (_LINGER,), lambda: self._write(changed, timers))
 
-    def remove(self, workers: Collection[str]) -> Plan:
+    def remove(self, workers: Collection[str]) -> ScheduleChange:
         ours = [
             unit_of(worker)
             for worker in workers
             if (service := self._text(f"{unit_of(worker)}.service")) is not None and self._is_ours(service)
         ]
         if not ours:
-            return Plan()
+            return ScheduleChange()
         steps = [f"$ systemctl --user disable --now {unit}.timer" for unit in ours]
         steps += [f"- {self.folder / f'{unit}.{kind}'}" for unit in ours for kind in ("timer", "service")]
-        return Plan([*steps, "$ systemctl --user daemon-reload"], (), (), lambda: self._delete(ours))
+        return ScheduleChange(
+            [*steps, "$ systemctl --user daemon-reload"], (), (), lambda: self._delete(ours)
+        )
 
     # ---------------------------------------------------------------- files
 

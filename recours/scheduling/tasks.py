@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from recours.core.text import clean
-from recours.operations.schedule import WORKERS, Checkout, Entry, Job, Plan, ScheduleError
+from recours.operations.schedule import WORKERS, Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
 from recours.scheduling.commands import Done, Run, run
 
 # ---------------------------------------------------------------- command lines and tasks as texts
@@ -36,7 +36,7 @@ _SETTINGS = (
 )
 
 
-def action(job: Job, checkout: Checkout, python: str = "python") -> str:
+def action(job: ScheduledJob, checkout: Checkout, python: str = "python") -> str:
     """What the task starts, as one command line. Raises ScheduleError."""
     script = ntpath.join(checkout.root, "scripts", f"{job.worker}.py")
     line = " ".join(map(_quoted, (python, script, *job.options)))
@@ -47,7 +47,7 @@ def action(job: Job, checkout: Checkout, python: str = "python") -> str:
     return line
 
 
-def create(job: Job, checkout: Checkout, python: str = "python", *, replace: bool = False) -> str:
+def create(job: ScheduledJob, checkout: Checkout, python: str = "python", *, replace: bool = False) -> str:
     """The guide's schtasks line. Raises ScheduleError."""
     line = action(job, checkout, python)
     if len(line) > _LONGEST_ACTION:
@@ -86,7 +86,7 @@ def action_of(xml: str) -> str:
     return " ".join(part for part in (_content(xml, "Command"), _content(xml, "Arguments")) if part)
 
 
-def starts(xml: str, job: Job, checkout: Checkout, python: str) -> bool:
+def starts(xml: str, job: ScheduledJob, checkout: Checkout, python: str) -> bool:
     """Tell whether that task starts just this. Windows may keep a program's name without its quotes."""
     return action_of(xml).replace('"', "") == action(job, checkout, python).replace('"', "")
 
@@ -144,7 +144,7 @@ class TaskScheduler:
                 found.append(Entry((worker,), text, problem="; ".join(lacks(xml))))
         return found
 
-    def install(self, jobs: Sequence[Job]) -> Plan:
+    def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
         commands = []
         before: dict[str, str | None] = {}
         for job in jobs:
@@ -162,7 +162,7 @@ class TaskScheduler:
                 commands.append(settings(job.worker))
         return self._plan(commands, before)
 
-    def remove(self, workers: Collection[str]) -> Plan:
+    def remove(self, workers: Collection[str]) -> ScheduleChange:
         ours = [
             worker
             for worker in workers
@@ -170,10 +170,16 @@ class TaskScheduler:
         ]
         return self._plan([delete(worker) for worker in ours])
 
-    def _plan(self, commands: Sequence[str], before: Mapping[str, str | None] = MappingProxyType({})) -> Plan:
+    def _plan(
+        self, commands: Sequence[str], before: Mapping[str, str | None] = MappingProxyType({})
+    ) -> ScheduleChange:
         """`before`: the tasks that a failure is to leave as they were; None where there was none."""
         steps = [f"$ {command}" for command in commands]
-        return Plan(steps, (), (), lambda: self._carry_out(commands, before)) if commands else Plan()
+        return (
+            ScheduleChange(steps, (), (), lambda: self._carry_out(commands, before))
+            if commands
+            else ScheduleChange()
+        )
 
     def _carry_out(self, commands: Sequence[str], before: Mapping[str, str | None]) -> None:
         try:

@@ -30,7 +30,7 @@ from recours.settings.model import (
     SettingsError,
     rows_of,
 )
-from recours.settings.sources import ENVIRONMENT, Found, Value, find
+from recours.settings.sources import ENVIRONMENT, FoundSettings, Value, find
 from recours.settings.values import HOST, fault_of, in_folder, is_loopback
 
 # A part of a check's URL as long as that is its key.
@@ -99,7 +99,7 @@ def _lacking(spec: CarrierSpec, present: Collection[str]) -> str:
 class _Reading:
     """Turns texts into settings; a fault is noted and a default stands in, so that all faults are found at once."""
 
-    def __init__(self, found: Found, root: Path, catalog: Catalog) -> None:
+    def __init__(self, found: FoundSettings, root: Path, catalog: Catalog) -> None:
         self.found = found
         self.root = root
         self.catalog = catalog

@@ -20,7 +20,7 @@ class Value:
 
 
 @dataclass
-class Found:
+class FoundSettings:
     """All the values of each setting, the one that holds first; blank ones are not set."""
 
     values: dict[str, list[Value]] = field(default_factory=dict)
@@ -42,9 +42,9 @@ class Found:
                 self.values.setdefault(name, []).append(Value(text.strip(), source))
 
 
-def find(root: Path, environment: Mapping[str, str]) -> Found:
+def find(root: Path, environment: Mapping[str, str]) -> FoundSettings:
     """Read every source. What cannot be read is a fault, never an exception."""
-    found = Found()
+    found = FoundSettings()
     found.add(ENVIRONMENT, environment)
     _add_dotenv(found, root / ".env")
     named = found.get(SECRETS_SETTING)
@@ -58,7 +58,7 @@ def find(root: Path, environment: Mapping[str, str]) -> Found:
     return found
 
 
-def _add_dotenv(found: Found, path: Path) -> None:
+def _add_dotenv(found: FoundSettings, path: Path) -> None:
     if not _exists(path, found):
         return
     from dotenv import dotenv_values  # noqa: PLC0415 (imported only where there is a file to read)
@@ -79,7 +79,7 @@ def _add_dotenv(found: Found, path: Path) -> None:
     found.add(".env", values)
 
 
-def _add_secrets(found: Found, path: Path, shown: str) -> None:
+def _add_secrets(found: FoundSettings, path: Path, shown: str) -> None:
     import tomllib  # noqa: PLC0415 (imported only where there is a file to read)
 
     try:
@@ -111,7 +111,7 @@ def flattened(content: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def _exists(path: Path, found: Found) -> bool:
+def _exists(path: Path, found: FoundSettings) -> bool:
     try:
         return path.exists()
     except OSError as error:

@@ -236,7 +236,7 @@ def plan_for(
     """
     from recours.database.reports.survey import DatabaseOutlook  # noqa: PLC0415 (no run looks ahead)
     from recours.operations.forecast.facts import WORKERS, Assumption, Rules  # noqa: PLC0415 (same)
-    from recours.operations.plan import Question, make_plan  # noqa: PLC0415 (same)
+    from recours.operations.plan import PlanScope, make_plan  # noqa: PLC0415 (same)
 
     settings, now = operations.settings, operations.clock.now()
     policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
@@ -254,7 +254,7 @@ def plan_for(
         for worker in WORKERS
     }
     outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
-    plan = make_plan(outlook, _carrier_facts(operations), rules, Question(horizon, now, begun, most_listed))
+    plan = make_plan(outlook, _carrier_facts(operations), rules, PlanScope(horizon, now, begun, most_listed))
     return replace(plan, left_alone=operations.left_alone)
 
 

@@ -27,7 +27,7 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.quota import Limit
 from recours.core.text import format_minute
 from recours.dashboard.claims import about_claim
-from recours.dashboard.texts import Words
+from recours.dashboard.texts import PageTexts
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
@@ -48,7 +48,7 @@ from tests.processes.commands import recours as typed
 
 HOUR = timedelta(hours=1)
 S = recours.Standing
-ENGLISH = Words("en")
+ENGLISH = PageTexts("en")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema import inspection
 from recours.notifications.smtp import MailServerError, OutcomeUnknownError, SmtpConnection, SmtpSettings
-from recours.notifications.smtp_deadlines import GRACE_S, MOST_BYTES, Slow, StopRequestedError, Watch
+from recours.notifications.smtp_deadlines import GRACE_S, MOST_BYTES, Slow, SmtpDeadlines, StopRequestedError
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
 from tests.fakes.hostile_smtp import (
@@ -123,7 +123,7 @@ def test_a_server_that_repeats_the_login_has_it_told_to_nobody(
 
 def test_steps_that_are_each_in_time_take_no_longer_together_than_a_mail_may() -> None:
     now = [0.0]
-    watch = Watch(30.0, clock=lambda: now[0])
+    watch = SmtpDeadlines(30.0, clock=lambda: now[0])
     watch.begin_whole(100.0)
     for now[0] in (0.0, 29.0, 58.0, 87.0):
         watch.begin_step()
@@ -138,7 +138,7 @@ def test_steps_that_are_each_in_time_take_no_longer_together_than_a_mail_may() -
 
 def test_a_run_that_is_to_end_waits_a_moment_for_the_answer_to_a_message_and_for_nothing_else() -> None:
     now, ends = [0.0], [False]
-    watch = Watch(30.0, lambda: not ends[0], lambda: now[0])
+    watch = SmtpDeadlines(30.0, lambda: not ends[0], lambda: now[0])
     watch.begin_whole(100.0)
     watch.begin_step()
     watch.give()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours.backup.manifest import BackupError, Copied
-from recours.backup.postgres import Deadlines, Watch, copy, restore_into
+from recours.backup.postgres import Deadlines, DumpWatch, copy, restore_into
 from recours.database.engine import Database
 from tests.conftest import Kind
 from tests.fakes.proxy import Proxy
@@ -109,14 +109,14 @@ def test_a_dump_that_the_server_works_for_is_waited_for(
     """
     holder = opened(server_url)
     looked = threading.Semaphore(0)
-    look = Watch._look
+    look = DumpWatch._look
 
-    def counted(watch: Watch) -> object:
+    def counted(watch: DumpWatch) -> object:
         found = look(watch)
         looked.release()
         return found
 
-    monkeypatch.setattr(Watch, "_look", counted)
+    monkeypatch.setattr(DumpWatch, "_look", counted)
     copied: list[Copied] = []
     with holder.write() as connection:
         connection.execute(text("LOCK TABLE claims IN ACCESS EXCLUSIVE MODE"))

@@ -13,7 +13,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.quota import Calls, Capability, Exhausted, kept_for_new_claims, kept_until
 from recours.operations.forecast.answers import answer
-from recours.operations.forecast.counts import Counts
+from recours.operations.forecast.counts import QuotaCounts
 from recours.operations.forecast.facts import CarrierFacts, Left, Rules, Try
 from recours.operations.forecast.pool import Pool
 from recours.runs.attempt import without_call
@@ -26,7 +26,7 @@ class Book:
     """What there is now: the claims, the counts, the carriers."""
 
     pool: Pool
-    counts: Counts
+    counts: QuotaCounts
     carriers: dict[str, CarrierFacts]
     rules: Rules
 

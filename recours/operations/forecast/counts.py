@@ -8,7 +8,7 @@ from recours.core.quota import Calls, Exhausted, Limit, Usage, kept_for_new_clai
 from recours.operations.forecast.facts import CarrierFacts
 
 
-class Counts:
+class QuotaCounts:
     """How far each limit is used in each of its windows."""
 
     def __init__(self, carriers: Mapping[str, CarrierFacts], now: datetime) -> None:

@@ -9,7 +9,7 @@ from recours.core.assessment import assess, go_on, goes_on, is_expired, retimed
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Action, give_up, next_action, pass_retry
 from recours.operations.forecast.calls import Book, CallsOnPaper
-from recours.operations.forecast.counts import Counts
+from recours.operations.forecast.counts import QuotaCounts
 from recours.operations.forecast.facts import CarrierFacts, ForeseenRun, Moment, Rules, Sighted
 from recours.operations.forecast.pool import Pool
 from recours.runs.fetch import PODFetchWorker
@@ -32,7 +32,7 @@ class Simulation:
         self._last_fetch = last_fetch
         self.rules = rules
         self.pool = Pool()
-        self.book = Book(self.pool, Counts(carriers, now), dict(carriers), rules)
+        self.book = Book(self.pool, QuotaCounts(carriers, now), dict(carriers), rules)
         self._held: list[Sighted] = []
         self._to_assess: list[Claim] = []  # by the next run, of whichever worker
         self._given_up: list[

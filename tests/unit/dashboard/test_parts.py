@@ -27,7 +27,7 @@ from recours.dashboard import figures
 from recours.dashboard.claim import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
 from recours.dashboard.door import Doorkeeper, is_from_elsewhere
 from recours.dashboard.showing import plainly
-from recours.dashboard.texts import COUNTED, TEXTS, Words
+from recours.dashboard.texts import COUNTED, TEXTS, PageTexts
 from recours.dashboard.visit import Visit
 from recours.operations.api_results import Standing
 from recours.operations.labels import ANSWERS, KINDS, STANDING, STATUS
@@ -39,7 +39,7 @@ from recours.sandbox import SimulatedClock
 
 ROOT = Path(__file__).resolve().parents[3]
 HASH = hash_of("open sesame", bytes(16))
-EN, FR = Words("en"), Words("fr")
+EN, FR = PageTexts("en"), PageTexts("fr")
 
 
 # ---------------------------------------------------------------- the door

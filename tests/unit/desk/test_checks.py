@@ -8,7 +8,7 @@ import pytest
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.operations import checks
-from recours.operations.check_result import CheckResult, State
+from recours.operations.check_result import CheckResult, CheckState
 from recours.operations.checks import CarrierAccount, Folder, MailFacts
 from recours.operations.records import Backlog, Run
 from recours.operations.schedule import Entry
@@ -90,8 +90,8 @@ def test_folders(change: dict[str, Any], state: str, words: str) -> None:
     assert (found[0], words in found[1]) == (state, True), found
 
 
-@pytest.mark.parametrize(("size", "state"), [(0, State.OK), (50, State.OK), (51, State.FAULT)])
-def test_crons_copy_of_the_log(size: int, state: State) -> None:
+@pytest.mark.parametrize(("size", "state"), [(0, CheckState.OK), (50, CheckState.OK), (51, CheckState.FAULT)])
+def test_crons_copy_of_the_log(size: int, state: CheckState) -> None:
     assert checks.copied_log("logs/cron.log", size, 50).state == state
 
 
@@ -160,7 +160,7 @@ def test_schedule_and_runs(
 
 
 def test_without_a_database_runs_are_not_judged() -> None:
-    assert [f.state for f in checks.schedule(RETRY, [ENTRY], None, local)] == [State.OK]
+    assert [f.state for f in checks.schedule(RETRY, [ENTRY], None, local)] == [CheckState.OK]
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_the_mail_server(facts: MailFacts, state: str, words: str) -> None:
 
 
 def test_who_is_told() -> None:
-    assert [f.state for f in checks.admin("me@shop.example", "")] == [State.OK]
-    assert [f.state for f in checks.admin("", "you@shop.example")] == [State.REMARK, State.REMARK]
-    assert [f.state for f in (*checks.held(0), *checks.held(1))] == [State.FAULT]
+    assert [f.state for f in checks.admin("me@shop.example", "")] == [CheckState.OK]
+    assert [f.state for f in checks.admin("", "you@shop.example")] == [CheckState.REMARK, CheckState.REMARK]
+    assert [f.state for f in (*checks.held(0), *checks.held(1))] == [CheckState.FAULT]
 
 
 def test_packages_and_python() -> None:
@@ -197,19 +197,19 @@ def test_packages_and_python() -> None:
     )
     assert told(checks.packages(wanted, {"click": "8.4"}))[0] == "fault"
     states = [checks.python("3.11", "/x/.venv", venv).state for venv in ("/x/.venv", "/y/.venv", None)]
-    assert states == [State.OK, State.REMARK, State.REMARK]
+    assert states == [CheckState.OK, CheckState.REMARK, CheckState.REMARK]
 
 
 def test_a_crontab_that_nobody_reads_is_a_fault() -> None:
     (found,) = checks.cron_daemon(is_running=False)
-    assert (found.state, found.name) == (State.FAULT, "cron daemon")
+    assert (found.state, found.name) == (CheckState.FAULT, "cron daemon")
     assert "no cron daemon is running" in found.words
     assert "systemctl enable --now cron" in found.remedy
-    assert [f.state for f in checks.cron_daemon(is_running=True)] == [State.OK]
+    assert [f.state for f in checks.cron_daemon(is_running=True)] == [CheckState.OK]
     assert list(checks.cron_daemon(is_running=None)) == []
 
 
 def test_timers_that_stop_with_the_session_are_told() -> None:
     (found,) = checks.timers_after_logout(go_on=False)
-    assert (found.state, found.remedy.partition(",")[0]) == (State.REMARK, "loginctl enable-linger")
+    assert (found.state, found.remedy.partition(",")[0]) == (CheckState.REMARK, "loginctl enable-linger")
     assert [*checks.timers_after_logout(go_on=True), *checks.timers_after_logout(go_on=None)] == []

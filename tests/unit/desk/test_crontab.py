@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
+from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
 from recours.scheduling.crontab import entries, find, install, line_for, remove, search_path
 from tests.fakes.cron import as_cron_reads_it
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
-FETCH, RETRY = (Job(worker) for worker in WORKERS)
+FETCH, RETRY = (ScheduledJob(worker) for worker in WORKERS)
 GUIDE = (
     "0 * * * * cd /path/to/Recours_Ecommerce && python3 scripts/pod_retry_scheduler.py >> logs/cron.log 2>&1"
 )
@@ -26,7 +26,9 @@ FOREIGN = (
 
 def test_the_line_is_the_guides() -> None:
     assert line_for(RETRY, HERE) == GUIDE
-    assert line_for(Job("pod_retry_scheduler", ("--batch-size", "50", "--max-retries", "5")), HERE) == (
+    assert line_for(
+        ScheduledJob("pod_retry_scheduler", ("--batch-size", "50", "--max-retries", "5")), HERE
+    ) == (
         "0 * * * * cd /path/to/Recours_Ecommerce && python3 scripts/pod_retry_scheduler.py --batch-size 50 "
         "--max-retries 5 >> logs/cron.log 2>&1"
     )
@@ -38,7 +40,7 @@ AT_HOME = "0 * * * * cd '/srv/re cours' && RECOURS_HOME='/srv/re cours' /opt/rec
 
 
 def test_an_installed_copy_is_started_by_its_own_command_with_its_home() -> None:
-    line = line_for(Job("pod_retry_scheduler", ("--batch-size", "50")), INSTALLED)
+    line = line_for(ScheduledJob("pod_retry_scheduler", ("--batch-size", "50")), INSTALLED)
     assert line == f"{AT_HOME} --batch-size 50 >> logs/cron.log 2>&1"
     assert find(line, INSTALLED)[0].plain
     assert install(line + "\n", [RETRY], INSTALLED) == f"{AT_HOME} >> logs/cron.log 2>&1\n"
@@ -202,7 +204,8 @@ options = st.lists(
     st.sampled_from(["--batch-size", "50", "--carrier", "Mondial Relay", "a%b", "$x", "'", "\\"]), max_size=4
 )
 jobs = st.lists(
-    st.builds(Job, st.sampled_from(list(WORKERS)), options.map(tuple)), unique_by=lambda job: job.worker
+    st.builds(ScheduledJob, st.sampled_from(list(WORKERS)), options.map(tuple)),
+    unique_by=lambda job: job.worker,
 )
 folders = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).map(
     lambda name: f"/srv/{name.replace('/', '')}x"
@@ -210,14 +213,14 @@ folders = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).ma
 
 
 @given(texts, jobs)
-def test_installing_twice_changes_nothing_more(text: str, wanted: list[Job]) -> None:
+def test_installing_twice_changes_nothing_more(text: str, wanted: list[ScheduledJob]) -> None:
     once = install(text, wanted, HERE)
     assert install(once, wanted, HERE) == once
     assert sorted(line.workers[0] for line in find(once, HERE)) == sorted(job.worker for job in wanted)
 
 
 @given(texts, jobs)
-def test_foreign_lines_survive_and_removing_undoes_installing(text: str, wanted: list[Job]) -> None:
+def test_foreign_lines_survive_and_removing_undoes_installing(text: str, wanted: list[ScheduledJob]) -> None:
     installed = install(text, wanted, HERE)
     assert installed.startswith(text)
     # cron takes no last line without an end: where ours come after one, it stays ended.
@@ -227,7 +230,7 @@ def test_foreign_lines_survive_and_removing_undoes_installing(text: str, wanted:
 
 @given(texts, texts, jobs, jobs)
 def test_other_options_replace_the_line_between_foreign_ones(
-    before: str, after: str, old: list[Job], new: list[Job]
+    before: str, after: str, old: list[ScheduledJob], new: list[ScheduledJob]
 ) -> None:
     start = install(before, old, HERE)
     start += "" if start.endswith("\n") or not start else "\n"
@@ -243,7 +246,7 @@ def test_other_options_replace_the_line_between_foreign_ones(
 @example("/srv/%%", ["%", "\\"])
 def test_any_folder_and_option_is_found_again(folder: str, given_options: list[str]) -> None:
     there = Checkout(folder)
-    text = install("# x", [Job("pod_fetch_worker", tuple(given_options))], there)
+    text = install("# x", [ScheduledJob("pod_fetch_worker", tuple(given_options))], there)
     (line,) = find(text, there)
     assert line.plain
     assert remove(text, WORKERS, there) == "# x\n"
@@ -255,7 +258,7 @@ def test_any_folder_and_option_is_found_again(folder: str, given_options: list[s
 )
 def test_sh_gets_the_folder_and_the_options_as_they_are(name: str) -> None:
     there = Checkout(f"/srv/{name}")
-    command = line_for(Job("pod_fetch_worker", ("--carrier", name)), there).split(" ", 5)[5]
+    command = line_for(ScheduledJob("pod_fetch_worker", ("--carrier", name)), there).split(" ", 5)[5]
     got = as_cron_reads_it(command)
     # The very line, with what it starts replaced by something that tells its arguments.
     spoken = (

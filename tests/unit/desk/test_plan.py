@@ -9,7 +9,7 @@ import pytest
 
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.operations.forecast.facts import Assumption, Rules, Sighted
-from recours.operations.plan import Plan, Question, Reason, make_plan
+from recours.operations.plan import Plan, PlanScope, Reason, make_plan
 from recours.runs.ports import Blocked, Refusal
 from tests.fakes.paper import FETCH, HOUR, NOW, RETRY, claim, facts, rules
 
@@ -43,7 +43,7 @@ def plan(
     carriers = facts(quotas or {})
     if closing:
         carriers["chronopost"] = replace(carriers["chronopost"], closings=[closing])
-    asked = Question(timedelta(hours=hours), NOW, begun or {}, most_listed)
+    asked = PlanScope(timedelta(hours=hours), NOW, begun or {}, most_listed)
     return make_plan(Outlook(list(due), list(later)), carriers, how or rules(), asked)
 
 

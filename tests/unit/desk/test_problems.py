@@ -13,7 +13,7 @@ from recours.core.mail import MailState
 from recours.core.pauses import Stop
 from recours.core.sentences import carrier_words
 from recours.operations import checks
-from recours.operations.check_result import State
+from recours.operations.check_result import CheckState
 from recours.operations.problem_texts import PROBLEMS, VerdictWords
 from recours.operations.problems import Problem, ProblemKind, problem_of, problems, verdict
 from recours.operations.records import Backlog, Run, Tally
@@ -250,7 +250,7 @@ def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Over
         lambda at: at,
     )
     lines = [clock, *of_worker[1:], *of_carriers, *held, *checks.problems(found, WORDS["en"])]
-    faults = [line for line in lines if line.state is State.FAULT]
+    faults = [line for line in lines if line.state is CheckState.FAULT]
     assert len(faults) == len(found.problems)
 
 

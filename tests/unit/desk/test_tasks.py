@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
+from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
 from recours.scheduling import tasks
 from recours.scheduling.commands import Done
 from recours.scheduling.tasks import TaskScheduler
 
 HERE = Checkout("D:\\Recours_Ecommerce")
-RETRY = Job("pod_retry_scheduler")
+RETRY = ScheduledJob("pod_retry_scheduler")
 
 
 def test_the_command_line_is_the_guides() -> None:
@@ -28,12 +28,12 @@ schtasks /create ^
   /st 00:00
 """
     assert tasks.create(RETRY, HERE) == re.sub(r" \^\n +", " ", guide).strip()
-    with_options = Job("pod_retry_scheduler", ("--batch-size", "50", "--max-retries", "5"))
+    with_options = ScheduledJob("pod_retry_scheduler", ("--batch-size", "50", "--max-retries", "5"))
     assert (
         '/tr "python D:\\Recours_Ecommerce\\scripts\\pod_retry_scheduler.py --batch-size 50 --max-retries 5" '
         in tasks.create(with_options, HERE)
     )
-    assert tasks.create(Job("pod_fetch_worker"), HERE) == (
+    assert tasks.create(ScheduledJob("pod_fetch_worker"), HERE) == (
         'schtasks /create /tn "PODFetchWorker" '
         '/tr "python D:\\Recours_Ecommerce\\scripts\\pod_fetch_worker.py" /sc minute /mo 30 /st 00:00'
     )
@@ -87,7 +87,7 @@ def apart(line: str) -> list[str]:
 def test_the_words_arrive_as_they_are(folder: str, options: tuple[str, ...]) -> None:
     there = Checkout(folder)
     words = apart(
-        tasks.create(Job("pod_fetch_worker", options), there, python="C:\\Program Files\\python.exe")
+        tasks.create(ScheduledJob("pod_fetch_worker", options), there, python="C:\\Program Files\\python.exe")
     )
     started = words[words.index("/tr") + 1]
     script = ntpath.join(folder, "scripts", "pod_fetch_worker.py")
@@ -177,7 +177,7 @@ def scheduler(windows: Windows) -> TaskScheduler:
     return TaskScheduler(HERE, run=windows)
 
 
-BOTH = [Job(worker) for worker in WORKERS]
+BOTH = [ScheduledJob(worker) for worker in WORKERS]
 
 
 def test_twice_installed_is_once_there(scheduler: TaskScheduler, windows: Windows) -> None:
@@ -188,7 +188,7 @@ def test_twice_installed_is_once_there(scheduler: TaskScheduler, windows: Window
     assert windows.told[0] == tasks.create(BOTH[0], HERE)
     assert [(*entry.workers, entry.problem) for entry in scheduler.entries()] == [(w, "") for w in WORKERS]
     assert scheduler.install(BOTH).steps == ()
-    scheduler.install([Job("pod_retry_scheduler", ("--batch-size", "50"))]).carry_out()
+    scheduler.install([ScheduledJob("pod_retry_scheduler", ("--batch-size", "50"))]).carry_out()
     assert windows.tasks["PODRetryScheduler"]["arguments"].endswith(".py --batch-size 50")
     assert len(windows.tasks) == 2
     scheduler.remove(list(WORKERS)).carry_out()
@@ -231,7 +231,7 @@ def test_after_a_refusal_the_tasks_are_what_they_were(scheduler: TaskScheduler, 
     before = {name: dict(task) for name, task in windows.tasks.items()}
     windows.refuses = "Set-ScheduledTask -TaskName 'PODRetry"
     with pytest.raises(ScheduleError, match="Access is denied"):
-        scheduler.install([Job(worker, ("--batch-size", "50")) for worker in WORKERS]).carry_out()
+        scheduler.install([ScheduledJob(worker, ("--batch-size", "50")) for worker in WORKERS]).carry_out()
     assert windows.tasks == before
     assert len(windows.told) > 4
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
+from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
 from recours.scheduling.systemd import command_of, folder_of, unit_of, units
 from tests.needs import program
 
@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("worker", WORKERS)
 def test_the_readme_shows_the_units_that_are_written(worker: str) -> None:
-    for name, text in units(Job(worker), Checkout("/home/me/Recours_Ecommerce")).items():
+    for name, text in units(ScheduledJob(worker), Checkout("/home/me/Recours_Ecommerce")).items():
         shown = re.search(rf"`{re.escape(name)}`:\n\n```ini\n(.*?)```", README, re.DOTALL)
         assert shown
         assert shown[1].replace("%h", "/home/me") == text
@@ -32,7 +32,7 @@ def test_systemd_finds_the_program_in_any_folder(tmp_path: Path, name: str) -> N
     checkout = Checkout(str(tmp_path / name))
     python = tmp_path / name / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    texts = units(Job("pod_retry_scheduler", ("--carrier", name)), checkout)
+    texts = units(ScheduledJob("pod_retry_scheduler", ("--carrier", name)), checkout)
     for file, text in texts.items():
         (tmp_path / file).write_text(text, encoding="utf-8")
 
@@ -51,11 +51,11 @@ def test_systemd_finds_the_program_in_any_folder(tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize("name", ["a\nb", "a ", "a\\"])
 def test_a_folder_that_no_unit_can_name_is_refused(name: str) -> None:
     with pytest.raises(ScheduleError, match="rename the folder"):
-        units(Job("pod_fetch_worker"), Checkout(f"/srv/{name}"))
+        units(ScheduledJob("pod_fetch_worker"), Checkout(f"/srv/{name}"))
 
 
 def test_options_are_written_as_systemd_takes_them_apart() -> None:
-    text = units(Job("pod_fetch_worker", ("--carrier", 'a "b" \\ 100%')), Checkout("/srv/r"))
+    text = units(ScheduledJob("pod_fetch_worker", ("--carrier", 'a "b" \\ 100%')), Checkout("/srv/r"))
     service = text[f"{unit_of('pod_fetch_worker')}.service"]
     assert command_of(service) == (
         'ExecStart=/srv/r/.venv/bin/python scripts/pod_fetch_worker.py --carrier "a \\"b\\" \\\\ 100%%"'
@@ -64,12 +64,14 @@ def test_options_are_written_as_systemd_takes_them_apart() -> None:
 
 def test_a_dollar_is_no_variable() -> None:
     """systemd-analyze does not look at those; the user manager of tests/acceptance does."""
-    text = units(Job("pod_fetch_worker", ("--carrier", "$x")), Checkout("/srv/r"))["pod-fetch-worker.service"]
+    text = units(ScheduledJob("pod_fetch_worker", ("--carrier", "$x")), Checkout("/srv/r"))[
+        "pod-fetch-worker.service"
+    ]
     assert command_of(text).startswith("ExecStart=:/srv/r/")
 
 
 def test_an_installed_copy_is_started_by_its_own_command_with_its_home() -> None:
     there = Checkout("/srv/100% mine", program="/opt/recours/bin/recours")
-    text = units(Job("pod_fetch_worker", ("--batch-size", "5")), there)["pod-fetch-worker.service"]
+    text = units(ScheduledJob("pod_fetch_worker", ("--batch-size", "5")), there)["pod-fetch-worker.service"]
     assert 'Environment="RECOURS_HOME=/srv/100%% mine"\n' in text
     assert "ExecStart=/opt/recours/bin/recours fetch --batch-size 5\n" in text

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.schedule import WORKERS, Checkout, Job, ScheduleError
+from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
 from recours.scheduling.commands import Done
 from recours.scheduling.systemd import SystemdTimers
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
-BOTH = [Job(worker) for worker in WORKERS]
+BOTH = [ScheduledJob(worker) for worker in WORKERS]
 
 
 @dataclass
@@ -87,7 +87,7 @@ def test_a_change_that_fails_leaves_what_was_there(folder: Path, fails_at: tuple
     assert len(active) == 2
     manager.fails_at = fails_at
     with pytest.raises(ScheduleError):
-        timers.install([Job(worker, ("--batch-size", "50")) for worker in WORKERS]).carry_out()
+        timers.install([ScheduledJob(worker, ("--batch-size", "50")) for worker in WORKERS]).carry_out()
     assert (state(folder), manager.active) == (before, active)
 
 
