@@ -31,7 +31,7 @@ from recours.operations.api_results import (
     TryLaterError,
 )
 from recours.operations.records import ListedClaim, Records
-from recours.operations.result_sentences import Teller
+from recours.operations.result_sentences import ResultSentences
 from recours.runs.lane import lane_key
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, unknown_claim
@@ -88,23 +88,23 @@ def fetch_claims(
     `begun` is called with the worker before it runs: its `stats` grow meanwhile, and it can be stopped. Raises what concerns
     all of them: TryLaterError, AskOperatorError.
     """
-    with _told(language) as (settings, teller), _logged(settings):
+    with _told(language) as (settings, sentences), _logged(settings):
         opened = open_database(settings)
         try:
-            return _Fetching(settings, opened, teller, begun).all(list(dict.fromkeys(references)))
+            return _Fetching(settings, opened, sentences, begun).all(list(dict.fromkeys(references)))
         finally:
             opened.database.close()
 
 
 def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
     """Where a claim stands. Asks no carrier and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
-    with _told(language) as (settings, teller):
+    with _told(language) as (settings, sentences):
         operations = open_desk(settings)
         try:
             listed = operations.records.find(reference)
             if listed is None:
-                raise teller.refused(unknown_claim(operations.claims, reference))
-            return status_of(operations, listed, teller)
+                raise sentences.refused(unknown_claim(operations.claims, reference))
+            return status_of(operations, listed, sentences)
         finally:
             operations.database.close()
 
@@ -113,21 +113,21 @@ def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
 
 
 @contextmanager
-def _told(language: str | None) -> Iterator[tuple[Settings, Teller]]:
+def _told(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
     """The settings, and who tells; a fault on the way becomes the error that says it in that language."""
     if language not in (None, *LANGUAGES):
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None")
     try:
         settings = load_at_home(process_environment(), CATALOG)
     except SettingsError as fault:
-        raise Teller(language or LANGUAGES[0], local).bad_settings(fault.faults) from fault
-    teller = Teller(language or settings.mail.language, local)
+        raise ResultSentences(language or LANGUAGES[0], local).bad_settings(fault.faults) from fault
+    sentences = ResultSentences(language or settings.mail.language, local)
     try:
-        yield settings, teller
+        yield settings, sentences
     except DatabaseError as fault:
-        raise teller.no_database(str(fault)) from fault
+        raise sentences.no_database(str(fault)) from fault
     except RunError as fault:
-        raise teller.bad_run(str(fault)) from fault
+        raise sentences.bad_run(str(fault)) from fault
 
 
 def _logged(settings: Settings) -> AbstractContextManager[None]:
@@ -146,7 +146,7 @@ class _Fetching:
 
     settings: Settings
     opened: Opened
-    teller: Teller
+    sentences: ResultSentences
     begun: Callable[[Worker], None]
 
     def all(self, references: Sequence[str]) -> list[FetchResult | RecoursError]:
@@ -201,20 +201,20 @@ class _Fetching:
 
     def _refused(self, refused: RefusedClaim) -> RecoursError:
         listed = self._records.find(refused.reference) if refused.why is Unfit.HAS_POD else None
-        return self.teller.refused(refused, listed.pod_url if listed else None)
+        return self.sentences.refused(refused, listed.pod_url if listed else None)
 
     def _outcome(self, reference: str, worker: Worker, report: Report) -> FetchResult | RecoursError:
         """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
         listed = self._records.find(reference)
         if listed is None:
-            return self.teller.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
+            return self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
         ours = [a for a in self._records.attempts(listed.claim.id) if a.run_id == worker.run_id]
         if ours and ours[-1].outcome == "success":
-            return self.teller.fetched(listed, ours[-1], worker.run_id)
+            return self.sentences.fetched(listed, ours[-1], worker.run_id)
         if ours:
-            return self.teller.failed(listed, ours[-1], worker.run_id, self._next_of(listed))
+            return self.sentences.failed(listed, ours[-1], worker.run_id, self._next_of(listed))
         if report.fault:
-            return self.teller.bad_run(report.fault)
+            return self.sentences.bad_run(report.fault)
         if refusal := worker.refusals.get(lane_key(listed.claim)):
-            return self.teller.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
-        return self.teller.held(reference)  # another run was faster, or somebody edited the claim
+            return self.sentences.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
+        return self.sentences.held(reference)  # another run was faster, or somebody edited the claim

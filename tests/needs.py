@@ -10,10 +10,10 @@ import pytest
 def program(name: str, package: str) -> str:
     """The path of a program; `package` of Debian's has it."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin")  # which is on no user's path
-    return found or lacking(f"{name} is not installed: apt-get install {package}")
+    return found or missing(f"{name} is not installed: apt-get install {package}")
 
 
-def lacking(what: str) -> NoReturn:
+def missing(what: str) -> NoReturn:
     """End a test that this machine cannot run: it fails where CI is set, because there every test must run."""
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")

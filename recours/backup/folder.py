@@ -24,8 +24,8 @@ from recours.backup.manifest import (
     BackupError,
     FileFacts,
     KnownDocument,
-    Lacking,
     Manifest,
+    MissingDocument,
     as_json,
     from_json,
 )
@@ -68,17 +68,17 @@ class FolderBox:
         except OSError as error:
             raise self._fault(error) from error
 
-    def keep(self, document: KnownDocument) -> Lacking | None:
+    def keep(self, document: KnownDocument) -> MissingDocument | None:
         """Copy a document and the facts beside it; or say what was wrong with it. Raises BackupError."""
-        lacking = Lacking(document.path, document.sha256, "missing")
+        missing = MissingDocument(document.path, document.sha256, "missing")
         if document.name is None:
-            return lacking
+            return missing
         source, name = Path(document.path), f"{DOCUMENTS}/{document.name}"
         if name not in self.files and not self._copy(source, name):
-            return lacking
+            return missing
         self._copy(source.with_name(source.name + ".json"), f"{name}.json")
         if self.files[name].sha256 != document.sha256:
-            return Lacking(document.path, document.sha256, "altered")
+            return MissingDocument(document.path, document.sha256, "altered")
         return None
 
     def _copy(self, source: Path, name: str) -> bool:

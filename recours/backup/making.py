@@ -28,7 +28,7 @@ def make_backup(
         place = box.path_of(file_name)
         copied = sqlite.copy(database.path, place) if database.path else postgres.copy(database, place)
         box.seal(file_name)
-        lacking = [fault for document in copied.documents if (fault := box.keep(document))]
+        missing = [fault for document in copied.documents if (fault := box.keep(document))]
         manifest = Manifest(
             version=version,
             made_at=now,
@@ -38,7 +38,7 @@ def make_backup(
             pod_dir=str(pod_dir),
             facts=copied.facts,
             files=box.files,
-            lacking=tuple(lacking),
+            missing=tuple(missing),
         )
         return box.finish(manifest), manifest
 
@@ -61,7 +61,7 @@ def examine(backup: FolderBackup) -> Examined:
     found = Examined()
     found.faults += backup.faults()
     found.warnings += [f"{clean(name)} does not belong to the backup" for name in backup.strangers()]
-    found.warnings += [f"when it was made: {lacking.words}" for lacking in manifest.lacking]
+    found.warnings += [f"when it was made: {missing.words}" for missing in manifest.missing]
     if not found.faults:  # a file that is not what it was is not looked into
         found.faults += _faults_of_database(manifest, backup.path_of(manifest.database_file))
     return found
@@ -79,11 +79,11 @@ def _faults_of_copy(manifest: Manifest, copy: Path) -> Iterator[str]:
     yield from _faults_of_schema(manifest, facts)
     if facts != manifest.facts:
         yield f"The copy of the database holds {_counted(facts)}; the manifest says {_counted(manifest.facts)}."
-    known_to_lack = {(lacking.path, lacking.sha256) for lacking in manifest.lacking}
+    known_to_be_missing = {(missing.path, missing.sha256) for missing in manifest.missing}
     for document in sqlite.documents(copy):
         file = manifest.files.get(f"{DOCUMENTS}/{document.name}")
-        lacks = file is None or file.sha256 != document.sha256
-        if lacks and (document.path, document.sha256) not in known_to_lack:
+        faults_of_task = file is None or file.sha256 != document.sha256
+        if faults_of_task and (document.path, document.sha256) not in known_to_be_missing:
             yield f"{clean(document.path)} is in the copy of the database, and not in the backup."
 
 

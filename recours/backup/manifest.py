@@ -67,7 +67,7 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
-class Lacking:
+class MissingDocument:
     """A document that the database knows of and that was not on disk as it should be: `missing`, or `altered`."""
 
     path: str
@@ -94,7 +94,7 @@ class Manifest:
     pod_dir: str
     facts: CopyFacts
     files: Mapping[str, FileFacts] = field(repr=False)  # by name below the folder, with / between the parts
-    lacking: tuple[Lacking, ...] = ()
+    missing: tuple[MissingDocument, ...] = ()
 
     @property
     def documents(self) -> list[str]:
@@ -129,7 +129,7 @@ def as_json(manifest: Manifest) -> dict[str, Any]:
             "documents": len(manifest.documents),
             "bytes": manifest.size,
         },
-        "documents_lacking": [asdict(lacking) for lacking in manifest.lacking],
+        "documents_lacking": [asdict(missing) for missing in manifest.missing],
         "files": {name: asdict(facts) for name, facts in manifest.files.items()},
     }
 
@@ -157,7 +157,7 @@ def from_json(read: Mapping[str, Any]) -> Manifest:
         pod_dir=str(read["pod_dir"]),
         facts=CopyFacts(schema, int(counts["claims"]), int(counts["attempts"])),
         files=files,
-        lacking=tuple(Lacking(**lacking) for lacking in read["documents_lacking"]),
+        missing=tuple(MissingDocument(**missing) for missing in read["documents_lacking"]),
     )
 
 

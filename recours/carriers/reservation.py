@@ -118,13 +118,13 @@ class QuotaReservation:
         limits = [limit for limit in self._account.limits if limit.units({what: 1})]
         self._last = []
         try:
-            while lacking := self._lacking(limits):
-                self._take(lacking)
+            while missing := self._missing(limits):
+                self._take(missing)
         except CallError:  # by one of several limits: the others lose nothing
             self.refund(what)
             raise
 
-    def _lacking(self, limits: Sequence[Limit]) -> list[Limit]:
+    def _missing(self, limits: Sequence[Limit]) -> list[Limit]:
         """Those of whose present window the call has no unit: a window may end while others are waited for."""
         for limit in limits:
             if not limit.window.is_short:
@@ -138,9 +138,9 @@ class QuotaReservation:
         has = {held.limit for held in self._last}
         return [limit for limit in limits if limit not in has]
 
-    def _take(self, lacking: Sequence[Limit]) -> None:
+    def _take(self, missing: Sequence[Limit]) -> None:
         """Units of the short windows all at once, or a wait for them; only then those of the long ones."""
-        if short := [limit for limit in lacking if limit.window.is_short]:
+        if short := [limit for limit in missing if limit.window.is_short]:
             now = self._clock.now()
             got = self._quota.reserve([QuotaRequest(limit, 1) for limit in short], now, now + LEASE)
             if isinstance(got, Exhausted):
@@ -148,7 +148,7 @@ class QuotaReservation:
             else:
                 self._last += got
         else:
-            for limit in lacking:
+            for limit in missing:
                 self._last.append(self._in_long_window(limit))
 
     def _in_long_window(self, limit: Limit) -> Reserved:

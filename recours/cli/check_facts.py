@@ -153,10 +153,10 @@ def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
 
 def _schema(schema: Schema) -> CheckResult:
     if schema.is_current:
-        if schema.lacking_indexes:
-            lacking = ", ".join(sorted(schema.lacking_indexes))
+        if schema.missing_indexes:
+            missing = ", ".join(sorted(schema.missing_indexes))
             return remark(
-                "schema", f"{HEAD}, but runs are slower without {lacking}", "the next run builds them"
+                "schema", f"{HEAD}, but runs are slower without {missing}", "the next run builds them"
             )
         return ok("schema", f"{HEAD}, which is current")
     columns = ", ".join(schema.missing_columns) or "only tables of ours"

@@ -44,9 +44,9 @@ def command(port: int, host: str, hash_password: bool, database_url: str | None)
             "'recours dashboard --hash-password' prints."
         )
         raise SystemExit(USAGE)
-    if lacking := [name for name in NEEDED if find_spec(name) is None]:
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
         say_error(
-            f"The page needs packages that are not installed ({', '.join(lacking)}): "
+            f"The page needs packages that are not installed ({', '.join(missing)}): "
             "install them in the project's folder with .venv/bin/python -m pip install -e '.[dashboard]'."
         )
         raise SystemExit(USAGE)

@@ -96,8 +96,8 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
             )
         finally:
             database.close()
-    for lacking in manifest.lacking:
-        click.echo(f"WARNING: {lacking.words}.", err=True)
+    for missing in manifest.missing:
+        click.echo(f"WARNING: {missing.words}.", err=True)
     if as_json:
         tell_json(_told(manifest) | {"folder": str(made)})
         return
@@ -129,8 +129,8 @@ def _told(manifest: Manifest) -> dict[str, object]:
         "documents": len(manifest.documents),
         "bytes": manifest.size,
         "documents_lacking": [
-            {"path": lacking.path, "sha256": lacking.sha256, "why": lacking.why}
-            for lacking in manifest.lacking
+            {"path": missing.path, "sha256": missing.sha256, "why": missing.why}
+            for missing in manifest.missing
         ],
     }
 

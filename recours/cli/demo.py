@@ -198,7 +198,7 @@ def _five_days(settings: Settings, opened: Opened, clock: SimulatedClock) -> Non
         f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, a run every "
         "hour; hours without news are left out."
     )
-    listener, teller = _Listener(), _Teller()
+    listener, teller = _Listener(), _Narrator()
     logs.run_log().addHandler(listener)
     for hour in range(1, DAYS * 24 + 1):
         clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
@@ -224,7 +224,7 @@ _OF_THE_SUMMARY = re.compile(r"\S+ [\w ()]+: \d+$")
 _MOST_SHOWN = 5  # lines of one kind in one hour: the log has them all
 
 
-class _Teller:
+class _Narrator:
     """Says what an hour brought; several hours alike are told once."""
 
     def __init__(self) -> None:

@@ -147,15 +147,15 @@ def show(system: str | None, as_json: bool) -> None:
     """Show what starts the workers of this checkout. Changes nothing."""
     with faults_told():
         found = {name: SYSTEMS[name]().entries() for name in ([system] if system else present())}
-    lacking = [worker for worker in WORKERS if not any(worker in e.workers for e in _all(found))]
+    missing = [worker for worker in WORKERS if not any(worker in e.workers for e in _all(found))]
     if as_json:
-        tell_json({"entries": _as_json(found), "missing": lacking})
+        tell_json({"entries": _as_json(found), "missing": missing})
         return
     for name, entries in found.items():
         for entry in entries:
             problem = f"  ({entry.problem})" if entry.problem else ""
             click.echo(f"{name}: {clean(entry.text, _LONGEST_LINE)}{problem}")
-    for worker in lacking:
+    for worker in missing:
         click.echo(f"Nothing starts {worker}: recours schedule install")
 
 

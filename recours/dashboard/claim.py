@@ -21,7 +21,7 @@ from recours.logs import local
 from recours.operations.api_results import Standing
 from recours.operations.labels import quoted
 from recours.operations.records import ListedClaim, Message, PastAttempt
-from recours.operations.result_sentences import Teller
+from recours.operations.result_sentences import ResultSentences
 from recours.runs.ports import NotADocumentError
 from recours.runs.source import unknown_claim
 from recours.wiring.operations import Operations, status_of
@@ -106,7 +106,11 @@ def show(operations: Operations, visit: Visit, reference: str, words: PageTexts)
     st.button(words("back"), key="back", icon=":material/arrow_back:", on_click=_back, args=(visit,))
     listed = operations.records.find(reference)
     if listed is None:
-        st.error(plainly(Teller(words.language, local).refused(unknown_claim(operations.claims, reference))))
+        st.error(
+            plainly(
+                ResultSentences(words.language, local).refused(unknown_claim(operations.claims, reference))
+            )
+        )
         return
     st.subheader(plainly(reference, 100), divider="gray", anchor=False)
     _standing(operations, visit, listed, words)
@@ -124,7 +128,7 @@ def _back(visit: Visit) -> None:
 
 def _standing(operations: Operations, visit: Visit, listed: ListedClaim, words: PageTexts) -> None:
     claim = listed.claim
-    status = status_of(operations, listed, Teller(words.language, local))
+    status = status_of(operations, listed, ResultSentences(words.language, local))
     held = status.stage is Standing.IN_HAND
     st.markdown(plainly(status.sentence, 1000))
     facts = {

@@ -393,14 +393,14 @@ def pings(host: str, trouble: str | None) -> CheckResult:
 def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> CheckResult:
     """The installed versions against the pinned ones."""
     remedy = "in the project's folder: .venv/bin/python -m pip install --require-hashes -r requirements.txt"
-    lacking = [f"{name} {version}" for name, version in wanted.items() if name not in found]
+    missing = [f"{name} {version}" for name, version in wanted.items() if name not in found]
     other = [
         f"{name} is {found[name]} instead of {version}"
         for name, version in wanted.items()
         if found.get(name, version) != version
     ]
-    if lacking:
-        return fault("packages", f"missing: {', '.join(lacking)}", remedy)
+    if missing:
+        return fault("packages", f"missing: {', '.join(missing)}", remedy)
     if other:
         return remark("packages", "not those that were tested: " + ", ".join(other), remedy)
     return ok("packages", f"all {len(wanted)} as pinned in requirements.txt")

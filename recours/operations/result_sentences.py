@@ -38,7 +38,7 @@ from recours.runs.ports import Refusal
 from recours.runs.source import RefusedClaim, Unfit
 
 
-class Teller:
+class ResultSentences:
     """Tells in one language, in local time."""
 
     def __init__(self, language: str, local: LocalTime) -> None:

@@ -97,7 +97,7 @@ def is_of(checkout: Checkout, xml: str, worker: str) -> bool:
     return ntpath.normcase(script) in ntpath.normcase(action_of(xml))
 
 
-def lacks(xml: str) -> list[str]:
+def faults_of_task(xml: str) -> list[str]:
     """The settings above that the task does not have, in words."""
     wanted = {
         "runs that were missed are not made up for": _content(xml, "StartWhenAvailable") == "true",
@@ -141,7 +141,7 @@ class TaskScheduler:
             xml = self._task(worker)
             if xml is not None and is_of(self.checkout, xml, worker):
                 text = f"{NAMES[worker]}: {action_of(xml)}"
-                found.append(Entry((worker,), text, problem="; ".join(lacks(xml))))
+                found.append(Entry((worker,), text, problem="; ".join(faults_of_task(xml))))
         return found
 
     def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
@@ -158,7 +158,7 @@ class TaskScheduler:
             same = xml is not None and starts(xml, job, self.checkout, self.python)
             if not same:
                 commands.append(create(job, self.checkout, self.python, replace=xml is not None))
-            if not same or lacks(xml or ""):
+            if not same or faults_of_task(xml or ""):
                 commands.append(settings(job.worker))
         return self._plan(commands, before)
 

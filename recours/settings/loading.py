@@ -89,7 +89,7 @@ def _alone(row: Setting, root: Path, environment: Mapping[str, str]) -> Any:
         return row.parse(row.default, root)
 
 
-def _lacking(spec: CarrierSpec, present: Collection[str]) -> str:
+def _missing(spec: CarrierSpec, present: Collection[str]) -> str:
     """The missing settings: those of the set that was begun, or of each set if none was."""
     begun = [names for names in spec.credentials if set(names) & set(present)]
     wanted = [[name for name in names if name not in present] for names in begun or spec.credentials]
@@ -302,7 +302,7 @@ class _Reading:
         return Credentials(
             {name: value.text for name, value in used.items()},
             {name: value.source for name, value in used.items()},
-            "" if complete else _lacking(spec, found.keys()),
+            "" if complete else _missing(spec, found.keys()),
             {option.name: self._option(option) for option in spec.options},
         )
 

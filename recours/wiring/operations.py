@@ -22,7 +22,7 @@ from recours.database.schema.inspection import Schema
 from recours.operations.api_results import ClaimStatus
 from recours.operations.position import NEAR, Position, misses_deadline, position
 from recours.operations.records import LeftAlone, ListedClaim, Records
-from recours.operations.result_sentences import Teller
+from recours.operations.result_sentences import ResultSentences
 from recours.operations.status import CarrierNow, Overview, Troubles, days_until, overview
 from recours.runs.enrolment import MOST_NOT_ENROLLED
 from recours.runs.fetch import PODFetchWorker
@@ -178,12 +178,12 @@ class Operations:
         return no_such_claim(self.claims, reference)
 
 
-def status_of(operations: Operations, listed: ListedClaim, teller: Teller) -> ClaimStatus:
+def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSentences) -> ClaimStatus:
     """Where a claim stands, told. Raises DatabaseError."""
     claim = listed.claim
     leased_until = operations.records.leased_until(claim.id, operations.clock.now())
     carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
-    return teller.status(
+    return sentences.status(
         listed,
         operations.position(claim, leased_until),
         carrier=carrier,

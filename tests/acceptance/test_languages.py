@@ -10,7 +10,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.errors import ErrorKind
 from recours.core.sentences import Said, Sentence, kind_of, sentence
 from recours.logs import local
-from recours.operations.result_sentences import Teller
+from recours.operations.result_sentences import ResultSentences
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
 from recours.wiring.operations import operations_over, status_of
@@ -48,7 +48,7 @@ def told(service: Service, claim: int, language: str) -> str:
         [reference] = service.sql("SELECT claim_reference FROM claims WHERE id = ?", claim)[0]
         listed = operations.records.find(reference)
         assert listed is not None
-        return status_of(operations, listed, Teller(language, local)).error or ""
+        return status_of(operations, listed, ResultSentences(language, local)).error or ""
     finally:
         opened.database.close()
 

@@ -15,7 +15,7 @@ from sqlalchemy import URL
 from recours.database.engine import Database
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
-from tests.needs import lacking
+from tests.needs import missing
 
 GROUP = "daemon"
 
@@ -75,7 +75,7 @@ def test_a_life_of_runs_leaves_nothing_that_everybody_may_read(
     checkout: Path, box: Sandbox, add_claims: Callable[..., None], group: str, file: str, below: str
 ) -> None:
     if group and os.geteuid():
-        lacking("only root may give files to any group")
+        missing("only root may give files to any group")
     settings = {"RECOURS_SHARED_GROUP": group}
     assert start(checkout, box, "-m", "recours", "init-db", **settings).returncode == 0
     database = Database(URL.create("sqlite", database=str(checkout / "data" / "recours.db")))

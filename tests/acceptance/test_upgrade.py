@@ -20,7 +20,7 @@ from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import Service
 from tests.conftest import KINDS, START, Kind
 from tests.fakes.smtp import MailServer
-from tests.needs import lacking
+from tests.needs import missing
 
 pytestmark = pytest.mark.full(
     "the version before is taken out of the history: tests/contract/test_schema.py has older schemas"
@@ -108,7 +108,7 @@ def predecessor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive = ["git", "archive", PREDECESSOR, *_PARTS]
     made = subprocess.run(archive, cwd=ROOT, capture_output=True, check=False)
     if made.returncode:
-        lacking("the repository's history is not here: git fetch --unshallow")
+        missing("the repository's history is not here: git fetch --unshallow")
     subprocess.run(["tar", "-x"], cwd=folder, input=made.stdout, check=True)
     return folder
 

@@ -16,7 +16,7 @@ from sqlalchemy import inspect, make_url
 
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import indexes, upgrade
-from recours.database.schema.indexes import LACKING, index_statements
+from recours.database.schema.indexes import MISSING, index_statements
 from recours.database.schema.inspection import HEAD, Schema, look, require_claims
 from recours.database.schema.revisions import revisions
 from recours.database.schema.upgrade import bring_up_to_date
@@ -97,12 +97,12 @@ def test_every_index_on_claims_that_the_migrations_make_is_looked_for(old: Datab
         if hasattr(revision.module, "claim_indexes")
         for name in revision.module.claim_indexes({"status"}, "postgresql")
     }
-    assert look(old).lacking_indexes == made
+    assert look(old).missing_indexes == made
     with service(old) as connection:
         connection.execute("ALTER TABLE claims DROP COLUMN status CASCADE")
-    assert look(old).lacking_indexes == made - {"ix_claims_pod_shelved"}
+    assert look(old).missing_indexes == made - {"ix_claims_pod_shelved"}
     first_run(old)
-    assert look(old).lacking_indexes == frozenset()
+    assert look(old).missing_indexes == frozenset()
     assert set(valid_indexes(old)) == made - {"ix_claims_pod_shelved"}
 
 
@@ -165,10 +165,10 @@ def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(old: D
     said = [remark for _ in crew for remark in answers.get(timeout=120)]
     for process in crew:
         process.join(60)
-    assert not [remark for remark in said if remark.startswith(("FAILED", LACKING))]
+    assert not [remark for remark in said if remark.startswith(("FAILED", MISSING))]
     assert len([remark for remark in said if "is now" in remark]) == 1
     assert len([remark for remark in said if remark.startswith("Built")]) == 1
-    assert look(old).lacking_indexes == frozenset()
+    assert look(old).missing_indexes == frozenset()
     assert leases(old) == []
 
 
@@ -257,7 +257,7 @@ def test_what_a_builder_that_died_left_is_dropped_and_built_anew(old: Database) 
             builder.execute(statement["ix_claims_pod_waiting"])
         ending.join()
     assert valid_indexes(old)["ix_claims_pod_waiting"] is False
-    assert look(old).lacking_indexes == {"ix_claims_pod_waiting"}
+    assert look(old).missing_indexes == {"ix_claims_pod_waiting"}
     assert first_run(old) == ["Built on claims: ix_claims_pod_waiting"]
     assert set(valid_indexes(old).values()) == {True}
 
@@ -272,7 +272,7 @@ def test_an_index_that_waits_too_long_is_left_to_the_next_run(
             dropper.execute("DROP INDEX ix_claims_pod_new")
         writer.execute("UPDATE claims SET carrier = 'GLS' WHERE id = 1")
         remarks = first_run(old)
-    assert remarks[0].startswith(LACKING)
+    assert remarks[0].startswith(MISSING)
     assert "CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_claims_pod_new" in remarks[1]
     assert leases(old) == []
     assert first_run(old) == ["Built on claims: ix_claims_pod_new"]
@@ -319,9 +319,9 @@ def test_a_user_who_may_not_build_indexes_goes_on_without(old: Database, unprivi
         first_run(unprivileged)
     psql(old, "\n".join(line for line in fault.value.details if "ix_claims_pod_edited" not in line))
     remarks = first_run(unprivileged)
-    assert remarks[0].startswith(LACKING)
+    assert remarks[0].startswith(MISSING)
     assert "must be owner of table claims" in remarks[0]
-    psql(old, remarks[1].removeprefix(f"{LACKING}: "))
+    psql(old, remarks[1].removeprefix(f"{MISSING}: "))
     assert first_run(unprivileged) == []
 
 

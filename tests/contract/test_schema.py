@@ -527,8 +527,8 @@ OPTIONAL = ("client_id", "status", "response_deadline", "created_at", "updated_a
 
 
 @pytest.mark.sample("other columns that a service may be without", every=4)
-@pytest.mark.parametrize("lacking", [*[(name,) for name in OPTIONAL], OPTIONAL])
-def test_a_service_without_optional_columns_is_served(new_service: Service, lacking: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("missing", [*[(name,) for name in OPTIONAL], OPTIONAL])
+def test_a_service_without_optional_columns_is_served(new_service: Service, missing: tuple[str, ...]) -> None:
     service = new_service
     key = "INTEGER PRIMARY KEY" if service.database.is_sqlite else "SERIAL PRIMARY KEY"
     service.execute(
@@ -536,7 +536,7 @@ def test_a_service_without_optional_columns_is_served(new_service: Service, lack
         " carrier TEXT, dispute_type TEXT, amount_requested REAL, status TEXT, response_deadline DATE,"
         " tracking_number TEXT, created_at TIMESTAMP, updated_at TIMESTAMP)"
     )
-    for column in lacking:
+    for column in missing:
         service.execute(f"ALTER TABLE claims DROP COLUMN {column}")
     assert service.run().fault is None
     service.add(

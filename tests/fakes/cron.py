@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.needs import lacking, program
+from tests.needs import missing, program
 
 SPOOL = "/var/spool/cron/crontabs"
 # Mounts that only the started program and its children see: other tests, and this user's own crontab, do not.
@@ -117,11 +117,11 @@ def machine_of_its_own(folder: Path) -> Machine:
     program("crontab", "cron")
     program("unshare", "util-linux")
     if os.geteuid():
-        lacking("only root can mount a crontab over the system's, and nobody's own is to be touched")
+        missing("only root can mount a crontab over the system's, and nobody's own is to be touched")
     for name in ("spool", "cron.d", "home"):
         (folder / name).mkdir(parents=True)
     (folder / "empty").touch()
     machine = Machine(folder)
     if machine.run("true").returncode:
-        lacking("no namespace of mounts can be made here: root of a container, as a rule, may not")
+        missing("no namespace of mounts can be made here: root of a container, as a rule, may not")
     return machine

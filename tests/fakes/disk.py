@@ -5,7 +5,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from tests.needs import lacking
+from tests.needs import missing
 
 
 class Disk:
@@ -15,11 +15,11 @@ class Disk:
         self.folder = folder
         self._filler = folder / "filler"
         if os.name != "posix" or os.geteuid() != 0:
-            lacking("only root can mount a small disk, and to fill another would fill the user's own")
+            missing("only root can mount a small disk, and to fill another would fill the user's own")
         folder.mkdir(exist_ok=True)
         command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=1777", "none", str(folder)]
         if subprocess.run(command, capture_output=True, check=False).returncode:
-            lacking("no small disk can be mounted here: root of a container, as a rule, may not")
+            missing("no small disk can be mounted here: root of a container, as a rule, may not")
 
     def fill(self, leave: int = 0) -> None:
         """Leave no more than so many bytes."""

@@ -25,7 +25,7 @@ from recours.database.schema import inspection
 from recours.database.schema.create import create_file
 from recours.sandbox import MailSandbox, Sandbox
 from tests.conftest import environment_of
-from tests.needs import lacking, program
+from tests.needs import missing, program
 
 ROOT = Path(inspection.__file__).parents[3]
 MODES = ("wal", "delete")  # the others are each connection's own
@@ -73,7 +73,7 @@ def calls_of_run(path: Path, environment: dict[str, str]) -> Iterator[tuple[str,
     strace = [program("strace", "strace"), "-f", "-yy", "-s", "40", "-o", str(trace)]
     kinds = "pwrite64,ftruncate,unlink,unlinkat,fsync,fdatasync,sendto"
     if subprocess.run([*strace, "true"], check=False, capture_output=True).returncode:
-        lacking("strace may not trace here")
+        missing("strace may not trace here")
     command = [
         *strace,
         "-e",

@@ -23,7 +23,7 @@ from recours.documents.store import DocumentStore
 from recours.runs.ports import Label
 from recours.sandbox.documents import proof_pdf
 from recours.scheduling.files import open_to_all
-from tests.needs import lacking
+from tests.needs import missing
 
 # A group that is not this user's first one, and that root may always give files to.
 GROUP = "daemon"
@@ -43,7 +43,7 @@ def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def shared() -> Access:
     if os.geteuid():
-        lacking("only root may give files to any group")
+        missing("only root may give files to any group")
     return Access(GROUP)
 
 

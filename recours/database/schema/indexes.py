@@ -22,7 +22,7 @@ from recours.database.tables import leases
 from recours.runs.ports import Clock
 
 # How a remark begins that someone should read.
-LACKING = "Missing indexes on claims"
+MISSING = "Missing indexes on claims"
 
 # Nobody builds longer than that, so that two never build at the same time.
 _LEASE = timedelta(hours=1)
@@ -56,8 +56,8 @@ def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]
 def _what_lacks(fault: DatabaseError, statements: Iterable[str]) -> list[str]:
     """Nothing depends on the indexes but how long a run takes."""
     return [
-        f"{LACKING}, the run goes on more slowly: {fault} Someone who may can run this SQL, outside a transaction:",
-        *(f"{LACKING}: {line}" for line in sql_lines(statements)),
+        f"{MISSING}, the run goes on more slowly: {fault} Someone who may can run this SQL, outside a transaction:",
+        *(f"{MISSING}: {line}" for line in sql_lines(statements)),
     ]
 
 
@@ -129,13 +129,13 @@ def _cancelled_after(limit: timedelta, connection: Connection) -> Iterator[None]
 
 def index_statements(schema: Schema) -> dict[str, str]:
     """How each missing index is built, by its name."""
-    if not schema.lacking_indexes:
+    if not schema.missing_indexes:
         return {}
     found: dict[str, str] = {}
     for revision in revisions("base"):
         if make := getattr(revision.module, "claim_indexes", None):
             found |= make(set(schema.columns), "postgresql")
-    return {name: statement for name, statement in found.items() if name in schema.lacking_indexes}
+    return {name: statement for name, statement in found.items() if name in schema.missing_indexes}
 
 
 def sql_lines(statements: Iterable[str]) -> list[str]:

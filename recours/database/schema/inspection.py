@@ -91,7 +91,7 @@ class Schema:
     version: str | None  # None: never touched by us
     columns: frozenset[str]  # of `claims`; empty: no such table
     # PostgreSQL's alone, where they are built after the rest, and a builder may die: a run does without, slowly.
-    lacking_indexes: frozenset[str] = frozenset()
+    missing_indexes: frozenset[str] = frozenset()
     oldest: str | None = (
         None  # the oldest version of recours that may work on it, by its HEAD; None: see `version`
     )
@@ -161,19 +161,19 @@ def _schema(
     missing: str | None = None,
 ) -> Schema:
     there = frozenset(columns) - {""}
-    lacking: frozenset[str] = frozenset()
+    missing_indexes: frozenset[str] = frozenset()
     if indexes is not None:
         wanted = {*_INDEXES, _INDEX_ON_STATUS} if "status" in there else set(_INDEXES)
-        lacking = frozenset(wanted.difference(indexes))
+        missing_indexes = frozenset(wanted.difference(indexes))
     narrow_keys = frozenset((narrow or "").split(",")) - {""}
-    return Schema(version, there, lacking, oldest, narrow_keys, parse_missing(missing))
+    return Schema(version, there, missing_indexes, oldest, narrow_keys, parse_missing(missing))
 
 
 def for_new_claims(schema: Schema, *, is_sqlite: bool) -> Schema:
     """What the schema will be once `init-db` has made the table of claims."""
     columns = (*NEEDED_CLAIM_COLUMNS, *OPTIONAL_CLAIM_COLUMNS)
     made = _schema(schema.version, columns, None if is_sqlite else (), schema.oldest)
-    return replace(schema, columns=made.columns, lacking_indexes=made.lacking_indexes)
+    return replace(schema, columns=made.columns, missing_indexes=made.missing_indexes)
 
 
 def require_rights(database: Database, rights: Sequence[Right] | None = None) -> None:
@@ -207,10 +207,10 @@ def require_claims(database: Database, schema: Schema) -> None:
             f"The database {database.shown} has no table 'claims'. If this is the right database, "
             "'recours init-db' creates the tables; otherwise correct DATABASE_URL or DATABASE_PATH."
         )
-    lacking = [name for name in NEEDED_CLAIM_COLUMNS if name not in schema.columns]
-    if lacking:
+    absent = [name for name in NEEDED_CLAIM_COLUMNS if name not in schema.columns]
+    if absent:
         raise DatabaseError(
-            f"The table 'claims' of {database.shown} has no column(s) {', '.join(lacking)}; "
+            f"The table 'claims' of {database.shown} has no column(s) {', '.join(absent)}; "
             "without them no claim can be fetched. Is this the claims service's database?"
         )
     if schema.version is not None and schema.version not in KNOWN and not schema.is_of_newer_version:

@@ -28,7 +28,7 @@ from recours.database.reach import (
     widen,
     widening_statements,
 )
-from recours.database.schema.indexes import LACKING, build_indexes, index_statements, sql_lines
+from recours.database.schema.indexes import MISSING, build_indexes, index_statements, sql_lines
 from recours.database.schema.inspection import HEAD, Schema, look, look_closer
 from recours.database.schema.revisions import migrate, revisions
 from recours.database.schema.rights import NOT_ALLOWED, all_rights, grants, quoted, schema_grant
@@ -37,7 +37,7 @@ from recours.runs.ports import Clock
 
 # How the remarks begin that someone should read.
 _NO_COPY = "No copy was made"
-NOT_DONE = (_NO_COPY, LACKING, NARROW)
+NOT_DONE = (_NO_COPY, MISSING, NARROW)
 
 # The first version that writes pod_fetch_error in RECOURS_LANGUAGE.
 _SPEAKS = "0006"
@@ -75,7 +75,7 @@ def bring_up_to_date(
         if schema.narrow_keys:
             remarks += _widened(database, schema, clock, has_time=has_time)
             schema = look(database)
-        if schema.lacking_indexes:
+        if schema.missing_indexes:
             remarks += build_indexes(database, schema, clock)
             schema = look(database)
     return schema, remarks

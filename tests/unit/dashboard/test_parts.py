@@ -33,7 +33,7 @@ from recours.operations.api_results import Standing
 from recours.operations.labels import ANSWERS, KINDS, STANDING, STATUS
 from recours.operations.position import position
 from recours.operations.records import Backlog, ClaimFilter, ListedClaim
-from recours.operations.result_sentences import Teller
+from recours.operations.result_sentences import ResultSentences
 from recours.operations.status import CarrierNow, Health, Rate
 from recours.sandbox import SimulatedClock
 
@@ -250,7 +250,7 @@ def test_a_claim_that_gave_up_says_how_often_the_carrier_was_asked(
         assessed=Snapshot("failed", "XY1", "chronopost", 4),
     )
     where = position(claim, datetime(2026, 2, 2, tzinfo=UTC), Policy(zone=ZoneInfo("UTC")))
-    told = Teller(language, lambda at: at).status(
+    told = ResultSentences(language, lambda at: at).status(
         ListedClaim(claim), where, carrier="Chronopost", asked=asked
     )
     assert told.sentence == says

@@ -969,7 +969,7 @@ def stumble() -> Exception:
     raise AssertionError
 
 
-def lacking() -> Exception:
+def missing() -> Exception:
     return ModuleNotFoundError("No module named 'lxml'")
 
 
@@ -981,7 +981,7 @@ def test_a_missing_package_uses_no_attempt_and_ends_the_run_with_a_fault(world: 
     numbers = world.many_failed(5)
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
     for number in numbers:
-        world.queue.answers[number] = [lacking()]
+        world.queue.answers[number] = [missing()]
     report = world.retry(concurrency=1)
     assert report.exit_status == 1
     assert report.fault is not None
