@@ -50,19 +50,24 @@ class Bundle:
         """Take the answer of the shared call. If one number may be why it failed, each is asked about singly."""
         if not isinstance(found, Failure):
             self.tracking = found
-        elif found.closes_carrier or not found.connected:
+        elif found.closes_carrier:
             self.tracking = dict.fromkeys(self.numbers, found)
         else:
             self.tracking = {}
             self._failed_call = None if found.kind in _OF_ONE_NUMBER else found
+            if not found.connected:  # which is no number's doing
+                self._same_failures = _MOST_SAME_FAILURES
 
     def tracking_of(self, one: Asked) -> Delivery | Failure | None:
         """The shared call's answer about a claim's parcel; None: it is asked about singly."""
         if one.known is not None or self.tracking is None:
             return None
-        if self._failed_call and self._same_failures >= _MOST_SAME_FAILURES:
-            return self._failed_call
-        return self.tracking.get(one.number)
+        return self._failed_call if self.is_down else self.tracking.get(one.number)
+
+    @property
+    def is_down(self) -> bool:
+        """Tell whether the shared call failed, and the carrier is why: nothing more is asked."""
+        return self._failed_call is not None and self._same_failures >= _MOST_SAME_FAILURES
 
     def answer_without_call(self, one: Asked) -> Failure | None:
         """The answer of a claim that needs another call, if the carrier is not called any more."""

@@ -279,9 +279,12 @@ class APIRequestQueue:
                         self._checked_before(carrier, reservation, bundle, counts) if place == 0 else None
                     )
                     outcome = unchecked or self._outcome(carrier, reservation, one, bundle, counts)
+                fetched = _fetched(outcome, counts)
+                if bundle.is_down and one.known is None and not fetched.calls + fetched.unsent:
+                    fetched = replace(fetched, asked=False)
                 bundle.note_outcome(outcome)
                 self._settle([held])
-                yield _fetched(outcome, counts)
+                yield fetched
         finally:
             self._settle(reservations)
 

@@ -56,7 +56,7 @@ def malformed(number: str, spec: CarrierSpec) -> Failure | None:
 def attempt(
     claim: Claim, reservation: Reservation, answers: Iterator[Fetched], documents: Documents, clock: Clock
 ) -> Ended | None:
-    """Take the carrier's answer about a claim and keep the document; None if there are no more answers.
+    """Take the carrier's answer about a claim and keep the document; None if it was not asked about this claim.
 
     Raises RunError if it cannot be kept, and our own mistakes.
     """
@@ -65,7 +65,7 @@ def attempt(
         reservation.release()
         return kept
     fetched = next(answers, None)
-    if fetched is None:
+    if fetched is None or not fetched.asked:
         return None
     outcome, document = _kept(fetched, _label(claim), documents)
     duration_s = clock.monotonic() - start

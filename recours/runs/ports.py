@@ -146,6 +146,9 @@ class Fetched:
     calls: int  # sent, as far as can be known
     unsent: int  # that could not connect: certainly nothing was sent
     accepted: bool = False  # an answer showed that the carrier accepts our account
+    asked: bool = (
+        True  # False: the call that it shares with others failed, and nothing was asked about this one
+    )
 
 
 class Queue(Protocol):

@@ -653,16 +653,6 @@ def test_what_the_tracking_told_is_kept_when_the_call_for_the_document_fails(kin
     assert outcome == replace(failed_call, delivery=KNOWN)
 
 
-class Brings:
-    """A queue that brings this content."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    def fetch(self, *_asked: object) -> Fetched:
-        return Fetched(Retrieved(self.content, KNOWN, "a test"), 2, 0)
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -678,9 +668,9 @@ class Brings:
 )
 def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path: Path) -> None:
     claim = Claim(id=1, reference="CLM-1", carrier="chronopost", number=NUMBER)
-    queue: Any = Brings(content)
+    answers = iter([Fetched(Retrieved(content, KNOWN, "a test"), 2, 0)])
     reservation: Any = None
-    ended = attempt(claim, reservation, queue, DocumentStore(tmp_path), SimulatedClock())
+    ended = attempt(claim, reservation, answers, DocumentStore(tmp_path), SimulatedClock())
     assert ended is not None
     assert isinstance(ended.outcome, Failure)
     assert (ended.outcome.kind, ended.outcome.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
