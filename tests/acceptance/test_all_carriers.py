@@ -103,3 +103,18 @@ def test_the_next_run_takes_up_what_was_left_behind(service: Service) -> None:
     # UPS has new credentials, GLS is back, DHL Express answers; the three that failed wait for their turn.
     assert done == dict.fromkeys(WELL, EACH) | {"ups": EACH, "gls": EACH - 3, "dhl_express": EACH - 3}
     assert calls["dhl"] == 0  # it asked us to wait
+
+
+@pytest.mark.parametrize(
+    "carrier", [spec.key for spec in CATALOG.specs.values() if spec.numbers_per_call > 1]
+)
+def test_an_outage_uses_three_attempts_however_many_claims_share_a_call(carrier: str, tmp_path: Path) -> None:
+    clock = SimulatedClock()
+    with Sandbox(now=clock.now) as box:
+        service = Service(tmp_path, box, clock)
+        for _ in range(EACH):
+            service.add(S.MAINTENANCE, carrier=CATALOG.specs[carrier].name)
+        report = service.run(batch_size=EACH, concurrency=1)
+        assert (report.stats.failed, report.stats.skipped_carrier) == (3, EACH - 3)
+        assert by_carrier(service, "pod_retry_count > 0") == {carrier: 3}
+        service.close()
