@@ -36,7 +36,7 @@ from recours.core.text import clean
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.lenient_reader import Reader, read_claim, read_claims
-from recours.database.predicates import at_stage, const
+from recours.database.predicates import at_stage, const, was_asked
 from recours.database.reach import EVERYTHING, Reach
 from recours.database.rows import (
     free,
@@ -155,7 +155,7 @@ class ClaimRepository:
         """How often the carrier was asked about the claim with its present number."""
         query = select(func.count()).where(
             attempts.c.claim_id == claim.id,
-            attempts.c.calls > 0,
+            was_asked(),
             attempts.c.tracking_number == _number_of_attempt(claim),
         )
         with self.database.read() as connection:

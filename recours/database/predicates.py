@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, false, literal_column, o
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.pauses import FURTHEST_END
-from recours.database.tables import claims
+from recours.database.tables import attempts, claims
 
 _c = claims.c
 
@@ -81,3 +81,11 @@ def known() -> ColumnElement[bool]:
     stages = or_(_c.pod_stage.is_(None), _c.pod_stage.in_([const(stage) for stage in Stage]))
     kinds = or_(_c.pod_error_kind.is_(None), _c.pod_error_kind.in_([const(kind) for kind in ErrorKind]))
     return and_(stages, kinds)
+
+
+def was_asked() -> ColumnElement[bool]:
+    """Attempts whose carrier was asked about the claim.
+
+    The call that several claims share is counted with one of them; the others have the HTTP status of its answer.
+    """
+    return or_(attempts.c.calls > 0, attempts.c.http_status.is_not(None))

@@ -182,7 +182,7 @@ class _Case:
     def asked(self) -> int:
         """How often the carrier was asked about it with its present number."""
         number = clean(self.claim.number or "", 60)
-        return sum(attempt.calls > 0 and attempt.number == number for attempt in self.facts.attempts)
+        return sum(attempt.was_asked and attempt.number == number for attempt in self.facts.attempts)
 
     def at(self, moment: datetime | None) -> str:
         return format_minute(moment, self.local)

@@ -109,6 +109,11 @@ class PastAttempt:
     document_source: str | None = None
 
     @property
+    def was_asked(self) -> bool:
+        """Tell whether the carrier was asked: by a call for this claim, or by one that it shared with others."""
+        return self.calls > 0 or self.http_status is not None
+
+    @property
     def signed_by(self) -> str | None:
         """Who signed, of an attempt that brought the proof. What tracking says beside a refusal is no signature."""
         return self.signatory if self.outcome == "success" else None

@@ -283,7 +283,7 @@ NOBODY_THERE = [
          prepare=lambda w: (_plays(_S.DELIVERED)(w),
                             w.env.update(CHRONOPOST_BASE_URL=w.box.url.replace("http:", "https:")))),
     case("three failures in a row", 0, "Chronopost failed 3 times in a row; its other claims are left for the next run",
-         prepare=_plays(_S.FAULT_SERVER, count=5), check=_only_three_asked, calls=True),
+         prepare=_plays(_S.FAULT_SERVER, count=5), check=_only_three_asked, calls=True, options=("--concurrency", "1")),
 ]  # fmt: skip
 
 CASES = [*SANDBOX, *DOCUMENTS, *RETRY_AFTER, *RAW, *NOBODY_THERE]

@@ -598,6 +598,12 @@ def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(
     run.record(claim, TIMED_OUT)
     assert run.claims.times_asked(claim) == 1
     assert run.claims.times_asked(replace(claim, number="XY009999999FR")) == 0
+    edit(run.database, "UPDATE recours_attempts SET calls = 0")  # no call could be made
+    assert run.claims.times_asked(claim) == 0
+    edit(
+        run.database, "UPDATE recours_attempts SET http_status = 404"
+    )  # of a call that was shared with other claims
+    assert run.claims.times_asked(claim) == 1
 
 
 def test_the_same_number_leads_to_one_event_whatever_happens(

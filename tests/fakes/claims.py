@@ -49,8 +49,10 @@ class FakeClaims:
         return {key: count if most is None else min(count, most) for key, count in ready.items()}
 
     def times_asked(self, claim: Claim) -> int:
-        done = (attempt for attempt in self.table.attempts if attempt.claim.id == claim.id)
-        return sum(attempt.calls > 0 and attempt.claim.number == claim.number for attempt in done)
+        done = (
+            one for one in self.table.attempts if (one.claim.id, one.claim.number) == (claim.id, claim.number)
+        )
+        return sum(one.calls > 0 or bool(one.failure and one.failure.http_status) for one in done)
 
     def locked_ids(self, stage: Stage, carriers: Collection[str], now: datetime) -> set[int]:
         del stage, carriers, now

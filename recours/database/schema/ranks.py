@@ -14,7 +14,7 @@ from recours.core.claim import Claim, Stage, State
 from recours.database.engine import Database
 from recours.database.enrolment import note_ranked, ranked_up_to
 from recours.database.lenient_reader import read_claims
-from recours.database.predicates import const, still_ours
+from recours.database.predicates import const, still_ours, was_asked
 from recours.database.rows import readable_columns, unedited
 from recours.database.tables import attempts, claims
 
@@ -83,7 +83,7 @@ def _asked(connection: Connection, ids: Sequence[Any]) -> set[Any]:
     if not ids:
         return set()
     a = attempts.c
-    of_it = select(a.id).where(a.claim_id == _c.id, a.calls > 0, a.used.is_(True))
+    of_it = select(a.id).where(a.claim_id == _c.id, was_asked(), a.used.is_(True))
     return set(connection.scalars(select(_c.id).where(_c.id.in_(ids), exists(of_it))))
 
 
