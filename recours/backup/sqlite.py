@@ -111,7 +111,7 @@ def _tables(copied: sqlite3.Connection) -> set[str]:
 
 
 def _no_tables(copied: sqlite3.Connection) -> list[str]:
-    """What has the name of a table of ours, or of the claims, and is a view or a virtual table; and triggers of ours."""
+    """Views and virtual tables that bear the name of `claims` or of a recours table, and recours's triggers."""
     found = copied.execute("SELECT name, tbl_name, type, rootpage FROM sqlite_master").fetchall()
     ours = {VERSION_TABLE, *(table for table in metadata.tables if table.startswith("recours_"))}
     return [

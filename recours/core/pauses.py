@@ -83,7 +83,7 @@ class Blame(StrEnum):
 
     ACCOUNT = "account"
     CLAIM = "claim"  # it counts as access_denied
-    CLAIM_LATER = "claim_later"  # no attempt is used, and the claim is put off
+    CLAIM_LATER = "claim_later"  # no attempt is used; the claim is tried again later
     UNCLEAR = "unclear"  # a check with the sample number tells
 
 

@@ -86,7 +86,7 @@ def read_document(pod_url: str, folder: Path) -> Document | NoDocument:
 
 
 def sandboxed(page: bytes, height: int) -> str:
-    """HTML that shows a foreign page in a frame without scripts, forms, network or any right of ours."""
+    """HTML that shows a foreign page in a frame without scripts, forms, network access or our page's rights."""
     shown = escape(page.decode("utf-8", "replace"), quote=True)
     return (
         f'<!doctype html><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'

@@ -25,7 +25,7 @@ class FetchJob:
     _thread: threading.Thread | None = None
 
     def start(self) -> "FetchJob":
-        """Begin. Not a daemon: the server waits for the calls under way when it is told to end."""
+        """Begin. Not a daemon: a server that is stopped waits for the calls under way."""
         self._thread = threading.Thread(target=self._run, name="fetch-job")
         self._thread.start()
         return self

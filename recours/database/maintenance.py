@@ -257,7 +257,7 @@ class ClaimMaintenance:
         return wanted
 
     def stage_due(self, due_until: datetime) -> None:
-        """Put the claims whose turn has come among the ready ones; one without a key of ours is assessed again.
+        """Put the claims whose turn has come among the ready ones; one without a carrier key is assessed again.
 
         One of which others took care meanwhile is at no stage, and assessed again should it be failed or pending again.
         """

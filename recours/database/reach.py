@@ -17,7 +17,7 @@ from recours.database.tables import claims, events, mails
 from recours.operations.records import LeftAlone
 
 # ---------------------------------------------------------------- keys of 32 bits
-# Widening writes a table of ours anew, with a lock on it and on nothing of the service's. A run does that only where it
+# Widening rewrites a recours table, with a lock on it and on nothing of the service's. A run does that only where it
 # takes a moment; `recours init-db` does it however large the table is.
 
 

@@ -231,7 +231,7 @@ def erase(path: str, sha256: str) -> str | None:
     The document first: without it the facts are of no use to anybody, and a prune that died in between is repeated.
     """
     place = Path(path)
-    # Whatever a record says, only a file with a name of ours is deleted: its digest is in it.
+    # Whatever a record says, only a file that recours named is deleted: its digest is in it.
     if not sha256 or f"_{sha256[:16]}." not in place.name:
         return "its name is none that recours gives"
     if not place.parent.is_dir():  # a share that is not mounted looks like this, and comes back

@@ -30,5 +30,5 @@ class RunObservers:
         for observer in self._observers:
             try:
                 tell(observer)
-            except Exception:  # a mistake of ours in what only looks on must not end the run
+            except Exception:  # an error in an observer must not end the run
                 log.exception(f"An error of ours in {type(observer).__name__}; the run goes on")

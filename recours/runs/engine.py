@@ -210,7 +210,7 @@ class Engine:
         return self._may_begin() and not (is_lost or leased.lane.closes)
 
     def _ask(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
-        """How the attempt ended, whatever happened; None if a mistake of ours has ended the answers. Raises RunError."""
+        """How the attempt ended, whatever happened; None if there are no more answers. Raises RunError."""
         deps, claim = self._deps, leased.claim
         try:
             return attempt(claim, leased.reservation, answers, deps.documents, deps.clock)

@@ -98,11 +98,11 @@ class SimulatedCarrier(ABC):
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """What an answer holds about its one parcel, to be joined with others; None if it is about the whole call."""
-        raise NotImplementedError  # by those that read calls about several parcels
+        raise NotImplementedError  # only carriers that take several numbers with a call have it
 
     def joined(self, items: Sequence[Any]) -> Answer:
         """The answer about several parcels."""
-        raise NotImplementedError
+        raise NotImplementedError  # likewise
 
     def ready_made(self, turn: Turn) -> Answer | None:
         """The answer that comes from in front of the carrier's service; None if there is none."""

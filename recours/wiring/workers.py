@@ -112,5 +112,5 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
     except (RunError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         run_log().warning(f"The metrics could not be written to {path}: {reason}")
-    except Exception:  # noqa: BLE001 (a mistake of ours in what only looks on must not end the run)
+    except Exception:  # noqa: BLE001 (an error in an observer must not end the run)
         run_log().exception("The metrics could not be written: an error of ours; the run goes on")

@@ -144,7 +144,7 @@ def _columns_are_gone(database: Database, schema: Schema) -> DatabaseError:
 def alone(
     database: Database, work: Callable[[Connection], _T], clock: Clock, patience_s: float | None = None
 ) -> _T:
-    """Change the schema in one transaction, while no other process of ours does. Raises DatabaseError."""
+    """Change the schema in one transaction, while no other recours process does. Raises DatabaseError."""
     if database.is_sqlite:
         with database.write() as connection:
             return work(connection)
