@@ -83,6 +83,8 @@ _FILLS = frozenset({b"f", b"F", b"f*"})
 _STROKES = frozenset({b"S", b"s"})
 _FILLS_AND_STROKES = frozenset({b"B", b"B*", b"b", b"b*"})
 _UNSEEN_NOTES = frozenset({"/Link", "/Popup"})
+# A drawing, such as a signature: many lines and curves, one after the other. No text looks like that.
+_DRAWING = re.compile(rb"(?<!\S)(?:(?:[-+.\d]++\s++){2,6}[mlcvy]\s++){8,}")
 
 
 _loading = Lock()
@@ -121,7 +123,7 @@ def _read_page(page: Any, images: "_Images") -> Reading:
     if _unpacked(drawn, resources, 0) > _MOST_BYTES or not _has_small_fonts(resources):
         return _UNREADABLE
     with suppress(_DAMAGED):
-        text = page.extract_text() if drawn else ""
+        text = _text_of(page, drawn) if drawn else ""
         # Where there is text, nobody asks for the ink: finding out costs as much again.
         has_ink = (
             bool(text.strip())
@@ -130,6 +132,15 @@ def _read_page(page: Any, images: "_Images") -> Reading:
         )
         return Reading(text=text, has_ink=has_ink)
     return _UNREADABLE
+
+
+def _text_of(page: Any, drawn: bytes) -> str:
+    """The text of a page. Without its drawings: pypdf takes longer over a drawn signature than over all the rest."""
+    generic = pdf_library().generic
+    undrawn = generic.DecodedStreamObject()
+    undrawn.set_data(_DRAWING.sub(b"", drawn))
+    page[generic.NameObject("/Contents")] = undrawn
+    return str(page.extract_text())
 
 
 def _unpacked(drawn: bytes, resources: Any, depth: int) -> int:

@@ -25,7 +25,7 @@ from recours.core.errors import RunError
 from recours.core.evidence import read_page, why_hollow
 from recours.core.outcome import Retrieved
 from recours.documents import store as store_module
-from recours.documents.evidence import SUFFIXES, appraise, kind_of, media_type_of
+from recours.documents.evidence import SUFFIXES, appraise, kind_of, media_type_of, read
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label, NotADocumentError
 from recours.sandbox import documents as simulated
@@ -264,6 +264,7 @@ LETTER = (
     "Dear Customer, the following is the proof-of-delivery for tracking number 123456789012. Delivered on 05/10/2026 "
     "10:31. Proof-of-delivery details appear below; however, no signature is available because none was required."
 )
+LOGO = b"q 0.5 w 10 10 m " + b"12.5 -3 l 1 2 3 4 5 6 c\n" * 50 + b"h S Q\n"
 HOLLOW = {
     "a blank page": (pdf_of(1), "it is blank"),
     "three blank pages": (pdf_of(3), "it is blank"),
@@ -292,6 +293,10 @@ HOLLOW = {
         drawn(b"BT /F 12 Tf 10 10 Td (Le document est indisponible.) Tj ET"),
         'it says that there is none ("document est indisponible")',
     ),
+    "not available, under a logo": (
+        drawn(LOGO + b"BT /F 12 Tf 10 10 Td (Document) Tj ( indisponible) Tj ET " + LOGO),
+        'it says that there is none ("document indisponible")',
+    ),
     "not found, in French": (
         page("Aucune preuve de livraison n\u2019a \u00e9t\u00e9 trouv\u00e9e"),
         "there is none",
@@ -318,6 +323,7 @@ PROVING = {
     "a signature on nothing": picture("PNG", "RGBA", (0, 0, 0, 0)),
     "a scan": scanned(signed=True),
     "a drawing": drawn(b"0 0 m 9 9 l S"),
+    "a drawing of many lines": drawn(LOGO),
     "a note on the page": drawn(b"", more=b"/Annots [<< /Type /Annot /Subtype /Stamp >>]"),
     "a picture in a page": page("<img src='data:image/png;base64,iVBORw0K'>"),
     "an error in a letter": page("Delivered on 5 Oct 2026 to error 404 Ltd. Signed by DUPONT"),
@@ -363,6 +369,28 @@ def test_what_may_prove_something_is_kept(name: str, store: DocumentStore) -> No
     kept = store.store(LABEL, Retrieved(PROVING[name], DELIVERY, SOURCE, html=True))
     assert Path(kept.path).read_bytes() == PROVING[name]
     assert kept.media_type == kind(PROVING[name])
+
+
+@given(
+    parts=st.lists(
+        st.sampled_from([b"BT /F 9 Tf (12 34 l) Tj ET\n", b"BT /F 9 Tf 1 0 0 1 9 9 Tm (A b) Tj ET\n", LOGO]),
+        max_size=6,
+    )
+)
+def test_a_drawing_changes_no_text(parts: list[bytes]) -> None:
+    texts = [part for part in parts if part != LOGO]
+    assert (
+        read(drawn(b"".join(parts)), "application/pdf").text
+        == read(drawn(b"".join(texts)), "application/pdf").text
+    )
+
+
+@pytest.mark.parametrize(
+    "drawing", [b"1" * 400_000, b"1 " + b" " * 400_000, b"1 2 " * 100_000, b"0 0 l " * 7 + b"1 " * 200_000]
+)
+def test_numbers_without_end_are_read_in_one_pass(drawing: bytes) -> None:
+    """Begun anew at each of them, the search for drawings would take minutes."""
+    assert not read(drawn(drawing), "application/pdf").text
 
 
 @given(page=st.text(st.sampled_from("<>!-/= \"'abscriptnome"), max_size=200))
