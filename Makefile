@@ -29,6 +29,10 @@ check: .venv/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/zizmor --quiet --offline .github/workflows
 
 # Adds what the SPEC of a new carrier says to .env.example and the README.
 reference: .venv/ready-dev
@@ -58,7 +62,7 @@ mutation: .venv/ready-dev
 
 # The project itself goes in without its dependencies: those are the pinned ones of requirements.txt.
 .venv/ready: requirements.txt pyproject.toml
-	$(PYTHON) -m venv .venv
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
