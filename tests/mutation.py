@@ -49,8 +49,8 @@ HARMLESS: dict[tuple[str, str], str] = {
         "since = since if since and since < now else now",
     ): "at this very moment both are now",
     (
-        "told = _who_is_told(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)",
-        "told = _who_is_told(state.kind or ErrorKind.INTERNAL_ERROR, None, persistent=True)",
+        "told = _whom_to_notify(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)",
+        "told = _whom_to_notify(state.kind or ErrorKind.INTERNAL_ERROR, None, persistent=True)",
     ): "the policy is asked about temporary errors only",
     (
         "events = (_event(claim, EventName.POD_FAILED, told, facts),) if told else ()",

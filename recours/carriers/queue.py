@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from recours.carriers.bundle import Bundle
 from recours.carriers.client import with_delivery
@@ -54,7 +54,6 @@ _MOST_TRIES = 8
 
 
 Ask = Callable[[CarrierClient, CarrierSession], Outcome]
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -99,9 +98,9 @@ class APIRequestQueue:
         *,
         slack: timedelta = timedelta(minutes=5),
         redact: Redactor | None = None,
-        local: LocalTime = lambda moment: moment,
+        local: LocalTime = lambda at: at,
     ) -> None:
-        """`slack`: how early a due try counts as due. `local` turns a moment into local time, for people."""
+        """`slack`: how early a due try counts as due. `local` turns UTC into local time, for people."""
         self._accounts = accounts
         self._quota = quota
         self._clock = clock
@@ -184,12 +183,13 @@ class APIRequestQueue:
             self._stopped(carrier, state)
             or self.unconfigured(carrier)
             or self._paused(carrier, state, now)
-            or self._account_closed(carrier, state.account)
+            # Our account was refused, and neither changed nor waited long enough.
+            or (
+                self._refused(carrier, state.account)
+                if self._refusals.keeps_closed(carrier, state.account)
+                else None
+            )
         )
-
-    def _account_closed(self, carrier: str, account: AccountState) -> Refusal | None:
-        """Why our account is not presented now: it was refused, and neither changed nor waited long enough."""
-        return self._refused(carrier, account) if self._refusals.keeps_closed(carrier, account) else None
 
     def would_refuse(self, carrier: str) -> Refusal | None:
         """Like `closed`, and a used-up quota too; looks only, and takes no try that is due."""
@@ -290,7 +290,7 @@ class APIRequestQueue:
 
     @contextmanager
     def _after_first_answer(self, carrier: str, reservation: Reservation) -> Iterator[Reservation]:
-        """A grant whose calls that present our account wait until the first answer about it is known."""
+        """A reservation whose calls that present our account wait until the first answer about it is known."""
         waiting = WaitingReservation(
             reservation, self._first_answers[carrier], partial(self._presents_account, carrier)
         )
@@ -330,8 +330,11 @@ class APIRequestQueue:
     def _track(self, carrier: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]) -> None:
         """Make the call that the claims of a bundle share."""
         client, session = self._line(carrier, reservation)
+        found: Mapping[str, Delivery | Failure] | Failure
         try:
-            found = _ended(lambda: client.track_many(bundle.numbers, session))
+            found = client.track_many(bundle.numbers, session)
+        except CallError as failed:
+            found = failed.failure
         except (RunError, ImportError):
             raise
         except Exception:  # the parcel that causes it is asked about singly, and causes it again
@@ -442,7 +445,7 @@ class APIRequestQueue:
         return replace(told, kind=before.kind)
 
     def _check(self, carrier: str, reservation: Reservation, counts: list[_Count]) -> _Answer:
-        """Present our account with the sample number, out of the grant, or of more units if there are any."""
+        """Present our account with the sample number, out of the reservation, or of more units if there are any."""
         check = self._ask(
             carrier, reservation, lambda client, session: client.check_credentials(session), counts
         )
@@ -541,7 +544,8 @@ class APIRequestQueue:
         if answer.accepted:
             # Nor is a proof lost because the account's good name could not be written: the next answer brings it again.
             with suppress(RunError) if isinstance(outcome, Retrieved) else nullcontext():
-                self._refusals.note_accepted(carrier, proven=answer.proven or self._has_no_documents(carrier))
+                has_documents = Capability.POD in self._accounts[carrier].spec.calls
+                self._refusals.note_accepted(carrier, proven=answer.proven or not has_documents)
         if isinstance(outcome, Retrieved):
             return outcome
         failure = _doubted(outcome, self._accounts[carrier].spec, number)
@@ -552,9 +556,6 @@ class APIRequestQueue:
             self._quota.pause(carrier, until, failure.message, now)
             return replace(failure, retry_at=until)
         return failure
-
-    def _has_no_documents(self, carrier: str) -> bool:
-        return Capability.POD not in self._accounts[carrier].spec.calls
 
     def asks_alone(self, carrier: str) -> bool:
         """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
@@ -603,14 +604,6 @@ class APIRequestQueue:
             key=lambda limit: (limit.capability is None, limit.window.seconds or 10**9),
         )
         return self._quota.uses(limits, self._clock.now())
-
-
-def _ended(ask: Callable[[], _T]) -> _T | Failure:
-    """What comes of a question; the failure of a call is an answer too."""
-    try:
-        return ask()
-    except CallError as failed:
-        return failed.failure
 
 
 def _fetched(outcome: Outcome, counts: Sequence[_Count]) -> Fetched:

@@ -47,7 +47,7 @@ class QuotaStore(Protocol):
         """The carrier asked to wait; a longer wait that stands already is kept, unless no pause can last so long."""
 
     def stop(self, carrier: str, stop: Stop) -> None:
-        """A person stops the carrier; a later stop replaces an earlier one's words, not its moment."""
+        """A person stops the carrier; a later stop replaces the reason of an earlier one, not its time."""
 
     def take_up(self, carrier: str) -> Stop | None:
         """A person takes the carrier up again; returns the stop that this ended, None if there was none."""

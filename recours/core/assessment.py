@@ -1,6 +1,6 @@
-"""The state of a claim that is new to us, or that others have edited: assessed from its row.
+"""The state of a claim that is new to recours, or that other software has edited: assessed from its row.
 
-Every function here is pure: the moment, the policy and the facts come in, a state goes out.
+Every function here is pure: time, policy and facts go in, a state comes out.
 """
 
 from dataclasses import replace
@@ -19,7 +19,7 @@ _OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_U
 
 
 def assess(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state of a claim that we see for the first time, or that others have edited since.
+    """The state of a claim that recours sees for the first time, or that other software has edited since.
 
     A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now.
     """
@@ -111,7 +111,7 @@ def _corrected(claim: Claim) -> bool:
 def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
     """The first sight of a failure that other software wrote."""
     kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING
-    failed_at = _moment_of_failure(claim, now)
+    failed_at = _time_of_failure(claim, now)
     last = claim.state.last_retry_at
     retries = claim.retries_counted
     since = last if retries and last and last <= now else failed_at
@@ -128,7 +128,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
     )
 
 
-def _moment_of_failure(claim: Claim, now: datetime) -> datetime | None:
+def _time_of_failure(claim: Claim, now: datetime) -> datetime | None:
     """From the row, never later than now; None if what the row says cannot be read: due now."""
     if claim.updated_at is None and "updated_at" in claim.unreadable:
         return None
@@ -138,7 +138,7 @@ def _moment_of_failure(claim: Claim, now: datetime) -> datetime | None:
 
 
 def _resume(state: State, now: datetime, policy: Policy) -> State:
-    """Keep the timetable of a claim that nobody corrected; mend what of it cannot be read."""
+    """Keep the backoff of a claim that nobody corrected; repair what of it cannot be read."""
     if state.stage not in _OF_FAILED:
         state = replace(state, stage=_stage_between_retries(state))
     if state.next_at is None:
@@ -147,7 +147,7 @@ def _resume(state: State, now: datetime, policy: Policy) -> State:
 
 
 def _after_others(state: State, now: datetime, policy: Policy) -> State:
-    """They tried in between, in vain: its own timetable goes on, or is over."""
+    """Other software tried in between, in vain: the backoff continues, or is used up."""
     if state.retries_used >= policy.max_retries:
         return replace(state, stage=Stage.GIVEN_UP, next_at=None)
     return retimed(replace(state, stage=_stage_between_retries(state)), now, policy)
@@ -165,7 +165,7 @@ def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
 
 
 def retimed(state: State, now: datetime, policy: Policy) -> State:
-    """Recompute the next turn from the last one, or from the failure."""
+    """Recompute the next retry from the last one, or from the failure."""
     since = state.last_retry_at if state.retries_used else state.failed_at
     since = since if since and since <= now else now
     next_at = policy.backoff.next_retry(state.retries_used, since)
@@ -179,13 +179,13 @@ def comes_last(state: State, now: datetime) -> bool:
 
 
 def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
-    """Take up a claim that had given up under a lower `--max-retries`."""
+    """Resume a claim that was given up under a lower `--max-retries`."""
     state = retimed(replace(claim.state, stage=_stage_between_retries(claim.state)), now, policy)
     return ranked(claim, state, now, policy)
 
 
 def as_next_run_finds(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state in which the next run would find the claim; assessed in memory if it is new to us, or was edited."""
+    """The state in which the next run would find the claim; assessed in memory if it is new to recours, or was edited."""
     state = claim.state
     if not claim.is_ours:
         return state
@@ -198,13 +198,13 @@ def as_next_run_finds(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def goes_on(state: State, policy: Policy) -> bool:
-    """Tell whether a claim that had given up under a lower `--max-retries` is taken up again."""
+    """Tell whether a claim that was given up under a lower `--max-retries` resumes."""
     gave_up = state.stage is Stage.GIVEN_UP and state.expired_at is None
     return gave_up and state.retries_used < policy.max_retries
 
 
 def is_expired(state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether a claim whose turn has come is given up instead, since its deadline has long passed.
+    """Tell whether a due claim is given up instead, since its deadline has long passed.
 
     One that its carrier was never asked about is asked once first; so is one that a run died with, which may have
     stored its proof.

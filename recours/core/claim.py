@@ -25,36 +25,36 @@ class FetchStatus(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a claim stands with us (`claims.pod_stage`, ours). NULL: not assessed yet, or its POD is there."""
+    """Where a claim stands (`claims.pod_stage`, a column of recours). NULL: not assessed yet, or its POD is there."""
 
     UNNUMBERED = "unnumbered"  # pending, without a tracking number: waits for one
     NEW = "new"  # pending, ready for the fetch worker
-    WAITING = "waiting"  # its next turn has a time
-    READY = "ready"  # its turn has come, the scheduler may call the carrier
-    SETTLED = "settled"  # a persistent error was confirmed: its turns pass without a call
+    WAITING = "waiting"  # its next retry has a time
+    READY = "ready"  # its retry is due, the scheduler may call the carrier
+    SETTLED = "settled"  # a persistent error was confirmed: its retries pass without a call
     SHELVED = "shelved"  # its claim status says that no POD is wanted (paid)
-    GIVEN_UP = "given_up"  # all turns used
+    GIVEN_UP = "given_up"  # all retries used
 
 
 @dataclass(frozen=True)
 class Delivery:
     """What is known of a parcel's delivery. `at` is aware.
 
-    `day`: the day at the place of delivery, where the carrier tells no moment that can be placed: without a time of day,
+    `day`: the day at the place of delivery, where the carrier tells no time that can be placed: without a time of day,
     or in the local time of a country with several. It is then shown without a time; `at` is None.
     """
 
     at: datetime | None = None
     signatory: str | None = None
     day: date | None = None
-    # What the answer held that no table of ours knows; told like that of a failure, and never stored.
+    # What the answer held that no table here knows; logged like that of a failure, and never stored.
     unknown: str | None = field(default=None, compare=False)
-    # Fields of the carrier's that tell the parcel from others of its number: for its next call, and never stored.
+    # The carrier's own fields that tell the parcel from others of its number: for its next call, and never stored.
     hints: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def latest(self) -> datetime | None:
-        """The latest moment at which it can have been: for a day, its end in the last zone on earth (UTC-12)."""
+        """The latest time at which it can have been: for a day, its end in the last zone on earth (UTC-12)."""
         if self.at is not None or self.day is None:
             return self.at
         try:
@@ -72,13 +72,13 @@ class Delivery:
 
 @dataclass(frozen=True)
 class State:
-    """Our part of a claim: what is stored in our columns. Datetimes are aware UTC."""
+    """What recours stores about a claim in columns of its own. Datetimes are aware UTC."""
 
     stage: Stage | None = None
     retries_used: int = 0  # pod_retry_count; the fetch worker's attempt is not among them
     last_retry_at: datetime | None = None
     next_at: datetime | None = None
-    failed_at: datetime | None = None  # the moment of failure, fixed when first seen
+    failed_at: datetime | None = None  # the time of failure, fixed when first seen
     kind: ErrorKind | None = None
     delivery: Delivery | None = None  # learnt by an earlier attempt with the same number
     rank_at: datetime | None = None  # the order among claims that are due
@@ -92,7 +92,7 @@ class State:
 
     @property
     def expire_from(self) -> datetime | None:
-        """The moment from which the time runs after which it expires; None: it was not asked about yet."""
+        """When the time begins after which it expires; None: the carrier was not asked about it yet."""
         if not self.asked or self.rank_at is None:
             return None
         return max(self.rank_at, self.since or self.rank_at)
@@ -106,7 +106,7 @@ class Claim:
     reference: str
     client_id: Any = None
     carrier_name: str = ""  # as the service wrote it
-    carrier: str | None = None  # its canonical key; None: no carrier of ours
+    carrier: str | None = None  # its canonical key; None: no supported carrier
     number: str | None = None  # upper case, without blanks; None: no number
     fetch_status: str | None = None
     claim_status: str | None = None
@@ -133,7 +133,7 @@ class Claim:
 
     @property
     def is_ours(self) -> bool:
-        """Tell whether one of the workers is for it; of any other status (`manual`) somebody else takes care."""
+        """Tell whether one of the workers is for it; any other status (`manual`) is not for them."""
         return self.is_pending or self.fetch_status == FetchStatus.FAILED
 
     @property
@@ -146,10 +146,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The values of the service's columns at our last assessment, to notice corrections.
+    """The values of the service's columns at the last assessment, to notice corrections.
 
-    `carrier`: whose account served the claim then ("": nobody's). Another one's may serve it today, since credentials
-    came or went, or a carrier is new to us: that starts a claim afresh like a correction.
+    `carrier`: whose account served the claim then ("": none). Another one's may serve it today, since credentials
+    came or went, or a carrier is new: that starts a claim afresh like a correction.
     """
 
     fetch_status: str | None
@@ -164,7 +164,7 @@ def tidy_number(raw: object) -> str | None:
 
 
 def deadline_end(deadline: date, zone: ZoneInfo) -> datetime:
-    """The moment (UTC) at which a deadline day ends in `zone`."""
+    """When (UTC) a deadline day ends in `zone`."""
     try:
         return datetime.combine(deadline + timedelta(days=1), time(), zone).astimezone(UTC)
     except OverflowError:  # the year 9999: as good as never

@@ -1,6 +1,6 @@
-"""What becomes of a claim whose turn has come: what to do with it, and what an answer means for it.
+"""What becomes of a due claim: what to do with it, and what an answer means for it.
 
-Every function here is pure: the moment, the policy and the facts come in, a new state goes out.
+Every function here is pure: time, policy and facts go in, a new state comes out.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ MOST_INTERRUPTIONS = 3
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be recorded of an attempt, or of a turn that passed without one."""
+    """What to record of an attempt, or of a retry that passed without one."""
 
     state: State
     fetch_status: FetchStatus
@@ -39,21 +39,21 @@ class Decision:
 
 
 class Action(StrEnum):
-    """What to do with a claim whose turn has come."""
+    """What to do with a due claim."""
 
     CALL = "call"
-    PASS = "pass"  # noqa: S105 (not a password: the turn passes without a call)
+    PASS = "pass"  # noqa: S105 (not a password: the retry passes without a call)
     GIVE_UP = "give_up"
     SHELVE = "shelve"
     WAIT = "wait"
     FAIL = "fail"
 
 
-# ---------------------------------------------------------------- a claim whose turn has come
+# ---------------------------------------------------------------- a due claim
 
 
 def next_action(claim: Claim, now: datetime, policy: Policy, *, asked: bool = False) -> Action:
-    """What to do with a claim whose turn has come, or that someone `asked` for by its name."""
+    """What to do with a due claim, or with one that someone `asked` for by its reference."""
     if policy.sets_aside(claim):
         return Action.SHELVE
     if asked:
@@ -62,30 +62,27 @@ def next_action(claim: Claim, now: datetime, policy: Policy, *, asked: bool = Fa
         return Action.WAIT
     if claim.state.interruptions >= MOST_INTERRUPTIONS:
         return Action.FAIL
-    return Action.CALL if claim.is_pending else _action_for_failed(claim.state, policy)
+    if not claim.is_pending and claim.state.retries_used >= policy.max_retries:
+        return Action.GIVE_UP
+    settled = not claim.is_pending and claim.state.stage is Stage.SETTLED
+    return Action.PASS if settled else Action.CALL
 
 
 def abandoned_at(claim: Claim, now: datetime) -> datetime:
-    """From when on a claim that others are fetching is ours; if its row does not tell, as it was first assessed."""
+    """When a claim that other software is fetching counts as abandoned; if its row does not tell, as first assessed."""
     if claim.updated_at is not None and claim.updated_at <= now:
         return claim.updated_at + ABANDONED_AFTER
     return claim.state.next_at or now
 
 
-def _action_for_failed(state: State, policy: Policy) -> Action:
-    if state.retries_used >= policy.max_retries:
-        return Action.GIVE_UP
-    return Action.PASS if state.stage is Stage.SETTLED else Action.CALL
-
-
 def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
-    """A turn of a settled claim: no call, the next turn, or the end."""
+    """A retry of a settled claim passes without a call: the next one gets its time, or the claim is given up."""
     state = replace(claim.state, last_retry_at=now)
     return _after_retry(claim, state, state.retries_used + 1, now, policy, settled=True)
 
 
 def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
-    """Give a claim up without a call: `--max-retries` was lowered below the turns it has used."""
+    """Give a claim up without a call: `--max-retries` was lowered below the retries it has used."""
     settled = claim.state.stage is Stage.SETTLED
     return _after_retry(claim, claim.state, claim.state.retries_used, now, policy, settled=settled)
 
@@ -144,13 +141,13 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
 
 
 def _put_off(state: State, until: datetime, now: datetime, policy: Policy) -> State:
-    """The claim waits, its turn being used by nobody; for no longer than a timetable can have it wait."""
+    """The claim waits, and its retry is not used up; never longer than the longest wait of the backoff."""
     until = min(until, policy.backoff.horizon(now))
     return replace(state, stage=Stage.WAITING, next_at=until, interruptions=0, asked=True)
 
 
 def _tried_by_hand(claim: Claim, failure: Failure, delivery: Delivery | None) -> Decision:
-    """A failure that changes nothing of the timetable. What the service reads is the last failure, if there was one.
+    """A failure that leaves the backoff as it is. The service reads the last failure, if there was one.
 
     A persistent error stands, though, for why the claim is no longer asked about: a passing trouble does not replace it.
     """
@@ -178,7 +175,7 @@ def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Poli
 
 
 def succeed(claim: Claim, got: Retrieved, now: datetime) -> Decision:
-    """A checked document is there. Someone is told if it took a retry."""
+    """A checked document is there. The client is notified if it took a retry."""
     retried = claim.fetch_status == FetchStatus.FAILED
     retries = claim.state.retries_used + 1 if retried else 0
     state = State(retries_used=retries, last_retry_at=now if retried else None, delivery=got.delivery)
@@ -200,7 +197,7 @@ def _after_retry(
     settled: bool,
     failure: Failure | None = None,
 ) -> Decision:
-    """A turn is used: the last one ends it, else the next one gets its time."""
+    """A retry is used: after the last one the claim is given up, else the next one gets its time."""
     state = replace(state, retries_used=used, interruptions=0)
     if used < policy.max_retries:
         return _between_retries(claim, state, now, policy, failure=failure, settled=settled)
@@ -208,7 +205,7 @@ def _after_retry(
     persistent = settled or is_persistent(kind, last_retry=True)
     facts = _facts(claim, state, failure) | {"final": True}
     events = [_event(claim, EventName.GAVE_UP, Actor.OPERATOR, facts)]
-    if told := _who_is_told(kind, policy, persistent=persistent):
+    if told := _whom_to_notify(kind, policy, persistent=persistent):
         events.insert(0, _event(claim, EventName.POD_FAILED, told, facts))
     state = ranked(claim, replace(state, stage=Stage.GIVEN_UP, next_at=None), now, policy)
     error, said = (failure.message, failure.said) if failure else (None, None)
@@ -222,16 +219,16 @@ def _between_retries(
     stage = Stage.SETTLED if settled else Stage.WAITING
     state = ranked(claim, replace(state, stage=stage, next_at=next_at), now, policy)
     events: tuple[Event, ...] = ()
-    if settled and _is_told_early(claim, state, policy):
-        told = _who_is_told(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
+    if settled and _is_notified_early(claim, state, policy):
+        told = _whom_to_notify(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
         facts = _facts(claim, state, failure) | {"final": False}
         events = (_event(claim, EventName.POD_FAILED, told, facts),) if told else ()
     error, said = (failure.message, failure.said) if failure else (None, None)
     return Decision(state, FetchStatus.FAILED, error, state.kind, events, said=said)
 
 
-def _is_told_early(claim: Claim, state: State, policy: Policy) -> bool:
-    """Tell whether waiting for the last turn would be too late, or is not wanted."""
+def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
+    """Tell whether a notice after the last retry would be too late, or is not wanted."""
     if policy.tell_persistent_at_once:
         return True
     if claim.deadline is None or state.next_at is None:
@@ -240,7 +237,7 @@ def _is_told_early(claim: Claim, state: State, policy: Policy) -> bool:
     return deadline_end(claim.deadline, policy.zone) < last
 
 
-def _who_is_told(kind: ErrorKind, policy: Policy, *, persistent: bool) -> Actor | None:
+def _whom_to_notify(kind: ErrorKind, policy: Policy, *, persistent: bool) -> Actor | None:
     if not persistent:
         return Actor.CLIENT if policy.tell_temporary else None
     actor = TRAITS[kind].actor

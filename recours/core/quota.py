@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-# Windows up to this long are waited out within a run; longer ones end the carrier's turn in it.
+# Windows up to this long are waited out within a run; longer ones close the carrier for the run.
 SHORT = timedelta(minutes=1)
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
@@ -52,16 +52,16 @@ class Window:
 
     @property
     def key(self) -> str:
-        """What the ledger knows the window by. Another number in the same window is the same window."""
+        """What the quota store knows the window by. Another number in the same window is the same window."""
         return f"day@{self.zone}" if self.seconds == 0 else f"{self.seconds}s"
 
-    def around(self, moment: datetime) -> tuple[datetime, datetime]:
-        """The start and end (aware UTC) of the window that `moment` lies in. Days may have 23 or 25 hours."""
+    def around(self, at: datetime) -> tuple[datetime, datetime]:
+        """The start and end (aware UTC) of the window that `at` lies in. Days may have 23 or 25 hours."""
         if self.seconds:
-            second = int(moment.timestamp()) // self.seconds * self.seconds
+            second = int(at.timestamp()) // self.seconds * self.seconds
             return datetime.fromtimestamp(second, UTC), datetime.fromtimestamp(second + self.seconds, UTC)
         zone = ZoneInfo(self.zone)
-        today = moment.astimezone(zone).date()
+        today = at.astimezone(zone).date()
         start, end = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
         return start.astimezone(UTC), end.astimezone(UTC)
 
@@ -77,7 +77,7 @@ class Limit:
 
     @property
     def key(self) -> str:
-        """What the ledger counts under."""
+        """What the quota store counts under."""
         return f"{self.carrier}/{self.capability or '*'}/{self.window.key}"
 
     def __str__(self) -> str:
@@ -145,11 +145,11 @@ class Exhausted:
 
     limit: Limit
     left: int  # units that could be had now
-    at_best: int  # units that could be had if all that is held came back
+    at_best: int  # units that could be had if all reserved ones came back
     resets_at: datetime
 
     def passes(self, units: int) -> bool:
-        """Tell whether so many units could be had once what others hold has come back."""
+        """Tell whether so many units could be had once all reserved ones have come back."""
         return self.at_best >= units
 
     def is_for_new_claims(self, units: int, kept: int) -> bool:
@@ -200,6 +200,6 @@ def kept_for_new_claims(limit: Limit, share: float, now: datetime) -> int:
 
 
 def kept_until(limit: Limit, now: datetime) -> datetime:
-    """The moment of this day (aware UTC) from which nothing is kept for new claims."""
+    """When on this day (aware UTC) nothing is kept for new claims any more."""
     zone = ZoneInfo(limit.window.zone)
     return datetime.combine(now.astimezone(zone).date(), _KEPT_UNTIL, zone).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The repository of claims: looked for, held, recorded."""
+"""The repository of claims: looked for, leased, recorded."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -82,7 +82,7 @@ class _NotAllError(Exception):
 
 @dataclass(frozen=True)
 class ClaimRepository:
-    """Claims, looked for, held and recorded by one run of one worker."""
+    """Claims, looked for, leased and recorded by one run of one worker."""
 
     database: Database
     catalog: Catalog
@@ -124,7 +124,7 @@ class ClaimRepository:
             return bool(connection.scalar(select(func.count()).where(_c.id == claim.id, ~free(now))))
 
     def waiting(self) -> Waiting:
-        """Failed claims that wait for a later turn, and when the first turn comes."""
+        """Failed claims that wait for a later retry, and when the first one comes."""
         first = type_coerce(func.min(_c.pod_next_retry_at), Text).label("first")
         queries = [
             select(func.count().label("n"), first).where(
@@ -236,7 +236,7 @@ class ClaimRepository:
     def _any_left(
         self, connection: Connection, stage: Stage, carriers: Collection[str], now: datetime
     ) -> bool:
-        """Tell whether others have claims in their hands at this very moment that they may not take."""
+        """Tell whether others are looking at claims right now that they may not lease."""
         if connection.dialect.name == "sqlite":
             return False  # one at a time has the whole database
         ready = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers)), free(now), unedited()

@@ -1,16 +1,19 @@
-"""The ledger of calls: how many were taken in which window, and the state of each carrier.
+"""The quota store: how many calls were taken in which window, and the state of each carrier.
 
 A unit is held before the call it is for and becomes used just before the call is sent, each by a committed
 transaction that a power cut does not undo. What a process held when it died is thus known not to have been sent, and is given back once its hold
 has expired.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -32,7 +35,6 @@ from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Stop
 from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
-from recours.database.group_commit import Together
 from recours.database.predicates import is_over
 from recours.database.tables import carriers, quota, quota_shares
 
@@ -90,6 +92,61 @@ def _share(dialect: str) -> Insert:
         index_elements=keys, set_={"held": _s.held + units, "expires_at": row["expires_at"]}
     )
     return statement
+
+
+# ---------------------------------------------------------------- what several threads write in the same instant
+
+
+_Wanted = TypeVar("_Wanted")
+_Done = TypeVar("_Done")
+
+
+class Together(Generic[_Wanted, _Done]):
+    """The first thread waits for the turn, and does what all those want that have come until then.
+
+    A transaction costs much the same for one row as for twenty, and threads that stand in a line for the write lock
+    would otherwise take it in turns.
+    """
+
+    def __init__(
+        self, do_all: Callable[[Sequence[_Wanted]], Sequence[_Done]], turn: AbstractContextManager[object]
+    ) -> None:
+        """`do_all`: does many, and tells the result of each in their order. `turn`: the lock under which it does."""
+        self._do_all = do_all
+        self._turn = turn
+        self._guard = threading.Lock()
+        self._waiting: list[tuple[_Wanted, Future[_Done]]] = []
+
+    def do(self, wanted: _Wanted) -> _Done:
+        """Have it done; returns its result. Raises what `do_all` raises, for all that were together."""
+        mine: Future[_Done] = Future()
+        with self._guard:
+            is_first = not self._waiting
+            self._waiting.append((wanted, mine))
+        if is_first:
+            self._do_what_waits()
+        return mine.result()
+
+    def _do_what_waits(self) -> None:
+        batch: list[tuple[_Wanted, Future[_Done]]] = []
+        try:
+            with self._turn:
+                batch = self._taken()
+                results = self._do_all([wanted for wanted, _ in batch])
+        except BaseException as error:  # noqa: BLE001 (each who waits raises it)
+            for _, future in batch or self._taken():
+                future.set_exception(error)
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            future.set_result(result)
+
+    def _taken(self) -> list[tuple[_Wanted, "Future[_Done]"]]:
+        with self._guard:
+            taken, self._waiting = self._waiting, []
+            return taken
+
+
+# ---------------------------------------------------------------- the counts
 
 
 @dataclass(frozen=True)
@@ -238,7 +295,7 @@ class QuotaTables:
         return CarrierState(row["paused_until"], row["reason"], account, _stop(row))
 
     def stop(self, carrier: str, stop: Stop) -> None:
-        """A person stops the carrier; a later stop replaces an earlier one's words, not its moment."""
+        """A person stops the carrier; a later stop replaces the reason of an earlier one, not its time."""
         values = {"stopped_at": stop.at, "stopped_why": stop.why}
         since = func.coalesce(carriers.c.stopped_at, stop.at, type_=carriers.c.stopped_at.type)
         with self.database.write() as connection:

@@ -199,7 +199,7 @@ ANSWERS: dict[str, dict[str, str]] = {
         "left": " No attempt was used up.",
         "unknown": "There is no claim '{reference}'.",
         "near": " Did you mean {near}?",
-        "held": "{reference} is being fetched by another run at this moment; try again in a minute.",
+        "held": "{reference} is being fetched by another run right now; try again in a minute.",
         "has_pod": "{reference} already has its proof of delivery; nothing was fetched.",
         "not_wanted": "{reference}: the status of the claim says that no proof is wanted; nothing was fetched.",
         "settings": "recours cannot work with its settings; ask the operator. {faults}",

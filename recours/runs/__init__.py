@@ -1,1 +1,1 @@
-"""The use cases: take claims, fetch, decide, record, tell."""
+"""The use cases: lease claims, fetch, decide, record, notify."""

@@ -31,11 +31,21 @@ class Ended:
     unsent: int = 0
     document: StoredDocument | None = None
     accepted: bool = False  # an answer showed that the carrier accepts our account
-    mistake: Mistake | None = None  # of our own: an exception in the fetch
+    mistake: Mistake | None = None  # of recours's own: an exception in the fetch
+
+    @property
+    def closes_carrier(self) -> bool:
+        """Tell whether the carrier is not called any more in this run."""
+        return isinstance(self.outcome, Failure) and self.outcome.closes_carrier
+
+    @property
+    def could_not_connect(self) -> bool:
+        """Tell whether certainly nothing reached the carrier."""
+        return isinstance(self.outcome, Failure) and not self.outcome.connected
 
 
 def without_call(claim: Claim, catalog: Catalog) -> Failure | None:
-    """The answer that needs no call: no number, one that cannot be one, no carrier of ours; else None."""
+    """The answer that needs no call: no number, one that cannot be one, no supported carrier; else None."""
     if claim.carrier is None:
         key = Sentence.CARRIER_UNSUPPORTED if claim.carrier_name else Sentence.CARRIER_MISSING
         message = f"The carrier {claim.carrier_name or '(none)'} is not supported; known: {', '.join(catalog.names)}"
@@ -58,7 +68,7 @@ def attempt(
 ) -> Ended | None:
     """Take the carrier's answer about a claim and keep the document; None if it was not asked about this claim.
 
-    Raises RunError if it cannot be kept, and our own mistakes.
+    Raises RunError if it cannot be kept, and recours's own mistakes.
     """
     started_at, start = clock.now(), clock.monotonic()
     if kept := kept_already(claim, documents, clock):

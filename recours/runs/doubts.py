@@ -24,7 +24,7 @@ class Suspect(StrEnum):
 
 @dataclass(frozen=True)
 class Mistake:
-    """An exception of our own in a fetch: which one, and where.
+    """An exception of recours's own in a fetch: which one, and where.
 
     `remedy`: known from the first one on; None: not known. `of_any_claim`: any other would have met it too.
     """
@@ -62,7 +62,7 @@ def mistake_of(error: Exception) -> Mistake:
 
 @dataclass
 class Doubts:
-    """Denials and mistakes of our own, by the ids of their claims, as long as nothing has decided about them."""
+    """Denials and recours's own mistakes, by the ids of their claims, as long as nothing has decided about them."""
 
     denied: dict[Any, int] = field(default_factory=dict)  # and how many had been begun by then
     mistaken: list[Any] = field(default_factory=list)

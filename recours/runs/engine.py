@@ -184,8 +184,8 @@ class Engine:
                 while rest and (is_closed or self._may_ask(rest[0])):
                     if not (ended := self._ask(rest[0], answers)):
                         break
-                    # Then the rest is not called for, and what is known of it is told all the same.
-                    is_closed = is_closed or _closes_carrier(ended)
+                    # Then the rest is not called for, and what is known of it is recorded all the same.
+                    is_closed = is_closed or ended.closes_carrier
                     self._note(rest.pop(0), ended, rest)
             for leased in rest:
                 log.info(f"{leased.claim.reference} not tried after all; it stays due")
@@ -322,7 +322,7 @@ class Engine:
             (leased, ended)
             for leased, ended in self._answered
             if not leased.lane.doubts.waits(leased.claim.id)
-            and (self._any_connected or not _could_not_connect(ended))
+            and (self._any_connected or not ended.could_not_connect)
         ]
 
     def _record(self, answered: Collection[tuple[Leased, Ended]]) -> None:
@@ -386,12 +386,4 @@ class Engine:
         with suppress(RunError):
             self._record(self._ready())
         with suppress(RunError):
-            self._leave([one for one in self._answered if _could_not_connect(one[1])])
-
-
-def _closes_carrier(ended: Ended) -> bool:
-    return isinstance(ended.outcome, Failure) and ended.outcome.closes_carrier
-
-
-def _could_not_connect(ended: Ended) -> bool:
-    return isinstance(ended.outcome, Failure) and not ended.outcome.connected
+            self._leave([one for one in self._answered if one[1].could_not_connect])

@@ -131,17 +131,17 @@ class Leasing:
 
     def _rooms(self) -> dict[str, int]:
         """How many more bundles may be fetched at once, of each lane of which one may."""
-        monotonic, free = self._deps.clock.monotonic(), self._limits.concurrency - self.in_flight
+        monotonic, at_once = self._deps.clock.monotonic(), self._limits.carrier_concurrency
+        free = self._limits.concurrency - self.in_flight
         rooms = {
-            lane.key: min(self._at_once(lane) - lane.in_flight, free)
+            lane.key: min((1 if self._asks_alone(lane) else at_once) - lane.in_flight, free)
             for lane in self._lanes.values()
             if lane.is_open(monotonic)
         }
         return {key: room for key, room in rooms.items() if room > 0}
 
-    def _at_once(self, lane: Lane) -> int:
-        alone = lane.key in self._catalog.specs and self._deps.queue.asks_alone(lane.key)
-        return 1 if alone else self._limits.carrier_concurrency
+    def _asks_alone(self, lane: Lane) -> bool:
+        return lane.key in self._catalog.specs and self._deps.queue.asks_alone(lane.key)
 
     def _granted(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Leased]]:
         """The claims in bundles, with the quota for their calls; those that get none now go back."""

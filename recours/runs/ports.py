@@ -20,7 +20,7 @@ class Clock(Protocol):
     """The time, passed in."""
 
     def now(self) -> datetime:
-        """The moment, aware UTC."""
+        """Aware UTC."""
 
     def monotonic(self) -> float:
         """Seconds that never go back."""
@@ -172,7 +172,7 @@ class Queue(Protocol):
 
         Yields one answer for each, in their order, as soon as it is known. A grant is settled with its claim's answer;
         all are when the iterator is closed. What the carrier asks for or refuses then holds for the rest of the bundle,
-        which is called for no more. Raises what is our own fault only: the rest was not asked about.
+        which is called for no more. Raises what is recours's own fault only: the rest was not asked about.
         """
 
     def asks_alone(self, carrier: str) -> bool:
@@ -230,7 +230,7 @@ class CarrierSession(Protocol):
     """How a carrier's client speaks to it: every call takes its unit of quota first."""
 
     def now(self) -> datetime:
-        """The moment, aware UTC."""
+        """Aware UTC."""
 
     def call(self, what: Capability, request: Any) -> Any:
         """Send the request. Raises CallError if no answer to parse came."""
@@ -265,7 +265,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Lease:
-    """How a run holds claims: by a token, until a moment."""
+    """How a run holds claims: by a token, until then."""
 
     token: str
     until: datetime
@@ -277,7 +277,7 @@ SET_ASIDE_MOST = 10_000
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many claims wait for a later turn, and when the first of these comes."""
+    """How many claims wait for a later retry, and when the first of these comes."""
 
     count: int
     first_at: datetime | None
@@ -299,7 +299,7 @@ class Claims(Protocol):
         """Tell whether a run holds the claim."""
 
     def waiting(self) -> Waiting:
-        """Failed claims that wait for a later turn, and when the first turn comes."""
+        """Failed claims that wait for a later retry, and when the first one comes."""
 
     def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
         """How many claims under each carrier's key ("": of none that we know) are ready and held by nobody.
@@ -354,7 +354,7 @@ class Claims(Protocol):
 
 
 class Maintenance(Protocol):
-    """The timetable in the rows."""
+    """Keeps the rows up to date: stages, retries, order."""
 
     def repair_keys(self) -> list[str]:
         """Have rows assessed again that no run would look for, or that another carrier's account serves today.
@@ -370,7 +370,7 @@ class Maintenance(Protocol):
     def assess_edited(
         self, assess: Callable[[Claim], State], now: datetime, exhausted_at: int | None = None
     ) -> Iterable[Claim]:
-        """Assess every row that is new to us or that others edited since; yields what was read.
+        """Assess every row that is new to recours or that others edited since; yields what was read.
 
         `exhausted_at`: but for those that `adopt_exhausted` is for.
         """
@@ -385,7 +385,7 @@ class Maintenance(Protocol):
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterable[Claim]:
-        """Give a next turn to claims of these carriers (none named: of all) that gave up under a lower limit."""
+        """Give a next retry to claims of these carriers (none named: of all) that gave up under a lower limit."""
 
     def unshelve(
         self, skip: Collection[str], assess: Callable[[Claim], State], now: datetime
@@ -395,14 +395,14 @@ class Maintenance(Protocol):
     def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterable[Claim]:
-        """Recompute turns that lie after `horizon`: no timetable can have made them."""
+        """Recompute retries that lie after `horizon`: no backoff can have set them."""
 
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
     ) -> set[Any]:
         """The ids of claims that are still to be assessed or made ready: another program held them a moment ago.
 
-        `settled_of`: also settled ones of these carriers (an empty collection: of all) whose turn is to pass.
+        `settled_of`: also settled ones of these carriers (an empty collection: of all) whose retry is to pass.
         """
 
     def locked_ids(
@@ -411,7 +411,7 @@ class Maintenance(Protocol):
         """Those of `passed_over` that another program holds now."""
 
     def stage_due(self, due_until: datetime) -> None:
-        """Put the claims whose turn has come among the ready ones."""
+        """Put the claims that are due among the ready ones."""
 
     def pass_retries(
         self,
@@ -420,7 +420,7 @@ class Maintenance(Protocol):
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterable[tuple[Claim, Decision]]:
-        """Let the due turns of settled claims of these carriers (none named: of all) pass, with their events.
+        """Let the due retries of settled claims of these carriers (none named: of all) pass, with their events.
 
         Without a decision: shelved.
         """

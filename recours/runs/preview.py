@@ -20,8 +20,8 @@ class Preview:
 
     taken: list[tuple[Claim, State]] = field(default_factory=list)
     beyond_batch: int = 0
-    waiting: int = 0  # that were looked at: new to us, with a later turn
-    passing: int = 0  # settled errors whose turn would pass without a call
+    waiting: int = 0  # that were looked at: new, with a later retry
+    passing: int = 0  # settled errors whose retry would pass without a call
     ending: int = 0  # claims that would give up without a call
     expiring: int = 0  # whose deadline has long passed
     shelved: int = 0

@@ -101,17 +101,14 @@ class Recorder:
             )
         elif isinstance(ended.outcome, Retrieved):
             self.stats.success += 1
-            self._say_success(claim, decision)
+            retries = decision.state.retries_used
+            after = f" after {plural(retries, 'attempt')}" if retries else ""
+            log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{after}")
         elif decision.uses_attempt:
             self.stats.failed += 1
             self._say_failure(claim, decision)
         else:
             log.warning(f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up")
-
-    def _say_success(self, claim: Claim, decision: Decision) -> None:
-        retries = decision.state.retries_used
-        after = f" after {plural(retries, 'attempt')}" if retries else ""
-        log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{after}")
 
     def _say_failure(self, claim: Claim, decision: Decision) -> None:
         error = decision.error or ""
@@ -134,7 +131,7 @@ class Recorder:
         return "its timetable stays as it was"
 
     def say_passed(self, claim: Claim, decision: Decision) -> None:
-        """A turn of a settled claim passed without a call."""
+        """A retry of a settled claim passed without a call."""
         self.stats.skipped_persistent += 1
         error = claim.last_error
         if decision.gave_up:

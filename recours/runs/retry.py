@@ -58,11 +58,11 @@ class PODRetryScheduler(Worker):
         )
 
     def settled_of(self) -> Collection[str] | None:
-        """Those whose turns `keep_own_timetable` lets pass."""
+        """Those whose retries `keep_own_timetable` lets pass."""
         return None if self.options.claims else self.options.carriers
 
     def keep_own_timetable(self, now: datetime) -> None:
-        """Claims that go on after a raised limit, impossible times, and turns that pass without a call.
+        """Claims that resume after a raised limit, impossible times, and retries that pass without a call.
 
         A run for some claims, or for some carriers', says nothing of how often the others may be tried: those are left
         to the scheduled runs.
@@ -76,7 +76,7 @@ class PODRetryScheduler(Worker):
         horizon = policy.backoff.horizon(now)
         for claim in maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now):
             at = format_minute(claim.state.next_at, self.local)
-            log.warning(f"{claim.reference}: its next try ({at}) was set by no timetable of ours; recomputed")
+            log.warning(f"{claim.reference}: its next try ({at}) cannot come from the backoff; recomputed")
         due_until = policy.backoff.due_until(now)
         for claim, decision in maintenance.pass_retries(
             due_until, lambda claim: self._pass(claim, now), now, carriers

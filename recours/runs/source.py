@@ -1,4 +1,4 @@
-"""Where a run gets its claims from: those whose turn has come, or those that someone asked for by name."""
+"""Where a run gets its claims from: those that are due, or those that someone asked for by name."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -166,7 +166,7 @@ def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> Refus
         )
         return RefusedClaim(claim.reference, Unfit.NOT_WANTED, sentence)
     if claims.is_leased(claim, now):
-        sentence = f"{claim.reference} is being fetched by another run at this moment; try again in a minute."
+        sentence = f"{claim.reference} is being fetched by another run right now; try again in a minute."
         return RefusedClaim(claim.reference, Unfit.HELD, sentence)
     return None
 

@@ -35,7 +35,7 @@ class Stats:
 
 @dataclass(frozen=True)
 class Report:
-    """A run, told."""
+    """What a run did."""
 
     worker: str
     run_id: str

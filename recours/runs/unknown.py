@@ -1,4 +1,4 @@
-"""Codes that carriers sent and that our tables do not have: counted over the whole run, and logged once."""
+"""Codes that carriers sent and that the tables here do not have: counted over the whole run, and logged once."""
 
 import logging
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A run of a worker: maintain → fetch a slice of what is due → tell → record. One slice by cron; a worker that is kept does many."""
+"""A run of a worker: maintain → fetch a slice of what is due → notify → record. Cron has it do one slice; a long-lived worker does many."""
 
 import logging
 import threading
@@ -67,7 +67,7 @@ class Worker(ABC):
     def __init__(
         self, deps: Dependencies, catalog: Catalog, options: Options, run_id: str, local: LocalTime
     ) -> None:
-        """`local` turns a moment into local time, for the log."""
+        """`local` turns UTC into local time, for the log."""
         self.deps = deps
         self.catalog = catalog
         self.options = options
@@ -94,7 +94,7 @@ class Worker(ABC):
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards
         self._named: list[Claim] = []
         self._done_before = 0  # claims whose attempt had ended when the present slice began
-        self._was_behind = False  # rows waited for the timetable to be kept
+        self._was_behind = False  # rows waited for maintenance
         self._fault: str | None = None
 
     @classmethod
@@ -133,7 +133,7 @@ class Worker(ABC):
         """An attempt's name in the log."""
 
     def settled_of(self) -> Collection[str] | None:
-        """The carriers of whose settled claims it lets turns pass (empty: all); None: that is not its work."""
+        """The carriers of whose settled claims it lets retries pass (empty: all); None: that is not its work."""
         return None
 
     def keep_own_timetable(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
@@ -165,7 +165,7 @@ class Worker(ABC):
         self.deps.journal.begin(self.run_id, self.recorded_as, self._started_at)
 
     def maintain(self) -> None:
-        """Bring the rows up to date: new claims, the timetable, deadlines that have passed. Raises RunError."""
+        """Bring the rows up to date: new claims, retries that are due, deadlines that have passed. Raises RunError."""
         self._enroll()
         self._keep_timetable()
         self._expire()
@@ -194,7 +194,7 @@ class Worker(ABC):
         self.deps.queue.leave()
 
     def close(self) -> Report:
-        """End the run: tell people what there is to tell, and record what was done."""
+        """End the run: send the mails, write the summary, and record what was done."""
         clock, journal = self.deps.clock, self.deps.journal
         self._unknown.mention()
         self._try_to(self._mention_set_aside)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from recours.database.group_commit import Together
+from recours.database.quota import Together
 from tests.postgres import wait_until
 
 

@@ -403,7 +403,7 @@ def test_a_time_that_no_timetable_can_have_made_is_recomputed(
     row.write(State(Stage.WAITING, next_at=datetime(2099, 1, 1, tzinfo=UTC), rank_at=world.now))
     world.retry()
     assert (
-        "[WARNING] CLM-1: its next try (2099-01-01 01:00) was set by no timetable of ours; recomputed"
+        "[WARNING] CLM-1: its next try (2099-01-01 01:00) cannot come from the backoff; recomputed"
     ) in said(caplog)
     assert world.table["CLM-1"].state.next_at == world.now + HOUR
 
@@ -541,7 +541,7 @@ def test_what_cannot_be_asked_for_is_refused_with_a_sentence_each(world: World) 
         "There is no claim 'CLM-2024-0O1'. Did you mean CLM-2024-001?",
         "There is no claim 'zzz'.",
         "CLM-2024-002 has the status 'paid': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES).",
-        "CLM-2024-003 is being fetched by another run at this moment; try again in a minute.",
+        "CLM-2024-003 is being fetched by another run right now; try again in a minute.",
         "CLM-2024-004 already has its POD; nothing was fetched.",
     ]
     assert (world.asked, world.journal.runs) == ([], {})
