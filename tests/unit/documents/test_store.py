@@ -14,7 +14,7 @@ from typing import Any
 
 import pypdf
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from pypdf import PdfWriter
@@ -29,6 +29,7 @@ from recours.documents.evidence import SUFFIXES, appraise, kind_of, media_type_o
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label, NotADocumentError
 from recours.sandbox import documents as simulated
+from tests.fakes.examples import MODEST
 
 ROOT = Path(__file__).resolve().parents[3]
 AT = datetime(2026, 2, 5, 9, 30, tzinfo=UTC)
@@ -371,6 +372,7 @@ def test_what_may_prove_something_is_kept(name: str, store: DocumentStore) -> No
     assert kept.media_type == kind(PROVING[name])
 
 
+@settings(MODEST)
 @given(
     parts=st.lists(
         st.sampled_from([b"BT /F 9 Tf (12 34 l) Tj ET\n", b"BT /F 9 Tf 1 0 0 1 9 9 Tm (A b) Tj ET\n", LOGO]),
