@@ -10,17 +10,15 @@ import re
 import shutil
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
 from time import monotonic
-from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
-from recours.backup.manifest import BackupError, Copied, CopyFacts, KnownDocument
+from recours.backup.folder import BackupError, Copied, CopyFacts, KnownDocument
 from recours.core.text import clean
 from recours.database.engine import KEEPALIVES, SECRET_QUERY, Database, DatabaseError
 from recours.database.patience import Waits
@@ -73,17 +71,16 @@ class DumpWatch:
     major: int  # of the server
     file: Path | None = None  # that the program writes
     deadlines: Deadlines = field(default_factory=Deadlines)
-    clock: Callable[[], float] = monotonic
     name: str = field(default_factory=lambda: f"recours {uuid.uuid4().hex[:12]}")  # of the program's session
 
     def __post_init__(self) -> None:
-        self._progress_at = self._looked_at = self.clock()
+        self._progress_at = self._looked_at = monotonic()
         self._size = -1
         self._session: object = None
 
     def why_end(self) -> str | None:
-        """Why the program is to be ended; None: it is not. To be asked several times a second."""
-        now = self.clock()
+        """Why the program is to be ended; None: it is not. Call it several times a second."""
+        now = monotonic()
         size = self.file.stat().st_size if self.file and self.file.exists() else 0
         if size != self._size:
             self._size, self._progress_at, self._looked_at = size, now, now
@@ -95,8 +92,8 @@ class DumpWatch:
             if not fault.was_answered:
                 return f"the server does not answer any more ({fault.words})"
             session = None  # it is there, and has no connection to spare
-        self._looked_at = self.clock()
-        if session is _WORKS or session != self._session:
+        self._looked_at = monotonic()
+        if session is True or session != self._session:
             self._session, self._progress_at = session, self._looked_at
         waited = self._looked_at - self._progress_at
         if waited < self.deadlines.stuck:
@@ -104,7 +101,7 @@ class DumpWatch:
         return f"nothing came from the server for {round(waited)} s, though it answers others"
 
     def _look(self) -> object:
-        """What the server says of the program's sessions: _WORKS, or what changes with their progress."""
+        """What the server says of the program's sessions: True if one works, or what changes with their progress."""
         copied = _COPIED if self.major >= _HAS_COPY_PROGRESS else "NULL"
         asked = Database(self.database.url, waits=_ASKING)
         try:
@@ -112,42 +109,7 @@ class DumpWatch:
                 rows = connection.execute(text(_SESSIONS.format(copied=copied)), {"name": self.name}).all()
         finally:
             asked.close()
-        return _WORKS if any(row.works for row in rows) else [tuple(row) for row in rows]
-
-
-_WORKS = object()
-
-
-def run_watched(
-    command: Sequence[str | Path], environment: Mapping[str, str], watch: DumpWatch
-) -> "subprocess.CompletedProcess[str]":
-    """Run a program to its end, or end it when `watch` says so: its complaint is then why. Raises OSError."""
-    # A file takes what it says: a pipe that nobody empties meanwhile could fill up.
-    with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        process: subprocess.Popen[Any] = subprocess.Popen(  # noqa: S603 (the caller's program and arguments)
-            command,
-            env={**os.environ, **environment, "PGAPPNAME": watch.name},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-        )
-        try:
-            why = _wait(process, watch)
-        finally:
-            process.kill()
-            process.wait()
-        said.seek(0)
-        return subprocess.CompletedProcess(command, process.returncode, "", why or said.read())
-
-
-def _wait(process: "subprocess.Popen[Any]", watch: DumpWatch) -> str | None:
-    while True:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_POLL_S)
-        if process.returncode is not None:
-            return None
-        if why := watch.why_end():
-            return why
+        return any(row.works for row in rows) or [tuple(row) for row in rows]
 
 
 # ---------------------------------------------------------------- copies
@@ -155,9 +117,9 @@ def _wait(process: "subprocess.Popen[Any]", watch: DumpWatch) -> str | None:
 
 def copy(database: Database, path: Path, deadlines: Deadlines = Deadlines()) -> Copied:
     """Write a dump; what it holds is asked of the very moment that it was made of. Raises BackupError."""
-    with _one_moment(database) as (connection, snapshot):
+    with _snapshot(database) as (connection, snapshot):
         major = server_major(database)
-        target, secrets = connection_words(database, **KEEPALIVES)
+        target, secrets = conninfo(database, **KEEPALIVES)
         done = _run(
             [
                 _newest("pg_dump", at_least=major),
@@ -175,11 +137,19 @@ def copy(database: Database, path: Path, deadlines: Deadlines = Deadlines()) -> 
             raise BackupError(
                 f"pg_dump could not copy {database.shown}: {_complaint(done)}. No backup was made."
             )
-        return Copied(*_contents(connection), {"server_version": major})
+        schema = look_closer(connection).version
+        count = connection.scalar(select(func.count()).select_from(claims)) or 0
+        if schema is None:
+            return Copied(CopyFacts(None, count, 0), [], {"server_version": major})
+        tried = connection.scalar(select(func.count()).select_from(attempts)) or 0
+        known = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
+        known = known.group_by(_a.document_path, _a.document_sha256).order_by(func.min(_a.id))
+        documents = [KnownDocument(path, sha256 or "") for path, sha256 in connection.execute(known)]
+        return Copied(CopyFacts(schema, count, tried), documents, {"server_version": major})
 
 
 @contextmanager
-def _one_moment(database: Database) -> Iterator[tuple[Connection, str]]:
+def _snapshot(database: Database) -> Iterator[tuple[Connection, str]]:
     """A connection that sees the database as it is now, whatever others write; and the name by which pg_dump does too."""
     with database.long(), database.outside_transactions() as connection:
         try:
@@ -191,18 +161,6 @@ def _one_moment(database: Database) -> Iterator[tuple[Connection, str]]:
             raise
 
 
-def _contents(connection: Connection) -> tuple[CopyFacts, list[KnownDocument]]:
-    schema = look_closer(connection)
-    count = connection.scalar(select(func.count()).select_from(claims)) or 0
-    if schema.version is None:
-        return CopyFacts(None, count, 0), []
-    tried = connection.scalar(select(func.count()).select_from(attempts)) or 0
-    known = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
-    known = known.group_by(_a.document_path, _a.document_sha256).order_by(func.min(_a.id))
-    documents = [KnownDocument(path, sha256 or "") for path, sha256 in connection.execute(known)]
-    return CopyFacts(schema.version, count, tried), documents
-
-
 def faults(path: Path) -> list[str]:
     """What is wrong with the dump itself, a sentence each. Raises BackupError if that cannot be found out."""
     done = _run([_newest("pg_restore"), "--list", path])
@@ -211,7 +169,7 @@ def faults(path: Path) -> list[str]:
 
 def restore_command(database: Database, dump: Path, **keepalives: int) -> tuple[list[str], dict[str, str]]:
     """How a dump is read into an empty database, and what of the environment that needs. Raises BackupError."""
-    target, secrets = connection_words(database, **keepalives)
+    target, secrets = conninfo(database, **keepalives)
     program = _newest("pg_restore", at_least=server_major(database))
     options = ["--no-password", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
     return [program, *options, f"--dbname={target}", str(dump)], secrets
@@ -246,16 +204,15 @@ def server_major(database: Database) -> int:
         return int(connection.scalar(text("SHOW server_version_num")) or 0) // 10000
 
 
-def connection_words(database: Database, **keepalives: int) -> tuple[str, dict[str, str]]:
-    """How the programs reach the database, without its secrets, and these as their environment. Raises BackupError."""
+def conninfo(database: Database, **keepalives: int) -> tuple[str, dict[str, str]]:
+    """How the programs reach the database, without its secrets; and these as their environment. Raises BackupError."""
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 (an extra)
     from psycopg.pq import Conninfo  # noqa: PLC0415 (same)
 
     _, given = database.engine.dialect.create_connect_args(database.url)
-    words = {option.keyword.decode() for option in Conninfo.get_defaults()}  # what is not is the driver's own
-    # The name of the session is ours, by which it is found among the server's.
-    options = {name: value for name, value in given.items() if name in words - {"application_name"}}
-    options |= {name: value for name, value in keepalives.items() if name in words and name not in options}
+    # The others are the driver's own. The session's name is recours's, to find it among the server's.
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} - {"application_name"}
+    options = {name: value for name, value in {**keepalives, **given}.items() if name in known}
     secrets = {name: str(options.pop(name)) for name in SECRET_QUERY if options.get(name) is not None}
     if "sslpassword" in secrets:
         raise BackupError(
@@ -271,11 +228,16 @@ def connection_words(database: Database, **keepalives: int) -> tuple[str, dict[s
 
 def _newest(name: str, *, at_least: int = 0) -> str:
     """The newest of the installed programs of that name. Raises BackupError if none can read such a server."""
+    on_path = shutil.which(name)
+    places = [Path(on_path)] if on_path else []
+    for folder in map(Path, _FOLDERS):
+        if folder.is_absolute():  # else it is another system's
+            program = folder / (f"{name}.exe" if os.name == "nt" else name)
+            places += Path(folder.anchor).glob(str(program.relative_to(folder.anchor)))
     found: dict[str, int] = {}
-    for folder in ("", *_FOLDERS):
-        for place in _places(name, folder):
-            version = _VERSION.search(_run([place, "--version"]).stdout)
-            found[str(place)] = int(version[1]) if version else 0
+    for place in places:
+        version = _VERSION.search(_run([place, "--version"]).stdout)
+        found[str(place)] = int(version[1]) if version else 0
     fitting = {place: version for place, version in found.items() if version >= max(at_least, 1)}
     if not fitting:
         there = ", ".join(f"{place} (version {version})" for place, version in found.items())
@@ -287,41 +249,41 @@ def _newest(name: str, *, at_least: int = 0) -> str:
     return max(fitting, key=lambda place: fitting[place])
 
 
-def _places(name: str, folder: str) -> Iterator[Path]:
-    if not folder:
-        if on_path := shutil.which(name):
-            yield Path(on_path)
-        return
-    anchor = Path(Path(folder).anchor)
-    for place in anchor.glob(str(Path(folder).relative_to(anchor))) if anchor.exists() else ():
-        program = place / (f"{name}.exe" if os.name == "nt" else name)
-        if program.is_file():
-            yield program
-
-
 def _run(
     command: Sequence[str | Path], secrets: dict[str, str] | None = None, watch: DumpWatch | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a program. `watch`: one that works on a server, which may fall silent."""
+    """Run a program to its end, or end it when `watch` says so: its complaint is then why."""
     environment = {**os.environ, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **(secrets or {})}
+    if watch:
+        environment["PGAPPNAME"] = watch.name
     try:
-        if watch:
-            return run_watched(command, environment, watch)
-        return subprocess.run(  # noqa: S603 (programs found above, arguments of our own)
+        process = subprocess.Popen(  # noqa: S603 (programs found above, with recours's arguments)
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            check=False,
         )
     except OSError as error:
         return subprocess.CompletedProcess(command, 127, "", f"{command[0]}: {error.strerror or error}")
+    why = None
+    with process:
+        while True:
+            try:
+                output, complaint = process.communicate(timeout=_POLL_S)
+                return subprocess.CompletedProcess(command, process.returncode, output, why or complaint)
+            except subprocess.TimeoutExpired:
+                if watch and (why := why or watch.why_end()):
+                    process.kill()
+            except BaseException:
+                process.kill()
+                raise
 
 
 def _complaint(done: "subprocess.CompletedProcess[str]") -> str:
-    """The first error that a program told, as one line: what follows it are details, such as the query that failed."""
+    """The first error that a program reported, as one line: details follow it, such as the query that failed."""
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR.search(line)]
     said = next(iter(errors or lines), f"it ended with status {done.returncode}")

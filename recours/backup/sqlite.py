@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL
 
 from recours.access import PRIVATE, Access, make_alike
-from recours.backup.manifest import BackupError, Copied, CopyFacts, KnownDocument
+from recours.backup.folder import BackupError, Copied, CopyFacts, KnownDocument
 from recours.core.text import clean
 from recours.database.engine import LOCK_WAIT_S, Database, DatabaseError, explain, files_of_sqlite
 from recours.database.tables import VERSION_TABLE, metadata
@@ -19,11 +20,6 @@ KIND = "sqlite"
 FILE_NAME = "database.sqlite"
 _SHOWN_FAULTS = 5
 _LONGEST_VALUE = 100_000_000  # bytes
-_SCHEMA = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 (a constant)
-_COUNTS = {
-    "claims": "SELECT count(*) FROM claims",
-    "recours_attempts": "SELECT count(*) FROM recours_attempts",
-}
 
 
 def copy(database: Path, path: Path) -> Copied:
@@ -58,11 +54,16 @@ def look_into(path: Path) -> CopyFacts:
     """What the copy holds. Raises BackupError."""
     with _reading(path) as copied:
         tables = _tables(copied)
-        schema = copied.execute(_SCHEMA).fetchone() if VERSION_TABLE in tables else None
-        counts = [
-            copied.execute(query).fetchone()[0] if table in tables else 0 for table, query in _COUNTS.items()
-        ]
-    return CopyFacts(schema[0] if schema else None, *counts)
+
+        def first(query: str, table: str) -> Any:
+            row = copied.execute(f"SELECT {query} FROM {table}").fetchone() if table in tables else None  # noqa: S608 (constants)
+            return row[0] if row else None
+
+        return CopyFacts(
+            first("version_num", VERSION_TABLE),
+            first("count(*)", "claims") or 0,
+            first("count(*)", "recours_attempts") or 0,
+        )
 
 
 def documents(path: Path) -> Iterator[KnownDocument]:
@@ -78,10 +79,20 @@ def documents(path: Path) -> Iterator[KnownDocument]:
 
 def faults(path: Path) -> list[str]:
     """What is wrong with the copy itself, a sentence each. Raises BackupError if that cannot be found out."""
+    ours = {VERSION_TABLE, *(table for table in metadata.tables if table.startswith("recours_"))}
     with _reading(path) as copied:
-        if odd := _no_tables(copied):
+        there = copied.execute("SELECT name, tbl_name, type, rootpage FROM sqlite_master").fetchall()
+        odd = [
+            name
+            for name, table, kind, page in there
+            if (
+                name in {"claims", *ours} and (kind == "view" or (kind == "table" and page == 0))
+            )  # page 0: virtual
+            or (kind == "trigger" and table in ours)
+        ]
+        if odd:
             return [
-                f"The copy of the database is none that recours made: {clean(name)} is no plain table."
+                f"The copy of the database is none that recours made: {clean(str(name))} is no plain table."
                 for name in odd
             ]
         found = [str(row[0]) for row in copied.execute("PRAGMA integrity_check")]
@@ -108,18 +119,6 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _tables(copied: sqlite3.Connection) -> set[str]:
     return {name for (name,) in copied.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-
-
-def _no_tables(copied: sqlite3.Connection) -> list[str]:
-    """Views and virtual tables that bear the name of `claims` or of a recours table, and recours's triggers."""
-    found = copied.execute("SELECT name, tbl_name, type, rootpage FROM sqlite_master").fetchall()
-    ours = {VERSION_TABLE, *(table for table in metadata.tables if table.startswith("recours_"))}
-    return [
-        str(name)
-        for name, table, kind, page in found
-        if (name in {"claims", *ours} and (kind == "view" or (kind == "table" and page == 0)))
-        or (kind == "trigger" and table in ours)
-    ]
 
 
 # ---------------------------------------------------------------- a copy put in its place

@@ -5,10 +5,8 @@ from pathlib import Path
 import click
 
 from recours import __version__
-from recours.backup.folder import FolderBackup, open_backup
-from recours.backup.making import Examined, examine, make_backup
-from recours.backup.manifest import Manifest
-from recours.backup.restoring import Restored, put_back
+from recours.backup import Examined, Restored, examine, make_backup, put_back
+from recours.backup.folder import FolderBackup, Manifest, open_backup
 from recours.carriers.registry import CATALOG
 from recours.cli.console import as_typed, harmless, say_error
 from recours.cli.operations import FAILED, database_option, faults_told, json_option, settings_for, tell_json
@@ -97,7 +95,7 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
         finally:
             database.close()
     for missing in manifest.missing:
-        click.echo(f"WARNING: {missing.words}.", err=True)
+        click.echo(f"WARNING: {missing.message}.", err=True)
     if as_json:
         tell_json(_told(manifest) | {"folder": str(made)})
         return

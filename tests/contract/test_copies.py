@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.backup.manifest import BackupError
+from recours.backup.folder import BackupError
 from recours.backup.sqlite import copy
 from tests.postgres import wait_until
 

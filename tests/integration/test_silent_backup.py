@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
-from recours.backup.manifest import BackupError, Copied
+from recours.backup.folder import BackupError, Copied
 from recours.backup.postgres import Deadlines, DumpWatch, copy, restore_into
 from recours.database.engine import Database
 from tests.conftest import Kind

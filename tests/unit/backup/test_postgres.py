@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import make_url
 
 from recours.backup import postgres
-from recours.backup.manifest import BackupError
-from recours.backup.postgres import connection_words, faults
+from recours.backup.folder import BackupError
+from recours.backup.postgres import conninfo, faults
 from recours.database.engine import Database
 
 SECRET = "pa's\"s word"
@@ -26,7 +26,7 @@ def test_passwords_are_in_the_environment_and_not_among_the_arguments() -> None:
     url = make_url(
         "postgresql+psycopg://joe@db.example:5433/claims?sslmode=require&passfile=/x/pass&connect_timeout=3"
     )
-    words, secrets = connection_words(Database(url.set(password=SECRET)))
+    words, secrets = conninfo(Database(url.set(password=SECRET)))
     assert secrets == {"PGPASSWORD": SECRET, "PGPASSFILE": "/x/pass"}
     assert "pass" not in words
     for word in ("user=joe", "host=db.example", "port=5433", "dbname=claims", "sslmode=require"):
@@ -35,7 +35,7 @@ def test_passwords_are_in_the_environment_and_not_among_the_arguments() -> None:
 
 def test_a_secret_that_only_a_command_line_could_carry_is_refused() -> None:
     with pytest.raises(BackupError, match="take sslpassword on their command line only"):
-        connection_words(Database(make_url("postgresql+psycopg://joe@db/claims?sslpassword=x")))
+        conninfo(Database(make_url("postgresql+psycopg://joe@db/claims?sslpassword=x")))
 
 
 def test_the_newest_program_that_can_read_the_server_is_taken(
