@@ -20,8 +20,7 @@ from sqlalchemy import Connection, func, select, text
 
 from recours.backup.folder import BackupError, Copied, CopyFacts, KnownDocument
 from recours.core.text import clean
-from recours.database.engine import KEEPALIVES, SECRET_QUERY, Database, DatabaseError
-from recours.database.patience import Waits
+from recours.database.engine import KEEPALIVES, SECRET_QUERY, Database, DatabaseError, Waits
 from recours.database.schema.inspection import look_closer
 from recours.database.tables import attempts, claims
 
@@ -90,7 +89,7 @@ class DumpWatch:
             session = self._look()
         except DatabaseError as fault:
             if not fault.was_answered:
-                return f"the server does not answer any more ({fault.words})"
+                return f"the server does not answer any more ({fault.message})"
             session = None  # it is there, and has no connection to spare
         self._looked_at = monotonic()
         if session is True or session != self._session:

@@ -2,11 +2,12 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -14,8 +15,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from recours.core.errors import RunError
-from recours.database.patience import Patience, Waits
 from recours.database.schema.rights import NOT_ALLOWED, explain_refusal
+
+if TYPE_CHECKING:
+    from recours.database.postgres import Patience
 
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
@@ -48,6 +51,21 @@ _SYNCED = "recours.synced"
 _OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
 
 
+@dataclass(frozen=True)
+class Waits:
+    """How long a server is waited for, in seconds."""
+
+    statement: float = 40.0  # for one statement; longer than a lock is waited for
+    long_statement: float = 3600.0  # for one that goes through a whole table, or builds an index
+    connect: float = 20.0  # for a connection, at each of the server's addresses
+    quiet: float = 10.0  # then a second connection is asked for, and again as often
+    hurried: float = 1.0  # the same when the run is to end
+    answer: float = 5.0  # for that one
+    silence: float = (
+        20.0  # a server that fell silent is not tried again for so long: what is left of a run ends at once
+    )
+
+
 def files_of_sqlite(path: Path) -> tuple[Path, ...]:
     """An SQLite database's file, and those that SQLite keeps beside it while it is in use; they belong together."""
     return path, Path(f"{path}-wal"), Path(f"{path}-shm")
@@ -57,22 +75,24 @@ class DatabaseError(RunError):
     """The database cannot be used. The text says why and what to do."""
 
     @property
-    def sqlstate(self) -> str | None:
-        """PostgreSQL's word for it; None if it is another database's fault, or no server answered."""
-        return getattr(getattr(self.__cause__, "orig", self.__cause__), "sqlstate", None)
+    def _of_driver(self) -> BaseException | None:
+        return getattr(self.__cause__, "orig", self.__cause__)
 
     @property
-    def words(self) -> str:
-        """What the database itself said, or else the whole sentence."""
-        said = getattr(self.__cause__, "orig", self.__cause__)
-        return _first_line(said) if isinstance(said, Exception) else str(self)
+    def sqlstate(self) -> str | None:
+        """PostgreSQL's code for it; None if it is another database's error, or no server answered."""
+        return getattr(self._of_driver, "sqlstate", None)
+
+    @property
+    def message(self) -> str:
+        """The database's own message, or else the whole sentence."""
+        return _first_line(self._of_driver or self)
 
     @property
     def is_of_lock(self) -> bool:
-        """Tell whether another program held for too long what was to be read or written."""
-        said = getattr(self.__cause__, "orig", self.__cause__)
-        if isinstance(said, sqlite3.Error):
-            return "locked" in str(said)
+        """Tell whether another program locked for too long what was to be read or written."""
+        if isinstance(self._of_driver, sqlite3.Error):
+            return "locked" in str(self._of_driver)
         return self.sqlstate == _LOCK_TIMED_OUT
 
     @property
@@ -94,20 +114,18 @@ class Database:
     own waiting is a sleep that grows.
     """
 
-    def __init__(self, url: URL, *, lock_wait_s: float = LOCK_WAIT_S, waits: Waits = Waits()) -> None:  # noqa: B008 (a value)
+    def __init__(self, url: URL, *, lock_wait_s: float = LOCK_WAIT_S, waits: Waits = Waits()) -> None:
         """Connect nowhere yet. `waits`: how long a server is waited for."""
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.turn = threading.RLock()  # which thread of this process writes
         self._lock_wait_s = lock_wait_s
         self._user = url.username  # PostgreSQL's; where the URL names none, as it is at the first transaction
-        words = {} if self.is_sqlite else _words_of_connection(url, waits)
-        self._patience = Patience(partial(_gives_connections, words, waits.answer), waits)
-        self.engine = (
-            _sqlite_engine(url, lock_wait_s)
-            if self.is_sqlite
-            else _postgres_engine(url, words, self._patience)
-        )
+        self._patience: Patience | None = None  # with a server; SQLite has none
+        if self.is_sqlite:
+            self.engine = _sqlite_engine(url, lock_wait_s)
+        else:
+            self.engine, self._patience = _postgres_engine(url, waits)
 
     @property
     def shown(self) -> str:
@@ -189,11 +207,12 @@ class Database:
 
     def long(self) -> AbstractContextManager[None]:
         """Statements of this thread may last up to an hour meanwhile, as long as the server is there."""
-        return self._patience.long()
+        return self._patience.long() if self._patience else nullcontext()
 
     def hurry(self) -> None:
         """The run is to end: a server that fell silent is not waited for. Good for a signal's handler."""
-        self._patience.hurry()
+        if self._patience:
+            self._patience.hurried = True
 
     def wait_less_after(self, fault: DatabaseError) -> None:
         """If it was of a lock, wait for no other of a server as long: a program that holds many rows would be waited for at each."""
@@ -207,7 +226,9 @@ class Database:
         is a sixth of what a small transaction costs.
         """
         driver: Any = connection.connection.driver_connection
-        if self.is_sqlite:  # by the driver: by SQLAlchemy it would be a third of what a transaction costs
+        if (
+            self._patience is None
+        ):  # by the driver: by SQLAlchemy it would be a third of what a transaction costs
             driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
             return
         self._user = driver.info.user
@@ -243,14 +264,10 @@ class Database:
         try:
             yield
         except (DBAPIError, PoolTimeout, self.engine.dialect.loaded_dbapi.Error) as error:
-            raise DatabaseError(self._explained(error)) from error
-
-    def _explained(self, error: Exception) -> str:
-        said = getattr(error, "orig", None) or error
-        refused = (
-            explain_refusal(str(said), self._user) if getattr(said, "sqlstate", None) == NOT_ALLOWED else None
-        )
-        return refused or explain(error, self.shown)
+            original = getattr(error, "orig", None) or error
+            is_refusal = getattr(original, "sqlstate", None) == NOT_ALLOWED
+            refused = explain_refusal(str(original), self._user) if is_refusal else None
+            raise DatabaseError(refused or explain(error, self.shown)) from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -285,9 +302,8 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, record: Any) -> None:
         has_log = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        if (
-            has_log
-        ):  # this loses no committed transaction when a process dies; a power cut may undo the last ones
+        if has_log:
+            # No committed transaction is lost when a process dies; a power cut may undo the last ones.
             connection.execute("PRAGMA synchronous=NORMAL")
         (usual,) = connection.execute("PRAGMA synchronous").fetchone()
         # Without a log a transaction is over when its journal is gone, which is on the disk when the folder is.
@@ -296,33 +312,29 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     return engine
 
 
-def _words_of_connection(url: URL, waits: Waits) -> dict[str, Any]:
-    """What the driver is to connect with: the URL's own words hold, but for what this system depends on."""
-    _, given = url.get_dialect()().create_connect_args(url)
-    usual = {"connect_timeout": round(waits.connect), **KEEPALIVES}
-    # `client_encoding`: whatever the server takes its clients to speak.
-    return {**usual, **given, "prepare_threshold": None, "client_encoding": "utf8"}
-
-
-def _gives_connections(words: Mapping[str, Any], longest_s: float) -> bool:
-    from recours.database.postgres import gives_connections  # noqa: PLC0415 (needs the driver, which is an extra)
-
-    return gives_connections(words, longest_s)
-
-
-def _postgres_engine(url: URL, words: Mapping[str, Any], patience: Patience) -> Engine:
+def _postgres_engine(url: URL, waits: Waits) -> "tuple[Engine, Patience]":
     """Good for a proxy that hands each transaction to another session, too: nothing is kept between transactions.
 
     No statement stays prepared, and what a transaction needs of its session it sets for itself alone.
     """
-    from recours.database.postgres import connection_class, read_leniently  # noqa: PLC0415 (needs the driver, an extra)
+    from recours.database.postgres import (  # noqa: PLC0415 (needs the driver, which is an extra)
+        Patience,
+        connection_class,
+        gives_connections,
+        read_leniently,
+    )
 
+    _, given = url.get_dialect()().create_connect_args(url)
+    usual = {"connect_timeout": round(waits.connect), **KEEPALIVES}
+    # `client_encoding`: whatever the server takes its clients to speak.
+    arguments = {**usual, **given, "prepare_threshold": None, "client_encoding": "utf8"}
+    patience = Patience(partial(gives_connections, arguments, waits.answer), waits)
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",  # a transaction is begun by us, with all that it needs
         pool_pre_ping=True,
         max_overflow=-1,
-        creator=partial(connection_class(patience).connect, **words),
+        creator=partial(connection_class(patience).connect, **arguments),
     )
 
     @event.listens_for(engine, "connect")
@@ -337,10 +349,10 @@ def _postgres_engine(url: URL, words: Mapping[str, Any], patience: Patience) -> 
             )
         read_leniently(connection)
 
-    return engine
+    return engine, patience
 
 
-_SQLITE_WORDS = (
+_SQLITE_MESSAGES = (
     ("not a database", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
     ("file is encrypted", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
     ("malformed", "is damaged; restore it from a back-up"),
@@ -360,12 +372,12 @@ def explain(error: Exception, shown: str) -> str:
     original = getattr(error, "orig", None) or error
     text = str(original)
     if isinstance(original, sqlite3.Error):
-        for sign, words in _SQLITE_WORDS:
+        for sign, meaning in _SQLITE_MESSAGES:
             if sign in text.lower():
-                return f"The database {shown} {words}."
+                return f"The database {shown} {meaning}."
     return f"The database {shown} cannot be used: {_first_line(original)}"
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

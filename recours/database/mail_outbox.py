@@ -325,7 +325,7 @@ class MailOutbox:
             if not rows:
                 raise
             self._end(mail, state, now, error, [])
-            return fault.words
+            return fault.message
         return None
 
     def _end(

@@ -6,9 +6,8 @@ from datetime import timedelta
 
 from recours.core.policy import Policy
 from recours.database.clock import SystemClock, clock_offset
-from recours.database.engine import Database, DatabaseError
+from recours.database.engine import Database, DatabaseError, Waits
 from recours.database.enrolment import ClaimEnrolment, read_adoption
-from recours.database.patience import Waits
 from recours.database.reach import NEWER, remarks_on
 from recours.database.schema.create import create_file
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from recours.database.engine import Database, DatabaseError
-from recours.database.patience import Waits
+from recours.database.engine import Database, DatabaseError, Waits
 from recours.database.schema.indexes import build_indexes
 from recours.database.schema.inspection import _INDEXES, look
 from recours.sandbox import SimulatedClock

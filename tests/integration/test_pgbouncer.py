@@ -13,8 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from recours.database.engine import Database, DatabaseError
-from recours.database.patience import Waits
+from recours.database.engine import Database, DatabaseError, Waits
 from recours.database.schema.inspection import look
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler

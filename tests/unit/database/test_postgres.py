@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from recours.database.patience import Patience, Waits
+from recours.database.engine import Waits
+from recours.database.postgres import Patience
 
 WAITS = Waits(statement=40, long_statement=3600, quiet=10, answer=5, silence=20)
 
@@ -58,7 +59,7 @@ def test_a_server_that_gives_connections_and_no_answers_is_waited_for_at_length_
     server.now += WAITS.silence
     assert wait(server)[0] == WAITS.answer
     server.now += WAITS.silence
-    server.patience.believe()
+    server.patience.in_doubt = False
     assert wait(server)[0] == WAITS.statement
 
 
@@ -74,7 +75,7 @@ def test_a_long_statement_is_waited_for_only_while_the_server_is_there(server: S
     with server.patience.long():
         assert server.patience.statement_s == WAITS.long_statement
         assert wait(server)[0] == WAITS.long_statement
-        server.patience.believe()
+        server.patience.in_doubt = False
         server.answers = False
         assert wait(server)[0] == WAITS.quiet + WAITS.answer
     assert server.patience.statement_s == WAITS.statement
@@ -87,12 +88,12 @@ def test_a_run_that_is_to_end_asks_at_once_what_it_waits_for_and_soon_what_comes
     server.now += 2
     assert waiting.why_end() is None
     assert server.asked == []
-    server.patience.hurry()
+    server.patience.hurried = True
     assert waiting.why_end() is None
     assert server.asked == [1002]
     assert wait(server)[0] == WAITS.statement  # of a server that is there
     server.answers = False
-    server.patience.believe()
+    server.patience.in_doubt = False
     assert wait(server)[0] == WAITS.hurried + WAITS.answer
 
 
@@ -102,7 +103,7 @@ def test_a_connection_is_waited_for_by_the_driver_s_own_count_unless_the_server_
     waiting = server.patience.begin_connecting()
     server.now += 1000
     assert waiting.why_end() is None
-    server.patience.fell_silent()
+    server.patience.note_connection(given=False)
     assert waiting.why_end()
-    server.patience.answered()
+    server.patience.note_connection(given=True)
     assert waiting.why_end() is None
