@@ -15,7 +15,7 @@ from sqlalchemy import URL, Column, Float, MetaData, Text, insert, make_url
 
 from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
-from recours.database.schema.create import complete, create_file
+from recours.database.schema.upgrade import complete, create_file
 from recours.database.tables import claims
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load

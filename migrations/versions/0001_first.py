@@ -2,7 +2,7 @@
 
 Written out in full, not taken from the tables of the code: a migration must do tomorrow what it did today.
 Columns and tables that are there already are left as they are. But for one thing: keys of the service are BIGINT since
-0006, and what older versions made narrower is widened by recours.database.reach.
+0006, and what older versions made narrower is widened by recours.database.schema.large_tables.
 """
 
 from alembic import op

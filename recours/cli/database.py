@@ -12,9 +12,8 @@ from recours.cli.console import as_typed, harmless, say_error
 from recours.cli.operations import FAILED, database_option, faults_told, json_option, settings_for, tell_json
 from recours.core.text import clean, format_minute, plural
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.create import complete, create_file, sql_of_completion
 from recours.database.schema.inspection import look, require_claims
-from recours.database.schema.upgrade import grant_rights
+from recours.database.schema.upgrade import complete, create_file, grant_rights, sql_of_completion
 from recours.home import NoHomeError, make_home
 from recours.logs import local
 from recours.settings.loading import load

@@ -11,9 +11,9 @@ from recours.core.claim import Stage
 from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
-from recours.database.reach import left_alone
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
+from recours.database.schema.upgrade import left_alone
 from recours.operations.records import LeftAlone
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.preview import Preview, preview, preview_named

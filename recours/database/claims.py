@@ -36,8 +36,7 @@ from recours.core.text import clean
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.lenient_reader import Reader, read_claim, read_claims
-from recours.database.predicates import at_stage, const, was_asked
-from recours.database.reach import EVERYTHING, Reach
+from recours.database.predicates import EVERYTHING, Reach, at_stage, const, was_asked
 from recours.database.rows import (
     free,
     free_at_moment,

@@ -39,8 +39,7 @@ from recours.core.mail import (
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import OF_NO_CLAIM, add_events
 from recours.database.lenient_reader import read_claim
-from recours.database.predicates import const, is_over
-from recours.database.reach import HIGHEST_NARROW, known_event, known_mail
+from recours.database.predicates import HIGHEST_NARROW, const, is_over, known_event, known_mail
 from recours.database.tables import (
     claims,
     clients,

@@ -39,8 +39,7 @@ from recours.database.claims import carrier_keys
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into, write_events
 from recours.database.lenient_reader import MOST_RETRIES, read_claims
-from recours.database.predicates import at_stage, edited, expiring, is_ours, still_ours
-from recours.database.reach import EVERYTHING, Reach
+from recours.database.predicates import EVERYTHING, Reach, at_stage, edited, expiring, is_ours, still_ours
 from recours.database.rows import (
     free,
     free_at_moment,

@@ -5,6 +5,7 @@ claims and among ten million. It is used only where the query repeats its condit
 hence the constants are written into the SQL, not passed as parameters. A test asserts the plans.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -13,8 +14,11 @@ from sqlalchemy import ColumnElement, Text, and_, case, false, literal_column, o
 
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
+from recours.core.events import EventName
+from recours.core.mail import MailKind
 from recours.core.pauses import FURTHEST_END
-from recours.database.tables import attempts, claims
+from recours.database.engine import DatabaseError
+from recours.database.tables import attempts, claims, events, mails
 
 _c = claims.c
 
@@ -83,9 +87,55 @@ def known() -> ColumnElement[bool]:
     return and_(stages, kinds)
 
 
+def known_event() -> ColumnElement[bool]:
+    """Events whose name this version knows."""
+    return events.c.event.in_([const(name) for name in EventName])
+
+
+def known_mail() -> ColumnElement[bool]:
+    """Mails whose kind this version knows."""
+    return mails.c.kind.in_([const(kind) for kind in MailKind])
+
+
 def was_asked() -> ColumnElement[bool]:
     """Attempts whose carrier was asked about the claim.
 
     The call that several claims share is counted with one of them; the others have the HTTP status of its answer.
     """
     return or_(attempts.c.calls > 0, attempts.c.http_status.is_not(None))
+
+
+# ---------------------------------------------------------------- the reach of a run
+
+# No key beyond this is worked on while recours's columns hold 32 bits.
+HIGHEST_NARROW = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The rows of `claims` that recours's tables can hold and this version knows: on almost every database all of them."""
+
+    only_known: bool = False  # a newer version works on this database too
+    highest_id: int | None = None  # recours's tables hold keys of 32 bits
+
+    def rows(self) -> ColumnElement[bool]:
+        return _rows(self)
+
+    def require(self, claim_id: Any) -> None:
+        """See that a claim that somebody asked for is within reach. Raises DatabaseError."""
+        if self.highest_id is not None and claim_id > self.highest_id:
+            raise DatabaseError(
+                f"Claim {claim_id} cannot be recorded yet: the recours_ tables hold ids up to {self.highest_id}. Run "
+                "'recours init-db' as their owner; nothing was fetched."
+            )
+
+
+@cache
+def _rows(reach: Reach) -> ColumnElement[bool]:
+    limits = [known()] if reach.only_known else []
+    if reach.highest_id is not None:
+        limits.append(claims.c.id <= reach.highest_id)
+    return and_(true(), *limits)
+
+
+EVERYTHING = Reach()

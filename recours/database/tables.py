@@ -332,3 +332,54 @@ notifications = Table(
 system_settings = Table(
     "system_settings", metadata, Column("key", Text, primary_key=True), Column("value", Text)
 )
+
+# How `recours init-db` makes those of the service that are missing.
+_SERVICE_TABLES = {
+    "clients": """CREATE TABLE IF NOT EXISTS clients (
+        id {id},
+        email TEXT UNIQUE NOT NULL,
+        full_name TEXT,
+        company_name TEXT,
+        is_active BOOLEAN DEFAULT {true},
+        notification_preferences TEXT,
+        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
+    )""",
+    "claims": """CREATE TABLE IF NOT EXISTS claims (
+        id {id},
+        claim_reference TEXT UNIQUE NOT NULL,
+        client_id INTEGER REFERENCES clients (id),
+        order_id TEXT NOT NULL,
+        carrier TEXT NOT NULL,
+        dispute_type TEXT NOT NULL,
+        amount_requested REAL NOT NULL,
+        currency TEXT DEFAULT 'EUR',
+        status TEXT DEFAULT 'pending',
+        response_deadline DATE,
+        order_date DATE,
+        tracking_number TEXT,
+        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+        updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
+    )""",
+    "notifications": """CREATE TABLE IF NOT EXISTS notifications (
+        id {id},
+        client_id INTEGER REFERENCES clients (id),
+        notification_type TEXT NOT NULL,
+        subject TEXT,
+        sent_to TEXT,
+        sent_at TIMESTAMP,
+        status TEXT,
+        error_message TEXT,
+        related_claim_id INTEGER REFERENCES claims (id)
+    )""",
+    "system_settings": """CREATE TABLE IF NOT EXISTS system_settings (
+        key TEXT PRIMARY KEY,
+        value TEXT
+    )""",
+}
+
+
+def service_tables(dialect: str) -> dict[str, str]:
+    """The SQL that makes each table of the service, by its name."""
+    is_postgres = dialect == "postgresql"
+    number, true = ("SERIAL", "TRUE") if is_postgres else ("INTEGER", "1")
+    return {name: sql.format(id=f"{number} PRIMARY KEY", true=true) for name, sql in _SERVICE_TABLES.items()}

@@ -8,11 +8,9 @@ from recours.core.policy import Policy
 from recours.database.clock import SystemClock, clock_offset
 from recours.database.engine import Database, DatabaseError, Waits
 from recours.database.enrolment import ClaimEnrolment, read_adoption
-from recours.database.reach import NEWER, remarks_on
-from recours.database.schema.create import create_file
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
 from recours.database.schema.rights import MISSING
-from recours.database.schema.upgrade import NOT_DONE, bring_up_to_date
+from recours.database.schema.upgrade import NEWER, NOT_DONE, bring_up_to_date, create_file, remarks_on
 from recours.settings.model import Settings
 
 # How long a server is waited for: a run must not hang, while a person may ask for what goes through every row.

@@ -12,7 +12,7 @@ from recours.core.pauses import CLOCKS_DIFFER
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.reach import reach_of
+from recours.database.schema.upgrade import reach_of
 from recours.documents.store import DocumentStore
 from recours.logs import local, run_log
 from recours.monitoring.observers import RunObservers

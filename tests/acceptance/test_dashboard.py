@@ -19,7 +19,7 @@ from sqlalchemy import insert, make_url
 
 from recours.core.password import hash_of
 from recours.database.engine import Database
-from recours.database.schema.create import create_file
+from recours.database.schema.upgrade import create_file
 from recours.sandbox import Sandbox
 from tests.conftest import SERVICE_CLAIMS, claim_row
 

@@ -25,7 +25,7 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.events import EventName
 from recours.core.mail import LAPSED, MailKind, MailState
 from recours.core.sentences import Sentence
-from recours.database.schema.create import create_file
+from recours.database.schema.upgrade import create_file
 from recours.home import SETTING as HOME
 from recours.operations.enroll import MANUAL
 from recours.runs.worker import STOPPED

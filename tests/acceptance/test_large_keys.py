@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from recours.database import reach
+from recours.database.schema import large_tables
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
@@ -138,7 +138,7 @@ def test_large_tables_are_left_to_init_db_and_runs_go_on(
     narrow: Service, postgres: URL, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as few:
-        few.setattr(reach, "MOST_ROWS", 0)
+        few.setattr(large_tables, "MOST_ROWS", 0)
         narrow.sql("INSERT INTO recours_events (event, audience, claim_id, carrier, tracking_number, run_id, created_at,"
                    " facts, told) VALUES ('gave_up', 'operator', 7, '', '', '', '2026-01-01', '{}', 'mail')")  # fmt: skip
         for _ in range(2):

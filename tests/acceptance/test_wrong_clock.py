@@ -9,8 +9,8 @@ import pytest
 from recours.core.quota import QuotaRequest
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.database.schema.indexes import build_indexes
 from recours.database.schema.inspection import look
+from recours.database.schema.large_tables import build_indexes
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service

@@ -34,8 +34,8 @@ from recours.database.claims import ClaimRepository, most_urgent
 from recours.database.clock import SystemClock
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.schema.create import create_file
 from recours.database.schema.inspection import look
+from recours.database.schema.upgrade import create_file
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario

@@ -32,7 +32,7 @@ from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.clock import SystemClock
 from recours.database.engine import Database
-from recours.database.schema.create import complete
+from recours.database.schema.upgrade import complete
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label
 from tests.benchmarks.bench import (

@@ -11,7 +11,7 @@ from sqlalchemy import URL
 
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.database.engine import Database
-from recours.database.schema.create import complete
+from recours.database.schema.upgrade import complete
 from recours.sandbox import Scenario
 from tests.chaos.crowd import Crowd
 from tests.chaos.world import Row, world_in

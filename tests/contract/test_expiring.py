@@ -14,7 +14,7 @@ from recours.core.assessment import is_expired, ranked_anew
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
 from recours.database.engine import Database
-from recours.database.reach import Reach
+from recours.database.predicates import Reach
 from recours.database.reopening import GivenUpClaims
 from recours.database.schema.inspection import look
 from recours.database.schema.ranks import repair_ranks

@@ -15,10 +15,9 @@ import pytest
 from sqlalchemy import inspect, make_url
 
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema import indexes, upgrade
-from recours.database.schema.indexes import MISSING, index_statements
+from recours.database.schema import large_tables, revisions, upgrade
 from recours.database.schema.inspection import HEAD, Schema, look, require_claims
-from recours.database.schema.revisions import revisions
+from recours.database.schema.large_tables import MISSING, index_statements
 from recours.database.schema.upgrade import bring_up_to_date
 from tests.conftest import Kind
 from tests.postgres import execute, programs
@@ -176,7 +175,7 @@ def test_a_run_waits_a_while_for_another_one_that_builds_and_goes_on_without(
     old: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first_run(old)
-    monkeypatch.setattr(indexes, "BUILDER_S", 0.6)
+    monkeypatch.setattr(large_tables, "BUILDER_S", 0.6)
     until = datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=30)
     with service(old) as connection:
         connection.execute("DROP INDEX ix_claims_pod_ready")
@@ -266,7 +265,7 @@ def test_an_index_that_waits_too_long_is_left_to_the_next_run(
     old: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first_run(old)
-    monkeypatch.setattr(indexes, "_LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(large_tables, "_LEASE", timedelta(seconds=1))
     with service(old) as writer:
         with service(old) as dropper:
             dropper.execute("DROP INDEX ix_claims_pod_new")

@@ -18,7 +18,7 @@ from recours.access import PRIVATE, Access
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
 from recours.core.outcome import Retrieved
-from recours.database.schema.create import create_file
+from recours.database.schema.upgrade import create_file
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label
 from recours.sandbox.documents import proof_pdf

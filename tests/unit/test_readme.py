@@ -21,7 +21,7 @@ from recours.core.claim import Stage
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.policy import DEFAULT_WAITS
 from recours.core.quota import Capability
-from recours.database.schema.create import create_file
+from recours.database.schema.upgrade import create_file
 from recours.database.tables import (
     GUIDE_COLUMNS,
     OWN_CLAIM_COLUMNS,

@@ -29,8 +29,7 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claims
-from recours.database.predicates import at_stage, const, still_ours
-from recours.database.reach import EVERYTHING, Reach
+from recours.database.predicates import EVERYTHING, Reach, at_stage, const, still_ours
 from recours.database.reports.claim_search import Group
 from recours.database.rows import readable_columns, unedited
 from recours.database.tables import attempts, claims, mails

@@ -26,8 +26,7 @@ from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
-from recours.database.predicates import const
-from recours.database.reach import EVERYTHING, Reach
+from recours.database.predicates import EVERYTHING, Reach, const
 from recours.database.reports.backlog import UNASSESSED, backlog_counts, oldest_failures, retries_come
 from recours.database.reports.claim_search import count_of, groups, newest
 from recours.database.rows import free, readable_columns

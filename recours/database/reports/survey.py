@@ -12,9 +12,9 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claim
 from recours.database.predicates import at_stage, const, edited, still_ours
-from recours.database.reach import reach_of_next_run
 from recours.database.rows import free, raw_columns, readable_columns
 from recours.database.schema.inspection import Schema
+from recours.database.schema.upgrade import reach_of_next_run
 from recours.database.tables import claims
 from recours.operations.forecast.facts import Sighted
 

@@ -1,4 +1,4 @@
-"""Bringing a database up to date: done once however many runs start at the same time.
+"""Making a database, and bringing one up to date: done once however many runs start at the same time.
 
 On SQLite in one transaction that has the whole file. On PostgreSQL in one transaction too, which never waits long for
 the service's table; and then the indexes on that table, built beside everybody's reading and writing.
@@ -6,44 +6,53 @@ the service's table; and then the indexes on that table, built beside everybody'
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, repeat
+from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import URL, ColumnElement, Connection, Table, and_, func, inspect, select, text
 
-from recours.access import make_alike
-from recours.core.text import clean
+from recours.access import PRIVATE, Access, make_alike, publish
+from recours.core.mail import MailState
+from recours.core.text import clean, plural
 from recours.database.clock import SystemClock
 from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import adopt, sql_of_adoption
-from recours.database.reach import (
+from recours.database.predicates import HIGHEST_NARROW, Reach, const, is_ours, known, known_event, known_mail
+from recours.database.schema import migrate, revisions
+from recours.database.schema.inspection import HEAD, Schema, for_new_claims, look, look_closer
+from recours.database.schema.large_tables import (
+    MISSING,
     NARROW,
     TOO_LARGE,
-    explained,
+    build_indexes,
+    count_beyond,
+    index_statements,
     is_large,
     left_narrow,
-    widen,
+    sql_lines,
     widening_statements,
 )
-from recours.database.schema.indexes import MISSING, build_indexes, index_statements, sql_lines
-from recours.database.schema.inspection import HEAD, Schema, look, look_closer
-from recours.database.schema.revisions import migrate, revisions
 from recours.database.schema.rights import NOT_ALLOWED, all_rights, grants, quoted, schema_grant
-from recours.database.tables import VERSION_TABLE
+from recours.database.tables import VERSION_TABLE, claims, events, mails, service_tables
+from recours.operations.records import LeftAlone
 from recours.runs.ports import Clock
 
 # How the remarks begin that someone should read.
 _NO_COPY = "No copy was made"
 NOT_DONE = (_NO_COPY, MISSING, NARROW)
+NEWER = "Schema of a newer version"
 
 # The first version that writes pod_fetch_error in RECOURS_LANGUAGE.
 _SPEAKS = "0006"
 LANGUAGE_CHANGED = "pod_fetch_error is written in the language of RECOURS_LANGUAGE from now on, which is French unless it is set to en"
 
-# Ours among the numbers that a database's programs lock by agreement.
+# The number of recours among those that a database's programs lock by agreement.
 _LOCK = 0x7265636F757273
 # How long a run tries to have the schema to itself, and the table claims.
 PATIENCE_S = 120.0
@@ -55,9 +64,69 @@ _WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 
 _NOT_ALLOWED = (NOT_ALLOWED, "25006")
-_NOT_ALLOWED_WORDS = ("read-only", "permission denied", "must be owner")
+_SIGNS_OF_REFUSAL = ("read-only", "permission denied", "must be owner")
+# What a version does not know is counted no further than that: it is a remark, and claims are many.
+_MOST_UNKNOWN = 10_000
 
 _T = TypeVar("_T")
+
+
+# ---------------------------------------------------------------- made
+
+
+def create_file(path: Path, access: Access = PRIVATE) -> bool:
+    """Make an SQLite file with the whole schema; False if another process made it first.
+
+    It is made under another name and published complete: nobody ever sees half of it, and of several first runs at
+    the same time one wins. Raises DatabaseError.
+    """
+    try:
+        access.make_folder(path.parent)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
+            made = Path(folder) / path.name
+            access.create(made)  # SQLite gives the files beside it the same rights
+            with closing(sqlite3.connect(made)) as connection:
+                # Once, here: switching on every connection ends in "database is locked".
+                connection.execute("PRAGMA journal_mode=WAL")
+            database = Database(URL.create("sqlite", database=str(made)))
+            try:
+                complete(database)
+            finally:
+                database.close()
+            return publish(made, path)
+    except OSError as error:
+        raise DatabaseError(f"The database {path} cannot be created: {error.strerror or error}.") from error
+
+
+def complete(database: Database, clock: Clock | None = None) -> list[str]:
+    """Create every missing table, the service's own included; what to say about it. Raises DatabaseError."""
+    clock = clock or SystemClock()
+
+    def create_service_tables(connection: Connection) -> None:
+        for statement in service_tables(database.engine.dialect.name).values():
+            connection.execute(text(statement))
+
+    alone(database, create_service_tables, clock)
+    return bring_up_to_date(database, look(database), clock, has_time=True)[1]
+
+
+def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
+    """What `complete` would run, a statement a line; `grant_to`: with the rights of this role. Raises DatabaseError."""
+    there: set[str] = set()
+    schema = Schema(None, frozenset())
+    if database.is_there():
+        schema = look(database)
+        with database.read() as connection:
+            there = set(inspect(connection).get_table_names())
+    if not schema.columns:
+        schema = for_new_claims(schema, is_sqlite=database.is_sqlite)
+    made = {
+        name: sql for name, sql in service_tables(database.engine.dialect.name).items() if name not in there
+    }
+    return [*sql_lines(made.values()), *sql_of_upgrade(database, schema, grant_to, made)]
+
+
+# ---------------------------------------------------------------- brought up to date
 
 
 def bring_up_to_date(
@@ -85,10 +154,12 @@ def _widened(database: Database, schema: Schema, clock: Clock, *, has_time: bool
     """Widen the columns that hold keys of the service; what to say about it. Claims with small keys need none of it."""
 
     def work(connection: Connection) -> frozenset[str]:
-        before = look_closer(connection)  # another process may have done it
-        if before.narrow_keys:
-            widen(connection, before)
-        return before.narrow_keys
+        narrow = look_closer(connection).narrow_keys  # none if another process has done it
+        if narrow:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            for statement in widening_statements(connection, narrow):
+                connection.exec_driver_sql(statement)
+        return narrow
 
     try:
         if not has_time:
@@ -97,7 +168,8 @@ def _widened(database: Database, schema: Schema, clock: Clock, *, has_time: bool
                     return left_narrow(database, schema, TOO_LARGE)
         widened = alone(database, work, clock, PATIENCE_S if has_time else _PATIENCE_WITH_READERS_S)
     except DatabaseError as fault:
-        return left_narrow(database, schema, explained(fault))
+        why = "another program holds these tables" if fault.is_of_lock else str(fault).rstrip(".")
+        return left_narrow(database, schema, why)
     return [f"Widened to 64 bits: {', '.join(sorted(widened))}"] if widened else []
 
 
@@ -144,7 +216,11 @@ def _columns_are_gone(database: Database, schema: Schema) -> DatabaseError:
 def alone(
     database: Database, work: Callable[[Connection], _T], clock: Clock, patience_s: float | None = None
 ) -> _T:
-    """Change the schema in one transaction, while no other recours process does. Raises DatabaseError."""
+    """Change the schema in one transaction, while no other recours process does. Raises DatabaseError.
+
+    The lock is asked for, never waited for: a process that builds an index waits for one that waits within a transaction,
+    which is then killed.
+    """
     if database.is_sqlite:
         with database.write() as connection:
             return work(connection)
@@ -155,7 +231,7 @@ def alone(
     while True:
         try:
             with database.write() as connection:
-                if _got_lock(connection):
+                if connection.scalar(text("SELECT pg_try_advisory_xact_lock(:ours)"), {"ours": _LOCK}):
                     connection.exec_driver_sql(_WAITS_FOR_CLAIMS)
                     return work(connection)
             pause, reason = _POLL_S, "another run has been changing its schema"
@@ -169,14 +245,6 @@ def alone(
                 f"{patience_s:.0f} s. Find out which one, or start again when it is done."
             ) from held
         clock.sleep(pause)
-
-
-def _got_lock(connection: Connection) -> bool:
-    """Tell whether the schema is ours until the end of this transaction.
-
-    Asked for, never waited for: a process that builds an index waits for one that waits within a transaction, which is then killed.
-    """
-    return bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(:ours)"), {"ours": _LOCK}))
 
 
 def _copied_aside(database: Database, before: Schema) -> list[str]:
@@ -204,21 +272,18 @@ def _copied_aside(database: Database, before: Schema) -> list[str]:
 
 def _with_sql(fault: DatabaseError, database: Database, schema: Schema) -> DatabaseError:
     """The fault; with the SQL for someone who may, if this database user may not alter tables."""
-    if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _NOT_ALLOWED_WORDS):
+    if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _SIGNS_OF_REFUSAL):
         return fault
     said = str(getattr(fault.__cause__, "orig", None) or fault).splitlines()[0]
     sentence = (
         f"Missing database rights ({said}). The schema must be brought to {HEAD} first: ask your administrator to run "
         "the SQL below."
     )
-    return DatabaseError(sentence, sql_of_upgrade(database, schema, _user(database)))
-
-
-def _user(database: Database) -> str | None:
-    if database.is_sqlite:
-        return None
-    with database.read() as connection:
-        return str(connection.scalar(text("SELECT current_user")))
+    user = None
+    if not database.is_sqlite:
+        with database.read() as connection:
+            user = str(connection.scalar(text("SELECT current_user")))
+    return DatabaseError(sentence, sql_of_upgrade(database, schema, user))
 
 
 def sql_of_upgrade(
@@ -277,3 +342,69 @@ def _sql_of_revisions(database: Database, schema: Schema, but: Collection[str]) 
             *(module.OLDEST for module in modules if hasattr(module, "OLDEST")),
         ]
     )
+
+
+# ---------------------------------------------------------------- what runs leave alone
+
+
+def remarks_on(database: Database, schema: Schema) -> list[str]:
+    """What to say of a newer version's schema; nothing of any other. Raises DatabaseError."""
+    return [_newer(schema, _count_unknown(database))] if schema.is_of_newer_version else []
+
+
+def _newer(schema: Schema, counts: Mapping[str, int]) -> str:
+    counted = [
+        f"{plural(number, what)}{' or more' if number == _MOST_UNKNOWN else ''}"
+        for what, number in counts.items()
+    ]
+    return (
+        f"{NEWER}: the database has {schema.version}, this version knows {HEAD} and may go on working. Left alone, with "
+        f"a stage, kind or name that it does not know: {', '.join(counted)}. Update this checkout"
+    )
+
+
+def _count_unknown(database: Database) -> dict[str, int]:
+    """How many claims, events and mails have a stage, kind or name that this version does not know."""
+    unsent = mails.c.state.in_([const(s) for s in (MailState.READY, MailState.HELD, MailState.SENDING)])
+    unknown: dict[str, tuple[Table, ColumnElement[bool]]] = {
+        "claim": (claims, and_(is_ours(), ~known())),
+        "event": (events, and_(events.c.told.is_(None), ~known_event())),
+        "mail": (mails, and_(unsent, ~known_mail())),
+    }
+    with database.read() as connection:
+        return {
+            what: connection.scalar(
+                select(func.count()).select_from(
+                    select(table.c.id).where(rows).limit(_MOST_UNKNOWN).subquery()
+                )
+            )
+            or 0
+            for what, (table, rows) in unknown.items()
+        }
+
+
+def reach_of(schema: Schema) -> Reach:
+    """What a run may work on in a database of this schema."""
+    return Reach(schema.is_of_newer_version, HIGHEST_NARROW if schema.narrow_keys else None)
+
+
+def reach_of_next_run(database: Database, schema: Schema) -> Reach:
+    """Which claims the next run may work on: it first widens tables that are small. Raises DatabaseError."""
+    reach = reach_of(schema)
+    if reach.highest_id is None:
+        return reach
+    with database.read() as connection:
+        return reach if is_large(connection, schema) else replace(reach, highest_id=None)
+
+
+def left_alone(database: Database, schema: Schema) -> LeftAlone:
+    """What is beyond that reach, as a run's log says it. Raises DatabaseError."""
+    reach, count, remarks = reach_of_next_run(database, schema), 0, []
+    if reach.only_known:
+        counts = _count_unknown(database)
+        count += counts["claim"]
+        remarks.append(_newer(schema, counts))
+    if reach.highest_id is not None:
+        count += count_beyond(database)
+        remarks += left_narrow(database, schema, TOO_LARGE)
+    return LeftAlone(count, tuple(remarks))
