@@ -19,7 +19,6 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.sql.selectable import FromClause
 
 from recours.core.claim import Stage
 from recours.core.mail import MailState
@@ -34,6 +33,7 @@ _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
 _later = attempts.alias("later")
+_WITH_CLAIMS = attempts.outerjoin(claims, _c.id == _a.claim_id)
 
 _ENDED = tuple(
     state for state in MailState if state not in (MailState.READY, MailState.HELD, MailState.SENDING)
@@ -52,10 +52,10 @@ _NO_DOCUMENT = (
 
 @dataclass(frozen=True)
 class DatabasePast:
-    """The past in one database."""
+    """What one database keeps: see `recours.operations.prune.Past`."""
 
     database: Database
-    holder: str  # by which the claims are held
+    holder: str  # of the leases on claims
 
     def outlook(self, before: datetime, now: datetime) -> PruneForecast:
         query = (
@@ -67,22 +67,19 @@ class DatabasePast:
                 func.min(_a.started_at).label("oldest"),
                 func.max(_a.started_at).label("newest"),
             )
-            .select_from(_with_claims())
-            .where(_past(before), _is_over(now))
+            .select_from(_WITH_CLAIMS)
+            .where(_a.started_at < before, _is_over(now))
             .group_by(_a.carrier)
             .order_by(_a.carrier)
         )
         with self.database.read() as connection:
             shares = [CarrierShare(*row) for row in connection.execute(query)]
-            deliveries, told, ended = (
+            rest = ((claims, _deliveries(before, now)), (events, _facts(before)), (mails, _texts(before)))
+            counts = [
                 connection.scalar(select(func.count()).select_from(table).where(*which)) or 0
-                for table, which in (
-                    (claims, _deliveries(before, now)),
-                    (events, _facts(before)),
-                    (mails, _texts(before)),
-                )
-            )
-        return PruneForecast(shares, deliveries, told, ended)
+                for table, which in rest
+            ]
+        return PruneForecast(shares, *counts)
 
     # ---------------------------------------------------------------- attempts and documents
 
@@ -104,8 +101,8 @@ class DatabasePast:
                 same.label("is_shared"),
                 _c.id.label("of_claim"),
             )
-            .select_from(_with_claims())
-            .where(_a.id > last, _past(before), _is_over(now))
+            .select_from(_WITH_CLAIMS)
+            .where(_a.id > last, _a.started_at < before, _is_over(now))
             .order_by(_a.id)
             .limit(_CHUNK)
         )
@@ -113,18 +110,26 @@ class DatabasePast:
             rows = connection.execute(query).all()
         if not rows:
             return None
-        held = self._hold({row.of_claim for row in rows if row.of_claim is not None}, now)
-        mine = [row for row in rows if row.of_claim is None or row.of_claim in held]
-        return Part([_old_attempt(row) for row in mine], rows[-1].id)
-
-    def _hold(self, ids: set[Any], now: datetime) -> set[Any]:
-        """Hold the claims that are still not tried any more; what others have locked is left to them."""
+        # Those of them that are still not tried any more; what others have locked is left to them.
+        ids = {row.of_claim for row in rows if row.of_claim is not None}
         over = select(_c.id).where(_c.id.in_(ids), _is_over(now)).order_by(_c.id)
         with self.database.write() as connection:
-            found = list(connection.scalars(over.with_for_update(skip_locked=True)))
+            leased = set(connection.scalars(over.with_for_update(skip_locked=True)))
             values = {"pod_lease_token": self.holder, "pod_lease_until": now + _LEASE}
-            connection.execute(update(claims).where(_c.id.in_(found)).values(values))
-        return set(found)
+            connection.execute(update(claims).where(_c.id.in_(leased)).values(values))
+        found = [
+            OldAttempt(
+                row.id,
+                row.claim_id,
+                row.document_path,
+                row.document_sha256,
+                row.size,
+                is_shared=bool(row.is_shared),
+            )
+            for row in rows
+            if row.of_claim is None or row.of_claim in leased
+        ]
+        return Part(found, rows[-1].id)
 
     def forget(self, part: Part, gone: Sequence[OldAttempt]) -> None:
         erased = [
@@ -164,39 +169,20 @@ class DatabasePast:
         return len(ids)
 
 
-def _old_attempt(row: Any) -> OldAttempt:
-    return OldAttempt(
-        id=row.id,
-        claim_id=row.claim_id,
-        document_path=row.document_path,
-        document_sha256=row.document_sha256,
-        document_size=row.size,
-        is_shared=bool(row.is_shared),
-    )
-
-
-def _with_claims() -> FromClause:
-    return attempts.outerjoin(claims, _c.id == _a.claim_id)
-
-
-def _past(before: datetime) -> ColumnElement[bool]:
-    return _a.started_at < before
-
-
 def _is_over(now: datetime) -> ColumnElement[bool]:
-    """Claims that no run holds and that are not tried any more; or that the service has deleted.
-
-    One that was set back or corrected since it gave up is about to be tried.
-    """
+    """Claims that no run has leased and that are not tried any more; or that the service has deleted."""
     leaves_alone = is_ours().is_not(true())
-    has_ended = and_(or_(at_stage(Stage.GIVEN_UP), at_stage(Stage.SHELVED)), unedited())
-    return or_(_c.id.is_(None), and_(free(now), or_(leaves_alone, has_ended)))
+    return or_(_c.id.is_(None), and_(free(now), or_(leaves_alone, _has_ended())))
+
+
+def _has_ended() -> ColumnElement[bool]:
+    """One that was set back or corrected since it gave up is about to be tried."""
+    return and_(or_(at_stage(Stage.GIVEN_UP), at_stage(Stage.SHELVED)), unedited())
 
 
 def _deliveries(before: datetime, now: datetime) -> tuple[ColumnElement[bool], ...]:
     last = func.coalesce(_c.pod_last_retry_at, _c.pod_failed_at, _c.pod_rank_at)
-    has_ended = or_(at_stage(Stage.GIVEN_UP), at_stage(Stage.SHELVED))
-    return has_ended, unedited(), free(now), _c.pod_known_delivery.is_not(None), last < before
+    return _has_ended(), free(now), _c.pod_known_delivery.is_not(None), last < before
 
 
 def _facts(before: datetime) -> tuple[ColumnElement[bool], ...]:
