@@ -1,7 +1,7 @@
 """Events that are to be told, and the mails that tell them, each rendered once and sent at most once."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -11,12 +11,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Table,
     and_,
     bindparam,
     exists,
     func,
     insert,
     inspect,
+    null,
     or_,
     select,
     update,
@@ -66,12 +68,14 @@ _OF_CLAIM = (
     "pod_seen_number",
 )
 
+_MAIL_COLUMNS = ("id", "message_id", "client_id", "recipient", "subject", "plain", "html", "created_at")
+
 # Built once, as they run for every mail.
 _INSERT_MAIL = insert(mails).returning(_m.id)
 _INSERT_MAIL_EVENT = insert(mail_events)
 _INSERT_NOTIFICATION = insert(notifications).inline()  # without RETURNING, which takes a right to read
-_UPDATE_IN_HAND = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
-_UPDATE_UNTRIED = _UPDATE_IN_HAND.values(tries=_m.tries - 1)
+_UPDATE_LEASED = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
+_UPDATE_UNTRIED = _UPDATE_LEASED.values(tries=_m.tries - 1)
 _UNTOLD_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True)), _e.told.is_(None)
 _MARK = update(events).where(*_UNTOLD_OF_IDS).values(told=bindparam("what"))
 _LAPSE = (
@@ -93,57 +97,25 @@ class MailOutbox:
     run_id: str
 
     @cached_property
-    def _tables(self) -> frozenset[str]:
-        with self.database.read() as connection:
-            return frozenset(inspect(connection).get_table_names())
-
-    @cached_property
-    def _in_our_form(self) -> frozenset[str]:
-        """Those of the service's tables that have the columns which we know; in another form they are not for us."""
+    def _there(self) -> dict[str, dict[str, Any]]:
+        """The columns of each table that mails need, by their names; of one that is not there, none."""
         with self.database.read() as connection:
             found = inspect(connection)
-            return frozenset(
-                table.name
-                for table in (system_settings, notifications)
-                if table.name in self._tables
-                and set(table.columns.keys()) <= {column["name"] for column in found.get_columns(table.name)}
-            )
+            there = set(found.get_table_names())
+            return {
+                name: {column["name"]: column for column in found.get_columns(name)} if name in there else {}
+                for name in (clients.name, notifications.name, system_settings.name, mails.name)
+            }
 
-    @cached_property
-    def _records_clients_only(self) -> bool:
-        """Tell whether the service's record of mails takes none without a client, such as those to the operator."""
-        with self.database.read() as connection:
-            of = {column["name"]: column for column in inspect(connection).get_columns(notifications.name)}
-        return not of["client_id"]["nullable"]
+    def _has_form(self, table: Table) -> bool:
+        """Tell whether a table of the service has the columns that are known; in another form it is not used."""
+        return set(table.columns.keys()) <= self._there[table.name].keys()
 
     def _is_for_service(self, mail: OutgoingMail, state: MailState) -> bool:
-        """Tell whether the service's own record of mails is to have it."""
-        if state not in (MailState.SENT, MailState.FAILED) or notifications.name not in self._in_our_form:
+        """Tell whether the service's own record of mails is to have it. It may take none without a client."""
+        if state not in (MailState.SENT, MailState.FAILED) or not self._has_form(notifications):
             return False
-        return mail.client_id is not None or not self._records_clients_only
-
-    @cached_property
-    def _highest_client(self) -> int | None:
-        """No client beyond it can be written to a mail: our column is an older version's. None: any can."""
-        with self.database.read() as connection:
-            found = inspect(connection).get_columns(mails.name)
-        width = next(column["type"] for column in found if column["name"] == "client_id")
-        is_narrow = not self.database.is_sqlite and not isinstance(width, BigInteger)
-        return HIGHEST_NARROW if is_narrow else None
-
-    @cached_property
-    def _of_client(self) -> Select[Any]:
-        """The client `of_client`, with those of the columns that the table has."""
-        with self.database.read() as connection:
-            there = {column["name"] for column in inspect(connection).get_columns("clients")}
-        columns = [column for column in clients.columns if column.name in there]
-        return select(*columns).where(clients.c.id == bindparam("of_client"))
-
-    @cached_property
-    def _of_claims(self) -> Select[Any]:
-        """The claims `of_claims`."""
-        columns = [claims.c[name] for name in (*_OF_CLAIM, *({"status"} & self.columns))]
-        return select(*columns).where(claims.c.id.in_(bindparam("of_claims", expanding=True)))
+        return mail.client_id is not None or self._there[notifications.name]["client_id"]["nullable"]
 
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send: one small query."""
@@ -170,10 +142,19 @@ class MailOutbox:
 
         Looked for once, since no index leads from a client to its events.
         """
-        by_client = select(self._client_of_claim(), _e.id).select_from(self._events())
-        query = by_client.where(*_untold(Actor.CLIENT)).order_by(_e.id)
-        if self._highest_client is not None and "client_id" in self.columns:
-            query = query.where(or_(claims.c.client_id.is_(None), claims.c.client_id <= self._highest_client))
+        knows_clients = "client_id" in self.columns
+        client_id: ColumnElement[Any] = claims.c.client_id if knows_clients else null()
+        with_claims = events.outerjoin(claims, claims.c.id == _e.claim_id)
+        query = (
+            select(client_id, _e.id).select_from(with_claims).where(*_untold(Actor.CLIENT)).order_by(_e.id)
+        )
+        is_wide = self.database.is_sqlite or isinstance(
+            self._there[mails.name]["client_id"]["type"], BigInteger
+        )
+        if (
+            knows_clients and not is_wide
+        ):  # a larger id could not be written to a mail: an older version made the column
+            query = query.where(or_(client_id.is_(None), client_id <= HIGHEST_NARROW))
         found: dict[Any, list[int]] = {}
         with self.database.read() as connection:
             for client_id, event_id in connection.execute(query):
@@ -188,17 +169,10 @@ class MailOutbox:
         """What the operator is still to be told, the oldest first."""
         return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
 
-    def _events(self) -> Any:
-        return events.outerjoin(claims, claims.c.id == _e.claim_id)
-
-    def _client_of_claim(self) -> ColumnElement[Any]:
-        column: ColumnElement[Any] = claims.c.client_id if "client_id" in self.columns else const("")
-        return column if "client_id" in self.columns else func.nullif(column, "")
-
     def _read(self, query: Select[Any], **of: Any) -> list[OutboxEvent]:
         with self.database.read() as connection:
             rows = connection.execute(query, of).mappings().all()
-        return [_told(row) for row in rows]
+        return [_event(row) for row in rows]
 
     def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
         """No mail tells these events; `why` is kept with them."""
@@ -207,10 +181,11 @@ class MailOutbox:
 
     def recipient(self, client_id: Any) -> Recipient | None:
         """The client, as the service knows it; None if it does not."""
-        if client_id is None or "clients" not in self._tables:
+        there = [column for column in clients.columns if column.name in self._there[clients.name]]
+        if client_id is None or not there:
             return None
         with self.database.read() as connection:
-            row = connection.execute(self._of_client, {"of_client": client_id}).mappings().first()
+            row = connection.execute(select(*there).where(clients.c.id == client_id)).mappings().first()
         if row is None:
             return None
         return Recipient(
@@ -230,27 +205,15 @@ class MailOutbox:
             if _mark(connection, ids, _MAIL) != len(ids):
                 connection.rollback()
                 return False
-            values = {
-                "message_id": draft.message_id,
-                "kind": draft.kind,
-                "client_id": draft.client_id,
-                "recipient": draft.recipient,
-                "language": draft.language,
-                "subject": draft.subject,
-                "plain": draft.plain,
-                "html": draft.html,
-                "state": MailState.HELD if draft.held else MailState.READY,
-                "run_id": self.run_id,
-                "created_at": now,
-                "tries": 0,
-            }
+            values = asdict(draft) | {"run_id": self.run_id, "created_at": now, "tries": 0}
+            values["state"] = MailState.HELD if values.pop("held") else MailState.READY
             mail_id = connection.execute(_INSERT_MAIL, values).scalar_one()
             rows = [{"mail_id": mail_id, "event_id": event_id} for event_id in ids]
             connection.execute(_INSERT_MAIL_EVENT, rows)
         return True
 
     def release(self) -> int:
-        """Let go of what the brake holds; how many mails that are."""
+        """Have held mails be sent after all; how many that are."""
         with self.database.write() as connection:
             statement = update(mails).where(_open(MailState.HELD)).values(state=MailState.READY)
             return connection.execute(statement).rowcount
@@ -270,43 +233,39 @@ class MailOutbox:
             return list(connection.scalars(query))
 
     def take(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
-        """Hold those of these mails that are still ready, in the same order."""
+        """Lease those of these mails that are still ready, in the same order."""
         ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
+        joined = events.join(mail_events, mail_events.c.event_id == _e.id)
+        of_mails = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
         with self.database.write() as connection:
             found = list(connection.scalars(ready.with_for_update(skip_locked=True)))
             if not found:
                 return []
-            held = {"holder": self.run_id, "held_until": now + _LEASE, "tries": _m.tries + 1}
-            connection.execute(update(mails).where(_m.id.in_(found)).values(held))
+            lease = {"holder": self.run_id, "held_until": now + _LEASE, "tries": _m.tries + 1}
+            connection.execute(update(mails).where(_m.id.in_(found)).values(lease))
             rows = connection.execute(select(mails).where(_m.id.in_(found))).mappings().all()
-            told = self._events_of_mails(connection, found)
-        of = {row["id"]: _letter(row, told[row["id"]]) for row in rows}
+            known = mail_events.c.mail_id.in_(found), known_event()
+            told: dict[int, list[OutboxEvent]] = {mail_id: [] for mail_id in found}
+            for row in connection.execute(of_mails.where(*known)).mappings():
+                told[row["mail_id"]].append(_event(row))
+        of = {row["id"]: _mail(row, told[row["id"]]) for row in rows}
         return [of[mail_id] for mail_id in ids if mail_id in of]
 
     def _free(self, now: datetime) -> ColumnElement[bool]:
         return or_(_m.held_until.is_(None), is_over(_m.held_until, now), _m.holder == self.run_id)
 
-    def _events_of_mails(self, connection: Connection, mail_ids: list[int]) -> dict[int, list[OutboxEvent]]:
-        joined = events.join(mail_events, mail_events.c.event_id == _e.id)
-        query = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
-        found: dict[int, list[OutboxEvent]] = {mail_id: [] for mail_id in mail_ids}
-        of_mails = mail_events.c.mail_id.in_(mail_ids), known_event()
-        for row in connection.execute(query.where(*of_mails)).mappings():
-            found[row["mail_id"]].append(_told(row))
-        return found
-
     def give_back(self, mail: OutgoingMail, error: str, *, tried: bool) -> None:
-        """It was not sent; a later run tries again. Not `tried`: it had no turn, which does not count."""
+        """It was not sent; a later run tries again. Not `tried`: the server was not asked, which does not count."""
         values = {"state": MailState.READY, "holder": None, "held_until": None, "error": error}
-        statement = _UPDATE_IN_HAND if tried else _UPDATE_UNTRIED
+        statement = _UPDATE_LEASED if tried else _UPDATE_UNTRIED
         with self.database.write_one() as connection:
-            connection.execute(statement, self._in_hand(mail) | values)
+            connection.execute(statement, self._leased(mail) | values)
 
     def sending(self, mail: OutgoingMail) -> bool:
         """From here on the server may have it; False if the lease is lost."""
         values = {"state": MailState.SENDING}
         with self.database.write_one(durable=True) as connection:
-            return bool(connection.execute(_UPDATE_IN_HAND, self._in_hand(mail) | values).rowcount)
+            return bool(connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount)
 
     def end(
         self, mail: OutgoingMail, state: MailState, now: datetime, error: str | None = None
@@ -337,13 +296,13 @@ class MailOutbox:
     ) -> None:
         values = {"state": state, "ended_at": now, "error": error, "holder": None, "held_until": None}
         with self.database.write() as connection:
-            in_hand = connection.execute(_UPDATE_IN_HAND, self._in_hand(mail) | values).rowcount
-            if state is MailState.CANCELLED and in_hand:
+            is_leased = connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount
+            if state is MailState.CANCELLED and is_leased:
                 connection.execute(_LAPSE, {"of_events": [event.id for event in mail.told]})
             if rows:
                 connection.execute(_INSERT_NOTIFICATION, rows)
 
-    def _in_hand(self, mail: OutgoingMail) -> dict[str, Any]:
+    def _leased(self, mail: OutgoingMail) -> dict[str, Any]:
         return {"of_mail": mail.id, "held_by": self.run_id}
 
     def undecided(self, now: datetime) -> list[tuple[int, str]]:
@@ -358,31 +317,28 @@ class MailOutbox:
         ids = {event.claim_id for event in told if may_lapse(event)}
         if not ids:
             return {}
+        columns = [claims.c[name] for name in (*_OF_CLAIM, *({"status"} & self.columns))]
+        query = select(*columns).where(claims.c.id.in_(ids))
         with self.database.read() as connection:
-            rows = connection.execute(self._of_claims, {"of_claims": list(ids)}).mappings().all()
-        return {row["id"]: self._claim_now(row) for row in rows}
-
-    def _claim_now(self, row: Any) -> ClaimNow:
-        """Read as it was when its event was written."""
-        claim = read_claim(row, self.catalog)
-        return ClaimNow(
-            claim.number, claim.carrier or claim.carrier_name, claim.fetch_status, claim.claim_status
-        )
+            rows = connection.execute(query).mappings().all()
+        found = {row["id"]: read_claim(row, self.catalog) for row in rows}  # as when its event was written
+        return {
+            claim_id: ClaimNow(
+                claim.number, claim.carrier or claim.carrier_name, claim.fetch_status, claim.claim_status
+            )
+            for claim_id, claim in found.items()
+        }
 
     # ---------------------------------------------------------------- the service's settings
 
     def service_settings(self) -> dict[str, str]:
         """The keys of `system_settings` that begin with `smtp_`."""
-        if system_settings.name not in self._in_our_form:
+        if not self._has_form(system_settings):
             return {}
         query = select(system_settings).where(system_settings.c.key.like("smtp\\_%", escape="\\"))
         with self.database.read() as connection:
-            rows = connection.execute(query).all()
-        return {
-            str(row.key): str(row.value).strip()
-            for row in rows
-            if row.value is not None and str(row.value).strip()
-        }
+            rows = connection.execute(query.where(system_settings.c.value.is_not(None))).all()
+        return {str(row.key): value for row in rows if (value := str(row.value).strip())}
 
 
 def _open(*states: MailState) -> ColumnElement[bool]:
@@ -404,8 +360,7 @@ def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:
     return _e.told.is_(None), _e.audience == audience, known_event()
 
 
-def _told(row: Any) -> OutboxEvent:
-    facts = row["facts"] if isinstance(row["facts"], dict) else {}
+def _event(row: Any) -> OutboxEvent:
     return OutboxEvent(
         row["id"],
         EventName(row["event"]),
@@ -413,23 +368,13 @@ def _told(row: Any) -> OutboxEvent:
         row["carrier"],
         row["tracking_number"],
         row["created_at"],
-        facts,
+        row["facts"] if isinstance(row["facts"], dict) else {},
     )
 
 
-def _letter(row: Any, told: list[OutboxEvent]) -> OutgoingMail:
-    return OutgoingMail(
-        id=row["id"],
-        message_id=row["message_id"],
-        kind=MailKind(row["kind"]),
-        client_id=row["client_id"],
-        recipient=row["recipient"],
-        subject=row["subject"],
-        plain=row["plain"],
-        html=row["html"],
-        created_at=row["created_at"],
-        told=tuple(told),
-    )
+def _mail(row: Any, told: list[OutboxEvent]) -> OutgoingMail:
+    alike = {name: row[name] for name in _MAIL_COLUMNS}
+    return OutgoingMail(**alike, kind=MailKind(row["kind"]), told=tuple(told))
 
 
 def _notifications(
