@@ -1,7 +1,7 @@
-"""Claims of which nobody has said that recours works on them: counted, enrolled, excluded.
+"""What a person decides on claims: enrolled, excluded, reopened; and new ones, which are enrolled by themselves.
 
-Looked for by an index that holds no other claims (migrations/versions/0006_border.py), whose expressions are repeated
-here word by word; a test asserts the plans.
+Claims that nobody has enrolled are looked for by an index that holds no others (migrations/versions/0006_border.py),
+whose expressions are repeated here word by word; a test asserts the plans.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
+    or_,
     select,
     text,
     true,
@@ -28,84 +29,16 @@ from sqlalchemy import (
     update,
 )
 
-from recours.core.claim import Claim, FetchStatus, tidy_number
+from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
 from recours.core.policy import Adoption, EnrollNew
+from recours.database.adoption import note_decision, read_adoption
+from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
-from recours.database.event_outbox import insert_into
-from recours.database.lenient_reader import Reader
-from recours.database.schema.inspection import Schema
-from recours.database.tables import adoption, claims, exclusions
+from recours.database.lenient_reader import Reader, read_claim
+from recours.database.predicates import at_stage
+from recours.database.rows import free, is_failed, readable_columns, unedited
+from recours.database.tables import claims, exclusions
 from recours.operations.enroll import MANUAL, Candidate
-
-# ---------------------------------------------------------------- when recours was adopted
-
-
-_ROW = 1
-_STATUS = "pod_fetch_status"
-
-
-def adopt(connection: Connection, before: Schema, now: datetime) -> None:
-    """Note what there is, once, in the transaction that has just brought the schema up to date.
-
-    `before`: what the database held before that. One that an older version worked on is undecided: nobody knows any more
-    who added the column.
-    """
-    added = _STATUS not in before.columns
-    highest = connection.scalar(select(func.max(claims.c.id)))
-    values = {
-        "id": _ROW,
-        "adopted_at": now,
-        "highest_claim_id": highest,
-        "status_column_added": added,
-        "decided": _has_nothing_to_decide(before, has_claims=highest is not None),
-        "ranked_up_to": None if before.version is None else 0,
-    }
-    connection.execute(insert_into(adoption, connection.dialect.name).values(values).on_conflict_do_nothing())
-
-
-def _has_nothing_to_decide(before: Schema, *, has_claims: bool) -> bool:
-    """Where the service has the column itself, it says which claims are to be worked on."""
-    return before.version is None and (_STATUS in before.columns or not has_claims)
-
-
-def sql_of_adoption(before: Schema, dialect: str) -> str:
-    """The same for someone who brings the schema up to date by hand."""
-    added = _STATUS not in before.columns
-    decided = "false" if before.version else ("NOT EXISTS (SELECT 1 FROM claims)" if added else "true")
-    ranked = "0" if before.version else "NULL"
-    now = "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'" if dialect == "postgresql" else "CURRENT_TIMESTAMP"
-    return (
-        "INSERT INTO recours_adoption (id, adopted_at, highest_claim_id, status_column_added, decided, ranked_up_to)"  # noqa: S608 (constants)
-        f" SELECT {_ROW}, {now}, (SELECT max(id) FROM claims), {str(added).lower()}, {decided}, {ranked}"
-        " WHERE NOT EXISTS (SELECT 1 FROM recours_adoption)"
-    )
-
-
-def read_adoption(connection: Connection) -> Adoption | None:
-    """The row; None if somebody has removed it."""
-    row = connection.execute(select(adoption).where(adoption.c.id == _ROW)).first()
-    if row is None or row.adopted_at is None:
-        return None
-    return Adoption(row.adopted_at, row.highest_claim_id, row.status_column_added, row.decided)
-
-
-def note_decision(connection: Connection) -> None:
-    """A person has said what becomes of the claims that are not enrolled."""
-    connection.execute(update(adoption).where(adoption.c.id == _ROW).values(decided=True))
-
-
-def ranked_up_to(connection: Connection) -> int | None:
-    """Up to which id claims of an older version were ranked again; None: all were."""
-    return connection.scalar(select(adoption.c.ranked_up_to).where(adoption.c.id == _ROW))
-
-
-def note_ranked(connection: Connection, up_to: int | None) -> None:
-    """Claims up to this id have been ranked again; None: all."""
-    connection.execute(update(adoption).where(adoption.c.id == _ROW).values(ranked_up_to=up_to))
-
-
-# ---------------------------------------------------------------- claims that nobody has enrolled
-
 
 _c, _x = claims.c, exclusions.c
 # Rows of one transaction: short enough that nobody waits long for the write lock.
@@ -138,6 +71,9 @@ class ClaimEnrolment:
         with self.database.read() as connection:
             return read_adoption(connection)
 
+    def note_decision(self) -> None:
+        note_decision(self.database)
+
     # ---------------------------------------------------------------- how many
 
     def undecided(self, most: int, now: datetime) -> int:
@@ -166,10 +102,8 @@ class ClaimEnrolment:
     def _count(self, connection: Connection, wanted: Any, most: int) -> int:
         counted = 0
         for group in self._open_groups(connection, wanted):
-            some = (
-                select(literal(1)).select_from(claims).where(wanted, *group).limit(most - counted).subquery()
-            )
-            counted += connection.scalar(select(func.count()).select_from(some)) or 0
+            some = select(literal(1)).select_from(claims).where(wanted, *group).limit(most - counted)
+            counted += connection.scalar(select(func.count()).select_from(some.subquery())) or 0
             if counted >= most:
                 break
         return counted
@@ -206,15 +140,16 @@ class ClaimEnrolment:
             return self._new(connection, adopted, now)
 
     def _new(self, connection: Connection, adopted: Adoption, now: datetime) -> list[Any]:
-        ids = (
-            claim_id
-            for group in self._open_groups(connection, _unenrolled)
-            for look in self._looks(connection, adopted, group)
-            for claim_id in self._newer(connection, look, adopted, now)
-        )
-        return list(dict.fromkeys(ids))
+        ids: dict[Any, None] = {}
+        streamed = connection.execution_options(yield_per=_AT_ONCE)
+        for group in self._open_groups(connection, _unenrolled):
+            for query in self._stretches(connection, adopted, group):
+                for row in streamed.execute(query).mappings():
+                    if adopted.is_new(row["id"], Reader(row).moment("created_at"), now):
+                        ids[row["id"]] = None
+        return list(ids)
 
-    def _looks(
+    def _stretches(
         self, connection: Connection, adopted: Adoption, group: Sequence[ColumnElement[bool]]
     ) -> list[Select[Any]]:
         """Every claim that may be new, by stretches of the index; each is read, and assessed by itself."""
@@ -237,39 +172,36 @@ class ClaimEnrolment:
         """Tell whether there is a column that can be compared with a date: PostgreSQL refuses to compare numbers."""
         if "created_at" not in self.columns or self.database.is_sqlite:
             return "created_at" in self.columns
-        return (connection.scalar(_TYPE_OF_CREATION) or "").startswith(
-            ("timestamp", "date", "text", "character")
-        )
-
-    @staticmethod
-    def _newer(connection: Connection, look: Select[Any], adopted: Adoption, now: datetime) -> Iterator[Any]:
-        for row in connection.execution_options(yield_per=_AT_ONCE).execute(look).mappings():
-            if adopted.is_new(row["id"], Reader(row).moment("created_at"), now):
-                yield row["id"]
+        kind = connection.scalar(_TYPE_OF_CREATION) or ""
+        return kind.startswith(("timestamp", "date", "text", "character"))
 
     # ---------------------------------------------------------------- those that a person chooses
 
     def candidates(self) -> Iterator[Candidate]:
         """Every claim with a number that is not enrolled, whatever its status, by its id; a part at a time in memory."""
-        there = [
-            name
-            for name in ("id", "carrier", "tracking_number", "status", "created_at")
-            if name in self.columns
-        ]
-        part = select(*(_c.id if name == "id" else type_coerce(_c[name], Text).label(name) for name in there))
+        names = ("carrier", "tracking_number", "status", "created_at")
+        there = [type_coerce(_c[name], Text).label(name) for name in names if name in self.columns]
         # As a CASE, so that they are read in the order of their ids, not sorted for every part.
-        part = part.where(case((_unenrolled, true()), else_=false())).order_by(_c.id).limit(_AT_ONCE)
-        query = part
+        unenrolled = case((_unenrolled, true()), else_=false())
+        query = part = select(_c.id, *there).where(unenrolled).order_by(_c.id).limit(_AT_ONCE)
         while True:
             with self.database.read() as connection:
                 rows = connection.execute(query).mappings().all()
-            yield from map(_candidate, rows)
+            for row in rows:
+                read = Reader(row)
+                yield Candidate(
+                    id=row["id"],
+                    carrier_name=read.text("carrier") or "",
+                    number=tidy_number(read.text("tracking_number")),
+                    status=(read.text("status") or "").strip().lower(),
+                    created_at=read.moment("created_at"),
+                )
             if len(rows) < _AT_ONCE:
                 return
             query = part.where(_c.id > rows[-1]["id"])
 
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
-        """Set these to `pending`; returns those that nobody has taken in between, or holds at this moment."""
+        """Set these to `pending`; returns those that nobody has taken in between, or locks now."""
         # In one order, and without waiting for rows that others have locked: the next run looks for it again.
         still = (
             select(_c.id).where(_c.id.in_(ids), _unenrolled).order_by(_c.id).with_for_update(skip_locked=True)
@@ -279,16 +211,10 @@ class ClaimEnrolment:
             _set_pending(connection, found, now)
         return set(found)
 
-    def note_decision(self) -> None:
-        with self.database.write() as connection:
-            note_decision(connection)
-
-    # ---------------------------------------------------------------- by name
-
     def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> bool:
         ids = [claim.id for claim in found]
         with self.database.write() as connection:
-            if not self._are_as_found(connection, found):
+            if not _are_as_found(connection, found):
                 return False
             _set_pending(connection, ids, now)
             ended = update(exclusions).where(_x.claim_id.in_(ids), _x.ended_at.is_(None))
@@ -307,24 +233,20 @@ class ClaimEnrolment:
             for claim in found
         ]
         with self.database.write() as connection:
-            if not self._are_as_found(connection, found):
+            if not _are_as_found(connection, found):
                 return False
             ids = [claim.id for claim in found]
             connection.execute(update(claims).where(_c.id.in_(ids)).values(pod_fetch_status=MANUAL))
             connection.execute(insert(exclusions), rows)
         return True
 
-    @staticmethod
-    def _are_as_found(connection: Connection, found: Sequence[Claim]) -> bool:
-        """Tell whether each still has the status that was read; nobody changes them until the transaction ends."""
-        ids = [claim.id for claim in found]
-        rows = connection.execute(
-            select(_c.id, type_coerce(_c.pod_fetch_status, Text).label("status"))
-            .where(_c.id.in_(ids))
-            .order_by(_c.id)
-            .with_for_update()
-        )
-        return {row.id: row.status for row in rows} == {claim.id: claim.fetch_status for claim in found}
+
+def _are_as_found(connection: Connection, found: Sequence[Claim]) -> bool:
+    """Tell whether each still has the status that was read; nobody changes them until the transaction ends."""
+    of_it = _c.id, type_coerce(_c.pod_fetch_status, Text).label("status")
+    query = select(*of_it).where(_c.id.in_([claim.id for claim in found])).order_by(_c.id).with_for_update()
+    rows = connection.execute(query)
+    return {row.id: row.status for row in rows} == {claim.id: claim.fetch_status for claim in found}
 
 
 def _set_pending(connection: Connection, ids: Sequence[Any], now: datetime) -> None:
@@ -332,12 +254,54 @@ def _set_pending(connection: Connection, ids: Sequence[Any], now: datetime) -> N
     connection.execute(update(claims).where(_c.id.in_(ids)).values(pending))
 
 
-def _candidate(row: Any) -> Candidate:
-    read = Reader(row)
-    return Candidate(
-        id=row["id"],
-        carrier_name=read.text("carrier") or "",
-        number=tidy_number(read.text("tracking_number")),
-        status=(read.text("status") or "").strip().lower(),
-        created_at=read.moment("created_at"),
-    )
+# ---------------------------------------------------------------- claims that gave up
+
+
+# One that expired may have used no retry: what it was assessed on is then one more.
+_AFRESH = {"pod_retry_count": 0, "pod_seen_count": case((_c.pod_retry_count > 0, _c.pod_seen_count), else_=1)}
+
+
+@dataclass(frozen=True)
+class GivenUpClaims:
+    """The claims of one database that gave up: see `recours.operations.reopen`."""
+
+    repository: ClaimRepository
+
+    def given_up(
+        self, carriers: Collection[str], since: datetime | None, now: datetime
+    ) -> Iterator[list[tuple[Claim, bool]]]:
+        wanted = [at_stage(Stage.GIVEN_UP), *_reopenable()]
+        if carriers:
+            wanted.append(_c.pod_carrier_key.in_(sorted(carriers)))
+        if since is not None:
+            wanted.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= since)
+        of = self.repository
+        columns = [*readable_columns(of.columns), case((free(now), 0), else_=1).label("is_leased")]
+        query = part = select(*columns).where(*wanted).order_by(_c.id).limit(CHUNK)
+        while True:
+            with of.database.read() as connection:
+                rows = connection.execute(query).mappings().all()
+            if rows:
+                yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
+            if len(rows) < CHUNK:
+                return
+            query = part.where(_c.id > rows[-1]["id"])
+
+    def start_afresh(self, found: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
+        """Set their counts to 0, due now; returns the ids of those that were still given up, and leased by no run."""
+        still = _c.id.in_([claim.id for claim in found]), at_stage(Stage.GIVEN_UP), free(now), *_reopenable()
+        # In one order, and without waiting for rows that others have locked: such a claim is not given up any more.
+        locked = select(_c.id).where(*still).order_by(_c.id).with_for_update(skip_locked=True)
+        with self.repository.database.write() as connection:
+            ids = list(connection.scalars(locked))
+            if all_or_none and len(ids) < len(found):
+                return set()
+            # The count alone has the next run assess them afresh; the rest is what it will find, for those who count now.
+            values = {**_AFRESH, "pod_stage": Stage.WAITING, "pod_next_retry_at": now}
+            connection.execute(update(claims).where(_c.id.in_(ids)).values(values))
+        return set(ids)
+
+
+def _reopenable() -> tuple[ColumnElement[bool], ...]:
+    """Failed ones that nobody has set back or corrected yet: those are assessed again anyway."""
+    return is_failed(), unedited(), or_(_c.pod_retry_count > 0, _c.pod_expired_at.is_not(None))

@@ -1,4 +1,4 @@
-"""How a claim's row is selected, and how our part of it is written."""
+"""How a claim's row is selected, and how recours's part of it is written."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -52,19 +52,18 @@ def readable_columns(table_columns: frozenset[str]) -> list[ColumnElement[Any]]:
 
 
 def free(now: datetime) -> ColumnElement[bool]:
-    """Rows that no run holds."""
+    """Rows that no run has leased."""
     return _free(now, now + _LONGEST_LEASE)
 
 
 def free_at_moment() -> ColumnElement[bool]:
     """The same for a statement that is built once and executed with `moments`.
 
-    What the run `held_by` holds itself is not free, even if the clock was set back so far that its holds look wrong.
+    What the run `held_by` has leased itself is not free, even if the clock was set back so far that its leases look wrong.
     """
-    moment = _c.pod_lease_until.type
-    not_ours = _c.pod_lease_token.is_distinct_from(bindparam("held_by", type_=Text))
-    is_free = _free(bindparam("now", type_=moment), bindparam("longest_lease", type_=moment))
-    return and_(not_ours, is_free)
+    time = _c.pod_lease_until.type
+    is_others = _c.pod_lease_token.is_distinct_from(bindparam("held_by", type_=Text))
+    return and_(is_others, _free(bindparam("now", type_=time), bindparam("longest_lease", type_=time)))
 
 
 def moments(now: datetime, token: str) -> dict[str, Any]:
@@ -94,7 +93,7 @@ def unedited() -> ColumnElement[bool]:
 
 
 def state_values(claim: Claim, state: State) -> dict[str, Any]:
-    """Our columns for a state."""
+    """The columns of a state."""
     return {
         "pod_stage": state.stage,
         "pod_carrier_key": claim.carrier or "",
@@ -124,49 +123,27 @@ def told_columns(decision: Decision, language: str) -> dict[str, Any]:
     }
 
 
+def update_rows(columns: Iterable[str]) -> Update:
+    """An update of these columns of one claim. Parameters: see `parameters`."""
+    values = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in columns}
+    return update(claims).where(_c.id == bindparam("which")).values(values)
+
+
+def parameters(claim: Claim, values: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of `update_rows` for one claim."""
+    return {"which": claim.id} | {f"to_{name}": value for name, value in values.items()}
+
+
 @cache
 def update_leased(columns: tuple[str, ...], *, if_unedited: bool) -> Update:
-    """An update of these columns of one claim that the run holds. Built once: it is run for every answer.
-
-    Parameters: `which` (its id), `held_by` (the token), and `to_` before the name of each column.
-    """
-    where = [_c.id == bindparam("which"), _c.pod_lease_token == bindparam("held_by")]
-    if if_unedited:
-        where.append(unedited())
-    values = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in columns}
-    return update(claims).where(*where).values(values)
+    """The same of a claim that the run has leased. Built once: it is run for every answer."""
+    statement = update_rows(columns).where(_c.pod_lease_token == bindparam("held_by"))
+    return statement.where(unedited()) if if_unedited else statement
 
 
 def leased_parameters(claim: Claim, token: str, values: dict[str, Any]) -> dict[str, Any]:
     """The parameters of `update_leased`."""
-    return {"which": claim.id, "held_by": token} | {f"to_{name}": value for name, value in values.items()}
-
-
-_STATE_COLUMNS = [
-    "pod_stage",
-    "pod_carrier_key",
-    "pod_retry_count",
-    "pod_last_retry_at",
-    "pod_next_retry_at",
-    "pod_failed_at",
-    "pod_error_kind",
-    "pod_known_delivery",
-    "pod_rank_at",
-    "pod_rank_is_deadline",
-    "pod_interruptions",
-    "pod_seen_count",
-    "pod_since",
-    "pod_expire_from",
-    "pod_expired_at",
-]
-
-
-def update_states(*, seen: bool, has_deadline: bool) -> Update:
-    """An update of many rows by their id, the values as parameters; `seen`: they were assessed on what they hold."""
-    values: dict[str, Any] = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in _STATE_COLUMNS}
-    if seen:
-        values |= seen_values(has_deadline=has_deadline)
-    return update(claims).where(_c.id == bindparam("which")).values(values)
+    return parameters(claim, values) | {"held_by": token}
 
 
 def seen_values(*, has_deadline: bool) -> dict[str, Any]:
@@ -179,22 +156,15 @@ def seen_values(*, has_deadline: bool) -> dict[str, Any]:
     return values | {"pod_seen_deadline": _c.response_deadline} if has_deadline else values
 
 
-def parameters(claim: Claim, state: State) -> dict[str, Any]:
-    """The parameters of `update_states` for one row."""
-    named = {f"to_{name}": value for name, value in state_values(claim, state).items()}
-    return named | {"which": claim.id}
-
-
 def is_failed() -> ColumnElement[bool]:
     """Rows that the retry scheduler is for."""
     return _c.pod_fetch_status == const(FetchStatus.FAILED)
 
 
-# ---------------------------------------------------------------- rows that another program holds
+# ---------------------------------------------------------------- rows that another program locks
 
 
-# So many at most are counted.
-_MOST = 1000
+_MOST = 1000  # that are counted
 
 
 def some_ids(connection: Connection, wanted: ColumnElement[bool], order: Any) -> set[Any]:
@@ -203,17 +173,15 @@ def some_ids(connection: Connection, wanted: ColumnElement[bool], order: Any) ->
 
 
 def locked_ids(connection: Connection, wanted: ColumnElement[bool], order: Any) -> set[Any]:
-    """The ids of these claims that another transaction holds, in the order of their index.
+    """The ids of these claims that another transaction locks, in the order of their index.
 
     None on SQLite: a program that writes there locks the whole database, and runs wait for it.
     """
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite" or not (there := some_ids(connection, wanted, order)):
         return set()
-    if not (there := some_ids(connection, wanted, order)):
-        return there
-    free = set(connection.scalars(_first(wanted, order).with_for_update(skip_locked=True)))
-    # One that is gone by now was not held: it was being dealt with.
-    return there & some_ids(connection, wanted, order) - free if there - free else set()
+    locked = there.difference(connection.scalars(_first(wanted, order).with_for_update(skip_locked=True)))
+    # One that is gone by now was not locked: it was being dealt with.
+    return locked & some_ids(connection, wanted, order) if locked else locked
 
 
 def _first(wanted: ColumnElement[bool], order: Any) -> Select[Any]:

@@ -13,8 +13,7 @@ from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
-from recours.database.enrolment import ClaimEnrolment
-from recours.database.reopening import GivenUpClaims
+from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
 from recours.database.reports.backlog import DatabaseTroubles
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import Schema

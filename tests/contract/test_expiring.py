@@ -13,11 +13,11 @@ from sqlalchemy import event
 from recours.core.assessment import is_expired, ranked_anew
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
+from recours.database.adoption import repair_ranks
 from recours.database.engine import Database
+from recours.database.enrolment import GivenUpClaims
 from recours.database.predicates import Reach
-from recours.database.reopening import GivenUpClaims
 from recours.database.schema.inspection import look
-from recours.database.schema.ranks import repair_ranks
 from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan
 

@@ -1,0 +1,270 @@
+"""When recours was adopted, and what becomes of claims that other software or an older version worked on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    select,
+    text,
+    type_coerce,
+    update,
+)
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, Stage, State, tidy_number
+from recours.core.error_text import classify
+from recours.core.errors import ErrorKind
+from recours.core.policy import Adoption
+from recours.database.engine import Database
+from recours.database.event_outbox import insert_into
+from recours.database.lenient_reader import MOST_RETRIES, read_claims
+from recours.database.predicates import Reach, const, edited, still_ours, was_asked
+from recours.database.rows import (
+    free,
+    is_failed,
+    parameters,
+    readable_columns,
+    seen_values,
+    unedited,
+    update_rows,
+)
+from recours.database.schema.inspection import Schema
+from recours.database.tables import adoption, attempts, claims
+
+_c = claims.c
+_ROW = adoption.c.id == 1
+_STATUS = "pod_fetch_status"
+
+
+def adopt(connection: Connection, before: Schema, now: datetime) -> None:
+    """Note what there is, once, in the transaction that has just brought the schema up to date.
+
+    `before`: what the database held before that. One that an older version worked on is undecided: nobody knows any more
+    who added the column. Where the service has the column itself, it says which claims are to be worked on.
+    """
+    added = _STATUS not in before.columns
+    highest = connection.scalar(select(func.max(_c.id)))
+    values = {
+        "id": 1,
+        "adopted_at": now,
+        "highest_claim_id": highest,
+        "status_column_added": added,
+        "decided": before.version is None and (not added or highest is None),
+        "ranked_up_to": None if before.version is None else 0,
+    }
+    connection.execute(insert_into(adoption, connection.dialect.name).values(values).on_conflict_do_nothing())
+
+
+def sql_of_adoption(before: Schema, dialect: str) -> str:
+    """The same for someone who brings the schema up to date by hand."""
+    added = _STATUS not in before.columns
+    decided = "false" if before.version else ("NOT EXISTS (SELECT 1 FROM claims)" if added else "true")
+    ranked = "0" if before.version else "NULL"
+    now = "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'" if dialect == "postgresql" else "CURRENT_TIMESTAMP"
+    return (
+        "INSERT INTO recours_adoption (id, adopted_at, highest_claim_id, status_column_added, decided, ranked_up_to)"  # noqa: S608 (constants)
+        f" SELECT 1, {now}, (SELECT max(id) FROM claims), {str(added).lower()}, {decided}, {ranked}"
+        " WHERE NOT EXISTS (SELECT 1 FROM recours_adoption)"
+    )
+
+
+def read_adoption(connection: Connection) -> Adoption | None:
+    """The row; None if somebody has removed it."""
+    row = connection.execute(select(adoption).where(_ROW)).first()
+    if row is None or row.adopted_at is None:
+        return None
+    return Adoption(row.adopted_at, row.highest_claim_id, row.status_column_added, row.decided)
+
+
+def note_decision(database: Database) -> None:
+    """A person has said what becomes of the claims that are not enrolled."""
+    with database.write() as connection:
+        connection.execute(update(adoption).where(_ROW).values(decided=True))
+
+
+# ---------------------------------------------------------------- claims that an older version ranked
+# Each gets its place in the order of today, once, part by part. No run waits for it long, and none blocks the service: a
+# part is a stretch of ids, and how far it came is kept.
+
+_PART = 2000  # ids of one transaction
+_RANKED = (Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
+_RANK = update_rows(("pod_rank_at", "pod_rank_is_deadline", "pod_expire_from"))
+
+
+def repair_ranks(
+    database: Database, catalog: Catalog, columns: frozenset[str], rank: Callable[[Claim], State]
+) -> int:
+    """Rank again what an older version ranked; how many. Nothing but one small query where that is done. Raises DatabaseError."""
+    with database.read() as connection:
+        done = connection.scalar(select(adoption.c.ranked_up_to).where(_ROW))
+    count, first_left = 0, None
+    while done is not None:
+        with database.write() as connection:
+            part = select(_c.id).where(_c.id > done).order_by(_c.id).limit(_PART).subquery()
+            last = connection.scalar(select(func.max(part.c.id)))
+            if last is not None:
+                found, left = _part(connection, catalog, columns, done, last)
+                rows = [parameters(claim, _rank_values(rank(claim))) for claim in found]
+                if rows:
+                    connection.execute(_RANK, rows)
+                count += len(rows)
+                first_left = first_left if first_left is not None else min(left, default=None)
+            up_to = last if first_left is None else first_left - 1
+            connection.execute(update(adoption).where(_ROW).values(ranked_up_to=up_to))
+            done = last
+    return count
+
+
+def _part(
+    connection: Connection, catalog: Catalog, columns: frozenset[str], done: int, last: int
+) -> tuple[list[Claim], set[Any]]:
+    """The claims of a stretch of ids; and the ids of those that others have locked: a later run ranks them."""
+    stages = _c.pod_stage.in_([const(stage) for stage in _RANKED])
+    within = _c.id > done, _c.id <= last, stages, still_ours(), unedited()
+    wanted = set(connection.scalars(select(_c.id).where(*within)))
+    if not wanted:
+        return [], wanted
+    query = select(*readable_columns(columns)).where(*within).order_by(_c.id)
+    found = read_claims(connection.execute(query.with_for_update(skip_locked=True)), catalog)
+    ids = [claim.id for claim in found]
+    of_it = select(attempts.c.id).where(attempts.c.claim_id == _c.id, was_asked(), attempts.c.used.is_(True))
+    asked = set(connection.scalars(select(_c.id).where(_c.id.in_(ids), exists(of_it))))
+    known = [replace(claim, state=replace(claim.state, asked=claim.id in asked)) for claim in found]
+    return known, wanted.difference(ids)
+
+
+def _rank_values(state: State) -> dict[str, Any]:
+    return {
+        "pod_rank_at": state.rank_at,
+        "pod_rank_is_deadline": int(state.rank_is_deadline),
+        "pod_expire_from": state.expire_from,
+    }
+
+
+# ---------------------------------------------------------------- failures whose retries other software used up
+
+_PORTION = 2000  # few statements write many rows; the service waits for one at most
+_OF_EXHAUSTED = (
+    _c.id,
+    type_coerce(_c.carrier, Text).label("carrier"),
+    type_coerce(_c.tracking_number, Text).label("number"),
+    type_coerce(_c.pod_fetch_error, Text).label("error"),
+)
+# Of a table that was just loaded PostgreSQL has no statistics, and would sort all of it for each portion.
+_IN_ORDER = text("SET LOCAL enable_sort = off")
+
+# Of a claim to be adopted: its id, the key of its carrier, the kind of its error.
+_Verdict = tuple[Any, str, str]
+
+
+def exhausted(max_retries: int) -> ColumnElement[bool]:
+    """Failures that were never assessed, with all retries used. In SQLite a text is more than any number: hence the most."""
+    first_sight = and_(is_failed(), _c.pod_stage.is_(None), _c.pod_seen_status.is_(None))
+    return and_(first_sight, _c.pod_retry_count >= max_retries, _c.pod_retry_count <= MOST_RETRIES)
+
+
+def adopt_exhausted(
+    database: Database,
+    catalog: Catalog,
+    columns: frozenset[str],
+    reach: Reach,
+    max_retries: int,
+    now: datetime,
+) -> Iterator[int]:
+    """Have such failures count as given up; how many, a portion at a time.
+
+    It is the past, so no event and no mail. What an assessment makes of each is a function of few values, so that few
+    statements write a portion.
+    """
+    has_deadline = "response_deadline" in columns
+    wanted = edited(with_deadline=has_deadline), exhausted(max_retries), free(now), reach.rows()
+    query = select(*_OF_EXHAUSTED).where(*wanted).order_by(_c.id).limit(_PORTION)
+    is_sqlite = database.is_sqlite
+    statement = _adopt(is_sqlite=is_sqlite, has_deadline=has_deadline)
+    further = query
+    while True:
+        with database.write() as connection:
+            if not is_sqlite:
+                connection.execute(_IN_ORDER)
+            rows = connection.execute(further.with_for_update(skip_locked=True)).all()
+            verdicts = [_verdict(catalog, *row) for row in rows]
+            for values in _in_groups(verdicts) if is_sqlite else _in_lists(verdicts):
+                connection.execute(statement, values | {"to_failed_at": now})
+        yield len(rows)
+        if len(rows) < _PORTION:
+            return
+        further = query.where(_c.id > rows[-1].id)
+
+
+def _verdict(catalog: Catalog, claim_id: Any, *raw: Any) -> _Verdict:
+    carrier, number, error = (
+        value if isinstance(value, str) else None if value is None or isinstance(value, bytes) else str(value)
+        for value in raw
+    )
+    tidied = tidy_number(number)
+    kind = classify(error) if tidied else ErrorKind.INVALID_TRACKING
+    return claim_id, catalog.resolve(carrier or "", tidied) or "", kind.value
+
+
+def _in_lists(verdicts: list[_Verdict]) -> list[dict[str, Any]]:
+    """The parameters of `_adopt` on PostgreSQL."""
+    if not verdicts:
+        return []
+    ids, keys, kinds = map(list, zip(*verdicts, strict=True))
+    return [{"ids": ids, "to_keys": keys, "to_kinds": kinds, "lowest": ids[0], "highest": ids[-1]}]
+
+
+def _in_groups(verdicts: list[_Verdict]) -> list[dict[str, Any]]:
+    """The parameters of `_adopt` on SQLite, a set for each key and kind."""
+    ids: dict[tuple[str, str], list[Any]] = {}
+    for claim_id, key, kind in verdicts:
+        ids.setdefault((key, kind), []).append(claim_id)
+    return [{"ids": alike, "to_key": key, "to_kind": kind} for (key, kind), alike in ids.items()]
+
+
+@cache
+def _adopt(*, is_sqlite: bool, has_deadline: bool) -> Update:
+    """Parameters: `to_failed_at`, and those of `_in_groups` or `_in_lists`.
+
+    PostgreSQL would spend as much on a parameter for each id, or on a statement for each of a hundred groups, as on the
+    update itself.
+    """
+    rows: ColumnElement[bool]
+    key: ColumnElement[Any]
+    kind: ColumnElement[Any]
+    if is_sqlite:
+        rows = _c.id.in_(bindparam("ids", expanding=True))
+        key, kind = bindparam("to_key"), bindparam("to_kind")
+    else:
+        lists = (("ids", BigInteger), ("to_keys", Text), ("to_kinds", Text))
+        unnested = func.unnest(*(bindparam(name, type_=ARRAY(of)) for name, of in lists))
+        found = unnested.table_valued("id", "key", "kind").render_derived(name="found")
+        # The bounds are for the planner, which might read the table or an index from its beginning.
+        rows = and_(_c.id == found.c.id, _c.id.between(bindparam("lowest"), bindparam("highest")))
+        key, kind = found.c.key, found.c.kind
+    failed_at = bindparam("to_failed_at", type_=_c.pod_failed_at.type)
+    values: dict[str, Any] = {
+        "pod_stage": Stage.GIVEN_UP,
+        "pod_carrier_key": key,
+        "pod_error_kind": kind,
+        "pod_failed_at": failed_at,
+        "pod_next_retry_at": None,
+        "pod_rank_at": failed_at,
+        "pod_rank_is_deadline": 0,
+        "pod_interruptions": 0,
+        "pod_seen_count": _c.pod_retry_count,
+    }
+    return update(claims).where(rows).values(values | seen_values(has_deadline=has_deadline))
