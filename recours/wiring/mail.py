@@ -80,7 +80,7 @@ class MailService:
 
     def week(self, monday: date) -> dict[str, Any]:
         """The facts of the week that began on that Monday. Raises RunError."""
-        from recours.database.reports.weekly import DatabaseWeek  # noqa: PLC0415 (needed once a week)
+        from recours.database.reports.survey import DatabaseWeek  # noqa: PLC0415 (needed once a week)
         from recours.operations.problems import problems  # noqa: PLC0415 (see above)
         from recours.operations.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
         from recours.wiring.operations import SCHEDULES, operations_over  # noqa: PLC0415 (see above)

@@ -14,8 +14,8 @@ from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
-from recours.database.reports.backlog import DatabaseTroubles
 from recours.database.reports.records import DatabaseRecords
+from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
 from recours.database.schema.upgrade import left_alone, reach_of_next_run
 from recours.operations.api_results import ClaimStatus

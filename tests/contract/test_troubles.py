@@ -11,7 +11,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.mail import MailState
 from recours.database.engine import Database
-from recours.database.reports.backlog import DatabaseTroubles
+from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import look
 from recours.database.tables import attempts, mails
 from recours.operations.status import Pile

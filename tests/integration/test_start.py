@@ -21,7 +21,7 @@ FOR_WORK = frozenset({
     "streamlit", "plotly", "pandas", "recours.api", "recours.dashboard",
     "rich", "recours.monitoring.healthchecks", "recours.monitoring.progress_bar",
     "recours.monitoring.prometheus", "recours.operations.metrics",
-    "recours.operations.weekly", "recours.database.reports.weekly",
+    "recours.operations.weekly", "recours.database.reports.survey",
 })  # fmt: skip
 
 LAUNCHED = """

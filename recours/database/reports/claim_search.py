@@ -1,15 +1,33 @@
-"""Which claims a person looks at: alike in carrier, status and stage, or found by what is typed of them.
+"""Which claims a person looks at: alike in carrier, status and stage, or found by what is typed of them; and how many.
 
 Each is read by an index of its own (migrations/versions/0005_desk.py), whose expressions are repeated here word by word;
 a test asserts the plans.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, func, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+    type_coerce,
+    union_all,
+)
 
+from recours.core.claim import FetchStatus, Stage
+from recours.database.lenient_reader import Reader
+from recours.database.predicates import EVERYTHING, Reach, at_stage, still_ours
 from recours.database.tables import claims
 from recours.operations.records import ClaimFilter
 
@@ -72,7 +90,7 @@ def groups(connection: Connection) -> list[Group]:
     first_cte = first.cte(recursive=True)
     after = select(_group).select_from(claims).where(_group > first_cte.c.g).order_by(_group).limit(1)
     found = first_cte.union_all(select(after.scalar_subquery()).where(first_cte.c.g.is_not(None)))
-    return [Group(text) for text in connection.scalars(select(found.c.g)) if text is not None]
+    return [Group(name) for name in connection.scalars(select(found.c.g)) if name is not None]
 
 
 def newest(connection: Connection, wanted: ClaimFilter, most: int) -> list[Any]:
@@ -80,10 +98,12 @@ def newest(connection: Connection, wanted: ClaimFilter, most: int) -> list[Any]:
     if _is_open(wanted):
         return list(connection.scalars(select(_c.id).order_by(_c.id.desc()).limit(most)))
     there = [group for group in groups(connection) if group.is_wanted(wanted)]
-    if text := "".join(wanted.text.split()):
-        return _typed(connection, text, there, most)
+    if typed := "".join(wanted.text.split()):
+        return _typed(connection, typed, there, most)
     parts = [select(_c.id).where(group.condition).order_by(_c.id.desc()).limit(most) for group in there]
-    ids = [found for part in _batches(parts) for found in connection.scalars(_joined(part))]
+    ids: list[Any] = []
+    for some in _batches(parts):
+        ids += connection.scalars(union_all(*(select(part.subquery()) for part in some)))
     return sorted(ids, reverse=True)[:most]
 
 
@@ -103,14 +123,19 @@ def _is_open(wanted: ClaimFilter) -> bool:
     return not (wanted.statuses or wanted.stages or wanted.carriers or wanted.text.strip())
 
 
-def _typed(connection: Connection, text: str, there: Sequence[Group], most: int) -> list[Any]:
+def _typed(connection: Connection, typed: str, there: Sequence[Group], most: int) -> list[Any]:
     """The same of claims whose reference or number begins so."""
-    is_sqlite = connection.dialect.name == "sqlite"
+    typed = typed[:_LONGEST_TYPED]
+    # SQLite knows the capitals of ASCII only.
+    capitals = {"".join(char.upper() if char.isascii() else char for char in typed), typed.upper()}
+    collation = "" if connection.dialect.name == "sqlite" else ' COLLATE "C"'
     found: set[Any] = set()
-    for expression in _TYPED_IN:
-        for begin in _spellings(text[:_LONGEST_TYPED]):
-            query = _beginning(expression if is_sqlite else f'{expression} COLLATE "C"', begin)
-            found.update(connection.scalars(query))
+    for expression, begin in product(_TYPED_IN, capitals):
+        what: ColumnElement[str] = literal_column(f"({expression}{collation})", Text)
+        query = select(_c.id).where(what >= begin).order_by(what.desc()).limit(MOST_FOUND)
+        if (end := _after_all_that_begin_with(begin)) is not None:
+            query = query.where(what < end)
+        found.update(connection.scalars(query))
     wanted = {group.text for group in there}
     ids = sorted(found, reverse=True)
     kept: list[Any] = []
@@ -123,34 +148,93 @@ def _typed(connection: Connection, text: str, there: Sequence[Group], most: int)
     return kept[:most]
 
 
-def _beginning(expression: str, begin: str) -> Select[Any]:
-    what: ColumnElement[str] = literal_column(f"({expression})", Text)
-    query = select(_c.id).where(what >= begin).order_by(what.desc()).limit(MOST_FOUND)
-    end = _after_all_that_begin_with(begin)
-    return query if end is None else query.where(what < end)
-
-
-def _spellings(text: str) -> set[str]:
-    """What was typed, in capitals: SQLite knows those of ASCII only."""
-    of_ascii = "".join(char.upper() if char.isascii() else char for char in text)
-    return {of_ascii, text.upper()}
-
-
 _LAST, _BEFORE_SURROGATES, _AFTER_SURROGATES = 0x10FFFF, 0xD7FF, 0xE000
 
 
-def _after_all_that_begin_with(text: str) -> str | None:
+def _after_all_that_begin_with(begin: str) -> str | None:
     """The first text, by the order of code points, after all that begin with this one; None: there is none."""
-    kept = text.rstrip(chr(_LAST))
+    kept = begin.rstrip(chr(_LAST))
     if not kept:
         return None
     last = ord(kept[-1])
     return kept[:-1] + chr(_AFTER_SURROGATES if last == _BEFORE_SURROGATES else last + 1)
 
 
-def _batches(parts: list[Select[Any]]) -> list[list[Select[Any]]]:
-    return [parts[at : at + _PARTS] for at in range(0, len(parts), _PARTS)]
+def _batches(parts: list[Select[Any]]) -> Iterator[list[Select[Any]]]:
+    for at in range(0, len(parts), _PARTS):
+        yield parts[at : at + _PARTS]
 
 
-def _joined(parts: Sequence[Select[Any]]) -> Any:
-    return union_all(*(select(part.subquery()) for part in parts))
+# ---------------------------------------------------------------- what is not done, counted by carrier and stage
+# By an index that holds nothing else, whose condition is repeated word by word, so that SQLite knows it for the same.
+
+not_done = text("pod_fetch_status IN ('fetching', 'pending', 'failed')")
+_NOT_DONE = frozenset({FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING})
+_STAGES = frozenset(Stage)
+_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
+# Counted under this: claims at no stage that this version knows.
+UNASSESSED = ""
+
+
+def backlog_counts(
+    connection: Connection, there: Iterable[Group], most: int | None, reach: Reach = EVERYTHING
+) -> dict[str, Counter[str]]:
+    """How many claims of each carrier's key ("": of none) are at each stage, each counted up to `most`."""
+    wanted = dict.fromkeys((group.key, group.stage) for group in there if group.status in _NOT_DONE)
+    parts = []
+    for key, stage in wanted:
+        # NULL and an empty text are one group: each is looked for in its own place of the index.
+        keys = [_c.pod_carrier_key == key, *([_c.pod_carrier_key.is_(None)] if key == "" else [])]
+        stages = [_c.pod_stage == stage, *([_c.pod_stage.is_(None)] if stage == "" else [])]
+        for of_key, of_stage in product(keys, stages):
+            some = select(literal(1)).select_from(claims).where(not_done, of_key, of_stage, reach.rows())
+            counted = select(func.count()).select_from(some.limit(most).subquery()).scalar_subquery()
+            parts.append(select(literal(key, Text), literal(stage, Text), counted))
+    counts: dict[str, Counter[str]] = {}
+    for some_parts in _batches(parts):
+        for key, stage, count in connection.execute(union_all(*some_parts)):
+            counts.setdefault(key, Counter())[stage if stage in _STAGES else UNASSESSED] += count
+    return counts
+
+
+def retries_come(
+    connection: Connection, due_until: datetime, most: int | None, reach: Reach = EVERYTHING
+) -> Counter[str]:
+    """Waiting claims whose retry is due, by carrier's key, up to `most` in all."""
+    come = (
+        select(_c.pod_carrier_key)
+        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours(), reach.rows())
+        .order_by(_c.pod_next_retry_at)
+        .limit(most)
+    )
+    return Counter(key or "" for (key,) in connection.execute(come))
+
+
+def oldest_failures(
+    connection: Connection, keys: Iterable[str], *, has_creation: bool, reach: Reach = EVERYTHING
+) -> dict[str, datetime]:
+    """Since when the oldest claim of each carrier that is still tried has failed, or is new.
+
+    By a look into an index for each stage. `has_creation`: `claims` has the column created_at. Of new claims, the one
+    with the least id is taken for the oldest.
+    """
+
+    def oldest(key: str, at: Any, order: Any, *where: Any) -> Select[Any]:
+        look = select(literal(key, Text).label("key"), type_coerce(at, Text).label("since"))
+        return select(look.where(*where, reach.rows()).order_by(order).limit(1).subquery())
+
+    parts = []
+    failed_at = _c.pod_failed_at
+    for key in keys:
+        for stage in _FAILED:
+            of_stage = _c.pod_carrier_key == key, not_done, _c.pod_stage == stage, failed_at.is_not(None)
+            parts.append(oldest(key, failed_at, failed_at, *of_stage))
+        if has_creation:
+            new = Group(f"{key}/{FetchStatus.PENDING}/{Stage.NEW}").condition
+            parts.append(oldest(key, _c.created_at, _c.id, new))
+    found: dict[str, datetime] = {}
+    for some_parts in _batches(parts):
+        for row in connection.execute(union_all(*some_parts)).mappings():
+            if since := Reader(row).moment("since"):
+                found[row["key"]] = min(since, found.get(row["key"], since))
+    return found

@@ -1,11 +1,11 @@
-"""What the operator's desk reads, out of the database: see `recours.operations.records`."""
+"""What commands and the page read of claims, runs, attempts and mails: see `recours.operations.records`."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
@@ -27,8 +27,15 @@ from recours.core.text import clean
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import EVERYTHING, Reach, const
-from recours.database.reports.backlog import UNASSESSED, backlog_counts, oldest_failures, retries_come
-from recours.database.reports.claim_search import count_of, groups, newest
+from recours.database.reports.claim_search import (
+    UNASSESSED,
+    backlog_counts,
+    count_of,
+    groups,
+    newest,
+    oldest_failures,
+    retries_come,
+)
 from recours.database.rows import free, readable_columns
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
 from recours.operations.records import (
@@ -41,6 +48,8 @@ from recours.operations.records import (
     Run,
     Tally,
 )
+
+_Number = TypeVar("_Number", int, float)
 
 _c, _a, _m = claims.c, attempts.c, mails.c
 _AT_ONCE = 1000
@@ -80,13 +89,9 @@ class DatabaseRecords:
             return [_run(row) for row in connection.execute(query)]
 
     def last_success(self, worker: str, until: datetime) -> Run | None:
-        well = (
-            runs.c.worker == worker,
-            runs.c.exit_status == 0,
-            runs.c.ended_at.is_not(None),
-            runs.c.started_at <= until,
-        )
-        query = select(*_raw(runs)).where(*well).order_by(runs.c.started_at.desc()).limit(1)
+        query = select(*_raw(runs)).where(runs.c.worker == worker, runs.c.started_at <= until)
+        query = query.where(runs.c.exit_status == 0, runs.c.ended_at.is_not(None))
+        query = query.order_by(runs.c.started_at.desc()).limit(1)
         with self.database.read() as connection:
             row = connection.execute(query).first()
         return _run(row) if row else None
@@ -109,7 +114,7 @@ class DatabaseRecords:
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         query = select(*_raw(attempts)).where(_a.claim_id == claim_id).order_by(_a.id)
         with self.database.read() as connection:
-            return [self._attempt(row) for row in connection.execute(query)]
+            return [_attempt(row, self.catalog) for row in connection.execute(query)]
 
     def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
         """Every attempt with its claim's reference, the oldest first; a part at a time in memory."""
@@ -123,19 +128,17 @@ class DatabaseRecords:
             if first is None:
                 return
         for rows in self._parts(select(*_raw(attempts)), _a.id, first):
-            found = [self._attempt(row) for row in rows]
-            names = self._references({attempt.claim_id for attempt in found})
+            found = [_attempt(row, self.catalog) for row in rows]
+            ids = {attempt.claim_id for attempt in found}
+            query = select(_c.id, type_coerce(_c.claim_reference, Text).label("reference")).where(
+                _c.id.in_(ids)
+            )
+            with self.database.read() as connection:
+                named = connection.execute(query).mappings().all()
+            names = {row["id"]: Reader(row).text("reference") for row in named}
             for attempt in found:
                 if since is None or attempt.started_at >= since:
                     yield clean(names.get(attempt.claim_id) or f"#{attempt.claim_id}", 100), attempt
-
-    def _attempt(self, row: Row[Any]) -> PastAttempt:
-        return _attempt(row, self.catalog)
-
-    def _references(self, ids: Collection[Any]) -> dict[Any, str | None]:
-        query = select(_c.id, type_coerce(_c.claim_reference, Text).label("reference")).where(_c.id.in_(ids))
-        with self.database.read() as connection:
-            return {row["id"]: Reader(row).text("reference") for row in connection.execute(query).mappings()}
 
     def _parts(
         self, query: Select[Any], key: ColumnElement[Any], first: Any = None
@@ -193,12 +196,7 @@ class DatabaseRecords:
                     yield listed
 
     def _listed(self) -> Select[Any]:
-        pod = [
-            type_coerce(column, Text).label(column.name)
-            for column in (_c.pod_url, _c.pod_fetched_at, _c.pod_delivery_person)
-        ]
-        there = readable_columns(self.columns)
-        return select(*there, *(column for column in pod if column.name not in {c.name for c in there}))
+        return select(*readable_columns(self.columns))
 
     def _read(self, row: Row[Any]) -> ListedClaim:
         values = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
@@ -224,7 +222,19 @@ class DatabaseRecords:
             .order_by(events.c.id)
         )
         with self.database.read() as connection:
-            return [_message(row) for row in connection.execute(query)]
+            rows = [Reader(row) for row in connection.execute(query).mappings()]
+        return [
+            Message(
+                event=read.text("event") or "",
+                audience=read.text("audience") or "",
+                written_at=read.moment("created_at") or _UNREADABLE,
+                told=read.text("told"),
+                mail_state=read.text("state"),
+                recipient=read.text("recipient"),
+                ended_at=read.moment("ended_at"),
+            )
+            for read in rows
+        ]
 
     def mails(self) -> Mapping[MailState, int]:
         states = [const(state) for state in (MailState.READY, MailState.HELD, MailState.SENDING)]
@@ -241,20 +251,20 @@ def _backlog(
     stages[Stage.READY] += come
     if most is None or stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
         stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
+
+    def capped(number: int) -> int:
+        return number if most is None else min(number, most)
+
     return Backlog(
         carrier=key,
-        stages={stage: _capped(count, most) for stage, count in stages.items() if count},
+        stages={stage: capped(count) for stage, count in stages.items() if count},
         oldest=oldest,
-        unassessed=_capped(counted[UNASSESSED], most),
+        unassessed=capped(counted[UNASSESSED]),
         counted_up_to=most,
     )
 
 
-def _capped(number: int, most: int | None) -> int:
-    return number if most is None else min(number, most)
-
-
-# ---------------------------------------------------------------- rows of ours
+# ---------------------------------------------------------------- rows of recours's tables
 
 
 def _raw(table: Table, *names: str) -> list[ColumnElement[Any]]:
@@ -268,23 +278,18 @@ def _raw(table: Table, *names: str) -> list[ColumnElement[Any]]:
 
 def _run(row: Row[Any]) -> Run:
     read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+    try:
+        stats = json.loads(row.stats) if isinstance(row.stats, str) else row.stats
+    except (ValueError, RecursionError):
+        stats = None  # of anything but a JSON object, nothing is known
     return Run(
         id=str(row.id),
         worker=clean(read.text("worker") or "", 60),
         started_at=read.moment("started_at") or _UNREADABLE,
         ended_at=read.moment("ended_at"),
-        exit_status=_whole(row.exit_status),
-        stats=_object(row.stats),
+        exit_status=_number(int, row.exit_status),
+        stats=stats if isinstance(stats, dict) else {},
     )
-
-
-def _object(stored: Any) -> Mapping[str, Any]:
-    """A JSON object; of anything else, nothing is known."""
-    try:
-        found = json.loads(stored) if isinstance(stored, str) else stored
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _attempt(row: Row[Any], catalog: Catalog) -> PastAttempt:
@@ -300,47 +305,27 @@ def _attempt(row: Row[Any], catalog: Catalog) -> PastAttempt:
         number=read.text("tracking_number") or "",
         retry=read.whole("turn"),
         started_at=read.moment("started_at") or _UNREADABLE,
-        duration_s=_seconds(row.duration_s),
+        duration_s=_number(float, row.duration_s) or 0.0,
         calls=read.whole("calls"),
         outcome=read.text("outcome") or "",
-        used=bool(_whole(row.used)),
+        used=bool(_number(int, row.used)),
         kind=read.text("error_kind"),
         message=read.text("message"),
         said=stored(read.text("error_key"), carrier, read.text("error_words")),
-        http_status=_whole(row.http_status),
+        http_status=_number(int, row.http_status),
         delivered_at=read.moment("delivered_at"),
         delivered_day=read.text("delivered_day"),
         signatory=read.text("signatory"),
         document_path=read.text("document_path"),
         document_sha256=read.text("document_sha256"),
-        document_size=_whole(row.document_size),
+        document_size=_number(int, row.document_size),
         document_type=read.text("document_type"),
         document_source=read.text("document_source"),
     )
 
 
-def _whole(value: Any) -> int | None:
+def _number(kind: Callable[[Any], _Number], value: Any) -> _Number | None:
     try:
-        return None if value is None else int(value)
+        return None if value is None else kind(value)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _seconds(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
-
-
-def _message(row: Row[Any]) -> Message:
-    read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
-    return Message(
-        event=read.text("event") or "",
-        audience=read.text("audience") or "",
-        written_at=read.moment("created_at") or _UNREADABLE,
-        told=read.text("told"),
-        mail_state=read.text("state"),
-        recipient=read.text("recipient"),
-        ended_at=read.moment("ended_at"),
-    )

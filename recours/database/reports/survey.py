@@ -1,26 +1,35 @@
-"""Claims looked at without changing anything, whatever the state of the schema: for `--dry-run` and `recours plan`."""
+"""Claims looked through for a plan, for what may need a person, and for the weekly report; nothing is changed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, false, null, or_, select, true
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, null, or_, select, true
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.claim import Claim, FetchStatus, Stage, deadline_end
+from recours.core.mail import MailState
+from recours.core.quota import Limit
 from recours.database.engine import Database
-from recours.database.lenient_reader import read_claim
-from recours.database.predicates import at_stage, const, edited, still_ours
-from recours.database.rows import free, raw_columns, readable_columns
+from recours.database.lenient_reader import read_claim, read_claims
+from recours.database.predicates import EVERYTHING, Reach, at_stage, const, edited, still_ours
+from recours.database.reports.claim_search import not_done
+from recours.database.rows import free, raw_columns, readable_columns, unedited
 from recours.database.schema.inspection import Schema
 from recours.database.schema.upgrade import reach_of_next_run
-from recours.database.tables import claims
+from recours.database.tables import attempts, claims, mails, quota
 from recours.operations.forecast.facts import Sighted
+from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile
 
-_c = claims.c
-_STATUSES = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
+_a, _c, _m, _q = attempts.c, claims.c, mails.c, quota.c
 _A_DAY = timedelta(days=1)
+_AT_ONCE = 1000  # rows in memory
+
+# ---------------------------------------------------------------- for a plan
+
+_STATUSES = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
 
 
 def survey(
@@ -34,10 +43,10 @@ def survey(
     *,
     unnumbered: bool = False,
 ) -> Iterator[Sighted]:
-    """Every claim that runs have to do with whose turns come up to `due_until`, row by row.
+    """Every claim that runs have to do with whose retries come up to `due_until`, row by row, whatever the schema.
 
-    `mended_after`: turns after this moment are those of no timetable, and are recomputed by a run. `unnumbered`: those
-    too that wait for their tracking number.
+    `mended_after`: retries after this are those of no backoff, and are recomputed by a run. `unnumbered`: those too that
+    wait for their tracking number.
     """
     reach = reach_of_next_run(database, schema)
     if schema.is_current:
@@ -47,19 +56,19 @@ def survey(
         if unnumbered:
             wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
         wanted = and_(wanted, reach.rows())
-        held: ColumnElement[bool] = ~free(now)
+        leased: ColumnElement[bool] = ~free(now)
         leased_until: ColumnElement[Any] = _c.pod_lease_until
     else:
         columns = raw_columns(schema.columns)
         if "pod_fetch_status" not in schema.columns:
             return
         wanted = _c.pod_fetch_status.in_([const(status) for status in _STATUSES])
-        is_edited, held, leased_until = true(), false(), null()
-    looked_at = (is_edited.label("edited"), held.label("held"), leased_until.label("held_until"))
-    query = select(*columns, *looked_at).where(wanted)
+        is_edited, leased, leased_until = true(), false(), null()
+    facts = is_edited.label("edited"), leased.label("leased"), leased_until.label("leased_until")
+    query = select(*columns, *facts).where(wanted)
     with database.read() as connection:
-        for row in connection.execution_options(yield_per=1000).execute(query).mappings():
-            until = row["held_until"] if row["held"] else None
+        for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
+            until = row["leased_until"] if row["leased"] else None
             yield Sighted(read_claim(row, catalog), edited=bool(row["edited"]), leased_until=until)
 
 
@@ -91,7 +100,6 @@ class DatabaseOutlook:
     def claims(
         self, due_until: datetime, mended_after: datetime, max_retries: int, now: datetime
     ) -> Iterator[Sighted]:
-        """Every claim that a run up to then has to do with."""
         return survey(
             self.database, self.schema, self.catalog, due_until, max_retries, now, mended_after=mended_after
         )
@@ -100,13 +108,163 @@ class DatabaseOutlook:
         if "response_deadline" not in self.schema.columns:
             return
         days = (now - _A_DAY).date(), (deadlines_until + _A_DAY).date()
-        waits = or_(
-            and_(at_stage(Stage.WAITING), _c.pod_next_retry_at > due_until), at_stage(Stage.UNNUMBERED)
-        )
-        reach = reach_of_next_run(self.database, self.schema)
+        waits = and_(at_stage(Stage.WAITING), _c.pod_next_retry_at > due_until)
         query = select(*readable_columns(self.schema.columns)).where(
-            still_ours(), waits, _c.response_deadline.between(*days), reach.rows()
+            still_ours(),
+            or_(waits, at_stage(Stage.UNNUMBERED)),
+            _c.response_deadline.between(*days),
+            reach_of_next_run(self.database, self.schema).rows(),
         )
         with self.database.read() as connection:
-            for row in connection.execution_options(yield_per=1000).execute(query).mappings():
+            for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
                 yield read_claim(row, self.catalog)
+
+
+def _deadline_between(since: datetime, until: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Claims whose deadline is then, a day more on both sides: the zone of deadlines is looked at by the rules."""
+    day = cast(_c.response_deadline, Text)
+    return day >= (since - _A_DAY).date().isoformat(), day < f"{(until + _A_DAY).date().isoformat()}~"
+
+
+# ---------------------------------------------------------------- what may need a person
+
+# Mails and attempts that one look goes through at most.
+_MOST = 5_000
+# Claims of one sort near their deadline that are looked at: of more there is no need to know how many.
+_MOST_CLAIMS = 2_000
+
+
+@dataclass(frozen=True)
+class DatabaseTroubles:
+    """One database whose schema is current."""
+
+    database: Database
+    catalog: Catalog
+    columns: frozenset[str]  # those that `claims` has
+    redact: Callable[[str], str] = str
+    reach: Reach = EVERYTHING  # of the runs: what they leave alone is not theirs to try
+
+    def mail_piles(self, now: datetime) -> Mapping[MailState, Pile]:
+        """Mails that are held, that wait for longer than MAIL_WAITS, and that were left undecided lately."""
+        newest = select(_m.state, _m.ended_at).order_by(_m.id.desc()).limit(_MOST).subquery().c
+        queries = {
+            MailState.READY: _pile(_m.created_at).where(
+                _m.state == const(MailState.READY), _m.created_at < now - MAIL_WAITS
+            ),
+            MailState.HELD: _pile(_m.created_at).where(_m.state == const(MailState.HELD)),
+            MailState.UNDECIDED: _pile(newest.ended_at).where(
+                newest.state == const(MailState.UNDECIDED), newest.ended_at >= now - UNDECIDED_FOR
+            ),
+        }
+        with self.database.read() as connection:
+            found = {state: connection.execute(query).one() for state, query in queries.items()}
+        return {state: Pile(count, since) for state, (count, since) in found.items() if count}
+
+    def streak_since(self, carrier: str, kinds: Collection[str], since: datetime) -> datetime | None:
+        """When the first of the latest attempts began that all ended with one of these kinds."""
+        query = (
+            select(_a.started_at, _a.error_kind)
+            .where(_a.carrier == carrier, _a.started_at >= since)
+            .where(or_(_a.calls > 0, _a.error_kind.in_(kinds)))  # else the carrier had no say in it
+            .order_by(_a.started_at.desc())
+            .limit(_MOST)
+        )
+        first = None
+        with self.database.read() as connection:
+            for started_at, kind in connection.execute(query):
+                if kind not in kinds:
+                    break
+                first = started_at
+        return first
+
+    def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
+        """Claims whose real deadline is in this time and that may not be tried before it, the nearest first."""
+        found: list[Claim] = []
+        if "response_deadline" not in self.columns:
+            return found
+        with self.database.read() as connection:
+            for some in self._near(now, closed):
+                query = select(*readable_columns(self.columns)).where(
+                    _c.id.in_(select(some.limit(_MOST_CLAIMS).subquery().c.id)),
+                    *_deadline_between(now, until),
+                    unedited(),
+                )
+                found += read_claims(connection.execute(query), self.catalog, self.redact)
+        return sorted(found, key=lambda claim: (str(claim.deadline), claim.reference))
+
+    def _near(self, now: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
+        """Ids by each index that can answer; what it yields is looked at again by the rules."""
+        ids = select(_c.id).where(self.reach.rows())
+        to_come = _c.pod_rank_is_deadline == 1, _c.pod_rank_at >= now
+        for key in sorted(closed):
+            of_key = ids.where(_c.pod_carrier_key == key).order_by(_c.pod_rank_at)
+            yield of_key.where(at_stage(Stage.READY), *to_come)
+            yield of_key.where(at_stage(Stage.NEW), *to_come)
+            yield of_key.where(
+                at_stage(Stage.NEW), _c.pod_rank_is_deadline == 0
+            )  # ranked by an older version
+        # The latest next retries are the likeliest to come after a deadline.
+        yield ids.where(at_stage(Stage.WAITING)).order_by(_c.pod_next_retry_at.desc())
+        known = _c.pod_carrier_key.in_(["", *sorted(self.catalog.specs)])
+        yield ids.where(not_done, known, at_stage(Stage.UNNUMBERED))
+
+
+def _pile(at: Any) -> Select[Any]:
+    return select(func.count(), func.min(at))
+
+
+# ---------------------------------------------------------------- for the weekly report
+
+_STILL_WAITING = (Stage.UNNUMBERED, Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
+# No report needs to name or count more claims of one sort.
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class DatabaseWeek:
+    """One database whose schema is current. Each of these goes through many rows: once a week."""
+
+    database: Database
+    catalog: Catalog
+    columns: frozenset[str]  # those that `claims` has
+    redact: Callable[[str], str] = str
+
+    def given_up(self, since: datetime, until: datetime) -> list[Claim]:
+        """Claims whose last retry was then and that have given up since, or that expired then, the latest first; no more than MOST."""
+        # The service may have written any form of a time: the day narrows it down, then each is read by itself.
+        day = (since - _A_DAY).date().isoformat()
+        from_day = or_(*(cast(column, Text) >= day for column in (_c.pod_last_retry_at, _c.pod_expired_at)))
+        found = self._claims(at_stage(Stage.GIVEN_UP), from_day, still_ours(), order=(_c.id.desc(),))
+        ended = [(claim.state.expired_at or claim.state.last_retry_at, claim) for claim in found]
+        of_week = [(at, claim) for at, claim in ended if at and since <= at < until]
+        return [claim for _, claim in sorted(of_week, key=lambda pair: pair[0], reverse=True)]
+
+    def near_deadline(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Claim]:
+        """Claims that wait for their POD and whose real deadline is then, the nearest first; no more than MOST."""
+        if "response_deadline" not in self.columns:
+            return []
+        # By the day itself: the place in the order is not every claim's deadline. Each is then read by itself.
+        waiting = or_(*(at_stage(stage) for stage in _STILL_WAITING))
+        order = cast(_c.response_deadline, Text), _c.id
+        found = self._claims(waiting, still_ours(), *_deadline_between(since, until), order=order)
+        return [
+            claim for claim in found if claim.deadline and since <= deadline_end(claim.deadline, zone) < until
+        ]
+
+    def _claims(self, *where: ColumnElement[bool], order: tuple[Any, ...]) -> list[Claim]:
+        query = select(*readable_columns(self.columns)).where(*where).order_by(*order).limit(MOST)
+        with self.database.read() as connection:
+            return read_claims(connection.execute(query), self.catalog, self.redact)
+
+    def taken(self, limits: Sequence[Limit], since: datetime, until: datetime) -> dict[str, list[int]]:
+        """Calls taken of each of these limits, by its key, in each window that began then and in which there were any."""
+        found: dict[str, list[int]] = {limit.key: [] for limit in limits}
+        query = (
+            select(_q.limit_key, _q.taken)
+            .where(_q.limit_key.in_(list(found)), _q.window_start >= since, _q.window_start < until)
+            .order_by(_q.window_start)
+        )
+        with self.database.read() as connection:
+            for key, taken in connection.execute(query):
+                found[key].append(taken)
+        return found
