@@ -58,28 +58,25 @@ _KEYS = ", ".join(
 )
 _VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 (a constant)
 _OLDEST = text(f"SELECT oldest FROM {VERSION_TABLE}")  # noqa: S608 (a constant)
-_VALID_INDEXES = (
-    "SELECT string_agg(relname, ',') FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
-    " WHERE indrelid = to_regclass('claims') AND indisvalid AND indisready"
-)
 _NARROW_KEYS = (
     f"SELECT string_agg(name || '.' || attname, ',') FROM (VALUES {_KEYS}) AS held (name, key)"  # noqa: S608 (constants)
     " JOIN pg_attribute ON attrelid = to_regclass(name) AND attname = key"
     " WHERE atttypid = CAST('integer' AS regtype)"
 )
+_OF_POSTGRES = (
+    "coalesce((SELECT string_agg(relname, ',') FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"  # noqa: S608 (constants)
+    " WHERE indrelid = to_regclass('claims') AND indisvalid AND indisready), '') AS indexes,"
+    f" ({_NARROW_KEYS}) AS narrow, {missing_as_text()} AS missing"
+)
+_VERSIONS = f"SELECT (SELECT version_num FROM {VERSION_TABLE}) AS version, (SELECT oldest FROM {VERSION_TABLE}) AS oldest,"  # noqa: S608 (constants)
 _CURRENT = {
     "sqlite": text(
-        f"SELECT (SELECT version_num FROM {VERSION_TABLE}) AS version,"  # noqa: S608 (a constant)
-        f" (SELECT oldest FROM {VERSION_TABLE}) AS oldest,"
-        " (SELECT group_concat(name) FROM pragma_table_info('claims')) AS columns, NULL AS indexes, NULL AS narrow,"
-        " NULL AS missing"
+        f"{_VERSIONS} (SELECT group_concat(name) FROM pragma_table_info('claims')) AS columns, NULL AS indexes,"  # noqa: S608 (same)
+        " NULL AS narrow, NULL AS missing"
     ),
     "postgresql": text(
-        f"SELECT (SELECT version_num FROM {VERSION_TABLE}) AS version,"  # noqa: S608 (a constant)
-        f" (SELECT oldest FROM {VERSION_TABLE}) AS oldest,"
-        " (SELECT string_agg(attname, ',') FROM pg_attribute WHERE attrelid = to_regclass('claims')"
-        f" AND attnum > 0 AND NOT attisdropped) AS columns, ({_VALID_INDEXES}) AS indexes,"
-        f" ({_NARROW_KEYS}) AS narrow, {missing_as_text()} AS missing"
+        f"{_VERSIONS} (SELECT string_agg(attname, ',') FROM pg_attribute WHERE attrelid = to_regclass('claims')"  # noqa: S608 (same)
+        f" AND attnum > 0 AND NOT attisdropped) AS columns, {_OF_POSTGRES}"
     ),
 }
 
@@ -88,7 +85,7 @@ _CURRENT = {
 class Schema:
     """What a database holds of what a run needs."""
 
-    version: str | None  # None: never touched by us
+    version: str | None  # None: recours never touched it
     columns: frozenset[str]  # of `claims`; empty: no such table
     # PostgreSQL's alone, where they are built after the rest, and a builder may die: a run does without, slowly.
     missing_indexes: frozenset[str] = frozenset()
@@ -119,10 +116,8 @@ def look(database: Database) -> Schema:
     """What the database holds. One small query where its schema is current. Raises DatabaseError."""
     try:
         with database.read() as connection:
-            row = connection.execute(_CURRENT[connection.dialect.name]).one()
-            columns = (row.columns or "").split(",")
-            indexes = None if database.is_sqlite else (row.indexes or "").split(",")
-            return _schema(row.version, columns, indexes, row.oldest, row.narrow, row.missing)
+            version, oldest, columns, *rest = connection.execute(_CURRENT[connection.dialect.name]).one()
+        return _schema(version, oldest, (columns or "").split(","), *rest)
     except DatabaseError as fault:
         if fault.is_of_lock:
             raise
@@ -143,28 +138,23 @@ def look_closer(connection: Connection) -> Schema:
         if "oldest" in {column["name"] for column in found.get_columns(VERSION_TABLE)}:
             oldest = connection.scalar(_OLDEST)
     columns = [column["name"] for column in found.get_columns("claims")] if "claims" in tables else []
-    if connection.dialect.name == "sqlite":
-        return _schema(version, columns, None, oldest)
-    indexes = (connection.scalar(text(_VALID_INDEXES)) or "").split(",")
-    narrow, missing = (
-        connection.scalar(text(query)) for query in (_NARROW_KEYS, f"SELECT {missing_as_text()}")
-    )
-    return _schema(version, columns, indexes, oldest, narrow, missing)
+    is_sqlite = connection.dialect.name == "sqlite"
+    rest = [None] if is_sqlite else connection.execute(text(f"SELECT {_OF_POSTGRES}")).one()
+    return _schema(version, oldest, columns, *rest)
 
 
 def _schema(
     version: str | None,
-    columns: Iterable[str],
-    indexes: Iterable[str] | None,
     oldest: str | None,
+    columns: Iterable[str],
+    indexes: str | None,
     narrow: str | None = None,
     missing: str | None = None,
 ) -> Schema:
+    """`indexes`: those on `claims` that are valid; None: it is SQLite, which has them as soon as the columns."""
     there = frozenset(columns) - {""}
-    missing_indexes: frozenset[str] = frozenset()
-    if indexes is not None:
-        wanted = {*_INDEXES, _INDEX_ON_STATUS} if "status" in there else set(_INDEXES)
-        missing_indexes = frozenset(wanted.difference(indexes))
+    wanted = {*_INDEXES, *([_INDEX_ON_STATUS] if "status" in there else [])}
+    missing_indexes = frozenset() if indexes is None else frozenset(wanted.difference(indexes.split(",")))
     narrow_keys = frozenset((narrow or "").split(",")) - {""}
     return Schema(version, there, missing_indexes, oldest, narrow_keys, parse_missing(missing))
 
@@ -172,7 +162,7 @@ def _schema(
 def for_new_claims(schema: Schema, *, is_sqlite: bool) -> Schema:
     """What the schema will be once `init-db` has made the table of claims."""
     columns = (*NEEDED_CLAIM_COLUMNS, *OPTIONAL_CLAIM_COLUMNS)
-    made = _schema(schema.version, columns, None if is_sqlite else (), schema.oldest)
+    made = _schema(schema.version, schema.oldest, columns, None if is_sqlite else "")
     return replace(schema, columns=made.columns, missing_indexes=made.missing_indexes)
 
 
