@@ -1,4 +1,4 @@
-"""Events to be told, each written by the transaction that causes it, at most once."""
+"""Events, each written by the transaction that causes it, at most once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,13 +24,6 @@ _REVIVE = update(events).where(
 def insert_into(table: Table, dialect: str) -> Any:
     """An INSERT that knows ON CONFLICT. Only the dialect in use is loaded: the other one is slow to import."""
     return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
-
-
-def write_events(
-    connection: Connection, claim_id: Any, told: Sequence[Event], run_id: str, now: datetime
-) -> None:
-    """Write events of one claim: see `add_events`."""
-    add_events(connection, [(claim_id, event) for event in told], run_id, now)
 
 
 def add_events(
@@ -64,12 +57,8 @@ def add_events(
         return
     written = connection.execute(_insert_events(connection.dialect.name), rows).rowcount
     if written != len(rows):
-        connection.execute(_REVIVE, [_revived(row) for row in rows])
-
-
-def _revived(row: dict[str, Any]) -> dict[str, Any]:
-    """What `_REVIVE` takes: what the key was, and what is new."""
-    return {f"of_{name}" if name in _KEY else name: value for name, value in row.items()}
+        revived = [{f"of_{name}" if name in _KEY else name: row[name] for name in row} for row in rows]
+        connection.execute(_REVIVE, revived)
 
 
 def _is_written_by_old_key(connection: Connection, claim_id: Any, event: Event) -> bool:

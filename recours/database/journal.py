@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select, upda
 
 from recours.core.events import Event
 from recours.database.engine import Database
-from recours.database.event_outbox import OF_NO_CLAIM, write_events
+from recours.database.event_outbox import OF_NO_CLAIM, add_events
 from recours.database.tables import quota, quota_shares, runs
 
 # ---------------------------------------------------------------- how long the record is kept
@@ -112,4 +112,4 @@ class RunJournal:
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""
         with self.database.write() as connection:
-            write_events(connection, OF_NO_CLAIM, (event,), run_id, at)
+            add_events(connection, [(OF_NO_CLAIM, event)], run_id, at)

@@ -1,9 +1,9 @@
 """Values that other software wrote, read one by one: what cannot be read is unknown, and never an exception."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Result
 
@@ -16,13 +16,8 @@ from recours.core.text import clean
 MOST_RETRIES = 10_000
 
 
-class Row(Protocol):
-    """A row by the names of its columns: a dict, or what SQLAlchemy gives."""
-
-    def __getitem__(self, column: str, /) -> Any: ...
-
-    def get(self, column: str, /) -> Any:
-        """The value, or None if there is no such column."""
+# A row by the names of its columns: a dict, or what SQLAlchemy gives.
+Row = Mapping[Any, Any]
 
 
 class Reader:
@@ -61,10 +56,13 @@ class Reader:
         if value is None:
             return None
         parsed = value if isinstance(value, datetime) else _parsed(value)
-        moment = _as_utc(parsed) if parsed else None
-        if moment is None:
-            self.unreadable.append(column)
-        return moment
+        try:
+            if parsed is not None:
+                return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        except OverflowError:
+            pass
+        self.unreadable.append(column)
+        return None
 
     def day(self, column: str) -> date | None:
         """A date; the time of a timestamp is dropped."""
@@ -86,13 +84,6 @@ def _parsed(value: Any) -> datetime | None:
     try:
         return datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
     except ValueError:
-        return None
-
-
-def _as_utc(moment: datetime) -> datetime | None:
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:
         return None
 
 
@@ -161,29 +152,18 @@ def _read_snapshot(read: Reader, catalog: Catalog) -> Snapshot | None:
     status = read.text("pod_seen_status")
     if status is None:
         return None
-    number = tidy_number(read.text("pod_seen_number"))
+    number, key = tidy_number(read.text("pod_seen_number")), read.text("pod_carrier_key")
+    if key != "" and key not in catalog.specs:  # it was lost: whose account would serve it today
+        key = catalog.resolve(read.text("pod_seen_carrier") or "", number)
     return Snapshot(
-        fetch_status=status,
-        number=number,
-        carrier=_snapshot_carrier(read, number, catalog),
-        retries_used=read.whole("pod_seen_count"),
+        fetch_status=status, number=number, carrier=key or "", retries_used=read.whole("pod_seen_count")
     )
 
 
 def carrier_of(read: Reader, name: str, number: str | None, catalog: Catalog) -> str | None:
-    """Whose account serves the claim."""
-    is_corrected = name != read.text("pod_seen_carrier") or number != tidy_number(
-        read.text("pod_seen_number")
-    )
+    seen = read.text("pod_seen_carrier"), tidy_number(read.text("pod_seen_number"))
+    is_corrected = (name, number) != seen
     return catalog.resolve_again(None if is_corrected else read.text("pod_carrier_key"), name, number)
-
-
-def _snapshot_carrier(read: Reader, number: str | None, catalog: Catalog) -> str:
-    """Whose account served the claim; where that was lost, whose would serve it today."""
-    key = read.text("pod_carrier_key")
-    if key == "" or key in catalog.specs:
-        return key
-    return catalog.resolve(read.text("pod_seen_carrier") or "", number) or ""
 
 
 def _member(kind: Any, value: str | None) -> Any:

@@ -19,7 +19,7 @@ from recours.core.events import Event, EventName
 from recours.core.mail import MailState
 from recours.core.policy import Policy
 from recours.database.engine import Database
-from recours.database.event_outbox import write_events
+from recours.database.event_outbox import add_events
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
@@ -538,8 +538,8 @@ def test_messages_say_what_became_of_them(database: Database, records: DatabaseR
         for name in (EventName.POD_FAILED, EventName.GAVE_UP, EventName.POD_RETRIEVED)
     ]
     with database.write() as connection:
-        write_events(connection, 7, told, "run-1", NOW)
-        write_events(connection, 8, told[:1], "run-1", NOW)
+        add_events(connection, [(7, event) for event in told], "run-1", NOW)
+        add_events(connection, [(8, told[0])], "run-1", NOW)
     ended = NOW + timedelta(minutes=1)
     put(database, mails, {"id": 1, "message_id": "m", "kind": "pod_failed", "recipient": "a@example.org", "language": "fr",
                           "subject": "s", "plain": "p", "html": "h", "state": "sent", "run_id": "r", "created_at": NOW,
