@@ -26,8 +26,7 @@ from recours.backup.folder import (
     stamp,
 )
 from recours.core.text import clean, plural
-from recours.database.clock import SystemClock
-from recours.database.engine import Database, DatabaseError
+from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.rows import free
 from recours.database.schema.inspection import KNOWN, look
 from recours.database.tables import attempts, claims, runs
@@ -77,8 +76,6 @@ def make_backup(
 
 @dataclass
 class Examined:
-    """What was found in a backup."""
-
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -132,8 +129,6 @@ def _faults_of_schema(manifest: Manifest, facts: CopyFacts) -> Iterator[str]:
 
 @dataclass
 class Restored:
-    """What was done to put a backup back."""
-
     database: str
     aside: Path | None = None
     copied: int = 0  # missing documents that were restored

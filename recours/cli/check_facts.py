@@ -19,8 +19,7 @@ from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.operations import home, person
 from recours.core.mail import MailState
-from recours.database.clock import SystemClock, clock_offset
-from recours.database.engine import Database, DatabaseError, files_of_sqlite
+from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.documents.store import PARTS
 from recours.home import CODE, is_checkout

@@ -13,7 +13,7 @@ import click
 from recours.cli.console import Table, harmless, moment_of, past_moment, say_error, show
 from recours.cli.operations import FAILED, confirmed, database_option, json_option, tell_json, with_operations
 from recours.core.text import format_minute, plural
-from recours.database.clock import clock_offset
+from recours.database.engine import clock_offset
 from recours.database.pruning import DatabasePast, forget_future_runs, run_dates
 from recours.documents.store import erase
 from recours.logs import local

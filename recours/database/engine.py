@@ -1,15 +1,17 @@
-"""The connection to the database, and its faults in plain words."""
+"""The connection to the database, its errors as sentences, and its clock, by which runs on several machines share leases."""
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -129,7 +131,6 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """The database for people, without its password."""
         return _shown(self.url)
 
     @property
@@ -370,14 +371,59 @@ _SQLITE_MESSAGES = (
 def explain(error: Exception, shown: str) -> str:
     """A driver's error as a sentence. Never holds the statement or its values."""
     original = getattr(error, "orig", None) or error
-    text = str(original)
     if isinstance(original, sqlite3.Error):
         for sign, meaning in _SQLITE_MESSAGES:
-            if sign in text.lower():
+            if sign in str(original).lower():
                 return f"The database {shown} {meaning}."
     return f"The database {shown} cannot be used: {_first_line(original)}"
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+# ---------------------------------------------------------------- the time
+
+_CLOCK = text("SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)")
+_ZERO = timedelta(0)
+
+
+class SystemClock:
+    def __init__(self, offset: timedelta = _ZERO) -> None:
+        """`offset`: what is added to this machine's clock."""
+        self._offset = offset
+
+    def now(self) -> datetime:
+        return _now() + self._offset
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def clock_offset(database: Database, now: Callable[[], datetime] = _now) -> timedelta:
+    """The database's clock minus this machine's (`now`, aware); zero on SQLite, which has none. Raises DatabaseError."""
+    if database.is_sqlite:
+        return _ZERO
+    with database.outside_transactions() as connection:  # whose beginning would be measured too
+        before = now()
+        theirs = connection.scalar(_CLOCK)
+        after = now()
+    return offset_between(before, datetime.fromtimestamp(theirs or 0, UTC), after)
+
+
+def offset_between(before: datetime, theirs: datetime, after: datetime) -> timedelta:
+    """Their clock minus ours, which said the time before and after theirs did, most likely in the middle.
+
+    Zero if they could have said it in between by our clock too.
+    """
+    if before <= theirs <= after:
+        return _ZERO
+    return theirs - (before + (after - before) / 2)

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from recours.core.policy import Policy
 from recours.database.adoption import read_adoption
-from recours.database.clock import SystemClock, clock_offset
-from recours.database.engine import Database, DatabaseError, Waits
+from recours.database.engine import Database, DatabaseError, SystemClock, Waits, clock_offset
 from recours.database.enrolment import ClaimEnrolment
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
 from recours.database.schema.rights import MISSING

@@ -31,8 +31,7 @@ from recours.core.claim import Stage
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.claims import ClaimRepository, most_urgent
-from recours.database.clock import SystemClock
-from recours.database.engine import Database
+from recours.database.engine import Database, SystemClock
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
 from recours.database.schema.upgrade import create_file
@@ -427,7 +426,6 @@ from pathlib import Path
 from recours.carriers.registry import CATALOG
 from recours.settings.loading import load
 from recours.settings.sources import process_environment
-from recours.database.clock import SystemClock
 from recours.wiring.databases import open_database
 from recours.wiring.mail import PostOffice
 settings = load(Path(sys.argv[1]), process_environment(), CATALOG)

@@ -30,8 +30,7 @@ from recours.carriers.http import Http
 from recours.carriers.session import HttpSession
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
-from recours.database.clock import SystemClock
-from recours.database.engine import Database
+from recours.database.engine import Database, SystemClock
 from recours.database.schema.upgrade import complete
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label

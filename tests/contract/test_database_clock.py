@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from recours.cli import workers
-from recours.database.clock import SystemClock, clock_offset, offset_between
-from recours.database.engine import Database
+from recours.database.engine import Database, SystemClock, clock_offset, offset_between
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Sandbox
@@ -124,4 +123,4 @@ def test_no_sql_of_ours_asks_for_the_time_but_the_query_that_measures_it() -> No
     )
     found = {path.name for path in ours for line in path.read_text("utf-8").splitlines() if asks.search(line)}
     # As the defaults of the service's own columns, and in the SQL that is printed for an administrator.
-    assert found == {"clock.py", "tables.py", "adoption.py"}
+    assert found == {"engine.py", "tables.py", "adoption.py"}

@@ -13,8 +13,7 @@ from sqlalchemy import event, make_url, text
 
 from recours.core.claim import Claim
 from recours.core.policy import EnrollNew
-from recours.database.clock import SystemClock
-from recours.database.engine import Database
+from recours.database.engine import Database, SystemClock
 from recours.database.enrolment import CHUNK, ClaimEnrolment
 from recours.database.schema.inspection import look
 from recours.database.schema.upgrade import bring_up_to_date

@@ -21,8 +21,7 @@ from recours.access import PRIVATE, Access, make_alike, publish
 from recours.core.mail import MailState
 from recours.core.text import clean, plural
 from recours.database.adoption import adopt, sql_of_adoption
-from recours.database.clock import SystemClock
-from recours.database.engine import Database, DatabaseError
+from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.predicates import HIGHEST_NARROW, Reach, const, is_ours, known, known_event, known_mail
 from recours.database.schema import migrate, revisions
 from recours.database.schema.inspection import HEAD, Schema, for_new_claims, look, look_closer
