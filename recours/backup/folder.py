@@ -54,7 +54,6 @@ def name_below(path: str) -> str | None:
 
 
 def stamp(at: datetime) -> str:
-    """A time in the names of files."""
     return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
@@ -128,7 +127,6 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Of all files, in bytes."""
         return sum(file.size for file in self.files.values())
 
 
@@ -292,8 +290,6 @@ def _sweep(parent: Path) -> None:
 
 @dataclass(frozen=True)
 class FolderBackup:
-    """A backup that was made."""
-
     folder: Path
     manifest: Manifest
 

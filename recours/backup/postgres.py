@@ -188,7 +188,6 @@ def restore_into(database: Database, dump: Path, deadlines: Deadlines = Deadline
 
 
 def is_empty(database: Database) -> bool:
-    """Tell whether there is no table in the database but the server's own."""
     query = (
         "SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
         " WHERE relkind IN ('r', 'v', 'm', 'p', 'S') AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
@@ -198,7 +197,6 @@ def is_empty(database: Database) -> bool:
 
 
 def server_major(database: Database) -> int:
-    """The server's version, its first part."""
     with database.read() as connection:
         return int(connection.scalar(text("SHOW server_version_num")) or 0) // 10000
 

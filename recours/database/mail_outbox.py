@@ -166,7 +166,6 @@ class MailOutbox:
         return [told for part in parts for told in self._read(_UNTOLD, of_events=part)]
 
     def events_of_operator(self) -> list[OutboxEvent]:
-        """What the operator is still to be told, the oldest first."""
         return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
 
     def _read(self, query: Select[Any], **of: Any) -> list[OutboxEvent]:
@@ -175,12 +174,10 @@ class MailOutbox:
         return [_event(row) for row in rows]
 
     def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
-        """No mail tells these events; `why` is kept with them."""
         with self.database.write() as connection:
             _mark(connection, [event.id for event in told], why)
 
     def recipient(self, client_id: Any) -> Recipient | None:
-        """The client, as the service knows it; None if it does not."""
         there = [column for column in clients.columns if column.name in self._there[clients.name]]
         if client_id is None or not there:
             return None
@@ -233,7 +230,6 @@ class MailOutbox:
             return list(connection.scalars(query))
 
     def take(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
-        """Lease those of these mails that are still ready, in the same order."""
         ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
         joined = events.join(mail_events, mail_events.c.event_id == _e.id)
         of_mails = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
@@ -262,7 +258,6 @@ class MailOutbox:
             connection.execute(statement, self._leased(mail) | values)
 
     def sending(self, mail: OutgoingMail) -> bool:
-        """From here on the server may have it; False if the lease is lost."""
         values = {"state": MailState.SENDING}
         with self.database.write_one(durable=True) as connection:
             return bool(connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount)

@@ -91,10 +91,6 @@ class ClaimMaintenance:
     def assess_edited(
         self, assess: Assess, now: datetime, exhausted_at: int | None = None
     ) -> Iterator[Claim]:
-        """Assess every row that is new or that others edited since; yields what was read.
-
-        `exhausted_at`: but for those that `adopt_exhausted` is for.
-        """
         wanted = and_(_edited(self.columns), free(now), self.reach.rows())
         if exhausted_at is not None:
             wanted = and_(wanted, exhausted(exhausted_at).is_not(true()))
@@ -105,26 +101,21 @@ class ClaimMaintenance:
             found = self._assess_chunk(query.where(_c.id > found[-1].id), assess)
 
     def repair_ranks(self, rank: Assess) -> int:
-        """Give the claims of an older version their place in the order of today, once; how many."""
         return repair_ranks(self.database, self.catalog, self.columns, rank)
 
     def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
-        """Have failures whose retries other software used up count as given up; how many, a portion at a time."""
         return adopt_exhausted(self.database, self.catalog, self.columns, self.reach, max_retries, now)
 
     def revive_exhausted(
         self, max_retries: int, assess: Assess, now: datetime, carriers: Collection[str] = ()
     ) -> Iterator[Claim]:
-        """Give a next retry to claims of these carriers (none named: of all) that gave up under a lower limit."""
         gave_up = and_(_gave_up_below(max_retries), _of(carriers))
         return self._reassess(gave_up, _c.pod_retry_count, assess, now)
 
     def unshelve(self, skip: Collection[str], assess: Assess, now: datetime) -> Iterator[Claim]:
-        """Assess again the shelved claims whose status is no longer one of `skip` (lower case)."""
         return self._reassess(_unshelved(self.columns, skip), _status(self.columns), assess, now)
 
     def repair_times(self, horizon: datetime, retime: Assess, now: datetime) -> Iterator[Claim]:
-        """Recompute retries that lie after `horizon`: no backoff can have made them."""
         for stage in _TIMED:
             yield from self._reassess(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
 
@@ -162,10 +153,6 @@ class ClaimMaintenance:
     # ---------------------------------------------------------------- carriers and credentials that come and go
 
     def repair_keys(self) -> list[str]:
-        """Have rows assessed again that no run would look for, or that another carrier's account serves today.
-
-        Returns the keys of the carriers whose credentials came or went since the last run, or that are new.
-        """
         known = self._known_keys()
         with self.database.read() as connection:
             found = {
@@ -214,10 +201,6 @@ class ClaimMaintenance:
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
     ) -> set[Any]:
-        """The ids of claims that maintenance has left: another program locked them just now.
-
-        `settled_of`: also settled ones of these carriers (an empty collection: of all) whose retry is to pass.
-        """
         if self.database.is_sqlite:  # a writer has the whole database, and others wait for it
             return set()
         with self.database.read() as connection:
@@ -227,7 +210,6 @@ class ClaimMaintenance:
     def locked_ids(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
     ) -> set[Any]:
-        """Those of `passed_over` that another program locks now."""
         if self.database.is_sqlite:
             return set()
         with self.database.write() as connection:
@@ -270,7 +252,6 @@ class ClaimMaintenance:
             connection.execute(statement)
 
     def _passing(self, due_until: datetime, carriers: Collection[str], now: datetime) -> ColumnElement[bool]:
-        """Settled claims whose retry is due."""
         return and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited(), self.reach.rows())
 
     def pass_retries(
@@ -280,11 +261,6 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Let the due retries of settled claims of these carriers (none named: of all) pass, with their events.
-
-        A claim without a decision is shelved. Every row that is handled leaves the condition: its next retry lies in the
-        future, or its stage changes.
-        """
         due = self._passing(due_until, carriers, now)
         query = select(*readable_columns(self.columns)).where(due).order_by(_c.pod_next_retry_at).limit(CHUNK)
         return self._decide(query, pass_retry, now, give_up=False)
@@ -297,11 +273,6 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
-
-        Those of these carriers (none named: of all) whose time has run since `before` at least. A claim without a
-        decision is shelved.
-        """
         over = and_(expiring(), _c.pod_expire_from <= before, func.coalesce(_c.pod_interruptions, 0) == 0)
         at_that_stage = case((at_stage(stage), true()), else_=false())
         query = (

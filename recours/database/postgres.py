@@ -60,7 +60,6 @@ class Patience:
             self._long.depth -= 1
 
     def begin(self) -> "ServerWait":
-        """A statement is sent now."""
         return ServerWait(self, self.waits.answer if self.in_doubt else self.statement_s, self.waits.quiet)
 
     def begin_connecting(self) -> "ServerWait":
@@ -92,10 +91,7 @@ class Patience:
 
 
 class ServerWait:
-    """One wait for the server."""
-
     def __init__(self, patience: Patience, longest_s: float, quiet_s: float) -> None:
-        """Begins now."""
         self._patience = patience
         self._since = self._asked_at = patience.now()
         self._longest_s = longest_s

@@ -34,7 +34,6 @@ def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
 
 
 def at_stage(stage: Stage) -> ColumnElement[bool]:
-    """Rows of one stage."""
     return _c.pod_stage == const(stage)
 
 
@@ -88,12 +87,10 @@ def known() -> ColumnElement[bool]:
 
 
 def known_event() -> ColumnElement[bool]:
-    """Events whose name this version knows."""
     return events.c.event.in_([const(name) for name in EventName])
 
 
 def known_mail() -> ColumnElement[bool]:
-    """Mails whose kind this version knows."""
     return mails.c.kind.in_([const(kind) for kind in MailKind])
 
 

@@ -93,7 +93,6 @@ def unedited() -> ColumnElement[bool]:
 
 
 def state_values(claim: Claim, state: State) -> dict[str, Any]:
-    """The columns of a state."""
     return {
         "pod_stage": state.stage,
         "pod_carrier_key": claim.carrier or "",
@@ -130,7 +129,6 @@ def update_rows(columns: Iterable[str]) -> Update:
 
 
 def parameters(claim: Claim, values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of `update_rows` for one claim."""
     return {"which": claim.id} | {f"to_{name}": value for name, value in values.items()}
 
 
@@ -142,7 +140,6 @@ def update_leased(columns: tuple[str, ...], *, if_unedited: bool) -> Update:
 
 
 def leased_parameters(claim: Claim, token: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of `update_leased`."""
     return parameters(claim, values) | {"held_by": token}
 
 

@@ -71,7 +71,6 @@ class Group:
         return self.text.rsplit("/", 1)[-1]
 
     def is_wanted(self, wanted: ClaimFilter) -> bool:
-        """Tell whether a filter lets these through."""
         statuses = {status[:_LONGEST_STATUS] for status in wanted.statuses}
         return (
             (not wanted.statuses or self.status in statuses)
@@ -108,7 +107,6 @@ def newest(connection: Connection, wanted: ClaimFilter, most: int) -> list[Any]:
 
 
 def count_of(connection: Connection, wanted: ClaimFilter, most: int) -> int:
-    """How many of these claims there are, counted up to `most`."""
     if _is_open(wanted) or wanted.text.strip():
         return len(newest(connection, wanted, most))
     counted = 0

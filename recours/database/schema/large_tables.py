@@ -155,7 +155,6 @@ def _cancelled_after(limit: timedelta, connection: Connection) -> Iterator[None]
 
 
 def _tables_of(schema: Schema) -> list[str]:
-    """The tables that have such columns."""
     return sorted({name.split(".")[0] for name in schema.narrow_keys})
 
 

@@ -74,7 +74,6 @@ class Right:
 
     @property
     def is_of_sequence(self) -> bool:
-        """Tell whether it is on the sequence that numbers the rows of the table."""
         return self.what == _SEQUENCE
 
 
@@ -113,14 +112,12 @@ def _has_form(need: Need) -> str:
 
 
 def parse_missing(found: str | None) -> tuple[Right, ...]:
-    """What `missing_as_text` gave."""
     needs = {need.name: need for need in NEEDS}
     pairs = (part.split(":") for part in (found or "").split(",") if part)
     return tuple(Right(name, what, needs[name]) for name, what in pairs)
 
 
 def missing_rights(connection: Connection) -> tuple[Right, ...]:
-    """What the user of this connection to PostgreSQL may not do, of what there is."""
     return parse_missing(connection.scalar(text(f"SELECT {missing_as_text()}")))
 
 
