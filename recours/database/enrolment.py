@@ -36,7 +36,7 @@ from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import at_stage
-from recours.database.rows import free, is_failed, readable_columns, unedited
+from recours.database.rows import distinct_by_index, free, in_parts, is_failed, readable_columns, unedited
 from recours.database.tables import claims, exclusions
 from recours.operations.enroll import MANUAL, Candidate
 
@@ -109,15 +109,10 @@ class ClaimEnrolment:
         return counted
 
     def _open_groups(self, connection: Connection, wanted: Any) -> list[list[ColumnElement[bool]]]:
-        """Conditions of the claim statuses that are of interest; each is found from the one before by one look."""
+        """Conditions of the claim statuses that are of interest."""
         if "status" not in self.columns:
             return [[]]
-        first = select(_status).select_from(claims).where(wanted).order_by(_status).limit(1)
-        found = select(first.scalar_subquery().label("status")).cte(recursive=True)
-        after = select(_status).select_from(claims).where(wanted, _status > found.c.status)
-        after_it = select(after.order_by(_status).limit(1).scalar_subquery())
-        found = found.union_all(after_it.where(found.c.status.is_not(None)))
-        there = connection.scalars(select(found.c.status).where(found.c.status.is_not(None)))
+        there = connection.scalars(distinct_by_index(_status, wanted))
         return [[_status == status] for status in there if status.strip().lower() not in self.skip]
 
     # ---------------------------------------------------------------- new ones
@@ -183,10 +178,7 @@ class ClaimEnrolment:
         there = [type_coerce(_c[name], Text).label(name) for name in names if name in self.columns]
         # As a CASE, so that they are read in the order of their ids, not sorted for every part.
         unenrolled = case((_unenrolled, true()), else_=false())
-        query = part = select(_c.id, *there).where(unenrolled).order_by(_c.id).limit(_AT_ONCE)
-        while True:
-            with self.database.read() as connection:
-                rows = connection.execute(query).mappings().all()
+        for rows in in_parts(self.database, select(_c.id, *there).where(unenrolled), _c.id, _AT_ONCE):
             for row in rows:
                 read = Reader(row)
                 yield Candidate(
@@ -196,9 +188,6 @@ class ClaimEnrolment:
                     status=(read.text("status") or "").strip().lower(),
                     created_at=read.moment("created_at"),
                 )
-            if len(rows) < _AT_ONCE:
-                return
-            query = part.where(_c.id > rows[-1]["id"])
 
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
         """Set these to `pending`; returns those that nobody has taken in between, or locks now."""
@@ -277,15 +266,9 @@ class GivenUpClaims:
             wanted.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= since)
         of = self.repository
         columns = [*readable_columns(of.columns), case((free(now), 0), else_=1).label("is_leased")]
-        query = part = select(*columns).where(*wanted).order_by(_c.id).limit(CHUNK)
-        while True:
-            with of.database.read() as connection:
-                rows = connection.execute(query).mappings().all()
+        for rows in in_parts(of.database, select(*columns).where(*wanted), _c.id, CHUNK):
             if rows:
                 yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
-            if len(rows) < CHUNK:
-                return
-            query = part.where(_c.id > rows[-1]["id"])
 
     def start_afresh(self, found: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
         """Set their counts to 0, due now; returns the ids of those that were still given up, and leased by no run."""

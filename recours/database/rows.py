@@ -1,6 +1,6 @@
 """How a claim's row is selected, and how recours's part of it is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    RowMapping,
     Select,
     Text,
     Update,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from recours.core.claim import Claim, FetchStatus, State
 from recours.core.decision import Decision
 from recours.core.sentences import sentence
+from recours.database.engine import Database
 from recours.database.lenient_reader import delivery_text
 from recours.database.predicates import const
 from recours.database.tables import OPTIONAL_CLAIM_COLUMNS, claims
@@ -49,6 +51,29 @@ def readable_columns(table_columns: frozenset[str]) -> list[ColumnElement[Any]]:
     """The columns of a claims table whose schema is current; the service's optional ones may be missing."""
     absent = {name for name in OPTIONAL_CLAIM_COLUMNS if name not in table_columns}
     return raw_columns(column.name for column in claims.columns if column.name not in absent)
+
+
+def in_parts(
+    database: Database, query: Select[Any], key: ColumnElement[Any], size: int
+) -> Iterator[Sequence[RowMapping]]:
+    """Rows in the order of their id, `key`, in parts: no transaction is open while somebody reads what was printed."""
+    part = further = query.order_by(key).limit(size)
+    while True:
+        with database.read() as connection:
+            rows = connection.execute(further).mappings().all()
+        yield rows
+        if len(rows) < size:
+            return
+        further = part.where(key > rows[-1]["id"])
+
+
+def distinct_by_index(value: ColumnElement[Any], *wanted: Any) -> Select[Any]:
+    """The different values of an indexed expression: each is found from the one before by one look into the index."""
+    first = select(value).select_from(claims).where(*wanted).order_by(value).limit(1)
+    found = select(first.scalar_subquery().label("value")).cte(recursive=True)
+    after = select(value).select_from(claims).where(*wanted, value > found.c.value).order_by(value).limit(1)
+    found = found.union_all(select(after.scalar_subquery()).where(found.c.value.is_not(None)))
+    return select(found.c.value).where(found.c.value.is_not(None))
 
 
 def free(now: datetime) -> ColumnElement[bool]:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from recours.core.claim import FetchStatus, Stage
 from recours.database.lenient_reader import Reader
 from recours.database.predicates import EVERYTHING, Reach, at_stage, still_ours
+from recours.database.rows import distinct_by_index
 from recours.database.tables import claims
 from recours.operations.records import ClaimFilter
 
@@ -84,12 +85,7 @@ class Group:
 
 
 def groups(connection: Connection) -> list[Group]:
-    """The groups there are: each is found from the one before by one look into the index."""
-    first = select(select(_group).select_from(claims).order_by(_group).limit(1).scalar_subquery().label("g"))
-    first_cte = first.cte(recursive=True)
-    after = select(_group).select_from(claims).where(_group > first_cte.c.g).order_by(_group).limit(1)
-    found = first_cte.union_all(select(after.scalar_subquery()).where(first_cte.c.g.is_not(None)))
-    return [Group(name) for name in connection.scalars(select(found.c.g)) if name is not None]
+    return [Group(name) for name in connection.scalars(distinct_by_index(_group))]
 
 
 def newest(connection: Connection, wanted: ClaimFilter, most: int) -> list[Any]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
+    RowMapping,
     Select,
     Table,
     Text,
@@ -36,7 +36,7 @@ from recours.database.reports.claim_search import (
     oldest_failures,
     retries_come,
 )
-from recours.database.rows import free, readable_columns
+from recours.database.rows import free, in_parts, readable_columns
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
 from recours.operations.records import (
     COUNTED_UP_TO,
@@ -86,14 +86,14 @@ class DatabaseRecords:
         if until is not None:
             query = query.where(runs.c.started_at <= until)
         with self.database.read() as connection:
-            return [_run(row) for row in connection.execute(query)]
+            return [_run(row) for row in connection.execute(query).mappings()]
 
     def last_success(self, worker: str, until: datetime) -> Run | None:
         query = select(*_raw(runs)).where(runs.c.worker == worker, runs.c.started_at <= until)
         query = query.where(runs.c.exit_status == 0, runs.c.ended_at.is_not(None))
         query = query.order_by(runs.c.started_at.desc()).limit(1)
         with self.database.read() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(query).mappings().first()
         return _run(row) if row else None
 
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
@@ -114,11 +114,11 @@ class DatabaseRecords:
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         query = select(*_raw(attempts)).where(_a.claim_id == claim_id).order_by(_a.id)
         with self.database.read() as connection:
-            return [_attempt(row, self.catalog) for row in connection.execute(query)]
+            return [_attempt(row, self.catalog) for row in connection.execute(query).mappings()]
 
     def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
         """Every attempt with its claim's reference, the oldest first; a part at a time in memory."""
-        first = None
+        listed = select(*_raw(attempts))
         if since is not None:
             # Their ids run with their times, but for calls of the same minutes: hence the least id of many, and what is
             # older among those that follow is passed over.
@@ -127,7 +127,8 @@ class DatabaseRecords:
                 first = connection.scalar(select(func.min(begun.subquery().c.id)))
             if first is None:
                 return
-        for rows in self._parts(select(*_raw(attempts)), _a.id, first):
+            listed = listed.where(_a.id >= first)
+        for rows in in_parts(self.database, listed, _a.id, _AT_ONCE):
             found = [_attempt(row, self.catalog) for row in rows]
             ids = {attempt.claim_id for attempt in found}
             query = select(_c.id, type_coerce(_c.claim_reference, Text).label("reference")).where(
@@ -139,20 +140,6 @@ class DatabaseRecords:
             for attempt in found:
                 if since is None or attempt.started_at >= since:
                     yield clean(names.get(attempt.claim_id) or f"#{attempt.claim_id}", 100), attempt
-
-    def _parts(
-        self, query: Select[Any], key: ColumnElement[Any], first: Any = None
-    ) -> Iterator[Sequence[Row[Any]]]:
-        """Rows in the order of their key, in parts: no transaction is open while somebody reads what was printed."""
-        part = query.order_by(key).limit(_AT_ONCE)
-        further = part if first is None else part.where(key >= first)
-        while True:
-            with self.database.read() as connection:
-                rows = connection.execute(further).all()
-            yield rows
-            if len(rows) < _AT_ONCE:
-                return
-            further = part.where(key > rows[-1].id)
 
     # ---------------------------------------------------------------- backlogs
 
@@ -170,7 +157,8 @@ class DatabaseRecords:
 
     def find(self, reference: str) -> ListedClaim | None:
         with self.database.read() as connection:
-            row = connection.execute(self._listed().where(_c.claim_reference == reference)).first()
+            query = self._listed().where(_c.claim_reference == reference)
+            row = connection.execute(query).mappings().first()
         return self._read(row) if row else None
 
     def leased_until(self, claim_id: Any, now: datetime) -> datetime | None:
@@ -181,7 +169,7 @@ class DatabaseRecords:
         with self.database.read() as connection:
             ids = newest(connection, wanted, skip + most)[skip:]
             query = self._listed().where(_c.id.in_(ids)).order_by(_c.id.desc())
-            return [self._read(row) for row in connection.execute(query)] if ids else []
+            return [self._read(row) for row in connection.execute(query).mappings()] if ids else []
 
     def count(self, wanted: ClaimFilter, most: int) -> int:
         with self.database.read() as connection:
@@ -189,7 +177,7 @@ class DatabaseRecords:
 
     def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
         """Every claim, or those made since (or nobody knows when), the oldest first; a part at a time in memory."""
-        for rows in self._parts(self._listed(), _c.id):
+        for rows in in_parts(self.database, self._listed(), _c.id, _AT_ONCE):
             for listed in map(self._read, rows):
                 made = listed.claim.created_at
                 if since is None or made is None or made >= since:
@@ -198,11 +186,10 @@ class DatabaseRecords:
     def _listed(self) -> Select[Any]:
         return select(*readable_columns(self.columns))
 
-    def _read(self, row: Row[Any]) -> ListedClaim:
-        values = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
-        read = Reader(values)
+    def _read(self, row: RowMapping) -> ListedClaim:
+        read = Reader(row)
         return ListedClaim(
-            read_claim(values, self.catalog, self.redact),
+            read_claim(row, self.catalog, self.redact),
             read.text("pod_url"),
             read.moment("pod_fetched_at"),
             read.text("pod_delivery_person"),
@@ -276,49 +263,49 @@ def _raw(table: Table, *names: str) -> list[ColumnElement[Any]]:
     ]
 
 
-def _run(row: Row[Any]) -> Run:
-    read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+def _run(row: RowMapping) -> Run:
+    read = Reader(row)
     try:
-        stats = json.loads(row.stats) if isinstance(row.stats, str) else row.stats
+        stats = json.loads(row["stats"]) if isinstance(row["stats"], str) else row["stats"]
     except (ValueError, RecursionError):
         stats = None  # of anything but a JSON object, nothing is known
     return Run(
-        id=str(row.id),
+        id=str(row["id"]),
         worker=clean(read.text("worker") or "", 60),
         started_at=read.moment("started_at") or _UNREADABLE,
         ended_at=read.moment("ended_at"),
-        exit_status=_number(int, row.exit_status),
+        exit_status=_number(int, row["exit_status"]),
         stats=stats if isinstance(stats, dict) else {},
     )
 
 
-def _attempt(row: Row[Any], catalog: Catalog) -> PastAttempt:
-    read = Reader(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
+    read = Reader(row)
     key = read.text("carrier") or ""
     carrier = catalog.name_of(key, clean(key, 60))
     return PastAttempt(
-        id=row.id,
-        claim_id=row.claim_id,
+        id=row["id"],
+        claim_id=row["claim_id"],
         run_id=read.text("run_id") or "",
         worker=read.text("worker") or "",
         carrier=key,
         number=read.text("tracking_number") or "",
         retry=read.whole("turn"),
         started_at=read.moment("started_at") or _UNREADABLE,
-        duration_s=_number(float, row.duration_s) or 0.0,
+        duration_s=_number(float, row["duration_s"]) or 0.0,
         calls=read.whole("calls"),
         outcome=read.text("outcome") or "",
-        used=bool(_number(int, row.used)),
+        used=bool(_number(int, row["used"])),
         kind=read.text("error_kind"),
         message=read.text("message"),
         said=stored(read.text("error_key"), carrier, read.text("error_words")),
-        http_status=_number(int, row.http_status),
+        http_status=_number(int, row["http_status"]),
         delivered_at=read.moment("delivered_at"),
         delivered_day=read.text("delivered_day"),
         signatory=read.text("signatory"),
         document_path=read.text("document_path"),
         document_sha256=read.text("document_sha256"),
-        document_size=_number(int, row.document_size),
+        document_size=_number(int, row["document_size"]),
         document_type=read.text("document_type"),
         document_source=read.text("document_source"),
     )
