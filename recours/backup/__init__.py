@@ -155,13 +155,15 @@ def put_back(
     if database.is_there() and not force:
         _require_rest(database)
     database.close()
-    with sqlite.staged(backup.database_copy, database.path, stamp(SystemClock().now()), access) as ready:
-        done.moved = _correct_paths(ready.database, backup, pod_dir)
-        if backup.manifest.notes.get("journal_mode") == "wal":
-            ready.write_ahead()
+
+    def prepare(copy: Database) -> None:
+        done.moved = _correct_paths(copy, backup, pod_dir)
         done.copied, done.kept = backup.put_documents_back(pod_dir, access)
-        # Last: what was restored so far is of no consequence without it.
-        done.aside = ready.take_its_place()
+
+    # The copy takes its place last: what was restored so far is of no consequence without it.
+    has_log = backup.manifest.notes.get("journal_mode") == "wal"
+    at = stamp(SystemClock().now())
+    done.aside = sqlite.replace(database.path, backup.database_copy, at, access, prepare, write_ahead=has_log)
     return done
 
 

@@ -2,15 +2,14 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL
 
-from recours.access import PRIVATE, Access, make_alike
+from recours.access import Access, make_alike
 from recours.backup.folder import BackupError, Copied, CopyFacts, KnownDocument
 from recours.core.text import clean
 from recours.database.engine import LOCK_WAIT_S, Database, DatabaseError, explain, files_of_sqlite
@@ -84,11 +83,9 @@ def faults(path: Path) -> list[str]:
         there = copied.execute("SELECT name, tbl_name, type, rootpage FROM sqlite_master").fetchall()
         odd = [
             name
-            for name, table, kind, page in there
-            if (
-                name in {"claims", *ours} and (kind == "view" or (kind == "table" and page == 0))
-            )  # page 0: virtual
-            or (kind == "trigger" and table in ours)
+            for name, table, kind, page in there  # a virtual table has page 0
+            if (kind == "trigger" and table in ours)
+            or (name in {"claims", *ours} and (kind == "view" or (kind == "table" and page == 0)))
         ]
         if odd:
             return [
@@ -124,48 +121,19 @@ def _tables(copied: sqlite3.Connection) -> set[str]:
 # ---------------------------------------------------------------- a copy put in its place
 
 
-@dataclass(frozen=True)
-class Staged:
-    """A copy beside the database, made ready to take its place."""
+def replace(
+    path: Path,
+    copy: Path,
+    stamp: str,
+    access: Access,
+    prepare: Callable[[Database], None],
+    *,
+    write_ahead: bool,
+) -> Path | None:
+    """Put a copy in the place of a database; returns where that is now. Raises BackupError.
 
-    copy: Path
-    path: Path
-    stamp: str
-
-    @property
-    def database(self) -> Database:
-        """The copy, to be worked on before it is in place."""
-        return Database(URL.create("sqlite", database=str(self.copy)))
-
-    def write_ahead(self) -> None:
-        """Give it the journal mode that the database had. Raises BackupError."""
-        try:
-            with closing(sqlite3.connect(self.copy)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.Error as error:
-            raise BackupError(explain(error, str(self.copy))) from error
-
-    def take_its_place(self) -> Path | None:
-        """Move what is there aside, with the files beside it, which belong to it; returns where to. Raises BackupError."""
-        aside = self.path.with_name(f"{self.path.name}.before-restore-{self.stamp}")
-        moved = None
-        try:
-            for present, kept in zip(files_of_sqlite(self.path), files_of_sqlite(aside), strict=True):
-                if present.exists():
-                    present.rename(kept)
-                    moved = aside
-            self.copy.rename(self.path)
-        except OSError as error:
-            there = f" What was there is {aside}*." if moved else ""
-            raise BackupError(
-                f"{self.path} could not be replaced: {error.strerror or error}.{there} Does a program have it open?"
-            ) from error
-        return moved
-
-
-@contextmanager
-def staged(copy: Path, path: Path, stamp: str, access: Access = PRIVATE) -> Iterator[Staged]:
-    """A copy beside the database; gone at the end unless it took its place. Raises BackupError."""
+    `prepare` is called with the copy before it is in place; if it raises, nothing is changed.
+    """
     beside = path.with_name(f".{path.name}.restoring-{stamp}")
     try:
         try:
@@ -179,9 +147,36 @@ def staged(copy: Path, path: Path, stamp: str, access: Access = PRIVATE) -> Iter
             raise BackupError(
                 f"{path.parent} cannot be written: {error.strerror or error}. Nothing was changed."
             ) from error
-        yield Staged(beside, path, stamp)
-    except DatabaseError as fault:
-        raise BackupError(str(fault)) from fault
+        database = Database(URL.create("sqlite", database=str(beside)))
+        try:
+            prepare(database)
+        finally:
+            database.close()
+        if write_ahead:
+            with closing(sqlite3.connect(beside)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+        return _take_place(beside, path, path.with_name(f"{path.name}.before-restore-{stamp}"))
+    except sqlite3.Error as error:
+        raise BackupError(explain(error, str(beside))) from error
+    except DatabaseError as error:
+        raise BackupError(str(error)) from error
     finally:
         for file in files_of_sqlite(beside):
             file.unlink(missing_ok=True)
+
+
+def _take_place(beside: Path, path: Path, aside: Path) -> Path | None:
+    """Move what is there aside, with the files beside it, which belong to it."""
+    moved = None
+    try:
+        for present, kept in zip(files_of_sqlite(path), files_of_sqlite(aside), strict=True):
+            if present.exists():
+                present.rename(kept)
+                moved = aside
+        beside.rename(path)
+    except OSError as error:
+        there = f" What was there is {aside}*." if moved else ""
+        raise BackupError(
+            f"{path} could not be replaced: {error.strerror or error}.{there} Does a program have it open?"
+        ) from error
+    return moved
