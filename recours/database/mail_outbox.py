@@ -76,13 +76,10 @@ _INSERT_MAIL_EVENT = insert(mail_events)
 _INSERT_NOTIFICATION = insert(notifications).inline()  # without RETURNING, which takes a right to read
 _UPDATE_LEASED = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
 _UPDATE_UNTRIED = _UPDATE_LEASED.values(tries=_m.tries - 1)
-_UNTOLD_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True)), _e.told.is_(None)
+_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True))
+_UNTOLD_OF_IDS = _OF_IDS, _e.told.is_(None)
 _MARK = update(events).where(*_UNTOLD_OF_IDS).values(told=bindparam("what"))
-_LAPSE = (
-    update(events)
-    .where(_e.id.in_(bindparam("of_events", expanding=True)), _e.told == _MAIL)
-    .values(told=LAPSED)
-)
+_LAPSE = update(events).where(_OF_IDS, _e.told == _MAIL).values(told=LAPSED)
 _UNTOLD = select(events).where(*_UNTOLD_OF_IDS).order_by(_e.id)
 _LOCK_UNTOLD = select(_e.id).where(*_UNTOLD_OF_IDS).order_by(_e.id).with_for_update()
 

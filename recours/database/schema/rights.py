@@ -7,13 +7,13 @@ from functools import cache
 
 from sqlalchemy import Connection, text
 
-from recours.database.tables import VERSION_TABLE, metadata, notifications, system_settings
+from recours.database.tables import VERSION_TABLE, metadata
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _SEQUENCE = "USAGE"
 # How sentences about missing rights begin.
 MISSING = "Missing database rights"
-# PostgreSQL's word for a missing right.
+# PostgreSQL's code for a missing right.
 NOT_ALLOWED = "42501"
 _SHOWN = 4  # tables that a sentence names
 
@@ -26,39 +26,20 @@ class Need:
     rights: tuple[str, ...]
     of_service: bool = False
     optional: bool = False  # claims are fetched without; it is for mails
-    # A table of the service that has not all of these columns is not used.
-    columns: tuple[str, ...] = ()
-    # The sequence of new rows, where the table has one.
-    numbered: bool = False
-
-
-def _own() -> list[Need]:
-    return [
-        Need(name, ALL, numbered=table.autoincrement_column is not None)
-        for name, table in metadata.tables.items()
-        if name.startswith("recours_")
-    ]
+    in_form: bool = False  # it is not used unless it has all columns that are known
+    numbered: bool = False  # new rows have a number of a sequence
 
 
 NEEDS: tuple[Need, ...] = (
     Need("claims", ("SELECT", "UPDATE"), of_service=True),
     Need("clients", ("SELECT",), of_service=True, optional=True),
-    Need(
-        "notifications",
-        ("INSERT",),
-        of_service=True,
-        optional=True,
-        columns=tuple(notifications.columns.keys()),
-        numbered=True,
+    Need("notifications", ("INSERT",), of_service=True, optional=True, in_form=True, numbered=True),
+    Need("system_settings", ("SELECT",), of_service=True, optional=True, in_form=True),
+    *(
+        Need(name, ALL, numbered=table.autoincrement_column is not None)
+        for name, table in metadata.tables.items()
+        if name.startswith("recours_")
     ),
-    Need(
-        "system_settings",
-        ("SELECT",),
-        of_service=True,
-        optional=True,
-        columns=tuple(system_settings.columns.keys()),
-    ),
-    *_own(),
     Need("recours_documents", ("SELECT",)),
     Need(VERSION_TABLE, ("SELECT",)),
 )
@@ -91,7 +72,7 @@ def missing_as_text() -> str:
     """A scalar subquery of PostgreSQL's: `clients:SELECT,notifications:USAGE`; NULL where nothing is missing."""
     tables = ", ".join(f"('{need.name}', '{right}')" for need in NEEDS for right in need.rights)
     numbered = ", ".join(f"('{need.name}')" for need in NEEDS if need.numbered)
-    formed = " AND ".join(f"(name <> '{need.name}' OR {_has_form(need)})" for need in NEEDS if need.columns)
+    formed = " AND ".join(f"(name <> '{need.name}' OR {_has_form(need)})" for need in NEEDS if need.in_form)
     return (
         "(SELECT string_agg(name || ':' || wanted, ',') FROM ("  # noqa: S608 (constants)
         f"SELECT name, wanted FROM (VALUES {tables}) AS needed (name, wanted) WHERE NOT {_HAS}"
@@ -103,11 +84,11 @@ def missing_as_text() -> str:
 
 
 def _has_form(need: Need) -> str:
-    names = ", ".join(f"'{name}'" for name in need.columns)
+    columns = metadata.tables[need.name].columns.keys()
+    names = ", ".join(f"'{name}'" for name in columns)
     return (
         f"(SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('{need.name}')"  # noqa: S608 (constants)
-        " AND NOT attisdropped"
-        f" AND attname IN ({names})) = {len(need.columns)}"
+        f" AND NOT attisdropped AND attname IN ({names})) = {len(columns)}"
     )
 
 
@@ -127,21 +108,19 @@ def missing_rights(connection: Connection) -> tuple[Right, ...]:
 def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[str]:
     """The statements that give a role these rights, without semicolons."""
     to = quoted(role)
-    by_right: dict[tuple[str, ...], list[str]] = {}
-    sequences = []
     of_table: dict[str, list[str]] = {}
+    sequences = []
     for right in rights:
-        if right.is_of_sequence:
-            sequences.append(_sequence(connection, right.on))
-        else:
+        if not right.is_of_sequence:
             of_table.setdefault(right.on, []).append(right.what)
+        elif sequence := _sequence(connection, right.on):
+            sequences.append(sequence)
+    by_right: dict[str, list[str]] = {}
     for name, what in of_table.items():
-        by_right.setdefault(tuple(what), []).append(name)
-    statements = [
-        f"GRANT {', '.join(what)} ON {', '.join(names)} TO {to}" for what, names in by_right.items()
-    ]
-    named = [name for name in sequences if name]
-    return [*statements, *([f"GRANT USAGE ON SEQUENCE {', '.join(named)} TO {to}"] if named else [])]
+        by_right.setdefault(", ".join(what), []).append(name)
+    if sequences:
+        by_right["USAGE"] = [f"SEQUENCE {', '.join(sequences)}"]
+    return [f"GRANT {what} ON {', '.join(names)} TO {to}" for what, names in by_right.items()]
 
 
 def _sequence(connection: Connection, table: str) -> str | None:

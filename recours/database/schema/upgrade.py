@@ -226,7 +226,7 @@ def alone(
     patience_s = PATIENCE_S if patience_s is None else patience_s
     ends = clock.monotonic() + patience_s
     pauses: Iterator[float] = chain(_PAUSES_S, repeat(_PAUSES_S[-1]))
-    held: DatabaseError | None = None
+    locked: DatabaseError | None = None
     while True:
         try:
             with database.write() as connection:
@@ -237,12 +237,12 @@ def alone(
         except DatabaseError as fault:
             if not fault.is_of_lock:
                 raise
-            held, pause, reason = fault, next(pauses), "another program has held the table claims"
+            locked, pause, reason = fault, next(pauses), "another program has held the table claims"
         if clock.monotonic() + pause > ends:
             raise DatabaseError(
                 f"The database {database.shown} could not be brought to schema {HEAD}: {reason} for "
                 f"{patience_s:.0f} s. Find out which one, or start again when it is done."
-            ) from held
+            ) from locked
         clock.sleep(pause)
 
 
@@ -273,9 +273,8 @@ def _with_sql(fault: DatabaseError, database: Database, schema: Schema) -> Datab
     """The fault; with the SQL for someone who may, if this database user may not alter tables."""
     if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _SIGNS_OF_REFUSAL):
         return fault
-    said = str(getattr(fault.__cause__, "orig", None) or fault).splitlines()[0]
     sentence = (
-        f"Missing database rights ({said}). The schema must be brought to {HEAD} first: ask your administrator to run "
+        f"Missing database rights ({fault.message}). The schema must be brought to {HEAD} first: ask your administrator to run "
         "the SQL below."
     )
     user = None
