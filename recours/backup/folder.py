@@ -266,7 +266,7 @@ def new_box(parent: Path, now: datetime) -> Iterator[FolderBox]:
         try:
             folder.mkdir(mode=0o700)  # personal data
         except FileExistsError as error:
-            raise BackupError(f"Another backup is being made in {parent} at this moment.") from error
+            raise BackupError(f"Another backup is being made in {parent}.") from error
         try:
             yield FolderBox(folder, target)
         finally:

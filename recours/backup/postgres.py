@@ -115,7 +115,7 @@ class DumpWatch:
 
 
 def copy(database: Database, path: Path, deadlines: Deadlines = Deadlines()) -> Copied:
-    """Write a dump; what it holds is asked of the very moment that it was made of. Raises BackupError."""
+    """Write a dump; what it holds is asked of the very snapshot that it was made of. Raises BackupError."""
     with _snapshot(database) as (connection, snapshot):
         major = server_major(database)
         target, secrets = conninfo(database, **KEEPALIVES)

@@ -24,7 +24,7 @@ _LONGEST_VALUE = 100_000_000  # bytes
 def copy(database: Path, path: Path) -> Copied:
     """Write a consistent copy, a file of its own. Raises BackupError.
 
-    In one step, which is of one moment whatever others write. Where there is a write-ahead log, none of them waits.
+    In one step, so that it is consistent whatever others write. Where there is a write-ahead log, none of them waits.
     """
     try:
         with (

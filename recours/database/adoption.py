@@ -89,12 +89,6 @@ def read_adoption(connection: Connection) -> Adoption | None:
     return Adoption(row.adopted_at, row.highest_claim_id, row.status_column_added, row.decided)
 
 
-def note_decision(database: Database) -> None:
-    """A person has said what becomes of the claims that are not enrolled."""
-    with database.write() as connection:
-        connection.execute(update(adoption).where(_ROW).values(decided=True))
-
-
 # ---------------------------------------------------------------- claims that an older version ranked
 # Each gets its place in the order of today, once, part by part. No run waits for it long, and none blocks the service: a
 # part is a stretch of ids, and how far it came is kept.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
 _LOCK_WAIT_AFTERWARDS_S = 1  # when one lasted longer than that, and more of its kind are to be expected
-_LOCK_TIMED_OUT = "55P03"  # PostgreSQL's word for that it waited so long
+_LOCK_TIMED_OUT = "55P03"  # PostgreSQL's code for that
 
 # Names in the query of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
@@ -49,7 +49,7 @@ KEEPALIVES = {
 _FULL, _EXTRA = 2, 3
 _SYNCED = "recours.synced"
 
-# PostgreSQL's encodings that can hold every sign. To the second it is bytes: ours and, it is hoped, the service's are UTF-8.
+# PostgreSQL's encodings that can hold every sign. The second takes any bytes: recours's and, it is hoped, the service's are UTF-8.
 _OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
 
 
@@ -112,7 +112,7 @@ class Database:
     """One database, read and written in short transactions.
 
     On SQLite a write transaction takes the write lock at its beginning, so that it never has to be rolled back
-    half-way because another process wrote first. The threads of this process queue for it on a lock of ours: SQLite's
+    half-way because another process wrote first. The threads of this process queue for it on a lock of this object: SQLite's
     own waiting is a sleep that grows.
     """
 
@@ -332,7 +332,7 @@ def _postgres_engine(url: URL, waits: Waits) -> "tuple[Engine, Patience]":
     patience = Patience(partial(gives_connections, arguments, waits.answer), waits)
     engine = create_engine(
         url,
-        isolation_level="AUTOCOMMIT",  # a transaction is begun by us, with all that it needs
+        isolation_level="AUTOCOMMIT",  # `_begin` begins a transaction, with all that it needs
         pool_pre_ping=True,
         max_overflow=-1,
         creator=partial(connection_class(patience).connect, **arguments),
@@ -420,9 +420,9 @@ def clock_offset(database: Database, now: Callable[[], datetime] = _now) -> time
 
 
 def offset_between(before: datetime, theirs: datetime, after: datetime) -> timedelta:
-    """Their clock minus ours, which said the time before and after theirs did, most likely in the middle.
+    """Their clock minus this one, by which theirs was read between `before` and `after`, most likely in the middle.
 
-    Zero if they could have said it in between by our clock too.
+    Zero if it may have been that time by this clock too.
     """
     if before <= theirs <= after:
         return _ZERO

@@ -31,13 +31,13 @@ from sqlalchemy import (
 
 from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
 from recours.core.policy import Adoption, EnrollNew
-from recours.database.adoption import note_decision, read_adoption
+from recours.database.adoption import read_adoption
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import at_stage
 from recours.database.rows import distinct_by_index, free, in_parts, is_failed, readable_columns, unedited
-from recours.database.tables import claims, exclusions
+from recours.database.tables import adoption, claims, exclusions
 from recours.operations.enroll import MANUAL, Candidate
 
 _c, _x = claims.c, exclusions.c
@@ -72,7 +72,9 @@ class ClaimEnrolment:
             return read_adoption(connection)
 
     def note_decision(self) -> None:
-        note_decision(self.database)
+        """A person has said what becomes of the claims that are not enrolled."""
+        with self.database.write() as connection:
+            connection.execute(update(adoption).where(adoption.c.id == 1).values(decided=True))
 
     # ---------------------------------------------------------------- how many
 

@@ -53,7 +53,7 @@ from recours.database.tables import (
 )
 
 _LEASE = timedelta(minutes=10)
-_AT_ONCE = 500  # events that are read by their numbers
+_AT_ONCE = 500  # events that are read by their ids
 _MAIL = "mail"  # what `told` says of an event that a mail tells
 _e, _m = events.c, mails.c
 
@@ -265,7 +265,7 @@ class MailOutbox:
         """It was sent, refused for good, cancelled, or nobody can know; what was tried is in the service's record too.
 
         There it is left out if it has no client and the record takes clients' only.
-        Returns why that record did not take it, if so: ours has it all the same. What a cancelled mail was to tell is
+        Returns why that record did not take it, if so: recours's has it all the same. What a cancelled mail was to tell is
         told by another one if its reason comes back.
         """
         rows = _notifications(mail, state, now, error) if self._is_for_service(mail, state) else []

@@ -24,12 +24,12 @@ _c = claims.c
 
 
 def const(value: str) -> ColumnElement[Any]:
-    """A constant of ours inside the SQL text."""
+    """A constant inside the SQL text."""
     return literal_column(f"'{value}'", Text)
 
 
 def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
-    """What was held until then is free by now; also if a clock that was wrong held it until no hold can last."""
+    """A lease or a pause that is over; also one that a wrong clock set to last longer than any can."""
     return or_(until <= now, until > now + FURTHEST_END)
 
 
@@ -39,9 +39,9 @@ def at_stage(stage: Stage) -> ColumnElement[bool]:
 
 @cache
 def is_ours() -> ColumnElement[bool]:
-    """Rows that one of the workers is for; of all others somebody else takes care. NULL where the status is NULL."""
-    ours = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
-    return _c.pod_fetch_status.in_([const(status) for status in ours])
+    """Rows that one of the workers is for; others are not recours's to work on. NULL where the status is NULL."""
+    statuses = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
+    return _c.pod_fetch_status.in_([const(status) for status in statuses])
 
 
 @cache
@@ -59,7 +59,7 @@ def expiring() -> ColumnElement[bool]:
 
 @cache
 def edited(*, with_deadline: bool) -> ColumnElement[bool]:
-    """Rows that we never assessed, that differ from what they were assessed on, or whose place in the order is lost."""
+    """Rows that were never assessed, that differ from what they were assessed on, or whose place in the order is lost."""
     differs = [
         _c.pod_stage.is_(None),
         _c.pod_stage.not_in([const(stage) for stage in Stage]),
@@ -116,7 +116,10 @@ class Reach:
     highest_id: int | None = None  # recours's tables hold keys of 32 bits
 
     def rows(self) -> ColumnElement[bool]:
-        return _rows(self)
+        limits = [known()] if self.only_known else []
+        if self.highest_id is not None:
+            limits.append(_c.id <= self.highest_id)
+        return and_(true(), *limits)
 
     def require(self, claim_id: Any) -> None:
         """See that a claim that somebody asked for is within reach. Raises DatabaseError."""
@@ -125,14 +128,6 @@ class Reach:
                 f"Claim {claim_id} cannot be recorded yet: the recours_ tables hold ids up to {self.highest_id}. Run "
                 "'recours init-db' as their owner; nothing was fetched."
             )
-
-
-@cache
-def _rows(reach: Reach) -> ColumnElement[bool]:
-    limits = [known()] if reach.only_known else []
-    if reach.highest_id is not None:
-        limits.append(claims.c.id <= reach.highest_id)
-    return and_(true(), *limits)
 
 
 EVERYTHING = Reach()

@@ -1,4 +1,4 @@
-"""What the database keeps of the time before a moment, and how it goes: see `recours.operations.prune`."""
+"""What the database keeps of the time before a date, and how it goes: see `recours.operations.prune`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 `claims` and `clients` belong to the service's own application: their values are read raw and parsed row by row,
 since one that cannot be read must not hide the others. The `recours_` tables and the `pod_` columns named in
-`OWN_CLAIM_COLUMNS` are ours.
+`OWN_CLAIM_COLUMNS` are recours's.
 """
 
 from collections.abc import Callable
@@ -89,7 +89,7 @@ claims = Table(
     # the guide's
     Column("pod_retry_count", Integer),
     Column("pod_last_retry_at", Utc),
-    # ours
+    # recours's
     Column("pod_stage", Text),
     Column("pod_carrier_key", Text),
     Column("pod_next_retry_at", Utc),
@@ -163,7 +163,7 @@ attempts = Table(
     Column("error_words", Text),
     Column("http_status", Integer),
     Column("delivered_at", Utc),
-    Column("delivered_day", Text),  # an ISO date, where the carrier told no moment
+    Column("delivered_day", Text),  # an ISO date, where the carrier gave no time
     Column("signatory", Text),
     Column("document_path", Text),
     Column("document_sha256", String(64)),
@@ -233,7 +233,7 @@ quota = Table(
     Column("limit_key", String(80), primary_key=True),
     Column("window_start", Utc, primary_key=True),
     Column("window_end", Utc, nullable=False),
-    Column("taken", Integer, nullable=False),  # used and held, by all
+    Column("taken", Integer, nullable=False),  # used and reserved, by all
     Index("ix_recours_quota_end", "window_end"),
 )
 
@@ -245,7 +245,7 @@ quota_shares = Table(
     Column("holder", String(40), primary_key=True),
     Column("used", Integer, nullable=False),
     Column("held", Integer, nullable=False),
-    Column("expires_at", Utc, nullable=False),  # what is held then was certainly not sent
+    Column("expires_at", Utc, nullable=False),  # what is reserved then was certainly not sent
     Index("ix_recours_quota_shares_holder", "holder"),
 )
 

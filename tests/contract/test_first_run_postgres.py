@@ -227,7 +227,7 @@ def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: 
     monkeypatch.setattr(upgrade, "PATIENCE_S", 3.0)
     with service(old) as holder:
         holder.execute("SELECT * FROM claims")
-        with pytest.raises(DatabaseError, match="another program has held the table claims for 3 s"):
+        with pytest.raises(DatabaseError, match="another program has locked the table claims for 3 s"):
             first_run(old)
     assert look(old).version is None
     assert first_run(old)

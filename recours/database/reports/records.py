@@ -55,7 +55,7 @@ _c, _a, _m = claims.c, attempts.c, mails.c
 _AT_ONCE = 1000
 # More attempts than are ever under way at the same time.
 _SAME_MINUTES = 10_000
-# Of a record of ours in which somebody has spoilt the time.
+# Of a record in which somebody has spoilt the time.
 _UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -48,7 +48,7 @@ _INDEXES = (
 )
 _INDEX_ON_STATUS = "ix_claims_pod_shelved"
 
-# Our columns that hold keys of the service: made with 32 bits by older versions.
+# Columns of recours's tables that hold keys of the service: made with 32 bits by older versions.
 _KEYS = ", ".join(
     f"('{table.name}', '{column.name}')"
     for table in metadata.tables.values()

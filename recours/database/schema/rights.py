@@ -134,7 +134,7 @@ def _sequence(connection: Connection, table: str) -> str | None:
 
 
 def all_rights(present: Iterable[str]) -> list[Right]:
-    """Everything a run needs, on those of the service's tables that are present, and on all of ours."""
+    """Everything a run needs, on those of the service's tables that are present, and on all of recours's."""
     there = set(present)
     return [
         Right(need.name, what, need)
@@ -162,7 +162,7 @@ def sentence(rights: Sequence[Right]) -> str:
 
 
 def explain_refusal(said: str, user: str | None) -> str | None:
-    """A server's refusal, in whatever language, as a sentence with the GRANT to run; None if it names nothing of ours."""
+    """A server's refusal, in whatever language, as a sentence with the GRANT to run; None if it names nothing that recours needs."""
     words = set(re.findall(r"\w+", said))
     to = quoted(user) if user else "<the user of the job>"
     for need in sorted(NEEDS, key=lambda need: -len(need.name)):

@@ -58,7 +58,7 @@ PATIENCE_S = 120.0
 # How long it tries to widen a table that others are using.
 _PATIENCE_WITH_READERS_S = 10.0
 _POLL_S = 0.25
-# As long as our statement waits for claims, the service's own queries queue behind it: they are to get through between.
+# As long as a statement of recours waits for claims, the service's own queries queue behind it: they are to get through between.
 _WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 
@@ -178,7 +178,7 @@ def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema,
         raise _columns_are_gone(database, schema)
 
     def upgrade(connection: Connection) -> Schema:
-        # Another process may have done it before we had the lock.
+        # Another process may have done it before this one had the lock.
         before = look_closer(connection)
         if not before.is_current:
             remarks.extend(_copied_aside(database, before))
@@ -230,14 +230,14 @@ def alone(
     while True:
         try:
             with database.write() as connection:
-                if connection.scalar(text("SELECT pg_try_advisory_xact_lock(:ours)"), {"ours": _LOCK}):
+                if connection.scalar(text("SELECT pg_try_advisory_xact_lock(:recours)"), {"recours": _LOCK}):
                     connection.exec_driver_sql(_WAITS_FOR_CLAIMS)
                     return work(connection)
             pause, reason = _POLL_S, "another run has been changing its schema"
         except DatabaseError as fault:
             if not fault.is_of_lock:
                 raise
-            locked, pause, reason = fault, next(pauses), "another program has held the table claims"
+            locked, pause, reason = fault, next(pauses), "another program has locked the table claims"
         if clock.monotonic() + pause > ends:
             raise DatabaseError(
                 f"The database {database.shown} could not be brought to schema {HEAD}: {reason} for "
