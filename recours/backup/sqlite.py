@@ -136,17 +136,7 @@ def replace(
     """
     beside = path.with_name(f".{path.name}.restoring-{stamp}")
     try:
-        try:
-            access.make_folder(path.parent)
-            if path.exists():
-                make_alike(beside, path)
-            else:
-                access.create(beside)
-            shutil.copyfile(copy, beside)
-        except OSError as error:
-            raise BackupError(
-                f"{path.parent} cannot be written: {error.strerror or error}. Nothing was changed."
-            ) from error
+        _copy_beside(path, copy, beside, access)
         database = Database(URL.create("sqlite", database=str(beside)))
         try:
             prepare(database)
@@ -163,6 +153,20 @@ def replace(
     finally:
         for file in files_of_sqlite(beside):
             file.unlink(missing_ok=True)
+
+
+def _copy_beside(path: Path, copy: Path, beside: Path, access: Access) -> None:
+    try:
+        access.make_folder(path.parent)
+        if path.exists():
+            make_alike(beside, path)
+        else:
+            access.create(beside)
+        shutil.copyfile(copy, beside)
+    except OSError as error:
+        raise BackupError(
+            f"{path.parent} cannot be written: {error.strerror or error}. Nothing was changed."
+        ) from error
 
 
 def _take_place(beside: Path, path: Path, aside: Path) -> Path | None:
