@@ -32,8 +32,15 @@ _c, _a, _e, _m = claims.c, attempts.c, events.c, mails.c
 _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
-_later = attempts.alias("later")
 _WITH_CLAIMS = attempts.outerjoin(claims, _c.id == _a.claim_id)
+# In the order of OldAttempt's fields, the last of which is `_is_shared`.
+_OLD_ATTEMPT = (
+    _a.id,
+    _a.claim_id,
+    _a.document_path,
+    _a.document_sha256,
+    func.coalesce(_a.document_size, 0),
+)
 
 _ENDED = tuple(
     state for state in MailState if state not in (MailState.READY, MailState.HELD, MailState.SENDING)
@@ -84,23 +91,8 @@ class DatabasePast:
     # ---------------------------------------------------------------- attempts and documents
 
     def take(self, before: datetime, now: datetime, last: int) -> Part | None:
-        same = exists(
-            select(_later.c.id).where(
-                _later.c.claim_id == _a.claim_id,
-                _later.c.document_path == _a.document_path,
-                _later.c.started_at >= before,
-            )
-        )
         query = (
-            select(
-                _a.id,
-                _a.claim_id,
-                _a.document_path,
-                _a.document_sha256,
-                func.coalesce(_a.document_size, 0).label("size"),
-                same.label("is_shared"),
-                _c.id.label("of_claim"),
-            )
+            select(_c.id, *_OLD_ATTEMPT, _is_shared(before))
             .select_from(_WITH_CLAIMS)
             .where(_a.id > last, _a.started_at < before, _is_over(now))
             .order_by(_a.id)
@@ -111,25 +103,14 @@ class DatabasePast:
         if not rows:
             return None
         # Those of them that are still not tried any more; what others have locked is left to them.
-        ids = {row.of_claim for row in rows if row.of_claim is not None}
+        ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
         over = select(_c.id).where(_c.id.in_(ids), _is_over(now)).order_by(_c.id)
         with self.database.write() as connection:
             leased = set(connection.scalars(over.with_for_update(skip_locked=True)))
             values = {"pod_lease_token": self.holder, "pod_lease_until": now + _LEASE}
             connection.execute(update(claims).where(_c.id.in_(leased)).values(values))
-        found = [
-            OldAttempt(
-                row.id,
-                row.claim_id,
-                row.document_path,
-                row.document_sha256,
-                row.size,
-                is_shared=bool(row.is_shared),
-            )
-            for row in rows
-            if row.of_claim is None or row.of_claim in leased
-        ]
-        return Part(found, rows[-1].id)
+        found = [OldAttempt(*facts) for claim_id, *facts in rows if claim_id is None or claim_id in leased]
+        return Part(found, last=rows[-1][1])
 
     def forget(self, part: Part, gone: Sequence[OldAttempt]) -> None:
         erased = [
@@ -167,6 +148,13 @@ class DatabasePast:
             if ids:
                 connection.execute(update(table).where(table.c.id.in_(ids)).values(values))
         return len(ids)
+
+
+def _is_shared(before: datetime) -> ColumnElement[bool]:
+    """Attempts whose very document a later one brought too."""
+    later = attempts.alias("later").c
+    alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
+    return exists(select(later.id).where(*alike, later.started_at >= before))
 
 
 def _is_over(now: datetime) -> ColumnElement[bool]:
