@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from recours.core.claim import FetchStatus, Stage
 from recours.database.lenient_reader import Reader
-from recours.database.predicates import EVERYTHING, Reach, at_stage, still_ours
+from recours.database.predicates import Reach, at_stage, still_ours
 from recours.database.rows import distinct_by_index
 from recours.database.tables import claims
 from recours.operations.records import ClaimFilter
@@ -170,13 +170,11 @@ _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 UNASSESSED = ""
 
 
-def backlog_counts(
-    connection: Connection, there: Iterable[Group], most: int | None, reach: Reach = EVERYTHING
-) -> dict[str, Counter[str]]:
+def backlog_counts(connection: Connection, most: int | None, reach: Reach) -> dict[str, Counter[str]]:
     """How many claims of each carrier's key ("": of none) are at each stage, each counted up to `most`."""
-    wanted = dict.fromkeys((group.key, group.stage) for group in there if group.status in _NOT_DONE)
+    there = [group for group in groups(connection) if group.status in _NOT_DONE]
     parts = []
-    for key, stage in wanted:
+    for key, stage in dict.fromkeys((group.key, group.stage) for group in there):
         # NULL and an empty text are one group: each is looked for in its own place of the index.
         keys = [_c.pod_carrier_key == key, *([_c.pod_carrier_key.is_(None)] if key == "" else [])]
         stages = [_c.pod_stage == stage, *([_c.pod_stage.is_(None)] if stage == "" else [])]
@@ -192,9 +190,11 @@ def backlog_counts(
 
 
 def retries_come(
-    connection: Connection, due_until: datetime, most: int | None, reach: Reach = EVERYTHING
+    connection: Connection, due_until: datetime | None, most: int | None, reach: Reach
 ) -> Counter[str]:
-    """Waiting claims whose retry is due, by carrier's key, up to `most` in all."""
+    """Waiting claims whose retry is due, by carrier's key, up to `most` in all; None: none is."""
+    if due_until is None:
+        return Counter()
     come = (
         select(_c.pod_carrier_key)
         .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours(), reach.rows())
@@ -205,7 +205,7 @@ def retries_come(
 
 
 def oldest_failures(
-    connection: Connection, keys: Iterable[str], *, has_creation: bool, reach: Reach = EVERYTHING
+    connection: Connection, keys: Iterable[str], reach: Reach, *, has_creation: bool
 ) -> dict[str, datetime]:
     """Since when the oldest claim of each carrier that is still tried has failed, or is new.
 

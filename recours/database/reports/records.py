@@ -8,16 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import (
-    ColumnElement,
-    RowMapping,
-    Select,
-    Table,
-    Text,
-    func,
-    select,
-    type_coerce,
-)
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, Text, func, select, type_coerce
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
@@ -27,15 +18,7 @@ from recours.core.text import clean
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import EVERYTHING, Reach, const
-from recours.database.reports.claim_search import (
-    UNASSESSED,
-    backlog_counts,
-    count_of,
-    groups,
-    newest,
-    oldest_failures,
-    retries_come,
-)
+from recours.database.reports import claim_search
 from recours.database.rows import free, in_parts, readable_columns
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
 from recours.operations.records import (
@@ -145,11 +128,10 @@ class DatabaseRecords:
 
     def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
         with self.database.read() as connection:
-            counts = backlog_counts(connection, groups(connection), most, self.reach)
-            come = retries_come(connection, due_until, most, self.reach) if due_until else Counter[str]()
-            oldest = oldest_failures(
-                connection, counts, has_creation="created_at" in self.columns, reach=self.reach
-            )
+            counts = claim_search.backlog_counts(connection, most, self.reach)
+            come = claim_search.retries_come(connection, due_until, most, self.reach)
+            has_creation = "created_at" in self.columns
+            oldest = claim_search.oldest_failures(connection, counts, self.reach, has_creation=has_creation)
         found = (_backlog(key, n, come[key], oldest.get(key), most) for key, n in sorted(counts.items()))
         return [backlog for backlog in found if backlog.stages or backlog.unassessed]
 
@@ -167,13 +149,13 @@ class DatabaseRecords:
 
     def claims(self, wanted: ClaimFilter, most: int, *, skip: int = 0) -> list[ListedClaim]:
         with self.database.read() as connection:
-            ids = newest(connection, wanted, skip + most)[skip:]
+            ids = claim_search.newest(connection, wanted, skip + most)[skip:]
             query = self._listed().where(_c.id.in_(ids)).order_by(_c.id.desc())
             return [self._read(row) for row in connection.execute(query).mappings()] if ids else []
 
     def count(self, wanted: ClaimFilter, most: int) -> int:
         with self.database.read() as connection:
-            return count_of(connection, wanted, most)
+            return claim_search.count_of(connection, wanted, most)
 
     def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
         """Every claim, or those made since (or nobody knows when), the oldest first; a part at a time in memory."""
@@ -246,7 +228,7 @@ def _backlog(
         carrier=key,
         stages={stage: capped(count) for stage, count in stages.items() if count},
         oldest=oldest,
-        unassessed=capped(counted[UNASSESSED]),
+        unassessed=capped(counted[claim_search.UNASSESSED]),
         counted_up_to=most,
     )
 
