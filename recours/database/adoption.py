@@ -29,7 +29,6 @@ from recours.core.error_text import classify
 from recours.core.errors import ErrorKind
 from recours.core.policy import Adoption
 from recours.database.engine import Database
-from recours.database.event_outbox import insert_into
 from recours.database.lenient_reader import MOST_RETRIES, read_claims
 from recours.database.predicates import Reach, const, edited, still_ours, was_asked
 from recours.database.rows import (
@@ -46,34 +45,26 @@ from recours.database.tables import adoption, attempts, claims
 
 _c = claims.c
 _ROW = adoption.c.id == 1
-_STATUS = "pod_fetch_status"
 
 
 def adopt(connection: Connection, before: Schema, now: datetime) -> None:
     """Note what there is, once, in the transaction that has just brought the schema up to date.
 
-    `before`: what the database held before that. One that an older version worked on is undecided: nobody knows any more
-    who added the column. Where the service has the column itself, it says which claims are to be worked on.
+    `before`: what the database held before that.
     """
-    added = _STATUS not in before.columns
-    highest = connection.scalar(select(func.max(_c.id)))
-    values = {
-        "id": 1,
-        "adopted_at": now,
-        "highest_claim_id": highest,
-        "status_column_added": added,
-        "decided": before.version is None and (not added or highest is None),
-        "ranked_up_to": None if before.version is None else 0,
-    }
-    connection.execute(insert_into(adoption, connection.dialect.name).values(values).on_conflict_do_nothing())
+    at = bindparam("now", now, type_=adoption.c.adopted_at.type)
+    connection.execute(text(sql_of_adoption(before, ":now")).bindparams(at))
 
 
-def sql_of_adoption(before: Schema, dialect: str) -> str:
-    """The same for someone who brings the schema up to date by hand."""
-    added = _STATUS not in before.columns
+def sql_of_adoption(before: Schema, now: str) -> str:
+    """The SQL that does so, `now` being SQL too.
+
+    A database that an older version worked on is undecided: nobody knows any more who added the column. Where the
+    service has the column itself, it says which claims are to be worked on.
+    """
+    added = "pod_fetch_status" not in before.columns
     decided = "false" if before.version else ("NOT EXISTS (SELECT 1 FROM claims)" if added else "true")
     ranked = "0" if before.version else "NULL"
-    now = "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'" if dialect == "postgresql" else "CURRENT_TIMESTAMP"
     return (
         "INSERT INTO recours_adoption (id, adopted_at, highest_claim_id, status_column_added, decided, ranked_up_to)"  # noqa: S608 (constants)
         f" SELECT 1, {now}, (SELECT max(id) FROM claims), {str(added).lower()}, {decided}, {ranked}"

@@ -322,6 +322,7 @@ def grant_rights(database: Database, role: str) -> list[str]:
 
 def _sql_of_revisions(database: Database, schema: Schema, but: Collection[str]) -> list[str]:
     modules = [revision.module for revision in revisions(schema.version or "base")]
+    now = "CURRENT_TIMESTAMP" if database.is_sqlite else "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"
     statements = [
         statement
         for module in modules
@@ -332,7 +333,7 @@ def _sql_of_revisions(database: Database, schema: Schema, but: Collection[str]) 
         [
             f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
             *statements,
-            sql_of_adoption(schema, database.engine.dialect.name),
+            sql_of_adoption(schema, now),
             # Last: a script that stops half-way must not say that it was done.
             f"INSERT INTO {VERSION_TABLE} (version_num) SELECT '{HEAD}'"  # noqa: S608 (constants)
             f" WHERE NOT EXISTS (SELECT 1 FROM {VERSION_TABLE})",
