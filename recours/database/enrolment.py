@@ -67,12 +67,10 @@ class ClaimEnrolment:
     setting: EnrollNew = EnrollNew.AUTO
 
     def adoption(self) -> Adoption | None:
-        """When recours first worked on this database. Raises DatabaseError."""
         with self.database.read() as connection:
             return read_adoption(connection)
 
     def note_decision(self) -> None:
-        """A person has said what becomes of the claims that are not enrolled."""
         with self.database.write() as connection:
             connection.execute(update(adoption).where(adoption.c.id == 1).values(decided=True))
 
@@ -175,7 +173,6 @@ class ClaimEnrolment:
     # ---------------------------------------------------------------- those that a person chooses
 
     def candidates(self) -> Iterator[Candidate]:
-        """Every claim with a number that is not enrolled, whatever its status, by its id; a part at a time in memory."""
         names = ("carrier", "tracking_number", "status", "created_at")
         there = [type_coerce(_c[name], Text).label(name) for name in names if name in self.columns]
         # As a CASE, so that they are read in the order of their ids, not sorted for every part.
@@ -273,7 +270,6 @@ class GivenUpClaims:
                 yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
 
     def start_afresh(self, found: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
-        """Set their counts to 0, due now; returns the ids of those that were still given up, and leased by no run."""
         still = _c.id.in_([claim.id for claim in found]), at_stage(Stage.GIVEN_UP), free(now), *_reopenable()
         # In one order, and without waiting for rows that others have locked: such a claim is not given up any more.
         locked = select(_c.id).where(*still).order_by(_c.id).with_for_update(skip_locked=True)

@@ -100,7 +100,10 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
     error = read.text("pod_fetch_error")
     error = redact(error) if error else None
     carrier_name, number = read.text("carrier") or "", tidy_number(read.text("tracking_number"))
-    carrier = carrier_of(read, carrier_name, number, catalog)
+    # Whose account serves the claim: found anew if it was corrected.
+    seen = read.text("pod_seen_carrier"), tidy_number(read.text("pod_seen_number"))
+    key = read.text("pod_carrier_key") if seen == (carrier_name, number) else None
+    carrier = catalog.resolve_again(key, carrier_name, number)
     return Claim(
         id=row["id"],
         reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
@@ -158,12 +161,6 @@ def _read_snapshot(read: Reader, catalog: Catalog) -> Snapshot | None:
     return Snapshot(
         fetch_status=status, number=number, carrier=key or "", retries_used=read.whole("pod_seen_count")
     )
-
-
-def carrier_of(read: Reader, name: str, number: str | None, catalog: Catalog) -> str | None:
-    seen = read.text("pod_seen_carrier"), tidy_number(read.text("pod_seen_number"))
-    is_corrected = (name, number) != seen
-    return catalog.resolve_again(None if is_corrected else read.text("pod_carrier_key"), name, number)
 
 
 def _member(kind: Any, value: str | None) -> Any:

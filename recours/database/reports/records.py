@@ -100,7 +100,6 @@ class DatabaseRecords:
             return [_attempt(row, self.catalog) for row in connection.execute(query).mappings()]
 
     def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
-        """Every attempt with its claim's reference, the oldest first; a part at a time in memory."""
         listed = select(*_raw(attempts))
         if since is not None:
             # Their ids run with their times, but for calls of the same minutes: hence the least id of many, and what is
@@ -158,7 +157,6 @@ class DatabaseRecords:
             return claim_search.count_of(connection, wanted, most)
 
     def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
-        """Every claim, or those made since (or nobody knows when), the oldest first; a part at a time in memory."""
         for rows in in_parts(self.database, self._listed(), _c.id, _AT_ONCE):
             for listed in map(self._read, rows):
                 made = listed.claim.created_at
