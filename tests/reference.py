@@ -42,7 +42,7 @@ def completed_example(text: str, catalog: Catalog) -> str:
 
 
 def _section(spec: CarrierSpec) -> str:
-    words = {option.name: f"# {option.words.capitalize()}" for option in spec.options}
+    words = {option.name: f"# {option.description.capitalize()}" for option in spec.options}
     lines = [f"# ---- {spec.name}", ""]
     for name, default in settings_of(spec).items():
         lines += [*filter(None, [words.get(name)]), f"#{name}={default}"]
@@ -64,7 +64,7 @@ def completed_readme(text: str, catalog: Catalog) -> str:
     for option in (option for spec in catalog.specs.values() for option in spec.options):
         if not any(line.startswith(f"| `{option.name}` |") for line in lines):
             last = max(n for n, line in enumerate(lines) if line.startswith(tuple(_option_rows(catalog))))
-            lines.insert(last + 1, f"| `{option.name}` | `{option.default}` | {option.words} |")
+            lines.insert(last + 1, f"| `{option.name}` | `{option.default}` | {option.description} |")
     return "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,7 @@ import click
 from recours.cli.console import say_error
 from recours.cli.operations import FAILED, USAGE, database_option, settings_for
 from recours.core.password import SALT_BYTES, SHORTEST, hash_of
-from recours.settings.values import is_loopback
+from recours.settings.model import is_loopback
 
 PAGE = Path(__file__).resolve().parents[1] / "dashboard" / "page.py"
 NEEDED = ("streamlit", "plotly", "streamlit_pdf")

@@ -16,10 +16,9 @@ from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
 from recours.core.text import clean
 from recours.operations.enroll import ClaimsRefusedError
-from recours.settings.loading import home_of, load_at_home
+from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.settings.values import has_password
 from recours.wiring.operations import Operations, open_desk
 
 DONE, FAILED, USAGE = 0, 1, 2

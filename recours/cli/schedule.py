@@ -27,9 +27,8 @@ from recours.operations.schedule import (
 from recours.scheduling.crontab import Crontab
 from recours.scheduling.systemd import SystemdTimers
 from recours.scheduling.tasks import TaskScheduler
-from recours.settings.loading import access_of
+from recours.settings.loading import access_of, has_password
 from recours.settings.sources import process_environment
-from recours.settings.values import has_password
 
 _LONGEST_LINE = 2000
 # Options with which a worker does nothing that belongs into a schedule.

@@ -34,10 +34,9 @@ from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Options, Worker
-from recours.settings.loading import access_of, home_of, load_at_home, log_dir_of, ping_url_of
+from recours.settings.loading import access_of, has_password, home_of, load_at_home, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.settings.values import has_password
 from recours.wiring.carriers import catalog_of, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_pings, make_watchers, make_worker

@@ -18,7 +18,13 @@ class Option:
     name: str
     default: str
     form: re.Pattern[str]
-    words: str  # the form in words, after "must be"
+    description: str  # of the form, after "must be"
+
+    def parse(self, text: str) -> str:
+        """Raises ValueError if it is not of the form."""
+        if text != self.default and not self.form.fullmatch(text):
+            raise ValueError(f"it must be {self.description}")
+        return text
 
 
 @dataclass(frozen=True)

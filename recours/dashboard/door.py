@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from recours.core.password import PasswordHash
-from recours.settings.values import is_loopback
+from recours.settings.model import is_loopback
 
 _FREE_TRIES = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0

@@ -1,9 +1,10 @@
 """Reading and validating all the settings at once."""
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from recours.access import Access
-from recours.core.carrier import CarrierSpec, Catalog, Option
+from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.policy import Backoff, Policy, faults_of
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import is_text
@@ -28,10 +29,11 @@ from recours.settings.model import (
     Setting,
     Settings,
     SettingsError,
+    base_url,
     rows_of,
 )
+from recours.settings.model import path as parse_path
 from recours.settings.sources import ENVIRONMENT, FoundSettings, Value, find
-from recours.settings.values import HOST, fault_of, in_folder, is_loopback
 
 # A part of a check's URL as long as that is its key.
 _KEY_LENGTH = 16
@@ -82,18 +84,7 @@ def ping_url_of(root: Path, environment: Mapping[str, str]) -> str:
 
 
 def _alone(row: Setting, root: Path, environment: Mapping[str, str]) -> Any:
-    value = find(root, environment).get(row.name)
-    try:
-        return row.parse(value.text if value else row.default, root)
-    except ValueError:
-        return row.parse(row.default, root)
-
-
-def _missing(spec: CarrierSpec, present: Collection[str]) -> str:
-    """The missing settings: those of the set that was begun, or of each set if none was."""
-    begun = [names for names in spec.credentials if set(names) & set(present)]
-    wanted = [[name for name in names if name not in present] for names in begun or spec.credentials]
-    return ", or ".join(" and ".join(names) for names in wanted)
+    return _Reading(find(root, environment), root, Catalog(())).value(row)
 
 
 class _Reading:
@@ -103,186 +94,142 @@ class _Reading:
         self.found = found
         self.root = root
         self.catalog = catalog
-        self.rows = {row.name: row for row in SETTINGS}
         self.warnings: list[str] = []
 
     def settings(self, database_url: str | None) -> Settings:
         self._check_names()
         url, embedded = self._database(database_url)
-        policy = self._policy()
-        credentials = {key: self._credentials(spec) for key, spec in self.catalog.specs.items()}
-        secrets = self._every_credential()
-        if password := self.found.get("SMTP_PASSWORD"):
-            secrets.append(password.text)
+        specs = self.catalog.specs.items()
         watch = MonitoringSettings(**self._fields(MonitoringSettings))
-        secrets += [part for part in urlsplit(watch.ping_url).path.split("/") if len(part) >= _KEY_LENGTH]
-        if page := self.found.get("RECOURS_DASHBOARD_PASSWORD_HASH"):
-            secrets.append(page.text)
-        if url.password:
-            secrets.append(str(url.password))
-        secrets += [str(url.query[name]) for name in SECRET_QUERY if name in url.query]
+        mail = self._fields(MailSettings)
         return Settings(
             root=self.root,
             database_url=url,
             database_is_embedded=embedded,
-            policy=policy,
-            limits={key: self._limits(spec) for key, spec in self.catalog.specs.items()},
-            credentials=credentials,
-            base_urls={key: self._base_url(spec) for key, spec in self.catalog.specs.items()},
+            policy=self._policy(),
+            limits={key: self._limits(spec) for key, spec in specs},
+            credentials={key: self._credentials(spec) for key, spec in specs},
+            base_urls={
+                key: self.value(Setting(spec.base_url_setting, spec.base_url, base_url, ""))
+                for key, spec in specs
+            },
             http=HttpLimits(**self._fields(HttpLimits)),
-            mail=self._mail(),
+            mail=MailSettings(**mail | {"sender": mail["sender"] or mail["user"]}),
             watch=watch,
-            secrets=tuple(secrets),
+            secrets=tuple(self._secrets(url, watch.ping_url)),
             warnings=tuple(self.warnings),
             **self._fields(Settings),
         )
+
+    def _secrets(self, url: URL, ping_url: str) -> Iterator[str]:
+        """What must never be shown: also what is set, but not used."""
+        names = {name for spec in self.catalog.specs.values() for name in spec.credential_names}
+        for name in sorted(names):
+            yield from (value.text for value in self.found.values.get(name, ()))
+        yield from (part for part in urlsplit(ping_url).path.split("/") if len(part) >= _KEY_LENGTH)
+        for name in ("SMTP_PASSWORD", "RECOURS_DASHBOARD_PASSWORD_HASH"):
+            if value := self.found.get(name):
+                yield value.text
+        if url.password:
+            yield str(url.password)
+        yield from (str(url.query[name]) for name in SECRET_QUERY if name in url.query)
+
+    def value(self, row: Setting) -> Any:
+        """What is set, or the default. A path that is not absolute begins at the folder of the installation."""
+        found, value = self.found.get(row.name), row.parse(row.default)
+        if found:
+            try:
+                value = row.parse(found.text)
+            except ValueError as error:
+                self._fault(f"{row.name} in {found.source}: {error}.")
+        return (self.root / value).absolute() if isinstance(value, Path) else value
+
+    def _named(self, name: str) -> Any:
+        return self.value(next(row for row in SETTINGS if row.name == name))
+
+    def _fields(self, part: type) -> dict[str, Any]:
+        """The fields of this part of the model that are settings."""
+        return {name: self.value(row) for name, row in rows_of(part).items()}
+
+    def _fault(self, sentence: str) -> None:
+        self.found.faults.append(sentence)
 
     # ---------------------------------------------------------------- groups of settings
 
     def _check_names(self) -> None:
         """A misspelt name must not go unnoticed: a quota that is not applied burns calls."""
-        for name, values in self.found.values.items():
-            for value in values:
-                if not is_text(value.text) and name in self._known_names():
-                    self._fault(f"{name} in {value.source} is not UTF-8 text.")
-        known = self._known_names()
-        for name, values in self.found.values.items():
-            if name in known or not name.startswith(("RECOURS_", "QUOTA_")):
-                continue
-            if name == HOME and values[0].source == ENVIRONMENT:  # it says where the other sources are
-                continue
-            near = get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            sentence = f"{name} in {values[0].source} is not a setting.{hint}"
-            if name.startswith("QUOTA_"):
-                self.found.faults.append(sentence)
-            else:
-                self.warnings.append(sentence)
-
-    def _known_names(self) -> set[str]:
-        own = {
-            name
-            for spec in self.catalog.specs.values()
-            for name in (
-                *spec.credential_names,
-                *(option.name for option in spec.options),
-                spec.base_url_setting,
-            )
-        }
-        return {*self.rows, *self._quota_names, *own}
-
-    @cached_property
-    def _quota_names(self) -> dict[str, tuple[CarrierSpec, Capability | None]]:
-        names: dict[str, tuple[CarrierSpec, Capability | None]] = {}
+        known = {row.name for row in SETTINGS}
         for spec in self.catalog.specs.values():
-            names[f"QUOTA_{spec.prefix}"] = (spec, None)
-            limited = {what for what in (*spec.calls, *spec.limits) if what is not None}
-            names |= {f"QUOTA_{spec.prefix}_{what}": (spec, what) for what in sorted(limited)}
-        return names
+            known |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}
+            known |= {option.name for option in spec.options}
+        for name, values in self.found.values.items():
+            if name in known:
+                for value in values:
+                    if not is_text(value.text):
+                        self._fault(f"{name} in {value.source} is not UTF-8 text.")
+                continue
+            source = values[0].source
+            if name == HOME and source == ENVIRONMENT:  # it says where the other sources are
+                continue
+            if name.startswith(("RECOURS_", "QUOTA_")):
+                near = get_close_matches(name, known, n=1)
+                hint = f" Did you mean {near[0]}?" if near else ""
+                told = self.found.faults if name.startswith("QUOTA_") else self.warnings
+                told.append(f"{name} in {source} is not a setting.{hint}")
 
     def _database(self, option: str | None) -> tuple[URL, bool]:
+        """The URL, and whether nothing named a database."""
         if option is not None:
-            return self._url(Value(option, "--database-url")), False
+            return self._url("--database-url", option), False
         url, path = self.found.get("DATABASE_URL"), self.found.get("DATABASE_PATH")
         if url and path:
             self.warnings.append(
                 f"DATABASE_URL in {url.source} holds; DATABASE_PATH in {path.source} is not used."
             )
         if url:
-            return self._url(url, "DATABASE_URL in "), False
-        if path:
-            return self._sqlite(path.text), False
-        return self._sqlite(EMBEDDED), True
+            return self._url(f"DATABASE_URL in {url.source}", url.text), False
+        return self._sqlite(path.text if path else EMBEDDED), path is None
 
-    def _sqlite(self, path: str) -> URL:
+    def _url(self, named: str, text: str) -> URL:
         try:
-            return URL.create("sqlite", database=str(in_folder(path, self.root)))
+            url = _database_url(text)
+        except ValueError as error:
+            self._fault(f"{named} {error}.")
+            return self._sqlite(EMBEDDED)
+        if url.get_backend_name() == "sqlite":
+            return self._sqlite(str(url.database)).update_query_dict(dict(url.query))
+        return url
+
+    def _sqlite(self, text: str) -> URL:
+        try:
+            path = parse_path(text)
         except ValueError as error:
             self._fault(f"The path of the database: {error}.")
-            return self._sqlite(EMBEDDED)
-
-    def _url(self, value: Value, named: str = "") -> URL:
-        text = value.text
-        if text.startswith("postgres://"):
-            text = "postgresql://" + text.removeprefix("postgres://")
-        try:
-            url = make_url(text)
-        except (ArgumentError, ValueError):
-            self._fault(f"{named}{value.source} is not a database URL; write sqlite:///path/to/file.db or "
-                        "postgresql://user:password@host/name.")  # fmt: skip
-            return self._sqlite(EMBEDDED)
-        kind = url.get_backend_name()
-        if kind == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-            if fault := fault_of(url):
-                self._fault(f"{named}{value.source} {fault}.")
-            return url
-        if kind != "sqlite":
-            self._fault(
-                f"{named}{value.source} names a {kind} database; only SQLite and PostgreSQL are supported."
-            )
-            return self._sqlite(EMBEDDED)
-        if not url.database or url.database == ":memory:" or "mode=memory" in text:
-            self._fault(
-                f"{named}{value.source} names a database in memory; it would forget everything. Name a file."
-            )
-            return self._sqlite(EMBEDDED)
-        return self._sqlite(url.database).update_query_dict(dict(url.query))
+            path = Path(EMBEDDED)
+        return URL.create("sqlite", database=str((self.root / path).absolute()))
 
     def _policy(self) -> Policy:
-        waits = self._read("RECOURS_BACKOFF_HOURS")
-        slack = timedelta(minutes=self._read("RECOURS_DUE_SLACK_MINUTES"))
+        waits = self._named("RECOURS_BACKOFF_HOURS")
+        slack = timedelta(minutes=self._named("RECOURS_DUE_SLACK_MINUTES"))
         if faults := faults_of(waits, slack):
             self._fault(f"RECOURS_BACKOFF_HOURS and RECOURS_DUE_SLACK_MINUTES: {'; '.join(faults)}.")
             waits, slack = Backoff().waits, Backoff().slack
         return Policy(
-            zone=self._read("RECOURS_TIMEZONE"),
+            zone=self._named("RECOURS_TIMEZONE"),
             backoff=Backoff(waits, slack),
-            skip_claim_statuses=self._read("RECOURS_SKIP_CLAIM_STATUSES"),
-            expire_after=self._read("RECOURS_EXPIRE_DAYS"),
-            patience=self._read("RECOURS_POD_PATIENCE_DAYS"),
-            tell_persistent_at_once=self._read("RECOURS_NOTIFY_PERSISTENT") == "at-once",
-            tell_temporary=self._read("RECOURS_NOTIFY_TEMPORARY"),
+            skip_claim_statuses=self._named("RECOURS_SKIP_CLAIM_STATUSES"),
+            expire_after=self._named("RECOURS_EXPIRE_DAYS"),
+            patience=self._named("RECOURS_POD_PATIENCE_DAYS"),
+            tell_persistent_at_once=self._named("RECOURS_NOTIFY_PERSISTENT") == "at-once",
+            tell_temporary=self._named("RECOURS_NOTIFY_TEMPORARY"),
         )
 
-    def _mail(self) -> MailSettings:
-        found = self._fields(MailSettings)
-        return MailSettings(**found | {"sender": found["sender"] or found["user"]})
-
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
-        limits: list[Limit] = []
-        for name, (of, what) in self._quota_names.items():
-            if of is not spec:
-                continue
-            default = spec.limits.get(what)
-            value = self.found.get(name)
-            text = value.text if value else default
-            if text is None:
-                continue
-            try:
-                limits += self._parsed_limits(text, spec, what)
-            except ValueError as error:
-                source = value.source if value else "its default"
-                self._fault(f"{name} in {source}: {error}.")
-        return tuple(limits)
-
-    def _parsed_limits(self, text: str, spec: CarrierSpec, what: Capability | None) -> tuple[Limit, ...]:
-        usual = spec.limits.get(what) or spec.limits.get(None, "")
-        zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
-        limits = parse_limits(text, spec.key, what, zone)
-        for limit in limits:
-            most = limit.units(spec.most_calls)
-            if not limit.window.is_short and limit.number < most:
-                token = ", one of them for a token" if most > limit.units(dict(spec.calls)) else ""
-                raise ValueError(
-                    f"'{limit}' can never be enough for one claim, which needs up to {most} calls{token}"
-                )
-        return limits
-
-    def _every_credential(self) -> list[str]:
-        """What must never be shown: also what is set, but not used."""
-        names = {name for spec in self.catalog.specs.values() for name in spec.credential_names}
-        return [value.text for name in sorted(names) for value in self.found.values.get(name, ())]
+        rows = (
+            Setting(name, spec.limits.get(what, ""), partial(_limits_of, spec, what), "")
+            for name, what in _quota_names(spec).items()
+        )
+        return tuple(limit for row in rows for limit in self.value(row))
 
     def _credentials(self, spec: CarrierSpec) -> Credentials:
         found: dict[str, Value] = {}
@@ -303,57 +250,106 @@ class _Reading:
             {name: value.text for name, value in used.items()},
             {name: value.source for name, value in used.items()},
             "" if complete else _missing(spec, found.keys()),
-            {option.name: self._option(option) for option in spec.options},
+            {
+                option.name: self.value(Setting(option.name, option.default, option.parse, ""))
+                for option in spec.options
+            },
         )
 
-    def _option(self, option: Option) -> str:
-        value = self.found.get(option.name)
-        if value is None:
-            return option.default
-        if not option.form.fullmatch(value.text):
-            self._fault(f"{option.name} in {value.source} must be {option.words}.")
-        return value.text
 
-    def _base_url(self, spec: CarrierSpec) -> str:
-        value = self.found.get(spec.base_url_setting)
-        if value is None:
-            return spec.base_url
-        try:
-            parts = urlsplit(value.text)
-            _ = parts.port
-        except ValueError:
-            self._fault(f"{spec.base_url_setting} in {value.source} is not a URL.")
-            return spec.base_url
-        host = parts.hostname or ""
-        extra = parts.query or parts.fragment or "@" in parts.netloc
-        if parts.scheme not in ("https", "http") or extra or not HOST.fullmatch(host):
-            self._fault(
-                f"{spec.base_url_setting} in {value.source} must be of the form https://host or https://host:port."
+# ---------------------------------------------------------------- what a carrier's settings say
+
+
+def _missing(spec: CarrierSpec, present: Collection[str]) -> str:
+    """The missing settings: those of the set that was begun, or of each set if none was."""
+    begun = [names for names in spec.credentials if set(names) & set(present)]
+    wanted = [[name for name in names if name not in present] for names in begun or spec.credentials]
+    return ", or ".join(" and ".join(names) for names in wanted)
+
+
+def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:
+    """The settings of its limits; None: of calls of any kind."""
+    limited = {what for what in (*spec.calls, *spec.limits) if what is not None}
+    return {f"QUOTA_{spec.prefix}": None} | {f"QUOTA_{spec.prefix}_{what}": what for what in sorted(limited)}
+
+
+def _limits_of(spec: CarrierSpec, what: Capability | None, text: str) -> tuple[Limit, ...]:
+    """Raises ValueError, also for a limit that no claim could be fetched within."""
+    usual = spec.limits.get(what) or spec.limits.get(None, "")
+    zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
+    limits = parse_limits(text, spec.key, what, zone) if text else ()
+    for limit in limits:
+        most = limit.units(spec.most_calls)
+        if not limit.window.is_short and limit.number < most:
+            token = ", one of them for a token" if most > limit.units(dict(spec.calls)) else ""
+            raise ValueError(
+                f"'{limit}' can never be enough for one claim, which needs up to {most} calls{token}"
             )
-        elif parts.path not in ("", "/"):
-            self._fault(
-                f"{spec.base_url_setting} in {value.source} must not have a path: the paths are the carrier's own."
-            )
-        elif parts.scheme == "http" and not is_loopback(host):
-            self._fault(
-                f"{spec.base_url_setting} in {value.source} must begin with https: plain http is for loopback only."
-            )
-        return value.text.rstrip("/")
+    return limits
 
-    # ---------------------------------------------------------------- one setting
 
-    def _read(self, name: str) -> Any:
-        value, row = self.found.get(name), self.rows[name]
-        if value is not None:
-            try:
-                return row.parse(value.text, self.root)
-            except ValueError as error:
-                self._fault(f"{name} in {value.source}: {error}.")
-        return row.parse(row.default, self.root)
+# ---------------------------------------------------------------- the URL of the database
 
-    def _fields(self, part: type) -> dict[str, Any]:
-        """The fields of this part of the model that are settings."""
-        return {name: self._read(row.name) for name, row in rows_of(part).items()}
+# user:password@, or ?password=. What stands there may hold any sign but @.
+_PASSWORD = re.compile(r"://[^:/@]*:[^@]+@|[?&](?:ssl)?password=[^&]")
+_MOST_PORT = 65535
+_WHOLE = re.compile(r"-?\d{1,9}")
+_NAME = re.compile(r"[A-Za-z_]{1,40}")
+# Those of libpq's options that are whole numbers. It takes what else stands there for a fault of the server's.
+_NUMBERS = ("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
+            "tcp_user_timeout", "sslcompression", "sslsni")  # fmt: skip
 
-    def _fault(self, sentence: str) -> None:
-        self.found.faults.append(sentence)
+
+def has_password(url: str) -> bool:
+    """Tell whether a database's URL holds a password, as far as can be seen: it may be none that can be used."""
+    return _PASSWORD.search(url) is not None
+
+
+def _database_url(text: str) -> URL:
+    """Raises ValueError with the rest of a sentence about the URL, which never holds a value of it."""
+    if text.startswith("postgres://"):
+        text = "postgresql://" + text.removeprefix("postgres://")
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "is not a database URL; write sqlite:///path/to/file.db or postgresql://user:password@host/name"
+        ) from None
+    kind = url.get_backend_name()
+    if kind == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+        _check_options(url)
+    elif kind != "sqlite":
+        raise ValueError(f"names a {kind} database; only SQLite and PostgreSQL are supported")
+    elif not url.database or url.database == ":memory:" or "mode=memory" in text:
+        raise ValueError("names a database in memory; it would forget everything. Name a file")
+    return url
+
+
+def _check_options(url: URL) -> None:
+    """Raises ValueError if no connection can be made with this PostgreSQL URL."""
+    try:
+        _, options = url.get_dialect()().create_connect_args(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "names ports that do not fit its hosts; give each host one port, a number from 1 to 65535"
+        ) from None
+    ports = [port for port in str(options.get("port", "")).split(",") if port]
+    if not all(port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= _MOST_PORT for port in ports):
+        raise ValueError(f"names a port that is none; it must be a number from 1 to {_MOST_PORT}")
+    if twice := [name for name, value in options.items() if isinstance(value, tuple)]:
+        raise ValueError(f"has the option {_shown(twice[0])} twice; leave one out")
+    for name in _NUMBERS:
+        if name in url.query and not _WHOLE.fullmatch(str(options[name])):
+            raise ValueError(f"has an option {name} that is not a whole number")
+    try:
+        from psycopg.pq import Conninfo  # noqa: PLC0415 (an extra)
+    except ImportError:  # an error that connecting explains
+        return
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} if url.query else {*options}
+    if unknown := [name for name in options if name not in known]:
+        raise ValueError(f"has an option that PostgreSQL does not know: {_shown(unknown[0])}")
+
+
+def _shown(name: str) -> str:
+    return name if _NAME.fullmatch(name) else "its name is not a word"

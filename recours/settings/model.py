@@ -1,44 +1,30 @@
-"""Every setting that a person may make, and what it means. A row here is all that a new setting needs.
+"""Every setting that a person may make: its name, its default, how its text is read, and what it means.
 
-The carriers' own settings are in their specs.
+A row here is all that a new setting needs. The carriers' own settings are in their specs.
 """
 
+import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import URL
 
 from recours.access import SETTING as SHARED_GROUP
 from recours.access import Access
-from recours.core.mail import LANGUAGES
+from recours.core.mail import LANGUAGES, is_address
 from recours.core.password import PasswordHash, read_hash
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit
-from recours.settings.sources import SECRETS_SETTING
-from recours.settings.values import (
-    address,
-    between,
-    days,
-    group,
-    hours,
-    in_folder,
-    line,
-    megabytes,
-    metrics_file,
-    none_or_at_least,
-    one_of,
-    ping_url,
-    statuses,
-    then,
-    web_page,
-    whole,
-    yes_or_no,
-    zone,
-)
+from recours.settings.sources import DEFAULT_SECRETS, SECRETS_SETTING
 
+_GROUP = re.compile(r"[A-Za-z_][\w.@ -]{0,99}[$]?")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 # Days. The weekly report looks back that far, and a quota window may be a month.
 _LEAST_KEPT = 62
 
@@ -51,32 +37,200 @@ class SettingsError(Exception):
         self.faults = faults
 
 
+# ---------------------------------------------------------------- how a text is read
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not low <= number <= high:
+            raise ValueError(f"'{text[:40]}' is not a number from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not low <= int(text.lstrip("0")[:9] or "0") <= high:
+            raise ValueError(f"'{text[:40]}' is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def none_or_at_least(low: int, high: int) -> Callable[[str], int]:
+    """A whole number that is 0 or lies between these."""
+    within = whole(low, high)
+
+    def parse(text: str) -> int:
+        try:
+            return 0 if text.strip() == "0" else within(text)
+        except ValueError as error:
+            raise ValueError(f"{error}, or 0") from error
+
+    return parse
+
+
+def hours(text: str) -> tuple[timedelta, ...]:
+    one = between(-1e6, 1e6)
+    return tuple(timedelta(hours=one(part.strip())) for part in text.split(","))
+
+
+def zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"'{text[:40]}' is not a time zone; write for example Europe/Paris") from None
+
+
+def statuses(text: str) -> frozenset[str]:
+    return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"'{text[:40]}' is none of {', '.join(words)}")
+        return text.lower()
+
+    return parse
+
+
+def yes_or_no(text: str) -> bool:
+    if text.lower() in ("true", "yes", "1", "on"):
+        return True
+    if text.lower() in ("false", "no", "0", "off"):
+        return False
+    raise ValueError(f"'{text[:40]}' is neither true nor false")
+
+
+def then(parse: Callable[[str], Any], make: Callable[[Any], Any]) -> Callable[[str], Any]:
+    """What `make` makes of what was parsed."""
+    return lambda text: make(parse(text))
+
+
+def days(parse: Callable[[str], float]) -> Callable[[str], timedelta | None]:
+    """A number of days; 0: None."""
+    return lambda text: timedelta(days=parse(text)) or None
+
+
+def megabytes(low: float, high: float) -> Callable[[str], int]:
+    """A number of megabytes, in bytes."""
+    within = between(low, high)
+    return lambda text: int(within(text) * 1024 * 1024)
+
+
+def path(text: str) -> Path:
+    """A path; one that is not absolute is taken from the folder of the installation."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"'{text[:40]}' names the home folder of a user that is not known") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine itself, whatever a name server says."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def address(text: str) -> str:
+    """One plain mail address, or nothing."""
+    if text and not is_address(text):
+        raise ValueError("it must be one mail address, such as someone@example.com")
+    return text
+
+
+def line(text: str) -> str:
+    """Text of one line."""
+    if any(ord(c) < ord(" ") for c in text):
+        raise ValueError("it must not hold a line break or another control character")
+    return text
+
+
+def group(text: str) -> str:
+    """The name of a group of this machine, or nothing."""
+    if text and not _GROUP.fullmatch(text):
+        raise ValueError(f"'{text[:40]}' is not the name of a group")
+    return text
+
+
+def web_page(text: str) -> str:
+    """A URL with {reference} in it, or nothing."""
+    if text and not (text.startswith(("https://", "http://")) and "{reference}" in line(text)):
+        raise ValueError("it must begin with https:// and have {reference} in it")
+    return text
+
+
+def web_address(text: str, form: str) -> SplitResult:
+    """The parts of a URL that calls may go to; `form` says how it is to be written."""
+    try:
+        parts = urlsplit(line(text))
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("it is not a URL") from None
+    if parts.scheme not in ("https", "http") or "@" in parts.netloc or not _HOST.fullmatch(host):
+        raise ValueError(f"it must be of the form {form}")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("it must begin with https: plain http is for loopback only")
+    return parts
+
+
+def base_url(text: str) -> str:
+    """Scheme, host and port."""
+    form = "https://host or https://host:port"
+    parts = web_address(text, form)
+    if parts.query or parts.fragment:
+        raise ValueError(f"it must be of the form {form}")
+    if parts.path not in ("", "/"):
+        raise ValueError("it must not have a path: the paths are the carrier's own")
+    return text.rstrip("/")
+
+
+def ping_url(text: str) -> str:
+    """The URL of a check, perhaps with {worker} in its path, or nothing. Its text is never repeated: it is a key."""
+    if not text:
+        return text
+    if not web_address(text, "https://host/check").path.strip("/"):
+        raise ValueError("it must name a check: https://host/check")
+    if "#" in text or not text.isascii() or " " in text:
+        raise ValueError("it must have no #, no blank and no other sign that a URL cannot hold")
+    if set("{}") & set(text.replace("{worker}", "")):
+        raise ValueError("{worker} is all that can stand in braces in it")
+    return text
+
+
+def metrics_file(text: str) -> Path | None:
+    """A file for node_exporter, or nothing. Its collector passes over other names."""
+    if text and not text.endswith(".prom"):
+        raise ValueError("its name must end in .prom, or node_exporter does not read it")
+    return path(line(text)) if text else None
+
+
+# ---------------------------------------------------------------- the rows
+
+
 @dataclass(frozen=True)
 class Setting:
-    """A setting: its name, its default as text, what makes a value of a text, and what it is for.
-
-    `parse` takes the text and the folder where relative paths begin; it raises ValueError with a phrase.
-    """
+    """One row: `parse` makes a value of a text, or raises ValueError with a phrase that says what is wrong with it."""
 
     name: str
-    default: str
-    parse: Callable[[str, Path], Any]
+    default: str  # as text
+    parse: Callable[[str], Any]
     meaning: str
-
-
-def _row(name: str, default: str, parse: Callable[[str], Any], meaning: str) -> Setting:
-    return Setting(name, default, lambda text, _: parse(text), meaning)
 
 
 def _set_by(
     name: str, default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False
 ) -> Any:
     """A field of the model that is one setting."""
-    return field(repr=not secret, metadata={"setting": _row(name, default, parse, meaning)})
-
-
-def _path_set_by(name: str, default: str, parse: Callable[[str, Path], Any], meaning: str) -> Any:
-    return field(metadata={"setting": Setting(name, default, parse, meaning)})
+    return field(repr=not secret, metadata={"setting": Setting(name, default, parse, meaning)})
 
 
 def rows_of(model: type) -> dict[str, Setting]:
@@ -87,17 +241,17 @@ def rows_of(model: type) -> dict[str, Setting]:
 # ---------------------------------------------------------------- settings that are more, or less, than a field
 
 OTHERS = (
-    _row("DATABASE_URL", "", str, "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name"),
-    _row("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
-    _row(SECRETS_SETTING, ".streamlit/secrets.toml", str, "a TOML file with credentials: a section a carrier, or flat keys"),
-    _row("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to wait before attempts 1, 2, 3, …; the last is repeated"),
-    _row("RECOURS_DUE_SLACK_MINUTES", "5", between(0, 24 * 60), "how early a turn counts as come; less than the first wait"),
-    _row("RECOURS_TIMEZONE", "Europe/Paris", zone, "where the days of deadlines end"),
-    _row("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
-    _row("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "days after its response_deadline on which a claim is given up, 0: never"),
-    _row("RECOURS_POD_PATIENCE_DAYS", "14", days(whole(1, 365)), "a POD missing so long after the delivery is not expected any more"),
-    _row("RECOURS_NOTIFY_PERSISTENT", "last-turn", one_of("last-turn", "at-once"), "when a persistent error is reported: last-turn or at-once"),
-    _row("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "tell clients too when a temporary error outlasted every attempt"),
+    Setting("DATABASE_URL", "", str, "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name"),
+    Setting("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
+    Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section a carrier, or flat keys"),
+    Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to wait before attempts 1, 2, 3, …; the last is repeated"),
+    Setting("RECOURS_DUE_SLACK_MINUTES", "5", between(0, 24 * 60), "how early a turn counts as come; less than the first wait"),
+    Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "where the days of deadlines end"),
+    Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
+    Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "days after its response_deadline on which a claim is given up, 0: never"),
+    Setting("RECOURS_POD_PATIENCE_DAYS", "14", days(whole(1, 365)), "a POD missing so long after the delivery is not expected any more"),
+    Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", one_of("last-turn", "at-once"), "when a persistent error is reported: last-turn or at-once"),
+    Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "tell clients too when a temporary error outlasted every attempt"),
 )  # fmt: skip
 
 
@@ -162,7 +316,7 @@ class MonitoringSettings:
     # fmt: off
     # With {worker}, or not; "": none. A secret: those who know it can ping.
     ping_url: str = _set_by("RECOURS_PING_URL", "", ping_url, "a check of healthchecks that is pinged at each run's start and end; {worker} in it is the worker's name", secret=True)
-    metrics_file: Path | None = _path_set_by("RECOURS_METRICS_FILE", "", metrics_file, "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom")
+    metrics_file: Path | None = _set_by("RECOURS_METRICS_FILE", "", metrics_file, "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom")
     # fmt: on
 
 
@@ -186,8 +340,8 @@ class Settings:
     enroll_new: EnrollNew = _set_by("RECOURS_ENROLL_NEW", "auto", then(one_of(*EnrollNew), EnrollNew), "whether new claims without a pod_fetch_status are fetched: auto (if recours added that column), true or false")
     pending_share: float = _set_by("RECOURS_PENDING_SHARE", "0.25", between(0, 0.9), "part of a day's quota left to new claims until 16:00, 0 to 0.9")
     carrier_concurrency: int = _set_by("RECOURS_CARRIER_CONCURRENCY", "4", whole(1, 64), "calls of a process under way to one carrier, 1 to 64")
-    pod_dir: Path = _path_set_by("RECOURS_POD_DIR", "data/pods", in_folder, "the folder of the documents")
-    log_dir: Path = _path_set_by("RECOURS_LOG_DIR", "logs", in_folder, "the folder of the logs")
+    pod_dir: Path = _set_by("RECOURS_POD_DIR", "data/pods", path, "the folder of the documents")
+    log_dir: Path = _set_by("RECOURS_LOG_DIR", "logs", path, "the folder of the logs")
     # To what is made in these folders, and to the embedded database.
     access: Access = _set_by(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; without it only the user of the jobs may")
     log_max_bytes: int = _set_by("RECOURS_LOG_MAX_MB", "5", megabytes(0.01, 1000), "a log file is put aside at this size")

@@ -8,7 +8,7 @@ from typing import Any
 
 ENVIRONMENT = "the environment"
 SECRETS_SETTING = "RECOURS_SECRETS_FILE"
-_DEFAULT_SECRETS = ".streamlit/secrets.toml"
+DEFAULT_SECRETS = ".streamlit/secrets.toml"
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,11 @@ def find(root: Path, environment: Mapping[str, str]) -> FoundSettings:
     found.add(ENVIRONMENT, environment)
     _add_dotenv(found, root / ".env")
     named = found.get(SECRETS_SETTING)
-    path = root / (named.text if named else _DEFAULT_SECRETS)
+    path = root / (named.text if named else DEFAULT_SECRETS)
     if _exists(path, found):
-        _add_secrets(found, path, _shown(path, root))
+        _add_secrets(
+            found, path, path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        )
     elif named and not found.faults:
         found.faults.append(
             f"{SECRETS_SETTING} in {named.source} names {named.text}, but there is no such file."
@@ -121,13 +123,6 @@ def _exists(path: Path, found: FoundSettings) -> bool:
 
 def _named(key: str) -> str:
     return key.strip().upper().replace("-", "_").replace(" ", "_")
-
-
-def _shown(path: Path, root: Path) -> str:
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return str(path)
 
 
 def process_environment() -> dict[str, str]:

@@ -15,8 +15,7 @@ from recours.database.mail_outbox import MailOutbox
 from recours.database.schema.inspection import Schema
 from recours.logs import file_of, run_log
 from recours.runs.ports import Clock
-from recours.settings.model import MailSettings, Settings
-from recours.settings.values import address, line, one_of, whole
+from recours.settings.model import MailSettings, Settings, address, line, one_of, whole
 from recours.wiring.carriers import catalog_of, redactor
 
 if TYPE_CHECKING:

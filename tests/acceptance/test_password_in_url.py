@@ -7,7 +7,7 @@ import click
 import pytest
 
 from recours.cli.main import recours as top
-from recours.settings.values import has_password
+from recours.settings.loading import has_password
 from tests.acceptance.person import Person
 from tests.processes.commands import worker
 

@@ -95,7 +95,9 @@ def test_a_carriers_other_settings_have_defaults_and_forms(tmp_path: Path) -> No
     assert load(tmp_path, {}, SEVERAL).credentials["chronopost"].options == {"CHRONOPOST_COLOUR": "red"}
     blue = load(tmp_path, {"CHRONOPOST_COLOUR": "blue"}, SEVERAL).credentials["chronopost"]
     assert (blue.options, blue.values) == ({"CHRONOPOST_COLOUR": "blue"}, {})
-    with pytest.raises(SettingsError, match=r"CHRONOPOST_COLOUR in the environment must be red or blue\."):
+    with pytest.raises(
+        SettingsError, match=r"CHRONOPOST_COLOUR in the environment: it must be red or blue\."
+    ):
         load(tmp_path, {"CHRONOPOST_COLOUR": "green"}, SEVERAL)
 
 
