@@ -30,8 +30,9 @@ from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import verdict
 from recours.operations.schedule import WORKERS, Entry, ScheduleError
 from recours.operations.status import Overview
-from recours.scheduling.commands import cron_runs, timers_outlast_a_logout
-from recours.scheduling.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
+from recours.scheduling.crontab import cron_runs
+from recours.scheduling.host import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
+from recours.scheduling.systemd import timers_outlast_a_logout
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
 from recours.wiring.databases import CLOCKS_AGREE, connect, is_to_be_made

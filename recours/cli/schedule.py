@@ -26,7 +26,7 @@ from recours.operations.schedule import (
 )
 from recours.scheduling.crontab import Crontab
 from recours.scheduling.systemd import SystemdTimers
-from recours.scheduling.tasks import TaskScheduler
+from recours.scheduling.windows import TaskScheduler
 from recours.settings.loading import access_of, has_password
 from recours.settings.sources import process_environment
 

@@ -3,15 +3,17 @@
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import takewhile
+from pathlib import Path
 
 from recours.core.text import clean
 from recours.home import SETTING as HOME
 from recours.operations.schedule import Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
-from recours.scheduling.commands import Done, Run, run
+from recours.scheduling.host import Done, Run, run
 
 # ---------------------------------------------------------------- a crontab's text
 # The rules of crontab(5): a line is a comment, an assignment, or five fields (or `@daily` and the like) and a command
@@ -42,10 +44,6 @@ class CronLine:
     workers: tuple[str, ...]
     plain: bool  # it does nothing else
 
-    def entry(self, text: str) -> Entry:
-        """The same, for people."""
-        return Entry(self.workers, text.strip(), self.plain, "" if self.plain else "it does other things too")
-
 
 def line_for(job: ScheduledJob, checkout: Checkout, python: str = "python3") -> str:
     """The guide's line, for this checkout. Raises ScheduleError if cron could not be told the folder's name."""
@@ -74,7 +72,15 @@ def find(text: str, checkout: Checkout) -> list[CronLine]:
 def entries(text: str, checkout: Checkout) -> list[Entry]:
     """The same, for people."""
     lines = _lines(text)
-    return [line.entry(lines[line.number]) for line in find(text, checkout)]
+    return [
+        Entry(
+            line.workers,
+            lines[line.number].strip(),
+            line.plain,
+            "" if line.plain else "it does other things too",
+        )
+        for line in find(text, checkout)
+    ]
 
 
 def install(text: str, jobs: Sequence[ScheduledJob], checkout: Checkout, python: str = "python3") -> str:
@@ -159,25 +165,15 @@ def _line(number: int, line: str, checkout: Checkout) -> CronLine | None:
     entry = _ENTRY.fullmatch(line.rstrip("\r\n"))
     if entry is None:
         return None
-    command, has_input = _as_sh_gets_it(entry["command"])
-    try:
-        words = _words(command)
-    except ValueError:  # quotes that are not closed: sh would refuse it
-        return None
-    return _read(number, words, checkout, has_input)
-
-
-def _as_sh_gets_it(command: str) -> tuple[str, bool]:
-    """The command with cron's % undone, and whether there is input for it behind one."""
-    pieces = re.split(r"(?<!\\)%", command, maxsplit=1)
-    return pieces[0].replace("\\%", "%"), len(pieces) > 1
-
-
-def _words(command: str) -> list[str]:
-    split = shlex.shlex(command, posix=True, punctuation_chars=True)
+    # What stands behind a % is input for the command.
+    command, *given = re.split(r"(?<!\\)%", entry["command"], maxsplit=1)
+    split = shlex.shlex(command.replace("\\%", "%"), posix=True, punctuation_chars=True)
     split.whitespace_split = True
     split.commenters = ""
-    return list(split)
+    try:
+        return _read(number, list(split), checkout, bool(given))
+    except ValueError:  # quotes that are not closed: sh would refuse it
+        return None
 
 
 def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool) -> CronLine | None:
@@ -261,9 +257,11 @@ class Crontab:
         if old and not old.endswith("\n") and new:
             cron = "The last line of the crontab has no end, with which cron reads none of it: it gets one"
             remarks = [*remarks, cron]
-        return ScheduleChange(
-            _difference(old, new), remarks, (), lambda: self._replace(old, new, make_folder)
-        )
+        changed = list(unified_diff(old.split("\n"), new.split("\n"), n=0, lineterm=""))[2:]
+        steps = [
+            f"{line[0]} {clean(line[1:].rstrip(), _LONGEST_LINE)}" for line in changed if line[0] in "+-"
+        ]
+        return ScheduleChange(steps, remarks, (), lambda: self._replace(old, new, make_folder))
 
     def _replace(self, old: str, new: str, make_folder: Callable[[], Callable[[], None]]) -> None:
         if self._read() != old:
@@ -287,7 +285,9 @@ class Crontab:
         ended = text if not text or text.endswith("\n") else text + "\n"
         done = self._run(["crontab", "-"], ended.encode(errors="surrogateescape"))
         if done.status:
-            raise ScheduleError(f"crontab refuses the change ({done.words}). The old one is still in force.")
+            raise ScheduleError(
+                f"crontab refuses the change ({done.complaint}). The old one is still in force."
+            )
         if self._read() != ended:
             raise ScheduleError("The crontab does not hold what was written to it.")
 
@@ -324,7 +324,9 @@ class Crontab:
             return done.out.decode(errors="surrogateescape")
         if done.err.startswith("no crontab for"):
             return ""
-        raise ScheduleError(f"The crontab of this user cannot be read ({done.words}). Nothing was changed.")
+        raise ScheduleError(
+            f"The crontab of this user cannot be read ({done.complaint}). Nothing was changed."
+        )
 
     def _run(self, command: Sequence[str], given: bytes) -> Done:
         try:
@@ -348,7 +350,27 @@ class Crontab:
         return own, [f"cron finds no python3 in {clean(path)}: {own} is used"]
 
 
-def _difference(old: str, new: str) -> list[str]:
-    """Lines that go and lines that come."""
-    changed = list(unified_diff(old.split("\n"), new.split("\n"), n=0, lineterm=""))[2:]
-    return [f"{line[0]} {clean(line[1:].rstrip(), _LONGEST_LINE)}" for line in changed if line[0] in "+-"]
+# ---------------------------------------------------------------- what reads crontabs
+
+
+# As the kernel names their processes: Debian's and Red Hat's, busybox's, and others'.
+_CRONS = frozenset({"cron", "crond", "fcron", "dcron", "bcron-sched", "bcron-start"})
+# systemd-cron has no process of its own: it makes a timer of each line.
+_MADE_BY_SYSTEMD_CRON = "cron-*.timer"
+
+
+def cron_runs(proc: Path = Path("/proc"), generated: Path = Path("/run/systemd/generator")) -> bool | None:
+    """Tell whether a cron daemon is running. None: that cannot be known here, as where others' processes are hidden."""
+    if sys.platform != "linux" or _name_of(proc / "1") is None:
+        return None
+    if any(_name_of(process) in _CRONS for process in proc.glob("[0-9]*")):
+        return True
+    return next(generated.glob(_MADE_BY_SYSTEMD_CRON), None) is not None
+
+
+def _name_of(process: Path) -> str | None:
+    """None if it ended meanwhile, or is hidden from this user."""
+    try:
+        return (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None

@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from recours.core.text import clean
 from recours.home import SETTING as HOME
 from recours.operations.schedule import WORKERS, Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
-from recours.scheduling.commands import Run, run
+from recours.scheduling.host import Run, run
 
 # ---------------------------------------------------------------- units as texts
 
@@ -38,6 +38,7 @@ def units(job: ScheduledJob, checkout: Checkout) -> Mapping[str, str]:
             "which a unit of systemd cannot hold: rename the folder."
         )
     what, often = _WHAT[job.worker]
+    home = f"Environment={_specifiers_undone(_quoted(f'{HOME}={root}'))}\n" if checkout.program else ""
     service = f"""\
 [Unit]
 Description={what}
@@ -45,7 +46,7 @@ Description={what}
 [Service]
 Type=oneshot
 WorkingDirectory={_specifiers_undone(root)}
-{_environment(checkout)}ExecStart={_command(job, checkout)}
+{home}ExecStart={_command(job, checkout)}
 # Asked to stop, a run finishes the calls under way and hands back the rest.
 TimeoutStopSec=5min
 SuccessExitStatus=143
@@ -76,12 +77,6 @@ def command_of(service: str) -> str:
     """The line that starts the worker."""
     found = re.search(r"^ExecStart=.*$", service, re.MULTILINE)
     return found[0] if found else ""
-
-
-def _environment(checkout: Checkout) -> str:
-    if not checkout.program:
-        return ""
-    return f"Environment={_specifiers_undone(_quoted(f'{HOME}={checkout.root}'))}\n"
 
 
 def _command(job: ScheduledJob, checkout: Checkout) -> str:
@@ -133,19 +128,23 @@ class SystemdTimers:
 
     def entries(self) -> list[Entry]:
         found = []
-        for worker in WORKERS:
+        for worker, service in self._ours(WORKERS).items():
             timer = f"{unit_of(worker)}.timer"
-            service = self._text(f"{unit_of(worker)}.service")
-            if self._text(timer) is None or service is None or not self._is_ours(service):
-                continue
-            problem = "" if self._is_active(timer) else _NOT_RUNNING.format(timer=timer)
-            found.append(Entry((worker,), f"{timer}: {command_of(service)}", problem=problem))
+            if self._text(timer) is not None:
+                problem = "" if self._is_active(timer) else _NOT_RUNNING.format(timer=timer)
+                found.append(Entry((worker,), f"{timer}: {command_of(service)}", problem=problem))
         return found
 
     def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
         files: dict[str, str] = {}
         for job in jobs:
-            self._check_owner(job.worker)
+            name = f"{unit_of(job.worker)}.service"
+            service = self._text(name)
+            if service is not None and not self._is_ours(service):
+                raise ScheduleError(
+                    f"{self.folder / name} starts something else ({clean(command_of(service))}): remove it there, "
+                    "or use the crontab. Nothing was changed."
+                )
             files |= units(job, self.checkout)
         changed = {name: text for name, text in files.items() if self._text(name) != text}
         timers = [name for name in files if name.endswith(".timer")]
@@ -156,11 +155,7 @@ class SystemdTimers:
         return ScheduleChange(steps, (), (_LINGER,), lambda: self._write(changed, timers))
 
     def remove(self, workers: Collection[str]) -> ScheduleChange:
-        ours = [
-            unit_of(worker)
-            for worker in workers
-            if (service := self._text(f"{unit_of(worker)}.service")) is not None and self._is_ours(service)
-        ]
+        ours = [unit_of(worker) for worker in self._ours(workers)]
         if not ours:
             return ScheduleChange()
         steps = [f"$ systemctl --user disable --now {unit}.timer" for unit in ours]
@@ -179,18 +174,14 @@ class SystemdTimers:
         except OSError as error:
             raise ScheduleError(f"{self.folder / name} cannot be read: {error.strerror or error}.") from error
 
+    def _ours(self, workers: Iterable[str]) -> dict[str, str]:
+        """The services that start these workers of this checkout, as texts."""
+        services = {worker: self._text(f"{unit_of(worker)}.service") for worker in workers}
+        return {worker: text for worker, text in services.items() if text is not None and self._is_ours(text)}
+
     def _is_ours(self, service: str) -> bool:
         folder = folder_of(service)
         return folder is not None and self.checkout.is_root(folder)
-
-    def _check_owner(self, worker: str) -> None:
-        name = f"{unit_of(worker)}.service"
-        service = self._text(name)
-        if service is not None and not self._is_ours(service):
-            raise ScheduleError(
-                f"{self.folder / name} starts something else ({clean(command_of(service))}): remove it there, "
-                "or use the crontab. Nothing was changed."
-            )
 
     def _shown(self, files: Mapping[str, str]) -> list[str]:
         shown = []
@@ -208,7 +199,14 @@ class SystemdTimers:
             [timer for timer in timers if self._is_active(timer)],
         )
         try:
-            self._put(files)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                for name, text in files.items():
+                    _replace(self.folder / name, text)
+            except OSError as error:
+                raise ScheduleError(
+                    f"The units cannot be written in {self.folder}: {error.strerror or error}."
+                ) from error
             self._systemctl("daemon-reload")
             for timer in timers:
                 self._systemctl("enable", "--now", timer)
@@ -217,16 +215,6 @@ class SystemdTimers:
         except BaseException as error:
             self._take_back(before, timers, error)
             raise
-
-    def _put(self, files: Mapping[str, str]) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for name, text in files.items():
-                _replace(self.folder / name, text)
-        except OSError as error:
-            raise ScheduleError(
-                f"The units cannot be written in {self.folder}: {error.strerror or error}."
-            ) from error
 
     def _take_back(self, before: "_Before", timers: Sequence[str], why: BaseException) -> None:
         """Leave units, folders and timers as they were. Raises ScheduleError if files cannot be put back."""
@@ -285,7 +273,7 @@ class SystemdTimers:
             raise ScheduleError(f"'{shown}' cannot be run: {error.strerror or error}.") from error
         if done.status:
             raise ScheduleError(
-                f"'{shown}' failed ({done.words}). In a shell got by su or sudo there may be no user manager: log in, "
+                f"'{shown}' failed ({done.complaint}). In a shell got by su or sudo there may be no user manager: log in, "
                 "and do the same again."
             )
 
@@ -304,3 +292,10 @@ def _replace(path: Path, text: str) -> None:
         with suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def timers_outlast_a_logout(user: str, lingering: Path = Path("/var/lib/systemd/linger")) -> bool | None:
+    """Tell whether systemd keeps the timers of that user going while they are logged out. None: not known."""
+    if user == "root" or not lingering.parent.is_dir():
+        return None  # root's manager is kept by the system's own services, as a rule
+    return (lingering / user).exists()

@@ -22,7 +22,7 @@ from recours.database.schema.upgrade import create_file
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label
 from recours.sandbox.documents import proof_pdf
-from recours.scheduling.files import open_to_all
+from recours.scheduling.host import open_to_all
 from tests.needs import missing
 
 # A group that is not this user's first one, and that root may always give files to.

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from recours.operations.schedule import Checkout, ScheduledJob, ScheduleError
-from recours.scheduling.commands import Done
 from recours.scheduling.crontab import Crontab, exact, line_for, without_header
-from recours.scheduling.files import free_bytes, mode_of, size_of, trouble_with
+from recours.scheduling.host import Done, free_bytes, mode_of, size_of, trouble_with
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
 JOB = ScheduledJob("pod_retry_scheduler")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recours.scheduling.commands import cron_runs, timers_outlast_a_logout
+from recours.scheduling.crontab import cron_runs
+from recours.scheduling.systemd import timers_outlast_a_logout
 
 Made = Callable[..., bool | None]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
-from recours.scheduling.commands import Done
+from recours.scheduling.host import Done
 from recours.scheduling.systemd import SystemdTimers
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")

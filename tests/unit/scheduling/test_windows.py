@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
-from recours.scheduling import tasks
-from recours.scheduling.commands import Done
-from recours.scheduling.tasks import TaskScheduler
+from recours.scheduling import windows as tasks
+from recours.scheduling.host import Done
+from recours.scheduling.windows import TaskScheduler
 
 HERE = Checkout("D:\\Recours_Ecommerce")
 RETRY = ScheduledJob("pod_retry_scheduler")

@@ -5,14 +5,14 @@ import ntpath
 import re
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from recours.core.text import clean
 from recours.operations.schedule import WORKERS, Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
-from recours.scheduling.commands import Done, Run, run
+from recours.scheduling.host import Done, Run, run
 
 # ---------------------------------------------------------------- command lines and tasks as texts
 # From the documentation of schtasks and of PowerShell's module ScheduledTasks; not tried on Windows.
@@ -136,13 +136,10 @@ class TaskScheduler:
     title: str = "Task Scheduler"
 
     def entries(self) -> list[Entry]:
-        found = []
-        for worker in WORKERS:
-            xml = self._task(worker)
-            if xml is not None and is_of(self.checkout, xml, worker):
-                text = f"{NAMES[worker]}: {action_of(xml)}"
-                found.append(Entry((worker,), text, problem="; ".join(faults_of_task(xml))))
-        return found
+        return [
+            Entry((worker,), f"{NAMES[worker]}: {action_of(xml)}", problem="; ".join(faults_of_task(xml)))
+            for worker, xml in self._ours(WORKERS).items()
+        ]
 
     def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
         commands = []
@@ -163,23 +160,25 @@ class TaskScheduler:
         return self._plan(commands, before)
 
     def remove(self, workers: Collection[str]) -> ScheduleChange:
-        ours = [
-            worker
-            for worker in workers
-            if (xml := self._task(worker)) is not None and is_of(self.checkout, xml, worker)
-        ]
-        return self._plan([delete(worker) for worker in ours])
+        return self._plan([delete(worker) for worker in self._ours(workers)])
+
+    def _ours(self, workers: Iterable[str]) -> dict[str, str]:
+        """The tasks that start these workers of this checkout, as XML."""
+        tasks = {worker: self._task(worker) for worker in workers}
+        return {
+            worker: xml
+            for worker, xml in tasks.items()
+            if xml is not None and is_of(self.checkout, xml, worker)
+        }
 
     def _plan(
         self, commands: Sequence[str], before: Mapping[str, str | None] = MappingProxyType({})
     ) -> ScheduleChange:
         """`before`: the tasks that a failure is to leave as they were; None where there was none."""
+        if not commands:
+            return ScheduleChange()
         steps = [f"$ {command}" for command in commands]
-        return (
-            ScheduleChange(steps, (), (), lambda: self._carry_out(commands, before))
-            if commands
-            else ScheduleChange()
-        )
+        return ScheduleChange(steps, (), (), lambda: self._carry_out(commands, before))
 
     def _carry_out(self, commands: Sequence[str], before: Mapping[str, str | None]) -> None:
         try:
@@ -197,7 +196,7 @@ class TaskScheduler:
         done = self._run(command)
         if done.status:
             raise ScheduleError(
-                f"This command failed: {command} ({done.words}). From a prompt that was opened as administrator, do the "
+                f"This command failed: {command} ({done.complaint}). From a prompt that was opened as administrator, do the "
                 "same again."
             )
 
@@ -218,7 +217,12 @@ class TaskScheduler:
     def _task(self, worker: str) -> str | None:
         """The task as XML; None if there is none of that name."""
         done = self._run(query(worker))
-        return None if done.status else _decoded(done.out)
+        if done.status:
+            return None
+        if done.out.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return done.out.decode("utf-16", "replace")
+        # In a pipe it is in the console's code page, whatever the XML says of itself.
+        return done.out.decode("oem" if sys.platform == "win32" else "utf-8", "replace")
 
     def _run(self, command: str) -> Done:
         try:
@@ -227,10 +231,3 @@ class TaskScheduler:
             raise ScheduleError(
                 f"The Task Scheduler cannot be used ({error.strerror or error}): {command}"
             ) from error
-
-
-def _decoded(answer: bytes) -> str:
-    """In a pipe it is in the console's code page, whatever the XML says of itself."""
-    if answer.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return answer.decode("utf-16", "replace")
-    return answer.decode("oem" if sys.platform == "win32" else "utf-8", "replace")

@@ -1,11 +1,58 @@
-"""Files and folders of this machine: who may read them, whether they can be written, how much room there is."""
+"""Programs of this machine, run and listened to; its files: who may read them, whether there is room for them."""
 
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from recours.core.text import clean
+
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a program ended, and what it said."""
+
+    status: int
+    out: bytes
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """In one line."""
+        lines = (self.err or self.out.decode(errors="replace")).strip().splitlines()
+        return clean("; ".join(lines) or f"exit status {self.status}")
+
+
+# A command line as a list of words; on Windows, where programs split it themselves, as one text. Raises OSError.
+Run = Callable[[Sequence[str] | str, bytes], Done]
+
+
+def run(command: Sequence[str] | str, given: bytes = b"") -> Done:
+    """Run a program that is found on the PATH, with `given` on its stdin. Its messages are English.
+
+    Debian's `crontab -l` leaves out what it takes for its own header, unless told otherwise.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 (no shell; the words are ours, what a person typed has been parsed)
+            command,
+            input=given,
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+            env=os.environ | {"LC_ALL": "C", "CRONTAB_NOHEADER": "N"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"it did not end within {_TIMEOUT_S:.0f} s") from error
+    return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+# ---------------------------------------------------------------- files and folders
 
 
 def mode_of(path: Path) -> int | None:
@@ -41,8 +88,10 @@ def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"recours")
                 file.flush()
-            theirs = next((path for path in kept if os.path.lexists(path) and not _may_write(path)), None)
-            return f"this user may not write {theirs.name}" if theirs else None
+            for path in filter(os.path.lexists, kept):
+                if not os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK):
+                    return f"this user may not write {path.name}"
+            return None
         there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         if not there.is_dir():
             return f"{there} is not a folder"
@@ -56,7 +105,8 @@ def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
 def free_bytes(folder: Path) -> int | None:
     """The room on its disk, for this user; None if nobody says."""
     try:
-        return shutil.disk_usage(_nearest(folder)).free
+        there = next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
+        return shutil.disk_usage(there).free
     except OSError:
         return None
 
@@ -82,12 +132,3 @@ def _others_may(path: Path, right: int) -> bool:
         return bool(path.stat().st_mode & right)
     except OSError:
         return False
-
-
-def _may_write(path: Path) -> bool:
-    return os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK)
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or what of its path is there."""
-    return next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
