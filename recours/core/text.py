@@ -5,7 +5,7 @@ import html
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -59,6 +59,24 @@ def counted(language: str, forms: tuple[str, str], count: float, /, **more: Any)
     """
     is_one = abs(count) < 2 if language == "fr" else count == 1  # noqa: PLR2004 (a rule of the language)
     return forms[0 if is_one else 1].format(**{"count": count} | more)
+
+
+class Texts:
+    """The texts of one language by their keys, with markers in braces. A pair is about a count, as in `counted`."""
+
+    def __init__(self, language: str, table: Mapping[str, Any]) -> None:
+        self.language = language
+        self._table = table
+
+    def __call__(self, key: str, /, **facts: Any) -> str:
+        return str(self._table[key]).format(**facts)
+
+    def counted(self, key: str, count: float, /, **facts: Any) -> str:
+        return counted(self.language, self._table[key], count, **facts)
+
+    def of(self, prefix: str, value: str, /, **facts: Any) -> str:
+        """The text of a stored value; one that this version does not know stands for itself."""
+        return self(prefix + value, **facts) if prefix + value in self._table else value
 
 
 def is_text(value: str) -> bool:

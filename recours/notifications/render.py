@@ -1,6 +1,7 @@
-"""A mail's subject, plain text and HTML, out of the events that it tells."""
+"""A mail about claims: its subject, plain text and HTML, in French and English, out of the events that it tells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
@@ -13,8 +14,7 @@ from recours.core.errors import ErrorKind, is_persistent
 from recours.core.events import EventName
 from recours.core.mail import MailKind, OutboxEvent, kind_of, things
 from recours.core.sentences import said_by, sentence
-from recours.core.text import clean, counted
-from recours.notifications.texts import WORDS, Advice, MailTexts
+from recours.core.text import Texts, clean
 from recours.operations.labels import quoted, said_or_quoted
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ class Branding:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A mail's words."""
-
     subject: str
     plain: str
     html: str
@@ -59,41 +57,37 @@ def render(
     catalog: Catalog,
 ) -> Rendered:
     """The mail that tells these events. Foreign text is cleaned here, and escaped by the template."""
-    words = WORDS[language]
+    texts = Texts(language, TEXTS[language])
     told = things(told)
     expired = [event for event in told if event.name is EventName.EXPIRED]
     items = [
-        _item(event, kind, words, head, catalog) for event in told if event.name is not EventName.EXPIRED
+        _item(event, kind, texts, head, catalog) for event in told if event.name is not EventName.EXPIRED
     ]
-    items += [_expired(expired, words)] if expired else []
-    subject = clean(_subject(kind, told, len(items), words), _LONGEST_SUBJECT)
-    intro = {
-        MailKind.POD_FAILED: words.failed,
-        MailKind.POD_RETRIEVED: words.retrieved,
-        MailKind.OPERATOR_SUMMARY: words.summary,
-    }[kind]
+    items += [_expired(expired, texts)] if expired else []
+    subject = texts.counted(f"subject_{kind}", len(items), reference=_reference(told[0]))
     shown = clean(name, _LONGEST_NAME) if name else ""
     values: dict[str, Any] = {
-        "subject": subject,
-        "hello": words.hello.format(name=shown) if shown else words.hello_nobody,
-        "intro": intro,
+        "subject": clean(subject, _LONGEST_SUBJECT),
+        "hello": texts("hello", name=shown) if shown else texts("hello_nobody"),
+        "intro": texts(f"intro_{kind}"),
         "items": items,
-        "words": words,
-        "service": head.service or words.unknown_service,
+        "texts": texts,
+        "service": head.service or texts("unknown_service"),
         "language": language,
         "colon": " :" if language == "fr" else ":",
     }
-    texts = environment()
-    return Rendered(
-        subject,
-        texts.get_template("mail.txt.j2").render(values),
-        texts.get_template("mail.html.j2").render(values),
-    )
+    return from_templates("mail", values)
+
+
+def from_templates(name: str, values: Mapping[str, Any]) -> Rendered:
+    """The templates `name.txt.j2` and `name.html.j2`, filled in."""
+    templates = _environment()
+    plain, html = (templates.get_template(f"{name}.{form}.j2").render(values) for form in ("txt", "html"))
+    return Rendered(values["subject"], plain, html)
 
 
 @cache
-def environment() -> "Environment":
-    """Where the templates are."""
+def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 (loaded with the first mail)
 
     return Environment(
@@ -104,119 +98,283 @@ def environment() -> "Environment":
     )
 
 
-def _subject(kind: MailKind, told: Sequence[OutboxEvent], count: int, words: MailTexts) -> str:
-    forms = {
-        MailKind.POD_FAILED: words.subject_failed,
-        MailKind.POD_RETRIEVED: words.subject_retrieved,
-        MailKind.OPERATOR_SUMMARY: words.subject_summary,
-    }[kind]
-    return counted(words.language, forms, count, reference=_reference(told[0]))
-
-
 def _reference(event: OutboxEvent) -> str:
     return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
 
 
-def _item(event: OutboxEvent, kind: MailKind, words: MailTexts, head: Branding, catalog: Catalog) -> _Item:
+def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, catalog: Catalog) -> _Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name in (EventName.ACCOUNT_FAULT, EventName.RUN_FAULT):
-        subject = words.account if event.name is EventName.ACCOUNT_FAULT else words.run
-        return _Item(f"{subject} {carrier}", ((words.happened, _reason(event, carrier, words)),))
-    lines = [(words.carrier, carrier), (words.number, clean(event.number, 60) or words.none)]
+        return _Item(f"{texts(event.name)} {carrier}", ((texts("happened"), _reason(event, carrier, texts)),))
+    lines = [(texts("carrier"), carrier), (texts("number"), clean(event.number, 60) or texts("none"))]
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
-        lines += _retrieved(event, words, head)
+        lines += _retrieved(event, texts, head)
     elif kind is MailKind.OPERATOR_SUMMARY:
-        lines += _left_to_operator(event, carrier, words)
+        lines += _left_to_operator(event, carrier, texts)
     else:
-        lines += _failed(event, carrier, words)
+        lines += _failed(event, carrier, texts)
     link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
     return _Item(reference, tuple(lines), link)
 
 
-def _expired(told: Sequence[OutboxEvent], words: MailTexts) -> _Item:
+def _expired(told: Sequence[OutboxEvent], texts: Texts) -> _Item:
     """Claims whose deadline has long passed: one thing, however many they are."""
     shown = [_reference(event) for event in told[:_MOST_NAMED]]
-    more = words.more.format(count=len(told) - len(shown)) if len(told) > len(shown) else ""
+    more = texts("more", count=len(told) - len(shown)) if len(told) > len(shown) else ""
     days = max((event.facts["days"] for event in told if isinstance(event.facts.get("days"), int)), default=0)
     return _Item(
-        counted(words.language, words.expired, len(told)),
+        texts.counted("expired", len(told)),
         (
-            (words.happened, counted(words.language, words.expired_happened, days)),
-            (words.claims, ", ".join(shown) + more),
-            (words.do, words.expired_do.format(reference=shown[0])),
+            (texts("happened"), texts.counted("expired_happened", days)),
+            (texts("claims"), ", ".join(shown) + more),
+            (texts("do"), texts("expired_do", reference=shown[0])),
         ),
     )
 
 
-def _retrieved(event: OutboxEvent, words: MailTexts, head: Branding) -> list[tuple[str, str]]:
+def _retrieved(event: OutboxEvent, texts: Texts, head: Branding) -> list[tuple[str, str]]:
     attempts = event.facts.get("attempts")
-    count = attempts if isinstance(attempts, int) else 1
-    lines = [(words.happened, counted(words.language, words.attempts, count))]
-    if at := _moment(event.facts.get("delivered_at")):
-        lines.append((words.delivered, f"{at.astimezone(head.zone):%Y-%m-%d %H:%M}"))
-    elif day := _day(event.facts.get("delivered_day")):
-        lines.append((words.delivered, day))
+    lines = [(texts("happened"), texts.counted("attempts", attempts if isinstance(attempts, int) else 1))]
+    if delivered := _delivered(event.facts, head.zone):
+        lines.append((texts("delivered"), delivered))
     if signatory := event.facts.get("signatory"):
-        lines.append((words.signed_by, clean(signatory, 100)))
+        lines.append((texts("signed_by"), clean(signatory, 100)))
     return lines
 
 
-def _moment(text: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return found if found and found.tzinfo else None
+def _delivered(facts: Mapping[str, Any], zone: tzinfo) -> str | None:
+    """Without the time of day, where the carrier gave none."""
+    at, day = facts.get("delivered_at"), facts.get("delivered_day")
+    with suppress(ValueError):
+        if isinstance(at, str) and (time := datetime.fromisoformat(at)).tzinfo:
+            return f"{time.astimezone(zone):%Y-%m-%d %H:%M}"
+    with suppress(ValueError):
+        if isinstance(day, str):
+            return date.fromisoformat(day).isoformat()
+    return None
 
 
-def _day(text: Any) -> str | None:
-    """An ISO date: the carrier told no moment, so no time is shown."""
-    try:
-        return date.fromisoformat(text).isoformat() if isinstance(text, str) else None
-    except ValueError:
-        return None
-
-
-def _left_to_operator(event: OutboxEvent, carrier: str, words: MailTexts) -> list[tuple[str, str]]:
+def _left_to_operator(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, str]]:
     """The sentence alone, and whether that was the end: what a client could do is none of their business."""
-    lines = [(words.happened, _error(event, carrier, words))]
+    lines = [(texts("happened"), _error(event, carrier, texts))]
     retries = event.facts.get("turns")
     if event.name is EventName.GAVE_UP and isinstance(retries, int):
         kind = kind_of(event)
         is_final = kind is not None and is_persistent(kind)
-        told = words.gave_up_final if is_final else counted(words.language, words.gave_up, retries)
-        lines.append((words.means, told))
+        told = texts("gave_up_final") if is_final else texts.counted("gave_up", retries)
+        lines.append((texts("means"), told))
     return lines
 
 
-def _failed(event: OutboxEvent, carrier: str, words: MailTexts) -> list[tuple[str, str]]:
+def _failed(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, str]]:
     """For the client, with the sentence about this very failure as a detail."""
-    advice = _advice(event, words)
+    advice, kind = ADVICE[texts.language], kind_of(event)
+    if kind is ErrorKind.INVALID_TRACKING and not event.number:
+        happened, means, do = advice["no_number"]
+    else:
+        happened, means, do = advice.get(kind or "", advice["other"])
     return [
-        (words.happened, advice.happened),
-        (words.means, advice.means),
-        (words.do, advice.do),
-        (words.detail, _error(event, carrier, words)),
+        (texts("happened"), happened),
+        (texts("means"), means),
+        (texts("do"), do),
+        (texts("detail"), _error(event, carrier, texts)),
     ]
 
 
-def _error(event: OutboxEvent, carrier: str, words: MailTexts) -> str:
+def _error(event: OutboxEvent, carrier: str, texts: Texts) -> str:
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
-    return said_or_quoted(words.language, said_by(event.facts, carrier), kind_of(event), text)
+    return said_or_quoted(texts.language, said_by(event.facts, carrier), kind_of(event), text)
 
 
-def _reason(event: OutboxEvent, carrier: str, words: MailTexts) -> str:
+def _reason(event: OutboxEvent, carrier: str, texts: Texts) -> str:
     """Of a carrier's account, or of a run. The English one has details for the operator, such as a command."""
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
-    if words.language == "en":
+    if texts.language == "en":
         return text
     said = said_by(event.facts, carrier)
-    return sentence(words.language, said) if said else quoted(words.language, text)
+    return sentence(texts.language, said) if said else quoted(texts.language, text)
 
 
-def _advice(event: OutboxEvent, words: MailTexts) -> Advice:
-    kind = kind_of(event)
-    if kind is ErrorKind.INVALID_TRACKING and not event.number:
-        return words.no_number
-    return words.advice[kind if kind in words.advice else None]
+# ---------------------------------------------------------------- what is said to people
+
+# Of two forms, the first is for one thing.
+TEXTS: dict[str, dict[str, Any]] = {
+    "fr": {
+        "subject_pod_failed": (
+            "Preuve de livraison introuvable : dossier {reference}",
+            "Preuve de livraison introuvable : {count} dossiers",
+        ),
+        "subject_pod_retrieved": (
+            "Preuve de livraison obtenue : dossier {reference}",
+            "Preuve de livraison obtenue : {count} dossiers",
+        ),
+        "subject_operator_summary": (
+            "Preuves de livraison : {count} point à regarder",
+            "Preuves de livraison : {count} points à regarder",
+        ),
+        "hello": "Bonjour {name},",
+        "hello_nobody": "Bonjour,",
+        "intro_pod_failed": "Nous n'avons pas pu obtenir la preuve de livraison :",
+        "intro_pod_retrieved": "Nous avons obtenu la preuve de livraison :",
+        "intro_operator_summary": "À vérifier :",
+        "number": "Numéro de suivi",
+        "none": "(aucun)",
+        "carrier": "Transporteur",
+        "happened": "Ce qui s'est passé",
+        "means": "Ce que cela signifie",
+        "do": "Ce que vous pouvez faire",
+        "detail": "Détail technique",
+        "signed_by": "Signataire",
+        "delivered": "Livré le",
+        "see_claim": "Voir le dossier",
+        "attempts": ("obtenue après {count} tentative", "obtenue après {count} tentatives"),
+        "account_fault": "Compte du transporteur",
+        "run_fault": "Erreur interne de recours :",
+        "gave_up": ("Abandonné après {count} tentative", "Abandonné après {count} tentatives"),
+        "gave_up_final": "Abandonné : l'erreur est définitive, aucun autre appel n'a été fait",
+        "expired": (
+            "{count} dossier abandonné : échéance dépassée",
+            "{count} dossiers abandonnés : échéance dépassée",
+        ),
+        "expired_happened": (
+            "La date limite de réponse est dépassée depuis plus de {count} jour : le transporteur n'est plus interrogé.",
+            "La date limite de réponse est dépassée depuis plus de {count} jours : le transporteur n'est plus interrogé.",
+        ),
+        "expired_do": "Si la preuve est encore utile, relancez la recherche : recours reopen {reference}",
+        "claims": "Dossiers",
+        "more": " et {count} de plus",
+        "closing": "Cordialement,",
+        "automatic": "Ce message est envoyé automatiquement.",
+        "unknown_service": "Le service des réclamations",
+    },
+    "en": {
+        "subject_pod_failed": (
+            "No proof of delivery: claim {reference}",
+            "No proof of delivery: {count} claims",
+        ),
+        "subject_pod_retrieved": (
+            "Proof of delivery obtained: claim {reference}",
+            "Proof of delivery obtained: {count} claims",
+        ),
+        "subject_operator_summary": (
+            "Proofs of delivery: {count} thing to look at",
+            "Proofs of delivery: {count} things to look at",
+        ),
+        "hello": "Hello {name},",
+        "hello_nobody": "Hello,",
+        "intro_pod_failed": "We could not obtain the proof of delivery:",
+        "intro_pod_retrieved": "We have obtained the proof of delivery:",
+        "intro_operator_summary": "To check:",
+        "number": "Tracking number",
+        "none": "(none)",
+        "carrier": "Carrier",
+        "happened": "What happened",
+        "means": "What it means",
+        "do": "What you can do",
+        "detail": "Technical detail",
+        "signed_by": "Signed by",
+        "delivered": "Delivered on",
+        "see_claim": "See the claim",
+        "attempts": ("obtained after {count} attempt", "obtained after {count} attempts"),
+        "account_fault": "The carrier's account",
+        "run_fault": "recours itself failed:",
+        "gave_up": ("Given up after {count} attempt", "Given up after {count} attempts"),
+        "gave_up_final": "Given up: the error is final, so no further call was made",
+        "expired": ("{count} claim given up: deadline passed", "{count} claims given up: deadline passed"),
+        "expired_happened": (
+            "The response deadline passed more than {count} day ago: the carrier is not asked any more.",
+            "The response deadline passed more than {count} days ago: the carrier is not asked any more.",
+        ),
+        "expired_do": "If a proof is still of use, have the claim start afresh: recours reopen {reference}",
+        "claims": "Claims",
+        "more": " and {count} more",
+        "closing": "Kind regards,",
+        "automatic": "This message is sent automatically.",
+        "unknown_service": "The claims service",
+    },
+}
+
+# What happened, what it means to a client, and what they can do.
+ADVICE: dict[str, dict[str, tuple[str, str, str]]] = {
+    "fr": {
+        "no_number": (
+            "Le dossier n'a pas de numéro de suivi.",
+            "Sans ce numéro, nous ne pouvons pas demander la preuve de livraison au transporteur.",
+            "Indiquez dans le dossier le numéro qui figure sur l'étiquette ou la confirmation d'expédition : la recherche "
+            "reprend d'elle-même.",
+        ),
+        ErrorKind.INVALID_TRACKING: (
+            "Le numéro de suivi n'est pas valable pour ce transporteur.",
+            "Avec ce numéro, le transporteur ne peut pas retrouver le colis.",
+            "Vérifiez le numéro sur l'étiquette ou la confirmation d'expédition, et corrigez-le dans le dossier : "
+            "la recherche reprend d'elle-même.",
+        ),
+        ErrorKind.NOT_FOUND: (
+            "Le transporteur ne connaît pas ce numéro.",
+            "Même au dernier de nos essais, il n'a trouvé aucun colis sous ce numéro de suivi.",
+            "Vérifiez le numéro et le transporteur, et corrigez-les dans le dossier : la recherche reprend d'elle-même.",
+        ),
+        ErrorKind.ACCESS_DENIED: (
+            "Le transporteur refuse de nous communiquer cette livraison.",
+            "Le transporteur connaît le colis, mais il n'est pas rattaché au contrat avec lequel nous l'interrogeons.",
+            "Indiquez-nous le contrat d'expédition, ou demandez vous-même la preuve de livraison au transporteur.",
+        ),
+        ErrorKind.RETURNED_TO_SENDER: (
+            "Le transporteur a retourné le colis à l'expéditeur.",
+            "Le destinataire n'a pas reçu ce colis : aucune preuve de livraison à son nom n'existera.",
+            "Vérifiez si le colis vous est revenu, et adaptez la réclamation en conséquence.",
+        ),
+        ErrorKind.POD_NEVER_AVAILABLE: (
+            "Le transporteur n'a pas de preuve de livraison pour ce colis.",
+            "Il répond qu'il n'en existe pas, ou elle aurait dû arriver depuis longtemps : nous n'en attendons plus.",
+            "Joignez au dossier un autre justificatif : suivi du transporteur, échange avec le destinataire, "
+            "attestation d'expédition.",
+        ),
+        "other": (
+            "La preuve de livraison n'est pas arrivée.",
+            "Le dernier de nos essais ne l'a pas obtenue non plus : nous n'en faisons plus.",
+            "Vous pouvez la demander directement au transporteur, ou joindre un autre justificatif au dossier.",
+        ),
+    },
+    "en": {
+        "no_number": (
+            "The claim has no tracking number.",
+            "Without this number we cannot ask the carrier for the proof of delivery.",
+            "Enter the number that is on the label or the shipping confirmation in the claim: the search then goes on by "
+            "itself.",
+        ),
+        ErrorKind.INVALID_TRACKING: (
+            "The tracking number is not valid for this carrier.",
+            "With this number the carrier cannot find the parcel.",
+            "Check the number on the label or the shipping confirmation, and correct it in the claim: "
+            "the search then goes on by itself.",
+        ),
+        ErrorKind.NOT_FOUND: (
+            "The carrier does not know this number.",
+            "Even at the last of our tries it found no parcel under this tracking number.",
+            "Check the number and the carrier, and correct them in the claim: the search then goes on by itself.",
+        ),
+        ErrorKind.ACCESS_DENIED: (
+            "The carrier refuses to tell us about this parcel.",
+            "The carrier knows the parcel, but it does not belong to the contract with which we ask.",
+            "Tell us the contract that it was sent with, or ask the carrier for the proof of delivery yourself.",
+        ),
+        ErrorKind.RETURNED_TO_SENDER: (
+            "The carrier took the parcel back to its sender.",
+            "The recipient did not receive this parcel, so no proof of delivery to them will exist.",
+            "Check whether the parcel came back to you, and adapt the claim accordingly.",
+        ),
+        ErrorKind.POD_NEVER_AVAILABLE: (
+            "The carrier has no proof of delivery for this parcel.",
+            "It answers that there is none, or it should have come long ago: we expect none any more.",
+            "Add another piece of evidence to the claim: the carrier's tracking, what the recipient wrote, a proof of "
+            "posting.",
+        ),
+        "other": (
+            "The proof of delivery has not come.",
+            "The last of our tries did not bring it either: we make no more.",
+            "You can ask the carrier for it directly, or add another piece of evidence to the claim.",
+        ),
+    },
+}

@@ -1,4 +1,4 @@
-"""The weekly report as a mail, out of its facts (`recours.operations.weekly.report`).
+"""The weekly report as a mail, in French and English, out of its facts (`recours.operations.weekly.report`).
 
 Its chart is made of table cells: it shows where images are blocked, and the text beside each bar says the same.
 """
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from recours.core.text import clean, counted
-from recours.notifications.render import Branding, Rendered, environment
-from recours.notifications.texts import WORDS
-from recours.notifications.weekly_texts import REPORT_WORDS, ReportWords
+from recours.core.errors import ErrorKind
+from recours.core.text import Texts, clean
+from recours.notifications.render import TEXTS, Branding, Rendered, from_templates
+from recours.operations.labels import KINDS
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import problem_of
 from recours.operations.weekly import Hand, hands, hands_needed
@@ -33,7 +33,7 @@ class _Bar:
 
 @dataclass(frozen=True)
 class _Point:
-    """Something that needs a hand, in words, with what it is about."""
+    """Something that needs a hand, in texts, with what it is about."""
 
     title: str
     lines: Sequence[str] = ()
@@ -41,45 +41,42 @@ class _Point:
 
 def render_report(facts: Mapping[str, Any], language: str, head: Branding) -> Rendered:
     """The mail. Foreign text in the facts was cleaned when they were gathered, and is escaped by the template."""
-    words = REPORT_WORDS[language]
-    subject = clean(_subject(facts, words), _LONGEST_SUBJECT)
-    first, last = (f"{date.fromisoformat(facts[key]):{words.day}}" for key in ("from", "to"))
+    texts, of_mails = Texts(language, REPORT_TEXTS[language]), Texts(language, TEXTS[language])
+    week, this, needed = _number_of(facts["week"]), facts["weeks"][-1], hands_needed(facts)
+    percent = _percent(this)
+    subject = texts(
+        "subject" if percent is not None else "subject_nothing",
+        week=week,
+        percent=_shown(percent or 0.0, texts),
+    )
+    if needed:
+        subject += texts.counted("subject_hands", needed)
+    first, last = (f"{date.fromisoformat(facts[key]):{texts('day')}}" for key in ("from", "to"))
     values: dict[str, Any] = {
-        "subject": subject,
+        "subject": clean(subject, _LONGEST_SUBJECT),
         "language": language,
-        "title": words.title.format(week=_number_of(facts["week"])),
-        "span": words.span.format(first=first, last=last),
-        "bars": [_bar(week, words, is_this=week is facts["weeks"][-1]) for week in facts["weeks"]],
-        "comparison": _comparison(facts["weeks"], words),
-        "left": counted(language, words.left, facts["weeks"][-1]["left"])
-        if facts["weeks"][-1]["left"]
-        else "",
-        "runs": [(worker["worker"], _runs(worker, words)) for worker in facts["workers"]],
+        "title": texts("title", week=week),
+        "span": texts("span", first=first, last=last),
+        "bars": [_bar(week, texts, is_this=week is this) for week in facts["weeks"]],
+        "comparison": _comparison(facts["weeks"], texts),
+        "left": texts.counted("left", this["left"]) if this["left"] else "",
+        "runs": [(worker["worker"], _runs(worker, texts)) for worker in facts["workers"]],
         "errors": [
-            (words.kinds.get(error["kind"], error["kind"]), error["carrier"], error["count"], error["before"])
+            (_kind(error["kind"], texts), error["carrier"], error["count"], error["before"])
             for error in facts["errors"]
         ],
-        "usage": [_usage(row, words) for row in facts["usage"]],
-        "hands": [_point(hand, words, facts, head) for hand in hands(facts)],
-        "words": words,
-        "mail_words": WORDS[language],
-        "service": head.service or WORDS[language].unknown_service,
+        "usage": [_usage(row, texts) for row in facts["usage"]],
+        "hands": [_point(hand, texts, facts, head) for hand in hands(facts)],
+        "texts": texts,
+        "service": head.service or of_mails("unknown_service"),
+        "automatic": of_mails("automatic"),
         "colon": "\N{NO-BREAK SPACE}:" if language == "fr" else ":",
     }
-    texts = environment()
-    return Rendered(
-        subject,
-        texts.get_template("weekly.txt.j2").render(values),
-        texts.get_template("weekly.html.j2").render(values),
-    )
+    return from_templates("weekly", values)
 
 
-def _subject(facts: Mapping[str, Any], words: ReportWords) -> str:
-    week, percent = _number_of(facts["week"]), _percent(facts["weeks"][-1])
-    told = words.subject_nothing if percent is None else words.subject
-    needed = hands_needed(facts)
-    more = counted(words.language, words.subject_hands, needed) if needed else ""
-    return told.format(week=week, percent=_shown(percent or 0.0, words)) + more
+def _kind(kind: str, texts: Texts) -> str:
+    return KINDS[texts.language][ErrorKind(kind)] if kind in set(ErrorKind) else kind
 
 
 def _number_of(label: str) -> str:
@@ -96,22 +93,22 @@ def _percent(*weeks: Mapping[str, Any]) -> float | None:
     return round(100 * success / tried, 1) if tried else None
 
 
-def _shown(percent: float, words: ReportWords) -> str:
-    return words.percent.format(number=_decimal(percent, words))
+def _shown(percent: float, texts: Texts) -> str:
+    return texts("percent", number=_decimal(percent, texts))
 
 
-def _decimal(number: float, words: ReportWords) -> str:
-    return f"{number:.1f}".replace(".", words.decimal)
+def _decimal(number: float, texts: Texts) -> str:
+    return f"{number:.1f}".replace(".", texts("decimal"))
 
 
-def _bar(week: Mapping[str, Any], words: ReportWords, *, is_this: bool) -> _Bar:
+def _bar(week: Mapping[str, Any], texts: Texts, *, is_this: bool) -> _Bar:
     percent = _percent(week)
-    value = words.nothing_tried
+    value = texts("nothing_tried")
     if percent is not None:
-        value = f"{_shown(percent, words)} ({week['success']}/{week['success'] + week['failed']})"
+        value = f"{_shown(percent, texts)} ({week['success']}/{week['success'] + week['failed']})"
     filled = _part(percent or 0.0, _TEXT_BAR)
     return _Bar(
-        label=words.week.format(week=_number_of(week["week"])),
+        label=texts("week", week=_number_of(week["week"])),
         width=_part(percent or 0.0, 100),
         value=value,
         is_this=is_this,
@@ -126,91 +123,259 @@ def _part(percent: float, whole: int) -> int:
     return min(max(round(percent * whole / 100), 1), whole - 1)
 
 
-def _comparison(weeks: Sequence[Mapping[str, Any]], words: ReportWords) -> str:
+def _comparison(weeks: Sequence[Mapping[str, Any]], texts: Texts) -> str:
     *before, this = weeks
     now, then = _percent(this), _percent(*before)
     if then is None:
-        return words.no_comparison
+        return texts("no_comparison")
     if now is None:
         return ""
     points = round(now - then, 1)
     if points == 0:
-        return words.same.format(percent=_shown(then, words))
-    forms, shown = words.better if points > 0 else words.worse, _decimal(abs(points), words)
-    return counted(words.language, forms, points, count=shown, percent=_shown(then, words))
+        return texts("same", percent=_shown(then, texts))
+    key, shown = "better" if points > 0 else "worse", _decimal(abs(points), texts)
+    return texts.counted(key, points, count=shown, percent=_shown(then, texts))
 
 
 # ---------------------------------------------------------------- the rest
 
 
-def _runs(worker: Mapping[str, Any], words: ReportWords) -> str:
+def _runs(worker: Mapping[str, Any], texts: Texts) -> str:
     if not worker["runs"]:
-        return words.none_ran
-    ways = {"failed": words.failed, "died": words.died, "stopped": words.stopped}
-    others = [counted(words.language, forms, worker[key]) for key, forms in ways.items() if worker.get(key)]
-    return ", ".join([counted(words.language, words.ran, worker["runs"]), *(others or [words.all_well])])
+        return texts("none_ran")
+    others = [
+        texts.counted(f"ended_{how}", worker[how]) for how in ("failed", "died", "stopped") if worker.get(how)
+    ]
+    return ", ".join([texts.counted("ran", worker["runs"]), *(others or [texts("all_well")])])
 
 
-def _usage(row: Mapping[str, Any], words: ReportWords) -> tuple[str, str, bool]:
+def _usage(row: Mapping[str, Any], texts: Texts) -> tuple[str, str, bool]:
     """Whose limit, how far it was used, and whether it was used up."""
-    what = words.capabilities.get(row["calls"], row["calls"])
+    what = row["calls"] and texts.of("calls_", row["calls"])
     count, _, unit = row["window"].rpartition(" ")
-    window = words.windows.get(unit, unit).format(count=count)
-    most = {"most": row["most"], "limit": row["limit"], "window": window}
-    told = counted(words.language, words.calls, row["used"], **most)
-    full = f", {counted(words.language, words.full, row['full'])}" if row["full"] else ""
+    window = texts.of("window_", unit, count=count)
+    told = texts.counted("calls", row["used"], most=row["most"], limit=row["limit"], window=window)
+    full = f", {texts.counted('full', row['full'])}" if row["full"] else ""
     return f"{row['carrier']} ({what})" if what else row["carrier"], told + full, bool(row["full"])
 
 
-def _point(hand: Hand, words: ReportWords, facts: Mapping[str, Any], head: Branding) -> _Point:
+def _point(hand: Hand, texts: Texts, facts: Mapping[str, Any], head: Branding) -> _Point:
     about = hand.about
     if hand.what == "problem":
-        return _problem(about, words, datetime.fromisoformat(facts["at"]), head)
-    if hand.what == "closed":
-        return _closed(about, words)
-    if hand.what == "did_not_run":
-        return _Point(words.did_not_run.format(worker=about["worker"]))
-    if hand.what in ("runs_failed", "runs_died"):
-        runs, these = about["runs"], about[hand.what.removeprefix("runs_")]
-        return _Point(
-            counted(words.language, words.of_runs[hand.what], these, worker=about["worker"], runs=runs)
+        # What the verdict of `recours status` says at that time, in the same words.
+        verdict = VerdictWords(texts.language, lambda at: at.astimezone(head.zone))
+        at, problem = datetime.fromisoformat(facts["at"]), problem_of(about)
+        return _Point(verdict.sentence(problem, at), [verdict.remedy(problem, at)])
+    if hand.what == "closed":  # a carrier that takes no call
+        again = f"{datetime.fromisoformat(about['until']):{texts('day')} %H:%M}" if about["until"] else ""
+        told = texts(
+            "account" if about["account"] else "closed", carrier=about["carrier"], reason=about["reason"]
         )
-    return _Point(counted(words.language, words.hands_of[hand.what], hand.count), _claims(hand, words))
+        return _Point(told, [texts("tried_again", at=again)] if again else [])
+    if hand.what == "did_not_run":
+        return _Point(texts("did_not_run", worker=about["worker"]))
+    if hand.what in ("runs_failed", "runs_died"):
+        these = about[hand.what.removeprefix("runs_")]
+        return _Point(texts.counted(hand.what, these, worker=about["worker"], runs=about["runs"]))
+    return _Point(texts.counted(f"hand_{hand.what}", hand.count), _claims(hand, texts))
 
 
-def _problem(kept: Mapping[str, Any], words: ReportWords, at: datetime, head: Branding) -> _Point:
-    """What the verdict of `recours status` says at that moment, in the same words."""
-    told, problem = (
-        VerdictWords(words.language, lambda moment: moment.astimezone(head.zone)),
-        problem_of(kept),
-    )
-    return _Point(told.sentence(problem, at), [told.remedy(problem, at)])
-
-
-def _closed(closed: Mapping[str, Any], words: ReportWords) -> _Point:
-    """A carrier that takes no call."""
-    told = words.account if closed["account"] else words.closed
-    lines = []
-    if closed["until"]:
-        moment = f"{datetime.fromisoformat(closed['until']):{words.day} %H:%M}"
-        lines = [words.tried_again.format(moment=moment)]
-    return _Point(told.format(carrier=closed["carrier"], reason=closed["reason"]), lines)
-
-
-def _claims(hand: Hand, words: ReportWords) -> list[str]:
+def _claims(hand: Hand, texts: Texts) -> list[str]:
     """The first of the claims that it is about, if it is about claims."""
     lines = [
-        _claim(claim, words, with_deadline=hand.what == "deadlines") for claim in hand.about.get("claims", ())
+        _claim(claim, texts, with_deadline=hand.what == "deadlines") for claim in hand.about.get("claims", ())
     ]
     more = hand.count - len(lines) if lines else 0
-    return [*lines, counted(words.language, words.more, more)] if more else lines
+    return [*lines, texts.counted("more", more)] if more else lines
 
 
-def _claim(claim: Mapping[str, Any], words: ReportWords, *, with_deadline: bool) -> str:
+def _claim(claim: Mapping[str, Any], texts: Texts, *, with_deadline: bool) -> str:
     """`CLM-1, Chronopost: 10/02/2026, not delivered yet`."""
-    colon = "\N{NO-BREAK SPACE}:" if words.language == "fr" else ":"
-    deadline = f"{date.fromisoformat(claim['deadline']):{words.day}}" if claim["deadline"] else ""
+    colon = "\N{NO-BREAK SPACE}:" if texts.language == "fr" else ":"
+    deadline = f"{date.fromisoformat(claim['deadline']):{texts('day')}}" if claim["deadline"] else ""
     what = [deadline] if with_deadline and deadline else []
-    what += [words.kinds.get(claim["kind"], claim["kind"])] if claim["kind"] else []
+    what += [_kind(claim["kind"], texts)] if claim["kind"] else []
     about = f"{colon} {', '.join(what)}" if what else ""
     return f"{claim['reference']}, {claim['carrier']}{about}"
+
+
+# ---------------------------------------------------------------- what it says
+
+# Of two forms, the first is for one thing. `day` is as in strftime.
+REPORT_TEXTS: dict[str, dict[str, Any]] = {
+    "fr": {
+        "subject": "Preuves de livraison, semaine {week} : {percent} obtenues",
+        "subject_nothing": "Preuves de livraison, semaine {week} : aucun essai",
+        "subject_hands": (", {count} point à regarder", ", {count} points à regarder"),
+        "title": "Preuves de livraison : la semaine {week}",
+        "span": "Du {first} au {last}",
+        "day": "%d/%m/%Y",
+        "decimal": ",",
+        "percent": "{number} %",
+        "nothing_tried": "aucun essai",
+        "rate": "Taux de réussite",
+        "rate_means": "Part des essais qui ont rapporté une preuve de livraison.",
+        "this_week": "Cette semaine",
+        "better": (
+            "{count} point de mieux que les quatre semaines précédentes ({percent}).",
+            "{count} points de mieux que les quatre semaines précédentes ({percent}).",
+        ),
+        "worse": (
+            "{count} point de moins que les quatre semaines précédentes ({percent}).",
+            "{count} points de moins que les quatre semaines précédentes ({percent}).",
+        ),
+        "same": "Comme les quatre semaines précédentes ({percent}).",
+        "no_comparison": "Rien à comparer : aucun essai dans les quatre semaines précédentes.",
+        "week": "Semaine {week}",
+        "left": (
+            "{count} essai de plus n'a pas compté : quota, compte ou réseau.",
+            "{count} essais de plus n'ont pas compté : quota, compte ou réseau.",
+        ),
+        "runs": "Exécutions",
+        "ran": ("{count} exécution", "{count} exécutions"),
+        "all_well": "toutes terminées normalement",
+        "ended_failed": ("{count} en échec", "{count} en échec"),
+        "ended_died": ("{count} sans fin", "{count} sans fin"),
+        "ended_stopped": ("{count} arrêtée avant la fin", "{count} arrêtées avant la fin"),
+        "none_ran": "aucune exécution de la semaine",
+        "errors": "Erreurs qui reviennent",
+        "no_errors": "Aucune erreur n'est revenue.",
+        "error": "Erreur",
+        "count": "Nombre",
+        "before": "Semaine d'avant",
+        "usage": "Appels et quotas",
+        "no_usage": "Aucun appel compté cette semaine.",
+        "calls": (
+            "{count} appel ; au plus {most} sur {limit} par {window}",
+            "{count} appels ; au plus {most} sur {limit} par {window}",
+        ),
+        "full": ("quota épuisé {count} fois", "quota épuisé {count} fois"),
+        "hands": "Ce qui demande votre attention",
+        "no_hands": "Rien : tout suit son cours.",
+        "did_not_run": "{worker} : aucune exécution de la semaine, la tâche planifiée est-elle active ?",
+        "runs_failed": (
+            "{worker} : {count} exécution sur {runs} a échoué, son journal dit pourquoi",
+            "{worker} : {count} exécutions sur {runs} ont échoué, son journal dit pourquoi",
+        ),
+        "runs_died": (
+            "{worker} : {count} exécution sur {runs} sans fin, tuée ou arrêtée avec la machine",
+            "{worker} : {count} exécutions sur {runs} sans fin, tuées ou arrêtées avec la machine",
+        ),
+        "hand_given_up": (
+            "{count} dossier abandonné cette semaine",
+            "{count} dossiers abandonnés cette semaine",
+        ),
+        "hand_deadlines": (
+            "{count} dossier attend encore, à moins de 7 jours de son échéance",
+            "{count} dossiers attendent encore, à moins de 7 jours de leur échéance",
+        ),
+        "hand_held": (
+            "{count} courriel retenu : « recours mail release » l'envoie",
+            "{count} courriels retenus : « recours mail release » les envoie",
+        ),
+        "hand_undecided": (
+            "{count} courriel dont on ne sait s'il est arrivé (logs/email_sender.log)",
+            "{count} courriels dont on ne sait s'ils sont arrivés (logs/email_sender.log)",
+        ),
+        "hand_waiting_mails": (
+            "{count} courriel attend le serveur de courriel",
+            "{count} courriels attendent le serveur de courriel",
+        ),
+        "more": ("et {count} autre", "et {count} autres"),
+        "account": "Compte {carrier} : {reason}",
+        "closed": "{carrier} ne prend pas d'appel : {reason}",
+        "tried_again": "nouvel essai : {at}",
+        "window_day": "jour",
+        "window_hour": "heure",
+        "window_seconds": "{count} secondes",
+        "calls_tracking": "suivi",
+        "calls_pod": "preuve",
+        "calls_token": "jeton",
+    },
+    "en": {
+        "subject": "Proofs of delivery, week {week}: {percent} obtained",
+        "subject_nothing": "Proofs of delivery, week {week}: nothing tried",
+        "subject_hands": (", {count} thing to look at", ", {count} things to look at"),
+        "title": "Proofs of delivery: week {week}",
+        "span": "From {first} to {last}",
+        "day": "%d %b %Y",
+        "decimal": ".",
+        "percent": "{number}%",
+        "nothing_tried": "nothing tried",
+        "rate": "Success rate",
+        "rate_means": "The part of the attempts that brought a proof of delivery.",
+        "this_week": "This week",
+        "better": (
+            "{count} point better than the four weeks before ({percent}).",
+            "{count} points better than the four weeks before ({percent}).",
+        ),
+        "worse": (
+            "{count} point worse than the four weeks before ({percent}).",
+            "{count} points worse than the four weeks before ({percent}).",
+        ),
+        "same": "As in the four weeks before ({percent}).",
+        "no_comparison": "Nothing to compare with: no attempt in the four weeks before.",
+        "week": "Week {week}",
+        "left": (
+            "{count} more attempt did not count: quota, account or network.",
+            "{count} more attempts did not count: quota, account or network.",
+        ),
+        "runs": "Runs",
+        "ran": ("{count} run", "{count} runs"),
+        "all_well": "all went well",
+        "ended_failed": ("{count} failed", "{count} failed"),
+        "ended_died": ("{count} never ended", "{count} never ended"),
+        "ended_stopped": ("{count} stopped", "{count} stopped"),
+        "none_ran": "no run in this week",
+        "errors": "Errors that recur",
+        "no_errors": "No error came twice.",
+        "error": "Error",
+        "count": "Count",
+        "before": "Week before",
+        "usage": "Calls and quotas",
+        "no_usage": "No call was counted this week.",
+        "calls": (
+            "{count} call; at most {most} of {limit} per {window}",
+            "{count} calls; at most {most} of {limit} per {window}",
+        ),
+        "full": ("used up {count} time", "used up {count} times"),
+        "hands": "What needs a hand",
+        "no_hands": "Nothing: everything is taking its course.",
+        "did_not_run": "{worker}: no run in this week: is the scheduled job enabled?",
+        "runs_failed": (
+            "{worker}: {count} run of {runs} failed, its log says why",
+            "{worker}: {count} runs of {runs} failed, its log says why",
+        ),
+        "runs_died": (
+            "{worker}: {count} run of {runs} never ended, it was killed or the machine went down",
+            "{worker}: {count} runs of {runs} never ended, they were killed or the machine went down",
+        ),
+        "hand_given_up": ("{count} claim given up this week", "{count} claims given up this week"),
+        "hand_deadlines": (
+            "{count} claim still waits, less than 7 days before its deadline",
+            "{count} claims still wait, less than 7 days before their deadline",
+        ),
+        "hand_held": (
+            "{count} mail held: 'recours mail release' sends it",
+            "{count} mails held: 'recours mail release' sends them",
+        ),
+        "hand_undecided": (
+            "{count} mail of which nobody knows whether it arrived (logs/email_sender.log)",
+            "{count} mails of which nobody knows whether they arrived (logs/email_sender.log)",
+        ),
+        "hand_waiting_mails": (
+            "{count} mail waits for the mail server",
+            "{count} mails wait for the mail server",
+        ),
+        "more": ("and {count} more", "and {count} more"),
+        "account": "The account at {carrier}: {reason}",
+        "closed": "{carrier} takes no call: {reason}",
+        "tried_again": "tried again: {at}",
+        "window_day": "day",
+        "window_hour": "hour",
+        "window_seconds": "{count} seconds",
+        "calls_tracking": "tracking",
+        "calls_pod": "proof",
+        "calls_token": "token",
+    },
+}

@@ -1,6 +1,7 @@
 """The reason of a failure in a mail: in its reader's language; what was not ours is quoted under its kind."""
 
 from datetime import UTC, datetime
+from string import Formatter
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from recours.carriers.registry import CATALOG
 from recours.core.events import EventName
 from recours.core.mail import MailKind, OutboxEvent
 from recours.core.sentences import Said, Sentence, facts_of
-from recours.notifications.render import Branding, render
+from recours.notifications.render import ADVICE, TEXTS, Branding, render
+from recours.notifications.weekly import REPORT_TEXTS
 
 SAID = facts_of(Said(Sentence.NUMBER_UNKNOWN, "UPS", "No <b>such</b> parcel"))
 ENGLISH = {
@@ -59,3 +61,14 @@ def test_what_is_said_of_an_account_without_a_key_is_quoted_in_another_language(
     english = plain_of(facts, "en", *ACCOUNTS)
     assert "recours itself failed on UPS" in english
     assert '"recours' not in english
+
+
+@pytest.mark.parametrize("table", [TEXTS, ADVICE, REPORT_TEXTS])
+def test_both_languages_say_everything_with_the_same_markers(table: dict[str, dict[str, Any]]) -> None:
+    def markers(text: str | tuple[str, ...]) -> list[set[str]]:
+        texts = [text] if isinstance(text, str) else text
+        return [{name for _, name, _, _ in Formatter().parse(each) if name} for each in texts]
+
+    assert table["fr"].keys() == table["en"].keys()
+    for key, text in table["fr"].items():
+        assert markers(text) == markers(table["en"][key]), key
