@@ -51,18 +51,19 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def counted(language: str, forms: tuple[str, str], count: float, /, **more: Any) -> str:
-    """A text about a count, in the form that it takes: for one thing, or for several.
+def counted(language: str, forms: str | tuple[str, str], count: float, /, **more: Any) -> str:
+    """A text about a count: with `{s}` where several things have an s, or in two forms, the first for one thing.
 
     In French whatever is less than two is one: `0 appel`, `1,5 point`. Markers of the form are filled in from `more`,
     `{count}` from the count unless `more` says how that is shown.
     """
     is_one = abs(count) < 2 if language == "fr" else count == 1  # noqa: PLR2004 (a rule of the language)
-    return forms[0 if is_one else 1].format(**{"count": count} | more)
+    form = forms if isinstance(forms, str) else forms[0 if is_one else 1]
+    return form.format(**{"count": count, "s": "" if is_one else "s"} | more)
 
 
 class Texts:
-    """The texts of one language by their keys, with markers in braces. A pair is about a count, as in `counted`."""
+    """The texts of one language by their keys, with markers in braces; those about a count are as in `counted`."""
 
     def __init__(self, language: str, table: Mapping[str, Any]) -> None:
         self.language = language

@@ -25,7 +25,7 @@ from recours.core.mail import (
     things,
 )
 from recours.core.text import clean, plural
-from recours.notifications.render import Branding, Rendered, render
+from recours.notifications.render import Branding, render
 from recours.runs.ports import Clock
 
 log = logging.getLogger("__main__")
@@ -43,16 +43,16 @@ class Outbox(Protocol):
         """Tell whether there is anything to render or to send."""
 
     def untold_by_client(self) -> dict[Any, list[int]]:
-        """The numbers of the events that each client is still to be told, the oldest first; None: nobody knows whom."""
+        """The numbers of the events that each client is still to be told, the oldest first; None: an unknown client."""
 
     def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
-        """Those of these events that nobody has told meanwhile, the oldest first."""
+        """Those of these events that no run has told meanwhile, the oldest first."""
 
     def events_of_operator(self) -> list[OutboxEvent]:
         """What the operator is still to be told."""
 
     def claims_now(self, told: Collection[OutboxEvent]) -> dict[Any, ClaimNow]:
-        """What the claims are at this moment of those of these events whose reason may be gone."""
+        """The claims, as they are now, of those of these events whose reason may be gone."""
 
     def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
         """No mail tells these."""
@@ -102,9 +102,8 @@ class NotificationManager:
             for client_id, ids in self._outbox.untold_by_client().items()
             for mail in self._of_client(client_id, ids, now)
         )
-        first = list(
-            islice(due, self._policy.send_limit + 1)
-        )  # as many as it takes to know: there may be thousands
+        # As many as it takes to know: there may be thousands.
+        first = list(islice(due, self._policy.send_limit + 1))
         held = len(first) > self._policy.send_limit
         written = 0
         for recipient, preferences, kind, told in chain(first, due):
@@ -122,7 +121,9 @@ class NotificationManager:
         """The mails for one client: one for each kind of event that is due."""
         recipient = self._outbox.recipient(client_id)
         if why := _unreachable(recipient):
-            self._decline_all(ids, why)
+            for place in range(0, len(ids), _AT_ONCE):
+                events = self._outbox.still_untold(ids[place : place + _AT_ONCE])
+                self._decline(events, why, logging.WARNING)
             return []
         told = self._outbox.still_untold(ids)
         assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
@@ -135,13 +136,9 @@ class NotificationManager:
             if not preferences.wants(kind):
                 self._outbox.decline(of_kind, "not wanted by the client")
                 continue
-            due = self._holding(
-                [
-                    event
-                    for event in of_kind
-                    if digest_due(event.written_at, preferences.frequency, now, self._policy.zone)
-                ]
-            )
+            frequency, zone = preferences.frequency, self._policy.zone
+            due = [event for event in of_kind if digest_due(event.written_at, frequency, now, zone)]
+            due = self._holding(due)
             mails += [
                 (recipient, preferences, kind, due[place : place + _MOST_IN_A_MAIL])
                 for place in range(0, len(due), _MOST_IN_A_MAIL)
@@ -160,11 +157,6 @@ class NotificationManager:
                 (holding if holds else lapsed).append(event)
             self._decline(lapsed, LAPSED, logging.INFO)
         return holding
-
-    def _decline_all(self, ids: Sequence[int], why: str) -> None:
-        """Nobody can be told of any of them, however many there are."""
-        for place in range(0, len(ids), _AT_ONCE):
-            self._decline(self._outbox.still_untold(ids[place : place + _AT_ONCE]), why, logging.WARNING)
 
     def _decline(self, told: Sequence[OutboxEvent], why: str, level: int) -> None:
         """No mail tells these, and the log says so. None at all: another run has declined them."""
@@ -205,7 +197,12 @@ class NotificationManager:
     ) -> int:
         """Render and keep one mail: 1; 0 if another run has told it meanwhile, or an error of ours prevented it."""
         try:
-            words = self._rendered(kind, told, recipient, language)
+            if kind is MailKind.WEEKLY_REPORT:
+                from recours.notifications.weekly import render_report  # noqa: PLC0415 (one mail a week)
+
+                mail = render_report(told[0].facts, language, self._policy.head)
+            else:
+                mail = render(kind, told, language, recipient.name, self._policy.head, self._catalog)
         except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
             references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in told[:5])
             log.exception(f"The mail about {references} cannot be written: an error of ours")
@@ -216,21 +213,12 @@ class NotificationManager:
             client_id=recipient.client_id,
             recipient=recipient.email or "",
             language=language,
-            subject=words.subject,
-            plain=words.plain,
-            html=words.html,
+            subject=mail.subject,
+            plain=mail.plain,
+            html=mail.html,
             held=held,
         )
         return int(self._outbox.write(draft, told, now))
-
-    def _rendered(
-        self, kind: MailKind, told: list[OutboxEvent], recipient: Recipient, language: str
-    ) -> Rendered:
-        if kind is not MailKind.WEEKLY_REPORT:
-            return render(kind, told, language, recipient.name, self._policy.head, self._catalog)
-        from recours.notifications.weekly import render_report  # noqa: PLC0415 (one mail a week)
-
-        return render_report(told[0].facts, language, self._policy.head)
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:

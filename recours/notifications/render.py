@@ -198,7 +198,6 @@ def _reason(event: OutboxEvent, carrier: str, texts: Texts) -> str:
 
 # ---------------------------------------------------------------- what is said to people
 
-# Of two forms, the first is for one thing.
 TEXTS: dict[str, dict[str, Any]] = {
     "fr": {
         "subject_pod_failed": (
@@ -209,10 +208,7 @@ TEXTS: dict[str, dict[str, Any]] = {
             "Preuve de livraison obtenue : dossier {reference}",
             "Preuve de livraison obtenue : {count} dossiers",
         ),
-        "subject_operator_summary": (
-            "Preuves de livraison : {count} point à regarder",
-            "Preuves de livraison : {count} points à regarder",
-        ),
+        "subject_operator_summary": "Preuves de livraison : {count} point{s} à regarder",
         "hello": "Bonjour {name},",
         "hello_nobody": "Bonjour,",
         "intro_pod_failed": "Nous n'avons pas pu obtenir la preuve de livraison :",
@@ -228,19 +224,13 @@ TEXTS: dict[str, dict[str, Any]] = {
         "signed_by": "Signataire",
         "delivered": "Livré le",
         "see_claim": "Voir le dossier",
-        "attempts": ("obtenue après {count} tentative", "obtenue après {count} tentatives"),
+        "attempts": "obtenue après {count} tentative{s}",
         "account_fault": "Compte du transporteur",
         "run_fault": "Erreur interne de recours :",
-        "gave_up": ("Abandonné après {count} tentative", "Abandonné après {count} tentatives"),
+        "gave_up": "Abandonné après {count} tentative{s}",
         "gave_up_final": "Abandonné : l'erreur est définitive, aucun autre appel n'a été fait",
-        "expired": (
-            "{count} dossier abandonné : échéance dépassée",
-            "{count} dossiers abandonnés : échéance dépassée",
-        ),
-        "expired_happened": (
-            "La date limite de réponse est dépassée depuis plus de {count} jour : le transporteur n'est plus interrogé.",
-            "La date limite de réponse est dépassée depuis plus de {count} jours : le transporteur n'est plus interrogé.",
-        ),
+        "expired": "{count} dossier{s} abandonné{s} : échéance dépassée",
+        "expired_happened": "La date limite de réponse est dépassée depuis plus de {count} jour{s} : le transporteur n'est plus interrogé.",
         "expired_do": "Si la preuve est encore utile, relancez la recherche : recours reopen {reference}",
         "claims": "Dossiers",
         "more": " et {count} de plus",
@@ -257,10 +247,7 @@ TEXTS: dict[str, dict[str, Any]] = {
             "Proof of delivery obtained: claim {reference}",
             "Proof of delivery obtained: {count} claims",
         ),
-        "subject_operator_summary": (
-            "Proofs of delivery: {count} thing to look at",
-            "Proofs of delivery: {count} things to look at",
-        ),
+        "subject_operator_summary": "Proofs of delivery: {count} thing{s} to look at",
         "hello": "Hello {name},",
         "hello_nobody": "Hello,",
         "intro_pod_failed": "We could not obtain the proof of delivery:",
@@ -276,16 +263,13 @@ TEXTS: dict[str, dict[str, Any]] = {
         "signed_by": "Signed by",
         "delivered": "Delivered on",
         "see_claim": "See the claim",
-        "attempts": ("obtained after {count} attempt", "obtained after {count} attempts"),
+        "attempts": "obtained after {count} attempt{s}",
         "account_fault": "The carrier's account",
         "run_fault": "recours itself failed:",
-        "gave_up": ("Given up after {count} attempt", "Given up after {count} attempts"),
+        "gave_up": "Given up after {count} attempt{s}",
         "gave_up_final": "Given up: the error is final, so no further call was made",
-        "expired": ("{count} claim given up: deadline passed", "{count} claims given up: deadline passed"),
-        "expired_happened": (
-            "The response deadline passed more than {count} day ago: the carrier is not asked any more.",
-            "The response deadline passed more than {count} days ago: the carrier is not asked any more.",
-        ),
+        "expired": "{count} claim{s} given up: deadline passed",
+        "expired_happened": "The response deadline passed more than {count} day{s} ago: the carrier is not asked any more.",
         "expired_do": "If a proof is still of use, have the claim start afresh: recours reopen {reference}",
         "claims": "Claims",
         "more": " and {count} more",

@@ -29,7 +29,10 @@ class MailServer(Protocol):
     """What sends."""
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
-        """Give one mail to the server. Raises MailServerError, Refused, Undecidable, Interrupted."""
+        """Give one mail to the server.
+
+        Raises MailServerError, MailRefusedError, OutcomeUnknownError, StopRequestedError.
+        """
 
 
 class Mails(Protocol):
@@ -102,9 +105,9 @@ class EmailSender:
         """
         now = self._clock.now()
         for mail_id, recipient in self._mails.undecided(now):
-            words = f"Mail {mail_id} to {recipient}: a run died while sending it; it may have arrived, and is not sent again"
-            log.error(words)
-            run_log.error(words)
+            _log_error(
+                f"Mail {mail_id} to {recipient}: a run died while sending it; it may have arrived, and is not sent again"
+            )
         self._start()
         trouble = None
         try:
@@ -147,7 +150,9 @@ class EmailSender:
         current = self._mails.claims_now([event for mail in batch for event in mail.told])
         for place, mail in enumerate(batch):
             if not any(still_holds(event, current.get(event.claim_id), self._skipped) for event in mail.told):
-                self._cancel(mail)
+                why = "its claims were mended meanwhile"
+                self._end(mail, MailState.CANCELLED, why)
+                log.info(f"Mail {mail.id} to {mail.recipient}: cancelled, {why}")
                 continue
             if self._envelope.a_minute and self._sent:
                 self._wait(_MINUTE_S / self._envelope.a_minute, go_on)
@@ -170,15 +175,10 @@ class EmailSender:
             self._clock.sleep(step)
             seconds -= step
 
-    def _hand_back(self, letters: list[OutgoingMail], why: str) -> None:
+    def _hand_back(self, mails: list[OutgoingMail], why: str) -> None:
         """They had no turn."""
-        for mail in letters:
+        for mail in mails:
             self._mails.give_back(mail, why, tried=False)
-
-    def _cancel(self, mail: OutgoingMail) -> None:
-        why = "its claims were mended meanwhile"
-        self._end(mail, MailState.CANCELLED, why)
-        log.info(f"Mail {mail.id} to {mail.recipient}: cancelled, {why}")
 
     def _end(self, mail: OutgoingMail, state: MailState, error: str | None = None) -> None:
         fault = self._mails.end(mail, state, self._clock.now(), error)
@@ -190,7 +190,7 @@ class EmailSender:
             )
 
     def _send(self, server: MailServer, mail: OutgoingMail) -> None:
-        """Raises MailServerError if no other mail is to be tried after this one, Interrupted if the run is to end."""
+        """Raises MailServerError if no other mail is to be tried after this one, StopRequestedError if the run is to end."""
         recipient = self._envelope.redirect or mail.recipient
         what = f"Mail {mail.id} ({mail.kind}) to {recipient}"
         self._tried += 1
@@ -203,9 +203,7 @@ class EmailSender:
             raise
         except OutcomeUnknownError as error:
             self._end(mail, MailState.UNDECIDED, str(error))
-            words = f"{what}: {error}; it may have arrived, and is not sent again"
-            log.error(words)
-            run_log.error(words)
+            _log_error(f"{what}: {error}; it may have arrived, and is not sent again")
             raise MailServerError("The mail server hung up on a mail that it was given") from error
         except MailRefusedError as refusal:
             self._refused(mail, what, refusal)
@@ -230,6 +228,11 @@ class EmailSender:
             raise MailServerError(str(refusal))
 
 
+def _log_error(sentence: str) -> None:
+    log.error(sentence)
+    run_log.error(sentence)
+
+
 def message_of(mail: OutgoingMail, recipient: str, envelope: Envelope) -> bytes:
     """The mail as it goes over the line: plain text and HTML, with an identity that never changes.
 
@@ -251,18 +254,13 @@ def message_of(mail: OutgoingMail, recipient: str, envelope: Envelope) -> bytes:
         if any(ord(sign) < ord(" ") for sign in value):
             raise ValueError(f"the header {name} would hold a control character")
         if value:
-            message.add_header(
-                name, value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
-            )
-    message.attach(_text(mail.plain, "plain"))
-    message.attach(_text(mail.html, "html"))
+            shown = value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
+            message.add_header(name, shown)
+    for subtype, content in (("plain", mail.plain), ("html", mail.html)):
+        part = MIMENonMultipart("text", subtype, charset=str(_UTF8))
+        part.set_payload(content, _UTF8)
+        message.attach(part)
     return message.as_bytes()
-
-
-def _text(content: str, subtype: str) -> MIMENonMultipart:
-    part = MIMENonMultipart("text", subtype, charset=str(_UTF8))
-    part.set_payload(content, _UTF8)
-    return part
 
 
 _UTF8 = Charset("utf-8")

@@ -40,7 +40,7 @@ _BY_STATUS: dict[str, bool | None] = {
 # Reply codes: commands that the server does not take, or not yet (RFC 5321), and logins (RFC 4954, RFC 5248).
 _CODES_OF_US = frozenset({500, 502, 503, 521, 523, 524, 525, 530, 534, 535, 538})
 # For servers that give no code that says it. The first that is found holds.
-_WORDS = (
+_BY_TEXT = (
     (re.compile(r"\bsender"), _US),
     (re.compile(r"recipient address|user unknown|unknown user|mailbox"), _MAIL),
     (
@@ -67,8 +67,8 @@ def is_about_us(code: int, text: str) -> bool | None:
             return verdict
     if code in _CODES_OF_US:
         return True
-    words = _ADDRESS.sub("", text).lower()  # an address may be named like any of the words
-    return next((verdict for pattern, verdict in _WORDS if pattern.search(words)), None)
+    said = _ADDRESS.sub("", text).lower()  # an address may be named like any of the words
+    return next((verdict for pattern, verdict in _BY_TEXT if pattern.search(said)), None)
 
 
 # ---------------------------------------------------------------- the connection
@@ -91,8 +91,8 @@ class MailServerError(Exception):
 class MailRefusedError(Exception):
     """The server does not take this mail. `final`: and never will. `of_us`: because it comes from us, as others do."""
 
-    def __init__(self, words: str, *, final: bool, of_us: bool = False) -> None:
-        super().__init__(words)
+    def __init__(self, text: str, *, final: bool, of_us: bool = False) -> None:
+        super().__init__(text)
         self.final = final
         self.of_us = of_us
 
@@ -149,14 +149,14 @@ class SmtpConnection:
                 smtp.close()
 
     def log_in(self) -> None:
-        """Connect and log in; send nothing. Raises MailServerError, Interrupted."""
+        """Connect and log in; send nothing. Raises MailServerError, StopRequestedError."""
         if self._smtp is None:
             self._connected()
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
         """Give one mail to the server. False if `before`, asked at the last moment, does not want it given.
 
-        Raises MailServerError, Refused, Undecidable; Interrupted if the run is to end and the mail was not given.
+        Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run is to end and the mail was not given.
         """
         if not self.settings.sender:
             raise MailServerError(
@@ -237,25 +237,25 @@ class SmtpConnection:
             raise smtplib.SMTPNotSupportedError("a login that is not ASCII needs AUTH PLAIN")
         # A value that was no text in its file would not be one here either: the server refuses it.
         login = b64encode(_plain_login(self.settings).encode(errors="replace")).decode()
-        code, words = smtp.docmd("AUTH", f"PLAIN {login}")
+        code, reply = smtp.docmd("AUTH", f"PLAIN {login}")
         if code not in _LOGGED_IN:
-            raise smtplib.SMTPAuthenticationError(code, words)
+            raise smtplib.SMTPAuthenticationError(code, reply)
 
     def _offer(self, smtp: smtplib.SMTP, recipient: str) -> None:
-        code, words = smtp.mail(self.settings.sender)
+        code, reply = smtp.mail(self.settings.sender)
         if code not in _OK:
             self._reset(smtp)
             raise MailServerError(
-                f"The mail server refuses the sender {self.settings.sender}: {code} {self._text(words)}"
+                f"The mail server refuses the sender {self.settings.sender}: {code} {self._text(reply)}"
             )
-        code, words = smtp.rcpt(recipient)
+        code, reply = smtp.rcpt(recipient)
         if code not in _OK:
-            refusal = self._refusal("the recipient", code, words)
+            refusal = self._refusal("the recipient", code, reply)
             self._reset(smtp)
             raise refusal
-        code, words = smtp.docmd("DATA")
+        code, reply = smtp.docmd("DATA")
         if code != _GO_ON:
-            refusal = self._refusal("the message", code, words, unseen=True)
+            refusal = self._refusal("the message", code, reply, unseen=True)
             self._reset(smtp)
             raise refusal
 
@@ -267,12 +267,12 @@ class SmtpConnection:
             self._smtp = None
             smtp.close()
 
-    def _refusal(self, what: str, code: int, words: bytes, *, unseen: bool = False) -> MailRefusedError:
+    def _refusal(self, what: str, code: int, reply: bytes, *, unseen: bool = False) -> MailRefusedError:
         """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message.
 
         Raises MailServerError if the server leaves.
         """
-        text = self._text(words)
+        text = self._text(reply)
         if code == _CLOSING:
             raise MailServerError(f"The mail server {self.settings.host} takes no more: {code} {text}")
         about_us = is_about_us(code, text)
@@ -285,7 +285,7 @@ class SmtpConnection:
         self._watch.give()
         try:
             smtp.send(_dotted(content))
-            code, words = smtp.getreply()
+            code, reply = smtp.getreply()
         except (smtplib.SMTPException, OSError) as error:
             self._smtp = None
             smtp.close()
@@ -293,11 +293,11 @@ class SmtpConnection:
                 f"the line broke after the message was given away ({self._said(error)})"
             ) from error
         if code not in _OK:
-            raise self._refusal("the message", code, words)
+            raise self._refusal("the message", code, reply)
 
-    def _text(self, words: bytes | str) -> str:
+    def _text(self, reply: bytes | str) -> str:
         """As one line without secrets, of however many lines it came in."""
-        said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+        said = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
         return clean(self._redact(" ".join(said.split())), 200)
 
     def _said(self, error: Exception) -> str:

@@ -61,11 +61,11 @@ class SmtpDeadlines:
         self._step_ends = self._clock() + self.step_s
 
     def give(self) -> None:
-        """The mail is given away now: a run that is to end waits a moment for the answer."""
+        """The mail is given away now: a run that is to end waits a little for the answer."""
         self._given = True
 
     def look(self) -> float:
-        """How long to wait before looking again (seconds). Raises Interrupted, Slow."""
+        """How long to wait before looking again (seconds). Raises StopRequestedError, Slow."""
         if not self._go_on():
             if not self._given:
                 raise StopRequestedError
@@ -140,13 +140,13 @@ class WatchedSmtp(smtplib.SMTP):
     """A connection to a mail server, with TLS from the beginning or not."""
 
     def __init__(self, host: str, port: int, watch: SmtpDeadlines, tls: ssl.SSLContext | None = None) -> None:
-        """Connect, and read the banner. Raises Interrupted, OSError, SMTPException."""
+        """Connect, and read the banner. Raises StopRequestedError, OSError, SMTPException."""
         self._watch = watch
         self._tls = _Tls(tls, watch) if tls else None
         super().__init__(host, port)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """As `starttls`. Raises Interrupted, OSError, SMTPException."""
+        """As `starttls`. Raises StopRequestedError, OSError, SMTPException."""
         tls: Any = _Tls(context, self._watch)
         self.starttls(context=tls)
 
@@ -170,7 +170,7 @@ class WatchedSmtp(smtplib.SMTP):
             raise
 
     def getreply(self) -> tuple[int, bytes]:
-        """A whole reply: its code, -1 for what is none, and its lines. Raises Interrupted, SMTPServerDisconnected."""
+        """A whole reply: its code, -1 for what is none, and its lines. Raises StopRequestedError, SMTPServerDisconnected."""
         try:
             return self._reply()
         except OSError as error:  # SMTPException is one
@@ -208,7 +208,7 @@ def _disconnected(error: OSError) -> smtplib.SMTPServerDisconnected:
 
 
 def _connected(host: str, port: int, watch: SmtpDeadlines) -> socket.socket:
-    """A connection to the first of the host's addresses that takes one. Raises Interrupted, OSError."""
+    """A connection to the first of the host's addresses that takes one. Raises StopRequestedError, OSError."""
     fault: OSError = OSError("the host has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         sock = socket.socket(family, kind, protocol)

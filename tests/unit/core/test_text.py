@@ -90,6 +90,7 @@ def test_bytes_that_are_no_text_are_told_from_text() -> None:
 )
 def test_one_thing_or_several_as_the_language_has_it(language: str, count: float, words: str) -> None:
     assert counted(language, ("{count} point", "{count} points"), count) == words
+    assert counted(language, "{count} point{s}", count) == words
 
 
 def test_a_count_is_shown_as_it_is_to_be() -> None:

@@ -65,9 +65,11 @@ def test_what_is_said_of_an_account_without_a_key_is_quoted_in_another_language(
 
 @pytest.mark.parametrize("table", [TEXTS, ADVICE, REPORT_TEXTS])
 def test_both_languages_say_everything_with_the_same_markers(table: dict[str, dict[str, Any]]) -> None:
-    def markers(text: str | tuple[str, ...]) -> list[set[str]]:
+    def markers(text: str | tuple[str, ...]) -> set[str]:
+        """All of a text's; an s at the end is a matter of the language."""
         texts = [text] if isinstance(text, str) else text
-        return [{name for _, name, _, _ in Formatter().parse(each) if name} for each in texts]
+        parsed = (part for each in texts for part in Formatter().parse(each))
+        return {name for _, name, _, _ in parsed if name} - {"s"}
 
     assert table["fr"].keys() == table["en"].keys()
     for key, text in table["fr"].items():
