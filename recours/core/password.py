@@ -1,8 +1,14 @@
-"""A password kept as a text from which it cannot be found: scrypt, with its parameters and salt beside the digest."""
+"""A password kept as a text from which it cannot be found, and a limit on tries of it.
+
+The text is that of scrypt: its parameters and salt beside the digest.
+"""
 
 import hashlib
 import hmac
 import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _FORM = re.compile(
@@ -12,6 +18,10 @@ SALT_BYTES = 16
 SHORTEST = 10  # signs
 _LEAST_WORK, _MOST_MEMORY = 2**14, 256 * 1024 * 1024  # n * r, bytes
 _LEAST_DIGEST = 16  # bytes
+
+_FREE_TRIES = 3
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0
+_MOST_ADDRESSES = 1000
 
 
 @dataclass(frozen=True)
@@ -72,3 +82,54 @@ def read_hash(text: str) -> PasswordHash | None:
         return PasswordHash(n, r, p, bytes.fromhex(found["salt"]), bytes.fromhex(found["digest"]))
     except ValueError as error:
         raise ValueError(f"{error}; {made}") from None
+
+
+# ---------------------------------------------------------------- trying it
+
+
+@dataclass
+class _Tries:
+    """What came from one address."""
+
+    failures: int = 0
+    not_before: float = 0.0
+
+
+class Doorkeeper:
+    """Checks passwords for all visitors of this process. After some wrong ones, an address must wait longer and longer.
+
+    Passwords are checked one at a time: a check takes memory on purpose.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        """`monotonic` gives seconds."""
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._tries: OrderedDict[str, _Tries] = OrderedDict()
+
+    def wait_s(self, address: str) -> float:
+        """Seconds until the address may try; 0 now."""
+        with self._lock:
+            return self._wait(self._tries.get(address, _Tries()))
+
+    def lets_in(self, password: str, wanted: PasswordHash, address: str) -> bool:
+        """Tell whether this is the password. An address that must wait is not let in, and nothing is checked."""
+        with self._lock:
+            tries = self._tries.setdefault(address, _Tries())
+            self._tries.move_to_end(address)
+            if self._wait(tries):
+                return False
+            if wanted.fits(password):
+                del self._tries[address]
+                return True
+            tries.failures += 1
+            over = tries.failures - _FREE_TRIES
+            if over >= 0:
+                wait_s = min(_FIRST_WAIT_S * 2.0 ** min(over, 10), _LONGEST_WAIT_S)
+                tries.not_before = self._monotonic() + wait_s
+            while len(self._tries) > _MOST_ADDRESSES:
+                self._tries.popitem(last=False)
+            return False
+
+    def _wait(self, tries: _Tries) -> float:
+        return max(tries.not_before - self._monotonic(), 0.0)

@@ -13,9 +13,8 @@ from recours.core.claim import FetchStatus
 from recours.core.mail import MailState
 from recours.core.sentences import sentence
 from recours.core.text import clean
-from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import PageTexts
-from recours.dashboard.visit import Visit
+from recours.dashboard.visit import Visit, plainly, show_job, when
 from recours.documents.evidence import media_type_of
 from recours.logs import local
 from recours.operations.api_results import Standing
@@ -102,23 +101,20 @@ def sandboxed(page: bytes, height: int) -> str:
 _HEIGHT = 640  # pixels, of a document
 
 
-def show(operations: Operations, visit: Visit, reference: str, words: PageTexts) -> None:
-    st.button(words("back"), key="back", icon=":material/arrow_back:", on_click=_back, args=(visit,))
+def show(operations: Operations, visit: Visit, reference: str, texts: PageTexts) -> None:
+    st.button(texts("back"), key="back", icon=":material/arrow_back:", on_click=_back, args=(visit,))
     listed = operations.records.find(reference)
     if listed is None:
-        st.error(
-            plainly(
-                ResultSentences(words.language, local).refused(unknown_claim(operations.claims, reference))
-            )
-        )
+        refused = ResultSentences(texts.language, local).refused(unknown_claim(operations.claims, reference))
+        st.error(plainly(refused))
         return
     st.subheader(plainly(reference, 100), divider="gray", anchor=False)
-    _standing(operations, visit, listed, words)
-    show_job(visit, words)
+    _standing(operations, visit, listed, texts)
+    show_job(visit, texts)
     if listed.pod_url:
-        _document(operations, listed.pod_url, words)
-    st.subheader(words("timeline"), divider="gray", anchor=False)
-    _timeline(operations, listed, words)
+        _document(operations, listed.pod_url, texts)
+    st.subheader(texts("timeline"), divider="gray", anchor=False)
+    _timeline(operations, listed, texts)
 
 
 def _back(visit: Visit) -> None:
@@ -126,48 +122,47 @@ def _back(visit: Visit) -> None:
     st.query_params.pop("claim", None)
 
 
-def _standing(operations: Operations, visit: Visit, listed: ListedClaim, words: PageTexts) -> None:
+def _standing(operations: Operations, visit: Visit, listed: ListedClaim, texts: PageTexts) -> None:
     claim = listed.claim
-    status = status_of(operations, listed, ResultSentences(words.language, local))
-    held = status.stage is Standing.IN_HAND
+    status = status_of(operations, listed, ResultSentences(texts.language, local))
     st.markdown(plainly(status.sentence, 1000))
     facts = {
-        words("carrier"): status.carrier or words("no_carrier"),
-        words("number"): claim.number or words("no_number"),
-        words("stage"): words.stage(status.stage),
-        words("attempts"): words.number(status.attempts),
-        words("deadline"): claim.deadline.isoformat() if claim.deadline else "",
-        words("next_try_at"): when(status.next_try_at) if status.next_try_at else words("no_next_try"),
-        words("who_can_act"): words.actor(status.actor) if status.actor else "",
-        words("claim_status"): claim.claim_status or "",
+        texts("carrier"): status.carrier or texts("no_carrier"),
+        texts("number"): claim.number or texts("no_number"),
+        texts("stage"): texts.stage(status.stage),
+        texts("attempts"): texts.number(status.attempts),
+        texts("deadline"): claim.deadline.isoformat() if claim.deadline else "",
+        texts("next_try_at"): when(status.next_try_at) if status.next_try_at else texts("no_next_try"),
+        texts("who_can_act"): texts.actor(status.actor) if status.actor else "",
+        texts("claim_status"): claim.claim_status or "",
     }
     st.markdown("  \n".join(f"{name}: **{plainly(value, 100)}**" for name, value in facts.items() if value))
     if claim.fetch_status != FetchStatus.SUCCESS:
         st.button(
-            words("fetch_now"),
+            texts("fetch_now"),
             key="fetch-now",
             type="primary",
-            help=words("fetch_help"),
-            disabled=visit.is_busy or held,
+            help=texts("fetch_help"),
+            disabled=visit.is_busy or status.stage is Standing.IN_HAND,
             on_click=visit.fetch,
-            args=([claim.reference], words.language),
+            args=([claim.reference], texts.language),
         )
 
 
 # ---------------------------------------------------------------- the document
 
 
-def _document(operations: Operations, pod_url: str, words: PageTexts) -> None:
-    st.subheader(words("pod"), divider="gray", anchor=False)
+def _document(operations: Operations, pod_url: str, texts: PageTexts) -> None:
+    st.subheader(texts("pod"), divider="gray", anchor=False)
     found = read_document(pod_url, operations.settings.pod_dir)
     if isinstance(found, NoDocument):
         detail = plainly(found.detail)
-        st.warning(words(found.why, name=detail, reason=detail))
+        st.warning(texts(found.why, name=detail, reason=detail))
         if found.why is Absent.ELSEWHERE:
             st.text(clean(pod_url, 500))
         return
     st.download_button(
-        words("download"),
+        texts("download"),
         found.content,
         file_name=found.name,
         mime=found.media_type,
@@ -177,12 +172,12 @@ def _document(operations: Operations, pod_url: str, words: PageTexts) -> None:
     if found.media_type == "application/pdf":
         st.pdf(found.content, height=_HEIGHT)
     elif found.media_type == "text/html":
-        st.caption(words("pod_html"))
+        st.caption(texts("pod_html"))
         components.html(sandboxed(found.content, _HEIGHT), height=_HEIGHT)
     elif found.media_type in ("image/png", "image/jpeg", "image/gif"):
-        st.image(found.content, alt=words("pod"))
+        st.image(found.content, alt=texts("pod"))
     else:
-        st.caption(words("pod_not_shown"))
+        st.caption(texts("pod_not_shown"))
 
 
 # ---------------------------------------------------------------- what happened
@@ -195,13 +190,13 @@ class _Entry:
     lines: list[str]
 
 
-def _timeline(operations: Operations, listed: ListedClaim, words: PageTexts) -> None:
+def _timeline(operations: Operations, listed: ListedClaim, texts: PageTexts) -> None:
     entries = [
-        _attempt(attempt, operations, words) for attempt in operations.records.attempts(listed.claim.id)
+        _attempt(attempt, operations, texts) for attempt in operations.records.attempts(listed.claim.id)
     ]
-    entries += [_message(message, words) for message in operations.records.messages(listed.claim.id)]
+    entries += [_message(message, texts) for message in operations.records.messages(listed.claim.id)]
     if not entries:
-        st.caption(words("no_timeline"))
+        st.caption(texts("no_timeline"))
     for entry in sorted(entries, key=lambda entry: entry.at, reverse=True):
         with st.container(border=True, gap="xsmall"):
             st.markdown(f":small[{when(entry.at)}]  \n{entry.title}")
@@ -209,37 +204,35 @@ def _timeline(operations: Operations, listed: ListedClaim, words: PageTexts) -> 
                 st.caption(line)
 
 
-def _attempt(attempt: PastAttempt, operations: Operations, words: PageTexts) -> _Entry:
-    retry = words("attempt_turn", turn=attempt.retry) if attempt.retry else words("attempt_first")
+def _attempt(attempt: PastAttempt, operations: Operations, texts: PageTexts) -> _Entry:
+    retry = texts("attempt_retry", number=attempt.retry) if attempt.retry else texts("attempt_first")
     sign = {"success": "✅", "failed": "❌"}.get(attempt.outcome, "⏸️")
     carrier = plainly(operations.catalog.name_of(attempt.carrier, attempt.carrier), 60)
     lines = []
     if attempt.kind:
-        colon = " :" if words.language == "fr" else ":"
-        lines.append(f"**{words.kind(attempt.kind)}**{colon} {plainly(_error(attempt, words))}")
+        colon = " :" if texts.language == "fr" else ":"
+        error = (
+            quoted(texts.language, attempt.message) if attempt.message else ""
+        )  # its kind stands beside it
+        if attempt.said:
+            error = sentence(texts.language, attempt.said)
+        lines.append(f"**{texts.kind(attempt.kind)}**{colon} {plainly(error)}")
     if attempt.signed_by:
-        lines.append(words("signed_by", who=plainly(attempt.signed_by, 100)))
-    calls = words.counted("calls", attempt.calls, seconds=words.number(round(attempt.duration_s, 1)))
+        lines.append(texts("signed_by", who=plainly(attempt.signed_by, 100)))
+    calls = texts.counted("calls", attempt.calls, seconds=texts.number(round(attempt.duration_s, 1)))
     lines.append(f"{carrier} · {plainly(attempt.number, 60)} · {calls}")
-    return _Entry(attempt.started_at, f"{sign} **{retry}**: {words.of('outcome_', attempt.outcome)}", lines)
+    return _Entry(attempt.started_at, f"{sign} **{retry}**: {texts.of('outcome_', attempt.outcome)}", lines)
 
 
-def _error(attempt: PastAttempt, words: PageTexts) -> str:
-    """Its kind stands beside it."""
-    if attempt.said:
-        return sentence(words.language, attempt.said)
-    return quoted(words.language, attempt.message) if attempt.message else ""
-
-
-def _message(message: Message, words: PageTexts) -> _Entry:
+def _message(message: Message, texts: PageTexts) -> _Entry:
     at = message.ended_at or message.written_at
     if message.told is None:  # perhaps anew: a mail that was to tell it was cancelled
-        at, told = message.written_at, words("told_not_yet")
+        at, told = message.written_at, texts("told_not_yet")
     elif message.mail_state:
         who = plainly(message.recipient or "", 100)
-        told = words.of("mail_", message.mail_state)
+        told = texts.of("mail_", message.mail_state)
         told = told.format(who=who) if message.mail_state == MailState.SENT else told
     else:
-        told = plainly(words.of("told_", message.told))
-    title = f"✉️ **{words('mail')}**: {plainly(words.of('event_', message.event))}"
+        told = plainly(texts.of("told_", message.told))
+    title = f"✉️ **{texts('mail')}**: {plainly(texts.of('event_', message.event))}"
     return _Entry(at, title, [told])

@@ -1,14 +1,13 @@
 """The claims: filtered, searched, chosen, fetched again, exported."""
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
 
 import streamlit as st
 
 from recours.core.claim import FetchStatus, Stage
-from recours.dashboard.showing import plainly, show_job, when
 from recours.dashboard.texts import PageTexts
-from recours.dashboard.visit import Visit
+from recours.dashboard.visit import Visit, plainly, show_job, when
 from recours.operations.api_results import Standing
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.operations.labels import error_of
@@ -30,84 +29,77 @@ _COLORS: dict[Standing, Literal["green", "red", "orange", "blue", "violet"]] = {
 }
 
 
-def show(operations: Operations, visit: Visit, words: PageTexts) -> None:
+def show(operations: Operations, visit: Visit, texts: PageTexts) -> None:
     """Draw the filter, the list and what can be done with it."""
-    wanted = _filter(operations, words)
+    wanted = _filter(operations, texts)
     visit.look_for(wanted)
     count = operations.records.count(wanted, _COUNTED_UP_TO + 1)
     pages = max(1, -(-min(count, _COUNTED_UP_TO) // _PAGE))
     page = min(visit.page, pages)
     listed = operations.records.claims(wanted, _PAGE, skip=(page - 1) * _PAGE)
-    _read_boxes(visit, listed)
-    st.markdown(f"**{_found(count, words)}**")
-    show_job(visit, words)
-    _actions(operations, visit, wanted, listed, words)
+    for one in listed:
+        if (key := visit.box(one.claim)) in st.session_state:
+            visit.pick([one.claim.reference], st.session_state[key])
+    if count > _COUNTED_UP_TO:
+        found = texts("found_more", count=texts.number(_COUNTED_UP_TO))
+    else:
+        found = texts.counted("found", count) if count else texts("found_none")
+    st.markdown(f"**{found}**")
+    show_job(visit, texts)
+    _actions(operations, visit, wanted, listed, texts)
     positions = operations.positions([one.claim for one in listed])
     for one in listed:
-        _row(operations, visit, one, positions[one.claim.id], words)
+        _row(operations, visit, one, positions[one.claim.id], texts)
     if pages > 1:
-        _pager(visit, page, pages, words)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            shown = texts("page_of", page=texts.number(page), pages=texts.number(pages))
+            st.button(
+                texts("previous"), key="previous", disabled=page == 1, on_click=visit.go_to, args=(page - 1,)
+            )
+            st.markdown(shown, width="content")
+            st.button(
+                texts("next"), key="next", disabled=page == pages, on_click=visit.go_to, args=(page + 1,)
+            )
 
 
-def _filter(operations: Operations, words: PageTexts) -> ClaimFilter:
-    names = {key: spec.name for key, spec in operations.catalog.specs.items()} | {"": words("no_carrier")}
-    text, status, stage, carrier = st.columns(4)
-    with text:
-        typed = st.text_input(words("search"), key="filter-text", max_chars=100, persist_state="session")
-    with status:
-        statuses = st.multiselect(
-            words("status"),
-            [str(s) for s in _STATUSES],
-            key="filter-status",
-            persist_state="session",
-            format_func=lambda value: words(f"status_{value}"),
-            placeholder="",
-        )
-    with stage:
-        stages = st.multiselect(
-            words("stage"),
-            list(Stage),
-            key="filter-stage",
-            persist_state="session",
-            format_func=words.stage,
-            placeholder="",
-        )
-    with carrier:
-        carriers = st.multiselect(
-            words("carrier"),
-            sorted(names, key=lambda key: names[key]),
-            key="filter-carrier",
-            persist_state="session",
-            format_func=lambda key: names[key],
-            placeholder="",
-        )
-    return ClaimFilter(tuple(statuses), tuple(stages), tuple(carriers), typed or "")
-
-
-def _found(count: int, words: PageTexts) -> str:
-    if count > _COUNTED_UP_TO:
-        return words("found_more", count=words.number(_COUNTED_UP_TO))
-    return words.counted("found", count) if count else words("found_none")
+def _filter(operations: Operations, texts: PageTexts) -> ClaimFilter:
+    names = {key: spec.name for key, spec in operations.catalog.specs.items()} | {"": texts("no_carrier")}
+    choices: dict[str, tuple[Iterable[str], Callable[[str], str]]] = {
+        "status": (map(str, _STATUSES), lambda value: texts(f"status_{value}")),
+        "stage": (Stage, texts.stage),
+        "carrier": (sorted(names, key=lambda key: names[key]), lambda key: names[key]),
+    }
+    columns = iter(st.columns(4))
+    with next(columns):
+        typed = st.text_input(texts("search"), key="filter-text", max_chars=100, persist_state="session")
+    chosen: dict[str, tuple[Any, ...]] = {}
+    for column, (name, (values, shown)) in zip(columns, choices.items(), strict=True):
+        with column:
+            chosen[name] = tuple(
+                st.multiselect(
+                    texts(name),
+                    list(values),
+                    key=f"filter-{name}",
+                    persist_state="session",
+                    format_func=shown,
+                    placeholder="",
+                )
+            )
+    return ClaimFilter(chosen["status"], chosen["stage"], chosen["carrier"], typed or "")
 
 
 # ---------------------------------------------------------------- choosing and doing
 
 
-def _read_boxes(visit: Visit, listed: list[ListedClaim]) -> None:
-    for one in listed:
-        if (key := visit.box(one.claim)) in st.session_state:
-            visit.pick([one.claim.reference], st.session_state[key])
-
-
 def _actions(
-    operations: Operations, visit: Visit, wanted: ClaimFilter, listed: list[ListedClaim], words: PageTexts
+    operations: Operations, visit: Visit, wanted: ClaimFilter, listed: list[ListedClaim], texts: PageTexts
 ) -> None:
     references = [one.claim.reference for one in listed]
     picked = len(visit.picked)
     with st.container(horizontal=True, vertical_alignment="center"):
         everything = bool(references) and visit.picked.issuperset(references)
         st.button(
-            words("all_on_page"),
+            texts("all_on_page"),
             key="all-on-page",
             icon=":material/check_box:" if everything else ":material/check_box_outline_blank:",
             on_click=visit.pick_all,
@@ -115,21 +107,21 @@ def _actions(
             disabled=not references,
         )
         st.button(
-            words("retry_selected", count=picked) if picked else words("retry_none"),
+            texts("retry_selected", count=picked) if picked else texts("retry_none"),
             key="retry-selected",
             type="primary",
             disabled=visit.is_busy or not picked,
             on_click=visit.fetch_picked,
-            args=(words.language,),
+            args=(texts.language,),
         )
         st.download_button(
-            words("export"),
+            texts("export"),
             data=lambda: "".join(_export(operations, wanted)).encode(),
             file_name="claims.csv",
             mime="text/csv",
             on_click="ignore",
             key="export",
-            help=words("export_help", count=words.number(_EXPORTED)),
+            help=texts("export_help", count=texts.number(_EXPORTED)),
             disabled=not listed,
         )
 
@@ -145,7 +137,7 @@ def _export(operations: Operations, wanted: ClaimFilter) -> Iterator[str]:
 
 
 def _row(
-    operations: Operations, visit: Visit, listed: ListedClaim, where: Position, words: PageTexts
+    operations: Operations, visit: Visit, listed: ListedClaim, where: Position, texts: PageTexts
 ) -> None:
     claim, stands = listed.claim, where.standing
     with st.container(horizontal=True, vertical_alignment="center", border=True, gap="small"):
@@ -155,43 +147,34 @@ def _row(
             key=visit.box(claim),
             width=190,
         )
-        st.badge(words.stage(stands), color=_COLORS.get(stands, "gray"))
-        carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name) or words("no_carrier")
+        st.badge(texts.stage(stands), color=_COLORS.get(stands, "gray"))
+        carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name) or texts("no_carrier")
         about = plainly(carrier, 40)
-        if more := about_claim(listed, where, carrier, words):
+        if more := about_claim(listed, where, carrier, texts):
             about = f"{about} · {more}"
         st.markdown(f":small[{about}]", width="stretch")
-        st.button(words("open"), key=f"open-{claim.id}", on_click=_open, args=(visit, claim.reference))
+        st.button(texts("open"), key=f"open-{claim.id}", on_click=_open, args=(visit, claim.reference))
 
 
-def about_claim(listed: ListedClaim, where: Position, carrier: str, words: PageTexts) -> str:
+def about_claim(listed: ListedClaim, where: Position, carrier: str, texts: PageTexts) -> str:
     """What a row says of a claim beside its standing: its error, and when it is tried next, or what keeps it."""
     claim = listed.claim
     if where.standing is Standing.FETCHED:
         return (
-            words("signed_by", who=plainly(listed.signatory, 60))
+            texts("signed_by", who=plainly(listed.signatory, 60))
             if listed.signatory
             else when(listed.fetched_at)
         )
     parts = []
-    if error := error_of(words.language, claim):
+    if error := error_of(texts.language, claim):
         parts.append(plainly(error, 90))
     if where.refusal and where.why in (Why.CLOSED, Why.BLOCKED):
-        parts.append(plainly(words.closing(where.refusal, carrier), 100))
+        parts.append(plainly(texts.closing(where.refusal, carrier), 100))
     if where.next_at and where.why in (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED):
-        parts.append(words("next_try", at=when(where.next_at)))
+        parts.append(texts("next_try", at=when(where.next_at)))
     return " · ".join(parts)
 
 
 def _open(visit: Visit, reference: str) -> None:
     visit.forget_job()
     st.query_params["claim"] = reference
-
-
-def _pager(visit: Visit, page: int, pages: int, words: PageTexts) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            words("previous"), key="previous", disabled=page == 1, on_click=visit.go_to, args=(page - 1,)
-        )
-        st.markdown(words("page_of", page=words.number(page), pages=words.number(pages)), width="content")
-        st.button(words("next"), key="next", disabled=page == pages, on_click=visit.go_to, args=(page + 1,))

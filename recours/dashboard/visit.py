@@ -1,14 +1,37 @@
-"""What one visitor has chosen on the page and begun."""
+"""What one visitor has chosen on the page and begun, and what all views show alike."""
 
+import re
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+
+import streamlit as st
 
 from recours.api import fetch_claims
 from recours.core.claim import Claim
+from recours.core.text import clean, format_minute
+from recours.dashboard.texts import PageTexts
+from recours.logs import local
 from recours.operations.api_results import FetchResult, RecoursError
 from recours.operations.records import ClaimFilter
 from recours.runs.worker import Worker
+
+# ---------------------------------------------------------------- texts and times
+
+# What Markdown, as Streamlit reads a line of it, would take for more than a sign; the rest is left for the sake of
+# those who have the labels read to them.
+_MARKUP = re.compile(r"([\\`*_{}\[\]#!~$<>&|]|^[-+]|^\d+[.)])")
+
+
+def plainly(text: object, limit: int = 300) -> str:
+    """Text from outside for where Streamlit reads Markdown: every sign stands for itself."""
+    return _MARKUP.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", clean(text, limit))
+
+
+def when(at: datetime | None) -> str:
+    return format_minute(at, local) if at else "–"
+
 
 # ---------------------------------------------------------------- a fetch that was asked for
 
@@ -36,20 +59,18 @@ class FetchJob:
 
     @property
     def done(self) -> int:
-        """How many attempts have ended."""
         return self._worker.stats.total if self._worker else 0
 
     @property
     def fetched(self) -> int:
-        """How many PODs came."""
         return sum(isinstance(outcome, FetchResult) and outcome.fetched for outcome in self.outcomes)
 
-    def _begun(self, worker: Worker) -> None:
-        self._worker = worker
-
     def _run(self) -> None:
+        def begun(worker: Worker) -> None:
+            self._worker = worker
+
         try:
-            self.outcomes = fetch_claims(self.references, language=self.language, begun=self._begun)
+            self.outcomes = fetch_claims(self.references, language=self.language, begun=begun)
         except RecoursError as error:
             self.fault = str(error)
         except Exception as error:
@@ -134,3 +155,48 @@ class Visit:
         """Its result, if there is one, was seen."""
         if not self.is_busy:
             self.job = None
+
+
+# ---------------------------------------------------------------- what came of a fetch
+
+
+def show_job(visit: Visit, texts: PageTexts) -> None:
+    if visit.is_busy:
+        _progress(visit, texts)
+    elif visit.job:
+        _results(visit.job, texts)
+
+
+@st.fragment(run_every=0.3)
+def _progress(visit: Visit, texts: PageTexts) -> None:
+    current = visit.job
+    if current is None or current.is_over:
+        st.rerun()
+    total = len(current.references)
+    if total == 1:
+        st.info(texts("fetching"), icon="⏳")
+    else:
+        done = min(current.done, total)
+        st.progress(done / total, text=texts("progress", done=done, total=total))
+
+
+def _results(current: FetchJob, texts: PageTexts) -> None:
+    if current.fault:
+        st.error(plainly(current.fault, 1000))
+        return
+    if len(current.outcomes) == 1:
+        _outcome(current.outcomes[0])
+        return
+    st.markdown(f"**{texts('results_of', fetched=current.fetched, total=len(current.outcomes))}**")
+    with st.container(height=240 if len(current.outcomes) > 3 else "content", border=True):  # noqa: PLR2004 (fit a screen)
+        for outcome in current.outcomes:
+            _outcome(outcome)
+
+
+def _outcome(outcome: FetchResult | RecoursError) -> None:
+    if isinstance(outcome, RecoursError):
+        st.warning(plainly(outcome, 1000))
+    elif outcome.fetched:
+        st.success(plainly(outcome.sentence, 1000))
+    else:
+        st.warning(plainly(outcome.sentence, 1000))
