@@ -32,7 +32,7 @@ class Access:
         self._share(folder, 0o2750)  # what is made in it gets its group too
 
     def opener(self, path: str, flags: int) -> int:
-        """For `open`: a file that comes into being has these rights from its first moment. Raises OSError."""
+        """For `open`: a file that comes into being has these rights from the beginning. Raises OSError."""
         if not flags & os.O_CREAT:
             return os.open(path, flags)
         try:

@@ -26,9 +26,9 @@ _LOCK_POLLS_S = 0.001, 0.005  # at first, and at most
 _PACKAGE = Path(__file__).parent
 
 
-def local(moment: datetime) -> datetime:
-    """A moment in this machine's time zone."""
-    return moment.astimezone()
+def local(at: datetime) -> datetime:
+    """The same time in this machine's zone."""
+    return at.astimezone()
 
 
 class GuideFormatter(logging.Formatter):
@@ -81,7 +81,7 @@ class _File(ConcurrentRotatingFileHandler):
     def __init__(
         self, *args: Any, aside: logging.Handler, has_all: bool, access: Access, **named: Any
     ) -> None:
-        """`aside` is told once that another program holds the lock; and the lines, unless it has all of them anyway.
+        """`aside` gets one line if another program holds the lock; and all the others, unless it has them anyway.
 
         `access`: who may read the file, and each that comes into its place when it is put aside.
         """
@@ -134,21 +134,15 @@ class _File(ConcurrentRotatingFileHandler):
             return
         if not self._told:
             self._told = True
-            self._aside.handle(_warning(_HELD.format(path=self.baseFilename, seconds=_LOCK_WAIT_S)))
+            sentence = (
+                f"The log {self.baseFilename} is locked by another program, also after {_LOCK_WAIT_S:.0f} s: lines of this "
+                "run are missing in it. Find out which program holds its lock (a worker that stands still, a copy of the "
+                "folder)"
+            )
+            level = {"levelname": "WARNING", "levelno": logging.WARNING}
+            self._aside.handle(logging.makeLogRecord({"msg": sentence, "name": RUN_LOGGER, **level}))
         if not self._has_all:
             self._aside.handle(record)
-
-
-_HELD = (
-    "The log {path} is locked by another program, also after {seconds:.0f} s: lines of this run are missing in it. "
-    "Find out which program holds its lock (a worker that stands still, a copy of the folder)"
-)
-
-
-def _warning(sentence: str) -> logging.LogRecord:
-    return logging.makeLogRecord({
-        "msg": sentence, "name": RUN_LOGGER, "levelname": "WARNING", "levelno": logging.WARNING,
-    })  # fmt: skip
 
 
 @dataclass
@@ -172,7 +166,7 @@ class Log:
         root = logging.getLogger()
         for handler in (self.file, self.console):
             root.removeHandler(handler)
-            with suppress(OSError):  # a full disk: what was lost is told by `fault`
+            with suppress(OSError):  # a full disk: `fault` says what was lost
                 handler.close()
 
 

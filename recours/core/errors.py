@@ -76,7 +76,7 @@ ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 
 
 def is_persistent(kind: ErrorKind, *, last_retry: bool = False) -> bool:
-    """Tell whether waiting cannot help. An unknown number counts as hopeless only at the last turn."""
+    """Tell whether waiting cannot help. An unknown number counts as hopeless only at the last retry."""
     return TRAITS[kind].persistent or (last_retry and kind is ErrorKind.NOT_FOUND)
 
 

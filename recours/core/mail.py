@@ -1,4 +1,4 @@
-"""Who is told what by mail, and when: preferences, digests, addresses, reasons that are gone.
+"""What is mailed to whom, and when: preferences, digests, addresses, reasons that are gone.
 
 Every function here is pure.
 """
@@ -50,7 +50,7 @@ class MailState(StrEnum):
     UNDECIDED = "undecided"  # a run died while it was sending it
 
 
-# What is kept with an event that nobody was told of, since its claim was mended first. Such a one, and no other, is to
+# What is kept with an event that was not mailed, since its claim was corrected first. Such a one, and no other, is to
 # be told after all if its reason comes back.
 LAPSED = "its claim was mended before anybody was told"
 
@@ -126,7 +126,7 @@ def week_label(monday: date) -> str:
 
 
 def _last_digest(frequency: Frequency, now: datetime, zone: ZoneInfo) -> datetime:
-    """The latest moment, not after `now`, at which digests are made up."""
+    """The latest time, not after `now`, at which digests are made up."""
     here = now.astimezone(zone)
     day = here.replace(hour=_DIGEST_HOUR, minute=0, second=0, microsecond=0)
     if here < day:
@@ -205,7 +205,7 @@ class OutgoingMail:
 
 @dataclass(frozen=True)
 class ClaimNow:
-    """What a claim is at the moment of sending."""
+    """What a claim is when the mail is sent."""
 
     number: str | None
     carrier: str | None
@@ -214,7 +214,7 @@ class ClaimNow:
 
 
 def things(told: Sequence[OutboxEvent]) -> list[OutboxEvent]:
-    """What a reader is told of. A claim that gave up is one thing, also if the operator is told why as well."""
+    """What a mail is about. A claim that gave up is one thing, also if the mail says why as well."""
     gave_up = {_subject(event) for event in told if event.name is EventName.GAVE_UP}
     return [
         event for event in told if event.name is not EventName.POD_FAILED or _subject(event) not in gave_up

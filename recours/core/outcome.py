@@ -26,7 +26,7 @@ class Failure:
     kind: ErrorKind
     message: str
     http_status: int | None = None
-    # When asked to wait, not before this moment (aware UTC); None if the carrier named none.
+    # When asked to wait, not before this time (aware UTC); None if the carrier named none.
     retry_at: datetime | None = None
     # Learnt on the way: not to be asked again.
     delivery: Delivery | None = None

@@ -31,7 +31,7 @@ def lasts(until: datetime | None, now: datetime) -> bool:
 def next_try_after_refusals(refusals: int, now: datetime, slack: timedelta) -> datetime:
     """When our account is presented again after `refusals` (at least 1) in a row: 1 h, 6 h, then daily.
 
-    Less the slack, as in the timetable: an hourly run is never on the second.
+    Less the slack, as in the backoff: an hourly run is never on the second.
     """
     return now + _AFTER_REFUSALS[min(max(refusals, 1), len(_AFTER_REFUSALS)) - 1] - slack
 

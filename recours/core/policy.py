@@ -1,4 +1,4 @@
-"""The settings that the rules depend on, and when a claim's next turn comes."""
+"""The settings that the rules depend on, and when a claim is retried next."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ DEFAULT_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), ti
 
 @dataclass(frozen=True)
 class Backoff:
-    """The waits before attempts 1, 2, 3, … and how early a turn counts as come.
+    """The waits before attempts 1, 2, 3, … and how early a retry counts as due.
 
     Attempts beyond the table repeat its last wait. An hourly run is never on the second: without the slack
     a wait of one hour would become two.
@@ -28,25 +28,25 @@ class Backoff:
         return self.waits[min(max(attempt, 1), len(self.waits)) - 1]
 
     def next_retry(self, retries_used: int, since: datetime) -> datetime:
-        """When the turn after `turns_used` comes, the last one (or the failure) having been at `since`."""
+        """When the retry after `retries_used` is due, the last one (or the failure) having been at `since`."""
         return since + self.wait(retries_used + 1)
 
     def last_retry(self, retries_used: int, next_at: datetime, max_retries: int) -> datetime:
-        """When the last of `max_retries` turns comes if every turn from `next_at` on is taken on time."""
+        """When the last of `max_retries` is due if each from `next_at` on is made on time."""
         later = (self.wait(retry) for retry in range(retries_used + 2, max_retries + 1))
         return next_at + sum(later, timedelta())
 
     def due_until(self, now: datetime) -> datetime:
-        """Every turn up to this moment counts as due at `now`."""
+        """Retries up to this time count as due at `now`."""
         return now + self.slack
 
     def horizon(self, now: datetime) -> datetime:
-        """No turn set at `now` or before can lie later than this."""
+        """No retry set at `now` or before can lie later than this."""
         return now + self.waits[-1]
 
 
 def faults_of(waits: tuple[timedelta, ...], slack: timedelta) -> list[str]:
-    """What is wrong with a timetable, a sentence each."""
+    """What is wrong with a backoff, as phrases."""
     if not waits:
         return ["the list of waits is empty"]
     faults = []
@@ -71,7 +71,7 @@ class Policy:
     expire_after: timedelta | None = timedelta(
         days=30
     )  # so long after its deadline a claim is given up; None: never
-    adopted_at: datetime | None = None  # no claim expires sooner than that long after this moment
+    adopted_at: datetime | None = None  # no claim expires sooner than that long after this time
     tell_persistent_at_once: bool = False
     tell_temporary: bool = False
 

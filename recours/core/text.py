@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 LIMIT = 300
 
-LocalTime = Callable[[datetime], datetime]  # an aware moment, in the time zone of its reader
+LocalTime = Callable[[datetime], datetime]  # an aware time, in the time zone of its reader
 
 # Signs that can move, hide or reorder what a person reads, beside the control characters proper.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
@@ -156,7 +156,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def format_minute(at: datetime | None, local: LocalTime) -> str:
-    """A moment for people, in local time, to the minute."""
+    """A time for people, in local time, to the minute."""
     return f"{local(at):%Y-%m-%d %H:%M}" if at else "an unknown time"
 
 

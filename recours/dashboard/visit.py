@@ -74,7 +74,7 @@ class FetchJob:
         except RecoursError as error:
             self.fault = str(error)
         except Exception as error:
-            # The run wrote its traceback to the log. Here nobody would see it.
+            # The run wrote its traceback to the log. Here it would not be seen.
             self.fault = f"{type(error).__name__}: logs/pod_retry_scheduler.log"
             raise
 

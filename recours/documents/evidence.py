@@ -124,7 +124,7 @@ def _read_page(page: Any, images: "_Images") -> Reading:
         return _UNREADABLE
     with suppress(_DAMAGED):
         text = _text_of(page, drawn) if drawn else ""
-        # Where there is text, nobody asks for the ink: finding out costs as much again.
+        # Where there is text, the ink does not matter: finding out costs as much again.
         has_ink = (
             bool(text.strip())
             or _has_notes(page)

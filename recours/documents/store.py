@@ -52,7 +52,7 @@ class DocumentStore:
             raise self._fault(error) from error
 
     def _sweep(self) -> None:
-        """Delete what runs that died had half written: nobody is still at it a day later."""
+        """Delete what runs that died had half written: no run takes a day."""
         with suppress(FileNotFoundError):  # another run sweeps too
             for part in self._parts.glob("*"):
                 if time.time() - part.stat().st_mtime > _SWEPT_AFTER_S:

@@ -28,7 +28,7 @@ class ProgressBar:
         """Not a claim yet."""
 
     def found(self, claims: int) -> None:
-        from rich.console import Console  # noqa: PLC0415 (not needed by a run that nobody watches)
+        from rich.console import Console  # noqa: PLC0415 (not needed without a terminal)
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
         stream = self._handler.stream

@@ -1,7 +1,7 @@
 """A file of metrics for node_exporter's textfile collector, in Prometheus's text format.
 
 The format: https://prometheus.io/docs/instrumenting/exposition_formats/. The collector reads every file whose name
-ends in `.prom`, at any moment, and refuses samples that bring a time of their own.
+ends in `.prom`, at any time, and refuses samples that bring a time of their own.
 """
 
 from collections.abc import Iterable

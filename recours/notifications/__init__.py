@@ -1,1 +1,1 @@
-"""Telling people: who is told what, in which words, and by which mail server."""
+"""Mail: what is sent to whom, its texts, and the mail server."""

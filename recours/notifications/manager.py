@@ -1,4 +1,4 @@
-"""`NotificationManager`: decides who is told what, and has it rendered, each thing once."""
+"""`NotificationManager`: decides what is mailed to whom, and has it rendered, each thing once."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -33,7 +33,7 @@ log = logging.getLogger("__main__")
 _KINDS = {EventName.POD_FAILED: MailKind.POD_FAILED, EventName.POD_RETRIEVED: MailKind.POD_RETRIEVED}
 _MOST_IN_A_MAIL = 200  # claims: more are another mail
 _AT_ONCE = 500  # events that are declined, or whose claims are looked at
-_SHOWN = 5  # references, where nobody can be told of many
+_SHOWN = 5  # references, where there are many
 
 
 class Outbox(Protocol):
@@ -72,7 +72,7 @@ class MailPolicy:
     zone: ZoneInfo
     head: Branding
     send_limit: int  # more client mails than this in one run are held
-    skipped_statuses: frozenset[str]  # of claims for which nobody need do anything
+    skipped_statuses: frozenset[str]  # of claims for which there is nothing to do
     admin: str = ""
 
 

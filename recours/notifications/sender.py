@@ -45,7 +45,7 @@ class Mails(Protocol):
         """Hold those of these mails that are still ready."""
 
     def give_back(self, mail: OutgoingMail, error: str, *, tried: bool) -> None:
-        """A later run tries again. Not `tried`: it had no turn in this one."""
+        """A later run tries again. Not `tried`: this one did not get to it."""
 
     def sending(self, mail: OutgoingMail) -> bool:
         """From here on the server may have it."""
@@ -157,15 +157,15 @@ class EmailSender:
             if self._envelope.a_minute and self._sent:
                 self._wait(_MINUTE_S / self._envelope.a_minute, go_on)
             if not go_on():
-                self._hand_back(batch[place:], "the run was to end")
+                self._hand_back_untried(batch[place:], "the run was to end")
                 return
             try:
                 self._send(server, mail)
             except StopRequestedError:
-                self._hand_back(batch[place:], "the run was to end")
+                self._hand_back_untried(batch[place:], "the run was to end")
                 return
             except MailServerError as fault:
-                self._hand_back(batch[place + 1 :], str(fault))
+                self._hand_back_untried(batch[place + 1 :], str(fault))
                 raise
 
     def _wait(self, seconds: float, go_on: Callable[[], bool]) -> None:
@@ -175,8 +175,7 @@ class EmailSender:
             self._clock.sleep(step)
             seconds -= step
 
-    def _hand_back(self, mails: list[OutgoingMail], why: str) -> None:
-        """They had no turn."""
+    def _hand_back_untried(self, mails: list[OutgoingMail], why: str) -> None:
         for mail in mails:
             self._mails.give_back(mail, why, tried=False)
 

@@ -98,7 +98,7 @@ class MailRefusedError(Exception):
 
 
 class OutcomeUnknownError(Exception):
-    """The line broke after the mail was given away: nobody knows whether the server took it."""
+    """The line broke after the mail was given away: whether the server took it is unknown."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class SmtpConnection:
             self._connected()
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
-        """Give one mail to the server. False if `before`, asked at the last moment, does not want it given.
+        """Give one mail to the server. False if `before`, asked last of all, does not want it given.
 
         Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run is to end and the mail was not given.
         """

@@ -20,7 +20,7 @@ T = TypeVar("T")
 # Of one reply. Real ones have some twenty lines (EHLO, a banner with conditions of use).
 MOST_LINES = 200
 MOST_BYTES = 64 * 1024
-# How long the answer about a mail is still waited for when the run is to end: without it nobody knows what became of it.
+# How long the answer about a mail is still waited for when the run is to end: without it, what became of it is unknown.
 GRACE_S = 10.0
 _LOOK_S = 0.2  # how often a wait is looked at
 _MAXLINE = 8192

@@ -330,8 +330,8 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
             "{count} mails held: 'recours mail release' sends them",
         ),
         "hand_undecided": (
-            "{count} mail of which nobody knows whether it arrived (logs/email_sender.log)",
-            "{count} mails of which nobody knows whether they arrived (logs/email_sender.log)",
+            "{count} mail that may or may not have arrived (logs/email_sender.log)",
+            "{count} mails that may or may not have arrived (logs/email_sender.log)",
         ),
         "hand_waiting_mails": (
             "{count} mail waits for the mail server",

@@ -103,7 +103,7 @@ def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
 
 
 def free_bytes(folder: Path) -> int | None:
-    """The room on its disk, for this user; None if nobody says."""
+    """The room on its disk, for this user; None if that cannot be known."""
     try:
         there = next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
         return shutil.disk_usage(there).free

@@ -245,7 +245,7 @@ OTHERS = (
     Setting("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
     Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section a carrier, or flat keys"),
     Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to wait before attempts 1, 2, 3, …; the last is repeated"),
-    Setting("RECOURS_DUE_SLACK_MINUTES", "5", between(0, 24 * 60), "how early a turn counts as come; less than the first wait"),
+    Setting("RECOURS_DUE_SLACK_MINUTES", "5", between(0, 24 * 60), "how early a retry counts as due; less than the first wait"),
     Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "where the days of deadlines end"),
     Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
     Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "days after its response_deadline on which a claim is given up, 0: never"),
