@@ -27,8 +27,7 @@ from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.evidence import begins_as
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved, begins_as
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.ports import CarrierSession

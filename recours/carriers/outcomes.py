@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 from recours.carriers.message import Response
 from recours.core.claim import Delivery
-from recours.core.evidence import begins_as
-from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.outcome import Failure, Outcome, Retrieved, begins_as
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 

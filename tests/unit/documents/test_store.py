@@ -22,10 +22,17 @@ from pypdf.generic import NameObject, TextStringObject
 
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
-from recours.core.evidence import read_page, why_hollow
 from recours.core.outcome import Retrieved
 from recours.documents import store as store_module
-from recours.documents.evidence import SUFFIXES, appraise, kind_of, media_type_of, read
+from recours.documents.evidence import (
+    SUFFIXES,
+    appraise,
+    kind_of,
+    media_type_of,
+    read,
+    read_page,
+    why_hollow,
+)
 from recours.documents.store import DocumentStore
 from recours.runs.ports import Label, NotADocumentError
 from recours.sandbox import documents as simulated
