@@ -13,8 +13,7 @@ from recours.cli.console import harmless, say_error
 from recours.cli.operations import database_option, settings_for
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind, RunError
-from recours.core.events import EventName
-from recours.core.mail import LANGUAGES, MailKind, OutboxEvent, OutgoingMail, is_address
+from recours.core.mail import LANGUAGES, EventName, MailKind, OutboxEvent, OutgoingMail, is_address
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository

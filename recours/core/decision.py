@@ -12,7 +12,7 @@ from typing import Any
 from recours.core.assessment import ABANDONED_AFTER, ranked
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
-from recours.core.events import Event, EventName
+from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.sentences import LONGEST_WORDS, Said, Sentence, facts_of

@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, exists, select, update
 
-from recours.core.events import Event, key_of, old_key_of
-from recours.core.mail import LAPSED
+from recours.core.mail import LAPSED, Event, key_of, old_key_of
 from recours.database.tables import events
 
 OF_NO_CLAIM = 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
-from recours.core.events import Event
+from recours.core.mail import Event
 from recours.database.engine import Database
 from recours.database.event_outbox import OF_NO_CLAIM, add_events
 from recours.database.tables import quota, quota_shares, runs

@@ -26,11 +26,12 @@ from sqlalchemy import (
 
 from recours.core.carrier import Catalog
 from recours.core.errors import Actor
-from recours.core.events import Event, EventName
 from recours.core.mail import (
     LAPSED,
     ClaimNow,
     Draft,
+    Event,
+    EventName,
     MailKind,
     MailState,
     OutboxEvent,

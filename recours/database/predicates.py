@@ -14,8 +14,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, false, literal_column, o
 
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
-from recours.core.events import EventName
-from recours.core.mail import MailKind
+from recours.core.mail import EventName, MailKind
 from recours.core.pauses import FURTHEST_END
 from recours.database.engine import DatabaseError
 from recours.database.tables import attempts, claims, events, mails

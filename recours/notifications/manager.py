@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
-from recours.core.events import EventName
 from recours.core.mail import (
     LAPSED,
     ClaimNow,
     Draft,
+    EventName,
     MailKind,
     OutboxEvent,
     Preferences,

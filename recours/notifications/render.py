@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind, is_persistent
-from recours.core.events import EventName
-from recours.core.mail import MailKind, OutboxEvent, kind_of, things
+from recours.core.mail import EventName, MailKind, OutboxEvent, kind_of, things
 from recours.core.sentences import said_by, sentence
 from recours.core.text import Texts, clean
 from recours.operations.labels import quoted, said_or_quoted

@@ -10,7 +10,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import MOST_INTERRUPTIONS, Action, abandoned_at, give_up, next_action
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind, RunError
-from recours.core.events import Event, EventName
+from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute

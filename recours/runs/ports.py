@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind, RunError
-from recours.core.events import Event
+from recours.core.mail import Event
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Usage

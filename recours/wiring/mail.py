@@ -7,8 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from recours.core.errors import Actor, RunError
-from recours.core.events import Event, EventName
-from recours.core.mail import MailState, is_address, reported_week, week_label
+from recours.core.mail import Event, EventName, MailState, is_address, reported_week, week_label
 from recours.core.text import plural
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox

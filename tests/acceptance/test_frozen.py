@@ -22,8 +22,7 @@ from recours.cli import operations, workers
 from recours.cli.main import recours as recours_command
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import Actor, ErrorKind
-from recours.core.events import EventName
-from recours.core.mail import LAPSED, MailKind, MailState
+from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Sentence
 from recours.database.schema.upgrade import create_file
 from recours.home import SETTING as HOME

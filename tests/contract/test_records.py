@@ -15,8 +15,7 @@ from recours.core.assessment import assess
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
-from recours.core.events import Event, EventName
-from recours.core.mail import MailState
+from recours.core.mail import Event, EventName, MailState
 from recours.core.policy import Policy
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events

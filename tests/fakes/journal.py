@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from recours.core.errors import RunError
-from recours.core.events import Event
+from recours.core.mail import Event
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
-from recours.core.events import Event
+from recours.core.mail import Event
 from recours.runs.ports import Attempt, StoredDocument
 
 _TO_ASSESS = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)

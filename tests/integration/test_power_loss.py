@@ -18,7 +18,7 @@ from sqlalchemy import URL
 
 from recours.carriers.registry import CATALOG
 from recours.core.errors import Actor
-from recours.core.events import Event, EventName
+from recours.core.mail import Event, EventName
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema import inspection

@@ -5,15 +5,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.events import EventName, is_key_of, key_of
 from recours.core.mail import (
     ClaimNow,
+    EventName,
     Frequency,
     MailKind,
     OutboxEvent,
     Preferences,
     digest_due,
     is_address,
+    is_key_of,
+    key_of,
     parse_preferences,
     reported_week,
     still_holds,

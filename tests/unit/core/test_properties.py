@@ -16,7 +16,7 @@ from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
 from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
-from recours.core.events import EventName
+from recours.core.mail import EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import DEFAULT_WAITS, Backoff, Policy
 from tests.fakes.carriers import CATALOG

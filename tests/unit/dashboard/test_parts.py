@@ -19,8 +19,7 @@ from click.testing import CliRunner
 from recours.cli import dashboard
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import ErrorKind
-from recours.core.events import EventName
-from recours.core.mail import LANGUAGES, MailState
+from recours.core.mail import LANGUAGES, EventName, MailState
 from recours.core.password import Doorkeeper, hash_of, read_hash
 from recours.core.policy import Policy
 from recours.core.quota import Usage, parse_limits

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.events import EventName
-from recours.core.mail import MailKind, OutboxEvent
+from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.notifications.render import ADVICE, TEXTS, Branding, render
 from recours.notifications.weekly import REPORT_TEXTS

@@ -11,8 +11,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.assessment import assess, is_expired
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
-from recours.core.events import EventName
-from recours.core.mail import MailKind, OutboxEvent
+from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.outcome import Failure
 from recours.notifications.render import Branding, render
 from recours.runs.preview import Preview, preview
