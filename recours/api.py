@@ -7,7 +7,7 @@ no log handler beyond the call.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -40,7 +40,7 @@ from recours.runs.worker import Options, Worker
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.carriers import catalog_of, redactor
+from recours.wiring.carriers import catalog_of, log_file, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.operations import open_desk, operations_over, status_of
 from recours.wiring.workers import make_worker
@@ -88,25 +88,21 @@ def fetch_claims(
     `begun` is called with the worker before it runs: its `stats` grow meanwhile, and it can be stopped. Raises what concerns
     all of them: TryLaterError, AskOperatorError.
     """
-    with _told(language) as (settings, sentences), _logged(settings):
+    with _told(language) as (settings, sentences), lines_to(log_file(settings, PODRetryScheduler.name)):
         opened = open_database(settings)
-        try:
+        with closing(opened.database):
             return _Fetching(settings, opened, sentences, begun).all(list(dict.fromkeys(references)))
-        finally:
-            opened.database.close()
 
 
 def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
     """Where a claim stands. Asks no carrier and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
     with _told(language) as (settings, sentences):
         operations = open_desk(settings)
-        try:
+        with closing(operations.database):
             listed = operations.records.find(reference)
             if listed is None:
                 raise sentences.refused(unknown_claim(operations.claims, reference))
             return status_of(operations, listed, sentences)
-        finally:
-            operations.database.close()
 
 
 # ---------------------------------------------------------------- what both need
@@ -130,16 +126,6 @@ def _told(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
         raise sentences.bad_run(str(fault)) from fault
 
 
-def _logged(settings: Settings) -> AbstractContextManager[None]:
-    return lines_to(
-        settings.log_dir / f"{PODRetryScheduler.name}.log",
-        max_bytes=settings.log_max_bytes,
-        files=settings.log_files,
-        redact=redactor(settings),
-        access=settings.access,
-    )
-
-
 @dataclass
 class _Fetching:
     """Fetches by a run of the scheduler over claims that were asked for, and tells how each ended."""
@@ -152,7 +138,8 @@ class _Fetching:
     def all(self, references: Sequence[str]) -> list[FetchResult | RecoursError]:
         told: dict[str, FetchResult | RecoursError] = {}
         while wanted := tuple(reference for reference in references if reference not in told):
-            worker = self._worker(wanted)
+            options = Options(batch_size=len(wanted), claims=wanted)
+            worker = make_worker(PODRetryScheduler, self.settings, self.opened, options, mails=False)
             try:
                 report = self._run(worker)
             except RefusedError as refused:
@@ -160,10 +147,6 @@ class _Fetching:
             else:
                 told |= {reference: self._outcome(reference, worker, report) for reference in wanted}
         return [told[reference] for reference in references]
-
-    def _worker(self, wanted: tuple[str, ...]) -> Worker:
-        options = Options(batch_size=len(wanted), claims=wanted)
-        return make_worker(PODRetryScheduler, self.settings, self.opened, options, mails=False)
 
     def _run(self, worker: Worker) -> Report:
         log = run_log()

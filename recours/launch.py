@@ -125,7 +125,7 @@ def _version_by_metadata(name: str) -> "str | None":
 def _is_importable(module: str, names: "set[str]") -> bool:
     if module in names or module + ".py" in names:
         return True
-    from importlib.util import find_spec
+    from importlib.util import find_spec  # which takes a while
 
     return find_spec(module) is not None
 
@@ -139,10 +139,6 @@ def _numbers(version: str) -> "tuple[int, ...]":
             break
         found.append(int(digits))
     return tuple(found)
-
-
-def _is_checkout() -> bool:
-    return os.path.isfile(os.path.join(ROOT, "scripts", "pod_fetch_worker.py"))
 
 
 def _is_at_home() -> bool:
@@ -177,39 +173,24 @@ def _repair(problem: str) -> str:
     """What to do about a Python whose packages are not those that this version of the code needs."""
     from importlib.util import find_spec
 
-    if not _is_checkout():
-        return (
-            "recours is not set up (%s): install it again with '%s -m pip install --force-reinstall recours'."
-            % (
-                problem,
-                sys.executable,
-            )
-        )
+    if not os.path.isfile(os.path.join(ROOT, "scripts", "pod_fetch_worker.py")):  # it is no checkout
+        again = "%s -m pip install --force-reinstall recours" % sys.executable
+        return "recours is not set up (%s): install it again with '%s'." % (problem, again)
     if not _is_at_home():
         return _set_up(problem)
-    if (
-        sys.version_info < OLDEST or find_spec("pip") is None
-    ):  # made by another Python, which was replaced since
+    # Made by another Python, which was replaced since.
+    if sys.version_info < OLDEST or find_spec("pip") is None:
         return _set_up("in .venv " + problem)
-    return "recours is not set up (in .venv %s): in %s run '%s %s'." % (
-        problem,
-        ROOT,
-        _own_python(),
-        _INSTALL,
-    )
+    facts = (problem, ROOT, _own_python(), _INSTALL)
+    return "recours is not set up (in .venv %s): in %s run '%s %s'." % facts
 
 
 def _set_up(problem: str) -> str:
     """What to do where there is no .venv that could be used."""
     # What is there may lead nowhere, and would be kept.
     clear = "--clear " if os.path.lexists(os.path.join(ROOT, ".venv")) else ""
-    return "recours is not set up (%s): in %s run 'python3 -m venv %s.venv', then '%s %s'." % (
-        problem,
-        ROOT,
-        clear,
-        _own_python(),
-        _INSTALL,
-    )
+    facts = (problem, ROOT, clear, _own_python(), _INSTALL)
+    return "recours is not set up (%s): in %s run 'python3 -m venv %s.venv', then '%s %s'." % facts
 
 
 def _refuse(sentence: str, worker: "str | None" = None) -> None:
@@ -221,16 +202,14 @@ def _refuse(sentence: str, worker: "str | None" = None) -> None:
     sys.exit(2)
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def _note_in_log(worker: str, sentence: str) -> None:
     """Without what the log of a run needs; as a line of it, where one can be written."""
     home = os.environ.get("RECOURS_HOME") or ROOT
     folder = os.path.join(home, os.environ.get("RECOURS_LOG_DIR") or "logs")
     try:
-        with open(os.path.join(folder, worker + ".log"), "a", encoding="utf-8", opener=_private) as log:
+        # Readable by its user alone, if it is made here.
+        handle = os.open(os.path.join(folder, worker + ".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with open(handle, "a", encoding="utf-8") as log:
             log.write(time.strftime("%Y-%m-%d %H:%M:%S - [ERROR] - __main__ - ") + sentence + "\n")
     except OSError:
         pass

@@ -35,7 +35,6 @@ class GuideFormatter(logging.Formatter):
     """The guide's form. A record is one line, whatever its text holds; only a traceback adds some, indented."""
 
     def __init__(self, redact: Callable[[str], str], now: Callable[[], datetime]) -> None:
-        """`redact` takes secrets out as the last resort; `now` is the clock, aware."""
         super().__init__(_FORM)
         self._redact = redact
         self._now = now
@@ -175,44 +174,65 @@ def run_log() -> logging.Logger:
     return logging.getLogger(RUN_LOGGER)
 
 
-def set_up(
-    path: Path,
-    *,
-    max_bytes: int = 5 * 1024 * 1024,
-    files: int = 10,
-    verbose: bool = False,
-    redact: Callable[[str], str] = str,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    console: Any = None,
-    quiet: bool = False,
-    access: Access = PRIVATE,
-) -> Log:
-    """Send log lines to `path` and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunError."""
-    formatter = GuideFormatter(redact, now)
+@dataclass(frozen=True)
+class LogFile:
+    """Where a log goes. `redact` takes secrets out as the last resort; `now` is the clock, aware."""
+
+    path: Path
+    max_bytes: int = 5 * 1024 * 1024  # it is put aside at this size
+    files: int = 10  # so many that were put aside are kept
+    redact: Callable[[str], str] = str
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    access: Access = PRIVATE
+
+    def opened(self, aside: logging.Handler | None = None) -> _File:
+        """`aside`: a handler that has the lines too; None: there is none, and stderr has them while the file is locked.
+
+        Raises RunError.
+        """
+        other = aside or logging.StreamHandler(sys.stderr)
+        path = self.path
+        try:
+            self.access.make_folder(path.parent)
+            # With the byte-order mark, `type` on Windows shows the signs.
+            encoding = "utf-8-sig" if sys.platform == "win32" else "utf-8"
+            file = _File(str(path), "a", self.max_bytes, self.files, encoding=encoding,
+                         aside=other, has_all=aside is not None, access=self.access)  # fmt: skip
+            for written in files_of(path):
+                self.access.create(written)  # so that a fault shows now, not at the first line
+        except OSError as error:
+            named = next((f"{file.name}: " for file in files_of(path) if error.filename == str(file)), "")
+            raise RunError(
+                f"The log cannot be written in {path.parent}: {named}{error.strerror or error}. "
+                "Give the user of this job the right to write there, or set RECOURS_LOG_DIR."
+            ) from error
+        formatter = GuideFormatter(self.redact, self.now)
+        for handler in (other, file):
+            handler.setFormatter(formatter)
+        return file
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """What is written to for the log `path`: itself, and the lock that its processes share."""
+    return path, Path(*ConcurrentRotatingFileHandler.baseLockFilename(str(path)))
+
+
+def set_up(log: LogFile, *, verbose: bool = False, console: Any = None, quiet: bool = False) -> Log:
+    """Send log lines there and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunError."""
     screen = logging.NullHandler() if quiet else logging.StreamHandler(console or sys.stderr)
-    file = _opened(path, max_bytes, files, screen, access, has_all=True)
+    file = log.opened(screen)
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
-    logging.getLogger(RUN_LOGGER).setLevel(logging.DEBUG if verbose else logging.INFO)
+    run_log().setLevel(logging.DEBUG if verbose else logging.INFO)
     for handler in (file, screen):
-        handler.setFormatter(formatter)
         root.addHandler(handler)
-    return Log(path, file, screen)
+    return Log(log.path, file, screen)
 
 
 @contextmanager
-def file_of(
-    logger_name: str,
-    path: Path,
-    *,
-    max_bytes: int = 5 * 1024 * 1024,
-    files: int = 10,
-    redact: Callable[[str], str] = str,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    access: Access = PRIVATE,
-) -> Iterator[None]:
+def file_of(logger_name: str, log: LogFile) -> Iterator[None]:
     """Send the lines of one logger to a file of its own, and nowhere else. Raises RunError."""
-    file = _opened_alone(path, max_bytes, files, GuideFormatter(redact, now), access)
+    file = log.opened()
     logger = logging.getLogger(logger_name)
     logger.addHandler(file)
     logger.setLevel(logging.INFO)
@@ -241,25 +261,17 @@ _sharing = threading.Lock()
 
 
 @contextmanager
-def lines_to(
-    path: Path,
-    *,
-    max_bytes: int,
-    files: int,
-    redact: Callable[[str], str] = str,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    access: Access = PRIVATE,
-) -> Iterator[None]:
-    """Have the lines of runs in this process go to `path` too, for a program that is not ours and has its own log.
+def lines_to(log: LogFile) -> Iterator[None]:
+    """Have the lines of runs in this process go there too, for a program that is not recours and has its own log.
 
     Lines of that program do not get there, though its logger may have the same name. Any number of threads may be in
     it at once. Raises RunError.
     """
-    logger = run_log()
+    logger, path = run_log(), log.path
     with _sharing:
         if path not in _shared:
-            file = _opened_alone(path, max_bytes, files, GuideFormatter(redact, now), access)
-            file.addFilter(_is_ours)
+            file = log.opened()
+            file.addFilter(lambda record: Path(record.pathname).is_relative_to(_PACKAGE))
             _shared[path] = _Shared(file, logger.level)
             logger.addHandler(file)
             if not logger.isEnabledFor(logging.INFO):
@@ -277,42 +289,3 @@ def lines_to(
                 logger.setLevel(shared.level)
                 with suppress(OSError):
                     shared.file.close()
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    return Path(record.pathname).is_relative_to(_PACKAGE)
-
-
-def files_of(path: Path) -> tuple[Path, ...]:
-    """What is written to for the log `path`: itself, and the lock that its processes share."""
-    return path, Path(*ConcurrentRotatingFileHandler.baseLockFilename(str(path)))
-
-
-def _opened_alone(path: Path, max_bytes: int, files: int, formatter: GuideFormatter, access: Access) -> _File:
-    """A log whose lines go nowhere else: to stderr, if another program holds its lock. Raises RunError."""
-    aside = logging.StreamHandler(sys.stderr)
-    file = _opened(path, max_bytes, files, aside, access, has_all=False)
-    for handler in (aside, file):
-        handler.setFormatter(formatter)
-    return file
-
-
-def _opened(
-    path: Path, max_bytes: int, files: int, aside: logging.Handler, access: Access, *, has_all: bool
-) -> _File:
-    try:
-        access.make_folder(path.parent)
-        # With the byte-order mark, `type` on Windows shows the signs.
-        encoding = "utf-8-sig" if sys.platform == "win32" else "utf-8"
-        file = _File(
-            str(path), "a", max_bytes, files, encoding=encoding, aside=aside, has_all=has_all, access=access
-        )
-        for written in files_of(path):
-            access.create(written)  # so that a fault shows now, not at the first line
-    except OSError as error:
-        named = next((f"{file.name}: " for file in files_of(path) if error.filename == str(file)), "")
-        raise RunError(
-            f"The log cannot be written in {path.parent}: {named}{error.strerror or error}. "
-            "Give the user of this job the right to write there, or set RECOURS_LOG_DIR."
-        ) from error
-    return file

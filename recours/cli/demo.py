@@ -87,7 +87,9 @@ def command() -> None:
         settings = _settings(folder, box, post)
         create_embedded(settings)
         _fill(settings, box)
-        log = logs.set_up(settings.log_dir / "pod_retry_scheduler.log", now=clock.now, quiet=True)
+        log = logs.set_up(
+            logs.LogFile(settings.log_dir / "pod_retry_scheduler.log", now=clock.now), quiet=True
+        )
         opened = open_database(settings)
         try:
             _five_days(settings, opened, clock)

@@ -37,7 +37,7 @@ from recours.runs.worker import STOPPED, Options, Worker
 from recours.settings.loading import access_of, has_password, home_of, load_at_home, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.carriers import catalog_of, redactor
+from recours.wiring.carriers import catalog_of, log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_pings, make_watchers, make_worker
 
@@ -210,14 +210,7 @@ def _run(name: str, options: dict[str, Any]) -> int:
         _tell_that_it_cannot_begin(name, run_id, options, USAGE, list(map(harmless, faults.faults)))
         return USAGE
     try:
-        log = logs.set_up(
-            settings.log_dir / f"{name}.log",
-            max_bytes=settings.log_max_bytes,
-            files=settings.log_files,
-            verbose=options["verbose"],
-            access=settings.access,
-            redact=redactor(settings),
-        )
+        log = logs.set_up(log_file(settings, name), verbose=options["verbose"])
     except RunError as fault:
         say_error(str(fault))
         _tell_that_it_cannot_begin(name, run_id, options, FAILED, [str(fault)])
@@ -367,7 +360,7 @@ def _note_in_log(name: str, sentence: str) -> None:
         environment = process_environment()
         home = home_of(environment)
         path = log_dir_of(home, environment) / f"{name}.log"
-        log = logs.set_up(path, quiet=True, access=access_of(home, environment))
+        log = logs.set_up(logs.LogFile(path, access=access_of(home, environment)), quiet=True)
     except (RunError, SettingsError):
         return
     logs.run_log().error(sentence)

@@ -13,7 +13,7 @@ from recours.core.policy import Policy
 from recours.core.text import Redactor
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.logs import local
+from recours.logs import LogFile, local
 from recours.runs.ports import CarrierClient, Clock, Refusal, Reservation
 from recours.settings.model import HttpLimits, Settings
 
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 def catalog_of(settings: Settings) -> Catalog:
     """The carriers there are, and whose account serves whose claims with these credentials."""
     return CATALOG.with_accounts(settings.configured)
+
+
+def log_file(settings: Settings, name: str) -> LogFile:
+    """Of this name, as the settings have it."""
+    return LogFile(
+        settings.log_dir / f"{name}.log",
+        settings.log_max_bytes,
+        settings.log_files,
+        redactor(settings),
+        access=settings.access,
+    )
 
 
 def redactor(settings: Settings) -> Redactor:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from recours.database.schema.inspection import Schema
 from recours.logs import file_of, run_log
 from recours.runs.ports import Clock
 from recours.settings.model import MailSettings, Settings, address, line, one_of, whole
-from recours.wiring.carriers import catalog_of, redactor
+from recours.wiring.carriers import catalog_of, log_file, redactor
 
 if TYPE_CHECKING:
     from recours.notifications.manager import NotificationManager
@@ -131,16 +132,8 @@ class MailService:
 
     def log(self) -> AbstractContextManager[None]:
         """The sender's own log, while it is open."""
-        settings = self._settings
-        return file_of(
-            "email_sender",
-            settings.log_dir / "email_sender.log",
-            max_bytes=settings.log_max_bytes,
-            files=settings.log_files,
-            redact=redactor(settings),
-            now=self.clock.now,
-            access=settings.access,
-        )
+        log = log_file(self._settings, "email_sender")
+        return file_of("email_sender", replace(log, now=self.clock.now))
 
 
 def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":

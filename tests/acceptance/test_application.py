@@ -293,7 +293,7 @@ def test_many_sessions_at_once_get_each_claim_once(
 def test_the_log_of_the_process_is_left_as_it_was(claim: Callable[..., str], folder: Path) -> None:
     theirs = logging.getLogger("__main__")  # Streamlit calls every page that
     before = (list(theirs.handlers), theirs.level, theirs.propagate)
-    with logs.lines_to(folder / "logs" / "pod_retry_scheduler.log", max_bytes=10**6, files=2):
+    with logs.lines_to(logs.LogFile(folder / "logs" / "pod_retry_scheduler.log")):
         theirs.warning("the page of somebody")
         recours.fetch_claim(claim(GOOD))
     assert (list(theirs.handlers), theirs.level, theirs.propagate) == before

@@ -59,7 +59,7 @@ def store_one(folder: Path, access: Access) -> None:
 
 
 def log_one(folder: Path, access: Access) -> None:
-    log = logs.set_up(folder / "x.log", quiet=True, access=access, max_bytes=200, files=2)
+    log = logs.set_up(logs.LogFile(folder / "x.log", 200, 2, access=access), quiet=True)
     for n in range(20):
         logs.run_log().error(f"line {n}")
     log.close()
@@ -107,7 +107,7 @@ def test_what_is_there_keeps_its_rights(tmp_path: Path) -> None:
     for name in ("x.log", ".__x.lock"):
         (folder / name).touch()
         (folder / name).chmod(0o644)
-    log = logs.set_up(folder / "x.log", quiet=True)
+    log = logs.set_up(logs.LogFile(folder / "x.log"), quiet=True)
     logs.run_log().error("line")
     log.close()
     assert (mode(folder), mode(folder / "x.log"), mode(folder / ".__x.lock")) == (0o755, 0o644, 0o644)
@@ -119,7 +119,7 @@ def test_a_group_that_is_not_there_is_told_before_a_carrier_is_called(tmp_path: 
         with pytest.raises(RunError, match=f"Documents cannot be stored in .*: {words}"):
             DocumentStore(folder, Access("no-such-group")).make_sure()
     with pytest.raises(RunError, match=f"The log cannot be written in .*: {words}"):
-        logs.set_up(tmp_path / "logs" / "x.log", quiet=True, access=Access("no-such-group"))
+        logs.set_up(logs.LogFile(tmp_path / "logs" / "x.log", access=Access("no-such-group")), quiet=True)
 
 
 @pytest.fixture

@@ -38,7 +38,9 @@ def started(tmp_path: Path) -> Iterator[Started]:
 
     def start(path: Path = tmp_path / "logs" / "x.log", **options: Any) -> tuple[logs.Log, io.StringIO]:
         console = io.StringIO()
-        begun.append(logs.set_up(path, console=console, now=lambda: NOON, **options))
+        kept = {name: options.pop(name) for name in ("max_bytes", "files", "redact") if name in options}
+        log = logs.LogFile(path, now=lambda: NOON, **kept)
+        begun.append(logs.set_up(log, console=console, **options))
         return begun[-1], console
 
     yield start
@@ -192,7 +194,7 @@ def test_a_log_that_cannot_be_written_is_a_fault_of_the_run(in_the_way: str, tmp
     else:
         path.mkdir(parents=True)
     with pytest.raises(RunError, match=r"The log cannot be written in .*: .*set RECOURS_LOG_DIR"):
-        logs.set_up(path)
+        logs.set_up(logs.LogFile(path))
     assert not [h for h in logging.getLogger().handlers if isinstance(h, logs._File)]
 
 
@@ -249,7 +251,7 @@ def test_the_log_is_put_aside_by_its_size(started: Started) -> None:
 
 
 def _write_many(path: Path, process: int, count: int, together: Any) -> None:
-    log = logs.set_up(path, max_bytes=20_000, files=100, console=io.StringIO())
+    log = logs.set_up(logs.LogFile(path, max_bytes=20_000, files=100), console=io.StringIO())
     together.wait(60)
     for n in range(count):
         logs.run_log().info(f"process {process} line {n} é")
@@ -324,7 +326,7 @@ def test_the_lock_is_waited_for_once(
 def test_lines_that_go_to_no_console_go_to_stderr_instead(
     held: Callable[[], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with logs.file_of("recours.test", tmp_path / "logs" / "x.log", now=lambda: NOON):
+    with logs.file_of("recours.test", logs.LogFile(tmp_path / "logs" / "x.log", now=lambda: NOON)):
         logging.getLogger("recours.test").info("Mail 7 was sent")
         logging.getLogger("recours.test").info("Mail 8 was sent")
     told, *said = capfd.readouterr().err.splitlines()
@@ -361,7 +363,7 @@ def test_a_file_that_was_closed_meanwhile_is_not_opened_again(tmp_path: Path) ->
     """A thread may still have the handler of another one, which has finished."""
     path = tmp_path / "email_sender.log"
     logger = logging.getLogger("email_sender")
-    with logs.file_of("email_sender", path):
+    with logs.file_of("email_sender", logs.LogFile(path)):
         logger.info("written")
         handler: Any = logger.handlers[0]
     handler.handle(logging.makeLogRecord({"name": "email_sender", "levelno": logging.INFO, "msg": "late"}))
