@@ -64,8 +64,13 @@ class Pings:
     def _ping(self, action: str, what: str, lines: Sequence[str] = ()) -> None:
         request = self._request(action, lines)
         for attempt in range(1, _TRIES + 1):
-            problem, again = self._sent(request)
-            if problem is None:
+            try:
+                answer = self._http.send(request)
+            except HttpError as fault:
+                problem, again = str(fault), not isinstance(fault, UnacceptableAnswerError)
+            else:
+                problem, again = _problem(answer), answer.status >= 500  # noqa: PLR2004 (the server's own faults)
+            if not problem:
                 return
             if not again or attempt == _TRIES:
                 break
@@ -82,14 +87,6 @@ class Pings:
         body = text.encode()[:LONGEST_BODY].decode(errors="ignore").encode()
         headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": "recours"}
         return Request("POST", f"{parts.path.rstrip('/')}{action}?{query}", headers, body)
-
-    def _sent(self, request: Request) -> tuple[str | None, bool]:
-        """What was wrong (None: nothing), as a phrase that goes after the host's name, and whether to try once more."""
-        try:
-            answer = self._http.send(request)
-        except HttpError as fault:
-            return str(fault), not isinstance(fault, UnacceptableAnswerError)
-        return _problem(answer), answer.status >= 500  # noqa: PLR2004 (the server's own faults)
 
     @cached_property
     def _http(self) -> Http:
@@ -114,9 +111,10 @@ def _server_of(url: SplitResult, patience_s: float) -> Http:
     return Http(f"{url.scheme}://{url.netloc}", patience_s, patience_s, patience_s)
 
 
-def _problem(answer: Response) -> str | None:
+def _problem(answer: Response) -> str:
+    """As a phrase that goes after the host's name; "": none."""
     if not 200 <= answer.status < 300:  # noqa: PLR2004 (what went well)
         return f"answered with status {answer.status}"
     said = answer.body[:100].decode(errors="replace").strip()
     # hc-ping.com has answered 200 with "OK (not found)" and "OK (rate limited)".
-    return f"answered '{clean(said, 60)}'" if said.startswith("OK (") else None
+    return f"answered '{clean(said, 60)}'" if said.startswith("OK (") else ""

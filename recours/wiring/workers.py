@@ -15,7 +15,7 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.upgrade import reach_of
 from recours.documents.store import DocumentStore
 from recours.logs import local, run_log
-from recours.monitoring.observers import RunObservers
+from recours.monitoring.observers import ProgressBar, RunObservers
 from recours.runs.ports import Clock, Dependencies, RunObserver
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
@@ -77,8 +77,6 @@ def make_watchers(
     """
     found: list[RunObserver] = []
     if isinstance(console, StreamHandler):
-        from recours.monitoring.progress_bar import ProgressBar  # noqa: PLC0415 (see above)
-
         found.append(ProgressBar(console))
     if url := settings.watch.ping_url:
         found.append(make_pings(url, worker, run_id, redactor(settings)))

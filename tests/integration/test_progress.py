@@ -156,4 +156,4 @@ def test_under_cron_there_is_neither_a_bar_nor_what_it_takes(
     assert lines == log_lines(tmp_path)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "requests" in imported
-    assert imported & {"rich", "rich.progress", "recours.monitoring.progress_bar"} == set()
+    assert imported & {"rich", "rich.progress"} == set()

@@ -19,7 +19,7 @@ FOR_WORK = frozenset({
     "pypdf", "cryptography",
     "alembic", "mako",
     "streamlit", "plotly", "pandas", "recours.api", "recours.dashboard",
-    "rich", "recours.monitoring.healthchecks", "recours.monitoring.progress_bar",
+    "rich", "recours.monitoring.healthchecks",
     "recours.monitoring.prometheus", "recours.operations.metrics",
     "recours.operations.weekly", "recours.database.reports.survey",
 })  # fmt: skip
