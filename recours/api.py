@@ -143,7 +143,9 @@ class _Fetching:
             try:
                 report = self._run(worker)
             except RefusedError as refused:
-                told |= {claim.reference: self._refused(claim) for claim in refused.refused}
+                for claim in refused.refused:
+                    listed = self._records.find(claim.reference) if claim.why is Unfit.HAS_POD else None
+                    told[claim.reference] = self.sentences.refused(claim, listed.pod_url if listed else None)
             else:
                 told |= {reference: self._outcome(reference, worker, report) for reference in wanted}
         return [told[reference] for reference in references]
@@ -181,10 +183,6 @@ class _Fetching:
             self.settings, self.opened.database, self.opened.schema, self.opened.clock
         )
         return operations.position(listed.claim, None).next_at
-
-    def _refused(self, refused: RefusedClaim) -> RecoursError:
-        listed = self._records.find(refused.reference) if refused.why is Unfit.HAS_POD else None
-        return self.sentences.refused(refused, listed.pod_url if listed else None)
 
     def _outcome(self, reference: str, worker: Worker, report: Report) -> FetchResult | RecoursError:
         """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""

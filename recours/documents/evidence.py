@@ -64,7 +64,11 @@ def read(content: bytes, media_type: str, pdf: Any = None) -> Reading:
             return read_page(content[:_MOST_HTML].decode("utf-8", "replace"))
         if media_type == "application/pdf":
             return _read_pdf(pdf_library().PdfReader(io.BytesIO(content)) if pdf is None else pdf)
-        return Reading(text="", has_ink=not _is_of_one_colour(content))
+        from PIL import Image  # noqa: PLC0415 (imported when the first image comes)
+
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+            is_large = image.width * image.height > _MOST_PIXELS
+            return Reading(text="", has_ink=is_large or not _has_one_colour(image))
     except ImportError:  # a fault of the installation, not of the file
         raise
     except _DAMAGED:
@@ -109,15 +113,6 @@ def _visible(page: str) -> str:
 
 
 # ---------------------------------------------------------------- images
-
-
-def _is_of_one_colour(content: bytes) -> bool:
-    from PIL import Image  # noqa: PLC0415 (imported when the first image comes)
-
-    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
-        if image.width * image.height > _MOST_PIXELS:
-            return False
-        return _has_one_colour(image)
 
 
 def _has_one_colour(image: Any) -> bool:

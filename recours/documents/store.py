@@ -47,16 +47,13 @@ class DocumentStore:
                 trial.write(b"\x00" * 64 * 1024)
                 trial.flush()
                 os.fsync(trial.fileno())
-            self._sweep()
+            # What runs that died had half written: no run takes a day.
+            with suppress(FileNotFoundError):  # another run sweeps too
+                for part in self._parts.glob("*"):
+                    if time.time() - part.stat().st_mtime > _SWEPT_AFTER_S:
+                        part.unlink()
         except OSError as error:
             raise self._fault(error) from error
-
-    def _sweep(self) -> None:
-        """Delete what runs that died had half written: no run takes a day."""
-        with suppress(FileNotFoundError):  # another run sweeps too
-            for part in self._parts.glob("*"):
-                if time.time() - part.stat().st_mtime > _SWEPT_AFTER_S:
-                    part.unlink()
 
     def store(self, label: Label, got: Retrieved) -> StoredDocument:
         """Keep what a carrier gave if it proves something; its name outlasts a power cut after `secure`.
@@ -78,8 +75,9 @@ class DocumentStore:
             try:
                 appraise(content, media_type)
             except NotADocumentError:
-                if not was_there:
-                    _discard(path)
+                if not was_there:  # it first, so that no facts are without a document that was good
+                    path.unlink(missing_ok=True)
+                    _beside(path).unlink(missing_ok=True)
                 raise
         except OSError as error:
             raise self._fault(error) from error
@@ -110,10 +108,10 @@ class DocumentStore:
                 content = path.read_bytes()
             except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
-            if hashlib.sha256(content).hexdigest() == document.sha256 and _proves_something(
-                content, document
-            ):
-                return replace(document, path=str(path))
+            with suppress(NotADocumentError):
+                if hashlib.sha256(content).hexdigest() == document.sha256:
+                    appraise(content, document.media_type)
+                    return replace(document, path=str(path))
         return None
 
     def _fault(self, error: OSError) -> RunError:
@@ -138,20 +136,6 @@ def _of_claim(label: Label) -> str:
 def _beside(path: Path) -> Path:
     """Where the facts of a document lie."""
     return path.with_name(f"{path.name}.json")
-
-
-def _discard(path: Path) -> None:
-    """Delete a document that proves nothing: it first, so that no facts are without a document that was good."""
-    path.unlink(missing_ok=True)
-    _beside(path).unlink(missing_ok=True)
-
-
-def _proves_something(content: bytes, document: StoredDocument) -> bool:
-    try:
-        appraise(content, document.media_type)
-    except NotADocumentError:
-        return False
-    return True
 
 
 def _owner(label: Label) -> dict[str, str]:
@@ -197,9 +181,8 @@ def _write(parts: Path, path: Path, content: bytes, access: Access, *, durable: 
     """
     part = parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}"
     try:
-        with open(
-            part, "wb", buffering=0, opener=access.opener
-        ) as file:  # else asked whether it is a terminal, and where it stands
+        # Unbuffered: else it is asked whether it is a terminal, and where it stands.
+        with open(part, "wb", buffering=0, opener=access.opener) as file:
             left = memoryview(content)
             while left:
                 left = left[file.write(left) :]

@@ -76,41 +76,33 @@ class MailPolicy:
     admin: str = ""
 
 
+@dataclass(frozen=True)
 class NotificationManager:
     """Renders what is to be told now; what waits for a digest stays untold."""
 
-    def __init__(
-        self,
-        outbox: Outbox,
-        mail_policy: MailPolicy,
-        catalog: Catalog,
-        clock: Clock,
-        new_id: Callable[[], str],
-    ) -> None:
-        """`new_id`: a text that no other mail has been given."""
-        self._outbox = outbox
-        self._policy = mail_policy
-        self._catalog = catalog
-        self._clock = clock
-        self._new_id = new_id
+    outbox: Outbox
+    policy: MailPolicy
+    catalog: Catalog
+    clock: Clock
+    new_id: Callable[[], str]  # a text that no other mail has been given
 
     def render_due(self) -> int:
         """Render the mails that are due; how many. More client mails than the brake allows are all held."""
-        now = self._clock.now()
+        now = self.clock.now()
         due = (
             mail
-            for client_id, ids in self._outbox.untold_by_client().items()
+            for client_id, ids in self.outbox.untold_by_client().items()
             for mail in self._of_client(client_id, ids, now)
         )
         # As many as it takes to know: there may be thousands.
-        first = list(islice(due, self._policy.send_limit + 1))
-        held = len(first) > self._policy.send_limit
+        first = list(islice(due, self.policy.send_limit + 1))
+        held = len(first) > self.policy.send_limit
         written = 0
         for recipient, preferences, kind, told in chain(first, due):
             written += self._write(kind, told, recipient, preferences.language, now, held=held)
         if held:
             log.warning(
-                f"{plural(written, 'mail')} to clients held: more than {self._policy.send_limit} in one run "
+                f"{plural(written, 'mail')} to clients held: more than {self.policy.send_limit} in one run "
                 "(RECOURS_MAIL_BRAKE). 'recours mail release' sends them."
             )
         return written + self._summary(now)
@@ -119,24 +111,24 @@ class NotificationManager:
         self, client_id: Any, ids: Sequence[int], now: datetime
     ) -> list[tuple[Recipient, Preferences, MailKind, list[OutboxEvent]]]:
         """The mails for one client: one for each kind of event that is due."""
-        recipient = self._outbox.recipient(client_id)
+        recipient = self.outbox.recipient(client_id)
         if why := _unreachable(recipient):
             for place in range(0, len(ids), _AT_ONCE):
-                events = self._outbox.still_untold(ids[place : place + _AT_ONCE])
+                events = self.outbox.still_untold(ids[place : place + _AT_ONCE])
                 self._decline(events, why, logging.WARNING)
             return []
-        told = self._outbox.still_untold(ids)
+        told = self.outbox.still_untold(ids)
         assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
-        preferences, fault = parse_preferences(recipient.preferences, self._policy.language)
+        preferences, fault = parse_preferences(recipient.preferences, self.policy.language)
         if fault:
             log.warning(f"Client {client_id}: {fault}; the usual is done")
         mails = []
         for name, kind in _KINDS.items():
             of_kind = [event for event in told if event.name is name]
             if not preferences.wants(kind):
-                self._outbox.decline(of_kind, "not wanted by the client")
+                self.outbox.decline(of_kind, "not wanted by the client")
                 continue
-            frequency, zone = preferences.frequency, self._policy.zone
+            frequency, zone = preferences.frequency, self.policy.zone
             due = [event for event in of_kind if digest_due(event.written_at, frequency, now, zone)]
             due = self._holding(due)
             mails += [
@@ -150,10 +142,10 @@ class NotificationManager:
         holding: list[OutboxEvent] = []
         for place in range(0, len(told), _AT_ONCE):
             some = told[place : place + _AT_ONCE]
-            current = self._outbox.claims_now(some)
+            current = self.outbox.claims_now(some)
             lapsed: list[OutboxEvent] = []
             for event in some:
-                holds = still_holds(event, current.get(event.claim_id), self._policy.skipped_statuses)
+                holds = still_holds(event, current.get(event.claim_id), self.policy.skipped_statuses)
                 (holding if holds else lapsed).append(event)
             self._decline(lapsed, LAPSED, logging.INFO)
         return holding
@@ -162,28 +154,28 @@ class NotificationManager:
         """No mail tells these, and the log says so. None at all: another run has declined them."""
         if not told:
             return
-        self._outbox.decline(told, why)
+        self.outbox.decline(told, why)
         shown = sorted({clean(event.facts.get("reference") or "?", 60) for event in told})
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
         log.log(level, f"No mail about {', '.join(shown[:_SHOWN])}{more}: {why}")
 
     def _summary(self, now: datetime) -> int:
         """One mail to the operator, of all that only they can mend, and of the claims that gave up."""
-        told = self._holding(self._outbox.events_of_operator())
+        told = self._holding(self.outbox.events_of_operator())
         if not told:
             return 0
-        if not is_address(self._policy.admin):
-            self._outbox.decline(told, "there was no ADMIN_EMAIL")
+        if not is_address(self.policy.admin):
+            self.outbox.decline(told, "there was no ADMIN_EMAIL")
             log.warning(
                 f"{plural(len(things(told)), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
             )
             return 0
-        operator = Recipient(None, self._policy.admin, None, is_active=True, preferences=None)
+        operator = Recipient(None, self.policy.admin, None, is_active=True, preferences=None)
         reports = [[event] for event in told if event.name is EventName.WEEKLY_REPORT]
         summary = [event for event in told if event.name is not EventName.WEEKLY_REPORT]
         mails = [(MailKind.WEEKLY_REPORT, report) for report in reports]
         mails += [(MailKind.OPERATOR_SUMMARY, summary)] if summary else []
-        return sum(self._write(kind, of, operator, self._policy.language, now) for kind, of in mails)
+        return sum(self._write(kind, of, operator, self.policy.language, now) for kind, of in mails)
 
     def _write(
         self,
@@ -200,15 +192,15 @@ class NotificationManager:
             if kind is MailKind.WEEKLY_REPORT:
                 from recours.notifications.weekly import render_report  # noqa: PLC0415 (one mail a week)
 
-                mail = render_report(told[0].facts, language, self._policy.head)
+                mail = render_report(told[0].facts, language, self.policy.head)
             else:
-                mail = render(kind, told, language, recipient.name, self._policy.head, self._catalog)
+                mail = render(kind, told, language, recipient.name, self.policy.head, self.catalog)
         except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
             references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in told[:5])
             log.exception(f"The mail about {references} cannot be written: an error of ours")
             return 0
         draft = Draft(
-            message_id=f"<{self._new_id()}@recours.invalid>",
+            message_id=f"<{self.new_id()}@recours.invalid>",
             kind=kind,
             client_id=recipient.client_id,
             recipient=recipient.email or "",
@@ -218,7 +210,7 @@ class NotificationManager:
             html=mail.html,
             held=held,
         )
-        return int(self._outbox.write(draft, told, now))
+        return int(self.outbox.write(draft, told, now))
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:

@@ -9,8 +9,8 @@ import selectors
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -160,25 +160,26 @@ class WatchedSmtp(smtplib.SMTP):
         sock: Any = self.sock
         if sock is None:
             raise smtplib.SMTPServerDisconnected("it is not connected")
-        try:
+        with self._closed_by_a_fault():
             sock.sendall(s.encode("ascii") if isinstance(s, str) else s)
-        except OSError as error:
-            self.close()
-            raise _disconnected(error) from error
-        except StopRequestedError:
+
+    @contextmanager
+    def _closed_by_a_fault(self) -> Iterator[None]:
+        """Raises StopRequestedError, SMTPServerDisconnected."""
+        try:
+            yield
+        except (StopRequestedError, smtplib.SMTPServerDisconnected):
             self.close()
             raise
+        except OSError as error:  # SMTPException is one
+            self.close()
+            reason = error.strerror or str(error) or type(error).__name__
+            raise smtplib.SMTPServerDisconnected(reason) from error
 
     def getreply(self) -> tuple[int, bytes]:
         """A whole reply: its code, -1 for what is none, and its lines. Raises StopRequestedError, SMTPServerDisconnected."""
-        try:
+        with self._closed_by_a_fault():
             return self._reply()
-        except OSError as error:  # SMTPException is one
-            self.close()
-            raise _disconnected(error) from error
-        except StopRequestedError:
-            self.close()
-            raise
 
     def _reply(self) -> tuple[int, bytes]:
         sock: Any = self.sock
@@ -198,13 +199,6 @@ class WatchedSmtp(smtplib.SMTP):
                 return -1, b"\n".join(lines)
             if line[3:4] != b"-":
                 return int(line[:3]), b"\n".join(lines)
-
-
-def _disconnected(error: OSError) -> smtplib.SMTPServerDisconnected:
-    """A fault of the connection, as smtplib has it."""
-    if isinstance(error, smtplib.SMTPServerDisconnected):
-        return error
-    return smtplib.SMTPServerDisconnected(error.strerror or str(error) or type(error).__name__)
 
 
 def _connected(host: str, port: int, watch: SmtpDeadlines) -> socket.socket:
