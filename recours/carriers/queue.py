@@ -30,7 +30,7 @@ from recours.core.quota import (
     kept_for_new_claims,
     kept_until,
 )
-from recours.core.sentences import MISTYPED, Said, Sentence, carrier_words
+from recours.core.sentences import MISTYPED, Said, Sentence, carrier_message
 from recours.core.text import LocalTime, Redactor, format_minute, plural
 from recours.runs.ports import (
     Asked,
@@ -237,7 +237,7 @@ class APIRequestQueue:
         reason = account.refusal or f"{self._name(carrier)} rejects our credentials"
         is_denied = account.kind is ErrorKind.ACCOUNT_DENIED
         key = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
-        said = Said(key, self._name(carrier), carrier_words(reason))
+        said = Said(key, self._name(carrier), carrier_message(reason))
         return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=account.kind, said=said)
 
     def unconfigured(self, carrier: str) -> Refusal | None:

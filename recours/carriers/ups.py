@@ -58,7 +58,7 @@ SPEC = CarrierSpec(
     number_form=re.compile(
         rf"{_PARCEL.pattern}|[AFHJKMQTVW][0-9]{{10}}|[0-9]{{9}}|[0-9]{{18}}|[0-9]{{22}}|[0-9]{{26}}"
     ),
-    number_words="1Z and 16 signs, the last a digit, or a letter and ten digits, or 9, 18, 22 or 26 digits",
+    number_description="1Z and 16 signs, the last a digit, or a letter and ten digits, or 9, 18, 22 or 26 digits",
     calls={Capability.TRACKING: 1},
     sample_number="1Z0000000000000000",
     tracks_always=True,

@@ -15,7 +15,7 @@ from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
 from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
-from recours.core.sentences import LONGEST_WORDS, Said, Sentence, facts_of
+from recours.core.sentences import LONGEST_MESSAGE, Said, Sentence, facts_of
 from recours.core.text import clean, plural
 
 # A claim that was being fetched this often in a row when its run died is not tried a further time.
@@ -102,7 +102,7 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
     if claim.error_text:
         error += f" (last answer: {claim.last_error})"
-    said = Said(Sentence.EXPIRED, words=clean(claim.error_text or "", LONGEST_WORDS))
+    said = Said(Sentence.EXPIRED, words=clean(claim.error_text or "", LONGEST_MESSAGE))
     facts = _facts(claim, state, None) | {"deadline": str(claim.deadline), "days": days}
     event = _event(claim, EventName.EXPIRED, Actor.OPERATOR, facts)
     return Decision(state, FetchStatus.FAILED, error, state.kind, (event,), gave_up=True, said=said)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from recours.core.claim import Delivery
 from recours.core.errors import REFUSED_KINDS, ErrorKind
-from recours.core.sentences import LONGEST_NAME, LONGEST_WORDS, Said, Sentence, kind_of, sentence
+from recours.core.sentences import LONGEST_MESSAGE, LONGEST_NAME, Said, Sentence, kind_of, sentence
 from recours.core.text import clean
 
 
@@ -62,7 +62,7 @@ class Failure:
 
         The log has the sentence with a `detail`, or a `message` in its place: what nobody would act on differently.
         """
-        said = Said(key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_WORDS) if words else "")
+        said = Said(key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_MESSAGE) if words else "")
         in_log = message or sentence("en", said, detail)
         return cls(kind_of(key), in_log, http_status, delivery=delivery, said=said)
 

@@ -13,7 +13,7 @@ from typing import Any
 from recours.core.errors import ErrorKind
 from recours.core.text import clean, plain
 
-LONGEST_NAME, LONGEST_WORDS = 60, 200
+LONGEST_NAME, LONGEST_MESSAGE = 60, 200
 
 _K = ErrorKind
 
@@ -277,7 +277,7 @@ def kind_of(key: Sentence) -> ErrorKind:
 def sentence(language: str, said: Said, detail: str = "") -> str:
     """The sentence, without a full stop. `detail`: for the log, such as an HTTP status. Never raises for odd words."""
     before, place, after = _parts(language, said.key)
-    carrier, words = clean(said.carrier, LONGEST_NAME), clean(said.words, LONGEST_WORDS)
+    carrier, words = clean(said.carrier, LONGEST_NAME), clean(said.words, LONGEST_MESSAGE)
     more = f" ({detail})" if detail else ""
     quoted = place.format(words=words) if words else ""
     return f"{before.format(carrier=carrier)}{more}{quoted}{after.format(carrier=carrier)}"
@@ -302,7 +302,7 @@ def stored(key: str | None, carrier: str, words: str | None) -> Said | None:
         return None
 
 
-def carrier_words(reason: str) -> str:
+def carrier_message(reason: str) -> str:
     """What a carrier said, out of the English sentence about our account that is kept; "": it said nothing.
 
     `Chronopost rejects our credentials: Invalid Password (credentials from .env)` → `Invalid Password`.

@@ -160,7 +160,7 @@ def format_minute(at: datetime | None, local: LocalTime) -> str:
     return f"{local(at):%Y-%m-%d %H:%M}" if at else "an unknown time"
 
 
-def words_for(span: timedelta) -> str:
+def format_span(span: timedelta) -> str:
     """`30 min`, `5 h`, `3 days`."""
     hours = span.total_seconds() / 3600
     if hours < 1:

@@ -18,7 +18,7 @@ from typing import Any
 from recours.core.claim import Stage
 from recours.core.errors import OUTAGE_KINDS, ErrorKind
 from recours.core.mail import MailState
-from recours.core.sentences import carrier_words
+from recours.core.sentences import carrier_message
 from recours.core.text import clean
 from recours.operations.position import Closing, closing_of
 from recours.operations.records import Backlog
@@ -199,7 +199,7 @@ def _facts_of(carrier: CarrierNow, reason: str) -> _Facts:
     by = (carrier.stopped.why or "").removeprefix("by ") if carrier.stopped else ""
     return {
         "name": carrier.name,
-        "said": clean(carrier_words(reason), 100),
+        "said": clean(carrier_message(reason), 100),
         "source": carrier.source,
         "missing": carrier.missing,
         "by": clean(by, 100),

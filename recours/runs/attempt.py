@@ -59,7 +59,7 @@ def malformed(number: str, spec: CarrierSpec) -> Failure | None:
     """No call is spent on a number that cannot be one of the carrier's."""
     if spec.number_form.fullmatch(number):
         return None
-    message = f"Invalid tracking number: {spec.name} numbers have {spec.number_words}"
+    message = f"Invalid tracking number: {spec.name} numbers have {spec.number_description}"
     return Failure.of(Sentence.NUMBER_MALFORMED, spec.name, spec.sample_number, message=message)
 
 

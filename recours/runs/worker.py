@@ -18,7 +18,7 @@ from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import Policy
 from recours.core.quota import Usage
-from recours.core.text import LocalTime, format_minute, plural, words_for
+from recours.core.text import LocalTime, format_minute, format_span, plural
 from recours.runs.engine import Engine
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.leasing import Limits
@@ -445,8 +445,8 @@ class Worker(ABC):
         last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)  # not one that a wrong clock began
         if last is not None and not self.has_run_lately(last, now):
             log.warning(
-                f"The last run began {words_for(now - last)} ago, at {format_minute(last, self.local)}; it is due every "
-                f"{words_for(self.schedule)}. Was the machine off, or the schedule disabled?"
+                f"The last run began {format_span(now - last)} ago, at {format_minute(last, self.local)}; it is due every "
+                f"{format_span(self.schedule)}. Was the machine off, or the schedule disabled?"
             )
 
 

@@ -13,7 +13,7 @@ from recours.core.sentences import (
     MISTYPED,
     Said,
     Sentence,
-    carrier_words,
+    carrier_message,
     facts_of,
     kind_of,
     said_by,
@@ -200,6 +200,6 @@ def test_a_wrong_check_digit_keeps_the_kind() -> None:
 
 
 def test_a_refusal_that_an_older_version_kept_has_its_words() -> None:
-    assert carrier_words("Chronopost refused our account: Invalid Password (credentials from .env)") == (
+    assert carrier_message("Chronopost refused our account: Invalid Password (credentials from .env)") == (
         "Invalid Password"
     )

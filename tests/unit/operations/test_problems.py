@@ -11,7 +11,7 @@ from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import MailState
 from recours.core.pauses import Stop
-from recours.core.sentences import carrier_words
+from recours.core.sentences import carrier_message
 from recours.operations import checks
 from recours.operations.check_result import CheckState
 from recours.operations.problem_texts import PROBLEMS, VerdictWords
@@ -343,4 +343,4 @@ def test_moments_are_written_as_the_language_has_them(language: str, problem: Pr
     ],
 )
 def test_the_carriers_own_words(kept: str, said: str) -> None:
-    assert carrier_words(kept) == said
+    assert carrier_message(kept) == said

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from recours.core.quota import Capability, Limit, Usage, Window
-from recours.core.text import format_minute, words_for
+from recours.core.text import format_minute, format_span
 from recours.runs.ports import Waiting
 from recours.runs.summary import Report, Stats, usage_line, waiting_line, worth_telling
 from tests.fakes.world import local
@@ -125,7 +125,7 @@ def test_how_many_wait_and_until_when(waiting: Waiting, line: str) -> None:
     ],
 )
 def test_spans_are_said_in_words(hours: float, words: str) -> None:
-    assert words_for(timedelta(hours=hours)) == words
+    assert format_span(timedelta(hours=hours)) == words
 
 
 def test_short_windows_are_told_only_where_there_are_no_longer_ones() -> None:
