@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from datetime import timedelta
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,9 @@ from recours.database.engine import SECRET_QUERY
 from recours.home import SETTING as HOME
 from recours.home import NoHomeError, find_home
 from recours.settings.model import (
+    BACKOFF_HOURS,
+    DUE_SLACK,
+    POLICY,
     SETTINGS,
     Credentials,
     HttpLimits,
@@ -144,11 +146,7 @@ class _Reading:
                 self._fault(f"{row.name} in {found.source}: {error}.")
         return (self.root / value).absolute() if isinstance(value, Path) else value
 
-    def _named(self, name: str) -> Any:
-        return self.value(next(row for row in SETTINGS if row.name == name))
-
     def _fields(self, part: type) -> dict[str, Any]:
-        """The fields of this part of the model that are settings."""
         return {name: self.value(row) for name, row in rows_of(part).items()}
 
     def _fault(self, sentence: str) -> None:
@@ -209,20 +207,12 @@ class _Reading:
         return URL.create("sqlite", database=str((self.root / path).absolute()))
 
     def _policy(self) -> Policy:
-        waits = self._named("RECOURS_BACKOFF_HOURS")
-        slack = timedelta(minutes=self._named("RECOURS_DUE_SLACK_MINUTES"))
+        waits, slack = self.value(BACKOFF_HOURS), self.value(DUE_SLACK)
         if faults := faults_of(waits, slack):
-            self._fault(f"RECOURS_BACKOFF_HOURS and RECOURS_DUE_SLACK_MINUTES: {'; '.join(faults)}.")
+            self._fault(f"{BACKOFF_HOURS.name} and {DUE_SLACK.name}: {'; '.join(faults)}.")
             waits, slack = Backoff().waits, Backoff().slack
-        return Policy(
-            zone=self._named("RECOURS_TIMEZONE"),
-            backoff=Backoff(waits, slack),
-            skip_claim_statuses=self._named("RECOURS_SKIP_CLAIM_STATUSES"),
-            expire_after=self._named("RECOURS_EXPIRE_DAYS"),
-            patience=self._named("RECOURS_POD_PATIENCE_DAYS"),
-            tell_persistent_at_once=self._named("RECOURS_NOTIFY_PERSISTENT") == "at-once",
-            tell_temporary=self._named("RECOURS_NOTIFY_TEMPORARY"),
-        )
+        rules = {name: self.value(row) for name, row in POLICY.items()}
+        return Policy(backoff=Backoff(waits, slack), **rules)
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         rows = (

@@ -80,6 +80,10 @@ def hours(text: str) -> tuple[timedelta, ...]:
     return tuple(timedelta(hours=one(part.strip())) for part in text.split(","))
 
 
+def minutes(low: float, high: float) -> Callable[[str], timedelta]:
+    return then(between(low, high), lambda number: timedelta(minutes=number))
+
+
 def zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
@@ -109,7 +113,6 @@ def yes_or_no(text: str) -> bool:
 
 
 def then(parse: Callable[[str], Any], make: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """What `make` makes of what was parsed."""
     return lambda text: make(parse(text))
 
 
@@ -148,14 +151,12 @@ def address(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """Text of one line."""
     if any(ord(c) < ord(" ") for c in text):
         raise ValueError("it must not hold a line break or another control character")
     return text
 
 
 def group(text: str) -> str:
-    """The name of a group of this machine, or nothing."""
     if text and not _GROUP.fullmatch(text):
         raise ValueError(f"'{text[:40]}' is not the name of a group")
     return text
@@ -229,29 +230,33 @@ class Setting:
 def _set_by(
     name: str, default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False
 ) -> Any:
-    """A field of the model that is one setting."""
     return field(repr=not secret, metadata={"setting": Setting(name, default, parse, meaning)})
 
 
 def rows_of(model: type) -> dict[str, Setting]:
-    """The settings that are fields of a part of the model, by the fields' names."""
     return {each.name: each.metadata["setting"] for each in fields(model) if each.metadata}
 
 
 # ---------------------------------------------------------------- settings that are more, or less, than a field
 
+BACKOFF_HOURS = Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to wait before attempts 1, 2, 3, …; the last is repeated")  # fmt: skip
+DUE_SLACK = Setting("RECOURS_DUE_SLACK_MINUTES", "5", minutes(0, 24 * 60), "how early a retry counts as due; less than the first wait")  # fmt: skip
+# By the fields of the policy.
+POLICY = {
+    "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "where the days of deadlines end"),
+    "skip_claim_statuses": Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
+    "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "days after its response_deadline on which a claim is given up, 0: never"),
+    "patience": Setting("RECOURS_POD_PATIENCE_DAYS", "14", days(whole(1, 365)), "a POD missing so long after the delivery is not expected any more"),
+    "tell_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
+    "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "tell clients too when a temporary error outlasted every attempt"),
+}  # fmt: skip
 OTHERS = (
     Setting("DATABASE_URL", "", str, "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name"),
     Setting("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
     Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section a carrier, or flat keys"),
-    Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to wait before attempts 1, 2, 3, …; the last is repeated"),
-    Setting("RECOURS_DUE_SLACK_MINUTES", "5", between(0, 24 * 60), "how early a retry counts as due; less than the first wait"),
-    Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "where the days of deadlines end"),
-    Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
-    Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "days after its response_deadline on which a claim is given up, 0: never"),
-    Setting("RECOURS_POD_PATIENCE_DAYS", "14", days(whole(1, 365)), "a POD missing so long after the delivery is not expected any more"),
-    Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", one_of("last-turn", "at-once"), "when a persistent error is reported: last-turn or at-once"),
-    Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "tell clients too when a temporary error outlasted every attempt"),
+    BACKOFF_HOURS,
+    DUE_SLACK,
+    *POLICY.values(),
 )  # fmt: skip
 
 
@@ -322,8 +327,6 @@ class MonitoringSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set, validated."""
-
     root: Path
     database_url: URL
     database_is_embedded: bool  # nothing named a database
@@ -352,7 +355,6 @@ class Settings:
 
     @property
     def configured(self) -> frozenset[str]:
-        """The keys of the carriers that there are credentials for."""
         return frozenset(key for key, found in self.credentials.items() if not found.missing)
 
 

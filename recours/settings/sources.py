@@ -13,8 +13,6 @@ DEFAULT_SECRETS = ".streamlit/secrets.toml"
 
 @dataclass(frozen=True)
 class Value:
-    """A setting's text and the name of the place it came from."""
-
     text: str = field(repr=False)
     source: str
 
@@ -27,7 +25,6 @@ class FoundSettings:
     faults: list[str] = field(default_factory=list)
 
     def get(self, name: str) -> Value | None:
-        """The value that holds."""
         return next(iter(self.values.get(name, ())), None)
 
     def differing(self, name: str) -> list[Value]:
