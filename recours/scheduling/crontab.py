@@ -113,7 +113,6 @@ def remove(text: str, workers: Collection[str], checkout: Checkout) -> str:
 
 
 def without_header(text: str) -> str:
-    """The text as it was given to crontab."""
     return _HEADER.sub("", text, count=1) if _HEADER.match(text) else text
 
 
@@ -228,8 +227,6 @@ _LONGEST_LINE = 1000
 
 @dataclass(frozen=True)
 class Crontab:
-    """cron, through the program `crontab`."""
-
     checkout: Checkout
     run: Run = run
     # Of the file that the lines write to; returns what takes it away again, if it was made. Raises OSError.

@@ -74,7 +74,6 @@ def folder_of(service: str) -> str | None:
 
 
 def command_of(service: str) -> str:
-    """The line that starts the worker."""
     found = re.search(r"^ExecStart=.*$", service, re.MULTILINE)
     return found[0] if found else ""
 
@@ -105,15 +104,6 @@ def _specifiers_undone(text: str) -> str:
 _NOT_RUNNING = "its timer is not running: systemctl --user enable --now {timer}"
 _WANTED = "timers.target.wants"
 _LINGER = "So that the timers go on while you are logged out: loginctl enable-linger"
-
-
-@dataclass(frozen=True)
-class _Before:
-    """What there was before a change, by which it is taken back."""
-
-    units: Mapping[str, str | None]  # of those that are written: their texts, None where there was none
-    no_folders: Sequence[Path]  # that were not there
-    active: Sequence[str]  # timers
 
 
 @dataclass(frozen=True)
@@ -150,7 +140,12 @@ class SystemdTimers:
         timers = [name for name in files if name.endswith(".timer")]
         if not changed and all(self._is_active(timer) for timer in timers):
             return ScheduleChange()
-        steps = [*self._shown(changed), "$ systemctl --user daemon-reload"]
+        steps = []
+        for name, text in changed.items():
+            steps.append(f"{'+' if self._text(name) is None else '~'} {self.folder / name}")
+            if name.endswith(".service"):
+                steps.append(f"    {command_of(text)}")
+        steps.append("$ systemctl --user daemon-reload")
         steps += [f"$ systemctl --user enable --now {timer}" for timer in timers]
         return ScheduleChange(steps, (), (_LINGER,), lambda: self._write(changed, timers))
 
@@ -183,21 +178,10 @@ class SystemdTimers:
         folder = folder_of(service)
         return folder is not None and self.checkout.is_root(folder)
 
-    def _shown(self, files: Mapping[str, str]) -> list[str]:
-        shown = []
-        for name, text in files.items():
-            old = self._text(name)
-            shown.append(f"{'+' if old is None else '~'} {self.folder / name}")
-            if name.endswith(".service"):
-                shown.append(f"    {command_of(text)}")
-        return shown
-
     def _write(self, files: Mapping[str, str], timers: Sequence[str]) -> None:
-        before = _Before(
-            {name: self._text(name) for name in files},
-            [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()],
-            [timer for timer in timers if self._is_active(timer)],
-        )
+        before = {name: self._text(name) for name in files}
+        no_folders = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        active = [timer for timer in timers if self._is_active(timer)]
         try:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -213,16 +197,21 @@ class SystemdTimers:
             if files:  # a running timer keeps its old times otherwise
                 self._systemctl("restart", *timers)
         except BaseException as error:
-            self._take_back(before, timers, error)
+            new = [timer for timer in timers if before.get(timer, "") is None]
+            self._try("disable --now", *new)
+            self._try("stop", *(timer for timer in timers if timer not in (*new, *active)))
+            self._put_back(before, error)
+            self._try("daemon-reload")
+            self._try("restart", *active)
+            for folder in (self.folder / _WANTED, *no_folders):
+                with suppress(OSError):  # there is something in it
+                    folder.rmdir()
             raise
 
-    def _take_back(self, before: "_Before", timers: Sequence[str], why: BaseException) -> None:
-        """Leave units, folders and timers as they were. Raises ScheduleError if files cannot be put back."""
-        new = [timer for timer in timers if before.units.get(timer, "") is None]
-        self._try("disable --now", *new)
-        self._try("stop", *(timer for timer in timers if timer not in (*new, *before.active)))
+    def _put_back(self, before: Mapping[str, str | None], why: BaseException) -> None:
+        """`before`: the units' texts; None: there was none. Raises ScheduleError."""
         try:
-            for name, text in before.units.items():
+            for name, text in before.items():
                 if text is not None:
                     _replace(self.folder / name, text)
                 else:
@@ -233,11 +222,6 @@ class SystemdTimers:
                 f"{why} What was written before could not be taken back ({error.strerror or error}): look into "
                 f"{self.folder}."
             ) from error
-        self._try("daemon-reload")
-        self._try("restart", *before.active)
-        for folder in (self.folder / _WANTED, *before.no_folders):
-            with suppress(OSError):  # there is something in it
-                folder.rmdir()
 
     def _try(self, word: str, *timers: str) -> None:
         """What the user's manager says is of no consequence: as a rule it is what failed."""

@@ -77,7 +77,6 @@ def create_as(worker: str, path: str) -> str:
 
 
 def delete(worker: str) -> str:
-    """The guide's line."""
     return f'schtasks /delete /tn "{NAMES[worker]}" /f'
 
 
