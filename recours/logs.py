@@ -52,7 +52,6 @@ class GuideFormatter(logging.Formatter):
         return shown
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
-        """One line."""
         record.message = clean(record.message, _LONGEST_LINE)
         return super().formatMessage(record)
 
@@ -146,8 +145,6 @@ class _File(ConcurrentRotatingFileHandler):
 
 @dataclass
 class Log:
-    """The handlers of this process."""
-
     path: Path
     file: Any
     console: logging.Handler
@@ -170,7 +167,6 @@ class Log:
 
 
 def run_log() -> logging.Logger:
-    """The logger of a run's own lines."""
     return logging.getLogger(RUN_LOGGER)
 
 

@@ -63,7 +63,6 @@ class CarrierSpec:
 
     @property
     def credential_names(self) -> tuple[str, ...]:
-        """Every setting that may hold a part of its credentials."""
         return tuple(dict.fromkeys(name for names in self.credentials for name in names))
 
     def calls_for(self, known: Delivery | None) -> dict[Capability, int]:
@@ -120,12 +119,10 @@ class Catalog:
         }
 
     def with_accounts(self, configured: Collection[str]) -> "Catalog":
-        """The same carriers, with credentials for these."""
         return Catalog(self.specs.values(), self.substitutes, configured)
 
     @property
     def names(self) -> list[str]:
-        """The carriers' names for people, sorted."""
         return sorted(spec.name for spec in self.specs.values())
 
     def resolve(self, name: str, number: str | None = None) -> str | None:

@@ -38,8 +38,6 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True)
 class Traits:
-    """How the rules treat a kind of error."""
-
     persistent: bool
     uses_attempt: bool
     actor: Actor

@@ -72,8 +72,6 @@ def is_key_of(key: str, text: str) -> bool:
 
 
 class Frequency(StrEnum):
-    """How often a client wants mail."""
-
     IMMEDIATE = "immediate"
     DAILY = "daily"
     WEEKLY = "weekly"
@@ -107,15 +105,12 @@ LAPSED = "its claim was mended before anybody was told"
 
 @dataclass(frozen=True)
 class Preferences:
-    """What a client wants to be told."""
-
     pod_failed: bool = True
     pod_retrieved: bool = True
     frequency: Frequency = Frequency.IMMEDIATE
     language: str = "fr"
 
     def wants(self, kind: MailKind) -> bool:
-        """Tell whether mail of this kind is wanted."""
         return {MailKind.POD_FAILED: self.pod_failed, MailKind.POD_RETRIEVED: self.pod_retrieved}.get(
             kind, True
         )
@@ -213,8 +208,6 @@ class OutboxEvent:
 
 @dataclass(frozen=True)
 class Recipient:
-    """A client, as the service knows it."""
-
     client_id: Any
     email: str | None
     name: str | None
@@ -239,8 +232,6 @@ class Draft:
 
 @dataclass(frozen=True)
 class OutgoingMail:
-    """A mail that is to be sent, with what it tells."""
-
     id: int
     message_id: str
     kind: MailKind
@@ -294,7 +285,6 @@ def still_holds(event: OutboxEvent, claim: ClaimNow | None, skipped: frozenset[s
 
 
 def kind_of(event: OutboxEvent) -> ErrorKind | None:
-    """The kind of error that an event tells of."""
     try:
         return ErrorKind(event.facts.get("kind") or "")
     except ValueError:

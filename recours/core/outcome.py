@@ -78,8 +78,6 @@ def unknown_of(outcome: Outcome) -> list[str]:
 
 
 class CallError(Exception):
-    """A call to a carrier that brought no answer to parse."""
-
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure

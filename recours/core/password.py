@@ -89,8 +89,6 @@ def read_hash(text: str) -> PasswordHash | None:
 
 @dataclass
 class _Tries:
-    """What came from one address."""
-
     failures: int = 0
     not_before: float = 0.0
 
@@ -108,7 +106,6 @@ class Doorkeeper:
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
 
     def wait_s(self, address: str) -> float:
-        """Seconds until the address may try; 0 now."""
         with self._lock:
             return self._wait(self._tries.get(address, _Tries()))
 

@@ -61,8 +61,6 @@ class Stop:
 
 @dataclass(frozen=True)
 class CarrierState:
-    """What all processes know of a carrier."""
-
     paused_until: datetime | None = None
     reason: str | None = None
     account: AccountState = field(default_factory=AccountState)
@@ -79,8 +77,6 @@ PUT_OFF = timedelta(hours=6)
 
 
 class Blame(StrEnum):
-    """Whose the refusal is."""
-
     ACCOUNT = "account"
     CLAIM = "claim"  # it counts as access_denied
     CLAIM_LATER = "claim_later"  # no attempt is used; the claim is tried again later

@@ -61,8 +61,6 @@ def faults_of(waits: tuple[timedelta, ...], slack: timedelta) -> list[str]:
 
 @dataclass(frozen=True)
 class Policy:
-    """The settings that the rules depend on."""
-
     zone: ZoneInfo
     backoff: Backoff = field(default_factory=Backoff)
     max_retries: int = 4
@@ -109,7 +107,6 @@ class Adoption:
     decided: bool  # a person enrolled older claims, or there was nothing to decide
 
     def enrolls_new(self, setting: EnrollNew) -> bool:
-        """Tell whether new claims are enrolled without being asked for."""
         return setting is EnrollNew.TRUE or (setting is EnrollNew.AUTO and self.status_column_added)
 
     def is_undecided(self, setting: EnrollNew) -> bool:

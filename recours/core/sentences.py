@@ -270,7 +270,6 @@ _SENTENCE = re.compile(r"(?P<before>[^\[]*)(?:\[(?P<words>[^\]]*)\](?P<after>.*)
 
 
 def kind_of(key: Sentence) -> ErrorKind:
-    """The kind of error that the sentence tells of."""
     return _TABLE[key].kind or ErrorKind.INTERNAL_ERROR
 
 

@@ -46,8 +46,6 @@ class Absent(StrEnum):
 
 @dataclass(frozen=True)
 class Document:
-    """A document that may be shown."""
-
     name: str
     media_type: str
     content: bytes
@@ -55,8 +53,6 @@ class Document:
 
 @dataclass(frozen=True)
 class NoDocument:
-    """Why there is none."""
-
     why: Absent
     detail: str = ""
 

@@ -30,7 +30,6 @@ _COLORS: dict[Standing, Literal["green", "red", "orange", "blue", "violet"]] = {
 
 
 def show(operations: Operations, visit: Visit, texts: PageTexts) -> None:
-    """Draw the filter, the list and what can be done with it."""
     wanted = _filter(operations, texts)
     visit.look_for(wanted)
     count = operations.records.count(wanted, _COUNTED_UP_TO + 1)

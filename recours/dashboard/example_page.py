@@ -34,7 +34,6 @@ def main() -> None:
 
 
 def show(claim: recours.ClaimStatus) -> None:
-    """Where the claim stands, and its document."""
     st.write(claim.sentence)
     if claim.pod_path and (document := Path(claim.pod_path)).is_file():
         st.download_button("Download it", document.read_bytes(), file_name=document.name)

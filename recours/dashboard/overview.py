@@ -230,7 +230,6 @@ def _ended(run: Run, texts: PageTexts) -> str:
 
 
 def by_day(rates: Mapping[date, Rate], texts: PageTexts) -> go.Figure:
-    """Attempts of each day, by how they ended."""
     names = [f"{day:%d/%m}" if texts.language == "fr" else f"{day:%b} {day.day}" for day in rates]
     return _outcomes(names, list(rates.values()), texts, across=False)
 
@@ -243,7 +242,6 @@ def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageT
 
 
 def by_retry(rates: Mapping[int, Rate], texts: PageTexts) -> go.Figure:
-    """Attempts by their number."""
     names = [str(retry) if retry else texts("first_fetch") for retry in rates]
     return _outcomes(names, list(rates.values()), texts, across=False)
 
@@ -317,7 +315,6 @@ def _gauged(carrier: CarrierNow) -> list[Usage]:
 
 
 def has_gauges(carriers: Sequence[CarrierNow]) -> bool:
-    """Tell whether there is a limit to show."""
     return any(carrier.configured and _gauged(carrier) for carrier in carriers)
 
 

@@ -252,8 +252,6 @@ TEXTS: dict[str, dict[str, Any]] = {
 
 
 class PageTexts(Texts):
-    """The texts of one language."""
-
     def __init__(self, language: str) -> None:
         super().__init__(language, TEXTS[language])
 
@@ -264,14 +262,12 @@ class PageTexts(Texts):
         return KINDS[self.language][ErrorKind(kind)] if kind in set(ErrorKind) else kind
 
     def stage(self, stage: str) -> str:
-        """A stage, or where a claim stands."""
         return STANDING[self.language][Standing(stage)]
 
     def actor(self, actor: Actor) -> str:
         return ACTORS[self.language][actor]
 
     def closing(self, refusal: Refusal, carrier: str) -> str:
-        """Why a carrier takes no call."""
         return CLOSINGS[self.language][closing_of(refusal)].format(carrier=carrier)
 
     def number(self, number: float) -> str:

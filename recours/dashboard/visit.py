@@ -111,7 +111,6 @@ class Visit:
     # ---------------------------------------------------------------- choosing
 
     def box(self, claim: Claim) -> str:
-        """The key of this claim's box."""
         return f"pick-{self._round}-{claim.id}"
 
     def pick(self, references: Iterable[str], chosen: bool) -> None:
@@ -137,7 +136,6 @@ class Visit:
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether what was begun goes on."""
         return self.job is not None and not self.job.is_over
 
     def fetch(self, references: list[str], language: str) -> None:

@@ -31,8 +31,6 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class DocumentStore:
-    """Documents under one folder, a sub-folder for each carrier."""
-
     def __init__(self, folder: Path, access: Access = PRIVATE) -> None:
         """`folder` is absolute; it is made when it is first needed. `access`: who may read what is stored."""
         self.folder = folder
@@ -134,7 +132,6 @@ def _of_claim(label: Label) -> str:
 
 
 def _beside(path: Path) -> Path:
-    """Where the facts of a document lie."""
     return path.with_name(f"{path.name}.json")
 
 

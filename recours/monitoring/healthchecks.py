@@ -55,7 +55,6 @@ class Pings:
         """No matter."""
 
     def ended(self, exit_status: int, lines: Sequence[str]) -> None:
-        """The run is over; the summary goes with it."""
         if exit_status == 0:
             self._ping("", "success", lines)
         else:

@@ -66,8 +66,6 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True)
 class MailPolicy:
-    """How mail is written here."""
-
     language: str
     zone: ZoneInfo
     head: Branding
@@ -110,7 +108,6 @@ class NotificationManager:
     def _of_client(
         self, client_id: Any, ids: Sequence[int], now: datetime
     ) -> list[tuple[Recipient, Preferences, MailKind, list[OutboxEvent]]]:
-        """The mails for one client: one for each kind of event that is due."""
         recipient = self.outbox.recipient(client_id)
         if why := _unreachable(recipient):
             for place in range(0, len(ids), _AT_ONCE):

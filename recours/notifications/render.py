@@ -26,8 +26,6 @@ _LONGEST_REFERENCE, _LONGEST_ERROR, _LONGEST_NAME, _LONGEST_SUBJECT = 100, 300, 
 
 @dataclass(frozen=True)
 class Branding:
-    """What every mail shows of the service."""
-
     service: str = ""
     claim_url: str = ""  # with {reference}
     zone: tzinfo = UTC

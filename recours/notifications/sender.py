@@ -65,8 +65,6 @@ class Mails(Protocol):
 
 @dataclass(frozen=True)
 class Envelope:
-    """What every mail carries."""
-
     sender: str
     reply_to: str = ""
     redirect: str = ""  # all mail goes there instead

@@ -103,8 +103,6 @@ class OutcomeUnknownError(Exception):
 
 @dataclass(frozen=True)
 class SmtpSettings:
-    """How the mail server is reached."""
-
     host: str
     port: int
     security: str  # starttls, tls, none
