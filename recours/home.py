@@ -1,6 +1,7 @@
 """Where this installation keeps its files: settings, logs, documents and the embedded database."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 SETTING = "RECOURS_HOME"
@@ -29,32 +30,22 @@ def migrations() -> Path:
 def find_home(environment: Mapping[str, str]) -> Path:
     """RECOURS_HOME, else the checkout, else the working directory if it is marked. Raises NoHomeError."""
     if named := environment.get(SETTING):
-        return _named(named)
+        home = Path(named).expanduser()
+        if not home.is_absolute():
+            raise NoHomeError(f"{SETTING} must be an absolute path, not {named!r}.")
+        if not home.is_dir():
+            raise NoHomeError(f"{SETTING} names {home}, which does not exist: 'recours init-db' creates it.")
+        return home
     if is_checkout():
         return CODE
     here = Path.cwd()
-    if _is_marked(here):
-        return here
+    with suppress(OSError):  # a folder that this user may not read is not this user's home
+        if (here / MARK).is_file():
+            return here
     raise NoHomeError(
         f"{here} is no folder of recours: change to the one where you ran 'recours init-db', name it in {SETTING}, or "
         f"run 'recours init-db' to keep recours's files here."
     )
-
-
-def _is_marked(folder: Path) -> bool:
-    try:
-        return (folder / MARK).is_file()
-    except OSError:  # a folder that this user may not read is not this user's home
-        return False
-
-
-def _named(text: str) -> Path:
-    home = Path(text).expanduser()
-    if not home.is_absolute():
-        raise NoHomeError(f"{SETTING} must be an absolute path, not {text!r}.")
-    if not home.is_dir():
-        raise NoHomeError(f"{SETTING} names {home}, which does not exist: 'recours init-db' creates it.")
-    return home
 
 
 def make_home(environment: Mapping[str, str]) -> Path:

@@ -333,16 +333,10 @@ def said_in(text: str, said: Said | None) -> Said | None:
 def kind_of_text(text: str) -> ErrorKind | None:
     """The kind of error that a sentence of this table tells of, whatever the carrier and its words; None: it is none."""
     folded = plain(text)
-    for given_up in _before_last_answers():
-        folded = folded.removeprefix(given_up)
+    for language in _LAST:  # of a claim that expired, the kind is that of the last answer
+        before, words, _ = _parts(language, _S.EXPIRED)
+        folded = folded.removeprefix(plain(before + words.partition("{words}")[0]))
     return next((kind for kind, pattern in _patterns() if pattern.match(folded)), None)
-
-
-@cache
-def _before_last_answers() -> list[str]:
-    """What stands before the last answer about a claim that expired: its kind is that answer's."""
-    parts = [_parts(language, _S.EXPIRED) for language in _LAST]
-    return [plain(before + words.partition("{words}")[0]) for before, words, _ in parts]
 
 
 @cache
