@@ -1,19 +1,68 @@
-"""`recours check`: everything that runs depend on, looked at; each ok, or what to do."""
+"""`recours check`: looks at everything that runs depend on, and says of each that it is ok, or what to do.
+
+The facts are gathered here; `recours.operations.checks` assesses them.
+"""
+
+import platform
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from zoneinfo import TZPATH
 
 import click
 
+from recours.access import SETTING as SHARED_GROUP
 from recours.carriers.registry import CATALOG
-from recours.cli.check_facts import CheckContext, found, looks, looks_without_settings
+from recours.cli import schedule
 from recours.cli.console import harmless
-from recours.cli.operations import DONE, FAILED, USAGE, database_option, json_option, tell_json
+from recours.cli.operations import (
+    DONE,
+    FAILED,
+    USAGE,
+    database_option,
+    home,
+    json_option,
+    person,
+    tell_json,
+)
+from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
-from recours.operations.check_result import CheckResult, CheckState
+from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
+from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
+from recours.documents.store import PARTS
+from recours.home import CODE, is_checkout
+from recours.logs import files_of, local
+from recours.operations import checks
+from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
+from recours.operations.problem_texts import VerdictWords
+from recours.operations.problems import verdict
+from recours.operations.schedule import WORKERS, Entry, ScheduleError
+from recours.operations.status import Overview
+from recours.scheduling.crontab import cron_runs
+from recours.scheduling.host import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
 from recours.settings.loading import load_at_home
-from recours.settings.model import SettingsError
-from recours.settings.sources import process_environment
+from recours.scheduling.systemd import timers_outlast_a_logout
+from recours.settings.model import Settings, SettingsError
+from recours.settings.sources import SECRETS_SETTING, find, process_environment
 from recours.wiring.carriers import redactor
+from recours.wiring.databases import CLOCKS_AGREE, connect, is_to_be_made
+from recours.wiring.mail import MailService, mail_server
+from recours.wiring.operations import Operations, operations_over
+
+if TYPE_CHECKING:
+    from recours.notifications.smtp import SmtpSettings
+
+Check = Callable[[], Iterable[CheckResult]]
 
 _LONGEST = 1000
+_SMTP_TIMEOUT_S = 10.0
 _COLOURS = {CheckState.OK: "green", CheckState.REMARK: "yellow", CheckState.FAULT: "red"}
 
 
@@ -27,15 +76,20 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     try:
         settings = load_at_home(process_environment(), CATALOG, database_url=database_url)
     except SettingsError as error:
-        wanted, faulty = looks_without_settings(error), USAGE
+        wanted, faulty = _checks_without_settings(error), USAGE
     else:
-        wanted, faulty, redact = looks(CheckContext(settings, offline=offline)), FAILED, redactor(settings)
+        wanted, faulty, redact = _checks(CheckContext(settings, offline=offline)), FAILED, redactor(settings)
     results = []
-    for raw in found(wanted):
-        words, remedy = (clean(harmless(redact(text)), _LONGEST) for text in (raw.words, raw.remedy))
-        results.append(CheckResult(raw.name, raw.state, words, remedy))
+    for raw in _results_of(wanted):
+        text, remedy = (clean(harmless(redact(each)), _LONGEST) for each in (raw.text, raw.remedy))
+        result = CheckResult(raw.name, raw.state, text, remedy)
+        results.append(result)
         if not as_json:
-            _show(results[-1])
+            click.echo(
+                f"{click.style(f'{result.state:<6}', fg=_COLOURS[result.state])}  {result.name}: {text}"
+            )
+            if remedy:
+                click.echo(f"        → {remedy}")
     states = [result.state for result in results]
     status = faulty if CheckState.FAULT in states else DONE
     if as_json:
@@ -48,8 +102,356 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     raise SystemExit(status)
 
 
-def _show(result: CheckResult) -> None:
-    state = click.style(f"{result.state:<6}", fg=_COLOURS[result.state])
-    click.echo(f"{state}  {result.name}: {result.words}")
-    if result.remedy:
-        click.echo(f"        → {result.remedy}")
+def _results_of(wanted: dict[str, Check]) -> Iterator[CheckResult]:
+    for name, check in wanted.items():
+        try:
+            yield from check()
+        except Exception as error:  # noqa: BLE001 (one check that breaks must not hide the others)
+            yield fault(
+                name,
+                f"this check itself failed: {type(error).__name__}: {error}",
+                "if the lines above do not explain it, report it (README, Support)",
+            )
+
+
+class CheckContext:
+    """What is checked. The database is tried once: what it says the first time holds for all checks."""
+
+    def __init__(self, settings: Settings, *, offline: bool) -> None:
+        """Connects nowhere yet."""
+        self.settings = settings
+        self.offline = offline
+        self._looked: tuple[Database, Schema] | DatabaseError | None = None
+        self._overview: Overview | DatabaseError | None = None
+
+    def database(self) -> tuple[Database, Schema]:
+        """The database and its schema. Raises DatabaseError."""
+        if self._looked is None:
+            try:
+                database = connect(self.settings)
+                schema = look(database)
+                require_claims(database, schema)
+                self._looked = database, schema
+            except DatabaseError as error:
+                self._looked = error
+        if isinstance(self._looked, DatabaseError):
+            raise self._looked
+        return self._looked
+
+    def operations(self) -> Operations | None:
+        """None as long as the schema is not current. Raises DatabaseError."""
+        database, schema = self.database()
+        if not schema.is_current:
+            return None
+        return operations_over(self.settings, database, schema, SystemClock(clock_offset(database)))
+
+    def overview(self) -> Overview | None:
+        """The state of the system; None as long as it is not known (the check of the database says why)."""
+        try:
+            return self.read()
+        except DatabaseError:
+            return None
+
+    def read(self) -> Overview | None:
+        """The state of the system; None as long as there is none to be read. Raises DatabaseError."""
+        if self._overview is None and not self.is_new():
+            try:
+                operations = self.operations()
+                self._overview = operations.overview(days=1) if operations else None
+            except DatabaseError as error:
+                self._overview = error
+        if isinstance(self._overview, DatabaseError):
+            raise self._overview
+        return self._overview
+
+    def is_new(self) -> bool:
+        """Tell whether the embedded database is still to be made. Raises DatabaseError."""
+        return is_to_be_made(self.settings)
+
+
+# ---------------------------------------------------------------- the checks
+
+
+def _checks(context: CheckContext) -> dict[str, Check]:
+    return {
+        "settings": partial(_settings, context),
+        "database": partial(_database, context),
+        "schedule": partial(_schedule, context),
+        "credentials": partial(_credentials, context),
+        "problems": partial(_problems, context),
+        "permissions": _secret_files,
+        "private files": partial(_private_files, context),
+        "mail": partial(_mail, context),
+        "folders": partial(_folders, context),
+        "watchers": partial(_observers, context),
+        "clock": partial(_clock, context),
+        "programs": _programs,
+    }
+
+
+def _checks_without_settings(error: SettingsError) -> dict[str, Check]:
+    """Those that need no settings; the settings' own faults come first."""
+    return {
+        "settings": lambda: [
+            fault("settings", text, "correct it: README, Settings") for text in error.faults
+        ],
+        "schedule": partial(_schedule, None),
+        "permissions": _secret_files,
+        "programs": _programs,
+    }
+
+
+def _settings(context: CheckContext) -> Iterator[CheckResult]:
+    if not context.settings.warnings:
+        yield ok("settings", "all of them can be used")
+    for warning in context.settings.warnings:
+        yield remark("settings", warning, "see README, Settings")
+
+
+def _database(context: CheckContext) -> Iterator[CheckResult]:
+    named = "set DATABASE_PATH or DATABASE_URL in .env, if your claims are elsewhere"
+    try:
+        if context.is_new():
+            path = context.settings.database_url.database
+            yield remark("database", f"none is set; the first run makes its own, {path}", named)
+            return
+        database, schema = context.database()
+    except DatabaseError as error:
+        sql = checks.granting(error.details) if error.details else ""
+        yield fault("database", str(error), sql or "see README, Connect your database")
+        return
+    if context.settings.database_is_embedded:
+        yield remark("database", f"none is set: the embedded one is used, {database.shown}", named)
+    else:
+        yield ok("database", f"{database.shown} can be reached")
+    yield _schema(schema)
+    if not database.is_sqlite:
+        yield from _rights(database, schema)
+    try:
+        if (operations := context.operations()) and context.read():
+            yield ok("claims", f"{operations.claims.count()} can be read")
+    except DatabaseError as error:
+        sql = checks.granting(error.details) if error.details else ""
+        yield fault("claims", str(error), sql or "see README, Connect your database, Rights")
+
+
+def _schema(schema: Schema) -> CheckResult:
+    if not schema.is_current:
+        columns = ", ".join(schema.missing_columns) or "only tables of recours"
+        return remark(
+            "schema",
+            f"{schema.version or 'untouched'}: the first run is to come, and will add to claims: {columns}",
+            "look before: python3 scripts/pod_retry_scheduler.py --dry-run; then run it, or recours init-db",
+        )
+    if schema.missing_indexes:
+        missing = ", ".join(sorted(schema.missing_indexes))
+        return remark("schema", f"{HEAD}, but runs are slower without {missing}", "the next run builds them")
+    return ok("schema", f"{HEAD}, which is current")
+
+
+def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
+    """Rights on what is there; those on tables that are still to be made come with them."""
+    if not schema.missing_rights:
+        yield ok(checks.RIGHTS, "all that runs need")
+    for optional in (False, True):
+        if missing := [right for right in schema.missing_rights if right.need.optional is optional]:
+            sql = granting(database, missing)
+            yield checks.rights([f"{right.what} on {right.on}" for right in missing], sql, optional=optional)
+
+
+def _credentials(context: CheckContext) -> Iterator[CheckResult]:
+    overview = context.overview()
+    waiting = {backlog.carrier: backlog.to_come for backlog in overview.backlogs} if overview else None
+    refusals = {c.key: c.rejected or c.refusal for c in overview.carriers} if overview else {}
+    for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
+        found = context.settings.credentials[key]
+        count = None if waiting is None else waiting.get(key, 0)
+        account = checks.CarrierAccount(spec.name, found.source, found.missing, count, refusals.get(key))
+        yield checks.credentials(account, local)
+
+
+def _problems(context: CheckContext) -> Iterator[CheckResult]:
+    if overview := context.overview():
+        yield from checks.problems(verdict(overview), VerdictWords("en", local))
+
+
+def _secret_files() -> Iterator[CheckResult]:
+    root = home()
+    named = find(root, process_environment()).get(SECRETS_SETTING)
+    for shown in (".env", named.text if named else ".streamlit/secrets.toml"):
+        path = root / shown
+        if path.exists():
+            yield checks.secret_file(shown, mode_of(path))
+
+
+def _private_files(context: CheckContext) -> Iterator[CheckResult]:
+    """What recours writes; a database that somebody else made is theirs to guard."""
+    settings = context.settings
+    places = {"documents": settings.pod_dir, "logs": settings.log_dir}
+    if settings.database_is_embedded:
+        places["database"] = Path(settings.database_url.database or "")
+    for what, place in places.items():
+        readable = open_to_all(place)
+        yield checks.kept_private(what, str(place), str(readable) if readable else None, SHARED_GROUP)
+    if settings.access.group:
+        trouble = None
+        try:
+            with TemporaryDirectory() as folder:
+                settings.access.try_out(Path(folder))
+        except OSError as error:
+            trouble = error.strerror or str(error)
+        yield checks.shared_group(settings.access.group, trouble)
+
+
+def _mail(context: CheckContext) -> Iterator[CheckResult]:
+    overview = context.overview()
+    mails = overview.mails if overview else {}
+    server = _server(context)
+    yield checks.mail(
+        checks.MailFacts(
+            f"{server.host}:{server.port} ({server.security})" if server else "",
+            server.sender if server else "",
+            _trouble_with_server(server) if server and not context.offline else None,
+            mails.get(MailState.READY, 0),
+        )
+    )
+    yield from checks.held_mails(mails.get(MailState.HELD, 0))
+    yield from checks.admin(context.settings.mail.admin, context.settings.mail.redirect)
+
+
+def _server(context: CheckContext) -> "SmtpSettings | None":
+    """The mail server: the service's own settings come first, as far as its database can be read."""
+    try:
+        operations = None if context.is_new() else context.operations()
+    except DatabaseError:
+        operations = None
+    if operations is None:
+        return mail_server(context.settings.mail, {})
+    service = MailService(context.settings, operations.database, operations.schema, operations.clock, "check")
+    return service.server()
+
+
+def _trouble_with_server(server: "SmtpSettings") -> str:
+    from recours.notifications.smtp import MailServerError, SmtpConnection  # noqa: PLC0415 (needed by this check alone)
+
+    try:
+        with SmtpConnection(server, _SMTP_TIMEOUT_S) as connection:
+            connection.log_in()
+    except MailServerError as error:
+        return str(error)
+    return ""
+
+
+def _folders(context: CheckContext) -> Iterator[CheckResult]:
+    from recours.carriers.http import LARGEST_ANSWER  # noqa: PLC0415 (the HTTP library is needed by this check alone)
+
+    settings = context.settings
+    at_once = 2 * settings.carrier_concurrency * len(WORKERS)
+    yield _folder(
+        "documents",
+        settings.pod_dir,
+        at_once * LARGEST_ANSWER,
+        f"both workers may store {at_once} answers of {LARGEST_ANSWER // checks.MB} MB at the same time",
+        [settings.pod_dir / name for name in (PARTS, *CATALOG.specs)],
+    )
+    logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
+    most = len(logs) * settings.log_max_bytes * (settings.log_files + 1)
+    names = tuple(log.name for log in logs)
+    there = sum(size_of(path) for path in entries_of(settings.log_dir) if path.name.startswith(names))
+    yield _folder(
+        "logs",
+        settings.log_dir,
+        max(most - there, 0),
+        "so far may they grow before old ones are deleted",
+        [file for log in logs for file in files_of(log)],
+    )
+    if settings.database_url.get_backend_name() == "sqlite":
+        path = Path(settings.database_url.database or "")
+        yield _folder(
+            "database",
+            path.parent,
+            64 * checks.MB + size_of(path),
+            "its write-ahead log, and the copy that is made of it before its schema changes",
+            files_of_sqlite(path),
+        )
+    cron_log = home() / "logs" / "cron.log"
+    yield checks.copied_log("logs/cron.log", size_of(cron_log), settings.log_max_bytes * settings.log_files)
+
+
+def _folder(what: str, path: Path, need: int, reason: str, written_to: Collection[Path]) -> CheckResult:
+    """A folder that runs write to, which may need so many bytes at once. `written_to`: what is there to be written again."""
+    trouble = trouble_with(path, written_to)
+    there = not trouble and path.is_dir()
+    return checks.folder(checks.Folder(what, str(path), there, trouble, free_bytes(path), need, reason))
+
+
+def _observers(context: CheckContext) -> Iterator[CheckResult]:
+    """What watches runs, if anything does. The URL itself is a secret."""
+    watch = context.settings.watch
+    if watch.ping_url:
+        from recours.monitoring import healthchecks  # noqa: PLC0415 (the HTTP library, as above)
+
+        host = urlsplit(watch.ping_url).hostname or ""
+        yield checks.pings(host, None if context.offline else healthchecks.trouble_with(watch.ping_url))
+    if watch.metrics_file:
+        path = watch.metrics_file.parent
+        reason = "a file of some kilobytes is written anew after each run"
+        there = path.is_dir()
+        trouble = trouble_with(path) if there else "is not there, and runs do not make it"
+        yield checks.folder(
+            checks.Folder("metrics", str(path), there, trouble, free_bytes(path), checks.MB, reason)
+        )
+
+
+def _clock(context: CheckContext) -> Iterator[CheckResult]:
+    offset = None
+    try:
+        database = None if context.is_new() else context.database()[0]
+        offset = None if database is None or database.is_sqlite else clock_offset(database)
+    except DatabaseError:  # which has a result of its own
+        pass
+    overview = context.overview()
+    workers = overview.workers if overview else []
+    began = [run.started_at for worker in workers for run in (*worker.ahead[:1], *worker.runs[:1])]
+    yield checks.clock(offset, CLOCKS_AGREE, max(began, default=None), datetime.now(UTC), local)
+    zone = context.settings.policy.zone
+    data = "the system's" if any(Path(path, zone.key).exists() for path in TZPATH) else "the package tzdata's"
+    yield ok("time zone data", f"{zone.key}: {data}")
+
+
+def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
+    overview = context.overview() if context else None
+    status = {worker.worker: worker for worker in overview.workers} if overview else {}
+    entries: list[tuple[str, Entry]] = []
+    for name in schedule.present():
+        try:
+            entries += [(name, entry) for entry in schedule.SYSTEMS[name]().entries()]
+        except ScheduleError as error:
+            yield remark("schedule", str(error), "recours schedule install --system …, by another one")
+    for worker in WORKERS:
+        own = [(name, entry) for name, entry in entries if worker in entry.workers]
+        yield from checks.schedule(worker, own, status.get(worker), local)
+    systems = {name for name, _ in entries}
+    if "crontab" in systems:
+        yield from checks.cron_daemon(cron_runs())
+    if "systemd" in systems:
+        yield from checks.timers_after_logout(timers_outlast_a_logout(person()))
+
+
+def _programs() -> Iterator[CheckResult]:
+    here = str(Path(sys.prefix).resolve())
+    if not is_checkout():  # its packages are those that its installer chose, and launch has tried them
+        yield checks.python(platform.python_version(), here, here)
+        return
+    own = CODE / ".venv"
+    yield checks.python(platform.python_version(), here, str(own.resolve()) if own.is_dir() else None)
+    text = (CODE / "requirements.txt").read_text(encoding="utf-8")
+    # Those with a condition behind a semicolon are not for every machine.
+    pinned = dict(re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)[ ]*\\?$", text, re.MULTILINE))
+    found = {}
+    for name in pinned:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    yield checks.packages(pinned, found)

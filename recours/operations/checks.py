@@ -6,18 +6,53 @@ Pure: the facts come in. `recours.cli.check` gathers them.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
 
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.text import LocalTime, format_minute, plural
-from recours.operations.check_result import CheckResult, fault, ok, remark
 from recours.operations.problem_texts import VerdictWords
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
 from recours.operations.schedule import Entry
 from recours.operations.status import Health, WorkerStatus
+from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Refusal
 
 MB = 1024 * 1024
 _OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040
+
+
+class CheckState(StrEnum):
+    """How serious a result is. A fault must be fixed; a remark may be intentional."""
+
+    OK = "ok"
+    REMARK = "remark"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check says; `remedy` is what to do, for a remark or a fault."""
+
+    name: str
+    state: CheckState
+    text: str
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"name": self.name, "state": self.state, "words": self.text, "remedy": self.remedy or None}
+
+
+def ok(name: str, text: str) -> CheckResult:
+    return CheckResult(name, CheckState.OK, text)
+
+
+def remark(name: str, text: str, remedy: str = "") -> CheckResult:
+    return CheckResult(name, CheckState.REMARK, text, remedy)
+
+
+def fault(name: str, text: str, remedy: str) -> CheckResult:
+    return CheckResult(name, CheckState.FAULT, text, remedy)
 
 
 # ---------------------------------------------------------------- credentials
@@ -134,7 +169,7 @@ def folder(found: Folder) -> CheckResult:
 
 
 def copied_log(path: str, size: int, most: int) -> CheckResult:
-    """Cron's copy of the log, which we do not rotate. `most`: bytes that our own logs may take."""
+    """Cron's copy of the log, which recours does not rotate. `most`: bytes that its own logs may take."""
     name = "cron's copy of the log"
     if size > most:
         return fault(
@@ -147,21 +182,18 @@ def copied_log(path: str, size: int, most: int) -> CheckResult:
 
 # ---------------------------------------------------------------- rights
 
-# Shown of a database's user; what is missing is named with the SQL that grants it.
 RIGHTS = "database rights"
 
 
 def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> CheckResult:
     """Rights that the user of the database does not have, as `SELECT on clients`. `optional`: only mails need them."""
-    shown = f"missing: {', '.join(missing)}"
-    remedy = granting(sql)
+    shown, remedy = f"missing: {', '.join(missing)}", granting(sql)
     if optional:
         return remark(RIGHTS, f"{shown}; claims are fetched, but mails are not sent or not copied", remedy)
     return fault(RIGHTS, f"{shown}; no run can work", remedy)
 
 
 def granting(sql: Sequence[str]) -> str:
-    """What to do about rights that are missing."""
     return f"ask your administrator to run: {' '.join(sql)}"
 
 
@@ -171,7 +203,7 @@ def granting(sql: Sequence[str]) -> str:
 def clock(
     offset: timedelta | None, agree: timedelta, last_run: datetime | None, now: datetime, local: LocalTime
 ) -> CheckResult:
-    """Whether clocks agree. `offset`: the database's minus ours; None: it has none of its own (SQLite).
+    """Whether clocks agree. `offset`: the database's minus this machine's; None: it has none of its own (SQLite).
 
     `agree`: clocks that are kept right differ by less.
     """
@@ -204,26 +236,22 @@ def schedule(
 
     `status` None: not known.
     """
-    health = status.health if status else None
-    yield _installed(worker, entries, health)
+    yield _installed(worker, entries, status.health if status else None)
     if status is not None:
         yield _runs(status, local, installed=bool(entries))
 
 
 def cron_daemon(is_running: bool | None) -> Iterator[CheckResult]:
-    """Whether anything reads the crontab in which our lines are. `is_running` None: that cannot be known here."""
-    name = "cron daemon"
-    if is_running is None:
-        return
+    """Whether anything reads the crontab that starts the workers. `is_running` None: that cannot be known here."""
     if is_running:
-        yield ok(name, "is running")
-        return
-    yield fault(
-        name,
-        "the crontab starts the workers, but no cron daemon is running on this machine: nothing reads it",
-        "start it (Debian: systemctl enable --now cron; Red Hat: crond instead of cron; in a container: run cron in it), "
-        "or use another scheduler: recours schedule install --system systemd",
-    )
+        yield ok("cron daemon", "is running")
+    elif is_running is False:
+        yield fault(
+            "cron daemon",
+            "the crontab starts the workers, but no cron daemon is running on this machine: nothing reads it",
+            "start it (Debian: systemctl enable --now cron; Red Hat: crond instead of cron; in a container: run cron in "
+            "it), or use another scheduler: recours schedule install --system systemd",
+        )
 
 
 def timers_after_logout(go_on: bool | None) -> Iterator[CheckResult]:
@@ -258,21 +286,18 @@ def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health
         )
     if not entries[0][1].plain:
         return remark(name, f"{systems}: its entry does other things too", "recours schedule show")
-    return ok(name, f"{systems}, every {_often(worker)}")
+    often = "30 minutes" if worker == PODFetchWorker.name else "hour"
+    return ok(name, f"{systems}, every {often}")
 
 
 def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckResult:
     name = f"runs of {status.worker}"
     last = status.last
     if last is None:
-        words = "it never ran on this database"
-        if installed:
-            return remark(
-                name, words, "wait for its time to come; if it does not run then, see whether cron does"
-            )
-        return fault(
-            name, words, f"python3 scripts/{status.worker}.py --dry-run, then recours schedule install"
-        )
+        never = "it never ran on this database"
+        by_hand = f"python3 scripts/{status.worker}.py --dry-run, then recours schedule install"
+        wait = "wait for its time to come; if it does not run then, see whether cron does"
+        return remark(name, never, wait) if installed else fault(name, never, by_hand)
     began = f"the last one began {format_minute(last.started_at, local)}"
     if status.health == Health.OVERDUE:
         return fault(
@@ -296,14 +321,10 @@ def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckRe
     return ok(name, began)
 
 
-def _often(worker: str) -> str:
-    return {"pod_fetch_worker": "30 minutes"}.get(worker, "hour")
-
-
 # ---------------------------------------------------------------- what else needs a person
 
-# Kinds of problems that have a line of their own above or below, with what only this machine knows.
-_TOLD_APART = OF_WORKERS | {
+# Kinds of problems that have a check of their own, with what only this machine knows.
+_CHECKED_APART = OF_WORKERS | {
     ProblemKind.CREDENTIALS_REJECTED,
     ProblemKind.ACCOUNT_DENIED,
     ProblemKind.NOT_CONFIGURED,
@@ -311,12 +332,12 @@ _TOLD_APART = OF_WORKERS | {
 }
 
 
-def problems(found: Verdict, words: VerdictWords) -> Iterator[CheckResult]:
-    """What the verdict of `recours status` names beside what is looked at here."""
+def problems(found: Verdict, texts: VerdictWords) -> Iterator[CheckResult]:
+    """What the verdict of `recours status` names beside what is checked here."""
     for problem in found.problems:
-        if problem.kind not in _TOLD_APART:
+        if problem.kind not in _CHECKED_APART:
             name = problem.kind.replace("_", " ")
-            yield fault(name, words.sentence(problem, found.at), words.remedy(problem, found.at))
+            yield fault(name, texts.sentence(problem, found.at), texts.remedy(problem, found.at))
 
 
 # ---------------------------------------------------------------- mail
@@ -335,8 +356,8 @@ class MailFacts:
 def mail(facts: MailFacts) -> CheckResult:
     waiting = f"; waiting: {plural(facts.waiting, 'mail')}" if facts.waiting else ""
     if not facts.shown:
-        words, remedy = f"no mail server is set{waiting}", "set SMTP_HOST and what else it needs, in .env"
-        return fault("mail server", words, remedy) if facts.waiting else remark("mail server", words, remedy)
+        text, remedy = f"no mail server is set{waiting}", "set SMTP_HOST and what else it needs, in .env"
+        return fault("mail server", text, remedy) if facts.waiting else remark("mail server", text, remedy)
     if not facts.sender:
         return fault("mail server", f"{facts.shown}: there is no sender's address", "set SMTP_FROM")
     if facts.trouble:
@@ -349,8 +370,7 @@ def mail(facts: MailFacts) -> CheckResult:
     return ok("mail server", f"{facts.shown}: {tried}{waiting}")
 
 
-def held(count: int) -> Iterator[CheckResult]:
-    """Mails that the brake holds."""
+def held_mails(count: int) -> Iterator[CheckResult]:
     if count:
         yield fault(
             "mails",
@@ -373,7 +393,7 @@ def admin(address: str, redirect: str) -> Iterator[CheckResult]:
         )
 
 
-# ---------------------------------------------------------------- watchers
+# ---------------------------------------------------------------- observers
 
 
 def pings(host: str, trouble: str | None) -> CheckResult:

@@ -304,7 +304,7 @@ def test_a_folder_of_the_database_that_may_not_be_entered_is_told(
             done = checkout.starts(*command.split(), **named, RECOURS_POD_DIR=str(checkout.folder / "pods"))
             assert done.returncode == 1, f"{command}: {done.stdout}{done.stderr}"
             assert "recours.db cannot be opened (Permission denied)" in done.stdout + done.stderr, command
-            assert "look itself failed" not in done.stdout, command
+            assert "check itself failed" not in done.stdout, command
     finally:
         (checkout.folder / "data").chmod(0o755)
 
@@ -366,7 +366,7 @@ def test_a_look_that_breaks_hides_no_other(checkout: Checkout) -> None:
     found = checkout.found("--offline")
     assert found["programs"][:2] == (
         "fault",
-        f"this look itself failed: FileNotFoundError: [Errno 2] No such file or directory: "
+        f"this check itself failed: FileNotFoundError: [Errno 2] No such file or directory: "
         f"'{checkout.folder / 'requirements.txt'}'",
     )
     assert {"settings", "clock"} <= found.keys()

@@ -8,8 +8,7 @@ import pytest
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.operations import checks
-from recours.operations.check_result import CheckResult, CheckState
-from recours.operations.checks import CarrierAccount, Folder, MailFacts
+from recours.operations.checks import CarrierAccount, CheckResult, CheckState, Folder, MailFacts
 from recours.operations.records import Backlog, Run
 from recours.operations.schedule import Entry
 from recours.operations.status import worker_status
@@ -25,7 +24,7 @@ def local(moment: datetime) -> datetime:
 
 
 def told(result: CheckResult) -> tuple[str, str]:
-    return str(result.state), f"{result.words} → {result.remedy}"
+    return str(result.state), f"{result.text} → {result.remedy}"
 
 
 REFUSED = Refusal(Blocked.CARRIER, "refuses the account of .env", NOW + HOUR, kind=ErrorKind.AUTH_FAILED)
@@ -152,7 +151,7 @@ def test_schedule_and_runs(
     entries: list[tuple[str, Entry]], runs: list[Run], installed: str, ran: str
 ) -> None:
     status = worker_status(RETRY, HOUR, runs, NOW)
-    found = [f"{f.state} {f.words}" for f in checks.schedule(RETRY, entries, status, local)]
+    found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, entries, status, local)]
     assert [line.startswith(wanted) for line, wanted in zip(found, (installed, ran), strict=True)] == [
         True,
         True,
@@ -186,7 +185,7 @@ def test_the_mail_server(facts: MailFacts, state: str, words: str) -> None:
 def test_who_is_told() -> None:
     assert [f.state for f in checks.admin("me@shop.example", "")] == [CheckState.OK]
     assert [f.state for f in checks.admin("", "you@shop.example")] == [CheckState.REMARK, CheckState.REMARK]
-    assert [f.state for f in (*checks.held(0), *checks.held(1))] == [CheckState.FAULT]
+    assert [f.state for f in (*checks.held_mails(0), *checks.held_mails(1))] == [CheckState.FAULT]
 
 
 def test_packages_and_python() -> None:
@@ -203,7 +202,7 @@ def test_packages_and_python() -> None:
 def test_a_crontab_that_nobody_reads_is_a_fault() -> None:
     (found,) = checks.cron_daemon(is_running=False)
     assert (found.state, found.name) == (CheckState.FAULT, "cron daemon")
-    assert "no cron daemon is running" in found.words
+    assert "no cron daemon is running" in found.text
     assert "systemctl enable --now cron" in found.remedy
     assert [f.state for f in checks.cron_daemon(is_running=True)] == [CheckState.OK]
     assert list(checks.cron_daemon(is_running=None)) == []

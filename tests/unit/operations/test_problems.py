@@ -13,7 +13,7 @@ from recours.core.mail import MailState
 from recours.core.pauses import Stop
 from recours.core.sentences import carrier_message
 from recours.operations import checks
-from recours.operations.check_result import CheckState
+from recours.operations.checks import CheckState
 from recours.operations.problem_texts import PROBLEMS, VerdictWords
 from recours.operations.problems import Problem, ProblemKind, problem_of, problems, verdict
 from recours.operations.records import Backlog, Run, Tally
@@ -241,7 +241,7 @@ def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Over
         )
         for one in overview.carriers
     ]
-    held = list(checks.held(sum(p.count for p in found.problems if p.kind is K.MAILS_HELD)))
+    held = list(checks.held_mails(sum(p.count for p in found.problems if p.kind is K.MAILS_HELD)))
     clock = checks.clock(
         None,
         timedelta(0),
