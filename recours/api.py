@@ -18,20 +18,20 @@ from recours.core.mail import LANGUAGES
 from recours.database.engine import DatabaseError
 from recours.database.reports.records import DatabaseRecords
 from recours.logs import lines_to, local, run_log
-from recours.operations.api_results import (
+from recours.operations.position import Standing
+from recours.operations.records import ListedClaim, Records
+from recours.operations.results import (
     AskOperatorError,
     ClaimStatus,
     CorrectReferenceError,
     FetchResult,
     NotWantedError,
     RecoursError,
+    ResultSentences,
     ShowExistingPODError,
-    Standing,
     TryAgainSoonError,
     TryLaterError,
 )
-from recours.operations.records import ListedClaim, Records
-from recours.operations.result_sentences import ResultSentences
 from recours.runs.lane import lane_key
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, unknown_claim
@@ -198,4 +198,5 @@ class _Fetching:
             return self.sentences.bad_run(report.fault)
         if refusal := worker.refusals.get(lane_key(listed.claim)):
             return self.sentences.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
-        return self.sentences.held(reference)  # another run was faster, or somebody edited the claim
+        # Another run was faster, or somebody edited the claim.
+        return self.sentences.refused(RefusedClaim(reference, Unfit.HELD, ""))

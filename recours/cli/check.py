@@ -47,8 +47,8 @@ from recours.operations.schedule import WORKERS, Entry, ScheduleError
 from recours.operations.status import Overview
 from recours.scheduling.crontab import cron_runs
 from recours.scheduling.host import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
-from recours.settings.loading import load_at_home
 from recours.scheduling.systemd import timers_outlast_a_logout
+from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
 from recours.wiring.carriers import redactor

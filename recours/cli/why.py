@@ -10,7 +10,7 @@ from recours.cli.operations import database_option, json_option, tell_json, unkn
 from recours.core.errors import Actor
 from recours.core.text import format_minute, is_text
 from recours.logs import local
-from recours.operations.explain import Explanation, Facts, explain, who_can_act
+from recours.operations.explain import WHO_CAN_ACT, Explanation, Facts, explain
 from recours.operations.labels import error_of, quoted
 from recours.operations.records import Message, PastAttempt
 from recours.wiring.operations import Operations
@@ -71,7 +71,7 @@ def _show(found: Explanation) -> None:
     if (error := error_of("en", claim)) and claim.fetch_status != "success":
         _say(f"Last error: {error}{f' ({found.kind})' if found.kind else ''}")
     if found.actor:
-        who = who_can_act(found.actor)
+        who = WHO_CAN_ACT[found.actor]
         _say(who if found.actor is Actor.NOBODY else f"Who can act: {who}")
     for sentence in found.advice:
         _say(sentence, "  ")

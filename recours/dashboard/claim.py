@@ -17,10 +17,10 @@ from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit, plainly, show_job, when
 from recours.documents.evidence import media_type_of
 from recours.logs import local
-from recours.operations.api_results import Standing
 from recours.operations.labels import quoted
+from recours.operations.position import Standing
 from recours.operations.records import ListedClaim, Message, PastAttempt
-from recours.operations.result_sentences import ResultSentences
+from recours.operations.results import ResultSentences
 from recours.runs.ports import NotADocumentError
 from recours.runs.source import unknown_claim
 from recours.wiring.operations import Operations, status_of

@@ -8,10 +8,9 @@ import streamlit as st
 from recours.core.claim import FetchStatus, Stage
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit, plainly, show_job, when
-from recours.operations.api_results import Standing
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.operations.labels import error_of
-from recours.operations.position import Position, Why
+from recours.operations.position import Position, Standing, Why
 from recours.operations.records import ClaimFilter, ListedClaim
 from recours.wiring.operations import Operations
 

@@ -5,9 +5,8 @@ from typing import Any
 
 from recours.core.errors import Actor, ErrorKind
 from recours.core.text import Texts
-from recours.operations.api_results import Standing
 from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING
-from recours.operations.position import closing_of
+from recours.operations.position import Standing, closing_of
 from recours.runs.ports import Refusal
 
 _DAYS_FROM_HOURS = 48

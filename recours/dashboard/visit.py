@@ -13,8 +13,8 @@ from recours.core.claim import Claim
 from recours.core.text import clean, format_minute
 from recours.dashboard.texts import PageTexts
 from recours.logs import local
-from recours.operations.api_results import FetchResult, RecoursError
 from recours.operations.records import ClaimFilter
+from recours.operations.results import FetchResult, RecoursError
 from recours.runs.worker import Worker
 
 # ---------------------------------------------------------------- texts and times

@@ -15,7 +15,7 @@ from recours.core.decision import MOST_INTERRUPTIONS
 from recours.core.errors import Actor, ErrorKind
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, clean, format_minute, plural
-from recours.operations.labels import ADVICE, WHO_CAN_ACT, asked_words
+from recours.operations.labels import times_asked
 from recours.operations.position import (
     Closing,
     Position,
@@ -30,6 +30,64 @@ from recours.runs.ports import Refusal
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
+WHO_CAN_ACT = {
+    Actor.CLIENT: "The client, or the person who corrects the claim for them.",
+    Actor.OPERATOR: "The operator of recours.",
+    Actor.CARRIER: "The carrier. Most of the time it passes by itself.",
+    Actor.NOBODY: "Nothing to do: it is retried automatically.",
+}
+
+ADVICE = {
+    ErrorKind.INVALID_TRACKING: (
+        "Ask the client for the right tracking number and correct the claim: the next run starts afresh with it."
+    ),
+    ErrorKind.POD_NEVER_AVAILABLE: (
+        "{carrier} will give no proof for this parcel: ask the client, or the carrier's customer service, for another one."
+    ),
+    ErrorKind.ACCESS_DENIED: (
+        "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
+        "the proof with an account of their own."
+    ),
+    ErrorKind.RETURNED_TO_SENDER: (
+        "{carrier} took the parcel back to its sender, so the recipient never received it and no proof of that exists. Ask "
+        "the client whether the parcel came back."
+    ),
+    ErrorKind.UNSUPPORTED_CARRIER: (
+        "Correct the carrier's name in the claim; 'recours carriers' lists those that there are."
+    ),
+    ErrorKind.NOT_FOUND: (
+        "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
+        "starts afresh."
+    ),
+    ErrorKind.NOT_DELIVERED_YET: "Nothing to do as long as the parcel may still arrive: recours asks again automatically.",
+    ErrorKind.POD_NOT_AVAILABLE_YET: (
+        "Nothing to do: the parcel is delivered, and the carrier files its proof later. recours asks again automatically."
+    ),
+    ErrorKind.SERVER_ERROR: "Nothing to do unless it lasts: {carrier} is unavailable. 'recours status' shows whether its other claims get an answer.",
+    ErrorKind.TIMEOUT: "Nothing to do unless it lasts: {carrier} answers too slowly.",
+    ErrorKind.NETWORK: (
+        "Nothing to do unless it lasts; then check that this machine reaches {carrier} ('recours carriers check')."
+    ),
+    ErrorKind.BAD_RESPONSE: (
+        "Nothing to do unless it lasts: {carrier} sent no proof, or an answer that recours cannot read. The log says what "
+        "it sent."
+    ),
+    ErrorKind.RATE_LIMITED: "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas.",
+    ErrorKind.AUTH_FAILED: (
+        "Correct the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
+    ),
+    ErrorKind.ACCOUNT_DENIED: (
+        "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
+        "machine's address), then run 'recours carriers check'. No attempt is used up meanwhile."
+    ),
+    ErrorKind.NOT_CONFIGURED: (
+        "Set the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
+    ),
+    ErrorKind.INTERNAL_ERROR: (
+        "This is an error in recours: the traceback is in the log of that run. Please report it with those lines."
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -43,7 +101,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where a claim stands. Sentences are for people; moments are aware UTC."""
+    """Where a claim stands. Sentences are for people; datetimes are aware UTC."""
 
     listed: ListedClaim
     carrier: str  # its name for people
@@ -55,7 +113,6 @@ class Explanation:
 
     @property
     def claim(self) -> Claim:
-        """The row, as it stands."""
         return self.listed.claim
 
     @property
@@ -70,17 +127,14 @@ class Explanation:
 
     @property
     def next_at(self) -> datetime | None:
-        """Of the next try; None: there is none."""
         return self.position.next_at
 
     @property
     def kind(self) -> ErrorKind | None:
-        """What stands in the way."""
         return self.position.kind
 
     @property
     def actor(self) -> Actor | None:
-        """Who can do something about it; None: nothing is in the way."""
         return self.position.actor
 
     def as_json(self) -> dict[str, Any]:
@@ -111,12 +165,11 @@ class Explanation:
         }
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
 
 
 def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
-    """An attempt for programs."""
     return {
         "started_at": attempt.started_at.isoformat(),
         "worker": attempt.worker,
@@ -145,7 +198,6 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
 
 
 def message_json(message: Message) -> dict[str, Any]:
-    """Something that was to be told, for programs."""
     return {
         "event": message.event,
         "audience": message.audience,
@@ -162,8 +214,6 @@ def message_json(message: Message) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Case:
-    """A claim that is being explained."""
-
     claim: Claim
     where: Position
     facts: Facts
@@ -178,14 +228,8 @@ class _Case:
         """As the next run finds it."""
         return self.where.state
 
-    @property
-    def asked(self) -> int:
-        """How often the carrier was asked about it with its present number."""
-        number = clean(self.claim.number or "", 60)
-        return sum(attempt.was_asked and attempt.number == number for attempt in self.facts.attempts)
-
-    def at(self, moment: datetime | None) -> str:
-        return format_minute(moment, self.local)
+    def shown(self, at: datetime | None) -> str:
+        return format_minute(at, self.local)
 
 
 def explain(
@@ -196,7 +240,6 @@ def explain(
     now: datetime,
     local: LocalTime,
 ) -> Explanation:
-    """Say why a claim stands where it does, what comes next, and who could do what."""
     claim = listed.claim
     where = position(claim, now, policy, refusal=facts.refusal, held=facts.leased_until is not None)
     carrier = catalog.name_of(claim.carrier, claim.carrier_name)
@@ -206,14 +249,14 @@ def explain(
         carrier=carrier,
         position=where,
         facts=facts,
-        standing=(*_seen(case), _where(case, listed), *_beside(case)),
+        standing=(*_unseen(case), _where(case, listed), *_beside(case)),
         next_why=_next_why(case),
         advice=tuple(_advice(case)),
     )
 
 
-def _seen(case: _Case) -> list[str]:
-    """What of the row a run has not seen yet."""
+def _unseen(case: _Case) -> list[str]:
+    """What of the row no run has seen yet."""
     claim, assessed = case.claim, case.claim.assessed
     if not claim.is_ours or not claim.is_edited:
         return []
@@ -223,7 +266,7 @@ def _seen(case: _Case) -> list[str]:
     if assessed.number != claim.number:
         changes.append(f"tracking number was {assessed.number or 'missing'}, is {claim.number or 'missing'}")
     if assessed.carrier != (claim.carrier or ""):
-        before = case.catalog.name_of(assessed.carrier, "none that we know")
+        before = case.catalog.name_of(assessed.carrier, "none that is known")
         changes.append(f"carrier's account was that of {before}, is {case.carrier or 'missing'}")
     if assessed.fetch_status != claim.fetch_status:
         changes.append(
@@ -236,11 +279,10 @@ def _seen(case: _Case) -> list[str]:
 
 
 def _where(case: _Case, listed: ListedClaim) -> str:
-    """The one sentence that says where it stands."""
     claim, state = case.claim, case.state
     if claim.fetch_status == FetchStatus.SUCCESS:
         signed = f", signed by {clean(listed.signatory, 100)}" if listed.signatory else ""
-        return f"Its POD is there, since {case.at(listed.fetched_at)}: {clean(listed.pod_url or 'no path is on record')}{signed}."
+        return f"Its POD is there, since {case.shown(listed.fetched_at)}: {clean(listed.pod_url or 'no path is on record')}{signed}."
     if not claim.is_ours:
         status = f"is '{clean(claim.fetch_status, 30)}'" if claim.fetch_status else "is empty"
         return f"Its pod_fetch_status {status}: no run looks at such a claim."
@@ -265,7 +307,7 @@ def _where_pending(case: _Case) -> str:
         )
     if case.claim.fetch_status == FetchStatus.FETCHING:
         return (
-            f"Another program says that it is fetching it. If it still does at {case.at(case.state.next_at)}, "
+            f"Another program says that it is fetching it. If it still does at {case.shown(case.state.next_at)}, "
             "the fetch worker takes it."
         )
     return "It is new: the fetch worker asks the carrier at its next run."
@@ -276,11 +318,13 @@ def _where_failed(case: _Case) -> str:
     used = f"{plural(state.retries_used, 'turn')} of {most} used"
     if state.expired_at:
         return (
-            f"It was given up on {case.at(state.expired_at)}, after {plural(state.retries_used, 'turn')}: its "
+            f"It was given up on {case.shown(state.expired_at)}, after {plural(state.retries_used, 'turn')}: its "
             f"response_deadline, {case.claim.deadline}, had long passed (RECOURS_EXPIRE_DAYS)."
         )
     if state.stage is Stage.GIVEN_UP:
-        return f"It was given up; {asked_words('en', case.asked)}. No run tries it again."
+        number = clean(case.claim.number or "", 60)  # its present one: attempts with another do not count
+        asked = sum(attempt.was_asked and attempt.number == number for attempt in case.facts.attempts)
+        return f"It was given up; {times_asked('en', asked)}. No run tries it again."
     if state.retries_used >= most:
         return f"All of its turns are used ({state.retries_used} of {most}): the next run of the scheduler gives it up."
     if state.stage is Stage.SETTLED:
@@ -298,7 +342,7 @@ def _beside(case: _Case) -> list[str]:
     claim, found = case.claim, []
     if case.facts.leased_until:
         found.append(
-            f"A run is fetching it at this moment. If that run died, others may take it from {case.at(case.facts.leased_until)} on."
+            f"A run is fetching it at this moment. If that run died, others may take it from {case.shown(case.facts.leased_until)} on."
         )
     if case.where.refusal:
         found.append(f"{case.carrier} takes no call now: {case.where.refusal.reason}.")
@@ -329,7 +373,7 @@ def _next_why(case: _Case) -> str:
     if where.refusal and where.why is Why.CLOSED:
         return where.refusal.reason
     if where.why is Why.SETTLED:
-        return f"none: its turns pass without a call, the next one at {case.at(state.next_at)}"
+        return f"none: its turns pass without a call, the next one at {case.shown(state.next_at)}"
     if where.why is Why.BY_BACKOFF:
         wait = case.policy.backoff.wait(state.retries_used + 1)
         since = "the attempt before" if state.retries_used else "the failure"
@@ -346,11 +390,7 @@ _WHY = {
 }
 
 
-# ---------------------------------------------------------------- who can do what
-
-
 def _advice(case: _Case) -> list[str]:
-    """What a person could do."""
     claim, where = case.claim, case.where
     again = f"To try it at once: python scripts/pod_retry_scheduler.py --claim {claim.reference}"
     if where.why is Why.LEFT_ALONE:
@@ -358,33 +398,24 @@ def _advice(case: _Case) -> list[str]:
     if case.state.expired_at:
         return [f"If its proof is still wanted, have it start afresh: recours reopen {claim.reference}"]
     if where.why is Why.SHELVED:
-        return [_IF_SET_ASIDE]
+        return [
+            "Nothing, if that is right. Else correct its status: the next run takes it up. The setting "
+            "RECOURS_SKIP_CLAIM_STATUSES says which ones are set aside."
+        ]
     if where.why is Why.UNNUMBERED:
         return ["Enter its tracking number: the next run takes it up."]
     if where.refusal and closing_of(where.refusal) is Closing.STOPPED:
         return [f"Resume {case.carrier}: recours resume {claim.carrier}"]
-    return [] if where.kind is None else _against(where.kind, case, again)
-
-
-_IF_SET_ASIDE = (
-    "Nothing, if that is right. Else correct its status: the next run takes it up. The setting RECOURS_SKIP_CLAIM_STATUSES "
-    "says which ones are set aside."
-)
+    is_open = claim.fetch_status != FetchStatus.SUCCESS
+    return _against(where.kind, case, again) if where.kind and is_open else []
 
 
 def _against(kind: ErrorKind, case: _Case, again: str) -> list[str]:
-    state, claim = case.state, case.claim
+    stage = case.state.stage
     advice = ADVICE[kind].format(carrier=case.carrier or "the carrier")
-    if claim.fetch_status == FetchStatus.SUCCESS:
-        return []
-    if state.stage is Stage.GIVEN_UP:
+    if stage is Stage.GIVEN_UP:
         passed = "It used all its retries, and is not tried again automatically."
-        afresh = f"To have it start afresh: recours reopen {claim.reference}"
+        afresh = f"To have it start afresh: recours reopen {case.claim.reference}"
         return [passed if passes_by_itself(kind) else advice, afresh]
-    may_try = state.stage in _OF_FAILED and not case.where.refusal
+    may_try = stage in _OF_FAILED and not case.where.refusal
     return [advice, again] if may_try else [advice]
-
-
-def who_can_act(actor: Actor | None) -> str:
-    """Who can act, in a sentence; nothing if nothing is in the way."""
-    return WHO_CAN_ACT[actor] if actor else ""

@@ -1,12 +1,11 @@
-"""What claims, errors and answers are called when a person is told of them, in English and French."""
+"""What standings, kinds of error, carriers' states and recorded errors are called in English and French."""
 
 from recours.core.claim import Claim
 from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
 from recours.core.sentences import Said, sentence
 from recours.core.text import clean
-from recours.operations.api_results import Standing
-from recours.operations.position import Closing, Why, closing_of
+from recours.operations.position import Closing, Standing, closing_of
 from recours.runs.ports import Refusal
 
 STANDING: dict[str, dict[Standing, str]] = {
@@ -79,36 +78,6 @@ KINDS: dict[str, dict[ErrorKind, str]] = {
     },
 }
 
-# What a claim's standing means, as a sentence. {reference}, {at}, {next}, {asked}, {error} are filled in.
-STATUS: dict[str, dict[Standing, str]] = {
-    "en": {
-        Standing.FETCHED: "{reference}: the proof of delivery was fetched on {at}.",
-        Standing.IN_HAND: "{reference} is being fetched at this moment.",
-        Standing.NOT_SEEN: "{reference} is new or was corrected: the next run looks at it.",
-        Standing.LEFT_ALONE: "{reference}: no proof of delivery was asked for.",
-        Standing.UNNUMBERED: "{reference} has no tracking number: it waits for one.",
-        Standing.NEW: "{reference} is new: the next run of the fetch worker asks the carrier.",
-        Standing.WAITING: "{reference} waits for its next try on {next}{error}.",
-        Standing.READY: "{reference} is due: the next run of the scheduler asks the carrier{error}.",
-        Standing.SETTLED: "{reference} is not asked about again unless it is corrected{error}.",
-        Standing.SHELVED: "{reference}: the status of the claim says that no proof is wanted.",
-        Standing.GIVEN_UP: "{reference} was given up; {asked}{error}.",
-    },
-    "fr": {
-        Standing.FETCHED: "{reference} : la preuve de livraison a été obtenue le {at}.",
-        Standing.IN_HAND: "{reference} : la recherche est en cours.",
-        Standing.NOT_SEEN: "{reference} : réclamation nouvelle ou corrigée, la prochaine exécution l'examine.",
-        Standing.LEFT_ALONE: "{reference} : aucune preuve de livraison n'a été demandée.",
-        Standing.UNNUMBERED: "{reference} : le numéro de suivi manque encore.",
-        Standing.NEW: "{reference} : réclamation nouvelle, le transporteur est interrogé à la prochaine exécution.",
-        Standing.WAITING: "{reference} : prochain essai le {next}{error}.",
-        Standing.READY: "{reference} : le transporteur est interrogé à la prochaine exécution{error}.",
-        Standing.SETTLED: "{reference} : plus de recherche tant que rien n'est corrigé{error}.",
-        Standing.SHELVED: "{reference} : le statut de la réclamation dit qu'aucune preuve n'est attendue.",
-        Standing.GIVEN_UP: "{reference} : recherche abandonnée, {asked}{error}.",
-    },
-}
-
 # How often the carrier was asked, as far as attempts are recorded: never, once, several times.
 ASKED = {
     "en": (
@@ -124,28 +93,9 @@ ASKED = {
 }
 
 
-def asked_words(language: str, times: int) -> str:
-    """How often the carrier was asked."""
+def times_asked(language: str, times: int) -> str:
     return ASKED[language][min(times, 2)].format(count=times)
 
-
-# What is said instead of a standing's sentence: by why the claim is, or is not, tried.
-INSTEAD: dict[str, dict[Why, str]] = {
-    "en": {
-        Why.NOT_ASKED: "{reference} is due, and nothing can be asked: {missing}{error}.",
-        Why.CLOSED: "{reference} waits until {next}: {closing}{error}.",
-        Why.BLOCKED: "{reference} waits until someone acts: {closing}{error}.",
-        Why.ENDING: "{reference} has no retry left: the next run gives it up{error}.",
-        Why.EXPIRING: "{reference} is given up at its next retry: its response deadline passed long ago{error}.",
-    },
-    "fr": {
-        Why.NOT_ASKED: "{reference} : rien ne peut être demandé, {missing}{error}.",
-        Why.CLOSED: "{reference} : en attente jusqu'au {next}, {closing}{error}.",
-        Why.BLOCKED: "{reference} : en attente d'une intervention, {closing}{error}.",
-        Why.ENDING: "{reference} : plus aucun essai, la prochaine exécution abandonne la recherche{error}.",
-        Why.EXPIRING: "{reference} : date limite dépassée depuis longtemps, la recherche sera abandonnée{error}.",
-    },
-}
 
 # What keeps a carrier from being asked. {carrier} is filled in.
 CLOSINGS: dict[str, dict[Closing, str]] = {
@@ -165,12 +115,6 @@ CLOSINGS: dict[str, dict[Closing, str]] = {
     },
 }
 
-# Why nothing can be asked: no number, or no carrier that is known.
-MISSING = {
-    "en": ("it has no tracking number", "its carrier is not supported"),
-    "fr": ("le numéro de suivi manque", "le transporteur n'est pas pris en charge"),
-}
-
 # Who can act on a claim.
 ACTORS: dict[str, dict[Actor, str]] = {
     "en": {
@@ -187,50 +131,11 @@ ACTORS: dict[str, dict[Actor, str]] = {
     },
 }
 
-# How a fetch that was asked for ended, and what stood in its way.
-ANSWERS: dict[str, dict[str, str]] = {
-    "en": {
-        "fetched": "{reference}: the proof of delivery is there{signed}.",
-        "signed": ", signed by {signatory}",
-        "not_fetched": "{reference}: no proof of delivery ({kind}): {error}.",
-        "not_asked": "{reference}: the carrier was not asked ({kind}): {error}.",
-        "next": " Next try: {next}.",
-        "no_next": " It is not tried again by itself unless the claim is corrected.",
-        "left": " No attempt was used up.",
-        "unknown": "There is no claim '{reference}'.",
-        "near": " Did you mean {near}?",
-        "held": "{reference} is being fetched by another run right now; try again in a minute.",
-        "has_pod": "{reference} already has its proof of delivery; nothing was fetched.",
-        "not_wanted": "{reference}: the status of the claim says that no proof is wanted; nothing was fetched.",
-        "settings": "recours cannot work with its settings; ask the operator. {faults}",
-        "database": "The database cannot be used at the moment; nothing was changed. {fault}",
-        "run": "The fetch could not be made; ask the operator. {fault}",
-    },
-    "fr": {
-        "fetched": "{reference} : la preuve de livraison est là{signed}.",
-        "signed": ", signée par {signatory}",
-        "not_fetched": "{reference} : pas de preuve de livraison ({kind}) : {error}.",
-        "not_asked": "{reference} : le transporteur n'a pas été interrogé ({kind}) : {error}.",
-        "next": " Prochain essai : {next}.",
-        "no_next": " Plus d'essai automatique tant que la réclamation n'est pas corrigée.",
-        "left": " Aucune tentative n'a été comptée.",
-        "unknown": "La réclamation « {reference} » n'existe pas.",
-        "near": " Vouliez-vous dire {near} ?",
-        "held": "{reference} : une autre exécution s'en occupe en ce moment ; réessayez dans une minute.",
-        "has_pod": "{reference} a déjà sa preuve de livraison ; rien n'a été demandé.",
-        "not_wanted": "{reference} : le statut de la réclamation dit qu'aucune preuve n'est attendue ; rien n'a été demandé.",
-        "settings": "recours ne peut pas travailler avec ses réglages ; prévenez l'exploitant. {faults}",
-        "database": "La base de données est inutilisable pour le moment ; rien n'a été modifié. {fault}",
-        "run": "La recherche n'a pas pu se faire ; prévenez l'exploitant. {fault}",
-    },
-}
-
-
 # ---------------------------------------------------------------- recorded errors
 
 
 def quoted(language: str, text: str) -> str:
-    """Words of a carrier, an older version or other software, in quotation marks."""
+    """A text of a carrier, an older version or other software, in quotation marks."""
     return f"« {clean(text)} »" if language == "fr" else f'"{clean(text)}"'
 
 
@@ -238,9 +143,8 @@ def error_of(language: str, claim: Claim) -> str | None:
     """What the claim's row says of its last failure; None: nothing."""
     if not claim.error_text:
         return None
-    return said_or_quoted(
-        language, claim.said, claim.state.kind or classify(claim.error_text), claim.error_text
-    )
+    kind = claim.state.kind or classify(claim.error_text)
+    return said_or_quoted(language, claim.said, kind, claim.error_text)
 
 
 def said_or_quoted(language: str, said: Said | None, kind: ErrorKind | None, text: str) -> str:
@@ -258,65 +162,3 @@ def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
     if refusal.said:
         return sentence(language, refusal.said)
     return CLOSINGS[language][closing_of(refusal)].format(carrier=carrier)
-
-
-# ---------------------------------------------------------------- what a person could do
-
-
-WHO_CAN_ACT = {
-    Actor.CLIENT: "The client, or the person who corrects the claim for them.",
-    Actor.OPERATOR: "The operator of recours.",
-    Actor.CARRIER: "The carrier. Most of the time it passes by itself.",
-    Actor.NOBODY: "Nothing to do: it is retried automatically.",
-}
-
-ADVICE = {
-    ErrorKind.INVALID_TRACKING: (
-        "Ask the client for the right tracking number and correct the claim: the next run starts afresh with it."
-    ),
-    ErrorKind.POD_NEVER_AVAILABLE: (
-        "{carrier} will give no proof for this parcel: ask the client, or the carrier's customer service, for another one."
-    ),
-    ErrorKind.ACCESS_DENIED: (
-        "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
-        "the proof with an account of their own."
-    ),
-    ErrorKind.RETURNED_TO_SENDER: (
-        "{carrier} took the parcel back to its sender, so the recipient never received it and no proof of that exists. Ask "
-        "the client whether the parcel came back."
-    ),
-    ErrorKind.UNSUPPORTED_CARRIER: (
-        "Correct the carrier's name in the claim; 'recours carriers' lists those that there are."
-    ),
-    ErrorKind.NOT_FOUND: (
-        "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
-        "starts afresh."
-    ),
-    ErrorKind.NOT_DELIVERED_YET: "Nothing to do as long as the parcel may still arrive: recours asks again automatically.",
-    ErrorKind.POD_NOT_AVAILABLE_YET: (
-        "Nothing to do: the parcel is delivered, and the carrier files its proof later. recours asks again automatically."
-    ),
-    ErrorKind.SERVER_ERROR: "Nothing to do unless it lasts: {carrier} is unavailable. 'recours status' shows whether its other claims get an answer.",
-    ErrorKind.TIMEOUT: "Nothing to do unless it lasts: {carrier} answers too slowly.",
-    ErrorKind.NETWORK: (
-        "Nothing to do unless it lasts; then check that this machine reaches {carrier} ('recours carriers check')."
-    ),
-    ErrorKind.BAD_RESPONSE: (
-        "Nothing to do unless it lasts: {carrier} sent no proof, or an answer that recours cannot read. The log says what "
-        "it sent."
-    ),
-    ErrorKind.RATE_LIMITED: "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas.",
-    ErrorKind.AUTH_FAILED: (
-        "Correct the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
-    ),
-    ErrorKind.ACCOUNT_DENIED: (
-        "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
-        "machine's address), then run 'recours carriers check'. No attempt is used up meanwhile."
-    ),
-    ErrorKind.NOT_CONFIGURED: (
-        "Set the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
-    ),
-    ErrorKind.INTERNAL_ERROR: (
-        "This is an error in recours: the traceback is in the log of that run. Please report it with those lines."
-    ),
-}

@@ -13,10 +13,25 @@ from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
 from recours.core.policy import Policy
-from recours.operations.api_results import Standing
 from recours.runs.ports import Blocked, Refusal
 
 _TO_COME = (Stage.NEW, Stage.READY, Stage.WAITING)
+
+
+class Standing(StrEnum):
+    """Where a claim stands, for people: its stage, or what is said before the stage counts."""
+
+    FETCHED = "fetched"  # its POD is there
+    IN_HAND = "in_hand"  # a run is fetching it
+    NOT_SEEN = "not_seen"  # new or edited: the next run assesses it
+    LEFT_ALONE = "left_alone"  # the service asked for no POD, or takes care of it itself
+    UNNUMBERED = Stage.UNNUMBERED
+    NEW = Stage.NEW
+    WAITING = Stage.WAITING
+    READY = Stage.READY
+    SETTLED = Stage.SETTLED
+    SHELVED = Stage.SHELVED
+    GIVEN_UP = Stage.GIVEN_UP
 
 
 class Why(StrEnum):

@@ -18,10 +18,9 @@ from recours.database.reports.records import DatabaseRecords
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
 from recours.database.schema.upgrade import left_alone, reach_of_next_run
-from recours.operations.api_results import ClaimStatus
 from recours.operations.position import NEAR, Position, misses_deadline, position
 from recours.operations.records import LeftAlone, ListedClaim, Records
-from recours.operations.result_sentences import ResultSentences
+from recours.operations.results import ClaimStatus, ResultSentences
 from recours.operations.status import CarrierNow, Overview, Troubles, days_until, overview
 from recours.runs.enrolment import MOST_NOT_ENROLLED
 from recours.runs.fetch import PODFetchWorker

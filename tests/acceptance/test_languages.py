@@ -10,7 +10,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.errors import ErrorKind
 from recours.core.sentences import Said, Sentence, kind_of, sentence
 from recours.logs import local
-from recours.operations.result_sentences import ResultSentences
+from recours.operations.results import ResultSentences
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
 from recours.wiring.operations import operations_over, status_of

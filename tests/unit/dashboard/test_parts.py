@@ -28,11 +28,10 @@ from recours.dashboard.claim import LARGEST, Absent, Document, NoDocument, read_
 from recours.dashboard.page import is_from_elsewhere
 from recours.dashboard.texts import TEXTS, PageTexts
 from recours.dashboard.visit import Visit, plainly
-from recours.operations.api_results import Standing
-from recours.operations.labels import ANSWERS, KINDS, STANDING, STATUS
-from recours.operations.position import position
+from recours.operations.labels import KINDS, STANDING
+from recours.operations.position import Standing, position
 from recours.operations.records import Backlog, ClaimFilter, ListedClaim
-from recours.operations.result_sentences import ResultSentences
+from recours.operations.results import ANSWERS, STATUS, ResultSentences
 from recours.operations.status import CarrierNow, Health, Rate
 from recours.sandbox import SimulatedClock
 

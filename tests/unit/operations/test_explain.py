@@ -14,9 +14,8 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import Actor, ErrorKind
 from recours.core.policy import Policy
-from recours.operations.explain import Explanation, Facts, explain, who_can_act
+from recours.operations.explain import ADVICE, WHO_CAN_ACT, Explanation, Facts, explain
 from recours.operations.export import ATTEMPT_COLUMNS, attempt_row, claim_row, csv_pieces, json_pieces
-from recours.operations.labels import ADVICE, WHO_CAN_ACT
 from recours.operations.position import position
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.ports import Blocked, Refusal
@@ -61,7 +60,6 @@ def fits_together(found: Explanation, status: str | None, stage: Stage) -> None:
     assert all(sentence and sentence[0].isupper() and sentence[-1] == "." for sentence in found.standing)
     assert all("{" not in sentence for sentence in found.advice)
     assert bool(found.next_why) or found.next_at is None
-    assert bool(who_can_act(found.actor)) is (found.actor is not None)
     assert bool(found.advice) or found.actor is None
     text = " ".join(found.standing)
     if found.next_at is None:

@@ -1,0 +1,323 @@
+"""What the service's own application gets: where a claim stands, how a fetch that it asked for ended, or what stood in the way.
+
+Each has a sentence for people in English or French.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recours.core.errors import Actor, ErrorKind
+from recours.core.text import LocalTime, clean, format_minute
+from recours.operations.labels import CLOSINGS, KINDS, error_of, reason_of, said_or_quoted, times_asked
+from recours.operations.position import Position, Standing, Why, closing_of
+from recours.operations.records import ListedClaim, PastAttempt
+from recours.runs.ports import Refusal
+from recours.runs.source import RefusedClaim, Unfit
+
+
+@dataclass(frozen=True)
+class ClaimStatus:
+    """Where a claim stands. Datetimes are aware UTC; `sentence` says it all for a person, in local time."""
+
+    reference: str
+    stage: Standing
+    sentence: str
+    carrier: str  # as people write it
+    attempts: int  # turns used up; a first fetch is not among them
+    next_try_at: datetime | None = None  # the first moment at which a run tries it; None: it is not tried
+    kind: ErrorKind | None = None  # of what the last attempt ended with
+    error: str | None = None  # the same, as it stands in the claim
+    pod_path: str | None = None
+    signatory: str | None = None
+    fetched_at: datetime | None = None
+    actor: Actor | None = None  # who can do something about it; None: nothing is in the way
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """How a fetch that was asked for ended. Datetimes are aware UTC; `sentence` says it all for a person."""
+
+    reference: str
+    fetched: bool
+    sentence: str
+    kind: ErrorKind | None = None  # None: the POD is there
+    error: str | None = None  # what the carrier said, or what kept it from being asked
+    attempt_used: bool = False  # False: nothing was asked, or what came is not the claim's fault
+    next_try_at: datetime | None = None
+    pod_path: str | None = None
+    signatory: str | None = None
+    delivered_at: datetime | None = None
+    run_id: str = ""
+    delivered_day: str | None = None  # an ISO date, where the carrier told no moment
+
+
+class RecoursError(Exception):
+    """Nothing was fetched and nothing was changed. The text is a sentence for a person, in the language asked for."""
+
+
+class CorrectReferenceError(RecoursError):
+    """There is no such claim: correct the reference. `suggestion`: the one that was meant, perhaps."""
+
+    def __init__(self, sentence: str, suggestion: str | None = None) -> None:
+        super().__init__(sentence)
+        self.suggestion = suggestion
+
+
+class TryAgainSoonError(RecoursError):
+    """A run holds the claim at this moment: try again in a minute."""
+
+
+class ShowExistingPODError(RecoursError):
+    """The claim has its POD already: show that. `pod_path`: where it lies."""
+
+    def __init__(self, sentence: str, pod_path: str | None = None) -> None:
+        super().__init__(sentence)
+        self.pod_path = pod_path
+
+
+class NotWantedError(RecoursError):
+    """The claim's own status says that no POD is wanted any more: leave it, or change the status."""
+
+
+class TryLaterError(RecoursError):
+    """The database cannot be used now: try later, and tell the operator if it lasts."""
+
+
+class AskOperatorError(RecoursError):
+    """Settings, folders or the network of this machine: only the operator can mend it. `faults`: a sentence each."""
+
+    def __init__(self, sentence: str, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.faults = faults
+
+
+# ---------------------------------------------------------------- the sentences
+
+# What a claim's standing means, as a sentence. {reference}, {at}, {next}, {asked}, {error} are filled in.
+STATUS: dict[str, dict[Standing, str]] = {
+    "en": {
+        Standing.FETCHED: "{reference}: the proof of delivery was fetched on {at}.",
+        Standing.IN_HAND: "{reference} is being fetched at this moment.",
+        Standing.NOT_SEEN: "{reference} is new or was corrected: the next run looks at it.",
+        Standing.LEFT_ALONE: "{reference}: no proof of delivery was asked for.",
+        Standing.UNNUMBERED: "{reference} has no tracking number: it waits for one.",
+        Standing.NEW: "{reference} is new: the next run of the fetch worker asks the carrier.",
+        Standing.WAITING: "{reference} waits for its next try on {next}{error}.",
+        Standing.READY: "{reference} is due: the next run of the scheduler asks the carrier{error}.",
+        Standing.SETTLED: "{reference} is not asked about again unless it is corrected{error}.",
+        Standing.SHELVED: "{reference}: the status of the claim says that no proof is wanted.",
+        Standing.GIVEN_UP: "{reference} was given up; {asked}{error}.",
+    },
+    "fr": {
+        Standing.FETCHED: "{reference} : la preuve de livraison a été obtenue le {at}.",
+        Standing.IN_HAND: "{reference} : la recherche est en cours.",
+        Standing.NOT_SEEN: "{reference} : réclamation nouvelle ou corrigée, la prochaine exécution l'examine.",
+        Standing.LEFT_ALONE: "{reference} : aucune preuve de livraison n'a été demandée.",
+        Standing.UNNUMBERED: "{reference} : le numéro de suivi manque encore.",
+        Standing.NEW: "{reference} : réclamation nouvelle, le transporteur est interrogé à la prochaine exécution.",
+        Standing.WAITING: "{reference} : prochain essai le {next}{error}.",
+        Standing.READY: "{reference} : le transporteur est interrogé à la prochaine exécution{error}.",
+        Standing.SETTLED: "{reference} : plus de recherche tant que rien n'est corrigé{error}.",
+        Standing.SHELVED: "{reference} : le statut de la réclamation dit qu'aucune preuve n'est attendue.",
+        Standing.GIVEN_UP: "{reference} : recherche abandonnée, {asked}{error}.",
+    },
+}
+
+# What is said instead of a standing's sentence: by why the claim is, or is not, tried.
+INSTEAD: dict[str, dict[Why, str]] = {
+    "en": {
+        Why.NOT_ASKED: "{reference} is due, and nothing can be asked: {missing}{error}.",
+        Why.CLOSED: "{reference} waits until {next}: {closing}{error}.",
+        Why.BLOCKED: "{reference} waits until someone acts: {closing}{error}.",
+        Why.ENDING: "{reference} has no retry left: the next run gives it up{error}.",
+        Why.EXPIRING: "{reference} is given up at its next retry: its response deadline passed long ago{error}.",
+    },
+    "fr": {
+        Why.NOT_ASKED: "{reference} : rien ne peut être demandé, {missing}{error}.",
+        Why.CLOSED: "{reference} : en attente jusqu'au {next}, {closing}{error}.",
+        Why.BLOCKED: "{reference} : en attente d'une intervention, {closing}{error}.",
+        Why.ENDING: "{reference} : plus aucun essai, la prochaine exécution abandonne la recherche{error}.",
+        Why.EXPIRING: "{reference} : date limite dépassée depuis longtemps, la recherche sera abandonnée{error}.",
+    },
+}
+
+# Why nothing can be asked: no number, or no carrier that is known.
+MISSING = {
+    "en": ("it has no tracking number", "its carrier is not supported"),
+    "fr": ("le numéro de suivi manque", "le transporteur n'est pas pris en charge"),
+}
+
+# How a fetch that was asked for ended, and what stood in its way.
+ANSWERS: dict[str, dict[str, str]] = {
+    "en": {
+        "fetched": "{reference}: the proof of delivery is there{signed}.",
+        "signed": ", signed by {signatory}",
+        "not_fetched": "{reference}: no proof of delivery ({kind}): {error}.",
+        "not_asked": "{reference}: the carrier was not asked ({kind}): {error}.",
+        "next": " Next try: {next}.",
+        "no_next": " It is not tried again by itself unless the claim is corrected.",
+        "left": " No attempt was used up.",
+        "unknown": "There is no claim '{reference}'.",
+        "near": " Did you mean {near}?",
+        "held": "{reference} is being fetched by another run right now; try again in a minute.",
+        "has_pod": "{reference} already has its proof of delivery; nothing was fetched.",
+        "not_wanted": "{reference}: the status of the claim says that no proof is wanted; nothing was fetched.",
+        "settings": "recours cannot work with its settings; ask the operator. {faults}",
+        "database": "The database cannot be used at the moment; nothing was changed. {fault}",
+        "run": "The fetch could not be made; ask the operator. {fault}",
+    },
+    "fr": {
+        "fetched": "{reference} : la preuve de livraison est là{signed}.",
+        "signed": ", signée par {signatory}",
+        "not_fetched": "{reference} : pas de preuve de livraison ({kind}) : {error}.",
+        "not_asked": "{reference} : le transporteur n'a pas été interrogé ({kind}) : {error}.",
+        "next": " Prochain essai : {next}.",
+        "no_next": " Plus d'essai automatique tant que la réclamation n'est pas corrigée.",
+        "left": " Aucune tentative n'a été comptée.",
+        "unknown": "La réclamation « {reference} » n'existe pas.",
+        "near": " Vouliez-vous dire {near} ?",
+        "held": "{reference} : une autre exécution s'en occupe en ce moment ; réessayez dans une minute.",
+        "has_pod": "{reference} a déjà sa preuve de livraison ; rien n'a été demandé.",
+        "not_wanted": "{reference} : le statut de la réclamation dit qu'aucune preuve n'est attendue ; rien n'a été demandé.",
+        "settings": "recours ne peut pas travailler avec ses réglages ; prévenez l'exploitant. {faults}",
+        "database": "La base de données est inutilisable pour le moment ; rien n'a été modifié. {fault}",
+        "run": "La recherche n'a pas pu se faire ; prévenez l'exploitant. {fault}",
+    },
+}
+
+
+class ResultSentences:
+    """Results in one language, in local time."""
+
+    def __init__(self, language: str, local: LocalTime) -> None:
+        """`language`: en or fr."""
+        self.language = language
+        self._local = local
+
+    def status(self, listed: ListedClaim, where: Position, *, carrier: str, asked: int) -> ClaimStatus:
+        """Where a claim stands. `carrier`: its name for people; `asked`: how often it was asked about the claim."""
+        claim, stands, language = listed.claim, where.standing, self.language
+        carrier = clean(carrier, 60)
+        is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
+        error = None if stands is Standing.FETCHED else error_of(language, claim)
+        before_error = " : " if language == "fr" else ": "
+        closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
+        form = INSTEAD[language].get(where.why) or STATUS[language][stands]
+        return ClaimStatus(
+            reference=claim.reference,
+            stage=stands,
+            sentence=form.format(
+                reference=clean(claim.reference, 100),
+                at=format_minute(listed.fetched_at, self._local) if listed.fetched_at else "?",
+                next=format_minute(where.next_at, self._local) if where.next_at else "?",
+                asked=times_asked(language, asked),
+                missing=MISSING[language][claim.number is not None],
+                closing=closing.format(carrier=carrier),
+                error=f"{before_error}{error.rstrip('.')}" if error else "",
+            ),
+            carrier=carrier,
+            attempts=claim.retries_counted,
+            next_try_at=where.next_at,
+            kind=claim.state.kind if is_open else None,
+            error=error,
+            pod_path=listed.pod_url,
+            signatory=clean(listed.signatory, 100) if listed.signatory else None,
+            fetched_at=listed.fetched_at,
+            actor=where.actor,
+        )
+
+    # ---------------------------------------------------------------- how a fetch ended
+
+    def fetched(self, listed: ListedClaim, attempt: PastAttempt, run_id: str) -> FetchResult:
+        who = clean(attempt.signatory, 100) if attempt.signatory else None
+        signed = self._say("signed", signatory=who) if who else ""
+        return FetchResult(
+            listed.claim.reference,
+            fetched=True,
+            sentence=self._say("fetched", reference=clean(listed.claim.reference, 100), signed=signed),
+            attempt_used=True,
+            pod_path=attempt.document_path,
+            signatory=who,
+            delivered_at=attempt.delivered_at,
+            delivered_day=attempt.delivered_day,
+            run_id=run_id,
+        )
+
+    def failed(
+        self, listed: ListedClaim, attempt: PastAttempt, run_id: str, next_at: datetime | None
+    ) -> FetchResult:
+        """The attempt brought no POD. `next_at`: when a run tries the claim next; None: none does."""
+        kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
+        has_error = attempt.said or attempt.message
+        error = (
+            said_or_quoted(self.language, attempt.said, None, attempt.message or "") if has_error else None
+        )
+        reference = listed.claim.reference
+        if not attempt.used:
+            outlook = self._say("left")
+        elif next_at:
+            outlook = self._say("next", next=format_minute(next_at, self._local))
+        else:
+            outlook = self._say("no_next")
+        return FetchResult(
+            reference,
+            fetched=False,
+            sentence=self._no_pod("not_fetched", reference, kind, error or "") + outlook,
+            kind=kind,
+            error=error,
+            attempt_used=attempt.used,
+            next_try_at=next_at,
+            delivered_at=attempt.delivered_at,
+            delivered_day=attempt.delivered_day,
+            run_id=run_id,
+        )
+
+    def not_asked(
+        self, listed: ListedClaim, refusal: Refusal, run_id: str, next_at: datetime | None
+    ) -> FetchResult:
+        """The queue refused the call. `next_at`: as above."""
+        reference = listed.claim.reference
+        reason = reason_of(self.language, refusal, clean(listed.claim.carrier_name, 60))
+        text = self._no_pod("not_asked", reference, refusal.kind, reason) + self._say("left")
+        if next_at:
+            text += self._say("next", next=format_minute(next_at, self._local))
+        return FetchResult(
+            reference,
+            fetched=False,
+            sentence=text,
+            kind=refusal.kind,
+            error=reason,
+            next_try_at=next_at,
+            run_id=run_id,
+        )
+
+    def _no_pod(self, key: str, reference: str, kind: ErrorKind, error: str) -> str:
+        label = KINDS[self.language][kind]
+        return self._say(key, reference=clean(reference, 100), kind=label, error=clean(error).rstrip("."))
+
+    # ---------------------------------------------------------------- what stood in the way
+
+    def refused(self, refused: RefusedClaim, pod_path: str | None = None) -> RecoursError:
+        """The error for a claim that cannot be fetched."""
+        text = self._say(str(refused.why), reference=clean(refused.reference, 100))
+        if refused.why is Unfit.UNKNOWN:
+            text += self._say("near", near=clean(refused.near, 100)) if refused.near else ""
+            return CorrectReferenceError(text, refused.near)
+        if refused.why is Unfit.HAS_POD:
+            return ShowExistingPODError(text, pod_path)
+        return (TryAgainSoonError if refused.why is Unfit.HELD else NotWantedError)(text)
+
+    def bad_settings(self, faults: Sequence[str]) -> RecoursError:
+        shown = tuple(clean(fault) for fault in faults)
+        return AskOperatorError(self._say("settings", faults=" ".join(shown)), shown)
+
+    def no_database(self, fault: str) -> RecoursError:
+        return TryLaterError(self._say("database", fault=clean(fault, 500)))
+
+    def bad_run(self, fault: str) -> RecoursError:
+        return AskOperatorError(self._say("run", fault=clean(fault, 500)), (clean(fault, 500),))
+
+    def _say(self, key: str, **facts: Any) -> str:
+        return ANSWERS[self.language][key].format(**facts)
