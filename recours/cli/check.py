@@ -41,7 +41,7 @@ from recours.home import CODE, is_checkout
 from recours.logs import files_of, local
 from recours.operations import checks
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
-from recours.operations.problem_texts import VerdictWords
+from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.schedule import WORKERS, Entry, ScheduleError
 from recours.operations.status import Overview
@@ -272,7 +272,7 @@ def _credentials(context: CheckContext) -> Iterator[CheckResult]:
 
 def _problems(context: CheckContext) -> Iterator[CheckResult]:
     if overview := context.overview():
-        yield from checks.problems(verdict(overview), VerdictWords("en", local))
+        yield from checks.problems(verdict(overview), VerdictSentences("en", local))
 
 
 def _secret_files() -> Iterator[CheckResult]:

@@ -12,14 +12,14 @@ from recours.core.claim import Stage
 from recours.core.mail import MailState
 from recours.core.text import clean, format_minute, plural
 from recours.logs import local
-from recours.operations.problem_texts import VerdictWords
+from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import Verdict, verdict
 from recours.operations.records import Backlog, Run
 from recours.operations.status import CarrierNow, Health, Overview, Rate, WorkerStatus
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
-_WORDS = VerdictWords("en", local)
+_WORDS = VerdictSentences("en", local)
 _HEALTH = {
     Health.FINE: "fine",
     Health.RUNNING: "running",

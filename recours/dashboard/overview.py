@@ -14,7 +14,7 @@ from recours.dashboard.visit import plainly, when
 from recours.logs import local
 from recours.operations.plan import Plan
 from recours.operations.position import Closing, closing_of
-from recours.operations.problem_texts import VerdictWords
+from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import COUNTED_UP_TO, Backlog, Run
 from recours.operations.status import CarrierNow, Health, Overview, Rate, WorkerStatus
@@ -131,7 +131,7 @@ def _worker(worker: WorkerStatus, texts: PageTexts) -> None:
 
 def _show_verdict(seen: Overview, texts: PageTexts) -> None:
     """Whether all is well; else each thing that needs a person, and what they can do."""
-    found, told = verdict(seen), VerdictWords(texts.language, local)
+    found, told = verdict(seen), VerdictSentences(texts.language, local)
     if found.is_well:
         st.success(plainly(told.verdict(found), _LONGEST))
         return

@@ -12,7 +12,7 @@ from recours.core.errors import ErrorKind
 from recours.core.text import Texts, clean
 from recours.notifications.render import TEXTS, Branding, Rendered, from_templates
 from recours.operations.labels import KINDS
-from recours.operations.problem_texts import VerdictWords
+from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import problem_of
 from recours.operations.weekly import Hand, hands, hands_needed
 
@@ -163,7 +163,7 @@ def _point(hand: Hand, texts: Texts, facts: Mapping[str, Any], head: Branding) -
     about = hand.about
     if hand.what == "problem":
         # What the verdict of `recours status` says at that time, in the same words.
-        verdict = VerdictWords(texts.language, lambda at: at.astimezone(head.zone))
+        verdict = VerdictSentences(texts.language, lambda at: at.astimezone(head.zone))
         at, problem = datetime.fromisoformat(facts["at"]), problem_of(about)
         return _Point(verdict.sentence(problem, at), [verdict.remedy(problem, at)])
     if hand.what == "closed":  # a carrier that takes no call

@@ -11,7 +11,7 @@ from typing import Any
 
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.text import LocalTime, format_minute, plural
-from recours.operations.problem_texts import VerdictWords
+from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
 from recours.operations.schedule import Entry
 from recours.operations.status import Health, WorkerStatus
@@ -332,7 +332,7 @@ _CHECKED_APART = OF_WORKERS | {
 }
 
 
-def problems(found: Verdict, texts: VerdictWords) -> Iterator[CheckResult]:
+def problems(found: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
     """What the verdict of `recours status` names beside what is checked here."""
     for problem in found.problems:
         if problem.kind not in _CHECKED_APART:

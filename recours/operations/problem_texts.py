@@ -12,393 +12,337 @@ _K = ProblemKind
 
 
 @dataclass(frozen=True)
-class ProblemWords:
-    """The words of one kind of problem.
+class ProblemText:
+    """What is said of one kind of problem.
 
-    `forms`: the sentence, about one and about several. `remedy`: what to do, with the command that does it.
-    Markers: the facts of the problem, and {count}; {since} and {at} (its moment, after a preposition or alone), {next}
+    `remedy`: what to do, with the command that does it. `one`, `several`: the sentence, by how many things it is about.
+    Markers: the facts of the problem, and {count}; {since} and {at} (its time, after a preposition or alone), {next}
     (a sentence about the next try) and {blocked} (a sentence about the claims that wait), each empty if not known.
     """
 
     short: str
-    forms: tuple[str, str]
     remedy: str
+    one: str
+    several: str = ""  # "": as for one
 
 
-def _one(short: str, sentence: str, remedy: str) -> ProblemWords:
-    return ProblemWords(short, (sentence, sentence), remedy)
-
-
-ENGLISH: dict[ProblemKind, ProblemWords] = {
-    _K.NEVER_RAN: _one(
-        "{worker} has never run",
-        "{worker} has never run on this database. It should run every {often}.",
-        "recours check",
-    ),
-    _K.OVERDUE: _one(
-        "{worker} is overdue",
-        "{worker} has not run{since}. It should run every {often}. Is the machine off, or the schedule disabled?",
-        "recours check",
-    ),
-    _K.RUN_FAILED: _one(
-        "{worker} failed",
-        "The last run of {worker} ({at}) failed with exit status {exit_status}. Its log says why.",
-        "recours check",
-    ),
-    _K.RUNS_KILLED: ProblemWords(
-        "killed runs of {worker}",
-        (
+PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
+    "en": {
+        _K.NEVER_RAN: ProblemText(
+            "{worker} has never run",
+            "recours check",
+            "{worker} has never run on this database. It should run every {often}.",
+        ),
+        _K.OVERDUE: ProblemText(
+            "{worker} is overdue",
+            "recours check",
+            "{worker} has not run{since}. It should run every {often}. Is the machine off, or the schedule disabled?",
+        ),
+        _K.RUN_FAILED: ProblemText(
+            "{worker} failed",
+            "recours check",
+            "The last run of {worker} ({at}) failed with exit status {exit_status}. Its log says why.",
+        ),
+        _K.RUNS_KILLED: ProblemText(
+            "killed runs of {worker}",
+            "recours check",
             "{count} run of {worker} never ended ({at}): it was killed, or the machine went down.",
             "{count} runs of {worker} never ended, the latest of {at}: they were killed, or the machine went down.",
         ),
-        "recours check",
-    ),
-    _K.CLOCK_AHEAD: ProblemWords(
-        "a clock that is ahead",
-        (
+        _K.CLOCK_AHEAD: ProblemText(
+            "a clock that is ahead",
+            "Check the time synchronisation (NTP) of each machine, then: recours prune --future-runs",
             "{count} run of {worker} began in the future ({at}): the clock of a machine is or was wrong.",
             "{count} runs of {worker} began in the future, the latest at {at}: the clock of a machine is or was wrong.",
         ),
-        "Check the time synchronisation (NTP) of each machine, then: recours prune --future-runs",
-    ),
-    _K.CREDENTIALS_REJECTED: _one(
-        "the credentials of {name}",
-        "{name} rejects our credentials ({quote}from {source}).{blocked}{next}",
-        "Correct them, then: recours carriers check {carrier}",
-    ),
-    _K.ACCOUNT_DENIED: _one(
-        "the account at {name}",
-        "{name} accepts our account but does not let it use this service{quoted}.{blocked}{next}",
-        "Ask {name} to enable it, then: recours carriers check {carrier}",
-    ),
-    _K.NOT_CONFIGURED: _one(
-        "{name} has no credentials",
-        "{name} has no credentials.{blocked}",
-        "Set {missing} in .env, then: recours carriers check {carrier}",
-    ),
-    _K.CARRIER_PAUSED: _one(
-        "{name} is paused",
-        "{name} is paused{since}{author}.{blocked}",
-        "recours resume {carrier}",
-    ),
-    _K.OUTAGE: _one(
-        "{name} is unavailable",
-        "{name} is unavailable: no call has been answered{since}.{blocked}",
-        "recours carriers check {carrier}",
-    ),
-    _K.UNKNOWN_CARRIER: ProblemWords(
-        "claims of an unknown carrier",
-        (
+        _K.CREDENTIALS_REJECTED: ProblemText(
+            "the credentials of {name}",
+            "Correct them, then: recours carriers check {carrier}",
+            "{name} rejects our credentials ({quote}from {source}).{blocked}{next}",
+        ),
+        _K.ACCOUNT_DENIED: ProblemText(
+            "the account at {name}",
+            "Ask {name} to enable it, then: recours carriers check {carrier}",
+            "{name} accepts our account but does not let it use this service{quoted}.{blocked}{next}",
+        ),
+        _K.NOT_CONFIGURED: ProblemText(
+            "{name} has no credentials",
+            "Set {missing} in .env, then: recours carriers check {carrier}",
+            "{name} has no credentials.{blocked}",
+        ),
+        _K.CARRIER_PAUSED: ProblemText(
+            "{name} is paused",
+            "recours resume {carrier}",
+            "{name} is paused{since}{author}.{blocked}",
+        ),
+        _K.OUTAGE: ProblemText(
+            "{name} is unavailable",
+            "recours carriers check {carrier}",
+            "{name} is unavailable: no call has been answered{since}.{blocked}",
+        ),
+        _K.UNKNOWN_CARRIER: ProblemText(
+            "claims of an unknown carrier",
+            "Correct the carrier in the claims: 'recours export --csv' lists them, 'recours carriers' the names",
             "{count} claim names a carrier that recours does not know.",
             "{count} claims name a carrier that recours does not know.",
         ),
-        "Correct the carrier in the claims: 'recours export --csv' lists them, 'recours carriers' the names",
-    ),
-    _K.DEADLINES: ProblemWords(
-        "deadlines",
-        (
+        _K.DEADLINES: ProblemText(
+            "deadlines",
+            "recours why {reference}",
             "{count} claim will not be tried before its deadline: {reference}, due on {day}.",
             "{count} claims will not be tried before their deadlines; the first is {reference}, due on {day}.",
         ),
-        "recours why {reference}",
-    ),
-    _K.NOT_ENROLLED: ProblemWords(
-        "claims that are not enrolled",
-        (
+        _K.NOT_ENROLLED: ProblemText(
+            "claims that are not enrolled",
+            "To choose which ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false",
             "{count} open claim with a tracking number is not enrolled, so no POD is fetched for it.",
             "{count} open claims with a tracking number are not enrolled, so no POD is fetched for them.",
         ),
-        "To choose which ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false",
-    ),
-    _K.INTERNAL_ERRORS: ProblemWords(
-        "internal errors",
-        (
+        _K.INTERNAL_ERRORS: ProblemText(
+            "internal errors",
+            "grep -A 20 Traceback logs/*.log",
             "{count} attempt ended in an internal error of recours since yesterday.",
             "{count} attempts ended in an internal error of recours since yesterday.",
         ),
-        "grep -A 20 Traceback logs/*.log",
-    ),
-    _K.MAILS_WAITING: ProblemWords(
-        "mails that cannot be sent",
-        (
+        _K.MAILS_WAITING: ProblemText(
+            "mails that cannot be sent",
+            "recours mail test you@example.com",
             "{count} mail has waited for the mail server{since}.",
             "{count} mails have waited for the mail server{since}.",
         ),
-        "recours mail test you@example.com",
-    ),
-    _K.MAILS_HELD: ProblemWords(
-        "mails that are held",
-        (
+        _K.MAILS_HELD: ProblemText(
+            "mails that are held",
+            "recours mail release",
             "{count} mail is held by the send limit (RECOURS_MAIL_BRAKE){since}.",
             "{count} mails are held by the send limit (RECOURS_MAIL_BRAKE){since}.",
         ),
-        "recours mail release",
-    ),
-    _K.MAILS_UNDECIDED: ProblemWords(
-        "mails that may not have arrived",
-        (
+        _K.MAILS_UNDECIDED: ProblemText(
+            "mails that may not have arrived",
+            "Ask the recipients: logs/email_sender.log names them",
             "{count} mail may not have arrived: a run died while sending it.",
             "{count} mails may not have arrived: a run died while sending them.",
         ),
-        "Ask the recipients: logs/email_sender.log names them",
-    ),
-}
-
-FRENCH: dict[ProblemKind, ProblemWords] = {
-    _K.NEVER_RAN: _one(
-        "{worker} n'a jamais tourné",
-        "{worker} n'a jamais tourné sur cette base. Il doit tourner toutes les {often}.",
-        "recours check",
-    ),
-    _K.OVERDUE: _one(
-        "{worker} est en retard",
-        "{worker} n'a pas tourné{since}. Il doit tourner toutes les {often}. La machine est-elle éteinte, ou la tâche "
-        "planifiée désactivée ?",
-        "recours check",
-    ),
-    _K.RUN_FAILED: _one(
-        "{worker} a échoué",
-        "La dernière exécution de {worker} ({at}) a échoué, code de sortie {exit_status}. Son journal dit pourquoi.",
-        "recours check",
-    ),
-    _K.RUNS_KILLED: ProblemWords(
-        "des exécutions de {worker} tuées",
-        (
+    },
+    "fr": {
+        _K.NEVER_RAN: ProblemText(
+            "{worker} n'a jamais tourné",
+            "recours check",
+            "{worker} n'a jamais tourné sur cette base. Il doit tourner toutes les {often}.",
+        ),
+        _K.OVERDUE: ProblemText(
+            "{worker} est en retard",
+            "recours check",
+            "{worker} n'a pas tourné{since}. Il doit tourner toutes les {often}. La machine est-elle éteinte, ou la tâche "
+            "planifiée désactivée ?",
+        ),
+        _K.RUN_FAILED: ProblemText(
+            "{worker} a échoué",
+            "recours check",
+            "La dernière exécution de {worker} ({at}) a échoué, code de sortie {exit_status}. Son journal dit pourquoi.",
+        ),
+        _K.RUNS_KILLED: ProblemText(
+            "des exécutions de {worker} tuées",
+            "recours check",
             "{count} exécution de {worker} ({at}) ne s'est pas terminée : elle a été tuée, ou la machine s'est arrêtée.",
             "{count} exécutions de {worker} ne se sont pas terminées, la dernière : {at}. Elles ont été tuées, ou la "
             "machine s'est arrêtée.",
         ),
-        "recours check",
-    ),
-    _K.CLOCK_AHEAD: ProblemWords(
-        "une horloge en avance",
-        (
+        _K.CLOCK_AHEAD: ProblemText(
+            "une horloge en avance",
+            "Vérifiez la synchronisation de l'heure (NTP) de chaque machine, puis : recours prune --future-runs",
             "{count} exécution de {worker} a commencé dans le futur ({at}) : l'horloge d'une machine est ou était fausse.",
             "{count} exécutions de {worker} ont commencé dans le futur, la dernière : {at}. L'horloge d'une machine est ou "
             "était fausse.",
         ),
-        "Vérifiez la synchronisation de l'heure (NTP) de chaque machine, puis : recours prune --future-runs",
-    ),
-    _K.CREDENTIALS_REJECTED: _one(
-        "les identifiants {name}",
-        "{name} refuse nos identifiants ({quote}source : {source}).{blocked}{next}",
-        "Corrigez-les, puis : recours carriers check {carrier}",
-    ),
-    _K.ACCOUNT_DENIED: _one(
-        "le compte {name}",
-        "{name} reconnaît notre compte, mais ne lui ouvre pas ce service{quoted}.{blocked}{next}",
-        "Demandez l'accès à {name}, puis : recours carriers check {carrier}",
-    ),
-    _K.NOT_CONFIGURED: _one(
-        "{name} sans identifiants",
-        "{name} n'a pas d'identifiants.{blocked}",
-        "Renseignez {missing} dans .env, puis : recours carriers check {carrier}",
-    ),
-    _K.CARRIER_PAUSED: _one(
-        "{name} en pause",
-        "{name} est en pause{since}{author}.{blocked}",
-        "recours resume {carrier}",
-    ),
-    _K.OUTAGE: _one(
-        "{name} indisponible",
-        "{name} est indisponible : aucun appel n'a reçu de réponse{since}.{blocked}",
-        "recours carriers check {carrier}",
-    ),
-    _K.UNKNOWN_CARRIER: ProblemWords(
-        "des réclamations au transporteur inconnu",
-        (
+        _K.CREDENTIALS_REJECTED: ProblemText(
+            "les identifiants {name}",
+            "Corrigez-les, puis : recours carriers check {carrier}",
+            "{name} refuse nos identifiants ({quote}source : {source}).{blocked}{next}",
+        ),
+        _K.ACCOUNT_DENIED: ProblemText(
+            "le compte {name}",
+            "Demandez l'accès à {name}, puis : recours carriers check {carrier}",
+            "{name} reconnaît notre compte, mais ne lui ouvre pas ce service{quoted}.{blocked}{next}",
+        ),
+        _K.NOT_CONFIGURED: ProblemText(
+            "{name} sans identifiants",
+            "Renseignez {missing} dans .env, puis : recours carriers check {carrier}",
+            "{name} n'a pas d'identifiants.{blocked}",
+        ),
+        _K.CARRIER_PAUSED: ProblemText(
+            "{name} en pause",
+            "recours resume {carrier}",
+            "{name} est en pause{since}{author}.{blocked}",
+        ),
+        _K.OUTAGE: ProblemText(
+            "{name} indisponible",
+            "recours carriers check {carrier}",
+            "{name} est indisponible : aucun appel n'a reçu de réponse{since}.{blocked}",
+        ),
+        _K.UNKNOWN_CARRIER: ProblemText(
+            "des réclamations au transporteur inconnu",
+            "Corrigez le transporteur dans les dossiers : « recours export --csv » les liste, « recours carriers » donne les noms",
             "{count} réclamation porte un transporteur que recours ne connaît pas.",
             "{count} réclamations portent un transporteur que recours ne connaît pas.",
         ),
-        "Corrigez le transporteur dans les dossiers : « recours export --csv » les liste, « recours carriers » donne les noms",
-    ),
-    _K.DEADLINES: ProblemWords(
-        "des échéances",
-        (
+        _K.DEADLINES: ProblemText(
+            "des échéances",
+            "recours why {reference}",
             "{count} réclamation ne sera pas traitée avant son échéance : {reference}, le {day}.",
             "{count} réclamations ne seront pas traitées avant leur échéance ; la première est {reference}, le {day}.",
         ),
-        "recours why {reference}",
-    ),
-    _K.NOT_ENROLLED: ProblemWords(
-        "des réclamations non inscrites",
-        (
+        _K.NOT_ENROLLED: ProblemText(
+            "des réclamations non inscrites",
+            "Pour choisir lesquelles inscrire : recours enroll. Pour les laisser toutes de côté : RECOURS_ENROLL_NEW=false",
             "{count} réclamation ouverte avec un numéro de suivi n'est pas inscrite : aucune preuve n'est demandée pour elle.",
             "{count} réclamations ouvertes avec un numéro de suivi ne sont pas inscrites : aucune preuve n'est demandée pour "
             "elles.",
         ),
-        "Pour choisir lesquelles inscrire : recours enroll. Pour les laisser toutes de côté : RECOURS_ENROLL_NEW=false",
-    ),
-    _K.INTERNAL_ERRORS: ProblemWords(
-        "des erreurs internes",
-        (
+        _K.INTERNAL_ERRORS: ProblemText(
+            "des erreurs internes",
+            "grep -A 20 Traceback logs/*.log",
             "{count} tentative s'est terminée par une erreur interne de recours depuis hier.",
             "{count} tentatives se sont terminées par une erreur interne de recours depuis hier.",
         ),
-        "grep -A 20 Traceback logs/*.log",
-    ),
-    _K.MAILS_WAITING: ProblemWords(
-        "des courriels impossibles à envoyer",
-        (
+        _K.MAILS_WAITING: ProblemText(
+            "des courriels impossibles à envoyer",
+            "recours mail test vous@example.com",
             "{count} courriel attend le serveur de courriel{since}.",
             "{count} courriels attendent le serveur de courriel{since}.",
         ),
-        "recours mail test vous@example.com",
-    ),
-    _K.MAILS_HELD: ProblemWords(
-        "des courriels retenus",
-        (
+        _K.MAILS_HELD: ProblemText(
+            "des courriels retenus",
+            "recours mail release",
             "{count} courriel est retenu par la limite d'envoi (RECOURS_MAIL_BRAKE){since}.",
             "{count} courriels sont retenus par la limite d'envoi (RECOURS_MAIL_BRAKE){since}.",
         ),
-        "recours mail release",
-    ),
-    _K.MAILS_UNDECIDED: ProblemWords(
-        "des courriels peut-être non arrivés",
-        (
+        _K.MAILS_UNDECIDED: ProblemText(
+            "des courriels peut-être non arrivés",
+            "Demandez aux destinataires : logs/email_sender.log donne leurs adresses",
             "{count} courriel n'est peut-être pas arrivé : une exécution s'est arrêtée pendant l'envoi.",
             "{count} courriels ne sont peut-être pas arrivés : une exécution s'est arrêtée pendant l'envoi.",
         ),
-        "Demandez aux destinataires : logs/email_sender.log donne leurs adresses",
-    ),
+    },
 }
 
-PROBLEMS: dict[str, Mapping[ProblemKind, ProblemWords]] = {"en": ENGLISH, "fr": FRENCH}
-
-VERDICT: dict[str, dict[str, tuple[str, str]]] = {
+VERDICT: dict[str, dict[str, str | tuple[str, str]]] = {
     "en": {
-        "well": ("All is well: {proofs}, {waiting}, {blocked}.",) * 2,
+        "well": "All is well: {proofs}, {waiting}, {blocked}.",
         "needed": ("{count} thing needs you: {things}.", "{count} things need you: {things}."),
         "proofs": ("{count} proof today", "{count} proofs today"),
         "waiting": ("{count} claim waiting", "{count} claims waiting"),
-        "blocked": ("{count} of them until a limit resets", "{count} of them until a limit resets"),
-        "nothing_blocked": ("nothing blocked",) * 2,
+        "blocked": "{count} of them until a limit resets",
+        "nothing_blocked": "nothing blocked",
         "claims": (" {count} claim blocked{since}.", " {count} claims blocked{since}."),
-        "next": (" Next try {moment}.",) * 2,
-        "next_run": (" Next try: at the next run.",) * 2,
-        "since": (" since {moment}",) * 2,
-        "author": (" (by {by})",) * 2,
+        "next": " Next try {at}.",
+        "next_run": " Next try: at the next run.",
+        "since": " since {at}",
+        "author": " (by {by})",
     },
     "fr": {
-        "well": ("Tout va bien : {proofs}, {waiting}, {blocked}.",) * 2,
+        "well": "Tout va bien : {proofs}, {waiting}, {blocked}.",
         "needed": (
             "{count} point demande votre attention : {things}.",
             "{count} points demandent votre attention : {things}.",
         ),
         "proofs": ("{count} preuve aujourd'hui", "{count} preuves aujourd'hui"),
         "waiting": ("{count} réclamation en attente", "{count} réclamations en attente"),
-        "blocked": (
-            "dont {count} jusqu'au renouvellement d'un quota",
-            "dont {count} jusqu'au renouvellement d'un quota",
-        ),
-        "nothing_blocked": ("rien de bloqué",) * 2,
+        "blocked": "dont {count} jusqu'au renouvellement d'un quota",
+        "nothing_blocked": "rien de bloqué",
         "claims": (" {count} réclamation bloquée{since}.", " {count} réclamations bloquées{since}."),
-        "next": (" Prochain essai le {moment}.",) * 2,
-        "next_run": (" Prochain essai à la prochaine exécution.",) * 2,
-        "since": (" depuis le {moment}",) * 2,
-        "author": (" (par {by})",) * 2,
+        "next": " Prochain essai le {at}.",
+        "next_run": " Prochain essai à la prochaine exécution.",
+        "since": " depuis le {at}",
+        "author": " (par {by})",
     },
 }
 
 
 @dataclass(frozen=True)
-class VerdictWords:
-    """Tells problems and verdicts in one language; `local` turns a moment into the time that people read."""
+class VerdictSentences:
+    """Problems and verdicts in one language; `local` turns a datetime into the time that people read."""
 
     language: str
     local: LocalTime
 
-    # ---------------------------------------------------------------- all of it
-
     def verdict(self, found: Verdict) -> str:
         """The one sentence that says whether all is well."""
         if not found.is_well:
-            things = ", ".join(self._filled(self._words(p).short, p, found.at) for p in found.problems)
+            texts = PROBLEMS[self.language]
+            things = ", ".join(self._filled(texts[p.kind].short, p, found.at) for p in found.problems)
             return self._say("needed", len(found.problems), things=things)
         more = "+" if found.is_more else ""
-        blocked = self._say("blocked", found.blocked) if found.blocked else self._say("nothing_blocked")
         return self._say(
             "well",
             proofs=self._say("proofs", found.proofs_today),
             waiting=self._say("waiting", found.waiting, count=f"{found.waiting}{more}"),
-            blocked=blocked,
+            blocked=self._say("blocked" if found.blocked else "nothing_blocked", found.blocked),
         )
 
     def sentence(self, problem: Problem, now: datetime) -> str:
         """What the problem is."""
-        form = int(counted(self.language, ("0", "1"), problem.count))
-        return self._filled(self._words(problem).forms[form], problem, now)
+        text = PROBLEMS[self.language][problem.kind]
+        form = counted(self.language, ("one", "several"), problem.count)
+        return self._filled(text.several if form == "several" and text.several else text.one, problem, now)
 
     def remedy(self, problem: Problem, now: datetime) -> str:
         """What to do: a command, or what must be done before it."""
-        return self._filled(self._words(problem).remedy, problem, now)
+        return self._filled(PROBLEMS[self.language][problem.kind].remedy, problem, now)
 
     def as_json(self, problem: Problem, now: datetime) -> dict[str, Any]:
         """A problem for programs."""
-        return {
-            **problem.as_facts(),
-            "sentence": self.sentence(problem, now),
-            "remedy": self.remedy(problem, now),
-        }
-
-    # ---------------------------------------------------------------- its parts
-
-    def _words(self, problem: Problem) -> ProblemWords:
-        return PROBLEMS[self.language][problem.kind]
+        texts = {"sentence": self.sentence(problem, now), "remedy": self.remedy(problem, now)}
+        return problem.as_facts() | texts
 
     def _filled(self, text: str, problem: Problem, now: datetime) -> str:
-        facts = problem.facts
+        facts, since, until = problem.facts, problem.since, problem.until
         said = str(facts.get("said", ""))
         quote = f"« {said} »" if self.language == "fr" else f'"{said}"'
-        since = self._say("since", moment=self.moment(problem.since, now)) if problem.since else ""
-        once = "" if "{since}" in text else since  # said already
+        since_when = self._say("since", at=self._at(since, now)) if since else ""
+        once = "" if "{since}" in text else since_when  # said already
+        if until is None or until <= now:
+            next_try = self._say("next_run")
+        else:
+            next_try = self._say("next", at=self._at(until, now, exact=True))
         return text.format(
             **{
                 **facts,
                 "count": problem.count,
                 "carrier": problem.carrier,
-                "since": since,
-                "at": self.moment(problem.since, now, exact=True) if problem.since else "",
+                "since": since_when,
+                "at": self._at(since, now, exact=True) if since else "",
                 "blocked": self._say("claims", problem.count, since=once) if problem.count else "",
-                "next": self._next(problem, now),
+                "next": next_try,
                 "quote": f"{quote}, " if said else "",
                 "quoted": f" ({quote})" if said else "",
                 "author": self._say("author", by=facts["by"]) if facts.get("by") else "",
-                "often": self._often(facts.get("schedule_minutes", 0)),
-                "day": self._day_of(facts.get("deadline", "")),
+                "often": self._often(int(facts.get("schedule_minutes", 0))),
+                "day": self._day_of(str(facts.get("deadline", ""))),
             }
         )
 
-    def _next(self, problem: Problem, now: datetime) -> str:
-        if problem.until is None or problem.until <= now:
-            return self._say("next_run")
-        return self._say("next", moment=self.moment(problem.until, now, exact=True))
+    def _often(self, minutes: int) -> str:
+        if minutes % 60 or not minutes:
+            return f"{minutes} min"
+        return "60 min" if self.language == "fr" and minutes == 60 else f"{minutes // 60} h"  # noqa: PLR2004 (an hour)
 
-    def _often(self, minutes: object) -> str:
-        whole = int(str(minutes))
-        if whole % 60 or not whole:
-            return f"{whole} min"
-        return "60 min" if self.language == "fr" and whole == 60 else f"{whole // 60} h"  # noqa: PLR2004 (an hour)
-
-    def _day_of(self, text: object) -> str:
+    def _day_of(self, text: str) -> str:
         try:
-            day = datetime.fromisoformat(str(text))
+            return self._day(datetime.fromisoformat(text), with_year=True)
         except ValueError:
-            return str(text)
-        return self._day(day, with_year=True)
+            return text
 
-    def moment(self, moment: datetime, now: datetime, *, exact: bool = False) -> str:
-        """A moment for people: of today the time, of other days the day; `exact`: both."""
-        there, here = self.local(moment), self.local(now)
+    def _at(self, at: datetime, now: datetime, *, exact: bool = False) -> str:
+        """Of today the time, of other days the day; `exact`: both."""
+        there, here = self.local(at), self.local(now)
         is_today = there.date() == here.date()
         if self.language == "fr":
-            time = f"{there:%H} h {there:%M}"
             day = self._day(there, with_year=True)
-            return f"{day} à {time}" if exact or is_today else day
-        day = self._day(there, with_year=there.year != here.year)
+            return f"{day} à {there:%H} h {there:%M}" if exact or is_today else day
         time = f"{there:%H:%M %Z}".strip()
         if is_today:
             return time
+        day = self._day(there, with_year=there.year != here.year)
         return f"{day} {time}" if exact else day
 
     def _day(self, day: datetime, *, with_year: bool) -> str:
@@ -407,4 +351,6 @@ class VerdictWords:
         return f"{day.day} {day:%b %Y}" if with_year else f"{day.day} {day:%b}"
 
     def _say(self, key: str, number: int = 0, /, **facts: object) -> str:
-        return counted(self.language, VERDICT[self.language][key], number, **facts)
+        form = VERDICT[self.language][key]
+        forms = (form, form) if isinstance(form, str) else form
+        return counted(self.language, forms, number, **facts)

@@ -6,7 +6,7 @@ A problem is something that stays until a person acts, or that has lasted so lon
 - a claim that is settled or was given up: its client or the operator gets a mail of its own, and runs cannot do more.
 A quota that is too small for the backlog is what `recours plan` looks ahead to; it is not told here.
 
-Pure. To add one: a kind, a rule below, and its words in `recours.operations.problem_texts`.
+Pure. To add one: a kind, a rule below, and its text in `recours.operations.problem_texts`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

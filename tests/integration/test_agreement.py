@@ -34,7 +34,7 @@ from recours.database.schema.inspection import look
 from recours.database.tables import carriers, claims, mails, quota
 from recours.logs import local
 from recours.notifications.weekly import render_report
-from recours.operations.problem_texts import VerdictWords
+from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import ProblemKind, verdict
 from recours.operations.reopen import why_not
 from recours.sandbox import Sandbox
@@ -364,7 +364,7 @@ def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> N
     status = world.types("status", "--json")
     assert status.returncode == 0, status.stderr
     printed = json.loads(status.stdout)
-    told = VerdictWords("en", local)
+    told = VerdictSentences("en", local)
     assert printed["verdict"] == told.verdict(found)
     assert [p["sentence"] for p in printed["problems"]] == [
         told.sentence(p, found.at) for p in found.problems
@@ -378,7 +378,7 @@ def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> N
 
 def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
     found = verdict(world.operations.overview())
-    told = VerdictWords("en", local)
+    told = VerdictSentences("en", local)
     check = world.types("check", "--offline", "--json")
     assert check.returncode == 1
     faults = " ".join(f["words"] for f in json.loads(check.stdout)["findings"] if f["state"] == "fault")
@@ -403,7 +403,7 @@ def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
     assert facts["deadlines"]["count"] == len(NEAR) * len(CARRIERS)
     assert near <= {reference(state, stage) for state in CARRIERS for stage in NEAR}
     zone = operations.settings.policy.zone
-    of_mail = VerdictWords("en", lambda moment: moment.astimezone(zone))
+    of_mail = VerdictSentences("en", lambda moment: moment.astimezone(zone))
     text = render_report(facts, "en", office.branding()).plain
     for problem in found.problems:
         if problem.kind not in (ProblemKind.NEVER_RAN, ProblemKind.DEADLINES):

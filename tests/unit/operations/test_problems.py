@@ -14,7 +14,7 @@ from recours.core.pauses import Stop
 from recours.core.sentences import carrier_message
 from recours.operations import checks
 from recours.operations.checks import CheckState
-from recours.operations.problem_texts import PROBLEMS, VerdictWords
+from recours.operations.problem_texts import PROBLEMS, VerdictSentences
 from recours.operations.problems import Problem, ProblemKind, problem_of, problems, verdict
 from recours.operations.records import Backlog, Run, Tally
 from recours.operations.status import CarrierNow, Overview, Pile, Troubles, success_of, worker_status
@@ -22,7 +22,7 @@ from recours.runs.ports import Blocked, Refusal
 
 NOW = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-WORDS = {language: VerdictWords(language, lambda at: at) for language in PROBLEMS}
+WORDS = {language: VerdictSentences(language, lambda at: at) for language in PROBLEMS}
 K = ProblemKind
 
 
