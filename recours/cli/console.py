@@ -197,10 +197,10 @@ _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
 _LONGEST_AGO = timedelta(days=36500)
 
 
-def past_moment(*, bare_days: bool = False) -> Callable[[object], datetime | timedelta]:
+def past_time(*, bare_days: bool = False) -> Callable[[object], datetime | timedelta]:
     """The type of an option: `2026-02-03`, `2026-02-03 14:00`, `3d`, `12h`; without an offset in this machine's time.
 
-    Gives a datetime (aware UTC) or a timedelta back from now: `moment_of` makes a moment of either.
+    Gives a datetime (aware UTC) or a timedelta back from now: `time_of` makes a datetime of either.
     `bare_days`: a number alone is that many days.
     """
 
@@ -235,9 +235,9 @@ def _at(text: str) -> datetime | None:
         return None
 
 
-def moment_of(given: datetime | timedelta, now: datetime, option: str) -> datetime:
-    """The moment that was meant. Raises click.BadParameter if it is not past."""
-    moment = now - given if isinstance(given, timedelta) else given
-    if moment > now:
-        raise click.BadParameter("the moment must not lie in the future.", param_hint=option)
-    return moment
+def time_of(given: datetime | timedelta | None, now: datetime, option: str) -> datetime | None:
+    """The time that was meant. Raises click.BadParameter if it is not past."""
+    at = now - given if isinstance(given, timedelta) else given
+    if at and at > now:
+        raise click.BadParameter("the time must not lie in the future.", param_hint=option)
+    return at

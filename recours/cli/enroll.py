@@ -1,34 +1,55 @@
-"""`recours enroll` and `exclude`: claims that recours works on from now on, and that it no longer works on."""
+"""`recours enroll`, `exclude` and `reopen`: claims to work on from now on, not to work on any more, to start afresh."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import Table, moment_of, past_moment, show
+from recours.cli.console import Table, past_time, show, time_of
 from recours.cli.operations import (
     confirmed,
     database_option,
+    dry_run_option,
     json_option,
     person,
     refusals_told,
+    shown,
     tell_json,
     with_operations,
+    yes_option,
 )
 from recours.core.claim import Claim
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
-from recours.operations.enroll import (
-    EnrolmentCounts,
-    Wanted,
-    changed_meanwhile,
-    enroll_all,
-    look_over,
-    to_enroll,
-    to_exclude,
-)
+from recours.logs import local
+from recours.operations import enroll, reopen
 from recours.wiring.operations import Operations
+
+_LONGEST_WHY = 300
+
+
+@dataclass(frozen=True)
+class _Mode:
+    """How it is to be done and reported."""
+
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+def _check_carrier(name: str | None) -> None:
+    if name is not None and not CATALOG.keys_of(name):
+        raise click.BadParameter(CATALOG.no_such(name), param_hint="--carrier")
+
+
+def _show_left(left: Mapping[str, int]) -> None:
+    for why, count in sorted(left.items()):
+        click.echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
+
+
+# ---------------------------------------------------------------- enroll
 
 
 @click.command("enroll")
@@ -37,9 +58,9 @@ from recours.wiring.operations import Operations
 @click.option(
     "--status", "statuses", metavar="STATUS", multiple=True, help="Claims with this status only; repeatable."
 )
-@click.option("--since", type=past_moment(), metavar="T", help="Created since: a date, a time, 3d or 12h.")
-@click.option("--dry-run", is_flag=True, help="Show how many there are, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--since", type=past_time(), metavar="T", help="Created since: a date, a time, 3d or 12h.")
+@dry_run_option("Show how many there are, and change nothing.")
+@yes_option
 @database_option
 @json_option
 def command(
@@ -60,94 +81,98 @@ def command(
     """
     if references and (carrier or statuses or since is not None):
         raise click.UsageError("Name claims, or give --carrier, --status or --since; not both.")
-    if carrier is not None and not CATALOG.keys_of(carrier):
-        raise click.BadParameter(CATALOG.no_such(carrier), param_hint="--carrier")
+    _check_carrier(carrier)
+    mode = _Mode(dry_run, yes, as_json)
     with with_operations(database_url) as operations:
         if references:
-            _enroll_named(operations, references, dry_run=dry_run, as_json=as_json)
+            _enroll_named(operations, references, mode)
             return
-        wanted = Wanted(
+        wanted = enroll.Wanted(
             carriers=operations.catalog.keys_of(carrier) if carrier else (),
             statuses=[status.strip().lower() for status in statuses],
-            since=moment_of(since, operations.clock.now(), "--since") if since is not None else None,
+            since=time_of(since, operations.clock.now(), "--since"),
         )
-        _enroll_selected(operations, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
+        _enroll_selected(operations, wanted, mode)
 
 
-# ---------------------------------------------------------------- by name
-
-
-def _enroll_named(
-    operations: Operations, references: tuple[str, ...], *, dry_run: bool, as_json: bool
-) -> None:
+def _enroll_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
     with refusals_told():
-        found = to_enroll(operations.claims, references, operations.settings.policy)
-        if not dry_run and not operations.enrolment.enroll_named(found, person(), operations.clock.now()):
-            raise changed_meanwhile(_one_of(found))
-    if as_json:
-        names = [claim.reference for claim in found]
+        found = enroll.to_enroll(operations.claims, references, operations.settings.policy)
+        if not mode.dry_run and not operations.enrolment.enroll_named(
+            found, person(), operations.clock.now()
+        ):
+            raise enroll.changed_meanwhile(_one_of(found))
+    if mode.as_json:
+        done = 0 if mode.dry_run else len(found)
         tell_json(
             {
-                "dry_run": dry_run,
+                "dry_run": mode.dry_run,
                 "found": len(found),
-                "enrolled": 0 if dry_run else len(found),
-                "claims": names,
+                "enrolled": done,
+                "claims": [claim.reference for claim in found],
             }
         )
         return
     for claim in found:
         waits = "the fetch worker's next run takes it" if claim.number else "it waits for its tracking number"
-        click.echo(f"{claim.reference}: {'would be enrolled' if dry_run else 'enrolled'}; {waits}")
+        click.echo(f"{claim.reference}: {'would be enrolled' if mode.dry_run else 'enrolled'}; {waits}")
 
 
 def _one_of(found: Sequence[Claim]) -> str:
     return found[0].reference if len(found) == 1 else f"One of {plural(len(found), 'claim')}"
 
 
-# ---------------------------------------------------------------- by carrier, status and time
-
-
-def _enroll_selected(
-    operations: Operations, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bool
-) -> None:
-    policy, enrolment = operations.settings.policy, operations.enrolment
-    counts = look_over(enrolment.candidates(), wanted, policy, operations.catalog)
+def _enroll_selected(operations: Operations, wanted: enroll.Wanted, mode: _Mode) -> None:
+    policy, enrolment, catalog = operations.settings.policy, operations.enrolment, operations.catalog
+    counts = enroll.look_over(enrolment.candidates(), wanted, policy, catalog)
     count = counts.open.total()
-    if not as_json:
-        _show(operations, counts)
+    if not mode.as_json:
+        _show_candidates(operations, counts)
     enrolled = 0
-    if dry_run:
-        if not as_json:
+    if mode.dry_run:
+        if not mode.as_json:
             click.echo(f"Dry run: {plural(count, 'claim')} would be enrolled; nothing was changed.")
-    elif count and not confirmed(f"Enrol {plural(count, 'claim')}?", yes=yes):
+    elif count and not confirmed(f"Enrol {plural(count, 'claim')}?", yes=mode.yes):
         click.echo("Nothing was changed.", err=True)
         return
     else:
-        enrolled = enroll_all(enrolment, wanted, policy, operations.catalog, operations.clock.now)
-        if not as_json:
-            _say_done(operations, count, enrolled)
-    if as_json:
-        tell_json(_as_json(operations, counts, enrolled, dry_run=dry_run))
+        enrolled = enroll.enroll_all(enrolment, wanted, policy, catalog, operations.clock.now)
+        if not mode.as_json:
+            _say_enrolled(operations, count, enrolled)
+    if mode.as_json:
+        tell_json(
+            {
+                "dry_run": mode.dry_run,
+                "found": count,
+                "enrolled": enrolled,
+                "calls": {
+                    catalog.name_of(key): calls for key, calls in sorted(counts.calls.items()) if calls
+                },
+                "claims": [
+                    {"carrier": catalog.name_of(key) or None, "status": status or None, "count": number}
+                    for (key, status), number in sorted(counts.open.items())
+                ],
+                "left": dict(counts.left),
+            }
+        )
 
 
-def _show(operations: Operations, counts: EnrolmentCounts) -> None:
-    if not counts.open:
-        click.echo("No claim that is not enrolled is among them.")
+def _show_candidates(operations: Operations, counts: enroll.EnrolmentCounts) -> None:
     rows = [
         (operations.catalog.name_of(key, "no known carrier"), clean(status, 30) or "(none)", str(count))
         for (key, status), count in sorted(counts.open.items())
     ]
-    show(
-        Table("Claims to enrol", ("Carrier", "Status", "Claims"), rows, frozenset({"Claims"}))
-    ) if rows else None
-    for why, count in sorted(counts.left.items()):
-        click.echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
+    if rows:
+        show(Table("Claims to enrol", ("Carrier", "Status", "Claims"), rows, frozenset({"Claims"})))
+    else:
+        click.echo("No claim that is not enrolled is among them.")
+    _show_left(counts.left)
     for key, calls in sorted(counts.calls.items()):
         if calls:
             click.echo(f"{operations.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
 
 
-def _say_done(operations: Operations, count: int, enrolled: int) -> None:
+def _say_enrolled(operations: Operations, count: int, enrolled: int) -> None:
     click.echo(
         f"{plural(enrolled, 'claim')} enrolled: the fetch worker takes them, the nearest deadline first."
     )
@@ -155,40 +180,15 @@ def _say_done(operations: Operations, count: int, enrolled: int) -> None:
         click.echo(
             f"{plural(count - enrolled, 'claim')} changed meanwhile: repeat the command to see which are left."
         )
-    adopted = operations.enrolment.adoption()
-    if (
-        adopted
-        and not adopted.enrolls_new(operations.enrolment.setting)
-        and operations.enrolment.setting is EnrollNew.AUTO
-    ):
+    setting, adopted = operations.enrolment.setting, operations.enrolment.adoption()
+    if setting is EnrollNew.AUTO and adopted and not adopted.enrolls_new(setting):
         click.echo(
             "New claims are worked on once the service sets their pod_fetch_status to 'pending'; if it does not, set "
             "RECOURS_ENROLL_NEW=true."
         )
 
 
-def _as_json(
-    operations: Operations, counts: EnrolmentCounts, enrolled: int, *, dry_run: bool
-) -> dict[str, object]:
-    return {
-        "dry_run": dry_run,
-        "found": counts.open.total(),
-        "enrolled": enrolled,
-        "calls": {
-            operations.catalog.name_of(key): calls for key, calls in sorted(counts.calls.items()) if calls
-        },
-        "claims": [
-            {"carrier": operations.catalog.name_of(key) or None, "status": status or None, "count": count}
-            for (key, status), count in sorted(counts.open.items())
-        ],
-        "left": dict(counts.left),
-    }
-
-
 # ---------------------------------------------------------------- exclude
-
-
-_LONGEST_WHY = 300
 
 
 @click.command("exclude")
@@ -207,9 +207,9 @@ def exclude_command(
     if not reason:
         raise click.BadParameter("say why, for those who ask later.", param_hint="--why")
     with with_operations(database_url) as operations, refusals_told():
-        found = to_exclude(operations.claims, references)
+        found = enroll.to_exclude(operations.claims, references)
         if not operations.enrolment.exclude(found, person(), reason, operations.clock.now()):
-            raise changed_meanwhile(_one_of(found))
+            raise enroll.changed_meanwhile(_one_of(found))
     if as_json:
         tell_json({"excluded": len(found), "claims": [claim.reference for claim in found]})
         return
@@ -217,3 +217,113 @@ def exclude_command(
         click.echo(
             f"{claim.reference}: excluded; no run works on it. To bring it back: recours enroll {claim.reference}"
         )
+
+
+# ---------------------------------------------------------------- reopen
+
+
+@click.command("reopen")
+@click.argument("references", metavar="CLAIM…", nargs=-1)
+@click.option("--carrier", metavar="NAME", help="All claims of this carrier that gave up.")
+@click.option(
+    "--since", type=past_time(), metavar="T", help="Those that gave up since: a date, a time, 3d or 12h."
+)
+@dry_run_option("Show which would; change nothing.")
+@yes_option
+@database_option
+@json_option
+def reopen_command(
+    references: tuple[str, ...],
+    carrier: str | None,
+    since: datetime | timedelta | None,
+    dry_run: bool,
+    yes: bool,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Have claims that gave up start afresh, as if they had just failed: the next run of either worker takes them up.
+
+    Either the claims named, all of them or none; or all of a carrier, or since a moment, after asking. No second final
+    mail goes out for a tracking number that had one.
+    """
+    by_selection = carrier is not None or since is not None
+    if bool(references) == by_selection:
+        raise click.UsageError("Name claims, or give --carrier or --since; not both.")
+    _check_carrier(carrier)
+    mode = _Mode(dry_run, yes, as_json)
+    with with_operations(database_url) as operations:
+        if references:
+            _reopen_named(operations, references, mode)
+        else:
+            _reopen_selected(operations, carrier, since, mode)
+
+
+def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
+    now, policy = operations.clock.now(), operations.settings.policy
+    with refusals_told():
+        found = reopen.to_reopen(operations.claims, references, policy, operations.position_now, local)
+        if not mode.dry_run:
+            reopen.reopen_named(operations.given_up, found, now)
+    if not mode.as_json:
+        for claim in found:
+            carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
+            last, attempts = shown(claim.state.last_retry_at), plural(claim.retries_counted, "attempt")
+            click.echo(f"{claim.reference} ({carrier}): gave up on {last} after {attempts}")
+    _report_reopened(len(found), [claim.reference for claim in found], {}, mode)
+
+
+def _reopen_selected(
+    operations: Operations, carrier: str | None, since: datetime | timedelta | None, mode: _Mode
+) -> None:
+    now = operations.clock.now()
+    keys = operations.catalog.keys_of(carrier) if carrier else ()
+    chosen = keys, time_of(since, now, "--since"), operations.settings.policy, now
+    selection = reopen.look_over(operations.given_up, *chosen)
+    count = selection.open.total()
+    if not mode.as_json:
+        _show_given_up(operations, selection)
+    references: list[str] = []
+    if count and not mode.dry_run:
+        if not confirmed(f"Have {plural(count, 'claim')} start afresh?", yes=mode.yes):
+            click.echo("Nothing was changed.", err=True)
+            return
+        for part in reopen.reopen_all(operations.given_up, *chosen):
+            references += [claim.reference for claim in part]
+    _report_reopened(count, references, selection.left, mode)
+
+
+def _show_given_up(operations: Operations, selection: reopen.Selection) -> None:
+    rows = [
+        (
+            operations.catalog.name_of(key, "no known carrier"),
+            str(count),
+            shown(selection.oldest.get(key)),
+            shown(selection.newest.get(key)),
+        )
+        for key, count in sorted(selection.open.items())
+    ]
+    if rows:
+        head = ("Carrier", "Claims", "Gave up from", "to")
+        show(Table("Claims that gave up", head, rows, frozenset({"Claims"})))
+    else:
+        click.echo("No matching claim has given up.")
+    _show_left(selection.left)
+
+
+def _report_reopened(count: int, references: list[str], left: Mapping[str, int], mode: _Mode) -> None:
+    """`count`: those that were found; `references`: those that were reopened, or, in a dry run by name, would be."""
+    done = 0 if mode.dry_run else len(references)
+    if mode.as_json:
+        tell_json(
+            {
+                "dry_run": mode.dry_run,
+                "found": count,
+                "reopened": done,
+                "claims": references,
+                "left": dict(left),
+            }
+        )
+    elif mode.dry_run:
+        click.echo(f"Dry run: {plural(count, 'claim')} would start afresh; nothing was changed.")
+    elif done:
+        click.echo(f"{plural(done, 'claim')} will start afresh: due at the next run of either worker.")

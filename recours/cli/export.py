@@ -12,7 +12,7 @@ from typing import BinaryIO
 import click
 
 from recours.access import publish
-from recours.cli.console import moment_of, past_moment, say_error
+from recours.cli.console import past_time, say_error, time_of
 from recours.cli.operations import FAILED, database_option, with_operations
 from recours.operations.export import (
     ATTEMPT_COLUMNS,
@@ -37,7 +37,7 @@ from recours.wiring.operations import Operations
 )
 @click.option(
     "--since",
-    type=past_moment(),
+    type=past_time(),
     metavar="DATE",
     help="Only claims made, or attempts begun, since then: 2026-02-03, 2026-02-03T14:00, 3d or 12h.",
 )
@@ -77,7 +77,7 @@ def command(
 def _pieces(
     operations: Operations, what: str, since: datetime | timedelta | None, *, as_csv: bool
 ) -> Iterator[str]:
-    start = moment_of(since, operations.clock.now(), "--since") if since else None
+    start = time_of(since, operations.clock.now(), "--since")
     columns: tuple[str, ...] = CLAIM_COLUMNS
     if what == "claims":
         found = operations.with_positions(operations.records.each_claim(start))

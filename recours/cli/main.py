@@ -45,6 +45,7 @@ _SHARED = {
     "fetch": "workers",
     "init_db": "database",
     "pause": "carriers",
+    "reopen": "enroll",
     "restore": "database",
     "resume": "carriers",
     "retry": "workers",

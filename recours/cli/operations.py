@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,8 @@ from recours.carriers.registry import CATALOG
 from recours.cli.console import SEEN_BY_ALL, say_error, say_warning
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
-from recours.core.text import clean
+from recours.core.text import clean, format_minute
+from recours.logs import local
 from recours.operations.enroll import ClaimsRefusedError
 from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
@@ -44,6 +46,14 @@ def json_option(command: _Command) -> _Command:
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for programs."
     )(command)
+
+
+def dry_run_option(text: str) -> Callable[[_Command], _Command]:
+    return click.option("--dry-run", is_flag=True, help=text)
+
+
+def yes_option(command: _Command) -> _Command:
+    return click.option("--yes", is_flag=True, help="Do not ask.")(command)
 
 
 def carrier_argument(command: _Command) -> _Command:
@@ -132,6 +142,11 @@ def confirmed(question: str, *, yes: bool) -> bool:
             "There is no terminal to ask on, and nothing was changed: repeat it with --yes."
         )
     return click.confirm(question, err=True)
+
+
+def shown(at: datetime | None) -> str:
+    """A time for people, in the time zone of this machine."""
+    return format_minute(at, local)
 
 
 def tell_json(content: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from recours.cli.console import Table, harmless, moment_of, past_moment, say_error, show
+from recours.cli.console import Table, harmless, past_time, say_error, show, time_of
 from recours.cli.operations import FAILED, confirmed, database_option, json_option, tell_json, with_operations
 from recours.core.text import format_minute, plural
 from recours.database.engine import clock_offset
@@ -40,7 +40,7 @@ class _Found:
 @click.command("prune")
 @click.option(
     "--older-than",
-    type=past_moment(bare_days=True),
+    type=past_time(bare_days=True),
     metavar="DAYS|DATE",
     help="What is older than so many days, or than a date.",
 )
@@ -113,7 +113,7 @@ def _warn_of(left: Mapping[str, str]) -> None:
 def _found(operations: Operations, older_than: datetime | timedelta | None, *, future_runs: bool) -> _Found:
     """What would go. Ends the process if it is in doubt which runs are in the future."""
     now = operations.clock.now()
-    before = None if older_than is None else moment_of(older_than, now, "--older-than")
+    before = time_of(older_than, now, "--older-than")
     outlook = (
         PruneForecast() if before is None else DatabasePast(operations.database, "").outlook(before, now)
     )

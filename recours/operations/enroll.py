@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus
-from recours.core.policy import Adoption, Policy
+from recours.core.policy import Policy
 from recours.core.text import clean, is_text
 from recours.runs.source import Suggests, no_such_claim
 
@@ -38,11 +38,8 @@ class Candidate:
     created_at: datetime | None
 
 
-class Enrolment(Protocol):
+class EnrolmentStore(Protocol):
     """Claims of which nobody has said that recours works on them."""
-
-    def adoption(self) -> Adoption | None:
-        """When recours first worked on this database."""
 
     def candidates(self) -> Iterator[Candidate]:
         """Every claim with a number that is not enrolled, whatever its status; a part at a time in memory."""
@@ -53,18 +50,11 @@ class Enrolment(Protocol):
     def note_decision(self) -> None:
         """A person has said what becomes of the claims that are not enrolled."""
 
-    def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> bool:
-        """Set all of these to `pending`, or none; ends their exclusions. False: one was changed in between."""
-
-    def exclude(self, found: Sequence[Claim], who: str, why: str, now: datetime) -> bool:
-        """Set all of these to `manual`, or none, and keep who did it, when and why. False: one was changed in between."""
-
 
 class Finds(Suggests, Protocol):
-    """Knows the claims."""
+    """Reads claims by their references."""
 
-    def find(self, reference: str) -> Claim | None:
-        """Read one claim by its reference."""
+    def find(self, reference: str) -> Claim | None: ...
 
 
 # ---------------------------------------------------------------- by carrier, status and time
@@ -77,11 +67,6 @@ class Wanted:
     carriers: Collection[str] = ()
     statuses: Collection[str] = ()
     since: datetime | None = None  # created then or later
-
-    @property
-    def is_all(self) -> bool:
-        """Tell whether nothing is asked for in particular."""
-        return not (self.carriers or self.statuses or self.since)
 
     def why_not(self, candidate: Candidate, key: str, policy: Policy) -> str | None:
         """Why a claim that is asked for is left as it is; None: it is enrolled, "": it was not asked for."""
@@ -102,7 +87,7 @@ class Wanted:
 
 @dataclass
 class EnrolmentCounts:
-    """How many claims are enrolled, by carrier's key ("": of none that we know) and status; how many are not, and why."""
+    """How many claims would be enrolled, by carrier's key ("": of none that is known) and status; why the others not."""
 
     open: Counter[tuple[str, str]] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)  # at least so many, by carrier's key
@@ -115,7 +100,7 @@ def look_over(
     """What `enroll_all` would do."""
     counts = EnrolmentCounts()
     for candidate in found:
-        key = _key(candidate, catalog)
+        key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
         why = wanted.why_not(candidate, key, policy)
         if why:
             counts.left[why] += 1
@@ -126,7 +111,7 @@ def look_over(
 
 
 def enroll_all(
-    enrolment: Enrolment,
+    enrolment: EnrolmentStore,
     wanted: Wanted,
     policy: Policy,
     catalog: Catalog,
@@ -138,19 +123,16 @@ def enroll_all(
     """
     done, part = 0, []
     for candidate in enrolment.candidates():
-        if wanted.why_not(candidate, _key(candidate, catalog), policy) is None:
+        key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
+        if wanted.why_not(candidate, key, policy) is None:
             part.append(candidate.id)
         if len(part) == _AT_ONCE:
             done += len(enrolment.enroll(part, clock()))
             part = []
     done += len(enrolment.enroll(part, clock())) if part else 0
-    if done or wanted.is_all:
+    if done or not (wanted.carriers or wanted.statuses or wanted.since):
         enrolment.note_decision()
     return done
-
-
-def _key(candidate: Candidate, catalog: Catalog) -> str:
-    return catalog.resolve(candidate.carrier_name, candidate.number) or ""
 
 
 # ---------------------------------------------------------------- by name
@@ -206,4 +188,4 @@ def _why_not_exclude(claim: Claim) -> str | None:
 
 def changed_meanwhile(what: str) -> ClaimsRefusedError:
     """What is said if one of several was changed between reading and writing."""
-    return ClaimsRefusedError(f"{what} changed in this very moment; nothing was done, try again.")
+    return ClaimsRefusedError(f"{what} changed at this very moment; nothing was done, try again.")

@@ -1,8 +1,8 @@
 """Claims that gave up start afresh: count 0, due at the very next run, through the same queue and mails.
 
 What is done to a claim is what a person may do by hand: its count is set to 0. Its stage is changed with it, so that
-nobody counts it as given up until then. The next run of either worker assesses it by the rule for that (`recours.core.assessment.assess`). A final mail about the same number is not sent a second time,
-since its event is unique.
+nobody counts it as given up until then. The next run of either worker assesses it by the rule for that
+(`recours.core.assessment.assess`). A final mail about the same number is not sent a second time: its event is unique.
 """
 
 from collections import Counter
@@ -19,8 +19,6 @@ from recours.operations.position import Position, Why
 
 
 class GivenUp(Protocol):
-    """Claims that gave up."""
-
     def given_up(
         self, carriers: Collection[str], since: datetime | None, now: datetime
     ) -> Iterator[list[tuple[Claim, bool]]]:
@@ -40,18 +38,10 @@ class GivenUp(Protocol):
 class Selection:
     """What was asked for by carrier or time: how many of each carrier may start afresh, and how many may not, and why."""
 
-    open: Counter[str] = field(default_factory=Counter)  # by carrier's key ("": of none that we know)
+    open: Counter[str] = field(default_factory=Counter)  # by carrier's key ("": of none that is known)
     left: Counter[str] = field(default_factory=Counter)  # by why
     oldest: dict[str, datetime] = field(default_factory=dict)  # last turns, by carrier
     newest: dict[str, datetime] = field(default_factory=dict)
-
-    def add(self, claim: Claim) -> None:
-        """Count one that may start afresh."""
-        key, at = claim.carrier or "", claim.state.last_retry_at
-        self.open[key] += 1
-        if at is not None:
-            self.oldest[key] = min(at, self.oldest.get(key, at))
-            self.newest[key] = max(at, self.newest.get(key, at))
 
 
 # ---------------------------------------------------------------- by name
@@ -69,7 +59,7 @@ def to_reopen(
 
 
 def reopen_named(claims: GivenUp, found: Sequence[Claim], now: datetime) -> None:
-    """Have all of these start afresh, or none. Raises ClaimsRefusedError if one was taken or changed in this instant."""
+    """Have all of these start afresh, or none. Raises ClaimsRefusedError if one was taken or changed meanwhile."""
     done = claims.start_afresh(found, now, all_or_none=True)
     if changed := [claim.reference for claim in found if claim.id not in done]:
         raise changed_meanwhile(changed[0] if len(changed) == 1 else plural(len(changed), "claim"))
@@ -84,11 +74,18 @@ def look_over(
     """What `reopen_all` would do."""
     selection = Selection()
     for part in claims.given_up(carriers, since, now):
-        for claim, held in part:
-            if why := _left_because(claim, policy, held=held):
-                selection.left[why] += 1
+        for claim, is_leased in part:
+            if policy.sets_aside(claim):
+                status = clean(claim.claim_status, 30)
+                selection.left[f"status '{status}': such claims are not fetched"] += 1
+            elif is_leased:
+                selection.left["held by a run"] += 1
             else:
-                selection.add(claim)
+                key, at = claim.carrier or "", claim.state.last_retry_at
+                selection.open[key] += 1
+                if at is not None:
+                    selection.oldest[key] = min(at, selection.oldest.get(key, at))
+                    selection.newest[key] = max(at, selection.newest.get(key, at))
     return selection
 
 
@@ -100,12 +97,6 @@ def reopen_all(
         may = [claim for claim, _ in part if not policy.sets_aside(claim)]
         done = claims.start_afresh(may, now, all_or_none=False) if may else set()
         yield [claim for claim in may if claim.id in done]
-
-
-def _left_because(claim: Claim, policy: Policy, *, held: bool) -> str | None:
-    if policy.sets_aside(claim):
-        return f"status '{clean(claim.claim_status, 30)}': such claims are not fetched"
-    return "held by a run" if held else None
 
 
 # ---------------------------------------------------------------- why not
@@ -130,9 +121,7 @@ def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> 
 
 def _standing(claim: Claim, where: Position, local: LocalTime) -> str:
     if claim.is_pending:
-        return "it is new, and the fetch worker's" + (
-            "" if claim.number else ", once it has a tracking number"
-        )
+        return f"it is new, and the fetch worker's{'' if claim.number else ', once it has a tracking number'}"
     if claim.fetch_status != FetchStatus.FAILED:
         status = clean(claim.fetch_status or "NULL", 30)
         return f"its pod_fetch_status is '{status}', which recours leaves alone"

@@ -560,7 +560,7 @@ def test_a_console_that_is_not_there_takes_what_is_said(
         (["export", "--csv", "--json"], 2, "Choose one of --csv and --json."),
         (["export", "--csv", "--what", "mails"], 2, "'mails'"),
         (["export", "--csv", "--since", "yesterday"], 2, "'yesterday' is neither a date"),
-        (["export", "--csv", "--since", "2999-01-01"], 2, "the moment must not lie in the future."),
+        (["export", "--csv", "--since", "2999-01-01"], 2, "the time must not lie in the future."),
         (["export", "--csv", "--since", "2026-02-30"], 2, "'2026-02-30' is neither a date"),
     ],
     ids=lambda value: " ".join(value)[:60].encode("ascii", "replace").decode() if isinstance(value, list) else None,
