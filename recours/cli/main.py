@@ -50,6 +50,7 @@ _SHARED = {
     "resume": "carriers",
     "retry": "workers",
     "sandbox": "demo",
+    "why": "status",
 }
 
 

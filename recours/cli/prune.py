@@ -4,20 +4,29 @@ So do runs that a wrong clock dated in the future.
 """
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import click
 
 from recours.cli.console import Table, harmless, past_time, say_error, show, time_of
-from recours.cli.operations import FAILED, confirmed, database_option, json_option, tell_json, with_operations
-from recours.core.text import format_minute, plural
+from recours.cli.operations import (
+    FAILED,
+    confirmed,
+    database_option,
+    dry_run_option,
+    json_option,
+    shown,
+    tell_json,
+    with_operations,
+    yes_option,
+)
+from recours.core.text import plural
 from recours.database.engine import clock_offset
 from recours.database.pruning import DatabasePast, forget_future_runs, run_dates
 from recours.documents.store import erase
-from recours.logs import local
 from recours.operations.prune import Clocks, Pruned, PruneForecast, RunDates, doubt, prune
+from recours.operations.records import iso
 from recours.wiring.operations import Operations
 
 _SHOWN_FILES = 20
@@ -49,8 +58,8 @@ class _Found:
     is_flag=True,
     help="The record of runs that a wrong clock dated in the future. Nothing else goes with it.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would go; change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option("Show what would go; change nothing.")
+@yes_option
 @database_option
 @json_option
 def command(
@@ -85,128 +94,104 @@ def command(
         tell_json(_as_json(found, done, forgotten, dry_run=dry_run))
     elif not found.is_empty and not dry_run:
         _say(found, done, forgotten)
-    _warn_of(done.left)
+    for path, why in list(done.left.items())[:_SHOWN_FILES]:
+        click.echo(
+            f"WARNING: {harmless(path)} could not be deleted: {harmless(why)}. Its record is kept.", err=True
+        )
+    if len(done.left) > _SHOWN_FILES:
+        click.echo(f"WARNING: {len(done.left) - _SHOWN_FILES} more files could not be deleted.", err=True)
     if done.left:
         raise SystemExit(FAILED)
 
 
-def _delete(operations: Operations, found: _Found) -> tuple[Pruned, int]:
-    """Delete what was found. Also returns how many runs in the future went."""
-    done, forgotten = Pruned(), 0
-    if found.future is not None and found.dates.ahead:
-        forgotten = forget_future_runs(operations.database, found.future)
-    if found.before is not None and not found.outlook.is_empty:
-        past = DatabasePast(operations.database, uuid.uuid4().hex)
-        done = prune(past, erase, found.before, operations.clock.now)
-    return done, forgotten
-
-
-def _warn_of(left: Mapping[str, str]) -> None:
-    for path, why in list(left.items())[:_SHOWN_FILES]:
-        click.echo(
-            f"WARNING: {harmless(path)} could not be deleted: {harmless(why)}. Its record is kept.", err=True
-        )
-    if len(left) > _SHOWN_FILES:
-        click.echo(f"WARNING: {len(left) - _SHOWN_FILES} more files could not be deleted.", err=True)
-
-
 def _found(operations: Operations, older_than: datetime | timedelta | None, *, future_runs: bool) -> _Found:
     """What would go. Ends the process if it is in doubt which runs are in the future."""
-    now = operations.clock.now()
+    now, past = operations.clock.now(), DatabasePast(operations.database, "")
     before = time_of(older_than, now, "--older-than")
-    outlook = (
-        PruneForecast() if before is None else DatabasePast(operations.database, "").outlook(before, now)
-    )
+    outlook = past.outlook(before, now) if before else PruneForecast()
     if not future_runs:
         return _Found(before, outlook)
     clocks = Clocks(now, now - clock_offset(operations.database))
     dates = run_dates(operations.database, clocks.future)
-    if dates.ahead and (why := doubt(dates, clocks, lambda moment: format_minute(moment, local))):
+    if dates.ahead and (why := doubt(dates, clocks, shown)):
         say_error(f"Nothing was deleted. {why}")
         raise SystemExit(FAILED)
     return _Found(before, outlook, clocks.future, dates)
 
 
+def _delete(operations: Operations, found: _Found) -> tuple[Pruned, int]:
+    """Delete what was found. Also returns how many runs in the future went."""
+    done, forgotten = Pruned(), 0
+    if found.future and found.dates.ahead:
+        forgotten = forget_future_runs(operations.database, found.future)
+    if found.before and not found.outlook.is_empty:
+        past = DatabasePast(operations.database, uuid.uuid4().hex)
+        done = prune(past, erase, found.before, operations.clock.now)
+    return done, forgotten
+
+
 def _show(operations: Operations, found: _Found) -> None:
-    dates = found.dates
-    if found.before is not None:
-        _show_old(operations, found.outlook, found.before)
-    if found.future is not None and not dates.ahead:
-        click.echo("No run is dated in the future.")
-    elif dates.ahead:
+    dates, outlook = found.dates, found.outlook
+    if found.before and outlook.is_empty:
+        click.echo(f"Nothing is older than {shown(found.before)}.")
+    elif found.before:
+        head = ("Carrier", "Attempts", "Documents", "Bytes", "Oldest", "Newest")
+        rows = [
+            (
+                operations.catalog.name_of(share.carrier, share.carrier),
+                str(share.attempts),
+                str(share.documents),
+                f"{share.size:,}",
+                shown(share.oldest),
+                shown(share.newest),
+            )
+            for share in outlook.shares
+        ]
+        if rows:
+            show(Table(f"To be deleted: older than {shown(found.before)}", head, rows, frozenset(head[1:4])))
         click.echo(
-            f"Dated in the future: {plural(dates.ahead, 'run')}, from {format_minute(dates.first_ahead, local)} to "
-            f"{format_minute(dates.last_ahead, local)}. It is {format_minute(operations.clock.now(), local)} now."
+            f"Beside them: who signed for {plural(outlook.deliveries, 'claim')} that gave up, the facts of "
+            f"{plural(outlook.events, 'event')}, the text of {plural(outlook.mails, 'mail')}."
         )
-
-
-def _show_old(operations: Operations, outlook: PruneForecast, before: datetime) -> None:
-    if outlook.is_empty:
-        click.echo(f"Nothing is older than {format_minute(before, local)}.")
-        return
-    rows = [
-        (
-            operations.catalog.name_of(share.carrier, share.carrier),
-            str(share.attempts),
-            str(share.documents),
-            f"{share.size:,}",
-            format_minute(share.oldest, local),
-            format_minute(share.newest, local),
+    if dates.ahead:
+        click.echo(
+            f"Dated in the future: {plural(dates.ahead, 'run')}, from {shown(dates.first_ahead)} to "
+            f"{shown(dates.last_ahead)}. It is {shown(operations.clock.now())} now."
         )
-        for share in outlook.shares
-    ]
-    head = ("Carrier", "Attempts", "Documents", "Bytes", "Oldest", "Newest")
-    if rows:
-        title = f"To be deleted: older than {format_minute(before, local)}"
-        show(Table(title, head, rows, numbers=frozenset(head[1:4])))
-    click.echo(
-        f"Beside them: who signed for {plural(outlook.deliveries, 'claim')} that gave up, the facts of "
-        f"{plural(outlook.events, 'event')}, the text of {plural(outlook.mails, 'mail')}."
-    )
+    elif found.future:
+        click.echo("No run is dated in the future.")
 
 
 def _say(found: _Found, done: Pruned, forgotten: int) -> None:
     if forgotten:
         click.echo(f"Deleted: the record of {plural(forgotten, 'run')} in the future.")
-    if found.before is None or found.outlook.is_empty:
-        return
-    click.echo(
-        f"Deleted: {plural(done.attempts, 'attempt')}, {plural(done.documents, 'document')} ({done.size:,} bytes), the facts of "
-        f"{plural(done.events, 'event')}, the text of {plural(done.mails, 'mail')}."
-    )
+    if found.before and not found.outlook.is_empty:
+        click.echo(
+            f"Deleted: {plural(done.attempts, 'attempt')}, {plural(done.documents, 'document')} ({done.size:,} bytes), "
+            f"the facts of {plural(done.events, 'event')}, the text of {plural(done.mails, 'mail')}."
+        )
 
 
 def _as_json(found: _Found, done: Pruned, forgotten: int, *, dry_run: bool) -> dict[str, object]:
-    outlook = found.outlook
+    def rest(of: PruneForecast | Pruned, runs: int) -> dict[str, int]:
+        return {"deliveries": of.deliveries, "events": of.events, "mails": of.mails, "future_runs": runs}
+
     carriers = [
         {
             "carrier": share.carrier,
             "attempts": share.attempts,
             "documents": share.documents,
             "bytes": share.size,
-            "oldest": share.oldest.isoformat() if share.oldest else None,
-            "newest": share.newest.isoformat() if share.newest else None,
+            "oldest": iso(share.oldest),
+            "newest": iso(share.newest),
         }
-        for share in outlook.shares
+        for share in found.outlook.shares
     ]
+    deleted = {"attempts": done.attempts, "documents": done.documents, "bytes": done.size}
     return {
-        "older_than": found.before.isoformat() if found.before else None,
+        "older_than": iso(found.before),
         "dry_run": dry_run,
-        "found": {
-            "carriers": carriers,
-            "deliveries": outlook.deliveries,
-            "events": outlook.events,
-            "mails": outlook.mails,
-            "future_runs": found.dates.ahead,
-        },
-        "deleted": {
-            "attempts": done.attempts,
-            "documents": done.documents,
-            "bytes": done.size,
-            "deliveries": done.deliveries,
-            "events": done.events,
-            "mails": done.mails,
-            "future_runs": forgotten,
-        },
+        "found": {"carriers": carriers, **rest(found.outlook, found.dates.ahead)},
+        "deleted": deleted | rest(done, forgotten),
         "left": [{"path": path, "why": why} for path, why in done.left.items()],
     }

@@ -1,25 +1,36 @@
-"""`recours status`: whether the system works, at a glance."""
+"""`recours status`: whether the system works, at a glance; `recours why`: where a claim stands, and what could be done."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import click
 
 from recours.cli.console import Table, harmless, show, whole_number
-from recours.cli.operations import DONE, FAILED, database_option, json_option, tell_json, with_operations
+from recours.cli.operations import (
+    DONE,
+    FAILED,
+    database_option,
+    json_option,
+    shown,
+    tell_json,
+    unknown_claim,
+    with_operations,
+)
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
+from recours.core.errors import Actor
 from recours.core.mail import MailState
-from recours.core.text import clean, format_minute, plural
+from recours.core.text import clean, plural
 from recours.logs import local
+from recours.operations.explain import WHO_CAN_ACT, Explanation
+from recours.operations.labels import error_of, quoted
 from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import Verdict, verdict
-from recours.operations.records import Backlog, Run
-from recours.operations.status import CarrierNow, Health, Overview, Rate, WorkerStatus
+from recours.operations.problems import verdict
+from recours.operations.records import Message, PastAttempt
+from recours.operations.status import Health, Overview, Rate
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
-_WORDS = VerdictSentences("en", local)
+_SENTENCES = VerdictSentences("en", local)
 _HEALTH = {
     Health.FINE: "fine",
     Health.RUNNING: "running",
@@ -48,115 +59,85 @@ def command(days: int, database_url: str | None, *, exact: bool, check: bool, as
     """Say whether all is well and what needs you, then show runs, success rates, backlogs and quotas. Calls no carrier."""
     with with_operations(database_url) as operations:
         seen = operations.overview(days, exact=exact)
-        shown = operations.database.shown
+        database = operations.database.shown
     found = verdict(seen)
     if as_json:
-        tell_json((_about(found) if check else seen.as_json()) | _verdict_json(found))
+        facts = {"at": found.at.isoformat()} if check else seen.as_json()
+        problems = [_SENTENCES.as_json(problem, found.at) for problem in found.problems]
+        tell_json(facts | {"verdict": _SENTENCES.verdict(found), "problems": problems})
     else:
-        _say(found)
+        click.echo(harmless(_SENTENCES.verdict(found)))
+        for problem in found.problems:
+            click.echo(harmless(f"! {_SENTENCES.sentence(problem, found.at)}"))
+            click.echo("  " + harmless(f"→ {_SENTENCES.remedy(problem, found.at)}"))
     if check:
         raise SystemExit(DONE if found.is_well else FAILED)
-    if as_json:
-        return
-    click.echo()
-    click.echo(harmless(f"{shown}, {format_minute(seen.at, local)}"))
-    for table in _tables(seen, operations.catalog):
+    if not as_json:
+        _show_overview(seen, operations.catalog, database)
+
+
+def _show_overview(seen: Overview, catalog: Catalog, database: str) -> None:
+    click.echo(f"\n{harmless(f'{database}, {shown(seen.at)}')}")
+    days = [(day.isoformat(), rate) for day, rate in seen.success.by_day.items()]
+    by_carrier = [(catalog.name_of(key, key), rate) for key, rate in seen.success.by_carrier.items()]
+    errors = [(kind, str(count)) for kind, count in list(seen.success.errors.items())[:_KINDS_SHOWN]]
+    tables = (
+        _runs(seen),
+        _backlogs(seen, catalog),
+        _quotas(seen),
+        _closed(seen),
+        _rates(f"Attempts of {plural(len(days), 'day')}", "Day", days),
+        _rates("By carrier", "Carrier", by_carrier),
+        Table("Errors", ("Kind", "Attempts"), errors, frozenset({"Attempts"})),
+    )
+    for table in tables:
         if table.rows:
             show(table)
-    click.echo(_mails(seen))
+    waiting = seen.mails.get(MailState.READY, 0) + seen.mails.get(MailState.SENDING, 0)
+    click.echo(f"Mails: {waiting} waiting, {seen.mails.get(MailState.HELD, 0)} held")
     for remark in seen.left_alone.remarks:
         click.echo(harmless(f"{remark}."))
 
 
-def _say(found: Verdict) -> None:
-    click.echo(harmless(_WORDS.verdict(found)))
-    for problem in found.problems:
-        click.echo(harmless(f"! {_WORDS.sentence(problem, found.at)}"))
-        click.echo("  " + harmless(f"→ {_WORDS.remedy(problem, found.at)}"))
+def _runs(seen: Overview) -> Table:
+    def rows() -> Iterator[tuple[str, ...]]:
+        for worker in seen.workers:
+            health = _HEALTH[worker.health]
+            if not worker.runs:
+                yield (worker.worker, "none", "", "", "", "", health)
+            for place, run in enumerate(worker.runs[:_RUNS_SHOWN]):
+                took = f"{(run.ended_at - run.started_at).total_seconds():.0f} s" if run.ended_at else ""
+                # Other versions, or a person, may have left anything among the figures of a run.
+                success, failed = (clean(run.stats.get(name, ""), 12) for name in ("success", "failed"))
+                exit_status = "" if run.exit_status is None else str(run.exit_status)
+                state = health if place == 0 else ("never ended" if run in worker.unended else "")
+                yield (worker.worker, shown(run.started_at), took, success, failed, exit_status, state)
 
-
-def _about(found: Verdict) -> dict[str, Any]:
-    return {"at": found.at.isoformat()}
-
-
-def _verdict_json(found: Verdict) -> dict[str, Any]:
-    problems = [_WORDS.as_json(problem, found.at) for problem in found.problems]
-    return {"verdict": _WORDS.verdict(found), "problems": problems}
-
-
-def _tables(seen: Overview, catalog: Catalog) -> Iterator[Table]:
-    yield _workers(seen)
-    yield _backlogs(seen, catalog)
-    yield _quotas(seen)
-    yield _closed(seen)
-    days = [(day.isoformat(), rate) for day, rate in seen.success.by_day.items()]
-    yield _rates(f"Attempts of {plural(len(days), 'day')}", "Day", days)
-    by_carrier = [(catalog.name_of(key, key), rate) for key, rate in seen.success.by_carrier.items()]
-    yield _rates("By carrier", "Carrier", by_carrier)
-    yield _errors(seen)
-
-
-# ---------------------------------------------------------------- the tables
-
-
-def _workers(seen: Overview) -> Table:
     columns = ("Worker", "Last runs", "Took", "Success", "Failed", "Exit", "State")
-    rows = [row for worker in seen.workers for row in _runs_of(worker)]
-    return Table("Runs", columns, rows, frozenset({"Took", "Success", "Failed", "Exit"}))
-
-
-def _runs_of(worker: WorkerStatus) -> Iterator[tuple[str, ...]]:
-    if not worker.runs:
-        yield (worker.worker, "none", "", "", "", "", _HEALTH[worker.health])
-    for place, run in enumerate(worker.runs[:_RUNS_SHOWN]):
-        state = _HEALTH[worker.health] if place == 0 else ("never ended" if run in worker.unended else "")
-        exit_status = "" if run.exit_status is None else str(run.exit_status)
-        counts = (_count_of(run, "success"), _count_of(run, "failed"))
-        yield (worker.worker, format_minute(run.started_at, local), _took(run), *counts, exit_status, state)
-
-
-def _count_of(run: Run, name: str) -> str:
-    """What a run counted; other versions, or a person, may have left anything there."""
-    return clean(run.stats.get(name, ""), 12)
-
-
-def _took(run: Run) -> str:
-    return f"{(run.ended_at - run.started_at).total_seconds():.0f} s" if run.ended_at else ""
+    return Table("Runs", columns, list(rows()), frozenset(columns[2:6]))
 
 
 def _backlogs(seen: Overview, catalog: Catalog) -> Table:
-    columns = (
-        "Carrier",
-        "Due",
-        "Waiting",
-        "To correct",
-        "Given up",
-        "Not seen yet",
-        "No number",
-        "Set aside",
-        "Oldest",
-    )
-    rows = [
-        (
-            catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
-            _number(backlog.due, backlog),
-            *(_of_stage(stage, backlog) for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)),
-            _number(backlog.unassessed, backlog),
-            *(_of_stage(stage, backlog) for stage in (Stage.UNNUMBERED, Stage.SHELVED)),
-            format_minute(backlog.oldest, local) if backlog.oldest else "",
+    columns = ("Carrier", "Due", "Waiting", "To correct", "Given up", "Not seen yet", "No number", "Set aside",
+               "Oldest")  # fmt: skip
+    rows = []
+    for backlog in seen.backlogs:
+        stages, most = backlog.stages, backlog.counted_up_to
+        counts = [
+            backlog.due,
+            *(stages.get(stage, 0) for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)),
+            backlog.unassessed,
+            *(stages.get(stage, 0) for stage in (Stage.UNNUMBERED, Stage.SHELVED)),
+        ]
+        rows.append(
+            (
+                catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
+                # `10000+`: so many, or more.
+                *(f"{count}+" if most is not None and count >= most else str(count) for count in counts),
+                shown(backlog.oldest) if backlog.oldest else "",
+            )
         )
-        for backlog in seen.backlogs
-    ]
     return Table("Backlog", columns, rows, frozenset(columns[1:-1]))
-
-
-def _of_stage(stage: Stage, backlog: Backlog) -> str:
-    return _number(backlog.stages.get(stage, 0), backlog)
-
-
-def _number(count: int, backlog: Backlog) -> str:
-    """`10000+`: so many, or more."""
-    return f"{count}+" if backlog.counted_up_to is not None and count >= backlog.counted_up_to else str(count)
 
 
 def _quotas(seen: Overview) -> Table:
@@ -168,53 +149,109 @@ def _quotas(seen: Overview) -> Table:
             str(use.used),
             str(use.held),
             str(use.left),
-            "" if use.limit.window.is_short else format_minute(use.resets_at, local),
+            "" if use.limit.window.is_short else shown(use.resets_at),
         )
         for carrier in seen.carriers
         if carrier.configured
         for use in carrier.uses
     ]
-    return Table("Quotas", columns, rows, frozenset({"Used", "Reserved", "Left"}))
+    return Table("Quotas", columns, rows, frozenset(columns[2:5]))
 
 
 def _closed(seen: Overview) -> Table:
     with_claims = {backlog.carrier for backlog in seen.backlogs if backlog.is_tried}
     rows = [
-        (
-            carrier.name,
-            carrier.refusal.reason,
-            format_minute(carrier.refusal.until, local) if carrier.refusal.until else "",
-        )
+        (carrier.name, refusal.reason, shown(refusal.until) if refusal.until else "")
         for carrier in seen.carriers
-        if carrier.refusal and _concerns_us(carrier, with_claims)
+        if (refusal := carrier.refusal) and (carrier.configured or carrier.key in with_claims)
     ]
     return Table("Carriers that take no call now", ("Carrier", "Why", "Until"), rows)
 
 
-def _concerns_us(carrier: CarrierNow, with_claims: set[str]) -> bool:
-    return carrier.configured or carrier.key in with_claims
-
-
-def _rates(title: str, head: str, groups: list[tuple[str, Rate]]) -> Table:
+def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
     columns = (head, "Success", "Failed", "Deferred", "Rate")
-    rows = [
-        (
-            name,
-            str(rate.success),
-            str(rate.failed),
-            str(rate.left),
-            "" if rate.percent is None else f"{rate.percent:.1f}%",
-        )
-        for name, rate in groups
-    ]
+    rows = []
+    for name, rate in groups:
+        percent = "" if rate.percent is None else f"{rate.percent:.1f}%"
+        rows.append((name, str(rate.success), str(rate.failed), str(rate.left), percent))
     return Table(title, columns, rows, frozenset(columns[1:]))
 
 
-def _errors(seen: Overview) -> Table:
-    rows = [(kind, str(count)) for kind, count in list(seen.success.errors.items())[:_KINDS_SHOWN]]
-    return Table("Errors", ("Kind", "Attempts"), rows, frozenset({"Attempts"}))
+# ---------------------------------------------------------------- why
 
 
-def _mails(seen: Overview) -> str:
-    waiting = seen.mails.get(MailState.READY, 0) + seen.mails.get(MailState.SENDING, 0)
-    return f"Mails: {waiting} waiting, {seen.mails.get(MailState.HELD, 0)} held"
+@click.command("why")
+@click.argument("reference", metavar="CLAIM")
+@click.option(
+    "--max-retries",
+    type=whole_number(1, 20),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="As the scheduler is given it.",
+)
+@database_option
+@json_option
+def why_command(reference: str, max_retries: int, database_url: str | None, *, as_json: bool) -> None:
+    """Say why a claim waits: its attempts, what comes next, and what a person could do. Calls nobody."""
+    with with_operations(database_url) as operations:
+        found = operations.explanation_of(reference, max_retries)
+        if found is None:
+            raise unknown_claim(operations, reference)
+    if as_json:
+        tell_json(found.as_json())
+    else:
+        _show_explanation(found)
+
+
+def _show_explanation(found: Explanation) -> None:
+    def say(sentence: str, indent: str = "") -> None:
+        click.echo(indent + harmless(sentence))
+
+    claim = found.claim
+    deadline = f", to be answered by {claim.deadline}" if claim.deadline else ""
+    say(
+        f"{claim.reference}: {found.carrier or 'no carrier'}, {claim.number or 'no tracking number'}{deadline}"
+    )
+    for sentence in found.standing:
+        say(sentence, "  ")
+    if found.next_why:
+        when = f"by the first run from {shown(found.next_at)} on: " if found.next_at else ""
+        say(f"Next try: {when}{found.next_why}")
+    if (error := error_of("en", claim)) and claim.fetch_status != "success":
+        say(f"Last error: {error}{f' ({found.kind})' if found.kind else ''}")
+    if found.actor:
+        who = WHO_CAN_ACT[found.actor]
+        say(who if found.actor is Actor.NOBODY else f"Who can act: {who}")
+    for sentence in found.advice:
+        say(sentence, "  ")
+    if found.facts.attempts:
+        rows = [_attempt(attempt) for attempt in found.facts.attempts]
+        show(Table("Attempts", ("When", "What", "Number", "Outcome", "Answer"), rows))
+    elif found.was_tried:
+        say("Its attempts are no longer on record: 'recours prune' deletes old ones.")
+    else:
+        say("No attempts recorded yet.")
+    if found.facts.messages:
+        rows = [_message(message) for message in found.facts.messages]
+        show(Table("Told", ("When", "What", "To", "How"), rows))
+
+
+def _attempt(attempt: PastAttempt) -> tuple[str, ...]:
+    what = "fetch" if attempt.retry == 0 else f"turn {attempt.retry}"
+    status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
+    unused = "" if attempt.used or attempt.outcome == "success" else "; no attempt was used up"
+    if attempt.message:
+        answer = attempt.message if attempt.said else quoted("en", attempt.message)
+    else:
+        answer = f"POD: {attempt.document_path}" if attempt.document_path else ""
+    kind = attempt.kind or attempt.outcome
+    return (shown(attempt.started_at), what, attempt.number, kind, f"{answer}{status}{unused}")
+
+
+def _message(message: Message) -> tuple[str, ...]:
+    how = "not told yet" if message.told is None else message.told
+    if message.told is not None and message.mail_state:
+        when = f" {shown(message.ended_at)}" if message.ended_at else ""
+        how = f"mail to {message.recipient}: {message.mail_state}{when}"
+    return (shown(message.written_at), message.event, message.audience, how)

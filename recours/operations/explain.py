@@ -25,7 +25,7 @@ from recours.operations.position import (
     passes_by_itself,
     position,
 )
-from recours.operations.records import ListedClaim, Message, PastAttempt
+from recours.operations.records import ListedClaim, Message, PastAttempt, iso
 from recours.runs.ports import Refusal
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
@@ -144,18 +144,18 @@ class Explanation:
             "carrier": self.carrier,
             "tracking_number": claim.number,
             "status": claim.claim_status,
-            "response_deadline": claim.deadline.isoformat() if claim.deadline else None,
+            "response_deadline": iso(claim.deadline),
             "pod_fetch_status": claim.fetch_status,
             "pod_url": self.listed.pod_url,
-            "pod_fetched_at": _iso(self.listed.fetched_at),
+            "pod_fetched_at": iso(self.listed.fetched_at),
             "signatory": self.listed.signatory,
             "where": self.position.standing,
             "stage": state.stage,
             "turns_used": state.retries_used,
             "standing": list(self.standing),
-            "next_try": _iso(self.next_at),
+            "next_try": iso(self.next_at),
             "next_why": self.next_why or None,
-            "held_until": _iso(self.facts.leased_until),
+            "held_until": iso(self.facts.leased_until),
             "error_kind": self.kind,
             "who_can_act": self.actor,
             "advice": list(self.advice),
@@ -163,10 +163,6 @@ class Explanation:
             "attempts": [attempt_json(attempt) for attempt in self.facts.attempts],
             "messages": [message_json(message) for message in self.facts.messages],
         }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
 
 
 def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
@@ -186,7 +182,7 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
         "http_status": attempt.http_status,
         "calls": attempt.calls,
         "duration_s": round(attempt.duration_s, 3),
-        "delivered_at": _iso(attempt.delivered_at),
+        "delivered_at": iso(attempt.delivered_at),
         "signatory": attempt.signed_by,
         "document_path": attempt.document_path,
         "document_sha256": attempt.document_sha256,
@@ -205,7 +201,7 @@ def message_json(message: Message) -> dict[str, Any]:
         "told": message.told,
         "mail": message.mail_state,
         "recipient": message.recipient,
-        "ended_at": _iso(message.ended_at),
+        "ended_at": iso(message.ended_at),
     }
 
 

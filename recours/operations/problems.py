@@ -21,7 +21,7 @@ from recours.core.mail import MailState
 from recours.core.sentences import carrier_message
 from recours.core.text import clean
 from recours.operations.position import Closing, closing_of
-from recours.operations.records import Backlog
+from recours.operations.records import Backlog, iso
 from recours.operations.status import OUTAGE_LASTS, CarrierNow, Health, Overview
 
 
@@ -80,8 +80,8 @@ class Problem:
         return {
             "kind": self.kind,
             "count": self.count,
-            "since": self.since.isoformat() if self.since else None,
-            "until": self.until.isoformat() if self.until else None,
+            "since": iso(self.since),
+            "until": iso(self.until),
             "carrier": self.carrier or None,
             "facts": dict(self.facts),
         }

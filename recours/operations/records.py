@@ -15,6 +15,11 @@ from recours.core.mail import MailState
 from recours.core.sentences import Said
 
 
+def iso(at: date | None) -> str | None:
+    """A date or a datetime as JSON has it."""
+    return at.isoformat() if at else None
+
+
 @dataclass(frozen=True)
 class Run:
     """A run of a worker. `ended_at` is None while it is under way, or if it died; `stats` is its `--json` object."""

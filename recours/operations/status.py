@@ -14,7 +14,7 @@ from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
 from recours.core.pauses import CLOCKS_DIFFER, Stop
 from recours.core.quota import Usage
-from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally
+from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, iso
 from recours.runs.ports import Refusal
 from recours.runs.worker import LATE_AFTER, STOPPED
 
@@ -106,7 +106,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "run_id": run.id,
         "worker": run.worker,
         "started_at": run.started_at.isoformat(),
-        "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+        "ended_at": iso(run.ended_at),
         "exit_status": run.exit_status,
         "stats": dict(run.stats),
     }
@@ -270,7 +270,7 @@ def _refusal_json(refusal: Refusal) -> dict[str, Any]:
         "why": refusal.why,
         "kind": refusal.kind,
         "reason": refusal.reason,
-        "until": refusal.until.isoformat() if refusal.until else None,
+        "until": iso(refusal.until),
     }
 
 
@@ -282,7 +282,7 @@ def backlog_json(backlog: Backlog) -> dict[str, Any]:
         **{stage.value: backlog.stages.get(stage, 0) for stage in Stage},
         "unjudged": backlog.unassessed,
         "counted_up_to": backlog.counted_up_to,
-        "oldest": backlog.oldest.isoformat() if backlog.oldest else None,
+        "oldest": iso(backlog.oldest),
     }
 
 

@@ -13,7 +13,7 @@ from recours.core.quota import Limit
 from recours.core.text import clean
 from recours.operations.position import NEAR
 from recours.operations.problems import Problem, ProblemKind
-from recours.operations.records import Records, Run, Tally
+from recours.operations.records import Records, Run, Tally, iso
 from recours.operations.status import CarrierNow, rates
 from recours.runs.worker import LATE_AFTER, STOPPED
 
@@ -257,7 +257,7 @@ def _claims(claims: Sequence[Claim], catalog: Catalog) -> dict[str, Any]:
                 "reference": clean(claim.reference, 100),
                 "carrier": catalog.name_of(claim.carrier, clean(claim.carrier_name, 60)),
                 "kind": claim.state.kind,
-                "deadline": claim.deadline.isoformat() if claim.deadline else None,
+                "deadline": iso(claim.deadline),
             }
             for claim in claims[:_NAMED]
         ],

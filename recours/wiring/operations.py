@@ -11,6 +11,7 @@ from recours.carriers.queue import APIRequestQueue
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
+from recours.core.text import is_text
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
@@ -18,6 +19,8 @@ from recours.database.reports.records import DatabaseRecords
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
 from recours.database.schema.upgrade import left_alone, reach_of_next_run
+from recours.logs import local
+from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.position import NEAR, Position, misses_deadline, position
 from recours.operations.records import LeftAlone, ListedClaim, Records
 from recours.operations.results import ClaimStatus, ResultSentences
@@ -170,6 +173,21 @@ class Operations:
         while part := list(islice(rest, _POSITIONS_AT_ONCE)):
             positions = self.positions([listed.claim for listed in part])
             yield from ((listed, positions[listed.claim.id]) for listed in part)
+
+    def explanation_of(self, reference: str, max_retries: int = 4) -> Explanation | None:
+        """Where the claim of this reference stands, and why; None: there is none. Raises DatabaseError."""
+        listed = self.records.find(reference) if is_text(reference) else None
+        if listed is None:
+            return None
+        claim, now = listed.claim, self.clock.now()
+        facts = Facts(
+            attempts=self.records.attempts(claim.id),
+            messages=self.records.messages(claim.id),
+            leased_until=self.records.leased_until(claim.id, now),
+            refusal=self.queue().would_refuse(claim.carrier) if claim.carrier else None,
+        )
+        policy = replace(self.settings.policy, max_retries=max_retries)
+        return explain(listed, facts, self.catalog, policy, now, local)
 
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""

@@ -20,7 +20,7 @@ from sqlalchemy import insert, update
 import recours
 from recours.carriers.refusals import print_of
 from recours.carriers.registry import CATALOG
-from recours.cli.why import _show, explanation_of
+from recours.cli.status import _show_explanation
 from recours.core.assessment import assess
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
@@ -287,13 +287,13 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         name, case, next_at = reference(state, stage), STAGES[stage], world.next_of(state, stage)
         where = f"{name}, next {next_at}"
 
-        found = explanation_of(world.operations, name)
+        found = world.operations.explanation_of(name)
         assert found is not None
         why = found.as_json()
         told = datetime.fromisoformat(why["next_try"]) if why["next_try"] else None
         assert (why["where"], is_about(told, next_at)) == (case.standing, True), (where, why)
         assert why["who_can_act"] == expected_actor(state, stage), (where, why)
-        _show(found)
+        _show_explanation(found)
         shown = capsys.readouterr().out
         line = next((line for line in shown.splitlines() if line.startswith("Next try: ")), "")
         if next_at and next_at > world.now:
@@ -438,7 +438,7 @@ def test_a_claim_without_a_number_is_not_told_to_correct_credentials(
         "updated_at": world.now - 9 * HOUR,
     }
     add_claims(world.operations.database, [row])
-    found = explanation_of(world.operations, "CLM-X")
+    found = world.operations.explanation_of("CLM-X")
     assert found is not None
     assert (found.kind, found.actor) == (ErrorKind.INVALID_TRACKING, Actor.CLIENT)
     assert not any("credentials" in sentence for sentence in (*found.standing, *found.advice, found.next_why))
@@ -456,7 +456,7 @@ def test_a_pending_claim_past_its_deadline_comes_last_only_if_it_is_ranked_so(
         with database.write() as connection:
             of_name = update(claims).where(claims.c.claim_reference == name)
             connection.execute(of_name.values(past | ranks | {"pod_rank_is_deadline": is_deadline}))
-        found = explanation_of(world.operations, name)
+        found = world.operations.explanation_of(name)
         assert found is not None
         assert any("after all others" in sentence for sentence in found.standing) is bool(is_deadline)
 
@@ -484,7 +484,7 @@ def test_counts_are_new_as_soon_as_a_claim_is_reopened(world: World) -> None:
     world.types("reopen", name)
     backlog = next(b for b in world.operations.overview().backlogs if b.carrier == "chronopost")
     assert (backlog.stages.get(Stage.GIVEN_UP, 0), backlog.stages[Stage.READY]) == (0, 3)
-    found = explanation_of(world.operations, name)
+    found = world.operations.explanation_of(name)
     assert found is not None
     assert found.as_json()["turns_used"] == recours.claim_status(name).attempts == 0
     assert is_about(found.next_at, world.now)
