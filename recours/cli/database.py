@@ -1,5 +1,6 @@
 """`recours init-db`, `backup` and `restore`: the database made, copied with its documents, and put back."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,15 +10,24 @@ from recours.backup import Examined, Restored, examine, make_backup, put_back
 from recours.backup.folder import FolderBackup, Manifest, open_backup
 from recours.carriers.registry import CATALOG
 from recours.cli.console import as_typed, harmless, say_error
-from recours.cli.operations import FAILED, database_option, faults_told, json_option, settings_for, tell_json
-from recours.core.text import clean, format_minute, plural
+from recours.cli.operations import (
+    FAILED,
+    USAGE,
+    bad_settings_told,
+    database_option,
+    faults_told,
+    json_option,
+    settings_for,
+    shown,
+    tell_json,
+)
+from recours.core.text import clean, plural
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import look, require_claims
 from recours.database.schema.upgrade import complete, create_file, grant_rights, sql_of_completion
 from recours.home import NoHomeError, make_home
-from recours.logs import local
 from recours.settings.loading import load
-from recours.settings.model import Settings, SettingsError
+from recours.settings.model import Settings
 from recours.settings.sources import process_environment
 from recours.wiring.databases import clock_of, connect, named
 
@@ -37,7 +47,8 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, as_sql: b
     """
     environment = process_environment()
     try:
-        settings = load(make_home(environment), environment, CATALOG, database_url=database_url)
+        with bad_settings_told():
+            settings = load(make_home(environment), environment, CATALOG, database_url=database_url)
         database = named(settings)
         if grant_to and database.is_sqlite:
             raise click.UsageError("--grant-to is for PostgreSQL: an SQLite file has no roles.")
@@ -47,26 +58,20 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, as_sql: b
             made_by = "Created" if create_file(database.path, settings.access) else "Another process created"
             said = [f"{made_by} {database.path} with its whole schema."]
         else:
-            said = [f"{database.shown}: {remark}" for remark in _completed(connect(settings), grant_to)]
+            database = connect(settings)
+            done = complete(database, clock_of(database)) or ["Nothing was missing."]
+            done += grant_rights(database, grant_to) if grant_to else []
+            said = [f"{database.shown}: {remark}" for remark in done]
         for line in said:
             click.echo(line)
     except NoHomeError as error:
         say_error(str(error))
-        raise SystemExit(2) from error
-    except SettingsError as faults:
-        for fault in faults.faults:
-            say_error(fault)
-        raise SystemExit(2) from faults
+        raise SystemExit(USAGE) from error
     except DatabaseError as fault:
         say_error(str(fault))
-        for line in fault.details:
+        for line in fault.details:  # as they are: SQL that can be copied
             click.echo(line, err=True)
-        raise SystemExit(1) from fault
-
-
-def _completed(database: Database, grant_to: str | None) -> list[str]:
-    done = complete(database, clock_of(database)) or ["Nothing was missing."]
-    return [*done, *(grant_rights(database, grant_to) if grant_to else [])]
+        raise SystemExit(FAILED) from fault
 
 
 # ---------------------------------------------------------------- copied
@@ -96,17 +101,16 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
     for missing in manifest.missing:
         click.echo(f"WARNING: {missing.message}.", err=True)
     if as_json:
-        tell_json(_told(manifest) | {"folder": str(made)})
+        tell_json(_as_json(manifest) | {"folder": str(made)})
         return
-    click.echo(f"{made}: {_in_it(manifest)}.")
+    click.echo(f"{made}: {_content(manifest)}.")
     click.echo(
         "Not in it: .env and secrets.toml. Keep them elsewhere, and a copy of this folder on another machine."
     )
     click.echo(f"To verify it: recours restore --check {as_typed(made)}")
 
 
-def _in_it(manifest: Manifest) -> str:
-    """What a backup holds, in words."""
+def _content(manifest: Manifest) -> str:
     facts = manifest.facts
     return (
         f"{plural(facts.claims, 'claim')}, {plural(facts.attempts, 'attempt')}, "
@@ -114,8 +118,7 @@ def _in_it(manifest: Manifest) -> str:
     )
 
 
-def _told(manifest: Manifest) -> dict[str, object]:
-    """What a backup holds, for programs."""
+def _as_json(manifest: Manifest) -> dict[str, object]:
     return {
         "made_at": manifest.made_at.isoformat(),
         "recours": manifest.version,
@@ -125,10 +128,7 @@ def _told(manifest: Manifest) -> dict[str, object]:
         "attempts": manifest.facts.attempts,
         "documents": len(manifest.documents),
         "bytes": manifest.size,
-        "documents_lacking": [
-            {"path": missing.path, "sha256": missing.sha256, "why": missing.why}
-            for missing in manifest.missing
-        ],
+        "documents_lacking": [asdict(missing) for missing in manifest.missing],
     }
 
 
@@ -151,51 +151,41 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
         backup = open_backup(folder.absolute())
         found = examine(backup)
         if not as_json:
-            _say(backup, found)
-        if found.faults or check:
-            _end(backup, found, as_json)
-            return
-        done = _restored(settings_for(database_url), backup, force=force)
+            _say_examined(backup, found, is_last=check)
+        done = None
+        if not found.faults and not check:
+            done = _restored(settings_for(database_url), backup, force=force)
     if as_json:
-        tell_json(_as_json(backup, found) | _restored_as_json(done))
-    else:
+        facts = _as_json(backup.manifest) | {
+            "folder": str(backup.folder),
+            "whole": not found.faults,
+            "faults": found.faults,
+            "warnings": found.warnings,
+        }
+        tell_json(facts | (_restored_as_json(done) if done else {}))
+    elif done:
         _say_restored(backup, done)
+    if found.faults:
+        raise SystemExit(FAILED)
 
 
-def _say(backup: FolderBackup, found: Examined) -> None:
+def _say_examined(backup: FolderBackup, found: Examined, *, is_last: bool) -> None:
+    """What was found out. `is_last`: nothing will be restored, even if the backup is whole."""
     manifest = backup.manifest
-    made = format_minute(manifest.made_at, local)
-    schema = manifest.facts.schema or "none of recours"
-    click.echo(
-        f"{backup.folder}: made {made} by recours {clean(manifest.version, 40)}, {manifest.kind}, schema {clean(schema, 40)}"
-    )
-    click.echo(f"{_in_it(manifest)}.")
+    made, version = shown(manifest.made_at), clean(manifest.version, 40)
+    schema = clean(manifest.facts.schema or "none of recours", 40)
+    click.echo(f"{backup.folder}: made {made} by recours {version}, {manifest.kind}, schema {schema}")
+    click.echo(f"{_content(manifest)}.")
     for warning in found.warnings:
         click.echo(f"WARNING: {harmless(warning)}.", err=True)
     for fault in found.faults:
         say_error(fault)
-
-
-def _end(backup: FolderBackup, found: Examined, as_json: bool) -> None:
-    if as_json:
-        tell_json(_as_json(backup, found))
-    elif not found.faults:
+    if found.faults:
+        say_error(f"The backup is not whole: {plural(len(found.faults), 'fault')}. Nothing was restored.")
+    elif is_last:
         click.echo(
             "The backup is whole: every file is what it was, and every document that the database knows of is there."
         )
-    if found.faults:
-        if not as_json:
-            say_error(f"The backup is not whole: {plural(len(found.faults), 'fault')}. Nothing was restored.")
-        raise SystemExit(FAILED)
-
-
-def _as_json(backup: FolderBackup, found: Examined) -> dict[str, object]:
-    return _told(backup.manifest) | {
-        "folder": str(backup.folder),
-        "whole": not found.faults,
-        "faults": found.faults,
-        "warnings": found.warnings,
-    }
 
 
 def _restored(settings: Settings, backup: FolderBackup, *, force: bool) -> Restored:
@@ -209,7 +199,7 @@ def _restored(settings: Settings, backup: FolderBackup, *, force: bool) -> Resto
 
 
 def _say_restored(backup: FolderBackup, done: Restored) -> None:
-    made = format_minute(backup.manifest.made_at, local)
+    made = shown(backup.manifest.made_at)
     click.echo(f"Restored: {done.database} is as it was on {made}.")
     if done.aside:
         click.echo(f"What was there is kept as {done.aside}; delete it when you are content.")
@@ -220,8 +210,7 @@ def _say_restored(backup: FolderBackup, done: Restored) -> None:
         )
     for path in done.kept:
         click.echo(
-            f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.",
-            err=True,
+            f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.", err=True
         )
     click.echo(
         f"API calls made after {made} are not counted. Lower the QUOTA_ settings for today if you are close to a limit."

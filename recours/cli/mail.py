@@ -10,9 +10,8 @@ from typing import Any
 import click
 
 from recours.cli.console import harmless, say_error
-from recours.cli.operations import database_option, settings_for
-from recours.core.claim import Claim
-from recours.core.errors import ErrorKind, RunError
+from recours.cli.operations import FAILED, USAGE, database_option, faults_told, settings_for
+from recours.core.errors import ErrorKind
 from recours.core.mail import LANGUAGES, EventName, MailKind, OutboxEvent, OutgoingMail, is_address
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.core.text import plural
@@ -31,7 +30,8 @@ from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import open_database
 from recours.wiring.mail import MailService
 
-_FAILED, _USAGE = 1, 2
+_NOBODY = "nobody@recours.invalid"
+_NO_ADDRESS = "it must be one mail address, such as someone@example.com"
 _KINDS = {MailKind.POD_FAILED: EventName.POD_FAILED, MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED}
 
 
@@ -45,20 +45,15 @@ def command(context: click.Context, database_url: str | None) -> None:
 
 @contextmanager
 def _mail_service(settings: Settings) -> Iterator[tuple[MailService, ClaimRepository]]:
-    """The mails of the configured database; its faults become a sentence and exit status 1."""
-    try:
+    """The mails and claims of the configured database; its faults become a sentence and exit status 1."""
+    with faults_told():
         opened = open_database(settings)
+        database, schema = opened.database, opened.schema
         try:
-            columns = opened.schema.columns
-            mail_service = MailService(
-                settings, opened.database, opened.schema, opened.clock, uuid.uuid4().hex
-            )
-            yield mail_service, ClaimRepository(opened.database, catalog_of(settings), columns, "", "")
+            mail_service = MailService(settings, database, schema, opened.clock, uuid.uuid4().hex)
+            yield mail_service, ClaimRepository(database, catalog_of(settings), schema.columns, "", "")
         finally:
-            opened.database.close()
-    except RunError as fault:
-        say_error(str(fault))
-        raise SystemExit(_FAILED) from fault
+            database.close()
 
 
 @command.command("release")
@@ -78,35 +73,31 @@ def release(settings: Settings) -> None:
 def test(settings: Settings, address: str) -> None:
     """Send one mail to ADDRESS, RECOURS_MAIL_REDIRECT or not, and say what the server answered."""
     if not is_address(address):
-        raise click.BadParameter(
-            "it must be one mail address, such as someone@example.com", param_hint="ADDRESS"
-        )
+        raise click.BadParameter(_NO_ADDRESS, param_hint="ADDRESS")
     with _mail_service(settings) as (mail_service, _):
         server = mail_service.server()
-    words = "recours: a test\n\nIf you can read this, the mail server takes our mail.\n"
-    rendered = Rendered("recours: test", words, f"<p>{words}</p>")
-    _send(server, settings, _letter(MailKind.OPERATOR_SUMMARY, address, rendered))
+    text = "recours: a test\n\nIf you can read this, the mail server accepts mail from recours.\n"
+    rendered = Rendered("recours: test", text, f"<p>{text}</p>")
+    _send(server, settings, _mail(MailKind.OPERATOR_SUMMARY, address, rendered))
 
 
 def _send(server: SmtpSettings | None, settings: Settings, mail: OutgoingMail, redirect: str = "") -> None:
     """Send a mail that is not kept, and say what the server answered. `redirect`: where it goes instead, if set."""
     if server is None:
         say_error("No mail server is set: SMTP_HOST, or smtp_host in the table system_settings.")
-        raise SystemExit(_USAGE)
+        raise SystemExit(USAGE)
     address = redirect or mail.recipient
+    message = message_of(mail, address, Envelope(server.sender, settings.mail.reply_to, redirect))
     try:
-        with SmtpConnection(server) as line:
-            line.send(
-                address,
-                message_of(mail, address, Envelope(server.sender, settings.mail.reply_to, redirect)),
-                lambda: True,
-            )
+        with SmtpConnection(server) as connection:
+            connection.send(address, message, lambda: True)
     except (MailServerError, MailRefusedError, OutcomeUnknownError) as error:
         say_error(harmless(f"Not sent: {error}."))
-        raise SystemExit(_FAILED) from error
+        raise SystemExit(FAILED) from error
     instead = f" instead of {mail.recipient} (RECOURS_MAIL_REDIRECT)" if redirect else ""
+    security = "no encryption" if server.security == "none" else server.security
     click.echo(
-        f"{server.host}:{server.port} took the mail to {address}{instead} (from {server.sender}, {server.security})."
+        f"E-mail to {address}{instead} accepted by {server.host}:{server.port} (from {server.sender}, {security})."
     )
 
 
@@ -118,15 +109,12 @@ def report(settings: Settings, address: str | None, so_far: bool) -> None:
     """Send the weekly report now, to ADDRESS or ADMIN_EMAIL. The one that is sent on Mondays comes all the same."""
     recipient = address or settings.mail.admin
     if not is_address(recipient):
-        said = "it must be one mail address, such as someone@example.com"
-        raise click.BadParameter(
-            said if address else "it is needed: no ADMIN_EMAIL is set", param_hint="ADDRESS"
-        )
+        missing = "it is needed: no ADMIN_EMAIL is set"
+        raise click.BadParameter(_NO_ADDRESS if address else missing, param_hint="ADDRESS")
     with _mail_service(settings) as (mail_service, _):
         rendered = _report(mail_service, settings, settings.mail.language, so_far=so_far)
         server = mail_service.server()
-    mail = _letter(MailKind.WEEKLY_REPORT, recipient, rendered)
-    _send(server, settings, mail, settings.mail.redirect)
+    _send(server, settings, _mail(MailKind.WEEKLY_REPORT, recipient, rendered), settings.mail.redirect)
 
 
 @command.command("preview")
@@ -162,16 +150,15 @@ def preview(
         raise click.UsageError("--so-far says something about a weekly_report only.")
     with _mail_service(settings) as (mail_service, claims):
         if reference is None:
-            shown, rendered = settings.mail.admin, _report(mail_service, settings, language, so_far=so_far)
+            rendered = _report(mail_service, settings, language, so_far=so_far)
+            recipient = settings.mail.admin
         else:
-            shown, rendered = _about_claim(MailKind(kind), reference, language, mail_service, claims)
-    shown = shown if is_address(shown) else "nobody@recours.invalid"
-    mail = _letter(MailKind(kind), shown, rendered)
-    content = message_of(mail, shown, Envelope(settings.mail.sender or "nobody@recours.invalid"))
-    files = {
-        folder / f"{kind}.eml": content,
-        folder / f"{kind}.html": rendered.html.encode(),
-    }
+            recipient, rendered = _about_claim(MailKind(kind), reference, language, mail_service, claims)
+    recipient = recipient if is_address(recipient) else _NOBODY
+    content = message_of(
+        _mail(MailKind(kind), recipient, rendered), recipient, Envelope(settings.mail.sender or _NOBODY)
+    )
+    files = {folder / f"{kind}.eml": content, folder / f"{kind}.html": rendered.html.encode()}
     try:
         settings.access.make_folder(folder)
         for path, data in files.items():
@@ -179,7 +166,7 @@ def preview(
             path.write_bytes(data)
     except OSError as error:
         say_error(f"The preview cannot be written to {folder}: {error.strerror or error}.")
-        raise SystemExit(_FAILED) from error
+        raise SystemExit(FAILED) from error
     for path in files:
         click.echo(str(path))
 
@@ -187,16 +174,24 @@ def preview(
 def _about_claim(
     kind: MailKind, reference: str, language: str, mail_service: MailService, claims: ClaimRepository
 ) -> tuple[str, Rendered]:
-    """Whom the mail about a claim would go to, and the mail."""
+    """To whom the mail about a claim would go, and the mail."""
     claim = claims.find(reference)
     if claim is None:
         raise click.BadParameter(f"there is no claim '{harmless(reference)}'", param_hint="--claim")
     recipient = mail_service.outbox.recipient(claim.client_id)
     name, address = (recipient.name, recipient.email) if recipient else (None, None)
-    told = [_told(kind, claim)]
-    return address or "", render(
-        kind, told, language, name, mail_service.branding(), mail_service.outbox.catalog
-    )
+    facts: dict[str, Any] = {
+        "reference": claim.reference,
+        "kind": claim.state.kind or ErrorKind.INVALID_TRACKING,
+        "error": claim.last_error,
+        **facts_of(claim.said if claim.error_text else Said(Sentence.NUMBER_REJECTED)),
+        "turns": claim.retries_counted,
+        "attempts": claim.retries_counted + 1,
+    }
+    carrier, number, now = claim.carrier or claim.carrier_name, claim.number or "", datetime.now(UTC)
+    event = OutboxEvent(0, _KINDS[kind], claim.id, carrier, number, now, facts)
+    branding, catalog = mail_service.branding(), mail_service.outbox.catalog
+    return address or "", render(kind, [event], language, name, branding, catalog)
 
 
 def _report(mail_service: MailService, settings: Settings, language: str, *, so_far: bool) -> Rendered:
@@ -208,28 +203,7 @@ def _report(mail_service: MailService, settings: Settings, language: str, *, so_
     return render_report(mail_service.week(monday), language, mail_service.branding())
 
 
-def _told(kind: MailKind, claim: Claim) -> OutboxEvent:
-    """An event as the claim would have caused it."""
-    facts: dict[str, Any] = {
-        "reference": claim.reference,
-        "kind": claim.state.kind or ErrorKind.INVALID_TRACKING,
-        "error": claim.last_error,
-        **facts_of(claim.said if claim.error_text else Said(Sentence.NUMBER_REJECTED)),
-        "turns": claim.retries_counted,
-        "attempts": claim.retries_counted + 1,
-    }
-    return OutboxEvent(
-        0,
-        _KINDS[kind],
-        claim.id,
-        claim.carrier or claim.carrier_name,
-        claim.number or "",
-        datetime.now(UTC),
-        facts,
-    )
-
-
-def _letter(kind: MailKind, recipient: str, rendered: Rendered) -> OutgoingMail:
+def _mail(kind: MailKind, recipient: str, rendered: Rendered) -> OutgoingMail:
     message_id = f"<{uuid.uuid4().hex}@recours.invalid>"
     now = datetime.now(UTC)
     return OutgoingMail(

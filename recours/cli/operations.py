@@ -56,16 +56,14 @@ def yes_option(command: _Command) -> _Command:
     return click.option("--yes", is_flag=True, help="Do not ask.")(command)
 
 
-def carrier_argument(command: _Command) -> _Command:
-    """CARRIER, by any of its names: the command gets its `spec`."""
-
-    def known(context: click.Context, parameter: click.Parameter, name: str) -> CarrierSpec:
-        key = CATALOG.resolve(name)
-        if key is None:
-            raise click.BadParameter(CATALOG.no_such(name), context, parameter)
-        return CATALOG.specs[key]
-
-    return click.argument("spec", metavar="CARRIER", callback=known)(command)
+def known_carrier(context: click.Context, parameter: click.Parameter, name: str | None) -> CarrierSpec | None:
+    """Callback of an option or argument that names a carrier: its spec by any of its names."""
+    if name is None:
+        return None
+    key = CATALOG.resolve(name)
+    if key is None:
+        raise click.BadParameter(CATALOG.no_such(name), context, parameter)
+    return CATALOG.specs[key]
 
 
 def person() -> str:

@@ -229,7 +229,7 @@ def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, pe
     assert (check.returncode, "Not tried: Chronopost was paused on" in check.stderr) == (1, True)
 
     assert re.match(
-        r"Chronopost is taken up again; it was paused since ....-..-.. ..:..\.\n$",
+        r"Chronopost resumed \(paused since ....-..-.. ..:..\)\.\n$",
         person.does("resume", "Chronopost"),
     )
     assert person.does("resume", "Chronopost") == "Chronopost was not paused; nothing was changed.\n"

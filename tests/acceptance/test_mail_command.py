@@ -64,7 +64,7 @@ def test_a_test_mail_is_sent_and_the_answer_told(operations: Operations, smtp: M
     done = operations.mail("test", "me@shop.example", **smtp.settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
-        f"127.0.0.1:{smtp.port} took the mail to me@shop.example (from service@shop.example, none).\n"
+        f"E-mail to me@shop.example accepted by 127.0.0.1:{smtp.port} (from service@shop.example, no encryption).\n"
     )
     assert smtp.recipients() == ["me@shop.example"]
 
@@ -76,11 +76,12 @@ def test_a_report_goes_where_all_mail_goes_and_a_test_where_it_was_typed(
     done = operations.mail("report", "boss@shop.example", **settings)
     assert done.returncode == 0, done.stderr
     assert (
-        "took the mail to me@shop.example instead of boss@shop.example (RECOURS_MAIL_REDIRECT)" in done.stdout
+        "E-mail to me@shop.example instead of boss@shop.example (RECOURS_MAIL_REDIRECT) accepted"
+        in done.stdout
     )
     assert smtp.recipients() == ["me@shop.example"]
     done = operations.mail("test", "boss@shop.example", **settings)
-    assert "took the mail to boss@shop.example (from" in done.stdout
+    assert "E-mail to boss@shop.example accepted by" in done.stdout
     assert smtp.recipients() == ["me@shop.example", "boss@shop.example"]
 
 

@@ -291,7 +291,7 @@ def test_it_can_be_seen_and_sent_at_any_time(service: Service, smtp: MailServer,
     for arguments, to in (((), BOSS), (("me@shop.example", "--so-far"), "me@shop.example")):
         sent = mail(service, "report", *arguments)
         assert sent.returncode == 0, sent.stderr
-        assert f"took the mail to {to}" in sent.stdout
+        assert f"E-mail to {to}" in sent.stdout
         assert smtp.taken[-1][0] == to
         assert "Proofs of delivery" in str(smtp.taken[-1][1]["Subject"])
     after = (
