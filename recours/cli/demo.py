@@ -20,10 +20,10 @@ import click
 from recours import logs
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
-from recours.cli.operations import USAGE, home
+from recours.cli.operations import FAILED, USAGE, home, known_carrier
+from recours.core.carrier import CarrierSpec
 from recours.home import NoHomeError, make_home
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.summary import Report
 from recours.runs.worker import Options
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
 from recours.settings.loading import load
@@ -51,7 +51,7 @@ class _Story:
 
     claims: int
     steps: tuple[Scenario, ...]
-    words: str
+    text: str
     carriers: tuple[str, ...] = _ISSUING
     number: str = ""  # another than one of the carrier's form
     error: str = "API timeout"
@@ -93,9 +93,9 @@ def command() -> None:
         opened = open_database(settings)
         try:
             _five_days(settings, opened, clock)
-            _tell_stories(opened)
-            _tell_carriers(opened)
-            _tell_mails(post)
+            _show_stories(opened)
+            _show_carriers(opened)
+            _show_mails(post)
         finally:
             opened.database.close()
             log.close()
@@ -139,7 +139,20 @@ def _fill(settings: Settings, box: Sandbox) -> None:
         for place, carrier, story in _claims():
             number = story.number.format(place) or box.example(carrier, "99", place)
             box.parcels[number] = Parcel(story.steps)
-            connection.execute(_INSERT, _row(place, carrier, number, story))
+            failed_at = f"{BEGINS - timedelta(minutes=place % 3):%Y-%m-%d %H:%M:%S}"
+            deadline = f"{BEGINS + timedelta(days=10 + place):%Y-%m-%d}" if place % 2 else None
+            name = CATALOG.specs[carrier].name
+            spelling = (name, name.upper(), carrier)[place % 3]  # a claims database holds all of these
+            about = (
+                f"CLM-2026-{place:03d}",
+                place % 4 + 1,
+                f"ORD-{place}",
+                spelling,
+                20.0 + place,
+                deadline,
+                number,
+            )
+            connection.execute(_INSERT, (*about, failed_at, failed_at, story.error))
         connection.commit()
 
 
@@ -157,27 +170,6 @@ _INSERT = """
         response_deadline, tracking_number, created_at, updated_at, pod_fetch_status, pod_fetch_error)
     VALUES (?, ?, ?, ?, 'lost', ?, 'submitted', ?, ?, ?, ?, 'failed', ?)
 """
-
-
-def _row(place: int, carrier: str, number: str, story: _Story) -> tuple[object, ...]:
-    failed_at = f"{BEGINS - timedelta(minutes=place % 3):%Y-%m-%d %H:%M:%S}"
-    deadline = f"{BEGINS + timedelta(days=10 + place):%Y-%m-%d}" if place % 2 else None
-    name = CATALOG.specs[carrier].name
-    spelling = (name, name.upper(), carrier)[place % 3]  # a claims database holds all of these
-    reference = f"CLM-2026-{place:03d}"
-    money = 20.0 + place
-    return (
-        reference,
-        place % 4 + 1,
-        f"ORD-{place}",
-        spelling,
-        money,
-        deadline,
-        number,
-        failed_at,
-        failed_at,
-        story.error,
-    )
 
 
 # ---------------------------------------------------------------- the days
@@ -200,14 +192,18 @@ def _five_days(settings: Settings, opened: Opened, clock: SimulatedClock) -> Non
         f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, a run every "
         "hour; hours without news are left out."
     )
-    listener, teller = _Listener(), _Narrator()
+    listener, before = _Listener(), list[str]()
     logs.run_log().addHandler(listener)
     for hour in range(1, DAYS * 24 + 1):
         clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
         listener.lines.clear()
         worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=BATCH), clock=clock)
         worker.greet(BATCH, 4)
-        teller.tell(worker.run(), clock.now(), listener.lines)
+        counts = worker.run().as_json()
+        news = [text.format(counts[name]) for name, text in _COUNTS.items() if counts.get(name)]
+        if news and news != before:  # several hours alike are shown once
+            before = news
+            _show_hour(clock.now(), news, listener.lines)
     logs.run_log().removeHandler(listener)
 
 
@@ -226,42 +222,27 @@ _OF_THE_SUMMARY = re.compile(r"\S+ [\w ()]+: \d+$")
 _MOST_SHOWN = 5  # lines of one kind in one hour: the log has them all
 
 
-class _Narrator:
-    """Says what an hour brought; several hours alike are told once."""
-
-    def __init__(self) -> None:
-        self._last: list[str] = []
-
-    def tell(self, report: Report, now: datetime, lines: list[str]) -> None:
-        """Say it, if there is anything new."""
-        counts = report.as_json()
-        told = [words.format(counts[name]) for name, words in _COUNTS.items() if counts.get(name)]
-        if not told or told == self._last:
-            return
-        self._last = told
-        click.echo(f"\n{logs.local(now):%a %d %b %H:%M}  {', '.join(told)}")
-        for kind in _NEWS:
-            of_kind = [line for line in lines if line.startswith(kind) and not _OF_THE_SUMMARY.match(line)]
-            for line in of_kind[:_MOST_SHOWN]:
-                click.echo(f"    {line}")
-            if len(of_kind) > _MOST_SHOWN:
-                click.echo(f"    {kind.split()[0]} … and {len(of_kind) - _MOST_SHOWN} more")
+def _show_hour(now: datetime, news: list[str], lines: list[str]) -> None:
+    click.echo(f"\n{logs.local(now):%a %d %b %H:%M}  {', '.join(news)}")
+    for kind in _NEWS:
+        of_kind = [line for line in lines if line.startswith(kind) and not _OF_THE_SUMMARY.match(line)]
+        for line in of_kind[:_MOST_SHOWN]:
+            click.echo(f"    {line}")
+        if len(of_kind) > _MOST_SHOWN:
+            click.echo(f"    {kind.split()[0]} … and {len(of_kind) - _MOST_SHOWN} more")
 
 
-# ---------------------------------------------------------------- the claims, told one by one
+# ---------------------------------------------------------------- what became of them
 
 
-def _tell_stories(opened: Opened) -> None:
+def _show_stories(opened: Opened) -> None:
     click.echo("\nOne claim of each kind, attempt by attempt (hours after its failure):\n")
-    told = set()
+    first = {story: (place, carrier) for place, carrier, story in reversed([*_claims()])}
     with closing(sqlite3.connect(opened.database.path or "")) as connection:
-        for place, carrier, story in _claims():
-            if story not in told:
-                told.add(story)
-                name = CATALOG.name_of(carrier)
-                click.echo(
-                    f"  CLM-2026-{place:03d}  {name}: {story.words}\n      {_attempts(connection, place)}"
-                )
+        for story in STORIES:
+            place, carrier = first[story]
+            click.echo(f"  CLM-2026-{place:03d}  {CATALOG.name_of(carrier)}: {story.text}")
+            click.echo(f"      {_attempts(connection, place)}")
 
 
 def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
@@ -269,19 +250,19 @@ def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
         "SELECT started_at, outcome, error_kind, calls FROM recours_attempts WHERE claim_id = ? ORDER BY id",
         (claim_id,),
     )
-    told = []
+    attempts = []
     for started_at, outcome, kind, calls in rows:
         hours = (datetime.fromisoformat(started_at).replace(tzinfo=UTC) - BEGINS) / timedelta(hours=1)
         result = "✅ POD" if outcome == "success" else f"{kind}{'' if calls else ', no call'}"
-        told.append(f"{hours:.0f} h {result}")
+        attempts.append(f"{hours:.0f} h {result}")
     (status, stage, retries) = connection.execute(
         "SELECT pod_fetch_status, pod_stage, pod_retry_count FROM claims WHERE id = ?", (claim_id,)
     ).fetchone()
     end = f"   [{retries} turns, {stage}]" if status != "success" else ""
-    return " → ".join(told) + end
+    return " → ".join(attempts) + end
 
 
-def _tell_carriers(opened: Opened) -> None:
+def _show_carriers(opened: Opened) -> None:
     click.echo("\nCarrier by carrier:\n")
     with closing(sqlite3.connect(opened.database.path or "")) as connection:
         rows = connection.execute(_BY_CARRIER).fetchall()
@@ -300,7 +281,7 @@ _BY_CARRIER = """
 _MAILS_SHOWN = 8
 
 
-def _tell_mails(post: MailSandbox) -> None:
+def _show_mails(post: MailSandbox) -> None:
     files = post.files
     click.echo(f"\nMails, which nobody gets ({len(files)}; the last of them):\n")
     for path in files[-_MAILS_SHOWN:]:
@@ -330,16 +311,21 @@ MAILS = Path("data") / "sandbox-mails"
     show_default=True,
     help="Of the mail server; 0: any free one.",
 )
-@click.option("--carrier", metavar="NAME", help="Print the settings and example numbers of this one alone.")
-def sandbox_command(port: int, latency: float, mail_port: int, carrier: str | None) -> None:
+@click.option(
+    "--carrier",
+    "spec",
+    metavar="NAME",
+    callback=known_carrier,
+    help="Print the settings and example numbers of this one alone.",
+)
+def sandbox_command(port: int, latency: float, mail_port: int, spec: CarrierSpec | None) -> None:
     """Serve simulated carriers, and a mail server that keeps what it gets, until Ctrl-C. Nothing leaves this machine."""
-    key = _key_of(carrier)
     box = Sandbox(now=lambda: datetime.now(UTC), latency=latency, port=port)
     post = MailSandbox(home() / MAILS, port=mail_port)
     _start(box.start, "--port", port)
     _start(post.start, "--mail-port", mail_port)
     try:
-        for line in _lines(box, post, key):
+        for line in _lines(box, post, spec.key if spec else None):
             click.echo(line)
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -353,18 +339,8 @@ def _start(start: Callable[[], None], option: str, port: int) -> None:
     try:
         start()
     except OSError as error:
-        click.echo(
-            f"Error: port {port} cannot be used: {error.strerror}. Choose another with {option}.", err=True
-        )
-        raise SystemExit(1) from error
-
-
-def _key_of(name: str | None) -> str | None:
-    if name is None:
-        return None
-    if key := CATALOG.resolve(name):
-        return key
-    raise click.BadParameter(CATALOG.no_such(name), param_hint="--carrier")
+        say_error(f"port {port} cannot be used: {error.strerror}. Choose another with {option}.")
+        raise SystemExit(FAILED) from error
 
 
 def _lines(box: Sandbox, post: MailSandbox, key: str | None) -> Iterator[str]:
@@ -382,6 +358,6 @@ def _lines(box: Sandbox, post: MailSandbox, key: str | None) -> Iterator[str]:
         yield "\nWhat they choose (--carrier NAME prints whole numbers, their check digits included):\n"
     else:
         yield "\nWhat happens to a parcel is chosen by two digits of its number:\n"
-    for digits, words in scenario_table():
-        yield f"  {box.example(key, digits) if key else digits}  {words}"
+    for digits, text in scenario_table():
+        yield f"  {box.example(key, digits) if key else digits}  {text}"
     yield "\nCtrl-C ends it."

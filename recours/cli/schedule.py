@@ -5,20 +5,19 @@ import shlex
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recours.cli.operations import FAILED, confirmed, faults_told, home, json_option, tell_json
+from recours.cli.operations import FAILED, confirmed, faults_told, home, json_option, tell_json, yes_option
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.home import CODE, is_checkout
 from recours.operations.schedule import (
     WORKERS,
     Checkout,
-    Entry,
     ScheduleChange,
     ScheduledJob,
     ScheduleError,
@@ -44,7 +43,6 @@ def checkout() -> Checkout:
 
 
 def crontab() -> System:
-    """The crontab of this user."""
     return Crontab(checkout(), make_folder=_make_logs)
 
 
@@ -66,13 +64,11 @@ def _make_logs() -> Callable[[], None]:
 
 
 def systemd() -> System:
-    """The timers of this user."""
     settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     return SystemdTimers(checkout(), settings / "systemd" / "user")
 
 
 def task_scheduler() -> System:
-    """Windows' own."""
     if not is_checkout():
         raise ScheduleError(
             "On Windows, 'recours schedule' works in a checkout only. Create two tasks that run 'recours fetch' every 30 "
@@ -108,35 +104,42 @@ def command() -> None:
     """Have this machine start both workers regularly: the fetch worker every 30 minutes, the scheduler every hour."""
 
 
-def _system_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--system",
-        type=click.Choice(list(SYSTEMS)),
-        help="Which scheduler; default: the Task Scheduler on Windows, else the crontab, else systemd's timers.",
-    )(function)
+_system_option = click.option(
+    "--system",
+    type=click.Choice(list(SYSTEMS)),
+    help="Which scheduler; default: the Task Scheduler on Windows, else the crontab, else systemd's timers.",
+)
+_only_option = click.option(
+    "--only", type=click.Choice(list(WORKERS)), help="This worker alone; the other one's entry stays."
+)
 
 
-def _only_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--only", type=click.Choice(list(WORKERS)), help="This worker alone; the other one's entry stays."
-    )(function)
+def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option that takes options for a worker, taken apart as a shell would, and tried on the worker's command line."""
 
-
-def _yes_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--yes", is_flag=True, help="Do it without asking.")(function)
-
-
-def _options_option(name: str, worker: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def parsed(_context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, ...]:
-        return _options_for(worker, text, parameter)
+        try:
+            given = shlex.split(text)
+        except ValueError:
+            raise click.BadParameter(f"a quote is not closed in {clean(text)}", param=parameter) from None
+        try:
+            options = parse_options(worker, given)
+        except click.UsageError as error:
+            raise click.BadParameter(
+                f"{worker}.py says: {error.format_message()}", param=parameter
+            ) from error
+        for key, shown in _BY_HAND.items():
+            if options.get(key):
+                raise click.BadParameter(f"{shown} is for runs that are started by hand", param=parameter)
+        if has_password(options["database_url"] or ""):
+            raise click.BadParameter(
+                "a password would be seen by everybody on this machine: set DATABASE_URL in .env instead",
+                param=parameter,
+            )
+        return tuple(given)
 
-    return click.option(
-        name,
-        metavar="TEXT",
-        default="",
-        callback=parsed,
-        help=f'Options for {worker}.py, in one piece: "--batch-size 50".',
-    )
+    text = f'Options for {worker}.py, in one piece: "--batch-size 50".'
+    return click.option(name, metavar="TEXT", default="", callback=parsed, help=text)
 
 
 @command.command("show")
@@ -145,25 +148,34 @@ def _options_option(name: str, worker: str) -> Callable[[Callable[..., Any]], Ca
 def show(system: str | None, as_json: bool) -> None:
     """Show what starts the workers of this checkout. Changes nothing."""
     with faults_told():
-        found = {name: SYSTEMS[name]().entries() for name in ([system] if system else present())}
-    missing = [worker for worker in WORKERS if not any(worker in e.workers for e in _all(found))]
+        names = [system] if system else present()
+        found = [(name, entry) for name in names for entry in SYSTEMS[name]().entries()]
+    missing = [worker for worker in WORKERS if not any(worker in entry.workers for _, entry in found)]
     if as_json:
-        tell_json({"entries": _as_json(found), "missing": missing})
+        entries = [
+            {
+                "system": name,
+                "workers": list(entry.workers),
+                "text": clean(entry.text, _LONGEST_LINE),
+                "problem": entry.problem or None,
+            }
+            for name, entry in found
+        ]
+        tell_json({"entries": entries, "missing": missing})
         return
-    for name, entries in found.items():
-        for entry in entries:
-            problem = f"  ({entry.problem})" if entry.problem else ""
-            click.echo(f"{name}: {clean(entry.text, _LONGEST_LINE)}{problem}")
+    for name, entry in found:
+        problem = f"  ({entry.problem})" if entry.problem else ""
+        click.echo(f"{name}: {clean(entry.text, _LONGEST_LINE)}{problem}")
     for worker in missing:
         click.echo(f"Nothing starts {worker}: recours schedule install")
 
 
 @command.command("install")
-@_options_option("--scheduler-options", "pod_retry_scheduler")
-@_options_option("--worker-options", "pod_fetch_worker")
+@_worker_options("--scheduler-options", "pod_retry_scheduler")
+@_worker_options("--worker-options", "pod_fetch_worker")
 @_only_option
 @_system_option
-@_yes_option
+@yes_option
 @json_option
 def install(
     scheduler_options: tuple[str, ...],
@@ -180,97 +192,47 @@ def install(
     jobs = [ScheduledJob(worker, options[worker]) for worker in WORKERS if only in (None, worker)]
     with faults_told():
         chosen = SYSTEMS[system or present()[0]]()
-        plan = chosen.install(jobs)
-        _carry_out(plan, chosen, "Installed already: nothing to do.", yes=yes, as_json=as_json)
-        if not as_json:
-            _mention_others(chosen)
+        nothing = "Installed already: nothing to do."
+        _carry_out(chosen.install(jobs), chosen, nothing, yes=yes, as_json=as_json)
 
 
 @command.command("remove")
 @_only_option
 @_system_option
-@_yes_option
+@yes_option
 @json_option
 def remove(only: str | None, system: str | None, yes: bool, as_json: bool) -> None:
     """Take away what starts the workers of this checkout. Everything else stays."""
     with faults_told():
         chosen = SYSTEMS[system or present()[0]]()
-        plan = chosen.remove([only] if only else list(WORKERS))
-        _carry_out(plan, chosen, "Nothing of this checkout is installed there.", yes=yes, as_json=as_json)
-        if not as_json:
-            _mention_others(chosen)
-
-
-# ---------------------------------------------------------------- options of the workers
-
-
-def _options_for(worker: str, text: str, parameter: click.Parameter) -> tuple[str, ...]:
-    """What was typed, taken apart as a shell would; tried on the worker's own command line."""
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        raise click.BadParameter(f"a quote is not closed in {clean(text)}", param=parameter) from None
-    try:
-        options = parse_options(worker, words)
-    except click.UsageError as error:
-        raise click.BadParameter(f"{worker}.py says: {error.format_message()}", param=parameter) from error
-    for name, shown in _BY_HAND.items():
-        if options.get(name):
-            raise click.BadParameter(f"{shown} is for runs that are started by hand", param=parameter)
-    if has_password(options["database_url"] or ""):
-        raise click.BadParameter(
-            "a password would be seen by everybody on this machine: set DATABASE_URL in .env instead",
-            param=parameter,
+        change, nothing = (
+            chosen.remove([only] if only else list(WORKERS)),
+            "Nothing of this checkout is installed there.",
         )
-    return tuple(words)
+        _carry_out(change, chosen, nothing, yes=yes, as_json=as_json)
 
 
-# ---------------------------------------------------------------- showing, asking, doing
-
-
-def _carry_out(plan: ScheduleChange, system: System, nothing: str, *, yes: bool, as_json: bool) -> None:
-    if plan.steps and not as_json:
+def _carry_out(change: ScheduleChange, system: System, nothing: str, *, yes: bool, as_json: bool) -> None:
+    """Show the change, ask, do it. `nothing`: what to say if there is nothing to do."""
+    if change.steps and not as_json:
         click.echo(f"{system.title} of this user:")
-    for line in () if as_json else (*plan.steps, *plan.remarks):
+    for line in () if as_json else (*change.steps, *change.remarks):
         click.echo(f"  {line}")
-    if plan.steps:
+    if change.steps:
         if not confirmed("Do that?", yes=yes):
             click.echo("Nothing was changed.")
             raise SystemExit(FAILED)
-        plan.carry_out()
+        change.carry_out()
     if as_json:
-        tell_json({"system": system.name, "changed": bool(plan.steps), "steps": list(plan.steps)})
+        tell_json({"system": system.name, "changed": bool(change.steps), "steps": list(change.steps)})
         return
-    click.echo("Done." if plan.steps else nothing)
-    for line in plan.afterwards:
+    click.echo("Done." if change.steps else nothing)
+    for line in change.afterwards:
         click.echo(line)
-
-
-def _mention_others(chosen: System) -> None:
-    """Entries of another scheduler of this machine, which would start the workers too."""
-    for name in present():
-        if name == chosen.name:
-            continue
+    for name in present():  # another scheduler of this machine would start the workers too
         try:
-            found = SYSTEMS[name]().entries()
+            others = name != system.name and SYSTEMS[name]().entries()
         except ScheduleError:  # it is not the one that was asked for
             continue
-        if found:
+        if others:
             click.echo(f"{name} starts workers of this checkout too: recours schedule remove --system {name}")
-
-
-def _all(found: dict[str, list[Entry]]) -> Sequence[Entry]:
-    return [entry for entries in found.values() for entry in entries]
-
-
-def _as_json(found: dict[str, list[Entry]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "system": name,
-            "workers": list(entry.workers),
-            "text": clean(entry.text, _LONGEST_LINE),
-            "problem": entry.problem or None,
-        }
-        for name, entries in found.items()
-        for entry in entries
-    ]

@@ -30,6 +30,7 @@ from recours.core.errors import RunError
 from recours.core.text import plural
 from recours.database.engine import Database
 from recours.monitoring.observers import RunObservers
+from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
@@ -39,26 +40,17 @@ from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.workers import leave_metrics, make_pings, make_watchers, make_worker
+from recours.wiring.workers import leave_metrics, make_observers, make_pings, make_worker
 
 # ---------------------------------------------------------------- options
 
 
-def scheduler_options() -> list[click.Parameter]:
-    """Those that only the scheduler has."""
-    return [
-        _number(
-            "--max-retries",
-            whole_number(1, 20),
-            4,
-            "Turns of the timetable before a claim gives up, 1 to 20.",
-        ),
-        _names("--claim", "claims", "REF", "Fetch this claim now, whatever its timetable; repeatable."),
+def _options_of(worker: type[Worker]) -> list[click.Parameter]:
+    batch = worker.usual_batch
+    of_scheduler = [
+        _number("--max-retries", whole_number(1, 20), 4, "Retries before a claim gives up, 1 to 20."),
+        _names("--claim", "claims", "REF", "Fetch this claim now, whatever its backoff; repeatable."),
     ]
-
-
-def common_options(batch: int) -> list[click.Parameter]:
-    """Those of both; `batch`: the usual size of a batch."""
     return [
         _number("--batch-size", whole_number(1, 10000), batch, "Claims to process in this run, 1 to 10000."),
         _names("--carrier", "carriers", "NAME", "Only claims of this carrier; repeatable.", _known_carriers),
@@ -76,6 +68,7 @@ def common_options(batch: int) -> list[click.Parameter]:
             callback=_print_version,
             help="Show the version and exit.",
         ),
+        *(of_scheduler if worker is PODRetryScheduler else []),
     ]
 
 
@@ -128,12 +121,6 @@ def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
 DONE, FAILED, USAGE = 0, 1, 2
 
 
-WORKERS: dict[str, type[Worker]] = {
-    PODRetryScheduler.name: PODRetryScheduler,
-    PODFetchWorker.name: PODFetchWorker,
-}
-
-
 def main(name: str, arguments: list[str] | None = None, typed_as: str | None = None) -> int:
     """Run the worker of that name; returns its exit status. `typed_as`: how a person starts it; its script by default."""
     make_tolerant()
@@ -169,24 +156,22 @@ def _main(name: str, arguments: list[str] | None, typed_as: str) -> int:
 
 
 def parse_options(name: str, arguments: list[str]) -> dict[str, Any]:
-    """What a worker's command line makes of these words. Raises click.UsageError; nothing is run or shown."""
+    """What a worker's command line makes of these arguments. Raises click.UsageError; nothing is run or shown."""
     if asked := {"--help", "-h", "--version"} & set(arguments):
-        raise click.UsageError(f"{min(asked)} only says something and ends.")
+        raise click.UsageError(f"{min(asked)} only prints something and ends.")
     return dict(_command(name).make_context(f"{name}.py", list(arguments)).params)
 
 
 def _command(name: str) -> click.Command:
-    is_scheduler = name == PODRetryScheduler.name
-    what = (
-        "Retry failed POD fetches: on their timetable, within the carriers' limits."
-        if is_scheduler
-        else "Fetch the PODs of new claims, within the carriers' limits."
-    )
+    helps = {
+        PODFetchWorker.name: "Fetch the PODs of new claims, within the carriers' limits.",
+        PODRetryScheduler.name: "Retry failed POD fetches: when they are due, within the carriers' limits.",
+    }
     return click.Command(
         name,
-        params=[*common_options(WORKERS[name].usual_batch), *(scheduler_options() if is_scheduler else [])],
+        params=_options_of(WORKERS[name]),
         callback=lambda **options: _run(name, options),
-        help=what,
+        help=helps[name],
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
 
@@ -216,16 +201,15 @@ def _run(name: str, options: dict[str, Any]) -> int:
         _tell_that_it_cannot_begin(name, run_id, options, FAILED, [str(fault)])
         return FAILED
     try:
-        return _watched_run(name, run_id, settings, options, log)
+        return _observed_run(name, run_id, settings, options, log)
     finally:
         log.close()
 
 
-def _watched_run(name: str, run_id: str, settings: Settings, options: dict[str, Any], log: logs.Log) -> int:
+def _observed_run(name: str, run_id: str, settings: Settings, options: dict[str, Any], log: logs.Log) -> int:
     """The run with its observers; a dry run has none."""
-    dry = options["dry_run"]
     terminal = log.console if is_watched(process_environment()) else None
-    observers = RunObservers() if dry else make_watchers(settings, name, run_id, terminal)
+    observers = RunObservers() if options["dry_run"] else make_observers(settings, name, run_id, terminal)
     ending = Ending(STOPPED + signal.SIGINT)  # as long as nothing else is known
     try:
         ending = _logged_run(name, run_id, settings, options, observers)
@@ -277,9 +261,9 @@ def _logged_run(
             log.error(sentence)
         return Ending(USAGE, sentences)
     except Exception as error:
-        log.exception("The run ended by an error of ours")
+        log.exception("The run ended by an internal error")
         return Ending(
-            FAILED, (f"The run ended by an error of ours ({type(error).__name__}); the log has its details",)
+            FAILED, (f"The run ended by an internal error ({type(error).__name__}); the log has its details",)
         )
 
 
@@ -292,17 +276,9 @@ def _work(
     observers: RunObservers,
 ) -> Ending:
     log = logs.run_log()
-    worker = make_worker(
-        kind,
-        settings,
-        opened,
-        asked_of(options, catalog_of(settings)),
-        max_retries=options.get("max_retries", 4),
-        run_id=run_id,
-        observer=observers,
-    )
+    asked, most = asked_of(options, catalog_of(settings)), options.get("max_retries", 4)
+    worker = make_worker(kind, settings, opened, asked, max_retries=most, run_id=run_id, observer=observers)
     _stop_on_signals(worker, opened.database)
-
     for remark in opened.remarks:
         log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
     if settings.database_is_embedded:

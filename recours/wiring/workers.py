@@ -68,7 +68,7 @@ def make_worker(
     return kind(deps, catalog, options, run_id, local)
 
 
-def make_watchers(
+def make_observers(
     settings: Settings, worker: str, run_id: str, console: Handler | None = None
 ) -> RunObservers:
     """The observers of a run of this worker. `console`: the log's handler on a terminal where somebody looks on.
@@ -111,4 +111,4 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
         reason = getattr(error, "strerror", None) or error
         run_log().warning(f"The metrics could not be written to {path}: {reason}")
     except Exception:  # noqa: BLE001 (an error in an observer must not end the run)
-        run_log().exception("The metrics could not be written: an error of ours; the run goes on")
+        run_log().exception("The metrics could not be written: an internal error; the run goes on")

@@ -27,6 +27,7 @@ from recours.core.sentences import Sentence
 from recours.database.schema.upgrade import create_file
 from recours.home import SETTING as HOME
 from recours.operations.enroll import MANUAL
+from recours.operations.schedule import WORKERS
 from recours.runs.worker import STOPPED
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
@@ -64,7 +65,7 @@ def compare(section: str, present: set[str]) -> None:
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Each command as it is typed."""
     yield from _below(recours_command, "recours")
-    for name in workers.WORKERS:
+    for name in WORKERS:
         yield f"{name}.py", workers._command(name)
 
 
@@ -135,7 +136,7 @@ def test_stored_values(tmp_path: Path) -> None:
         "recours_mails.kind": MailKind,
         "recours_mails.state": MailState,
         "recours_quota.limit_key": [limit.key for of_one in limits.values() for limit in of_one],
-        "recours_runs.worker": workers.WORKERS,
+        "recours_runs.worker": WORKERS,
     }
     compare("stored values", {f"{column}: {value}" for column, values in stored.items() for value in values})
 

@@ -203,7 +203,7 @@ BAD = {
         "--claim is for runs that are started by hand",
     ),
     "a run for show": (["--worker-options", "--dry-run"], "", 2, "--dry-run is for runs"),
-    "only help": (["--worker-options", "--help"], "", 2, "--help only says something and ends"),
+    "only help": (["--worker-options", "--help"], "", 2, "--help only prints something and ends"),
     "a password": (
         ["--worker-options", "--database-url postgresql://u:se-cret@h/d"],
         "",

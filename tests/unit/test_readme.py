@@ -30,6 +30,7 @@ from recours.database.tables import (
     metadata,
 )
 from recours.home import SETTING as HOME
+from recours.operations.schedule import WORKERS
 from recours.runs.summary import Report, Stats
 from recours.settings.loading import load
 from recours.settings.model import SETTINGS
@@ -96,10 +97,7 @@ def test_every_option_has_its_row_and_every_row_is_an_option() -> None:
         name for row in rows(section("Options")) for name in re.findall(r"--[a-z-]+|-[a-z](?=,)", row[0])
     }
     there = {
-        name
-        for worker in workers.WORKERS
-        for parameter in workers._command(worker).params
-        for name in parameter.opts
+        name for worker in WORKERS for parameter in workers._command(worker).params for name in parameter.opts
     }
     assert described == there | {"--help", "-h"}
 
