@@ -52,9 +52,6 @@ def command(context: click.Context, database_url: str | None) -> None:
         _show(context.obj)
 
 
-# ---------------------------------------------------------------- the table
-
-
 def _show(settings: Settings) -> None:
     with faults_told():
         rows = list(_rows(settings))

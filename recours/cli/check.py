@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -121,22 +121,17 @@ class CheckContext:
         """Connects nowhere yet."""
         self.settings = settings
         self.offline = offline
-        self._looked: tuple[Database, Schema] | DatabaseError | None = None
-        self._overview: Overview | DatabaseError | None = None
+
+    @cached_property
+    def is_new(self) -> bool:
+        """Whether the embedded database is still to be made. Raises DatabaseError."""
+        return is_to_be_made(self.settings)
 
     def database(self) -> tuple[Database, Schema]:
         """The database and its schema. Raises DatabaseError."""
-        if self._looked is None:
-            try:
-                database = connect(self.settings)
-                schema = look(database)
-                require_claims(database, schema)
-                self._looked = database, schema
-            except DatabaseError as error:
-                self._looked = error
-        if isinstance(self._looked, DatabaseError):
-            raise self._looked
-        return self._looked
+        if isinstance(self._found, DatabaseError):
+            raise self._found
+        return self._found
 
     def operations(self) -> Operations | None:
         """None as long as the schema is not current. Raises DatabaseError."""
@@ -146,27 +141,32 @@ class CheckContext:
         return operations_over(self.settings, database, schema, SystemClock(clock_offset(database)))
 
     def overview(self) -> Overview | None:
-        """The state of the system; None as long as it is not known (the check of the database says why)."""
-        try:
-            return self.read()
-        except DatabaseError:
-            return None
-
-    def read(self) -> Overview | None:
         """The state of the system; None as long as there is none to be read. Raises DatabaseError."""
-        if self._overview is None and not self.is_new():
-            try:
-                operations = self.operations()
-                self._overview = operations.overview(days=1) if operations else None
-            except DatabaseError as error:
-                self._overview = error
-        if isinstance(self._overview, DatabaseError):
-            raise self._overview
-        return self._overview
+        if isinstance(self._read, DatabaseError):
+            raise self._read
+        return self._read
 
-    def is_new(self) -> bool:
-        """Tell whether the embedded database is still to be made. Raises DatabaseError."""
-        return is_to_be_made(self.settings)
+    def known(self) -> Overview | None:
+        """The state of the system; None as long as it is not known (the check of the database says why)."""
+        return None if isinstance(self._read, DatabaseError) else self._read
+
+    @cached_property
+    def _found(self) -> tuple[Database, Schema] | DatabaseError:
+        try:
+            database = connect(self.settings)
+            schema = look(database)
+            require_claims(database, schema)
+        except DatabaseError as error:
+            return error
+        return database, schema
+
+    @cached_property
+    def _read(self) -> Overview | DatabaseError | None:
+        try:
+            operations = None if self.is_new else self.operations()
+            return operations.overview(days=1) if operations else None
+        except DatabaseError as error:
+            return error
 
 
 # ---------------------------------------------------------------- the checks
@@ -211,7 +211,7 @@ def _settings(context: CheckContext) -> Iterator[CheckResult]:
 def _database(context: CheckContext) -> Iterator[CheckResult]:
     named = "set DATABASE_PATH or DATABASE_URL in .env, if your claims are elsewhere"
     try:
-        if context.is_new():
+        if context.is_new:
             path = context.settings.database_url.database
             yield remark("database", f"none is set; the first run makes its own, {path}", named)
             return
@@ -228,7 +228,7 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
     if not database.is_sqlite:
         yield from _rights(database, schema)
     try:
-        if (operations := context.operations()) and context.read():
+        if (operations := context.operations()) and context.overview():
             yield ok("claims", f"{operations.claims.count()} can be read")
     except DatabaseError as error:
         sql = checks.granting(error.details) if error.details else ""
@@ -260,7 +260,7 @@ def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
 
 
 def _credentials(context: CheckContext) -> Iterator[CheckResult]:
-    overview = context.overview()
+    overview = context.known()
     waiting = {backlog.carrier: backlog.to_come for backlog in overview.backlogs} if overview else None
     refusals = {c.key: c.rejected or c.refusal for c in overview.carriers} if overview else {}
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
@@ -271,7 +271,7 @@ def _credentials(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def _problems(context: CheckContext) -> Iterator[CheckResult]:
-    if overview := context.overview():
+    if overview := context.known():
         yield from checks.problems(verdict(overview), VerdictSentences("en", local))
 
 
@@ -304,7 +304,7 @@ def _private_files(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def _mail(context: CheckContext) -> Iterator[CheckResult]:
-    overview = context.overview()
+    overview = context.known()
     mails = overview.mails if overview else {}
     server = _server(context)
     yield checks.mail(
@@ -322,7 +322,7 @@ def _mail(context: CheckContext) -> Iterator[CheckResult]:
 def _server(context: CheckContext) -> "SmtpSettings | None":
     """The mail server: the service's own settings come first, as far as its database can be read."""
     try:
-        operations = None if context.is_new() else context.operations()
+        operations = None if context.is_new else context.operations()
     except DatabaseError:
         operations = None
     if operations is None:
@@ -406,11 +406,11 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
 def _clock(context: CheckContext) -> Iterator[CheckResult]:
     offset = None
     try:
-        database = None if context.is_new() else context.database()[0]
+        database = None if context.is_new else context.database()[0]
         offset = None if database is None or database.is_sqlite else clock_offset(database)
     except DatabaseError:  # which has a result of its own
         pass
-    overview = context.overview()
+    overview = context.known()
     workers = overview.workers if overview else []
     began = [run.started_at for worker in workers for run in (*worker.ahead[:1], *worker.runs[:1])]
     yield checks.clock(offset, CLOCKS_AGREE, max(began, default=None), datetime.now(UTC), local)
@@ -420,7 +420,7 @@ def _clock(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
-    overview = context.overview() if context else None
+    overview = context.known() if context else None
     status = {worker.worker: worker for worker in overview.workers} if overview else {}
     entries: list[tuple[str, Entry]] = []
     for name in schedule.present():

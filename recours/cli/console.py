@@ -24,7 +24,7 @@ _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 
 def make_tolerant() -> None:
-    """A sign that the console cannot show is replaced, and one that is not there (pythonw) takes what is said."""
+    """A sign that the console cannot show is replaced; without a console (pythonw), output goes nowhere."""
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
@@ -52,22 +52,20 @@ def as_typed(path: Path) -> str:
 
 
 def say_warning(sentence: str) -> None:
-    """One line on stderr."""
     click.echo(f"WARNING: {harmless(sentence)}", err=True)
 
 
 def say_error(sentence: str) -> None:
-    """One line on stderr."""
     click.echo(f"Error: {harmless(sentence)}", err=True)
 
 
 def say_usage_error(error: click.UsageError) -> str:
     """What click says of a wrong command line, on stderr; returns the sentence."""
     if error.ctx is not None:
-        click.echo(error.ctx.get_usage(), err=True)
-        click.echo(f"Try '{error.ctx.command_path} --help' for help.\n", err=True)
-    say_error(error.format_message())
-    return harmless(error.format_message())
+        click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
+    sentence = harmless(error.format_message())
+    say_error(sentence)
+    return sentence
 
 
 def print_json(content: Mapping[str, Any]) -> str | None:
@@ -80,7 +78,7 @@ def print_json(content: Mapping[str, Any]) -> str | None:
 
 
 @contextmanager
-def losses_told() -> Iterator[None]:
+def report_losses() -> Iterator[None]:
     """Output that the console does not take is reported in a sentence, and ends the process with status 1."""
     try:
         yield
@@ -93,13 +91,13 @@ def losses_told() -> Iterator[None]:
 
 
 def flushed(status: int) -> int:
-    """The exit status; 1 if the console did not take all that was said, instead of Python's own complaint."""
-    lost = _has_lost()
-    return status or int(lost)
+    """The exit status; 1 if the console did not take all output, instead of Python's own complaint."""
+    has_lost = _has_lost()
+    return status or int(has_lost)
 
 
 def _has_lost() -> bool:
-    """Tell whether the console did not take all that was said; what is left of that is lost."""
+    """Tell whether the console did not take all output; what is left of it is lost."""
     lost = False
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -161,6 +159,14 @@ def _show_plain(table: Table, rows: Sequence[Sequence[str]]) -> None:
 
 
 # ---------------------------------------------------------------- values of options
+
+
+def number_option(
+    name: str, low: int, high: int, default: int, text: str
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option that takes a whole number from `low` to `high`; both are allowed."""
+    kind = whole_number(low, high)
+    return click.option(name, type=kind, default=default, show_default=True, metavar="N", help=text)
 
 
 def whole_number(low: int, high: int) -> Callable[[object], int]:

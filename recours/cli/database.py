@@ -31,8 +31,6 @@ from recours.settings.model import Settings
 from recours.settings.sources import process_environment
 from recours.wiring.databases import clock_of, connect, named
 
-# ---------------------------------------------------------------- made, completed
-
 
 @click.command("init-db")
 @database_option

@@ -127,9 +127,6 @@ def _settings(folder: Path, box: Sandbox, post: MailSandbox) -> Settings:
     return load(folder, environment, CATALOG)
 
 
-# ---------------------------------------------------------------- the claims
-
-
 def _fill(settings: Settings, box: Sandbox) -> None:
     """Some forty failed claims of several clients, as the service's own application would have left them."""
     with closing(sqlite3.connect(settings.database_url.database or "")) as connection:

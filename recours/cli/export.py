@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -58,15 +58,13 @@ def command(
     if as_csv == as_json:
         raise click.UsageError("Choose one of --csv and --json.")
     with with_operations(database_url) as operations:
-        pieces = (
-            piece.encode("utf-8", "replace") for piece in _pieces(operations, what, since, as_csv=as_csv)
-        )
+        text = _pieces(operations, what, since, as_csv=as_csv)
+        pieces = (piece.encode("utf-8", "replace") for piece in text)
         try:
             _write(pieces, output, replace=force)
         except AlreadyThereError as there:
-            raise click.BadParameter(
-                f"{there} is there already; --force replaces it.", param_hint="-o"
-            ) from there
+            sentence = f"{there} is there already; --force replaces it."
+            raise click.BadParameter(sentence, param_hint="-o") from there
         except OSError as error:
             if output is None:
                 raise  # as all that goes to stdout
@@ -78,31 +76,24 @@ def _pieces(
     operations: Operations, what: str, since: datetime | timedelta | None, *, as_csv: bool
 ) -> Iterator[str]:
     start = time_of(since, operations.clock.now(), "--since")
-    columns: tuple[str, ...] = CLAIM_COLUMNS
+    records, catalog = operations.records, operations.catalog
     if what == "claims":
-        found = operations.with_positions(operations.records.each_claim(start))
-        rows = (claim_row(*one, operations.catalog) for one in found)
+        columns: Sequence[str] = CLAIM_COLUMNS
+        rows = (claim_row(*one, catalog) for one in operations.with_positions(records.each_claim(start)))
     else:
         columns = ATTEMPT_COLUMNS
-        rows = (attempt_row(*one, operations.catalog) for one in operations.records.each_attempt(start))
+        rows = (attempt_row(*one, catalog) for one in records.each_attempt(start))
     return csv_pieces(rows, columns) if as_csv else json_pieces(rows)
 
 
 def _write(pieces: Iterable[bytes], output: Path | None, *, replace: bool) -> None:
     if output is None:
         # In bytes: what the console cannot encode must not be lost in a file that this is redirected to.
-        _write_to(sys.stdout.buffer, pieces)
+        sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
     else:
         with written(output, replace=replace) as file:
-            _write_to(file, pieces)
-
-
-def _write_to(file: BinaryIO, pieces: Iterable[bytes]) -> None:
-    file.writelines(pieces)
-
-
-# ---------------------------------------------------------------- the file
+            file.writelines(pieces)
 
 
 class AlreadyThereError(Exception):

@@ -9,48 +9,48 @@ from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 
-from recours.cli.console import losses_told, make_tolerant  # noqa: E402
+from recours.cli.console import make_tolerant, report_losses  # noqa: E402
 
-# Name of the subcommand and its line in --help. Modules are loaded when their command is typed.
+# Name of the subcommand, the module that has it, and its line in --help. Modules are loaded when their command is typed:
+# the one that a module is named after is `command` there, others are `<name>_command`.
 _COMMANDS = {
-    "backup": "Copy the database and its documents to a folder, while runs go on.",
-    "carriers": "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
-    "check": "Look at everything that runs depend on: each ok, or what to do.",
-    "dashboard": "A page in the browser: how the system does, every claim, its proof, and a button to fetch it now.",
-    "demo": "Five simulated days of the scheduler on made-up claims and ten simulated carriers.",
-    "enroll": "Have recours work on claims that nobody has enrolled yet, or that were excluded.",
-    "exclude": "Take claims out of all work, with the reason.",
-    "fetch": "Fetch the PODs of new claims: the worker of every 30 minutes (scripts/pod_fetch_worker.py).",
-    "export": "Claims or attempts as CSV or JSON.",
-    "init-db": "Create or bring up to date the database that the settings name.",
-    "mail": "Mails: release what the brake holds, try the mail server, see how a mail looks.",
-    "pause": "Stop a carrier for all runs and machines, until 'resume'.",
-    "plan": "Which claims will be tried when, when each backlog is empty, which pass their deadline.",
-    "prune": "Delete documents, signatories and attempts past their keeping time.",
-    "reopen": "Have claims that gave up start afresh.",
-    "restore": "Verify a backup, or put it back.",
-    "resume": "Take a carrier up again that 'pause' stopped.",
-    "retry": "Retry failed POD fetches: the worker of every hour (scripts/pod_retry_scheduler.py).",
-    "sandbox": "Serve simulated carriers on this machine, for trials.",
-    "schedule": "Have this machine start both workers regularly: show, install, remove.",
-    "status": "Whether the runs go on, success rates, what waits, quotas.",
-    "why": "Why a claim waits, what comes next, and what a person could do.",
-}
-
-
-# Subcommands that share the module of another; each is a function NAME_command there.
-_SHARED = {
-    "backup": "database",
-    "exclude": "enroll",
-    "fetch": "workers",
-    "init_db": "database",
-    "pause": "carriers",
-    "reopen": "enroll",
-    "restore": "database",
-    "resume": "carriers",
-    "retry": "workers",
-    "sandbox": "demo",
-    "why": "status",
+    "backup": ("database", "Copy the database and its documents to a folder, while runs go on."),
+    "carriers": (
+        "carriers",
+        "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
+    ),
+    "check": ("check", "Look at everything that runs depend on: each ok, or what to do."),
+    "dashboard": (
+        "dashboard",
+        "A page in the browser: how the system does, every claim, its proof, and a button to fetch it now.",
+    ),
+    "demo": ("demo", "Five simulated days of the scheduler on made-up claims and ten simulated carriers."),
+    "enroll": ("enroll", "Have recours work on claims that nobody has enrolled yet, or that were excluded."),
+    "exclude": ("enroll", "Take claims out of all work, with the reason."),
+    "export": ("export", "Claims or attempts as CSV or JSON."),
+    "fetch": (
+        "workers",
+        "Fetch the PODs of new claims: the worker of every 30 minutes (scripts/pod_fetch_worker.py).",
+    ),
+    "init-db": ("database", "Create or bring up to date the database that the settings name."),
+    "mail": ("mail", "Mails: release held ones, try the mail server, see how a mail looks."),
+    "pause": ("carriers", "Stop a carrier for all runs and machines, until 'resume'."),
+    "plan": (
+        "plan",
+        "Which claims will be tried when, when each backlog is empty, which pass their deadline.",
+    ),
+    "prune": ("prune", "Delete documents, signatories and attempts past their keeping time."),
+    "reopen": ("enroll", "Have claims that gave up start afresh."),
+    "restore": ("database", "Verify a backup, or put it back."),
+    "resume": ("carriers", "Resume a carrier that 'pause' stopped."),
+    "retry": (
+        "workers",
+        "Retry failed POD fetches: the worker of every hour (scripts/pod_retry_scheduler.py).",
+    ),
+    "sandbox": ("demo", "Serve simulated carriers on this machine, for trials."),
+    "schedule": ("schedule", "Have this machine start both workers regularly: show, install, remove."),
+    "status": ("status", "Whether the runs go on, success rates, what waits, quotas."),
+    "why": ("status", "Why a claim waits, what comes next, and what a person could do."),
 }
 
 
@@ -65,16 +65,16 @@ class _Group(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        name = cmd_name.replace("-", "_")
-        module = import_module(f"recours.cli.{_SHARED.get(name, name)}")
-        command: click.Command = getattr(module, f"{name}_command" if name in _SHARED else "command")
+        module, name = _COMMANDS[cmd_name][0], cmd_name.replace("-", "_")
+        attribute = "command" if name == module else f"{name}_command"
+        command: click.Command = getattr(import_module(f"recours.cli.{module}"), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of --help, without loading any of them."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(_COMMANDS.items()))
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(_COMMANDS.items())])
 
 
 @click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,5 +85,5 @@ def recours() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     make_tolerant()
-    with losses_told():
+    with report_losses():
         return recours.main(arguments, prog_name="recours")

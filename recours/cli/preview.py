@@ -1,6 +1,7 @@
 """`--dry-run`: what a run would take, and why the rest waits. No call is made, nothing is written."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,8 @@ from recours.database.engine import Database
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.database.schema.upgrade import left_alone
-from recours.operations.records import LeftAlone
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
+from recours.runs.ports import Refusal
 from recours.runs.preview import Preview, preview, preview_named
 from recours.runs.source import find_named
 from recours.runs.summary import waiting_line
@@ -26,109 +27,87 @@ from recours.wiring.databases import clock_of, connect, enrolment_of, is_to_be_m
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
+    """Log the preview, and print it if asked for as JSON; returns the exit status. Raises RunError, RefusedError."""
     log = logs.run_log()
     if is_to_be_made(settings):
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
         return 0
-    catalog, policy = (
-        catalog_of(settings),
-        replace(settings.policy, max_retries=options.get("max_retries", 4)),
-    )
-    database = connect(settings)
+    catalog, database = catalog_of(settings), connect(settings)
     try:
         schema = look(database)
         require_claims(database, schema)
-        if schema.is_current:
-            policy = replace(policy_of(settings, database), max_retries=policy.max_retries)
+        policy = policy_of(settings, database) if schema.is_current else settings.policy
+        policy = replace(policy, max_retries=options.get("max_retries", 4))
         clock = clock_of(database)
         now = clock.now()
         closed = closed_carriers(settings, database, clock, has_records=schema.is_current)
-        due_until = policy.backoff.due_until(now)
-        found = (
-            (sighted.claim, sighted.leased_until is not None)
-            for sighted in survey(
-                database, schema, catalog, due_until, policy.max_retries, now, unnumbered=True
-            )
-        )
         claims = ClaimRepository(database, catalog, schema.columns, "", kind.name)
         if named := find_named(claims, options.get("claims", ()), policy, now):
             result = preview_named(named, closed)
         else:
+            due_until, most = policy.backoff.due_until(now), policy.max_retries
+            found = survey(database, schema, catalog, due_until, most, now, unnumbered=True)
+            each = ((sighted.claim, sighted.leased_until is not None) for sighted in found)
             carriers = tuple(key for name in options["carriers"] for key in catalog.keys_of(name))
-            result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
-        apart = _apart(settings, database, schema, now, takes_new=kind.stage is Stage.NEW and not named)
+            result = preview(each, kind.stage, options["batch_size"], carriers, closed, policy, now)
+        takes_new = kind.stage is Stage.NEW and not named
+        counts, remarks = _outside(settings, database, schema, now, takes_new=takes_new)
         waiting = claims.waiting() if schema.is_current else None
     finally:
         database.close()
     log.info(f"Dry run on {database.shown}: nothing is called and nothing is changed")
-    for line in (*_schema_lines(schema), *_lines(result, kind, closed, catalog)):
+    for line in _lines(schema, result, kind, closed, catalog):
         log.info(line)
     if waiting and kind.stage is Stage.READY:
         log.info(waiting_line(waiting, logs.local))
-    for line in apart.lines():
-        log.info(line)
-    for remark in apart.left_alone.remarks:
+    if count := counts["would_enroll"]:
+        new = plural(count, "new claim")
+        log.info(f"{new} would be enrolled first, and taken too (RECOURS_ENROLL_NEW)")
+    if count := counts["not_enrolled"]:
+        log.info(not_enrolled(count))
+    for remark in remarks:
         log.warning(remark)
-    if options["as_json"]:
-        fault = print_json(_as_json(kind, schema, result, catalog) | apart.as_json())
-        if fault:
-            log.error(fault)
-            return 1
+    if options["as_json"] and (fault := print_json(_as_json(kind, schema, result, catalog) | counts)):
+        log.error(fault)
+        return 1
     return 0
 
 
-@dataclass(frozen=True)
-class _Apart:
-    """Claims outside the preview: those that the run would enrol itself, those that wait for a decision or a newer version."""
-
-    would_enroll: int
-    not_enrolled: int
-    left_alone: LeftAlone
-
-    def lines(self) -> list[str]:
-        count = plural(self.would_enroll, "new claim")
-        new = f"{count} would be enrolled first, and taken too (RECOURS_ENROLL_NEW)"
-        return [
-            *([new] if self.would_enroll else []),
-            *([not_enrolled(self.not_enrolled)] if self.not_enrolled else []),
-        ]
-
-    def as_json(self) -> dict[str, int]:
-        return {
-            "would_enroll": self.would_enroll,
-            "not_enrolled": self.not_enrolled,
-            "left_alone": self.left_alone.claims,
-        }
-
-
-def _apart(
+def _outside(
     settings: Settings, database: Database, schema: Schema, now: datetime, *, takes_new: bool
-) -> _Apart:
+) -> tuple[dict[str, int], Sequence[str]]:
+    """Counts of claims outside the preview: that the run would enrol itself, that wait for a decision or a newer version.
+
+    Also what a run's log says of the last ones.
+    """
     enrolment = enrolment_of(settings, database, schema.columns)
     if not schema.is_current:
         undecided = enrolment.to_be_undecided(MOST_NOT_ENROLLED, is_new=schema.version is None)
-        return _Apart(0, undecided, LeftAlone())
-    new = enrolment.count_new(now) if takes_new else 0
-    return _Apart(new, enrolment.undecided(MOST_NOT_ENROLLED, now), left_alone(database, schema))
+        return {"would_enroll": 0, "not_enrolled": undecided, "left_alone": 0}, ()
+    left = left_alone(database, schema)
+    counts = {
+        "would_enroll": enrolment.count_new(now) if takes_new else 0,
+        "not_enrolled": enrolment.undecided(MOST_NOT_ENROLLED, now),
+        "left_alone": left.claims,
+    }
+    return counts, left.remarks
 
 
-def _schema_lines(schema: Schema) -> list[str]:
-    if schema.is_current:
-        return []
-    missing = ", ".join(schema.missing_columns) or "none"
-    return [f"A run would first bring the schema up to date; columns it would add to claims: {missing}"]
-
-
-def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any], catalog: Catalog) -> list[str]:
-    lines = [f"Would take {plural(len(result.taken), 'claim')}"]
+def _lines(
+    schema: Schema, result: Preview, kind: type[Worker], closed: dict[str, Refusal], catalog: Catalog
+) -> Iterator[str]:
+    if not schema.is_current:
+        missing = ", ".join(schema.missing_columns) or "none"
+        yield f"A run would first bring the schema up to date; columns it would add to claims: {missing}"
+    yield f"Would take {plural(len(result.taken), 'claim')}"
     for place, (claim, state) in enumerate(result.taken, 1):
         carrier = catalog.name_of(claim.carrier, claim.carrier_name)
         what = "Fetch" if kind.stage is Stage.NEW else f"Retry #{state.retries_used + 1}"
-        lines.append(f"[{place}] {what} for {claim.reference} ({carrier})")
+        yield f"[{place}] {what} for {claim.reference} ({carrier})"
     for key, count in sorted(result.left_behind.items()):
         refusal = closed[key]
         until = f" until {format_minute(refusal.until, logs.local)}" if refusal.until else ""
-        lines.append(f"{plural(count, 'claim')} left behind{until}: {refusal.reason}")
+        yield f"{plural(count, 'claim')} left behind{until}: {refusal.reason}"
     reasons = (
         (result.beyond_batch, "due, beyond the batch"),
         (result.passing, "persistent, a turn would pass without a call"),
@@ -142,7 +121,7 @@ def _lines(result: Preview, kind: type[Worker], closed: dict[str, Any], catalog:
         (result.waiting, "new to us, not due yet"),
         (result.unnumbered, "pending, without a tracking number"),
     )
-    return lines + [f"{plural(count, 'claim')}: {reason}" for count, reason in reasons if count]
+    yield from (f"{plural(count, 'claim')}: {reason}" for count, reason in reasons if count)
 
 
 def _as_json(kind: type[Worker], schema: Schema, result: Preview, catalog: Catalog) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from recours.cli.console import Table, harmless, show, whole_number
+from recours.cli.console import Table, harmless, number_option, show
 from recours.cli.operations import (
     DONE,
     FAILED,
@@ -41,14 +41,7 @@ _HEALTH = {
 
 
 @click.command("status")
-@click.option(
-    "--days",
-    type=whole_number(1, 366),
-    default=7,
-    show_default=True,
-    metavar="N",
-    help="Success rates of so many days, today included, 1 to 366.",
-)
+@number_option("--days", 1, 366, 7, "Success rates of so many days, today included, 1 to 366.")
 @click.option("--exact", is_flag=True, help="Count every backlog to its end, not up to 10,000 only.")
 @click.option(
     "--check", is_flag=True, help="Print the verdict only; the exit status is 1 if something needs you."
@@ -182,14 +175,7 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
 
 @click.command("why")
 @click.argument("reference", metavar="CLAIM")
-@click.option(
-    "--max-retries",
-    type=whole_number(1, 20),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="As the scheduler is given it.",
-)
+@number_option("--max-retries", 1, 20, 4, "As the scheduler is given it.")
 @database_option
 @json_option
 def why_command(reference: str, max_retries: int, database_url: str | None, *, as_json: bool) -> None:

@@ -17,10 +17,10 @@ from recours.cli.console import (
     flushed,
     harmless,
     is_watched,
-    losses_told,
     make_tolerant,
     minutes,
     print_json,
+    report_losses,
     say_error,
     say_usage_error,
     whole_number,
@@ -41,8 +41,6 @@ from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_observers, make_pings, make_worker
-
-# ---------------------------------------------------------------- options
 
 
 def _options_of(worker: type[Worker]) -> list[click.Parameter]:
@@ -124,7 +122,7 @@ DONE, FAILED, USAGE = 0, 1, 2
 def main(name: str, arguments: list[str] | None = None, typed_as: str | None = None) -> int:
     """Run the worker of that name; returns its exit status. `typed_as`: how a person starts it; its script by default."""
     make_tolerant()
-    with losses_told():
+    with report_losses():
         return flushed(_main(name, arguments, typed_as or f"{name}.py"))
 
 
