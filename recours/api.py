@@ -19,7 +19,7 @@ from recours.database.engine import DatabaseError
 from recours.database.reports.records import DatabaseRecords
 from recours.logs import lines_to, local, run_log
 from recours.operations.position import Standing
-from recours.operations.records import ListedClaim, Records
+from recours.operations.records import ListedClaim
 from recours.operations.results import (
     AskOperatorError,
     ClaimStatus,
@@ -173,7 +173,7 @@ class _Fetching:
         return report
 
     @cached_property
-    def _records(self) -> Records:
+    def _records(self) -> DatabaseRecords:
         columns, redact = self.opened.schema.columns, redactor(self.settings)
         return DatabaseRecords(self.opened.database, catalog_of(self.settings), columns, redact)
 

@@ -266,8 +266,8 @@ def _credentials(context: CheckContext) -> Iterator[CheckResult]:
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
         found = context.settings.credentials[key]
         count = None if waiting is None else waiting.get(key, 0)
-        account = checks.CarrierAccount(spec.name, found.source, found.missing, count, refusals.get(key))
-        yield checks.credentials(account, local)
+        refusal = refusals.get(key)
+        yield checks.credentials(spec.name, found.source, found.missing, count, refusal, local)
 
 
 def _problems(context: CheckContext) -> Iterator[CheckResult]:
@@ -308,12 +308,10 @@ def _mail(context: CheckContext) -> Iterator[CheckResult]:
     mails = overview.mails if overview else {}
     server = _server(context)
     yield checks.mail(
-        checks.MailFacts(
-            f"{server.host}:{server.port} ({server.security})" if server else "",
-            server.sender if server else "",
-            _trouble_with_server(server) if server and not context.offline else None,
-            mails.get(MailState.READY, 0),
-        )
+        f"{server.host}:{server.port} ({server.security})" if server else "",
+        server.sender if server else "",
+        _trouble_with_server(server) if server and not context.offline else None,
+        mails.get(MailState.READY, 0),
     )
     yield from checks.held_mails(mails.get(MailState.HELD, 0))
     yield from checks.admin(context.settings.mail.admin, context.settings.mail.redirect)

@@ -1,17 +1,191 @@
-"""A file of metrics for node_exporter's textfile collector, in Prometheus's text format.
+"""The figures that a monitoring system keeps, drawn from the records of both workers, in Prometheus's text format.
 
-The format: https://prometheus.io/docs/instrumenting/exposition_formats/. The collector reads every file whose name
-ends in `.prom`, at any time, and refuses samples that bring a time of their own.
+They go to a file for node_exporter's textfile collector. The format:
+https://prometheus.io/docs/instrumenting/exposition_formats/. The collector reads every file whose name ends in `.prom`, at
+any time, and refuses samples that bring a time of their own.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from recours.operations.metrics import Labels, Metric
+from recours.core.claim import Stage
+from recours.core.errors import ACCOUNT_KINDS
+from recours.core.mail import MailState
+from recours.operations.problems import ProblemKind, problems
+from recours.operations.records import COUNTED_UP_TO, Backlog, Run
+from recours.operations.status import CarrierNow, Overview
+from recours.runs.ports import Blocked, Refusal
+
+# Keys of a run's `--json` that count claims, by what the metric calls the outcome.
+OUTCOMES = {
+    "success": "success",
+    "failed": "failed",
+    "skipped_persistent": "skipped_persistent",
+    "skipped_rate_limit": "skipped_rate_limit",
+    "skipped_reserved": "skipped_reserved",
+    "skipped_carrier": "skipped_carrier",
+    "skipped_locked": "skipped_locked",
+    "gave_up": "max_retries_reached",
+}
+# Why a carrier takes no call.
+CLOSED = ("rate_limit", "account", "paused")
 
 _IN_HELP = str.maketrans({"\\": r"\\", "\n": r"\n"})
 _IN_LABEL = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric with its samples (labels and a value), all gauges: what is counted here may go down again."""
+
+    name: str
+    meaning: str
+    samples: Sequence[tuple[Mapping[str, str], float]]
+
+
+def metrics(now: Overview, last_success: Mapping[str, Run]) -> list[Metric]:
+    """`last_success`: of each worker that has one, the last run that went well."""
+    mails = [({"state": state}, now.mails.get(state, 0)) for state in (MailState.READY, MailState.HELD)]
+    count = Counter(problem.kind for problem in problems(now))
+    found = [
+        *_runs(now, last_success),
+        *_backlogs(now),
+        *_carriers([carrier for carrier in now.carriers if carrier.configured]),
+        Metric("recours_mails_waiting", "Mails that are to be sent (ready) or released (held).", mails),
+        Metric(
+            "recours_problems",
+            "Problems that need a person, as 'recours status' counts them.",
+            [({"kind": kind}, count[kind]) for kind in ProblemKind],
+        ),
+        Metric(
+            "recours_metrics_timestamp_seconds",
+            "When these figures were read.",
+            [({}, now.at.timestamp())],
+        ),
+    ]
+    return [metric for metric in found if metric.samples]
+
+
+def _runs(now: Overview, last_success: Mapping[str, Run]) -> Iterator[Metric]:
+    def of_workers(name: str, meaning: str, values: Mapping[str, float]) -> Metric:
+        return Metric(name, meaning, [({"worker": worker}, value) for worker, value in values.items()])
+
+    over = {
+        worker.worker: run
+        for worker in now.workers
+        if (run := next((run for run in worker.runs if run.ended_at is not None), None))
+    }
+    yield of_workers(
+        "recours_run_last_start_timestamp_seconds",
+        "When the worker's last run began.",
+        {worker.worker: worker.last.started_at.timestamp() for worker in now.workers if worker.last},
+    )
+    yield of_workers(
+        "recours_run_last_success_timestamp_seconds",
+        "When the worker's last run with exit status 0 ended.",
+        {name: run.ended_at.timestamp() for name, run in last_success.items() if run.ended_at},
+    )
+    yield of_workers(
+        "recours_run_exit_status",
+        "Exit status of the worker's last run that is over.",
+        {name: run.exit_status for name, run in over.items() if run.exit_status is not None},
+    )
+    yield of_workers(
+        "recours_run_duration_seconds",
+        "How long the worker's last run that is over took.",
+        {name: number for name, run in over.items() if (number := _figure(run, "duration_s")) is not None},
+    )
+    claims = [
+        ({"worker": name, "outcome": outcome}, number)
+        for name, run in over.items()
+        for outcome, key in OUTCOMES.items()
+        if (number := _figure(run, key)) is not None
+    ]
+    yield Metric("recours_run_claims", "Claims of the worker's last run that is over.", claims)
+
+
+def _figure(run: Run, key: str) -> float | None:
+    """A figure of a run; None if somebody has spoilt it in the records."""
+    value = run.stats.get(key)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _backlogs(now: Overview) -> Iterator[Metric]:
+    there = {backlog.carrier: backlog for backlog in now.backlogs}
+    for carrier in now.carriers:
+        if carrier.configured:
+            there.setdefault(carrier.key, Backlog(carrier.key, {}))
+    counts: list[tuple[Mapping[str, str], float]] = []
+    for key, backlog in sorted(there.items()):
+        stages = {stage.value: backlog.stages.get(stage, 0) for stage in Stage}
+        stages["unjudged"] = backlog.unassessed
+        counts += [({"carrier": key or "none", "stage": stage}, count) for stage, count in stages.items()]
+    yield Metric(
+        "recours_backlog_claims",
+        f"Claims that are not done, by stage (due now: ready and new), each counted up to {COUNTED_UP_TO}.",
+        counts,
+    )
+    yield Metric(
+        "recours_backlog_oldest_timestamp_seconds",
+        "Since when the oldest claim that is still tried has failed, or is new.",
+        [
+            ({"carrier": key or "none"}, backlog.oldest.timestamp())
+            for key, backlog in sorted(there.items())
+            if backlog.oldest
+        ],
+    )
+
+
+def _carriers(carriers: Sequence[CarrierNow]) -> Iterator[Metric]:
+    uses = []
+    for carrier in carriers:
+        for use in carrier.uses:
+            limit, window = use.limit, use.limit.window
+            labels = {"carrier": limit.carrier, "calls": (limit.capability or "any").lower()}
+            uses.append((labels | {"window": window.label if window.seconds else window.key}, use))
+    yield Metric(
+        "recours_quota_used_calls",
+        "Calls used of a limit, in its present window.",
+        [(labels, use.used) for labels, use in uses],
+    )
+    yield Metric(
+        "recours_quota_limit_calls",
+        "Calls that a limit allows in a window.",
+        [(labels, use.limit.number) for labels, use in uses],
+    )
+    yield Metric(
+        "recours_quota_left_calls",
+        "Calls that can still be granted in the present window.",
+        [(labels, use.left) for labels, use in uses],
+    )
+    yield Metric(
+        "recours_quota_reset_timestamp_seconds",
+        "When the present window of a limit ends.",
+        [(labels, use.resets_at.timestamp()) for labels, use in uses],
+    )
+    yield Metric(
+        "recours_carrier_closed",
+        "1 for the reason why a carrier takes no call now, else 0.",
+        [
+            ({"carrier": carrier.key, "reason": reason}, int(reason == _why_closed(carrier.refusal)))
+            for carrier in carriers
+            for reason in CLOSED
+        ],
+    )
+
+
+def _why_closed(refusal: Refusal | None) -> str | None:
+    if refusal is None:
+        return None
+    if refusal.kind in ACCOUNT_KINDS:
+        return "account"
+    return "rate_limit" if refusal.why is Blocked.RATE_LIMIT else "paused"  # by a person
+
+
+# ---------------------------------------------------------------- the file
 
 
 def exposition(metrics: Iterable[Metric]) -> str:
@@ -19,17 +193,11 @@ def exposition(metrics: Iterable[Metric]) -> str:
     for metric in metrics:
         lines.append(f"# HELP {metric.name} {metric.meaning.translate(_IN_HELP)}")
         lines.append(f"# TYPE {metric.name} gauge")
-        lines += [f"{metric.name}{_labels(labels)} {_number(value)}" for labels, value in metric.samples]
+        for labels, value in metric.samples:
+            text = ",".join(f'{name}="{label.translate(_IN_LABEL)}"' for name, label in labels.items())
+            number = str(int(value)) if float(value).is_integer() else repr(float(value))
+            lines.append(f"{metric.name}{f'{{{text}}}' if text else ''} {number}")
     return "".join(f"{line}\n" for line in lines)
-
-
-def _labels(labels: Labels) -> str:
-    text = ",".join(f'{name}="{value.translate(_IN_LABEL)}"' for name, value in labels)
-    return f"{{{text}}}" if text else ""
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def replace_file(path: Path, text: str, mark: str) -> None:

@@ -55,42 +55,27 @@ def fault(name: str, text: str, remedy: str) -> CheckResult:
     return CheckResult(name, CheckState.FAULT, text, remedy)
 
 
-# ---------------------------------------------------------------- credentials
+def credentials(
+    carrier: str, source: str, missing: str, waiting: int | None, refusal: Refusal | None, local: LocalTime
+) -> CheckResult:
+    """Whether there are credentials, where they come from, and whether the carrier accepts them.
 
-
-@dataclass(frozen=True)
-class CarrierAccount:
-    """A carrier's account as it is set, and what is known of it. `waiting`: its claims that are still to be fetched."""
-
-    name: str
-    source: str
-    missing: str  # the missing settings, in words; "": none
-    waiting: int | None = None  # None: not known
-    refusal: Refusal | None = None
-
-
-def credentials(account: CarrierAccount, local: LocalTime) -> CheckResult:
-    """Whether there are credentials, where they come from, and whether the carrier takes them."""
-    name = f"credentials of {account.name}"
-    claims = plural(account.waiting or 0, "claim")
-    if account.missing:
-        if account.waiting:
-            return fault(
-                name, f"there are none, and {claims} cannot be fetched without them", f"set {account.missing}"
-            )
-        known = "" if account.waiting is None else "; no claim waits for them"
-        return remark(name, f"there are none{known}", f"set {account.missing}, if you ship with it")
-    refusal = account.refusal
+    `missing`: the settings that are, "" if none. `waiting`: claims that are still to be fetched, None if not known.
+    """
+    name = f"credentials of {carrier}"
+    if missing and waiting:
+        claims = plural(waiting, "claim")
+        return fault(name, f"there are none, and {claims} cannot be fetched without them", f"set {missing}")
+    if missing:
+        known = "" if waiting is None else "; no claim waits for them"
+        return remark(name, f"there are none{known}", f"set {missing}, if you ship with it")
     if refusal is not None and refusal.kind in REFUSED_KINDS:
         until = f"; not asked before {format_minute(refusal.until, local)}" if refusal.until else ""
         denied = refusal.kind is ErrorKind.ACCOUNT_DENIED
-        remedy = f"ask {account.name} for the missing right" if denied else "correct them"
-        return fault(
-            name,
-            f"from {account.source}: {refusal.reason}{until}",
-            f'{remedy}, then try: recours carriers check "{account.name}"',
-        )
-    return ok(name, f"from {account.source}")
+        remedy = f"ask {carrier} for the missing right" if denied else "correct them"
+        then = f'{remedy}, then try: recours carriers check "{carrier}"'
+        return fault(name, f"from {source}: {refusal.reason}{until}", then)
+    return ok(name, f"from {source}")
 
 
 # ---------------------------------------------------------------- files
@@ -105,15 +90,12 @@ def secret_file(shown: str, mode: int | None) -> CheckResult:
             "are not looked at on Windows",
             f"in the properties of {shown}, leave read access to the user of the jobs and to administrators",
         )
+    bits, remedy = f"({mode & 0o777:03o})", f"chmod 600 {shown}"
     if mode & _OTHERS_MAY_READ:
-        return fault(
-            name, f"everybody on this machine may read it ({mode & 0o777:03o})", f"chmod 600 {shown}"
-        )
+        return fault(name, f"everybody on this machine may read it {bits}", remedy)
     if mode & _GROUP_MAY_READ:
-        return remark(
-            name, f"its group may read it ({mode & 0o777:03o})", f"chmod 600 {shown}, if that is not meant"
-        )
-    return ok(name, f"only its owner reads it ({mode & 0o777:03o})")
+        return remark(name, f"its group may read it {bits}", f"{remedy}, if that is not meant")
+    return ok(name, f"only its owner reads it {bits}")
 
 
 def kept_private(what: str, place: str, readable: str | None, setting: str) -> CheckResult:
@@ -180,8 +162,6 @@ def copied_log(path: str, size: int, most: int) -> CheckResult:
     return ok(name, f"{path}: {-(-size // MB)} MB")
 
 
-# ---------------------------------------------------------------- rights
-
 RIGHTS = "database rights"
 
 
@@ -195,9 +175,6 @@ def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> Che
 
 def granting(sql: Sequence[str]) -> str:
     return f"ask your administrator to run: {' '.join(sql)}"
-
-
-# ---------------------------------------------------------------- clock
 
 
 def clock(
@@ -343,31 +320,22 @@ def problems(found: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
 # ---------------------------------------------------------------- mail
 
 
-@dataclass(frozen=True)
-class MailFacts:
-    """The mail server as it is set; `trouble`: what it said when it was tried, "" if it is content, None: not tried."""
+def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> CheckResult:
+    """`server`: host:port (security), "" if none is set. `waiting`: mails that are written and wait.
 
-    shown: str  # host:port, security; "": none is set
-    sender: str
-    trouble: str | None
-    waiting: int = 0  # mails that are written and wait
-
-
-def mail(facts: MailFacts) -> CheckResult:
-    waiting = f"; waiting: {plural(facts.waiting, 'mail')}" if facts.waiting else ""
-    if not facts.shown:
-        text, remedy = f"no mail server is set{waiting}", "set SMTP_HOST and what else it needs, in .env"
-        return fault("mail server", text, remedy) if facts.waiting else remark("mail server", text, remedy)
-    if not facts.sender:
-        return fault("mail server", f"{facts.shown}: there is no sender's address", "set SMTP_FROM")
-    if facts.trouble:
-        return fault(
-            "mail server",
-            f"{facts.trouble}{waiting}",
-            "correct the SMTP settings, then: recours mail test you@example.com",
-        )
-    tried = "not tried (--offline)" if facts.trouble is None else "takes our login; nothing was sent"
-    return ok("mail server", f"{facts.shown}: {tried}{waiting}")
+    `trouble`: what the server said when it was tried, "" if nothing was wrong, None if it was not tried.
+    """
+    mails = f"; waiting: {plural(waiting, 'mail')}" if waiting else ""
+    if not server:
+        text, remedy = f"no mail server is set{mails}", "set SMTP_HOST and what else it needs, in .env"
+        return fault("mail server", text, remedy) if waiting else remark("mail server", text, remedy)
+    if not sender:
+        return fault("mail server", f"{server}: there is no sender's address", "set SMTP_FROM")
+    if trouble:
+        remedy = "correct the SMTP settings, then: recours mail test you@example.com"
+        return fault("mail server", f"{trouble}{mails}", remedy)
+    tried = "not tried (--offline)" if trouble is None else "accepts the login; nothing was sent"
+    return ok("mail server", f"{server}: {tried}{mails}")
 
 
 def held_mails(count: int) -> Iterator[CheckResult]:
@@ -393,9 +361,6 @@ def admin(address: str, redirect: str) -> Iterator[CheckResult]:
         )
 
 
-# ---------------------------------------------------------------- observers
-
-
 def pings(host: str, trouble: str | None) -> CheckResult:
     """Whether the server that runs ping can be reached. `trouble`: after its name; "": none; None: not tried."""
     if trouble:
@@ -405,9 +370,6 @@ def pings(host: str, trouble: str | None) -> CheckResult:
     if trouble is None:
         return ok("RECOURS_PING_URL", f"{host}: not tried (--offline)")
     return ok("RECOURS_PING_URL", f"{host} answers; the next run shows whether it knows the check")
-
-
-# ---------------------------------------------------------------- programs
 
 
 def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> CheckResult:

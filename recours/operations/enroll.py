@@ -57,9 +57,6 @@ class Finds(Suggests, Protocol):
     def find(self, reference: str) -> Claim | None: ...
 
 
-# ---------------------------------------------------------------- by carrier, status and time
-
-
 @dataclass(frozen=True)
 class Wanted:
     """What a person asks for; an empty field leaves all. `carriers`: keys; `statuses`: lower case."""
@@ -133,9 +130,6 @@ def enroll_all(
     if done or not (wanted.carriers or wanted.statuses or wanted.since):
         enrolment.note_decision()
     return done
-
-
-# ---------------------------------------------------------------- by name
 
 
 def to_enroll(claims: Finds, references: Sequence[str], policy: Policy) -> list[Claim]:

@@ -165,31 +165,20 @@ class Explanation:
         }
 
 
+_RENAMED = {"retry": "turn", "number": "tracking_number", "kind": "error_kind"}
+_INTERNAL = {"id", "claim_id", "said"}
+
+
 def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
-    return {
+    fields = vars(attempt).items()
+    facts = {_RENAMED.get(name, name): value for name, value in fields if name not in _INTERNAL}
+    return facts | {
         "started_at": attempt.started_at.isoformat(),
-        "worker": attempt.worker,
-        "run_id": attempt.run_id,
-        "turn": attempt.retry,
-        "carrier": attempt.carrier,
-        "tracking_number": attempt.number,
-        "outcome": attempt.outcome,
-        "used": attempt.used,
-        "error_kind": attempt.kind,
-        "message": attempt.message,
         "error_key": attempt.said.key if attempt.said else None,
         "error_words": (attempt.said.words or None) if attempt.said else None,
-        "http_status": attempt.http_status,
-        "calls": attempt.calls,
         "duration_s": round(attempt.duration_s, 3),
         "delivered_at": iso(attempt.delivered_at),
         "signatory": attempt.signed_by,
-        "document_path": attempt.document_path,
-        "document_sha256": attempt.document_sha256,
-        "document_size": attempt.document_size,
-        "document_type": attempt.document_type,
-        "document_source": attempt.document_source,
-        "delivered_day": attempt.delivered_day,
     }
 
 

@@ -131,8 +131,6 @@ ACTORS: dict[str, dict[Actor, str]] = {
     },
 }
 
-# ---------------------------------------------------------------- recorded errors
-
 
 def quoted(language: str, text: str) -> str:
     """A text of a carrier, an older version or other software, in quotation marks."""

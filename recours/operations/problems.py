@@ -76,7 +76,6 @@ class Problem:
     facts: _Facts = field(default_factory=dict)
 
     def as_facts(self) -> dict[str, Any]:
-        """To be kept as JSON."""
         return {
             "kind": self.kind,
             "count": self.count,
@@ -94,9 +93,6 @@ def problem_of(kept: Mapping[str, Any]) -> Problem:
     return Problem(kind, kept["count"], since, until, kept["carrier"] or "", kept["facts"])
 
 
-# ---------------------------------------------------------------- the verdict
-
-
 @dataclass(frozen=True)
 class Verdict:
     """Whether all is well, and what needs a person. `blocked`: waiting claims whose carrier takes no call now."""
@@ -110,7 +106,6 @@ class Verdict:
 
     @property
     def is_well(self) -> bool:
-        """Tell whether nothing needs a person."""
         return not self.problems
 
 
@@ -128,7 +123,6 @@ def verdict(seen: Overview) -> Verdict:
 
 
 def problems(seen: Overview) -> list[Problem]:
-    """What needs a person, in the order in which it is told."""
     return [problem for rule in RULES for problem in rule(seen)]
 
 
@@ -138,16 +132,14 @@ def problems(seen: Overview) -> list[Problem]:
 def _of_workers(seen: Overview) -> Iterator[Problem]:
     for worker in seen.workers:
         facts: dict[str, str | int] = {"worker": worker.worker}
-        every: _Facts = facts | {"schedule_minutes": round(worker.schedule.total_seconds() / 60)}
+        every = facts | {"schedule_minutes": round(worker.schedule.total_seconds() / 60)}
         if worker.health is Health.NEVER_RAN:
             yield Problem(ProblemKind.NEVER_RAN, facts=every)
         elif worker.health is Health.OVERDUE and worker.last:
             yield Problem(ProblemKind.OVERDUE, since=worker.last.started_at, facts=every)
         if failed := worker.failed:
-            status = failed.exit_status or 0
-            yield Problem(
-                ProblemKind.RUN_FAILED, since=failed.started_at, facts=facts | {"exit_status": status}
-            )
+            ended = facts | {"exit_status": failed.exit_status or 0}
+            yield Problem(ProblemKind.RUN_FAILED, since=failed.started_at, facts=ended)
         if worker.unended:
             latest = max(run.started_at for run in worker.unended)
             yield Problem(ProblemKind.RUNS_KILLED, len(worker.unended), since=latest, facts=facts)
@@ -178,13 +170,19 @@ def _of_carriers(seen: Overview) -> Iterator[Problem]:
                 _closed_since(carrier, kind, backlog, seen),
                 refusal.until,
                 carrier.key,
-                _facts_of(carrier, refusal.reason),
+                {
+                    "name": carrier.name,
+                    "said": clean(carrier_message(refusal.reason), 100),
+                    "source": carrier.source,
+                    "missing": carrier.missing,
+                    "by": clean(
+                        (carrier.stopped.why or "").removeprefix("by ") if carrier.stopped else "", 100
+                    ),
+                },
             )
         elif carrier.configured and _is_out(carrier, seen):
-            since = seen.troubles.streaks[carrier.key]
-            yield Problem(
-                ProblemKind.OUTAGE, backlog.to_come, since, carrier=carrier.key, facts={"name": carrier.name}
-            )
+            since, facts = seen.troubles.streaks[carrier.key], {"name": carrier.name}
+            yield Problem(ProblemKind.OUTAGE, backlog.to_come, since, carrier=carrier.key, facts=facts)
 
 
 def _closed_since(
@@ -195,23 +193,10 @@ def _closed_since(
     return backlog.oldest if kind is ProblemKind.NOT_CONFIGURED else seen.troubles.streaks.get(carrier.key)
 
 
-def _facts_of(carrier: CarrierNow, reason: str) -> _Facts:
-    by = (carrier.stopped.why or "").removeprefix("by ") if carrier.stopped else ""
-    return {
-        "name": carrier.name,
-        "said": clean(carrier_message(reason), 100),
-        "source": carrier.source,
-        "missing": carrier.missing,
-        "by": clean(by, 100),
-    }
-
-
 def _is_out(carrier: CarrierNow, seen: Overview) -> bool:
     """Tell whether it has given no answer for long, and was asked lately."""
-    since = seen.troubles.streaks.get(carrier.key)
-    lately = any(
-        tally.carrier == carrier.key and tally.kind in OUTAGE_KINDS for tally in seen.troubles.recent
-    )
+    since, recent = seen.troubles.streaks.get(carrier.key), seen.troubles.recent
+    lately = any(tally.carrier == carrier.key and tally.kind in OUTAGE_KINDS for tally in recent)
     return lately and since is not None and seen.at - since >= OUTAGE_LASTS
 
 
@@ -226,16 +211,11 @@ def _of_claims(seen: Overview) -> Iterator[Problem]:
         first: _Facts = {"reference": clean(late[0].reference, 100), "deadline": str(late[0].deadline)}
         yield Problem(ProblemKind.DEADLINES, len(late), facts=first)
 
-
-def _of_enrolment(seen: Overview) -> Iterator[Problem]:
     if seen.not_enrolled:
         yield Problem(ProblemKind.NOT_ENROLLED, seen.not_enrolled)
-
-
-def _of_errors(seen: Overview) -> Iterator[Problem]:
-    count = sum(tally.count for tally in seen.troubles.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
-    if count:
-        yield Problem(ProblemKind.INTERNAL_ERRORS, count)
+    errors = sum(tally.count for tally in seen.troubles.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
+    if errors:
+        yield Problem(ProblemKind.INTERNAL_ERRORS, errors)
 
 
 _OF_MAILS = {
@@ -252,12 +232,10 @@ def _of_mails(seen: Overview) -> Iterator[Problem]:
             yield Problem(kind, pile.count, pile.since)
 
 
-# Every rule, in the order in which problems are told.
+# Every rule, in the order in which problems are shown.
 RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
     _of_workers,
     _of_carriers,
     _of_claims,
-    _of_enrolment,
-    _of_errors,
     _of_mails,
 )

@@ -1,10 +1,10 @@
-"""What the desk reads: runs, attempts, backlogs and claims as they were recorded.
+"""Runs, attempts, backlogs and claims as they were recorded; `recours.database.reports.records` reads them.
 
-`recours.database.reports.records` reads them from a database. None of these looks costs more because there are more claims,
-but those that go through all of them (`each_…`): each is answered by an index, and counts no further than it is told.
+No read costs more because there are more claims, but those that go through all of them (`each_…`): each is answered by
+an index, and counts no further than it is told.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -68,16 +68,14 @@ class Backlog:
         return self.capped(self.stages.get(Stage.READY, 0) + self.stages.get(Stage.NEW, 0))
 
     @property
-    def is_tried(self) -> bool:
-        """Tell whether a call for one of these claims is still to come."""
-        to_come = (Stage.NEW, Stage.READY, Stage.WAITING)
-        return bool(self.unassessed or any(self.stages.get(stage) for stage in to_come))
-
-    @property
     def to_come(self) -> int:
         """Claims for which a call is still to come."""
         stages = (Stage.NEW, Stage.READY, Stage.WAITING)
         return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in stages))
+
+    @property
+    def is_tried(self) -> bool:
+        return self.to_come > 0
 
     def capped(self, number: int) -> int:
         """A sum, which means "or more" as soon as one of its parts does."""
@@ -141,7 +139,7 @@ class Message:
 class ClaimFilter:
     """Which claims a list shows; an empty field leaves all.
 
-    `statuses`: of pod_fetch_status, "" for none; `carriers`: keys, "" for none that we know; `text`: what a reference
+    `statuses`: of pod_fetch_status, "" for none; `carriers`: keys, "" for none that is known; `text`: what a reference
     or tracking number begins with, in whatever case, blanks not counted.
     """
 
@@ -170,7 +168,7 @@ class LeftAlone:
 
 
 class Records(Protocol):
-    """Where the desk reads."""
+    """What the state of the system and the weekly report are drawn from."""
 
     def runs(
         self,
@@ -181,41 +179,14 @@ class Records(Protocol):
     ) -> list[Run]:
         """The latest runs, the newest first; of those that began up to `until` if it is given."""
 
-    def last_success(self, worker: str, until: datetime) -> Run | None:
-        """The worker's latest run that ended with exit status 0, of those that began up to `until`."""
-
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
         """Attempts of these days (as they fall in `zone`), counted."""
 
     def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
         """What is not done, by carrier; each stage counted up to `most` (None: all of it, which takes its time).
 
-        Waiting claims whose turn comes by `due_until`, which no run has made ready yet, are counted as ready.
+        Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
         """
 
     def mails(self) -> Mapping[MailState, int]:
         """How many mails are not ended: ready, held, or being sent."""
-
-    def find(self, reference: str) -> ListedClaim | None:
-        """One claim."""
-
-    def leased_until(self, claim_id: Any, now: datetime) -> datetime | None:
-        """Until when a run holds the claim; None: no run does."""
-
-    def attempts(self, claim_id: Any) -> list[PastAttempt]:
-        """All attempts at a claim, the oldest first."""
-
-    def messages(self, claim_id: Any) -> list[Message]:
-        """What was to be told about a claim, the oldest first."""
-
-    def claims(self, wanted: ClaimFilter, most: int, *, skip: int = 0) -> list[ListedClaim]:
-        """Claims, the newest first."""
-
-    def count(self, wanted: ClaimFilter, most: int) -> int:
-        """How many claims there are of these, counted up to `most`."""
-
-    def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
-        """Every attempt with its claim's reference, the oldest first; a few at a time in memory."""
-
-    def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
-        """Every claim, or those made since, the oldest first; a few at a time in memory."""

@@ -44,9 +44,6 @@ class Selection:
     newest: dict[str, datetime] = field(default_factory=dict)
 
 
-# ---------------------------------------------------------------- by name
-
-
 def to_reopen(
     claims: Finds,
     references: Sequence[str],
@@ -63,9 +60,6 @@ def reopen_named(claims: GivenUp, found: Sequence[Claim], now: datetime) -> None
     done = claims.start_afresh(found, now, all_or_none=True)
     if changed := [claim.reference for claim in found if claim.id not in done]:
         raise changed_meanwhile(changed[0] if len(changed) == 1 else plural(len(changed), "claim"))
-
-
-# ---------------------------------------------------------------- by carrier and time
 
 
 def look_over(
@@ -97,9 +91,6 @@ def reopen_all(
         may = [claim for claim, _ in part if not policy.sets_aside(claim)]
         done = claims.start_afresh(may, now, all_or_none=False) if may else set()
         yield [claim for claim in may if claim.id in done]
-
-
-# ---------------------------------------------------------------- why not
 
 
 def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> str | None:

@@ -3,6 +3,7 @@
 Pure: what was read, what the queue knows of each carrier, and the moment come in.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -22,10 +23,6 @@ from recours.runs.worker import LATE_AFTER, STOPPED
 _RECENT_RUNS = 20
 _Key = TypeVar("_Key")
 
-
-# ---------------------------------------------------------------- what may need a person
-
-
 # Three hourly runs have tried to send a mail that waits so long.
 MAIL_WAITS = timedelta(hours=3)
 # So long somebody may still want to ask whether a mail arrived.
@@ -36,7 +33,7 @@ OUTAGE_LASTS = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Pile:
-    """Things of one sort: how many, and since when the oldest is there (aware UTC)."""
+    """How many mails there are of a state, and since when the oldest is there (aware UTC)."""
 
     count: int = 0
     since: datetime | None = None
@@ -52,12 +49,7 @@ class Troubles:
     late: Sequence[Claim] = ()  # that pass their deadline before they are tried, the nearest deadline first
 
 
-# ---------------------------------------------------------------- the workers
-
-
 class Health(StrEnum):
-    """How a worker does."""
-
     FINE = "fine"
     RUNNING = "running"  # the last run has begun and is not over
     FAILED = "failed"  # the last run ended with a status that says so
@@ -80,7 +72,6 @@ class WorkerStatus:
 
     @property
     def last(self) -> Run | None:
-        """The newest run."""
         return self.runs[0] if self.runs else None
 
     @property
@@ -94,26 +85,24 @@ class WorkerStatus:
             "worker": self.worker,
             "schedule_minutes": round(self.schedule.total_seconds() / 60),
             "health": self.health,
-            "runs": [run_json(run) for run in self.runs],
+            "runs": [
+                {
+                    "run_id": run.id,
+                    "worker": run.worker,
+                    "started_at": run.started_at.isoformat(),
+                    "ended_at": iso(run.ended_at),
+                    "exit_status": run.exit_status,
+                    "stats": dict(run.stats),  # what its own `--json` printed
+                }
+                for run in self.runs
+            ],
             "never_ended": [run.id for run in self.unended],
             "in_the_future": [run.id for run in self.ahead],
         }
 
 
-def run_json(run: Run) -> dict[str, Any]:
-    """A run for programs; `stats` is what its own `--json` printed."""
-    return {
-        "run_id": run.id,
-        "worker": run.worker,
-        "started_at": run.started_at.isoformat(),
-        "ended_at": iso(run.ended_at),
-        "exit_status": run.exit_status,
-        "stats": dict(run.stats),
-    }
-
-
 def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: datetime) -> WorkerStatus:
-    """How a worker does by its latest runs, the newest first."""
+    """`runs`: its latest, the newest first."""
     late = LATE_AFTER * schedule
     ahead = [run for run in runs if run.started_at - now > CLOCKS_DIFFER]
     runs = runs[len(ahead) :]
@@ -126,16 +115,6 @@ def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: da
         health = Health.RUNNING if runs[0].ended_at is None else Health.FINE
     found = WorkerStatus(worker, schedule, health, runs, unended, ahead)
     return replace(found, health=Health.FAILED) if health is Health.FINE and found.failed else found
-
-
-def latest_runs(records: Records, worker: str, now: datetime) -> list[Run]:
-    """A worker's latest runs, and those that a wrong clock dated into the future, of which there may be many."""
-    until = now + CLOCKS_DIFFER
-    ahead = [run for run in records.runs(worker, most=_RECENT_RUNS) if run.started_at > until]
-    return [*ahead, *records.runs(worker, most=_RECENT_RUNS, until=until)]
-
-
-# ---------------------------------------------------------------- success rates
 
 
 @dataclass(frozen=True)
@@ -152,13 +131,8 @@ class Rate:
         tried = self.success + self.failed
         return round(100 * self.success / tried, 1) if tried else None
 
-    def plus(self, outcome: str, count: int) -> "Rate":
-        """With so many attempts more of this outcome."""
-        return Rate(
-            self.success + count * (outcome == "success"),
-            self.failed + count * (outcome == "failed"),
-            self.left + count * (outcome not in ("success", "failed")),
-        )
+    def __add__(self, other: "Rate") -> "Rate":
+        return Rate(self.success + other.success, self.failed + other.failed, self.left + other.left)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -170,11 +144,12 @@ class Rate:
 
 
 def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, Rate]:
-    """Rates of groups, such as `rates(tallies, by=lambda tally: tally.day)`."""
     found: dict[_Key, Rate] = {}
     for tally in tallies:
-        key = by(tally)
-        found[key] = found.get(key, Rate()).plus(tally.outcome, tally.count)
+        key, outcome, count = by(tally), tally.outcome, tally.count
+        left = count * (outcome not in ("success", "failed"))
+        more = Rate(count * (outcome == "success"), count * (outcome == "failed"), left)
+        found[key] = found.get(key, Rate()) + more
     return found
 
 
@@ -194,10 +169,7 @@ class Success:
 
     @property
     def all(self) -> Rate:
-        total = Rate()
-        for rate in self.by_day.values():
-            total = Rate(total.success + rate.success, total.failed + rate.failed, total.left + rate.left)
-        return total
+        return sum(self.by_day.values(), Rate())
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -210,11 +182,10 @@ class Success:
 
 
 def success_of(tallies: Sequence[Tally], days: Sequence[date]) -> Success:
-    """What the attempts of these days came to."""
-    errors: dict[str, int] = {}
+    errors: Counter[str] = Counter()
     for tally in tallies:
         if tally.kind:
-            errors[tally.kind] = errors.get(tally.kind, 0) + tally.count
+            errors[tally.kind] += tally.count
     by_day = rates(tallies, by=lambda tally: tally.day)
     return Success(
         by_day={day: by_day.get(day, Rate()) for day in days},
@@ -222,9 +193,6 @@ def success_of(tallies: Sequence[Tally], days: Sequence[date]) -> Success:
         by_retry=dict(sorted(rates(tallies, by=lambda tally: tally.retry).items())),
         errors=dict(sorted(errors.items(), key=lambda kind: (-kind[1], kind[0]))),
     )
-
-
-# ---------------------------------------------------------------- carriers
 
 
 @dataclass(frozen=True)
@@ -237,45 +205,41 @@ class CarrierNow:
     uses: Sequence[Usage] = ()
     refusal: Refusal | None = None
     rejected: Refusal | None = (
-        None  # our account was refused, and not accepted since, also if it is tried again now
+        None  # its account was refused, and not accepted since, also if it is tried again now
     )
     stopped: Stop | None = None  # by a person
     source: str = ""  # where its credentials come from
     missing: str = ""  # which of its settings are not set
 
     def as_json(self) -> dict[str, Any]:
+        quotas = [
+            {
+                "capability": use.limit.capability,
+                "limit": use.limit.number,
+                "window": use.limit.window.label,
+                "used": use.used,
+                "held": use.held,
+                "left": use.left,
+                "resets_at": use.resets_at.isoformat(),
+            }
+            for use in self.uses
+        ]
+        closed = self.refusal and {
+            "why": self.refusal.why,
+            "kind": self.refusal.kind,
+            "reason": self.refusal.reason,
+            "until": iso(self.refusal.until),
+        }
         return {
             "carrier": self.name,
             "key": self.key,
             "configured": self.configured,
-            "quotas": [_use_json(use) for use in self.uses],
-            "closed": _refusal_json(self.refusal) if self.refusal else None,
+            "quotas": quotas,
+            "closed": closed,
         }
 
 
-def _use_json(use: Usage) -> dict[str, Any]:
-    return {
-        "capability": use.limit.capability,
-        "limit": use.limit.number,
-        "window": use.limit.window.label,
-        "used": use.used,
-        "held": use.held,
-        "left": use.left,
-        "resets_at": use.resets_at.isoformat(),
-    }
-
-
-def _refusal_json(refusal: Refusal) -> dict[str, Any]:
-    return {
-        "why": refusal.why,
-        "kind": refusal.kind,
-        "reason": refusal.reason,
-        "until": iso(refusal.until),
-    }
-
-
-def backlog_json(backlog: Backlog) -> dict[str, Any]:
-    """A backlog for programs. A number that has reached `counted_up_to` means "or more"."""
+def _backlog_json(backlog: Backlog) -> dict[str, Any]:
     return {
         "carrier": backlog.carrier or None,
         "due": backlog.due,
@@ -286,12 +250,9 @@ def backlog_json(backlog: Backlog) -> dict[str, Any]:
     }
 
 
-# ---------------------------------------------------------------- all of it
-
-
 @dataclass(frozen=True)
 class Overview:
-    """The state of the system at a moment."""
+    """The state of the system at a time."""
 
     at: datetime
     workers: Sequence[WorkerStatus]
@@ -314,7 +275,7 @@ class Overview:
             "at": self.at.isoformat(),
             "workers": [worker.as_json() for worker in self.workers],
             "success": self.success.as_json(),
-            "backlogs": [backlog_json(backlog) for backlog in self.backlogs],
+            "backlogs": [_backlog_json(backlog) for backlog in self.backlogs],
             "carriers": [carrier.as_json() for carrier in self.carriers],
             "not_enrolled": self.not_enrolled,
             "left_alone": self.left_alone.claims,
@@ -335,14 +296,17 @@ def overview(
     troubles: Troubles | None = None,
 ) -> Overview:
     """Read what there is to be seen. `schedules`: of each worker, by its name; `exact`: count every backlog to its end."""
-    wanted = days_until(now.astimezone(zone).date(), days)
+    wanted, until = days_until(now.astimezone(zone).date(), days), now + CLOCKS_DIFFER
     backlogs = records.backlogs(due_until, None) if exact else records.backlogs(due_until)
+    workers = []
+    for name, schedule in schedules.items():
+        # Those that a wrong clock dated into the future, of which there may be many, hide no other.
+        ahead = [run for run in records.runs(name, most=_RECENT_RUNS) if run.started_at > until]
+        runs = [*ahead, *records.runs(name, most=_RECENT_RUNS, until=until)]
+        workers.append(worker_status(name, schedule, runs, now))
     return Overview(
         at=now,
-        workers=[
-            worker_status(name, schedule, latest_runs(records, name, now), now)
-            for name, schedule in schedules.items()
-        ],
+        workers=workers,
         success=success_of(records.tallies(wanted, zone), wanted),
         backlogs=backlogs,
         carriers=carriers,

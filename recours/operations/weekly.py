@@ -1,7 +1,8 @@
 """The week in figures, for the operator's report: facts only, that can be kept as JSON and told in any language."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from recours.core.text import clean
 from recours.operations.position import NEAR
 from recours.operations.problems import Problem, ProblemKind
 from recours.operations.records import Records, Run, Tally, iso
-from recours.operations.status import CarrierNow, rates
+from recours.operations.status import CarrierNow, Rate, rates
 from recours.runs.worker import LATE_AFTER, STOPPED
 
 WEEKS_BEFORE = 4
@@ -27,8 +28,6 @@ _RECURS = 2
 
 
 class WeekRecords(Protocol):
-    """What is read beside the desk's records."""
-
     def given_up(self, since: datetime, until: datetime) -> list[Claim]:
         """Claims whose last turn was then and that have given up since, the latest first."""
 
@@ -82,7 +81,7 @@ class Sources:
 
 
 def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
-    """The facts of a week, and what needs a hand at this moment. Read by the templates of the mail."""
+    """The facts of a week, and what needs a person now. Read by the templates of the mail."""
     weeks = [week.before(back) for back in range(WEEKS_BEFORE, -1, -1)]
     tallies = {each.label: sources.records.tallies(each.days, week.zone) for each in weeks}
     runs = sources.records.runs(since=week.before(WEEKS_BEFORE).start, most=_MOST_RUNS)
@@ -94,7 +93,10 @@ def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
         "workers": [_worker(name, runs, week, now, every) for name, every in sources.schedules.items()],
         "errors": _errors(tallies[week.label], tallies[week.before(1).label], sources.catalog),
         "usage": [row for carrier in sources.carriers for row in _usage(carrier, sources, week)],
-        **_needs_a_hand(week, now, sources),
+        "given_up": _claims(sources.week.given_up(week.start, week.end), sources.catalog),
+        "deadlines": _claims(sources.week.near_deadline(now, now + NEAR, week.zone), sources.catalog),
+        "at": now.isoformat(),
+        "problems": [problem.as_facts() for problem in sources.problems],
     }
 
 
@@ -109,7 +111,7 @@ def has_something_to_tell(facts: Mapping[str, Any]) -> bool:
 class Hand:
     """Something that somebody should look at."""
 
-    what: str  # the key of its words
+    what: str  # the key of its text
     count: int  # of how many things it consists
     about: Mapping[str, Any]  # those of the facts that tell more of it
 
@@ -152,21 +154,12 @@ def _of_worker(worker: Mapping[str, Any]) -> list[Hand]:
 
 
 def hands_needed(facts: Mapping[str, Any]) -> int:
-    """How many things somebody should look at."""
     return sum(hand.count for hand in hands(facts))
 
 
-# ---------------------------------------------------------------- what happened
-
-
 def _rate(week: Week, tallies: Sequence[Tally]) -> dict[str, Any]:
-    rate = rates(tallies, by=lambda _: None).get(None)
-    counts = (rate.success, rate.failed, rate.left) if rate else (0, 0, 0)
-    return {
-        "week": week.label,
-        "from": week.monday.isoformat(),
-        **dict(zip(("success", "failed", "left"), counts, strict=True)),
-    }
+    rate = sum(rates(tallies, by=lambda tally: tally.day).values(), Rate())
+    return {"week": week.label, "from": week.monday.isoformat(), **asdict(rate)}
 
 
 def _worker(name: str, runs: Sequence[Run], week: Week, now: datetime, every: timedelta) -> dict[str, Any]:
@@ -187,12 +180,11 @@ def _worker(name: str, runs: Sequence[Run], week: Week, now: datetime, every: ti
 def _errors(tallies: Sequence[Tally], before: Sequence[Tally], catalog: Catalog) -> list[dict[str, Any]]:
     """Kinds of error by carrier that came more than once, the most frequent first."""
 
-    def counted(of: Sequence[Tally]) -> dict[tuple[str, str], int]:
-        found: dict[tuple[str, str], int] = {}
+    def counted(of: Sequence[Tally]) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
         for tally in of:
             if tally.kind:
-                key = tally.kind, tally.carrier
-                found[key] = found.get(key, 0) + tally.count
+                found[tally.kind, tally.carrier] += tally.count
         return found
 
     last_week = counted(before)
@@ -203,7 +195,7 @@ def _errors(tallies: Sequence[Tally], before: Sequence[Tally], catalog: Catalog)
             "kind": kind,
             "carrier": catalog.name_of(carrier, clean(carrier, 60)),
             "count": count,
-            "before": last_week.get((kind, carrier), 0),
+            "before": last_week[kind, carrier],
         }
         for (kind, carrier), count in recurring[:_MOST_ERRORS]
     ]
@@ -234,22 +226,7 @@ def _usage(carrier: CarrierNow, sources: Sources, week: Week) -> list[dict[str, 
     ]
 
 
-# ---------------------------------------------------------------- what needs a hand
-
-
-def _needs_a_hand(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
-    given_up = sources.week.given_up(week.start, week.end)
-    near = sources.week.near_deadline(now, now + NEAR, week.zone)
-    return {
-        "given_up": _claims(given_up, sources.catalog),
-        "deadlines": _claims(near, sources.catalog),
-        "at": now.isoformat(),
-        "problems": [problem.as_facts() for problem in sources.problems],
-    }
-
-
 def _claims(claims: Sequence[Claim], catalog: Catalog) -> dict[str, Any]:
-    """How many there are, and the first of them."""
     return {
         "count": len(claims),
         "claims": [

@@ -22,7 +22,7 @@ from recours.database.schema.upgrade import left_alone, reach_of_next_run
 from recours.logs import local
 from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.position import NEAR, Position, misses_deadline, position
-from recours.operations.records import LeftAlone, ListedClaim, Records
+from recours.operations.records import LeftAlone, ListedClaim
 from recours.operations.results import ClaimStatus, ResultSentences
 from recours.operations.status import CarrierNow, Overview, Troubles, days_until, overview
 from recours.runs.enrolment import MOST_NOT_ENROLLED
@@ -62,7 +62,7 @@ class Operations:
     schema: Schema
     clock: Clock
     catalog: Catalog
-    records: Records
+    records: DatabaseRecords
     claims: ClaimRepository
 
     def queue(self, holder: str = "desk") -> APIRequestQueue:

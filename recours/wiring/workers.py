@@ -94,8 +94,7 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
     path = settings.watch.metrics_file
     if path is None:
         return
-    from recours.monitoring.prometheus import exposition, replace_file  # noqa: PLC0415 (see above)
-    from recours.operations.metrics import metrics  # noqa: PLC0415 (see above)
+    from recours.monitoring.prometheus import exposition, metrics, replace_file  # noqa: PLC0415 (see above)
     from recours.wiring.operations import SCHEDULES, operations_over  # noqa: PLC0415 (see above)
 
     operations = operations_over(settings, opened.database, opened.schema, opened.clock)

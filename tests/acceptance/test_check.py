@@ -164,7 +164,7 @@ def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp:
     assert found["credentials of Chronopost"] == ("ok", "from .env", None)
     assert found["mail server"][:2] == (
         "ok",
-        f"127.0.0.1:{smtp.port} (none): takes our login; nothing was sent",
+        f"127.0.0.1:{smtp.port} (none): accepts the login; nothing was sent",
     )
     assert (smtp.taken, found["claims"][:2]) == ([], ("ok", "0 can be read"))
     assert found["schedule of pod_fetch_worker"][:2] == ("ok", "crontab, every 30 minutes")

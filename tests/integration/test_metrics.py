@@ -11,8 +11,7 @@ from sqlalchemy import text
 
 from recours.database.engine import Database
 from recours.database.schema import inspection
-from recours.monitoring.prometheus import exposition, replace_file
-from recours.operations.metrics import Metric
+from recours.monitoring.prometheus import Metric, exposition, replace_file
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests.conftest import environment_of
 from tests.processes.commands import Done, recours, worker
@@ -170,7 +169,7 @@ def test_a_dry_run_writes_none(run: Run, file: Path) -> None:
 
 def test_what_labels_and_descriptions_hold_comes_back_as_it_was() -> None:
     hostile = 'a "quoted" \\ back\\nslash\nline }'
-    metric = Metric("recours_x", "One \\ two\nthree", (((("carrier", hostile), ("b", "é")), 0.1), ((), 1e9)))
+    metric = Metric("recours_x", "One \\ two\nthree", [({"carrier": hostile, "b": "é"}, 0.1), ({}, 1e9)])
     found = samples(exposition([metric]))
     assert found["recours_x", frozenset({("carrier", hostile), ("b", "é")})] == 0.1
     assert found["recours_x", frozenset()] == 1e9

@@ -20,7 +20,7 @@ FOR_WORK = frozenset({
     "alembic", "mako",
     "streamlit", "plotly", "pandas", "recours.api", "recours.dashboard",
     "rich", "recours.monitoring.healthchecks",
-    "recours.monitoring.prometheus", "recours.operations.metrics",
+    "recours.monitoring.prometheus",
     "recours.operations.weekly", "recours.database.reports.survey",
 })  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.operations import checks
-from recours.operations.checks import CarrierAccount, CheckResult, CheckState, Folder, MailFacts
+from recours.operations.checks import CheckResult, CheckState, Folder
 from recours.operations.records import Backlog, Run
 from recours.operations.schedule import Entry
 from recours.operations.status import worker_status
@@ -35,19 +35,21 @@ AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "is at its limit", NOW + HOUR)
 @pytest.mark.parametrize(
     ("account", "state", "words"),
     [
-        (CarrierAccount("UPS", ".env", "", 3), "ok", "from .env"),
-        (CarrierAccount("UPS", ".env", "", 3, AT_LIMIT), "ok", "from .env"),
-        (CarrierAccount("UPS", "nowhere", "A and B", 0), "remark", "no claim waits for them → set A and B, if"),
-        (CarrierAccount("UPS", "nowhere", "A", None), "remark", "there are none → set A, if"),
-        (CarrierAccount("UPS", "nowhere", "A", 1), "fault", "1 claim cannot be fetched without them → set A"),
-        (CarrierAccount("DHL Express", ".env", "", 3, REFUSED), "fault",
+        (("UPS", ".env", "", 3, None), "ok", "from .env"),
+        (("UPS", ".env", "", 3, AT_LIMIT), "ok", "from .env"),
+        (("UPS", "nowhere", "A and B", 0, None), "remark", "no claim waits for them → set A and B, if"),
+        (("UPS", "nowhere", "A", None, None), "remark", "there are none → set A, if"),
+        (("UPS", "nowhere", "A", 1, None), "fault", "1 claim cannot be fetched without them → set A"),
+        (("DHL Express", ".env", "", 3, REFUSED), "fault",
          'refuses the account of .env; not asked before 2026-02-06 15:00 → correct them, then try: recours carriers check "DHL Express"'),
-        (CarrierAccount("UPS", ".env", "", 3, DENIED), "fault",
+        (("UPS", ".env", "", 3, DENIED), "fault",
          'denies a right; not asked before 2026-02-06 15:00 → ask UPS for the missing right, then try: recours carriers check "UPS"'),
     ],
 )  # fmt: skip
-def test_credentials(account: CarrierAccount, state: str, words: str) -> None:
-    found = told(checks.credentials(account, local))
+def test_credentials(
+    account: tuple[str, str, str, int | None, Refusal | None], state: str, words: str
+) -> None:
+    found = told(checks.credentials(*account, local))
     assert (found[0], words in found[1]) == (state, True), found
 
 
@@ -165,20 +167,20 @@ def test_without_a_database_runs_are_not_judged() -> None:
 @pytest.mark.parametrize(
     ("facts", "state", "words"),
     [
-        (MailFacts("h:587 (starttls)", "a@b.c", ""), "ok", "takes our login; nothing was sent"),
-        (MailFacts("h:587 (starttls)", "a@b.c", None, 2), "ok", "not tried (--offline); waiting: 2 mails"),
-        (MailFacts("h:587 (starttls)", "", ""), "fault", "no sender's address → set SMTP_FROM"),
+        (("h:587 (starttls)", "a@b.c", ""), "ok", "accepts the login; nothing was sent"),
+        (("h:587 (starttls)", "a@b.c", None, 2), "ok", "not tried (--offline); waiting: 2 mails"),
+        (("h:587 (starttls)", "", ""), "fault", "no sender's address → set SMTP_FROM"),
         (
-            MailFacts("h:587 (starttls)", "a@b.c", "The mail server h:587 refuses the login"),
+            ("h:587 (starttls)", "a@b.c", "The mail server h:587 refuses the login"),
             "fault",
             "refuses the login",
         ),
-        (MailFacts("", "", None), "remark", "no mail server is set → set SMTP_HOST"),
-        (MailFacts("", "", None, 1), "fault", "no mail server is set; waiting: 1 mail"),
+        (("", "", None), "remark", "no mail server is set → set SMTP_HOST"),
+        (("", "", None, 1), "fault", "no mail server is set; waiting: 1 mail"),
     ],
 )
-def test_the_mail_server(facts: MailFacts, state: str, words: str) -> None:
-    found = told(checks.mail(facts))
+def test_the_mail_server(facts: tuple[Any, ...], state: str, words: str) -> None:
+    found = told(checks.mail(*facts))
     assert (found[0], words in found[1]) == (state, True), found
 
 

@@ -230,13 +230,11 @@ def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Over
     of_worker = list(checks.schedule("w", [], overview.workers[0], lambda at: at))
     of_carriers = [
         checks.credentials(
-            checks.CarrierAccount(
-                one.name,
-                one.source,
-                "" if one.configured else one.missing,
-                sum(backlog.to_come for backlog in overview.backlogs),
-                one.rejected or one.refusal,
-            ),
+            one.name,
+            one.source,
+            "" if one.configured else one.missing,
+            sum(backlog.to_come for backlog in overview.backlogs),
+            one.rejected or one.refusal,
             lambda at: at,
         )
         for one in overview.carriers
