@@ -42,7 +42,7 @@ from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, log_file, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.operations import open_desk, operations_over, status_of
+from recours.wiring.operations import open_operations, operations_over, status_of
 from recours.wiring.workers import make_worker
 
 __all__ = [
@@ -97,7 +97,7 @@ def fetch_claims(
 def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
     """Where a claim stands. Asks no carrier and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
     with _told(language) as (settings, sentences):
-        operations = open_desk(settings)
+        operations = open_operations(settings)
         with closing(operations.database):
             listed = operations.records.find(reference)
             if listed is None:

@@ -104,9 +104,6 @@ def _refusal_text(refusal: Refusal) -> str:
     return f"{refusal.reason}{until}"
 
 
-# ---------------------------------------------------------------- check
-
-
 @command.command("check")
 @click.argument("spec", metavar="NAME", callback=known_carrier)
 @click.option("--tracking", metavar="NUMBER", help="A number of yours, instead of the sample number.")

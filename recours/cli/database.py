@@ -72,9 +72,6 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, as_sql: b
         raise SystemExit(FAILED) from fault
 
 
-# ---------------------------------------------------------------- copied
-
-
 @click.command("backup")
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
 @database_option
@@ -128,9 +125,6 @@ def _as_json(manifest: Manifest) -> dict[str, object]:
         "bytes": manifest.size,
         "documents_lacking": [asdict(missing) for missing in manifest.missing],
     }
-
-
-# ---------------------------------------------------------------- putting one back
 
 
 @click.command("restore")

@@ -100,18 +100,12 @@ def command() -> None:
             opened.database.close()
             log.close()
         calls = len(box.calls)
-    took = time.monotonic() - begun
+    took, runs = time.monotonic() - begun, DAYS * 24
     click.echo(
-        f"\n{DAYS} simulated days, {DAYS * 24} runs and {calls} calls to the simulated carriers in {took:.1f} s."
+        f"\n{DAYS} simulated days, {runs} runs and {calls} calls to the simulated carriers in {took:.1f} s."
     )
-    made = (
-        ("log", log.path),
-        ("PODs", settings.pod_dir),
-        ("mails", post.folder),
-        ("database", opened.database.path),
-    )
-    for what, path in made:
-        click.echo(f"  the {what}: {path}")
+    click.echo(f"  the log: {log.path}\n  the PODs: {settings.pod_dir}")
+    click.echo(f"  the mails: {post.folder}\n  the database: {opened.database.path}")
     click.echo("Next: connect your own database and credentials, see README.md.")
 
 
@@ -169,9 +163,6 @@ _INSERT = """
 """
 
 
-# ---------------------------------------------------------------- the days
-
-
 class _Listener(logging.Handler):
     """Keeps what the log says of one run."""
 
@@ -216,6 +207,7 @@ _COUNTS = {
 }
 _NEWS = ("✅ SUCCESS", "❌ FAILED", "⏭️ SKIPPED", "🛑 FINAL", "⚠️")
 _OF_THE_SUMMARY = re.compile(r"\S+ [\w ()]+: \d+$")
+_MAILS_SHOWN = 8
 _MOST_SHOWN = 5  # lines of one kind in one hour: the log has them all
 
 
@@ -261,21 +253,15 @@ def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
 
 def _show_carriers(opened: Opened) -> None:
     click.echo("\nCarrier by carrier:\n")
+    query = """
+        SELECT pod_carrier_key, count(*), sum(pod_fetch_status = 'success'),
+            (SELECT sum(calls) FROM recours_attempts WHERE carrier = pod_carrier_key)
+        FROM claims GROUP BY 1 ORDER BY 1
+    """
     with closing(sqlite3.connect(opened.database.path or "")) as connection:
-        rows = connection.execute(_BY_CARRIER).fetchall()
-    for key, claims, fetched, calls in rows:
-        name = CATALOG.name_of(key)
-        click.echo(f"  {name:<14}  {claims:>2} claims, {fetched:>2} PODs, {calls:>3} calls")
-
-
-_BY_CARRIER = """
-    SELECT pod_carrier_key, count(*), sum(pod_fetch_status = 'success'),
-        (SELECT sum(calls) FROM recours_attempts WHERE carrier = pod_carrier_key)
-    FROM claims GROUP BY 1 ORDER BY 1
-"""
-
-
-_MAILS_SHOWN = 8
+        for key, claims, fetched, calls in connection.execute(query):
+            name = CATALOG.name_of(key)
+            click.echo(f"  {name:<14}  {claims:>2} claims, {fetched:>2} PODs, {calls:>3} calls")
 
 
 def _show_mails(post: MailSandbox) -> None:
@@ -283,9 +269,8 @@ def _show_mails(post: MailSandbox) -> None:
     click.echo(f"\nMails, which nobody gets ({len(files)}; the last of them):\n")
     for path in files[-_MAILS_SHOWN:]:
         message = message_from_bytes(path.read_bytes(), policy=default)
-        click.echo(
-            f"  {path.name}  {message['Date'].datetime:%d %b %H:%M} UTC  {message['To']}: {message['Subject']}"
-        )
+        sent = f"{message['Date'].datetime:%d %b %H:%M} UTC"
+        click.echo(f"  {path.name}  {sent}  {message['To']}: {message['Subject']}")
 
 
 # ---------------------------------------------------------------- the simulated carriers by themselves

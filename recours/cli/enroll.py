@@ -49,9 +49,6 @@ def _show_left(left: Mapping[str, int]) -> None:
         click.echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
 
 
-# ---------------------------------------------------------------- enroll
-
-
 @click.command("enroll")
 @click.argument("references", metavar="CLAIM…", nargs=-1)
 @click.option("--carrier", metavar="NAME", help="Claims of this carrier only.")
@@ -96,22 +93,14 @@ def command(
 
 
 def _enroll_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
+    enrolment, now = operations.enrolment, operations.clock.now()
     with refusals_told():
         found = enroll.to_enroll(operations.claims, references, operations.settings.policy)
-        if not mode.dry_run and not operations.enrolment.enroll_named(
-            found, person(), operations.clock.now()
-        ):
+        if not mode.dry_run and not enrolment.enroll_named(found, person(), now):
             raise enroll.changed_meanwhile(_one_of(found))
     if mode.as_json:
-        done = 0 if mode.dry_run else len(found)
-        tell_json(
-            {
-                "dry_run": mode.dry_run,
-                "found": len(found),
-                "enrolled": done,
-                "claims": [claim.reference for claim in found],
-            }
-        )
+        done, names = 0 if mode.dry_run else len(found), [claim.reference for claim in found]
+        tell_json({"dry_run": mode.dry_run, "found": len(found), "enrolled": done, "claims": names})
         return
     for claim in found:
         waits = "the fetch worker's next run takes it" if claim.number else "it waits for its tracking number"
@@ -140,21 +129,13 @@ def _enroll_selected(operations: Operations, wanted: enroll.Wanted, mode: _Mode)
         if not mode.as_json:
             _say_enrolled(operations, count, enrolled)
     if mode.as_json:
-        tell_json(
-            {
-                "dry_run": mode.dry_run,
-                "found": count,
-                "enrolled": enrolled,
-                "calls": {
-                    catalog.name_of(key): calls for key, calls in sorted(counts.calls.items()) if calls
-                },
-                "claims": [
-                    {"carrier": catalog.name_of(key) or None, "status": status or None, "count": number}
-                    for (key, status), number in sorted(counts.open.items())
-                ],
-                "left": dict(counts.left),
-            }
-        )
+        calls = {catalog.name_of(key): number for key, number in sorted(counts.calls.items()) if number}
+        candidates = [
+            {"carrier": catalog.name_of(key) or None, "status": status or None, "count": number}
+            for (key, status), number in sorted(counts.open.items())
+        ]
+        facts = {"dry_run": mode.dry_run, "found": count, "enrolled": enrolled}
+        tell_json(facts | {"calls": calls, "claims": candidates, "left": dict(counts.left)})
 
 
 def _show_candidates(operations: Operations, counts: enroll.EnrolmentCounts) -> None:
@@ -314,15 +295,8 @@ def _report_reopened(count: int, references: list[str], left: Mapping[str, int],
     """`count`: those that were found; `references`: those that were reopened, or, in a dry run by name, would be."""
     done = 0 if mode.dry_run else len(references)
     if mode.as_json:
-        tell_json(
-            {
-                "dry_run": mode.dry_run,
-                "found": count,
-                "reopened": done,
-                "claims": references,
-                "left": dict(left),
-            }
-        )
+        facts = {"dry_run": mode.dry_run, "found": count, "reopened": done}
+        tell_json(facts | {"claims": references, "left": dict(left)})
     elif mode.dry_run:
         click.echo(f"Dry run: {plural(count, 'claim')} would start afresh; nothing was changed.")
     elif done:

@@ -1,4 +1,4 @@
-"""What the commands of the operator's desk share: settings, an opened database, faults as sentences."""
+"""What the operator's commands share: options, settings, an opened database, faults as sentences."""
 
 import getpass
 import json
@@ -21,7 +21,7 @@ from recours.operations.enroll import ClaimsRefusedError
 from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.operations import Operations, open_desk
+from recours.wiring.operations import Operations, open_operations
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -29,7 +29,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def database_option(command: _Command) -> _Command:
-    """`--database-url`, which every command of the desk has. A password in it is warned of."""
+    """`--database-url`; a password in it is warned of."""
 
     def warned(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
         if url and has_password(url):
@@ -42,7 +42,6 @@ def database_option(command: _Command) -> _Command:
 
 
 def json_option(command: _Command) -> _Command:
-    """`--json`, which every command of the desk has."""
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for programs."
     )(command)
@@ -81,7 +80,6 @@ def home() -> Path:
 
 
 def settings_for(database_url: str | None = None) -> Settings:
-    """The settings of this process. Bad ones are told, and end it with status 2."""
     with bad_settings_told():
         return load_at_home(process_environment(), CATALOG, database_url=database_url)
 
@@ -121,10 +119,10 @@ def refusals_told() -> Iterator[None]:
 
 @contextmanager
 def with_operations(database_url: str | None = None) -> Iterator[Operations]:
-    """The desk over the configured database, whose schema must be current; nothing is created or changed by opening it."""
+    """Operations on the configured database, whose schema must be current; opening it changes nothing."""
     settings = settings_for(database_url)
     with faults_told():
-        operations = open_desk(settings)
+        operations = open_operations(settings)
         try:
             yield operations
         finally:
@@ -148,7 +146,6 @@ def shown(at: datetime | None) -> str:
 
 
 def tell_json(content: Mapping[str, Any]) -> None:
-    """One JSON object on stdout."""
     click.echo(json.dumps(content))
 
 

@@ -34,9 +34,6 @@ _LONGEST_LINE = 2000
 _BY_HAND = {"dry_run": "--dry-run", "claims": "--claim"}
 
 
-# ---------------------------------------------------------------- what this machine has
-
-
 def checkout() -> Checkout:
     program = "" if is_checkout() else str(Path(sysconfig.get_path("scripts")) / "recours")
     return Checkout(str(home()), str(Path.home()), os.path.realpath, program)

@@ -190,14 +190,12 @@ def _run(name: str, options: dict[str, Any]) -> int:
         for fault in faults.faults:
             _note_in_log(name, harmless(fault))
             say_error(fault)
-        _tell_that_it_cannot_begin(name, run_id, options, USAGE, list(map(harmless, faults.faults)))
-        return USAGE
+        return _not_begun(name, run_id, options, USAGE, list(map(harmless, faults.faults)))
     try:
         log = logs.set_up(log_file(settings, name), verbose=options["verbose"])
     except RunError as fault:
         say_error(str(fault))
-        _tell_that_it_cannot_begin(name, run_id, options, FAILED, [str(fault)])
-        return FAILED
+        return _not_begun(name, run_id, options, FAILED, [str(fault)])
     try:
         return _observed_run(name, run_id, settings, options, log)
     finally:
@@ -260,9 +258,8 @@ def _logged_run(
         return Ending(USAGE, sentences)
     except Exception as error:
         log.exception("The run ended by an internal error")
-        return Ending(
-            FAILED, (f"The run ended by an internal error ({type(error).__name__}); the log has its details",)
-        )
+        sentence = f"The run ended by an internal error ({type(error).__name__}); the log has its details"
+        return Ending(FAILED, (sentence,))
 
 
 def _work(
@@ -295,13 +292,12 @@ def _work(
     faults = [sentence for sentence in (fault, report.fault) if sentence]
     for sentence in faults:
         log.error(sentence)
-    stopped = []
+    lines = [*faults, *worker.summary(report)]
     if report.exit_status > STOPPED:
-        stopped = [f"Stopped by {signal.Signals(report.exit_status - STOPPED).name}"]
-        log.warning(stopped[0])
-    return Ending(
-        report.exit_status or (FAILED if fault else DONE), (*faults, *stopped, *worker.summary(report))
-    )
+        stopped = f"Stopped by {signal.Signals(report.exit_status - STOPPED).name}"
+        log.warning(stopped)
+        lines.insert(len(faults), stopped)
+    return Ending(report.exit_status or (FAILED if fault else DONE), tuple(lines))
 
 
 def _stop_on_signals(worker: Worker, database: Database) -> None:
@@ -315,17 +311,16 @@ def _stop_on_signals(worker: Worker, database: Database) -> None:
         signal.signal(number, stop)
 
 
-def _tell_that_it_cannot_begin(
-    name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]
-) -> None:
-    """A check is told, if the settings name one, whatever else is wrong with them. The faults hold no secret."""
+def _not_begun(name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]) -> int:
+    """Report it to the check that RECOURS_PING_URL names, whatever else is wrong; the faults hold no secret."""
     environment = process_environment()
     try:
         url = "" if options["dry_run"] else ping_url_of(home_of(environment), environment)
     except SettingsError:
-        return
+        return status
     if url:
         RunObservers([make_pings(url, name, run_id)]).ended(status, faults)
+    return status
 
 
 def _note_in_log(name: str, sentence: str) -> None:

@@ -17,7 +17,7 @@ from recours.database.engine import DatabaseError
 from recours.settings.loading import load_at_home
 from recours.settings.model import SettingsError, is_loopback
 from recours.settings.sources import process_environment
-from recours.wiring.operations import Operations, open_desk
+from recours.wiring.operations import Operations, open_operations
 
 # Streamlit leaves a hand's breadth above every page.
 _STYLE = "<style>.stMainBlockContainer{padding-top:3.5rem;padding-bottom:3rem}</style>"
@@ -44,7 +44,7 @@ def main() -> None:
         return
     try:
         # Opened for each drawing of the page: a database that was gone or replaced is seen at once.
-        operations = open_desk(settings)
+        operations = open_operations(settings)
         with closing(operations.database):
             _views(operations, texts)
     except DatabaseError as fault:

@@ -35,17 +35,17 @@ class Checkout:
     resolve: Callable[[str], str] = posixpath.normpath  # a folder's one true name, whatever links lead to it
     program: str = ""  # the absolute path of `recours` in an installed copy; "": a checkout, with its scripts
 
-    def words(self, job: ScheduledJob, python: str) -> list[str]:
+    def command_line(self, job: ScheduledJob, python: str) -> list[str]:
         """The command line that starts a worker in the home."""
         if self.program:
             return [self.program, SUBCOMMANDS[job.worker], *job.options]
         return [python, f"scripts/{job.worker}.py", *job.options]
 
-    def worker_started_by(self, words: Sequence[str], folder: str) -> str | None:
+    def worker_started_by(self, command: Sequence[str], folder: str) -> str | None:
         """The worker that `recours fetch` or `recours retry` starts there; None if it is another home's, or no worker."""
-        named = [worker for worker, name in SUBCOMMANDS.items() if list(words[1:2]) == [name]]
+        named = [worker for worker, name in SUBCOMMANDS.items() if list(command[1:2]) == [name]]
         place = posixpath.join(self.home, self._expanded(folder))
-        is_ours = named and posixpath.basename(words[0]) == "recours" and self.is_root(place)
+        is_ours = named and posixpath.basename(command[0]) == "recours" and self.is_root(place)
         return named[0] if is_ours else None
 
     def worker_of(self, path: str, folder: str = "") -> str | None:
@@ -75,7 +75,7 @@ class Entry:
     workers: tuple[str, ...]
     text: str
     plain: bool = True  # it does nothing beside
-    problem: str = ""  # why it does not do what it should, in words
+    problem: str = ""  # why it does not do what it should
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def line_for(job: ScheduledJob, checkout: Checkout, python: str = "python3") -> 
             f"The folder's name {clean(checkout.root)} has a line break or another control character in it, which "
             "a crontab cannot hold: rename the folder."
         )
-    words = " ".join(map(_quoted, checkout.words(job, python)))
+    words = " ".join(map(_quoted, checkout.command_line(job, python)))
     named = f"{HOME}={_quoted(checkout.root)} " if checkout.program else ""
     command = f"cd {_quoted(checkout.root)} && {named}{words} >> logs/cron.log 2>&1"
     return f"{TIMES[job.worker]} {command.replace('%', chr(92) + '%')}"

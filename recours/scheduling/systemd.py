@@ -79,7 +79,7 @@ def command_of(service: str) -> str:
 
 
 def _command(job: ScheduledJob, checkout: Checkout) -> str:
-    words = checkout.words(job, f"{checkout.root}/.venv/bin/python")
+    words = checkout.command_line(job, f"{checkout.root}/.venv/bin/python")
     if set("\"'\\") & set(words[0]):  # which systemd takes in an argument, but not in a program's name
         words.insert(0, "/usr/bin/env")
     # With the colon, no $ is taken for a variable.

@@ -207,7 +207,7 @@ def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSent
     )
 
 
-def open_desk(settings: Settings) -> Operations:
+def open_operations(settings: Settings) -> Operations:
     """The desk over a database whose schema is current. Changes nothing. Raises DatabaseError."""
     database = connect(settings)
     try:

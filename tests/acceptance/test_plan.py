@@ -20,7 +20,7 @@ from recours.runs.ports import Blocked
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.wiring.operations import open_desk, plan_for
+from recours.wiring.operations import open_operations, plan_for
 from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario
@@ -59,7 +59,7 @@ def service(url: str, tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> It
 
 
 def plan(service: Service, hours: int, started: Started, assumption: Assumption = Assumption.FAILURE) -> Plan:
-    operations = replace(open_desk(service.settings), clock=service.clock)
+    operations = replace(open_operations(service.settings), clock=service.clock)
     with closing(operations.database):
         return plan_for(
             operations,
@@ -236,7 +236,7 @@ def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> 
     fill(service, *CARRIERS)
     oddities(service)
     service.add(S.IN_TRANSIT, carrier="GLS")
-    operations = open_desk(service.settings)
+    operations = open_operations(service.settings)
     with closing(operations.database):
         operations.queue().stop("gls", "holidays")
     for place in range(4):

@@ -19,7 +19,7 @@ from recours.core.claim import Stage
 from recours.operations.records import ClaimFilter
 from recours.operations.status import days_until
 from recours.settings.loading import load
-from recours.wiring.operations import Operations, open_desk
+from recours.wiring.operations import Operations, open_operations
 from tests.benchmarks.bench import NOW, ROOT, environment, timed
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"
@@ -112,7 +112,7 @@ def _operations(url: URL) -> Operations:
         "DATABASE_URL": url.render_as_string(hide_password=False)
     }
     del given["DATABASE_PATH"]
-    return open_desk(load(ROOT, given, CATALOG))
+    return open_operations(load(ROOT, given, CATALOG))
 
 
 def _month(operations: Operations) -> object:

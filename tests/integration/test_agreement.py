@@ -41,7 +41,7 @@ from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 from recours.wiring.mail import MailService
-from recours.wiring.operations import Operations, open_desk
+from recours.wiring.operations import Operations, open_operations
 from tests.conftest import SERVICE_CLAIMS
 from tests.processes.commands import Done, worker
 from tests.processes.commands import recours as typed
@@ -170,7 +170,7 @@ def world(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         }
         for name, value in given.items():
             monkeypatch.setenv(name, value)
-        operations = open_desk(load(tmp_path, given, CATALOG))
+        operations = open_operations(load(tmp_path, given, CATALOG))
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
         world = World(operations, kept | given | {"PYTHONIOENCODING": "utf-8"}, datetime.now(UTC), tmp_path)
         _fill(world, box)
