@@ -166,7 +166,7 @@ class _Fetching:
             log.error(str(fault))
             raise
         except Exception:
-            log.exception("The run ended by an error of ours")
+            log.exception("The run ended by an internal error")
             raise
         if report.fault:
             log.error(report.fault)

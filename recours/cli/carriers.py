@@ -37,7 +37,7 @@ from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue
 from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database
 
-# What a carrier that accepts our account answers about its sample number.
+# What a carrier that accepts the account answers about its sample number.
 _EXPECTED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKind.POD_NOT_AVAILABLE_YET,
                        ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.NOT_DELIVERED_YET})  # fmt: skip
 
@@ -76,7 +76,7 @@ def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]
         credentials = settings.credentials[key]
         source = "missing" if credentials.missing else credentials.source
         uses = queue.usage(key) if queue else []
-        told = [named_usage(use, local) for use in worth_telling(uses)] or [
+        limits = [named_usage(use, local) for use in worth_telling(uses)] or [
             f"{purpose(limit)}{limit}" for limit in settings.limits[key]
         ]
         if credentials.missing:
@@ -85,7 +85,7 @@ def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]
         else:
             refusal = queue.would_refuse(key) if queue else None
             notes = [_refusal_text(refusal)] if refusal else []
-        yield (spec.name, source, "; ".join(told)), notes
+        yield (spec.name, source, "; ".join(limits)), notes
 
 
 def _queue_to_look_at(settings: Settings) -> APIRequestQueue | None:

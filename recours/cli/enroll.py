@@ -224,7 +224,7 @@ def reopen_command(
 ) -> None:
     """Have claims that gave up start afresh, as if they had just failed: the next run of either worker takes them up.
 
-    Either the claims named, all of them or none; or all of a carrier, or since a moment, after asking. No second final
+    Either the claims named, all of them or none; or all of a carrier, or since a time, after asking. No second final
     mail goes out for a tracking number that had one.
     """
     by_selection = carrier is not None or since is not None

@@ -1,4 +1,4 @@
-"""`recours mail`: release what the brake holds, try the mail server, see how a mail looks."""
+"""`recours mail`: release held ones, try the mail server, see how a mail looks."""
 
 import uuid
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ _KINDS = {MailKind.POD_FAILED: EventName.POD_FAILED, MailKind.POD_RETRIEVED: Eve
 @database_option
 @click.pass_context
 def command(context: click.Context, database_url: str | None) -> None:
-    """Mails: what the brake holds, the mail server, how a mail looks."""
+    """Mails: those that are held, the mail server, how a mail looks."""
     context.obj = settings_for(database_url)
 
 
@@ -59,7 +59,7 @@ def _mail_service(settings: Settings) -> Iterator[tuple[MailService, ClaimReposi
 @command.command("release")
 @click.pass_obj
 def release(settings: Settings) -> None:
-    """Let go of the mails that the brake holds; the next run sends them."""
+    """Release the mails that the send limit holds; the next run sends them."""
     with _mail_service(settings) as (mail_service, _):
         released = mail_service.outbox.release()
     click.echo(

@@ -110,15 +110,15 @@ def _lines(
         yield f"{plural(count, 'claim')} left behind{until}: {refusal.reason}"
     reasons = (
         (result.beyond_batch, "due, beyond the batch"),
-        (result.passing, "persistent, a turn would pass without a call"),
-        (result.ending, "would give up without a call: all turns are used"),
+        (result.passing, "persistent, a retry would pass without a call"),
+        (result.ending, "would give up without a call: all retries are used"),
         (
             result.expiring,
             "would be given up without a call: their deadline has long passed (RECOURS_EXPIRE_DAYS)",
         ),
-        (result.held, "held by another run"),
+        (result.held, "being fetched by another run"),
         (result.shelved, "set aside by the claim's status"),
-        (result.waiting, "new to us, not due yet"),
+        (result.waiting, "new, not due yet"),
         (result.unnumbered, "pending, without a tracking number"),
     )
     yield from (f"{plural(count, 'claim')}: {reason}" for count, reason in reasons if count)

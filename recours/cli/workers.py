@@ -19,11 +19,11 @@ from recours.cli.console import (
     is_watched,
     make_tolerant,
     minutes,
+    number_option,
     print_json,
     report_losses,
     say_error,
     say_usage_error,
-    whole_number,
 )
 from recours.core.carrier import Catalog
 from recours.core.errors import RunError
@@ -42,54 +42,55 @@ from recours.wiring.carriers import catalog_of, log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_observers, make_pings, make_worker
 
+_HELP = {
+    PODFetchWorker.name: "Fetch the PODs of new claims, within the carriers' limits.",
+    PODRetryScheduler.name: "Retry failed POD fetches: when they are due, within the carriers' limits.",
+}
 
-def _options_of(worker: type[Worker]) -> list[click.Parameter]:
-    batch = worker.usual_batch
-    of_scheduler = [
-        _number("--max-retries", whole_number(1, 20), 4, "Retries before a claim gives up, 1 to 20."),
-        _names("--claim", "claims", "REF", "Fetch this claim now, whatever its backoff; repeatable."),
-    ]
-    return [
-        _number("--batch-size", whole_number(1, 10000), batch, "Claims to process in this run, 1 to 10000."),
+
+def _command(name: str) -> click.Command:
+    batch = WORKERS[name].usual_batch
+    options: list[Callable[[Any], Any]] = [
+        number_option("--batch-size", 1, 10000, batch, "Claims to process in this run, 1 to 10000."),
         _names("--carrier", "carriers", "NAME", "Only claims of this carrier; repeatable.", _known_carriers),
         _flag("--dry-run", text="Show what would be taken and why the rest waits; change nothing."),
         _flag("--json", "as_json", text="Print the summary as one JSON object on stdout."),
-        _number("--concurrency", whole_number(1, 64), 8, "Claims fetched at the same time, 1 to 64."),
-        _number("--max-runtime", minutes(1440), 55, "Begin no new claim after this time.", "MINUTES"),
-        click.Option(["--database-url"], metavar="URL", help="The database, instead of the configured one."),
-        _flag("-v", "--verbose", text="Log each claim's calls and units of quota too."),
-        click.Option(
-            ["--version"],
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_print_version,
-            help="Show the version and exit.",
+        number_option("--concurrency", 1, 64, 8, "Claims fetched at the same time, 1 to 64."),
+        click.option(
+            "--max-runtime",
+            type=minutes(1440),
+            default=55,
+            show_default=True,
+            metavar="MINUTES",
+            help="Begin no new claim after this time.",
         ),
-        *(of_scheduler if worker is PODRetryScheduler else []),
+        click.option("--database-url", metavar="URL", help="The database, instead of the configured one."),
+        _flag("-v", "--verbose", text="Log each claim's calls and units of quota too."),
+        click.version_option(__version__, message="recours %(version)s"),
     ]
+    if name == PODRetryScheduler.name:
+        options += [
+            number_option("--max-retries", 1, 20, 4, "Retries before a claim gives up, 1 to 20."),
+            _names("--claim", "claims", "REF", "Fetch this claim now, whatever its backoff; repeatable."),
+        ]
 
+    def run(**given: Any) -> int:
+        return _run(name, given)
 
-def _number(
-    name: str, kind: Callable[[object], float], default: int, text: str, metavar: str = "N"
-) -> click.Option:
-    return click.Option([name], type=kind, default=default, show_default=True, metavar=metavar, help=text)
+    for option in reversed(options):
+        run = option(run)
+    settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    return click.command(name, help=_HELP[name], context_settings=settings)(run)
 
 
 def _names(
     option: str, name: str, metavar: str, text: str, callback: Callable[..., Any] | None = None
-) -> click.Option:
-    return click.Option([option, name], multiple=True, metavar=metavar, callback=callback, help=text)
+) -> Callable[[Any], Any]:
+    return click.option(option, name, multiple=True, metavar=metavar, callback=callback, help=text)
 
 
-def _flag(*names: str, text: str) -> click.Option:
-    return click.Option(names, is_flag=True, help=text)
-
-
-def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        click.echo(f"recours {__version__}")
-        context.exit()
+def _flag(*names: str, text: str) -> Callable[[Any], Any]:
+    return click.option(*names, is_flag=True, help=text)
 
 
 def _known_carriers(
@@ -158,20 +159,6 @@ def parse_options(name: str, arguments: list[str]) -> dict[str, Any]:
     if asked := {"--help", "-h", "--version"} & set(arguments):
         raise click.UsageError(f"{min(asked)} only prints something and ends.")
     return dict(_command(name).make_context(f"{name}.py", list(arguments)).params)
-
-
-def _command(name: str) -> click.Command:
-    helps = {
-        PODFetchWorker.name: "Fetch the PODs of new claims, within the carriers' limits.",
-        PODRetryScheduler.name: "Retry failed POD fetches: when they are due, within the carriers' limits.",
-    }
-    return click.Command(
-        name,
-        params=_options_of(WORKERS[name]),
-        callback=lambda **options: _run(name, options),
-        help=helps[name],
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )
 
 
 # ---------------------------------------------------------------- a run

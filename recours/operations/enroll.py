@@ -78,7 +78,7 @@ class Wanted:
         if self.since is None:
             return None
         if candidate.created_at is None:
-            return "nobody knows when they were created"
+            return "it is not known when they were created"
         return None if candidate.created_at >= self.since else ""
 
 

@@ -1,6 +1,6 @@
 """Why a claim stands where it does, in plain sentences: what `recours why` and the page's timeline show.
 
-Pure: the claim, what was recorded of it, what the queue knows of its carrier, and the moment come in.
+Pure: the claim, what was recorded of it, what the queue knows of its carrier, and the time come in.
 """
 
 from collections.abc import Sequence
@@ -246,7 +246,7 @@ def _unseen(case: _Case) -> list[str]:
     if not claim.is_ours or not claim.is_edited:
         return []
     if assessed is None:
-        return ["No run has looked at it yet; this is what the next one will find."]
+        return ["No run has assessed it yet; this is what the next one will find."]
     changes = []
     if assessed.number != claim.number:
         changes.append(f"tracking number was {assessed.number or 'missing'}, is {claim.number or 'missing'}")
@@ -258,7 +258,7 @@ def _unseen(case: _Case) -> list[str]:
             f"pod_fetch_status was '{clean(assessed.fetch_status, 30)}', is '{claim.fetch_status}'"
         )
     if assessed.retries_used != claim.retries_counted:
-        changes.append(f"count of turns was {assessed.retries_used}, is {claim.retries_counted}")
+        changes.append(f"count of retries was {assessed.retries_used}, is {claim.retries_counted}")
     what = "; its ".join(changes)
     return [f"It was corrected since a run last looked: its {what}. The next run assesses it again."]
 
@@ -270,12 +270,12 @@ def _where(case: _Case, listed: ListedClaim) -> str:
         return f"Its POD is there, since {case.shown(listed.fetched_at)}: {clean(listed.pod_url or 'no path is on record')}{signed}."
     if not claim.is_ours:
         status = f"is '{clean(claim.fetch_status, 30)}'" if claim.fetch_status else "is empty"
-        return f"Its pod_fetch_status {status}: no run looks at such a claim."
+        return f"Its pod_fetch_status {status}: no run works on such a claim."
     if state.stage is Stage.SHELVED:
         return f"It is set aside: its status is '{clean(claim.claim_status, 30)}', and such claims are not fetched."
     if case.where.why is Why.EXPIRING:
         return (
-            f"Its response_deadline, {claim.deadline}, passed long ago: when its turn comes, it is given up without a call "
+            f"Its response_deadline, {claim.deadline}, passed long ago: at its next retry, it is given up without a call "
             "(RECOURS_EXPIRE_DAYS)."
         )
     if claim.is_pending:
@@ -300,10 +300,10 @@ def _where_pending(case: _Case) -> str:
 
 def _where_failed(case: _Case) -> str:
     state, most = case.state, case.policy.max_retries
-    used = f"{plural(state.retries_used, 'turn')} of {most} used"
+    used = f"{state.retries_used} of {most} retries"
     if state.expired_at:
         return (
-            f"It was given up on {case.shown(state.expired_at)}, after {plural(state.retries_used, 'turn')}: its "
+            f"It was given up on {case.shown(state.expired_at)}, after {used}: its "
             f"response_deadline, {case.claim.deadline}, had long passed (RECOURS_EXPIRE_DAYS)."
         )
     if state.stage is Stage.GIVEN_UP:
@@ -311,15 +311,15 @@ def _where_failed(case: _Case) -> str:
         asked = sum(attempt.was_asked and attempt.number == number for attempt in case.facts.attempts)
         return f"It was given up; {times_asked('en', asked)}. No run tries it again."
     if state.retries_used >= most:
-        return f"All of its turns are used ({state.retries_used} of {most}): the next run of the scheduler gives it up."
+        return f"All of its retries are used ({state.retries_used} of {most}): the next run of the scheduler gives it up."
     if state.stage is Stage.SETTLED:
         return (
-            f"The carrier's answer is final: it is not asked again, and the turns pass without a call ({used}). After the "
+            f"The carrier's answer is final: it is not asked again, and its retries pass without a call ({used} used). After the "
             "last one it is given up, and the client or the operator gets one mail."
         )
     if case.where.why is not Why.BY_BACKOFF and is_due(state, case.now, case.policy):
-        return f"It is due: turn {state.retries_used + 1} of {most} has come."
-    return f"It waits for turn {state.retries_used + 1} of {most}."
+        return f"It is due: retry {state.retries_used + 1} of {most}."
+    return f"It waits for retry {state.retries_used + 1} of {most}."
 
 
 def _beside(case: _Case) -> list[str]:
@@ -336,7 +336,7 @@ def _beside(case: _Case) -> list[str]:
         end = (
             "the next run does not ask again, and records an internal error"
             if case.state.interruptions >= MOST_INTERRUPTIONS
-            else "it goes on by its timetable"
+            else "it goes on by its backoff"
         )
         found.append(f"{times} in a row died while fetching it: {end}.")
     if claim.deadline and case.where.asks and comes_last(case.state, case.now):
@@ -358,11 +358,11 @@ def _next_why(case: _Case) -> str:
     if where.refusal and where.why is Why.CLOSED:
         return where.refusal.reason
     if where.why is Why.SETTLED:
-        return f"none: its turns pass without a call, the next one at {case.shown(state.next_at)}"
+        return f"none: its retries pass without a call, the next one at {case.shown(state.next_at)}"
     if where.why is Why.BY_BACKOFF:
         wait = case.policy.backoff.wait(state.retries_used + 1)
         since = "the attempt before" if state.retries_used else "the failure"
-        return f"turn {state.retries_used + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
+        return f"retry {state.retries_used + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
     return _WHY.get(where.why, "")
 
 

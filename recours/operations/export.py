@@ -14,7 +14,7 @@ from recours.operations.position import Position
 from recours.operations.records import ListedClaim, PastAttempt
 
 # What a spreadsheet takes for the beginning of a formula: one of these signs in any width, as the first of a cell. With a
-# semicolon between cells, as French Excel has it, a cell of ours becomes several.
+# semicolon between cells, as French Excel has it, one cell becomes several.
 _FORMULA = re.compile(r"(?:^|(?<=;))(?=\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])")
 _BOM = "\ufeff"  # by which Excel knows UTF-8
 _PIECE = 1 << 16

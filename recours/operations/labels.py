@@ -12,7 +12,7 @@ STANDING: dict[str, dict[Standing, str]] = {
     "en": {
         Standing.FETCHED: "fetched",
         Standing.IN_HAND: "being fetched",
-        Standing.NOT_SEEN: "not looked at yet",
+        Standing.NOT_SEEN: "not assessed yet",
         Standing.LEFT_ALONE: "left alone",
         Standing.UNNUMBERED: "no tracking number",
         Standing.NEW: "new",

@@ -4,7 +4,7 @@ A problem is something that stays until a person acts, or that has lasted so lon
 - a carrier at its limit, or that asked us to wait: that passes by itself;
 - an outage of less than a day, mails that have waited for less than three hours: the next runs try again;
 - a claim that is settled or was given up: its client or the operator gets a mail of its own, and runs cannot do more.
-A quota that is too small for the backlog is what `recours plan` looks ahead to; it is not told here.
+A quota that is too small for the backlog is what `recours plan` looks ahead to; it is no problem here.
 
 Pure. To add one: a kind, a rule below, and its text in `recours.operations.problem_texts`.
 """
@@ -203,7 +203,7 @@ def _is_out(carrier: CarrierNow, seen: Overview) -> bool:
 def _of_claims(seen: Overview) -> Iterator[Problem]:
     unknown = next((backlog for backlog in seen.backlogs if backlog.carrier == ""), None)
     stages = (Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
-    # Not those that no run has looked at: whose they are is not known yet.
+    # Not those that no run has assessed: whose they are is not known yet.
     count = unknown.capped(sum(unknown.stages.get(stage, 0) for stage in stages)) if unknown else 0
     if unknown and count:
         yield Problem(ProblemKind.UNKNOWN_CARRIER, count, unknown.oldest)

@@ -1,8 +1,8 @@
-"""What is past its keeping time goes: documents, signatories, attempts, and what was told of them.
+"""What is past its keeping time goes: documents, signatories, attempts, and the texts of events and mails.
 
-The order within a part is what makes a crash harmless. The claims are held first, so that no run fetches them. Then the
+The order within a part is what makes a crash harmless. The claims are leased first, so that no run fetches them. Then the
 files go, and only then the rows that name them: a row is all that knows of a file, so a file whose row went first would
-stay for ever with nobody to look for it. A prune that dies in between leaves rows whose files are gone; the next one finds
+stay for ever. A prune that dies in between leaves rows whose files are gone; the next one finds
 the same rows, counts a file that is gone as deleted, and goes on. A file that cannot be deleted keeps its row.
 """
 
@@ -35,8 +35,8 @@ class PruneForecast:
 
     shares: Sequence[CarrierShare] = ()
     deliveries: int = 0  # claims that gave up, and still know who signed
-    events: int = 0  # what was told, of which the facts go
-    mails: int = 0  # that ended, of which the text goes
+    events: int = 0  # whose facts go
+    mails: int = 0  # that ended, whose text goes
 
     @property
     def is_empty(self) -> bool:
@@ -57,29 +57,29 @@ class OldAttempt:
 
 @dataclass(frozen=True)
 class Part:
-    """Some of them, whose claims are held."""
+    """Some of them, whose claims are leased."""
 
     attempts: Sequence[OldAttempt]
     last: int  # up to which attempt was looked
 
 
 class Past(Protocol):
-    """What the database keeps of the time before a moment. Each of these is one or two short transactions."""
+    """What the database keeps of the time before. Each of these is one or two short transactions."""
 
     def outlook(self, before: datetime, now: datetime) -> PruneForecast:
         """What would go."""
 
     def take(self, before: datetime, now: datetime, last: int) -> Part | None:
-        """The next attempts after `last` of claims that are not tried any more, which are held; None: there are no more."""
+        """The next attempts after `last` of claims that are not tried any more, which are leased; None: there are no more."""
 
     def forget(self, part: Part, gone: Sequence[OldAttempt]) -> None:
-        """Delete the attempts that are `gone`, say in their claims that there is no document, and let all claims go."""
+        """Delete the attempts that are `gone`, say in their claims that there is no document, and release all claims."""
 
     def forget_deliveries(self, before: datetime, now: datetime) -> int:
         """Have claims that gave up not know any more who signed; how many, 0 when there are no more."""
 
     def forget_events(self, before: datetime) -> int:
-        """Empty the facts of what was told; how many, 0 when there are no more."""
+        """Empty the facts of events; how many, 0 when there are no more."""
 
     def forget_mails(self, before: datetime) -> int:
         """Empty the text of mails that ended; how many, 0 when there are no more."""
@@ -144,7 +144,7 @@ _RECENT = LATE_AFTER * PODRetryScheduler.schedule
 
 @dataclass(frozen=True)
 class Clocks:
-    """The moment by the database's clock and by this machine's; the same where the database has none."""
+    """The time by the database's clock and by this machine's; the same where the database has none."""
 
     database: datetime
     machine: datetime

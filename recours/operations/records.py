@@ -1,7 +1,7 @@
 """Runs, attempts, backlogs and claims as they were recorded; `recours.database.reports.records` reads them.
 
 No read costs more because there are more claims, but those that go through all of them (`each_…`): each is answered by
-an index, and counts no further than it is told.
+an index, and counts no further than its caller wants.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -52,7 +52,7 @@ COUNTED_UP_TO = 10_000
 class Backlog:
     """The claims of one carrier (its key; "": of none that we know) that are not done, counted by stage.
 
-    `unassessed`: failed or pending claims that no run has looked at yet; the next one does. `oldest`: since when the
+    `unassessed`: failed or pending claims that no run has assessed yet; the next one does. `oldest`: since when the
     oldest of those that are still tried has failed, or is new. `counted_up_to`: no number is counted further.
     """
 
@@ -103,7 +103,7 @@ class PastAttempt:
     said: Said | None = None  # the same for people; None: by an older version
     http_status: int | None = None
     delivered_at: datetime | None = None
-    delivered_day: str | None = None  # an ISO date, where the carrier told no moment
+    delivered_day: str | None = None  # an ISO date, where the carrier gave no time
     signatory: str | None = None
     document_path: str | None = None
     document_sha256: str | None = None
@@ -124,7 +124,7 @@ class PastAttempt:
 
 @dataclass(frozen=True)
 class Message:
-    """Something that was to be told about a claim, and what became of it."""
+    """An event about a claim, and whether its reader was notified."""
 
     event: str
     audience: str

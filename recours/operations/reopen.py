@@ -22,9 +22,9 @@ class GivenUp(Protocol):
     def given_up(
         self, carriers: Collection[str], since: datetime | None, now: datetime
     ) -> Iterator[list[tuple[Claim, bool]]]:
-        """Claims of these carriers (none named: of all) whose last turn was `since` then, in parts.
+        """Claims of these carriers (none named: of all) whose last retry was `since` then, in parts.
 
-        Each with whether a run holds it.
+        Each with whether a run is fetching it.
         """
 
     def start_afresh(self, claims: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
@@ -40,7 +40,7 @@ class Selection:
 
     open: Counter[str] = field(default_factory=Counter)  # by carrier's key ("": of none that is known)
     left: Counter[str] = field(default_factory=Counter)  # by why
-    oldest: dict[str, datetime] = field(default_factory=dict)  # last turns, by carrier
+    oldest: dict[str, datetime] = field(default_factory=dict)  # last retries, by carrier
     newest: dict[str, datetime] = field(default_factory=dict)
 
 
@@ -73,7 +73,7 @@ def look_over(
                 status = clean(claim.claim_status, 30)
                 selection.left[f"status '{status}': such claims are not fetched"] += 1
             elif is_leased:
-                selection.left["held by a run"] += 1
+                selection.left["being fetched by a run"] += 1
             else:
                 key, at = claim.carrier or "", claim.state.last_retry_at
                 selection.open[key] += 1
@@ -121,10 +121,10 @@ def _standing(claim: Claim, where: Position, local: LocalTime) -> str:
 
 def _waits_for(where: Position, local: LocalTime) -> str:
     if where.why is Why.ENDING:
-        return "all its turns are used, and the next run gives it up"
+        return "all its retries are used, and the next run gives it up"
     if where.why is Why.SETTLED:
         at = format_minute(where.state.next_at, local)
-        return f"the carrier's answer was final, and its turns pass without a call, the next on {at}"
+        return f"the carrier's answer was final, and its retries pass without a call, the next on {at}"
     if where.why is Why.BLOCKED and where.refusal:
         return f"it waits for its carrier ({where.refusal.reason})"
     if where.why in (Why.BY_BACKOFF, Why.CLOSED):

@@ -25,8 +25,8 @@ class ClaimStatus:
     stage: Standing
     sentence: str
     carrier: str  # as people write it
-    attempts: int  # turns used up; a first fetch is not among them
-    next_try_at: datetime | None = None  # the first moment at which a run tries it; None: it is not tried
+    attempts: int  # retries used up; a first fetch is not among them
+    next_try_at: datetime | None = None  # when a run tries it at the earliest; None: it is not tried
     kind: ErrorKind | None = None  # of what the last attempt ended with
     error: str | None = None  # the same, as it stands in the claim
     pod_path: str | None = None
@@ -50,7 +50,7 @@ class FetchResult:
     signatory: str | None = None
     delivered_at: datetime | None = None
     run_id: str = ""
-    delivered_day: str | None = None  # an ISO date, where the carrier told no moment
+    delivered_day: str | None = None  # an ISO date, where the carrier gave no time
 
 
 class RecoursError(Exception):
@@ -100,7 +100,7 @@ STATUS: dict[str, dict[Standing, str]] = {
     "en": {
         Standing.FETCHED: "{reference}: the proof of delivery was fetched on {at}.",
         Standing.IN_HAND: "{reference} is being fetched at this moment.",
-        Standing.NOT_SEEN: "{reference} is new or was corrected: the next run looks at it.",
+        Standing.NOT_SEEN: "{reference} is new or was corrected: the next run assesses it.",
         Standing.LEFT_ALONE: "{reference}: no proof of delivery was asked for.",
         Standing.UNNUMBERED: "{reference} has no tracking number: it waits for one.",
         Standing.NEW: "{reference} is new: the next run of the fetch worker asks the carrier.",

@@ -49,13 +49,13 @@ class Checkout:
         return named[0] if is_ours else None
 
     def worker_of(self, path: str, folder: str = "") -> str | None:
-        """The worker whose script of ours this is; None if it is something else. A relative path begins at `folder`."""
+        """The worker whose script in this home this is; None if it is something else. A relative path begins at `folder`."""
         *_, name = path.split("/")
         if name.removesuffix(".py") not in WORKERS:
             return None
         script = posixpath.join(self.home, self._expanded(folder), self._expanded(path))
-        ours = posixpath.join(self.root, "scripts", name)
-        return name.removesuffix(".py") if self.resolve(script) == self.resolve(ours) else None
+        own = posixpath.join(self.root, "scripts", name)
+        return name.removesuffix(".py") if self.resolve(script) == self.resolve(own) else None
 
     def is_root(self, folder: str) -> bool:
         """Tell whether a folder is this checkout's."""

@@ -1,6 +1,6 @@
 """Whether the system works, at a glance: what `recours status`, the page and the weekly report show.
 
-Pure: what was read, what the queue knows of each carrier, and the moment come in.
+Pure: what was read, what the queue knows of each carrier, and the time come in.
 """
 
 from collections import Counter
@@ -19,15 +19,15 @@ from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, 
 from recours.runs.ports import Refusal
 from recours.runs.worker import LATE_AFTER, STOPPED
 
-# Runs that are looked at for some that never ended.
+# Latest runs that are read, to find some that never ended.
 _RECENT_RUNS = 20
 _Key = TypeVar("_Key")
 
 # Three hourly runs have tried to send a mail that waits so long.
 MAIL_WAITS = timedelta(hours=3)
-# So long somebody may still want to ask whether a mail arrived.
+# As long as a recipient may still be asked whether a mail arrived.
 UNDECIDED_FOR = timedelta(days=7)
-# A carrier that nobody got an answer from for so long: more than a night's maintenance.
+# An outage that lasts longer than a night's maintenance.
 OUTAGE_LASTS = timedelta(days=1)
 
 
@@ -261,7 +261,7 @@ class Overview:
     carriers: Sequence[CarrierNow]
     mails: Mapping[MailState, int] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
-    not_enrolled: int = 0  # open claims with a number of which nobody has decided yet
+    not_enrolled: int = 0  # open claims with a number that a person has not decided on yet
     left_alone: LeftAlone = field(default_factory=LeftAlone)
 
     @property

@@ -1,4 +1,4 @@
-"""The week in figures, for the operator's report: facts only, that can be kept as JSON and told in any language."""
+"""The week in figures, for the operator's report: facts only, kept as JSON and rendered in any language."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -113,7 +113,7 @@ class Hand:
 
     what: str  # the key of its text
     count: int  # of how many things it consists
-    about: Mapping[str, Any]  # those of the facts that tell more of it
+    about: Mapping[str, Any]  # those of the facts that say more about it
 
 
 def hands(facts: Mapping[str, Any]) -> list[Hand]:
@@ -122,17 +122,17 @@ def hands(facts: Mapping[str, Any]) -> list[Hand]:
     claims = [Hand(what, facts[what]["count"], facts[what]) for what in ("deadlines", "given_up")]
     if "problems" not in facts:
         return [hand for hand in (*workers, *_of_earlier(facts), *claims) if hand.count]
-    told = {(kind, hand.about["worker"]) for hand in workers for kind in _SAID_BY[hand.what]}
+    said = {(kind, hand.about["worker"]) for hand in workers for kind in _SAID_BY[hand.what]}
     problems = [
         Hand("problem", 1, kept)
         for kept in facts["problems"]
-        if kept["kind"] in _TOLD and (kept["kind"], kept["facts"].get("worker")) not in told
+        if kept["kind"] in _KNOWN and (kept["kind"], kept["facts"].get("worker")) not in said
     ]
     return [*workers, *problems, *(hand for hand in claims if hand.count)]
 
 
-# The report lists all claims near their deadline itself. Kinds of a later version are not told.
-_TOLD = frozenset(ProblemKind) - {ProblemKind.DEADLINES}
+# The report lists all claims near their deadline itself. Kinds of a later version are not shown.
+_KNOWN = frozenset(ProblemKind) - {ProblemKind.DEADLINES}
 # What a line about a worker's week says of the present, too.
 _SAID_BY: Mapping[str, Collection[ProblemKind]] = {
     "did_not_run": (ProblemKind.NEVER_RAN, ProblemKind.OVERDUE),

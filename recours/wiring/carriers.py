@@ -71,7 +71,7 @@ def closed_carriers(
 ) -> dict[str, Refusal]:
     """The carriers that could take no call now, and why; found out without taking a try that is due.
 
-    `has_records`: the database has our tables; else the settings alone say it.
+    `has_records`: the database has recours's tables; else the settings alone say it.
     """
     queue = make_queue(settings, database, settings.policy, clock, random, "preview")
     refusal = queue.would_refuse if has_records else queue.unconfigured

@@ -1,4 +1,4 @@
-"""The post office: what is told by mail, and by whom it is sent."""
+"""The mail service: what is rendered, and how it is sent."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class MailService:
-    """Tells people by mail. What that takes is loaded when there is something to tell: many runs tell nobody."""
+    """Sends mails about events. What that takes is loaded when there is one: many runs send none."""
 
     def __init__(
         self, settings: Settings, database: Database, schema: Schema, clock: Clock, run_id: str
@@ -37,7 +37,7 @@ class MailService:
         self.outbox = MailOutbox(database, catalog_of(settings), schema.columns, run_id)
 
     def tell(self, go_on: Callable[[], bool]) -> None:
-        """Render what is to be told and send what is ready, as long as `go_on` says so.
+        """Render mails about new events and send what is ready, as long as `go_on` says so.
 
         Raises RunError; a mail server's fault is logged.
         """
@@ -56,7 +56,7 @@ class MailService:
             )
 
     def _write_report(self) -> None:
-        """Have the week told that is over, if nobody has had it told yet: its event is unique. Raises RunError."""
+        """Write the event of the week that is over, if no run has: it is unique. Raises RunError."""
         mail, zone = self._settings.mail, self._settings.policy.zone
         if not (mail.weekly_report and mail.admin):
             return
@@ -71,7 +71,7 @@ class MailService:
         except RunError:
             raise
         except Exception:  # noqa: BLE001 (a report that cannot be made must not keep back the other mails)
-            run_log().exception("The weekly report cannot be made: an error of ours")
+            run_log().exception("The weekly report cannot be made: an internal error")
             return
         declined = None if has_something_to_tell(facts) else "nothing had happened yet"
         event = Event(EventName.WEEKLY_REPORT, Actor.OPERATOR, "", label, facts)

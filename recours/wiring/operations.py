@@ -1,4 +1,4 @@
-"""The operator's desk over a database."""
+"""What a person asks of the system, over a database."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetryScheduler)}
 
 
-# How far back is looked for the beginning of an outage or of refusals: longer ones are told to have lasted so long.
+# How far back the beginning of an outage or of refusals is searched for: longer ones are shown as so long.
 _LONGEST_STREAK = timedelta(days=60)
 
-# Claims between two looks at the carriers.
+# Claims between two reads of the carriers' states.
 _POSITIONS_AT_ONCE = 1000
 # To find the schedule by, runs that were started by hand among them.
 _RUNS_LOOKED_AT = 50
@@ -54,7 +54,7 @@ _RUNS_LOOKED_AT = 50
 
 @dataclass(frozen=True)
 class Operations:
-    """What the operator's desk works with."""
+    """What the operator's commands and the page work with."""
 
     settings: Settings
     database: Database

@@ -40,7 +40,7 @@ def make_worker(
 ) -> Worker:
     """A worker, ready to run once.
 
-    `run_id`: 32 hex digits that no other run has. `mails`: False leaves what there is to tell to the next run. `kept`: see
+    `run_id`: 32 hex digits that no other run has. `mails`: False leaves mails to the next run. `kept`: see
     `make_queue`.
     """
     clock = clock or opened.clock

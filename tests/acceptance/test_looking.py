@@ -279,9 +279,9 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     shown = person.does("why", "CLM-0001")
     next_at = (begun + 6 * HOUR).astimezone()
     assert shown.startswith("CLM-0001: Chronopost, XY000000001FR, to be answered by ")
-    assert "It waits for turn 2 of 4." in shown
+    assert "It waits for retry 2 of 4." in shown
     assert (
-        f"Next try: by the first run from {next_at:%Y-%m-%d %H:%M} on: turn 2 comes 6 h after the attempt before"
+        f"Next try: by the first run from {next_at:%Y-%m-%d %H:%M} on: retry 2 comes 6 h after the attempt before"
         in shown
     )
     assert "Last error: Chronopost does not know this number" in shown
@@ -289,7 +289,7 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert "Compare the number and the carrier with the client's papers" in shown
     assert "To try it at once: python scripts/pod_retry_scheduler.py --claim CLM-0001" in shown
     assert line_of(section(shown, "Attempts"), f"{begun.astimezone():%Y-%m-%d %H:%M}")[1:4] == [
-        "turn 1",
+        "retry 1",
         "XY000000001FR",
         "not_found",
     ]
@@ -329,18 +329,18 @@ def hold(service: Service) -> None:
 
 
 WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None] | None, list[str]]] = {
-    "never seen": ({}, False, None, ["No run has looked at it yet", "It is due: turn 1 of 4 has come."]),
+    "never seen": ({}, False, None, ["No run has assessed it yet", "It is due: retry 1 of 4."]),
     "never seen, waits": (
         {"failed_at": now_minus(minutes=10)},
         False,
         None,
-        ["No run has looked at it yet", "It waits for turn 1 of 4.", "turn 1 comes 1 h after the failure"],
+        ["No run has assessed it yet", "It waits for retry 1 of 4.", "retry 1 comes 1 h after the failure"],
     ),
     "corrected": (
         {},
         True,
         edit("tracking_number", "XY999999999FR"),
-        ["tracking number was XY000000001FR, is XY999999999FR", "It is due: turn 1 of 4 has come."],
+        ["tracking number was XY000000001FR, is XY999999999FR", "It is due: retry 1 of 4."],
     ),
     "another carrier": ({}, True, edit("carrier", "UPS"), ["its carrier's account was that of Chronopost, is UPS"]),
     "count reset": ({}, True, edit("pod_retry_count", 0), ["its count of turns was 1, is 0"]),
@@ -353,7 +353,7 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
         None,
         ["has no tracking number: it waits for one", "Enter its tracking number"],
     ),
-    "nobody's": ({"pod_fetch_status": None}, True, None, ["Its pod_fetch_status is empty: no run looks at such a claim."]),
+    "nobody's": ({"pod_fetch_status": None}, True, None, ["Its pod_fetch_status is empty: no run works on such a claim."]),
     "unknown carrier": (
         {"carrier": "Pigeon Post"},
         True,

@@ -63,7 +63,7 @@ def fits_together(found: Explanation, status: str | None, stage: Stage) -> None:
     assert bool(found.advice) or found.actor is None
     text = " ".join(found.standing)
     if found.next_at is None:
-        assert "waits for turn" not in text
+        assert "waits for retry" not in text
         assert "is due" not in text
     if stage is Stage.GIVEN_UP and status == "failed":
         assert (
@@ -94,7 +94,7 @@ def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: 
     found = explained(replace(of, deadline=date(2025, 12, 24)), refusal=refusal)
     assert found.next_at is None
     assert found.standing == (
-        "Its response_deadline, 2025-12-24, passed long ago: when its turn comes, it is given up without a call "
+        "Its response_deadline, 2025-12-24, passed long ago: at its next retry, it is given up without a call "
         "(RECOURS_EXPIRE_DAYS).",
     )
 
@@ -121,14 +121,14 @@ def test_every_kind_and_actor_has_its_words() -> None:
 @pytest.mark.parametrize(
     ("of", "facts", "next_at", "why"),
     [
-        (claim(Stage.WAITING), {}, NOW + 5 * HOUR, "turn 2 comes 6 h after the attempt before"),
+        (claim(Stage.WAITING), {}, NOW + 5 * HOUR, "retry 2 comes 6 h after the attempt before"),
         (claim(Stage.WAITING, next_at=NOW + HOUR / 20), {}, NOW, "due claims are taken by each run"),
         (claim(Stage.READY), {}, NOW, "due claims are taken by each run"),
         (
             claim(Stage.SETTLED),
             {},
             None,
-            "none: its turns pass without a call, the next one at 2026-02-02 13:00",
+            "none: its retries pass without a call, the next one at 2026-02-02 13:00",
         ),
         (claim(Stage.NEW, "pending"), {}, NOW, "new claims are taken by each run of the fetch worker"),
         (claim(Stage.GIVEN_UP, retries_used=4), {}, None, ""),
@@ -144,7 +144,7 @@ def test_every_kind_and_actor_has_its_words() -> None:
             claim(Stage.WAITING),
             {"refusal": Refusal(Blocked.RATE_LIMIT, "at its limit", NOW + HOUR)},
             NOW + 5 * HOUR,
-            "turn 2 comes",
+            "retry 2 comes",
         ),
         (
             claim(Stage.READY),
@@ -156,7 +156,7 @@ def test_every_kind_and_actor_has_its_words() -> None:
             claim(Stage.SETTLED),
             {"refusal": Refusal(Blocked.CARRIER, "no credentials", kind=ErrorKind.NOT_CONFIGURED)},
             None,
-            "its turns pass without a call",
+            "its retries pass without a call",
         ),
     ],
 )
@@ -209,7 +209,7 @@ def test_a_raised_limit_has_a_claim_go_on() -> None:
     found = explain(
         ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW, lambda moment: moment
     )
-    assert found.standing == ("It waits for turn 5 of 6.",)
+    assert found.standing == ("It waits for retry 5 of 6.",)
     assert found.next_at == NOW - HOUR + 72 * HOUR
 
 
