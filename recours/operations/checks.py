@@ -103,11 +103,8 @@ def kept_private(what: str, place: str, readable: str | None, setting: str) -> C
     name = f"permissions of the {what}"
     if readable is None:
         return ok(name, f"{place}: not everybody on this machine may read it")
-    return remark(
-        name,
-        f"everybody on this machine may read {readable}",
-        f"chmod -R o-rwx {place}; if another user's program reads it, set {setting} too",
-    )
+    remedy = f"chmod -R o-rwx {place}; if another user's program reads it, set {setting} too"
+    return remark(name, f"everybody on this machine may read {readable}", remedy)
 
 
 def shared_group(group: str, trouble: str | None) -> CheckResult:
@@ -135,17 +132,13 @@ def folder(found: Folder) -> CheckResult:
     """Whether it can be written, and whether there is room."""
     name = f"folder of the {found.what}"
     if found.trouble:
-        return fault(
-            name,
-            f"{found.path}: {found.trouble}",
-            "give the user of the jobs the right to write there, or have the settings name another folder",
+        remedy = (
+            "give the user of the jobs the right to write there, or have the settings name another folder"
         )
+        return fault(name, f"{found.path}: {found.trouble}", remedy)
     if found.free is not None and found.free < found.need:
-        return fault(
-            name,
-            f"{found.path}: {found.free // MB} MB are free, {-(-found.need // MB)} MB are wanted: {found.reason}",
-            "make room on that disk",
-        )
+        room = f"{found.free // MB} MB are free, {-(-found.need // MB)} MB are wanted: {found.reason}"
+        return fault(name, f"{found.path}: {room}", "make room on that disk")
     room = "" if found.free is None else f", {found.free // MB} MB free"
     return ok(name, f"{found.path}: {'can be written' if found.there else 'the first run makes it'}{room}")
 
@@ -154,11 +147,8 @@ def copied_log(path: str, size: int, most: int) -> CheckResult:
     """Cron's copy of the log, which recours does not rotate. `most`: bytes that its own logs may take."""
     name = "cron's copy of the log"
     if size > most:
-        return fault(
-            name,
-            f"{path} has grown to {size // MB} MB, and nothing rotates it",
-            "delete it, and give it to logrotate (README, Best practices)",
-        )
+        remedy = "delete it, and give it to logrotate (README, Best practices)"
+        return fault(name, f"{path} has grown to {size // MB} MB, and nothing rotates it", remedy)
     return ok(name, f"{path}: {-(-size // MB)} MB")
 
 
@@ -186,21 +176,16 @@ def clock(
     """
     if offset is not None and abs(offset) > agree:
         apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
-        return fault(
-            "clock",
-            f"this machine's is {apart} the database's, by which runs go",
-            "see to the time synchronisation (NTP) of both",
-        )
+        text = f"this machine's is {apart} the database's, by which runs go"
+        return fault("clock", text, "check the time synchronisation (NTP) of both")
     if last_run is not None and last_run - now > timedelta(minutes=1):
         return fault(
             "clock",
             f"the last run began at {format_minute(last_run, local)}, which is in the future: a clock was set back",
             "check the time synchronisation (NTP) of this machine, then: recours prune --future-runs",
         )
-    return ok(
-        "clock",
-        f"{format_minute(now, local)} here" + ("" if offset is None else ", and so says the database"),
-    )
+    agreed = "" if offset is None else ", and so says the database"
+    return ok("clock", f"{format_minute(now, local)} here{agreed}")
 
 
 # ---------------------------------------------------------------- schedule
@@ -234,33 +219,24 @@ def cron_daemon(is_running: bool | None) -> Iterator[CheckResult]:
 def timers_after_logout(go_on: bool | None) -> Iterator[CheckResult]:
     """Whether this user's timers go on while they are logged out. `go_on` None: not known."""
     if go_on is False:
-        yield remark(
-            "systemd user timers",
-            "they stop while this user is logged out",
-            "loginctl enable-linger, unless the user of the jobs is always logged in",
-        )
+        remedy = "loginctl enable-linger, unless the user of the jobs is always logged in"
+        yield remark("systemd user timers", "they stop while this user is logged out", remedy)
 
 
 def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health | None) -> CheckResult:
     name = f"schedule of {worker}"
     if not entries:
         if health in (Health.FINE, Health.RUNNING, Health.FAILED):
-            return remark(
-                name,
-                "nothing of this user starts it here, but it runs: from elsewhere",
-                "recours schedule install, if this machine is to start it",
-            )
+            elsewhere = "nothing of this user starts it here, but it runs: from elsewhere"
+            return remark(name, elsewhere, "recours schedule install, if this machine is to start it")
         return fault(name, "nothing of this user starts it here", "recours schedule install")
     for system, entry in entries:
         if entry.problem and entry.plain:
             return fault(name, f"{system}: {entry.problem}", f"recours schedule install --system {system}")
     systems = " and ".join(dict.fromkeys(system for system, _ in entries))
     if len(entries) > 1:
-        return remark(
-            name,
-            f"{len(entries)} entries start it ({systems})",
-            "recours schedule show, then remove or install",
-        )
+        several = f"{len(entries)} entries start it ({systems})"
+        return remark(name, several, "recours schedule show, then remove or install")
     if not entries[0][1].plain:
         return remark(name, f"{systems}: its entry does other things too", "recours schedule show")
     often = "30 minutes" if worker == PODFetchWorker.name else "hour"
@@ -275,38 +251,28 @@ def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckRe
         by_hand = f"python3 scripts/{status.worker}.py --dry-run, then recours schedule install"
         wait = "wait for its time to come; if it does not run then, see whether cron does"
         return remark(name, never, wait) if installed else fault(name, never, by_hand)
-    began = f"the last one began {format_minute(last.started_at, local)}"
+    began, log = f"the last one began {format_minute(last.started_at, local)}", f"logs/{status.worker}.log"
     if status.health == Health.OVERDUE:
+        starter = "is what starts it still running (cron, the timer, the task)? See logs/cron.log"
         return fault(
-            name,
-            f"{began}: overdue",
-            f"is what starts it still running (cron, the timer, the task)? See logs/cron.log; try it by hand: "
-            f"python3 scripts/{status.worker}.py",
+            name, f"{began}: overdue", f"{starter}; try it by hand: python3 scripts/{status.worker}.py"
         )
     if failed := status.failed:
-        return fault(
-            name,
-            f"the last one began {format_minute(failed.started_at, local)} and ended with status {failed.exit_status}",
-            f"read the end of logs/{status.worker}.log",
-        )
+        began = f"the last one began {format_minute(failed.started_at, local)}"
+        return fault(name, f"{began} and ended with status {failed.exit_status}", f"read the end of {log}")
     if status.unended:
-        return fault(
-            name,
-            f"{began}; {plural(len(status.unended), 'run')} before it never ended: killed, or the machine went down",
-            f"read logs/{status.worker}.log",
+        killed = (
+            f"{plural(len(status.unended), 'run')} before it never ended: killed, or the machine went down"
         )
+        return fault(name, f"{began}; {killed}", f"read {log}")
     return ok(name, began)
 
 
 # ---------------------------------------------------------------- what else needs a person
 
 # Kinds of problems that have a check of their own, with what only this machine knows.
-_CHECKED_APART = OF_WORKERS | {
-    ProblemKind.CREDENTIALS_REJECTED,
-    ProblemKind.ACCOUNT_DENIED,
-    ProblemKind.NOT_CONFIGURED,
-    ProblemKind.MAILS_HELD,
-}
+_K = ProblemKind
+_CHECKED_APART = OF_WORKERS | {_K.CREDENTIALS_REJECTED, _K.ACCOUNT_DENIED, _K.NOT_CONFIGURED, _K.MAILS_HELD}
 
 
 def problems(found: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
@@ -354,11 +320,8 @@ def admin(address: str, redirect: str) -> Iterator[CheckResult]:
     else:
         yield remark("ADMIN_EMAIL", "is not set: no operator mail is sent", "set it in .env")
     if redirect:
-        yield remark(
-            "RECOURS_MAIL_REDIRECT",
-            f"all mails go to {redirect}",
-            "take it out of .env when the trials are over",
-        )
+        remedy = "take it out of .env when the trials are over"
+        yield remark("RECOURS_MAIL_REDIRECT", f"all mails go to {redirect}", remedy)
 
 
 def pings(host: str, trouble: str | None) -> CheckResult:

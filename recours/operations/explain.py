@@ -52,9 +52,7 @@ ADVICE = {
         "{carrier} took the parcel back to its sender, so the recipient never received it and no proof of that exists. Ask "
         "the client whether the parcel came back."
     ),
-    ErrorKind.UNSUPPORTED_CARRIER: (
-        "Correct the carrier's name in the claim; 'recours carriers' lists those that there are."
-    ),
+    ErrorKind.UNSUPPORTED_CARRIER: "Correct the carrier's name in the claim; 'recours carriers' lists those that there are.",
     ErrorKind.NOT_FOUND: (
         "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
         "starts afresh."
@@ -183,15 +181,8 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
 
 
 def message_json(message: Message) -> dict[str, Any]:
-    return {
-        "event": message.event,
-        "audience": message.audience,
-        "written_at": message.written_at.isoformat(),
-        "told": message.told,
-        "mail": message.mail_state,
-        "recipient": message.recipient,
-        "ended_at": iso(message.ended_at),
-    }
+    facts = {"mail" if name == "mail_state" else name: value for name, value in vars(message).items()}
+    return facts | {"written_at": message.written_at.isoformat(), "ended_at": iso(message.ended_at)}
 
 
 # ---------------------------------------------------------------- the explanation

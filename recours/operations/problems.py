@@ -48,15 +48,8 @@ class ProblemKind(StrEnum):
 
 
 # Those about a worker, whose name is among the facts.
-OF_WORKERS = frozenset(
-    {
-        ProblemKind.NEVER_RAN,
-        ProblemKind.OVERDUE,
-        ProblemKind.RUN_FAILED,
-        ProblemKind.RUNS_KILLED,
-        ProblemKind.CLOCK_AHEAD,
-    }
-)
+_K = ProblemKind
+OF_WORKERS = frozenset({_K.NEVER_RAN, _K.OVERDUE, _K.RUN_FAILED, _K.RUNS_KILLED, _K.CLOCK_AHEAD})
 _Facts = Mapping[str, str | int]
 
 
@@ -134,25 +127,25 @@ def _of_workers(seen: Overview) -> Iterator[Problem]:
         facts: dict[str, str | int] = {"worker": worker.worker}
         every = facts | {"schedule_minutes": round(worker.schedule.total_seconds() / 60)}
         if worker.health is Health.NEVER_RAN:
-            yield Problem(ProblemKind.NEVER_RAN, facts=every)
+            yield Problem(_K.NEVER_RAN, facts=every)
         elif worker.health is Health.OVERDUE and worker.last:
-            yield Problem(ProblemKind.OVERDUE, since=worker.last.started_at, facts=every)
+            yield Problem(_K.OVERDUE, since=worker.last.started_at, facts=every)
         if failed := worker.failed:
             ended = facts | {"exit_status": failed.exit_status or 0}
-            yield Problem(ProblemKind.RUN_FAILED, since=failed.started_at, facts=ended)
+            yield Problem(_K.RUN_FAILED, since=failed.started_at, facts=ended)
         if worker.unended:
             latest = max(run.started_at for run in worker.unended)
-            yield Problem(ProblemKind.RUNS_KILLED, len(worker.unended), since=latest, facts=facts)
+            yield Problem(_K.RUNS_KILLED, len(worker.unended), since=latest, facts=facts)
         if worker.ahead:
             latest = worker.ahead[0].started_at
-            yield Problem(ProblemKind.CLOCK_AHEAD, len(worker.ahead), since=latest, facts=facts)
+            yield Problem(_K.CLOCK_AHEAD, len(worker.ahead), since=latest, facts=facts)
 
 
 _OF_CLOSINGS = {
-    Closing.STOPPED: ProblemKind.CARRIER_PAUSED,
-    Closing.REJECTED: ProblemKind.CREDENTIALS_REJECTED,
-    Closing.DENIED: ProblemKind.ACCOUNT_DENIED,
-    Closing.UNCONFIGURED: ProblemKind.NOT_CONFIGURED,
+    Closing.STOPPED: _K.CARRIER_PAUSED,
+    Closing.REJECTED: _K.CREDENTIALS_REJECTED,
+    Closing.DENIED: _K.ACCOUNT_DENIED,
+    Closing.UNCONFIGURED: _K.NOT_CONFIGURED,
 }
 
 
@@ -182,15 +175,15 @@ def _of_carriers(seen: Overview) -> Iterator[Problem]:
             )
         elif carrier.configured and _is_out(carrier, seen):
             since, facts = seen.troubles.streaks[carrier.key], {"name": carrier.name}
-            yield Problem(ProblemKind.OUTAGE, backlog.to_come, since, carrier=carrier.key, facts=facts)
+            yield Problem(_K.OUTAGE, backlog.to_come, since, carrier=carrier.key, facts=facts)
 
 
 def _closed_since(
     carrier: CarrierNow, kind: ProblemKind, backlog: Backlog, seen: Overview
 ) -> datetime | None:
-    if kind is ProblemKind.CARRIER_PAUSED:
+    if kind is _K.CARRIER_PAUSED:
         return carrier.stopped.at if carrier.stopped else None
-    return backlog.oldest if kind is ProblemKind.NOT_CONFIGURED else seen.troubles.streaks.get(carrier.key)
+    return backlog.oldest if kind is _K.NOT_CONFIGURED else seen.troubles.streaks.get(carrier.key)
 
 
 def _is_out(carrier: CarrierNow, seen: Overview) -> bool:
@@ -206,22 +199,22 @@ def _of_claims(seen: Overview) -> Iterator[Problem]:
     # Not those that no run has assessed: whose they are is not known yet.
     count = unknown.capped(sum(unknown.stages.get(stage, 0) for stage in stages)) if unknown else 0
     if unknown and count:
-        yield Problem(ProblemKind.UNKNOWN_CARRIER, count, unknown.oldest)
+        yield Problem(_K.UNKNOWN_CARRIER, count, unknown.oldest)
     if late := seen.troubles.late:
         first: _Facts = {"reference": clean(late[0].reference, 100), "deadline": str(late[0].deadline)}
-        yield Problem(ProblemKind.DEADLINES, len(late), facts=first)
+        yield Problem(_K.DEADLINES, len(late), facts=first)
 
     if seen.not_enrolled:
-        yield Problem(ProblemKind.NOT_ENROLLED, seen.not_enrolled)
+        yield Problem(_K.NOT_ENROLLED, seen.not_enrolled)
     errors = sum(tally.count for tally in seen.troubles.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
     if errors:
-        yield Problem(ProblemKind.INTERNAL_ERRORS, errors)
+        yield Problem(_K.INTERNAL_ERRORS, errors)
 
 
 _OF_MAILS = {
-    MailState.READY: ProblemKind.MAILS_WAITING,
-    MailState.HELD: ProblemKind.MAILS_HELD,
-    MailState.UNDECIDED: ProblemKind.MAILS_UNDECIDED,
+    MailState.READY: _K.MAILS_WAITING,
+    MailState.HELD: _K.MAILS_HELD,
+    MailState.UNDECIDED: _K.MAILS_UNDECIDED,
 }
 
 
