@@ -78,9 +78,6 @@ def credentials(
     return ok(name, f"from {source}")
 
 
-# ---------------------------------------------------------------- files
-
-
 def secret_file(shown: str, mode: int | None) -> CheckResult:
     """Who may read a file that holds secrets. `mode` as of stat(2); None: permissions are of another kind here."""
     name = f"permissions of {shown}"
@@ -281,9 +278,6 @@ def problems(found: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
         if problem.kind not in _CHECKED_APART:
             name = problem.kind.replace("_", " ")
             yield fault(name, texts.sentence(problem, found.at), texts.remedy(problem, found.at))
-
-
-# ---------------------------------------------------------------- mail
 
 
 def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> CheckResult:

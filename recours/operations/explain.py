@@ -119,11 +119,6 @@ class Explanation:
         return self.claim.state.retries_used > 0 or self.claim.state.asked
 
     @property
-    def state(self) -> State:
-        """As the next run would find it."""
-        return self.position.state
-
-    @property
     def next_at(self) -> datetime | None:
         return self.position.next_at
 
@@ -136,7 +131,7 @@ class Explanation:
         return self.position.actor
 
     def as_json(self) -> dict[str, Any]:
-        claim, state = self.claim, self.state
+        claim, state = self.claim, self.position.state
         return {
             "claim": claim.reference,
             "carrier": self.carrier,
@@ -183,9 +178,6 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
 def message_json(message: Message) -> dict[str, Any]:
     facts = {"mail" if name == "mail_state" else name: value for name, value in vars(message).items()}
     return facts | {"written_at": message.written_at.isoformat(), "ended_at": iso(message.ended_at)}
-
-
-# ---------------------------------------------------------------- the explanation
 
 
 @dataclass(frozen=True)

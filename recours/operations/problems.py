@@ -10,7 +10,7 @@ Pure. To add one: a kind, a rule below, and its text in `recours.operations.prob
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -69,14 +69,8 @@ class Problem:
     facts: _Facts = field(default_factory=dict)
 
     def as_facts(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "count": self.count,
-            "since": iso(self.since),
-            "until": iso(self.until),
-            "carrier": self.carrier or None,
-            "facts": dict(self.facts),
-        }
+        times = {"since": iso(self.since), "until": iso(self.until)}
+        return asdict(self) | times | {"carrier": self.carrier or None}
 
 
 def problem_of(kept: Mapping[str, Any]) -> Problem:

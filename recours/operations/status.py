@@ -5,7 +5,7 @@ Pure: what was read, what the queue knows of each carrier, and the time come in.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -135,12 +135,7 @@ class Rate:
         return Rate(self.success + other.success, self.failed + other.failed, self.left + other.left)
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "success": self.success,
-            "failed": self.failed,
-            "left": self.left,
-            "success_rate": self.percent,
-        }
+        return asdict(self) | {"success_rate": self.percent}
 
 
 def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, Rate]:

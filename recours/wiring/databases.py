@@ -18,15 +18,9 @@ OF_RUNS = Waits()
 OF_PEOPLE = Waits(statement=Waits.long_statement)
 
 CREATED = "created with its whole schema"
-
-
 # Clocks that are kept right differ by less.
 CLOCKS_AGREE = timedelta(seconds=5)
-
-
 _CLOCKS_DIFFER = "The clock of this machine is"
-
-
 # How the remarks on an opened database begin that someone should read.
 TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING, NEWER)
 
@@ -56,20 +50,16 @@ def open_database(settings: Settings) -> Opened:
         remarks.append(f"{settings.database_url.database} was {CREATED}")
     database = connect(settings, OF_RUNS)
     try:
-        return _opened(database, remarks)
+        schema = look(database)
+        require_claims(database, schema)
+        offset = clock_offset(database)
+        schema, done = bring_up_to_date(database, schema, SystemClock(offset))
+        require_rights(database, [right for right in schema.missing_rights if not right.need.optional])
+        done += [*rights_remarks(database, schema), *remarks_on(database, schema)]
+        return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
     except DatabaseError:
         database.close()
         raise
-
-
-def _opened(database: Database, remarks: list[str]) -> Opened:
-    schema = look(database)
-    require_claims(database, schema)
-    offset = clock_offset(database)
-    schema, done = bring_up_to_date(database, schema, SystemClock(offset))
-    require_rights(database, [right for right in schema.missing_rights if not right.need.optional])
-    done += [*rights_remarks(database, schema), *remarks_on(database, schema)]
-    return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
 
 
 def current_schema(database: Database) -> Schema:

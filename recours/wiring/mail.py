@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from recours.wiring.carriers import catalog_of, log_file, redactor
 if TYPE_CHECKING:
     from recours.notifications.manager import NotificationManager
     from recours.notifications.render import Branding
-    from recours.notifications.sender import EmailSender
     from recours.notifications.smtp import SmtpSettings
 
 
@@ -46,10 +44,9 @@ class MailService:
         self._write_report()
         if not self.outbox.has_work():
             return
-        self.manager().render_due()
+        self._manager().render_due()
         if server := self.server():
-            with self.log():
-                self.sender(server).send_all(go_on)
+            self._send(server, go_on)
         elif waiting := self.outbox.count(MailState.READY):
             run_log().warning(
                 f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"
@@ -97,7 +94,7 @@ class MailService:
         )
         return report(Week(monday, settings.policy.zone), self.clock.now(), sources)
 
-    def manager(self) -> "NotificationManager":
+    def _manager(self) -> "NotificationManager":
         from recours.notifications.manager import MailPolicy, NotificationManager  # noqa: PLC0415 (see above)
 
         mail, policy = self._settings.mail, self._settings.policy
@@ -119,21 +116,21 @@ class MailService:
         """How the mail server is reached: the service's own settings come first; None: no host is set anywhere."""
         return mail_server(self._settings.mail, self.outbox.service_settings())
 
-    def sender(self, server: "SmtpSettings") -> "EmailSender":
+    def _send(self, server: "SmtpSettings", go_on: Callable[[], bool]) -> None:
+        """Send what is ready. The sender has a log of its own."""
         from recours.notifications.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
         from recours.notifications.smtp import SmtpConnection  # noqa: PLC0415 (see above)
 
-        mail = self._settings.mail
+        settings, mail = self._settings, self._settings.mail
         envelope = Envelope(server.sender, mail.reply_to, mail.redirect, mail.a_minute)
-        skipped = frozenset(self._settings.policy.skip_claim_statuses)
-        return EmailSender(
-            self.outbox, lambda go_on: SmtpConnection(server, go_on=go_on), envelope, self.clock, skipped
-        )
+        skipped = frozenset(settings.policy.skip_claim_statuses)
+        log = file_of("email_sender", replace(log_file(settings, "email_sender"), now=self.clock.now))
 
-    def log(self) -> AbstractContextManager[None]:
-        """The sender's own log, while it is open."""
-        log = log_file(self._settings, "email_sender")
-        return file_of("email_sender", replace(log, now=self.clock.now))
+        def connect(go_on: Callable[[], bool]) -> SmtpConnection:
+            return SmtpConnection(server, go_on=go_on)
+
+        with log:
+            EmailSender(self.outbox, connect, envelope, self.clock, skipped).send_all(go_on)
 
 
 def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":

@@ -67,7 +67,9 @@ def fits_together(found: Explanation, status: str | None, stage: Stage) -> None:
         assert "is due" not in text
     if stage is Stage.GIVEN_UP and status == "failed":
         assert (
-            found.next_at == NOW + 5 * HOUR or "given up" in text or found.state.stage is not Stage.GIVEN_UP
+            found.next_at == NOW + 5 * HOUR
+            or "given up" in text
+            or found.position.state.stage is not Stage.GIVEN_UP
         )
     assert found.as_json()["standing"] == list(found.standing)
 
