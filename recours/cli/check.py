@@ -82,23 +82,18 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     results = []
     for raw in _results_of(wanted):
         text, remedy = (clean(harmless(redact(each)), _LONGEST) for each in (raw.text, raw.remedy))
-        result = CheckResult(raw.name, raw.state, text, remedy)
-        results.append(result)
+        results.append(CheckResult(raw.name, raw.state, text, remedy))
         if not as_json:
-            click.echo(
-                f"{click.style(f'{result.state:<6}', fg=_COLOURS[result.state])}  {result.name}: {text}"
-            )
-            if remedy:
-                click.echo(f"        → {remedy}")
+            state = click.style(f"{raw.state:<6}", fg=_COLOURS[raw.state])
+            click.echo(f"{state}  {raw.name}: {text}" + (f"\n        → {remedy}" if remedy else ""))
     states = [result.state for result in results]
     status = faulty if CheckState.FAULT in states else DONE
     if as_json:
         tell_json({"ok": status == DONE, "findings": [result.as_json() for result in results]})
     else:
-        faults, remarks = states.count(CheckState.FAULT), states.count(CheckState.REMARK)
-        click.echo(
-            f"\n{plural(len(states), 'check')}: {plural(faults, 'problem')}, {plural(remarks, 'note')}."
-        )
+        faults = plural(states.count(CheckState.FAULT), "problem")
+        remarks = plural(states.count(CheckState.REMARK), "note")
+        click.echo(f"\n{plural(len(states), 'check')}: {faults}, {remarks}.")
     raise SystemExit(status)
 
 
@@ -313,7 +308,7 @@ def _mail(context: CheckContext) -> Iterator[CheckResult]:
         _trouble_with_server(server) if server and not context.offline else None,
         mails.get(MailState.READY, 0),
     )
-    yield from checks.held_mails(mails.get(MailState.HELD, 0))
+    yield from checks.unreleased_mails(mails.get(MailState.HELD, 0))
     yield from checks.admin(context.settings.mail.admin, context.settings.mail.redirect)
 
 

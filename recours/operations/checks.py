@@ -298,7 +298,7 @@ def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> Che
     return ok("mail server", f"{server}: {tried}{mails}")
 
 
-def held_mails(count: int) -> Iterator[CheckResult]:
+def unreleased_mails(count: int) -> Iterator[CheckResult]:
     if count:
         yield fault(
             "mails",

@@ -1,4 +1,4 @@
-"""What the service's own application gets: where a claim stands, how a fetch that it asked for ended, or what stood in the way.
+"""What the service's own application gets: where a claim stands, how a fetch ended, or what stood in the way.
 
 Each has a sentence for people in English or French.
 """

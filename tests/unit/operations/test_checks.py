@@ -187,7 +187,7 @@ def test_the_mail_server(facts: tuple[Any, ...], state: str, words: str) -> None
 def test_who_is_told() -> None:
     assert [f.state for f in checks.admin("me@shop.example", "")] == [CheckState.OK]
     assert [f.state for f in checks.admin("", "you@shop.example")] == [CheckState.REMARK, CheckState.REMARK]
-    assert [f.state for f in (*checks.held_mails(0), *checks.held_mails(1))] == [CheckState.FAULT]
+    assert [f.state for f in (*checks.unreleased_mails(0), *checks.unreleased_mails(1))] == [CheckState.FAULT]
 
 
 def test_packages_and_python() -> None:

@@ -239,7 +239,7 @@ def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Over
         )
         for one in overview.carriers
     ]
-    held = list(checks.held_mails(sum(p.count for p in found.problems if p.kind is K.MAILS_HELD)))
+    held = list(checks.unreleased_mails(sum(p.count for p in found.problems if p.kind is K.MAILS_HELD)))
     clock = checks.clock(
         None,
         timedelta(0),
