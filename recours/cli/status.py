@@ -194,7 +194,7 @@ def _show_explanation(found: Explanation) -> None:
     def say(sentence: str, indent: str = "") -> None:
         click.echo(indent + harmless(sentence))
 
-    claim = found.claim
+    claim, where = found.claim, found.position
     deadline = f", to be answered by {claim.deadline}" if claim.deadline else ""
     say(
         f"{claim.reference}: {found.carrier or 'no carrier'}, {claim.number or 'no tracking number'}{deadline}"
@@ -202,19 +202,19 @@ def _show_explanation(found: Explanation) -> None:
     for sentence in found.standing:
         say(sentence, "  ")
     if found.next_why:
-        when = f"by the first run from {shown(found.next_at)} on: " if found.next_at else ""
+        when = f"by the first run from {shown(where.next_at)} on: " if where.next_at else ""
         say(f"Next try: {when}{found.next_why}")
     if (error := error_of("en", claim)) and claim.fetch_status != "success":
-        say(f"Last error: {error}{f' ({found.kind})' if found.kind else ''}")
-    if found.actor:
-        who = WHO_CAN_ACT[found.actor]
-        say(who if found.actor is Actor.NOBODY else f"Who can act: {who}")
+        say(f"Last error: {error}{f' ({where.kind})' if where.kind else ''}")
+    if where.actor:
+        who = WHO_CAN_ACT[where.actor]
+        say(who if where.actor is Actor.NOBODY else f"Who can act: {who}")
     for sentence in found.advice:
         say(sentence, "  ")
     if found.facts.attempts:
         rows = [_attempt(attempt) for attempt in found.facts.attempts]
         show(Table("Attempts", ("When", "What", "Number", "Outcome", "Answer"), rows))
-    elif found.was_tried:
+    elif claim.state.retries_used or claim.state.asked:
         say("Its attempts are no longer on record: 'recours prune' deletes old ones.")
     else:
         say("No attempts recorded yet.")

@@ -113,23 +113,6 @@ class Explanation:
     def claim(self) -> Claim:
         return self.listed.claim
 
-    @property
-    def was_tried(self) -> bool:
-        """Tell whether attempts were made, on record or not."""
-        return self.claim.state.retries_used > 0 or self.claim.state.asked
-
-    @property
-    def next_at(self) -> datetime | None:
-        return self.position.next_at
-
-    @property
-    def kind(self) -> ErrorKind | None:
-        return self.position.kind
-
-    @property
-    def actor(self) -> Actor | None:
-        return self.position.actor
-
     def as_json(self) -> dict[str, Any]:
         claim, state = self.claim, self.position.state
         return {
@@ -146,11 +129,11 @@ class Explanation:
             "stage": state.stage,
             "turns_used": state.retries_used,
             "standing": list(self.standing),
-            "next_try": iso(self.next_at),
+            "next_try": iso(self.position.next_at),
             "next_why": self.next_why or None,
             "held_until": iso(self.facts.leased_until),
-            "error_kind": self.kind,
-            "who_can_act": self.actor,
+            "error_kind": self.position.kind,
+            "who_can_act": self.position.actor,
             "advice": list(self.advice),
             "unreadable": list(claim.unreadable),
             "attempts": [attempt_json(attempt) for attempt in self.facts.attempts],

@@ -440,10 +440,10 @@ def test_a_claim_without_a_number_is_not_told_to_correct_credentials(
     add_claims(world.operations.database, [row])
     found = world.operations.explanation_of("CLM-X")
     assert found is not None
-    assert (found.kind, found.actor) == (ErrorKind.INVALID_TRACKING, Actor.CLIENT)
+    assert (found.position.kind, found.position.actor) == (ErrorKind.INVALID_TRACKING, Actor.CLIENT)
     assert not any("credentials" in sentence for sentence in (*found.standing, *found.advice, found.next_why))
     status = recours.claim_status("CLM-X")
-    assert is_about(status.next_try_at, found.next_at)
+    assert is_about(status.next_try_at, found.position.next_at)
 
 
 def test_a_pending_claim_past_its_deadline_comes_last_only_if_it_is_ranked_so(
@@ -487,7 +487,7 @@ def test_counts_are_new_as_soon_as_a_claim_is_reopened(world: World) -> None:
     found = world.operations.explanation_of(name)
     assert found is not None
     assert found.as_json()["turns_used"] == recours.claim_status(name).attempts == 0
-    assert is_about(found.next_at, world.now)
+    assert is_about(found.position.next_at, world.now)
     assert is_about(recours.claim_status(name).next_try_at, world.now)
     again = world.types("reopen", name)
     assert "was reopened or corrected already" in again.stderr

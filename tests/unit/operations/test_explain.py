@@ -59,15 +59,15 @@ def test_every_claim_has_a_sentence_and_none_contradicts_another() -> None:
 def fits_together(found: Explanation, status: str | None, stage: Stage) -> None:
     assert all(sentence and sentence[0].isupper() and sentence[-1] == "." for sentence in found.standing)
     assert all("{" not in sentence for sentence in found.advice)
-    assert bool(found.next_why) or found.next_at is None
-    assert bool(found.advice) or found.actor is None
+    assert bool(found.next_why) or found.position.next_at is None
+    assert bool(found.advice) or found.position.actor is None
     text = " ".join(found.standing)
-    if found.next_at is None:
+    if found.position.next_at is None:
         assert "waits for retry" not in text
         assert "is due" not in text
     if stage is Stage.GIVEN_UP and status == "failed":
         assert (
-            found.next_at == NOW + 5 * HOUR
+            found.position.next_at == NOW + 5 * HOUR
             or "given up" in text
             or found.position.state.stage is not Stage.GIVEN_UP
         )
@@ -94,7 +94,7 @@ PASSED: dict[str, Any] = {
 @pytest.mark.parametrize("refusal", [None, Refusal(Blocked.RATE_LIMIT, "at its limit", NOW + HOUR)])
 def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: Refusal | None) -> None:
     found = explained(replace(of, deadline=date(2025, 12, 24)), refusal=refusal)
-    assert found.next_at is None
+    assert found.position.next_at is None
     assert found.standing == (
         "Its response_deadline, 2025-12-24, passed long ago: at its next retry, it is given up without a call "
         "(RECOURS_EXPIRE_DAYS).",
@@ -111,7 +111,7 @@ def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: 
 )
 def test_one_that_is_asked_all_the_same_is_due(of: Claim) -> None:
     found = explained(replace(of, deadline=date(2025, 12, 24)))
-    assert found.next_at == NOW
+    assert found.position.next_at == NOW
     assert "it is asked about after all others" in found.standing[-1]
 
 
@@ -168,7 +168,7 @@ def test_when_the_next_try_comes_and_why(
     if of.state.stage is Stage.SHELVED:
         of = replace(of, claim_status="paid")
     found = explained(of, **facts)
-    assert found.next_at == next_at
+    assert found.position.next_at == next_at
     assert why in found.next_why
 
 
@@ -195,7 +195,7 @@ def test_when_the_next_try_comes_and_why(
 )  # fmt: skip
 def test_who_can_do_what(of: Claim, kind: ErrorKind | None, actor: Actor, advice: str) -> None:
     found = explained(of)
-    assert (found.kind, found.actor) == (kind, actor)
+    assert (found.position.kind, found.position.actor) == (kind, actor)
     assert any(advice in sentence for sentence in found.advice)
 
 
@@ -212,7 +212,7 @@ def test_a_raised_limit_has_a_claim_go_on() -> None:
         ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW, lambda moment: moment
     )
     assert found.standing == ("It waits for retry 5 of 6.",)
-    assert found.next_at == NOW - HOUR + 72 * HOUR
+    assert found.position.next_at == NOW - HOUR + 72 * HOUR
 
 
 # ---------------------------------------------------------------- what is exported
