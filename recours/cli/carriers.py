@@ -13,10 +13,10 @@ from recours.cli.operations import (
     FAILED,
     USAGE,
     database_option,
-    faults_told,
     json_option,
     known_carrier,
     person,
+    report_faults,
     settings_for,
     shown,
     tell_json,
@@ -53,7 +53,7 @@ def command(context: click.Context, database_url: str | None) -> None:
 
 
 def _show(settings: Settings) -> None:
-    with faults_told():
+    with report_faults():
         rows = list(_rows(settings))
     head = ("Carrier", "Credentials", "Calls")
     widths = [max(len(row[column]) for row in (head, *(row for row, _ in rows))) for column in (0, 1)]
@@ -118,7 +118,7 @@ def check(settings: Settings, spec: CarrierSpec, tracking: str | None) -> None:
             f"{spec.name} has no credentials: set {missing} in the environment, in .env or in the secrets file."
         )
         raise SystemExit(USAGE)
-    with faults_told():
+    with report_faults():
         opened = open_database(settings)
         queue = make_queue(settings, opened.database, settings.policy, opened.clock, random, uuid.uuid4().hex)
         try:

@@ -12,11 +12,9 @@ from recours.carriers.registry import CATALOG
 from recours.cli.console import as_typed, harmless, say_error
 from recours.cli.operations import (
     FAILED,
-    USAGE,
-    bad_settings_told,
     database_option,
-    faults_told,
     json_option,
+    report_faults,
     settings_for,
     shown,
     tell_json,
@@ -25,7 +23,7 @@ from recours.core.text import clean, plural
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import look, require_claims
 from recours.database.schema.upgrade import complete, create_file, grant_rights, sql_of_completion
-from recours.home import NoHomeError, make_home
+from recours.home import make_home
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.settings.sources import process_environment
@@ -44,9 +42,9 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, as_sql: b
     Large tables of an older version are widened for 64-bit claim ids, which may take minutes: do that at a quiet moment.
     """
     environment = process_environment()
+    with report_faults():
+        settings = load(make_home(environment), environment, CATALOG, database_url=database_url)
     try:
-        with bad_settings_told():
-            settings = load(make_home(environment), environment, CATALOG, database_url=database_url)
         database = named(settings)
         if grant_to and database.is_sqlite:
             raise click.UsageError("--grant-to is for PostgreSQL: an SQLite file has no roles.")
@@ -62,9 +60,6 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, as_sql: b
             said = [f"{database.shown}: {remark}" for remark in done]
         for line in said:
             click.echo(line)
-    except NoHomeError as error:
-        say_error(str(error))
-        raise SystemExit(USAGE) from error
     except DatabaseError as fault:
         say_error(str(fault))
         for line in fault.details:  # as they are: SQL that can be copied
@@ -83,7 +78,7 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
     only when it is whole. Secrets (.env, secrets.toml) are not in it.
     """
     settings = settings_for(database_url)
-    with faults_told():
+    with report_faults():
         database = connect(settings)
         try:
             require_claims(database, look(database))
@@ -139,7 +134,7 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
     It is verified first: every file's SHA-256, the copy of the database itself, and every document that it knows of.
     Stop both jobs and the service's application before.
     """
-    with faults_told():
+    with report_faults():
         backup = open_backup(folder.absolute())
         found = examine(backup)
         if not as_json:
@@ -154,7 +149,15 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
             "faults": found.faults,
             "warnings": found.warnings,
         }
-        tell_json(facts | (_restored_as_json(done) if done else {}))
+        if done:
+            facts |= {
+                "restored": True,
+                "aside": str(done.aside) if done.aside else None,
+                "documents_put_back": done.copied,
+                "documents_moved": done.moved,
+                "files_left_as_they_are": done.kept,
+            }
+        tell_json(facts)
     elif done:
         _say_restored(backup, done)
     if found.faults:
@@ -211,13 +214,3 @@ def _say_restored(backup: FolderBackup, done: Restored) -> None:
         "Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more."
     )
     click.echo("Next: python scripts/pod_retry_scheduler.py --dry-run, then enable the jobs.")
-
-
-def _restored_as_json(done: Restored) -> dict[str, object]:
-    return {
-        "restored": True,
-        "aside": str(done.aside) if done.aside else None,
-        "documents_put_back": done.copied,
-        "documents_moved": done.moved,
-        "files_left_as_they_are": done.kept,
-    }

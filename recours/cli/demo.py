@@ -20,9 +20,9 @@ import click
 from recours import logs
 from recours.carriers.registry import CATALOG
 from recours.cli.console import say_error
-from recours.cli.operations import FAILED, USAGE, home, known_carrier
+from recours.cli.operations import FAILED, home, known_carrier, report_faults
 from recours.core.carrier import CarrierSpec
-from recours.home import NoHomeError, make_home
+from recours.home import make_home
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
@@ -76,11 +76,8 @@ STORIES = (
 def command() -> None:
     """Run the real scheduler hour by hour over five simulated days, in a few seconds. Nothing leaves this machine."""
     begun = time.monotonic()
-    try:
+    with report_faults():
         folder = make_home(process_environment()) / FOLDER
-    except NoHomeError as error:
-        say_error(str(error))
-        raise SystemExit(USAGE) from error
     shutil.rmtree(folder, ignore_errors=True)
     clock = SimulatedClock(BEGINS)
     with Sandbox(now=clock.now) as box, MailSandbox(folder / "mails") as post:

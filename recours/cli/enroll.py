@@ -14,7 +14,6 @@ from recours.cli.operations import (
     dry_run_option,
     json_option,
     person,
-    refusals_told,
     shown,
     tell_json,
     with_operations,
@@ -94,10 +93,9 @@ def command(
 
 def _enroll_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
     enrolment, now = operations.enrolment, operations.clock.now()
-    with refusals_told():
-        found = enroll.to_enroll(operations.claims, references, operations.settings.policy)
-        if not mode.dry_run and not enrolment.enroll_named(found, person(), now):
-            raise enroll.changed_meanwhile(_one_of(found))
+    found = enroll.to_enroll(operations.claims, references, operations.settings.policy)
+    if not mode.dry_run and not enrolment.enroll_named(found, person(), now):
+        raise enroll.changed_meanwhile(_one_of(found))
     if mode.as_json:
         done, names = 0 if mode.dry_run else len(found), [claim.reference for claim in found]
         tell_json({"dry_run": mode.dry_run, "found": len(found), "enrolled": done, "claims": names})
@@ -187,7 +185,7 @@ def exclude_command(
     reason = clean(why, _LONGEST_WHY)
     if not reason:
         raise click.BadParameter("say why, for those who ask later.", param_hint="--why")
-    with with_operations(database_url) as operations, refusals_told():
+    with with_operations(database_url) as operations:
         found = enroll.to_exclude(operations.claims, references)
         if not operations.enrolment.exclude(found, person(), reason, operations.clock.now()):
             raise enroll.changed_meanwhile(_one_of(found))
@@ -241,10 +239,9 @@ def reopen_command(
 
 def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
     now, policy = operations.clock.now(), operations.settings.policy
-    with refusals_told():
-        found = reopen.to_reopen(operations.claims, references, policy, operations.position_now, local)
-        if not mode.dry_run:
-            reopen.reopen_named(operations.given_up, found, now)
+    found = reopen.to_reopen(operations.claims, references, policy, operations.position_now, local)
+    if not mode.dry_run:
+        reopen.reopen_named(operations.given_up, found, now)
     if not mode.as_json:
         for claim in found:
             carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)

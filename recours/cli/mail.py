@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from recours.cli.console import harmless, say_error
-from recours.cli.operations import FAILED, USAGE, database_option, faults_told, settings_for
+from recours.cli.operations import FAILED, USAGE, database_option, report_faults, settings_for
 from recours.core.errors import ErrorKind
 from recours.core.mail import LANGUAGES, EventName, MailKind, OutboxEvent, OutgoingMail, is_address
 from recours.core.sentences import Said, Sentence, facts_of
@@ -46,7 +46,7 @@ def command(context: click.Context, database_url: str | None) -> None:
 @contextmanager
 def _mail_service(settings: Settings) -> Iterator[tuple[MailService, ClaimRepository]]:
     """The mails and claims of the configured database; its faults become a sentence and exit status 1."""
-    with faults_told():
+    with report_faults():
         opened = open_database(settings)
         database, schema = opened.database, opened.schema
         try:

@@ -16,6 +16,7 @@ from recours.cli.console import SEEN_BY_ALL, say_error, say_warning
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
 from recours.core.text import clean, format_minute
+from recours.home import NoHomeError
 from recours.logs import local
 from recours.operations.enroll import ClaimsRefusedError
 from recours.settings.loading import has_password, home_of, load_at_home
@@ -75,53 +76,41 @@ def person() -> str:
 
 def home() -> Path:
     """Where this installation keeps its files. Without one, the reason is printed and the process ends with status 2."""
-    with bad_settings_told():
+    with report_faults():
         return home_of(process_environment())
 
 
 def settings_for(database_url: str | None = None) -> Settings:
-    with bad_settings_told():
+    with report_faults():
         return load_at_home(process_environment(), CATALOG, database_url=database_url)
 
 
 @contextmanager
-def bad_settings_told() -> Iterator[None]:
-    """Print what is wrong with the settings, and end the process with status 2."""
+def report_faults() -> Iterator[None]:
+    """Print a fault, a sentence a line, and end the process: with status 2 if the person must correct what they asked for.
+
+    That is: settings, claims that were named, a home that is missing. Other faults end it with status 1.
+    """
     try:
         yield
-    except SettingsError as faults:
-        for fault in faults.faults:
-            say_error(fault)
-        raise SystemExit(USAGE) from faults
-
-
-@contextmanager
-def faults_told() -> Iterator[None]:
-    """A fault is printed as a sentence, and ends the process with status 1."""
-    try:
-        yield
-    except RunError as fault:
-        for line in (str(fault), *fault.details):
+    except (SettingsError, NoHomeError, ClaimsRefusedError, RunError) as error:
+        if isinstance(error, RunError):
+            status, lines = FAILED, [str(error), *error.details]
+        else:
+            status, lines = (
+                USAGE,
+                error.faults if isinstance(error, SettingsError) else str(error).splitlines(),
+            )
+        for line in lines:
             say_error(line)
-        raise SystemExit(FAILED) from fault
-
-
-@contextmanager
-def refusals_told() -> Iterator[None]:
-    """Say why it cannot be done with claims that were named, a sentence each; nothing was changed: status 2."""
-    try:
-        yield
-    except ClaimsRefusedError as refused:
-        for sentence in str(refused).splitlines():
-            say_error(sentence)
-        raise SystemExit(USAGE) from refused
+        raise SystemExit(status) from error
 
 
 @contextmanager
 def with_operations(database_url: str | None = None) -> Iterator[Operations]:
     """Operations on the configured database, whose schema must be current; opening it changes nothing."""
     settings = settings_for(database_url)
-    with faults_told():
+    with report_faults():
         operations = open_operations(settings)
         try:
             yield operations

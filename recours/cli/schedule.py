@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from recours.cli.operations import FAILED, confirmed, faults_told, home, json_option, tell_json, yes_option
+from recours.cli.operations import FAILED, confirmed, home, json_option, report_faults, tell_json, yes_option
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.home import CODE, is_checkout
@@ -144,7 +144,7 @@ def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Ca
 @json_option
 def show(system: str | None, as_json: bool) -> None:
     """Show what starts the workers of this checkout. Changes nothing."""
-    with faults_told():
+    with report_faults():
         names = [system] if system else present()
         found = [(name, entry) for name in names for entry in SYSTEMS[name]().entries()]
     missing = [worker for worker in WORKERS if not any(worker in entry.workers for _, entry in found)]
@@ -187,7 +187,7 @@ def install(
     if only and any(given for worker, given in options.items() if worker != only):
         raise click.UsageError(f"With --only {only}, there can be no options for the other worker.")
     jobs = [ScheduledJob(worker, options[worker]) for worker in WORKERS if only in (None, worker)]
-    with faults_told():
+    with report_faults():
         chosen = SYSTEMS[system or present()[0]]()
         nothing = "Installed already: nothing to do."
         _carry_out(chosen.install(jobs), chosen, nothing, yes=yes, as_json=as_json)
@@ -200,7 +200,7 @@ def install(
 @json_option
 def remove(only: str | None, system: str | None, yes: bool, as_json: bool) -> None:
     """Take away what starts the workers of this checkout. Everything else stays."""
-    with faults_told():
+    with report_faults():
         chosen = SYSTEMS[system or present()[0]]()
         change, nothing = (
             chosen.remove([only] if only else list(WORKERS)),
