@@ -6,24 +6,28 @@ said otherwise. Nothing was tried against the live service.
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from recours.carriers import soap
 from recours.carriers.client import Client
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
+    NEVER,
     Meaning,
+    ParcelStatus,
     Sent,
     document,
+    end_of_return,
+    latest,
     meant,
-    moment,
+    not_handed_over,
+    parse_time,
     person,
-    refused_account,
+    status_table,
     unknown_code,
     unreadable,
 )
-from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -62,60 +66,20 @@ TOLD_AFTERWARDS = frozenset({"U", "Y", "VC"})
 # "Image disponible": the proof is there to be asked for, so the parcel is delivered.
 POD_READY_CODE = "IM"
 
-# The other codes of both documents, exceptions among them; those of the last line: of two public clients only.
-_UNDER_WAY = (
-    *(
-        "B",
-        "MD",
-        "IP",
-        "RB",
-        "P",
-        "DC",
-        "DB",
-        "DV",
-        "DY",
-        "PC",
-        "PE",
-        "SC",
-        "EC",
-        "TS",
-        "TI",
-        "TO",
-        "TP",
-        "AT",
-        "SD",
-    ),
-    *(
-        "ED",
-        "TA",
-        "LR",
-        "J",
-        "X",
-        "CL",
-        "N",
-        "NA",
-        "CO",
-        "RC",
-        "PA",
-        "AV",
-        "IV",
-        "IN",
-        "NL",
-        "PR",
-        "DO",
-        "DF",
-        "EJ",
-    ),
-    *("AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O"),
+NOT_DELIVERED_CODES = status_table(
+    {
+        # "Retour expéditeur": a delivery that comes later is the return's. Another public client's table and tests.
+        ParcelStatus.GOING_BACK: "Q R",
+        ParcelStatus.CANCELLED: "AN",
+        ParcelStatus.DESTROYED: "DR",
+        # The other codes of both documents, exceptions among them; those of the last line: of two public clients only.
+        ParcelStatus.ON_ITS_WAY: """
+            B MD IP RB P DC DB DV DY PC PE SC EC TS TI TO TP AT SD
+            ED TA LR J X CL N NA CO RC PA AV IV IN NL PR DO DF EJ
+            AB T TT EI A2 IS IA EA SJ SK SM O
+        """,
+    }
 )
-NOT_DELIVERED_CODES: dict[str, ParcelStatus] = {
-    # "Retour expéditeur": a delivery that comes later is the return's. Another public client's table and tests.
-    "Q": ParcelStatus.GOING_BACK,
-    "R": ParcelStatus.GOING_BACK,
-    "AN": ParcelStatus.CANCELLED,
-    "DR": ParcelStatus.DESTROYED,
-    **dict.fromkeys(_UNDER_WAY, ParcelStatus.ON_ITS_WAY),
-}
 
 # What the items beside an event are called whose values are no person's name. A public client's list.
 NOT_PERSONS = frozenset(
@@ -159,7 +123,6 @@ class Chronopost(Client):
     tracking_shows_account = False
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """`trackSkybillV2`."""
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)))
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
@@ -178,9 +141,8 @@ class Chronopost(Client):
 
     def check_credentials(self, session: CarrierSession) -> Outcome:
         """One `searchPOD`: no image is asked for with the sample number."""
-        outcome = parse_pod(
-            session.call(Capability.POD, self._pod_request(self.spec.sample_number, pdf=True)), Delivery()
-        )
+        request = self._pod_request(self.spec.sample_number, pdf=True)
+        outcome = parse_pod(session.call(Capability.POD, request), Delivery())
         self.note_accepted(outcome, session)
         return outcome
 
@@ -217,65 +179,49 @@ def _request(operation: str, fields: list[tuple[str, str]]) -> Request:
 
 def parse_tracking(answer: Response) -> Delivery | Failure:
     """The delivery, if the parcel is delivered to its recipient."""
-    result = _result(answer, "trackSkybillV2Response")
+    result = _result(answer, "trackSkybillV2")
     if isinstance(result, Failure):
         return result
-    listed = soap.child(result, "listEventInfoComp")
-    found = soap.children(listed, "events") if listed is not None else []
+    found = soap.listed(result, "listEventInfoComp", "events")
     if not found:
         # One public client's notes: an unknown number is answered with its echo and no events.
         return Failure.of(Sentence.NUMBER_UNKNOWN, SPEC.name, None, answer.status)
-    there, back = _parted(found)
+    # The events up to a return, and those from it on: by their times if all have one, else as they are listed.
+    events = sorted(found, key=_time_or_never) if all(map(_time, found)) else found
+    turned = (n for n, event in enumerate(events) if _status(event) is ParcelStatus.GOING_BACK)
+    first = next(turned, len(events))
+    there, back = events[:first], events[first:]
     delivered = [event for event in there if _code(event) in DELIVERED_CODES]
     if delivered and (not back or any(_code(event) not in TOLD_AFTERWARDS for event in delivered)):
         return _delivery(delivered)
-    if back:
-        return _sent_back(back, answer)
-    if any(_code(event) == POD_READY_CODE for event in there):
-        return Delivery()
-    return _not_delivered(there, answer)
-
-
-def _parted(events: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The events up to a return, and those from it on: by their times if all have one, else as they are listed."""
-    dated = all(moment(soap.text(event, "eventDate")) for event in events)
-    in_order = sorted(events, key=_event_time) if dated else events
-    turned = (n for n, event in enumerate(in_order) if _status(event) is ParcelStatus.GOING_BACK)
-    first = next(turned, len(in_order))
-    return in_order[:first], in_order[first:]
-
-
-def _sent_back(events: list[Any], answer: Response) -> Failure:
-    """`events`: from the return on."""
-    arrived = [event for event in events if _code(event) in DELIVERED_CODES | {POD_READY_CODE}]
+    arrived = [event for event in back if _code(event) in DELIVERED_CODES | {POD_READY_CODE}]
     if arrived:
         return end_of_return(SPEC.name, answer, soap.text(arrived[-1], "eventLabel"))
-    return _not_delivered(events, answer)
+    if not back and any(_code(event) == POD_READY_CODE for event in there):
+        return Delivery()
+    return _not_delivered(back or there, answer)
 
 
 def _not_delivered(events: list[Any], answer: Response) -> Failure:
     """By the latest event; a destroyed parcel stays destroyed, whatever events follow."""
     destroyed = [event for event in events if _status(event) is ParcelStatus.DESTROYED]
-    told = destroyed[0] if destroyed else max(events, key=_event_time)
+    told = destroyed[0] if destroyed else latest(events, _time)
     label = soap.text(told, "eventLabel")
     return not_handed_over(SPEC.name, answer, label, code=_code(told), table=NOT_DELIVERED_CODES)
 
 
 def _delivery(delivered: list[Any]) -> Delivery:
     """`delivered`: the events that say so; the latest that names somebody tells who signed."""
-    handed_over = [event for event in delivered if _code(event) not in TOLD_AFTERWARDS]
-    latest_first = sorted(delivered, key=_event_time, reverse=True)
-    told = [item for event in latest_first for item in _items(event)]
+    latest_first = sorted(delivered, key=_time_or_never, reverse=True)
+    # Label and value of what stands beside an event, where it has a value.
+    items = [item for event in latest_first for item in soap.children(event, "infoCompList")]
+    told = [(soap.text(item, "name") or "", value) for item in items if (value := soap.text(item, "value"))]
     name = next((value for label, value in told if is_person(label)), None)
     strange = next((label for label, _ in told if not is_person(label) and not _is_known(label)), None)
     unknown = f"the label '{clean(strange, 60)}' beside a delivery" if strange is not None else None
-    return Delivery(_latest(handed_over) or _latest(delivered), person(name), unknown=unknown)
-
-
-def _items(event: Any) -> list[tuple[str, str]]:
-    """Label and value of what stands beside an event, where it has a value."""
-    listed = soap.children(event, "infoCompList")
-    return [(soap.text(item, "name") or "", value) for item in listed if (value := soap.text(item, "value"))]
+    handed_over = [event for event in latest_first if _code(event) not in TOLD_AFTERWARDS]
+    at = next(filter(None, map(_time, [*handed_over, *latest_first])), None)
+    return Delivery(at, person(name), unknown=unknown)
 
 
 def is_person(label: str) -> bool:
@@ -296,20 +242,17 @@ def _status(event: Any) -> ParcelStatus | None:
     return NOT_DELIVERED_CODES.get(_code(event) or "")
 
 
-def _latest(events: list[Any]) -> datetime | None:
-    return max(filter(None, (moment(soap.text(event, "eventDate")) for event in events)), default=None)
+def _time(event: Any) -> datetime | None:
+    return parse_time(soap.text(event, "eventDate"))
 
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _event_time(event: Any) -> datetime:
-    return moment(soap.text(event, "eventDate")) or _NEVER
+def _time_or_never(event: Any) -> datetime:
+    return _time(event) or NEVER
 
 
 def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
-    result = _result(answer, "searchPODResponse")
+    result = _result(answer, "searchPOD")
     if isinstance(result, Failure):
         return replace(result, delivery=delivery)
     status = _whole(soap.text(result, "statusCode"))
@@ -329,7 +272,7 @@ def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
     """Tell whether asking for an image is worth a call: no document came, no error, and no status that says why."""
     if isinstance(outcome, Retrieved):
         return not _is_document(outcome)
-    result = _result(answer, "searchPODResponse")
+    result = _result(answer, "searchPOD")
     return not isinstance(result, Failure) and _whole(soap.text(result, "statusCode")) not in POD_STATUS
 
 
@@ -337,40 +280,28 @@ def _is_document(outcome: Outcome) -> bool:
     return isinstance(outcome, Retrieved) and begins_as(outcome.content) is not None
 
 
-def _result(answer: Response, wrapper: str) -> Any | Failure:
+def _result(answer: Response, operation: str) -> Any | Failure:
     """The `return` element of an answer without error."""
-    root = soap.read(SPEC.name, answer)
-    if isinstance(root, Failure):
-        return root
-    body = soap.body_of(root)
-    if body is None:
-        return unreadable(SPEC.name, answer)
-    if soap.local(body) == "Fault":
-        return _fault(body, answer)
-    result = soap.child(body, "return") if soap.local(body) == wrapper else None
+
+    def of_fault(fault: Any) -> Failure:
+        key = Sentence.REQUEST_REJECTED if soap.blames_request(fault) else Sentence.CARRIER_ERROR
+        return meant(SPEC.name, key, answer, soap.text(fault, "faultstring") or "no details")
+
+    response = soap.response_of(SPEC.name, answer, operation, of_fault)
+    if isinstance(response, Failure):
+        return response
+    result = soap.child(response, "return")
     if result is None:
         return unreadable(SPEC.name, answer)
-    return _error(result, answer) or result
-
-
-def _error(result: Any, answer: Response) -> Failure | None:
-    text = soap.text(result, "errorCode")
+    text, message = soap.text(result, "errorCode"), soap.text(result, "errorMessage")
     code = _whole(text)
     if code == 0 or text is None:
-        return None
-    message = soap.text(result, "errorMessage")
+        return result
     if code in ERROR_CODES:
         return meant(SPEC.name, ERROR_CODES[code], answer, message)
     if any(word in plain(message or "") for word in _ACCOUNT_WORDS):
-        return refused_account(SPEC.name, answer, message)
+        return meant(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
     return unknown_code(SPEC.name, answer, text, message)
-
-
-def _fault(fault: Any, answer: Response) -> Failure:
-    """CXF: soap:Client is a request it could not read, which is our mistake; soap:Server is its own (inferred)."""
-    said = soap.text(fault, "faultstring") or "no details"
-    is_ours = (soap.text(fault, "faultcode") or "").rpartition(":")[2] == "Client"
-    return meant(SPEC.name, Sentence.REQUEST_REJECTED if is_ours else Sentence.CARRIER_ERROR, answer, said)
 
 
 def _whole(text: str | None) -> int | None:

@@ -8,26 +8,28 @@ Nothing was tried against the live services.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from recours.carriers import check_digits, json_api
+from recours.carriers import json_api
 from recours.carriers.client import Client
-from recours.carriers.colissimo_codes import CODES
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
+    NEVER,
     PARIS,
+    S10,
     Meaning,
-    denied_account,
+    ParcelStatus,
+    by_status,
+    latest,
     meant,
-    moment,
+    not_handed_over,
     noting,
-    out_of_order,
-    refused_account,
-    unknown_code,
+    parse_time,
+    s10_fits,
+    status_table,
     unreadable,
 )
-from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome, Retrieved
@@ -43,23 +45,76 @@ SPEC = CarrierSpec(
     credentials=(("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",)),
     base_url="https://ws.colissimo.fr",
     # 6A, 6C, 8Q and so on, some products with a digit in the second place; or S10.
-    number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{check_digits.S10.pattern}"),
+    number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{S10.pattern}"),
     number_description=(
         "13 signs: a digit, a letter or digit and eleven digits, or two letters, nine digits and two letters"
     ),
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="6A00000000000",
-    check_digit_fits=check_digits.s10,
+    check_digit_fits=s10_fits,
 )
 
 _TIMELINE = "/tracking-timeline-ws/rest/tracking/timelineCompany"
 _DOCUMENTS = "/api-document/rest/documents"
 _DOCUMENT = "/api-document/rest/document"
 _LANGUAGE = "fr_FR"
-_OK_STATUS, _UNAUTHORIZED, _FORBIDDEN, _SERVER_ERRORS = 200, 401, 403, 500
-_NOT_READ = frozenset({400, 413})  # our request
+_OK_STATUS = 200
 
 # ---------------------------------------------------------------- tables of the tracking
+
+# Event codes. Unless said otherwise: the list of 320 codes with their labels in the carrier's own WooCommerce module
+# (lpc_colissimo_status.php), each decided by hand from its French label. 16 codes more, COMCFM and LIVREO among them, and
+# what CHGCFM means, are of an older table with labels in a public client (AnyBlok).
+CODES = status_table(
+    {
+        # Handed over: "livré", to whomever the recipient's address or order names. LIVBPO lies in the recipient's own box.
+        ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
+        # Back at its sender, or sent back under another number (SCCEXP), of which there will be no more events. LIVVPC is
+        # labelled as a delivery: by the carrier's Magento module it is one to the mail-order sender.
+        ParcelStatus.RETURNED: "LIVEXP LIVREO LIVVPC SCCEXP",
+        # On its way back, or about to be: "retourné à l'expéditeur", "sera retourné", "renvoyé". It may be redirected yet.
+        ParcelStatus.GOING_BACK: """
+            AACEDI ECHANN ECHCEX ECHDID ECHMQT ECHNCF FENRET PABRET RCDABS RCDCPE RCDDES RCDDOC RCDNPA
+            RCDPDS RCDREA RCDREL RCDRET REFALI REFCEX REFDEX RENALI RENAVA RENBEC RENDES RENDIA RENDID
+            RENDIV RENDOC RENEDI RENEMB RENEXP RENHER RENNPA RENOUV RENRPE RENRPP RENSHD RENSNC RENSRB
+            RENTAR RENTAX RENXXX SOLREI SOLREO
+        """,
+        # "Saisi par les autorités douanières, il ne sera pas livré".
+        ParcelStatus.SEIZED: "SOLDDR",
+        # "Le contenu est prohibé, il ne pourra pas être livré".
+        ParcelStatus.PROHIBITED: "DOUPRO RSTPRO",
+        # On its way, held, or waiting to be collected: not delivered yet.
+        ParcelStatus.ON_ITS_WAY: """
+            AACALI AARAVI AARBPR AARBRX AARCFM AARDES AARDOU AARDVY AAREXP AARIMP AARJPO AARREL AARREX
+            AARRLX AARRTG AARTER AARTRA ACKNAD AEC AEC128 AECCFM AECCOU AECEXC AECEXP AECIMP AECIND AECMAN
+            AECPIS AECPNC AECPRE AECS3C AECSEC AECTRC AECTRI CHGCFM COMCFM DCHCFM DCHDDT DEPCDR DEPGUI
+            DEPHLD DEPIMP DEPREL DEPSIO DOUAGV DOUCOI DOUCOM DOUCRR DOUDDI DOUDDM DOUDOU DOUDVR DOUEOR
+            DOUEXI DOUEXP DOUFAC DOUFCI DOUFCM DOUIDD DOUIIR DOUNIR DOUPAR DOURES DOUTAX DOUVIS ECHCFM
+            ECHCLI EMLCFM ENEAVA ENEDAF ENEDOC ENEMQT ENENCF EXPCFM FENDES LIVAVI LIVCIT LIVREL LIVRLI
+            MLVARS MLVEXP MLVIMP MLVTRA MLVTRD NADDES PABDES PCH128 PCHBOR PCHCEI PCHCEX PCHCFM PCHCLI
+            PCHDFT PCHDIS PCHEXC PCHEXP PCHEXT PCHIMP PCHIND PCHINJ PCHJPO PCHMAN PCHMQT PCHPDS PCHPIS
+            PCHPNC PCHPRE PCHREC PCHREN PCHS3C PCHSEC PCHSVI PCHTRI PRELIV QDICFM RCDDVY RDVABS RDVAIN
+            RDVCFM RDVCR1 RDVCR2 RDVCR3 RDVDEM RDVINC RDVINS RDVLDF RDVMA1 RDVMA2 RDVMA3 RDVPRI RDVREP
+            RDVSEC RDVTER RECALI REFCDS REFDDS REFINS REFISO RENACO RENACP RENAEP RENAIN RENAPR RENARV
+            RENAVI RENCAD RENCRV RENDET RENECO RENFCO RENGUI RENINC RENLNA RENNRV RENPPL RENRDV RENREF
+            RENREL RENRES RENREX RENRPR RENVOL RSDBPI RSDCNI RSDCNS RSDNRV RSDREL RSTACP RSTAVI RSTBRT
+            RSTCAD RSTDIF RSTNCG RSTRES RSTTAF RSTZNL
+        """,
+        # The label says nothing ("Non affiché", or none), or not whether the parcel goes on: an incident (AARLIB, SOL...), a
+        # file at the customer service, a new number (SCCDES), a delivery that the module does not take for one (LIVRDV).
+        # Not delivered yet, as far as anybody can tell.
+        ParcelStatus.UNCLEAR: """
+            AARALI AAREXC AARLIB AARREM ACDBRS ACDNPL ACDPNT ACPINF ACPINT AECCLI AECPDS ANNULE AVOEXT
+            CCDSUP COMLDF COMLNA CRBREC CRBTRT DIFDIL DOUANN DOUFTD DSCCLO DSCIND DSCMAJ DSCOUV ECHCNS
+            ECHRCC ECHREL EDIMQT EDINCG EMADFT EMLCAD EMLRES EMLVAL ENECAD ENECNS ENEFCO ENEFMA ENEPRE
+            ENEREL ENERES EPCCFM EPCCOM EPCMQT EPCREL FENLIB IGNORE INVEXT LCDECP LCDEXP LCDPAE LCDSUP
+            LCQENC LCQENV LCQNEC LCQNEM LCQPER LCQREF LIVECH LIVRDV MLVDFT NADNOK PABLIB PCHECH PREAVI
+            PRELIZ QINDIV QINEXP QINNCF RDVANN REFLIB REFREN REFSTP REMTRA RENCND RENNRZ RENSCR RENSRV
+            RENVLM RSDANO RSDINS RSDMQT RSTEMP RSTREF RSTTRI SCCDES SCCDID SCLBRI SCLSCL SOLDOC SOLMAR
+            SOLMQD SOLMQT SOLVOL TEMTEM TRAINT WCDAVA WCDENR
+        """,
+    }
+)
 
 _OK = "0"
 _ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the step "delivered", in three sources
@@ -105,6 +160,10 @@ DOCUMENT_CODES: dict[str, Meaning] = {
 # documentType: the lower, the better a proof. Both shop modules show SIGNATURE as the proof of delivery.
 RANKS = {"SIGNATURE": 0, "DELIVERY_CERTIFICATE": 1, "PHOTO": 2, "PICTURE": 2}
 
+# HTTP statuses of either service, where the codes say nothing. 401, 403, 413: the carrier's list for the documents.
+STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
+_NOT_READ: dict[int, Meaning] = dict.fromkeys((400, 413), Sentence.REQUEST_REJECTED)
+
 _LONGEST_PATH = 1000  # signs: it is sent back
 
 
@@ -125,7 +184,6 @@ class Colissimo(Client):
     denies_by_parcel = True
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """`timelineCompany`."""
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number, self.settings)))
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
@@ -191,51 +249,39 @@ def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
     steps = [step for step in json_api.items(parcel, "step") if json_api.text(step, "stepId")]
     if not events and not steps:
         return unreadable(SPEC.name, answer)
-    last = _latest([e for e in events if _status(e) in _LAST_WORDS])
+    last = latest([e for e in events if _status(e) in _LAST_WORDS], _time)
     if last is not None and _status(last) is not ParcelStatus.DELIVERED:
         label = json_api.text(last, "labelLong")
         return not_handed_over(SPEC.name, answer, label, code=json_api.text(last, "code"), table=CODES)
     arrived = [s for s in steps if (json_api.text(s, "stepId"), json_api.text(s, "status")) == _ARRIVED]
     # The last step of a parcel that is going back would be the return's.
-    if last is None and (not arrived or _status(_latest(events)) is ParcelStatus.GOING_BACK):
+    if last is None and (not arrived or _status(latest(events, _time)) is ParcelStatus.GOING_BACK):
         return _on_its_way(events, steps, answer)
     delivery = Delivery(_time(last) or _time(json_api.at(arrived, 0)))
-    return _unsigned(delivery, answer) if _product(parcel) in PRODUCTS_WITHOUT_SIGNATURE else delivery
-
-
-def _product(parcel: Any) -> str | None:
-    return json_api.text(parcel, "productCode") or json_api.text(parcel, "service", "productCode")
-
-
-def _unsigned(delivery: Delivery, answer: Response) -> Failure:
-    return Failure.of(Sentence.PROOF_UNSIGNED, SPEC.name, None, answer.status, delivery=delivery)
+    product = json_api.text(parcel, "productCode") or json_api.text(parcel, "service", "productCode")
+    if product in PRODUCTS_WITHOUT_SIGNATURE:
+        return Failure.of(Sentence.PROOF_UNSIGNED, SPEC.name, None, answer.status, delivery=delivery)
+    return delivery
 
 
 def _on_its_way(events: list[Any], steps: list[Any], answer: Response) -> Failure:
-    latest = _latest(events)
+    last = latest(events, _time)
     active = [step for step in steps if json_api.text(step, "status") == _ARRIVED[1]]
     label = (
-        json_api.text(latest, "labelLong")
+        json_api.text(last, "labelLong")
         or json_api.text(active, -1, "labelLong")
         or json_api.text(active, -1, "labelShort")
     )
-    return not_handed_over(SPEC.name, answer, label, code=json_api.text(latest, "code"), table=CODES)
+    return not_handed_over(SPEC.name, answer, label, code=json_api.text(last, "code"), table=CODES)
 
 
 def _status(event: Any) -> ParcelStatus | None:
     return CODES.get(json_api.text(event, "code") or "")
 
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _latest(events: list[Any]) -> Any | None:
-    return max(events, key=lambda event: _time(event) or _NEVER, default=None)
-
-
 def _time(dated: Any) -> datetime | None:
     """Of an event or a step. Written without an offset: that it is French time is inferred."""
-    return moment(json_api.text(dated, "date"), PARIS)
+    return parse_time(json_api.text(dated, "date"), PARIS)
 
 
 # ---------------------------------------------------------------- answers of the documents
@@ -249,7 +295,7 @@ def parse_documents(answer: Response) -> Listed | Failure:
     if not isinstance(json_api.at(tree, "documents"), list | dict | None):
         return unreadable(SPEC.name, answer)
     found = [listed for entry in json_api.items(tree, "documents") if (listed := _listed(entry))]
-    best = max(found, key=lambda listed: (-listed.rank, listed.at or _NEVER), default=None)
+    best = max(found, key=lambda listed: (-listed.rank, listed.at or NEVER), default=None)
     # Which product it is, and so whether a proof will come, is not told.
     return best or meant(SPEC.name, DOCUMENT_CODES["003"], answer)
 
@@ -260,7 +306,7 @@ def _listed(entry: Any) -> Listed | None:
     path, uuid = (_usable(json_api.at(entry, name)) for name in ("path", "uuid"))
     if rank is None or not (path or uuid):
         return None
-    return Listed(path, uuid, rank, moment(json_api.text(entry, "eventDate"), PARIS))
+    return Listed(path, uuid, rank, parse_time(json_api.text(entry, "eventDate"), PARIS))
 
 
 def _usable(value: Any) -> str | None:
@@ -301,20 +347,9 @@ def _refusal(tree: Any, answer: Response) -> Failure:
 
 
 def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
-    """What an answer means whose codes say nothing. 401, 403, 413, 503: the carrier's list for the documents."""
-    if answer.status == _UNAUTHORIZED:
-        failure = refused_account(SPEC.name, answer, said)
-    elif answer.status == _FORBIDDEN:
-        failure = denied_account(SPEC.name, answer, said)
-    elif answer.status >= _SERVER_ERRORS:
-        failure = out_of_order(SPEC.name, answer, said)
-    elif code:
-        return unknown_code(SPEC.name, answer, code, said)
-    elif answer.status in _NOT_READ:
-        failure = meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
-    else:
-        failure = unreadable(SPEC.name, answer)
-    return noting(failure, SPEC.name, answer, code, said) if code else failure
+    """What an answer means whose codes say nothing."""
+    statuses = STATUSES if code else STATUSES | _NOT_READ
+    return by_status(SPEC.name, statuses, answer, code, said)
 
 
 def _said(tree: Any) -> str | None:

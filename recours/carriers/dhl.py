@@ -6,24 +6,24 @@ What a link gives is documented nowhere. Nothing was tried against the live serv
 
 import re
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from recours.carriers import json_api
 from recours.carriers.client import Client, with_delivery
-from recours.carriers.json_api import ProblemJson, problem_of
+from recours.carriers.json_api import problem_of
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
     PARIS,
     Meaning,
+    ParcelStatus,
+    by_status,
     meant,
-    moment,
-    out_of_order,
+    not_handed_over,
+    parse_time,
     person,
-    refused_account,
+    status_table,
     unreadable,
 )
-from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -52,24 +52,21 @@ _FRENCH = {"language": "fr", "requesterCountryCode": "FR"}
 
 # statusCode, in three sources. `unknown` is a status of the carrier's. Any other one is reported.
 DELIVERED = "delivered"
-STATUSES: dict[str, ParcelStatus] = {
-    DELIVERED: ParcelStatus.DELIVERED,
-    "pre-transit": ParcelStatus.ON_ITS_WAY,
-    "transit": ParcelStatus.ON_ITS_WAY,
-    "failure": ParcelStatus.UNCLEAR,
-    "unknown": ParcelStatus.UNCLEAR,
-}
+STATUSES = status_table(
+    {
+        ParcelStatus.DELIVERED: DELIVERED,
+        ParcelStatus.ON_ITS_WAY: "pre-transit transit",
+        ParcelStatus.UNCLEAR: "failure unknown",
+    }
+)
 
-_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
-_SERVER_ERRORS = 500
-
+_OK, _BAD_REQUEST = 200, 400
 _MEANINGS: dict[int, Meaning] = {
-    _NOT_FOUND: Sentence.NUMBER_UNKNOWN,  # recorded
+    401: Sentence.CREDENTIALS_REJECTED,
     # Inferred. The service has no owners of parcels: what it denies, it denies the key.
-    _FORBIDDEN: Sentence.SERVICE_DENIED,
+    403: Sentence.SERVICE_DENIED,
+    404: Sentence.NUMBER_UNKNOWN,  # recorded
 }
-_INVALID = Sentence.NUMBER_REJECTED
-_MISTAKE = Sentence.REQUEST_REJECTED
 _NAMES_NUMBER = re.compile(r"tracking[ _-]?number")
 
 _LINKS = ("documentUrl", "signatureUrl")  # the better one first
@@ -127,9 +124,11 @@ def tracking_request(number: str, key: str) -> Request:
 
 def parse_tracking(answer: Response, number: str) -> Found | Failure:
     """The delivery and its links, if the parcel is delivered."""
-    shipment = _shipment(answer, number)
-    if isinstance(shipment, Failure):
-        return shipment
+    if answer.status != _OK:
+        return _error(answer, number)
+    found = json_api.items(json_api.tree(answer.body), "shipments")
+    # Divisions write a number differently: else the first one.
+    shipment = next((one for one in found if json_api.text(one, "id") == number), json_api.at(found, 0))
     status = json_api.at(shipment, "status")
     code = json_api.text(status, "statusCode")
     if code is None:
@@ -142,51 +141,23 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
         returned = ParcelStatus.RETURNED
         return not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES, status=returned)
     proof = json_api.at(shipment, "details", "proofOfDelivery")
-    return Found(_delivery(status, proof), _links(proof))
-
-
-def _shipment(answer: Response, number: str) -> Any | Failure:
-    """The shipment that was asked for, else the first one: divisions write a number differently."""
-    if answer.status != _OK:
-        return _error(answer, number)
-    try:
-        found = json_api.items(json_api.parse(answer.body), "shipments")
-    except json_api.NotJsonError:
-        return unreadable(SPEC.name, answer)
-    if not found:
-        return unreadable(SPEC.name, answer)
-    return next((one for one in found if json_api.text(one, "id") == number), found[0])
-
-
-def _delivery(status: Any, proof: Any) -> Delivery:
-    """The moments have no offset: inferred to be French local time, like the parcels."""
-    at = moment(json_api.text(proof, "timestamp"), PARIS) or moment(json_api.text(status, "timestamp"), PARIS)
+    # The times have no offset: inferred to be French local time, like the parcels.
+    times = (json_api.text(proof, "timestamp"), json_api.text(status, "timestamp"))
+    at = next(filter(None, (parse_time(text, PARIS) for text in times)), None)
     signed = json_api.at(proof, "signed")
     parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
-    return Delivery(at, person(json_api.text(signed, "name") or " ".join(parts)))
-
-
-def _links(proof: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((name, url) for name in _LINKS if (url := json_api.text(proof, name)))
+    signatory = person(json_api.text(signed, "name") or " ".join(parts))
+    links = [(name, url) for name in _LINKS if (url := json_api.text(proof, name))]
+    return Found(Delivery(at, signatory), tuple(links))
 
 
 def _error(answer: Response, number: str) -> Failure:
     problem = problem_of(answer)
-    if answer.status == _UNAUTHORIZED:
-        return refused_account(SPEC.name, answer, problem.said)
-    if answer.status == _BAD_REQUEST:
-        return meant(
-            SPEC.name, _INVALID if _blames_number(problem, number) else _MISTAKE, answer, problem.said
-        )
-    if answer.status in _MEANINGS:
-        return meant(SPEC.name, _MEANINGS[answer.status], answer, problem.said)
-    if answer.status >= _SERVER_ERRORS:
-        return out_of_order(SPEC.name, answer, problem.said)
-    return unreadable(SPEC.name, answer)
-
-
-def _blames_number(problem: ProblemJson, number: str) -> bool:
-    return number.lower() in problem.words or _NAMES_NUMBER.search(problem.words) is not None
+    if answer.status != _BAD_REQUEST:
+        return by_status(SPEC.name, _MEANINGS, answer, said=problem.said)
+    is_number = number.lower() in problem.words or _NAMES_NUMBER.search(problem.words)
+    key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
+    return meant(SPEC.name, key, answer, problem.said)
 
 
 # ---------------------------------------------------------------- the document

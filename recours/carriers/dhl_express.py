@@ -7,30 +7,32 @@ Nothing was tried against the live service.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from recours.carriers import check_digits, json_api
+from recours.carriers import json_api
 from recours.carriers.client import Client, with_delivery
-from recours.carriers.json_api import ProblemJson, problem_of
+from recours.carriers.json_api import problem_of
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import basic_auth
 from recours.carriers.outcomes import (
+    NEVER,
     PARIS,
     Meaning,
+    ParcelStatus,
     Sent,
-    denied_account,
+    by_status,
     document,
+    end_of_return,
     meant,
-    moment,
-    out_of_order,
+    not_handed_over,
+    parse_time,
     person,
-    refused_account,
+    status_table,
     unreadable,
 )
-from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -39,65 +41,21 @@ from recours.core.sentences import Sentence
 from recours.core.text import clean
 from recours.runs.ports import CarrierSession
 
-# ---------------------------------------------------------------- event codes
-# With the labels of the vendor's list of them (44 codes). What each one means was decided from its label alone. The four
-# numbers are statuses of a whole shipment; nobody has seen them as codes of events. PD: a part of the shipment is delivered,
-# so the shipment is not. DD in a label: details of the delivery; the code DD itself is a delivery of something damaged.
-
-
-_S = ParcelStatus
-
-# events[].typeCode.
-DHL_EXPRESS_CODES: dict[str, ParcelStatus] = {
-    "101": _S.DELIVERED,  # delivered
-    "102": _S.ON_ITS_WAY,  # transit
-    "103": _S.UNCLEAR,  # failure
-    "104": _S.ON_ITS_WAY,  # pre-transit
-    "AD": _S.ON_ITS_WAY,  # Agreed delivery
-    "AF": _S.ON_ITS_WAY,  # Arrived facility
-    "AR": _S.ON_ITS_WAY,  # Arrival in delivery facility
-    "BA": _S.ON_ITS_WAY,  # Bad address
-    "BN": _S.ON_ITS_WAY,  # Customer broker notified
-    "BR": _S.ON_ITS_WAY,  # Broker release
-    "CA": _S.ON_ITS_WAY,  # Closed on arrival
-    "CC": _S.AT_A_POINT,  # Awaiting cnee collection
-    "CD": _S.ON_ITS_WAY,  # Controllable clearance delay
-    "CM": _S.ON_ITS_WAY,  # Customer moved
-    "CR": _S.ON_ITS_WAY,  # Clearance release
-    "CS": _S.UNCLEAR,  # Closed shipment
-    "DD": _S.DELIVERED,  # Delivered damaged
-    "DF": _S.ON_ITS_WAY,  # Depart facility
-    "DS": _S.DESTROYED,  # Destroyed / disposal
-    "FD": _S.ON_ITS_WAY,  # Forward destination (DD's expected)
-    "HP": _S.ON_ITS_WAY,  # Held for payment
-    "IC": _S.ON_ITS_WAY,  # In clearance processing
-    "MC": _S.ON_ITS_WAY,  # Miscode
-    "MD": _S.ON_ITS_WAY,  # Missed delivery cycle
-    "MS": _S.ON_ITS_WAY,  # Mis-sort
-    "ND": _S.ON_ITS_WAY,  # Not delivered
-    "NH": _S.ON_ITS_WAY,  # Not home
-    "OH": _S.ON_ITS_WAY,  # On hold
-    "OK": _S.DELIVERED,  # Delivery
-    "PD": _S.ON_ITS_WAY,  # Partial delivery
-    "PL": _S.ON_ITS_WAY,  # Processed at location
-    "PU": _S.ON_ITS_WAY,  # Shipment pick up
-    "RD": _S.ON_ITS_WAY,  # Refused delivery
-    "RR": _S.ON_ITS_WAY,  # Response received
-    "RT": _S.RETURNED,  # Returned to consignor
-    "SA": _S.ON_ITS_WAY,  # Shipment acceptance
-    "SC": _S.ON_ITS_WAY,  # Service changed
-    "SS": _S.UNCLEAR,  # Shipment stopped
-    "TP": _S.UNCLEAR,  # Forwarded to 3rd party - no DD's
-    "TR": _S.ON_ITS_WAY,  # Record of transfer
-    "UD": _S.ON_ITS_WAY,  # Uncontrollable clearance delay
-    "WC": _S.ON_ITS_WAY,  # With delivering courier
-    "PY": _S.ON_ITS_WAY,  # Payment
-    "SM": _S.ON_ITS_WAY,  # Scheduled for movement
-}
-
-
-# ---------------------------------------------------------------- the carrier
-
+# events[].typeCode: the 44 codes of the vendor's list. What each one means was decided from its label alone. The four numbers
+# are statuses of a whole shipment; nobody has seen them as codes of events.
+DHL_EXPRESS_CODES = status_table(
+    {
+        ParcelStatus.DELIVERED: "101 OK DD",  # DD: Delivered damaged; in other labels it means details of the delivery
+        ParcelStatus.RETURNED: "RT",  # Returned to consignor
+        ParcelStatus.DESTROYED: "DS",  # Destroyed / disposal
+        ParcelStatus.AT_A_POINT: "CC",  # Awaiting cnee collection
+        ParcelStatus.UNCLEAR: "103 CS SS TP",  # failure, Closed shipment, Shipment stopped, Forwarded to 3rd party
+        # PD, Partial delivery: a part of the shipment is delivered, so the shipment is not.
+        ParcelStatus.ON_ITS_WAY: """
+            102 104 AD AF AR BA BN BR CA CD CM CR DF FD HP IC MC MD MS ND NH OH PD PL PU RD RR SA SC TR UD WC PY SM
+        """,
+    }
+)
 
 _DIGITS = 10  # of a waybill; the variant of 11 has no check digit that is known
 # The identifier of one piece (JJD..., JVGL...); the project jkeen/tracking_number_data has nine or ten digits, labels
@@ -107,7 +65,8 @@ _WAYBILL = re.compile(r"[0-9]{10,11}")
 
 
 def _check_digit_fits(number: str) -> bool:
-    return len(number) != _DIGITS or check_digits.dhl_express(number)
+    """Ten digits: the last is the remainder of the others by seven (the project jkeen/tracking_number_data)."""
+    return len(number) != _DIGITS or int(number[:-1]) % 7 == int(number[-1])
 
 
 SPEC = CarrierSpec(
@@ -133,15 +92,11 @@ _TRACKING = {
 }
 _CONTENT = "epod-summary"
 
-_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
-_SERVER_ERRORS = 500
-_BAD_REQUESTS = frozenset({400, 422})
-
+_OK, _NOT_FOUND = 200, 404
 # 401 and 403: inferred, their bodies are not documented. A 403 is taken for the account's, whatever the shipment.
-_DENIED = Sentence.PARCEL_DENIED
-_INVALID = Sentence.NUMBER_REJECTED
-_MISTAKE = Sentence.REQUEST_REJECTED
+_STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
 # By what a bad request (of the OpenAPI document) names. The account: one public note on the POD call.
+_BAD_REQUESTS = frozenset({400, 422})
 _NAMES_NUMBER = "shipmenttrackingnumber"
 _NAMES_ACCOUNT = "account"
 
@@ -157,16 +112,14 @@ class FoundShipment:
     waybill: str
 
 
-def _new_id() -> str:
-    return str(uuid4())
-
-
 class DhlExpress(Client):
     """The client: the events first, the proof only for a delivered shipment."""
 
     spec = SPEC
 
-    def __init__(self, settings: Mapping[str, str], *, new_id: Callable[[], str] = _new_id) -> None:
+    def __init__(
+        self, settings: Mapping[str, str], *, new_id: Callable[[], str] = lambda: str(uuid4())
+    ) -> None:
         """See Client. `new_id`: a text of 28 to 36 signs that no other call has been given."""
         super().__init__(settings)
         key, secret, self._account = (settings[name] for name in SPEC.credentials[0])
@@ -235,7 +188,7 @@ def parse_tracking(answer: Response, number: str) -> FoundShipment | Failure:
     if isinstance(shipment, Failure):
         return shipment
     # The sources disagree on the order of the events.
-    events = sorted(json_api.items(shipment, "events"), key=_when)
+    events = sorted(json_api.items(shipment, "events"), key=lambda event: _time(event) or NEVER)
     final = [event for event in events if _means(event) in _FINAL]
     last = final[-1] if final else (events[-1] if events else None)
     code, label = json_api.text(last, "typeCode"), json_api.text(last, "description")
@@ -243,7 +196,13 @@ def parse_tracking(answer: Response, number: str) -> FoundShipment | Failure:
         return not_handed_over(SPEC.name, answer, label, code=code, table=DHL_EXPRESS_CODES)
     if any(_means(event) is ParcelStatus.RETURNED for event in final):
         return end_of_return(SPEC.name, answer, label)
-    return _found(shipment, [e for e in final if _means(e) is ParcelStatus.DELIVERED], answer, number)
+    # The waybill goes into the address of the next call: one of another form is none.
+    waybill = json_api.text(shipment, "shipmentTrackingNumber") if _PIECE.fullmatch(number) else number
+    if not _WAYBILL.fullmatch(waybill or ""):
+        return unreadable(SPEC.name, answer)
+    delivered = [event for event in final if _means(event) is ParcelStatus.DELIVERED]
+    names = (name for event in reversed(delivered) if (name := _signatory(event)))
+    return FoundShipment(Delivery(_time(delivered[-1]), person(next(names, None))), waybill or "")
 
 
 _FINAL = (ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.DESTROYED)
@@ -253,26 +212,13 @@ def _means(event: Any) -> ParcelStatus | None:
     return DHL_EXPRESS_CODES.get(json_api.text(event, "typeCode") or "")
 
 
-def _found(shipment: Any, delivered: list[Any], answer: Response, number: str) -> FoundShipment | Failure:
-    """The waybill goes into the address of the next call: one of another form is none."""
-    told = json_api.text(shipment, "shipmentTrackingNumber") or ""
-    waybill = told if _PIECE.fullmatch(number) else number
-    return (
-        FoundShipment(_delivery(delivered), waybill)
-        if _WAYBILL.fullmatch(waybill)
-        else unreadable(SPEC.name, answer)
-    )
-
-
 def _shipment(answer: Response, number: str) -> Any | Failure:
     """The shipment that was asked for, else the first one. Its `status` is the request's, not the parcel's."""
     if answer.status == _NOT_FOUND:
-        said = problem_of(answer).said
-        return meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, said)
-    tree = _tree(answer, number)
-    if isinstance(tree, Failure):
-        return tree
-    found = [one for one in json_api.items(tree, "shipments") if _is_shipment(one)]
+        return meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).said)
+    if answer.status != _OK:
+        return _error(answer, number)
+    found = [one for one in json_api.items(json_api.tree(answer.body), "shipments") if _is_shipment(one)]
     if not found:
         return unreadable(SPEC.name, answer)
     return next((one for one in found if number in _numbers(one)), found[0])
@@ -286,16 +232,8 @@ def _numbers(shipment: Any) -> list[str | None]:
 
 def _is_shipment(one: Any) -> bool:
     """Whether it is one at all: a shipment without events yet has its number."""
-    return (
-        isinstance(json_api.at(one, "events"), list)
-        or json_api.text(one, "shipmentTrackingNumber") is not None
-    )
-
-
-def _delivery(delivered: list[Any]) -> Delivery:
-    """`delivered`: the events that say so, in their order; the latest that names somebody tells who signed."""
-    names = (name for event in reversed(delivered) if (name := _signatory(event)))
-    return Delivery(_moment(delivered[-1]), person(next(names, None)))
+    has_number = json_api.text(one, "shipmentTrackingNumber") is not None
+    return has_number or isinstance(json_api.at(one, "events"), list)
 
 
 _SIGNED = re.compile(r"\bdelivered\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
@@ -308,18 +246,11 @@ def _signatory(event: Any) -> str | None:
     return json_api.text(event, "signedBy") or (found[1].strip() if found else None)
 
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _when(event: Any) -> datetime:
-    return _moment(event) or _NEVER
-
-
-def _moment(event: Any) -> datetime | None:
+def _time(event: Any) -> datetime | None:
     """Local time with the offset that goes with it; without one (inferred) it is French."""
     local = f"{json_api.text(event, 'date')}T{json_api.text(event, 'time') or '00:00:00'}"
     offset = json_api.text(event, "GMTOffset") or ""
-    return moment(f"{local}{offset}", PARIS) or moment(local, PARIS)
+    return parse_time(f"{local}{offset}", PARIS) or parse_time(local, PARIS)
 
 
 # ---------------------------------------------------------------- the document's answers
@@ -330,58 +261,33 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     if answer.status == _NOT_FOUND:
         said, key = problem_of(answer).said, Sentence.PROOF_FOR_PARTIES
         return Failure.of(key, SPEC.name, said, answer.status, detail=_NO_PROOF, delivery=delivery)
-    tree = _tree(answer, number)
-    if isinstance(tree, Failure):
-        return replace(tree, delivery=delivery)
+    if answer.status != _OK:
+        return replace(_error(answer, number), delivery=delivery)
+    tree = json_api.tree(answer.body)
     if not isinstance(json_api.at(tree, "documents"), list):
         return replace(unreadable(SPEC.name, answer), delivery=delivery)
-    sent = _chosen(json_api.items(tree, "documents"))
+    documents = json_api.items(tree, "documents")
+    proofs = (one for one in documents if json_api.text(one, "typeCode") == "POD")
+    sent = next(proofs, documents[0] if documents else None)
     encoded = json_api.text(sent, "content")
     if encoded is None:
         return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
-    return document(SPEC.name, [Sent(encoded, _source(sent))], delivery, answer)
-
-
-def _chosen(documents: list[Any]) -> Any:
-    """The one that says it is the proof, else the first; None if there is none."""
-    proofs = (one for one in documents if json_api.text(one, "typeCode") == "POD")
-    return next(proofs, documents[0] if documents else None)
-
-
-def _source(sent: Any) -> str:
-    """The form is in `encodingFormat`; a fixture of karrio's has `format`. What it is worth, the bytes tell later."""
-    form = json_api.text(sent, "encodingFormat") or json_api.text(sent, "format")
-    return f"dhl_express proof-of-delivery{f' {clean(form, 20)}' if form else ''}"
+    # The form is in `encodingFormat`; a fixture of karrio's has `format`. What it is worth, the bytes tell later.
+    form = clean(json_api.text(sent, "encodingFormat") or json_api.text(sent, "format") or "", 20)
+    source = f"dhl_express proof-of-delivery {form}".strip()
+    return document(SPEC.name, [Sent(encoded, source)], delivery, answer)
 
 
 # ---------------------------------------------------------------- errors, in either answer
 
 
-def _tree(answer: Response, number: str) -> Any | Failure:
-    """What an answer without error holds."""
-    if answer.status != _OK:
-        return _error(answer, number)
-    try:
-        return json_api.parse(answer.body)
-    except json_api.NotJsonError:
-        return unreadable(SPEC.name, answer)
-
-
 def _error(answer: Response, number: str) -> Failure:
     problem = problem_of(answer)
-    if answer.status == _UNAUTHORIZED:
-        return refused_account(SPEC.name, answer, problem.said)
-    if answer.status == _FORBIDDEN:
-        return denied_account(SPEC.name, answer, problem.said)
-    if answer.status in _BAD_REQUESTS:
-        return meant(SPEC.name, _named_by(problem, number), answer, problem.said)
-    if answer.status >= _SERVER_ERRORS:
-        return out_of_order(SPEC.name, answer, problem.said)
-    return unreadable(SPEC.name, answer)
-
-
-def _named_by(problem: ProblemJson, number: str) -> Meaning:
-    """What a bad request blames: the number, our account, or a mistake of ours."""
+    if answer.status not in _BAD_REQUESTS:
+        return by_status(SPEC.name, _STATUSES, answer, said=problem.said)
+    key = Sentence.REQUEST_REJECTED
     if _NAMES_NUMBER in problem.words or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.words):
-        return _INVALID
-    return _DENIED if _NAMES_ACCOUNT in problem.words else _MISTAKE
+        key = Sentence.NUMBER_REJECTED
+    elif _NAMES_ACCOUNT in problem.words:
+        key = Sentence.PARCEL_DENIED
+    return meant(SPEC.name, key, answer, problem.said)

@@ -7,23 +7,23 @@ clients. The form of errors was recorded at a sister service (EPrint). Nothing w
 
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from recours.carriers import check_digits, soap
+from recours.carriers import soap
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
+    NEVER,
     Detailed,
     Meaning,
     Sent,
     document,
-    french_moment,
     meant,
     not_delivered,
     out_of_order,
+    parse_french_time,
     person,
-    refused_account,
     unknown_code,
     unreadable,
 )
@@ -49,8 +49,14 @@ def parcel_of(number: str) -> str:
 
 
 def _check_sign_fits(number: str) -> bool:
-    """The forms of 15 and of 28 signs end in one."""
-    return len(number) in (_DIGITS, len("250") + _DIGITS) or check_digits.dpd(number)
+    """The forms of 15 and of 28 signs end in one, of base 36: ISO 7064, mod 37,36."""
+    if len(number) in (_DIGITS, len("250") + _DIGITS):
+        return True
+    rest = 36
+    for sign in number[:-1]:
+        rest = (rest + int(sign, 36)) % 36 or 36
+        rest = rest * 2 % 37
+    return int(number[-1], 36) == (37 - rest) % 36
 
 
 SPEC = CarrierSpec(
@@ -110,8 +116,8 @@ _SIGNATORY = "Receiver"
 
 # ErrorId. The account's user and password: recorded at the sister service. Our address: the manual, by a summary of it.
 # The Customer block: one public client.
-_REFUSED_ACCOUNT = "PermissionDenied"
 ERROR_IDS: dict[str, Meaning] = {
+    "PermissionDenied": Sentence.CREDENTIALS_REJECTED,
     "IpPermissionDenied": Detailed(Sentence.ADDRESS_DENIED, "it must be put on their list"),
     "CustomerPermissionDenied": Detailed(
         Sentence.SERVICE_DENIED, "it has no access with this centre and customer number"
@@ -140,9 +146,8 @@ class Dpd(OneCallClient):
         return parse(self._asked(number, session), self._delivered_codes(), delivery)
 
     def _asked(self, number: str, session: CarrierSession) -> Response:
-        names = SPEC.credentials[0]
-        request = trace_request(number, *(self.settings[name] for name in names))
-        answer: Response = session.call(Capability.TRACKING, request)
+        account = (self.settings[name] for name in SPEC.credentials[0])
+        answer: Response = session.call(Capability.TRACKING, trace_request(number, *account))
         return answer
 
     def _delivered_codes(self) -> frozenset[str]:
@@ -178,7 +183,10 @@ def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -
     found = _delivery(result, answer, delivered_codes)
     if isinstance(found, Failure):
         return found
-    return _document(result, found.completed_by(known), answer)
+    delivery, sent = found.completed_by(known), _images(result)
+    if not sent:
+        return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
+    return document(SPEC.name, sent, delivery, answer)
 
 
 def parse_tracking(answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
@@ -188,15 +196,14 @@ def parse_tracking(answer: Response, delivered_codes: Collection[str]) -> Delive
 
 
 def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
-    listed = soap.child(result, "Traces")
-    traces = sorted(soap.children(listed, "clsTrace") if listed is not None else [], key=_when)
+    traces = sorted(soap.listed(result, "Traces", "clsTrace"), key=lambda trace: _time(trace) or NEVER)
     if not traces:
         return _not_known(answer)
     delivered = [trace for trace in traces if soap.text(trace, "StatusNumber") in delivered_codes]
     if not delivered:
         code, label = soap.text(traces[-1], "StatusNumber"), soap.text(traces[-1], "StatusDescription")
         return not_delivered(SPEC.name, answer, label, code=code, known=TRANSIT_CODES)
-    at = _trace_moment(delivered[-1]) or french_moment(soap.text(result, "DeliveryDate"))
+    at = _time(delivered[-1]) or parse_french_time(soap.text(result, "DeliveryDate"))
     return Delivery(at, person(soap.text(result, _SIGNATORY)))
 
 
@@ -205,29 +212,13 @@ def _not_known(answer: Response) -> Failure:
     return Failure.of(Sentence.NUMBER_UNKNOWN, SPEC.name, None, answer.status)
 
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _when(trace: Any) -> datetime:
-    return _trace_moment(trace) or _NEVER
-
-
-def _trace_moment(trace: Any) -> datetime | None:
-    return french_moment(soap.text(trace, "ScanDate"), soap.text(trace, "ScanTime"))
-
-
-def _document(result: Any, delivery: Delivery, answer: Response) -> Outcome:
-    """The best image that is a document. Its file type is not documented: its bytes tell it."""
-    sent = _images(result)
-    if not sent:
-        return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
-    return document(SPEC.name, sent, delivery, answer)
+def _time(trace: Any) -> datetime | None:
+    return parse_french_time(soap.text(trace, "ScanDate"), soap.text(trace, "ScanTime"))
 
 
 def _images(result: Any) -> list[Sent]:
-    """The images that prove a delivery and are not empty, the best first."""
-    listed = soap.child(result, "images")
-    images = soap.children(listed, "Image") if listed is not None else []
+    """The images that prove a delivery and are not empty, the best first. Their bytes tell the file type, which is not documented."""
+    images = soap.listed(result, "images", "Image")
     sent = [(soap.text(image, "type") or "", soap.text(image, "image") or "") for image in images]
     return [
         Sent(encoded, f"dpd {_OPERATION} {kind}")
@@ -242,12 +233,10 @@ def _result(answer: Response) -> Any | Failure:
     root = soap.read(SPEC.name, answer)
     if isinstance(root, Failure):
         return root
-    body = root if soap.local(root) == "Error" else soap.body_of(root)
-    if body is None:
-        return unreadable(SPEC.name, answer)
-    if soap.local(body) in ("Fault", "Error"):
+    body = root if root.tag == "Error" else soap.body_of(root)
+    if body is not None and body.tag in ("Fault", "Error"):
         return _error(body, answer)
-    if soap.local(body) != f"{_OPERATION}Response":
+    if body is None or body.tag != f"{_OPERATION}Response":
         return unreadable(SPEC.name, answer)
     result = soap.child(body, f"{_OPERATION}Result")
     return _not_known(answer) if result is None else result
@@ -255,23 +244,17 @@ def _result(answer: Response) -> Any | Failure:
 
 def _error(told: Any, answer: Response) -> Failure:
     """A Fault, or an Error document. One that names no ErrorId is the service's own trouble (inferred)."""
-    error = next((part for part in told.iter() if soap.local(part) == "Error"), None)
+    error = next((part for part in told.iter() if part.tag == "Error"), None)
     code = soap.text(error, "ErrorId") if error is not None else None
     if error is None or code is None:
         return out_of_order(SPEC.name, answer, soap.text(told, "faultstring"))
     said = soap.text(error, "ErrorMessage")
-    if code == _REFUSED_ACCOUNT:
-        return refused_account(SPEC.name, answer, said)
     if code in ERROR_IDS:
         return meant(SPEC.name, ERROR_IDS[code], answer, said)
-    if code.startswith(_INVALID):
-        return _invalid(code, said or code, answer)
-    return unknown_code(SPEC.name, answer, code, said)
-
-
-def _invalid(code: str, said: str, answer: Response) -> Failure:
-    """Something that we sent: the number, or a mistake of ours."""
-    text = plain(f"{code} {said}"[:_READ_OF_TEXTS])
-    if _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text):
-        return meant(SPEC.name, Sentence.NUMBER_REJECTED, answer, said)
-    return meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
+    if not code.startswith(_INVALID):
+        return unknown_code(SPEC.name, answer, code, said)
+    # Something that we sent: the number, or a mistake of ours.
+    text = plain(f"{code} {said or code}"[:_READ_OF_TEXTS])
+    is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
+    key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
+    return meant(SPEC.name, key, answer, said or code)

@@ -8,7 +8,7 @@ no proofs, for legal reasons; whether a French account gets them today is not kn
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeGuard
 
 from recours.carriers import json_api
@@ -20,18 +20,19 @@ from recours.carriers.outcomes import (
     PARIS,
     Detailed,
     Meaning,
+    ParcelStatus,
     Sent,
     by_number,
+    by_status,
     document,
+    latest,
     meant,
-    moment,
-    out_of_order,
+    not_handed_over,
+    parse_time,
     person,
-    refused_account,
     unknown_code,
     unreadable,
 )
-from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -106,18 +107,26 @@ TRACKING_ERRORS: dict[str, Meaning] = {
     "E_500_01": Sentence.CARRIER_ERROR,
 }
 
-_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
+_OK, _UNAUTHORIZED = 200, 401
+_TRACKING_STATUSES: dict[int, Meaning] = {
+    400: Sentence.REQUEST_REJECTED,
+    401: Sentence.CREDENTIALS_REJECTED,
+    404: Sentence.NUMBER_UNKNOWN,
+}
+_SHIPIT_STATUSES: dict[int, Meaning] = {
+    401: Sentence.CREDENTIALS_REJECTED,
+    403: Sentence.PARCEL_DENIED,  # inferred
+}
 _SERVER_ERRORS = 500
 # ShipIT's own status for what it understood and refuses (live); its manual shows the same headers with 400.
-_REFUSALS = frozenset({490, _BAD_REQUEST})
+_REFUSALS = frozenset({400, 490})
 
 # The header `error` of ShipIT. INVALID_FIELD: live. WRONG_STATE: of that client's imitation only, the words are live.
 # INVALID_SHIPMENT_ID: of ShipIT's manual 5.0.11.
 _INVALID_FIELD = "VALIDATION.INVALID_FIELD"
 _NUMBER_FIELDS = ("trackid", "parcelnumber")
 _WRONG_STATE, _WRONG_STATE_WORDS = "POD.WRONG_STATE", "wrong state"
-SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": TRACKING_ERRORS["E_404_01"]}
-_NOT_YET = Sentence.PROOF_PENDING
+SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": Sentence.NUMBER_UNKNOWN}
 # Live, for parcels whose sender's day has not been closed.
 _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
 _NO_RIGHT = "its ShipIT refuses the token that its tracking accepts: ask GLS for the product ShipIT-Farm, or set GLS_POD=no"
@@ -129,7 +138,6 @@ class Gls(TokenClient):
     spec = SPEC
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        """See Client."""
         super().__init__(settings)
         client_id, secret = (settings[name] for name in SPEC.credentials[0])
         request = token_request(_TOKEN_PATH, {"grant_type": "client_credentials"}, basic=(client_id, secret))
@@ -143,7 +151,14 @@ class Gls(TokenClient):
         outcome = super().fetch(number, known, session)
         if known is None or not _is_refused(outcome):
             return outcome
-        return self._tracked_again(number, outcome, session)
+        # Whether the token is good shows in whether the tracking accepts it.
+        again = self.track(number, session)
+        self.note_accepted(again, session)
+        if _is_refused(again):
+            return outcome
+        if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):
+            return replace(again, delivery=outcome.delivery)  # it told nothing of the token
+        return _no_right(outcome)
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
         """See Client. The tracking has accepted the token, if it told of a delivery."""
@@ -153,7 +168,6 @@ class Gls(TokenClient):
         return _no_right(outcome)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """`GET /tracking/simple/trackids/{number}` of Track & Trace."""
         return single(self.track_many([number], session), number)
 
     def track_many(
@@ -177,16 +191,6 @@ class Gls(TokenClient):
 
     def _ask(self, operation: str, number: str, session: CarrierSession) -> Response:
         return self._tokens.call(Capability.POD, shipit_request(operation, number), session)
-
-    def _tracked_again(self, number: str, refused: Failure, session: CarrierSession) -> Failure:
-        """ShipIT refused the token: whether it is good shows in whether the tracking accepts it. Raises CallError."""
-        again = self.track(number, session)
-        self.note_accepted(again, session)
-        if _is_refused(again):
-            return refused
-        if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):
-            return replace(again, delivery=refused.delivery)  # it told nothing of the token
-        return _no_right(refused)
 
 
 def _is_refused(answer: Delivery | Outcome) -> TypeGuard[Failure]:
@@ -225,11 +229,17 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
 
     The signatory is not told here.
     """
-    if answer.status != _OK:
-        return _tracking_error(answer)
     tree = json_api.tree(answer.body)
+    if answer.status != _OK:
+        # The gateway's faults (401, 429) have another shape than the service's own errors.
+        said = (
+            json_api.text(tree, "fault", "faultstring")
+            or json_api.text(tree, "detail")
+            or json_api.text(tree, "title")
+        )
+        return by_status(SPEC.name, _TRACKING_STATUSES, answer, said=said)
     if json_api.at(tree, "parcels") == []:
-        return meant(SPEC.name, TRACKING_ERRORS["E_404_01"], answer)
+        return meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
     found = by_number(
         numbers, parcels, lambda one: [json_api.text(one, "requested"), json_api.text(one, "unitno")]
@@ -253,49 +263,16 @@ def _parcel_answer(parcel: Any, answer: Response) -> Delivery | Failure:
     status = json_api.text(parcel, "status")
     if status is None:
         return unreadable(SPEC.name, answer)
-    latest = max(json_api.items(parcel, "events"), key=_when, default=None)
+    last = latest(json_api.items(parcel, "events"), _time)
     if status == DELIVERED:
-        return Delivery(moment(json_api.text(parcel, "statusDateTime"), PARIS) or _moment(latest))
-    label = json_api.text(latest, "description") or OTHER_STATUSES.get(status)
+        return Delivery(parse_time(json_api.text(parcel, "statusDateTime"), PARIS) or _time(last))
+    label = json_api.text(last, "description") or OTHER_STATUSES.get(status)
     return not_handed_over(SPEC.name, answer, label, code=status, table=_STATUSES)
 
 
-def _tracking_error(answer: Response) -> Failure:
-    """The gateway's faults (401, 429) have another shape than the service's own errors."""
-    said = _said(answer)
-    if answer.status == _UNAUTHORIZED:
-        return refused_account(SPEC.name, answer, said)
-    if answer.status == _NOT_FOUND:
-        return meant(SPEC.name, TRACKING_ERRORS["E_404_01"], answer, said)
-    if answer.status == _BAD_REQUEST:
-        return meant(SPEC.name, TRACKING_ERRORS["E_400_02"], answer, said)
-    if answer.status >= _SERVER_ERRORS:
-        return out_of_order(SPEC.name, answer, said)
-    return unreadable(SPEC.name, answer)
-
-
-def _said(answer: Response) -> str | None:
-    try:
-        tree = json_api.parse(answer.body)
-    except json_api.NotJsonError:
-        return None
-    return (
-        json_api.text(tree, "fault", "faultstring")
-        or json_api.text(tree, "detail")
-        or json_api.text(tree, "title")
-    )
-
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _when(event: Any) -> datetime:
-    return _moment(event) or _NEVER
-
-
-def _moment(event: Any) -> datetime | None:
-    """Moments come with an offset; without one (inferred) they are French local time."""
-    return moment(json_api.text(event, "eventDateTime"), PARIS)
+def _time(event: Any) -> datetime | None:
+    """Times come with an offset; without one (inferred) they are French local time."""
+    return parse_time(json_api.text(event, "eventDateTime"), PARIS)
 
 
 # ---------------------------------------------------------------- ShipIT
@@ -304,15 +281,12 @@ def _moment(event: Any) -> datetime | None:
 def parse_details(answer: Response) -> Delivery | Failure:
     """Who signed, and when. A failure only if the token was refused: nothing else stands in the way of the proof."""
     if answer.status == _UNAUTHORIZED:
-        return _token_refused(answer)
-    try:
-        unit = json_api.at(json_api.parse(answer.body), "UnitDetail") if answer.status == _OK else None
-    except json_api.NotJsonError:
-        unit = None
+        return by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=_header(answer, "message"))
+    unit = json_api.at(json_api.tree(answer.body), "UnitDetail") if answer.status == _OK else None
     signed = json_api.text(unit, "Signature") or ""
     # Not documented: a text too long for a name would be a picture.
     name = signed if len(signed) <= LONGEST_NAME else None
-    return Delivery(moment(json_api.text(unit, "DeliveryDate"), PARIS), person(name))
+    return Delivery(parse_time(json_api.text(unit, "DeliveryDate"), PARIS), person(name))
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
@@ -329,10 +303,7 @@ def _images(answer: Response) -> list[str] | Failure:
     """The base64 texts of an answer, at least one. The sources disagree on two names and a type: all are read."""
     if not answer.body.strip():
         return meant(SPEC.name, _NO_RESULT, answer)
-    try:
-        tree = json_api.parse(answer.body)
-    except json_api.NotJsonError:
-        return unreadable(SPEC.name, answer)
+    tree = json_api.tree(answer.body)
     if tree == {}:
         return meant(SPEC.name, _NO_RESULT, answer)
     item = json_api.at(json_api.items(tree, "PODItem") or json_api.items(tree, "Poditem"), 0)
@@ -340,42 +311,30 @@ def _images(answer: Response) -> list[str] | Failure:
         return unreadable(SPEC.name, answer)
     single = json_api.text(item, "ImageData")
     texts = [single] if single else [json_api.text(one) for one in json_api.items(item, "ImageData")]
-    return [text for text in texts if text] or meant(SPEC.name, _NOT_YET, answer)
+    return [text for text in texts if text] or meant(SPEC.name, Sentence.PROOF_PENDING, answer)
 
 
 def _shipit_error(answer: Response, number: str) -> Failure:
     """The body of a refusal is empty: all is in the headers."""
-    code, said = _told(answer, "error"), _told(answer, "message")
-    if answer.status == _UNAUTHORIZED:
-        return _token_refused(answer)
-    if answer.status == _FORBIDDEN:  # inferred
-        return meant(SPEC.name, Sentence.PARCEL_DENIED, answer, said)
-    if answer.status >= _SERVER_ERRORS:
-        return out_of_order(SPEC.name, answer, said or code)
-    if answer.status in _REFUSALS and (code or said):
-        return _refusal(code, said, answer, number)
-    return unreadable(SPEC.name, answer)
-
-
-def _refusal(code: str | None, said: str | None, answer: Response, number: str) -> Failure:
-    words = plain(f"{said or ''} {_told(answer, 'args') or ''}"[:1000])
+    code, said = _header(answer, "error"), _header(answer, "message")
+    if answer.status not in _REFUSALS or not (code or said):
+        said = said or code if answer.status >= _SERVER_ERRORS else said
+        return by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=said)
+    words = plain(f"{said or ''} {_header(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_WORDS in words:
-        return meant(SPEC.name, _NOT_YET, answer, said)
+        return meant(SPEC.name, Sentence.PROOF_PENDING, answer, said)
     if code == _INVALID_FIELD:
         if not any(field in words for field in _NUMBER_FIELDS):
-            return meant(SPEC.name, TRACKING_ERRORS["E_400_02"], answer, said)
+            return meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
         # The same answer for what cannot be a number, and for one that nobody knows.
-        meaning = "E_404_01" if SPEC.number_form.fullmatch(number) else "E_400_01"
-        return meant(SPEC.name, TRACKING_ERRORS[meaning], answer, said)
+        is_of_form = SPEC.number_form.fullmatch(number)
+        key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
+        return meant(SPEC.name, key, answer, said)
     if code in SHIPIT_ERRORS:
         return meant(SPEC.name, SHIPIT_ERRORS[code], answer, said)
     return unknown_code(SPEC.name, answer, code, said)
 
 
-def _token_refused(answer: Response) -> Failure:
-    return refused_account(SPEC.name, answer, _told(answer, "message"))
-
-
-def _told(answer: Response, name: str) -> str | None:
+def _header(answer: Response, name: str) -> str | None:
     """What a header says, with plain blanks."""
     return " ".join((answer.headers.get(name) or "").split()) or None

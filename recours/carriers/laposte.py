@@ -7,25 +7,29 @@ live service.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from recours.carriers import check_digits, json_api
+from recours.carriers import json_api
 from recours.carriers.client import TOO_MANY, StatusClient
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
     PARIS,
     Meaning,
+    ParcelStatus,
     by_number,
     french_day,
+    latest,
     meant,
-    moment,
+    not_handed_over,
     out_of_order,
+    parse_time,
+    s10_fits,
+    status_table,
     unknown_code,
     unreadable,
 )
-from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure
@@ -46,7 +50,7 @@ SPEC = CarrierSpec(
     sample_number="6A00000000000",
     numbers_per_call=10,  # two public clients; the answer is then a list, and its HTTP status may be 207
     issues_documents=False,
-    check_digit_fits=check_digits.s10,
+    check_digit_fits=s10_fits,
 )
 
 _PATH = "/suivi/v2/idships/"
@@ -57,34 +61,14 @@ _HTTP_STATUS = re.compile(r"[2-5][0-9]{2}", re.ASCII)
 _OF_OUR_KEY = frozenset({401, 403})
 
 # Event codes. DI1, DR1, PC1, ET1 to ET3 and MD2 were seen in answers; the others are in one or two third-party lists.
-_UNDER_WAY = (
-    *(
-        "DR1",
-        "PC1",
-        "PC2",
-        "ET1",
-        "ET2",
-        "ET3",
-        "ET4",
-        "EP1",
-        "DO1",
-        "DO2",
-        "DO3",
-        "PB1",
-        "PB2",
-        "MD2",
-        "ND1",
-        "AG1",
-    ),
-    *("DI3", "ID0"),
+CODES_OF_EVENTS = status_table(
+    {
+        ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: of letters
+        ParcelStatus.RETURNED: "DI2",  # delivered to the sender
+        ParcelStatus.GOING_BACK: "RE1",
+        ParcelStatus.ON_ITS_WAY: "DR1 PC1 PC2 ET1 ET2 ET3 ET4 EP1 DO1 DO2 DO3 PB1 PB2 MD2 ND1 AG1 DI3 ID0",
+    }
 )
-CODES_OF_EVENTS: dict[str, ParcelStatus] = {
-    "DI1": ParcelStatus.DELIVERED,
-    "DI0": ParcelStatus.DELIVERED,  # of letters
-    "DI2": ParcelStatus.RETURNED,  # delivered to the sender
-    "RE1": ParcelStatus.GOING_BACK,
-    **dict.fromkeys(_UNDER_WAY, ParcelStatus.ON_ITS_WAY),
-}
 _ENDS = frozenset({ParcelStatus.DELIVERED, ParcelStatus.RETURNED})
 
 # HTTP status, or `returnCode` in the answer. 403 is inferred, 500 and 504 are documented, the others were recorded.
@@ -113,14 +97,14 @@ class LaPoste(StatusClient):
         return found if isinstance(found, Failure) else found[number]
 
     def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Failure] | Failure:
-        """`idships`."""
         request = tracking_request(numbers, self.settings["LAPOSTE_API_KEY"])
         return parse_tracking(session.call(Capability.TRACKING, request), numbers)
 
     @staticmethod
     def without_proof(delivery: Delivery) -> Failure:
-        """That it was delivered, and that there is no document."""
-        return _without_proof(delivery)
+        """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
+        day = french_day(delivery.at) if delivery.at else None
+        return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, _OK_STATUS, delivery=delivery)
 
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
         """The words of a 429 name the window; no header does."""
@@ -132,7 +116,6 @@ class LaPoste(StatusClient):
 
 
 def tracking_request(numbers: Sequence[str], key: str) -> Request:
-    """`idships`."""
     headers = {"X-Okapi-Key": key, "Accept": "application/json"}
     names = ",".join(quote(number, safe="") for number in numbers)
     return Request("GET", f"{_PATH}{names}?lang={_LANGUAGE}", headers)
@@ -190,32 +173,19 @@ def _whereabouts(shipment: Any, answer: Response) -> Failure:
     events = json_api.at(shipment, "event")
     if not isinstance(events, list):
         return unreadable(SPEC.name, answer)
-    last = _latest([event for event in events if _status(event) in _ENDS])
+    # Of equally old ones the first, since the service lists the newest first.
+    last = latest([event for event in events if _status(event) in _ENDS], _time)
     if last is None or _status(last) is not ParcelStatus.DELIVERED:
-        told = last or _latest(events)
+        told = last or latest(events, _time)
         label, code = json_api.text(told, "label"), json_api.text(told, "code")
         return not_handed_over(SPEC.name, answer, label, code=code, table=CODES_OF_EVENTS)
-    at = _time(json_api.text(last, "date")) or _time(json_api.text(shipment, "deliveryDate"))
-    return _without_proof(Delivery(at))
+    at = _time(last) or parse_time(json_api.text(shipment, "deliveryDate"), PARIS)
+    return LaPoste.without_proof(Delivery(at))
 
 
 def _status(event: Any) -> ParcelStatus | None:
     return CODES_OF_EVENTS.get(json_api.text(event, "code") or "")
 
 
-def _without_proof(delivery: Delivery) -> Failure:
-    """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
-    day = french_day(delivery.at) if delivery.at else None
-    return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, _OK_STATUS, delivery=delivery)
-
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _latest(events: list[Any]) -> Any | None:
-    """The newest; of equally old ones the first, since the service lists the newest first."""
-    return max(events, key=lambda event: _time(json_api.text(event, "date")) or _NEVER, default=None)
-
-
-def _time(text: str | None) -> datetime | None:
-    return moment(text, PARIS)
+def _time(event: Any) -> datetime | None:
+    return parse_time(json_api.text(event, "date"), PARIS)

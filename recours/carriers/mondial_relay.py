@@ -6,7 +6,6 @@ against the live service.
 
 import hashlib
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 from recours.carriers import soap
@@ -15,14 +14,16 @@ from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import (
     Detailed,
     Meaning,
+    ParcelStatus,
     french_day,
-    french_moment,
+    latest,
     meant,
+    not_handed_over,
     out_of_order,
+    parse_french_time,
     unknown_code,
     unreadable,
 )
-from recours.carriers.parcel_status import ParcelStatus, not_handed_over
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure
@@ -103,7 +104,6 @@ class MondialRelay(StatusClient):
 
     @staticmethod
     def without_proof(delivery: Delivery) -> Failure:
-        """That it was delivered, and that there is no document."""
         return _without_proof(delivery)
 
 
@@ -138,7 +138,12 @@ def parse_tracing(answer: Response) -> Failure:
     status, label = soap.text(result, "STAT"), soap.text(result, "Libelle01")
     if status is None:
         return unreadable(SPEC.name, answer)
-    last = _last_event(result)
+    # The latest of the events, of which some may be nil.
+    events = soap.listed(result, "Tracing", "ret_WSI2_sub_TracingColisDetaille")
+    told = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
+    last = latest(
+        reversed(told), lambda event: parse_french_time(soap.text(event, "Date"), soap.text(event, "Heure"))
+    )
     said = _of(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, last, label, answer)
@@ -156,7 +161,7 @@ def _delivered(result: Any, last: Any | None, label: str | None, answer: Respons
         return not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
     if _AT_A_RELAY.search(words) and not _HANDED_OVER.search(words):
         return meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
-    at = french_moment(_of(last, "Date"), _of(last, "Heure"))
+    at = parse_french_time(_of(last, "Date"), _of(last, "Heure"))
     place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
     return _without_proof(Delivery(at), answer.status, place)
 
@@ -167,41 +172,21 @@ def _without_proof(delivery: Delivery, status: int | None = None, place: str | N
     return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, words, status, delivery=delivery)
 
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _last_event(result: Any) -> Any | None:
-    """The latest of the events, of which some may be nil."""
-    listed = soap.child(result, "Tracing")
-    found = soap.children(listed, "ret_WSI2_sub_TracingColisDetaille") if listed is not None else []
-    told = [event for event in found if soap.text(event, "Libelle") or soap.text(event, "Date")]
-    return max(reversed(told), key=_when, default=None)
-
-
-def _when(event: Any) -> datetime:
-    return french_moment(soap.text(event, "Date"), soap.text(event, "Heure")) or _NEVER
-
-
 def _of(event: Any | None, name: str) -> str | None:
     return soap.text(event, name) if event is not None else None
 
 
 def _result(answer: Response) -> Any | Failure:
     """The result element of an answer."""
-    root = soap.read(SPEC.name, answer)
-    if isinstance(root, Failure):
-        return root
-    body = soap.body_of(root)
-    if body is not None and soap.local(body) == "Fault":
-        return _fault(body, answer)
-    wrapped = body is not None and soap.local(body) == f"{_OPERATION}Response"
-    result = soap.child(body, f"{_OPERATION}Result") if wrapped else None
+
+    def of_fault(fault: Any) -> Failure:
+        said = soap.text(fault, "faultstring")
+        if soap.blames_request(fault):
+            return meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
+        return out_of_order(SPEC.name, answer, said)
+
+    response = soap.response_of(SPEC.name, answer, _OPERATION, of_fault)
+    if isinstance(response, Failure):
+        return response
+    result = soap.child(response, f"{_OPERATION}Result")
     return unreadable(SPEC.name, answer) if result is None else result
-
-
-def _fault(fault: Any, answer: Response) -> Failure:
-    """ASMX: soap:Client is a request it could not read, which is our mistake; soap:Server is its own (inferred)."""
-    said = soap.text(fault, "faultstring")
-    if (soap.text(fault, "faultcode") or "").rpartition(":")[2] == "Client":
-        return meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
-    return out_of_order(SPEC.name, answer, said)

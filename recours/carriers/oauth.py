@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from recours.carriers import json_api
 from recours.carriers.message import Request, Response
-from recours.carriers.outcomes import denied_account, refused_account, unreadable
+from recours.carriers.outcomes import meant, unreadable
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 from recours.core.text import clean
 from recours.runs.ports import CarrierSession
 
@@ -22,7 +23,6 @@ _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 _REFUSALS = frozenset({400, 401, 403})  # of the token call: it speaks of no parcel
 # What UPS says, of this call too, to an account whose credentials are right.
 _BLOCKED = "blocked merchant"
-
 
 _Use = tuple[str, Capability]  # a token, and the kind of call that it goes with
 
@@ -64,7 +64,8 @@ class Tokens:
 
     def _sent(self, use: _Use, request: Request, session: CarrierSession) -> Response:
         token, what = use
-        answer: Response = session.call(what, _with(token, request))
+        headers = {**request.headers, "Authorization": f"Bearer {token}"}
+        answer: Response = session.call(what, replace(request, headers=headers))
         if answer.status != _UNAUTHORIZED:
             self._in_vain.discard(use)
         return answer
@@ -119,41 +120,22 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
 
     `expires_in` is a number at FedEx, a text at UPS and GLS.
     """
+    tree = json_api.tree(answer.body)
     if answer.status in _REFUSALS:
-        said = _said(answer)
-        blocked = answer.status == _FORBIDDEN and _BLOCKED in (said or "").lower()
-        raise CallError((denied_account if blocked else refused_account)(name, answer, said))
-    if answer.status != _OK:
-        raise CallError(unreadable(name, answer))
-    try:
-        tree = json_api.parse(answer.body)
-    except json_api.NotJsonError:
-        raise CallError(unreadable(name, answer)) from None
-    token = json_api.text(tree, "access_token")
+        # In whichever of the usual places.
+        first = json_api.at(json_api.items(tree, "errors") or json_api.items(tree, "response", "errors"), 0)
+        said = clean(
+            json_api.text(first, "message")
+            or json_api.text(tree, "error_description")
+            or json_api.text(tree, "error")
+            or ""
+        )
+        is_blocked = answer.status == _FORBIDDEN and _BLOCKED in said.lower()
+        key = Sentence.SERVICE_DENIED if is_blocked else Sentence.CREDENTIALS_REJECTED
+        raise CallError(meant(name, key, answer, said or None))
+    token = json_api.text(tree, "access_token") if answer.status == _OK else None
     if token is None or not token.isascii() or not token.isprintable() or " " in token:
         raise CallError(unreadable(name, answer))
-    return token, timedelta(seconds=_life(json_api.text(tree, "expires_in")))
-
-
-def _life(text: str | None) -> int:
-    seconds = int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else _USUAL_LIFE_S  # noqa: PLR2004 (no more digits than a number of seconds has)
-    return min(seconds, _LONGEST_LIFE_S)
-
-
-def _said(answer: Response) -> str | None:
-    """What a refusal says, in whichever of the usual places."""
-    try:
-        tree = json_api.parse(answer.body)
-    except json_api.NotJsonError:
-        return None
-    first = json_api.at(json_api.items(tree, "errors") or json_api.items(tree, "response", "errors"), 0)
-    found = (
-        json_api.text(first, "message")
-        or json_api.text(tree, "error_description")
-        or json_api.text(tree, "error")
-    )
-    return clean(found) if found else None
-
-
-def _with(token: str, request: Request) -> Request:
-    return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
+    life = json_api.text(tree, "expires_in") or ""
+    is_number = life.isascii() and life.isdigit() and len(life) < 10  # noqa: PLR2004 (no more digits than seconds have)
+    return token, timedelta(seconds=min(int(life) if is_number else _USUAL_LIFE_S, _LONGEST_LIFE_S))

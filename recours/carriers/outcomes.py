@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, tzinfo
+from enum import Enum, auto
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,8 +18,12 @@ from recours.core.sentences import Sentence
 from recours.core.text import clean
 
 PARIS = ZoneInfo("Europe/Paris")
+NEVER = datetime.min.replace(tzinfo=UTC)  # earlier than any time that an answer tells
 LONGEST_NAME = 100
+_LONGEST_LABEL = 80
 _SERVER_ERRORS = 500
+
+# ---------------------------------------------------------------- failures
 
 
 class Detailed(NamedTuple):
@@ -46,20 +51,27 @@ def out_of_order(name: str, answer: Response, said: str | None = None) -> Failur
     return Failure.of(Sentence.UNAVAILABLE, name, said, answer.status, detail=f"HTTP {answer.status}")
 
 
-def refused_account(name: str, answer: Response, said: str | None = None) -> Failure:
-    """Our account was refused."""
-    return Failure.of(Sentence.CREDENTIALS_REJECTED, name, said, answer.status)
-
-
-def denied_account(name: str, answer: Response, said: str | None = None) -> Failure:
-    """The carrier knows our account but denies it a right or a service, whatever the parcel."""
-    return Failure.of(Sentence.SERVICE_DENIED, name, said, answer.status)
-
-
 def meant(name: str, meaning: Meaning, answer: Response, said: str | None = None) -> Failure:
     """What a table says of a code, with the carrier's own words."""
     key, detail = meaning if isinstance(meaning, Detailed) else (meaning, "")
     return Failure.of(key, name, said, answer.status, detail=detail)
+
+
+def by_status(
+    name: str,
+    meanings: Mapping[int, Meaning],
+    answer: Response,
+    code: str | None = None,
+    said: str | None = None,
+) -> Failure:
+    """What an answer means by its HTTP status. `code`: one that our tables do not have."""
+    if answer.status in meanings:
+        failure = meant(name, meanings[answer.status], answer, said)
+    elif answer.status >= _SERVER_ERRORS:
+        failure = out_of_order(name, answer, said)
+    else:
+        return unknown_code(name, answer, code, said) if code else unreadable(name, answer)
+    return noting(failure, name, answer, code, said) if code else failure
 
 
 def unknown_code(name: str, answer: Response, code: str | None, said: str | None = None) -> Failure:
@@ -69,22 +81,6 @@ def unknown_code(name: str, answer: Response, code: str | None, said: str | None
     seen = f"the error code {shown} (HTTP {answer.status}{quoted(said)})"
     failure = Failure.of(Sentence.CODE_UNKNOWN, name, f"{shown}{quoted(said)}", answer.status)
     return replace(failure, message=message, unknown=seen)
-
-
-def not_delivered(
-    name: str,
-    answer: Response,
-    label: str | None,
-    *,
-    code: str | None = None,
-    known: Mapping[str, Any] | frozenset[str] = frozenset(),
-) -> Failure:
-    """The parcel is on its way. `code`: of its last event; `known`: the codes of our table."""
-    said = clean(label or code or "no details", 80)
-    unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in known else None
-    failure = Failure.of(Sentence.NOT_DELIVERED, name, label or code, answer.status)
-    message = f"The parcel is not delivered yet ({said})"
-    return replace(failure, message=message, unknown=unknown)
 
 
 def noting(
@@ -97,6 +93,89 @@ def noting(
 def quoted(said: str | None) -> str:
     """The carrier's words after a sentence of ours."""
     return f": {clean(said, 200)}" if said else ""
+
+
+# ---------------------------------------------------------------- where a parcel is
+
+
+class ParcelStatus(Enum):
+    """What a code means for a proof of delivery. Of several codes of one status, the first in this order counts."""
+
+    RETURNED = auto()  # back at its sender: final
+    DESTROYED = auto()  # final
+    SEIZED = auto()  # by the authorities: final
+    PROHIBITED = auto()  # its contents may not be carried there: final
+    CANCELLED = auto()  # by its sender: final
+    AT_A_POINT = auto()  # with an agent, a shop or a post office, where its recipient may fetch it
+    DELIVERED = auto()
+    GOING_BACK = auto()  # on its way to its sender
+    ON_ITS_WAY = auto()
+    UNCLEAR = auto()  # its label does not say where the parcel is: asked again, like one on its way
+
+
+_FINAL: dict[ParcelStatus, Sentence] = {
+    ParcelStatus.RETURNED: Sentence.RETURNED,
+    ParcelStatus.DESTROYED: Sentence.DESTROYED,
+    ParcelStatus.SEIZED: Sentence.SEIZED,
+    ParcelStatus.PROHIBITED: Sentence.PROHIBITED,
+    ParcelStatus.CANCELLED: Sentence.CANCELLED,
+}
+
+
+def status_table(codes: Mapping[ParcelStatus, str]) -> dict[str, ParcelStatus]:
+    """A carrier's codes and what each means, from the codes of each status with blanks between them."""
+    return {code: status for status, listed in codes.items() for code in listed.split()}
+
+
+def status_of(codes: Iterable[str], table: Mapping[str, ParcelStatus]) -> ParcelStatus | None:
+    """What the codes of one status mean together; None if the table has none of them."""
+    found = [table[code] for code in codes if code in table]
+    return min(found, key=lambda status: status.value, default=None)
+
+
+def not_handed_over(
+    name: str,
+    answer: Response,
+    label: str | None,
+    *,
+    code: str | None,
+    table: Mapping[str, ParcelStatus],
+    status: ParcelStatus | None = None,
+) -> Failure:
+    """What to say of a parcel that its recipient does not have. `code` decides it, unless `status` is known otherwise.
+
+    A code that the table does not have is reported with the failure.
+    """
+    status = status or table.get(code or "")
+    if status not in _FINAL:
+        return not_delivered(name, answer, label, code=code, known=table)
+    said = clean(label or code or "no details", _LONGEST_LABEL)
+    return Failure.of(_FINAL[status], name, said, answer.status)
+
+
+def end_of_return(name: str, answer: Response, label: str | None) -> Failure:
+    """What to say of a delivery after the parcel had turned back: its signature is the sender's."""
+    said = clean(label or "delivered", _LONGEST_LABEL)
+    return Failure.of(Sentence.RETURN_DELIVERED, name, said, answer.status)
+
+
+def not_delivered(
+    name: str,
+    answer: Response,
+    label: str | None,
+    *,
+    code: str | None = None,
+    known: Mapping[str, Any] | frozenset[str] = frozenset(),
+) -> Failure:
+    """The parcel is on its way. `code`: of its last event; `known`: the codes of our table."""
+    said = clean(label or code or "no details", _LONGEST_LABEL)
+    unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in known else None
+    failure = Failure.of(Sentence.NOT_DELIVERED, name, label or code, answer.status)
+    message = f"The parcel is not delivered yet ({said})"
+    return replace(failure, message=message, unknown=unknown)
+
+
+# ---------------------------------------------------------------- documents
 
 
 def decoded(encoded: str) -> bytes | None:
@@ -135,6 +214,21 @@ def document(name: str, sent: Sequence[Sent], delivery: Delivery, answer: Respon
     return Failure.of(Sentence.PROOF_UNUSABLE, name, None, answer.status, message=message, delivery=delivery)
 
 
+# ---------------------------------------------------------------- numbers, names and times
+
+
+S10 = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
+_S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
+
+
+def s10_fits(number: str) -> bool:
+    """Two letters, eight digits, the check digit, two letters (UPU S10). Numbers of other forms pass."""
+    if not S10.fullmatch(number):
+        return True
+    rest = 11 - sum(int(d) * w for d, w in zip(number[2:10], _S10_WEIGHTS, strict=True)) % 11
+    return int(number[10]) == {10: 0, 11: 5}.get(rest, rest)
+
+
 def by_number(
     numbers: Sequence[str], items: Iterable[Any], told: Callable[[Any], Iterable[str | None]]
 ) -> dict[str, list[Any]]:
@@ -161,43 +255,45 @@ def person(name: str | None) -> str | None:
 
 
 def french_day(at: datetime) -> str:
-    """The day of a moment in France, as an ISO date."""
+    """The day in France, as an ISO date."""
     try:
         return at.astimezone(PARIS).date().isoformat()
     except OverflowError:  # at the end of the year 9999
         return at.date().isoformat()
 
 
-def moment(text: str | None, zone: tzinfo | None = None) -> datetime | None:
-    """An ISO moment as aware UTC; without an offset it is of `zone` (none: UTC). None if it cannot be read."""
+def parse_time(text: str | None, zone: tzinfo | None = None) -> datetime | None:
+    """An ISO time as aware UTC; without an offset it is of `zone` (none: UTC). None if it cannot be read."""
     try:
         return _utc(datetime.fromisoformat((text or "").strip()), zone)
     except (ValueError, OverflowError):
         return None
 
 
+def latest(dated: Iterable[Any], time_of: Callable[[Any], datetime | None]) -> Any | None:
+    """The one with the latest time, of several the first; None if there are none."""
+    return max(dated, key=lambda one: time_of(one) or NEVER, default=None)
+
+
 _DAY = re.compile(r"(?P<day>\d{2})[./](?P<month>\d{2})[./](?P<year>\d{4}|\d{2})", re.ASCII)
 _HOUR = re.compile(r"(\d{2}):(\d{2})(?::(\d{2}))?(?:\.\d*)?", re.ASCII)
 
 
-def french_moment(day: str | None, hour: str | None = None) -> datetime | None:
+def parse_french_time(day: str | None, hour: str | None = None) -> datetime | None:
     """`05.10.2026`, `05/10/26` or an ISO date, and `10:31:00`, in French time, as aware UTC; None if unreadable."""
     try:
-        on = _french_day((day or "").strip())
-        found = _HOUR.fullmatch((hour or "").strip())
-        hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
-        at = time(hours, minutes, seconds)
-        return _utc(datetime.combine(on, at), PARIS)
+        text = (day or "").strip()
+        if found := _DAY.fullmatch(text):
+            year = int(found["year"])
+            # Two digits are of this century.
+            on = date(year + (2000 if year <= 99 else 0), int(found["month"]), int(found["day"]))  # noqa: PLR2004
+        else:
+            on = date.fromisoformat(text[:10])
+        told = _HOUR.fullmatch((hour or "").strip())
+        hours, minutes, seconds = (int(part or 0) for part in told.groups()) if told else (0, 0, 0)
+        return _utc(datetime.combine(on, time(hours, minutes, seconds)), PARIS)
     except (ValueError, OverflowError):
         return None
-
-
-def _french_day(text: str) -> date:
-    found = _DAY.fullmatch(text)
-    if found is None:
-        return date.fromisoformat(text[:10])
-    year = int(found["year"])
-    return date(year if year > 99 else 2000 + year, int(found["month"]), int(found["day"]))  # noqa: PLR2004 (two digits)
 
 
 def _utc(at: datetime, zone: tzinfo | None) -> datetime:

@@ -3,7 +3,7 @@
 import html
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
@@ -39,10 +39,9 @@ def envelope(body: str, header: str = "") -> bytes:
 
 def element(name: str, namespace: str, fields: Fields, *, qualified: bool) -> str:
     """An element of the namespace with these fields in the given order; `qualified`: they are of it too."""
-    inner = _inside(fields)
     if qualified:
-        return f'<{name} xmlns="{namespace}">{inner}</{name}>'
-    return f'<q:{name} xmlns:q="{namespace}">{inner}</q:{name}>'
+        return f'<{name} xmlns="{namespace}">{_inside(fields)}</{name}>'
+    return f'<q:{name} xmlns:q="{namespace}">{_inside(fields)}</q:{name}>'
 
 
 def _inside(content: "str | Fields") -> str:
@@ -130,14 +129,14 @@ class _Tree:
         self.builder.end(name.rpartition(":")[2])
 
 
-def local(element: Any) -> str:
-    """An element's name, which is without its namespace."""
-    return str(element.tag)
+def listed(element: Any, name: str, items: str) -> list[Any]:
+    """The children called `items` of the first child called `name`."""
+    found = child(element, name)
+    return children(found, items) if found is not None else []
 
 
 def children(element: Any, name: str) -> list[Any]:
-    """The children of that name, whatever their namespace."""
-    return [child for child in element if local(child) == name]
+    return [child for child in element if child.tag == name]
 
 
 def child(element: Any, name: str) -> Any | None:
@@ -153,5 +152,23 @@ def text(element: Any, name: str) -> str | None:
 
 def body_of(root: Any) -> Any | None:
     """What the Body of an envelope holds: the response, or a Fault."""
-    found = child(root, "Body") if local(root) == "Envelope" else None
+    found = child(root, "Body") if root.tag == "Envelope" else None
     return next(iter(found), None) if found is not None else None
+
+
+def response_of(
+    name: str, answer: Response, operation: str, of_fault: Callable[[Any], Failure]
+) -> "ET.Element | Failure":
+    """The response to an operation in the answer of a carrier called `name`."""
+    root = read(name, answer)
+    if isinstance(root, Failure):
+        return root
+    body = body_of(root)
+    if body is not None and body.tag == "Fault":
+        return of_fault(body)
+    return unreadable(name, answer) if body is None or body.tag != f"{operation}Response" else body
+
+
+def blames_request(fault: Any) -> bool:
+    """Tell whether a Fault says that the request could not be read; else the server is in trouble (inferred)."""
+    return (text(fault, "faultcode") or "").rpartition(":")[2] == "Client"

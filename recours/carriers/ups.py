@@ -8,28 +8,32 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from recours.carriers import check_digits, json_api
+from recours.carriers import json_api
 from recours.carriers.client import OneCallClient, TokenClient
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import (
     Meaning,
+    ParcelStatus,
     Sent,
+    by_status,
     document,
+    end_of_return,
     meant,
-    moment,
-    out_of_order,
+    not_handed_over,
+    parse_time,
     person,
+    status_of,
+    status_table,
     unknown_code,
     unreadable,
 )
-from recours.carriers.parcel_status import ParcelStatus, end_of_return, not_handed_over, status_of
-from recours.carriers.ups_codes import UPS_CODES, zone_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -42,8 +46,16 @@ _PARCEL = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
 
 
 def _check_digit_fits(number: str) -> bool:
-    """Known for the form 1Z only. The carrier's own test numbers do not keep to it."""
-    return not _PARCEL.fullmatch(number) or check_digits.ups(number)
+    """`1Z`, fifteen signs, the check digit: every second sign counts twice, a letter as (its code - 63) mod 10.
+
+    Other forms pass. Source: the public project `jkeen/tracking_number_data`; the carrier's own test numbers do not keep
+    to it.
+    """
+    if not _PARCEL.fullmatch(number):
+        return True
+    values = [int(c) if c.isdigit() else (ord(c) - 63) % 10 for c in number[2:17]]
+    total = sum(values[::2]) + 2 * sum(values[1::2])
+    return int(number[17]) == (10 - total % 10) % 10
 
 
 SPEC = CarrierSpec(
@@ -73,20 +85,46 @@ _OK_STATUS, _FORBIDDEN, _UNKNOWN, _SERVER_ERRORS = 200, 403, 404, 500
 
 # ---------------------------------------------------------------- tables
 
+# currentStatus.code, activity[].status.statusCode: the 160 codes of the vendor's list "UPS Status/Description Codes". What each
+# one means was decided from its label alone; most of them were not seen in real answers.
+UPS_CODES = status_table(
+    {
+        ParcelStatus.DELIVERED: "011 026",  # 026: by Local Post Office
+        ParcelStatus.RETURNED: "034 067 081",
+        ParcelStatus.GOING_BACK: "035 036",
+        ParcelStatus.CANCELLED: "007",  # Shipment Information Voided
+        ParcelStatus.SEIZED: "147",  # Seized by Law Enforcement, No Longer in UPS possession
+        ParcelStatus.DESTROYED: "149",  # Prohibited Contents, Package Destroyed No Longer in UPS possession
+        # Held or ready for pick-up; delivered to an agent, to a post office, to an Access Point.
+        ParcelStatus.AT_A_POINT: "017 040 143 144 161",
+        # Damage Reported, Sent to Lost and Found, Unable to Deliver, investigations, claims, Request Canceled, labels left,
+        # Delivery Photo, Commercial Inside Release, no information.
+        ParcelStatus.UNCLEAR: """
+            000 059 068 069 088 094 114 117 127 128 129 130 133 140 142 148 155 156 163
+        """,
+        # More scans follow: attempts, refusals and requests, one to return the parcel (033, 118, 119) among them.
+        ParcelStatus.ON_ITS_WAY: """
+            003 005 006 010 012 013 014 016 018 019 020 021 022 023 024 025 027 028 029 030 032 033 037 038 039
+            041 042 043 044 045 046 047 048 049 050 051 052 053 054 055 056 057 058 060 061 062 063 064 065 066
+            070 071 072 073 074 075 076 077 078 079 080 082 083 084 085 086 087 089 090 091 092 093 095 096 097
+            098 099 100 101 102 103 104 105 106 107 108 109 110 111 112 113 115 116 118 119 120 121 122 123 124
+            125 126 131 132 134 135 136 137 138 139 141 145 146 153 154 157 158 159 160 162 164 165 166 167 168 169
+        """,
+    }
+)
 # status.type. It decides only where the status has no code of the vendor's list that says where the parcel is. O and P:
 # what they mean is inferred. The last three are of freight.
-_DELIVERED_TYPE = "D"
-STATUS_TYPES: dict[str, ParcelStatus] = {
-    _DELIVERED_TYPE: ParcelStatus.DELIVERED,
-    **dict.fromkeys(("I", "M", "X", "P", "O", "NA", "U", "DO", "DD", "W"), ParcelStatus.ON_ITS_WAY),
-    "MV": ParcelStatus.CANCELLED,  # voided
-}
+STATUS_TYPES = status_table(
+    {
+        ParcelStatus.DELIVERED: "D",
+        ParcelStatus.ON_ITS_WAY: "I M X P O NA U DO DD W",
+        ParcelStatus.CANCELLED: "MV",  # voided
+    }
+)
 # activity[].status.code: an incomplete list, karrio and one more source.
-ACTIVITIES: dict[str, ParcelStatus] = {
-    **dict.fromkeys(("FS", "KB", "F4"), ParcelStatus.DELIVERED),
-    **dict.fromkeys(("OT", "OF", "DP", "AR", "OR"), ParcelStatus.ON_ITS_WAY),
-}
+ACTIVITIES = status_table({ParcelStatus.DELIVERED: "FS KB F4", ParcelStatus.ON_ITS_WAY: "OT OF DP AR OR"})
 CODES_OF_STATUS = UPS_CODES | ACTIVITIES
+_KNOWN = CODES_OF_STATUS | STATUS_TYPES
 
 # Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented, of the token
 # call. 250003: one source.
@@ -119,7 +157,7 @@ class Ups(OneCallClient, TokenClient):
     spec = SPEC
 
     def __init__(self, settings: Mapping[str, str], *, new_id: Callable[[], str] = _new_id) -> None:
-        """`new_id`: a text that no other call has been given."""
+        """`new_id` makes a text that no other call has been given."""
         super().__init__(settings)
         account = settings["UPS_CLIENT_ID"], settings["UPS_CLIENT_SECRET"]
         self._tokens = Tokens(SPEC.name, token_request(_TOKEN, {"grant_type": "client_credentials"}, account))
@@ -193,14 +231,10 @@ def _warned(shipments: list[Any], answer: Response) -> Failure:
     """Why a shipment has no package: a warning in a good answer says so."""
     warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
     told = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
-    if told is None:
-        return unreadable(SPEC.name, answer)
-    code, said = told
-    return (
-        meant(SPEC.name, CODES[code], answer, said)
-        if code in CODES
-        else unknown_code(SPEC.name, answer, code, said)
-    )
+    code, said = told or (None, None)
+    if code in CODES:
+        return meant(SPEC.name, CODES[code], answer, said)
+    return unknown_code(SPEC.name, answer, code, said) if told else unreadable(SPEC.name, answer)
 
 
 # ---------------------------------------------------------------- the status
@@ -218,17 +252,15 @@ def _delivery(package: Any, answer: Response) -> Delivery | Failure:
         return unreadable(SPEC.name, answer)
     means = _means(status)
     label = json_api.text(status, "description") or json_api.text(status, "simplifiedTextDescription")
-    if means is ParcelStatus.DELIVERED and _turned_back(package):
-        return end_of_return(SPEC.name, answer, label)
     if means is ParcelStatus.DELIVERED:
+        passed = (_means(json_api.at(each, "status")) for each in json_api.items(package, "activity"))
+        if any(each in (ParcelStatus.GOING_BACK, ParcelStatus.RETURNED) for each in passed):
+            return end_of_return(SPEC.name, answer, label)
         signatory = person(json_api.text(package, "deliveryInformation", "receivedBy"))
         return replace(_delivered_at(package), signatory=signatory)
     codes = _codes(status) or told
     code = next((code for code in codes if code in _KNOWN), codes[0])
     return not_handed_over(SPEC.name, answer, label, code=code, table=_KNOWN, status=means)
-
-
-_KNOWN = CODES_OF_STATUS | STATUS_TYPES
 
 
 def _status(package: Any) -> Any:
@@ -251,13 +283,6 @@ def _means(status: Any) -> ParcelStatus | None:
     return STATUS_TYPES.get(json_api.text(status, "type") or "", by_code)
 
 
-_BACK = (ParcelStatus.GOING_BACK, ParcelStatus.RETURNED)
-
-
-def _turned_back(package: Any) -> bool:
-    return any(_means(json_api.at(each, "status")) in _BACK for each in json_api.items(package, "activity"))
-
-
 # ---------------------------------------------------------------- when it was delivered
 
 
@@ -271,8 +296,11 @@ def _delivered_at(package: Any) -> Delivery:
     activities = [
         a for a in json_api.items(package, "activity") if _means(json_api.at(a, "status")) is handed_over
     ]
-    destination = _destination(package)
-    countries = [_country(activity) or destination for activity in activities] or [destination]
+    to = [a for a in json_api.items(package, "packageAddress") if json_api.text(a, "type") == "DESTINATION"]
+    destination = next(filter(None, (json_api.text(a, "address", "countryCode") for a in to)), None)
+    countries = [
+        json_api.text(a, "location", "address", "countryCode") or destination for a in activities
+    ] or [destination]
     zones = [zone_of(country) for country in countries]
     if moments := [at for a, zone in zip(activities, zones, strict=False) if (at := _moment_of(a, zone))]:
         return Delivery(max(moments))
@@ -292,14 +320,29 @@ def _moment_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
     return _compact(day, hour, _offset(json_api.text(activity, "gmtOffset")) or zone)
 
 
-def _country(activity: Any) -> str | None:
-    return json_api.text(activity, "location", "address", "countryCode")
+@cache
+def _zone_names() -> dict[str, list[str]]:
+    """The zones of each country by its ISO 3166 code, of the IANA time zone database."""
+    from importlib.resources import files  # noqa: PLC0415 (needed only by an answer without the time of Greenwich)
+
+    names: dict[str, list[str]] = {}
+    for line in (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            country, _, name, *_ = line.split("\t")
+            names.setdefault(country, []).append(name)
+    return names
 
 
-def _destination(package: Any) -> str | None:
-    """The country that the parcel was sent to."""
-    to = [a for a in json_api.items(package, "packageAddress") if json_api.text(a, "type") == "DESTINATION"]
-    return next(filter(None, (json_api.text(a, "address", "countryCode") for a in to)), None)
+def zone_of(country: str | None) -> ZoneInfo | None:
+    """The zone of a country; None where its places do not keep the same time, or it is unknown.
+
+    Overseas departments and territories have codes of their own (`GP`, `MQ`, `RE` ...), so `FR` is Paris.
+    """
+    zones = [ZoneInfo(name) for name in _zone_names().get((country or "").strip().upper(), [])]
+    # Places whose clocks agreed in every month of 2025 have kept the same time since.
+    months = [datetime(2025, month, 1, tzinfo=UTC) for month in range(1, 13)]
+    agree = len({tuple(at.astimezone(zone).utcoffset() for at in months) for zone in zones}) == 1
+    return zones[0] if agree else None
 
 
 def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None, datetime | None]:
@@ -347,7 +390,7 @@ def _offset(text: str | None) -> tzinfo | None:
 def _compact(day: str | None, hour: str | None, zone: tzinfo | None) -> datetime | None:
     """Day and time as aware UTC; None if they cannot be read, or nothing tells their zone."""
     on, at = _day(day), _hour(hour)
-    return moment(f"{on:%Y%m%d}T{at}", zone) if on and at and zone else None
+    return parse_time(f"{on:%Y%m%d}T{at}", zone) if on and at and zone else None
 
 
 # ---------------------------------------------------------------- the document
@@ -365,7 +408,7 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
 
 # ---------------------------------------------------------------- errors
 
-Told = tuple[str | None, str | None]  # a code, and words
+Coded = tuple[str | None, str | None]  # a code, and words
 
 
 def _error(tree: Any, answer: Response) -> Failure | None:
@@ -377,7 +420,7 @@ def _error(tree: Any, answer: Response) -> Failure | None:
     return meant(SPEC.name, CODES[code], answer, said) if code in CODES else _by_status(answer, code, said)
 
 
-def _told(tree: Any) -> list[Told]:
+def _told(tree: Any) -> list[Coded]:
     """The errors of an answer; else those of the shape that older services have."""
     errors = json_api.items(tree, "response", "errors")
     if errors:
@@ -387,25 +430,17 @@ def _told(tree: Any) -> list[Told]:
     return [(json_api.text(error, "Code"), json_api.text(error, "Description")) for error in legacy]
 
 
-def _first_known(told: list[Told]) -> Told | None:
+def _first_known(told: list[Coded]) -> Coded | None:
     return next((each for each in told if each[0] in CODES), told[0] if told else None)
 
 
 def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
     """What an answer means whose codes say nothing to us."""
-    if answer.status >= _SERVER_ERRORS:
-        failure = out_of_order(SPEC.name, answer, said)
-    elif answer.status in STATUSES and not _is_of_a_gateway(answer, code or said):
-        failure = meant(SPEC.name, STATUSES[answer.status], answer, said)
-    else:
-        return unknown_code(SPEC.name, answer, code, said) if code or said else unreadable(SPEC.name, answer)
-    # One that only repeats the status is no news.
-    if code is None or code == str(answer.status):
-        return failure
-    return replace(failure, unknown=unknown_code(SPEC.name, answer, code, said).unknown)
-
-
-def _is_of_a_gateway(answer: Response, told: str | None) -> bool:
-    """Whether something in front of UPS refused us, which must not settle a claim: a page, a wrong address."""
-    page = answer.body.lstrip().startswith(b"<")
-    return (answer.status == _FORBIDDEN and page) or (answer.status == _UNKNOWN and not told)
+    # Something in front of UPS that refuses us must not settle a claim: a page, a wrong address.
+    page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
+    nowhere = answer.status == _UNKNOWN and not (code or said)
+    statuses = {} if page or nowhere else STATUSES
+    if (code or said) and answer.status not in statuses and answer.status < _SERVER_ERRORS:
+        return unknown_code(SPEC.name, answer, code, said)
+    # A code that only repeats the status is no news.
+    return by_status(SPEC.name, statuses, answer, None if code == str(answer.status) else code, said)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.colissimo import (
+    CODES,
     DOCUMENT_CODES,
     INNER_CODES,
     SPEC,
@@ -23,9 +24,8 @@ from recours.carriers.colissimo import (
     parse_documents,
     parse_tracking,
 )
-from recours.carriers.colissimo_codes import CODES
 from recours.carriers.message import Request, Response
-from recours.carriers.parcel_status import ParcelStatus
+from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved

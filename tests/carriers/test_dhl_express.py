@@ -16,7 +16,7 @@ import pytest
 
 from recours.carriers.dhl_express import DHL_EXPRESS_CODES, SPEC, DhlExpress
 from recours.carriers.message import Request, Response
-from recours.carriers.parcel_status import ParcelStatus
+from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved

@@ -19,15 +19,15 @@ import pytest
 from recours.carriers.client import single
 from recours.carriers.fedex import (
     CODES,
+    FEDEX_CODES,
     SPEC,
     FedEx,
     document_request,
     parse_document,
     parse_tracking,
 )
-from recours.carriers.fedex_codes import FEDEX_CODES
 from recours.carriers.message import Request, Response
-from recours.carriers.parcel_status import ParcelStatus
+from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved

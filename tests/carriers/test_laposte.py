@@ -21,7 +21,7 @@ from recours.carriers.laposte import (
     tracking_request,
 )
 from recours.carriers.message import Request, Response
-from recours.carriers.parcel_status import ParcelStatus as P
+from recours.carriers.outcomes import ParcelStatus as P
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome

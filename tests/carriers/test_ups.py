@@ -16,9 +16,8 @@ import pytest
 
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import parse_token
-from recours.carriers.parcel_status import ParcelStatus
-from recours.carriers.ups import SPEC, Ups, parse, parse_tracking
-from recours.carriers.ups_codes import UPS_CODES
+from recours.carriers.outcomes import ParcelStatus
+from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse, parse_tracking
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved

@@ -48,7 +48,6 @@ def test_what_carriers_share_may_be_imported(checkout: Path) -> None:
         ("carriers.acme", "carriers.registry"),
         ("carriers.acme", "carriers.queue"),  # it is asked by the queue, and never goes around it
         ("carriers.acme", "carriers.http"),
-        ("carriers.acme", "carriers.fedex_codes"),
         ("carriers.queue", "carriers.acme"),
         ("sandbox.acme", "sandbox.gls"),
         ("sandbox.acme", "carriers.acme"),

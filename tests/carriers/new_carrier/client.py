@@ -11,8 +11,8 @@ from recours.carriers.outcomes import (
     Sent,
     document,
     meant,
-    moment,
     not_delivered,
+    parse_time,
     person,
     unknown_code,
     unreadable,
@@ -78,7 +78,7 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
         return meant(SPEC.name, Sentence.RETURNED, answer, told)
     if state != "DELIVERED":
         return not_delivered(SPEC.name, answer, told, code=state, known=STATES)
-    return Delivery(moment(json_api.text(tree, "at")), person(json_api.text(tree, "signedBy")))
+    return Delivery(parse_time(json_api.text(tree, "at")), person(json_api.text(tree, "signedBy")))
 
 
 def parse_proof(answer: Response, delivery: Delivery) -> Outcome:
