@@ -1,6 +1,6 @@
-"""One HTTP call: time-outs, a deadline for the whole answer, a cap on its size, no redirects, its faults in words.
+"""One HTTP call: time-outs, a deadline for the whole answer, a cap on its size, no redirects, its failure as a phrase.
 
-Nothing here repeats a call: each one takes a unit of the carrier's quota first, and only the line knows of quotas.
+Nothing here repeats a call: each one takes a unit of the carrier's quota first, and only the session knows of quotas.
 """
 
 import http.client
@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -60,7 +61,7 @@ class Http:
         """All times in seconds. `replaced`: the base URL stands for every address. Connects nowhere yet."""
         self.base_url = base_url
         self._replaced = replaced
-        self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
+        self._timeout = (connect_s, read_s)
         self._deadline_s = deadline_s
         self._of_thread = threading.local()
         # Of the environment, looked up once.
@@ -68,49 +69,28 @@ class Http:
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
 
     def send(self, request: Request) -> Response:
-        """Send it once. Raises NotSent, TimedOut, Broken or Unacceptable."""
+        """Send it once. Raises NotSentError, TimedOutError, BrokenAnswerError or UnacceptableAnswerError."""
         _call.deadline = deadline = time.monotonic() + self._deadline_s
         _call.connected = False
+        origin = self.base_url if self._replaced or not request.origin else request.origin
         try:
-            with closing(self._answer(request)) as answer:
-                if 300 <= answer.status < 400:  # noqa: PLR2004 (the redirects)
+            # Without a session of requests, which would keep cookies and look for passwords in a .netrc file.
+            prepared = requests.PreparedRequest()
+            prepared.prepare_method(request.method)
+            prepared.prepare_url(origin + request.path, None)
+            prepared.prepare_headers(_HEADERS | dict(request.headers))
+            prepared.prepare_body(request.body, None)
+            if not hasattr(self._of_thread, "adapter"):
+                self._of_thread.adapter = _Adapter(pool_maxsize=1, max_retries=0)
+            answer = self._of_thread.adapter.send(
+                prepared, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
+            )
+            with closing(answer):
+                if 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
                     raise UnacceptableAnswerError("answered with a redirect, which is not followed")
-                return Response(answer.status, answer.headers, _whole(answer, deadline), deadline)
+                return Response(answer.status_code, answer.headers, _whole(answer.raw, deadline), deadline)
         except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
-
-    def _answer(self, request: Request) -> Any:
-        """The beginning of the answer.
-
-        Address, headers, proxy and certificates by requests, the transfer by urllib3 that is below it. The layers
-        between would merge defaults that are all empty, keep cookies, look for passwords in a .netrc file, and be a third
-        of a call's processor time.
-        """
-        origin, adapter = self._origin(request), self._adapter()
-        prepared = requests.PreparedRequest()
-        prepared.prepare_url(origin + request.path, "")
-        prepared.prepare_headers(_HEADERS | dict(request.headers))
-        return adapter.pool(origin, prepared, self._verify, self._proxies).urlopen(
-            request.method,
-            adapter.request_url(prepared, self._proxies),
-            request.body,
-            prepared.headers,
-            retries=adapter.max_retries,
-            redirect=False,
-            assert_same_host=False,
-            timeout=self._timeout,
-            preload_content=False,
-            decode_content=False,
-        )
-
-    def _origin(self, request: Request) -> str:
-        return self.base_url if self._replaced or not request.origin else request.origin
-
-    def _adapter(self) -> "_Adapter":
-        adapter: _Adapter | None = getattr(self._of_thread, "adapter", None)
-        if adapter is None:
-            adapter = self._of_thread.adapter = _Adapter()
-        return adapter
 
 
 def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
@@ -147,23 +127,10 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
     return UnacceptableAnswerError(f"could not be asked ({type(error).__name__})")
 
 
-def _causes(error: BaseException | None) -> Any:
-    seen: set[int] = set()
-    todo = [error]
-    while todo:
-        cause = todo.pop()
-        if cause is None or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        reason = getattr(cause, "reason", None)
-        inner = [arg for arg in cause.args if isinstance(arg, BaseException)]
-        todo += [
-            cause.__cause__,
-            cause.__context__,
-            reason if isinstance(reason, BaseException) else None,
-            *inner,
-        ]
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 # ---------------------------------------------------------------- a deadline for every byte, the header's too
@@ -266,22 +233,7 @@ _POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
 
 class _Adapter(HTTPAdapter):
-    """No repeats by the library: they would be calls that no quota sees."""
-
-    def __init__(self) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self._pools: dict[str, Any] = {}
-
-    def pool(
-        self, origin: str, prepared: requests.PreparedRequest, verify: bool | str, proxies: dict[str, str]
-    ) -> Any:
-        """The connections to an origin, which are found and told whom to trust once."""
-        if origin not in self._pools:
-            pool = self.get_connection_with_tls_context(prepared, verify, proxies)
-            trust: Any = self.cert_verify  # which requests leaves without types
-            trust(pool, prepared.url, verify, None)
-            self._pools[origin] = pool
-        return self._pools[origin]
+    """That of requests, with connections that are watched, directly and through a proxy."""
 
     def init_poolmanager(self, *args: Any, **named: Any) -> None:
         super().init_poolmanager(*args, **named)
