@@ -1,6 +1,7 @@
-"""One HTTP call: time-outs, a deadline for the whole answer, a cap on its size, no redirects, its failure as a phrase.
+"""HTTP: one call with its limits, and the session in which a carrier's client makes the calls of a fetch.
 
-Nothing here repeats a call: each one takes a unit of the carrier's quota first, and only the session knows of quotas.
+A call has time-outs, a deadline for the whole answer, a cap on its size, and no redirects. The libraries never repeat it:
+each call takes a unit of the carrier's quota first, and only the session knows of quotas.
 """
 
 import http.client
@@ -9,19 +10,29 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import default_headers, get_environ_proxies
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
 
 from recours.carriers.message import Request, Response
+from recours.carriers.outcomes import out_of_order
+from recours.core.claim import Delivery
+from recours.core.outcome import CallError, Failure
+from recours.core.quota import Capability
+from recours.core.sentences import Sentence
+from recours.runs.ports import Clock, Reservation, Wait
 
 LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
@@ -31,25 +42,37 @@ _HEADERS = dict(default_headers())
 class HttpError(Exception):
     """No answer to parse. The text is a phrase for people that goes after the carrier's name."""
 
+    key: Sentence
+
 
 class NotSentError(HttpError):
     """No connection could be made: certainly nothing was sent."""
+
+    key = Sentence.UNREACHABLE
 
 
 class UntrustedServerError(NotSentError):
     """It showed a certificate that is not valid."""
 
+    key = Sentence.BAD_CERTIFICATE
+
 
 class TimedOutError(HttpError):
     """It took too long."""
+
+    key = Sentence.NO_ANSWER
 
 
 class BrokenAnswerError(HttpError):
     """The connection broke, or the answer could not be read to its end."""
 
+    key = Sentence.CONNECTION_BROKEN
+
 
 class UnacceptableAnswerError(HttpError):
     """An answer came that no carrier should give: too large, wrongly encoded, a redirect."""
+
+    key = Sentence.ANSWER_UNREADABLE
 
 
 class Http:
@@ -243,3 +266,140 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(*args, **named)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+
+# ---------------------------------------------------------------- the calls of a fetch
+
+# One repeat, a few seconds later: hours and days belong to the backoff.
+TRIES = 2
+_LONGEST_PAUSE_S = 4.0
+# A gateway that asks for no more than this is waited for by the repeat; one that asks for more is left alone by all.
+_LONGEST_ASKED_S = 10.0
+_PASSING_STATUSES = frozenset({502, 503, 504})
+
+
+class _PassingError(Exception):
+    """A failure that a repeat within seconds may get over. `wait_s`: the least that it is to come after."""
+
+    def __init__(self, failure: Failure, wait_s: float = 0.0) -> None:
+        self.failure = failure
+        self.wait_s = wait_s
+
+
+class HttpSession:
+    """The calls of one fetch."""
+
+    def __init__(
+        self,
+        name: str,
+        reservation: Reservation,
+        http: Http,
+        clock: Clock,
+        jitter: Callable[[], float],
+        wait_asked: Callable[[Capability, Response, datetime], Wait | None],
+    ) -> None:
+        """`jitter`: a number from 0 to 1, a fresh one each time. `wait_asked`: by which sign the carrier asks to wait."""
+        self._name = name
+        self._wait_asked = wait_asked
+        self._reservation = reservation
+        self._http = http
+        self._clock = clock
+        self._jitter = jitter
+        self.calls = 0  # that were sent, as far as can be known
+        self.unsent = 0  # that could not connect
+        self.accepted = False  # our account, by an answer
+        self.delivery: Delivery | None = None  # of the parcel, as far as it was learnt
+        self.last: Capability | None = None  # what the last call was for
+
+    def delivery_known(self, delivery: Delivery) -> None:
+        """The parcel is delivered: whatever fails from here on, that is kept."""
+        self.delivery = delivery
+
+    def credentials_accepted(self) -> None:
+        """An answer showed that our account is good."""
+        self.accepted = True
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def pause(self) -> None:
+        self._clock.sleep(self._jitter() * _LONGEST_PAUSE_S)
+
+    def call(self, what: Capability, request: Request) -> Response:
+        """Send the request, once more if the network or a gateway failed. Raises CallError."""
+        repeated = Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=self._wait_s,
+            retry=retry_if_exception_type(_PassingError),
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        failed: list[Failure] = []
+        try:
+            return repeated(self._once, what, request, failed)
+        except _PassingError as error:
+            raise CallError(error.failure) from error
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        failed = state.outcome.exception() if state.outcome else None
+        least = failed.wait_s if isinstance(failed, _PassingError) else 0.0
+        return max(self._jitter() * _LONGEST_PAUSE_S, least)
+
+    def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
+        self.last = what
+        try:
+            self._reservation.consume(what)
+        except CallError:
+            if failed:  # no unit for a repeat: the first failure stands
+                raise CallError(failed[-1]) from None
+            raise
+        try:
+            answer = self._http.send(request)
+        except HttpError as fault:
+            raise self._failed(fault, what, failed) from fault
+        self.calls += 1
+        if wait := self._wait_asked(what, answer, self._clock.now()):
+            raise CallError(self._asked_to_wait(answer, wait))
+        if answer.status in _PASSING_STATUSES:
+            raise self._out_of_order(answer, failed)
+        return answer
+
+    def _out_of_order(self, answer: Response, failed: list[Failure]) -> Exception:
+        now = self._clock.now()
+        asked = parse_retry_after(answer.headers.get("Retry-After"), now)
+        wait_s = (asked - now).total_seconds() if asked else 0.0
+        is_short = wait_s <= _LONGEST_ASKED_S
+        failure = replace(out_of_order(self._name, answer), retry_at=None if is_short else asked)
+        failed.append(failure)
+        return _PassingError(failure, wait_s) if is_short else CallError(failure)
+
+    def _failed(self, fault: HttpError, what: Capability, failed: list[Failure]) -> Exception:
+        sent = not isinstance(fault, NotSentError)
+        if sent:
+            self.calls += 1
+        else:
+            self.unsent += 1
+            self._reservation.refund(what)
+        told = Failure.of(fault.key, self._name, message=f"{self._name} {fault}")
+        failure = replace(told, connected=sent)
+        failed.append(failure)
+        passing = isinstance(fault, NotSentError | BrokenAnswerError)
+        return _PassingError(failure) if passing else CallError(failure)
+
+    def _asked_to_wait(self, answer: Response, wait: Wait) -> Failure:
+        retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until
+        detail = f"HTTP {answer.status}"
+        failure = Failure.of(Sentence.TOO_MANY_CALLS, self._name, None, answer.status, detail=detail)
+        return replace(failure, retry_at=retry_at)
+
+
+def parse_retry_after(text: str | None, now: datetime) -> datetime | None:
+    """Seconds, or an HTTP date; None if the carrier named no time that can be read."""
+    text = (text or "").strip()
+    if text.isascii() and text.isdigit():
+        return now + timedelta(seconds=min(int(text[:9]), 10**8))
+    try:
+        at = parsedate_to_datetime(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

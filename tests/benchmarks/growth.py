@@ -26,8 +26,7 @@ from psycopg import sql
 from sqlalchemy import URL
 
 from recours.carriers.chronopost import SPEC, Chronopost
-from recours.carriers.http import Http
-from recours.carriers.session import HttpSession
+from recours.carriers.http import Http, HttpSession
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.engine import Database, SystemClock

@@ -20,7 +20,6 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 import recours.carriers.http
-import recours.carriers.session
 import recours.cli.workers
 import recours.documents.store
 import recours.logs

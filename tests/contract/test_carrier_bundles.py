@@ -14,12 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recours.carriers.http import BrokenAnswerError, TimedOutError, UnacceptableAnswerError
+from recours.carriers.http import (
+    BrokenAnswerError,
+    HttpSession,
+    TimedOutError,
+    UnacceptableAnswerError,
+)
 from recours.carriers.message import Request, Response
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG
 from recours.carriers.reservation import Account
-from recours.carriers.session import HttpSession
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure

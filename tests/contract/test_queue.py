@@ -20,10 +20,9 @@ import pytest
 from sqlalchemy import make_url
 
 from recours.carriers.chronopost import SPEC, Chronopost
-from recours.carriers.http import Http
+from recours.carriers.http import Http, HttpSession
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.reservation import LEASE, Account
-from recours.carriers.session import HttpSession
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind

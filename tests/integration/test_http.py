@@ -23,6 +23,7 @@ from recours.carriers.http import (
     LARGEST_ANSWER,
     BrokenAnswerError,
     Http,
+    HttpSession,
     NotSentError,
     TimedOutError,
     UnacceptableAnswerError,
@@ -30,7 +31,6 @@ from recours.carriers.http import (
 from recours.carriers.message import Request
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.reservation import Account
-from recours.carriers.session import HttpSession
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability, parse_limits
