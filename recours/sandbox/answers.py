@@ -11,8 +11,7 @@ from functools import cache
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import Scenario
+from recours.sandbox.scenarios import ParcelState, Scenario
 
 GZIP_BOMB_SIZE = 100_000_000  # bytes, unpacked
 ELSEWHERE = "http://127.0.0.2:9/elsewhere"  # the target of REDIRECT: loopback, the discard port
@@ -62,12 +61,20 @@ class Question:
     tracking: bool = False  # the first call of a fetch, about the parcel's state
     # In these scenarios another call follows, which plays the step: this one does not use it up.
     goes_on: Collection[Scenario] = ()
-    account: str = ""
-    password: str = field(default="", repr=False)
-    needs_account: bool = False
+    shown: tuple[str, str] | None = field(
+        default=None, repr=False
+    )  # account and password; None: it needs none
     bearer: str = field(default="", repr=False)
     asks_token: bool = False
     details: Mapping[str, str] = field(default_factory=dict)  # what else the carrier's answer depends on
+
+    @property
+    def account(self) -> str:
+        return self.shown[0] if self.shown else ""
+
+    @property
+    def password(self) -> str:
+        return self.shown[1] if self.shown else ""
 
 
 class NotUnderstoodError(Exception):
@@ -83,6 +90,8 @@ class SimulatedCarrier(ABC):
 
     key: ClassVar[str]  # the carrier's canonical name, as in the database
     path: ClassVar[str] = ""  # of a service that has one address
+    # The settings that hold account and password; a single one holds a key that stands for both.
+    credentials: ClassVar[tuple[str, ...]]
 
     def owns(self, path: str) -> bool:
         """Whether this path is the carrier's."""
@@ -92,9 +101,22 @@ class SimulatedCarrier(ABC):
     def read(self, request: HttpRequest) -> Question:
         """Understand a request. Raises NotUnderstoodError."""
 
-    @abstractmethod
-    def answer(self, question: Question, turn: Turn) -> Answer:
+    def answer(self, question: Question, state: ParcelState) -> Answer:
         """Answer in the carrier's own form. What `ready_made` and `disturbed` cover counts as DELIVERED here."""
+        return self.refusal(question, state) or self.spoilt(self.good(question, state), state)
+
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        """The error, if the scenario is one."""
+        del question, state
+        return None
+
+    @abstractmethod
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        """The answer that is no error."""
+
+    @abstractmethod
+    def spoilt(self, good: Answer, state: ParcelState) -> Answer:
+        """What no client should choke on, in the carrier's format, if the scenario is that; else the good answer."""
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """What an answer holds about its one parcel, to be joined with others; None if it is about the whole call."""
@@ -104,17 +126,27 @@ class SimulatedCarrier(ABC):
         """The answer about several parcels."""
         raise NotImplementedError  # likewise
 
-    def ready_made(self, turn: Turn) -> Answer | None:
+    def too_many_calls(self) -> Answer:
+        """The answer to RATE_LIMITED, as far as it does not depend on the parcel."""
+        return Answer(429, b"Too many requests")
+
+    def ready_made(self, state: ParcelState) -> Answer | None:
         """The answer that comes from in front of the carrier's service; None if there is none."""
-        return ready_made(turn)
+        if state.scenario is Scenario.RATE_LIMITED:
+            wait = state.parcel.retry_after
+            return replace(self.too_many_calls(), headers=() if wait is None else (("Retry-After", wait),))
+        if state.scenario is Scenario.GZIP_BOMB:
+            return Answer(200, _gzip_bomb(), "text/xml;charset=UTF-8", (("Content-Encoding", "gzip"),))
+        return _READY_MADE.get(state.scenario)
 
     def shows(self, question: Question, account: str, password: str) -> bool:
         """Whether a question shows this account and its password."""
-        return (question.account, question.password) == (account, password)
+        return question.shown == (account, password)
 
-    @abstractmethod
     def settings(self, account: str, password: str) -> dict[str, str]:
         """The settings that hold these credentials, by their names."""
+        shown = (account, password) if len(self.credentials) > 1 else (key_of(account, password),)
+        return dict(zip(self.credentials, shown, strict=True))
 
     @abstractmethod
     def example(self, digits: str, serial: int) -> str:
@@ -136,29 +168,25 @@ class GivesTokens(SimulatedCarrier):
         """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
 
 
-def ready_made(turn: Turn) -> Answer | None:
-    """The answer from in front of a service that looks the same for all carriers; None if there is none."""
-    if turn.scenario is Scenario.RATE_LIMITED:
-        return Answer(429, b"Too many requests", headers=retry_after(turn))
-    if turn.scenario is Scenario.GZIP_BOMB:
-        return Answer(200, _gzip_bomb(), "text/xml;charset=UTF-8", (("Content-Encoding", "gzip"),))
-    return _READY_MADE.get(turn.scenario)
-
-
-def retry_after(turn: Turn) -> tuple[tuple[str, str], ...]:
-    """The header of an answer that asks to wait, if the parcel's script has it."""
-    wait = turn.parcel.retry_after
-    return () if wait is None else (("Retry-After", wait),)
-
-
 def disturbed(answer: Answer, scenario: Scenario) -> Answer:
     """The carrier's answer, to be sent in the manner of the scenario."""
     return replace(answer, manner=_MANNERS.get(scenario, Manner.PLAIN))
 
 
-def in_france(moment: datetime) -> datetime:
-    """A moment as clocks there show it."""
-    return moment.astimezone(ZoneInfo("Europe/Paris"))
+def in_france(at: datetime) -> datetime:
+    """A time as clocks there show it."""
+    return at.astimezone(ZoneInfo("Europe/Paris"))
+
+
+def key_of(account: str, password: str) -> str:
+    """A single key that stands for an account and its password."""
+    return f"{account}-{password}"
+
+
+def account_of(key: str) -> tuple[str, str]:
+    """The account and the password that a single key stands for."""
+    account, _, password = key.partition("-")
+    return account, password
 
 
 def hostile_text(password: str) -> str:
@@ -170,7 +198,7 @@ def hostile_text(password: str) -> str:
     )
 
 
-def _page(status: int, title: str, text: str) -> Answer:
+def page(status: int, title: str, text: str) -> Answer:
     body = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"
     return Answer(status, body.encode(), "text/html;charset=UTF-8")
 
@@ -183,9 +211,9 @@ def _gzip_bomb() -> bytes:
 
 
 _READY_MADE = {
-    Scenario.HTML: _page(200, "Maintenance", "Nos services sont momentanément indisponibles."),
-    Scenario.MAINTENANCE: _page(503, "Service indisponible", "Maintenance en cours."),
-    Scenario.BAD_GATEWAY: _page(502, "502 Bad Gateway", "The upstream server did not answer."),
+    Scenario.HTML: page(200, "Maintenance", "Nos services sont momentanément indisponibles."),
+    Scenario.MAINTENANCE: page(503, "Service indisponible", "Maintenance en cours."),
+    Scenario.BAD_GATEWAY: page(502, "502 Bad Gateway", "The upstream server did not answer."),
     Scenario.EMPTY: Answer(200, b"", "text/xml;charset=UTF-8"),
     Scenario.REDIRECT: Answer(302, headers=(("Location", ELSEWHERE),)),
     Scenario.RESET: Answer(200, manner=Manner.RESET),

@@ -1,4 +1,4 @@
-"""Chronopost's tracking and POD web service, simulated. Pure: a request and a turn give an answer.
+"""Chronopost's tracking and POD web service, simulated. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: the carrier's specifications v2.6.2 (2018, below "D18") and VL3.24.10.14 (2024, "D24"), the
 schema and recorded answers in karrio's Chronopost connector ("KAR"), and other public clients for the labels beside an
@@ -11,15 +11,15 @@ Where no PDF comes and no statusCode says why, an image may be asked for: the ca
 Of the service's operations the two that a fetch needs are there; the others are faults.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, Question, SimulatedCarrier, hostile_text, in_france
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
-from recours.sandbox.soap import CONTENT_TYPE, element
+from recours.sandbox.answers import Answer, HttpRequest, Question, hostile_text, in_france
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, ParcelState, Scenario
+from recours.sandbox.soap import CONTENT_TYPE, element, elements
 
 PATH = "/tracking-cxf/TrackingServiceWS"
 NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
@@ -58,11 +58,8 @@ _STATUS_WITH_POD = 5  # [D24]
 # Another call about the same proof may follow one for a PDF.
 _IMAGE_MAY_BE_ASKED_FOR = frozenset(
     {
-        Scenario.POD_IMAGE_ONLY,
-        Scenario.POD_UNSAID,
-        Scenario.BAD_BASE64,
-        Scenario.NOT_A_DOCUMENT,
-        Scenario.EMPTY_POD,
+        *(Scenario.POD_IMAGE_ONLY, Scenario.POD_UNSAID),
+        *(Scenario.BAD_BASE64, Scenario.NOT_A_DOCUMENT, Scenario.EMPTY_POD),
     }
 )
 # What is wrong with a PDF then is wrong with an image too.
@@ -83,11 +80,17 @@ _POD_ERRORS = {
 }
 
 
-class Chronopost(SimulatedCarrier):
+class Chronopost(soap.SoapCarrier):
     """The simulated service."""
 
     key = "chronopost"
     path = PATH
+    credentials = ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
+    spoilt_field = "errorCode"
+    faults: ClassVar[Mapping[Scenario, str]] = {
+        Scenario.FAULT_CLIENT: "Unmarshalling Error: the request was refused",
+        Scenario.FAULT_SERVER: "Fault occurred while processing.",
+    }
 
     def read(self, request: HttpRequest) -> Question:
         operation, values = soap.read_call(request, NAMESPACE, OPERATIONS)
@@ -107,93 +110,73 @@ class Chronopost(SimulatedCarrier):
         return Question(
             operation,
             values["skybillNumber"],
-            account=values["accountNumber"],
-            password=values["password"],
-            needs_account=True,
+            shown=(values["accountNumber"], values["password"]),
             goes_on=_IMAGE_MAY_BE_ASKED_FOR if _BOOLEANS[values["pdf"]] else (),
             details={"language": language, "pdf": "yes" if _BOOLEANS[values["pdf"]] else "no"},
         )
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
-        scenario = turn.scenario
-        if scenario is Scenario.FAULT_CLIENT:
-            return soap.fault("soap:Client", "Unmarshalling Error: the request was refused")
-        if scenario is Scenario.FAULT_SERVER:
-            return soap.fault("soap:Server", "Fault occurred while processing.")
-        if scenario is Scenario.WRONG_TYPE and turn.tries % 2 == 0:
-            return soap.another_shape()
-        good = Answer(200, _envelope(question, _result(question, turn)), CONTENT_TYPE)
-        return soap.spoilt(scenario, good, "errorCode")
-
-    def settings(self, account: str, password: str) -> dict[str, str]:
-        """An account of eight digits and a password of six."""
-        return {"CHRONOPOST_ACCOUNT": account, "CHRONOPOST_PASSWORD": password}
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        name = f"ns2:{question.operation}Response"
+        result = f'<{name} xmlns:ns2="{NAMESPACE}"><return>{_result(question, state)}</return></{name}>'
+        return Answer(200, soap.envelope(result), CONTENT_TYPE)
 
     def example(self, digits: str, serial: int) -> str:
         """Two letters, nine digits and two letters."""
         return f"XY{digits}{serial:07d}FR"
 
 
-def _envelope(question: Question, result: str) -> bytes:
-    name = f"ns2:{question.operation}Response"
-    return soap.envelope(f'<{name} xmlns:ns2="{NAMESPACE}"><return>{result}</return></{name}>')
-
-
-def _result(question: Question, turn: Turn) -> str:
+def _result(question: Question, state: ParcelState) -> str:
     """What stands in `return`."""
-    scenario = turn.scenario
+    scenario = state.scenario
     if scenario is Scenario.SYSTEM_ERROR:
         return _error(1, "System Error")  # [D24, KAR]
     if scenario is Scenario.HOSTILE_TEXT:
         return _error(1, hostile_text(question.password))
     if scenario is Scenario.WRONG_TYPE:
         return element("errorCode", "abc")
-    return _tracking(question, turn) if question.tracking else _pod(question, turn)
+    return _tracking(question, state) if question.tracking else _pod(question, state)
 
 
 def _error(code: int, message: str) -> str:
-    return element("errorCode", code) + element("errorMessage", message)
+    return elements([("errorCode", code), ("errorMessage", message)])
 
 
-def _tracking(question: Question, turn: Turn) -> str:
+def _tracking(question: Question, state: ParcelState) -> str:
     """Events oldest first, the last one with highPriority; for an unknown number none [D24, KAR; a tracker's README]."""
-    events = ""
-    if turn.scenario is not Scenario.UNKNOWN:
-        events = _events(question, turn)
+    events = "" if state.scenario is Scenario.UNKNOWN else _events(question, state)
     found = f"<listEventInfoComp>{events}{element('skybillNumber', question.number)}</listEventInfoComp>"
     return element("errorCode", 0) + found
 
 
-def _events(question: Question, turn: Turn) -> str:
+def _events(question: Question, state: ParcelState) -> str:
     french = question.details["language"] == "fr_FR"
-    delivered = turn.scenario is not Scenario.IN_TRANSIT
-    end = turn.delivered_at if delivered else turn.first_seen
+    delivered, end = state.is_delivered, state.last_at
     last = len(_ON_THE_WAY) - 1
     parts = [
         _event(
             code,
             label if french else english,
             end - before,
-            state=not delivered and n == last,
+            decides=not delivered and n == last,
             info=_items(_BESIDE_A_MESSAGE) if french and code == "TA" else "",
         )
         for n, (code, label, english, before) in enumerate(_ON_THE_WAY)
     ]
-    if turn.scenario is Scenario.RETURNED_TO_SENDER:
+    if state.scenario is Scenario.RETURNED_TO_SENDER:
         label = "Colis en retour expéditeur" if french else "Parcel returned to sender"
-        parts.append(_event("R", label, end - timedelta(hours=2), state=False))
+        parts.append(_event("R", label, end - timedelta(hours=2), decides=False))
     if delivered:
-        parts.append(_delivered(turn, end, french=french))
+        parts.append(_delivered(state, end, french=french))
     return "".join(parts)
 
 
-def _delivered(turn: Turn, end: datetime, *, french: bool) -> str:
+def _delivered(state: ParcelState, end: datetime, *, french: bool) -> str:
     """Other items stand before the name."""
-    signatory = documents.signatory_of(turn)
+    signatory = documents.signatory_of(state)
     name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
     others = _BESIDE_A_DELIVERY if french else ()  # their labels in other languages nobody has told
     info = _items(others) + (_items([(name, signatory)]) if signatory else "")
-    return _event("D", "Livré" if french else "Delivered", end, state=True, info=info)
+    return _event("D", "Livré" if french else "Delivered", end, decides=True, info=info)
 
 
 def _items(told: Iterable[tuple[str, str]]) -> str:
@@ -203,47 +186,40 @@ def _items(told: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def _event(code: str, label: str, when: datetime, *, state: bool, info: str = "") -> str:
-    """`state`: this event tells the parcel's state. The order of the fields is the schema's [KAR]."""
-    fields = [
-        element("code", code),
-        element("eventDate", in_france(when).isoformat(timespec="seconds")),
-        element("eventLabel", label),
-        element("highPriority", state),
-        "" if code == "D" else element("NPC", "ZZ"),
-        element("officeLabel", "LILLE CHRONOPOST"),
-        element("zipCode", "59000"),
-        info,
+def _event(code: str, label: str, when: datetime, *, decides: bool, info: str = "") -> str:
+    """`decides`: this event tells the parcel's state. The order of the fields is the schema's [KAR]."""
+    fields: list[tuple[str, str | bool]] = [
+        ("code", code),
+        ("eventDate", in_france(when).isoformat(timespec="seconds")),
+        ("eventLabel", label),
+        ("highPriority", decides),
+        *([] if code == "D" else [("NPC", "ZZ")]),
+        ("officeLabel", "LILLE CHRONOPOST"),
+        ("zipCode", "59000"),
     ]
-    return f"<events>{''.join(fields)}</events>"
+    return f"<events>{elements(fields)}{info}</events>"
 
 
-def _pod(question: Question, turn: Turn) -> str:
+def _pod(question: Question, state: ParcelState) -> str:
     """The POD or why there is none. Every field may be absent [D24, D18, KAR]."""
-    if turn.scenario in _POD_ERRORS:
-        return _error(*_POD_ERRORS[turn.scenario])
-    if turn.scenario in _STATUS_WITHOUT_POD and not _is_there_as_image(question, turn):
-        status = _STATUS_WITHOUT_POD[turn.scenario]
+    if state.scenario in _POD_ERRORS:
+        return _error(*_POD_ERRORS[state.scenario])
+    as_image = question.details["pdf"] == "no"
+    is_there = state.scenario is Scenario.POD_IMAGE_ONLY and as_image
+    if state.scenario in _STATUS_WITHOUT_POD and not is_there:
+        status = _STATUS_WITHOUT_POD[state.scenario]
         ending = "" if status is None else element("statusCode", status)
-        return element("errorCode", 0) + element("podPresente", value=False) + ending
-    kind, pod = _document(question, turn)
-    fields = [
-        element("errorCode", 0),
-        element("formatPOD", kind),
-        element("pod", pod),
-        element("podPresente", value=True),
-        element("statusCode", _STATUS_WITH_POD),
-    ]
-    return "".join(fields)
-
-
-def _is_there_as_image(question: Question, turn: Turn) -> bool:
-    return turn.scenario is Scenario.POD_IMAGE_ONLY and question.details["pdf"] == "no"
-
-
-def _document(question: Question, turn: Turn) -> tuple[str, str]:
-    """The form and the text of the `pod` field. Asked for no PDF, the service gives a PNG [D24]."""
-    if question.details["pdf"] == "no" and turn.scenario not in _SPOILT:
-        turn = replace(turn, scenario=Scenario.DELIVERED_PNG)
-    kind = "PNG" if turn.scenario is Scenario.DELIVERED_PNG else "PDF"
-    return kind, documents.document_text(turn, "Chronopost", question.number, in_france(turn.delivered_at))
+        return elements([("errorCode", 0), ("podPresente", False)]) + ending
+    # Asked for no PDF, the service gives a PNG [D24].
+    if as_image and state.scenario not in _SPOILT:
+        state = replace(state, scenario=Scenario.DELIVERED_PNG)
+    pod = documents.document_text(state, "Chronopost", question.number, in_france(state.delivered_at))
+    return elements(
+        [
+            ("errorCode", 0),
+            ("formatPOD", "PNG" if state.scenario is Scenario.DELIVERED_PNG else "PDF"),
+            ("pod", pod),
+            ("podPresente", True),
+            ("statusCode", _STATUS_WITH_POD),
+        ]
+    )

@@ -1,4 +1,4 @@
-"""Colissimo's tracking timeline and its documents, simulated. Pure: a request and a turn give an answer.
+"""Colissimo's tracking timeline and its documents, simulated. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the
 carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021; codes and labels of events are those of the
@@ -17,7 +17,6 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
@@ -25,11 +24,18 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
+    account_of,
     hostile_text,
+    in_france,
+    key_of,
 )
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, DOCUMENT_IS_THERE, SLOW_ANSWERS, Scenario
+from recours.sandbox.scenarios import (
+    DELIVERED_BY_TRACKING,
+    DOCUMENT_IS_THERE,
+    SLOW_ANSWERS,
+    ParcelState,
+    Scenario,
+)
 
 TIMELINE = "/tracking-timeline-ws/rest/tracking/timelineCompany"
 DOCUMENTS = "/api-document/rest/documents"
@@ -42,10 +48,10 @@ _CREDENTIALS = (frozenset({"login", "password"}), frozenset({"apiKey"}))
 _CREDENTIAL_NAMES = frozenset().union(*_CREDENTIALS)
 
 # The timeline refuses these itself: no other call follows.
-_GOES_ON = (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - {
-    Scenario.AUTH_REFUSED,
-    Scenario.NOT_OURS,
-    Scenario.POD_NEVER,
+_REFUSED_THERE = {Scenario.AUTH_REFUSED, Scenario.NOT_OURS, Scenario.POD_NEVER}
+_GOES_ON = {
+    "timelineCompany": (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - _REFUSED_THERE,
+    "documents": DOCUMENT_IS_THERE | SLOW_ANSWERS,
 }
 
 _TIMELINE_ERRORS = {
@@ -65,8 +71,10 @@ _DOCUMENT_ERRORS: dict[Scenario, tuple[int, str, str, int | None, str]] = {
     Scenario.POD_LATE: (404, "003", "DOCUMENT NOT FOUND", None, ""),
     Scenario.POD_NONE: (404, "003", "DOCUMENT NOT FOUND", None, ""),
 }
+# These spoil the JSON of the call for the document too.
+_SPOILS_LISTS = frozenset({Scenario.DTD_BOMB, Scenario.INVALID_UTF8, Scenario.WRONG_TYPE})
 # Its list is a good answer without a proof in it.
-_LISTS_NO_PROOF = frozenset({Scenario.POD_NEVER, Scenario.POD_UNSAID})
+_LISTS_NO_PROOF: dict[Scenario, tuple[str, ...]] = {Scenario.POD_NEVER: ("LABEL",), Scenario.POD_UNSAID: ()}
 _BAD_NUMBER = (400, "005", "BODY INVALID", 150, "Numéro de colis invalide")
 _NO_SUCH_DOCUMENT = (404, "002", "CAB OR UUID NOT FOUND", None, "")
 
@@ -94,28 +102,29 @@ _RETURNED = (
 )
 
 
-class Colissimo(SimulatedCarrier):
+class Colissimo(json_api.JsonCarrier):
     """The simulated services."""
 
     key = "colissimo"
+    # The better of the two sets; an API key is `key_of` the two.
+    credentials = ("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD")
 
     def owns(self, path: str) -> bool:
-        """The timeline, and everything of the documents."""
         return path == TIMELINE or path.startswith("/api-document/")
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         if request.path == TIMELINE:
             return _read_timeline(request)
-        if request.path == DOCUMENTS:
-            return _read_documents(request)
-        if request.path == DOCUMENT:
-            return _read_document(request)
-        raise NotUnderstoodError(_trouble(404, "Not Found", "No message available"))
-
-    def settings(self, account: str, password: str) -> dict[str, str]:
-        """The better of the two sets; an API key is `rest.key_of` the two."""
-        return {"COLISSIMO_LOGIN": account, "COLISSIMO_PASSWORD": password}
+        operation = {DOCUMENTS: "documents", DOCUMENT: "document"}.get(request.path)
+        if operation is None:
+            raise NotUnderstoodError(_trouble(404, "Not Found", "No message available"))
+        tree = _body(request)
+        more = {"path", "uuid"} if operation == "document" else set()
+        _only(tree, needed={"credential", "cab", "lang"} | more, may_be_null=more)
+        question = _question(operation, tree, tree["credential"], "cab")
+        if not NUMBER.fullmatch(question.number):
+            raise NotUnderstoodError(_document_error(*_BAD_NUMBER))
+        return question
 
     def example(self, digits: str, serial: int) -> str:
         """A digit, a letter and eleven digits. The check digit of this form is known to nobody."""
@@ -125,18 +134,24 @@ class Colissimo(SimulatedCarrier):
         """The third and the fourth sign, whichever of the forms the number has."""
         return number[2:4]
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
-        scenario = turn.scenario
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        scenario = state.scenario
         if scenario is Scenario.FAULT_CLIENT:
             return _trouble(400, "Bad Request", "The request was refused")
         if scenario is Scenario.FAULT_SERVER:
             return _trouble(500, "Internal Server Error", "Fault occurred while processing")
-        listed = _timeline(question, turn) if question.tracking else _list(question, turn)
-        spoilt = json_api.spoilt(scenario, listed, turn)
-        if spoilt or question.operation != "document":
-            return spoilt or listed
-        return listed if listed.status != 200 else _document(question, turn)  # noqa: PLR2004 (OK)
+        if question.tracking and scenario is Scenario.HOSTILE_TEXT:
+            return _timeline_error("1000", hostile_text(_secret(question)))
+        if question.tracking and scenario in _TIMELINE_ERRORS:
+            return _timeline_error(*_TIMELINE_ERRORS[scenario])
+        return None if question.tracking else _refused_documents(question, scenario)
+
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        if question.tracking:
+            return _timeline(question, state)
+        if question.operation == "document" and state.scenario not in _SPOILS_LISTS:
+            return _document(question, state)
+        return _list(question, state)
 
 
 # ---------------------------------------------------------------- requests
@@ -156,18 +171,6 @@ def _read_timeline(request: HttpRequest) -> Question:
     if not NUMBER.fullmatch(question.number):
         raise NotUnderstoodError(_timeline_error("101", "Numéro de colis invalide"))
     return question
-
-
-def _read_documents(request: HttpRequest) -> Question:
-    tree = _body(request)
-    _only(tree, needed={"credential", "cab", "lang"})
-    return _checked(_question("documents", tree, tree["credential"], "cab"))
-
-
-def _read_document(request: HttpRequest) -> Question:
-    tree = _body(request)
-    _only(tree, needed={"credential", "cab", "lang", "path", "uuid"}, may_be_null={"path", "uuid"})
-    return _checked(_question("document", tree, tree["credential"], "cab"))
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
@@ -201,19 +204,13 @@ def _question(operation: str, tree: dict[str, Any], credential: Any, number: str
     if not all(isinstance(value, str) for value in credential.values()):
         raise _refused("the credential must be texts")
     by_key = "apiKey" in credential
-    account, password = (
-        json_api.account_of(credential["apiKey"]) if by_key else (credential["login"], credential["password"])
-    )
+    shown = account_of(credential["apiKey"]) if by_key else (credential["login"], credential["password"])
     return Question(
         operation,
         tree[number],
         tracking=operation == "timelineCompany",
-        goes_on={"timelineCompany": _GOES_ON, "documents": DOCUMENT_IS_THERE | SLOW_ANSWERS}.get(
-            operation, ()
-        ),
-        account=account,
-        password=password,
-        needs_account=True,
+        goes_on=_GOES_ON.get(operation, ()),
+        shown=shown,
         details={
             "lang": tree["lang"],
             "by": "key" if by_key else "password",
@@ -221,12 +218,6 @@ def _question(operation: str, tree: dict[str, Any], credential: Any, number: str
             "uuid": tree.get("uuid") or "",
         },
     )
-
-
-def _checked(question: Question) -> Question:
-    if not NUMBER.fullmatch(question.number):
-        raise NotUnderstoodError(_document_error(*_BAD_NUMBER))
-    return question
 
 
 def _refused(reason: str) -> NotUnderstoodError:
@@ -241,20 +232,16 @@ def _trouble(status: int, error: str, message: str) -> Answer:
 def _secret(question: Question) -> str:
     """What the call showed of our secrets."""
     if question.details["by"] == "key":
-        return json_api.key_of(question.account, question.password)
+        return key_of(question.account, question.password)
     return question.password
 
 
 # ---------------------------------------------------------------- the timeline
 
 
-def _timeline(question: Question, turn: Turn) -> Answer:
-    if turn.scenario is Scenario.HOSTILE_TEXT:
-        return _timeline_error("1000", hostile_text(_secret(question)))
-    if turn.scenario in _TIMELINE_ERRORS:
-        return _timeline_error(*_TIMELINE_ERRORS[turn.scenario])
-    delivered = turn.scenario is not Scenario.IN_TRANSIT
-    at = turn.delivered_at if delivered else turn.first_seen
+def _timeline(question: Question, state: ParcelState) -> Answer:
+    delivered, at = state.is_delivered, state.last_at
+    product = {"productCode": "DOM"} if state.scenario is Scenario.POD_NEVER else {}
     parcel = {
         "parcelNumber": question.number,
         "contractNumber": question.account,
@@ -265,9 +252,9 @@ def _timeline(question: Question, turn: Turn) -> Answer:
             "address": {"zipCode": "59000", "city": "LILLE", "countryCodeISO": "FR"},
         },
         "removalPoint": None,
-        "service": {"deliveryChoice": ""} | _product(turn.scenario),
+        "service": {"deliveryChoice": ""} | product,
         "step": _steps(5 if delivered else 3, at),
-        "event": _events(at, turn),
+        "event": _events(at, state),
     }
     status = [{"code": "0", "message": "OK"}]
     return json_api.answer({"lang": question.details["lang"], "status": status, "parcel": parcel})
@@ -292,17 +279,13 @@ def _steps(active: int, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _product(scenario: Scenario) -> dict[str, str]:
-    return {"productCode": "DOM"} if scenario is Scenario.POD_NEVER else {}
-
-
-def _events(at: datetime, turn: Turn) -> list[dict[str, Any]]:
+def _events(at: datetime, state: ParcelState) -> list[dict[str, Any]]:
     """The newest first."""
     last: tuple[tuple[str, str, timedelta], ...] = _DELIVERED
-    if turn.scenario is Scenario.IN_TRANSIT:
+    if state.scenario is Scenario.IN_TRANSIT:
         last = ()
-    elif turn.scenario is Scenario.RETURNED_TO_SENDER:
-        last = _RETURNED[turn.tries % 2]
+    elif state.scenario is Scenario.RETURNED_TO_SENDER:
+        last = _RETURNED[state.tries % 2]
     return [
         {
             "date": _naive(at - before),
@@ -316,33 +299,27 @@ def _events(at: datetime, turn: Turn) -> list[dict[str, Any]]:
     ]
 
 
-def _naive(moment: datetime) -> str:
-    return _local(moment).strftime("%Y-%m-%dT%H:%M:%S.000")
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo("Europe/Paris"))
+def _naive(at: datetime) -> str:
+    return in_france(at).strftime("%Y-%m-%dT%H:%M:%S.000")
 
 
 # ---------------------------------------------------------------- the documents
 
 
-def _list(question: Question, turn: Turn) -> Answer:
-    """The list, or its error, which the call for the document itself gives too."""
-    scenario = turn.scenario
+def _refused_documents(question: Question, scenario: Scenario) -> Answer | None:
+    """The error of the list, which the call for the document itself gives too."""
     if scenario is Scenario.SYSTEM_ERROR:
         return _trouble(500, "Internal Server Error", "Erreur système")
     if scenario is Scenario.HOSTILE_TEXT:
         return _trouble(500, "Internal Server Error", hostile_text(_secret(question)))
     if scenario is Scenario.ACCOUNT_DENIED:
         return _trouble(403, "Forbidden", "Access denied")
-    if scenario in _DOCUMENT_ERRORS:
-        return _document_error(*_DOCUMENT_ERRORS[scenario])
-    entries = [_entry(question, turn, "LABEL")]
-    if scenario is Scenario.POD_UNSAID:
-        entries = []
-    elif scenario is not Scenario.POD_NEVER:
-        entries.append(_entry(question, turn, "SIGNATURE"))
+    return _document_error(*_DOCUMENT_ERRORS[scenario]) if scenario in _DOCUMENT_ERRORS else None
+
+
+def _list(question: Question, state: ParcelState) -> Answer:
+    kinds = _LISTS_NO_PROOF.get(state.scenario, ("LABEL", "SIGNATURE"))
+    entries = [_entry(question, state, kind) for kind in kinds]
     return json_api.answer({"errorCode": "000", "errorLabel": "OK", "documents": entries})
 
 
@@ -353,10 +330,10 @@ def _document_error(status: int, code: str, label: str, inner: int | None, messa
     return json_api.answer(tree, status)
 
 
-def _entry(question: Question, turn: Turn, kind: str) -> dict[str, str]:
-    at = _local(turn.delivered_at)
+def _entry(question: Question, state: ParcelState, kind: str) -> dict[str, str]:
+    at = in_france(state.delivered_at)
     name = str(uuid5(NAMESPACE_URL, f"{kind}/{question.number}"))
-    ending = "png" if turn.scenario is Scenario.DELIVERED_PNG else "pdf"
+    ending = "png" if state.scenario is Scenario.DELIVERED_PNG else "pdf"
     return {
         "url": "/document",
         "eventCode": "LIVCFM",
@@ -372,18 +349,18 @@ def _entry(question: Question, turn: Turn, kind: str) -> dict[str, str]:
     }
 
 
-def _document(question: Question, turn: Turn) -> Answer:
+def _document(question: Question, state: ParcelState) -> Answer:
     """The bytes of the proof that the list shows, if it is asked for by what stands there."""
-    entry = _entry(question, turn, "SIGNATURE")
+    entry = _entry(question, state, "SIGNATURE")
     asked = question.details["path"], question.details["uuid"]
-    if asked != (entry["path"], entry["uuid"]) or turn.scenario in _LISTS_NO_PROOF:
+    if asked != (entry["path"], entry["uuid"]) or state.scenario in _LISTS_NO_PROOF:
         return _document_error(*_NO_SUCH_DOCUMENT)
-    at = _local(turn.delivered_at)
-    if turn.scenario is Scenario.BAD_BASE64:
-        content = documents.document_text(turn, "Colissimo", question.number, at).encode()
+    at = in_france(state.delivered_at)
+    if state.scenario is Scenario.BAD_BASE64:
+        content = documents.document_text(state, "Colissimo", question.number, at).encode()
     else:
-        content = documents.document_of(turn, "Colissimo", question.number, at)
-    png = turn.scenario is Scenario.DELIVERED_PNG
+        content = documents.document_of(state, "Colissimo", question.number, at)
+    png = state.scenario is Scenario.DELIVERED_PNG
     name = entry["path"].rpartition("/")[2]
     shown = (("Content-Disposition", f"inline; filename={name}"),)
     return Answer(200, content, "image/png" if png else "application/pdf", shown)

@@ -1,4 +1,4 @@
-"""DHL's Shipment Tracking - Unified, simulated, and the page that its links lead to. Pure: a request and a turn give an answer.
+"""DHL's Shipment Tracking - Unified, simulated, and the page that its links lead to. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404,
 429). Inferred, as no source says it: whatever a link gives (a PDF, an image for a `signatureUrl`, a login page), that the
@@ -21,14 +21,13 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
+    account_of,
     hostile_text,
     in_france,
-    ready_made,
-    retry_after,
+    key_of,
+    page,
 )
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import DOCUMENT_IS_THERE, SLOW_ANSWERS, Scenario
+from recours.sandbox.scenarios import DOCUMENT_IS_THERE, SLOW_ANSWERS, ParcelState, Scenario
 
 _PATH = "/track/shipments"
 _LINKS = "/webPOD/"
@@ -76,13 +75,13 @@ _ERRORS = {
 }
 
 
-class Dhl(SimulatedCarrier):
+class Dhl(json_api.JsonCarrier):
     """The simulated service."""
 
     key = "dhl"
+    credentials = ("DHL_API_KEY",)
 
     def owns(self, path: str) -> bool:
-        """The service's address, and those of its links."""
         return path == _PATH or path.startswith(_LINKS)
 
     def read(self, request: HttpRequest) -> Question:
@@ -90,42 +89,36 @@ class Dhl(SimulatedCarrier):
         if request.path != _PATH:
             return _read_link(request)
         values = _checked(request)
-        account, password = json_api.account_of(request.headers.get("dhl-api-key", ""))
         return Question(
             "shipments",
             values["trackingNumber"],
             tracking=True,
             goes_on=_LINKED,
-            account=account,
-            password=password,
-            needs_account=True,
+            shown=account_of(request.headers.get("dhl-api-key", "")),
         )
-
-    def settings(self, account: str, password: str) -> dict[str, str]:
-        return {"DHL_API_KEY": json_api.key_of(account, password)}
 
     def example(self, digits: str, serial: int) -> str:
         """The form of a piece's identifier, which no Express waybill has."""
         return f"JJD{digits}{serial:016d}"
 
-    def ready_made(self, turn: Turn) -> Answer | None:
-        """Too many calls are told in the service's own form."""
-        if turn.scenario is Scenario.RATE_LIMITED:
-            detail = "Too many requests within defined time period, please try again later."
-            limited = _problem(429, "Too Many Requests", detail)
-            return Answer(429, limited.body, limited.content_type, retry_after(turn))
-        return ready_made(turn)
+    def too_many_calls(self) -> Answer:
+        detail = "Too many requests within defined time period, please try again later."
+        return _problem(429, "Too Many Requests", detail)
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         if not question.tracking:
-            return _linked(question, turn)
-        if turn.scenario is Scenario.HOSTILE_TEXT:
-            text = hostile_text(json_api.key_of(question.account, question.password))
+            return None
+        if state.scenario is Scenario.HOSTILE_TEXT:
+            text = hostile_text(key_of(question.account, question.password))
             return _problem(500, "Internal Server Error", text)
-        if turn.scenario in _ERRORS:
-            return _problem(*_ERRORS[turn.scenario])
-        good = _tracking(question, turn)
-        return json_api.spoilt(turn.scenario, good, turn) or good
+        return _problem(*_ERRORS[state.scenario]) if state.scenario in _ERRORS else None
+
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        return _tracking(question, state) if question.tracking else _linked(question, state)
+
+    def spoilt(self, good: Answer, state: ParcelState) -> Answer:
+        """What a link gives is no JSON."""
+        return super().spoilt(good, state) if good.content_type == json_api.CONTENT_TYPE else good
 
 
 def _checked(request: HttpRequest) -> dict[str, str]:
@@ -145,7 +138,7 @@ def _read_link(request: HttpRequest) -> Question:
     """A link is good as it was given only."""
     values = json_api.first_values(request.query)
     if request.path not in (_DOCUMENT_LINK, _SIGNATURE_LINK) or set(values) != {"trackingNumber"}:
-        raise NotUnderstoodError(_page(404, "Not found"))
+        raise NotUnderstoodError(page(404, "Not found", ""))
     return Question("webPOD", values["trackingNumber"])
 
 
@@ -155,16 +148,10 @@ def _problem(status: int, title: str, detail: str) -> Answer:
     return json_api.answer(tree, status, _PROBLEM, Correlation_Id="00000000-0000-0000-0000-000000000000")
 
 
-def _page(status: int, title: str) -> Answer:
-    body = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return Answer(status, body.encode(), "text/html;charset=UTF-8")
-
-
-def _tracking(question: Question, turn: Turn) -> Answer:
-    delivered = turn.scenario is not Scenario.IN_TRANSIT
-    end = turn.delivered_at if delivered else turn.first_seen
-    returned = turn.scenario is Scenario.RETURNED_TO_SENDER
-    past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[turn.tries % len(_NOT_YET)])
+def _tracking(question: Question, state: ParcelState) -> Answer:
+    delivered, end = state.is_delivered, state.last_at
+    returned = state.scenario is Scenario.RETURNED_TO_SENDER
+    past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[state.tries % len(_NOT_YET)])
     events = [_event(code, status, text, end - before) for code, status, text, before in past]
     if delivered:
         events.append(_event(*(_RETURNED if returned else _DELIVERED), end))
@@ -172,7 +159,7 @@ def _tracking(question: Question, turn: Turn) -> Answer:
         "id": question.number,
         "service": "parcel-de",
         "status": events[-1],
-        "details": {"proofOfDelivery": _proof(question.number, turn)} if delivered else {},
+        "details": {"proofOfDelivery": _proof(question.number, state)} if delivered else {},
         "events": events[::-1],
         "returnFlag": returned,
     }
@@ -181,7 +168,7 @@ def _tracking(question: Question, turn: Turn) -> Answer:
 
 
 def _event(code: str, status: str, text: str, when: datetime) -> dict[str, object]:
-    """Moments have no offset."""
+    """Times have no offset."""
     return {
         "timestamp": _stamp(when),
         "statusCode": code,
@@ -191,31 +178,31 @@ def _event(code: str, status: str, text: str, when: datetime) -> dict[str, objec
     }
 
 
-def _proof(number: str, turn: Turn) -> dict[str, object]:
-    proof: dict[str, object] = {"timestamp": _stamp(turn.delivered_at)}
-    signatory = documents.signatory_of(turn)
+def _proof(number: str, state: ParcelState) -> dict[str, object]:
+    proof: dict[str, object] = {"timestamp": _stamp(state.delivered_at)}
+    signatory = documents.signatory_of(state)
     if signatory:
         proof["signed"] = {"@type": "Person", "familyName": signatory, "givenName": "", "name": signatory}
-    picture = turn.scenario in _IMAGES
-    if turn.scenario in _LINKED:
+    picture = state.scenario in _IMAGES
+    if state.scenario in _LINKED:
         path = _SIGNATURE_LINK if picture else _DOCUMENT_LINK
         link = f"{_LINKED_HOST}{path}?{urlencode({'trackingNumber': number})}"
         proof["signatureUrl" if picture else "documentUrl"] = link
     return proof
 
 
-def _stamp(moment: datetime) -> str:
-    return f"{in_france(moment):%Y-%m-%dT%H:%M:%S}"
+def _stamp(at: datetime) -> str:
+    return f"{in_france(at):%Y-%m-%dT%H:%M:%S}"
 
 
-def _linked(question: Question, turn: Turn) -> Answer:
+def _linked(question: Question, state: ParcelState) -> Answer:
     """What the link gives; a login page for a parcel that has none."""
-    scenario = turn.scenario
+    scenario = state.scenario
     if scenario not in _LINKED or scenario is Scenario.POD_UNSAID:
-        return _page(200, "MyDHL+ Login")
-    local = in_france(turn.delivered_at)
+        return page(200, "MyDHL+ Login", "")
+    local = in_france(state.delivered_at)
     if scenario is Scenario.BAD_BASE64:
-        text = documents.document_text(turn, "DHL", question.number, local)
+        text = documents.document_text(state, "DHL", question.number, local)
         return Answer(200, text.encode())
     kind = _IMAGES.get(scenario, "application/pdf")
-    return Answer(200, documents.document_of(turn, "DHL", question.number, local), kind)
+    return Answer(200, documents.document_of(state, "DHL", question.number, local), kind)

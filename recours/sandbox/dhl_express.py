@@ -1,4 +1,4 @@
-"""DHL Express' MyDHL API, simulated: the tracking of a shipment and its proof. Pure: a request and a turn give an answer.
+"""DHL Express' MyDHL API, simulated: the tracking of a shipment and its proof. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both below [SW]), the carrier's list
 of event codes, and a public note on a live answer of the POD call. Inferred, as no source says it: the bodies of 401, 403
@@ -21,12 +21,16 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
     hostile_text,
     in_france,
 )
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
+from recours.sandbox.scenarios import (
+    DELIVERED_BY_TRACKING,
+    NO_DOCUMENT_IS_THERE,
+    SLOW_ANSWERS,
+    ParcelState,
+    Scenario,
+)
 
 _PATH = re.compile(r"/mydhlapi/shipments/([^/]+)/(tracking|proof-of-delivery)")
 _BY_PIECE = "/mydhlapi/tracking"
@@ -71,59 +75,57 @@ _NOT_YET = (
     ("UD", "Uncontrollable clearance delay", timedelta()),
 )
 _RETURNED = ("RT", "Returned to shipper", timedelta(hours=1))
-_WITHOUT_POD = frozenset(
-    {
-        *(Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.POD_UNSAID),
-        *(Scenario.IN_TRANSIT, Scenario.UNKNOWN),
-    }
-)
+_WITHOUT_POD = NO_DOCUMENT_IS_THERE | {Scenario.IN_TRANSIT, Scenario.UNKNOWN}
+# HTTP status, title, detail.
+_ERRORS = {
+    Scenario.AUTH_REFUSED: (401, "Unauthorized", "Invalid credentials"),
+    Scenario.ACCOUNT_DENIED: (403, "Forbidden", "Not authorized to use this service"),
+    Scenario.SYSTEM_ERROR: (500, "Internal Server Error", "Process failure occurred. Process not completed."),
+    Scenario.FAULT_CLIENT: (400, "Bad request", "The request could not be processed"),
+    Scenario.FAULT_SERVER: (500, "Internal Server Error", "Unexpected error"),
+}
 
 
-class DhlExpress(SimulatedCarrier):
+class DhlExpress(json_api.JsonCarrier):
     """The simulated service."""
 
     key = "dhl_express"
+    credentials = ("DHL_EXPRESS_API_KEY", "DHL_EXPRESS_API_SECRET")
 
     def owns(self, path: str) -> bool:
-        """Whether it is below the API's address."""
         return path.startswith("/mydhlapi/")
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
         _check_headers(request)
         number, operation, values = _asked(request)
-        key, secret = json_api.basic_account(request)
         tracking = operation == "tracking"
         return Question(
             operation,
             number,
             tracking=tracking,
             goes_on=(DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | SLOW_ANSWERS if tracking else (),
-            account=key,
-            password=secret,
-            needs_account=True,
+            shown=json_api.basic_account(request),
             details=values | {"instance": _instance(request)},
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """Key and secret, and the customer's number that goes with them."""
-        return {
-            "DHL_EXPRESS_API_KEY": account,
-            "DHL_EXPRESS_API_SECRET": password,
-            "DHL_EXPRESS_ACCOUNT_NUMBER": _customer(account),
-        }
+        """With the customer's number that goes with them."""
+        return super().settings(account, password) | {"DHL_EXPRESS_ACCOUNT_NUMBER": _customer(account)}
 
     def example(self, digits: str, serial: int) -> str:
         """Nine digits and the remainder of these by seven."""
         first = f"{digits}{serial:07d}"
         return f"{first}{int(first) % 7}"
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
-        refusal = _refusal(question, turn)
-        if refusal is not None:
-            return refusal
-        good = _tracking(question, turn) if question.tracking else _pod(question, turn)
-        return json_api.spoilt(turn.scenario, good, turn) or good
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        instance = question.details["instance"]
+        if state.scenario is Scenario.HOSTILE_TEXT:
+            return _problem(instance, 500, "Internal Server Error", hostile_text(question.password))
+        return _problem(instance, *_ERRORS[state.scenario]) if state.scenario in _ERRORS else None
+
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        return _tracking(question, state) if question.tracking else _pod(question, state)
 
 
 def _customer(account: str) -> str:
@@ -193,54 +195,34 @@ def _problem(instance: str, status: int, title: str, detail: str) -> Answer:
     return json_api.answer(tree, status, _PROBLEM)
 
 
-def _refusal(question: Question, turn: Turn) -> Answer | None:
-    """An error, if the scenario is one that either call can have."""
-    instance = question.details["instance"]
-    errors = {
-        Scenario.AUTH_REFUSED: (401, "Unauthorized", "Invalid credentials"),
-        Scenario.ACCOUNT_DENIED: (403, "Forbidden", "Not authorized to use this service"),
-        Scenario.SYSTEM_ERROR: (
-            500,
-            "Internal Server Error",
-            "Process failure occurred. Process not completed.",
-        ),
-        Scenario.HOSTILE_TEXT: (500, "Internal Server Error", hostile_text(question.password)),
-        Scenario.FAULT_CLIENT: (400, "Bad request", "The request could not be processed"),
-        Scenario.FAULT_SERVER: (500, "Internal Server Error", "Unexpected error"),
-    }
-    error = errors.get(turn.scenario)
-    return _problem(instance, *error) if error else None
-
-
-def _tracking(question: Question, turn: Turn) -> Answer:
+def _tracking(question: Question, state: ParcelState) -> Answer:
     """One shipment with its events; an unknown one has the title of the specification's sample."""
-    if turn.scenario is Scenario.UNKNOWN:
+    if state.scenario is Scenario.UNKNOWN:
         return _problem(question.details["instance"], 404, "Not data found", "No data found")
     shipment = {
         "shipmentTrackingNumber": question.number,
         "status": "Success",
-        "shipmentTimestamp": in_france(turn.first_seen - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S"),
+        "shipmentTimestamp": in_france(state.first_seen - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S"),
         "productCode": "N",
         "description": "DOCS",
         "shipperDetails": {"name": ""},
         "receiverDetails": {"name": ""},
         "numberOfPieces": 1,
-        "events": _events(turn, question.details),
+        "events": _events(state, question.details),
     }
     if piece := question.details.get("pieceTrackingNumber"):
         shipment["pieces"] = [{"number": 1, "trackingNumber": piece}]
     return json_api.answer({"shipments": [shipment]})
 
 
-def _events(turn: Turn, asked: Mapping[str, str]) -> list[dict[str, object]]:
+def _events(state: ParcelState, asked: Mapping[str, str]) -> list[dict[str, object]]:
     """As much of them as the view shows. The offset comes only if it was asked for."""
-    delivered = turn.scenario is not Scenario.IN_TRANSIT
-    end = turn.delivered_at if delivered else turn.first_seen
+    delivered, end = state.is_delivered, state.last_at
     offsets = asked.get("requestGMTOffsetPerEvent") == "true"
-    steps = _steps(turn)
+    steps = _steps(state)
     events = [_event(code, label, end - before, offsets) for code, label, before in steps]
     if delivered and steps[-1] != _RETURNED:
-        signed = {"signedBy": documents.signatory_of(turn)}
+        signed = {"signedBy": documents.signatory_of(state)}
         events.append(_event("OK", "Delivered", end, offsets) | signed)
     view = asked.get("trackingView", "last-checkpoint")
     if view in _NO_EVENTS:
@@ -248,16 +230,13 @@ def _events(turn: Turn, asked: Mapping[str, str]) -> list[dict[str, object]]:
     return events if view in _ALL_EVENTS else events[-1:]
 
 
-def _steps(turn: Turn) -> tuple[tuple[str, str, timedelta], ...]:
+def _steps(state: ParcelState) -> tuple[tuple[str, str, timedelta], ...]:
     """What happened before the handing over, if there was one, the oldest first. A return has one in every second answer."""
-    if turn.scenario is Scenario.IN_TRANSIT:
-        return (*_ON_THE_WAY[:-1], _NOT_YET[turn.tries % len(_NOT_YET)])
-    if turn.scenario is Scenario.RETURNED_TO_SENDER:
-        return (
-            *_ON_THE_WAY,
-            _RETURNED,
-            *([("PL", "Processed", timedelta(minutes=30))] if turn.tries % 2 else []),
-        )
+    if state.scenario is Scenario.IN_TRANSIT:
+        return (*_ON_THE_WAY[:-1], _NOT_YET[state.tries % len(_NOT_YET)])
+    if state.scenario is Scenario.RETURNED_TO_SENDER:
+        processed = [("PL", "Processed", timedelta(minutes=30))] if state.tries % 2 else []
+        return (*_ON_THE_WAY, _RETURNED, *processed)
     return _ON_THE_WAY
 
 
@@ -275,15 +254,15 @@ def _event(code: str, label: str, when: datetime, offsets: bool) -> dict[str, ob
     }
 
 
-def _pod(question: Question, turn: Turn) -> Answer:
+def _pod(question: Question, state: ParcelState) -> Answer:
     """The proof. A wrong number of the account that paid, or none, is no proof."""
     instance = question.details["instance"]
-    if turn.scenario is Scenario.NOT_OURS:
+    if state.scenario is Scenario.NOT_OURS:
         return _problem(instance, 400, "Bad request", "The account number was not found or is invalid")
     paid = question.details.get("shipperAccountNumber") == _customer(question.account)
-    if turn.scenario in _WITHOUT_POD or not paid:
+    if state.scenario in _WITHOUT_POD or not paid:
         return _problem(instance, 404, "No data found", "No ePOD was found for the shipment")
-    content = documents.document_text(turn, "DHL Express", question.number, in_france(turn.delivered_at))
-    form = "PNG" if turn.scenario is Scenario.DELIVERED_PNG else "PDF"
+    content = documents.document_text(state, "DHL Express", question.number, in_france(state.delivered_at))
+    form = "PNG" if state.scenario is Scenario.DELIVERED_PNG else "PDF"
     sent = {"encodingFormat": form, "content": content, "typeCode": "POD"}
     return json_api.answer({"documents": [sent]})

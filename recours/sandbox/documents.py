@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import Scenario
+from recours.sandbox.scenarios import ParcelState, Scenario
 
 _PAGE = (595, 420)  # points: A5, landscape
 _INK_BOX = (300, 60, 240, 120)  # of the signature on the page: left, bottom, width, height
@@ -21,8 +20,8 @@ _NOT_BASE64 = "JVBERi0xLjQK*** ceci n'est pas du base64 ***"
 _PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30
 
 
-def document_of(turn: Turn, carrier: str, number: str, when: datetime) -> bytes:
-    """The document that the turn's scenario gives; `when`: the delivery, in the zone it is to be shown in."""
+def document_of(state: ParcelState, carrier: str, number: str, when: datetime) -> bytes:
+    """The document that the state's scenario gives; `when`: the delivery, in the zone it is to be shown in."""
     made: dict[Scenario, Callable[[], bytes]] = {
         Scenario.EMPTY_POD: bytes,
         Scenario.NOT_A_DOCUMENT: lambda: _PLAIN_TEXT,
@@ -31,20 +30,20 @@ def document_of(turn: Turn, carrier: str, number: str, when: datetime) -> bytes:
         Scenario.DELIVERED_PNG: lambda: signature_png(number),
         Scenario.DELIVERED_GIF: lambda: signature_gif(number),
     }
-    make = made.get(turn.scenario, lambda: proof_pdf(carrier, number, signatory_of(turn), when))
+    make = made.get(state.scenario, lambda: proof_pdf(carrier, number, signatory_of(state), when))
     return make()
 
 
-def document_text(turn: Turn, carrier: str, number: str, when: datetime) -> str:
+def document_text(state: ParcelState, carrier: str, number: str, when: datetime) -> str:
     """The same in base64; for BAD_BASE64 something that does not decode."""
-    if turn.scenario is Scenario.BAD_BASE64:
+    if state.scenario is Scenario.BAD_BASE64:
         return _NOT_BASE64
-    return base64.b64encode(document_of(turn, carrier, number, when)).decode("ascii")
+    return base64.b64encode(document_of(state, carrier, number, when)).decode("ascii")
 
 
-def signatory_of(turn: Turn) -> str:
+def signatory_of(state: ParcelState) -> str:
     """Who signed; empty if no name is given."""
-    return "" if turn.scenario is Scenario.DELIVERED_NO_SIGNATORY else turn.parcel.signatory
+    return "" if state.scenario is Scenario.DELIVERED_NO_SIGNATORY else state.parcel.signatory
 
 
 def proof_pdf(carrier: str, number: str, signatory: str, delivered_at: datetime) -> bytes:

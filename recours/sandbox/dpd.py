@@ -1,4 +1,4 @@
-"""DPD France's Webtrace service, simulated. Pure: a request and a turn give an answer.
+"""DPD France's Webtrace service, simulated. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages,
 public clients, a published real answer, and faults recorded at the sister service EPrint. Inferred, as no source says
@@ -10,7 +10,9 @@ delivered parcel without an image. Of the operations the one that a fetch needs 
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from recours.sandbox import documents, soap
 from recours.sandbox.answers import (
@@ -18,13 +20,11 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
     hostile_text,
     in_france,
 )
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import Scenario
-from recours.sandbox.soap import CONTENT_TYPE, element
+from recours.sandbox.scenarios import NO_DOCUMENT_IS_THERE, ParcelState, Scenario
+from recours.sandbox.soap import element, elements
 
 PATH = "/trace-service/Webtrace_Service.asmx"
 NAMESPACE = "http://www.cargonet.software/"
@@ -74,28 +74,21 @@ _ERRORS = {
     Scenario.AUTH_REFUSED: ("PermissionDenied", "Permission denied"),  # recorded at EPrint
     Scenario.FAULT_CLIENT: ("InvalidInput", "Invalid input"),
 }
-# Faults without an ErrorId.
-_FAULTS = {
-    Scenario.FAULT_SERVER: "Server was unable to process request.",
-    Scenario.SYSTEM_ERROR: "System error",
-}
-_WITHOUT_IMAGE = frozenset(
-    {
-        Scenario.POD_LATE,
-        Scenario.POD_NEVER,
-        Scenario.POD_NONE,
-        Scenario.POD_UNSAID,
-        Scenario.IN_TRANSIT,
-        Scenario.RETURNED_TO_SENDER,
-    }
-)
+_NOT_DELIVERED = frozenset({Scenario.IN_TRANSIT, Scenario.RETURNED_TO_SENDER})
 
 
-class Dpd(SimulatedCarrier):
+class Dpd(soap.SoapCarrier):
     """The simulated service."""
 
     key = "dpd"
     path = PATH
+    credentials = ("DPD_USER", "DPD_PASSWORD")
+    spoilt_field = "DestinationCountry"
+    # Without an ErrorId.
+    faults: ClassVar[Mapping[Scenario, str]] = {
+        Scenario.FAULT_SERVER: "Server was unable to process request.",
+        Scenario.SYSTEM_ERROR: "System error",
+    }
 
     def read(self, request: HttpRequest) -> Question:
         _, values, header = soap.read_asmx(request, NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER)
@@ -105,30 +98,34 @@ class Dpd(SimulatedCarrier):
             OPERATION,
             asked["ShipmentNumber"],
             tracking=True,
-            account=header.get("UserCredentials/userid", ""),
-            password=header.get("UserCredentials/password", ""),
-            needs_account=True,
+            shown=(
+                header.get("UserCredentials/userid", ""),
+                header.get("UserCredentials/password", ""),
+            ),
             details={"images": "yes" if asked["GetImages"] in _YES else "no"},
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """User and password, and the one customer."""
-        return {
-            "DPD_USER": account,
-            "DPD_PASSWORD": password,
-            "DPD_CENTER_NUMBER": CENTER,
-            "DPD_CUSTOMER_NUMBER": CUSTOMER,
-        }
+        """With the one customer."""
+        customer = {"DPD_CENTER_NUMBER": CENTER, "DPD_CUSTOMER_NUMBER": CUSTOMER}
+        return super().settings(account, password) | customer
 
     def example(self, digits: str, serial: int) -> str:
         """Fourteen digits; the check sign that may follow them is not part of what is sent."""
         return f"{digits}{serial:012d}"
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
-        if turn.scenario is Scenario.WRONG_TYPE and turn.tries % 2 == 0:
-            return soap.another_shape()
-        good = _refusal(question, turn) or _envelope(_result(question, turn))
-        return soap.spoilt(turn.scenario, good, "DestinationCountry")
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        scenario = state.scenario
+        if scenario is Scenario.ACCOUNT_DENIED:
+            return _error(*_DENIED[state.tries % 2])
+        if scenario in _ERRORS:
+            return _error(*_ERRORS[scenario])
+        if scenario is Scenario.HOSTILE_TEXT:
+            return soap.fault("soap:Server", hostile_text(question.password))
+        return super().refusal(question, state)
+
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        return soap.response(OPERATION, NAMESPACE, _result(question, state))
 
 
 def _see_that_values_are_good(asked: dict[str, str]) -> None:
@@ -154,84 +151,58 @@ def _invalid(reason: str) -> NotUnderstoodError:
 
 def _error(code: str, message: str) -> Answer:
     """As recorded at EPrint: what `Error` holds has no namespace."""
-    told = f"<Error>{element('ErrorId', code)}{element('ErrorMessage', message)}</Error>"
-    return soap.fault("soap:Server", message, told)
+    told = elements([("ErrorId", code), ("ErrorMessage", message)])
+    return soap.fault("soap:Server", message, f"<Error>{told}</Error>")
 
 
-def _refusal(question: Question, turn: Turn) -> Answer | None:
-    """The answers that are no result."""
-    scenario = turn.scenario
-    if scenario is Scenario.ACCOUNT_DENIED:
-        return _error(*_DENIED[turn.tries % 2])
-    if scenario in _ERRORS:
-        return _error(*_ERRORS[scenario])
-    if scenario in _FAULTS:
-        return soap.fault("soap:Server", _FAULTS[scenario])
-    if scenario is Scenario.HOSTILE_TEXT:
-        return soap.fault("soap:Server", hostile_text(question.password))
-    return None
-
-
-def _envelope(result: str) -> Answer:
-    name = f"{OPERATION}Response"
-    inside = f'<{name} xmlns="{NAMESPACE}"><{OPERATION}Result>{result}</{OPERATION}Result></{name}>'
-    return Answer(200, soap.envelope(inside), CONTENT_TYPE)
-
-
-def _result(question: Question, turn: Turn) -> str:
+def _result(question: Question, state: ParcelState) -> str:
     """The shipment, its traces, and its images after them."""
-    if turn.scenario in (Scenario.UNKNOWN, Scenario.NOT_OURS):
+    if state.scenario in (Scenario.UNKNOWN, Scenario.NOT_OURS):
         return element("ShipmentNumber", question.number)
-    delivered = turn.scenario not in (Scenario.IN_TRANSIT, Scenario.RETURNED_TO_SENDER)
-    end = in_france(turn.delivered_at if delivered else turn.first_seen)
+    delivered = state.scenario not in _NOT_DELIVERED
+    end = in_france(state.delivered_at if delivered else state.first_seen)
     fields = [
-        element("ShipmentNumber", question.number),
-        element("DestinationCountry", "F"),
-        element("DestinationZipcode", "59000"),
-        element("ShippingDate", _day(end - timedelta(days=2))),
-        element("DeliveryDate", _day(end) if delivered else ""),
-        element("Weight", "1.1"),
-        element("Receiver", documents.signatory_of(turn) if delivered else ""),
-        element("Reference", "CMD-1"),
-        f"<Traces>{_traces(end, turn, delivered=delivered)}</Traces>",
-        _images(question, turn, end),
+        ("ShipmentNumber", question.number),
+        ("DestinationCountry", "F"),
+        ("DestinationZipcode", "59000"),
+        ("ShippingDate", _day(end - timedelta(days=2))),
+        ("DeliveryDate", _day(end) if delivered else ""),
+        ("Weight", "1.1"),
+        ("Receiver", documents.signatory_of(state) if delivered else ""),
+        ("Reference", "CMD-1"),
     ]
-    return "".join(fields)
-
-
-def _traces(end: datetime, turn: Turn, *, delivered: bool) -> str:
-    """The oldest first. WRONG_TYPE: the status is no number."""
+    # The oldest first. WRONG_TYPE: the status is no number.
     traces = [_trace(code, label, end - before) for code, label, before in _ON_THE_WAY]
     if delivered:
         code, label = _DELIVERED
-        traces.append(_trace("abc" if turn.scenario is Scenario.WRONG_TYPE else code, label, end))
-    elif turn.scenario is Scenario.RETURNED_TO_SENDER:
+        traces.append(_trace("abc" if state.scenario is Scenario.WRONG_TYPE else code, label, end))
+    elif state.scenario is Scenario.RETURNED_TO_SENDER:
         traces.append(_trace(*_RETURNED, end))
-    return "".join(traces)
+    return f"{elements(fields)}<Traces>{''.join(traces)}</Traces>{_images(question, state, end)}"
 
 
 def _trace(code: str, label: str, when: datetime) -> str:
     fields = [
-        element("ScanDate", _day(when)),
-        element("ScanTime", _hour(when)),
-        element("StatusNumber", code),
-        element("StatusDescription", label),
-        element("CenterName", "" if code == "8" else "LILLE"),
-        *(element(name, "") for name in ("User", "Remark", "Info", "Details")),
+        ("ScanDate", _day(when)),
+        ("ScanTime", _hour(when)),
+        ("StatusNumber", code),
+        ("StatusDescription", label),
+        ("CenterName", "" if code == "8" else "LILLE"),
+        *((name, "") for name in ("User", "Remark", "Info", "Details")),
     ]
-    return f"<clsTrace>{''.join(fields)}</clsTrace>"
+    return f"<clsTrace>{elements(fields)}</clsTrace>"
 
 
-def _images(question: Question, turn: Turn, when: datetime) -> str:
-    if question.details["images"] == "no" or turn.scenario in _WITHOUT_IMAGE:
+def _images(question: Question, state: ParcelState, when: datetime) -> str:
+    if question.details["images"] == "no" or state.scenario in NO_DOCUMENT_IS_THERE | _NOT_DELIVERED:
         return ""
     fields = [
-        element("type", "POD"),
-        element("image", documents.document_text(turn, "DPD", question.number, when)),
-        element("date", _day(when)),
-        element("time", _hour(when)),
+        ("type", "POD"),
+        ("image", documents.document_text(state, "DPD", question.number, when)),
+        ("date", _day(when)),
+        ("time", _hour(when)),
     ]
-    return f"<images><Image>{''.join(fields)}</Image></images>"
+    return f"<images><Image>{elements(fields)}</Image></images>"
 
 
 def _day(when: datetime) -> str:

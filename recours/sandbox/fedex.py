@@ -1,4 +1,4 @@
-"""FedEx's token service, tracking and tracking documents, simulated. Pure: a request and a turn give an answer.
+"""FedEx's token service, tracking and tracking documents, simulated. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's
 connector, and one public project. Inferred, as no source says it: the body of a refused token, the code of a 429 and of
@@ -18,7 +18,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
@@ -28,11 +27,9 @@ from recours.sandbox.answers import (
     NotUnderstoodError,
     Question,
     hostile_text,
-    ready_made,
-    retry_after,
+    in_france,
 )
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, ParcelState, Scenario
 
 TOKEN = "/oauth/token"  # noqa: S105 (a path)
 TRACKING = "/track/v1/trackingnumbers"
@@ -48,31 +45,27 @@ _ON_THE_ROAD = timedelta(days=2)
 # The tracking refuses a bad token itself: no other call follows.
 _GOES_ON = (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - {Scenario.AUTH_REFUSED}
 
-_BAD_TOKEN = (401, "NOT.AUTHORIZED.ERROR", "Access token expired. Please modify your request and try again.")
-_BAD_CLIENT = (
-    401,
-    "NOT.AUTHORIZED.ERROR",
-    "The given client credentials were not valid. Please modify your request and try again.",
-)
-_TOO_MANY = (
+# HTTP status, code, message.
+_Error = tuple[int, str, str]
+_UNAUTHORIZED, _TRY_AGAIN = "NOT.AUTHORIZED.ERROR", "Please modify your request and try again."
+_BAD_TOKEN: _Error = (401, _UNAUTHORIZED, f"Access token expired. {_TRY_AGAIN}")
+_BAD_CLIENT: _Error = (401, _UNAUTHORIZED, f"The given client credentials were not valid. {_TRY_AGAIN}")
+_TOO_MANY: _Error = (
     429,
     "TOO.MANY.REQUESTS.ERROR",
     "Too many requests – We have received too many requests in a short duration. "
     "Please wait a while to try again",
 )
 _BAD_REQUEST = "BAD.REQUEST.ERROR"
-_OWN_ERROR = (
+_OWN_ERROR: _Error = (
     500,
     "INTERNAL.SERVER.ERROR",
     "We encountered an unexpected error and are working to resolve it.",
 )
+_DENIED = "We could not authorize your credentials. Please check your permissions and try again."
 _ERRORS = {
     Scenario.AUTH_REFUSED: _BAD_TOKEN,
-    Scenario.ACCOUNT_DENIED: (
-        403,
-        "FORBIDDEN.ERROR",
-        "We could not authorize your credentials. Please check your permissions and try again.",
-    ),
+    Scenario.ACCOUNT_DENIED: (403, "FORBIDDEN.ERROR", _DENIED),
     Scenario.SYSTEM_ERROR: _OWN_ERROR,
     Scenario.FAULT_SERVER: _OWN_ERROR,
     Scenario.FAULT_CLIENT: (400, _BAD_REQUEST, "The request was refused"),
@@ -125,17 +118,16 @@ _NOT_YET: tuple[_Step, ...] = (
 )
 
 
-class FedEx(GivesTokens):
+class FedEx(json_api.JsonCarrier, GivesTokens):
     """The simulated services."""
 
     key = "fedex"
+    credentials = ("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET")
 
     def owns(self, path: str) -> bool:
-        """The token, and everything of the tracking."""
         return path == TOKEN or path.startswith("/track/v1/")
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         readers = {TOKEN: _read_token, TRACKING: _read_tracking, DOCUMENTS: _read_documents}
         if request.path not in readers:
             raise NotUnderstoodError(
@@ -153,12 +145,7 @@ class FedEx(GivesTokens):
         return json_api.answer(tree)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """The project's id and secret, and the number of the account."""
-        return {
-            "FEDEX_CLIENT_ID": account,
-            "FEDEX_CLIENT_SECRET": password,
-            "FEDEX_ACCOUNT_NUMBER": ACCOUNT_NUMBER,
-        }
+        return super().settings(account, password) | {"FEDEX_ACCOUNT_NUMBER": ACCOUNT_NUMBER}
 
     def example(self, digits: str, serial: int) -> str:
         """Eleven digits, of which the first two choose, and the check digit."""
@@ -166,11 +153,8 @@ class FedEx(GivesTokens):
         total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
         return f"{body}{total % 11 % 10}"
 
-    def ready_made(self, turn: Turn) -> Answer | None:
-        """A 429 has the shape of all errors."""
-        if turn.scenario is Scenario.RATE_LIMITED:
-            return replace(_error(*_TOO_MANY), headers=retry_after(turn))
-        return ready_made(turn)
+    def too_many_calls(self) -> Answer:
+        return _error(*_TOO_MANY)
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """An error of a number is in a good answer."""
@@ -181,17 +165,18 @@ class FedEx(GivesTokens):
         """The results, each with its number."""
         return _output({"completeTrackResults": list(items)})
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
-        scenario = turn.scenario
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        scenario = state.scenario
         if scenario in _ERRORS and not (question.tracking and scenario in _GOES_ON):
             return _error(*_ERRORS[scenario])
         if scenario is Scenario.HOSTILE_TEXT:
             return _error(_OWN_ERROR[0], _OWN_ERROR[1], hostile_text(question.bearer))
         if not NUMBER.fullmatch(question.number):
-            return _of_no_form(question.number)
-        good = _tracked(question.number, turn) if question.tracking else _documents(question, turn)
-        return json_api.spoilt(scenario, good, turn) or good
+            return _of_number(question.number, {"error": _coded(*_INVALID)})
+        return None
+
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        return _tracked(question.number, state) if question.tracking else _documents(question, state)
 
 
 # ---------------------------------------------------------------- requests
@@ -202,8 +187,8 @@ def _read_token(request: HttpRequest) -> Question:
     form = json_api.read_form(request, refusal)
     if form.pop("grant_type", "") != "client_credentials" or form.keys() != {"client_id", "client_secret"}:
         raise NotUnderstoodError(refusal)
-    account, password = form["client_id"], form["client_secret"]
-    return Question("token", account=account, password=password, needs_account=True, asks_token=True)
+    shown = form["client_id"], form["client_secret"]
+    return Question("token", shown=shown, asks_token=True)
 
 
 def _read_tracking(request: HttpRequest) -> Question:
@@ -280,8 +265,7 @@ def _info(asked: dict[str, Any]) -> dict[str, str]:
     _only(info, "trackingNumberInfo.", needed={"trackingNumber"}, allowed=allowed)
     if not all(isinstance(value, str) for value in info.values()):
         raise _refused("trackingNumberInfo must have texts")
-    number = info["trackingNumber"]
-    if not number:
+    if not info["trackingNumber"]:
         raise NotUnderstoodError(_error(400, *_EMPTY))
     return dict(info)
 
@@ -313,13 +297,11 @@ def _coded(code: str, message: str) -> dict[str, Any]:
 # ---------------------------------------------------------------- the tracking
 
 
-def _tracked(number: str, turn: Turn) -> Answer:
+def _tracked(number: str, state: ParcelState) -> Answer:
     """An unknown number is told in a good answer."""
-    if turn.scenario is Scenario.UNKNOWN:
+    if state.scenario is Scenario.UNKNOWN:
         return _of_number(number, {"error": _coded(*_NOT_FOUND)})
-    delivered = turn.scenario is not Scenario.IN_TRANSIT
-    end = turn.delivered_at if delivered else turn.first_seen
-    steps = _steps(turn)
+    end, steps = state.last_at, _steps(state)
     code, label, _ = steps[0]
     result: dict[str, Any] = {
         "latestStatusDetail": {
@@ -333,26 +315,22 @@ def _tracked(number: str, turn: Turn) -> Answer:
         "availableImages": [],
         "scanEvents": [_scan(*step, end) for step in steps],
     }
-    if delivered:
+    if state.is_delivered:
         result["dateAndTimes"].append(_dated("ACTUAL_DELIVERY", end))
-        signatory = documents.signatory_of(turn)
+        signatory = documents.signatory_of(state)
         if signatory:
             result["deliveryDetails"] |= {"receivedByName": signatory, "signedByName": signatory}
-        if turn.scenario not in _WITHOUT_DOCUMENT:
+        if state.scenario not in _WITHOUT_DOCUMENT:
             result["availableImages"].append({"type": _KIND})
     return _of_number(number, result)
 
 
-def _steps(turn: Turn) -> tuple[_Step, ...]:
+def _steps(state: ParcelState) -> tuple[_Step, ...]:
     """The scans, the newest first."""
-    if turn.scenario is Scenario.IN_TRANSIT:
-        return (_NOT_YET[turn.tries % len(_NOT_YET)], *_ON_THE_WAY[1:])
-    back = (_TURNED_BACK,) if turn.scenario is Scenario.RETURNED_TO_SENDER else ()
+    if state.scenario is Scenario.IN_TRANSIT:
+        return (_NOT_YET[state.tries % len(_NOT_YET)], *_ON_THE_WAY[1:])
+    back = (_TURNED_BACK,) if state.scenario is Scenario.RETURNED_TO_SENDER else ()
     return (_ARRIVED, *back, *_ON_THE_WAY)
-
-
-def _of_no_form(number: str) -> Answer:
-    return _of_number(number, {"error": _coded(*_INVALID)})
 
 
 def _of_number(number: str, result: dict[str, Any]) -> Answer:
@@ -374,7 +352,6 @@ def _dated(kind: str, when: datetime) -> dict[str, str]:
 
 
 def _scan(code: str, label: str, before: timedelta, end: datetime) -> dict[str, Any]:
-    """The newest comes first."""
     return {
         "date": _iso(end - before),
         "eventType": code,
@@ -384,30 +361,29 @@ def _scan(code: str, label: str, before: timedelta, end: datetime) -> dict[str, 
     }
 
 
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo("Europe/Paris"))
-
-
-def _iso(moment: datetime) -> str:
-    return _local(moment).isoformat(timespec="seconds")
+def _iso(at: datetime) -> str:
+    return in_france(at).isoformat(timespec="seconds")
 
 
 # ---------------------------------------------------------------- the documents
 
 
-def _documents(question: Question, turn: Turn) -> Answer:
+def _documents(question: Question, state: ParcelState) -> Answer:
     output = {
         "localization": {"localeCode": "FR", "languageCode": "fr"},
         "documentType": _KIND,
         "documentFormat": question.details["format"],
     }
-    if not _is_the_parcel(question, turn):
+    if not _is_the_parcel(question, state):
         return _output(output | _WITHOUT_DOCUMENT[Scenario.UNKNOWN])
-    if turn.scenario in _WITHOUT_DOCUMENT:
-        return _output(output | _WITHOUT_DOCUMENT[turn.scenario])
-    if turn.scenario is Scenario.DELIVERED:
-        turn = _as_asked(question, turn)
-    text = documents.document_text(turn, "FedEx", question.number, _local(turn.delivered_at))
+    if state.scenario in _WITHOUT_DOCUMENT:
+        return _output(output | _WITHOUT_DOCUMENT[state.scenario])
+    # The good document in the form that was asked for, and reduced without the number of an account.
+    if state.scenario is Scenario.DELIVERED and question.details["format"] == "PNG":
+        state = replace(state, scenario=Scenario.DELIVERED_PNG)
+    elif state.scenario is Scenario.DELIVERED and not question.details["account"]:
+        state = replace(state, scenario=Scenario.DELIVERED_NO_SIGNATORY)
+    text = documents.document_text(state, "FedEx", question.number, in_france(state.delivered_at))
     return _output(output | {"documents": [text]})
 
 
@@ -415,19 +391,10 @@ def _output(output: dict[str, Any]) -> Answer:
     return json_api.answer({"transactionId": "sandbox", "output": output})
 
 
-def _as_asked(question: Question, turn: Turn) -> Turn:
-    """The good document in the form that was asked for, and reduced without the number of an account."""
-    if question.details["format"] == "PNG":
-        return replace(turn, scenario=Scenario.DELIVERED_PNG)
-    if not question.details["account"]:
-        return replace(turn, scenario=Scenario.DELIVERED_NO_SIGNATORY)
-    return turn
-
-
-def _is_the_parcel(question: Question, turn: Turn) -> bool:
+def _is_the_parcel(question: Question, state: ParcelState) -> bool:
     """Whether what was said of the parcel, beside its number, is true of this one."""
     asked = question.details
-    sent = (_local(turn.delivered_at) - _ON_THE_ROAD).date().isoformat()
+    sent = (in_france(state.delivered_at) - _ON_THE_ROAD).date().isoformat()
     return (
         asked.get("carrierCode", _CARRIER) == _CARRIER
         and asked.get("trackingNumberUniqueId") in (None, _unique_id(question.number))

@@ -1,4 +1,4 @@
-"""GLS' Track & Trace v1 and ShipIT-Farm v1 with their tokens, simulated. Pure: a request and a turn give an answer.
+"""GLS' Track & Trace v1 and ShipIT-Farm v1 with their tokens, simulated. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: the carrier's OpenAPI documents as karrio's connector `gls` keeps them, and the notes of a public
 client that was tried live (the empty bodies of ShipIT, HTTP 490, the order of events). Inferred, as no source says it:
@@ -17,7 +17,6 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
@@ -27,11 +26,9 @@ from recours.sandbox.answers import (
     NotUnderstoodError,
     Question,
     hostile_text,
-    ready_made,
-    retry_after,
+    in_france,
 )
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Scenario
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, ParcelState, Scenario
 
 _TOKEN = "/oauth2/v2/token"  # noqa: S105 (an address)
 _TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
@@ -69,43 +66,35 @@ _NOT_YET = (
 _WRONG_STATE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.IN_TRANSIT})
 
 
-class Gls(GivesTokens):
+class Gls(json_api.JsonCarrier, GivesTokens):
     """The simulated services."""
 
     key = "gls"
+    credentials = ("GLS_CLIENT_ID", "GLS_CLIENT_SECRET")
 
     def owns(self, path: str) -> bool:
-        """The services' addresses, and that of their tokens."""
         return path == _TOKEN or path.startswith((_TRACK, _SHIPIT))
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         if request.path == _TOKEN:
             return _read_token(request)
         return _read_shipit(request) if request.path.startswith(_SHIPIT) else _read_tracking(request)
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
-        """A token; its life is a text."""
+        """Its life is a text."""
         del question
         if token is None:
             return _no_token("Invalid client identifier")
         return json_api.answer({"token_type": "Bearer", "access_token": token, "expires_in": str(life)})
 
-    def settings(self, account: str, password: str) -> dict[str, str]:
-        """The application's credentials."""
-        return {"GLS_CLIENT_ID": account, "GLS_CLIENT_SECRET": password}
-
     def example(self, digits: str, serial: int) -> str:
         """A parcel number of eleven digits, without a check digit."""
         return f"{digits}{serial:09d}"
 
-    def ready_made(self, turn: Turn) -> Answer | None:
-        """Too many calls are told by the gateway, in its own form."""
-        if turn.scenario is Scenario.RATE_LIMITED:
-            text = "Rate limit quota violation. Quota limit  exceeded. Identifier : sandbox"
-            limited = _fault(429, text, "policies.ratelimit.QuotaViolation")
-            return Answer(429, limited.body, limited.content_type, retry_after(turn))
-        return ready_made(turn)
+    def too_many_calls(self) -> Answer:
+        """They are told by the gateway, in its own form."""
+        text = "Rate limit quota violation. Quota limit  exceeded. Identifier : sandbox"
+        return _fault(429, text, "policies.ratelimit.QuotaViolation")
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """An error of a parcel is in a good answer."""
@@ -116,15 +105,15 @@ class Gls(GivesTokens):
         """The parcels, each with the number that was requested."""
         return json_api.answer({"parcels": list(items)})
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
-        if question.tracking and not _NUMBER.fullmatch(question.number):
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        if not question.tracking:
+            return _refused_shipit(question, state)
+        if not _NUMBER.fullmatch(question.number):
             return _wrong_parcel(question.number, "E_400_01", "Bad Request")
-        if question.tracking:
-            good = _refused_tracking(question, turn) or _tracking(question, turn)
-        else:
-            good = _refused_shipit(question, turn) or _shipit(question, turn)
-        return json_api.spoilt(turn.scenario, good, turn) or good
+        return _refused_tracking(question, state)
+
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        return _tracking(question, state) if question.tracking else _shipit(question, state)
 
 
 # ---------------------------------------------------------------- requests
@@ -136,10 +125,10 @@ def _read_token(request: HttpRequest) -> Question:
     form = json_api.read_form(request, _no_token("Unsupported media type"))
     if form.get("grant_type") != "client_credentials":
         raise NotUnderstoodError(_no_token("Unsupported grant type"))
-    account, password = json_api.basic_account(request)
-    if not account:
-        account, password = form.get("client_id", ""), form.get("client_secret", "")
-    return Question("token", account=account, password=password, needs_account=True, asks_token=True)
+    shown = json_api.basic_account(request)
+    if not shown[0]:
+        shown = form.get("client_id", ""), form.get("client_secret", "")
+    return Question("token", shown=shown, asks_token=True)
 
 
 def _no_token(message: str) -> Answer:
@@ -148,23 +137,20 @@ def _no_token(message: str) -> Answer:
 
 def _read_tracking(request: HttpRequest) -> Question:
     json_api.needs(request, "GET", _problem(request.path, 405, "Method Not Allowed", "Use GET"))
-    (number, *also), values = (
-        request.path.removeprefix(_TRACK).split(","),
-        json_api.first_values(request.query),
-    )
+    number, *also = request.path.removeprefix(_TRACK).split(",")
+    values = json_api.first_values(request.query)
     wrong = [
         name for name, value in values.items() if name not in _PARAMETERS or value not in ("true", "false")
     ]
+    detail = None
     if wrong:
         detail = f"Failed to convert '{wrong[0]}' with value: '{values[wrong[0]]}'"
-        raise NotUnderstoodError(_problem(request.path, 400, "Bad Request", detail))
-    if request.headers.get("accept-language", "EN") not in _LANGUAGES:
+    elif request.headers.get("accept-language", "EN") not in _LANGUAGES:
         detail = "Failed to convert 'Accept-Language'"
-        raise NotUnderstoodError(_problem(request.path, 400, "Bad Request", detail))
-    if len(also) >= _MOST_NUMBERS:
-        detail = (
-            f"Provided references of size '{len(also) + 1}' is more than allowed limit of {_MOST_NUMBERS}"
-        )
+    elif len(also) >= _MOST_NUMBERS:
+        size = len(also) + 1
+        detail = f"Provided references of size '{size}' is more than allowed limit of {_MOST_NUMBERS}"
+    if detail:
         raise NotUnderstoodError(_problem(request.path, 400, "Bad Request", detail))
     return Question(
         "trackids",
@@ -224,8 +210,7 @@ def _wrong_parcel(number: str, code: str, message: str) -> Answer:
     return json_api.answer({"parcels": [{"requested": number, "errorCode": code, "errorMessage": message}]})
 
 
-def _refused_tracking(question: Question, turn: Turn) -> Answer | None:
-    """An error, if the scenario is one."""
+def _refused_tracking(question: Question, state: ParcelState) -> Answer | None:
     number, path = question.number, question.details["path"]
     errors = {
         Scenario.AUTH_REFUSED: _fault(
@@ -237,17 +222,16 @@ def _refused_tracking(question: Question, turn: Turn) -> Answer | None:
         Scenario.FAULT_CLIENT: _problem(path, 400, "Bad Request", "Failed to read request"),
         Scenario.FAULT_SERVER: _problem(path, 500, "Internal Server Error", "Unexpected error"),
     }
-    return errors.get(turn.scenario)
+    return errors.get(state.scenario)
 
 
-def _tracking(question: Question, turn: Turn) -> Answer:
+def _tracking(question: Question, state: ParcelState) -> Answer:
     """The parcel, its events the newest first."""
-    delivered = turn.scenario is not Scenario.IN_TRANSIT
-    end = turn.delivered_at if delivered else turn.first_seen
-    past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[turn.tries % len(_NOT_YET)])
+    delivered, end = state.is_delivered, state.last_at
+    past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[state.tries % len(_NOT_YET)])
     steps = [(status, code, text, end - before) for status, code, text, before in past]
     if delivered:
-        closed = turn.scenario is Scenario.RETURNED_TO_SENDER
+        closed = state.scenario is Scenario.RETURNED_TO_SENDER
         steps.append((*(_CLOSED if closed else _DELIVERED), end))
     parcel: dict[str, Any] = {
         "requested": question.number,
@@ -265,13 +249,9 @@ def _event(code: str, text: str, when: datetime) -> dict[str, str]:
     return {"code": code, **place, "description": text, "eventDateTime": _stamp(when)}
 
 
-def _stamp(moment: datetime) -> str:
+def _stamp(at: datetime) -> str:
     """The offset has no colon."""
-    return f"{_local(moment):%Y-%m-%dT%H:%M:%S%z}"
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo("Europe/Paris"))
+    return f"{in_france(at):%Y-%m-%dT%H:%M:%S%z}"
 
 
 # ---------------------------------------------------------------- ShipIT
@@ -280,13 +260,11 @@ def _local(moment: datetime) -> datetime:
 def _refusal(status: int, code: str, message: str, *args: str) -> Answer:
     """An empty body: all is in the headers, in the signs that a header can hold."""
     headers = {"error": code, "message": message, "args": json.dumps(args)}
-    clean = {name: _header_text(value) for name, value in headers.items()}
+    latin = {name: value.encode("latin-1", "ignore").decode("latin-1") for name, value in headers.items()}
+    clean = {
+        name: "".join(sign if sign.isprintable() else " " for sign in value) for name, value in latin.items()
+    }
     return Answer(status, b"", _SHIPIT_TYPE, tuple(clean.items()))
-
-
-def _header_text(text: str) -> str:
-    kept = text.encode("latin-1", "ignore").decode("latin-1")
-    return "".join(sign if sign.isprintable() else " " for sign in kept)
 
 
 def _invalid_field(field: str, number: str) -> Answer:
@@ -294,8 +272,7 @@ def _invalid_field(field: str, number: str) -> Answer:
     return _refusal(490, "VALIDATION.INVALID_FIELD", message, field, number)
 
 
-def _refused_shipit(question: Question, turn: Turn) -> Answer | None:
-    """An error, if the scenario is one that either operation can have."""
+def _refused_shipit(question: Question, state: ParcelState) -> Answer | None:
     errors = {
         Scenario.AUTH_REFUSED: _refusal(401, "", "Authorization failed"),
         Scenario.ACCOUNT_DENIED: _refusal(401, "", "Authorization failed"),
@@ -306,27 +283,27 @@ def _refused_shipit(question: Question, turn: Turn) -> Answer | None:
         Scenario.FAULT_CLIENT: _refusal(400, "", "Bad Request"),
         Scenario.FAULT_SERVER: _refusal(500, "", ""),
     }
-    return errors.get(turn.scenario)
+    return errors.get(state.scenario)
 
 
-def _shipit(question: Question, turn: Turn) -> Answer:
+def _shipit(question: Question, state: ParcelState) -> Answer:
     if question.operation == "parceldetails":
-        return _typed({"UnitDetail": _details(question, turn)})
-    if turn.scenario in _WRONG_STATE:
+        return _typed({"UnitDetail": _details(question, state)})
+    if state.scenario in _WRONG_STATE:
         message = f"POD cannot be generated for {question.number}, the parcel is in the wrong state."
         return _refusal(490, "POD.WRONG_STATE", message)
     images: list[str] = []
-    if turn.scenario is not Scenario.POD_UNSAID:
-        images = [documents.document_text(turn, "GLS", question.number, _local(turn.delivered_at))]
+    if state.scenario is not Scenario.POD_UNSAID:
+        images = [documents.document_text(state, "GLS", question.number, in_france(state.delivered_at))]
     return _typed({"PODItem": {"TrackID": question.number, "ImageData": images}})
 
 
-def _details(question: Question, turn: Turn) -> dict[str, Any]:
+def _details(question: Question, state: ParcelState) -> dict[str, Any]:
     """The delivery is told once there is one."""
     details: dict[str, Any] = {"TrackID": question.number, "Weight": "1.2", "Product": "PARCEL"}
-    if turn.scenario is not Scenario.IN_TRANSIT:
-        details["DeliveryDate"] = _local(turn.delivered_at).isoformat()
-        signatory = documents.signatory_of(turn)
+    if state.scenario is not Scenario.IN_TRANSIT:
+        details["DeliveryDate"] = in_france(state.delivered_at).isoformat()
+        signatory = documents.signatory_of(state)
         if signatory:
             details["Signature"] = signatory
     return details

@@ -6,9 +6,8 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import Scenario
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, SimulatedCarrier
+from recours.sandbox.scenarios import ParcelState, Scenario
 
 CONTENT_TYPE = "application/json;charset=UTF-8"
 _NESTED = 200_000  # deeper than a recursive parser can go
@@ -32,19 +31,18 @@ def part_of(answer: Answer, *path: str) -> Any:
     return tree
 
 
-def spoilt(scenario: Scenario, good: Answer, turn: Turn) -> Answer | None:
-    """What JSON that no client should choke on looks like; None for a scenario that is another matter.
+class JsonCarrier(SimulatedCarrier):
+    """A carrier that answers in JSON."""
 
-    WRONG_TYPE comes in turn as a tree of another shape and as the right one with every value of another type.
-    """
-    if scenario is Scenario.DTD_BOMB:
-        return Answer(200, b"[" * _NESTED + b"]" * _NESTED, CONTENT_TYPE)
-    if scenario is Scenario.INVALID_UTF8:
-        return Answer(good.status, good.body[:-1] + b', "label": "Livr\xe9"}', CONTENT_TYPE)
-    if scenario is Scenario.WRONG_TYPE:
-        tree = {"livres": [{"id": 7}]} if turn.tries % 2 == 0 else retyped(json.loads(good.body))
-        return answer(tree)
-    return None
+    def spoilt(self, good: Answer, state: ParcelState) -> Answer:
+        """WRONG_TYPE comes in turn as a tree of another shape and as the right one with every value of another type."""
+        if state.scenario is Scenario.DTD_BOMB:
+            return Answer(200, b"[" * _NESTED + b"]" * _NESTED, CONTENT_TYPE)
+        if state.scenario is Scenario.INVALID_UTF8:
+            return Answer(good.status, good.body[:-1] + b', "label": "Livr\xe9"}', CONTENT_TYPE)
+        if state.scenario is Scenario.WRONG_TYPE:
+            return answer({"livres": [{"id": 7}]} if state.tries % 2 == 0 else retyped(json.loads(good.body)))
+        return good
 
 
 def retyped(tree: Any) -> Any:
@@ -64,8 +62,7 @@ def needs(request: HttpRequest, method: str, refusal: Answer) -> None:
 
 def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
     """The JSON object of a request. Raises NotUnderstoodError with the refusal."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise NotUnderstoodError(refusal)
+    _needs_type(request, "application/json", refusal)
     try:
         tree = json.loads(request.body)
     except (ValueError, RecursionError):
@@ -77,12 +74,13 @@ def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
 
 def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:
     """The fields of a form. Raises NotUnderstoodError with the refusal."""
-    if (
-        request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        != "application/x-www-form-urlencoded"
-    ):
-        raise NotUnderstoodError(refusal)
+    _needs_type(request, "application/x-www-form-urlencoded", refusal)
     return first_values(request.body.decode("utf-8", "replace"))
+
+
+def _needs_type(request: HttpRequest, content_type: str, refusal: Answer) -> None:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != content_type:
+        raise NotUnderstoodError(refusal)
 
 
 def first_values(query: str) -> dict[str, str]:
@@ -105,17 +103,6 @@ def bearer(request: HttpRequest) -> str:
     """The token of a request; "none" where there is none, which no carrier ever gave out."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token if kind.lower() == "bearer" and token else "none"
-
-
-def key_of(account: str, password: str) -> str:
-    """A single key that stands for an account and its password."""
-    return f"{account}-{password}"
-
-
-def account_of(key: str) -> tuple[str, str]:
-    """The account and the password that a single key stands for."""
-    account, _, password = key.partition("-")
-    return account, password
 
 
 def base64_text(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""La Poste's "Suivi v2", simulated. Pure: a request and a turn give an answer.
+"""La Poste's "Suivi v2", simulated. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: the connector of karrio and two other public clients, and a study of the gateway of September 2026.
 Inferred, as no source says it: the 403 of a key without a subscription (ACCOUNT_DENIED), and the gateway's words for a
@@ -13,11 +13,9 @@ script has one. The answer about several numbers is a list, with HTTP 207 unless
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
-from zoneinfo import ZoneInfo
 
 from recours.sandbox import json_api
 from recours.sandbox.answers import (
@@ -25,13 +23,12 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
+    account_of,
     hostile_text,
-    ready_made,
-    retry_after,
+    in_france,
+    key_of,
 )
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import Scenario
+from recours.sandbox.scenarios import ParcelState, Scenario
 
 PATH = "/suivi/v2/idships/"
 NUMBER = re.compile(r"[A-Z0-9]{11,15}")
@@ -41,6 +38,13 @@ LANGUAGES = frozenset({"fr_FR", "en_GB", "de_DE", "es_ES", "it_IT", "nl_NL"})
 _OK, _SEVERAL_STATUSES = 200, 207
 _BAD_NUMBER = "Le numéro que vous avez saisi n'est pas valide. Vérifiez les signes qui le composent."
 _UNKNOWN = "Ressource non trouvée"
+
+# HTTP status, code, message.
+_GATEWAY_ERRORS = {
+    Scenario.ACCOUNT_DENIED: (403, "FORBIDDEN", "This application has no subscription to the API"),
+    Scenario.FAULT_CLIENT: (400, "BAD_REQUEST", "The request was refused"),
+    Scenario.FAULT_SERVER: (500, "INTERNAL_SERVER_ERROR", "Fault occurred while processing"),
+}
 
 # Code, label, how long before the last event.
 _ON_THE_WAY = (
@@ -57,17 +61,16 @@ _SENT_BACK = (
 _STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de livraison", "Livré")
 
 
-class LaPoste(SimulatedCarrier):
+class LaPoste(json_api.JsonCarrier):
     """The simulated service."""
 
     key = "laposte"
+    credentials = ("LAPOSTE_API_KEY",)
 
     def owns(self, path: str) -> bool:
-        """Everything of this API."""
         return path.startswith("/suivi/v2/")
 
     def read(self, request: HttpRequest) -> Question:
-        """Understand a call. Raises NotUnderstoodError."""
         json_api.needs(request, "GET", _gateway(405, "METHOD_NOT_ALLOWED", "Use GET"))
         key = request.headers.get("x-okapi-key", "")
         if not key:
@@ -79,21 +82,14 @@ class LaPoste(SimulatedCarrier):
         number, *also = (unquote(name) for name in names.split(","))
         if len(also) >= MOST_NUMBERS:
             raise NotUnderstoodError(_functional(400, _BAD_NUMBER, names, language))
-        account, password = json_api.account_of(key)
         return Question(
             "idships",
             number,
             tuple(also),
             tracking=True,
-            account=account,
-            password=password,
-            needs_account=True,
+            shown=account_of(key),
             details={"lang": language},
         )
-
-    def settings(self, account: str, password: str) -> dict[str, str]:
-        """One key."""
-        return {"LAPOSTE_API_KEY": json_api.key_of(account, password)}
 
     def example(self, digits: str, serial: int) -> str:
         """Thirteen signs, as a Colissimo parcel has them."""
@@ -103,12 +99,9 @@ class LaPoste(SimulatedCarrier):
         """The third and the fourth sign."""
         return number[2:4]
 
-    def ready_made(self, turn: Turn) -> Answer | None:
+    def too_many_calls(self) -> Answer:
         """The gateway's 429 names count and window."""
-        if turn.scenario is Scenario.RATE_LIMITED:
-            quota = _gateway(429, "TOO_MANY_REQUESTS", "max quota reached (10 calls per 1s)")
-            return replace(quota, headers=retry_after(turn))
-        return ready_made(turn)
+        return _gateway(429, "TOO_MANY_REQUESTS", "max quota reached (10 calls per 1s)")
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """An error of the service is one parcel's; one of the gateway is the call's."""
@@ -119,15 +112,24 @@ class LaPoste(SimulatedCarrier):
         is_well = all(isinstance(item, dict) and item.get("returnCode") == _OK for item in items)
         return json_api.answer(list(items), _OK if is_well else _SEVERAL_STATUSES)
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
-        """Answer a call, as the turn's scenario has it."""
-        if turn.scenario is not Scenario.AUTH_REFUSED and not NUMBER.fullmatch(question.number):
-            return _functional(400, _BAD_NUMBER, question.number, question.details["lang"])
-        refused = _refusal(question, turn.scenario)
-        if refused:
-            return refused
-        good = _shipment(question, turn)
-        return json_api.spoilt(turn.scenario, good, turn) or good
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        number, language, scenario = question.number, question.details["lang"], state.scenario
+        if scenario is Scenario.AUTH_REFUSED:
+            return _unauthorized()
+        if not NUMBER.fullmatch(number):
+            return _functional(400, _BAD_NUMBER, number, language)
+        if scenario is Scenario.UNKNOWN:
+            return _functional(404, _UNKNOWN, number, language)
+        if scenario is Scenario.SYSTEM_ERROR:
+            return _functional(500, "Erreur système", number, language)
+        if scenario is Scenario.HOSTILE_TEXT:
+            return _functional(
+                500, hostile_text(key_of(question.account, question.password)), number, language
+            )
+        return _gateway(*_GATEWAY_ERRORS[scenario]) if scenario in _GATEWAY_ERRORS else None
+
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        return _shipment(question, state)
 
 
 def _language(request: HttpRequest) -> str:
@@ -139,27 +141,6 @@ def _language(request: HttpRequest) -> str:
     if values or language not in LANGUAGES:
         raise NotUnderstoodError(_gateway(400, "BAD_REQUEST", "the one parameter is lang"))
     return language
-
-
-def _refusal(question: Question, scenario: Scenario) -> Answer | None:
-    """The answer that is no shipment, if the scenario has one."""
-    number, language = question.number, question.details["lang"]
-    if scenario is Scenario.UNKNOWN:
-        return _functional(404, _UNKNOWN, number, language)
-    if scenario is Scenario.SYSTEM_ERROR:
-        return _functional(500, "Erreur système", number, language)
-    if scenario is Scenario.HOSTILE_TEXT:
-        secret = json_api.key_of(question.account, question.password)
-        return _functional(500, hostile_text(secret), number, language)
-    if scenario is Scenario.AUTH_REFUSED:
-        return _unauthorized()
-    return {
-        Scenario.ACCOUNT_DENIED: _gateway(
-            403, "FORBIDDEN", "This application has no subscription to the API"
-        ),
-        Scenario.FAULT_CLIENT: _gateway(400, "BAD_REQUEST", "The request was refused"),
-        Scenario.FAULT_SERVER: _gateway(500, "INTERNAL_SERVER_ERROR", "Fault occurred while processing"),
-    }.get(scenario)
 
 
 def _gateway(status: int, code: str, message: str) -> Answer:
@@ -181,10 +162,9 @@ def _functional(status: int, message: str, number: str, language: str) -> Answer
     return json_api.answer(tree, status)
 
 
-def _shipment(question: Question, turn: Turn) -> Answer:
-    delivered = turn.scenario is not Scenario.IN_TRANSIT
-    at = turn.delivered_at if delivered else turn.first_seen
-    back = turn.scenario is Scenario.RETURNED_TO_SENDER
+def _shipment(question: Question, state: ParcelState) -> Answer:
+    delivered, at = state.is_delivered, state.last_at
+    back = state.scenario is Scenario.RETURNED_TO_SENDER
     last = _SENT_BACK if back else _DELIVERED if delivered else ()
     events = [
         {"code": code, "label": label, "date": _local(at - before)}
@@ -227,5 +207,5 @@ def _timeline(reached: int, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _local(moment: datetime) -> str:
-    return moment.astimezone(ZoneInfo("Europe/Paris")).isoformat(timespec="seconds")
+def _local(at: datetime) -> str:
+    return in_france(at).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""Mondial Relay's tracking service, simulated. Pure: a request and a turn give an answer.
+"""Mondial Relay's tracking service, simulated. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a
 published real answer. The carrier issues no proof of delivery, so every scenario of a delivered parcel gives the same
@@ -12,7 +12,9 @@ The private key itself is never sent: `shows` tries whether the signature was ma
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from recours.sandbox import soap
 from recours.sandbox.answers import (
@@ -20,13 +22,11 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
     hostile_text,
     in_france,
 )
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import Scenario
-from recours.sandbox.soap import CONTENT_TYPE, element
+from recours.sandbox.scenarios import ParcelState, Scenario
+from recours.sandbox.soap import elements
 
 PATH = "/Web_Services.asmx"
 NAMESPACE = "http://www.mondialrelay.fr/webservice/"
@@ -43,7 +43,6 @@ _RULES = (
 )
 
 _STATS = {
-    Scenario.IN_TRANSIT: "81",
     Scenario.UNKNOWN: "94",
     Scenario.NOT_OURS: "94",
     Scenario.AUTH_REFUSED: "97",
@@ -65,11 +64,17 @@ _HANDED_OVER = ("Colis livré au destinataire", "LILLE")
 _SENT_BACK = ("Colis retourné à l'expéditeur", "LESQUIN")
 
 
-class MondialRelay(SimulatedCarrier):
+class MondialRelay(soap.SoapCarrier):
     """The simulated service."""
 
     key = "mondial_relay"
     path = PATH
+    credentials = ("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY")
+    spoilt_field = "Libelle01"
+    faults: ClassVar[Mapping[Scenario, str]] = {
+        Scenario.FAULT_CLIENT: "Server was unable to read request.",
+        Scenario.FAULT_SERVER: "Server was unable to process request.",
+    }
 
     def read(self, request: HttpRequest) -> Question:
         _, values, _ = soap.read_asmx(request, NAMESPACE, {OPERATION: _PARAMETERS}, _unreadable)
@@ -80,8 +85,7 @@ class MondialRelay(SimulatedCarrier):
             OPERATION,
             values["Expedition"],
             tracking=True,
-            account=values["Enseigne"],
-            needs_account=True,
+            shown=(values["Enseigne"], ""),
             details={
                 "signed": "".join(values[name] for name in _PARAMETERS[:-1]),
                 "security": values["Security"],
@@ -96,28 +100,32 @@ class MondialRelay(SimulatedCarrier):
 
     def settings(self, account: str, password: str) -> dict[str, str]:
         """A brand of eight signs, made of the account, and its private key."""
-        return {"MONDIAL_RELAY_ENSEIGNE": _brand_of(account), "MONDIAL_RELAY_PRIVATE_KEY": password}
+        return super().settings(_brand_of(account), password)
 
     def example(self, digits: str, serial: int) -> str:
         """Eight digits."""
         return f"{digits}{serial:06d}"
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
-        scenario = turn.scenario
-        if scenario is Scenario.FAULT_CLIENT:
-            return soap.fault("soap:Client", "Server was unable to read request.")
-        if scenario is Scenario.FAULT_SERVER:
-            return soap.fault("soap:Server", "Server was unable to process request.")
-        if scenario is Scenario.WRONG_TYPE and turn.tries % 2 == 0:
-            return soap.another_shape()
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        scenario = state.scenario
         if scenario is Scenario.ACCOUNT_DENIED:
-            return _answer(_DENIED[turn.tries % 2])
-        status = _STATS.get(scenario, _DELIVERED)
-        if status in (_DELIVERED, _ON_ITS_WAY):
-            return soap.spoilt(scenario, _tracing(status, turn), "Libelle01")
+            return _answer(_DENIED[state.tries % 2])
         # The key is not sent: what could leak of it is the signature.
         hostile = hostile_text(question.details["security"]) if scenario is Scenario.HOSTILE_TEXT else ""
-        return _answer(status, hostile)
+        return _answer(_STATS[scenario], hostile) if scenario in _STATS else super().refusal(question, state)
+
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        """The events, the oldest first. A parcel on its way has not come to its relay."""
+        del question
+        delivered, end = state.is_delivered, in_france(state.last_at)
+        passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
+        events = [_event(label, place, end - before) for label, place, before in passed]
+        if delivered:
+            back = state.scenario is Scenario.RETURNED_TO_SENDER
+            events.append(_event(*(_SENT_BACK if back else _HANDED_OVER), end))
+        text = "Colis livré" if delivered else "Colis en cours de traitement"
+        status = _DELIVERED if delivered else _ON_ITS_WAY
+        return _answer(status, text, ("TABAC DE LA GARE", "012345"), "".join(events))
 
 
 def _brand_of(account: str) -> str:
@@ -132,41 +140,23 @@ def _unreadable(reason: str) -> NotUnderstoodError:
 def _answer(status: str, text: str = "", relay: tuple[str, str] = ("", ""), events: str = "") -> Answer:
     """HTTP stays 200, whatever the STAT."""
     name, number = relay
-    result = "".join(
-        [
-            element("STAT", status),
-            element("Libelle01", text),
-            element("Relais_Libelle", name),
-            element("Relais_Num", number),
-            element("Libelle02", ""),
-            f"<Tracing>{events}</Tracing>",
-        ]
-    )
-    inside = f"<{OPERATION}Result>{result}</{OPERATION}Result>"
-    response = f'<{OPERATION}Response xmlns="{NAMESPACE}">{inside}</{OPERATION}Response>'
-    return Answer(200, soap.envelope(response), CONTENT_TYPE)
-
-
-def _tracing(status: str, turn: Turn) -> Answer:
-    """The events, the oldest first. A parcel on its way has not come to its relay."""
-    delivered = status == _DELIVERED
-    end = in_france(turn.delivered_at if delivered else turn.first_seen)
-    passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
-    events = [_event(label, place, end - before) for label, place, before in passed]
-    if delivered:
-        back = turn.scenario is Scenario.RETURNED_TO_SENDER
-        events.append(_event(*(_SENT_BACK if back else _HANDED_OVER), end))
-    text = "Colis livré" if delivered else "Colis en cours de traitement"
-    return _answer(status, text, ("TABAC DE LA GARE", "012345"), "".join(events))
+    fields = [
+        ("STAT", status),
+        ("Libelle01", text),
+        ("Relais_Libelle", name),
+        ("Relais_Num", number),
+        ("Libelle02", ""),
+    ]
+    return soap.response(OPERATION, NAMESPACE, f"{elements(fields)}<Tracing>{events}</Tracing>")
 
 
 def _event(label: str, place: str, when: datetime) -> str:
     fields = [
-        element("Libelle", label),
-        element("Date", f"{when:%d/%m/%y}"),
-        element("Heure", f"{when:%H:%M}"),
-        element("Emplacement", place),
-        element("Relais_Num", "012345" if place else ""),
-        element("Relais_Pays", "FR" if place else ""),
+        ("Libelle", label),
+        ("Date", f"{when:%d/%m/%y}"),
+        ("Heure", f"{when:%H:%M}"),
+        ("Emplacement", place),
+        ("Relais_Num", "012345" if place else ""),
+        ("Relais_Pays", "FR" if place else ""),
     ]
-    return f"<ret_WSI2_sub_TracingColisDetaille>{''.join(fields)}</ret_WSI2_sub_TracingColisDetaille>"
+    return f"<ret_WSI2_sub_TracingColisDetaille>{elements(fields)}</ret_WSI2_sub_TracingColisDetaille>"

@@ -1,116 +1,83 @@
 """What a simulated carrier does with a parcel, in names that hold for every carrier."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum, auto
+from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cache
 from itertools import groupby
+from typing import Self
 
 
 class Scenario(StrEnum):
-    """How the carrier behaves at one try to fetch a POD. `WORDS` says what each one is."""
+    """How the carrier behaves at one try to fetch a POD, and that in plain English."""
 
-    DELIVERED = auto()
-    DELIVERED_PNG = auto()
-    DELIVERED_NO_SIGNATORY = auto()
-    IN_TRANSIT = auto()
-    UNKNOWN = auto()
-    POD_LATE = auto()
-    POD_NEVER = auto()
-    POD_NONE = auto()
-    POD_UNSAID = auto()
-    NOT_OURS = auto()
-    AUTH_REFUSED = auto()
-    SYSTEM_ERROR = auto()
-    RATE_LIMITED = auto()
-    FAULT_CLIENT = auto()
-    FAULT_SERVER = auto()
-    HTML = auto()
-    MAINTENANCE = auto()
-    BAD_GATEWAY = auto()
-    BAD_BASE64 = auto()
-    NOT_A_DOCUMENT = auto()
-    EMPTY_POD = auto()
-    BROKEN_PDF = auto()
-    EMPTY = auto()
-    TRUNCATED = auto()
-    INVALID_UTF8 = auto()
-    WRONG_TYPE = auto()
-    DTD_BOMB = auto()
-    REDIRECT = auto()
-    SLOW = auto()
-    DRIP = auto()
-    DRIP_HEADERS = auto()
-    RESET = auto()
-    OVERSIZED = auto()
-    GZIP_BOMB = auto()
-    HOSTILE_TEXT = auto()
-    RETURNED_TO_SENDER = auto()
-    ACCOUNT_DENIED = auto()
-    DELIVERED_GIF = auto()
-    HOLLOW_POD = auto()
-    POD_IMAGE_ONLY = auto()
+    story: str
+
+    def __new__(cls, value: str, story: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.story = story
+        return member
+
+    DELIVERED = "delivered", "delivered and signed for, the POD is a PDF"
+    DELIVERED_PNG = "delivered_png", "delivered and signed for, the POD is a PNG even if a PDF is asked for"
+    DELIVERED_NO_SIGNATORY = "delivered_no_signatory", "delivered, no name is given, the POD is a PDF"
+    IN_TRANSIT = "in_transit", "on its way, not delivered"
+    UNKNOWN = "unknown", "the carrier knows no such parcel"
+    POD_LATE = "pod_late", "delivered, the POD is not there yet"
+    POD_NEVER = "pod_never", "delivered, a kind of shipment that needs no signature: there will be no POD"
+    POD_NONE = "pod_none", "delivered, no POD online for this shipment"
+    POD_UNSAID = "pod_unsaid", "delivered, no POD, and no reason given"
+    NOT_OURS = "not_ours", "delivered, the POD call says the parcel is another customer's"
+    AUTH_REFUSED = "auth_refused", "delivered, the POD call refuses the password, whatever it is"
+    SYSTEM_ERROR = "system_error", "the carrier's own error message"
+    RATE_LIMITED = "rate_limited", "too many calls (HTTP 429)"
+    FAULT_CLIENT = "fault_client", "a fault that blames the request (HTTP 500)"
+    FAULT_SERVER = "fault_server", "a fault that blames the carrier (HTTP 500)"
+    HTML = "html", "a web page in place of an answer (HTTP 200)"
+    MAINTENANCE = "maintenance", "a maintenance page (HTTP 503)"
+    BAD_GATEWAY = "bad_gateway", "a bad gateway (HTTP 502)"
+    BAD_BASE64 = "bad_base64", "delivered, the POD field does not decode"
+    NOT_A_DOCUMENT = "not_a_document", "delivered, the POD decodes to plain text"
+    EMPTY_POD = "empty_pod", "delivered, a POD is announced and its field is empty"
+    BROKEN_PDF = "broken_pdf", "delivered, the POD begins like a PDF and cannot be opened"
+    EMPTY = "empty", "an empty answer (HTTP 200)"
+    TRUNCATED = "truncated", "an answer cut off half-way"
+    INVALID_UTF8 = "invalid_utf8", "an answer with bytes that are not UTF-8"
+    WRONG_TYPE = (
+        "wrong_type",
+        "a readable answer of the wrong shape, in turn with one whose error code is no number",
+    )
+    DTD_BOMB = "dtd_bomb", "an answer that grows to gigabytes when parsed (billion laughs)"
+    REDIRECT = "redirect", "a redirection to another host (HTTP 302)"
+    SLOW = "slow", "delivered, every answer comes late"
+    DRIP = "drip", "the answer's body comes one byte a second"
+    DRIP_HEADERS = "drip_headers", "the answer's header comes one byte a second"
+    RESET = "reset", "the connection is reset"
+    OVERSIZED = "oversized", "an answer of 30 MB"
+    GZIP_BOMB = "gzip_bomb", "a small answer that unpacks to 100 MB"
+    HOSTILE_TEXT = "hostile_text", "an error message that tries to forge log lines and to leak the password"
+    RETURNED_TO_SENDER = (
+        "returned_to_sender",
+        "the parcel went back to its sender, in some answers with a delivery there",
+    )
+    ACCOUNT_DENIED = "account_denied", "our account does not have the right, whatever the parcel"
+    DELIVERED_GIF = "delivered_gif", "delivered and signed for, the POD is a GIF even if a PDF is asked for"
+    HOLLOW_POD = (
+        "hollow_pod",
+        "delivered, the POD opens and shows nothing: a blank page, or one that says that there is none",
+    )
+    POD_IMAGE_ONLY = (
+        "pod_image_only",
+        "delivered and signed for; where either can be asked for, there is no PDF but an image of the signature",
+    )
 
 
 _S = Scenario
 
-WORDS: dict[Scenario, str] = {
-    _S.DELIVERED: "delivered and signed for, the POD is a PDF",
-    _S.DELIVERED_PNG: "delivered and signed for, the POD is a PNG even if a PDF is asked for",
-    _S.DELIVERED_NO_SIGNATORY: "delivered, no name is given, the POD is a PDF",
-    _S.IN_TRANSIT: "on its way, not delivered",
-    _S.UNKNOWN: "the carrier knows no such parcel",
-    _S.POD_LATE: "delivered, the POD is not there yet",
-    _S.POD_NEVER: "delivered, a kind of shipment that needs no signature: there will be no POD",
-    _S.POD_NONE: "delivered, no POD online for this shipment",
-    _S.POD_UNSAID: "delivered, no POD, and no reason given",
-    _S.NOT_OURS: "delivered, the POD call says the parcel is another customer's",
-    _S.AUTH_REFUSED: "delivered, the POD call refuses the password, whatever it is",
-    _S.SYSTEM_ERROR: "the carrier's own error message",
-    _S.RATE_LIMITED: "too many calls (HTTP 429)",
-    _S.FAULT_CLIENT: "a fault that blames the request (HTTP 500)",
-    _S.FAULT_SERVER: "a fault that blames the carrier (HTTP 500)",
-    _S.HTML: "a web page in place of an answer (HTTP 200)",
-    _S.MAINTENANCE: "a maintenance page (HTTP 503)",
-    _S.BAD_GATEWAY: "a bad gateway (HTTP 502)",
-    _S.BAD_BASE64: "delivered, the POD field does not decode",
-    _S.NOT_A_DOCUMENT: "delivered, the POD decodes to plain text",
-    _S.EMPTY_POD: "delivered, a POD is announced and its field is empty",
-    _S.BROKEN_PDF: "delivered, the POD begins like a PDF and cannot be opened",
-    _S.EMPTY: "an empty answer (HTTP 200)",
-    _S.TRUNCATED: "an answer cut off half-way",
-    _S.INVALID_UTF8: "an answer with bytes that are not UTF-8",
-    _S.WRONG_TYPE: "a readable answer of the wrong shape, in turn with one whose error code is no number",
-    _S.DTD_BOMB: "an answer that grows to gigabytes when parsed (billion laughs)",
-    _S.REDIRECT: "a redirection to another host (HTTP 302)",
-    _S.SLOW: "delivered, every answer comes late",
-    _S.DRIP: "the answer's body comes one byte a second",
-    _S.DRIP_HEADERS: "the answer's header comes one byte a second",
-    _S.RESET: "the connection is reset",
-    _S.OVERSIZED: "an answer of 30 MB",
-    _S.GZIP_BOMB: "a small answer that unpacks to 100 MB",
-    _S.HOSTILE_TEXT: "an error message that tries to forge log lines and to leak the password",
-    _S.RETURNED_TO_SENDER: "the parcel went back to its sender, in some answers with a delivery there",
-    _S.ACCOUNT_DENIED: "our account does not have the right, whatever the parcel",
-    _S.HOLLOW_POD: "delivered, the POD opens and shows nothing: a blank page, or one that says that there is none",
-    _S.DELIVERED_GIF: "delivered and signed for, the POD is a GIF even if a PDF is asked for",
-    _S.POD_IMAGE_ONLY: (
-        "delivered and signed for; where either can be asked for, there is no PDF but an image of the signature"
-    ),
-}
-
 # Slow answers are right ones: whether they count as delivered depends on the client's patience.
 SLOW_ANSWERS = frozenset({_S.SLOW, _S.DRIP, _S.DRIP_HEADERS})
-
-# The tracking call says "delivered"; what the scenario is about happens at the POD call.
-DELIVERED_BY_TRACKING = frozenset(
-    {
-        _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.POD_LATE, _S.POD_NEVER, _S.POD_NONE,
-        _S.POD_UNSAID, _S.NOT_OURS, _S.AUTH_REFUSED, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
-        _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY, _S.HOLLOW_POD,
-    }
-)  # fmt: skip
-
 
 # The call after the tracking lists documents, and one is there to be asked for.
 DOCUMENT_IS_THERE = frozenset(
@@ -119,6 +86,9 @@ DOCUMENT_IS_THERE = frozenset(
         _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY, _S.HOLLOW_POD,
     }
 )  # fmt: skip
+NO_DOCUMENT_IS_THERE = frozenset({_S.POD_LATE, _S.POD_NEVER, _S.POD_NONE, _S.POD_UNSAID})
+# The tracking call says "delivered"; what the scenario is about happens at the POD call.
+DELIVERED_BY_TRACKING = DOCUMENT_IS_THERE | NO_DOCUMENT_IS_THERE | {_S.NOT_OURS, _S.AUTH_REFUSED}
 
 
 @dataclass(frozen=True)
@@ -212,11 +182,91 @@ def scenario_table() -> list[tuple[str, str]]:
 def _story(steps: tuple[Scenario, ...]) -> str:
     """`tries 1 to 2: on its way; from try 3: delivered`, shortened."""
     if len(steps) == 1:
-        return WORDS[steps[0]]
+        return steps[0].story
     parts, first = [], 1
     for scenario, run in groupby(steps[:-1]):
         last = first + len(list(run)) - 1
         when = f"try {first}" if first == last else f"tries {first} to {last}"
-        parts.append(f"{when}: {WORDS[scenario]}")
+        parts.append(f"{when}: {scenario.story}")
         first = last + 1
-    return "; ".join([*parts, f"from try {len(steps)}: {WORDS[steps[-1]]}"])
+    return "; ".join([*parts, f"from try {len(steps)}: {steps[-1].story}"])
+
+
+# ---------------------------------------------------------------- how far each parcel has got in its script
+
+
+@dataclass(frozen=True)
+class ParcelState:
+    """All that an answer to one call depends on, beside the call. Times are aware UTC, in whole seconds."""
+
+    scenario: Scenario
+    parcel: Parcel
+    tries: int  # steps used up before this call
+    first_seen: datetime
+    delivered_at: datetime
+
+    @property
+    def is_delivered(self) -> bool:
+        """Tell whether the parcel has arrived somewhere: IN_TRANSIT is the one scenario in which it has not."""
+        return self.scenario is not Scenario.IN_TRANSIT
+
+    @property
+    def last_at(self) -> datetime:
+        """The time of its last event."""
+        return self.delivered_at if self.is_delivered else self.first_seen
+
+
+@dataclass
+class _Progress:
+    script: Parcel
+    first_seen: datetime
+    used: int = 0
+    delivered_at: datetime | None = None
+    # A slow answer went out: a POD call shows that the client waited for it, a tracking call that it gave up.
+    maybe_given_up: bool = False
+
+
+class ScriptProgress:
+    """The parcels' progress. Not thread-safe: the sandbox holds its lock around every call."""
+
+    def __init__(self) -> None:
+        self._progress: dict[str, _Progress] = {}
+
+    def next_state(
+        self,
+        number: str,
+        script: Parcel,
+        now: datetime,
+        *,
+        tracking: bool,
+        goes_on: Collection[Scenario],
+        refused: bool,
+    ) -> ParcelState:
+        """Say what the call gets and use up the step.
+
+        `goes_on`: in these scenarios nothing is used up, since the call that follows does: such as the POD call after a
+        tracking call that answers "delivered". `refused` means a wrong password, which stands above the script.
+        Another script object for the number begins anew.
+        """
+        at = now.replace(microsecond=0)
+        progress = self._progress.get(number)
+        if progress is None or progress.script is not script:
+            progress = self._progress[number] = _Progress(script, at)
+        if tracking and progress.maybe_given_up:
+            progress.used += 1
+        step = script.steps[min(progress.used, len(script.steps) - 1)]
+        scenario = Scenario.AUTH_REFUSED if refused else step
+        delivered = not refused and (step in DELIVERED_BY_TRACKING or step in SLOW_ANSWERS)
+        state = ParcelState(
+            scenario,
+            script,
+            progress.used,
+            progress.first_seen,
+            progress.delivered_at or at + script.delivered_after,
+        )
+        if delivered:
+            progress.delivered_at = state.delivered_at
+        progress.maybe_given_up = tracking and step in SLOW_ANSWERS and step in goes_on
+        if refused or step not in goes_on:
+            progress.used += 1
+        return state

@@ -26,9 +26,8 @@ from recours.sandbox.answers import (
     SimulatedCarrier,
     disturbed,
 )
-from recours.sandbox.progress import Ledger, Turn
 from recours.sandbox.registry import simulated_carriers
-from recours.sandbox.scenarios import Parcel, Scenario, parcel_for
+from recours.sandbox.scenarios import Parcel, ParcelState, Scenario, ScriptProgress, parcel_for
 
 # ---------------------------------------------------------------- answers on a socket
 
@@ -165,7 +164,7 @@ class Sandbox:
         self._now = now
         self._port = port
         self._carriers = simulated_carriers()
-        self._ledger = Ledger()
+        self._progress = ScriptProgress()
         self._lock = threading.Lock()
         self._server: _Server | None = None
 
@@ -217,11 +216,11 @@ class Sandbox:
             return refusal.answer
         if question.asks_token and isinstance(carrier, GivesTokens):
             return self._token(carrier, question)
-        turns = self._record(carrier, question)
+        states = self._record(carrier, question)
         answers = [
             # A wrong password is AUTH_REFUSED by now, which is nothing ready-made.
-            carrier.ready_made(turn) or disturbed(carrier.answer(alone, turn), turn.scenario)
-            for alone, turn in turns
+            carrier.ready_made(state) or disturbed(carrier.answer(alone, state), state.scenario)
+            for alone, state in states
         ]
         return self._together(carrier, answers) if question.also else answers[0]
 
@@ -278,9 +277,9 @@ class Sandbox:
             good = token is not None and token.until > self._now()
             return not (good and token and self.accounts.get(token.account) == token.password)
         shown = any(carrier.shows(question, *account) for account in self.accounts.items())
-        return question.needs_account and not shown
+        return question.shown is not None and not shown
 
-    def _record(self, carrier: SimulatedCarrier, question: Question) -> list[tuple[Question, Turn]]:
+    def _record(self, carrier: SimulatedCarrier, question: Question) -> list[tuple[Question, ParcelState]]:
         """What each parcel of the call gets: as if it had been asked about alone."""
         account = question.account
         with self._lock:
@@ -289,8 +288,8 @@ class Sandbox:
                 account = self.tokens[question.bearer].account
             refused = self._refuses(carrier, question)
             numbers = (question.number, *question.also)
-            turns = [
-                self._ledger.turn(
+            states = [
+                self._progress.next_state(
                     f"{carrier.key}/{number}",
                     self.parcels.get(number) or parcel_for(carrier.digits_of(number)),
                     at,
@@ -300,11 +299,11 @@ class Sandbox:
                 )
                 for number in numbers
             ]
-            scenario = None if question.also else turns[0].scenario
+            scenario = None if question.also else states[0].scenario
             self.calls.append(Call(at, carrier.key, question.operation, ",".join(numbers), account, scenario))
             return [
-                (replace(question, number=number, also=()), turn)
-                for number, turn in zip(numbers, turns, strict=True)
+                (replace(question, number=number, also=()), state)
+                for number, state in zip(numbers, states, strict=True)
             ]
 
 

@@ -4,10 +4,16 @@ import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError
-from recours.sandbox.scenarios import Scenario
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+)
+from recours.sandbox.scenarios import ParcelState, Scenario
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -158,6 +164,10 @@ def escaped(text: str) -> str:
     return html.escape(kept, quote=False).replace("\r", "&#13;")  # a bare CR would be read as a line feed
 
 
+def elements(fields: Iterable[tuple[str, str | int | bool]]) -> str:
+    return "".join(element(name, value) for name, value in fields)
+
+
 def element(name: str, value: str | int | bool) -> str:
     """`<name>value</name>`, booleans as true and false."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
@@ -167,20 +177,43 @@ def element(name: str, value: str | int | bool) -> str:
 _LAUGHS = 9  # each a tenfold of the one before: a billion in the end
 
 
-def spoilt(scenario: Scenario, good: Answer, field: str) -> Answer:
-    """The answer as the scenario spoils it, in its first element `field`; as it is in a scenario that is another matter."""
-    start = f"<{field}>".encode()
-    if scenario is Scenario.DTD_BOMB:  # each entity is ten times the one before
-        entities = ['<!ENTITY laugh0 "lol">']
-        entities += [f'<!ENTITY laugh{n} "{f"&laugh{n - 1};" * 10}">' for n in range(1, _LAUGHS + 1)]
-        head = f'<?xml version="1.0"?><!DOCTYPE bomb [{"".join(entities)}]>'.encode()
-        body = head + good.body.replace(start, start + f"&laugh{_LAUGHS};".encode(), 1)
-        return Answer(200, body, CONTENT_TYPE)
-    if scenario is Scenario.INVALID_UTF8:  # Latin-1, which old services send under the name of UTF-8
-        return Answer(200, good.body.replace(start, start + b"Livr\xe9", 1), CONTENT_TYPE)
-    return good
+class SoapCarrier(SimulatedCarrier):
+    """A carrier that answers in XML."""
+
+    spoilt_field: ClassVar[str]  # an element of each good answer
+    faults: ClassVar[Mapping[Scenario, str]]  # what it says when it answers with one
+
+    def answer(self, question: Question, state: ParcelState) -> Answer:
+        """As every carrier's; WRONG_TYPE comes in turn as XML that is no answer of a SOAP service, and as the carrier has it."""
+        if state.scenario is Scenario.WRONG_TYPE and state.tries % 2 == 0:
+            return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', CONTENT_TYPE)
+        return super().answer(question, state)
+
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        """FAULT_CLIENT blames the request, any other the server."""
+        del question
+        if state.scenario not in self.faults:
+            return None
+        code = "soap:Client" if state.scenario is Scenario.FAULT_CLIENT else "soap:Server"
+        return fault(code, self.faults[state.scenario])
+
+    def spoilt(self, good: Answer, state: ParcelState) -> Answer:
+        start = f"<{self.spoilt_field}>".encode()
+        if state.scenario is Scenario.DTD_BOMB:  # each entity is ten times the one before
+            entities = ['<!ENTITY laugh0 "lol">']
+            entities += [f'<!ENTITY laugh{n} "{f"&laugh{n - 1};" * 10}">' for n in range(1, _LAUGHS + 1)]
+            head = f'<?xml version="1.0"?><!DOCTYPE bomb [{"".join(entities)}]>'.encode()
+            body = head + good.body.replace(start, start + f"&laugh{_LAUGHS};".encode(), 1)
+            return Answer(200, body, CONTENT_TYPE)
+        if (
+            state.scenario is Scenario.INVALID_UTF8
+        ):  # Latin-1, which old services send under the name of UTF-8
+            return Answer(200, good.body.replace(start, start + b"Livr\xe9", 1), CONTENT_TYPE)
+        return good
 
 
-def another_shape() -> Answer:
-    """XML that is no answer of a SOAP service."""
-    return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', CONTENT_TYPE)
+def response(operation: str, namespace: str, result: str) -> Answer:
+    """A good answer as ASMX has it, all of it in the namespace."""
+    inside = f"<{operation}Result>{result}</{operation}Result>"
+    body = envelope(f'<{operation}Response xmlns="{namespace}">{inside}</{operation}Response>')
+    return Answer(200, body, CONTENT_TYPE)

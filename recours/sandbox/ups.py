@@ -1,4 +1,4 @@
-"""UPS's token service and its tracking with proof of delivery, simulated. Pure: a request and a turn give an answer.
+"""UPS's token service and its tracking with proof of delivery, simulated. Pure: a request and a parcel's state give an answer.
 
 Sources of the facts: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers
 in the issues of their repository, and karrio's connector. Inferred, as no source says it: the code of an error that the
@@ -14,7 +14,6 @@ NOT_A_DOCUMENT, BROKEN_PDF) comes in its place. DELIVERED_PNG and DELIVERED_GIF 
 """
 
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any
@@ -29,11 +28,8 @@ from recours.sandbox.answers import (
     Question,
     hostile_text,
     in_france,
-    ready_made,
-    retry_after,
 )
-from recours.sandbox.progress import Turn
-from recours.sandbox.scenarios import Scenario
+from recours.sandbox.scenarios import NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
 TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path)
 DETAILS = "/api/track/v1/details/"
@@ -58,21 +54,13 @@ _ERRORS = {
     Scenario.FAULT_SERVER: (500, "500", "Internal server error"),
     Scenario.FAULT_CLIENT: (400, "400", "The request was refused"),
 }
-_WITHOUT_PROOF = frozenset(
-    {
-        *(Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.POD_UNSAID),
-        Scenario.NOT_OURS,
-    }
-)
+_WITHOUT_PROOF = NO_DOCUMENT_IS_THERE | {Scenario.NOT_OURS}
 _PICTURES = frozenset({Scenario.DELIVERED_PNG, Scenario.DELIVERED_GIF})
 # What comes in place of a proof.
 _NO_PROOF = frozenset(
     {
-        Scenario.BAD_BASE64,
-        Scenario.NOT_A_DOCUMENT,
-        Scenario.EMPTY_POD,
-        Scenario.BROKEN_PDF,
-        Scenario.HOLLOW_POD,
+        *(Scenario.BAD_BASE64, Scenario.NOT_A_DOCUMENT, Scenario.EMPTY_POD),
+        *(Scenario.BROKEN_PDF, Scenario.HOLLOW_POD),
     }
 )
 _HOLLOW_PAGE = (
@@ -101,13 +89,13 @@ _GOING_BACK: _Step = ("X", "035", "RS", "Retour à l'expéditeur en cours", time
 _BACK: _Step = ("D", "034", "RS", "Retourné à l'expéditeur", timedelta())
 
 
-class Ups(GivesTokens):
+class Ups(json_api.JsonCarrier, GivesTokens):
     """The simulated services."""
 
     key = "ups"
+    credentials = ("UPS_CLIENT_ID", "UPS_CLIENT_SECRET")
 
     def owns(self, path: str) -> bool:
-        """The token, and everything of the tracking."""
         return path == TOKEN or path.startswith("/api/track/")
 
     def read(self, request: HttpRequest) -> Question:
@@ -133,41 +121,33 @@ class Ups(GivesTokens):
         }
         return json_api.answer(tree)
 
-    def settings(self, account: str, password: str) -> dict[str, str]:
-        """The client's id and its secret."""
-        return {"UPS_CLIENT_ID": account, "UPS_CLIENT_SECRET": password}
-
     def example(self, digits: str, serial: int) -> str:
         """1Z, fifteen signs of which the first two choose, and the check digit."""
         signs = f"{digits}XYZ{serial:010d}"
-        return f"1Z{signs}{_check_digit(signs)}"
+        # Every second of the signs counts twice; a letter is its place in the alphabet and one, by its last digit.
+        values = [int(sign) if sign.isdigit() else (ord(sign) - 63) % 10 for sign in signs]
+        return f"1Z{signs}{-sum(value * (1 + place % 2) for place, value in enumerate(values)) % 10}"
 
     def digits_of(self, number: str) -> str:
         """The two after 1Z; in numbers of another form the first two."""
         return number[2:4] if _NUMBER.fullmatch(number) else super().digits_of(number)
 
-    def ready_made(self, turn: Turn) -> Answer | None:
-        """A 429 has the shape of all errors."""
-        if turn.scenario is Scenario.RATE_LIMITED:
-            return replace(_error(*_TOO_MANY), headers=retry_after(turn))
-        return ready_made(turn)
+    def too_many_calls(self) -> Answer:
+        return _error(*_TOO_MANY)
 
-    def answer(self, question: Question, turn: Turn) -> Answer:
-        scenario = turn.scenario
-        if scenario in _ERRORS:
-            return _error(*_ERRORS[scenario])
-        if scenario is Scenario.HOSTILE_TEXT:
+    def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        if state.scenario in _ERRORS:
+            return _error(*_ERRORS[state.scenario])
+        if state.scenario is Scenario.HOSTILE_TEXT:
             return _error(500, "500", hostile_text(question.bearer))
-        if scenario is Scenario.UNKNOWN:
-            return _unknown(question.number)
-        good = _told(question, _package(question, turn))
-        return json_api.spoilt(scenario, good, turn) or good
+        if state.scenario is Scenario.UNKNOWN:  # HTTP 200, and a warning in place of a package
+            return _shipment(
+                question, warnings=[{"code": "TW0001", "message": "Tracking Information Not Found"}]
+            )
+        return None
 
-
-def _check_digit(signs: str) -> int:
-    """Every second of the signs counts twice; a letter is its place in the alphabet and one, by its last digit."""
-    values = [int(sign) if sign.isdigit() else (ord(sign) - 63) % 10 for sign in signs]
-    return -sum(value * (1 + place % 2) for place, value in enumerate(values)) % 10
+    def good(self, question: Question, state: ParcelState) -> Answer:
+        return _shipment(question, package=[_package(question, state)])
 
 
 # ---------------------------------------------------------------- requests
@@ -178,8 +158,7 @@ def _read_token(request: HttpRequest) -> Question:
     refusal = _error(400, "400", "The form must have grant_type=client_credentials, and nothing else")
     if json_api.read_form(request, refusal) != {"grant_type": "client_credentials"}:
         raise NotUnderstoodError(refusal)
-    account, password = json_api.basic_account(request)
-    return Question("token", account=account, password=password, needs_account=True, asks_token=True)
+    return Question("token", shown=json_api.basic_account(request), asks_token=True)
 
 
 def _read_details(request: HttpRequest) -> Question:
@@ -218,32 +197,22 @@ def _error(status: int, code: str, message: str) -> Answer:
 # ---------------------------------------------------------------- answers
 
 
-def _unknown(number: str) -> Answer:
-    """HTTP 200, and a warning in place of a package."""
-    warning = {"code": "TW0001", "message": "Tracking Information Not Found"}
-    shipment = {"inquiryNumber": number, "warnings": [warning]}
-    return json_api.answer({"trackResponse": {"shipment": [shipment]}})
+def _shipment(question: Question, **told: Any) -> Answer:
+    return json_api.answer({"trackResponse": {"shipment": [{"inquiryNumber": question.number, **told}]}})
 
 
-def _told(question: Question, package: dict[str, Any]) -> Answer:
-    shipment = {"inquiryNumber": question.number, "package": [package]}
-    return json_api.answer({"trackResponse": {"shipment": [shipment]}})
-
-
-def _steps(turn: Turn) -> tuple[_Step, ...]:
+def _steps(state: ParcelState) -> tuple[_Step, ...]:
     """The activities, the newest first."""
-    if turn.scenario is Scenario.IN_TRANSIT:
-        present = _NOT_YET[turn.tries % len(_NOT_YET)]
+    if state.scenario is Scenario.IN_TRANSIT:
+        present = _NOT_YET[state.tries % len(_NOT_YET)]
         return (present, *_ON_THE_WAY[1:])
-    if turn.scenario is Scenario.RETURNED_TO_SENDER:
-        return (_BACK if turn.tries % 2 == 0 else _ARRIVED, _GOING_BACK, *_ON_THE_WAY)
+    if state.scenario is Scenario.RETURNED_TO_SENDER:
+        return (_BACK if state.tries % 2 == 0 else _ARRIVED, _GOING_BACK, *_ON_THE_WAY)
     return (_ARRIVED, *_ON_THE_WAY)
 
 
-def _package(question: Question, turn: Turn) -> dict[str, Any]:
-    delivered = turn.scenario is not Scenario.IN_TRANSIT
-    end = turn.delivered_at if delivered else turn.first_seen
-    steps = _steps(turn)
+def _package(question: Question, state: ParcelState) -> dict[str, Any]:
+    delivered, end, steps = state.is_delivered, state.last_at, _steps(state)
     kind, code, _, label, _ = steps[0]
     package: dict[str, Any] = {
         "trackingNumber": question.number,
@@ -255,40 +224,37 @@ def _package(question: Question, turn: Turn) -> dict[str, Any]:
             "type": kind,
         },
         "deliveryDate": [{"type": "DEL" if delivered else "SDD", "date": f"{in_france(end):%Y%m%d}"}],
-        "activity": [_activity(step, end - step[-1], turn.scenario) for step in steps],
+        "activity": [_activity(step, end - step[-1], state.scenario) for step in steps],
         "packageCount": 1,
+        "deliveryInformation": _delivery(question, state),
     }
     if delivered:
         package["deliveryTime"] = {"type": "DEL", "endTime": f"{in_france(end):%H%M%S}"}
-    package["deliveryInformation"] = _delivery(question, turn, delivered=delivered)
     return package
 
 
 def _activity(step: _Step, when: datetime, scenario: Scenario) -> dict[str, Any]:
     kind, code, activity, label, _ = step
     local = in_france(when)
+    # The time of Greenwich with colons; in digits without leading zeros; or nothing at all.
+    of_greenwich = {}
+    if scenario is not Scenario.DELIVERED_NO_SIGNATORY:
+        digits = f"{when:%H%M%S}".lstrip("0") or "0"
+        of_greenwich = {
+            "gmtDate": f"{when:%Y%m%d}",
+            "gmtTime": digits if scenario is Scenario.DELIVERED_PNG else f"{when:%H:%M:%S}",
+            "gmtOffset": local.isoformat()[-6:],
+        }
     return {
         "date": f"{local:%Y%m%d}",
         "time": f"{local:%H%M%S}",
-        **_greenwich(when, scenario),
+        **of_greenwich,
         "location": {"address": {"city": "LILLE", "countryCode": "FR"}, "slic": "0000"},
         "status": {"type": kind, "code": activity, "description": label, "statusCode": code},
     }
 
 
-def _greenwich(when: datetime, scenario: Scenario) -> dict[str, str]:
-    """With colons; in digits without leading zeros; or nothing at all."""
-    if scenario is Scenario.DELIVERED_NO_SIGNATORY:
-        return {}
-    digits = f"{when:%H%M%S}".lstrip("0") or "0"
-    return {
-        "gmtDate": f"{when:%Y%m%d}",
-        "gmtTime": digits if scenario is Scenario.DELIVERED_PNG else f"{when:%H:%M:%S}",
-        "gmtOffset": in_france(when).isoformat()[-6:],
-    }
-
-
-def _delivery(question: Question, turn: Turn, *, delivered: bool) -> dict[str, Any]:
+def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
     """A photo may be spoken of before the delivery, and without there being one."""
     told: dict[str, Any] = {
         "deliveryPhoto": {
@@ -298,31 +264,28 @@ def _delivery(question: Question, turn: Turn, *, delivered: bool) -> dict[str, A
             "isNonPostalCodeCountry": False,
         }
     }
-    if not delivered:
+    if not state.is_delivered:
         return told
-    told |= {"location": "FRONT DOOR", "receivedBy": documents.signatory_of(turn)}
-    if turn.scenario in _WITHOUT_PROOF:
+    signatory = documents.signatory_of(state)
+    told |= {"location": "FRONT DOOR", "receivedBy": signatory}
+    if state.scenario in _WITHOUT_PROOF:
         return told
-    if question.details["returnSignature"] == "true" and _is_signed(turn):
-        gif = turn.scenario is Scenario.DELIVERED_GIF
+    if question.details["returnSignature"] == "true" and signatory and state.scenario not in _NO_PROOF:
+        gif = state.scenario is Scenario.DELIVERED_GIF
         picture = documents.signature_gif if gif else documents.signature_png
         told["signature"] = {"image": json_api.base64_text(picture(question.number))}
-    if question.details["returnPOD"] == "true" and turn.scenario not in _PICTURES:
-        told["pod"] = {"content": _proof(question, turn)}
+    if question.details["returnPOD"] == "true" and state.scenario not in _PICTURES:
+        told["pod"] = {"content": _proof(question, state)}
     return told
 
 
-def _is_signed(turn: Turn) -> bool:
-    return bool(documents.signatory_of(turn)) and turn.scenario not in _NO_PROOF
-
-
-def _proof(question: Question, turn: Turn) -> str:
-    when = in_france(turn.delivered_at)
-    if turn.scenario is Scenario.HOLLOW_POD:
+def _proof(question: Question, state: ParcelState) -> str:
+    when = in_france(state.delivered_at)
+    if state.scenario is Scenario.HOLLOW_POD:
         return json_api.base64_text(_HOLLOW_PAGE)
-    if turn.scenario in _NO_PROOF:
-        return documents.document_text(turn, "UPS", question.number, when)
-    return json_api.base64_text(proof_page(question.number, documents.signatory_of(turn), when))
+    if state.scenario in _NO_PROOF:
+        return documents.document_text(state, "UPS", question.number, when)
+    return json_api.base64_text(proof_page(question.number, documents.signatory_of(state), when))
 
 
 def proof_page(number: str, signatory: str, delivered_at: datetime) -> bytes:

@@ -32,8 +32,7 @@ from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
-from recours.sandbox import json_api as sandbox_rest
-from recours.sandbox.answers import HttpRequest, NotUnderstoodError
+from recours.sandbox.answers import HttpRequest, NotUnderstoodError, key_of
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
 from tests.fakes.answers import HOSTILE, ODD, PDF, PNG, damaged, no_answers, raw, replaced
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
@@ -860,7 +859,7 @@ def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:
 
 SIMULATED = SimulatedColissimo()
 SIMULATED_BY_PASSWORD = SIMULATED.settings(ACCOUNT, PASSWORD)
-SIMULATED_BY_KEY = {"COLISSIMO_API_KEY": sandbox_rest.key_of(ACCOUNT, PASSWORD)}
+SIMULATED_BY_KEY = {"COLISSIMO_API_KEY": key_of(ACCOUNT, PASSWORD)}
 S = Scenario
 
 

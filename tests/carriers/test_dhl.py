@@ -34,7 +34,7 @@ from tests.fakes.simulated import (
     PNG_TYPE,
     USUAL_BROKEN,
     SandboxSession,
-    a_turn,
+    parcel_state,
     refusal_of,
 )
 
@@ -627,7 +627,7 @@ def test_the_simulated_carrier_is_strict(method: str, path: str, query: str, sta
 
 
 def test_the_simulated_carrier_asks_to_wait_in_its_own_words() -> None:
-    answer = SIMULATED.ready_made(a_turn(S.RATE_LIMITED, NUMBER))
+    answer = SIMULATED.ready_made(parcel_state(S.RATE_LIMITED, NUMBER))
     assert answer is not None
     assert (answer.status, answer.headers) == (429, (("Retry-After", "120"),))
     assert json.loads(answer.body) == json.loads(LIMITED.body)

@@ -35,8 +35,8 @@ from tests.fakes.simulated import (
     PASSWORD,
     USUAL_BROKEN,
     SandboxSession,
-    a_turn,
     other_headers,
+    parcel_state,
     refusal_of,
 )
 from tests.rows import row
@@ -873,7 +873,7 @@ def test_the_simulated_carrier_shows_as_much_as_was_asked_for() -> None:
     def events(query: str) -> list[dict[str, Any]]:
         path = f"/mydhlapi/shipments/{NUMBER}/tracking"
         question = SIMULATED.read(HttpRequest("GET", path, VERSION, b"", query))
-        answer = SIMULATED.answer(question, a_turn(S.DELIVERED, NUMBER))
+        answer = SIMULATED.answer(question, parcel_state(S.DELIVERED, NUMBER))
         found: list[dict[str, Any]] = json.loads(answer.body)["shipments"][0]["events"]
         return found
 

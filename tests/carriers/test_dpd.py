@@ -43,7 +43,7 @@ from tests.fakes.simulated import (
     PDF_TYPE,
     USUAL,
     SandboxSession,
-    a_turn,
+    parcel_state,
     question_of,
     refusal_of,
 )
@@ -749,7 +749,7 @@ def test_the_image_of_the_simulated_service() -> None:
 
 def test_who_asks_for_no_images_gets_none() -> None:
     question = read(changed("<GetImages>true", "<GetImages>false"))
-    assert b"images" not in SIMULATED.answer(question, a_turn(S.DELIVERED, NUMBER)).body
+    assert b"images" not in SIMULATED.answer(question, parcel_state(S.DELIVERED, NUMBER)).body
 
 
 @pytest.mark.parametrize(
@@ -831,7 +831,7 @@ def changed(old: str, new: str) -> Request:
 def test_the_simulated_service_reads_the_call_of_the_documents() -> None:
     question = read(CALL)
     assert (question.number, question.account, question.password) == (NUMBER, "user", "pass")
-    assert (question.tracking, question.needs_account, tuple(question.goes_on)) == (True, True, ())
+    assert (question.tracking, question.shown is not None, tuple(question.goes_on)) == (True, True, ())
     without = changed(
         "<GetPhotos>false</GetPhotos><GetParsedInfo>false</GetParsedInfo><GetServices>false</GetServices>",
         "<Options><Type>x</Type><CenterType>y</CenterType></Options>",

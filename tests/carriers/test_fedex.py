@@ -47,9 +47,9 @@ from tests.fakes.simulated import (
     PASSWORD,
     USUAL,
     SandboxSession,
-    a_turn,
     as_response,
     other_headers,
+    parcel_state,
     question_of,
     refusal_of,
 )
@@ -1264,7 +1264,7 @@ def test_the_simulated_services_refuse_what_breaks_their_rules(
 def test_a_number_of_no_form_is_told_in_a_good_answer() -> None:
     for scenario in (S.DELIVERED, S.IN_TRANSIT):
         question = read(other_body(TRACKING_CALL, *INFO, "trackingNumber", value="1234567890123"))
-        answer = SIMULATED.answer(question, a_turn(scenario, question.number))
+        answer = SIMULATED.answer(question, parcel_state(scenario, question.number))
         assert failure_of(as_response(answer)).kind is ErrorKind.INVALID_TRACKING
 
 
@@ -1274,7 +1274,7 @@ def test_the_simulated_services_read_the_calls_of_the_documents() -> None:
         read(TRACKING_CALL),
         read(POD_CALL),
     )
-    assert (token.account, token.password, token.asks_token, token.needs_account) == (
+    assert (token.account, token.password, token.asks_token, token.shown is not None) == (
         "cid",
         "s&é=",
         True,

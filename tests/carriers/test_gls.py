@@ -43,7 +43,7 @@ from tests.fakes.simulated import (
     PDF_TYPE,
     USUAL_BROKEN,
     SandboxSession,
-    a_turn,
+    parcel_state,
     refusal_of,
 )
 
@@ -981,7 +981,7 @@ def test_the_simulated_carrier_is_strict(
 @pytest.mark.parametrize("number", ["12", f"{NUMBER}/", ""])
 def test_a_number_of_no_form_is_a_parcel_with_an_error(number: str) -> None:
     question = SIMULATED.read(HttpRequest("GET", f"{TRACK}{number}", {}, b""))
-    answer = SIMULATED.answer(question, a_turn(S.DELIVERED, number))
+    answer = SIMULATED.answer(question, parcel_state(S.DELIVERED, number))
     assert (answer.status, json.loads(answer.body)["parcels"][0]["errorCode"]) == (200, "E_400_01")
 
 
@@ -995,13 +995,13 @@ def test_headers_of_the_simulated_shipit_can_be_sent() -> None:
     body = b'{"ParcelNumber": "12345678901"}'
     question = SIMULATED.read(HttpRequest("POST", f"{SHIPIT}parcelpod", TYPED, body))
     for scenario in (S.HOSTILE_TEXT, S.POD_LATE, S.NOT_OURS, S.UNKNOWN, S.FAULT_CLIENT):
-        for _, value in SIMULATED.answer(question, a_turn(scenario, NUMBER, tracking=False)).headers:
+        for _, value in SIMULATED.answer(question, parcel_state(scenario, NUMBER, tracking=False)).headers:
             assert value.isprintable()
             value.encode("latin-1")
 
 
 def test_the_simulated_carrier_asks_to_wait_in_its_own_words() -> None:
-    answer = SIMULATED.ready_made(a_turn(S.RATE_LIMITED, NUMBER))
+    answer = SIMULATED.ready_made(parcel_state(S.RATE_LIMITED, NUMBER))
     assert answer is not None
     assert (answer.status, answer.headers) == (429, (("Retry-After", "120"),))
     told = json.loads(answer.body)["fault"]

@@ -42,9 +42,9 @@ from tests.fakes.simulated import (
     PASSWORD,
     USUAL_STATUS,
     SandboxSession,
-    a_turn,
     as_received,
     as_response,
+    parcel_state,
     refusal_of,
 )
 
@@ -696,7 +696,7 @@ def test_the_simulated_service_is_strict(changes: dict[str, Any], status: int, k
 @pytest.mark.parametrize("number", ["6A1", "", "6a00000000017"])
 def test_the_simulated_service_refuses_a_number_of_no_form(number: str) -> None:
     question = SIMULATED.read(changed(path=f"/suivi/v2/idships/{number}"))
-    answer = SIMULATED.answer(question, a_turn(S.DELIVERED, number))
+    answer = SIMULATED.answer(question, parcel_state(S.DELIVERED, number))
     assert failure_of(as_response(answer)).kind is K.INVALID_TRACKING
 
 

@@ -633,7 +633,7 @@ def changed(old: str, new: str) -> Request:
 def test_the_simulated_service_reads_the_call_of_the_documents() -> None:
     question = read(CALL)
     assert (question.number, question.account, question.password) == (NUMBER, "TESTSHOP", "")
-    assert (question.tracking, question.needs_account, tuple(question.goes_on)) == (True, True, ())
+    assert (question.tracking, question.shown is not None, tuple(question.goes_on)) == (True, True, ())
     assert question.details == {"signed": "TESTSHOP31000001FR", "security": SECURITY}
     assert not SIMULATED.shows(question, "TESTSHOP", "PrivateK")
 

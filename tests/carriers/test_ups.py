@@ -1103,7 +1103,7 @@ def test_the_simulated_service_refuses_what_breaks_its_rules(
 
 def test_the_simulated_service_reads_the_calls_of_the_documents() -> None:
     token, question = read(TOKEN_CALL), read(CALL)
-    assert (token.account, token.password, token.asks_token, token.needs_account) == (
+    assert (token.account, token.password, token.asks_token, token.shown is not None) == (
         "cid",
         "s:é&",
         True,

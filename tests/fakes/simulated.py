@@ -21,7 +21,7 @@ from recours.sandbox.answers import (
     Question,
     SimulatedCarrier,
 )
-from recours.sandbox.progress import Ledger, Turn
+from recours.sandbox.scenarios import ParcelState, ScriptProgress
 from recours.sandbox.server import NOT_KNOWN
 from tests.fakes.session import NOW, FakeSession
 
@@ -154,9 +154,11 @@ def refusal_of(carrier: SimulatedCarrier, request: Request | HttpRequest) -> Ans
     raise AssertionError(f"understood: {question}")
 
 
-def a_turn(scenario: Scenario, number: str, *, tracking: bool = True) -> Turn:
+def parcel_state(scenario: Scenario, number: str, *, tracking: bool = True) -> ParcelState:
     """The first one of a parcel."""
-    return Ledger().turn(number, Parcel((scenario,)), NOW, tracking=tracking, goes_on=(), refused=False)
+    return ScriptProgress().next_state(
+        number, Parcel((scenario,)), NOW, tracking=tracking, goes_on=(), refused=False
+    )
 
 
 class SimulatedSession:
