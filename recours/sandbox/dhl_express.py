@@ -16,14 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from recours.sandbox import documents, json_api
-from recours.sandbox.answers import (
-    Answer,
-    HttpRequest,
-    NotUnderstoodError,
-    Question,
-    hostile_text,
-    in_france,
-)
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, hostile_text, in_france
 from recours.sandbox.scenarios import (
     DELIVERED_BY_TRACKING,
     NO_DOCUMENT_IS_THERE,

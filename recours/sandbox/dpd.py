@@ -15,14 +15,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import (
-    Answer,
-    HttpRequest,
-    NotUnderstoodError,
-    Question,
-    hostile_text,
-    in_france,
-)
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, hostile_text, in_france
 from recours.sandbox.scenarios import NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 from recours.sandbox.soap import element, elements
 

@@ -17,14 +17,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import soap
-from recours.sandbox.answers import (
-    Answer,
-    HttpRequest,
-    NotUnderstoodError,
-    Question,
-    hostile_text,
-    in_france,
-)
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, hostile_text, in_france
 from recours.sandbox.scenarios import ParcelState, Scenario
 from recours.sandbox.soap import elements
 

@@ -6,13 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from recours.sandbox.answers import (
-    Answer,
-    HttpRequest,
-    NotUnderstoodError,
-    Question,
-    SimulatedCarrier,
-)
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState, Scenario
 
 if TYPE_CHECKING:
