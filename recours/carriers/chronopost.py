@@ -9,25 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from recours.carriers import soap
+from recours.carriers import outcomes, soap
 from recours.carriers.client import Client
 from recours.carriers.message import Request, Response
-from recours.carriers.outcomes import (
-    NEVER,
-    Meaning,
-    ParcelStatus,
-    Sent,
-    document,
-    end_of_return,
-    latest,
-    meant,
-    not_handed_over,
-    parse_time,
-    person,
-    status_table,
-    unknown_code,
-    unreadable,
-)
+from recours.carriers.outcomes import NEVER, Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -66,7 +51,7 @@ TOLD_AFTERWARDS = frozenset({"U", "Y", "VC"})
 # "Image disponible": the proof is there to be asked for, so the parcel is delivered.
 POD_READY_CODE = "IM"
 
-NOT_DELIVERED_CODES = status_table(
+NOT_DELIVERED_CODES = outcomes.status_table(
     {
         # "Retour expéditeur": a delivery that comes later is the return's. Another public client's table and tests.
         ParcelStatus.GOING_BACK: "Q R",
@@ -196,7 +181,7 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
         return _delivery(delivered)
     arrived = [event for event in back if _code(event) in DELIVERED_CODES | {POD_READY_CODE}]
     if arrived:
-        return end_of_return(SPEC.name, answer, soap.text(arrived[-1], "eventLabel"))
+        return outcomes.end_of_return(SPEC.name, answer, soap.text(arrived[-1], "eventLabel"))
     if not back and any(_code(event) == POD_READY_CODE for event in there):
         return Delivery()
     return _not_delivered(back or there, answer)
@@ -205,9 +190,9 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
 def _not_delivered(events: list[Any], answer: Response) -> Failure:
     """By the latest event; a destroyed parcel stays destroyed, whatever events follow."""
     destroyed = [event for event in events if _status(event) is ParcelStatus.DESTROYED]
-    told = destroyed[0] if destroyed else latest(events, _time)
+    told = destroyed[0] if destroyed else outcomes.latest(events, _time)
     label = soap.text(told, "eventLabel")
-    return not_handed_over(SPEC.name, answer, label, code=_code(told), table=NOT_DELIVERED_CODES)
+    return outcomes.not_handed_over(SPEC.name, answer, label, code=_code(told), table=NOT_DELIVERED_CODES)
 
 
 def _delivery(delivered: list[Any]) -> Delivery:
@@ -221,7 +206,7 @@ def _delivery(delivered: list[Any]) -> Delivery:
     unknown = f"the label '{clean(strange, 60)}' beside a delivery" if strange is not None else None
     handed_over = [event for event in latest_first if _code(event) not in TOLD_AFTERWARDS]
     at = next(filter(None, map(_time, [*handed_over, *latest_first])), None)
-    return Delivery(at, person(name), unknown=unknown)
+    return Delivery(at, outcomes.person(name), unknown=unknown)
 
 
 def is_person(label: str) -> bool:
@@ -243,7 +228,7 @@ def _status(event: Any) -> ParcelStatus | None:
 
 
 def _time(event: Any) -> datetime | None:
-    return parse_time(soap.text(event, "eventDate"))
+    return outcomes.parse_time(soap.text(event, "eventDate"))
 
 
 def _time_or_never(event: Any) -> datetime:
@@ -258,7 +243,7 @@ def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
     status = _whole(soap.text(result, "statusCode"))
     encoded = soap.text(result, "pod")
     if encoded is not None:
-        return document(SPEC.name, [Sent(encoded, "chronopost searchPOD")], delivery, answer)
+        return outcomes.document(SPEC.name, [Sent(encoded, "chronopost searchPOD")], delivery, answer)
     if soap.text(result, "podPresente") == "true" and status not in POD_STATUS:
         message = "Chronopost says that there is a proof, but sent none"
         return Failure.of(
@@ -285,23 +270,23 @@ def _result(answer: Response, operation: str) -> Any | Failure:
 
     def of_fault(fault: Any) -> Failure:
         key = Sentence.REQUEST_REJECTED if soap.blames_request(fault) else Sentence.CARRIER_ERROR
-        return meant(SPEC.name, key, answer, soap.text(fault, "faultstring") or "no details")
+        return outcomes.meant(SPEC.name, key, answer, soap.text(fault, "faultstring") or "no details")
 
     response = soap.response_of(SPEC.name, answer, operation, of_fault)
     if isinstance(response, Failure):
         return response
     result = soap.child(response, "return")
     if result is None:
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     text, message = soap.text(result, "errorCode"), soap.text(result, "errorMessage")
     code = _whole(text)
     if code == 0 or text is None:
         return result
     if code in ERROR_CODES:
-        return meant(SPEC.name, ERROR_CODES[code], answer, message)
+        return outcomes.meant(SPEC.name, ERROR_CODES[code], answer, message)
     if any(word in plain(message or "") for word in _ACCOUNT_WORDS):
-        return meant(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
-    return unknown_code(SPEC.name, answer, text, message)
+        return outcomes.meant(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
+    return outcomes.unknown_code(SPEC.name, answer, text, message)
 
 
 def _whole(text: str | None) -> int | None:

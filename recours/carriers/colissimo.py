@@ -11,25 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from recours.carriers import json_api
+from recours.carriers import json_api, outcomes
 from recours.carriers.client import Client
 from recours.carriers.message import Request, Response
-from recours.carriers.outcomes import (
-    NEVER,
-    PARIS,
-    S10,
-    Meaning,
-    ParcelStatus,
-    by_status,
-    latest,
-    meant,
-    not_handed_over,
-    noting,
-    parse_time,
-    s10_fits,
-    status_table,
-    unreadable,
-)
+from recours.carriers.outcomes import NEVER, PARIS, S10, Meaning, ParcelStatus
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome, Retrieved
@@ -51,7 +36,7 @@ SPEC = CarrierSpec(
     ),
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="6A00000000000",
-    check_digit_fits=s10_fits,
+    check_digit_fits=outcomes.s10_fits,
 )
 
 _TIMELINE = "/tracking-timeline-ws/rest/tracking/timelineCompany"
@@ -65,7 +50,7 @@ _OK_STATUS = 200
 # Event codes. Unless said otherwise: the list of 320 codes with their labels in the carrier's own WooCommerce module
 # (lpc_colissimo_status.php), each decided by hand from its French label. 16 codes more, COMCFM and LIVREO among them, and
 # what CHGCFM means, are of an older table with labels in a public client (AnyBlok).
-CODES = status_table(
+CODES = outcomes.status_table(
     {
         # Handed over: "livré", to whomever the recipient's address or order names. LIVBPO lies in the recipient's own box.
         ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
@@ -240,7 +225,7 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
         return _whereabouts(json_api.at(tree, "parcel"), answer)
     said = json_api.text(status, 0, "message") or _said(tree)
     if code in TIMELINE_CODES:
-        return meant(SPEC.name, TIMELINE_CODES[code], answer, said)
+        return outcomes.meant(SPEC.name, TIMELINE_CODES[code], answer, said)
     return _by_status(answer, None if code == _OK else code, said)
 
 
@@ -248,14 +233,16 @@ def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
     events = [event for event in json_api.items(parcel, "event") if json_api.text(event, "code")]
     steps = [step for step in json_api.items(parcel, "step") if json_api.text(step, "stepId")]
     if not events and not steps:
-        return unreadable(SPEC.name, answer)
-    last = latest([e for e in events if _status(e) in _LAST_WORDS], _time)
+        return outcomes.unreadable(SPEC.name, answer)
+    last = outcomes.latest([e for e in events if _status(e) in _LAST_WORDS], _time)
     if last is not None and _status(last) is not ParcelStatus.DELIVERED:
         label = json_api.text(last, "labelLong")
-        return not_handed_over(SPEC.name, answer, label, code=json_api.text(last, "code"), table=CODES)
+        return outcomes.not_handed_over(
+            SPEC.name, answer, label, code=json_api.text(last, "code"), table=CODES
+        )
     arrived = [s for s in steps if (json_api.text(s, "stepId"), json_api.text(s, "status")) == _ARRIVED]
     # The last step of a parcel that is going back would be the return's.
-    if last is None and (not arrived or _status(latest(events, _time)) is ParcelStatus.GOING_BACK):
+    if last is None and (not arrived or _status(outcomes.latest(events, _time)) is ParcelStatus.GOING_BACK):
         return _on_its_way(events, steps, answer)
     delivery = Delivery(_time(last) or _time(json_api.at(arrived, 0)))
     product = json_api.text(parcel, "productCode") or json_api.text(parcel, "service", "productCode")
@@ -265,14 +252,14 @@ def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
 
 
 def _on_its_way(events: list[Any], steps: list[Any], answer: Response) -> Failure:
-    last = latest(events, _time)
+    last = outcomes.latest(events, _time)
     active = [step for step in steps if json_api.text(step, "status") == _ARRIVED[1]]
     label = (
         json_api.text(last, "labelLong")
         or json_api.text(active, -1, "labelLong")
         or json_api.text(active, -1, "labelShort")
     )
-    return not_handed_over(SPEC.name, answer, label, code=json_api.text(last, "code"), table=CODES)
+    return outcomes.not_handed_over(SPEC.name, answer, label, code=json_api.text(last, "code"), table=CODES)
 
 
 def _status(event: Any) -> ParcelStatus | None:
@@ -281,7 +268,7 @@ def _status(event: Any) -> ParcelStatus | None:
 
 def _time(dated: Any) -> datetime | None:
     """Of an event or a step. Written without an offset: that it is French time is inferred."""
-    return parse_time(json_api.text(dated, "date"), PARIS)
+    return outcomes.parse_time(json_api.text(dated, "date"), PARIS)
 
 
 # ---------------------------------------------------------------- answers of the documents
@@ -293,11 +280,11 @@ def parse_documents(answer: Response) -> Listed | Failure:
     if json_api.text(tree, "errorCode") != _ALL_WELL or answer.status != _OK_STATUS:
         return _refusal(tree, answer)
     if not isinstance(json_api.at(tree, "documents"), list | dict | None):
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     found = [listed for entry in json_api.items(tree, "documents") if (listed := _listed(entry))]
     best = max(found, key=lambda listed: (-listed.rank, listed.at or NEVER), default=None)
     # Which product it is, and so whether a proof will come, is not told.
-    return best or meant(SPEC.name, DOCUMENT_CODES["003"], answer)
+    return best or outcomes.meant(SPEC.name, DOCUMENT_CODES["003"], answer)
 
 
 def _listed(entry: Any) -> Listed | None:
@@ -306,7 +293,7 @@ def _listed(entry: Any) -> Listed | None:
     path, uuid = (_usable(json_api.at(entry, name)) for name in ("path", "uuid"))
     if rank is None or not (path or uuid):
         return None
-    return Listed(path, uuid, rank, parse_time(json_api.text(entry, "eventDate"), PARIS))
+    return Listed(path, uuid, rank, outcomes.parse_time(json_api.text(entry, "eventDate"), PARIS))
 
 
 def _usable(value: Any) -> str | None:
@@ -332,12 +319,12 @@ def _refusal(tree: Any, answer: Response) -> Failure:
     inner = [found for error in json_api.items(tree, "errors") if (found := json_api.text(error, "code"))]
     known = next((INNER_CODES[found] for found in inner if found in INNER_CODES), None)
     if known is not None:
-        return meant(SPEC.name, known, answer, said)
+        return outcomes.meant(SPEC.name, known, answer, said)
     strange = " / ".join([code or "none", *inner[:3]])
     # A body that is invalid for another reason than the number is our mistake.
     if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
-        failure = meant(SPEC.name, DOCUMENT_CODES[code], answer, said)
-        return noting(failure, SPEC.name, answer, strange, said) if inner else failure
+        failure = outcomes.meant(SPEC.name, DOCUMENT_CODES[code], answer, said)
+        return outcomes.noting(failure, SPEC.name, answer, strange, said) if inner else failure
     if not inner and code in (None, _ALL_WELL):
         return _by_status(answer, json_api.text(json_api.items(tree, "messages"), 0, "id"), said)
     return _by_status(answer, strange, said)
@@ -349,7 +336,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
 def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
     """What an answer means whose codes say nothing."""
     statuses = STATUSES if code else STATUSES | _NOT_READ
-    return by_status(SPEC.name, statuses, answer, code, said)
+    return outcomes.by_status(SPEC.name, statuses, answer, code, said)
 
 
 def _said(tree: Any) -> str | None:

@@ -8,22 +8,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from recours.carriers import json_api
+from recours.carriers import json_api, outcomes
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import Request, Response
-from recours.carriers.outcomes import (
-    PARIS,
-    Meaning,
-    ParcelStatus,
-    by_status,
-    meant,
-    not_handed_over,
-    parse_time,
-    person,
-    status_table,
-    unreadable,
-)
+from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -52,7 +41,7 @@ _FRENCH = {"language": "fr", "requesterCountryCode": "FR"}
 
 # statusCode, in three sources. `unknown` is a status of the carrier's. Any other one is reported.
 DELIVERED = "delivered"
-STATUSES = status_table(
+STATUSES = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: DELIVERED,
         ParcelStatus.ON_ITS_WAY: "pre-transit transit",
@@ -132,21 +121,21 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
     status = json_api.at(shipment, "status")
     code = json_api.text(status, "statusCode")
     if code is None:
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     label = json_api.text(status, "description") or json_api.text(status, "status")
     if code != DELIVERED:
-        return not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES)
+        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES)
     # One public client has the flag; that it marks a parcel which goes back to its sender is inferred.
     if json_api.at(shipment, "returnFlag") is True:
         returned = ParcelStatus.RETURNED
-        return not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES, status=returned)
+        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES, status=returned)
     proof = json_api.at(shipment, "details", "proofOfDelivery")
     # The times have no offset: inferred to be French local time, like the parcels.
     times = (json_api.text(proof, "timestamp"), json_api.text(status, "timestamp"))
-    at = next(filter(None, (parse_time(text, PARIS) for text in times)), None)
+    at = next(filter(None, (outcomes.parse_time(text, PARIS) for text in times)), None)
     signed = json_api.at(proof, "signed")
     parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
-    signatory = person(json_api.text(signed, "name") or " ".join(parts))
+    signatory = outcomes.person(json_api.text(signed, "name") or " ".join(parts))
     links = [(name, url) for name in _LINKS if (url := json_api.text(proof, name))]
     return Found(Delivery(at, signatory), tuple(links))
 
@@ -154,10 +143,10 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
 def _error(answer: Response, number: str) -> Failure:
     problem = problem_of(answer)
     if answer.status != _BAD_REQUEST:
-        return by_status(SPEC.name, _MEANINGS, answer, said=problem.said)
+        return outcomes.by_status(SPEC.name, _MEANINGS, answer, said=problem.said)
     is_number = number.lower() in problem.words or _NAMES_NUMBER.search(problem.words)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
-    return meant(SPEC.name, key, answer, problem.said)
+    return outcomes.meant(SPEC.name, key, answer, problem.said)
 
 
 # ---------------------------------------------------------------- the document

@@ -12,27 +12,12 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from recours.carriers import json_api
+from recours.carriers import json_api, outcomes
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import basic_auth
-from recours.carriers.outcomes import (
-    NEVER,
-    PARIS,
-    Meaning,
-    ParcelStatus,
-    Sent,
-    by_status,
-    document,
-    end_of_return,
-    meant,
-    not_handed_over,
-    parse_time,
-    person,
-    status_table,
-    unreadable,
-)
+from recours.carriers.outcomes import NEVER, PARIS, Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -43,7 +28,7 @@ from recours.runs.ports import CarrierSession
 
 # events[].typeCode: the 44 codes of the vendor's list. What each one means was decided from its label alone. The four numbers
 # are statuses of a whole shipment; nobody has seen them as codes of events.
-DHL_EXPRESS_CODES = status_table(
+DHL_EXPRESS_CODES = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: "101 OK DD",  # DD: Delivered damaged; in other labels it means details of the delivery
         ParcelStatus.RETURNED: "RT",  # Returned to consignor
@@ -193,16 +178,16 @@ def parse_tracking(answer: Response, number: str) -> FoundShipment | Failure:
     last = final[-1] if final else (events[-1] if events else None)
     code, label = json_api.text(last, "typeCode"), json_api.text(last, "description")
     if _means(last) is not ParcelStatus.DELIVERED:
-        return not_handed_over(SPEC.name, answer, label, code=code, table=DHL_EXPRESS_CODES)
+        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=DHL_EXPRESS_CODES)
     if any(_means(event) is ParcelStatus.RETURNED for event in final):
-        return end_of_return(SPEC.name, answer, label)
+        return outcomes.end_of_return(SPEC.name, answer, label)
     # The waybill goes into the address of the next call: one of another form is none.
     waybill = json_api.text(shipment, "shipmentTrackingNumber") if _PIECE.fullmatch(number) else number
     if not _WAYBILL.fullmatch(waybill or ""):
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     delivered = [event for event in final if _means(event) is ParcelStatus.DELIVERED]
     names = (name for event in reversed(delivered) if (name := _signatory(event)))
-    return FoundShipment(Delivery(_time(delivered[-1]), person(next(names, None))), waybill or "")
+    return FoundShipment(Delivery(_time(delivered[-1]), outcomes.person(next(names, None))), waybill or "")
 
 
 _FINAL = (ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.DESTROYED)
@@ -215,12 +200,12 @@ def _means(event: Any) -> ParcelStatus | None:
 def _shipment(answer: Response, number: str) -> Any | Failure:
     """The shipment that was asked for, else the first one. Its `status` is the request's, not the parcel's."""
     if answer.status == _NOT_FOUND:
-        return meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).said)
+        return outcomes.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).said)
     if answer.status != _OK:
         return _error(answer, number)
     found = [one for one in json_api.items(json_api.tree(answer.body), "shipments") if _is_shipment(one)]
     if not found:
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     return next((one for one in found if number in _numbers(one)), found[0])
 
 
@@ -250,7 +235,7 @@ def _time(event: Any) -> datetime | None:
     """Local time with the offset that goes with it; without one (inferred) it is French."""
     local = f"{json_api.text(event, 'date')}T{json_api.text(event, 'time') or '00:00:00'}"
     offset = json_api.text(event, "GMTOffset") or ""
-    return parse_time(f"{local}{offset}", PARIS) or parse_time(local, PARIS)
+    return outcomes.parse_time(f"{local}{offset}", PARIS) or outcomes.parse_time(local, PARIS)
 
 
 # ---------------------------------------------------------------- the document's answers
@@ -265,7 +250,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
         return replace(_error(answer, number), delivery=delivery)
     tree = json_api.tree(answer.body)
     if not isinstance(json_api.at(tree, "documents"), list):
-        return replace(unreadable(SPEC.name, answer), delivery=delivery)
+        return replace(outcomes.unreadable(SPEC.name, answer), delivery=delivery)
     documents = json_api.items(tree, "documents")
     proofs = (one for one in documents if json_api.text(one, "typeCode") == "POD")
     sent = next(proofs, documents[0] if documents else None)
@@ -275,7 +260,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     # The form is in `encodingFormat`; a fixture of karrio's has `format`. What it is worth, the bytes tell later.
     form = clean(json_api.text(sent, "encodingFormat") or json_api.text(sent, "format") or "", 20)
     source = f"dhl_express proof-of-delivery {form}".strip()
-    return document(SPEC.name, [Sent(encoded, source)], delivery, answer)
+    return outcomes.document(SPEC.name, [Sent(encoded, source)], delivery, answer)
 
 
 # ---------------------------------------------------------------- errors, in either answer
@@ -284,10 +269,10 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
 def _error(answer: Response, number: str) -> Failure:
     problem = problem_of(answer)
     if answer.status not in _BAD_REQUESTS:
-        return by_status(SPEC.name, _STATUSES, answer, said=problem.said)
+        return outcomes.by_status(SPEC.name, _STATUSES, answer, said=problem.said)
     key = Sentence.REQUEST_REJECTED
     if _NAMES_NUMBER in problem.words or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.words):
         key = Sentence.NUMBER_REJECTED
     elif _NAMES_ACCOUNT in problem.words:
         key = Sentence.PARCEL_DENIED
-    return meant(SPEC.name, key, answer, problem.said)
+    return outcomes.meant(SPEC.name, key, answer, problem.said)

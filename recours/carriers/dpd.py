@@ -10,23 +10,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from recours.carriers import soap
+from recours.carriers import outcomes, soap
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import Request, Response
-from recours.carriers.outcomes import (
-    NEVER,
-    Detailed,
-    Meaning,
-    Sent,
-    document,
-    meant,
-    not_delivered,
-    out_of_order,
-    parse_french_time,
-    person,
-    unknown_code,
-    unreadable,
-)
+from recours.carriers.outcomes import NEVER, Detailed, Meaning, Sent
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -186,7 +173,7 @@ def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -
     delivery, sent = found.completed_by(known), _images(result)
     if not sent:
         return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
-    return document(SPEC.name, sent, delivery, answer)
+    return outcomes.document(SPEC.name, sent, delivery, answer)
 
 
 def parse_tracking(answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
@@ -202,9 +189,9 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     delivered = [trace for trace in traces if soap.text(trace, "StatusNumber") in delivered_codes]
     if not delivered:
         code, label = soap.text(traces[-1], "StatusNumber"), soap.text(traces[-1], "StatusDescription")
-        return not_delivered(SPEC.name, answer, label, code=code, known=TRANSIT_CODES)
-    at = _time(delivered[-1]) or parse_french_time(soap.text(result, "DeliveryDate"))
-    return Delivery(at, person(soap.text(result, _SIGNATORY)))
+        return outcomes.not_delivered(SPEC.name, answer, label, code=code, known=TRANSIT_CODES)
+    at = _time(delivered[-1]) or outcomes.parse_french_time(soap.text(result, "DeliveryDate"))
+    return Delivery(at, outcomes.person(soap.text(result, _SIGNATORY)))
 
 
 def _not_known(answer: Response) -> Failure:
@@ -213,7 +200,7 @@ def _not_known(answer: Response) -> Failure:
 
 
 def _time(trace: Any) -> datetime | None:
-    return parse_french_time(soap.text(trace, "ScanDate"), soap.text(trace, "ScanTime"))
+    return outcomes.parse_french_time(soap.text(trace, "ScanDate"), soap.text(trace, "ScanTime"))
 
 
 def _images(result: Any) -> list[Sent]:
@@ -237,7 +224,7 @@ def _result(answer: Response) -> Any | Failure:
     if body is not None and body.tag in ("Fault", "Error"):
         return _error(body, answer)
     if body is None or body.tag != f"{_OPERATION}Response":
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     result = soap.child(body, f"{_OPERATION}Result")
     return _not_known(answer) if result is None else result
 
@@ -247,14 +234,14 @@ def _error(told: Any, answer: Response) -> Failure:
     error = next((part for part in told.iter() if part.tag == "Error"), None)
     code = soap.text(error, "ErrorId") if error is not None else None
     if error is None or code is None:
-        return out_of_order(SPEC.name, answer, soap.text(told, "faultstring"))
+        return outcomes.out_of_order(SPEC.name, answer, soap.text(told, "faultstring"))
     said = soap.text(error, "ErrorMessage")
     if code in ERROR_IDS:
-        return meant(SPEC.name, ERROR_IDS[code], answer, said)
+        return outcomes.meant(SPEC.name, ERROR_IDS[code], answer, said)
     if not code.startswith(_INVALID):
-        return unknown_code(SPEC.name, answer, code, said)
+        return outcomes.unknown_code(SPEC.name, answer, code, said)
     # Something that we sent: the number, or a mistake of ours.
     text = plain(f"{code} {said or code}"[:_READ_OF_TEXTS])
     is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
-    return meant(SPEC.name, key, answer, said or code)
+    return outcomes.meant(SPEC.name, key, answer, said or code)

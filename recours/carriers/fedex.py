@@ -10,30 +10,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from recours.carriers import json_api
+from recours.carriers import json_api, outcomes
 from recours.carriers.client import TOO_MANY, TokenClient, single, with_delivery
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
-from recours.carriers.outcomes import (
-    NEVER,
-    PARIS,
-    Detailed,
-    Meaning,
-    ParcelStatus,
-    Sent,
-    by_number,
-    by_status,
-    document,
-    end_of_return,
-    meant,
-    not_handed_over,
-    noting,
-    parse_time,
-    person,
-    status_table,
-    unknown_code,
-    unreadable,
-)
+from recours.carriers.outcomes import NEVER, PARIS, Detailed, Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -96,7 +77,7 @@ _DAY_IS_USED_UP = re.compile(rb"daily\s+transaction\s+quota", re.IGNORECASE)
 # latestStatusDetail.code, scanEvents[].derivedStatusCode: the 57 codes of the carrier's API reference guide, "Tracking Status
 # Codes", OW of a later one. What each one means was decided from its label alone. The list has three groups, of movement, of
 # customs and of possession, and some codes are in two of them.
-FEDEX_CODES = status_table(
+FEDEX_CODES = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: "DL",
         # Shipment Cancelled, as the carrier's OpenAPI file and karrio have it; also: Carrier (possession).
@@ -223,7 +204,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if failure := _error(tree, answer, TRACKING_CODES):
         return failure
     complete = json_api.items(tree, "output", "completeTrackResults")
-    found = by_number(numbers, complete, lambda each: [json_api.text(each, "trackingNumber")])
+    found = outcomes.by_number(numbers, complete, lambda each: [json_api.text(each, "trackingNumber")])
     if len(numbers) == len(complete) == 1:  # whatever it calls the number
         found = {numbers[0]: complete}
     results = {
@@ -231,7 +212,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
         for number, about in found.items()
     }
     told = {number: _parcel_answer(each, answer) for number, each in results.items() if each}
-    return told or unreadable(SPEC.name, answer)
+    return told or outcomes.unreadable(SPEC.name, answer)
 
 
 def _parcel_answer(results: Sequence[Any], answer: Response) -> Delivery | Failure:
@@ -247,19 +228,19 @@ def _parcel_answer(results: Sequence[Any], answer: Response) -> Delivery | Failu
 def _whereabouts(result: Any, answer: Response) -> Delivery | Failure:
     code, label = _status(result)
     if code is None:
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     if FEDEX_CODES.get(code) is not ParcelStatus.DELIVERED:
-        return not_handed_over(SPEC.name, answer, label, code=code, table=FEDEX_CODES)
+        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=FEDEX_CODES)
     codes = [code for scan in json_api.items(result, "scanEvents") for code in _scan_codes(scan)]
     # The signature at the end of a return is the sender's (inferred: a return may have another number).
     if any(FEDEX_CODES.get(code or "") is ParcelStatus.GOING_BACK for code in codes):
-        return end_of_return(SPEC.name, answer, label)
+        return outcomes.end_of_return(SPEC.name, answer, label)
     details = json_api.at(result, "deliveryDetails")
     signatory = json_api.text(details, "signedByName") or json_api.text(details, "receivedByName")
     info = json_api.at(result, "trackingNumberInfo")
     told = {name: json_api.text(info, name) or "" for name in _HINTS}
     hints = {name: value for name, value in told.items() if 0 < len(value) <= _LONGEST_ECHO}
-    return Delivery(_delivered_at(result), person(signatory), hints=hints)
+    return Delivery(_delivered_at(result), outcomes.person(signatory), hints=hints)
 
 
 def _status(result: Any) -> tuple[str | None, str | None]:
@@ -277,7 +258,7 @@ def _delivered_at(result: Any) -> datetime | None:
     dates = [
         d for d in json_api.items(result, "dateAndTimes") if json_api.text(d, "type") == "ACTUAL_DELIVERY"
     ]
-    times = [parse_time(json_api.text(date, "dateTime"), PARIS) for date in dates]
+    times = [outcomes.parse_time(json_api.text(date, "dateTime"), PARIS) for date in dates]
     scans = [s for s in json_api.items(result, "scanEvents") if _DELIVERED in _scan_codes(s)]
     found = max(filter(None, times), default=None) or max(map(_scanned_at, scans), default=NEVER)
     return None if found == NEVER else found
@@ -289,7 +270,7 @@ def _scan_codes(scan: Any) -> set[str | None]:
 
 def _scanned_at(scan: Any) -> datetime:
     """A time without an offset is taken for French (inferred: those that were seen have one)."""
-    return parse_time(json_api.text(scan, "date"), PARIS) or NEVER
+    return outcomes.parse_time(json_api.text(scan, "date"), PARIS) or NEVER
 
 
 def _last_time(result: Any) -> datetime:
@@ -310,13 +291,15 @@ def parse_document(answer: Response, delivery: Delivery) -> Outcome:
 def _document(output: Any, delivery: Delivery, answer: Response) -> Outcome:
     """Of the texts that are not empty: the carrier's schema and its sample do not call their list the same."""
     if not isinstance(output, dict):
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     listed = [each for name in ("documents", "document") for each in _listed(output.get(name))]
     sent = [each for each in listed if each is not None]
     if not all(isinstance(each, str) for each in sent):
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     found = [Sent(each, _SOURCE) for each in sent if each.strip()]
-    return document(SPEC.name, found, delivery, answer) if found else _without_document(output, answer)
+    return (
+        outcomes.document(SPEC.name, found, delivery, answer) if found else _without_document(output, answer)
+    )
 
 
 def _listed(value: Any) -> list[Any]:
@@ -330,8 +313,8 @@ def _without_document(output: Any, answer: Response) -> Failure:
     if found:
         return _meaning(answer, found, DOCUMENT_CODES)
     code, said = told[0] if told else (None, None)
-    failure = meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, said)
-    return noting(failure, SPEC.name, answer, code, said) if code else failure
+    failure = outcomes.meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, said)
+    return outcomes.noting(failure, SPEC.name, answer, code, said) if code else failure
 
 
 _ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
@@ -369,12 +352,14 @@ def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | 
 def _meaning(answer: Response, told: Coded, table: dict[str, Meaning]) -> Failure:
     code, said = told
     if code in table:
-        return meant(SPEC.name, table[code], answer, said)
+        return outcomes.meant(SPEC.name, table[code], answer, said)
     if code and code.startswith(_OF_THE_NUMBER):
-        return noting(meant(SPEC.name, _INVALID, answer, said), SPEC.name, answer, code, said)
+        return outcomes.noting(
+            outcomes.meant(SPEC.name, _INVALID, answer, said), SPEC.name, answer, code, said
+        )
     # A page is not of the service, and must not settle a claim.
     page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
     statuses = {} if page else STATUSES
     if said and not code and answer.status not in statuses and answer.status < _SERVER_ERRORS:
-        return unknown_code(SPEC.name, answer, None, said)
-    return by_status(SPEC.name, statuses, answer, code, said)
+        return outcomes.unknown_code(SPEC.name, answer, None, said)
+    return outcomes.by_status(SPEC.name, statuses, answer, code, said)

@@ -11,28 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from recours.carriers import json_api
+from recours.carriers import json_api, outcomes
 from recours.carriers.client import TokenClient, single
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
-from recours.carriers.outcomes import (
-    LONGEST_NAME,
-    PARIS,
-    Detailed,
-    Meaning,
-    ParcelStatus,
-    Sent,
-    by_number,
-    by_status,
-    document,
-    latest,
-    meant,
-    not_handed_over,
-    parse_time,
-    person,
-    unknown_code,
-    unreadable,
-)
+from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -237,11 +220,11 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
             or json_api.text(tree, "detail")
             or json_api.text(tree, "title")
         )
-        return by_status(SPEC.name, _TRACKING_STATUSES, answer, said=said)
+        return outcomes.by_status(SPEC.name, _TRACKING_STATUSES, answer, said=said)
     if json_api.at(tree, "parcels") == []:
-        return meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
+        return outcomes.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
-    found = by_number(
+    found = outcomes.by_number(
         numbers, parcels, lambda one: [json_api.text(one, "requested"), json_api.text(one, "unitno")]
     )
     if len(numbers) == 1 and parcels:
@@ -251,28 +234,28 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
         for number, about in found.items()
         if len(numbers) == 1 or json_api.text(about[0], "errorCode") != _TOO_MANY_NUMBERS
     }
-    return told or unreadable(SPEC.name, answer)
+    return told or outcomes.unreadable(SPEC.name, answer)
 
 
 def _parcel_answer(parcel: Any, answer: Response) -> Delivery | Failure:
     error, said = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
     if error in TRACKING_ERRORS:
-        return meant(SPEC.name, TRACKING_ERRORS[error], answer, said)
+        return outcomes.meant(SPEC.name, TRACKING_ERRORS[error], answer, said)
     if error is not None:
-        return unknown_code(SPEC.name, answer, error, said)
+        return outcomes.unknown_code(SPEC.name, answer, error, said)
     status = json_api.text(parcel, "status")
     if status is None:
-        return unreadable(SPEC.name, answer)
-    last = latest(json_api.items(parcel, "events"), _time)
+        return outcomes.unreadable(SPEC.name, answer)
+    last = outcomes.latest(json_api.items(parcel, "events"), _time)
     if status == DELIVERED:
-        return Delivery(parse_time(json_api.text(parcel, "statusDateTime"), PARIS) or _time(last))
+        return Delivery(outcomes.parse_time(json_api.text(parcel, "statusDateTime"), PARIS) or _time(last))
     label = json_api.text(last, "description") or OTHER_STATUSES.get(status)
-    return not_handed_over(SPEC.name, answer, label, code=status, table=_STATUSES)
+    return outcomes.not_handed_over(SPEC.name, answer, label, code=status, table=_STATUSES)
 
 
 def _time(event: Any) -> datetime | None:
     """Times come with an offset; without one (inferred) they are French local time."""
-    return parse_time(json_api.text(event, "eventDateTime"), PARIS)
+    return outcomes.parse_time(json_api.text(event, "eventDateTime"), PARIS)
 
 
 # ---------------------------------------------------------------- ShipIT
@@ -281,12 +264,12 @@ def _time(event: Any) -> datetime | None:
 def parse_details(answer: Response) -> Delivery | Failure:
     """Who signed, and when. A failure only if the token was refused: nothing else stands in the way of the proof."""
     if answer.status == _UNAUTHORIZED:
-        return by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=_header(answer, "message"))
+        return outcomes.by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=_header(answer, "message"))
     unit = json_api.at(json_api.tree(answer.body), "UnitDetail") if answer.status == _OK else None
     signed = json_api.text(unit, "Signature") or ""
     # Not documented: a text too long for a name would be a picture.
     name = signed if len(signed) <= LONGEST_NAME else None
-    return Delivery(parse_time(json_api.text(unit, "DeliveryDate"), PARIS), person(name))
+    return Delivery(outcomes.parse_time(json_api.text(unit, "DeliveryDate"), PARIS), outcomes.person(name))
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
@@ -296,22 +279,22 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     encoded = _images(answer)
     if isinstance(encoded, Failure):
         return replace(encoded, delivery=delivery)
-    return document(SPEC.name, [Sent(text, "gls parcelpod") for text in encoded], delivery, answer)
+    return outcomes.document(SPEC.name, [Sent(text, "gls parcelpod") for text in encoded], delivery, answer)
 
 
 def _images(answer: Response) -> list[str] | Failure:
     """The base64 texts of an answer, at least one. The sources disagree on two names and a type: all are read."""
     if not answer.body.strip():
-        return meant(SPEC.name, _NO_RESULT, answer)
+        return outcomes.meant(SPEC.name, _NO_RESULT, answer)
     tree = json_api.tree(answer.body)
     if tree == {}:
-        return meant(SPEC.name, _NO_RESULT, answer)
+        return outcomes.meant(SPEC.name, _NO_RESULT, answer)
     item = json_api.at(json_api.items(tree, "PODItem") or json_api.items(tree, "Poditem"), 0)
     if item is None:
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     single = json_api.text(item, "ImageData")
     texts = [single] if single else [json_api.text(one) for one in json_api.items(item, "ImageData")]
-    return [text for text in texts if text] or meant(SPEC.name, Sentence.PROOF_PENDING, answer)
+    return [text for text in texts if text] or outcomes.meant(SPEC.name, Sentence.PROOF_PENDING, answer)
 
 
 def _shipit_error(answer: Response, number: str) -> Failure:
@@ -319,20 +302,20 @@ def _shipit_error(answer: Response, number: str) -> Failure:
     code, said = _header(answer, "error"), _header(answer, "message")
     if answer.status not in _REFUSALS or not (code or said):
         said = said or code if answer.status >= _SERVER_ERRORS else said
-        return by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=said)
+        return outcomes.by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=said)
     words = plain(f"{said or ''} {_header(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_WORDS in words:
-        return meant(SPEC.name, Sentence.PROOF_PENDING, answer, said)
+        return outcomes.meant(SPEC.name, Sentence.PROOF_PENDING, answer, said)
     if code == _INVALID_FIELD:
         if not any(field in words for field in _NUMBER_FIELDS):
-            return meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
+            return outcomes.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
         # The same answer for what cannot be a number, and for one that nobody knows.
         is_of_form = SPEC.number_form.fullmatch(number)
         key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
-        return meant(SPEC.name, key, answer, said)
+        return outcomes.meant(SPEC.name, key, answer, said)
     if code in SHIPIT_ERRORS:
-        return meant(SPEC.name, SHIPIT_ERRORS[code], answer, said)
-    return unknown_code(SPEC.name, answer, code, said)
+        return outcomes.meant(SPEC.name, SHIPIT_ERRORS[code], answer, said)
+    return outcomes.unknown_code(SPEC.name, answer, code, said)
 
 
 def _header(answer: Response, name: str) -> str | None:

@@ -11,25 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from recours.carriers import json_api
+from recours.carriers import json_api, outcomes
 from recours.carriers.client import TOO_MANY, StatusClient
 from recours.carriers.message import Request, Response
-from recours.carriers.outcomes import (
-    PARIS,
-    Meaning,
-    ParcelStatus,
-    by_number,
-    french_day,
-    latest,
-    meant,
-    not_handed_over,
-    out_of_order,
-    parse_time,
-    s10_fits,
-    status_table,
-    unknown_code,
-    unreadable,
-)
+from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure
@@ -50,7 +35,7 @@ SPEC = CarrierSpec(
     sample_number="6A00000000000",
     numbers_per_call=10,  # two public clients; the answer is then a list, and its HTTP status may be 207
     issues_documents=False,
-    check_digit_fits=s10_fits,
+    check_digit_fits=outcomes.s10_fits,
 )
 
 _PATH = "/suivi/v2/idships/"
@@ -61,7 +46,7 @@ _HTTP_STATUS = re.compile(r"[2-5][0-9]{2}", re.ASCII)
 _OF_OUR_KEY = frozenset({401, 403})
 
 # Event codes. DI1, DR1, PC1, ET1 to ET3 and MD2 were seen in answers; the others are in one or two third-party lists.
-CODES_OF_EVENTS = status_table(
+CODES_OF_EVENTS = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: of letters
         ParcelStatus.RETURNED: "DI2",  # delivered to the sender
@@ -103,7 +88,7 @@ class LaPoste(StatusClient):
     @staticmethod
     def without_proof(delivery: Delivery) -> Failure:
         """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
-        day = french_day(delivery.at) if delivery.at else None
+        day = outcomes.french_day(delivery.at) if delivery.at else None
         return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, _OK_STATUS, delivery=delivery)
 
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
@@ -132,7 +117,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     tree = json_api.tree(answer.body)
     several = isinstance(tree, list) and answer.status in _GOOD
     items = tree if several else [tree]
-    found = by_number(
+    found = outcomes.by_number(
         numbers, items, lambda one: [json_api.text(one, "shipment", "idShip"), json_api.text(one, "idShip")]
     )
     if len(numbers) == len(items) == 1:  # whatever it calls the number
@@ -143,7 +128,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     }
     if told or json_api.at(tree, "shipment") is None:
         return told or _parcel_answer(tree, answer)
-    return unreadable(SPEC.name, answer)
+    return outcomes.unreadable(SPEC.name, answer)
 
 
 def _answer_of(item: Any, answer: Response) -> Response:
@@ -156,30 +141,34 @@ def _parcel_answer(tree: Any, answer: Response) -> Failure:
     functional = json_api.text(tree, "returnMessage")
     said = functional or json_api.text(tree, "message")
     if answer.status >= _SERVER_ERRORS:
-        return out_of_order(SPEC.name, answer, said)
+        return outcomes.out_of_order(SPEC.name, answer, said)
     code = json_api.text(tree, "returnCode")
     if answer.status in _OF_OUR_KEY or (functional and code is None):
         code = str(answer.status)
     if code in CODES:
-        return meant(SPEC.name, CODES[code], answer, said)
+        return outcomes.meant(SPEC.name, CODES[code], answer, said)
     if answer.status == _OK_STATUS and code in _WELL:
         return _whereabouts(json_api.at(tree, "shipment"), answer)
     # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
     strange = json_api.text(tree, "code") if code in _WELL else code
-    return unknown_code(SPEC.name, answer, strange, said) if strange else unreadable(SPEC.name, answer)
+    return (
+        outcomes.unknown_code(SPEC.name, answer, strange, said)
+        if strange
+        else outcomes.unreadable(SPEC.name, answer)
+    )
 
 
 def _whereabouts(shipment: Any, answer: Response) -> Failure:
     events = json_api.at(shipment, "event")
     if not isinstance(events, list):
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     # Of equally old ones the first, since the service lists the newest first.
-    last = latest([event for event in events if _status(event) in _ENDS], _time)
+    last = outcomes.latest([event for event in events if _status(event) in _ENDS], _time)
     if last is None or _status(last) is not ParcelStatus.DELIVERED:
-        told = last or latest(events, _time)
+        told = last or outcomes.latest(events, _time)
         label, code = json_api.text(told, "label"), json_api.text(told, "code")
-        return not_handed_over(SPEC.name, answer, label, code=code, table=CODES_OF_EVENTS)
-    at = _time(last) or parse_time(json_api.text(shipment, "deliveryDate"), PARIS)
+        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=CODES_OF_EVENTS)
+    at = _time(last) or outcomes.parse_time(json_api.text(shipment, "deliveryDate"), PARIS)
     return LaPoste.without_proof(Delivery(at))
 
 
@@ -188,4 +177,4 @@ def _status(event: Any) -> ParcelStatus | None:
 
 
 def _time(event: Any) -> datetime | None:
-    return parse_time(json_api.text(event, "date"), PARIS)
+    return outcomes.parse_time(json_api.text(event, "date"), PARIS)

@@ -8,22 +8,10 @@ import hashlib
 import re
 from typing import Any
 
-from recours.carriers import soap
+from recours.carriers import outcomes, soap
 from recours.carriers.client import StatusClient
 from recours.carriers.message import Request, Response
-from recours.carriers.outcomes import (
-    Detailed,
-    Meaning,
-    ParcelStatus,
-    french_day,
-    latest,
-    meant,
-    not_handed_over,
-    out_of_order,
-    parse_french_time,
-    unknown_code,
-    unreadable,
-)
+from recours.carriers.outcomes import Detailed, Meaning, ParcelStatus
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure
@@ -137,20 +125,21 @@ def parse_tracing(answer: Response) -> Failure:
         return result
     status, label = soap.text(result, "STAT"), soap.text(result, "Libelle01")
     if status is None:
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     # The latest of the events, of which some may be nil.
     events = soap.listed(result, "Tracing", "ret_WSI2_sub_TracingColisDetaille")
     told = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
-    last = latest(
-        reversed(told), lambda event: parse_french_time(soap.text(event, "Date"), soap.text(event, "Heure"))
+    last = outcomes.latest(
+        reversed(told),
+        lambda event: outcomes.parse_french_time(soap.text(event, "Date"), soap.text(event, "Heure")),
     )
     said = _of(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, last, label, answer)
     if status in STATS:  # of an error it is all that the carrier says
         words = said if status in _OF_A_PARCEL else said or f"STAT {status}"
-        return meant(SPEC.name, STATS[status], answer, words)
-    return unknown_code(SPEC.name, answer, status, said)
+        return outcomes.meant(SPEC.name, STATS[status], answer, words)
+    return outcomes.unknown_code(SPEC.name, answer, status, said)
 
 
 def _delivered(result: Any, last: Any | None, label: str | None, answer: Response) -> Failure:
@@ -158,16 +147,16 @@ def _delivered(result: Any, last: Any | None, label: str | None, answer: Respons
     words = plain(told)
     if _SENT_BACK.search(words) and not _HANDED_OVER.search(words):
         back = ParcelStatus.RETURNED
-        return not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
+        return outcomes.not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
     if _AT_A_RELAY.search(words) and not _HANDED_OVER.search(words):
-        return meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
-    at = parse_french_time(_of(last, "Date"), _of(last, "Heure"))
+        return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
+    at = outcomes.parse_french_time(_of(last, "Date"), _of(last, "Heure"))
     place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
     return _without_proof(Delivery(at), answer.status, place)
 
 
 def _without_proof(delivery: Delivery, status: int | None = None, place: str | None = None) -> Failure:
-    day = french_day(delivery.at) if delivery.at else ""
+    day = outcomes.french_day(delivery.at) if delivery.at else ""
     words = ", ".join(part for part in (day, clean(place or "", 60)) if part)
     return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, words, status, delivery=delivery)
 
@@ -182,11 +171,11 @@ def _result(answer: Response) -> Any | Failure:
     def of_fault(fault: Any) -> Failure:
         said = soap.text(fault, "faultstring")
         if soap.blames_request(fault):
-            return meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
-        return out_of_order(SPEC.name, answer, said)
+            return outcomes.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
+        return outcomes.out_of_order(SPEC.name, answer, said)
 
     response = soap.response_of(SPEC.name, answer, _OPERATION, of_fault)
     if isinstance(response, Failure):
         return response
     result = soap.child(response, f"{_OPERATION}Result")
-    return unreadable(SPEC.name, answer) if result is None else result
+    return outcomes.unreadable(SPEC.name, answer) if result is None else result

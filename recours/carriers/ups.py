@@ -14,26 +14,11 @@ from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from recours.carriers import json_api
+from recours.carriers import json_api, outcomes
 from recours.carriers.client import OneCallClient, TokenClient
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import Tokens, token_request
-from recours.carriers.outcomes import (
-    Meaning,
-    ParcelStatus,
-    Sent,
-    by_status,
-    document,
-    end_of_return,
-    meant,
-    not_handed_over,
-    parse_time,
-    person,
-    status_of,
-    status_table,
-    unknown_code,
-    unreadable,
-)
+from recours.carriers.outcomes import Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -87,7 +72,7 @@ _OK_STATUS, _FORBIDDEN, _UNKNOWN, _SERVER_ERRORS = 200, 403, 404, 500
 
 # currentStatus.code, activity[].status.statusCode: the 160 codes of the vendor's list "UPS Status/Description Codes". What each
 # one means was decided from its label alone; most of them were not seen in real answers.
-UPS_CODES = status_table(
+UPS_CODES = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: "011 026",  # 026: by Local Post Office
         ParcelStatus.RETURNED: "034 067 081",
@@ -114,7 +99,7 @@ UPS_CODES = status_table(
 )
 # status.type. It decides only where the status has no code of the vendor's list that says where the parcel is. O and P:
 # what they mean is inferred. The last three are of freight.
-STATUS_TYPES = status_table(
+STATUS_TYPES = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: "D",
         ParcelStatus.ON_ITS_WAY: "I M X P O NA U DO DD W",
@@ -122,7 +107,9 @@ STATUS_TYPES = status_table(
     }
 )
 # activity[].status.code: an incomplete list, karrio and one more source.
-ACTIVITIES = status_table({ParcelStatus.DELIVERED: "FS KB F4", ParcelStatus.ON_ITS_WAY: "OT OF DP AR OR"})
+ACTIVITIES = outcomes.status_table(
+    {ParcelStatus.DELIVERED: "FS KB F4", ParcelStatus.ON_ITS_WAY: "OT OF DP AR OR"}
+)
 CODES_OF_STATUS = UPS_CODES | ACTIVITIES
 _KNOWN = CODES_OF_STATUS | STATUS_TYPES
 
@@ -233,8 +220,12 @@ def _warned(shipments: list[Any], answer: Response) -> Failure:
     told = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
     code, said = told or (None, None)
     if code in CODES:
-        return meant(SPEC.name, CODES[code], answer, said)
-    return unknown_code(SPEC.name, answer, code, said) if told else unreadable(SPEC.name, answer)
+        return outcomes.meant(SPEC.name, CODES[code], answer, said)
+    return (
+        outcomes.unknown_code(SPEC.name, answer, code, said)
+        if told
+        else outcomes.unreadable(SPEC.name, answer)
+    )
 
 
 # ---------------------------------------------------------------- the status
@@ -249,18 +240,18 @@ def _delivery(package: Any, answer: Response) -> Delivery | Failure:
     status = _status(package)
     told = [*_codes(status), *filter(None, [json_api.text(status, "type")])]
     if not told:
-        return unreadable(SPEC.name, answer)
+        return outcomes.unreadable(SPEC.name, answer)
     means = _means(status)
     label = json_api.text(status, "description") or json_api.text(status, "simplifiedTextDescription")
     if means is ParcelStatus.DELIVERED:
         passed = (_means(json_api.at(each, "status")) for each in json_api.items(package, "activity"))
         if any(each in (ParcelStatus.GOING_BACK, ParcelStatus.RETURNED) for each in passed):
-            return end_of_return(SPEC.name, answer, label)
-        signatory = person(json_api.text(package, "deliveryInformation", "receivedBy"))
+            return outcomes.end_of_return(SPEC.name, answer, label)
+        signatory = outcomes.person(json_api.text(package, "deliveryInformation", "receivedBy"))
         return replace(_delivered_at(package), signatory=signatory)
     codes = _codes(status) or told
     code = next((code for code in codes if code in _KNOWN), codes[0])
-    return not_handed_over(SPEC.name, answer, label, code=code, table=_KNOWN, status=means)
+    return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=_KNOWN, status=means)
 
 
 def _status(package: Any) -> Any:
@@ -277,7 +268,7 @@ def _codes(status: Any) -> list[str]:
 
 def _means(status: Any) -> ParcelStatus | None:
     """By its codes; by its type, where they do not say where the parcel is."""
-    by_code = status_of(_codes(status), CODES_OF_STATUS)
+    by_code = outcomes.status_of(_codes(status), CODES_OF_STATUS)
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code
     return STATUS_TYPES.get(json_api.text(status, "type") or "", by_code)
@@ -390,7 +381,7 @@ def _offset(text: str | None) -> tzinfo | None:
 def _compact(day: str | None, hour: str | None, zone: tzinfo | None) -> datetime | None:
     """Day and time as aware UTC; None if they cannot be read, or nothing tells their zone."""
     on, at = _day(day), _hour(hour)
-    return parse_time(f"{on:%Y%m%d}T{at}", zone) if on and at and zone else None
+    return outcomes.parse_time(f"{on:%Y%m%d}T{at}", zone) if on and at and zone else None
 
 
 # ---------------------------------------------------------------- the document
@@ -402,7 +393,7 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
     page = Sent(json_api.text(told, "pod", "content") or "", _SOURCE, html=True)
     image = Sent(json_api.text(told, "signature", "image") or "", _SOURCE)
     if sent := [one for one in (page, image) if one.encoded]:
-        return document(SPEC.name, sent, delivery, answer)
+        return outcomes.document(SPEC.name, sent, delivery, answer)
     return Failure.of(Sentence.PROOF_FOR_PARTIES, SPEC.name, None, answer.status, delivery=delivery)
 
 
@@ -417,7 +408,11 @@ def _error(tree: Any, answer: Response) -> Failure | None:
     if told is None and answer.status == _OK_STATUS:
         return None
     code, said = told or (None, None)
-    return meant(SPEC.name, CODES[code], answer, said) if code in CODES else _by_status(answer, code, said)
+    return (
+        outcomes.meant(SPEC.name, CODES[code], answer, said)
+        if code in CODES
+        else _by_status(answer, code, said)
+    )
 
 
 def _told(tree: Any) -> list[Coded]:
@@ -441,6 +436,6 @@ def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
     nowhere = answer.status == _UNKNOWN and not (code or said)
     statuses = {} if page or nowhere else STATUSES
     if (code or said) and answer.status not in statuses and answer.status < _SERVER_ERRORS:
-        return unknown_code(SPEC.name, answer, code, said)
+        return outcomes.unknown_code(SPEC.name, answer, code, said)
     # A code that only repeats the status is no news.
-    return by_status(SPEC.name, statuses, answer, None if code == str(answer.status) else code, said)
+    return outcomes.by_status(SPEC.name, statuses, answer, None if code == str(answer.status) else code, said)
