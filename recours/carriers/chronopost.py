@@ -75,11 +75,11 @@ NOT_PERSONS = frozenset(
 )  # fmt: skip
 # A label that has one of these words, and only such words and little ones, names a person. "Consignee's name" was
 # recorded; the French ones are inferred.
-_PERSON_WORDS = frozenset(
+_OF_A_PERSON = frozenset(
     {"nom", "prenom", "destinataire", "receptionnaire", "signataire", "consignee", "name"}
 )
 _READ_OF_LABELS = 100  # signs
-_LITTLE_WORDS = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
+_LITTLE = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
 
 # statusCode of searchPOD (1, 2, 3 in both documents; 5, available, of 2024 only).
 POD_STATUS: dict[int, Sentence] = {
@@ -97,7 +97,7 @@ ERROR_CODES: dict[int, Meaning] = {
     33: Sentence.CREDENTIALS_REJECTED,
 }
 # Inferred: what a message about our account speaks of, whatever its code.
-_ACCOUNT_WORDS = ("password", "mot de passe", "contract", "contrat")
+_OF_THE_ACCOUNT = ("password", "mot de passe", "contract", "contrat")
 
 
 class Chronopost(Client):
@@ -138,8 +138,7 @@ class Chronopost(Client):
 
 def tracking_request(number: str) -> Request:
     """`trackSkybillV2`: needs no credentials. The elements in the order of the schema: CXF refuses any other."""
-    fields = [("language", _LANGUAGE), ("skybillNumber", number)]
-    return _request("trackSkybillV2", fields)
+    return _request("trackSkybillV2", [("language", _LANGUAGE), ("skybillNumber", number)])
 
 
 def pod_request(number: str, account: str, password: str, *, pdf: bool = True) -> Request:
@@ -211,8 +210,8 @@ def _delivery(delivered: list[Any]) -> Delivery:
 
 def is_person(label: str) -> bool:
     """Tell whether the value under this label is a person's name: an address or a date is no signatory."""
-    words = set(re.findall(r"[a-z]+", plain(label[:_READ_OF_LABELS])))
-    return bool(words & _PERSON_WORDS) and words <= _PERSON_WORDS | _LITTLE_WORDS
+    parts = set(re.findall(r"[a-z]+", plain(label[:_READ_OF_LABELS])))
+    return bool(parts & _OF_A_PERSON) and parts <= _OF_A_PERSON | _LITTLE
 
 
 def _is_known(label: str) -> bool:
@@ -284,7 +283,7 @@ def _result(answer: Response, operation: str) -> Any | Failure:
         return result
     if code in ERROR_CODES:
         return outcomes.meant(SPEC.name, ERROR_CODES[code], answer, message)
-    if any(word in plain(message or "") for word in _ACCOUNT_WORDS):
+    if any(word in plain(message or "") for word in _OF_THE_ACCOUNT):
         return outcomes.meant(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
     return outcomes.unknown_code(SPEC.name, answer, text, message)
 

@@ -99,7 +99,7 @@ class Client(ABC):
         return with_delivery(outcome, delivery)
 
     def note_accepted(self, answer: Delivery | Outcome, session: CarrierSession) -> None:
-        """Tell the line that our account is good, if the answer of a call that presented it shows so."""
+        """Tell the session that our account is good, if the answer of a call that presented it shows so."""
         kind = answer.kind if isinstance(answer, Failure) else None
         denied_by_parcel = self.denies_by_parcel and kind is ErrorKind.ACCESS_DENIED
         if kind is None or kind in _ABOUT_THE_PARCEL or denied_by_parcel:
@@ -153,11 +153,9 @@ class TokenClient(Client):
     _tokens: Tokens
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
-        """A token, while there is none."""
         return self._tokens.setup_calls(now)
 
     def secrets(self) -> tuple[str, ...]:
-        """The tokens in use."""
         return self._tokens.secrets()
 
 

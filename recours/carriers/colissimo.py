@@ -104,7 +104,7 @@ CODES = outcomes.status_table(
 _OK = "0"
 _ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the step "delivered", in three sources
 # Final: events that follow change nothing; the latest of these counts.
-_LAST_WORDS = frozenset(
+_FINAL = frozenset(
     {ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.SEIZED, ParcelStatus.PROHIBITED}
 )
 
@@ -234,7 +234,7 @@ def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
     steps = [step for step in json_api.items(parcel, "step") if json_api.text(step, "stepId")]
     if not events and not steps:
         return outcomes.unreadable(SPEC.name, answer)
-    last = outcomes.latest([e for e in events if _status(e) in _LAST_WORDS], _time)
+    last = outcomes.latest([e for e in events if _status(e) in _FINAL], _time)
     if last is not None and _status(last) is not ParcelStatus.DELIVERED:
         label = json_api.text(last, "labelLong")
         return outcomes.not_handed_over(

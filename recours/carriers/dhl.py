@@ -144,7 +144,7 @@ def _error(answer: Response, number: str) -> Failure:
     problem = problem_of(answer)
     if answer.status != _BAD_REQUEST:
         return outcomes.by_status(SPEC.name, _MEANINGS, answer, said=problem.said)
-    is_number = number.lower() in problem.words or _NAMES_NUMBER.search(problem.words)
+    is_number = number.lower() in problem.text or _NAMES_NUMBER.search(problem.text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
     return outcomes.meant(SPEC.name, key, answer, problem.said)
 

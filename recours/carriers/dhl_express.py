@@ -271,8 +271,8 @@ def _error(answer: Response, number: str) -> Failure:
     if answer.status not in _BAD_REQUESTS:
         return outcomes.by_status(SPEC.name, _STATUSES, answer, said=problem.said)
     key = Sentence.REQUEST_REJECTED
-    if _NAMES_NUMBER in problem.words or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.words):
+    if _NAMES_NUMBER in problem.text or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.text):
         key = Sentence.NUMBER_REJECTED
-    elif _NAMES_ACCOUNT in problem.words:
+    elif _NAMES_ACCOUNT in problem.text:
         key = Sentence.PARCEL_DENIED
     return outcomes.meant(SPEC.name, key, answer, problem.said)

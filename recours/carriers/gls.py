@@ -108,7 +108,7 @@ _REFUSALS = frozenset({400, 490})
 # INVALID_SHIPMENT_ID: of ShipIT's manual 5.0.11.
 _INVALID_FIELD = "VALIDATION.INVALID_FIELD"
 _NUMBER_FIELDS = ("trackid", "parcelnumber")
-_WRONG_STATE, _WRONG_STATE_WORDS = "POD.WRONG_STATE", "wrong state"
+_WRONG_STATE, _WRONG_STATE_TEXT = "POD.WRONG_STATE", "wrong state"
 SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": Sentence.NUMBER_UNKNOWN}
 # Live, for parcels whose sender's day has not been closed.
 _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
@@ -182,8 +182,8 @@ def _is_refused(answer: Delivery | Outcome) -> TypeGuard[Failure]:
 
 def _no_right(refused: Failure) -> Failure:
     """What it means that ShipIT refuses a token which the tracking accepts."""
-    words = refused.said.words if refused.said else None
-    denied = Failure.of(Sentence.SERVICE_DENIED, SPEC.name, words, refused.http_status, detail=_NO_RIGHT)
+    said = refused.said.words if refused.said else None
+    denied = Failure.of(Sentence.SERVICE_DENIED, SPEC.name, said, refused.http_status, detail=_NO_RIGHT)
     return replace(denied, delivery=refused.delivery)
 
 
@@ -303,11 +303,11 @@ def _shipit_error(answer: Response, number: str) -> Failure:
     if answer.status not in _REFUSALS or not (code or said):
         said = said or code if answer.status >= _SERVER_ERRORS else said
         return outcomes.by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=said)
-    words = plain(f"{said or ''} {_header(answer, 'args') or ''}"[:1000])
-    if code == _WRONG_STATE or _WRONG_STATE_WORDS in words:
+    text = plain(f"{said or ''} {_header(answer, 'args') or ''}"[:1000])
+    if code == _WRONG_STATE or _WRONG_STATE_TEXT in text:
         return outcomes.meant(SPEC.name, Sentence.PROOF_PENDING, answer, said)
     if code == _INVALID_FIELD:
-        if not any(field in words for field in _NUMBER_FIELDS):
+        if not any(field in text for field in _NUMBER_FIELDS):
             return outcomes.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
         # The same answer for what cannot be a number, and for one that nobody knows.
         is_of_form = SPEC.number_form.fullmatch(number)

@@ -101,10 +101,10 @@ _READ_OF_DETAILS = 20
 
 @dataclass(frozen=True)
 class ProblemJson:
-    """What an error says. `words`: all of it in lower case without accents, to look for what it is about."""
+    """What an error says. `text`: all of it in lower case without accents, to look for what it is about."""
 
     said: str | None = None
-    words: str = ""
+    text: str = ""
 
 
 def problem_of(answer: Response) -> ProblemJson:
@@ -113,16 +113,9 @@ def problem_of(answer: Response) -> ProblemJson:
     Not read: `instance`, which repeats the request and so names every field of it, and `status`, which is a text at
     MyDHL and a number at Unified, and tells nothing that HTTP does not.
     """
-    try:
-        tree = parse(answer.body)
-    except NotJsonError:
-        return ProblemJson()
-    told = {name: text(tree, name) for name in ("detail", "message", "title")}
-    more = [text(each) for each in _listed(tree, "additionalDetails")]
-    texts = [said for said in (*told.values(), *more) if said]
+    found = tree(answer.body)
+    details = at(found, "additionalDetails")
+    more = details[:_READ_OF_DETAILS] if isinstance(details, list) else []
+    told = [text(found, name) for name in ("detail", "message", "title")] + [text(each) for each in more]
+    texts = [said for said in told if said]
     return ProblemJson(texts[0] if texts else None, plain(" ".join(texts)[:_READ_OF_TEXTS]))
-
-
-def _listed(tree: Any, name: str) -> list[Any]:
-    found = at(tree, name)
-    return found[:_READ_OF_DETAILS] if isinstance(found, list) else []

@@ -137,18 +137,18 @@ def parse_tracing(answer: Response) -> Failure:
     if status == DELIVERED:
         return _delivered(result, last, label, answer)
     if status in STATS:  # of an error it is all that the carrier says
-        words = said if status in _OF_A_PARCEL else said or f"STAT {status}"
-        return outcomes.meant(SPEC.name, STATS[status], answer, words)
+        text = said if status in _OF_A_PARCEL else said or f"STAT {status}"
+        return outcomes.meant(SPEC.name, STATS[status], answer, text)
     return outcomes.unknown_code(SPEC.name, answer, status, said)
 
 
 def _delivered(result: Any, last: Any | None, label: str | None, answer: Response) -> Failure:
-    told = " / ".join(text[:_READ_OF_TEXTS] for text in (label, _of(last, "Libelle")) if text)
-    words = plain(told)
-    if _SENT_BACK.search(words) and not _HANDED_OVER.search(words):
+    told = " / ".join(one[:_READ_OF_TEXTS] for one in (label, _of(last, "Libelle")) if one)
+    text = plain(told)
+    if _SENT_BACK.search(text) and not _HANDED_OVER.search(text):
         back = ParcelStatus.RETURNED
         return outcomes.not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
-    if _AT_A_RELAY.search(words) and not _HANDED_OVER.search(words):
+    if _AT_A_RELAY.search(text) and not _HANDED_OVER.search(text):
         return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
     at = outcomes.parse_french_time(_of(last, "Date"), _of(last, "Heure"))
     place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
@@ -157,8 +157,8 @@ def _delivered(result: Any, last: Any | None, label: str | None, answer: Respons
 
 def _without_proof(delivery: Delivery, status: int | None = None, place: str | None = None) -> Failure:
     day = outcomes.french_day(delivery.at) if delivery.at else ""
-    words = ", ".join(part for part in (day, clean(place or "", 60)) if part)
-    return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, words, status, delivery=delivery)
+    text = ", ".join(part for part in (day, clean(place or "", 60)) if part)
+    return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, text, status, delivery=delivery)
 
 
 def _of(event: Any | None, name: str) -> str | None:

@@ -49,7 +49,6 @@ class Refusals:
         return True
 
     def has_new_credentials(self, carrier: str, state: AccountState) -> bool:
-        """Tell whether the credentials are others than those that were refused."""
         if state.salt is None:
             return False
         return print_of(self._accounts[carrier].credentials, state.salt) != state.credentials_print
