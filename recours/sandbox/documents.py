@@ -1,20 +1,16 @@
 """Makes proofs of delivery: small and invented, yet real documents. The same facts give the same bytes."""
 
 import base64
+import io
 import math
-import struct
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache
 
 from recours.sandbox.scenarios import ParcelState, Scenario
 
 _PAGE = (595, 420)  # points: A5, landscape
 _INK_BOX = (300, 60, 240, 120)  # of the signature on the page: left, bottom, width, height
-_PNG = (480, 200)  # pixels
-_GIF = (240, 100)
-
 
 _NOT_BASE64 = "JVBERi0xLjQK*** ceci n'est pas du base64 ***"
 _PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30
@@ -73,53 +69,24 @@ def broken_pdf() -> bytes:
 
 def signature_png(seed: str) -> bytes:
     """A greyscale picture of a signature, another one for another seed."""
-    width, height = _PNG
-    rows = [bytearray(row) for row in _paper()]
-    for x, y in _scribble(seed, 4000):
-        column, row = 20 + int(x * (width - 42)), 20 + int(y * (height - 42))
-        for line in (rows[row], rows[row + 1]):
-            line[column : column + 2] = b"\x20\x20"
-    pixels = b"".join(b"\x00" + row for row in rows)  # each row begins with its filter: none
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8 bits of grey
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(kind, data) for kind, data in chunks)
+    return _picture(seed, (480, 200), "PNG")
 
 
 def signature_gif(seed: str) -> bytes:
-    """The same as a GIF of two colours. Its codes are not packed: each pixel is one, and none is long enough to grow."""
-    width, height = _GIF
-    pixels = bytearray(width * height)
-    for x, y in _scribble(seed, 4000):
-        pixels[(8 + int(y * (height - 16))) * width + 8 + int(x * (width - 16))] = 1
-    clear, end = 4, 5
-    codes = [code for n, pixel in enumerate(pixels) for code in ((clear, pixel) if n % 2 == 0 else (pixel,))]
-    data = _three_bits([*codes, end])
-    blocks = b"".join(bytes([len(part)]) + part for part in _parts(data, 255))
-    screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0)
-    image = struct.pack("<BHHHHB", 0x2C, 0, 0, width, height, 0)
-    return b"GIF89a" + screen + b"\xff\xff\xff\x20\x20\x20" + image + b"\x02" + blocks + b"\x00;"
+    return _picture(seed, (240, 100), "GIF")
 
 
-def _three_bits(codes: Sequence[int]) -> bytes:
-    """Codes of three bits, the first in the lowest bits; eight of them are three bytes."""
-    groups = [codes[start : start + 8] for start in range(0, len(codes), 8)]
-    bits = (sum(code << 3 * place for place, code in enumerate(group)) for group in groups)
-    return b"".join(group.to_bytes(3, "little") for group in bits)
+def _picture(seed: str, size: tuple[int, int], form: str) -> bytes:
+    """`size` in pixels."""
+    from PIL import Image, ImageDraw  # noqa: PLC0415 (needed by few scenarios only)
 
-
-def _parts(data: bytes, most: int) -> list[bytes]:
-    return [data[start : start + most] for start in range(0, len(data), most)]
-
-
-@cache
-def _paper() -> list[bytes]:
-    """Rows of pixels that are not quite white, as a scanner sees a sheet."""
-    width, height = _PNG
-    return [bytes(245 + (x * 7 + y * 13 + x * y) % 9 for x in range(width)) for y in range(height)]
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    width, height = size
+    image = Image.new("L", size, 248)  # not quite white, as a scanner sees a sheet
+    points = [(20 + x * (width - 40), 20 + y * (height - 40)) for x, y in _scribble(seed, 4000)]
+    ImageDraw.Draw(image).line(points, fill=0x20, width=2)
+    file = io.BytesIO()
+    image.save(file, form)
+    return file.getvalue()
 
 
 def _scribble(seed: str, points: int) -> Sequence[tuple[float, float]]:
