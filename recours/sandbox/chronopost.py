@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, Question, hostile_text, in_france
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, hostile_text, in_france
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, ParcelState, Scenario
 from recours.sandbox.soap import CONTENT_TYPE, element, elements
 
@@ -93,10 +93,10 @@ class Chronopost(soap.SoapCarrier):
     }
 
     def read(self, request: HttpRequest) -> Question:
-        operation, values = soap.read_call(request, NAMESPACE, OPERATIONS)
+        operation, values, _ = soap.Reader(NAMESPACE, OPERATIONS, _bad_request, asmx=False).read(request)
         language = values["language"]
         if language not in LANGUAGES[operation]:
-            raise soap.bad_request(f"{language!r} is not one of {LANGUAGES[operation]}")
+            raise _bad_request(f"{language!r} is not one of {LANGUAGES[operation]}")
         if operation == "trackSkybillV2":
             return Question(
                 operation,
@@ -106,7 +106,7 @@ class Chronopost(soap.SoapCarrier):
                 details={"language": language},
             )
         if values["pdf"] not in _BOOLEANS:
-            raise soap.bad_request(f"{values['pdf']!r} is not a boolean")
+            raise _bad_request(f"{values['pdf']!r} is not a boolean")
         return Question(
             operation,
             values["skybillNumber"],
@@ -123,6 +123,11 @@ class Chronopost(soap.SoapCarrier):
     def example(self, digits: str, serial: int) -> str:
         """Two letters, nine digits and two letters."""
         return f"XY{digits}{serial:07d}FR"
+
+
+def _bad_request(reason: str) -> NotUnderstoodError:
+    """A refusal of the request in CXF's words, to be raised."""
+    return NotUnderstoodError(soap.fault("soap:Client", f"Unmarshalling Error: {reason}"))
 
 
 def _result(question: Question, state: ParcelState) -> str:

@@ -11,7 +11,6 @@ BAD_BASE64 is a text there. IN_TRANSIT shows another status at each try.
 The links name a host of the carrier's that is not simulated: a client whose base URL was replaced asks for their path here.
 """
 
-import re
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
@@ -123,11 +122,9 @@ class Dhl(json_api.JsonCarrier):
 
 def _checked(request: HttpRequest) -> dict[str, str]:
     """The parameters. Raises NotUnderstoodError."""
-    values = json_api.first_values(request.query)
-    wrong = [] if "trackingNumber" in values else ["trackingNumber"]
-    wrong += [
-        name for name, value in values.items() if not re.fullmatch(_PARAMETERS.get(name, "(?!)"), value)
-    ]
+    values, wrong = json_api.parameters(request, _PARAMETERS)
+    if "trackingNumber" not in values:
+        wrong.insert(0, "trackingNumber")
     if wrong:
         detail = f"Missing or invalid parameter: {', '.join(wrong)}"
         raise NotUnderstoodError(_problem(400, "Bad Request", detail))

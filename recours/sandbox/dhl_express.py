@@ -164,11 +164,8 @@ def _asked(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
 
 def _checked(request: HttpRequest, operation: str, wrong: list[str]) -> dict[str, str]:
     """The parameters. Raises NotUnderstoodError for those that cannot be one, and for what is `wrong` already."""
-    values = json_api.first_values(request.query)
-    forms = _PARAMETERS[operation]
-    wrong = wrong + [
-        name for name, value in values.items() if not re.fullmatch(forms.get(name, "(?!)"), value)
-    ]
+    values, strange = json_api.parameters(request, _PARAMETERS[operation])
+    wrong = wrong + strange
     if wrong:
         detail = f"Parameters not having correct format: {', '.join(wrong)} (see the specification)"
         raise NotUnderstoodError(_problem(_instance(request), 400, "Wrong format", detail))

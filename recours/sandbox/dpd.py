@@ -84,17 +84,14 @@ class Dpd(soap.SoapCarrier):
     }
 
     def read(self, request: HttpRequest) -> Question:
-        _, values, header = soap.read_asmx(request, NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER)
+        _, values, header = soap.Reader(NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER).read(request)
         asked = {path.removeprefix("request/"): text for path, text in values.items()}
         _see_that_values_are_good(asked)
         return Question(
             OPERATION,
             asked["ShipmentNumber"],
             tracking=True,
-            shown=(
-                header.get("UserCredentials/userid", ""),
-                header.get("UserCredentials/password", ""),
-            ),
+            shown=(header.get("UserCredentials/userid", ""), header.get("UserCredentials/password", "")),
             details={"images": "yes" if asked["GetImages"] in _YES else "no"},
         )
 

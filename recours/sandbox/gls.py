@@ -40,7 +40,7 @@ _PROBLEM = "application/problem+json"
 # What identifies a parcel, by each service.
 _IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}|QAS_[0-9]{7}", "ParcelNumber": r"[0-9]{11,12}|[0-9]{20}"}
 _NUMBER = re.compile("|".join(_IDENTIFIERS.values()))
-_PARAMETERS = {"showEvents", "showLinks"}
+_PARAMETERS = {"showEvents": "true|false", "showLinks": "true|false"}
 _LANGUAGES = {"EN", "FR", "DE"}
 _MOST_NUMBERS = 10
 
@@ -138,10 +138,7 @@ def _no_token(message: str) -> Answer:
 def _read_tracking(request: HttpRequest) -> Question:
     json_api.needs(request, "GET", _problem(request.path, 405, "Method Not Allowed", "Use GET"))
     number, *also = request.path.removeprefix(_TRACK).split(",")
-    values = json_api.first_values(request.query)
-    wrong = [
-        name for name, value in values.items() if name not in _PARAMETERS or value not in ("true", "false")
-    ]
+    values, wrong = json_api.parameters(request, _PARAMETERS)
     detail = None
     if wrong:
         detail = f"Failed to convert '{wrong[0]}' with value: '{values[wrong[0]]}'"

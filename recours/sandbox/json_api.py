@@ -3,6 +3,8 @@
 import base64
 import binascii
 import json
+import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -81,6 +83,12 @@ def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:
 def _needs_type(request: HttpRequest, content_type: str, refusal: Answer) -> None:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != content_type:
         raise NotUnderstoodError(refusal)
+
+
+def parameters(request: HttpRequest, forms: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Those of the query, and the names of those that are unknown or not of their form (a regular expression)."""
+    values = first_values(request.query)
+    return values, [n for n, value in values.items() if n not in forms or not re.fullmatch(forms[n], value)]
 
 
 def first_values(query: str) -> dict[str, str]:

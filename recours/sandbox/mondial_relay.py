@@ -70,7 +70,7 @@ class MondialRelay(soap.SoapCarrier):
     }
 
     def read(self, request: HttpRequest) -> Question:
-        _, values, _ = soap.read_asmx(request, NAMESPACE, {OPERATION: _PARAMETERS}, _unreadable)
+        _, values, _ = soap.Reader(NAMESPACE, {OPERATION: _PARAMETERS}, _unreadable).read(request)
         for name, form, status in _RULES:
             if not re.fullmatch(form, values[name]):
                 raise NotUnderstoodError(_answer(status))

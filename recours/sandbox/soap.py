@@ -22,52 +22,26 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 Form = Sequence["str | tuple[str, Form]"]
 
 
-def bad_request(reason: str) -> NotUnderstoodError:
-    """A refusal of the request in CXF's words, to be raised."""
-    return NotUnderstoodError(fault("soap:Client", f"Unmarshalling Error: {reason}"))
-
-
-def read_call(
-    request: HttpRequest, namespace: str, operations: Mapping[str, Sequence[str]]
-) -> tuple[str, dict[str, str]]:
-    """The operation called and its parameters, as CXF reads them.
-
-    `operations` gives the parameters of each one in the order of the schema; all must be there, and only the
-    operation's element is in the namespace. Raises NotUnderstoodError with a 405, or a soap:Client fault. A real CXF
-    might forgive some of this (a missing optional parameter, the media type); here the facts are held to.
-    """
-    reader = _Reader(namespace, operations, bad_request)
-    operation, values, _ = reader.read(request)
-    return operation, values
-
-
-def read_asmx(
-    request: HttpRequest,
-    namespace: str,
-    operations: Mapping[str, Form],
-    refuse: Callable[[str], NotUnderstoodError],
-    header: Form = (),
-) -> tuple[str, dict[str, str], dict[str, str]]:
-    """The operation called, its parameters, and what the SOAP header holds, as ASMX reads them.
-
-    All elements are in the namespace, and the SOAPAction names the operation. Parameters are known by their path,
-    such as `request/Customer/number`. A real ASMX passes over elements out of order; here they are refused.
-    """
-    return _Reader(namespace, operations, refuse, header, asmx=True).read(request)
-
-
 @dataclass(frozen=True)
-class _Reader:
-    """How one service reads a request. `refuse` makes its refusal for a reason."""
+class Reader:
+    """How one service reads a request; `refuse` makes its refusal for a reason.
+
+    CXF: only the operation's element is in the namespace. ASMX: all are, and the SOAPAction names the operation. Real ones
+    forgive some of what is refused here (CXF a missing optional parameter or another media type, ASMX elements out of
+    order): the facts are held to.
+    """
 
     namespace: str
     operations: Mapping[str, Form]
     refuse: Callable[[str], NotUnderstoodError]
     header: Form = ()
-    asmx: bool = False
+    asmx: bool = True
 
     def read(self, request: HttpRequest) -> tuple[str, dict[str, str], dict[str, str]]:
-        """The operation, its parameters, and what the header holds."""
+        """The operation called, its parameters, and what the header holds, by paths such as `request/Customer/number`.
+
+        Raises NotUnderstoodError.
+        """
         if request.method != "POST":
             raise NotUnderstoodError(Answer(405, b"Use POST", headers=(("Allow", "POST"),)))
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/xml":
@@ -101,38 +75,33 @@ class _Reader:
         return header, parts[0]
 
     def _operation(self, call: "Element", action: str) -> str:
-        for name in self.operations:
-            if call.tag == f"{{{self.namespace}}}{name}":
-                if self.asmx and action.strip('"') != self.namespace + name:
-                    raise self.refuse(f"the SOAPAction {action} is not that of {name}")
-                return name
-        raise self.refuse(f"unexpected element {call.tag}")
+        name = next((name for name in self.operations if call.tag == f"{{{self.namespace}}}{name}"), None)
+        if name is None:
+            raise self.refuse(f"unexpected element {call.tag}")
+        if self.asmx and action.strip('"') != self.namespace + name:
+            raise self.refuse(f"the SOAPAction {action} is not that of {name}")
+        return name
 
     def _values(self, parent: "Element", form: Form, path: str = "") -> Iterable[tuple[str, str]]:
         """The texts in an element that has this form, by their paths."""
         found = list(parent)
         for field in form:
             name, inner = (field, None) if isinstance(field, str) else field
-            needed = not name.endswith("?")
-            name = name.rstrip("?")
-            if found and found[0].tag == self._tag(name):
-                yield from self._value(found.pop(0), inner, f"{path}{name}")
-            elif needed:
-                where = "without a namespace" if not self.asmx else f"in the namespace {self.namespace}"
-                raise self.refuse(f"expected the element {name} at its place, {where}")
+            needed, name = not name.endswith("?"), name.rstrip("?")
+            tag = f"{{{self.namespace}}}{name}" if self.asmx else name
+            if not found or found[0].tag != tag:
+                if needed:
+                    raise self.refuse(f"expected the element {tag} at its place")
+                continue
+            element = found.pop(0)
+            if inner is not None:
+                yield from self._values(element, inner, f"{path}{name}/")
+            elif len(element):
+                raise self.refuse("a parameter holds an element")
+            else:
+                yield f"{path}{name}", element.text or ""
         if found:
             raise self.refuse(f"unexpected element {found[0].tag}")
-
-    def _value(self, element: "Element", inner: Form | None, path: str) -> Iterable[tuple[str, str]]:
-        if inner is not None:
-            yield from self._values(element, inner, f"{path}/")
-        elif len(element):
-            raise self.refuse("a parameter holds an element")
-        else:
-            yield path, element.text or ""
-
-    def _tag(self, name: str) -> str:
-        return f"{{{self.namespace}}}{name}" if self.asmx else name
 
 
 def fault(code: str, reason: str, detail: str = "") -> Answer:

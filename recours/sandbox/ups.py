@@ -37,8 +37,10 @@ _ISSUED_AT = "1791200000000"  # milliseconds
 
 _NUMBER = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
 _FEWEST, _MOST = 7, 34  # signs of a number
-_PARAMETERS = frozenset({"locale", "returnSignature", "returnPOD", "returnMilestones"})
-_BOOLEANS = frozenset({"true", "false"})
+_PARAMETERS = {
+    "locale": "[a-z]{2}_[A-Z]{2}",
+    **dict.fromkeys(("returnSignature", "returnPOD", "returnMilestones"), "true|false"),
+}
 _NEEDED = ("transid", "transactionsrc")  # headers
 
 _BAD_NUMBER = (400, "TV1002", "Invalid inquiry number")
@@ -166,24 +168,13 @@ def _read_details(request: HttpRequest) -> Question:
     for name in _NEEDED:
         if not request.headers.get(name):
             raise _refused(f"the header {name} is missing")
-    details = _parameters(request)
+    values, wrong = json_api.parameters(request, _PARAMETERS)
+    if wrong:
+        raise _refused(f"{wrong[0]} is no parameter, or not of its form")
     number = unquote(request.path.removeprefix(DETAILS))
     if not _FEWEST <= len(number) <= _MOST:
         raise NotUnderstoodError(_error(*_BAD_NUMBER))
-    return Question("details", number, tracking=True, bearer=json_api.bearer(request), details=details)
-
-
-def _parameters(request: HttpRequest) -> dict[str, str]:
-    """Of the query, each of which may be left out. Raises NotUnderstoodError."""
-    values = json_api.first_values(request.query)
-    if strange := sorted(values.keys() - _PARAMETERS):
-        raise _refused(f"{strange[0]} is not a parameter")
-    if not re.fullmatch(r"[a-z]{2}_[A-Z]{2}", values.get("locale", "en_US")):
-        raise _refused("locale is unknown")
-    for name in _PARAMETERS - {"locale"}:
-        if values.setdefault(name, "false") not in _BOOLEANS:
-            raise _refused(f"{name} must be true or false")
-    return values
+    return Question("details", number, tracking=True, bearer=json_api.bearer(request), details=values)
 
 
 def _refused(reason: str) -> NotUnderstoodError:
@@ -270,11 +261,11 @@ def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
     told |= {"location": "FRONT DOOR", "receivedBy": signatory}
     if state.scenario in _WITHOUT_PROOF:
         return told
-    if question.details["returnSignature"] == "true" and signatory and state.scenario not in _NO_PROOF:
+    if question.details.get("returnSignature") == "true" and signatory and state.scenario not in _NO_PROOF:
         gif = state.scenario is Scenario.DELIVERED_GIF
         picture = documents.signature_gif if gif else documents.signature_png
         told["signature"] = {"image": json_api.base64_text(picture(question.number))}
-    if question.details["returnPOD"] == "true" and state.scenario not in _PICTURES:
+    if question.details.get("returnPOD") == "true" and state.scenario not in _PICTURES:
         told["pod"] = {"content": _proof(question, state)}
     return told
 
