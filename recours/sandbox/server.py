@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 
 from recours.sandbox.answers import (
@@ -28,6 +27,42 @@ from recours.sandbox.answers import (
 )
 from recours.sandbox.registry import simulated_carriers
 from recours.sandbox.scenarios import Parcel, ParcelState, Scenario, ScriptProgress, parcel_for
+
+# ---------------------------------------------------------------- time that passes when told to, as in the demo's days of retries
+
+_START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday
+
+
+class SimulatedClock:
+    """Time for the demo and the tests: the wall clock and the monotonic one move together. Thread-safe."""
+
+    def __init__(self, start: datetime = _START) -> None:
+        """Stand at `start`, which must be aware."""
+        if start.tzinfo is None:
+            raise ValueError("a simulated clock starts at an aware datetime")
+        self._start = start.astimezone(UTC)
+        self._passed = timedelta()
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        with self._lock:
+            return self._start + self._passed
+
+    def monotonic(self) -> float:
+        with self._lock:
+            return self._passed.total_seconds()
+
+    def sleep(self, seconds: float) -> None:
+        """Advance by so many seconds and return at once. Sleeps of several threads add up."""
+        self.advance(timedelta(seconds=seconds))
+
+    def advance(self, duration: timedelta) -> None:
+        """Move on. Raises ValueError for a negative duration: monotonic time never goes back."""
+        if duration < timedelta():
+            raise ValueError("a simulated clock does not go back")
+        with self._lock:
+            self._passed += duration
+
 
 # ---------------------------------------------------------------- answers on a socket
 
@@ -49,37 +84,30 @@ class Wire:
     def send(self, answer: Answer, *, last: bool) -> bool:
         """Send an answer and say whether the connection can serve another request.
 
-        `last` announces the end of the connection. RESET is not for here: see `abort`. Raises OSError if the
-        client is gone.
+        `last` announces the end of the connection. RESET is not for here. Raises OSError if the client is gone.
         """
-        if answer.manner is Manner.SLOW and self.stopping.wait(self.late):
+        manner, body = answer.manner, answer.body
+        if manner is Manner.SLOW and self.stopping.wait(self.late):
             return False
-        body = answer.body
-        extra = PADDING if answer.manner is Manner.PADDED else 0
-        head = head_of(answer, len(body) + extra, last=last)
-        if answer.manner is Manner.TRUNCATED:
-            self.connection.sendall(head + body[: len(body) // 2])
-            return False
-        if answer.manner is Manner.DRIP:
-            self.connection.sendall(head)
-            return self._drip(body) and not last
-        if answer.manner is Manner.DRIP_HEADERS:
-            return self._drip(head + body) and not last
-        self.connection.sendall(head + body)
-        for sent in range(0, extra, _BLOCK):
-            self.connection.sendall(b" " * min(_BLOCK, extra - sent))
-        return not last
-
-    def _drip(self, data: bytes) -> bool:
-        """Send byte by byte; False if the sandbox stopped on the way."""
-        for n in range(len(data)):
-            self.connection.sendall(data[n : n + 1])
+        extra = PADDING if manner is Manner.PADDED else 0
+        head = _head_of(answer, len(body) + extra, last=last)
+        at_once = {
+            Manner.TRUNCATED: head + body[: len(body) // 2],
+            Manner.DRIP: head,
+            Manner.DRIP_HEADERS: b"",
+        }
+        dripped = {Manner.DRIP: body, Manner.DRIP_HEADERS: head + body}.get(manner, b"")
+        self.connection.sendall(at_once.get(manner, head + body))
+        for n in range(len(dripped)):
+            self.connection.sendall(dripped[n : n + 1])
             if self.stopping.wait(self.drip):
                 return False
-        return True
+        for sent in range(0, extra, _BLOCK):
+            self.connection.sendall(b" " * min(_BLOCK, extra - sent))
+        return not last and manner is not Manner.TRUNCATED
 
 
-def head_of(answer: Answer, length: int, *, last: bool) -> bytes:
+def _head_of(answer: Answer, length: int, *, last: bool) -> bytes:
     """The status line and the headers, up to the empty line."""
     lines = [
         f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, 'Refused')}",
@@ -90,14 +118,6 @@ def head_of(answer: Answer, length: int, *, last: bool) -> bytes:
         *(["Connection: close"] if last else []),
     ]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-def abort(connection: socket.socket) -> None:
-    """Close so that the client sees a reset. No file object on the socket may be open any more."""
-    # Windows has two shorts where the others have two ints.
-    linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    connection.close()
 
 
 # ---------------------------------------------------------------- the server
@@ -193,9 +213,7 @@ class Sandbox:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     def calls_for(self, number: str) -> list[Call]:
@@ -337,7 +355,8 @@ class _Server(ThreadingHTTPServer):
         self.server_close()
         with self._changed:
             for connection in self._open:
-                _hang_up(connection)
+                with suppress(OSError):  # it may be gone already
+                    connection.shutdown(socket.SHUT_RDWR)
             self._changed.wait_for(lambda: not self._open, _FAREWELL)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -357,11 +376,6 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def _hang_up(connection: socket.socket) -> None:
-    with suppress(OSError):  # it may be gone already
-        connection.shutdown(socket.SHUT_RDWR)
-
-
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
@@ -377,8 +391,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif answer.manner is Manner.RESET:
             self.close_connection = True
-            self.rfile.close()
-            abort(self.connection)
+            self.rfile.close()  # else the connection would stay open with it
+            # Closed at once, so that the client sees a reset. Windows has two shorts where the others have two ints.
+            linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.connection.close()
         else:
             wire = Wire(self.connection, stopping, box.slow_seconds, box.drip_seconds)
             self.close_connection = not wire.send(answer, last=self.close_connection)

@@ -13,7 +13,7 @@ from recours.runs.ports import Dependencies
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
-from recours.sandbox.clock import SimulatedClock
+from recours.sandbox import SimulatedClock
 from tests.fakes.carriers import CATALOG
 from tests.fakes.claims import FakeClaims
 from tests.fakes.documents import FakeDocuments
