@@ -205,8 +205,6 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
         return failure
     complete = json_api.items(tree, "output", "completeTrackResults")
     found = outcomes.by_number(numbers, complete, lambda each: [json_api.text(each, "trackingNumber")])
-    if len(numbers) == len(complete) == 1:  # whatever it calls the number
-        found = {numbers[0]: complete}
     results = {
         number: [result for each in about for result in json_api.items(each, "trackResults")]
         for number, about in found.items()

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -286,30 +286,21 @@ class _PassingError(Exception):
         self.wait_s = wait_s
 
 
+@dataclass(eq=False)
 class HttpSession:
     """The calls of one fetch."""
 
-    def __init__(
-        self,
-        name: str,
-        reservation: Reservation,
-        http: Http,
-        clock: Clock,
-        jitter: Callable[[], float],
-        wait_asked: Callable[[Capability, Response, datetime], Wait | None],
-    ) -> None:
-        """`jitter`: a number from 0 to 1, a fresh one each time. `wait_asked`: by which sign the carrier asks to wait."""
-        self._name = name
-        self._wait_asked = wait_asked
-        self._reservation = reservation
-        self._http = http
-        self._clock = clock
-        self._jitter = jitter
-        self.calls = 0  # that were sent, as far as can be known
-        self.unsent = 0  # that could not connect
-        self.accepted = False  # our account, by an answer
-        self.delivery: Delivery | None = None  # of the parcel, as far as it was learnt
-        self.last: Capability | None = None  # what the last call was for
+    _name: str  # the carrier's
+    _reservation: Reservation
+    _http: Http
+    _clock: Clock
+    _jitter: Callable[[], float]  # a number from 0 to 1, a fresh one each time
+    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # by which sign the carrier asks to wait
+    calls: int = 0  # that were sent, as far as can be known
+    unsent: int = 0  # that could not connect
+    accepted: bool = False  # our account, by an answer
+    delivery: Delivery | None = None  # of the parcel, as far as it was learnt
+    last: Capability | None = None  # what the last call was for
 
     def delivery_known(self, delivery: Delivery) -> None:
         """The parcel is delivered: whatever fails from here on, that is kept."""

@@ -120,8 +120,6 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     found = outcomes.by_number(
         numbers, items, lambda one: [json_api.text(one, "shipment", "idShip"), json_api.text(one, "idShip")]
     )
-    if len(numbers) == len(items) == 1:  # whatever it calls the number
-        found = {numbers[0]: items}
     told = {
         number: _parcel_answer(about[0], _answer_of(about[0], answer) if several else answer)
         for number, about in found.items()

@@ -230,12 +230,15 @@ def s10_fits(number: str) -> bool:
 
 
 def by_number(
-    numbers: Sequence[str], items: Iterable[Any], told: Callable[[Any], Iterable[str | None]]
+    numbers: Sequence[str], items: Sequence[Any], told: Callable[[Any], Iterable[str | None]]
 ) -> dict[str, list[Any]]:
     """The items of an answer, by which of these numbers they are about; an item that is about none is left out.
 
-    `told`: the numbers that an item tells, the surest first. Zeros in front may be missing, and the case be another.
+    `told`: the numbers that an item tells, the surest first. Zeros in front may be missing, and the case be another. The
+    only item of an answer about one number is about that, whatever it tells.
     """
+    if len(numbers) == len(items) == 1:
+        return {numbers[0]: list(items)}
     exact = {number.upper(): number for number in numbers}
     alike = Counter(number.lstrip("0") for number in exact)
     bare = {number.lstrip("0"): number for number in exact if alike[number.lstrip("0")] == 1}
