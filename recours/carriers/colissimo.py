@@ -190,7 +190,6 @@ def tracking_request(number: str, settings: Mapping[str, str]) -> Request:
 
 
 def documents_request(number: str, settings: Mapping[str, str]) -> Request:
-    """`documents`: the list."""
     return json_api.post(_DOCUMENTS, {"credential": _credential(settings), "cab": number, "lang": _LANGUAGE})
 
 

@@ -112,7 +112,6 @@ def tracking_request(number: str, key: str) -> Request:
 
 
 def parse_tracking(answer: Response, number: str) -> Found | Failure:
-    """The delivery and its links, if the parcel is delivered."""
     if answer.status != _OK:
         return _error(answer, number)
     found = json_api.items(json_api.tree(answer.body), "shipments")

@@ -52,14 +52,10 @@ class NotSentError(HttpError):
 
 
 class UntrustedServerError(NotSentError):
-    """It showed a certificate that is not valid."""
-
     key = Sentence.BAD_CERTIFICATE
 
 
 class TimedOutError(HttpError):
-    """It took too long."""
-
     key = Sentence.NO_ANSWER
 
 
@@ -288,14 +284,14 @@ class _PassingError(Exception):
 
 @dataclass(eq=False)
 class HttpSession:
-    """The calls of one fetch."""
-
     _name: str  # the carrier's
     _reservation: Reservation
     _http: Http
     _clock: Clock
     _jitter: Callable[[], float]  # a number from 0 to 1, a fresh one each time
-    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # by which sign the carrier asks to wait
+    _wait_asked: Callable[
+        [Capability, Response, datetime], Wait | None
+    ]  # by which sign the carrier asks to wait
     calls: int = 0  # that were sent, as far as can be known
     unsent: int = 0  # that could not connect
     accepted: bool = False  # our account, by an answer

@@ -111,7 +111,6 @@ def token_request(path: str, fields: Mapping[str, str], basic: tuple[str, str] |
 
 
 def basic_auth(user: str, password: str) -> str:
-    """The value of an Authorization header."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 

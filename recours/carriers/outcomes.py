@@ -47,7 +47,6 @@ def unreadable(name: str, answer: Response) -> Failure:
 
 
 def out_of_order(name: str, answer: Response, said: str | None = None) -> Failure:
-    """The carrier's own trouble."""
     return Failure.of(Sentence.UNAVAILABLE, name, said, answer.status, detail=f"HTTP {answer.status}")
 
 
@@ -187,8 +186,6 @@ def decoded(encoded: str) -> bytes | None:
 
 
 class Sent(NamedTuple):
-    """A proof as it was sent."""
-
     encoded: str  # base64
     source: str  # which call of which carrier
     html: bool = False  # it may be a web page

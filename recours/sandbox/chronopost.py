@@ -81,8 +81,6 @@ _POD_ERRORS = {
 
 
 class Chronopost(soap.SoapCarrier):
-    """The simulated service."""
-
     key = "chronopost"
     path = PATH
     credentials = ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
@@ -131,7 +129,6 @@ def _bad_request(reason: str) -> NotUnderstoodError:
 
 
 def _result(question: Question, state: ParcelState) -> str:
-    """What stands in `return`."""
     scenario = state.scenario
     if scenario is Scenario.SYSTEM_ERROR:
         return _error(1, "System Error")  # [D24, KAR]

@@ -103,8 +103,6 @@ _RETURNED = (
 
 
 class Colissimo(json_api.JsonCarrier):
-    """The simulated services."""
-
     key = "colissimo"
     # The better of the two sets; an API key is `key_of` the two.
     credentials = ("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD")
@@ -127,7 +125,6 @@ class Colissimo(json_api.JsonCarrier):
         return question
 
     def example(self, digits: str, serial: int) -> str:
-        """A digit, a letter and eleven digits. The check digit of this form is known to nobody."""
         return f"6A{digits}{serial:09d}"
 
     def digits_of(self, number: str) -> str:
@@ -261,7 +258,6 @@ def _timeline(question: Question, state: ParcelState) -> Answer:
 
 
 def _timeline_error(code: str, message: str) -> Answer:
-    """HTTP 200 with a code."""
     return json_api.answer({"lang": "fr_FR", "status": [{"code": code, "message": message}], "parcel": None})
 
 
@@ -280,7 +276,6 @@ def _steps(active: int, at: datetime) -> list[dict[str, Any]]:
 
 
 def _events(at: datetime, state: ParcelState) -> list[dict[str, Any]]:
-    """The newest first."""
     last: tuple[tuple[str, str, timedelta], ...] = _DELIVERED
     if state.scenario is Scenario.IN_TRANSIT:
         last = ()

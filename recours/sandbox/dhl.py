@@ -75,8 +75,6 @@ _ERRORS = {
 
 
 class Dhl(json_api.JsonCarrier):
-    """The simulated service."""
-
     key = "dhl"
     credentials = ("DHL_API_KEY",)
 
@@ -97,7 +95,6 @@ class Dhl(json_api.JsonCarrier):
         )
 
     def example(self, digits: str, serial: int) -> str:
-        """The form of a piece's identifier, which no Express waybill has."""
         return f"JJD{digits}{serial:016d}"
 
     def too_many_calls(self) -> Answer:
@@ -121,7 +118,6 @@ class Dhl(json_api.JsonCarrier):
 
 
 def _checked(request: HttpRequest) -> dict[str, str]:
-    """The parameters. Raises NotUnderstoodError."""
     values, wrong = json_api.parameters(request, _PARAMETERS)
     if "trackingNumber" not in values:
         wrong.insert(0, "trackingNumber")

@@ -80,8 +80,6 @@ _ERRORS = {
 
 
 class DhlExpress(json_api.JsonCarrier):
-    """The simulated service."""
-
     key = "dhl_express"
     credentials = ("DHL_EXPRESS_API_KEY", "DHL_EXPRESS_API_SECRET")
 
@@ -107,7 +105,6 @@ class DhlExpress(json_api.JsonCarrier):
         return super().settings(account, password) | {"DHL_EXPRESS_ACCOUNT_NUMBER": _customer(account)}
 
     def example(self, digits: str, serial: int) -> str:
-        """Nine digits and the remainder of these by seven."""
         first = f"{digits}{serial:07d}"
         return f"{first}{int(first) % 7}"
 

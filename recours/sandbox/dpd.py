@@ -71,8 +71,6 @@ _NOT_DELIVERED = frozenset({Scenario.IN_TRANSIT, Scenario.RETURNED_TO_SENDER})
 
 
 class Dpd(soap.SoapCarrier):
-    """The simulated service."""
-
     key = "dpd"
     path = PATH
     credentials = ("DPD_USER", "DPD_PASSWORD")
@@ -96,7 +94,6 @@ class Dpd(soap.SoapCarrier):
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """With the one customer."""
         customer = {"DPD_CENTER_NUMBER": CENTER, "DPD_CUSTOMER_NUMBER": CUSTOMER}
         return super().settings(account, password) | customer
 

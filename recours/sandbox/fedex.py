@@ -119,8 +119,6 @@ _NOT_YET: tuple[_Step, ...] = (
 
 
 class FedEx(json_api.JsonCarrier, GivesTokens):
-    """The simulated services."""
-
     key = "fedex"
     credentials = ("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET")
 
@@ -162,7 +160,6 @@ class FedEx(json_api.JsonCarrier, GivesTokens):
         return found if isinstance(found, list) else None
 
     def joined(self, items: Sequence[Any]) -> Answer:
-        """The results, each with its number."""
         return _output({"completeTrackResults": list(items)})
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
@@ -259,7 +256,6 @@ def _only(tree: Any, where: str, needed: AbstractSet[str], allowed: AbstractSet[
 
 
 def _info(asked: dict[str, Any]) -> dict[str, str]:
-    """`trackingNumberInfo`. Raises NotUnderstoodError."""
     info = asked["trackingNumberInfo"]
     allowed = {"carrierCode", "trackingNumberUniqueId"}
     _only(info, "trackingNumberInfo.", needed={"trackingNumber"}, allowed=allowed)

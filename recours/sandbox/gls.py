@@ -67,8 +67,6 @@ _WRONG_STATE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NO
 
 
 class Gls(json_api.JsonCarrier, GivesTokens):
-    """The simulated services."""
-
     key = "gls"
     credentials = ("GLS_CLIENT_ID", "GLS_CLIENT_SECRET")
 
@@ -102,7 +100,6 @@ class Gls(json_api.JsonCarrier, GivesTokens):
         return found if isinstance(found, list) else None
 
     def joined(self, items: Sequence[Any]) -> Answer:
-        """The parcels, each with the number that was requested."""
         return json_api.answer({"parcels": list(items)})
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:

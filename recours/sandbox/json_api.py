@@ -34,8 +34,6 @@ def part_of(answer: Answer, *path: str) -> Any:
 
 
 class JsonCarrier(SimulatedCarrier):
-    """A carrier that answers in JSON."""
-
     def spoilt(self, good: Answer, state: ParcelState) -> Answer:
         """WRONG_TYPE comes in turn as a tree of another shape and as the right one with every value of another type."""
         if state.scenario is Scenario.DTD_BOMB:
@@ -114,5 +112,4 @@ def bearer(request: HttpRequest) -> str:
 
 
 def base64_text(content: bytes) -> str:
-    """A document as JSON holds it."""
     return base64.b64encode(content).decode("ascii")

@@ -62,8 +62,6 @@ _STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de li
 
 
 class LaPoste(json_api.JsonCarrier):
-    """The simulated service."""
-
     key = "laposte"
     credentials = ("LAPOSTE_API_KEY",)
 
@@ -92,11 +90,9 @@ class LaPoste(json_api.JsonCarrier):
         )
 
     def example(self, digits: str, serial: int) -> str:
-        """Thirteen signs, as a Colissimo parcel has them."""
         return f"6A{digits}{serial:09d}"
 
     def digits_of(self, number: str) -> str:
-        """The third and the fourth sign."""
         return number[2:4]
 
     def too_many_calls(self) -> Answer:
@@ -133,7 +129,6 @@ class LaPoste(json_api.JsonCarrier):
 
 
 def _language(request: HttpRequest) -> str:
-    """The one parameter. Raises NotUnderstoodError."""
     if "application/json" not in request.headers.get("accept", ""):
         raise NotUnderstoodError(_gateway(400, "BAD_REQUEST", "Accept must be application/json"))
     values = json_api.first_values(request.query)

@@ -43,7 +43,6 @@ class MailSandbox:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """Stop. Does nothing if it does not run."""
         server, self._server = self._server, None
         if server is not None:
             server.shutdown()
@@ -91,7 +90,6 @@ class _Session(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        """Talk until the client has enough."""
         self._say("220 sandbox: nothing is delivered")
         try:
             while line := self.rfile.readline(_LONGEST_LINE):

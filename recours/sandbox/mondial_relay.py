@@ -58,8 +58,6 @@ _SENT_BACK = ("Colis retourné à l'expéditeur", "LESQUIN")
 
 
 class MondialRelay(soap.SoapCarrier):
-    """The simulated service."""
-
     key = "mondial_relay"
     path = PATH
     credentials = ("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY")
@@ -96,7 +94,6 @@ class MondialRelay(soap.SoapCarrier):
         return super().settings(_brand_of(account), password)
 
     def example(self, digits: str, serial: int) -> str:
-        """Eight digits."""
         return f"{digits}{serial:06d}"
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:

@@ -151,8 +151,6 @@ class Call:
 
 @dataclass(frozen=True)
 class Token:
-    """A token that was given out, and to whom."""
-
     account: str
     password: str = field(repr=False)
     until: datetime
@@ -271,7 +269,6 @@ class Sandbox:
         return next(c for c in self._carriers if c.key == carrier).example(digits, serial)
 
     def record_unknown(self, carrier: str = NOT_KNOWN) -> None:
-        """Record a call that could not be understood."""
         with self._lock:
             self.calls.append(Call(self._now(), carrier, NOT_KNOWN, NOT_KNOWN, "", None))
 

@@ -113,7 +113,6 @@ def fault(code: str, reason: str, detail: str = "") -> Answer:
 
 
 def envelope(content: str) -> bytes:
-    """The content in a SOAP body."""
     return f'<soap:Envelope xmlns:soap="{ENVELOPE}"><soap:Body>{content}</soap:Body></soap:Envelope>'.encode()
 
 
@@ -141,8 +140,6 @@ _LAUGHS = 9  # each a tenfold of the one before: a billion in the end
 
 
 class SoapCarrier(SimulatedCarrier):
-    """A carrier that answers in XML."""
-
     spoilt_field: ClassVar[str]  # an element of each good answer
     faults: ClassVar[Mapping[Scenario, str]]  # what it says when it answers with one
 

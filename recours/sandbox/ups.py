@@ -92,8 +92,6 @@ _BACK: _Step = ("D", "034", "RS", "Retourné à l'expéditeur", timedelta())
 
 
 class Ups(json_api.JsonCarrier, GivesTokens):
-    """The simulated services."""
-
     key = "ups"
     credentials = ("UPS_CLIENT_ID", "UPS_CLIENT_SECRET")
 
