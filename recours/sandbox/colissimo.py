@@ -13,7 +13,6 @@ the document. Documents come as bytes, so BAD_BASE64 is a base64 text, and a dam
 """
 
 import re
-from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -42,10 +41,20 @@ DOCUMENTS = "/api-document/rest/documents"
 DOCUMENT = "/api-document/rest/document"
 
 NUMBER = re.compile(r"[0-9][A-Z0-9][0-9]{11}|[A-Z]{2}[0-9]{9}[A-Z]{2}")
-LANGUAGES = frozenset({"fr_FR", "en_GB", "de_DE", "es_ES", "it_IT", "nl_NL"})
-PROFILES = frozenset({"TRACKING_PARTNER", "TRACKING_BNUM"})
-_CREDENTIALS = (frozenset({"login", "password"}), frozenset({"apiKey"}))
-_CREDENTIAL_NAMES = frozenset().union(*_CREDENTIALS)
+_LANGUAGE = "fr_FR|en_GB|de_DE|es_ES|it_IT|nl_NL"
+_LOGIN: dict[str, json_api.Form] = {"login": ".*", "password": ".*"}
+_API_KEY: dict[str, json_api.Form] = {"apiKey": ".*"}
+# Without the credential, which stands beside the other fields of the timeline, and in a field of its own elsewhere.
+_FORMS: dict[str, dict[str, json_api.Form]] = {
+    TIMELINE: {
+        "parcelNumber": ".*",
+        "lang": _LANGUAGE,
+        "ip?": ".*",
+        "profil?": "TRACKING_PARTNER|TRACKING_BNUM",
+    },
+    DOCUMENTS: {"cab": ".*", "lang": _LANGUAGE},
+    DOCUMENT: {"cab": ".*", "lang": _LANGUAGE, "path": str | None, "uuid": str | None},
+}
 
 # The timeline refuses these itself: no other call follows.
 _REFUSED_THERE = {Scenario.AUTH_REFUSED, Scenario.NOT_OURS, Scenario.POD_NEVER}
@@ -111,18 +120,37 @@ class Colissimo(json_api.JsonCarrier):
         return path == TIMELINE or path.startswith("/api-document/")
 
     def read(self, request: HttpRequest) -> Question:
-        if request.path == TIMELINE:
-            return _read_timeline(request)
-        operation = {DOCUMENTS: "documents", DOCUMENT: "document"}.get(request.path)
-        if operation is None:
+        if request.path not in _FORMS:
             raise NotUnderstoodError(_trouble(404, "Not Found", "No message available"))
-        tree = _body(request)
-        more = {"path", "uuid"} if operation == "document" else set()
-        _only(tree, needed={"credential", "cab", "lang"} | more, may_be_null=more)
-        question = _question(operation, tree, tree["credential"], "cab")
-        if not NUMBER.fullmatch(question.number):
-            raise NotUnderstoodError(_document_error(*_BAD_NUMBER))
-        return question
+        json_api.needs(request, "POST", _trouble(405, "Method Not Allowed", "Use POST"))
+        tree = json_api.read_tree(request, _trouble(400, "Bad Request", "The body must be a JSON object"))
+        tracking, operation = request.path == TIMELINE, request.path.rpartition("/")[2]
+        if tracking and "application/json" not in request.headers.get("accept", ""):
+            raise _refused("Accept must be application/json")
+        credential: Any = tree if tracking else tree.get("credential")
+        by_key = isinstance(credential, dict) and "apiKey" in credential
+        form = _API_KEY if by_key else _LOGIN
+        told: dict[str, json_api.Form] = {**form} if tracking else {"credential": form}
+        json_api.check(tree, _FORMS[request.path] | told, _refused)
+        number = tree["parcelNumber" if tracking else "cab"]
+        if not NUMBER.fullmatch(number):
+            bad_number = _timeline_error("101", "Numéro de colis invalide")
+            raise NotUnderstoodError(bad_number if tracking else _document_error(*_BAD_NUMBER))
+        return Question(
+            operation,
+            number,
+            tracking=tracking,
+            goes_on=_GOES_ON.get(operation, ()),
+            shown=account_of(credential["apiKey"])
+            if by_key
+            else (credential["login"], credential["password"]),
+            details={
+                "lang": tree["lang"],
+                "by": "key" if by_key else "password",
+                "path": tree.get("path") or "",
+                "uuid": tree.get("uuid") or "",
+            },
+        )
 
     def example(self, digits: str, serial: int) -> str:
         return f"6A{digits}{serial:09d}"
@@ -149,72 +177,6 @@ class Colissimo(json_api.JsonCarrier):
         if question.operation == "document" and state.scenario not in _SPOILS_LISTS:
             return _document(question, state)
         return _list(question, state)
-
-
-# ---------------------------------------------------------------- requests
-
-
-def _read_timeline(request: HttpRequest) -> Question:
-    tree = _body(request)
-    accept = request.headers.get("accept", "")
-    if "application/json" not in accept:
-        raise _refused("Accept must be application/json")
-    others = {name: value for name, value in tree.items() if name not in _CREDENTIAL_NAMES}
-    _only(others, needed={"parcelNumber", "lang"}, allowed={"ip", "profil"})
-    if others.get("profil") not in {None, *PROFILES}:
-        raise _refused("profil is unknown")
-    credential = {name: tree[name] for name in tree if name in _CREDENTIAL_NAMES}
-    question = _question("timelineCompany", others, credential, "parcelNumber")
-    if not NUMBER.fullmatch(question.number):
-        raise NotUnderstoodError(_timeline_error("101", "Numéro de colis invalide"))
-    return question
-
-
-def _body(request: HttpRequest) -> dict[str, Any]:
-    json_api.needs(request, "POST", _trouble(405, "Method Not Allowed", "Use POST"))
-    return json_api.read_tree(request, _trouble(400, "Bad Request", "The body must be a JSON object"))
-
-
-def _only(
-    tree: dict[str, Any],
-    needed: AbstractSet[str],
-    allowed: AbstractSet[str] = frozenset(),
-    may_be_null: AbstractSet[str] = frozenset(),
-) -> None:
-    """See that the fields are these, and texts. Raises NotUnderstoodError."""
-    if missing := sorted(needed - tree.keys()):
-        raise _refused(f"{missing[0]} is missing")
-    if strange := sorted(tree.keys() - needed - allowed):
-        raise _refused(f"{strange[0]} is not a field")
-    for name, value in tree.items():
-        fits = isinstance(value, str) or name == "credential" or (value is None and name in may_be_null)
-        if not fits:
-            raise _refused(f"{name} must be a text")
-    if tree["lang"] not in LANGUAGES:
-        raise _refused("lang is unknown")
-
-
-def _question(operation: str, tree: dict[str, Any], credential: Any, number: str) -> Question:
-    """What a call asks, and with which credentials. Raises NotUnderstoodError."""
-    if not isinstance(credential, dict) or frozenset(credential) not in _CREDENTIALS:
-        raise _refused("the credential is neither a login with its password nor an apiKey")
-    if not all(isinstance(value, str) for value in credential.values()):
-        raise _refused("the credential must be texts")
-    by_key = "apiKey" in credential
-    shown = account_of(credential["apiKey"]) if by_key else (credential["login"], credential["password"])
-    return Question(
-        operation,
-        tree[number],
-        tracking=operation == "timelineCompany",
-        goes_on=_GOES_ON.get(operation, ()),
-        shown=shown,
-        details={
-            "lang": tree["lang"],
-            "by": "key" if by_key else "password",
-            "path": tree.get("path") or "",
-            "uuid": tree.get("uuid") or "",
-        },
-    )
 
 
 def _refused(reason: str) -> NotUnderstoodError:

@@ -14,7 +14,6 @@ The tracking takes 30 numbers: more, and an empty one among them, are refused as
 
 import re
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -41,6 +40,20 @@ _WEIGHTS = (3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1)
 _KIND = "SIGNATURE_PROOF_OF_DELIVERY"
 _CARRIER = "FDXE"
 _ON_THE_ROAD = timedelta(days=2)
+
+_INFO = {"trackingNumber": ".*", "carrierCode?": ".*", "trackingNumberUniqueId?": ".*"}
+_PARCEL: dict[str, json_api.Form] = {
+    "trackingNumberInfo": _INFO,
+    "shipDateBegin?": ".*",
+    "shipDateEnd?": ".*",
+}
+_FORMS: dict[str, json_api.Form] = {
+    TRACKING: {"includeDetailedScans": bool, "trackingInfo": [_PARCEL]},
+    DOCUMENTS: {
+        "trackDocumentDetail": {"documentType": _KIND, "documentFormat?": "PDF|PNG"},
+        "trackDocumentSpecification": [{**_PARCEL, "accountNumber?": "[0-9]{9}|"}],
+    },
+}
 
 # The tracking refuses a bad token itself: no other call follows.
 _GOES_ON = (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - {Scenario.AUTH_REFUSED}
@@ -189,19 +202,10 @@ def _read_token(request: HttpRequest) -> Question:
 
 
 def _read_tracking(request: HttpRequest) -> Question:
-    tree = _body(request)
-    _only(tree, "", needed={"includeDetailedScans", "trackingInfo"})
-    if not isinstance(tree["includeDetailedScans"], bool):
-        raise _refused("includeDetailedScans must be a boolean")
-    listed = tree["trackingInfo"]
-    if not isinstance(listed, list) or not listed:
-        raise _refused("trackingInfo must be a list of parcels")
+    listed = _body(request)["trackingInfo"]
     if len(listed) > _MOST_NUMBERS:
         raise NotUnderstoodError(_error(400, *_TOO_MANY_NUMBERS))
-    for asked in listed:
-        _only(asked, "trackingInfo.", needed={"trackingNumberInfo"}, allowed={"shipDateBegin", "shipDateEnd"})
-        _dates(asked)
-    number, *also = (_info(asked)["trackingNumber"] for asked in listed)
+    number, *also = (_parcel(asked)["trackingNumber"] for asked in listed)
     return Question(
         "trackingnumbers",
         number,
@@ -214,27 +218,16 @@ def _read_tracking(request: HttpRequest) -> Question:
 
 def _read_documents(request: HttpRequest) -> Question:
     tree = _body(request)
-    _only(tree, "", needed={"trackDocumentDetail", "trackDocumentSpecification"})
-    detail = tree["trackDocumentDetail"]
-    _only(detail, "trackDocumentDetail.", needed={"documentType"}, allowed={"documentFormat"})
-    form = detail.get("documentFormat", "PDF")
-    if detail["documentType"] != _KIND or form not in ("PDF", "PNG"):
-        raise _refused("documentType or documentFormat is unknown")
-    listed = tree["trackDocumentSpecification"]
-    if not isinstance(listed, list) or len(listed) != 1:
+    asked, *more = tree["trackDocumentSpecification"]
+    if more:
         raise _refused("trackDocumentSpecification must be a list of one")
-    (asked,) = listed
-    allowed = {"shipDateBegin", "shipDateEnd", "accountNumber"}
-    _only(asked, "trackDocumentSpecification.", needed={"trackingNumberInfo"}, allowed=allowed)
-    account = asked.get("accountNumber", "")
-    if not isinstance(account, str) or not re.fullmatch(r"[0-9]{9}|", account):
-        raise _refused("accountNumber must be nine digits")
-    info = _info(asked)
+    parcel = _parcel(asked)
+    form, account = tree["trackDocumentDetail"].get("documentFormat", "PDF"), asked.get("accountNumber", "")
     return Question(
         "trackingdocuments",
-        info["trackingNumber"],
+        parcel["trackingNumber"],
         bearer=json_api.bearer(request),
-        details=info | _dates(asked) | {"format": form, "account": account},
+        details=parcel | {"format": form, "account": account},
     )
 
 
@@ -242,40 +235,23 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     tree = json_api.read_tree(request, _error(400, _BAD_REQUEST, "The body must be a JSON object"))
     if not re.fullmatch(r"[a-z]{2}_[A-Z]{2}", request.headers.get("x-locale", "")):
         raise _refused("x-locale must be a language and a country")
+    json_api.check(tree, _FORMS[request.path], _refused)
     return tree
 
 
-def _only(tree: Any, where: str, needed: AbstractSet[str], allowed: AbstractSet[str] = frozenset()) -> None:
-    """See that this is an object with these fields. Raises NotUnderstoodError."""
-    if not isinstance(tree, dict):
-        raise _refused(f"{where.rstrip('.')} must be an object")
-    if missing := sorted(needed - tree.keys()):
-        raise _refused(f"{where}{missing[0]} is missing")
-    if strange := sorted(tree.keys() - needed - allowed):
-        raise _refused(f"{where}{strange[0]} is not a field")
-
-
-def _info(asked: dict[str, Any]) -> dict[str, str]:
-    info = asked["trackingNumberInfo"]
-    allowed = {"carrierCode", "trackingNumberUniqueId"}
-    _only(info, "trackingNumberInfo.", needed={"trackingNumber"}, allowed=allowed)
-    if not all(isinstance(value, str) for value in info.values()):
-        raise _refused("trackingNumberInfo must have texts")
+def _parcel(asked: dict[str, Any]) -> dict[str, str]:
+    """What a request says of a parcel: its number, and between which days it was sent. Raises NotUnderstoodError."""
+    info: dict[str, str] = asked["trackingNumberInfo"]
     if not info["trackingNumber"]:
         raise NotUnderstoodError(_error(400, *_EMPTY))
-    return dict(info)
-
-
-def _dates(asked: dict[str, Any]) -> dict[str, str]:
-    """The two of them, or none. Raises NotUnderstoodError."""
-    found: dict[str, str] = {n: asked[n] for n in ("shipDateBegin", "shipDateEnd") if n in asked}
+    found = {name: asked[name] for name in ("shipDateBegin", "shipDateEnd") if name in asked}
     try:
         days = [date.fromisoformat(day) for day in found.values()]
-    except (TypeError, ValueError):
+    except ValueError:
         raise _refused("a date is written YYYY-MM-DD") from None
     if len(days) == 1 or days != sorted(days):
         raise _refused("shipDateBegin and shipDateEnd must be there together, and in this order")
-    return found
+    return info | found
 
 
 def _refused(reason: str) -> NotUnderstoodError:

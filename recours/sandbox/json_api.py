@@ -4,12 +4,15 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
 from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState, Scenario
+
+if TYPE_CHECKING:
+    from types import UnionType
 
 CONTENT_TYPE = "application/json;charset=UTF-8"
 _NESTED = 200_000  # deeper than a recursive parser can go
@@ -70,6 +73,40 @@ def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise NotUnderstoodError(refusal)
     return tree
+
+
+# What a part of a request must be like: a regular expression for a text, types, a list of the form of its items, or the
+# forms of an object's fields by their names (with ? after the name of one that may be missing).
+Form: TypeAlias = "str | type[Any] | UnionType | list[Form] | Mapping[str, Form]"
+
+
+def check(value: Any, form: Form, refuse: Callable[[str], NotUnderstoodError], where: str = "body") -> None:
+    """See that a value of a request has this form. Raises what `refuse` makes for a reason."""
+    if isinstance(form, Mapping):
+        _check_object(value, form, refuse, where)
+    elif isinstance(form, list):
+        if not isinstance(value, list) or not value:
+            raise refuse(f"{where} must be a list that is not empty")
+        for item in value:
+            check(item, form[0], refuse, where)
+    elif isinstance(form, str):
+        if not isinstance(value, str) or not re.fullmatch(form, value, re.DOTALL):
+            raise refuse(f"{where} does not have its form")
+    elif not isinstance(value, form):
+        raise refuse(f"{where} has another type")
+
+
+def _check_object(
+    value: Any, forms: Mapping[str, Form], refuse: Callable[[str], NotUnderstoodError], where: str
+) -> None:
+    if not isinstance(value, dict):
+        raise refuse(f"{where} must be an object")
+    known = {name.rstrip("?"): form for name, form in forms.items()}
+    missing = [name for name in forms if not name.endswith("?") and name not in value]
+    if wrong := [*missing, *(name for name in value if name not in known)]:
+        raise refuse(f"{where}.{wrong[0]} is missing, or is not a field")
+    for name, inner in value.items():
+        check(inner, known[name], refuse, f"{where}.{name}")
 
 
 def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:
