@@ -203,22 +203,19 @@ def _shipment(answer: Response, number: str) -> Any | Failure:
         return outcomes.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).said)
     if answer.status != _OK:
         return _error(answer, number)
-    found = [one for one in json_api.items(json_api.tree(answer.body), "shipments") if _is_shipment(one)]
+    # A shipment without events yet has its number.
+    found = [
+        one
+        for one in json_api.items(json_api.tree(answer.body), "shipments")
+        if isinstance(json_api.at(one, "events"), list) or json_api.text(one, "shipmentTrackingNumber")
+    ]
     if not found:
         return outcomes.unreadable(SPEC.name, answer)
-    return next((one for one in found if number in _numbers(one)), found[0])
-
-
-def _numbers(shipment: Any) -> list[str | None]:
-    """Its waybill, and the identifiers of its pieces."""
-    pieces = [json_api.text(piece, "trackingNumber") for piece in json_api.items(shipment, "pieces")]
-    return [json_api.text(shipment, "shipmentTrackingNumber"), *pieces]
-
-
-def _is_shipment(one: Any) -> bool:
-    """Whether it is one at all: a shipment without events yet has its number."""
-    has_number = json_api.text(one, "shipmentTrackingNumber") is not None
-    return has_number or isinstance(json_api.at(one, "events"), list)
+    for one in found:
+        pieces = [json_api.text(piece, "trackingNumber") for piece in json_api.items(one, "pieces")]
+        if number in (json_api.text(one, "shipmentTrackingNumber"), *pieces):
+            return one
+    return found[0]
 
 
 _SIGNED = re.compile(r"\bdelivered\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)

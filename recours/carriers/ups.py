@@ -157,19 +157,15 @@ class Ups(OneCallClient, TokenClient):
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
         outcome = parse(self._asked(number, session), number, delivery)
-        if _is_doubted(outcome, number):
+        refused = isinstance(outcome, Failure) and outcome.kind is ErrorKind.INVALID_TRACKING
+        # It refuses good numbers now and then, as was reported of TV1002.
+        if refused and not SPEC.is_doubtful(number) and number != SPEC.sample_number:
             session.pause()
             outcome = parse(self._asked(number, session), number, delivery)
         return outcome
 
     def _asked(self, number: str, session: CarrierSession) -> Response:
         return self._tokens.call(Capability.TRACKING, details_request(number, self._new_id()), session)
-
-
-def _is_doubted(outcome: Outcome, number: str) -> bool:
-    """Whether UPS refuses a number that looks good to us: it does so now and then, as was reported of TV1002."""
-    refused = isinstance(outcome, Failure) and outcome.kind is ErrorKind.INVALID_TRACKING
-    return refused and not SPEC.is_doubtful(number) and number != SPEC.sample_number
 
 
 def details_request(number: str, call_id: str) -> Request:
@@ -311,29 +307,31 @@ def _moment_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
     return _compact(day, hour, _offset(json_api.text(activity, "gmtOffset")) or zone)
 
 
-@cache
-def _zone_names() -> dict[str, list[str]]:
-    """The zones of each country by its ISO 3166 code, of the IANA time zone database."""
-    from importlib.resources import files  # noqa: PLC0415 (needed only by an answer without the time of Greenwich)
-
-    names: dict[str, list[str]] = {}
-    for line in (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8").splitlines():
-        if not line.startswith("#"):
-            country, _, name, *_ = line.split("\t")
-            names.setdefault(country, []).append(name)
-    return names
-
-
 def zone_of(country: str | None) -> ZoneInfo | None:
-    """The zone of a country; None where its places do not keep the same time, or it is unknown.
+    """The zone of a country by its ISO 3166 code; None where its places do not keep the same time, or it is unknown.
 
     Overseas departments and territories have codes of their own (`GP`, `MQ`, `RE` ...), so `FR` is Paris.
     """
-    zones = [ZoneInfo(name) for name in _zone_names().get((country or "").strip().upper(), [])]
+    return _zones().get((country or "").strip().upper())
+
+
+@cache
+def _zones() -> dict[str, ZoneInfo]:
+    """Of the countries whose places keep the same time, by the IANA time zone database."""
+    from importlib.resources import files  # noqa: PLC0415 (needed only by an answer without the time of Greenwich)
+
+    zones: dict[str, list[ZoneInfo]] = {}
+    for line in (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            country, _, name, *_ = line.split("\t")
+            zones.setdefault(country, []).append(ZoneInfo(name))
     # Places whose clocks agreed in every month of 2025 have kept the same time since.
     months = [datetime(2025, month, 1, tzinfo=UTC) for month in range(1, 13)]
-    agree = len({tuple(at.astimezone(zone).utcoffset() for at in months) for zone in zones}) == 1
-    return zones[0] if agree else None
+    clocks = {
+        country: {tuple(at.astimezone(zone).utcoffset() for at in months) for zone in places}
+        for country, places in zones.items()
+    }
+    return {country: places[0] for country, places in zones.items() if len(clocks[country]) == 1}
 
 
 def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None, datetime | None]:
